@@ -1,0 +1,51 @@
+# Everything sets itself up: `make demo` and `make test` need Python 3.11 or later, git and nothing else.
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3
+export UV_PYTHON_DOWNLOADS := never
+export MLFLOW_DISABLE_TELEMETRY := true
+
+.PHONY: setup demo test check bench format lint types contracts unit lock clean
+
+setup: $(VENV)/ready
+
+$(VENV)/ready: requirements/bootstrap.txt requirements/dev.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("goldenpath needs Python 3.11 or later, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes -r requirements/dev.txt
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+demo: setup
+	$(BIN)/goldenpath demo
+
+test: check
+
+check: format lint types contracts unit
+
+format: setup
+	$(BIN)/ruff format --check --quiet .
+
+lint: setup
+	$(BIN)/ruff check --quiet .
+
+types: setup
+	$(BIN)/mypy --no-error-summary
+
+contracts: setup
+	$(BIN)/lint-imports --no-cache
+
+unit: setup
+	$(BIN)/pytest
+
+bench: setup
+	$(BIN)/python -m bench
+
+# Hash-pinned, with no address of an index in it: the machine's own configuration says where packages come from.
+lock:
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" requirements/bootstrap.in -o requirements/bootstrap.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" pyproject.toml --extra dev -o requirements/dev.txt
+
+clean:
+	rm -rf $(VENV) build .mypy_cache .ruff_cache

@@ -1,0 +1,1 @@
+"""The envelope of a signed statement (Dead Simple Signing Envelope v1)."""

@@ -1,0 +1,92 @@
+"""What a verifier demands, and what it found: pure values, no I/O.
+
+Trust is data: the keys come from the gitops repository, each with a period of validity, and a
+revoked key has the moment from which nothing it signed counts.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from goldenpath.attest.statement import Statement
+from goldenpath.digest import Digest
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedKey:
+    """A key of a machine whose statements count. Times are UTC; None means without end."""
+
+    name: str
+    public_key: bytes
+    """DER of the SubjectPublicKeyInfo."""
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+    revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who may approve or change, with their own SSH key."""
+
+    name: str
+    roles: tuple[str, ...]
+    ssh_key: str
+    """One line of OpenSSH's public key format, without comment."""
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What must be signed by whom before an artifact counts."""
+
+    keys: tuple[TrustedKey, ...]
+    required: tuple[str, ...]
+    """Predicate types that must be there, each signed by one of `keys`."""
+    threshold: int = 1
+    """Distinct keys that must have made the signature (predicate cosign sign/v1)."""
+    repository: str | None = None
+    """Repository that the release must have been built from; None accepts any."""
+    builder: str | None = None
+    """`builder.id` that the provenance must name; None accepts any."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedStatement:
+    """A statement with a good signature by a known key: nothing else becomes one."""
+
+    statement: Statement
+    signer: str
+    """Name of the trusted key or person."""
+    envelope: Digest
+    """Digest of the signed document (bundle or SSH-signed statement), by which others cite it."""
+    kind: Literal["machine", "person"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The answer of one check: what was looked at, and how it went."""
+
+    check: str
+    status: Literal["pass", "fail", "waived", "not applicable"]
+    message: str
+    cure: str = ""
+    """What to do about a failure, one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """All that counts about one digest, after verification."""
+
+    subject: Digest
+    statements: tuple[SignedStatement, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether every check passed."""
+        return all(finding.status != "fail" for finding in self.findings)
+
+    def of_type(self, predicate_type: str) -> tuple[SignedStatement, ...]:
+        """The statements of one predicate type."""
+        return tuple(s for s in self.statements if s.statement.predicate_type == predicate_type)

@@ -1,0 +1,1 @@
+"""SLSA provenance v1 of a training run."""

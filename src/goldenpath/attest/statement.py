@@ -1,0 +1,74 @@
+"""In-toto statements: what is said about which digest (in-toto attestation, statement v1)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from goldenpath.canonical import JsonValue, canonical_json, parse_object
+from goldenpath.digest import Digest
+from goldenpath.errors import InvalidInput
+
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
+
+SIGNED = "https://sigstore.dev/cosign/sign/v1"
+PROVENANCE = "https://slsa.dev/provenance/v1"
+SBOM = "https://cyclonedx.org/bom"
+TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
+OURS = "https://goldenpath.example/attestation/"
+"""Root of our own predicate types, under a name that RFC 2606 keeps from ever being registered."""
+DATASET = OURS + "dataset/v1"
+METRICS = OURS + "metrics/v1"
+APPROVAL = OURS + "approval/v1"
+DECISION = OURS + "decision/v1"
+OBSERVED = OURS + "observed/v1"
+CHECKPOINT = OURS + "log-checkpoint/v1"
+
+BUILD_TYPE = "https://goldenpath.example/build/train/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A predicate about one or more digests; the first subject is the image manifest."""
+
+    subjects: tuple[Digest, ...]
+    predicate_type: str
+    predicate: Mapping[str, JsonValue]
+
+    def render(self) -> bytes:
+        """The canonical bytes that get signed."""
+        return canonical_json(
+            {
+                "_type": STATEMENT_TYPE,
+                "subject": [{"digest": {"sha256": subject.hex}} for subject in self.subjects],
+                "predicateType": self.predicate_type,
+                "predicate": dict(self.predicate),
+            }
+        )
+
+    @classmethod
+    def parse(cls, content: bytes) -> "Statement":
+        """Parses a statement of anybody's making. Raises `InvalidInput` if a member is wrong."""
+        value = parse_object(content, "statement")
+        if value.get("_type") != STATEMENT_TYPE:
+            raise InvalidInput(f"statement has _type {value.get('_type')!r}, expected v1")
+        predicate_type, predicate = value.get("predicateType"), value.get("predicate", {})
+        if not isinstance(predicate_type, str):
+            raise InvalidInput("statement needs a predicateType")
+        if predicate is None:
+            predicate = {}
+        if not isinstance(predicate, dict):
+            raise InvalidInput("statement has a predicate that is not an object")
+        return cls(_subjects(value.get("subject")), predicate_type, predicate)
+
+
+def _subjects(value: JsonValue) -> tuple[Digest, ...]:
+    if not isinstance(value, list) or not value:
+        raise InvalidInput("statement needs a list of subjects")
+    digests = []
+    for subject in value:
+        digest = subject.get("digest") if isinstance(subject, dict) else None
+        hexadecimal = digest.get("sha256") if isinstance(digest, dict) else None
+        if not isinstance(hexadecimal, str):
+            raise InvalidInput("a subject of the statement has no sha256 digest")
+        digests.append(Digest("sha256:" + hexadecimal))
+    return tuple(digests)

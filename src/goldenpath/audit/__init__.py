@@ -1,0 +1,1 @@
+"""Answers from the evidence: what was live when, where an answer came from, what is proven."""

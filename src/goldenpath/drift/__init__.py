@@ -1,0 +1,1 @@
+"""Statistics of change: arrays in, numbers out, no effects."""

@@ -1,0 +1,1 @@
+"""Which slot answers a request: weighted, sticky or forced."""

@@ -1,0 +1,1 @@
+"""Renders a deployment as the KServe InferenceService and the release file, and reads them."""

@@ -1,0 +1,47 @@
+"""Names of every span, metric and attribute, with unit and kind.
+
+OpenTelemetry semantic conventions where there is one; `ml.*` is ours, since the conventions have
+nothing for inference of classic models yet.
+"""
+
+# Metrics.
+REQUEST_DURATION = "http.server.request.duration"  # histogram, s
+REQUEST_DURATION_BOUNDS = (
+    0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
+)  # fmt: skip
+INFERENCE_DURATION = "ml.inference.duration"  # histogram, s, without HTTP
+PREDICTIONS = "ml.predictions"  # counter, {prediction}
+PREDICTION_SCORE = "ml.prediction.score"  # histogram, 1
+PREDICTION_OUTCOME = "ml.prediction.outcome"  # counter, {prediction}
+FEATURE_BIN = "ml.feature.bin"  # counter, {value}: one bin of the signed reference profile
+FEATURE_OUT_OF_RANGE = "ml.feature.out_of_range"  # counter, {value}
+DRIFT_PSI = "ml.drift.psi"  # gauge, nats
+DRIFT_EVIDENCE = "ml.drift.evidence"  # gauge, 1: the e-value, an alarm at its threshold
+LOG_RECORDS = "ml.log.records"  # counter, {record}
+LOG_LOST = "ml.log.lost"  # counter, {record}
+
+# Spans.
+SPAN_INFER = "infer"
+
+# Attributes.
+MODEL_NAME = "ml.model.name"
+FEATURE_NAME = "ml.feature.name"
+FEATURE_BIN_LABEL = "ml.feature.bin.label"
+OUTCOME = "ml.prediction.outcome"
+OUTPUT_NAME = "ml.output.name"
+ERROR_TYPE = "error.type"
+MANIFEST_DIGEST = "oci.manifest.digest"
+SLOT = "goldenpath.slot"
+PREDICTION_ID = "goldenpath.prediction.id"
+ENVIRONMENT = "deployment.environment.name"
+SERVICE_NAME = "service.name"
+SERVICE_VERSION = "service.version"
+SERVICE_INSTANCE = "service.instance.id"
+STATUS_CODE = "http.response.status_code"
+REQUEST_METHOD = "http.request.method"
+ROUTE = "http.route"
+
+# HTTP headers of an answer.
+HEADER_PREDICTION = "x-goldenpath-prediction-id"
+HEADER_RELEASE = "x-goldenpath-release"
+HEADER_SLOT = "x-goldenpath-slot"

@@ -1,0 +1,1 @@
+"""Everything learned from the prediction log, outside the path of a request."""

@@ -1,0 +1,1 @@
+"""OpenTelemetry out of the prediction log: metrics and sampled spans."""

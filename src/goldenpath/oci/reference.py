@@ -1,0 +1,1 @@
+"""References: how people and manifests name an artifact (distribution specification)."""

@@ -1,0 +1,1 @@
+"""What the user declares: `goldenpath.toml`, and the project around it."""

@@ -1,0 +1,125 @@
+"""The declaration of a project, as values: what `goldenpath.toml` means once it is right.
+
+`Contract` is the part that travels inside the artifact: what a request looks like, how a score
+becomes a decision, and what is watched. Everything else is about making the model.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Tier = Literal["low", "material", "high"]
+FeatureKind = Literal["number", "category"]
+Scalar = bool | int | float | str
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One column of the model's input, sent as a 32-bit float in the order of the contract."""
+
+    name: str
+    kind: FeatureKind
+    description: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    categories: tuple[float, ...] = ()
+    """Every code that is allowed, for kind `category`."""
+    missing: bool = False
+    """Whether NaN is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """Scores below `below` (and not below the band before) have this `outcome`."""
+
+    name: str
+    below: float
+    outcome: Literal["accept", "refer", "decline"]
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionPolicy:
+    """How a score in [0, 1] becomes a decision; the last band ends above 1."""
+
+    bands: tuple[Band, ...]
+    fallback: Literal["accept", "refer", "decline"] = "refer"
+    """The outcome where no score can be had."""
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorSettings:
+    """What the drift monitor tolerates and how often it may be wrong."""
+
+    floor_psi: float = 0.01
+    """A shift up to this PSI against the reference is not drift, in nats."""
+    false_alarms_a_year: float = 1.0
+    look_rows: int = 500
+    """Rows between two looks at the evidence."""
+    looks_a_year: int = 365
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """What a release promises to those who call it, packaged with the model.
+
+    The model is one ONNX graph: input `input_tensor` of shape `(n, len(features))` and type FP32,
+    output `output_tensor` of shape `(n,)`, `(n, 1)` or `(n, 2)`, whose last column is the score.
+    """
+
+    name: str
+    features: tuple[Feature, ...]
+    output: str
+    decision: DecisionPolicy
+    monitor: MonitorSettings
+    input_tensor: str = "features"
+    output_tensor: str = "probability"
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class DataSource:
+    """A file of data, pinned by digest."""
+
+    name: str
+    path: str
+    digest: str
+    description: str = ""
+    source: str = ""
+    licence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """How the model is made: a function `train(data, output, parameters, seed)` of the project.
+
+    `data` maps the names of the sources to paths; `output` is an empty folder into which it writes
+    `model.onnx`, `reference.parquet` (features and `score` of the training rows) and
+    `evaluation.parquet` (`key`, `target` in {0, 1}, `score`, the slices, the features).
+    """
+
+    entry: str
+    """`package.module:function`, below `src/`."""
+    seed: int
+    parameters: Mapping[str, Scalar]
+    smoke_parameters: Mapping[str, Scalar]
+    """Laid over `parameters` for the smoke training, to make it quick."""
+    time_limit: float = 3600.0
+    """Seconds until a training that hangs is ended."""
+    threads: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """One model project: the parsed `goldenpath.toml`, and the folder it stands in."""
+
+    root: str
+    name: str
+    tier: Tier
+    description: str
+    contract: Contract
+    training: Training
+    data: tuple[DataSource, ...]
+    slices: tuple[str, ...]
+    """Columns of `evaluation.parquet` for which metrics are given apart."""
+    protected: tuple[str, ...] = ()
+    """Those of them on which the fairness gate looks."""

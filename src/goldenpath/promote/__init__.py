@@ -1,0 +1,1 @@
+"""May this digest enter this stage?"""

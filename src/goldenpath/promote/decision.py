@@ -1,0 +1,28 @@
+"""The record of a promotion: one finding per gate, and the verdict that follows from them."""
+
+from dataclasses import dataclass
+
+from goldenpath.attest.policy import Finding
+from goldenpath.digest import Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether `digest` may enter `stage`, and why. Allowed exactly if no finding failed."""
+
+    digest: Digest
+    model: str
+    stage: str
+    decided_at: str
+    """RFC 3339, UTC."""
+    actor: str
+    findings: tuple[Finding, ...]
+    approvals: tuple[Digest, ...]
+    """Envelopes of the approvals that counted."""
+    evidence: tuple[Digest, ...]
+    """Envelopes of every statement that was looked at, sorted."""
+
+    @property
+    def allowed(self) -> bool:
+        """Whether no gate failed."""
+        return all(finding.status != "fail" for finding in self.findings)

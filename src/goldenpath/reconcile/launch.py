@@ -1,0 +1,76 @@
+"""What a supervisor tells its children: the first line on their standard input, as JSON.
+
+A child lives as long as its standard input: end of file means drain and exit. Its standard output
+carries one JSON object per line for the supervisor, its standard error is a log for people.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedPem:
+    """A key that may sign releases, as a child process needs it. Times RFC 3339 or empty."""
+
+    name: str
+    pem: str
+    valid_from: str = ""
+    valid_until: str = ""
+    revoked_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerLaunch:
+    """Everything that one model server process needs; it reads nothing else from outside."""
+
+    stage: str
+    model: str
+    slot: str
+    digest: str
+    replica: str
+    """Unique per start; names the spool file and the telemetry instance."""
+    store: str
+    """Folder of the OCI image layout that holds the release."""
+    keys: tuple[TrustedPem, ...]
+    required: tuple[str, ...]
+    """Predicate types that must be there, each signed by one of `keys`."""
+    listen: str
+    """`unix:PATH` or `127.0.0.1:PORT`; port 0 picks one."""
+    spool: str
+    """Folder into which records of answers are written before the answers are sent; empty: off."""
+    repository: str = ""
+    builder: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RouteSlot:
+    """One release behind a route."""
+
+    name: str
+    digest: str
+    percent: int
+    addresses: tuple[str, ...]
+    """`unix:PATH` or `127.0.0.1:PORT` of each replica."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """`/<stage>/<model>/…` goes to these slots, in the proportion of their percentages."""
+
+    stage: str
+    model: str
+    slots: tuple[RouteSlot, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Routes:
+    """The whole routing table; the gateway answers each with its generation once it is in force."""
+
+    generation: int
+    routes: tuple[Route, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayLaunch:
+    """What the gateway is told first; `Routes` follow, one per line."""
+
+    listen: str

@@ -1,0 +1,1 @@
+"""The difference between what git wants and what runs, as actions."""

@@ -1,0 +1,1 @@
+"""Implementations of the `Store` seam: a folder, a registry over HTTP, memory."""

@@ -1,0 +1,1 @@
+"""A store behind HTTP: the OCI distribution specification, version 1.1."""

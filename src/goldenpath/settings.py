@@ -1,0 +1,94 @@
+"""Every environment variable, and the layout of the folder `.goldenpath`.
+
+The environment is read here and nowhere else, and handed on as values.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+HOME_VARIABLE = "GOLDENPATH_HOME"
+"""Where the embedded defaults keep their state; `.goldenpath` in the working folder otherwise."""
+
+KEY_VARIABLE = "GOLDENPATH_SIGNING_KEY"
+"""PEM file of the key that signs releases; `keys/release.pem` in the home otherwise."""
+
+IDENTITY_VARIABLE = "GOLDENPATH_IDENTITY"
+"""Name of the person who acts, as `platform.toml` lists them; `git config user.name` otherwise."""
+
+PASSPHRASE_VARIABLE = "GOLDENPATH_KEY_PASSPHRASE"
+"""Passphrase of an encrypted signing key."""
+
+TRACKING_VARIABLE = "MLFLOW_TRACKING_URI"
+"""An MLflow server; SQLite in the home otherwise."""
+
+OTLP_VARIABLE = "OTEL_EXPORTER_OTLP_ENDPOINT"
+"""An OTLP/HTTP receiver; telemetry stays on disk in the home otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The folder of the embedded defaults: path arithmetic only, nothing is created."""
+
+    root: Path
+
+    @classmethod
+    def find(cls, environment: Mapping[str, str], working: Path) -> "Home":
+        """From the environment, else `.goldenpath` in `working` or the nearest parent with one."""
+        named = environment.get(HOME_VARIABLE)
+        if named:
+            return cls(Path(named).absolute())
+        for folder in (working, *working.parents):
+            if (folder / ".goldenpath").is_dir():
+                return cls(folder / ".goldenpath")
+        return cls(working / ".goldenpath")
+
+    @property
+    def registry(self) -> Path:
+        """An OCI image layout."""
+        return self.root / "registry"
+
+    @property
+    def gitops(self) -> Path:
+        """The bare gitops repository."""
+        return self.root / "gitops.git"
+
+    @property
+    def keys(self) -> Path:
+        """Private and public keys, mode 0700."""
+        return self.root / "keys"
+
+    @property
+    def catalogue(self) -> Path:
+        """The SQLite database of MLflow."""
+        return self.root / "mlflow.db"
+
+    @property
+    def events(self) -> Path:
+        """The audit log."""
+        return self.root / "events"
+
+    @property
+    def predictions(self) -> Path:
+        """The sealed prediction log."""
+        return self.root / "predictions"
+
+    @property
+    def spool(self) -> Path:
+        """Records that the model servers wrote and nobody has sealed yet."""
+        return self.root / "spool"
+
+    @property
+    def telemetry(self) -> Path:
+        """Recent telemetry, as OTLP in JSON lines."""
+        return self.root / "telemetry"
+
+    @property
+    def builds(self) -> Path:
+        """Working folders of builds; safe to delete when none runs."""
+        return self.root / "builds"
+
+    @property
+    def run(self) -> Path:
+        """Sockets, status and lock files of what runs now."""
+        return self.root / "run"

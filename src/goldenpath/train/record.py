@@ -1,0 +1,127 @@
+"""What is known of one training: the record that becomes provenance, attestations and report."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from goldenpath.project.spec import Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The state of the project's git repository."""
+
+    commit: str
+    remote: str
+    branch: str
+    dirty: bool
+    author: str
+    committed_at: str
+    """RFC 3339, UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """Summary of one column of a data file."""
+
+    name: str
+    type: str
+    missing: int
+    distinct: int
+    minimum: float | None = None
+    maximum: float | None = None
+    mean: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A data file as it was read: full digest, shape and summary."""
+
+    name: str
+    path: str
+    digest: str
+    size: int
+    rows: int
+    columns: tuple[Column, ...]
+    source: str
+    licence: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """One Python package of the environment that trained, with its hashes from the lock."""
+
+    name: str
+    version: str
+    hashes: tuple[str, ...]
+    """`sha256:…` of every file the lock allows for it; of the installed wheel alone if known."""
+    licence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric on the evaluation rows with its interval.
+
+    `slice` is empty for all rows, else `column=value`. `low` and `high` bound a 95 % interval;
+    None where there are too few rows to say.
+    """
+
+    name: str
+    value: float
+    low: float | None
+    high: float | None
+    rows: int
+    slice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What the training ran in."""
+
+    lock_digest: str
+    python: str
+    platform: str
+    cpu: str
+    packages: tuple[Package, ...]
+    uv: str
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A step of the build that can fail: lint, tests, smoke training, equality of the export."""
+
+    name: str
+    passed: bool
+    detail: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRun:
+    """Everything about one build, before it has a digest. All times RFC 3339 in UTC."""
+
+    model: str
+    source: Source
+    environment: Environment
+    datasets: tuple[Dataset, ...]
+    entry: str
+    seed: int
+    threads: int
+    parameters: Mapping[str, Scalar]
+    metrics: tuple[Metric, ...]
+    checks: tuple[Check, ...]
+    thresholds_digest: str
+    """Digest of `compliance/thresholds.yaml` as it stood at the commit."""
+    thresholds_committed_at: str
+    """When that file was last changed by a commit."""
+    started_at: str
+    finished_at: str
+    training_seconds: float
+    peak_memory: int
+    """Largest resident size of the training, in bytes."""
+    rows_trained: int
+    rows_evaluated: int
+    largest_skew: float
+    """Largest difference between the scores of the training code and of the packaged model."""
+    outputs: Mapping[str, str]
+    """Digest of every file that the training wrote."""
