@@ -1,1 +1,17 @@
 """Chooses implementations by the scheme of a URI: the only place where the seams are filled."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from goldenpath.settings import Home
+
+
+def home() -> Home:
+    """The home of the embedded defaults, as the environment and the working folder name it."""
+    return Home.find(os.environ, Path.cwd())
+
+
+def now() -> datetime:
+    """This instant in UTC: the one clock of the verbs."""
+    return datetime.now(UTC)
