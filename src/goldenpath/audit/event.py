@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeGuard, get_args
 
 from goldenpath.canonical import JsonValue
+from goldenpath.errors import InvalidInput
 
 Kind = Literal[
     "release.built",
@@ -39,3 +40,50 @@ class Event:
     commit: str = ""
     """Commit of the gitops repository that asked for it."""
     details: Mapping[str, JsonValue] | None = None
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """The JSON form; empty members are left out."""
+        value: dict[str, JsonValue] = {"time": self.time, "kind": self.kind, "actor": self.actor}
+        members = (("stage", self.stage), ("model", self.model), ("digest", self.digest))
+        value |= {name: text for name, text in (*members, ("commit", self.commit)) if text}
+        if self.details:
+            value["details"] = dict(self.details)
+        return value
+
+    @classmethod
+    def from_json(cls, value: JsonValue) -> "Event":
+        """Parses the JSON form. Raises `InvalidInput` if a member is wrong or unknown."""
+        if not isinstance(value, dict):
+            raise InvalidInput("an event is not an object")
+        unknown = value.keys() - {
+            "time", "kind", "actor", "stage", "model", "digest", "commit", "details",
+        }  # fmt: skip
+        if unknown:
+            raise InvalidInput(f"an event has the unknown member {min(unknown)!r}")
+        details = value.get("details")
+        if details is not None and not isinstance(details, dict):
+            raise InvalidInput("an event has details that are not an object")
+        kind = _text(value, "kind")
+        if not _is_kind(kind):
+            raise InvalidInput(f"an event has the unknown kind {kind!r}")
+        return cls(
+            time=_text(value, "time"),
+            kind=kind,
+            actor=_text(value, "actor"),
+            stage=_text(value, "stage"),
+            model=_text(value, "model"),
+            digest=_text(value, "digest"),
+            commit=_text(value, "commit"),
+            details=details,
+        )
+
+
+def _is_kind(text: str) -> TypeGuard[Kind]:
+    return text in get_args(Kind)
+
+
+def _text(value: dict[str, JsonValue], member: str) -> str:
+    text = value.get(member, "")
+    if not isinstance(text, str):
+        raise InvalidInput(f"an event has a {member} that is not a string")
+    return text
