@@ -4,6 +4,7 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
+from goldenpath.audit.log import EventLog
 from goldenpath.settings import Home
 
 
@@ -15,3 +16,8 @@ def home() -> Home:
 def now() -> datetime:
     """This instant in UTC: the one clock of the verbs."""
     return datetime.now(UTC)
+
+
+def event_log(home: Home) -> EventLog:
+    """The audit log of this machine."""
+    return EventLog(home.events)

@@ -1,0 +1,48 @@
+"""`goldenpath events`: the audit log, shown or checked."""
+
+from collections.abc import Iterator
+from itertools import islice
+
+import click
+
+from goldenpath import wire
+from goldenpath.audit.event import Event
+from goldenpath.audit.log import Checked
+from goldenpath.cli.output import Format, output_option, show
+from goldenpath.errors import VerificationError
+
+
+@click.command()
+@click.option("--check", "is_check", is_flag=True, help="Check the chain of hashes instead.")
+@click.option("--since", default="", metavar="TIME", help="Only from this time on (RFC 3339).")
+@click.option("--kind", default="", help="Only kinds that start with this, such as `release`.")
+@click.option("--limit", type=click.IntRange(1), help="At most so many, the oldest first.")
+@output_option
+def verb(is_check: bool, since: str, kind: str, limit: int | None, output: Format) -> None:
+    """Show and check the audit log."""
+    log = wire.event_log(wire.home())
+    if is_check:
+        checked = log.check()
+        show(checked, _page(checked), output)
+        if not checked.holds:
+            raise VerificationError(f"the audit log is broken at {checked.breaks[0].place}")
+        return
+    wanted = (e for e in log.read() if e.time >= since and e.kind.startswith(kind))
+    events = tuple(islice(wanted, limit))
+    show([event.to_json() for event in events], "\n".join(_lines(events)), output)
+
+
+def _page(checked: Checked) -> str:
+    lines = [f"{found.place}: {found.reason}" for found in checked.breaks]
+    if checked.events:
+        lines.append(f"{checked.events} events from {checked.first} to {checked.last}")
+    lines.append(f"head {checked.head.count} {checked.head.digest}")
+    lines.append("the chain holds" if checked.holds else f"{len(checked.breaks)} breaks")
+    return "\n".join(lines)
+
+
+def _lines(events: tuple[Event, ...]) -> Iterator[str]:
+    for event in events:
+        where = "/".join(filter(None, (event.stage, event.model)))
+        what = " ".join(filter(None, (where, event.digest[:19], event.commit[:12])))
+        yield f"{event.time}  {event.kind:<20} {event.actor:<20} {what}".rstrip()
