@@ -10,6 +10,7 @@ from goldenpath.errors import InvalidInput
 
 IMAGE_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 IMAGE_INDEX = "application/vnd.oci.image.index.v1+json"
+MANIFEST_TYPES = frozenset({IMAGE_MANIFEST, IMAGE_INDEX})
 IMAGE_CONFIG = "application/vnd.oci.image.config.v1+json"
 IMAGE_LAYER = "application/vnd.oci.image.layer.v1.tar"
 EMPTY = "application/vnd.oci.empty.v1+json"
@@ -26,7 +27,7 @@ class Descriptor:
     digest: Digest
     size: int
     artifact_type: str | None = None
-    annotations: Mapping[str, str] = field(default=_NONE)
+    annotations: Mapping[str, str] = field(default_factory=lambda: _NONE, hash=False)
 
     @classmethod
     def of(cls, media_type: str, content: bytes) -> "Descriptor":

@@ -1,7 +1,7 @@
 """Image manifests and indexes (OCI image specification, manifest.md and image-index.md)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from goldenpath.canonical import JsonValue, canonical_json, parse_object
@@ -22,7 +22,7 @@ class Manifest:
     layers: tuple[Descriptor, ...]
     subject: Descriptor | None = None
     artifact_type: str | None = None
-    annotations: Mapping[str, str] = field(default=_NONE)
+    annotations: Mapping[str, str] = field(default_factory=lambda: _NONE, hash=False)
 
     def render(self) -> bytes:
         """The canonical bytes, whose digest names the manifest."""
@@ -52,18 +52,14 @@ class Manifest:
         layers = value.get("layers")
         if not isinstance(layers, list):
             raise InvalidInput("manifest needs a list of layers")
-        subject = value.get("subject")
-        artifact_type = value.get("artifactType")
-        if artifact_type is not None and not isinstance(artifact_type, str):
-            raise InvalidInput("manifest has an artifactType that is not a string")
         return cls(
             config=Descriptor.from_json(value.get("config"), "config of the manifest"),
             layers=tuple(
                 Descriptor.from_json(layer, f"layer {number} of the manifest")
                 for number, layer in enumerate(layers)
             ),
-            subject=None if subject is None else Descriptor.from_json(subject, "subject"),
-            artifact_type=artifact_type,
+            subject=_subject(value),
+            artifact_type=_artifact_type(value),
             annotations=_annotations(value),
         )
 
@@ -73,7 +69,9 @@ class Index:
     """One image index: a list of manifests."""
 
     manifests: tuple[Descriptor, ...]
-    annotations: Mapping[str, str] = field(default=_NONE)
+    annotations: Mapping[str, str] = field(default_factory=lambda: _NONE, hash=False)
+    subject: Descriptor | None = None
+    artifact_type: str | None = None
 
     def render(self) -> bytes:
         """The canonical bytes."""
@@ -82,6 +80,10 @@ class Index:
             "mediaType": IMAGE_INDEX,
             "manifests": [manifest.to_json() for manifest in self.manifests],
         }
+        if self.artifact_type is not None:
+            value["artifactType"] = self.artifact_type
+        if self.subject is not None:
+            value["subject"] = self.subject.to_json()
         if self.annotations:
             value["annotations"] = dict(self.annotations)
         return canonical_json(value)
@@ -96,7 +98,49 @@ class Index:
         return cls(
             tuple(Descriptor.from_json(each, "manifest of the index") for each in manifests),
             _annotations(value),
+            _subject(value),
+            _artifact_type(value),
         )
+
+    @property
+    def kind(self) -> str:
+        """What referrers of it are listed under; an index has no config to stand in."""
+        return self.artifact_type or IMAGE_INDEX
+
+
+def document_type(content: bytes) -> str:
+    """The media type a manifest gives itself, which older tools leave out."""
+    value = parse_object(content, "manifest")
+    media_type = value.get("mediaType")
+    if isinstance(media_type, str):
+        return media_type
+    return IMAGE_INDEX if "manifests" in value else IMAGE_MANIFEST
+
+
+def parse_manifest(media_type: str, content: bytes) -> Manifest | Index:
+    """Whichever of the two `media_type` says. Raises `InvalidInput` for any third."""
+    if media_type == IMAGE_MANIFEST:
+        return Manifest.parse(content)
+    if media_type == IMAGE_INDEX:
+        return Index.parse(content)
+    raise InvalidInput(f"{media_type!r} is not a manifest: expected an OCI image manifest or index")
+
+
+def as_referrer(descriptor: Descriptor, manifest: Manifest | Index) -> Descriptor:
+    """`descriptor` as lists of referrers show it: with artifact type and all annotations."""
+    return replace(descriptor, artifact_type=manifest.kind, annotations=manifest.annotations)
+
+
+def _subject(value: dict[str, JsonValue]) -> Descriptor | None:
+    subject = value.get("subject")
+    return None if subject is None else Descriptor.from_json(subject, "subject")
+
+
+def _artifact_type(value: dict[str, JsonValue]) -> str | None:
+    artifact_type = value.get("artifactType")
+    if artifact_type is not None and not isinstance(artifact_type, str):
+        raise InvalidInput("the document has an artifactType that is not a string")
+    return artifact_type or None
 
 
 def _document(content: bytes, what: str, media_type: str) -> dict[str, JsonValue]:

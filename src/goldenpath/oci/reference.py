@@ -1,1 +1,74 @@
-"""References: how people and manifests name an artifact (distribution specification)."""
+"""References: how people and manifests name an artifact (distribution specification).
+
+`host[:port]/repository[:tag][@digest]`. The host is never left out: a default registry is how a
+private model ends up in a public one.
+"""
+
+import re
+from dataclasses import dataclass
+
+from goldenpath.digest import Digest
+from goldenpath.errors import InvalidInput
+
+_NAME = re.compile(
+    r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*"
+)
+_TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
+_LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
+_HOST = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:.]+\])(?::[0-9]{{1,5}})?")
+_LONGEST = 255
+"""Characters of host and repository together that all clients take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A repository on a registry, and in it a tag, a digest, both or neither."""
+
+    host: str
+    repository: str
+    tag: str | None = None
+    digest: Digest | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> "Reference":
+        """Parses a reference. Raises `InvalidInput` naming the part that is wrong."""
+        rest, at, digest = text.partition("@")
+        host, slash, path = rest.partition("/")
+        if not slash or not _is_host(host):
+            raise InvalidInput(
+                f"reference {text[:300]!r} names no registry: expected host/repository:tag",
+                hint="write the registry's host name in front, with a dot, a port or localhost",
+            )
+        repository, colon, tag = path.partition(":")
+        if _NAME.fullmatch(repository) is None:
+            raise InvalidInput(
+                f"repository {repository[:300]!r} is not valid: expected lower-case letters and "
+                "digits, parted by single dots, underscores, dashes and slashes"
+            )
+        if len(host) + 1 + len(repository) > _LONGEST:
+            raise InvalidInput(f"reference is too long: expected at most {_LONGEST} characters")
+        if colon and not is_tag(tag):
+            raise InvalidInput(
+                f"tag {tag[:200]!r} is not valid: expected at most 128 of A-Za-z0-9._-"
+            )
+        return cls(host, repository, tag if colon else None, Digest(digest) if at else None)
+
+    @property
+    def name(self) -> str | None:
+        """What to resolve in the repository: the digest if there is one, since tags move."""
+        return self.digest.text if self.digest else self.tag
+
+    def __str__(self) -> str:
+        tag = f":{self.tag}" if self.tag else ""
+        digest = f"@{self.digest}" if self.digest else ""
+        return f"{self.host}/{self.repository}{tag}{digest}"
+
+
+def is_tag(text: str) -> bool:
+    """Whether `text` may be a tag on every registry."""
+    return _TAG.fullmatch(text) is not None
+
+
+def _is_host(text: str) -> bool:
+    named = "." in text or ":" in text or text == "localhost"
+    return named and _HOST.fullmatch(text) is not None

@@ -32,6 +32,9 @@ class Store(Protocol):
         `VerificationError`, and keeps nothing, if the content is not what the descriptor says.
         """
 
+    def add(self, media_type: str, chunks: Iterable[bytes]) -> Descriptor:
+        """Stores a blob whose digest nobody knows yet: hashed while it is stored, once."""
+
     def exists(self, descriptor: Descriptor) -> bool:
         """Whether the content is there."""
 

@@ -1,1 +1,232 @@
-"""A store in a folder: the OCI image layout."""
+"""A store in a folder: the OCI image layout, readable by every other tool that knows it.
+
+`index.json` lists every manifest, tagged or not. Beside the specification's files the folder
+`goldenpath` holds a lock, unfinished files, and `subjects`: one line per manifest with its subject,
+so that referrers are found without opening every manifest. A manifest is written down in that file
+first, then its content is stored, then it is listed; whatever is killed in between is completed by
+pushing again, and never shows something that is not there.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from goldenpath.canonical import JsonValue, canonical_json, parse_object
+from goldenpath.digest import Digest
+from goldenpath.errors import InvalidInput, NotFound, VerificationError
+from goldenpath.oci.descriptor import IMAGE_INDEX, MANIFEST_TYPES, Descriptor
+from goldenpath.oci.manifest import (
+    MAX_MANIFEST,
+    Index,
+    Manifest,
+    as_referrer,
+    document_type,
+    parse_manifest,
+)
+from goldenpath.oci.stream import Meter, verified
+from goldenpath.registry.folder import Folder, read_regular, stream_regular
+
+REF_NAME = "org.opencontainers.image.ref.name"
+LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
+Entry = dict[str, JsonValue]
+_NOTE = re.compile(r"([0-9a-f]{64}) ([0-9a-f]{64}|-)")
+
+
+class LayoutStore:
+    """Implements `Store` in the folder `root`, which the first write creates.
+
+    Safe for concurrent writers, threads and processes. Readers take no lock and need no right to
+    write.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._folder = Folder(root)
+
+    def fetch(self, descriptor: Descriptor) -> Iterator[bytes]:
+        """See `Store.fetch`."""
+        return verified(descriptor, stream_regular(self._blob(descriptor.digest)))
+
+    def push(self, descriptor: Descriptor, chunks: Iterable[bytes]) -> None:
+        """See `Store.push`."""
+        self._prepare()
+        if descriptor.media_type not in MANIFEST_TYPES:
+            if not self._holds(descriptor):
+                self._folder.write(self._blob(descriptor.digest), verified(descriptor, chunks))
+            return
+        if descriptor.size > MAX_MANIFEST:
+            raise InvalidInput(f"manifest {descriptor.digest} is larger than {MAX_MANIFEST} bytes")
+        content = b"".join(verified(descriptor, chunks))
+        manifest = parse_manifest(descriptor.media_type, content)
+        self._note_subject(descriptor.digest, manifest)
+        if not self._holds(descriptor):
+            self._folder.write(self._blob(descriptor.digest), [content])
+        self._edit_index(lambda entries: _listed(entries, as_referrer(descriptor, manifest)))
+
+    def add(self, media_type: str, chunks: Iterable[bytes]) -> Descriptor:
+        """See `Store.add`."""
+        self._prepare()
+        meter = Meter()
+
+        def place() -> Path:
+            return self._blob(meter.digest)
+
+        self._folder.write(place, meter.through(chunks))
+        return Descriptor(media_type, meter.digest, meter.size)
+
+    def exists(self, descriptor: Descriptor) -> bool:
+        """See `Store.exists`; a manifest is there once it is listed too."""
+        if not self._holds(descriptor):
+            return False
+        return descriptor.media_type not in MANIFEST_TYPES or any(
+            entry.get("digest") == descriptor.digest.text for entry in self._entries()
+        )
+
+    def resolve(self, name: str) -> Descriptor:
+        """See `Store.resolve`."""
+        for entry in self._entries():
+            if name in (entry.get("digest"), _tag(entry)):
+                found = Descriptor.from_json(entry, "entry of index.json")
+                return Descriptor(found.media_type, found.digest, found.size)
+        if not name.startswith("sha256:"):
+            raise NotFound(f"tag {name!r} is not in the store {self._root}")
+        return self._resolve_blob(Digest(name))
+
+    def tag(self, name: str, descriptor: Descriptor) -> None:
+        """See `Store.tag`."""
+        if not name or len(name) > 255 or not name.isprintable() or name.startswith("sha256:"):
+            raise InvalidInput(f"tag {name[:200]!r} is not valid")
+        if not self._holds(descriptor):
+            raise NotFound(f"manifest {descriptor.digest} is not in the store {self._root}")
+        self._edit_index(lambda entries: _tagged(entries, name, descriptor))
+
+    def tags(self) -> tuple[str, ...]:
+        """See `Store.tags`."""
+        return tuple(sorted({tag for tag in map(_tag, self._entries()) if tag}))
+
+    def referrers(
+        self, subject: Digest, artifact_type: str | None = None
+    ) -> tuple[Descriptor, ...]:
+        """See `Store.referrers`."""
+        found: dict[Digest, Descriptor] = {}
+        for digest in self._candidates(subject):
+            read = self._read_manifest(digest)
+            if read is None:
+                continue
+            descriptor, manifest = read
+            if manifest.subject is not None and manifest.subject.digest == subject:
+                found[digest] = as_referrer(descriptor, manifest)
+        wanted = (found[digest] for digest in sorted(found))
+        return tuple(d for d in wanted if artifact_type in (None, d.artifact_type))
+
+    def _blob(self, digest: Digest) -> Path:
+        return self._root / "blobs" / "sha256" / digest.hex
+
+    def _holds(self, descriptor: Descriptor) -> bool:
+        # A blob cut short by a crash of the machine has the wrong size, and is written again.
+        try:
+            return self._blob(descriptor.digest).stat().st_size == descriptor.size
+        except FileNotFoundError:
+            return False
+
+    def _prepare(self) -> None:
+        index = self._root / "index.json"
+        if index.is_file():
+            return
+        self._folder.create((self._root / "blobs" / "sha256",))
+        with self._folder.locked():
+            if not index.is_file():
+                self._folder.write(self._root / "oci-layout", [LAYOUT])
+                self._folder.write(index, [Index(()).render()])
+
+    def _entries(self) -> list[Entry]:
+        content = read_regular(self._root / "index.json")
+        if content is None:
+            return []
+        entries = parse_object(content, f"{self._root}/index.json").get("manifests")
+        if not isinstance(entries, list):
+            raise InvalidInput(f"{self._root}/index.json needs a list of manifests")
+        return [entry for entry in entries if isinstance(entry, dict)]
+
+    def _edit_index(self, edit: Callable[[list[Entry]], list[Entry]]) -> None:
+        # Entries are edited as JSON, not as descriptors, since other tools keep members in them
+        # (platform, for one) that are not ours to drop.
+        with self._folder.locked():
+            before = self._entries()
+            after = edit(before)
+            if after == before:
+                return
+            document = {"schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": after}
+            self._folder.write(self._root / "index.json", [canonical_json(document)])
+
+    def _note_subject(self, digest: Digest, manifest: Manifest | Index) -> None:
+        subject = manifest.subject.digest.hex if manifest.subject else "-"
+        self._folder.append_line("subjects", f"{digest.hex} {subject}")
+
+    def _candidates(self, subject: Digest) -> set[Digest]:
+        """Manifests that may refer to `subject`: those noted, and those nobody noted."""
+        noted = [match.groups() for match in map(_NOTE.fullmatch, self._notes()) if match]
+        known = {manifest for manifest, _ in noted}
+        found = {manifest for manifest, of in noted if of == subject.hex}
+        listed = {entry.get("digest") for entry in self._entries()}
+        foreign = {d[7:] for d in listed if isinstance(d, str)} - known
+        return {Digest("sha256:" + each) for each in found | foreign}
+
+    def _notes(self) -> list[str]:
+        return self._folder.lines("subjects")
+
+    def _read_manifest(self, digest: Digest) -> tuple[Descriptor, Manifest | Index] | None:
+        content = read_regular(self._blob(digest), MAX_MANIFEST)
+        if content is None:
+            return None
+        if Digest.of(content) != digest:
+            raise VerificationError(f"manifest {digest} in {self._root} was changed")
+        media_type = document_type(content)
+        if media_type not in MANIFEST_TYPES:
+            return None
+        return Descriptor(media_type, digest, len(content)), parse_manifest(media_type, content)
+
+    def _resolve_blob(self, digest: Digest) -> Descriptor:
+        read = self._read_manifest(digest)
+        if read is None:
+            raise NotFound(f"manifest {digest} is not in the store {self._root}")
+        return read[0]
+
+
+def _tag(entry: Entry) -> str | None:
+    annotations = entry.get("annotations")
+    name = annotations.get(REF_NAME) if isinstance(annotations, dict) else None
+    return name if isinstance(name, str) else None
+
+
+def _listed(entries: list[Entry], descriptor: Descriptor) -> list[Entry]:
+    if any(entry.get("digest") == descriptor.digest.text for entry in entries):
+        return entries
+    return [*entries, descriptor.to_json()]
+
+
+def _tagged(entries: list[Entry], name: str, descriptor: Descriptor) -> list[Entry]:
+    """Moves the tag: one entry carries it, and no manifest drops out of the list."""
+    digest = descriptor.digest.text
+    entry = next((e for e in entries if e.get("digest") == digest), descriptor.to_json())
+    new = _with_tag(_untagged(entry), name)
+    if new in entries:
+        return entries
+    released = [_untagged(e) if _tag(e) == name else e for e in entries]
+    tagged = {e.get("digest") for e in (*released, new) if _tag(e)}
+    return [*(e for e in released if _tag(e) or e.get("digest") not in tagged), new]
+
+
+def _with_tag(entry: Entry, name: str) -> Entry:
+    annotations = entry.get("annotations")
+    kept = annotations if isinstance(annotations, dict) else {}
+    return {**entry, "annotations": {**kept, REF_NAME: name}}
+
+
+def _untagged(entry: Entry) -> Entry:
+    annotations = entry.get("annotations")
+    if not isinstance(annotations, dict):
+        return entry
+    kept = {key: text for key, text in annotations.items() if key != REF_NAME}
+    plain = {key: value for key, value in entry.items() if key != "annotations"}
+    return {**plain, "annotations": kept} if kept else plain

@@ -1,0 +1,84 @@
+"""Copying between stores."""
+
+from pathlib import Path
+
+import pytest
+
+from goldenpath.digest import Digest
+from goldenpath.errors import VerificationError
+from goldenpath.oci.copy import copy, legacy_tag
+from goldenpath.oci.descriptor import IMAGE_INDEX, Descriptor
+from goldenpath.oci.manifest import Index
+from goldenpath.oci.store import Store
+from goldenpath.registry.layout import LayoutStore
+from goldenpath.registry.memory import MemoryStore
+from tests.oci.contract import put, put_manifest
+
+
+@pytest.fixture(params=["memory", "layout"])
+def destination(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    return MemoryStore() if request.param == "memory" else LayoutStore(tmp_path / "to")
+
+
+def _everything(store: Store) -> tuple[Descriptor, set[Digest]]:
+    image = put_manifest(store, b"image")
+    note = put_manifest(store, b"note", image, "text/note")
+    reply = put_manifest(store, b"reply", note, "text/reply")
+    signature = put_manifest(store, b"signature")
+    store.tag(legacy_tag(image.digest, ".sig"), signature)
+    return image, {image.digest, note.digest, reply.digest, signature.digest}
+
+
+def test_all_that_is_said_about_a_manifest_comes_along(destination: Store) -> None:
+    source = MemoryStore()
+    image, everything = _everything(source)
+
+    copied = copy(source, destination, image)
+
+    assert set(copied.manifests) == everything
+    assert destination.resolve(image.digest.text) == image
+    assert len(destination.referrers(image.digest)) == 1
+    assert destination.resolve(legacy_tag(image.digest, ".sig"))
+
+
+def test_without_referrers_only_the_manifest_comes(destination: Store) -> None:
+    source = MemoryStore()
+    image, _ = _everything(source)
+
+    assert copy(source, destination, image, referrers=False).manifests == (image.digest,)
+    assert destination.referrers(image.digest) == ()
+
+
+def test_what_is_there_is_not_sent_again(destination: Store) -> None:
+    source = MemoryStore()
+    image, _ = _everything(source)
+    moved: list[int] = []
+
+    first = copy(source, destination, image, progress=lambda _, size: moved.append(size))
+    second = copy(source, destination, image)
+
+    assert first.bytes_copied > 0
+    assert sum(moved) >= first.bytes_copied
+    assert (second.blobs_copied, second.bytes_copied) == (0, 0)
+
+
+def test_an_index_brings_its_manifests(destination: Store) -> None:
+    source = MemoryStore()
+    child = put_manifest(source, b"child")
+    index = put(source, Index((child,)).render(), IMAGE_INDEX)
+
+    copy(source, destination, index)
+
+    assert destination.resolve(child.digest.text) == child
+
+
+def test_a_damaged_source_completes_nothing(tmp_path: Path, destination: Store) -> None:
+    source = LayoutStore(tmp_path / "from")
+    image = put_manifest(source, b"image")
+    blob = tmp_path / "from" / "blobs" / "sha256" / Digest.of(b"image").hex
+    blob.write_bytes(b"imagE")
+
+    with pytest.raises(VerificationError):
+        copy(source, destination, image)
+
+    assert not destination.exists(image)
