@@ -92,3 +92,14 @@ class Home:
     def run(self) -> Path:
         """Sockets, status and lock files of what runs now."""
         return self.root / "run"
+
+
+_FOR_TOOLS = (
+    "PATH", "HOME", "TMPDIR", "SSH_AUTH_SOCK", "GIT_ASKPASS", "GIT_SSH_COMMAND", "GIT_SSL_CAINFO",
+    "SSL_CERT_FILE", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy",
+)  # fmt: skip
+
+
+def tool_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """What git may see of the environment: where programs, agents, proxies and keys are."""
+    return {name: environment[name] for name in _FOR_TOOLS if name in environment}

@@ -1,0 +1,90 @@
+"""Runs git on one bare repository, quietly and always the same way.
+
+No configuration of the user or the machine is read, no terminal is asked, nothing waits for ever:
+a commit that this machine accepts must be one that every machine accepts.
+"""
+
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from goldenpath.errors import InvalidInput, Unavailable
+
+TIMEOUT = 120.0
+"""Seconds until git is given up."""
+
+_FIXED = {
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_ALLOW_PROTOCOL": "file:ssh:https:http",
+    "LC_ALL": "C",
+}
+
+
+class GitFailed(Exception):
+    """Git said no; `words` is what it said. Turned into an error of ours by every caller."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__(words)
+        self.words = words
+
+
+class Git:
+    """Git on the bare repository `folder`, with `environment` and nothing else of the outside."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+        self.folder = folder
+        self._environment = {"GIT_SSH_COMMAND": "ssh -oBatchMode=yes", **environment, **_FIXED}
+
+    def run(self, *arguments: str, stdin: bytes = b"", index: Path | None = None) -> bytes:
+        """What git prints. Raises `GitFailed` with its words, `Unavailable` without git."""
+        environment = dict(self._environment)
+        if index is not None:
+            environment["GIT_INDEX_FILE"] = str(index)
+        try:
+            done = subprocess.run(
+                ["git", f"--git-dir={self.folder}", *arguments],
+                input=stdin,
+                capture_output=True,
+                env=environment,
+                timeout=TIMEOUT,
+                check=False,
+            )
+        except FileNotFoundError as error:
+            raise Unavailable("git was not found on PATH", hint="install git") from error
+        except subprocess.TimeoutExpired as error:
+            raise Unavailable(
+                f"git {arguments[0]} gave no answer within {TIMEOUT:.0f} seconds",
+                hint="check the network and the remote, then run the command again",
+            ) from error
+        if done.returncode != 0:
+            raise GitFailed((done.stderr + done.stdout).decode("utf-8", "replace").strip())
+        return done.stdout
+
+    def initialise(self) -> None:
+        """Creates the bare repository if it is not there."""
+        if (self.folder / "HEAD").is_file() and (self.folder / "objects").is_dir():
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.run("init", "--quiet", "--bare", "--template=", "--initial-branch=main")
+
+    def objects(self, names: Iterable[str]) -> Iterator[tuple[str, bytes] | None]:
+        """Type and content of each object, in order; None for one that is not there."""
+        wanted = list(names)
+        if any("\n" in name for name in wanted):
+            raise InvalidInput("a path in the gitops repository holds a line break")
+        output = self.run("cat-file", "--batch", stdin="".join(f"{n}\n" for n in wanted).encode())
+        position = 0
+        for _ in wanted:
+            end = output.index(b"\n", position)
+            header = output[position:end].rsplit(b" ", 2)
+            position = end + 1
+            if header[-1] == b"missing" or not header[-1].isdigit():
+                yield None
+                continue
+            size = int(header[-1])
+            yield header[-2].decode(), output[position : position + size]
+            position += size + 1

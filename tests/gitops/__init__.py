@@ -1,0 +1,1 @@
+"""Tests of the gitops repository: real git, real signatures."""
