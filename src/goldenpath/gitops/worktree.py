@@ -69,7 +69,7 @@ class Repository:
             if remote == local:
                 return remote
             try:
-                self._git.run("fetch", "--quiet", "--no-tags", self.url, f"{BRANCH}:{BRANCH}")
+                self._git.run("fetch", "--no-tags", self.url, f"{BRANCH}:{BRANCH}")
             except GitFailed as error:
                 if "non-fast-forward" in error.words or "rejected" in error.words:
                     raise VerificationError(
