@@ -1,1 +1,1 @@
-"""The catalogue of models: an MLflow run and a model version for every release."""
+"""The catalogue: MLflow's view of runs, models and stages. It follows the facts and never leads."""

@@ -1,0 +1,169 @@
+"""What is told to the catalogue, as values: MLflow's words for a training and its release.
+
+Names and limits are MLflow's; everything here is pure.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from goldenpath.digest import Digest
+from goldenpath.train.record import Metric, TrainingRun
+
+DIGEST_TAG = "oci.digest"
+COMMIT_TAG = "git.commit"
+
+_NOT_ALLOWED = re.compile(r"[^\w\-. :/]")
+_MAX_VALUE = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One metric."""
+
+    name: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetLink:
+    """A data set that went into the run, by digest."""
+
+    name: str
+    digest: str
+    source: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One release with the run that made it."""
+
+    model: str
+    digest: str
+    source: str
+    """`oci://HOST/PATH/NAME@sha256:…`: where the release is, for whoever reads the catalogue."""
+    started_at: str
+    finished_at: str
+    parameters: Mapping[str, str]
+    metrics: tuple[Point, ...]
+    tags: Mapping[str, str]
+    datasets: tuple[DatasetLink, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """`name` (a stage) points at the version of this release from now on."""
+
+    model: str
+    name: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A registered version as the catalogue names it."""
+
+    model: str
+    number: str
+    run_id: str
+    source: str
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a job was not done."""
+
+    error: str
+    is_missing: bool = False
+    """Whether something that was named is not in the catalogue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One line to the catalogue's process: exactly one of the two."""
+
+    entry: Entry | None = None
+    alias: Alias | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One line back: exactly one of the two."""
+
+    version: Version | None = None
+    failure: Failure | None = None
+
+
+def entry(
+    run: TrainingRun,
+    digest: Digest,
+    source: str,
+    *,
+    modelpack: Digest | None = None,
+    statements: Mapping[str, Digest] = MappingProxyType({}),
+) -> Entry:
+    """What the catalogue is told about a release.
+
+    `statements` names the signed documents about it (`provenance`, `sbom`, …) by digest.
+    """
+    tags = {
+        DIGEST_TAG: digest.text,
+        COMMIT_TAG: run.source.commit,
+        "git.remote": run.source.remote,
+        "git.author": run.source.author,
+        "lock.digest": run.environment.lock_digest,
+        "python": run.environment.python,
+        "platform": run.environment.platform,
+        "thresholds.digest": run.thresholds_digest,
+    }
+    if modelpack is not None:
+        tags["oci.modelpack"] = modelpack.text
+    tags |= {f"statement.{_allowed(name)}": each.text for name, each in statements.items()}
+    parameters = {
+        "seed": str(run.seed),
+        "entry": run.entry,
+        "threads": str(run.threads),
+        **{_allowed(name): str(value)[:_MAX_VALUE] for name, value in run.parameters.items()},
+    }
+    return Entry(
+        model=run.model,
+        digest=digest.text,
+        source=source,
+        started_at=run.started_at,
+        finished_at=run.finished_at,
+        parameters=parameters,
+        metrics=_points(run),
+        tags={name: value for name, value in tags.items() if value},
+        datasets=tuple(
+            DatasetLink(each.name, each.digest, each.source or each.path, each.rows)
+            for each in run.datasets
+        ),
+    )
+
+
+def _points(run: TrainingRun) -> tuple[Point, ...]:
+    measured = [point for metric in run.metrics for point in _of_metric(metric)]
+    return (
+        *measured,
+        Point("training.seconds", run.training_seconds),
+        Point("training.peak_memory", float(run.peak_memory)),
+        Point("training.rows", float(run.rows_trained)),
+        Point("evaluation.rows", float(run.rows_evaluated)),
+        Point("largest_skew", run.largest_skew),
+    )
+
+
+def _of_metric(metric: Metric) -> Sequence[Point]:
+    name = metric.name if not metric.slice else f"{metric.name}/{metric.slice.replace('=', ':')}"
+    bounds = ((".low", metric.low), (".high", metric.high))
+    return [
+        Point(_allowed(name), metric.value),
+        *(Point(_allowed(name + end), value) for end, value in bounds if value is not None),
+    ]
+
+
+def _allowed(name: str) -> str:
+    return _NOT_ALLOWED.sub("_", name)[:250]
