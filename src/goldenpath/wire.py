@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from goldenpath.audit.log import EventLog
-from goldenpath.settings import Home
+from goldenpath.catalogue.process import Catalogue
+from goldenpath.settings import TRACKING_VARIABLE, Home
 
 
 def home() -> Home:
@@ -21,3 +22,9 @@ def now() -> datetime:
 def event_log(home: Home) -> EventLog:
     """The audit log of this machine."""
     return EventLog(home.events)
+
+
+def catalogue(home: Home) -> Catalogue:
+    """MLflow: the server that the environment names, else a database of this machine."""
+    uri = os.environ.get(TRACKING_VARIABLE) or f"sqlite:///{home.catalogue}"
+    return Catalogue(uri, home.root / "mlflow")
