@@ -59,7 +59,7 @@ class SignedStatement:
     signer: str
     """Name of the trusted key or person."""
     envelope: Digest
-    """Digest of the signed document (bundle or SSH-signed statement), by which others cite it."""
+    """Digest of the referrer manifest that carries it, by which others cite it."""
     kind: Literal["machine", "person"]
 
 

@@ -8,7 +8,6 @@ same format in the namespace `git`.
 import base64
 import binascii
 import hashlib
-import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
+from goldenpath.attest.keys import write_new
 from goldenpath.errors import InvalidInput, NotFound, Unavailable, VerificationError
 
 STATEMENT_NAMESPACE = "goldenpath"
@@ -81,8 +81,8 @@ class SshKey:
             serialization.PrivateFormat.OpenSSH,
             serialization.NoEncryption(),
         )
-        _write_new(path, content, 0o600)
-        _write_new(path.with_name(path.name + ".pub"), f"{key.public_line}\n".encode(), 0o644)
+        write_new(path, content, 0o600)
+        write_new(path.with_name(path.name + ".pub"), f"{key.public_line}\n".encode(), 0o644)
         return key
 
     def sign(self, message: bytes, namespace: str) -> str:
@@ -329,15 +329,3 @@ def _content(path: Path) -> bytes:
         ) from error
     except OSError as error:
         raise InvalidInput(f"SSH key {path} cannot be read: {error.strerror}") from error
-
-
-def _write_new(path: Path, content: bytes, mode: int) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    except FileExistsError as error:
-        raise InvalidInput(f"{path} exists already", hint="name another file") from error
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())

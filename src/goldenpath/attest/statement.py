@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from goldenpath.canonical import JsonValue, canonical_json, parse_object
 from goldenpath.digest import Digest
@@ -25,6 +26,10 @@ CHECKPOINT = OURS + "log-checkpoint/v1"
 
 BUILD_TYPE = "https://goldenpath.example/build/train/v1"
 
+SIGNED_AT = "goldenpath.example/signed-at"
+"""Annotation of the first subject: when the signer says that it signed. Covered by the signature,
+unlike the annotations of the manifest around it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Statement:
@@ -33,13 +38,21 @@ class Statement:
     subjects: tuple[Digest, ...]
     predicate_type: str
     predicate: Mapping[str, JsonValue]
+    signed_at: datetime | None = None
+    """In UTC to the second; None if the signer did not say."""
 
     def render(self) -> bytes:
         """The canonical bytes that get signed."""
+        subjects: list[JsonValue] = []
+        for digest in self.subjects:
+            subject: dict[str, JsonValue] = {"digest": {"sha256": digest.hex}}
+            if self.signed_at is not None and not subjects:
+                subject["annotations"] = {SIGNED_AT: render_time(self.signed_at)}
+            subjects.append(subject)
         return canonical_json(
             {
                 "_type": STATEMENT_TYPE,
-                "subject": [{"digest": {"sha256": subject.hex}} for subject in self.subjects],
+                "subject": subjects,
                 "predicateType": self.predicate_type,
                 "predicate": dict(self.predicate),
             }
@@ -58,7 +71,31 @@ class Statement:
             predicate = {}
         if not isinstance(predicate, dict):
             raise InvalidInput("statement has a predicate that is not an object")
-        return cls(_subjects(value.get("subject")), predicate_type, predicate)
+        subject = value.get("subject")
+        return cls(_subjects(subject), predicate_type, predicate, _signed_at(subject))
+
+
+def render_time(moment: datetime) -> str:
+    """RFC 3339 in UTC, to the second."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse_time(text: str) -> datetime:
+    """A moment of RFC 3339 with its offset. Raises `InvalidInput`."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidInput(f"{text[:40]!r} is not a time of RFC 3339") from error
+    if moment.tzinfo is None:
+        raise InvalidInput(f"{text[:40]!r} has no offset from UTC")
+    return moment.astimezone(UTC)
+
+
+def _signed_at(subjects: JsonValue) -> datetime | None:
+    first = subjects[0] if isinstance(subjects, list) and subjects else None
+    annotations = first.get("annotations") if isinstance(first, dict) else None
+    text = annotations.get(SIGNED_AT) if isinstance(annotations, dict) else None
+    return parse_time(text) if isinstance(text, str) else None
 
 
 def _subjects(value: JsonValue) -> tuple[Digest, ...]:
