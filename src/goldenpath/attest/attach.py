@@ -16,6 +16,7 @@ from goldenpath.attest.sshsig import STATEMENT_NAMESPACE, SshKey
 from goldenpath.attest.statement import PAYLOAD_TYPE, SIGNED, Statement, render_time
 from goldenpath.canonical import canonical_json
 from goldenpath.errors import NotFound
+from goldenpath.oci.copy import legacy_tag
 from goldenpath.oci.descriptor import EMPTY, EMPTY_CONTENT, IMAGE_CONFIG, IMAGE_MANIFEST, Descriptor
 from goldenpath.oci.manifest import MAX_MANIFEST, Manifest
 from goldenpath.oci.store import Store, read
@@ -86,11 +87,6 @@ def simple_signing(image: Descriptor, repository: str, now: datetime) -> bytes:
     )
 
 
-def legacy_tag(image: Descriptor) -> str:
-    """Where cosign 2, policy-controller and containers/image look for signatures."""
-    return f"sha256-{image.digest.hex}.sig"
-
-
 def _sign_legacy(
     store: Store, image: Descriptor, repository: str, signer: Signer, now: datetime
 ) -> None:
@@ -99,7 +95,7 @@ def _sign_legacy(
         _push(store, SIMPLE_SIGNING, payload),
         annotations={LEGACY_SIGNATURE: encode(signer.sign(payload))},
     )
-    layers = (*_earlier(store, legacy_tag(image)), layer)
+    layers = (*_earlier(store, legacy_tag(image.digest, ".sig")), layer)
     config = canonical_json(
         {
             "architecture": "",
@@ -109,7 +105,7 @@ def _sign_legacy(
         }
     )
     manifest = Manifest(_push(store, IMAGE_CONFIG, config), layers)
-    store.tag(legacy_tag(image), _push(store, IMAGE_MANIFEST, manifest.render()))
+    store.tag(legacy_tag(image.digest, ".sig"), _push(store, IMAGE_MANIFEST, manifest.render()))
 
 
 def _earlier(store: Store, tag: str) -> tuple[Descriptor, ...]:

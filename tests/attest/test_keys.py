@@ -1,0 +1,154 @@
+"""Keys of machines: files with and without passphrase, cosign's own, and commands."""
+
+import json
+import sys
+from base64 import b64encode
+from hashlib import scrypt
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.poly1305 import Poly1305
+
+from goldenpath.attest.keys import (
+    CommandSigner,
+    PemSigner,
+    generate_key,
+    is_signed,
+    key_from_pem,
+    public_pem,
+)
+from goldenpath.attest.secretbox import _hsalsa20, _stream, open_box
+from goldenpath.errors import InvalidInput, NotFound, Unavailable, VerificationError
+from tests.attest.releases import new_signer
+
+_SIGN = """
+import base64, pathlib, sys
+from goldenpath.attest.keys import PemSigner
+signature = PemSigner.load(pathlib.Path(sys.argv[1])).sign(sys.stdin.buffer.read())
+print(base64.b64encode(signature).decode())
+"""
+
+
+def test_a_generated_key_is_private_and_loads_again(tmp_path: Path) -> None:
+    signer = generate_key(tmp_path / "release.pem")
+
+    loaded = PemSigner.load(tmp_path / "release.pem")
+
+    assert (tmp_path / "release.pem").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "release.pub").read_bytes() == public_pem(signer)
+    assert is_signed(signer.public_key(), b"m", loaded.sign(b"m"))
+    assert key_from_pem("release", public_pem(signer)).public_key == loaded.public_key()
+    with pytest.raises(InvalidInput, match="exists already"):
+        generate_key(tmp_path / "release.pem")
+
+
+def test_a_passphrase_is_needed_where_there_is_one(tmp_path: Path) -> None:
+    generate_key(tmp_path / "release.pem", "secret words")
+
+    assert PemSigner.load(tmp_path / "release.pem", "secret words")
+    for wrong in (None, "other words"):
+        with pytest.raises(InvalidInput, match="cannot be read"):
+            PemSigner.load(tmp_path / "release.pem", wrong)
+
+
+def test_other_files_are_no_keys(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("no key")
+    with pytest.raises(InvalidInput):
+        PemSigner.load(tmp_path / "key")
+    with pytest.raises(NotFound):
+        PemSigner.load(tmp_path / "absent")
+    with pytest.raises(InvalidInput):
+        key_from_pem("release", b"no key")
+
+
+def test_a_signature_counts_for_its_key_and_message_only() -> None:
+    signer, other = new_signer(), new_signer()
+    signature = signer.sign(b"m")
+
+    assert is_signed(signer.public_key(), b"m", signature)
+    assert not is_signed(signer.public_key(), b"n", signature)
+    assert not is_signed(other.public_key(), b"m", signature)
+    assert not is_signed(signer.public_key(), b"m", signature[:-1])
+    assert not is_signed(b"no key", b"m", signature)
+
+
+def test_a_command_signs_for_a_key_that_stays_elsewhere(tmp_path: Path) -> None:
+    key = generate_key(tmp_path / "release.pem")
+    command = (sys.executable, "-c", _SIGN, str(tmp_path / "release.pem"))
+
+    signer = CommandSigner(command, key.public_key())
+
+    assert is_signed(key.public_key(), b"m", signer.sign(b"m"))
+
+
+def test_a_command_that_fails_or_lies_is_not_believed(tmp_path: Path) -> None:
+    key, other = generate_key(tmp_path / "release.pem"), new_signer()
+    command = (sys.executable, "-c", _SIGN, str(tmp_path / "release.pem"))
+
+    with pytest.raises(Unavailable, match="another key"):
+        CommandSigner(command, other.public_key()).sign(b"m")
+    with pytest.raises(Unavailable, match="exited 3"):
+        CommandSigner((sys.executable, "-c", "exit(3)"), key.public_key()).sign(b"m")
+    with pytest.raises(Unavailable, match="no base64"):
+        CommandSigner((sys.executable, "-c", "print('?')"), key.public_key()).sign(b"m")
+    with pytest.raises(Unavailable, match="cannot be run"):
+        CommandSigner((str(tmp_path / "absent"),), key.public_key()).sign(b"m")
+
+
+def test_the_secret_box_opens_the_vector_of_nacl() -> None:
+    key = bytes.fromhex("1b27556473e985d462cd51197a9a46c76009549eac6474f206c4ee0844f68389")
+    nonce = bytes.fromhex("69696ee955b62b73cd62bda875fc73d68219e0036b7a0b37")
+    message = (
+        "be075fc53c81f2d5cf141316ebeb0c7b5228c52a4c62cbd44b66849b64244ffce5ecbaaf33bd751a"
+        "1ac728d45e6c61296cdc3c01233561f41db66cce314adb310e3be8250c46f06dceea3a7fa1348057"
+        "e2f6556ad6b1318a024a838f21af1fde048977eb48f59ffd4924ca1c60902e52f0a089bc76897040"
+        "e082f937763848645e0705"
+    )
+    box = bytes.fromhex(
+        "f3ffc7703f9400e52a7dfb4b3d3305d98e993b9f48681273c29650ba32fc76ce48332ea7164d96a4"
+        "476fb8c531a1186ac0dfc17c98dce87b4da7f011ec48c97271d2c20f9b928fe2270d6fb863d51738"
+        "b48eeee314a7cc8ab932164548e526ae90224368517acfeabd6bb3732bc0e9da99832b61ca01b6de"
+        "56244a9e88d5f9b37973f622a43d14a6599b1f654cb45a74e355a5"
+    )
+
+    assert open_box(key, nonce, box).hex() == message
+    with pytest.raises(VerificationError):
+        open_box(key, nonce, box[:-1] + b"\0")
+
+
+def test_cosigns_own_key_file_is_opened(tmp_path: Path) -> None:
+    private = ec.generate_private_key(ec.SECP256R1())
+    (tmp_path / "cosign.key").write_bytes(_cosign_file(private, b"words"))
+
+    signer = PemSigner.load(tmp_path / "cosign.key", "words")
+
+    assert signer.public_key() == PemSigner(private).public_key()
+    with pytest.raises(InvalidInput, match="does not open"):
+        PemSigner.load(tmp_path / "cosign.key", "other")
+
+
+def _cosign_file(private: ec.EllipticCurvePrivateKey, passphrase: bytes) -> bytes:
+    secret = private.private_bytes(
+        serialization.Encoding.DER,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    salt, nonce = b"s" * 32, b"n" * 24
+    subkey = _hsalsa20(scrypt(passphrase, salt=salt, n=1024, r=8, p=1, dklen=32), nonce[:16])
+    stream = _stream(subkey, nonce[16:], 32 + len(secret))
+    ciphertext = bytes(a ^ b for a, b in zip(secret, stream[32:], strict=True))
+    box = Poly1305.generate_tag(stream[:32], ciphertext) + ciphertext
+    document = {
+        "kdf": {
+            "name": "scrypt",
+            "params": {"N": 1024, "r": 8, "p": 1},
+            "salt": b64encode(salt).decode(),
+        },
+        "cipher": {"name": "nacl/secretbox", "nonce": b64encode(nonce).decode()},
+        "ciphertext": b64encode(box).decode(),
+    }
+    body = b64encode(json.dumps(document).encode())
+    label = b"ENCRYPTED SIGSTORE " + b"PRIVATE KEY"
+    return b"-----BEGIN " + label + b"-----\n" + body + b"\n-----END " + label + b"-----\n"
