@@ -1,4 +1,13 @@
-"""Events: what happened, who did it, to what. One line each in a chain of hashes."""
+"""Events: what happened, who did it, to what. One line each in a chain of hashes.
+
+What `details` hold where an answer is made from them:
+
+    server.ready, server.stopped, server.failed    replica, slot; the event has stage, model, digest
+    route.changed                                  slots: a list of {name, digest, percent};
+                                                   empty where nothing is routed any more
+    platform.stopped                               orderly: every server had ended before
+    release.promoted, rollout.*                    slots as above, decision, approvers, reason
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
