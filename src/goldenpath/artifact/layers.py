@@ -1,0 +1,95 @@
+"""Which file goes into which layer, and the bytes of each layer."""
+
+import os
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from goldenpath.artifact.archive import END, Entry, check_path, header, padding
+from goldenpath.errors import InvalidInput, NotFound
+from goldenpath.oci.store import CHUNK
+
+MODELS = "models"
+"""The folder that every runtime expects in a model image."""
+
+LARGE = 1024 * 1024
+"""Bytes above which a file has a layer of its own, so that registries keep one copy of it."""
+
+MAX_LAYERS = 100
+"""Node file systems stop near 127."""
+
+Content = bytes | Path
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Files that travel together, by their path in the image, sorted."""
+
+    files: tuple[tuple[str, Content], ...]
+
+    @property
+    def single(self) -> str | None:
+        """The path, if the layer is one file."""
+        return self.files[0][0] if len(self.files) == 1 else None
+
+
+def divide(files: Mapping[str, Content], alone: Iterable[str] = ()) -> tuple[Layer, ...]:
+    """Large files and those named `alone` each in a layer, by path; the others together, last.
+
+    Beyond `MAX_LAYERS` the smaller of the large ones share one more layer.
+    """
+    for path in files:
+        check_path(path, InvalidInput)
+    sizes = {path: _size(content) for path, content in files.items()}
+    singles = set(alone)
+    large = [path for path in files if path in singles or sizes[path] > LARGE]
+    large.sort(key=lambda path: (path not in singles, -sizes[path], path))
+    own, shared = sorted(large[: MAX_LAYERS - 2]), sorted(large[MAX_LAYERS - 2 :])
+    small = sorted(set(files) - set(large))
+    groups = [*([path] for path in own), shared, small]
+    return tuple(Layer(tuple((path, files[path]) for path in group)) for group in groups if group)
+
+
+def render_layer(layer: Layer) -> Iterator[bytes]:
+    """The tar of a layer, in chunks; every file is read once."""
+    for folder in _folders(path for path, _ in layer.files):
+        yield header(Entry(folder, 0, is_folder=True))
+    for path, content in layer.files:
+        size = _size(content)
+        yield header(Entry(path, size))
+        yield from _read(content, size)
+        yield padding(size)
+    yield END
+
+
+def _folders(paths: Iterable[str]) -> list[str]:
+    parents = {str(folder) for path in paths for folder in PurePosixPath(path).parents}
+    return sorted(parents - {"."})
+
+
+def _size(content: Content) -> int:
+    if isinstance(content, bytes):
+        return len(content)
+    try:
+        status = content.lstat()
+    except FileNotFoundError as error:
+        raise NotFound(f"file {content} is missing") from error
+    if not stat.S_ISREG(status.st_mode):
+        raise InvalidInput(f"{content} is not a regular file: a release holds no links")
+    return status.st_size
+
+
+def _read(content: Content, size: int) -> Iterator[bytes]:
+    if isinstance(content, bytes):
+        yield content
+        return
+    seen = 0
+    descriptor = os.open(content, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb", buffering=0) as file:
+        while chunk := file.read(CHUNK):
+            seen += len(chunk)
+            if seen <= size:
+                yield chunk
+    if seen != size:
+        raise InvalidInput(f"{content} changed while it was packed")
