@@ -1,6 +1,5 @@
 """The e-detector: its null ball against brute force, its budget and its delay by simulation."""
 
-
 import numpy as np
 import pytest
 
