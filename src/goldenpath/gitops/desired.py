@@ -1,6 +1,7 @@
 """What git wants to run: deployments, as values."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from goldenpath.digest import Digest
 
@@ -37,3 +38,37 @@ class Deployment:
 def slot_name(digest: Digest) -> str:
     """The predictor name of a release."""
     return "r" + digest.hex[:12]
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """How a release takes over from the one before: shares of the traffic, and what must hold."""
+
+    steps: tuple[int, ...] = (100,)
+    """Rising percentages; the last is 100."""
+    criteria: Mapping[str, float] = field(default_factory=dict)
+    """Limits of the judge by name, as data; what they mean is said by the gateway's analysis."""
+
+    def after(self, percent: int) -> int:
+        """The next step above `percent`; 100 behind the last one."""
+        return next((step for step in self.steps if step > percent), 100)
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """How the newest release of a deployment got there: the content of `release.yaml`."""
+
+    digest: Digest
+    """The release that came in last: the canary while there is one, else the stable."""
+    previous: Digest | None
+    """What a rollback goes back to."""
+    repository: str
+    commit: str
+    """The project's commit that the release was built from."""
+    rollout: Rollout
+    approvals: tuple[Digest, ...]
+    """Envelopes of the approvals that counted."""
+    decision: Digest | None
+    """Envelope of the signed verdict of the gates; None for what no gate was asked about."""
+    rolled_back: Digest | None = None
+    """The release that was taken back, if this is the state after a rollback."""

@@ -1,0 +1,108 @@
+"""`release.yaml`: how a release got into its stage, beside the manifest that Argo CD syncs."""
+
+from collections.abc import Mapping
+from itertools import pairwise
+
+from goldenpath.canonical import JsonValue
+from goldenpath.digest import Digest
+from goldenpath.errors import InvalidInput
+from goldenpath.gitops.desired import Placement, Rollout
+from goldenpath.gitops.strict import parse_yaml, render_yaml
+
+_KEYS = {
+    "version", "digest", "previous", "rolledBack", "source", "rollout", "approvals", "decision",
+}  # fmt: skip
+
+
+def render_placement(placement: Placement) -> bytes:
+    """The file; digests stand in scalar keys, so that other tools can move them too."""
+    return render_yaml(
+        {
+            "version": 1,
+            "digest": placement.digest.text,
+            "previous": _text(placement.previous),
+            "rolledBack": _text(placement.rolled_back),
+            "source": {"repository": placement.repository, "commit": placement.commit},
+            "rollout": {
+                "steps": list(placement.rollout.steps),
+                "criteria": dict(placement.rollout.criteria),
+            },
+            "approvals": [digest.text for digest in placement.approvals],
+            "decision": _text(placement.decision),
+        }
+    )
+
+
+def parse_placement(content: bytes, what: str = "release.yaml") -> Placement:
+    """The value of the file. Raises `InvalidInput` naming file and key."""
+    value = parse_yaml(content, what)
+    unknown = sorted(set(value) - _KEYS)
+    if unknown:
+        raise InvalidInput(f"{what} has the unknown key {unknown[0]!r}")
+    if value.get("version") != 1:
+        raise InvalidInput(f"{what} has version {value.get('version')!r}, expected 1")
+    digest = _digest(value, "digest", what)
+    if digest is None:
+        raise InvalidInput(f"{what} needs the key digest")
+    source, rollout = value.get("source"), value.get("rollout")
+    if not isinstance(source, dict) or not isinstance(rollout, dict):
+        raise InvalidInput(f"{what} needs the mappings source and rollout")
+    return Placement(
+        digest=digest,
+        previous=_digest(value, "previous", what),
+        rolled_back=_digest(value, "rolledBack", what),
+        repository=str(source.get("repository", "")),
+        commit=str(source.get("commit", "")),
+        rollout=Rollout(_steps(rollout.get("steps"), what), _criteria(rollout, what)),
+        approvals=_digests(value.get("approvals", []), what),
+        decision=_digest(value, "decision", what),
+    )
+
+
+def check_steps(steps: tuple[int, ...], what: str) -> tuple[int, ...]:
+    """`steps` if they rise and end at 100. Raises `InvalidInput`."""
+    rising = all(left < right for left, right in pairwise(steps))
+    if not steps or steps[-1] != 100 or steps[0] < 0 or not rising:
+        shown = ", ".join(map(str, steps)) or "nothing"
+        raise InvalidInput(f"{what} has the steps {shown}, expected rising numbers that end at 100")
+    return steps
+
+
+def _text(digest: Digest | None) -> str | None:
+    return None if digest is None else digest.text
+
+
+def _digest(value: Mapping[str, JsonValue], key: str, what: str) -> Digest | None:
+    found = value.get(key)
+    if found is None:
+        return None
+    if not isinstance(found, str):
+        raise InvalidInput(f"{what} has {key} {found!r}, expected a digest")
+    return Digest(found)
+
+
+def _digests(value: JsonValue, what: str) -> tuple[Digest, ...]:
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise InvalidInput(f"{what} has approvals that are not a list of digests")
+    return tuple(Digest(str(each)) for each in value)
+
+
+def _steps(value: JsonValue, what: str) -> tuple[int, ...]:
+    if not isinstance(value, list):
+        raise InvalidInput(f"{what} has rollout.steps that are not a list")
+    steps = tuple(step for step in value if isinstance(step, int) and not isinstance(step, bool))
+    if len(steps) != len(value):
+        raise InvalidInput(f"{what} has rollout.steps that are not whole numbers")
+    return check_steps(steps, what)
+
+
+def _criteria(rollout: Mapping[str, JsonValue], what: str) -> Mapping[str, float]:
+    value = rollout.get("criteria", {})
+    if not isinstance(value, dict):
+        raise InvalidInput(f"{what} has rollout.criteria that are not a mapping")
+    result = {}
+    for name, limit in value.items():
+        if not isinstance(limit, int | float) or isinstance(limit, bool):
+            raise InvalidInput(f"{what} has rollout.criteria.{name} that is not a number")
+        result[name] = float(limit)
+    return result

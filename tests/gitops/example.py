@@ -1,0 +1,45 @@
+"""A platform for the tests: three stages, two build keys' worth of trust, people by role."""
+
+import base64
+from datetime import timedelta
+
+from goldenpath.attest.policy import Person, TrustedKey
+from goldenpath.digest import Digest
+from goldenpath.promote.platform import Platform, Stage
+
+DER = base64.b64decode(
+    "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEb6GfFxH4Yy5iW1nq2P1Hq0m8w8mXbV8T0eYz3pQ0mQ9m5Tq2P1Hq0m8w"
+    "8mXbV8T0eYz3pQ0mQ9m5Tq2P1Hq0mw=="
+)
+ONE = Digest.of(b"one")
+TWO = Digest.of(b"two")
+
+
+def line(letter: str) -> str:
+    """A public key line that looks right."""
+    return "ssh-ed25519 " + letter * 68
+
+
+def platform() -> Platform:
+    """Three stages; prod needs two approvals."""
+    return Platform(
+        stages=(
+            Stage("dev", ("evidence",)),
+            Stage("test", ("evidence", "stage-before")),
+            Stage(
+                "prod",
+                ("evidence", "stage-before", "approvals"),
+                approvals=2,
+                approver_roles=("validator", "risk-manager"),
+                soak=timedelta(hours=2),
+            ),
+        ),
+        registry_prefix="registry.example/models",
+        registry_store="layout:registry",
+        build_keys=(TrustedKey("release", DER),),
+        commit_keys=(Person("rollout", (), line("R")),),
+        people=(
+            Person("validator", ("validator",), line("V")),
+            Person("risk-manager", ("risk-manager",), line("M")),
+        ),
+    )

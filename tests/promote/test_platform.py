@@ -1,0 +1,64 @@
+import dataclasses
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from goldenpath.attest.policy import TrustedKey
+from goldenpath.errors import InvalidInput
+from goldenpath.promote.platform import parse_platform, render_platform
+from tests.gitops.example import DER, line, platform
+
+
+def test_a_platform_reads_back_as_it_was_written() -> None:
+    assert parse_platform(render_platform(platform())) == platform()
+
+
+def test_periods_and_the_repository_read_back() -> None:
+    moment = datetime(2026, 1, 31, 12, tzinfo=UTC)
+    full = dataclasses.replace(
+        platform(),
+        repository="https://git.example/models",
+        gateway="127.0.0.1:9",
+        build_keys=(TrustedKey("a", DER, moment, moment + timedelta(days=1), moment),),
+        people=tuple(dataclasses.replace(each, valid_until=moment) for each in platform().people),
+    )
+
+    assert parse_platform(render_platform(full)) == full
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("version = 1", "version = 2", "version"),
+        ("[registry]", "[register]", "registry: expected a table"),
+        ("approvals = 2", "approvals = -2", r"stage\[3\].approvals"),
+        ("approvals = 2", "approvels = 2", r"stage\[3\].approvels: is not a known key"),
+        ('soak = "2h"', 'soak = "2 hours"', "duration"),
+        ('"approvals"]', '"aprovals"]', "'aprovals' is not a gate"),
+        ('gates = ["evidence", "stage-before", "approvals"]', "gates = []", "last stage"),
+        ('name = "test"', 'name = "dev"', "stands once"),
+        ('name = "test"', 'name = "../test"', "lower-case"),
+        (line("M"), line("V"), "same ssh-key"),
+        (line("M"), "ssh-rsa", "ssh-key"),
+        ("BEGIN PUBLIC", "BEGIN PRIVATE", "public-key"),
+        ('roles = ["validator"]', 'roles = "validator"', "list of strings"),
+        ("version = 1", "version = ", "not valid TOML"),
+        ('prefix = "', 'prefix = "https://', "without scheme"),
+    ],
+)
+def test_a_fault_is_named_with_its_key(old: str, new: str, said: str) -> None:
+    content = render_platform(platform()).decode()
+    assert old in content
+
+    with pytest.raises(InvalidInput, match=said):
+        parse_platform(content.replace(old, new, 1).encode())
+
+
+def test_all_faults_are_told_at_once() -> None:
+    content = render_platform(platform()).decode()
+    content = content.replace("approvals = 2", "approvals = true").replace("2h", "soon")
+
+    with pytest.raises(InvalidInput, match="2 faults") as caught:
+        parse_platform(content.encode())
+    assert "approvals" in caught.value.message
+    assert "soak" in caught.value.message
