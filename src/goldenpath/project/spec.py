@@ -123,3 +123,5 @@ class Project:
     """Columns of `evaluation.parquet` for which metrics are given apart."""
     protected: tuple[str, ...] = ()
     """Those of them on which the fairness gate looks."""
+    indexes: tuple[str, ...] = ()
+    """Package indexes that the lock may name; if empty, a single one, over HTTPS."""

@@ -1,0 +1,98 @@
+"""What a JSON schema cannot say about `goldenpath.toml`: whether its parts fit one another.
+
+Every function takes one section that has the right shape, and yields its faults.
+"""
+
+import ast
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from goldenpath.digest import Digest
+from goldenpath.project.fault import Fault, did_you_mean
+from goldenpath.project.spec import Contract, DataSource, Feature
+
+FILE = "goldenpath.toml"
+_CHUNK = 1024 * 1024
+
+
+def contract_faults(contract: Contract) -> Iterator[Fault]:
+    """Features that repeat or contradict themselves, and bands that do not cover 0 to 1."""
+    names = [feature.name for feature in contract.features]
+    for position, feature in enumerate(contract.features):
+        at = f"contract.features[{position}]"
+        if feature.name in names[:position]:
+            yield Fault(FILE, f"{at}.name", "a name of its own", f"{feature.name!r} again")
+        yield from _feature_faults(at, feature)
+    limits = [band.below for band in contract.decision.bands]
+    for position in range(1, len(limits)):
+        if limits[position] <= limits[position - 1]:
+            yield Fault(
+                FILE,
+                f"contract.decision.bands[{position}].below",
+                f"more than {limits[position - 1]:g}, where the band before ends",
+                f"{limits[position]:g}",
+            )
+    if limits[-1] <= 1:
+        yield Fault(
+            FILE,
+            f"contract.decision.bands[{len(limits) - 1}].below",
+            "more than 1, so that every score is in a band",
+            f"{limits[-1]:g}",
+        )
+
+
+def _feature_faults(at: str, feature: Feature) -> Iterator[Fault]:
+    if feature.kind == "category" and not feature.categories:
+        yield Fault(FILE, f"{at}.categories", "the codes that are allowed", "nothing")
+    if feature.kind == "number" and feature.categories:
+        yield Fault(FILE, f"{at}.categories", "no codes for kind number", "a list")
+    low, high = feature.minimum, feature.maximum
+    if low is not None and high is not None and low > high:
+        yield Fault(FILE, f"{at}.maximum", f"at least the minimum {low:g}", f"{high:g}")
+
+
+def slice_faults(slices: Sequence[str], protected: Sequence[str]) -> Iterator[Fault]:
+    """Protected columns that are not among the slices."""
+    for name in protected:
+        if name not in slices:
+            hint = did_you_mean(name, slices)
+            yield Fault(FILE, "evaluation.protected", "one of evaluation.slices", repr(name), hint)
+
+
+def entry_faults(root: Path, entry: str) -> Iterator[Fault]:
+    """An entry point that is not a function of a module below `src/`."""
+    key = "training.entry"
+    module, _, function = entry.partition(":")
+    path = root.joinpath("src", *module.split("."))
+    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    if not file.is_file():
+        yield Fault(FILE, key, f"a module at {file.relative_to(root)}", "no such file")
+        return
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (SyntaxError, ValueError) as error:
+        yield Fault(str(file.relative_to(root)), "", "valid Python", str(error))
+        return
+    names = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
+    if function not in names:
+        hint = did_you_mean(function, names)
+        yield Fault(FILE, key, f"a function of {file.relative_to(root)}", repr(function), hint)
+
+
+def data_faults(root: Path, sources: Sequence[DataSource], *, read: bool) -> Iterator[Fault]:
+    """Files that are absent or outside the project and, if `read`, whose digest differs."""
+    for source in sources:
+        key, path = f"data.{source.name}", root / source.path
+        if not path.resolve().is_relative_to(root.resolve()):
+            yield Fault(FILE, f"{key}.path", "a file inside the project", repr(source.path))
+        elif not path.is_file():
+            yield Fault(FILE, f"{key}.path", "a file", f"no such file as {source.path!r}")
+        elif read and (digest := digest_file(path)).text != source.digest:
+            hint = "if the data was meant to change, pin the new digest"
+            yield Fault(FILE, f"{key}.digest", source.digest, digest.text, hint)
+
+
+def digest_file(path: Path) -> Digest:
+    """Digest of a file, read in pieces of 1 MiB."""
+    with path.open("rb") as file:
+        return Digest.of_chunks(iter(lambda: file.read(_CHUNK), b""))

@@ -1,0 +1,159 @@
+"""Starts a project: copies the starter, gives it the name, locks it, and makes the first commit.
+
+The starter is a complete project called `credit-default`; a new one is the same files with that
+name, the Python release and the dates of approval replaced.
+"""
+
+import keyword
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from goldenpath.errors import InvalidInput, Unavailable
+
+TEMPLATES: Mapping[str, str] = {"credit-default": "starter"}
+"""Template to folder beside this module."""
+
+_NAME = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
+_TEXT = {".toml", ".py", ".md", ".yaml", ".yml", ".txt", ".json", ""}
+_SKIP = {"__pycache__", ".venv", ".pytest_cache", ".ruff_cache", "uv.lock"}
+
+
+def create(
+    name: str,
+    destination: Path,
+    *,
+    uv: str,
+    now: datetime,
+    environment: Mapping[str, str],
+    template: str = "credit-default",
+    report: Callable[[str], None] = lambda _: None,
+) -> Path:
+    """Makes the project `name` in the new folder `destination` and returns that folder.
+
+    Everything is made beside it first and renamed when it is complete, so that an interrupted or
+    failed start leaves nothing. Raises `InvalidInput` for a bad name or a folder that exists, and
+    `Unavailable` if git or uv fail, which mostly means that the package index cannot be reached.
+    """
+    _check(name, template)
+    if destination.exists():
+        raise InvalidInput(f"{destination} exists already", hint="choose another name or folder")
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=destination.parent) as scratch:
+        folder = Path(scratch) / "project"
+        report("copying the template")
+        _copy(
+            resources.files(__package__).joinpath(TEMPLATES[template]),
+            folder,
+            _replacements(name, template, now.astimezone(UTC).date()),
+        )
+        report("locking the environment with uv")
+        _run([uv, "lock", "--quiet", "--python", sys.executable], folder, environment)
+        report("making the first commit")
+        _first_commit(folder, name, now, environment)
+        folder.rename(destination)
+    return destination
+
+
+def _check(name: str, template: str) -> None:
+    if template not in TEMPLATES:
+        known = ", ".join(TEMPLATES)
+        raise InvalidInput(f"template {template!r} is unknown: expected one of {known}")
+    if _NAME.fullmatch(name) is None:
+        raise InvalidInput(
+            f"{name!r} is not a name for a project: expected at most 63 lower-case letters, "
+            "digits and hyphens, starting with a letter"
+        )
+    package = name.replace("-", "_")
+    if keyword.iskeyword(package) or package in sys.stdlib_module_names:
+        raise InvalidInput(f"{name!r} is not a name for a project: Python has a {package} already")
+
+
+def _replacements(name: str, template: str, today: date) -> Mapping[str, str]:
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    # 29 February has no anniversary in most years; the day before does.
+    day = today if (today.month, today.day) != (2, 29) else today.replace(day=28)
+    return {
+        template: name,
+        template.replace("-", "_"): name.replace("-", "_"),
+        "approved_on: 2026-01-01": f"approved_on: {today}",
+        "review_by: 2027-01-01": f"review_by: {day.replace(year=day.year + 1)}",
+        '"==3.11.*"': f'"=={python}.*"',
+        "python:3.11": f"python:{python}",
+        "sys_platform == 'linux'": f"sys_platform == '{sys.platform}'",
+        "platform_machine == 'x86_64'": f"platform_machine == '{platform.machine()}'",
+    }
+
+
+def _copy(source: Traversable, target: Path, replacements: Mapping[str, str]) -> None:
+    target.mkdir()
+    for entry in sorted(source.iterdir(), key=lambda entry: entry.name):
+        if entry.name in _SKIP:
+            continue
+        path = target / _replaced(entry.name, replacements)
+        if entry.is_dir():
+            _copy(entry, path, replacements)
+        elif entry.name == ".python-version":
+            path.write_text(f"{sys.version_info.major}.{sys.version_info.minor}\n", "utf-8")
+        elif path.suffix in _TEXT:
+            path.write_text(_replaced(entry.read_text("utf-8"), replacements), "utf-8")
+        else:
+            path.write_bytes(entry.read_bytes())
+
+
+def _replaced(text: str, replacements: Mapping[str, str]) -> str:
+    for old, new in replacements.items():
+        text = text.replace(old, new)
+    return text
+
+
+def _first_commit(
+    folder: Path, name: str, now: datetime, environment: Mapping[str, str]
+) -> None:
+    def git(*arguments: str) -> str:
+        return _run(["git", *arguments], folder, environment)
+
+    git("init", "--quiet", "--initial-branch", "main")
+    git("add", "--all")
+    message = f"{name}: start from the template\n\nTrains, tests, packs and serves as it is."
+    # Who has told git no name still gets a project; the build asks for one when it matters.
+    identity = [] if _has_identity(folder, environment) else _NOBODY
+    stamp = now.astimezone(UTC).isoformat()
+    dated = {**environment, "GIT_AUTHOR_DATE": stamp, "GIT_COMMITTER_DATE": stamp}
+    _run(["git", *identity, "commit", "--quiet", "--message", message], folder, dated)
+
+
+_NOBODY = ["-c", "user.name=goldenpath", "-c", "user.email=goldenpath@localhost"]
+
+
+def _has_identity(folder: Path, environment: Mapping[str, str]) -> bool:
+    if "GIT_AUTHOR_NAME" in environment and "GIT_COMMITTER_NAME" in environment:
+        return True
+    asked = subprocess.run(
+        ["git", "config", "user.email"],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        check=False,
+    )
+    return asked.returncode == 0
+
+
+def _run(command: list[str], folder: Path, environment: Mapping[str, str]) -> str:
+    if shutil.which(command[0]) is None:
+        raise Unavailable(f"{command[0]} is not installed", hint=f"install {command[0]}")
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        said = done.stderr.strip()[-2000:]
+        raise Unavailable(f"{Path(command[0]).name} {command[1]} failed: {said}")
+    return done.stdout

@@ -1,0 +1,144 @@
+"""What people have to write beside the code, per tier, and whether it is there and still fresh.
+
+The catalogue H01 to H24 is that of our reference on regulation: a machine cannot know whose system
+this is or what it is for, but it can refuse a release where nobody has said so.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from goldenpath.errors import InvalidInput
+from goldenpath.project.fault import Fault
+from goldenpath.project.schema import schema_faults
+from goldenpath.project.spec import Tier
+from goldenpath.project.text import front_matter, parse_yaml, read_text
+
+THRESHOLDS = "compliance/thresholds.yaml"
+CARD = "compliance/card.md"
+
+
+@dataclass(frozen=True, slots=True)
+class Required:
+    """A statement: its number in the catalogue, the file, and the section if it is one of many."""
+
+    number: str
+    file: str
+    section: str = ""
+
+
+_LOW = (
+    Required("H01", "compliance/system.yaml"),
+    Required("H02", CARD, "Intended purpose"),
+    Required("H07", CARD, "Limits and misuse"),
+    Required("H15", "compliance/roles.yaml"),
+    Required("H24", THRESHOLDS),
+)
+_MATERIAL = (
+    *_LOW,
+    Required("H04", CARD, "Design rationale"),
+    Required("H06", CARD, "Metrics rationale"),
+    Required("H08", CARD, "Human oversight"),
+    Required("H13", "compliance/monitoring-plan.yaml"),
+)
+_HIGH = (
+    *_MATERIAL,
+    Required("H03", CARD, "Affected persons"),
+    Required("H05", CARD, "Architecture"),
+    Required("H09", CARD, "Predetermined changes"),
+    Required("H10", CARD, "Instructions"),
+    Required("H12", "compliance/risks.yaml"),
+    Required("H14", "compliance/standards.yaml"),
+    Required("H16", "compliance/declaration.md"),
+    Required("H17", "compliance/fria.md"),
+    Required("H18", "compliance/dpia.yaml"),
+    Required("H19", "compliance/qms.yaml"),
+    Required("H20", "compliance/security.md"),
+    Required("H21", "compliance/retention.yaml"),
+    Required("H25", "compliance/registration.yaml"),
+)
+REQUIRED: Mapping[Tier, tuple[Required, ...]] = {"low": _LOW, "material": _MATERIAL, "high": _HIGH}
+
+
+def required_statements(tier: Tier, datasets: tuple[str, ...]) -> tuple[Required, ...]:
+    """The statements of a tier; from `material` on, each dataset needs its datasheet (H11)."""
+    sheets = tuple(Required("H11", f"compliance/datasets/{name}.md") for name in datasets)
+    return REQUIRED[tier] if tier == "low" else (*REQUIRED[tier], *sheets)
+
+
+def statement_faults(
+    root: Path, required: tuple[Required, ...], now: datetime | None
+) -> tuple[Fault, ...]:
+    """What is missing, unsigned or out of date; dates are only compared if `now` is given."""
+    files = dict.fromkeys(statement.file for statement in required)
+    found: list[Fault] = []
+    for file in files:
+        sections = tuple((r.number, r.section) for r in required if r.file == file and r.section)
+        numbers = ", ".join(r.number for r in required if r.file == file)
+        found.extend(_file_faults(root, file, numbers, sections, now))
+    return tuple(found)
+
+
+def _file_faults(
+    root: Path,
+    file: str,
+    numbers: str,
+    sections: tuple[tuple[str, str], ...],
+    now: datetime | None,
+) -> Iterator[Fault]:
+    if not (root / file).is_file():
+        yield Fault(file, "", f"the statement {numbers}", "no such file")
+        return
+    try:
+        text = read_text(root / file)
+        values, body = front_matter(text) if file.endswith(".md") else (parse_yaml(text), "")
+    except InvalidInput as error:
+        yield Fault(file, "", "a readable statement", error.message)
+        return
+    if file == THRESHOLDS:
+        yield from schema_faults(values, "thresholds", file)
+    yield from _approval_faults(file, values, now)
+    for number, title in sections:
+        if not _section(body, title):
+            yield Fault(file, f"## {title}", f"the statement {number}", "nothing under that title")
+
+
+def _approval_faults(
+    file: str, values: Mapping[str, object], now: datetime | None
+) -> Iterator[Fault]:
+    for key in ("owner", "approved_by"):
+        if not isinstance(values.get(key), str) or not values[key]:
+            yield Fault(file, key, "the name or role of a person", _got(values.get(key)))
+    if values.get("owner") and values.get("owner") == values.get("approved_by"):
+        yield Fault(file, "approved_by", "somebody other than the owner", _got(values["owner"]))
+    approved = _date(values.get("approved_on"))
+    review = _date(values.get("review_by"))
+    for key, day in (("approved_on", approved), ("review_by", review)):
+        if day is None:
+            yield Fault(file, key, "a date such as 2026-01-31", _got(values.get(key)))
+    if now is None:
+        return
+    today = now.astimezone(UTC).date()
+    if review is not None and review < today:
+        yield Fault(file, "review_by", f"a date from {today} on", str(review), "review it again")
+    if approved is not None and approved > today:
+        yield Fault(file, "approved_on", f"a date up to {today}", str(approved))
+
+
+def _date(value: object) -> date | None:
+    try:
+        return date.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def _got(value: object) -> str:
+    return "nothing" if value in (None, "") else repr(value)
+
+
+def _section(body: str, title: str) -> str:
+    pattern = rf"^## {re.escape(title)}\s*$(.*?)(?=^## |\Z)"
+    match = re.search(pattern, body, re.MULTILINE | re.DOTALL | re.IGNORECASE)
+    return match.group(1).strip() if match else ""
