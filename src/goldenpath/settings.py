@@ -103,3 +103,15 @@ _FOR_TOOLS = (
 def tool_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """What git may see of the environment: where programs, agents, proxies and keys are."""
     return {name: environment[name] for name in _FOR_TOOLS if name in environment}
+
+
+_MISLEADING = frozenset(
+    {"VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT", "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"}
+)
+"""Variables that would send uv or git to another project than the one in their folder."""
+
+
+def project_environment(environment: Mapping[str, str], python: str) -> dict[str, str]:
+    """The environment in which uv and git run: that of the user, with `python` as interpreter."""
+    kept = {name: value for name, value in environment.items() if name not in _MISLEADING}
+    return {**kept, "UV_PYTHON": python, "UV_PYTHON_DOWNLOADS": "never"}

@@ -1,12 +1,16 @@
 """Chooses implementations by the scheme of a URI: the only place where the seams are filled."""
 
 import os
+import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from uv import find_uv_bin
+
 from goldenpath.audit.log import EventLog
 from goldenpath.catalogue.process import Catalogue
-from goldenpath.settings import TRACKING_VARIABLE, Home
+from goldenpath.settings import TRACKING_VARIABLE, Home, project_environment
 
 
 def home() -> Home:
@@ -28,3 +32,16 @@ def catalogue(home: Home) -> Catalogue:
     """MLflow: the server that the environment names, else a database of this machine."""
     uri = os.environ.get(TRACKING_VARIABLE) or f"sqlite:///{home.catalogue}"
     return Catalogue(uri, home.root / "mlflow")
+
+
+def tools() -> Mapping[str, str]:
+    """The environment for uv and git: that of this process, with this Python to build on."""
+    return project_environment(os.environ, sys.executable)
+
+
+def uv() -> str:
+    """The uv that was installed with us, else the one on the path."""
+    try:
+        return find_uv_bin()
+    except FileNotFoundError:
+        return "uv"

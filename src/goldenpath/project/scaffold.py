@@ -115,9 +115,7 @@ def _replaced(text: str, replacements: Mapping[str, str]) -> str:
     return text
 
 
-def _first_commit(
-    folder: Path, name: str, now: datetime, environment: Mapping[str, str]
-) -> None:
+def _first_commit(folder: Path, name: str, now: datetime, environment: Mapping[str, str]) -> None:
     def git(*arguments: str) -> str:
         return _run(["git", *arguments], folder, environment)
 

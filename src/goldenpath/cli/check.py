@@ -1,0 +1,31 @@
+"""`goldenpath check`: every fault of a project at once, before anything else finds the first."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from goldenpath import wire
+from goldenpath.cli.output import Format, note, output_option, show
+from goldenpath.errors import InvalidInput
+from goldenpath.project.load import faults
+from goldenpath.project.schema import schema_text
+
+
+@click.command()
+@click.argument(
+    "project", type=click.Path(path_type=Path, file_okay=False, exists=True), default="."
+)
+@click.option("--schema", is_flag=True, help="Print the JSON schema of goldenpath.toml instead.")
+@output_option
+def verb(project: Path, schema: bool, output: Format) -> None:
+    """Check the declaration of a project and report every fault at once."""
+    if schema:
+        click.echo(schema_text("goldenpath"), nl=False)
+        return
+    found = faults(project, wire.now())
+    lines = [str(fault) for fault in found] or ["no faults"]
+    show({"faults": found}, "\n".join(lines), output)
+    if found:
+        note(f"{len(found)} fault{'s' if len(found) > 1 else ''}")
+        sys.exit(InvalidInput.exit_code)

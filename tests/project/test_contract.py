@@ -1,0 +1,35 @@
+"""The contract has one text, and every other text of it is refused."""
+
+from pathlib import Path
+
+import pytest
+
+from goldenpath.canonical import canonical_json, parse_object
+from goldenpath.errors import InvalidInput
+from goldenpath.project.contract import parse_contract, render_contract
+from goldenpath.project.load import load_project
+
+
+@pytest.fixture
+def content(starter: Path) -> bytes:
+    return render_contract(load_project(starter).contract)
+
+
+def test_what_is_rendered_is_parsed_again(starter: Path, content: bytes) -> None:
+    assert parse_contract(content) == load_project(starter).contract
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("version", 2), ("features", "all"), ("colour", "red"), ("name", None), ("decision", {})],
+)
+def test_a_changed_contract_is_refused(content: bytes, key: str, value: str | int | None) -> None:
+    changed = {**parse_object(content, "contract"), key: value}
+
+    with pytest.raises(InvalidInput):
+        parse_contract(canonical_json(changed))
+
+
+def test_the_same_contract_in_another_form_is_refused(content: bytes) -> None:
+    with pytest.raises(InvalidInput, match="canonical"):
+        parse_contract(content.replace(b'"version":1', b'"version": 1'))

@@ -1,0 +1,162 @@
+"""What is wrong with a declaration is all said at once, with file, key, expected and got."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from goldenpath.errors import InvalidInput, NotFound
+from goldenpath.project.fault import Fault
+from goldenpath.project.load import faults, load_project
+from tests.starter import NOW
+
+
+def _edit(project: Path, old: str, new: str, file: str = "goldenpath.toml") -> None:
+    text = (project / file).read_text()
+    assert old in text
+    (project / file).write_text(text.replace(old, new, 1))
+
+
+def _keys(found: Sequence[Fault]) -> list[str]:
+    return [fault.key for fault in found]
+
+
+def test_the_starter_has_no_faults(starter: Path) -> None:
+    assert faults(starter, NOW) == ()
+
+
+def test_the_starter_is_parsed_into_a_project(starter: Path) -> None:
+    project = load_project(starter)
+
+    assert project.name == project.contract.name == "credit-default"
+    assert [feature.name for feature in project.contract.features][3] == "status"
+    assert project.contract.features[3].categories == tuple(range(-2, 9))
+    assert project.training.smoke_parameters == {"sample": 2000}
+    assert project.contract.monitor.floor_psi == 0.1
+
+
+def test_a_folder_without_a_declaration_is_not_a_project(tmp_path: Path) -> None:
+    with pytest.raises(NotFound):
+        load_project(tmp_path)
+
+
+def test_text_that_is_not_toml_is_one_fault(project: Path) -> None:
+    (project / "goldenpath.toml").write_text("version = ")
+
+    assert [fault.expected for fault in faults(project)] == ["valid TOML"]
+
+
+def test_an_unknown_key_is_an_error_that_offers_the_known_one(project: Path) -> None:
+    _edit(project, "time_limit", "time_limits")
+
+    (fault,) = faults(project, NOW)
+    assert fault.key == "training.time_limits"
+    assert fault.hint == "did you mean 'time_limit'?"
+
+
+def test_all_faults_are_reported_at_once(project: Path) -> None:
+    _edit(project, "version = 1", "version = 2")
+    _edit(project, 'tier = "low"', 'tier = "lowest"')
+    _edit(project, "seed = 20050401\n", "")
+    _edit(project, "below = 0.3", "below = 0.05")
+    _edit(project, "below = 1.01", "below = 1.0")
+    _edit(project, 'name = "age"', 'name = "limit"')
+    _edit(project, '["sex", "age_band"]', '["gender"]')
+
+    with pytest.raises(InvalidInput) as caught:
+        load_project(project)
+
+    assert sorted(_keys(faults(project, NOW))) == [
+        "contract.decision.bands[1].below",
+        "contract.decision.bands[2].below",
+        "contract.features[1].name",
+        "evaluation.protected",
+        "tier",
+        "training.seed",
+        "version",
+    ]
+    assert "7 faults" in caught.value.message
+
+
+def test_a_category_needs_its_codes(project: Path) -> None:
+    _edit(project, "categories = [0, 1, 2, 3, 4, 5, 6]\n", "")
+
+    assert _keys(faults(project, NOW)) == ["contract.features[2].categories"]
+
+
+@pytest.mark.parametrize("entry", ["credit_default.missing:train", "credit_default.train:fit"])
+def test_the_entry_point_has_to_exist(project: Path, entry: str) -> None:
+    _edit(project, "credit_default.train:train", entry)
+
+    assert _keys(faults(project, NOW)) == ["training.entry"]
+
+
+def test_changed_data_are_a_fault_with_both_digests(project: Path) -> None:
+    with (project / "data/clients.parquet").open("ab") as file:
+        file.write(b"\0")
+
+    (fault,) = faults(project, NOW)
+    assert fault.key == "data.clients.digest"
+    assert fault.expected != fault.got
+
+
+@pytest.mark.parametrize("path", ["data/absent.parquet", "../outside.parquet", "/etc/hostname"])
+def test_data_have_to_be_inside_the_project(project: Path, path: str) -> None:
+    _edit(project, "data/clients.parquet", path)
+
+    assert _keys(faults(project, NOW)) == ["data.clients.path"]
+
+
+def test_a_missing_lock_is_a_fault(project: Path) -> None:
+    (project / "uv.lock").unlink()
+
+    assert [fault.file for fault in faults(project, NOW)] == ["uv.lock"]
+
+
+def test_a_missing_statement_is_a_fault(project: Path) -> None:
+    (project / "compliance/roles.yaml").unlink()
+
+    (fault,) = faults(project, NOW)
+    assert (fault.file, fault.expected) == ("compliance/roles.yaml", "the statement H15")
+
+
+def test_an_empty_section_of_the_card_is_a_fault(project: Path) -> None:
+    _edit(project, "## Limits and misuse", "## Limits", "compliance/card.md")
+
+    assert _keys(faults(project, NOW)) == ["## Limits and misuse"]
+
+
+def test_a_higher_tier_asks_for_more(project: Path) -> None:
+    _edit(project, 'tier = "low"', 'tier = "material"')
+
+    expected = [fault.expected for fault in faults(project, NOW)]
+    assert expected == [f"the statement {number}" for number in ("H04", "H06", "H08", "H13")]
+
+
+def test_nobody_approves_a_statement_of_their_own(project: Path) -> None:
+    roles = "compliance/roles.yaml"
+    _edit(project, "approved_by: model-validator", "approved_by: data-scientist", roles)
+
+    assert _keys(faults(project, NOW)) == ["approved_by"]
+
+
+def test_a_statement_past_its_review_is_a_fault(starter: Path) -> None:
+    late = datetime(2027, 3, 3, tzinfo=UTC)
+
+    assert set(_keys(faults(starter, late))) == {"review_by"}
+    assert faults(starter) == ()
+
+
+def test_thresholds_have_a_schema(project: Path) -> None:
+    _edit(project, "minimum: 0.85", "minimum: high", "compliance/thresholds.yaml")
+    _edit(project, "metric: brier", "metric: briar", "compliance/thresholds.yaml")
+
+    assert _keys(faults(project, NOW)) == ["metrics[0].minimum", "metrics[1].metric"]
+
+
+def test_a_key_that_stands_twice_is_a_fault(project: Path) -> None:
+    _edit(project, "owner: data", "owner: somebody\nowner: data", "compliance/roles.yaml")
+
+    (fault,) = faults(project, NOW)
+    assert "'owner' stands twice" in fault.got

@@ -1,0 +1,87 @@
+"""A new project is complete, named, locked and committed, or it is not there."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from goldenpath.errors import InvalidInput, Unavailable
+from goldenpath.project.load import faults
+from goldenpath.project.scaffold import create
+from tests.starter import NOW, UV, environment
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_a_project_carries_its_own_name(tmp_path: Path) -> None:
+    folder = create("card-risk", tmp_path / "made", uv=UV, now=NOW, environment=environment())
+
+    assert faults(folder, NOW) == ()
+    assert (folder / "src/card_risk/train.py").is_file()
+    texts = [path for path in folder.rglob("*") if path.is_file() and ".git" not in path.parts]
+    for path in texts:
+        content = path.read_bytes()
+        assert b"credit-default" not in content, path
+        assert b"credit_default" not in content, path
+
+
+def test_everything_is_in_the_first_commit(starter: Path) -> None:
+    assert _git(starter, "status", "--porcelain") == ""
+    assert "uv.lock" in _git(starter, "ls-files").splitlines()
+    assert _git(starter, "log", "--format=%cI").strip() in {
+        "2026-03-02T08:30:00+00:00",
+        "2026-03-02T08:30:00Z",
+    }
+
+
+def test_statements_are_dated_with_the_start_of_the_project(starter: Path) -> None:
+    roles = (starter / "compliance/roles.yaml").read_text()
+
+    assert "approved_on: 2026-03-02\nreview_by: 2027-03-02\n" in roles
+
+
+@pytest.mark.parametrize("name", ["Credit", "1st", "a_b", "", "a" * 64, "import", "json", "a/b"])
+def test_a_bad_name_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InvalidInput):
+        create(name, tmp_path / "made", uv=UV, now=NOW, environment=environment())
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_exists_is_left_alone(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="exists already"):
+        create("model", tmp_path, uv=UV, now=NOW, environment=environment())
+
+
+def test_a_start_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    offline = {
+        **environment(),
+        "UV_OFFLINE": "1",
+        "UV_CACHE_DIR": str(tmp_path / "cache"),
+    }
+
+    with pytest.raises(Unavailable, match="uv lock failed"):
+        create("model", tmp_path / "projects/model", uv=UV, now=NOW, environment=offline)
+
+    assert list((tmp_path / "projects").iterdir()) == []
+
+
+def test_both_pipelines_build_and_do_nothing_else(starter: Path) -> None:
+    github = yaml.safe_load((starter / ".github/workflows/goldenpath.yml").read_text())
+    gitlab = yaml.safe_load((starter / ".gitlab-ci.yml").read_text())
+
+    (job,) = github["jobs"].values()
+    commands = [step["run"] for step in job["steps"] if "run" in step]
+    assert commands == gitlab["build"]["script"]
+    assert commands == ["python -m pip install goldenpath", "goldenpath build"]
+    # YAML 1.1 reads the key `on` as true.
+    assert set(github) == {"name", True, "permissions", "jobs"}
+    assert github["permissions"] == {"contents": "read"}
+    assert {step["uses"].split("@")[0] for step in job["steps"] if "uses" in step} == {
+        "actions/checkout",
+        "actions/setup-python",
+    }

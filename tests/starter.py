@@ -1,0 +1,32 @@
+"""The real starter, made once for the whole run of tests by the code that users run."""
+
+import os
+import sys
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+from uv import find_uv_bin
+
+from goldenpath.project.scaffold import create
+from goldenpath.settings import project_environment
+
+NOW = datetime(2026, 3, 2, 8, 30, tzinfo=UTC)
+UV = find_uv_bin()
+
+
+@cache
+def environment() -> dict[str, str]:
+    """The environment for uv and git, with an author for commits."""
+    author = {
+        "GIT_AUTHOR_NAME": "data-scientist",
+        "GIT_AUTHOR_EMAIL": "data-scientist@bank.example",
+        "GIT_COMMITTER_NAME": "data-scientist",
+        "GIT_COMMITTER_EMAIL": "data-scientist@bank.example",
+    }
+    return {**project_environment(os.environ, sys.executable), **author}
+
+
+def make_starter(folder: Path) -> Path:
+    """A new project in `folder`."""
+    return create("credit-default", folder, uv=UV, now=NOW, environment=environment())
