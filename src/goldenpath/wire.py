@@ -10,6 +10,9 @@ from uv import find_uv_bin
 
 from goldenpath.audit.log import EventLog
 from goldenpath.catalogue.process import Catalogue
+from goldenpath.errors import InvalidInput
+from goldenpath.oci.store import Store
+from goldenpath.registry.layout import LayoutStore
 from goldenpath.settings import TRACKING_VARIABLE, Home, project_environment
 
 
@@ -45,3 +48,26 @@ def uv() -> str:
         return find_uv_bin()
     except FileNotFoundError:
         return "uv"
+
+
+def open_store(uri: str) -> Store:
+    """The store of a URI: `layout:PATH`, or an OCI registry by `oci://host/repository`.
+
+    `oci+http://` speaks plain HTTP, which is otherwise done with this machine alone.
+    """
+    scheme, _, rest = uri.partition(":")
+    if scheme == "layout" and rest:
+        return LayoutStore(Path(rest))
+    raise InvalidInput(f"store {uri!r} is not known: expected layout:PATH or oci://host/repository")
+
+
+def locate(text: str, home: Home) -> tuple[Store, str]:
+    """The store and the name in it that a reference on the command line means.
+
+    `layout:PATH@NAME`, `oci://host/repository:tag`, `oci://host/repository@sha256:…`; a bare tag
+    or digest is looked for in the home's registry. The name is empty if the reference has none.
+    """
+    if text.startswith("layout:"):
+        path, _, name = text.removeprefix("layout:").partition("@")
+        return open_store(f"layout:{path}"), name
+    return LayoutStore(home.registry), text
