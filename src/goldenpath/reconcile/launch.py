@@ -50,6 +50,8 @@ class RouteSlot:
     percent: int
     addresses: tuple[str, ...]
     """`unix:PATH` or `127.0.0.1:PORT` of each replica."""
+    shadow: bool = False
+    """Gets a copy of every request after the answer went out; never answers itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +76,8 @@ class GatewayLaunch:
     """What the gateway is told first; `Routes` follow, one per line."""
 
     listen: str
+    """`127.0.0.1:PORT`; port 0 picks one, and the event `ready` says which."""
+    timeout: float = 30.0
+    """Seconds until an unanswered request gets 504, and a held one 503."""
+    held: int = 1000
+    """Requests that may wait for a slot without a ready server."""

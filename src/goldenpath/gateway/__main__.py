@@ -1,0 +1,111 @@
+"""The gateway as a process: `python -m goldenpath.gateway`, told what to do on standard input."""
+
+import asyncio
+import contextlib
+import errno
+import secrets
+import sys
+from collections.abc import Callable
+
+import msgspec
+import uvloop
+
+from goldenpath.errors import GoldenPathError, InvalidInput, Unavailable
+from goldenpath.gateway.dispatch import Dispatcher
+from goldenpath.gateway.proxy import Client, Clients
+from goldenpath.reconcile.launch import GatewayLaunch, Routes
+
+SWEEPS_A_SECOND = 10
+DRAIN_SECONDS = 25.0
+BIND_SECONDS = 5.0
+"""How long a port may still belong to a gateway that is going away."""
+LINE_LIMIT = 64 * 1024 * 1024
+
+
+def tell(event: dict[str, object]) -> None:
+    """One event for the supervisor; a supervisor that is gone is noticed at standard input."""
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.buffer.write(msgspec.json.encode(event) + b"\n")
+        sys.stdout.buffer.flush()
+
+
+async def listen(
+    loop: asyncio.AbstractEventLoop, address: str, make: Callable[[], Client]
+) -> asyncio.Server:
+    """A server on `HOST:PORT`. Raises `Unavailable` if somebody else keeps the port."""
+    host, _, port = address.rpartition(":")
+    give_up = loop.time() + BIND_SECONDS
+    while True:
+        try:
+            return await loop.create_server(make, host, int(port), backlog=1024)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or loop.time() > give_up:
+                raise Unavailable(
+                    f"the gateway cannot listen on {address}: {error.strerror or error}",
+                    hint="stop the program that uses the port, or choose another with --listen",
+                ) from error
+        await asyncio.sleep(0.1)
+
+
+async def run() -> None:
+    """Serves until standard input ends, then answers what came before and leaves."""
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader(limit=LINE_LIMIT)
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    try:
+        launch = msgspec.json.decode(await reader.readline(), type=GatewayLaunch)
+    except msgspec.DecodeError as error:
+        raise InvalidInput(f"the first line of standard input is no launch: {error}") from error
+    dispatcher = Dispatcher(
+        loop, timeout=launch.timeout, held=launch.held, seed=secrets.randbits(64)
+    )
+    clients = Clients()
+    server = await listen(loop, launch.listen, lambda: Client(dispatcher, clients))
+    host, port = server.sockets[0].getsockname()[:2]
+    tell({"event": "ready", "address": f"{host}:{port}"})
+    sweeping = loop.create_task(sweep(dispatcher, clients))
+    try:
+        await follow(reader, dispatcher)
+    finally:
+        server.close()
+        clients.drain()
+        give_up = loop.time() + DRAIN_SECONDS
+        while clients.open and loop.time() < give_up:
+            await asyncio.sleep(0.02)
+        sweeping.cancel()
+
+
+async def follow(reader: asyncio.StreamReader, dispatcher: Dispatcher) -> None:
+    """Applies every routing table until the supervisor is gone."""
+    while line := await reader.readline():
+        routes = msgspec.json.decode(line, type=Routes)
+        dispatcher.apply(routes)
+        tell({"event": "applied", "generation": routes.generation})
+
+
+async def sweep(dispatcher: Dispatcher, clients: Clients) -> None:
+    """Time limits, and once a second the counts for the canary judge."""
+    loop = asyncio.get_running_loop()
+    told = 0
+    while True:
+        for _ in range(SWEEPS_A_SECOND):
+            await asyncio.sleep(1 / SWEEPS_A_SECOND)
+            dispatcher.sweep()
+        clients.expire(loop.time())
+        total = sum(tally.requests for tally in dispatcher.tallies.values())
+        if total != told:
+            told = total
+            tell({"event": "tally", "tallies": dispatcher.tallies})
+
+
+def main() -> None:
+    """Runs the gateway; a failure is one line on both outputs."""
+    try:
+        uvloop.run(run())
+    except GoldenPathError as error:
+        tell({"event": "failed", "message": error.message, "hint": error.hint})
+        sys.exit(f"error: {error.message}")
+
+
+if __name__ == "__main__":
+    main()

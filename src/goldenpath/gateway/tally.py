@@ -1,0 +1,47 @@
+"""What the gateway counts per release: requests, failures and durations, for the canary judge."""
+
+import math
+from dataclasses import dataclass, field
+
+BUCKETS_PER_DOUBLING = 4
+FIRST_BOUND = 0.0001
+"""Seconds: the upper bound of the first bucket."""
+BUCKETS = 80
+"""Up to about 100 s."""
+
+
+def bucket(seconds: float) -> int:
+    """Index of the bucket that holds a duration; each is 19 percent wider than the one before."""
+    if seconds <= FIRST_BOUND:
+        return 0
+    position = math.ceil(BUCKETS_PER_DOUBLING * math.log2(seconds / FIRST_BOUND) - 1e-9)
+    return min(position, BUCKETS - 1)
+
+
+def upper_bound(index: int) -> float:
+    """The longest duration of a bucket, in seconds."""
+    return float(FIRST_BOUND * 2 ** (index / BUCKETS_PER_DOUBLING))
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of one slot of one route since the gateway started."""
+
+    requests: int = 0
+    failed: int = 0
+    """Answers with status 500 and above."""
+    refused: int = 0
+    """Answers with status 400 to 499."""
+    durations: list[int] = field(default_factory=lambda: [0] * BUCKETS)
+    compared: int = 0
+    """Shadow answers that were held against the live one."""
+    disagreed: int = 0
+
+    def count(self, status: int, seconds: float) -> None:
+        """Counts one answer."""
+        self.requests += 1
+        if status >= 500:
+            self.failed += 1
+        elif status >= 400:
+            self.refused += 1
+        self.durations[bucket(seconds)] += 1

@@ -1,0 +1,180 @@
+"""The gateway as clients meet it: a real process, raw bytes over loopback."""
+
+import json
+import socket
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from goldenpath.reconcile.target import Apply
+from tests.targets.contract import deployment, release
+from tests.targets.local import Machine, machine
+
+PATH = b"/prod/credit/v2/models/credit/infer"
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    with machine(tmp_path_factory.mktemp("machine")) as found:
+        found.target.perform(Apply(deployment(release(1, 80), release(2, 20))))
+        found.settle()
+        yield found
+
+
+def raw(here: Machine, *sent: bytes) -> bytes:
+    """What comes back for these bytes until the gateway closes the connection."""
+    host, port = here.target.address.split(":")
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        for each in sent:
+            connection.sendall(each)
+        received = b""
+        while chunk := connection.recv(1 << 16):
+            received += chunk
+    return received
+
+
+def post(headers: bytes, body: bytes, path: bytes = PATH) -> bytes:
+    return b"POST " + path + b" HTTP/1.1\r\nHost: h\r\n" + headers + b"\r\n" + body
+
+
+def told(answer: bytes) -> dict[str, object]:
+    """The JSON body of the last answer."""
+    value = json.loads(answer.rpartition(b"\r\n\r\n")[2])
+    assert isinstance(value, dict)
+    return value
+
+
+def test_weights_are_kept(here: Machine) -> None:
+    counts = Counter(here.ask()[1]["x-goldenpath-slot"] for _ in range(100))
+
+    assert abs(counts[release(2).name] - 20) <= 2
+
+
+def test_a_subject_stays_with_its_slot(here: Machine) -> None:
+    for subject in ("17", "18", "19", "20"):
+        asked = [here.ask(x_goldenpath_subject=subject)[1] for _ in range(5)]
+        assert len({headers["x-goldenpath-slot"] for headers in asked}) == 1
+
+
+def test_a_header_forces_the_slot_and_an_unknown_one_is_not_found(here: Machine) -> None:
+    name = release(2).name
+
+    assert {here.ask(x_goldenpath_slot=name)[2]["slot"] for _ in range(10)} == {name}
+    assert here.ask(x_goldenpath_slot="r99")[0] == 404
+
+
+def test_the_prefix_is_stripped_and_the_server_gets_an_id_of_the_gateways(here: Machine) -> None:
+    head = here.ask(x_goldenpath_prediction_id="mine")[2]["head"]
+
+    assert isinstance(head, list)
+    assert head[0] == "post /v2/models/credit/infer http/1.1"
+    ids = [line for line in head if line.startswith("x-goldenpath-prediction-id:")]
+    assert len(ids) == 1 and "mine" not in ids[0]
+
+
+def test_the_host_names_a_model_too(here: Machine) -> None:
+    request = b"GET /v2 HTTP/1.1\r\nHost: credit.prod.localhost:1\r\nConnection: close\r\n\r\n"
+
+    assert told(raw(here, request))["slot"]
+
+
+def test_what_is_not_served_is_not_found_and_methods_are_few(here: Machine) -> None:
+    assert here.ask("/prod/nobody/v2/models/nobody/infer")[0] == 404
+    assert (
+        raw(here, b"DELETE " + PATH + b" HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")[:12]
+        == b"HTTP/1.1 405"
+    )
+
+
+def test_chunked_bodies_arrive_whole_with_a_length(here: Machine) -> None:
+    headers = b"Transfer-Encoding: chunked\r\nConnection: close\r\nX-Kept: yes\r\n"
+
+    answer = told(raw(here, post(headers, b"3\r\nabc\r\n"), b"4\r\ndefg\r\n0\r\n\r\n"))
+
+    head = answer["head"]
+    assert answer["got"] == 7
+    assert isinstance(head, list)
+    assert "x-kept: yes" in head
+    assert not [line for line in head if line.startswith(("transfer-encoding", "connection"))]
+
+
+def test_headers_that_connection_names_are_not_forwarded(here: Machine) -> None:
+    headers = b"Connection: close, X-Private\r\nX-Private: 1\r\nContent-Length: 0\r\n"
+
+    assert b"x-private" not in raw(here, post(headers, b""))
+
+
+def test_requests_in_one_packet_are_answered_in_order(here: Machine) -> None:
+    many = b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n" * 2000
+    last = post(b"Content-Length: 2\r\nConnection: close\r\n", b"{}")
+
+    answers = raw(here, many + last)
+
+    assert answers.count(b"HTTP/1.1 200") == 2001
+    assert told(answers)["got"] == 2
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status"),
+    [
+        (post(b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n", b"0\r\n\r\n"), 400),
+        (post(b"Transfer-Encoding: chunked\r\nContent-Length: 3\r\n", b"0\r\n\r\n"), 400),
+        (post(b"Content-Length: 1\r\nContent-Length: 2\r\n", b"ab"), 400),
+        (post(b"Content-Length: +1\r\n", b"a"), 400),
+        (post(b"Transfer-Encoding: xchunked\r\n", b"0\r\n\r\n"), 400),
+        (post(b"Transfer-Encoding : chunked\r\n", b"0\r\n\r\n"), 400),
+        (post(b"Host: other\r\nContent-Length: 0\r\n", b""), 400),
+        (b"GET / HTTP/1.1\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\nHost: h\n\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: h\r\nX: a\r\n folded\r\n\r\n", 400),
+        (b"nonsense\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n", 501),
+        (post(b"Content-Length: 99999999\r\n", b""), 413),
+        (b"GET / HTTP/1.1\r\nHost: h\r\nX: " + b"a" * 40_000, 431),
+        (b"GET / HTTP/1.1\r\nHost: h\r\n" + b"X: a\r\n" * 101, 431),
+    ],
+)
+def test_what_two_parsers_could_read_differently_is_refused(
+    here: Machine, request_bytes: bytes, status: int
+) -> None:
+    answer = raw(here, request_bytes)
+
+    assert answer.startswith(b"HTTP/1.1 %d" % status), answer
+    assert answer.count(b"HTTP/1.1") == 1
+    assert told(answer)["error"]
+
+
+def test_nothing_after_a_bad_request_is_read(here: Machine) -> None:
+    bad = post(b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n", b"0\r\n\r\n")
+    smuggled = post(b"Content-Length: 0\r\n", b"", b"/prod/credit/v2/admin")
+
+    assert raw(here, bad + smuggled).count(b"HTTP/1.1") == 1
+
+
+def test_a_request_that_kills_servers_is_repeated_once_then_answered_with_502(
+    tmp_path: Path,
+) -> None:
+    with machine(tmp_path) as here:
+        here.target.perform(Apply(deployment(release(1, replicas=3))))
+        here.settle()
+        servers = set(here.target.servers())
+
+        status, _, body = here.ask(body=b"exit now")
+
+        here.until(lambda: len(servers - set(here.target.servers())) == 2)
+        assert status == 502
+        assert body["error"]
+        assert here.ask()[0] == 200
+
+
+def test_a_stopped_model_says_so(tmp_path: Path) -> None:
+    with machine(tmp_path) as here:
+        here.target.perform(Apply(deployment(stopped=True)))
+        here.settle()
+
+        status, _, body = here.ask()
+
+        assert status == 503
+        assert "stopped" in str(body["error"])

@@ -1,0 +1,54 @@
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from goldenpath.gateway.split import choose, rotate, sticky_point
+from goldenpath.reconcile.launch import RouteSlot
+
+
+def slots(*percents: int) -> list[RouteSlot]:
+    return [RouteSlot(f"r{n}", "", percent, ()) for n, percent in enumerate(percents)]
+
+
+def test_rotation_keeps_every_share_exact_to_two_requests() -> None:
+    point, counts = 0.3, Counter[str]()
+
+    for _ in range(1000):
+        point = rotate(point)
+        chosen = choose(slots(85, 10, 5), point)
+        assert chosen is not None
+        counts[chosen.name] += 1
+
+    assert abs(counts["r0"] - 850) <= 2
+    assert abs(counts["r1"] - 100) <= 2
+    assert abs(counts["r2"] - 50) <= 2
+
+
+@given(st.binary(max_size=40), st.integers(0, 100), st.integers(0, 100))
+def test_who_is_on_the_canary_stays_there_while_its_share_grows(
+    subject: bytes, one: int, other: int
+) -> None:
+    less, more = sorted((one, other))
+    point = sticky_point("prod/credit", subject)
+    before, after = choose(slots(100 - less, less), point), choose(slots(100 - more, more), point)
+
+    assert before is not None and after is not None
+    assert before.name == "r0" or after.name == "r1"
+
+
+def test_subjects_spread_like_the_percentages_and_apart_for_each_route() -> None:
+    subjects = [str(n).encode() for n in range(4000)]
+    one = [sticky_point("prod/credit", subject) < 0.1 for subject in subjects]
+    other = [sticky_point("prod/fraud", subject) < 0.1 for subject in subjects]
+
+    assert 330 <= sum(one) <= 470
+    assert sum(a and b for a, b in zip(one, other, strict=True)) < 80
+
+
+@given(st.floats(0, 1, exclude_max=True))
+def test_a_slot_without_a_share_is_never_chosen(point: float) -> None:
+    chosen = choose(slots(100, 0), point)
+
+    assert chosen is not None and chosen.name == "r0"
+    assert choose(slots(0, 0), point) is None
