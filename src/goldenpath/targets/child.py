@@ -1,0 +1,124 @@
+"""A child process of the supervisor: told by lines of JSON, listened to without ever waiting.
+
+A child lives as long as its standard input. It ends with its supervisor, whatever ended that.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from goldenpath.canonical import JsonValue, parse_object
+from goldenpath.errors import InvalidInput, Unavailable
+
+MAX_LINE = 16 * 1024 * 1024
+_CHUNK = 1 << 16
+_TAIL = 4096
+
+Message = dict[str, JsonValue]
+
+
+class Child:
+    """One running child. Nothing here blocks but `kill`."""
+
+    def __init__(
+        self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path
+    ) -> None:
+        self.name = name
+        self._log = log
+        self._unread = b""
+        self._unwritten = b""
+        log.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with log.open("ab") as errors:
+                self._process = subprocess.Popen(
+                    list(command),
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=errors,
+                    env=dict(environment),
+                    start_new_session=True,  # Ctrl-C goes to the supervisor, which drains
+                )
+        except OSError as error:
+            raise Unavailable(f"{name} cannot be started: {error}") from error
+        assert self._process.stdin is not None and self._process.stdout is not None  # noqa: S101
+        self._stdin, self._stdout = self._process.stdin, self._process.stdout
+        os.set_blocking(self._stdin.fileno(), False)
+        os.set_blocking(self._stdout.fileno(), False)
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @property
+    def output(self) -> int:
+        """The descriptor that becomes readable when the child has said something or ended."""
+        return self._stdout.fileno()
+
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended; None while it runs."""
+        return self._process.poll()
+
+    def tell(self, message: object) -> None:
+        """Sends one line; what a full pipe does not take leaves with the next `messages`."""
+        self._unwritten += msgspec.json.encode(message) + b"\n"
+        self._flush()
+
+    def messages(self) -> Iterator[Message]:
+        """What the child has said since the last call."""
+        self._flush()
+        for line in self._lines():
+            with contextlib.suppress(InvalidInput):  # a library's stray print is no message
+                yield parse_object(line, f"a line of {self.name}")
+
+    def end(self) -> None:
+        """Asks the child to drain and leave, by the end of its standard input."""
+        with contextlib.suppress(BrokenPipeError):
+            self._stdin.close()
+
+    def kill(self) -> None:
+        """Ends the child and whatever it started, now."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def close(self) -> None:
+        """Gives back the descriptors of a child that has ended."""
+        self.end()
+        self._stdout.close()
+
+    def last_words(self) -> str:
+        """The end of its log, for the message about a crash."""
+        with self._log.open("rb") as log:
+            log.seek(max(0, self._log.stat().st_size - _TAIL))
+            lines = log.read().decode("utf-8", "replace").strip().splitlines()
+        return lines[-1].strip() if lines else "it said nothing"
+
+    def _flush(self) -> None:
+        if not self._unwritten or self._stdin.closed:
+            return
+        try:
+            written = os.write(self._stdin.fileno(), self._unwritten)
+        except (BlockingIOError, BrokenPipeError):
+            return  # the pipe is full, or the child is ending and `exit_code` will say so
+        self._unwritten = self._unwritten[written:]
+
+    def _lines(self) -> Iterator[bytes]:
+        while True:
+            try:
+                read = os.read(self._stdout.fileno(), _CHUNK)
+            except BlockingIOError:
+                break
+            if not read:
+                break
+            self._unread += read
+        *lines, self._unread = self._unread.split(b"\n")
+        if len(self._unread) > MAX_LINE:
+            self._unread = b""
+        yield from lines

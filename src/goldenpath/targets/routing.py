@@ -1,0 +1,89 @@
+"""The gateway as the local target sees it: a child that takes routing tables and says when."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from goldenpath.canonical import JsonValue
+from goldenpath.reconcile.launch import GatewayLaunch, Route, Routes
+from goldenpath.targets.sidecar import Sidecar
+
+
+@dataclass(frozen=True, slots=True)
+class RouteChanged:
+    """The gateway has taken another distribution of the traffic of a deployment."""
+
+    stage: str
+    model: str
+    weights: Mapping[str, int]
+    """Digest to percent."""
+
+
+class Gateway:
+    """The gateway process, the table it should have, and the generation it has taken."""
+
+    def __init__(
+        self,
+        command: tuple[str, ...],
+        environment: Mapping[str, str],
+        log: Path,
+        listen: str,
+        report: Callable[[RouteChanged], None],
+    ) -> None:
+        self.sidecar = Sidecar("gateway", command, environment, log, self._launch)
+        self.generation = 0
+        self.applied = 0
+        self.address = ""
+        self.tallies: Mapping[str, JsonValue] = {}
+        self._listen = listen
+        self._report = report
+        self._starts = 0
+        self._routes: tuple[Route, ...] = ()
+        self._told: dict[str, Mapping[str, int]] = {}
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the gateway has taken the newest table."""
+        return self.applied == self.generation
+
+    def tick(self, now: float) -> None:
+        """Hears the gateway, and tells one that was started anew what it has to know."""
+        for message in self.sidecar.tick(now):
+            match message.get("event"):
+                case "ready":
+                    self.address = str(message["address"])
+                case "applied":
+                    self.applied = int(str(message["generation"]))
+                    self._tell_changes()
+                case "tally":
+                    tallies = message.get("tallies")
+                    self.tallies = tallies if isinstance(tallies, dict) else {}
+        if self.sidecar.starts != self._starts:
+            self._starts = self.sidecar.starts
+            self._publish()
+
+    def send(self, routes: tuple[Route, ...]) -> None:
+        """Sends a table, if it is another than the last one."""
+        if routes != self._routes:
+            self._routes = routes
+            self._publish()
+
+    def _launch(self) -> GatewayLaunch:
+        # A gateway that is started again has to come back where its clients know it.
+        return GatewayLaunch(self.address or self._listen)
+
+    def _publish(self) -> None:
+        self.generation += 1
+        if self.sidecar.child is not None:
+            self.sidecar.child.tell(Routes(self.generation, self._routes))
+
+    def _tell_changes(self) -> None:
+        """Reports weights that are in force now; a replica's restart does not change them."""
+        if not self.is_settled:
+            return
+        for route in self._routes:
+            weights = {slot.digest: slot.percent for slot in route.slots if slot.addresses}
+            name = f"{route.stage}/{route.model}"
+            if weights and self._told.get(name) != weights:
+                self._told[name] = weights
+                self._report(RouteChanged(route.stage, route.model, weights))

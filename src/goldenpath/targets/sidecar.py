@@ -1,0 +1,66 @@
+"""A child that always runs beside the servers: the gateway, the observer."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from goldenpath.targets.child import Child, Message
+from goldenpath.targets.server import DRAIN_SECONDS, FIRST_PAUSE, LONGEST_PAUSE
+
+
+class Sidecar:
+    """Started at the first tick and again, with back-off, whenever it ends by itself."""
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        log: Path,
+        launch: Callable[[], object],
+    ) -> None:
+        self.name = name
+        self._command = command
+        self._environment = environment
+        self._log = log
+        self._launch = launch
+        self._failures = 0
+        self._again_at = 0.0
+        self.child: Child | None = None
+        self.starts = 0
+        """How often it was started."""
+        self.message = ""
+
+    def tick(self, now: float) -> Iterator[Message]:
+        """What it said; starts it if it does not run."""
+        if self.child is None:
+            if now < self._again_at:
+                return
+            self.child = Child(self.name, self._command, self._environment, self._log)
+            self.starts += 1
+            self.child.tell(self._launch())
+        for message in self.child.messages():
+            if message.get("event") == "failed":
+                self.message = str(message.get("message", ""))
+            else:
+                self._failures = 0
+                self.message = ""
+            yield message
+        if self.child.exit_code is not None:
+            pause = min(FIRST_PAUSE * 2 ** min(self._failures, 10), LONGEST_PAUSE)
+            self._failures += 1
+            self._again_at = now + pause
+            self.message = self.message or f"{self.name} ended: {self.child.last_words()}"
+            self.child.close()
+            self.child = None
+
+    def end(self, wait: Callable[[], float]) -> None:
+        """Lets it drain and leave; kills it if that takes too long. `wait` naps, gives the time."""
+        if self.child is None:
+            return
+        self.child.end()
+        give_up = wait() + DRAIN_SECONDS
+        while self.child.exit_code is None and wait() < give_up:
+            pass
+        self.child.kill()
+        self.child.close()
+        self.child = None

@@ -1,0 +1,57 @@
+"""A model server without a model: the child protocol and HTTP are real, the answer is its name.
+
+Digests that start with `sha256:dead` crash at start, `sha256:slow` ones answer late.
+"""
+
+import asyncio
+import json
+import os
+import sys
+
+import msgspec
+
+from goldenpath.reconcile.launch import ServerLaunch
+
+
+async def answer(
+    launch: ServerLaunch, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    """Answers every request on one connection."""
+    try:
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            lines = head.decode().lower().split("\r\n")
+            length = next((int(x[15:]) for x in lines if x.startswith("content-length:")), 0)
+            body = await reader.readexactly(length)
+            if b"exit now" in body:
+                os._exit(9)
+            told = {"slot": launch.slot, "replica": launch.replica, "head": lines, "got": length}
+            content = json.dumps(told).encode()
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(content) + content)
+            await writer.drain()
+    except (asyncio.IncompleteReadError, ConnectionResetError):
+        writer.close()
+
+
+async def run() -> None:
+    """Serves until standard input ends."""
+    loop = asyncio.get_running_loop()
+    stdin = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stdin), sys.stdin)
+    launch = msgspec.json.decode(await stdin.readline(), type=ServerLaunch)
+    if launch.digest.startswith("sha256:dead"):
+        sys.exit("the model is broken")
+    kind, _, path = launch.listen.partition(":")
+    if kind == "unix":
+        await asyncio.start_unix_server(lambda r, w: answer(launch, r, w), path)
+        address = launch.listen
+    else:
+        server = await asyncio.start_server(lambda r, w: answer(launch, r, w), "127.0.0.1", 0)
+        address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    sys.stdout.write(json.dumps({"event": "ready", "address": address}) + "\n")
+    sys.stdout.flush()
+    await stdin.read()
+    await asyncio.sleep(0.05)
+
+
+if __name__ == "__main__":
+    asyncio.run(run())

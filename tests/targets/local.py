@@ -1,0 +1,86 @@
+"""A local target with real processes on ports and sockets of its own."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import urllib3
+
+from goldenpath.reconcile.target import Target
+from goldenpath.targets.local import LocalSettings, LocalTarget, Trust
+from goldenpath.targets.routing import RouteChanged
+from goldenpath.targets.server import Happened
+
+PATIENCE = 20.0
+
+
+@dataclass
+class Machine:
+    """The target, what it reported, and a client of its gateway."""
+
+    target: LocalTarget
+    happened: list[Happened | RouteChanged] = field(default_factory=list)
+    client: urllib3.PoolManager = field(default_factory=lambda: urllib3.PoolManager(retries=False))
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        """Lets the target work until the condition holds."""
+        give_up = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < give_up, self.target.observe()
+            self.target.wait(0.05)
+            self.target.observe()
+
+    def settle(self) -> None:
+        """Waits until the gateway is there and nothing is starting."""
+        self.until(
+            lambda: (
+                bool(self.target.address)
+                and all(running.phase != "starting" for running in self.target.observe().values())
+            )
+        )
+
+    def ask(
+        self, path: str = "/prod/credit/v2/models/credit/infer", body: bytes = b"{}", **headers: str
+    ) -> tuple[int, dict[str, str], dict[str, object]]:
+        """One request: status, headers, body."""
+        named = {key.replace("_", "-"): value for key, value in headers.items()}
+        url = f"http://{self.target.address}{path}"
+        got = self.client.request("POST", url, body=body, headers=named)
+        return got.status, dict(got.headers), json.loads(got.data)
+
+    def kinds(self) -> list[str]:
+        """The kinds of what happened to servers."""
+        return [each.kind for each in self.happened if isinstance(each, Happened)]
+
+
+@contextmanager
+def machine(folder: Path, warm: int = 1) -> Iterator[Machine]:
+    """A target that is closed afterwards, with everything it started."""
+    settings = LocalSettings(
+        run=folder / "run",
+        store=folder / "registry",
+        spool=folder / "spool",
+        listen="127.0.0.1:0",
+        environment={"PATH": os.environ["PATH"]},
+        server=(sys.executable, str(Path(__file__).parent / "echo_server.py")),
+        gateway=(sys.executable, "-m", "goldenpath.gateway"),
+        warm=warm,
+    )
+    happened: list[Happened | RouteChanged] = []
+    target = LocalTarget(settings, lambda stage: Trust((), ()), happened.append)
+    found = Machine(target, happened)
+    try:
+        yield found
+    finally:
+        found.client.clear()
+        target.close()
+
+
+def as_target(found: Machine) -> Target:
+    """The machine as what it is for the loop above."""
+    return found.target

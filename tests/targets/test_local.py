@@ -1,0 +1,159 @@
+import os
+import signal
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from goldenpath.digest import Digest
+from goldenpath.gitops.desired import Slot
+from goldenpath.reconcile.target import Apply, Target
+from goldenpath.targets.local import LocalTarget
+from goldenpath.targets.routing import RouteChanged
+from tests.targets.contract import TargetContract, deployment, release
+from tests.targets.local import Machine, machine
+
+BROKEN = Slot("rbroken", Digest("sha256:dead" + "0" * 60), 10)
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[Machine]:
+    with machine(tmp_path) as found:
+        yield found
+
+
+class TestLocalTarget(TargetContract):
+    @pytest.fixture
+    def target(self, here: Machine) -> Iterator[Target]:
+        yield here.target
+
+    def settle(self, target: Target) -> None:
+        assert isinstance(target, LocalTarget)
+        Machine(target).settle()
+
+
+def test_the_gateway_answers_with_release_and_slot(here: Machine) -> None:
+    here.target.perform(Apply(deployment()))
+    here.settle()
+
+    status, headers, body = here.ask()
+
+    assert status == 200
+    assert headers["x-goldenpath-release"] == str(release(1).digest)
+    assert headers["x-goldenpath-slot"] == body["slot"] == release(1).name
+    assert RouteChanged("prod", "credit", {str(release(1).digest): 100}) in here.happened
+
+
+def test_a_canary_that_crashes_at_start_leaves_the_stable_release_alone(here: Machine) -> None:
+    here.target.perform(Apply(deployment()))
+    here.settle()
+
+    here.target.perform(Apply(deployment(release(1, 90), BROKEN)))
+    here.settle()
+
+    running = here.target.observe()["prod/credit"]
+    assert running.phase == "failed"
+    assert "the model is broken" in running.message
+    assert {here.ask()[2]["slot"] for _ in range(20)} == {release(1).name}
+    assert "server.failed" in here.kinds()
+
+
+def test_a_killed_server_is_started_again_and_no_request_fails(here: Machine) -> None:
+    here.target.perform(Apply(deployment(release(1, replicas=2))))
+    here.settle()
+    traffic = Traffic(here)
+
+    with traffic:
+        for server in here.target.servers():
+            os.kill(server, signal.SIGKILL)
+            while server in here.target.servers():
+                here.target.observe()
+            here.until(lambda: here.target.observe()["prod/credit"].phase == "ready")
+
+    assert here.kinds().count("server.failed") == 2
+    assert set(traffic.statuses) == {200}
+
+
+def test_no_request_fails_while_releases_and_weights_change(here: Machine) -> None:
+    here.target.perform(Apply(deployment()))
+    here.settle()
+    steps = [
+        deployment(release(1, 90), release(2, 10)),
+        deployment(release(1, 50), release(2, 50)),
+        deployment(release(2)),
+        deployment(release(3)),
+        deployment(release(1)),
+    ]
+    traffic = Traffic(here)
+
+    with traffic:
+        for step in steps:
+            here.target.perform(Apply(step))
+            here.settle()
+
+    assert set(traffic.statuses) == {200}
+    here.until(lambda: "server.stopped" in here.kinds())
+
+
+def test_the_release_before_stays_warm_and_answers_without_a_start(here: Machine) -> None:
+    here.target.perform(Apply(deployment(release(1))))
+    here.settle()
+    here.target.perform(Apply(deployment(release(2))))
+    here.settle()
+    starts = here.kinds().count("server.ready")
+
+    here.target.perform(Apply(deployment(release(1))))
+    here.settle()
+
+    assert here.ask()[2]["slot"] == release(1).name
+    assert here.kinds().count("server.ready") == starts
+
+
+def test_a_gateway_that_dies_comes_back_at_its_address(here: Machine) -> None:
+    here.target.perform(Apply(deployment()))
+    here.settle()
+    address = here.target.address
+
+    os.kill(here.target.gateway_process(), signal.SIGKILL)
+    here.until(lambda: here.target.gateway_fault != "")
+    here.until(lambda: here.target.gateway_fault == "")
+    here.settle()
+
+    assert here.target.address == address
+    assert here.ask()[0] == 200
+
+
+def test_the_processes_are_gone_after_closing(tmp_path: Path) -> None:
+    with machine(tmp_path) as here:
+        here.target.perform(Apply(deployment(release(1), model="a")))
+        here.target.perform(Apply(deployment(release(2), model="b")))
+        here.settle()
+        processes = [*here.target.servers(), here.target.gateway_process()]
+
+    assert len(processes) == 3
+    assert not [each for each in processes if Path(f"/proc/{each}").exists()]
+
+
+class Traffic:
+    """A client that asks without a pause in a thread of its own."""
+
+    def __init__(self, here: Machine) -> None:
+        self.statuses: Counter[int] = Counter()
+        self._here = here
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> "Traffic":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        assert self.statuses.total() > 0
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self.statuses[self._here.ask()[0]] += 1
