@@ -1,0 +1,49 @@
+"""The message of a commit that changes a stage: words for people, trailers for machines."""
+
+from dataclasses import dataclass
+
+from goldenpath.digest import Digest
+
+RELEASE, STAGE, MODEL = "Release-Digest", "Stage", "Model"
+DECISION, APPROVED_BY, REASON = "Decision", "Approved-By", "Reason"
+PREVIOUS, SHARE = "Previous-Digest", "Traffic-Share"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change of one deployment: what, why, and who agreed."""
+
+    action: str
+    """One word: `promote`, `rollout`, `rollback`."""
+    stage: str
+    model: str
+    digest: Digest
+    reason: str
+    share: int = 100
+    """Percent of the traffic that the release gets."""
+    previous: Digest | None = None
+    decision: Digest | None = None
+    approved_by: tuple[str, ...] = ()
+
+    def message(self) -> str:
+        """The commit message. Words of people cannot forge a trailer: each is one line."""
+        subject = f"{self.stage}: {self.action} {self.model} {self.digest.short}"
+        trailers = [
+            (RELEASE, self.digest.text),
+            (STAGE, self.stage),
+            (MODEL, self.model),
+            (SHARE, f"{self.share}"),
+        ]
+        if self.previous is not None:
+            trailers.append((PREVIOUS, self.previous.text))
+        if self.decision is not None:
+            trailers.append((DECISION, self.decision.text))
+        trailers += [(APPROVED_BY, name) for name in self.approved_by]
+        trailers.append((REASON, _one_line(self.reason)))
+        lines = "\n".join(f"{name}: {_one_line(value)}" for name, value in trailers)
+        return f"{subject}\n\n{_one_line(self.reason)}\n\n{lines}\n"
+
+
+def _one_line(text: str) -> str:
+    kept = "".join(letter if letter.isprintable() else " " for letter in text)
+    return " ".join(kept.split())[:2000] or "none given"
