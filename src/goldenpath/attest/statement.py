@@ -91,10 +91,16 @@ def parse_time(text: str) -> datetime:
     return moment.astimezone(UTC)
 
 
+def member(value: JsonValue, *path: str) -> JsonValue:
+    """What stands at a path of names in a document; None if nothing does."""
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
 def _signed_at(subjects: JsonValue) -> datetime | None:
     first = subjects[0] if isinstance(subjects, list) and subjects else None
-    annotations = first.get("annotations") if isinstance(first, dict) else None
-    text = annotations.get(SIGNED_AT) if isinstance(annotations, dict) else None
+    text = member(first, "annotations", SIGNED_AT)
     return parse_time(text) if isinstance(text, str) else None
 
 
