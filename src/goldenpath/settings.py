@@ -16,6 +16,9 @@ KEY_VARIABLE = "GOLDENPATH_SIGNING_KEY"
 IDENTITY_VARIABLE = "GOLDENPATH_IDENTITY"
 """Name of the person who acts, as `platform.toml` lists them; `git config user.name` otherwise."""
 
+GITOPS_VARIABLE = "GOLDENPATH_GITOPS"
+"""Address of the gitops repository; the bare repository in the home otherwise."""
+
 PASSPHRASE_VARIABLE = "GOLDENPATH_KEY_PASSPHRASE"
 """Passphrase of an encrypted signing key."""
 
@@ -52,6 +55,26 @@ class Home:
     def gitops(self) -> Path:
         """The bare gitops repository."""
         return self.root / "gitops.git"
+
+    @property
+    def gitops_cache(self) -> Path:
+        """What was fetched of the gitops repository; safe to delete."""
+        return self.root / "gitops-cache"
+
+    @property
+    def trust(self) -> Path:
+        """Which commits of the gitops repository this machine knows to be right."""
+        return self.root / "trust.json"
+
+    @property
+    def build_key(self) -> Path:
+        """The key that signs releases built here."""
+        return self.keys / "release.pem"
+
+    @property
+    def rollout_key(self) -> Path:
+        """The SSH key with which this machine commits canary steps."""
+        return self.keys / "rollout"
 
     @property
     def keys(self) -> Path:

@@ -18,6 +18,7 @@ WANTED = {
     "kyverno-imagevalidatingpolicies.yaml": "v1",
     "sigstore-clusterimagepolicies.yaml": "v1beta1",
 }
+KNOWN = ("apiVersion", "kind", "metadata")
 DROPPED = {"description", "default", "nullable", "format", "example"}
 
 
@@ -49,7 +50,10 @@ def main(folder: Path) -> None:
             found = [each for each in crd["spec"]["versions"] if each["name"] == version]
             kind = crd["spec"]["names"]["kind"]
             if found and not kind.startswith("Namespaced"):
-                schemas[kind] = json_schema(found[0]["schema"]["openAPIV3Schema"])
+                schema = found[0]["schema"]["openAPIV3Schema"]
+                # The API server knows these of every kind, whether the definition says so or not.
+                schema["properties"] = {**dict.fromkeys(KNOWN, {}), **schema["properties"]}
+                schemas[kind] = json_schema(schema)
     text = json.dumps(schemas, sort_keys=True, separators=(",", ":")).encode()
     (Path(__file__).parent / "crds.json.xz").write_bytes(lzma.compress(text, preset=9))
 

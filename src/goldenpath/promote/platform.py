@@ -17,6 +17,9 @@ FILE = "platform.toml"
 GATEWAY = "127.0.0.1:8080"
 """Where the gateway of one machine listens, unless told otherwise."""
 
+URL = "https://git.example/platform/gitops.git"
+"""Stands in the files for a cluster until the repository has an address of its own."""
+
 GATES = (
     "evidence",
     "clean-source",
@@ -71,6 +74,8 @@ class Platform:
     """SSH keys of machines that may commit canary steps and rollbacks."""
     people: tuple[Person, ...]
     gateway: str = GATEWAY
+    url: str = URL
+    """Where a cluster finds the gitops repository."""
     repository: str | None = None
     """Remote that releases must have been built from; None accepts any."""
 
@@ -108,6 +113,7 @@ def parse_platform(content: bytes) -> Platform:
         commit_keys=tuple(_person(each, actors) for each in table.tables("machine")),
         people=tuple(_person(each, actors) for each in table.tables("person")),
         gateway=table.text("gateway", GATEWAY),
+        url=table.text("url", URL),
         repository=table.text("repository", "") if table.has("repository") else None,
     )
     table.end()
@@ -191,6 +197,7 @@ def _lines(platform: Platform) -> Iterator[str]:
     yield "# Stages, trust and registry of this platform. Every change is a signed commit."
     yield "version = 1"
     yield f"gateway = {_quoted(platform.gateway)}"
+    yield f"url = {_quoted(platform.url)}"
     if platform.repository is not None:
         yield f"repository = {_quoted(platform.repository)}"
     yield from ("", "[registry]", f"prefix = {_quoted(platform.registry_prefix)}")

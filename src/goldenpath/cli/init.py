@@ -1,0 +1,44 @@
+"""`goldenpath init`: sets up the platform on this machine."""
+
+from pathlib import Path
+
+import click
+
+from goldenpath import wire
+from goldenpath.cli.acting import identity_options
+from goldenpath.cli.output import Format, output_option, show
+from goldenpath.gitops.founding import Wishes
+from goldenpath.promote.platform import GATEWAY, URL
+
+
+@click.command
+@identity_options
+@click.option("--role", "roles", multiple=True, default=["platform-engineer"], show_default=True)
+@click.option("--make-key", is_flag=True, help="Make the SSH key if it does not exist.")
+@click.option("--listen", default=GATEWAY, show_default=True, help="Address of the gateway.")
+@click.option("--registry", default="registry.example/models", help="Host and path of images.")
+@click.option("--url", default=URL, help="Where a cluster finds the gitops repository.")
+@output_option
+def verb(
+    name: str | None,
+    key: Path | None,
+    roles: tuple[str, ...],
+    make_key: bool,
+    listen: str,
+    registry: str,
+    url: str,
+    output: Format,
+) -> None:
+    """Set up the platform on this machine: keys, registry, gitops repository."""
+    home = wire.home()
+    acting = wire.identity(name, key, make_key=make_key)
+    done = wire.set_up(home, acting, Wishes(listen, registry, roles, url))
+    made = ", ".join(done.created) or "nothing, all was there"
+    show(
+        done,
+        f"platform in {done.home}\n"
+        f"created: {made}\n"
+        f"first commit: {done.root}\n"
+        f"check it with: git --git-dir={home.gitops} log --show-signature",
+        output,
+    )

@@ -1,0 +1,55 @@
+"""`goldenpath person`: who may approve, promote and change the platform."""
+
+from pathlib import Path
+
+import click
+
+from goldenpath import wire
+from goldenpath.attest.policy import Person
+from goldenpath.attest.sshsig import SshKey, fingerprint
+from goldenpath.cli.acting import identity_options
+from goldenpath.cli.output import Format, output_option, show
+from goldenpath.gitops.founding import platform_files, with_person
+from goldenpath.gitops.identity import require_listed
+
+
+@click.group
+def verb() -> None:
+    """List or add a person who may approve and promote."""
+
+
+@verb.command("list")
+@output_option
+def list_people(output: Format) -> None:
+    """List the people of platform.toml with their roles and keys."""
+    people = wire.trusted(wire.home()).platform.people
+    width = max((len(person.name) for person in people), default=0)
+    lines = [
+        f"{p.name:{width}}  {fingerprint(p.ssh_key)}  {', '.join(p.roles) or '-'}" for p in people
+    ]
+    show(people, "\n".join(lines), output)
+
+
+@verb.command("add")
+@click.argument("new")
+@click.option("--role", "roles", multiple=True, required=True, help="May be given repeatedly.")
+@click.option("--ssh-key", type=click.Path(path_type=Path), required=True, help="Their .pub file.")
+@identity_options
+@output_option
+def add(
+    new: str,
+    roles: tuple[str, ...],
+    ssh_key: Path,
+    name: str | None,
+    key: Path | None,
+    output: Format,
+) -> None:
+    """List a person in platform.toml, by a signed commit."""
+    home, acting = wire.home(), wire.identity(name, key)
+    trusted = wire.trusted(home)
+    require_listed(acting, trusted.platform)
+    person = Person(new, roles, SshKey.load(ssh_key).public_line)
+    files = platform_files(with_person(trusted.platform, person))
+    message = f"platform: list {new}\n\nRoles: {', '.join(roles)}\n"
+    commit = wire.commit_platform(home, trusted, files, message, acting)
+    show({"person": person, "commit": commit}, f"{new} is listed by commit {commit}", output)
