@@ -52,7 +52,7 @@ def main(folder: Path) -> None:
             if found and not kind.startswith("Namespaced"):
                 schema = found[0]["schema"]["openAPIV3Schema"]
                 # The API server knows these of every kind, whether the definition says so or not.
-                schema["properties"] = {**dict.fromkeys(KNOWN, {}), **schema["properties"]}
+                schema["properties"] = {**{key: {} for key in KNOWN}, **schema["properties"]}
                 schemas[kind] = json_schema(schema)
     text = json.dumps(schemas, sort_keys=True, separators=(",", ":")).encode()
     (Path(__file__).parent / "crds.json.xz").write_bytes(lzma.compress(text, preset=9))
