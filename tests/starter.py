@@ -1,4 +1,4 @@
-"""The real starter, made once for the whole run of tests by the code that users run."""
+"""The real starter for tests, made by the code that users run."""
 
 import os
 import sys

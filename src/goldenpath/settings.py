@@ -138,3 +138,27 @@ def project_environment(environment: Mapping[str, str], python: str) -> dict[str
     """The environment in which uv and git run: that of the user, with `python` as interpreter."""
     kept = {name: value for name, value in environment.items() if name not in _MISLEADING}
     return {**kept, "UV_PYTHON": python, "UV_PYTHON_DOWNLOADS": "never"}
+
+
+_FOR_TRAINING = (
+    "PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy",
+)  # fmt: skip
+
+
+def training_environment(
+    environment: Mapping[str, str], work: Path, threads: int
+) -> dict[str, str]:
+    """What a training may see: no token, no home of anybody, and what makes it repeatable."""
+    kept = {name: environment[name] for name in _FOR_TRAINING if name in environment}
+    limits = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+    return {
+        **kept,
+        **dict.fromkeys(limits, str(threads)),
+        "HOME": str(work / "home"),
+        "TMPDIR": str(work / "temporary"),
+        "LC_ALL": "C.UTF-8",
+        "TZ": "UTC",
+        "PYTHONHASHSEED": "0",
+        "PYTHONNOUSERSITE": "1",
+        "PYTHONPYCACHEPREFIX": str(work / "bytecode"),
+    }

@@ -60,7 +60,8 @@ def client(row: dict[str, str]) -> dict[str, int]:
     record = {
         "client": int(row["ID"]),
         "limit": whole(row["LIMIT_BAL"]),
-        "sex": int(row["SEX"]),
+        # The wheel counts from 0; the source says 1 male, 2 female, and client 1 is a woman.
+        "sex": int(row["SEX"]) + 1,
         "education": code(row, "EDUCATION", range(7)),
         "marriage": code(row, "MARRIAGE", range(4)),
         "age": int(row["AGE"]),

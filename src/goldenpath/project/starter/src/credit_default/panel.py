@@ -17,6 +17,9 @@ STATUS = FEATURES.index("status")
 STATUS_CODES = tuple(range(-2, 9))
 """No use, paid in full, revolving, then the months of delay, as the source codes them."""
 
+MALE = 1
+"""Code of the source; 2 is female."""
+
 LATE = 2
 """Months of delay that count as bad."""
 
@@ -71,7 +74,7 @@ def read_month(path: Path, month: str) -> Month:
         client=table["client"],
         features=np.column_stack([known[name] for name in FEATURES]).astype(np.float32),
         target=target.astype(np.int64),
-        sex=np.where(table["sex"] == 1, "male", "female"),
+        sex=np.where(table["sex"] == MALE, "male", "female"),
         age_band=_age_band(table["age"]),
     )
 

@@ -1,4 +1,4 @@
-"""Projects for the tests: the real starter once, copies of it to break."""
+"""What is made once for the whole run of tests: the real starter, and copies of it to break."""
 
 import shutil
 from pathlib import Path
@@ -10,7 +10,7 @@ from tests.starter import make_starter
 
 @pytest.fixture(scope="session")
 def starter(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The starter as it was made; not to be changed."""
+    """The starter as `goldenpath new` makes it; not to be changed."""
     return make_starter(tmp_path_factory.mktemp("starter") / "credit-default")
 
 

@@ -1,0 +1,156 @@
+"""From the tables that the training wrote to metrics: checked, overall and per slice."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from goldenpath.errors import InvalidInput
+from goldenpath.project.spec import Contract, DecisionPolicy, Project
+from goldenpath.train.data import read_parquet
+from goldenpath.train.metrics import every_metric
+from goldenpath.train.record import Metric
+from goldenpath.train.score import model_scores
+
+Floats = NDArray[np.float64]
+
+MODEL, REFERENCE, EVALUATION = "model.onnx", "reference.parquet", "evaluation.parquet"
+KEY, TARGET, SCORE = "key", "target", "score"
+MAX_GROUPS = 50
+"""Values of one slice; more is a mistake in the choice of the column."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The training rows: features as they came in, and the scores of the packaged model."""
+
+    table: Mapping[str, NDArray[np.generic]]
+    scores: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What the outputs of one training show."""
+
+    metrics: tuple[Metric, ...]
+    reference: Reference
+    rows_trained: int
+    rows_evaluated: int
+    largest_skew: float
+    """Largest difference between the training's scores and those of the packaged model."""
+    shared_keys: int
+    """Keys that stand among the training rows and among the evaluation rows."""
+
+
+def evaluate(project: Project, outputs: Path) -> Evaluation:
+    """Metrics of the packaged model on the held-out rows.
+
+    Raises `InvalidInput` if an output is missing, lacks a column, or has NaN or infinity where a
+    number has to be.
+    """
+    for name in (MODEL, REFERENCE, EVALUATION):
+        if not (outputs / name).is_file():
+            raise InvalidInput(f"the training wrote no {name}: expected it in its output folder")
+    reference = read_parquet(outputs / REFERENCE)
+    held_out = read_parquet(outputs / EVALUATION)
+    _require(held_out, (KEY, TARGET, *project.slices), EVALUATION)
+    before, trained = _scored(project.contract, reference, outputs, REFERENCE)
+    scores, evaluated = _scored(project.contract, held_out, outputs, EVALUATION)
+    target = _numbers(held_out, TARGET, EVALUATION)
+    if not np.isin(target, (0.0, 1.0)).all():
+        raise InvalidInput(f"{EVALUATION} has targets other than 0 and 1")
+    return Evaluation(
+        metrics=tuple(_metrics(project, held_out, target, scores)),
+        reference=Reference(
+            {
+                feature.name: _column(reference, feature.name)
+                for feature in project.contract.features
+            },
+            before,
+        ),
+        rows_trained=reference.num_rows,
+        rows_evaluated=held_out.num_rows,
+        largest_skew=max(trained, evaluated),
+        shared_keys=_shared_keys(reference, held_out),
+    )
+
+
+def _scored(contract: Contract, table: pa.Table, outputs: Path, file: str) -> tuple[Floats, float]:
+    """Scores of the packaged model, and their largest difference to those of the training."""
+    names = [feature.name for feature in contract.features]
+    _require(table, (SCORE, *names), file)
+    if not table.num_rows:
+        raise InvalidInput(f"{file} has no rows")
+    for feature in contract.features:
+        values = np.asarray(_column(table, feature.name), np.float64)
+        wrong = np.isinf(values) if feature.missing else ~np.isfinite(values)
+        if wrong.any():
+            raise InvalidInput(f"{file} has a {feature.name!r} that is not a number")
+    scores = model_scores(outputs / MODEL, contract, {name: _column(table, name) for name in names})
+    return scores, float(np.abs(scores - _numbers(table, SCORE, file)).max())
+
+
+def _metrics(project: Project, table: pa.Table, target: Floats, scores: Floats) -> Iterator[Metric]:
+    for name, rows in _groups(table, project.slices):
+        part_target, part_scores = target[rows], scores[rows]
+        accept = _accepted(project.contract.decision, part_scores)
+        cuts = [band.below for band in project.contract.decision.bands[:-1]]
+        for metric, estimate in every_metric(part_target, part_scores, cuts, accept):
+            yield Metric(
+                metric, estimate.value, estimate.low, estimate.high, len(part_target), name
+            )
+
+
+def _groups(table: pa.Table, slices: Sequence[str]) -> Iterator[tuple[str, NDArray[np.int64]]]:
+    yield "", np.arange(table.num_rows)
+    for column in slices:
+        labels = np.array([_label(value) for value in table[column].to_pylist()])
+        values = np.unique(labels)
+        if len(values) > MAX_GROUPS:
+            raise InvalidInput(
+                f"slice {column!r} has {len(values)} values: expected at most {MAX_GROUPS}"
+            )
+        for value in values:
+            yield f"{column}={value}", np.flatnonzero(labels == value)
+
+
+def _label(value: object) -> str:
+    if value is None:
+        return "missing"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _accepted(policy: DecisionPolicy, scores: Floats) -> NDArray[np.bool_]:
+    """Which scores fall into a band whose outcome is to accept."""
+    accepting = np.array([band.outcome == "accept" for band in policy.bands])
+    limits = [band.below for band in policy.bands]
+    # A score equal to a limit belongs to the band above it, as in the decision at serving time.
+    accepted: NDArray[np.bool_] = accepting[np.searchsorted(limits, scores, side="right")]
+    return accepted
+
+
+def _shared_keys(reference: pa.Table, held_out: pa.Table) -> int:
+    if KEY not in reference.column_names:
+        return 0
+    return len(set(reference[KEY].to_pylist()) & set(held_out[KEY].to_pylist()))
+
+
+def _require(table: pa.Table, names: Sequence[str], file: str) -> None:
+    absent = [name for name in names if name not in table.column_names]
+    if absent:
+        raise InvalidInput(f"{file} lacks the columns {', '.join(absent)}")
+
+
+def _numbers(table: pa.Table, name: str, file: str) -> Floats:
+    values = np.asarray(_column(table, name), np.float64)
+    if not np.isfinite(values).all():
+        raise InvalidInput(f"{file} has a {name!r} that is not a number")
+    return values
+
+
+def _column(table: pa.Table, name: str) -> NDArray[np.generic]:
+    values: NDArray[np.generic] = table[name].to_numpy()
+    return values

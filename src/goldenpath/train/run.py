@@ -1,0 +1,177 @@
+"""One training from the commit to its record: everything that could refuse it is asked on the way.
+
+Lint and tests of the project run beside the training. Whatever the training was given is looked at
+again afterwards, so that nothing can have changed meanwhile.
+"""
+
+import shutil
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from goldenpath.digest import Digest
+from goldenpath.drift.profile import Profile, build_profile
+from goldenpath.errors import InvalidInput
+from goldenpath.project.meaning import digest_file
+from goldenpath.project.spec import Project
+from goldenpath.project.statements import THRESHOLDS
+from goldenpath.settings import training_environment
+from goldenpath.train import data, environment, source
+from goldenpath.train.evaluate import Evaluation, evaluate
+from goldenpath.train.lock import parse_lock, refuse_sources
+from goldenpath.train.record import Check, Environment, Source, TrainingRun
+from goldenpath.train.steps import Bench, Made, beside, training
+
+MAX_SKEW = 1e-4
+"""Difference between the scores of training and packaged model that is rounding."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A finished training: its record, its files, and the reference for drift."""
+
+    run: TrainingRun
+    outputs: Path
+    profile: Profile
+
+
+def train(
+    project: Project,
+    work: Path,
+    *,
+    uv: str,
+    now: Callable[[], datetime],
+    report: Callable[[str], None],
+    tools: Mapping[str, str],
+    indexes: tuple[str, ...] = (),
+) -> Trained:
+    """Trains the project as it is checked out, in the folder `work`, which is emptied first.
+
+    `tools` is the environment for uv and git; the training itself sees a short list of it.
+    `indexes` are the package indexes that the platform allows; those of the project otherwise.
+    A dirty tree, and lint or tests that fail, are recorded and not refused here.
+
+    Raises `InvalidInput` for a missing or stale lock or one with other sources, for missing or
+    changed data, for a training that fails, hangs or writes what cannot be used, and if source or
+    data change meanwhile; `Unavailable` if the environment cannot be made.
+    """
+    root, started = Path(project.root), now()
+    report("checking source, lock and data")
+    commit = source.read_source(root, tools)
+    lock = environment.check_lock(root, uv, tools)
+    locked = parse_lock(lock)
+    refuse_sources(locked, indexes or project.indexes)
+    data.refuse_changed(root, project.data, "since it was pinned")
+    report("making the locked environment")
+    bench = _bench(project, work, uv, tools)
+    installed = environment.describe(bench.work / "environment", bench.python, lock, locked, uv)
+    with beside(bench) as checked:
+        report("training on a sample")
+        smoke = training(bench, "smoke", project.training.smoke_parameters)
+        report("training")
+        made = training(bench, "outputs", {})
+        report("evaluating")
+        evaluation = evaluate(project, work / "outputs")
+        report("waiting for lint and tests")
+        checks = (*checked.result(), _smoke_check(smoke), *_verdicts(evaluation))
+    data.refuse_changed(root, project.data, "during the training")
+    _refuse_moved(commit, source.read_source(root, tools))
+    run = _record(bench, commit, installed, evaluation, checks, made, (started, now()), tools)
+    table, scores = evaluation.reference.table, evaluation.reference.scores
+    return Trained(run, work / "outputs", build_profile(project.contract, table, scores))
+
+
+def _bench(project: Project, work: Path, uv: str, tools: Mapping[str, str]) -> Bench:
+    if work.exists():
+        shutil.rmtree(work)
+    for folder in ("home", "temporary"):
+        (work / folder).mkdir(parents=True)
+    python = environment.make_environment(Path(project.root), work / "environment", uv, tools)
+    seen = training_environment(tools, work, project.training.threads)
+    return Bench(project, work, python, seen, threading.Event())
+
+
+def _smoke_check(smoke: Made) -> Check:
+    return Check("smoke training", True, "ended well on a sample", round(smoke.seconds, 3))
+
+
+def _verdicts(evaluation: Evaluation) -> tuple[Check, ...]:
+    skew, shared = evaluation.largest_skew, evaluation.shared_keys
+    return (
+        Check(
+            "equality of the export",
+            skew <= MAX_SKEW,
+            f"scores of training and packaged model differ by at most {skew:.2g}, "
+            f"allowed {MAX_SKEW:g}",
+            0.0,
+        ),
+        Check(
+            "no leakage",
+            shared == 0,
+            f"{shared} keys are among the training rows and the evaluation rows",
+            0.0,
+        ),
+    )
+
+
+def _refuse_moved(before: Source, after: Source) -> None:
+    if (before.commit, before.dirty) != (after.commit, after.dirty):
+        raise InvalidInput(
+            f"the source changed during the training: expected commit {before.commit[:12]} as it "
+            f"was, got {after.commit[:12]}{' with changes' if after.dirty else ''}",
+            hint="leave the project alone while it builds, and build again",
+        )
+
+
+def _record(
+    bench: Bench,
+    commit: Source,
+    installed: Environment,
+    evaluation: Evaluation,
+    checks: tuple[Check, ...],
+    made: Made,
+    times: tuple[datetime, datetime],
+    tools: Mapping[str, str],
+) -> TrainingRun:
+    project, spec = bench.project, bench.project.training
+    return TrainingRun(
+        model=project.name,
+        source=commit,
+        environment=installed,
+        datasets=tuple(data.describe(bench.root, each) for each in project.data),
+        entry=spec.entry,
+        seed=spec.seed,
+        threads=spec.threads,
+        parameters=dict(sorted(spec.parameters.items())),
+        metrics=evaluation.metrics,
+        checks=checks,
+        thresholds_digest=_digest_of(bench.root / THRESHOLDS),
+        thresholds_committed_at=source.changed_at(bench.root, THRESHOLDS, tools),
+        started_at=_stamp(times[0]),
+        finished_at=_stamp(times[1]),
+        training_seconds=round(made.seconds, 3),
+        peak_memory=made.peak_memory,
+        rows_trained=evaluation.rows_trained,
+        rows_evaluated=evaluation.rows_evaluated,
+        largest_skew=evaluation.largest_skew,
+        outputs={
+            path.relative_to(bench.work / "outputs").as_posix(): digest_file(path).text
+            for path in sorted((bench.work / "outputs").rglob("*"))
+            if path.is_file()
+        },
+    )
+
+
+def _digest_of(path: Path) -> str:
+    if not path.is_file():
+        raise InvalidInput(
+            f"{path} is missing: expected the limits that this release has to reach",
+            hint="goldenpath check names every statement that is missing",
+        )
+    return Digest.of(path.read_bytes()).text
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -1,0 +1,62 @@
+"""The scores of the packaged model, computed as a server does: ONNX Runtime, one thread."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from goldenpath.errors import InvalidInput
+from goldenpath.project.spec import Contract
+
+_ROWS = 8192
+"""Rows that are scored at once."""
+FATAL_ONLY = 4
+
+
+def model_scores(
+    path: Path, contract: Contract, table: Mapping[str, NDArray[np.generic]]
+) -> NDArray[np.float64]:
+    """One score per row of `table`, which has a column per feature of the contract.
+
+    Raises `InvalidInput` if the model does not load, does not fit the contract, or gives a score
+    that is not in [0, 1].
+    """
+    session = _session(path, contract)
+    columns = [np.asarray(table[feature.name], np.float32) for feature in contract.features]
+    rows = np.ascontiguousarray(np.column_stack(columns))
+    parts = [
+        _last_column(session.run([contract.output_tensor], {contract.input_tensor: part})[0])
+        for part in (rows[start : start + _ROWS] for start in range(0, len(rows), _ROWS))
+    ]
+    scores = np.concatenate(parts).astype(np.float64)
+    if len(scores) != len(rows) or not ((scores >= 0) & (scores <= 1)).all():
+        raise InvalidInput(f"{path.name} gives scores that are not in [0, 1], or not one per row")
+    return scores
+
+
+def _session(path: Path, contract: Contract) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = FATAL_ONLY
+    try:
+        session = onnxruntime.InferenceSession(
+            path.read_bytes(), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # ONNX Runtime has no common root of its errors
+        raise InvalidInput(f"{path.name} is not a model that can be served: {error}") from error
+    inputs = {each.name: (each.type, each.shape[1:]) for each in session.get_inputs()}
+    expected = {contract.input_tensor: ("tensor(float)", [len(contract.features)])}
+    if inputs != expected:
+        raise InvalidInput(f"{path.name} has other inputs: expected {expected}, got {inputs}")
+    outputs = [each.name for each in session.get_outputs()]
+    if contract.output_tensor not in outputs:
+        raise InvalidInput(
+            f"{path.name} has no output {contract.output_tensor!r}: got {', '.join(outputs)}"
+        )
+    return session
+
+
+def _last_column(values: NDArray[np.generic]) -> NDArray[np.generic]:
+    return values if values.ndim == 1 else values[:, -1]

@@ -1,0 +1,61 @@
+"""The state of the project's git repository: what will be said to have been built."""
+
+import subprocess
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from goldenpath.errors import InvalidInput, Unavailable
+from goldenpath.train.record import Source
+
+
+def read_source(root: Path, environment: Mapping[str, str]) -> Source:
+    """Commit, branch, remote and author, and whether the tree differs from the commit.
+
+    Files that git does not know and does not ignore make the tree dirty as well. Raises
+    `InvalidInput` where there is no commit.
+    """
+    log = _git(root, environment, "log", "-1", "--format=%H%n%cI%n%an <%ae>")
+    if log is None:
+        raise InvalidInput(
+            f"{root} has no commit: expected a git repository with the project in it",
+            hint="git init && git add --all && git commit",
+        )
+    commit, committed_at, author = log.splitlines()
+    status = _git(root, environment, "status", "--porcelain", "--untracked-files=normal", "--", ".")
+    return Source(
+        commit=commit,
+        remote=_without_password(_git(root, environment, "remote", "get-url", "origin") or ""),
+        branch=_git(root, environment, "symbolic-ref", "--quiet", "--short", "HEAD") or "",
+        dirty=bool(status),
+        author=author,
+        committed_at=_utc(committed_at),
+    )
+
+
+def changed_at(root: Path, file: str, environment: Mapping[str, str]) -> str:
+    """When `file` was last changed by a commit, RFC 3339 in UTC; empty if none has it."""
+    said = _git(root, environment, "log", "-1", "--format=%cI", "--", file)
+    return _utc(said) if said else ""
+
+
+def _utc(text: str) -> str:
+    stamp = datetime.fromisoformat(text).astimezone(UTC)
+    return stamp.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _without_password(remote: str) -> str:
+    parts = urlsplit(remote)
+    if parts.scheme not in {"http", "https"} or "@" not in parts.netloc:
+        return remote
+    return urlunsplit(parts._replace(netloc=parts.netloc.rsplit("@", 1)[1]))
+
+
+def _git(root: Path, environment: Mapping[str, str], *arguments: str) -> str | None:
+    command = ["git", "-C", str(root), "--no-optional-locks", *arguments]
+    try:
+        done = subprocess.run(command, env=environment, capture_output=True, check=False)
+    except OSError as error:
+        raise Unavailable("git cannot be started", hint="install git") from error
+    return done.stdout.decode("utf-8", "replace").strip() if done.returncode == 0 else None

@@ -1,0 +1,116 @@
+"""The programs of one build: lint, tests, smoke training and training, each in its own session."""
+
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from goldenpath.canonical import parse_object
+from goldenpath.errors import InvalidInput
+from goldenpath.project.spec import Project, Scalar
+from goldenpath.train.process import run
+from goldenpath.train.record import Check
+
+CHECK_LIMIT = 1800.0
+"""Seconds that lint or tests of a project may take."""
+RUNNER = Path(__file__).with_name("runner.py")
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What the programs of one build share."""
+
+    project: Project
+    work: Path
+    python: Path
+    """The interpreter of the project's environment."""
+    environment: Mapping[str, str]
+    """All that the programs see of the environment."""
+    given_up: threading.Event
+
+    @property
+    def root(self) -> Path:
+        """The folder of the project."""
+        return Path(self.project.root)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A training that ended well."""
+
+    seconds: float
+    peak_memory: int
+    """Bytes."""
+
+
+def training(bench: Bench, name: str, overlay: Mapping[str, Scalar]) -> Made:
+    """Runs the entry point into the folder `name` of the work folder.
+
+    `overlay` is laid over the parameters. Raises `InvalidInput`, with the last lines that the
+    training said, if it fails, runs too long, or ends without having come to its end.
+    """
+    spec = bench.project.training
+    output, note = bench.work / name, bench.work / f"{name}.json"
+    output.mkdir()
+    request = {
+        "source": str(bench.root / "src"),
+        "entry": spec.entry,
+        "data": {each.name: str(bench.root / each.path) for each in bench.project.data},
+        "output": str(output),
+        "note": str(note),
+        "parameters": {**spec.parameters, **overlay},
+        "seed": spec.seed,
+    }
+    ended = run(
+        # -P and -s: neither our folder nor the user's own packages can be imported.
+        [str(bench.python), "-P", "-s", str(RUNNER)],
+        folder=bench.root,
+        environment=bench.environment,
+        log=bench.work / f"{name}.log",
+        limit=spec.time_limit,
+        given_up=bench.given_up,
+        request=json.dumps(request).encode() + b"\n",
+    )
+    if ended.status != 0 or not note.is_file():
+        how = f"signal {-ended.status}" if ended.status < 0 else f"status {ended.status}"
+        raise InvalidInput(
+            f"the training {spec.entry} ended with {how}; it last said:\n{ended.tail}",
+            hint=f"the whole log is {bench.work / name}.log",
+        )
+    peak = parse_object(note.read_bytes(), note.name).get("peak_memory")
+    return Made(ended.seconds, peak if isinstance(peak, int) else 0)
+
+
+@contextmanager
+def beside(bench: Bench) -> Iterator[Future[tuple[Check, ...]]]:
+    """Lint and tests in the background; given up when the block fails."""
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            yield pool.submit(_lint_and_tests, bench)
+        except BaseException:
+            bench.given_up.set()
+            raise
+
+
+def _lint_and_tests(bench: Bench) -> tuple[Check, ...]:
+    return (
+        _check(bench, "lint", ["ruff", "check", "--no-cache", "--quiet", "."]),
+        _check(bench, "tests", ["pytest", "-p", "no:cacheprovider"]),
+    )
+
+
+def _check(bench: Bench, name: str, module: list[str]) -> Check:
+    ended = run(
+        [str(bench.python), "-m", *module],
+        folder=bench.root,
+        environment=bench.environment,
+        log=bench.work / f"{name}.log",
+        limit=CHECK_LIMIT,
+        given_up=bench.given_up,
+    )
+    lines = ended.tail.splitlines()
+    detail = (lines[-1] if lines else "nothing to say") if ended.status == 0 else ended.tail
+    return Check(name, ended.status == 0, detail, round(ended.seconds, 3))
