@@ -1,0 +1,173 @@
+"""A real release with everything about it: packed, signed, approved, verified, opened again."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from goldenpath.artifact.pack import Contents, pack
+from goldenpath.artifact.unpack import open_release
+from goldenpath.attest.attach import attach, attach_ssh, sign_image
+from goldenpath.attest.evidence import REQUIRED, statements
+from goldenpath.attest.keys import PemSigner, key_from_pem, public_pem
+from goldenpath.attest.policy import Person, Policy
+from goldenpath.attest.sshsig import SshKey
+from goldenpath.attest.statement import APPROVAL, SIGNED, Statement
+from goldenpath.attest.verify import verify
+from goldenpath.audit.bundle import Bundle, LogSummary
+from goldenpath.audit.event import Event
+from goldenpath.audit.live import Intent
+from goldenpath.digest import Digest
+from goldenpath.gitops.desired import Slot, slot_name
+from goldenpath.oci.descriptor import Descriptor
+from goldenpath.oci.store import Store
+from goldenpath.project.contract import render_contract
+from goldenpath.project.spec import Band, Contract, DecisionPolicy, Feature, MonitorSettings
+from goldenpath.registry.memory import MemoryStore
+from goldenpath.train.record import TrainingRun
+from tests.attest.releases import NOW, REPOSITORY, new_signer
+from tests.attest.runs import BUILDER, REMOTE, training_run
+
+COMPLIANCE = Path(__file__).parents[2] / "src" / "goldenpath" / "project" / "starter" / "compliance"
+PROMOTED = NOW + timedelta(hours=1)
+LATER = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+
+
+def contract() -> Contract:
+    """Two features, one of them an age."""
+    return Contract(
+        name="credit",
+        features=(
+            Feature("age", "number", minimum=18, maximum=100),
+            Feature("sex", "category", categories=(1.0, 2.0)),
+        ),
+        output="probability",
+        decision=DecisionPolicy((Band("low", 0.3, "accept"), Band("high", 1.01, "refer"))),
+        monitor=MonitorSettings(),
+    )
+
+
+def documents() -> dict[str, bytes]:
+    """The human statements of the starter, at their places in the image."""
+    found = {
+        f"compliance/{path.relative_to(COMPLIANCE)}": path.read_bytes()
+        for path in sorted(COMPLIANCE.rglob("*"))
+        if path.is_file()
+    }
+    found["card.md"] = found.pop("compliance/card.md")
+    return found
+
+
+def run_of(texts: Mapping[str, bytes]) -> TrainingRun:
+    """A training run that was judged by the thresholds among `texts`."""
+    thresholds = Digest.of(texts["compliance/thresholds.yaml"]).text
+    return replace(training_run(), thresholds_digest=thresholds)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A release in a store, the key that signed it and the people who may approve."""
+
+    store: Store
+    image: Descriptor
+    signer: PemSigner
+    people: tuple[Person, ...]
+
+
+def make_release(
+    folder: Path, texts: Mapping[str, bytes] | None = None, run: TrainingRun | None = None
+) -> Made:
+    """Packs, attests, signs and lets two people approve."""
+    papers = documents() if texts is None else dict(texts)
+    made = run or run_of(papers)
+    store, signer = MemoryStore(), new_signer()
+    outputs = folder / "outputs"
+    outputs.mkdir(parents=True)
+    (outputs / "model.onnx").write_bytes(b"model")
+    packed = pack(
+        store,
+        Contents(
+            name="credit",
+            version="1.0.0",
+            outputs=outputs,
+            contract=render_contract(contract()),
+            profile=b'{"rows":1}',
+            lock=b"lock",
+            python_version="3.11.7",
+            documents=papers,
+            commit=made.source.commit,
+            committed_at=made.source.committed_at,
+            remote=REMOTE,
+        ),
+    )
+    digests = {path: Digest.of(content) for path, content in papers.items()}
+    subjects = (packed.image.digest, packed.modelpack.digest)
+    for each in statements(
+        made, subjects, builder=BUILDER, version="1.0.0", contract=contract(), documents=digests
+    ):
+        attach(store, packed.image, each, signer, NOW)
+    sign_image(store, packed.image, REPOSITORY, signer, NOW)
+    people = tuple(_approve(folder, store, packed.image, name) for name in ("validator", "manager"))
+    return Made(store, packed.image, signer, people)
+
+
+def _approve(folder: Path, store: Store, image: Descriptor, name: str) -> Person:
+    key = SshKey.generate(folder / name)
+    predicate = Statement((image.digest,), APPROVAL, {"stage": "prod", "role": name})
+    attach_ssh(store, image, predicate, key, NOW)
+    return Person(name, (name,), key.public_line)
+
+
+def intent(made: Made, stage: str = "prod", **changes: str | tuple[str, ...]) -> Intent:
+    """The commit that put the release into a stage."""
+    digest = made.image.digest
+    found = Intent(
+        time=PROMOTED,
+        stage=stage,
+        model="credit",
+        commit="c" * 40,
+        slots=(Slot(slot_name(digest), digest, 100),),
+        author="platform-engineer",
+        signer="platform-engineer",
+        approved_by=("manager", "validator"),
+        reason="first release",
+        approvals_needed=2,
+    )
+    return replace(found, **changes)  # type: ignore[arg-type]
+
+
+def lived(made: Made) -> tuple[Event, ...]:
+    """Events of a server that ran and was stopped."""
+    text = made.image.digest.text
+    return (
+        Event("2026-11-22T12:59:00.000000Z", "platform.started", "system"),
+        Event(
+            "2026-11-22T13:00:05.000000Z", "server.ready", "system", "prod", "credit", text,
+            details={"replica": "one", "slot": slot_name(made.image.digest)},
+        ),
+        Event(
+            "2026-11-22T14:00:00.000000Z", "server.stopped", "system", "prod", "credit", text,
+            details={"replica": "one"},
+        ),
+    )  # fmt: skip
+
+
+def bundle_of(
+    made: Made, history: tuple[Intent, ...] | None = None, events: tuple[Event, ...] | None = None
+) -> Bundle:
+    """Everything about the release, verified."""
+    keys = (key_from_pem("release", public_pem(made.signer)),)
+    policy = Policy(keys, (SIGNED, *REQUIRED), 1, REMOTE, BUILDER)
+    digest = made.image.digest
+    return Bundle(
+        digest=digest,
+        model="credit",
+        as_of="2026-11-23T12:00:00Z",
+        generator="goldenpath 0.1.0",
+        verified=verify(made.store, digest, policy, people=made.people, now=LATER, blobs=True),
+        files=open_release(made.store, digest).files,
+        history=(intent(made),) if history is None else history,
+        events=lived(made) if events is None else events,
+        events_head=Digest.of(b"head").text,
+        predictions=LogSummary(1000, "2026-11-22T13:01:00Z", "2026-11-22T13:59:00Z", 0),
+    )
