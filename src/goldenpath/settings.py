@@ -28,6 +28,30 @@ TRACKING_VARIABLE = "MLFLOW_TRACKING_URI"
 OTLP_VARIABLE = "OTEL_EXPORTER_OTLP_ENDPOINT"
 """An OTLP/HTTP receiver; telemetry stays on disk in the home otherwise."""
 
+CA_VARIABLE = "GOLDENPATH_CA_FILE"
+"""PEM file of the authorities that registries are trusted by; the system's own otherwise."""
+
+MIRRORS_VARIABLE = "GOLDENPATH_MIRRORS"
+"""`host=https://mirror` pairs, parted by commas: where content of a registry is read first."""
+
+
+def registry_files(environment: Mapping[str, str]) -> tuple[Path, ...]:
+    """Files in docker's format that may hold credentials, the most particular first."""
+    home = Path(environment.get("HOME") or "/")
+    named = environment.get("REGISTRY_AUTH_FILE")
+    runtime = environment.get("XDG_RUNTIME_DIR")
+    docker = environment.get("DOCKER_CONFIG")
+    found = [Path(named)] if named else []
+    found.append((Path(docker) if docker else home / ".docker") / "config.json")
+    found += [Path(runtime) / "containers" / "auth.json"] if runtime else []
+    return tuple(found)
+
+
+def mirrors(environment: Mapping[str, str], host: str) -> tuple[str, ...]:
+    """Addresses of the mirrors of a registry, in the order in which they are tried."""
+    pairs = (pair.partition("=") for pair in environment.get(MIRRORS_VARIABLE, "").split(","))
+    return tuple(url.strip().rstrip("/") for name, _, url in pairs if url and name.strip() == host)
+
 
 @dataclass(frozen=True, slots=True)
 class Home:

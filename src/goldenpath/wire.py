@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,10 +15,13 @@ from goldenpath.gitops.founding import Founded, Wishes, found
 from goldenpath.gitops.identity import Identity, find_identity
 from goldenpath.gitops.trust import Trusted, follow
 from goldenpath.gitops.worktree import Repository
+from goldenpath.oci.reference import Reference
 from goldenpath.oci.store import Store
 from goldenpath.promote.platform import FILE, parse_platform
 from goldenpath.registry.layout import LayoutStore
 from goldenpath.settings import GITOPS_VARIABLE, TRACKING_VARIABLE, Home, project_environment
+
+_REGISTRIES = ("oci", "oci+http", "oci+https")
 
 
 def home() -> Home:
@@ -55,14 +58,20 @@ def uv() -> str:
         return "uv"
 
 
-def open_store(uri: str) -> Store:
-    """The store of a URI: `layout:PATH`, or an OCI registry by `oci://host/repository`.
+def open_store(uri: str, mounts: Iterable[str] = ()) -> Store:
+    """The store of a URI: `layout:PATH`, or a repository of a registry by `oci://host/repository`.
 
-    `oci+http://` speaks plain HTTP, which is otherwise done with this machine alone.
+    `oci://` speaks plain HTTP with this machine alone; `oci+http://` and `oci+https://` say which.
+    `mounts` are other repositories of the same registry that may have a blob already.
     """
     scheme, _, rest = uri.partition(":")
     if scheme == "layout" and rest:
         return LayoutStore(Path(rest))
+    if scheme in _REGISTRIES and rest.startswith("//"):
+        # The HTTP client takes a while to import, and most verbs need none.
+        from goldenpath.registry.connect import connect
+
+        return connect(scheme, Reference.parse(rest[2:]), os.environ, mounts)
     raise InvalidInput(f"store {uri!r} is not known: expected layout:PATH or oci://host/repository")
 
 
@@ -72,9 +81,12 @@ def locate(text: str, home: Home) -> tuple[Store, str]:
     `layout:PATH@NAME`, `oci://host/repository:tag`, `oci://host/repository@sha256:…`; a bare tag
     or digest is looked for in the home's registry. The name is empty if the reference has none.
     """
-    if text.startswith("layout:"):
-        path, _, name = text.removeprefix("layout:").partition("@")
+    scheme, colon, rest = text.partition(":")
+    if scheme == "layout" and colon:
+        path, _, name = rest.partition("@")
         return open_store(f"layout:{path}"), name
+    if scheme in _REGISTRIES and rest.startswith("//"):
+        return open_store(text), Reference.parse(rest[2:]).name or ""
     return LayoutStore(home.registry), text
 
 

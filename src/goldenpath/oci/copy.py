@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from goldenpath.digest import Digest
 from goldenpath.errors import NotFound, VerificationError
 from goldenpath.oci.descriptor import MANIFEST_TYPES, Descriptor
-from goldenpath.oci.manifest import MAX_MANIFEST, Index, parse_manifest
+from goldenpath.oci.manifest import MAX_MANIFEST, Index, Manifest, parse_manifest
 from goldenpath.oci.store import Store, read
 
 LEGACY_SUFFIXES = (".sig", ".att")
@@ -72,6 +72,7 @@ class _Copy:
         self._progress = progress
         self._pool = pool
         self.done: dict[Digest, None] = {}
+        self._listed: dict[Digest, frozenset[Digest]] = {}
         self.copied = self.present = self.size = 0
 
     def tree(self, root: Descriptor, *, referrers: bool) -> None:
@@ -98,8 +99,21 @@ class _Copy:
         else:
             self._blobs((*manifest.layers, manifest.config))
         self.done[descriptor.digest] = None
-        if not self._destination.exists(descriptor):
+        if not self._is_complete(descriptor, manifest):
             self._destination.push(descriptor, [content])
+
+    def _is_complete(self, descriptor: Descriptor, manifest: Manifest | Index) -> bool:
+        # A manifest that was stored, but not listed under its subject before somebody was killed,
+        # is pushed again to get listed.
+        if not self._destination.exists(descriptor):
+            return False
+        if manifest.subject is None:
+            return True
+        subject = manifest.subject.digest
+        if subject not in self._listed:
+            listed = self._destination.referrers(subject)
+            self._listed[subject] = frozenset(each.digest for each in listed)
+        return descriptor.digest in self._listed[subject]
 
     def _blobs(self, blobs: Iterable[Descriptor]) -> None:
         once = {blob.digest: blob for blob in blobs}

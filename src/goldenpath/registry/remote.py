@@ -1,1 +1,224 @@
-"""A store behind HTTP: the OCI distribution specification, version 1.1."""
+"""A store behind HTTP: the OCI distribution specification, version 1.1.
+
+Works with registries of version 1.0 too: where the referrers API is missing, the fallback tag is
+kept as the specification demands.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from threading import RLock
+from urllib.parse import urljoin
+
+from goldenpath.canonical import parse_object
+from goldenpath.digest import Digest
+from goldenpath.errors import InvalidInput, NotFound, Unavailable, VerificationError
+from goldenpath.oci.descriptor import IMAGE_INDEX, IMAGE_MANIFEST, MANIFEST_TYPES, Descriptor
+from goldenpath.oci.manifest import MAX_MANIFEST, Index, as_referrer, parse_manifest
+from goldenpath.oci.reference import is_tag
+from goldenpath.oci.stream import verified
+from goldenpath.registry.download import download
+from goldenpath.registry.transport import Response, Transport, content, finish
+from goldenpath.registry.upload import Upload
+
+_FALLBACK = re.compile(r"sha256-[0-9a-f]{64}")
+_NEXT = re.compile(r'<([^>]*)>\s*;[^,]*rel="?next"?')
+_MAX_PAGES = 1000
+_NO_API = frozenset({400, 404, 405, 406, 501})
+_ACCEPT = {"Accept": f"{IMAGE_MANIFEST}, {IMAGE_INDEX}"}
+_MERGES = 12
+"""How often a fallback tag is written again because somebody else wrote it meanwhile."""
+
+
+class RemoteStore:
+    """Implements `Store` for one repository of a registry. Safe to share between threads."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        repository: str,
+        *,
+        mirrors: Iterable[Transport] = (),
+        mounts: Iterable[str] = (),
+    ) -> None:
+        """Content is read from `mirrors` first, names never; `mounts` are repositories of the
+        same registry in which a blob may be already."""
+        self._transport = transport
+        self._repository = repository
+        self._mirrors = tuple(mirrors)
+        self._mounts = tuple(name for name in mounts if name != repository)
+        self._merging = RLock()
+        self._has_referrers: bool | None = None
+
+    def fetch(self, descriptor: Descriptor) -> Iterator[bytes]:
+        """See `Store.fetch`. A broken connection is taken up again where it broke."""
+        kind = "manifests" if descriptor.media_type in MANIFEST_TYPES else "blobs"
+        path = self._path(kind, descriptor.digest.text)
+        origins = (*self._mirrors, self._transport)
+        return verified(descriptor, download(origins, path, self._pull, descriptor))
+
+    def push(self, descriptor: Descriptor, chunks: Iterable[bytes]) -> None:
+        """See `Store.push`."""
+        if descriptor.media_type in MANIFEST_TYPES:
+            self._push_manifest(descriptor, chunks)
+            return
+        upload = self._upload()
+        if not upload.start(descriptor.digest, self._mounts):
+            upload.write(verified(descriptor, chunks), descriptor.digest)
+
+    def add(self, media_type: str, chunks: Iterable[bytes]) -> Descriptor:
+        """See `Store.add`."""
+        upload = self._upload()
+        upload.start()
+        return upload.write(chunks).described(media_type)
+
+    def exists(self, descriptor: Descriptor) -> bool:
+        """See `Store.exists`."""
+        kind = "manifests" if descriptor.media_type in MANIFEST_TYPES else "blobs"
+        answer = self._get("HEAD", self._path(kind, descriptor.digest.text))
+        finish(answer)
+        length = answer.headers.get("Content-Length")
+        return answer.status == 200 and length in (None, str(descriptor.size))
+
+    def resolve(self, name: str) -> Descriptor:
+        """See `Store.resolve`."""
+        found = self._manifest(name)
+        if found is None:
+            raise NotFound(f"manifest {name!r} is not in {self._repository}")
+        return found[0]
+
+    def tag(self, name: str, descriptor: Descriptor) -> None:
+        """See `Store.tag`."""
+        if not is_tag(name):
+            raise InvalidInput(f"tag {name[:200]!r} is not valid")
+        body = b"".join(self.fetch(descriptor))
+        finish(self._put_manifest(name, descriptor.media_type, body))
+
+    def tags(self) -> tuple[str, ...]:
+        """See `Store.tags`; without those that only stand in for the referrers API."""
+        found: set[str] = set()
+        for answer in self._pages(self._path("tags", "list")):
+            if answer.status != 200:
+                finish(answer)
+                break
+            names = parse_object(content(answer), "list of tags").get("tags")
+            if isinstance(names, list):
+                found.update(name for name in names if isinstance(name, str))
+        return tuple(sorted(tag for tag in found if not _FALLBACK.fullmatch(tag)))
+
+    def referrers(
+        self, subject: Digest, artifact_type: str | None = None
+    ) -> tuple[Descriptor, ...]:
+        """See `Store.referrers`."""
+        found = self._from_api(subject) if self._has_referrers is not False else None
+        if found is None:
+            found = self._from_tag(subject)[0]
+        once = {descriptor.digest: descriptor for descriptor in found}
+        wanted = (once[digest] for digest in sorted(once))
+        return tuple(d for d in wanted if artifact_type in (None, d.artifact_type))
+
+    def _push_manifest(self, descriptor: Descriptor, chunks: Iterable[bytes]) -> None:
+        if descriptor.size > MAX_MANIFEST:
+            raise InvalidInput(f"manifest {descriptor.digest} is larger than {MAX_MANIFEST} bytes")
+        body = b"".join(verified(descriptor, chunks))
+        manifest = parse_manifest(descriptor.media_type, body)
+        answer = self._put_manifest(descriptor.digest.text, descriptor.media_type, body)
+        finish(answer)
+        if manifest.subject is None:
+            return
+        if "OCI-Subject" in answer.headers:
+            self._has_referrers = True
+            return
+        plain = Descriptor(descriptor.media_type, descriptor.digest, descriptor.size)
+        self._list_in_tag(manifest.subject.digest, as_referrer(plain, manifest))
+
+    def _list_in_tag(self, subject: Digest, descriptor: Descriptor) -> None:
+        # Registries have no compare-and-swap that can be relied on: read, merge, write, read again.
+        with self._merging:
+            for attempt in range(1, _MERGES + 1):
+                listed, tag = self._from_tag(subject)
+                if descriptor in listed:
+                    return
+                if attempt > 1:
+                    self._transport.pause(1)
+                rest = tuple(each for each in listed if each.digest != descriptor.digest)
+                finish(self._put_manifest(tag, IMAGE_INDEX, Index((*rest, descriptor)).render()))
+        if descriptor not in self._from_tag(subject)[0]:
+            raise Unavailable(f"tag {tag} is changed by others faster than it can be merged")
+
+    def _from_tag(self, subject: Digest) -> tuple[tuple[Descriptor, ...], str]:
+        tag = f"sha256-{subject.hex}"
+        found = self._manifest(tag)
+        if found is None:
+            return (), tag
+        if found[0].media_type != IMAGE_INDEX:
+            raise InvalidInput(f"tag {tag} of {self._repository} is no index of referrers")
+        return Index.parse(found[1]).manifests, tag
+
+    def _from_api(self, subject: Digest) -> tuple[Descriptor, ...] | None:
+        """None if the registry has no such API."""
+        found: list[Descriptor] = []
+        for answer in self._pages(self._path("referrers", subject.text), _NO_API):
+            media_type = answer.headers.get("Content-Type", "").split(";")[0].strip()
+            if answer.status != 200 or media_type != IMAGE_INDEX:
+                finish(answer)
+                self._has_referrers = False
+                return None
+            found.extend(Index.parse(content(answer, MAX_MANIFEST)).manifests)
+        self._has_referrers = True
+        return tuple(found)
+
+    def _pages(self, path: str, also: frozenset[int] = frozenset({404})) -> Iterator[Response]:
+        for _ in range(_MAX_PAGES):
+            answer = self._transport.send("GET", path, scope=self._pull, takes=also | {200})
+            yield answer
+            following = _NEXT.search(answer.headers.get("Link", ""))
+            if answer.status != 200 or following is None:
+                return
+            path = urljoin(urljoin(self._transport.base, path), following[1])
+        raise VerificationError(f"registry sends more than {_MAX_PAGES} pages for {path}")
+
+    def _manifest(self, name: str) -> tuple[Descriptor, bytes] | None:
+        """A manifest with its content, which is small: what a header says need not be believed."""
+        if not name.startswith("sha256:") and not is_tag(name):
+            raise InvalidInput(f"{name[:200]!r} is neither a tag nor a digest")
+        answer = self._get("GET", self._path("manifests", name))
+        if answer.status == 404:
+            finish(answer)
+            return None
+        body = content(answer, MAX_MANIFEST)
+        media_type = answer.headers.get("Content-Type", "").split(";")[0].strip()
+        descriptor = Descriptor.of(media_type, body)
+        if name.startswith("sha256:") and descriptor.digest != Digest(name):
+            raise VerificationError(
+                f"manifest has the wrong digest: expected {name}, got {descriptor.digest}"
+            )
+        return descriptor, body
+
+    def _get(self, method: str, path: str) -> Response:
+        takes = frozenset({200, 404})
+        return self._transport.send(method, path, scope=self._pull, headers=_ACCEPT, takes=takes)
+
+    def _put_manifest(self, name: str, media_type: str, body: bytes) -> Response:
+        return self._transport.send(
+            "PUT",
+            self._path("manifests", name),
+            scope=self._push_scope,
+            headers={"Content-Type": media_type},
+            body=body,
+            takes=frozenset({200, 201, 202}),
+        )
+
+    def _upload(self) -> Upload:
+        return Upload(self._transport, self._path("blobs", "uploads/"), self._push_scope)
+
+    def _path(self, kind: str, name: str) -> str:
+        return f"/v2/{self._repository}/{kind}/{name}"
+
+    @property
+    def _pull(self) -> str:
+        return f"repository:{self._repository}:pull"
+
+    @property
+    def _push_scope(self) -> str:
+        mounts = (f"repository:{name}:pull" for name in self._mounts)
+        return " ".join((f"repository:{self._repository}:pull,push", *mounts))

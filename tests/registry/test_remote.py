@@ -1,0 +1,291 @@
+"""The store behind HTTP: the contract with three registries, and every fault by itself."""
+
+import base64
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from goldenpath.errors import InvalidInput, NotFound, Unavailable, VerificationError
+from goldenpath.oci.copy import copy
+from goldenpath.oci.store import CHUNK, Store, read
+from goldenpath.registry.auth import Keychain
+from goldenpath.registry.memory import MemoryStore
+from goldenpath.registry.remote import RemoteStore
+from goldenpath.registry.transport import Patience, Transport
+from goldenpath.registry.upload import PART
+from tests.oci.contract import BLOB, StoreContract, put, put_manifest
+from tests.registry.fake_registry import State, fake_registry
+from tests.registry.real import docker_registry
+
+LARGE = bytes(range(256)) * (PART // 256 * 2) + b"end"
+
+
+def transport(address: str, *files: Path, waits: list[float] | None = None) -> Transport:
+    """Speaks with a registry of this machine, and only notes how long it would wait."""
+    noted = [] if waits is None else waits
+    return Transport(
+        f"http://{address}",
+        keychain=Keychain(files),
+        patience=Patience(connect=5, read=20, attempts=4),
+        sleep=noted.append,
+    )
+
+
+def remote(address: str, repository: str = "ml/credit", *files: Path) -> RemoteStore:
+    """A store on a registry of this machine."""
+    return RemoteStore(transport(address, *files), repository)
+
+
+@pytest.fixture
+def fake() -> Iterator[State]:
+    """A fake registry."""
+    with fake_registry() as state:
+        yield state
+
+
+@pytest.fixture(scope="module")
+def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real registry."""
+    with docker_registry(tmp_path_factory.mktemp("docker-registry")) as address:
+        yield address
+
+
+class TestRegistryWithReferrers(StoreContract):
+    @pytest.fixture
+    def store(self, fake: State) -> Store:
+        return remote(fake.address)
+
+
+class TestRegistryWithoutReferrers(StoreContract):
+    @pytest.fixture
+    def store(self, fake: State) -> Store:
+        fake.faults.has_referrers = False
+        return remote(fake.address)
+
+
+@pytest.mark.interop
+class TestDockerRegistry(StoreContract):
+    @pytest.fixture
+    def store(self, docker: str) -> Store:
+        return remote(docker, f"ml/{uuid4().hex}")
+
+
+@pytest.mark.interop
+def test_docker_registry_takes_large_blobs_in_parts_and_gives_ranges(docker: str) -> None:
+    store = remote(docker, f"ml/{uuid4().hex}")
+
+    descriptor = store.add(BLOB, iter([LARGE[:1000], LARGE[1000:]]))
+
+    assert read(store, descriptor, len(LARGE)) == LARGE
+    other = RemoteStore(transport(docker), "ml/other", mounts=[store._repository])
+    other.push(descriptor, iter(()))
+    assert other.exists(descriptor)
+
+
+@pytest.mark.interop
+def test_all_evidence_goes_to_docker_registry_and_back(docker: str) -> None:
+    source = MemoryStore()
+    image = put_manifest(source, b"image")
+    note = put_manifest(source, b"note", image, "text/note")
+    reply = put_manifest(source, b"reply", note, "text/reply")
+    store, back = remote(docker, f"ml/{uuid4().hex}"), MemoryStore()
+
+    copy(source, store, image)
+    copied = copy(store, back, image)
+
+    assert copied.manifests == (image.digest, note.digest, reply.digest)
+    assert back.referrers(image.digest) == source.referrers(image.digest)
+
+
+def test_a_busy_registry_is_asked_again_as_late_as_it_wants(fake: State) -> None:
+    waits: list[float] = []
+    store = RemoteStore(transport(fake.address, waits=waits), "ml/credit")
+    descriptor = put(store, b"content")
+    fake.faults.refuse, fake.faults.status = 3, 429
+
+    assert read(store, descriptor, 100) == b"content"
+    assert waits == [0.0, 0.0, 0.0]
+
+
+def test_patience_ends(fake: State) -> None:
+    fake.faults.refuse = 1000
+
+    with pytest.raises(Unavailable, match="503"):
+        remote(fake.address).resolve("v1")
+
+
+def test_nobody_listening_is_said_after_all_attempts() -> None:
+    waits: list[float] = []
+    with pytest.raises(Unavailable, match="cannot be reached"):
+        RemoteStore(transport("127.0.0.1:9", waits=waits), "ml/credit").resolve("v1")
+    assert len(waits) == 3
+    assert waits == sorted(waits)
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_a_read_that_breaks_off_goes_on_where_it_broke(fake: State, ranges: bool) -> None:
+    store = remote(fake.address)
+    descriptor = put(store, LARGE)
+    fake.faults.break_reads, fake.faults.has_ranges = 3, ranges
+
+    assert read(store, descriptor, len(LARGE)) == LARGE
+
+
+def test_a_write_that_breaks_off_goes_on_where_it_broke(fake: State) -> None:
+    store = remote(fake.address)
+    fake.faults.break_writes = 2
+
+    descriptor = store.add(BLOB, (LARGE[at : at + CHUNK] for at in range(0, len(LARGE), CHUNK)))
+
+    assert read(store, descriptor, len(LARGE)) == LARGE
+    assert sum(method == "PATCH" for method, _, _ in fake.asked) > 3
+
+
+def test_wrong_bytes_are_refused_and_never_asked_for_again(fake: State) -> None:
+    store = remote(fake.address)
+    descriptor = put(store, b"content")
+    fake.faults.wrong_bytes = True
+    fake.asked.clear()
+
+    with pytest.raises(VerificationError):
+        read(store, descriptor, 100)
+    assert len(fake.asked) == 1
+
+
+def test_another_manifest_under_a_digest_is_refused(fake: State) -> None:
+    store = remote(fake.address)
+    right, wrong = put_manifest(store, b"right"), put_manifest(store, b"wrong")
+    fake.manifests[f"ml/credit@{right.digest}"] = fake.manifests[f"ml/credit@{wrong.digest}"]
+
+    with pytest.raises(VerificationError):
+        store.resolve(right.digest.text)
+
+
+def test_an_upload_that_fails_is_given_up(fake: State) -> None:
+    def failing() -> Iterator[bytes]:
+        yield LARGE
+        raise VerificationError("the source is damaged")
+
+    with pytest.raises(VerificationError, match="damaged"):
+        remote(fake.address).add(BLOB, failing())
+
+    assert fake.uploads == {}
+    assert fake.blobs == {}
+
+
+def test_a_blob_of_another_repository_is_mounted(fake: State) -> None:
+    descriptor = put(remote(fake.address, "ml/old"), b"content")
+    store = RemoteStore(transport(fake.address), "ml/new", mounts=["ml/none", "ml/old"])
+
+    store.push(descriptor, iter(()))
+
+    assert read(store, descriptor, 100) == b"content"
+
+
+def test_referrers_come_in_pages(fake: State) -> None:
+    store = remote(fake.address)
+    subject = put_manifest(store, b"subject")
+    made = {put_manifest(store, str(n).encode(), subject, "text/n").digest for n in range(7)}
+
+    assert {d.digest for d in store.referrers(subject.digest)} == made
+
+
+def test_the_fallback_tag_is_an_index_with_types_and_annotations(fake: State) -> None:
+    fake.faults.has_referrers = False
+    store = remote(fake.address)
+    subject = put_manifest(store, b"subject")
+    note = put_manifest(store, b"note", subject, "text/note")
+    put_manifest(store, b"note", subject, "text/note")
+
+    media_type, content = fake.manifests[f"ml/credit@sha256-{subject.digest.hex}"]
+
+    assert media_type == "application/vnd.oci.image.index.v1+json"
+    assert json.loads(content)["manifests"] == [
+        {
+            "mediaType": note.media_type,
+            "digest": note.digest.text,
+            "size": note.size,
+            "artifactType": "text/note",
+            "annotations": {"about": "note"},
+        }
+    ]
+    assert store.tags() == ()
+
+
+def test_a_fallback_tag_that_is_something_else_is_left_alone(fake: State) -> None:
+    fake.faults.has_referrers = False
+    store = remote(fake.address)
+    subject = put_manifest(store, b"subject")
+    store.tag(f"sha256-{subject.digest.hex}", subject)
+
+    with pytest.raises(InvalidInput, match="no index"):
+        put_manifest(store, b"note", subject, "text/note")
+
+
+def _config(folder: Path, address: str, user: str) -> Path:
+    file = folder / "config.json"
+    auth = base64.b64encode(user.encode()).decode()
+    file.write_text(json.dumps({"auths": {f"https://{address}/v2/": {"auth": auth}}}))
+    return file
+
+
+def test_a_token_is_got_with_the_credentials_of_docker(fake: State, tmp_path: Path) -> None:
+    fake.faults.token, fake.faults.user = "opensesame", "me:secret"
+    store = remote(fake.address, "ml/credit", _config(tmp_path, fake.address, "me:secret"))
+
+    descriptor = put(store, b"content")
+
+    assert read(store, descriptor, 100) == b"content"
+    tokens = [path for _, path, _ in fake.asked if path.startswith("/token")]
+    assert len(tokens) == 2
+    assert "scope=repository%3Aml%2Fcredit%3Apull%2Cpush" in tokens[0]
+
+
+def test_without_good_credentials_access_is_refused(fake: State, tmp_path: Path) -> None:
+    fake.faults.token, fake.faults.user = "opensesame", "me:secret"
+
+    for files in ((), (_config(tmp_path, fake.address, "me:wrong"),)):
+        with pytest.raises(InvalidInput, match="refused access"):
+            put(remote(fake.address, "ml/credit", *files), b"content")
+
+
+def test_another_host_never_sees_the_token(fake: State) -> None:
+    with fake_registry() as elsewhere:
+        descriptor = put(remote(elsewhere.address), b"content")
+        put(remote(fake.address), b"content")
+        fake.faults.blob_host, fake.faults.token = elsewhere.address, "opensesame"
+        elsewhere.asked.clear()
+
+        assert read(remote(fake.address), descriptor, 100) == b"content"
+
+        assert [method for method, _, _ in elsewhere.asked] == ["GET"]
+        assert all("Authorization" not in headers for _, _, headers in elsewhere.asked)
+
+
+def test_a_mirror_is_read_first_and_the_origin_goes_on(fake: State) -> None:
+    with fake_registry() as mirror:
+        descriptor = put(remote(fake.address), LARGE)
+        put(remote(mirror.address), LARGE)
+        absent = put(remote(fake.address), b"only at the origin")
+        mirror.faults.break_reads = 1000
+        store = RemoteStore(
+            transport(fake.address), "ml/credit", mirrors=[transport(mirror.address)]
+        )
+
+        assert read(store, descriptor, len(LARGE)) == LARGE
+        assert read(store, absent, 100) == b"only at the origin"
+        ranges = [headers.get("Range") for _, path, headers in fake.asked if "blobs/sha" in path]
+        assert ranges[0] is not None
+
+
+def test_a_repository_that_is_not_there_has_nothing(fake: State) -> None:
+    store = remote(fake.address, "ml/none")
+
+    assert store.tags() == ()
+    with pytest.raises(NotFound):
+        store.resolve("v1")
+    with pytest.raises(InvalidInput):
+        store.resolve("../../../etc")
