@@ -10,7 +10,6 @@ from cyclonedx.validation.json import JsonStrictValidator
 
 from goldenpath.attest.attach import attach
 from goldenpath.attest.evidence import (
-    REQUIRED,
     checks_of,
     datasets_of,
     evaluation_of,
@@ -21,7 +20,7 @@ from goldenpath.attest.evidence import (
 )
 from goldenpath.attest.keys import key_from_pem, public_pem
 from goldenpath.attest.policy import Policy, Verified
-from goldenpath.attest.statement import METRICS, PROVENANCE, SBOM, TEST_RESULT, Statement
+from goldenpath.attest.statement import EVIDENCE, METRICS, PROVENANCE, SBOM, TEST_RESULT, Statement
 from goldenpath.attest.system import SystemPackage, installed_packages, parse_status
 from goldenpath.attest.verify import verify
 from goldenpath.canonical import JsonValue
@@ -50,14 +49,14 @@ def _verified() -> Verified:
     it = bench()
     for each in statements(training_run(), (it.image.digest,), builder=BUILDER):
         attach(it.store, it.image, each, it.signer, NOW)
-    policy = Policy((key_from_pem("release", public_pem(it.signer)),), REQUIRED)
+    policy = Policy((key_from_pem("release", public_pem(it.signer)),), EVIDENCE)
     return verify(it.store, it.image.digest, policy, now=NOW)
 
 
 def test_a_build_says_all_that_a_policy_demands() -> None:
     made = statements(training_run(), SUBJECTS, builder=BUILDER)
 
-    assert tuple(each.predicate_type for each in made) == REQUIRED
+    assert tuple(each.predicate_type for each in made) == EVIDENCE
     assert all(each.subjects == SUBJECTS for each in made)
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from goldenpath.attest.attach import attach, attach_ssh, sign_image
-from goldenpath.attest.evidence import REQUIRED, statements
+from goldenpath.attest.evidence import statements
 from goldenpath.attest.keys import PemSigner, key_from_pem, public_pem
 from goldenpath.attest.policy import Finding, Person, Policy, Verified
 from goldenpath.attest.sshsig import SshKey
-from goldenpath.attest.statement import APPROVAL, METRICS, SIGNED, Statement
+from goldenpath.attest.statement import APPROVAL, EVIDENCE, METRICS, SIGNED, Statement
 from goldenpath.attest.verify import MAX_REFERRERS, gather, verify
 from goldenpath.digest import Digest
 from goldenpath.errors import NotFound
@@ -31,7 +31,7 @@ def _policy(*signers: PemSigner, threshold: int = 1) -> Policy:
     keys = tuple(
         key_from_pem(f"key {number}", public_pem(signer)) for number, signer in enumerate(signers)
     )
-    return Policy(keys, (SIGNED, *REQUIRED), threshold, REMOTE, BUILDER)
+    return Policy(keys, (SIGNED, *EVIDENCE), threshold, REMOTE, BUILDER)
 
 
 def _failed(verified: Verified) -> list[Finding]:
@@ -44,7 +44,7 @@ def test_a_signed_release_with_its_evidence_holds() -> None:
     verified = verify(it.store, it.image.digest, _policy(it.signer), now=LATER, blobs=True)
 
     assert verified.holds, _failed(verified)
-    assert {s.statement.predicate_type for s in verified.statements} == {SIGNED, *REQUIRED}
+    assert {s.statement.predicate_type for s in verified.statements} == {SIGNED, *EVIDENCE}
     assert {s.signer for s in verified.statements} == {"key 0"}
 
 

@@ -30,9 +30,6 @@ from goldenpath.errors import VerificationError
 from goldenpath.project.spec import Contract
 from goldenpath.train.record import Check, Dataset, Metric, Package, TrainingRun
 
-REQUIRED = (PROVENANCE, SBOM, DATASET, METRICS, TEST_RESULT)
-"""What every build attaches, and what a policy should demand beside the signature."""
-
 _T = TypeVar("_T")
 
 

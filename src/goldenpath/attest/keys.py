@@ -125,7 +125,12 @@ def generate_key(path: Path, passphrase: str | None = None) -> PemSigner:
 
 def public_pem(signer: Signer) -> bytes:
     """The public key as PEM, as cosign, openssl and policies take it."""
-    key = serialization.load_der_public_key(signer.public_key())
+    return pem_of(signer.public_key())
+
+
+def pem_of(public_key: bytes) -> bytes:
+    """PEM of a public key in DER."""
+    key = serialization.load_der_public_key(public_key)
     return key.public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )

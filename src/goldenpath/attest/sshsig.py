@@ -72,10 +72,15 @@ class SshKey:
         return cls(_line(private.public_key()), path, private)
 
     @classmethod
+    def of(cls, private: Ed25519PrivateKey, path: Path = Path("memory")) -> "SshKey":
+        """A key that is in memory already."""
+        return cls(_line(private.public_key()), path, private)
+
+    @classmethod
     def generate(cls, path: Path) -> "SshKey":
         """Makes an Ed25519 key without passphrase at `path` (mode 0600) and `path`.pub."""
         private = Ed25519PrivateKey.generate()
-        key = cls(_line(private.public_key()), path, private)
+        key = cls.of(private, path)
         content = private.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.OpenSSH,

@@ -24,6 +24,9 @@ DECISION = OURS + "decision/v1"
 OBSERVED = OURS + "observed/v1"
 CHECKPOINT = OURS + "log-checkpoint/v1"
 
+EVIDENCE = (PROVENANCE, SBOM, DATASET, METRICS, TEST_RESULT)
+"""What every build says about its release, beside the signature."""
+
 BUILD_TYPE = "https://goldenpath.example/build/train/v1"
 
 SIGNED_AT = "goldenpath.example/signed-at"

@@ -10,7 +10,7 @@ from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound, VerificationError
 from goldenpath.oci.descriptor import Descriptor
 from goldenpath.oci.manifest import MAX_MANIFEST, Manifest
-from goldenpath.oci.store import Store, read
+from goldenpath.oci.store import Store
 
 MAX_REFERRERS = 200
 MAX_STATEMENT = 16 * 1024 * 1024
@@ -37,38 +37,40 @@ def verify(
 
 def gather(store: Store, digest: Digest, *, blobs: bool = False) -> Documents:
     """What the store holds about `digest`; nothing of it is believed yet."""
-    image = store.resolve(digest.text)
-    content = read(store, image, MAX_MANIFEST)
+    image, _ = _collect(store, store.resolve(digest.text), MAX_MANIFEST)
     listed = [each for kind in STATEMENTS for each in store.referrers(digest, kind)]
-    faults = _faults(store, content) if blobs else ()
     return Documents(
-        image=content,
+        image=image,
         referrers=tuple(_document(store, each) for each in listed[:MAX_REFERRERS]),
         left_out=max(0, len(listed) - MAX_REFERRERS),
-        blobs=len(_blobs(content)) if blobs else None,
-        faults=faults,
+        blobs=len(_blobs(image)) if blobs else None,
+        faults=_faults(store, image) if blobs else (),
     )
 
 
 def _document(store: Store, listed: Descriptor) -> Document:
-    manifest, layers = b"", []
+    manifest, fault = _collect(store, listed, MAX_MANIFEST)
+    layers: list[bytes] = []
     try:
-        manifest = read(store, listed, MAX_MANIFEST)
         for layer in Manifest.parse(manifest).layers[:MAX_LAYERS]:
-            chunks: list[bytes] = []
-            try:
-                _read_into(store, layer, chunks)
-            finally:
-                layers.append(b"".join(chunks))
-    except (VerificationError, NotFound, InvalidInput) as error:
-        return Document(listed, manifest, tuple(layers), error.message)
-    return Document(listed, manifest, tuple(layers))
+            content, wrong = _collect(store, layer, MAX_STATEMENT)
+            layers.append(content)
+            fault = fault or wrong
+    except InvalidInput as error:
+        fault = fault or error.message
+    return Document(listed, manifest, tuple(layers), fault)
 
 
-def _read_into(store: Store, descriptor: Descriptor, chunks: list[bytes]) -> None:
-    if descriptor.size > MAX_STATEMENT:
-        raise VerificationError(f"{descriptor.digest} is larger than {MAX_STATEMENT} bytes")
-    chunks.extend(store.fetch(descriptor))
+def _collect(store: Store, descriptor: Descriptor, limit: int) -> tuple[bytes, str]:
+    """What the store gives and what is wrong with it: both are shown to the judge."""
+    if descriptor.size > limit:
+        return b"", f"{descriptor.digest} is too large: expected at most {limit} bytes"
+    chunks: list[bytes] = []
+    try:
+        chunks.extend(store.fetch(descriptor))
+    except (VerificationError, NotFound) as error:
+        return b"".join(chunks), error.message
+    return b"".join(chunks), ""
 
 
 def _blobs(image: bytes) -> tuple[Descriptor, ...]:
