@@ -90,6 +90,17 @@ def locate(text: str, home: Home) -> tuple[Store, str]:
     return LayoutStore(home.registry), text
 
 
+def oras_location(text: str, home: Home) -> str:
+    """What `oras` takes in front of `@sha256:…` for the store that `locate` finds."""
+    if text.startswith("layout:"):
+        return f"--oci-layout {text.removeprefix('layout:').partition('@')[0]}"
+    scheme, _, rest = text.partition("://")
+    if scheme.startswith("oci") and rest:
+        reference = Reference.parse(rest)
+        return f"{reference.host}/{reference.repository}"
+    return f"--oci-layout {home.registry}"
+
+
 def gitops(home: Home) -> Repository:
     """The gitops repository: where the environment says, else the bare one in the home."""
     url = os.environ.get(GITOPS_VARIABLE) or str(home.gitops)

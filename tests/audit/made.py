@@ -8,11 +8,11 @@ from pathlib import Path
 from goldenpath.artifact.pack import Contents, pack
 from goldenpath.artifact.unpack import open_release
 from goldenpath.attest.attach import attach, attach_ssh, sign_image
-from goldenpath.attest.evidence import REQUIRED, statements
+from goldenpath.attest.evidence import statements
 from goldenpath.attest.keys import PemSigner, key_from_pem, public_pem
 from goldenpath.attest.policy import Person, Policy
 from goldenpath.attest.sshsig import SshKey
-from goldenpath.attest.statement import APPROVAL, SIGNED, Statement
+from goldenpath.attest.statement import APPROVAL, EVIDENCE, SIGNED, Statement
 from goldenpath.attest.verify import verify
 from goldenpath.audit.bundle import Bundle, LogSummary
 from goldenpath.audit.event import Event
@@ -157,7 +157,7 @@ def bundle_of(
 ) -> Bundle:
     """Everything about the release, verified."""
     keys = (key_from_pem("release", public_pem(made.signer)),)
-    policy = Policy(keys, (SIGNED, *REQUIRED), 1, REMOTE, BUILDER)
+    policy = Policy(keys, (SIGNED, *EVIDENCE), 1, REMOTE, BUILDER)
     digest = made.image.digest
     return Bundle(
         digest=digest,

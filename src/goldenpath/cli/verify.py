@@ -1,0 +1,59 @@
+"""`goldenpath verify`: does the evidence of a release hold under a policy?"""
+
+import sys
+from pathlib import Path
+
+import click
+
+from goldenpath import wire
+from goldenpath.attest.judge import judge
+from goldenpath.attest.policy import Verified
+from goldenpath.attest.verify import gather
+from goldenpath.cli.output import Format, output_option, show
+from goldenpath.errors import VerificationError
+from goldenpath.promote.admission import release_policy
+from goldenpath.promote.platform import parse_platform
+
+_MARKS = {"pass": "ok", "fail": "FAIL", "waived": "waived", "not applicable": "-"}
+
+
+@click.command()
+@click.argument("reference")
+@click.option(
+    "--policy",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="A platform.toml with the trusted keys; that of the gitops repository otherwise.",
+)
+@click.option("--blobs/--no-blobs", default=True, help="Read every byte of the model as well.")
+@click.option("--explain", is_flag=True, help="Print the checks as commands of other tools.")
+@output_option
+def verb(reference: str, file: Path | None, blobs: bool, explain: bool, output: Format) -> None:
+    """Check signatures and evidence of REFERENCE against a policy; exit 4 if it does not hold."""
+    home = wire.home()
+    store, name = wire.locate(reference, home)
+    digest = store.resolve(name).digest
+    platform = wire.trusted(home).platform if file is None else parse_platform(file.read_bytes())
+    policy = release_policy(platform)
+    documents = gather(store, digest, blobs=blobs)
+    verified = judge(digest, documents, policy, platform.people, wire.now())
+    if explain:
+        from goldenpath.attest.explain import explain as script
+
+        where = wire.oras_location(reference, home)
+        click.echo(script(verified, documents, policy, platform.people, where))
+    else:
+        record = {"holds": verified.holds, "digest": digest, "findings": verified.findings}
+        show(record, _text(verified), output)
+    if not verified.holds:
+        sys.exit(VerificationError.exit_code)
+
+
+def _text(verified: Verified) -> str:
+    lines = [str(verified.subject)]
+    for finding in verified.findings:
+        lines.append(f"  {_MARKS[finding.status]:6} {finding.check:12} {finding.message}")
+        if finding.status == "fail":
+            lines.append(f"         cure: {finding.cure}")
+    lines.append("holds" if verified.holds else "does NOT hold")
+    return "\n".join(lines)
