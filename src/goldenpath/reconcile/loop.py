@@ -1,0 +1,225 @@
+"""The reconcile loop: makes a target agree with git, step by step.
+
+Level-triggered: every step looks at all of git and all of the target, so that nothing depends on
+having seen a change. Fail static: what runs keeps running when git, registry or trust cannot be
+read, and nothing new starts.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from goldenpath.attest.policy import Finding
+from goldenpath.digest import Digest
+from goldenpath.errors import GoldenPathError, InvalidInput, Unavailable, VerificationError
+from goldenpath.gitops.desired import Deployment
+from goldenpath.gitops.manifests import Survey, survey
+from goldenpath.gitops.trust import Trusted
+from goldenpath.promote.platform import Platform
+from goldenpath.reconcile.plan import admitted_part, plan
+from goldenpath.reconcile.status import DeploymentStatus, Fault, Status, describe, judge
+from goldenpath.reconcile.target import Running, Target
+
+ASK_AGAIN = timedelta(seconds=5)
+"""How soon a release is looked at again that could not be verified for an outside reason."""
+
+
+class Source(Protocol):
+    """The gitops repository, as far as it is trusted."""
+
+    def follow(self) -> Trusted:
+        """The newest commit, its chain verified. Raises like `goldenpath.gitops.trust.follow`."""
+
+    def last(self) -> Trusted:
+        """The newest commit that was trusted before, from what is here already."""
+
+    def files(self, commit: str) -> Mapping[str, bytes]:
+        """Everything below `envs/` in a commit."""
+
+
+Admit = Callable[[Platform, Deployment, Digest, datetime], tuple[Finding, ...]]
+"""The checks of one release for one stage; it is admitted if none failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A release that git wants was not admitted; nothing of it was loaded."""
+
+    stage: str
+    model: str
+    digest: Digest
+    commit: str
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """The verdict on one release in one stage, under one platform file."""
+
+    platform: Platform
+    fault: Fault | None
+    again_at: datetime | None = None
+
+
+class Reconciler:
+    """Compares and acts; all it keeps between two steps can be found out anew."""
+
+    def __init__(
+        self, source: Source, admit: Admit, target: Target, report: Callable[[Refused], None]
+    ) -> None:
+        self._source = source
+        self._admit = admit
+        self._target = target
+        self._report = report
+        self._trusted: Trusted | None = None
+        self._survey = Survey((), {}, ())
+        self._fault: Fault | None = None
+        self._judged: dict[tuple[str, str, Digest], _Judged] = {}
+
+    @property
+    def trusted(self) -> Trusted | None:
+        """The commit that is followed."""
+        return self._trusted
+
+    def step(self, now: datetime, *, look: bool = True) -> Status:
+        """One pass. Without `look`, git is taken as it was seen last."""
+        if look:
+            self._look()
+        try:
+            observed = self._target.observe()
+        except Unavailable as error:
+            fault = Fault("TargetUnavailable", error.message, is_final=False)
+            return self._status(now, {}, {}, {}, fault)
+        wanted, faults = self._admitted(now)
+        if self._trusted is not None:
+            held = {name for name in faults if name not in wanted}
+            for action in plan(wanted, observed, held):
+                self._target.perform(action)
+            observed = self._target.observe()
+        return self._status(now, wanted, observed, faults, self._fault)
+
+    def _look(self) -> None:
+        """Follows git as far as it is trusted, and reads what it wants if that is new."""
+        try:
+            trusted = self._source.follow()
+            self._fault = None
+        except GoldenPathError as error:
+            self._fault = _git_fault(error)
+            if self._trusted is not None:
+                return
+            try:
+                trusted = self._source.last()
+            except GoldenPathError:
+                return  # nothing was ever trusted here; `_fault` says why nothing new is
+        if self._trusted is not None and trusted.commit == self._trusted.commit:
+            return
+        try:
+            self._survey = survey(self._source.files(trusted.commit), trusted.platform)
+        except GoldenPathError as error:
+            self._fault = _git_fault(error)
+            return
+        self._trusted = trusted
+
+    def _admitted(self, now: datetime) -> tuple[dict[str, Deployment], dict[str, Fault]]:
+        """What may run, and why the rest may not, by name."""
+        wanted: dict[str, Deployment] = {}
+        faults = {
+            name: Fault("Malformed", problem, is_final=True)
+            for name, problem in self._survey.problems.items()
+        }
+        for deployment in self._survey.deployments:
+            refused: dict[Digest, Fault] = {}
+            for slot in deployment.slots:
+                fault = self._judge(deployment, slot.digest, now)
+                if fault is not None:
+                    refused[slot.digest] = fault
+            part = admitted_part(deployment, refused)
+            if part is not None:
+                wanted[deployment.name] = part
+            if refused:
+                faults[deployment.name] = next(iter(refused.values()))
+        return wanted, faults
+
+    def _judge(self, deployment: Deployment, digest: Digest, now: datetime) -> Fault | None:
+        """Why the release may not run in the stage; verified once per platform file."""
+        if self._trusted is None:
+            return Fault("NotTrusted", "no commit of the gitops repository is trusted", False)
+        key = (deployment.stage, deployment.model, digest)
+        platform = self._trusted.platform
+        known = self._judged.get(key)
+        if known is not None and known.platform == platform:
+            if known.again_at is None or now < known.again_at:
+                return known.fault
+        fault, again_at = self._verify(deployment, digest, now)
+        self._judged[key] = _Judged(platform, fault, again_at)
+        if fault is not None and fault.is_final and (known is None or known.fault != fault):
+            finding = Finding("admission", "fail", fault.message)
+            commit = self._trusted.commit
+            self._report(
+                Refused(deployment.stage, deployment.model, digest, commit, (finding,))
+            )
+        return fault
+
+    def _verify(
+        self, deployment: Deployment, digest: Digest, now: datetime
+    ) -> tuple[Fault | None, datetime | None]:
+        assert self._trusted is not None  # noqa: S101 - the caller's first line
+        try:
+            findings = self._admit(self._trusted.platform, deployment, digest, now)
+        except (VerificationError, InvalidInput) as error:
+            return _refusal(digest, error.message), now + ASK_AGAIN
+        except GoldenPathError as error:
+            return Fault("NotVerified", error.message, is_final=False), now + ASK_AGAIN
+        failed = [finding for finding in findings if finding.status == "fail"]
+        if not failed:
+            return None, None
+        words = "; ".join(f"{finding.check}: {finding.message}" for finding in failed)
+        # Evidence may still arrive; a refusal is looked at again, though git need not change.
+        return _refusal(digest, words), now + ASK_AGAIN
+
+    def _status(
+        self,
+        now: datetime,
+        wanted: Mapping[str, Deployment],
+        observed: Mapping[str, Running],
+        faults: Mapping[str, Fault],
+        fault: Fault | None,
+    ) -> Status:
+        since = now.isoformat()
+        declared = {each.name: each for each in self._survey.deployments}
+        names = sorted({*declared, *self._survey.problems, *observed})
+        deployments = tuple(
+            describe(name, declared.get(name), observed.get(name), faults.get(name), since)
+            for name in names
+        )
+        return Status(
+            time=since,
+            process=0,
+            commit=self._trusted.commit if self._trusted else "",
+            gateway="",
+            deployments=deployments,
+            conditions=judge(self._trusted is not None and fault is None, fault, "", since),
+            ignored=self._survey.ignored,
+        )
+
+
+def summary(status: DeploymentStatus) -> str:
+    """One line about a deployment: its state and, if it is not ready, why."""
+    ready = next(each for each in status.conditions if each.type == "Ready")
+    shares = ", ".join(f"{slot.digest[:19]} {slot.percent}%" for slot in status.running)
+    return f"{status.name}: {status.phase}" + (f" ({shares})" if shares else "") + (
+        "" if ready.holds else f": {ready.message}"
+    )  # fmt: skip
+
+
+def _refusal(digest: Digest, words: str) -> Fault:
+    return Fault("AdmissionRefused", f"{digest.short} is not admitted: {words}", is_final=True)
+
+
+def _git_fault(error: GoldenPathError) -> Fault:
+    if isinstance(error, Unavailable):
+        return Fault("GitUnavailable", error.message, is_final=False)
+    if isinstance(error, VerificationError):
+        return Fault("CommitNotTrusted", error.message, is_final=True)
+    return Fault("GitNotReadable", error.message, is_final=True)
