@@ -9,6 +9,7 @@ import pytest
 
 from goldenpath.digest import Digest
 from goldenpath.gitops.desired import Slot
+from goldenpath.reconcile.launch import RouteSlot
 from goldenpath.reconcile.target import Apply, Target
 from goldenpath.targets.local import LocalTarget
 from goldenpath.targets.routing import RouteChanged
@@ -43,7 +44,8 @@ def test_the_gateway_answers_with_release_and_slot(here: Machine) -> None:
     assert status == 200
     assert headers["x-goldenpath-release"] == str(release(1).digest)
     assert headers["x-goldenpath-slot"] == body["slot"] == release(1).name
-    assert RouteChanged("prod", "credit", {str(release(1).digest): 100}) in here.happened
+    slot = RouteSlot(release(1).name, str(release(1).digest), 100, ())
+    assert RouteChanged("prod", "credit", (slot,)) in here.happened
 
 
 def test_a_canary_that_crashes_at_start_leaves_the_stable_release_alone(here: Machine) -> None:

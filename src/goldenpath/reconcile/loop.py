@@ -148,17 +148,15 @@ class Reconciler:
         key = (deployment.stage, deployment.model, digest)
         platform = self._trusted.platform
         known = self._judged.get(key)
-        if known is not None and known.platform == platform:
-            if known.again_at is None or now < known.again_at:
-                return known.fault
+        is_current = known is not None and known.platform == platform
+        if known is not None and is_current and (known.again_at is None or now < known.again_at):
+            return known.fault
         fault, again_at = self._verify(deployment, digest, now)
         self._judged[key] = _Judged(platform, fault, again_at)
         if fault is not None and fault.is_final and (known is None or known.fault != fault):
             finding = Finding("admission", "fail", fault.message)
             commit = self._trusted.commit
-            self._report(
-                Refused(deployment.stage, deployment.model, digest, commit, (finding,))
-            )
+            self._report(Refused(deployment.stage, deployment.model, digest, commit, (finding,)))
         return fault
 
     def _verify(

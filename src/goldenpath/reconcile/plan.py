@@ -17,8 +17,7 @@ def plan(
     apply = [
         Apply(deployment)
         for name, deployment in desired.items()
-        if name not in held
-        and (name not in observed or observed[name].deployment != deployment)
+        if name not in held and (name not in observed or observed[name].deployment != deployment)
     ]
     prune = [Prune(name) for name in observed if name not in desired and name not in held]
     return (*apply, *prune)

@@ -74,19 +74,18 @@ class Status:
     def is_settled(self) -> bool:
         """Whether nothing is on its way: all is ready, or waits for a change in git."""
         return bool(self.gateway) and not any(
-            condition.holds and condition.type == "Reconciling"
-            for owner in (self, *self.deployments)
-            for condition in owner.conditions
+            each.holds and each.type == "Reconciling" for each in self.all_conditions()
         )
 
     @property
     def is_ready(self) -> bool:
         """Whether everything that git wants runs."""
-        return all(
-            condition.holds == (condition.type == "Ready")
-            for owner in (self, *self.deployments)
-            for condition in owner.conditions
-        )
+        return all(each.holds == (each.type == "Ready") for each in self.all_conditions())
+
+    def all_conditions(self) -> tuple[Condition, ...]:
+        """Those of the machine and of every deployment."""
+        of_each = (condition for each in self.deployments for condition in each.conditions)
+        return (*self.conditions, *of_each)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +159,7 @@ def since_before(now: Status, before: Status | None) -> Status:
     )
 
 
-def _carried(
-    now: tuple[Condition, ...], before: tuple[Condition, ...]
-) -> tuple[Condition, ...]:
+def _carried(now: tuple[Condition, ...], before: tuple[Condition, ...]) -> tuple[Condition, ...]:
     old = {(each.type, each.holds): each.since for each in before}
     return tuple(replace(each, since=old.get((each.type, each.holds), each.since)) for each in now)
 

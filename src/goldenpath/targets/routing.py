@@ -1,11 +1,11 @@
 """The gateway as the local target sees it: a child that takes routing tables and says when."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from goldenpath.canonical import JsonValue
-from goldenpath.reconcile.launch import GatewayLaunch, Route, Routes
+from goldenpath.reconcile.launch import GatewayLaunch, Route, Routes, RouteSlot
 from goldenpath.targets.sidecar import Sidecar
 
 
@@ -15,8 +15,8 @@ class RouteChanged:
 
     stage: str
     model: str
-    weights: Mapping[str, int]
-    """Digest to percent."""
+    slots: tuple[RouteSlot, ...]
+    """Those with a server, with what they get in percent."""
 
 
 class Gateway:
@@ -39,7 +39,7 @@ class Gateway:
         self._report = report
         self._starts = 0
         self._routes: tuple[Route, ...] = ()
-        self._told: dict[str, Mapping[str, int]] = {}
+        self._told: dict[str, tuple[RouteSlot, ...]] = {}
 
     @property
     def is_settled(self) -> bool:
@@ -81,9 +81,16 @@ class Gateway:
         """Reports weights that are in force now; a replica's restart does not change them."""
         if not self.is_settled:
             return
-        for route in self._routes:
-            weights = {slot.digest: slot.percent for slot in route.slots if slot.addresses}
-            name = f"{route.stage}/{route.model}"
-            if weights and self._told.get(name) != weights:
-                self._told[name] = weights
-                self._report(RouteChanged(route.stage, route.model, weights))
+        now = {f"{route.stage}/{route.model}": route for route in self._routes}
+        for name in sorted({*now, *self._told}):
+            route = now.get(name)
+            slots = tuple(
+                replace(slot, addresses=())
+                for slot in (route.slots if route else ())
+                if slot.addresses
+            )
+            is_waiting = route is not None and bool(route.slots) and not slots
+            if not is_waiting and self._told.get(name, ()) != slots:
+                self._told[name] = slots
+                stage, _, model = name.partition("/")
+                self._report(RouteChanged(stage, model, slots))

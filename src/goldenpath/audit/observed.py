@@ -1,0 +1,64 @@
+"""What the supervising process observed, as events of the audit log."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from goldenpath.audit.event import Event
+from goldenpath.canonical import JsonValue
+from goldenpath.reconcile.loop import Refused
+from goldenpath.targets.routing import RouteChanged
+from goldenpath.targets.server import Happened
+
+
+@dataclass(frozen=True, slots=True)
+class Platformed:
+    """The supervising process started, or is about to end in order."""
+
+    kind: Literal["platform.started", "platform.stopped"]
+    process: int
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """What the observer said about a drift: the members of its message."""
+
+    message: Mapping[str, JsonValue]
+
+
+Observation = Happened | RouteChanged | Refused | Platformed | Alarm
+
+
+def event_of(what: Observation, time: datetime, commit: str) -> Event:
+    """The event of one observation, made by nobody but the system."""
+    when = time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    match what:
+        case Happened(kind, launch, message):
+            details: dict[str, JsonValue] = {"slot": launch.slot, "replica": launch.replica}
+            if message:
+                details["message"] = message
+            return Event(
+                when, kind, "system", launch.stage, launch.model, launch.digest, commit, details
+            )
+        case RouteChanged(stage, model, slots):
+            weights: list[JsonValue] = [
+                {"name": each.name, "digest": each.digest, "percent": each.percent}
+                for each in slots
+            ]
+            return Event(
+                when, "route.changed", "system", stage, model, "", commit, {"slots": weights}
+            )
+        case Refused(stage, model, digest, asked, findings):
+            found: list[JsonValue] = [dict(asdict(finding)) for finding in findings]
+            return Event(
+                when, "admission.refused", "system", stage, model, str(digest), asked,
+                {"findings": found},
+            )  # fmt: skip
+        case Platformed(kind, process):
+            return Event(when, kind, "system", commit=commit, details={"process": process, "orderly": True})
+        case Alarm(message):
+            named = {name: message.get(name) for name in ("stage", "model", "digest")}
+            stage, model, digest = (str(value or "") for value in named.values())
+            rest = {name: value for name, value in message.items() if name not in named}
+            return Event(when, "drift.alarm", "system", stage, model, digest, commit, rest)

@@ -1,0 +1,49 @@
+"""`goldenpath status`: what is wanted, what runs, and whether they agree."""
+
+import click
+
+from goldenpath import wire
+from goldenpath.cli.output import Format, note, output_option, show
+from goldenpath.errors import REFUSED
+from goldenpath.reconcile.status import DeploymentStatus, Status
+
+
+@click.command(help="Show what is wanted, what runs, and whether they agree.")
+@output_option
+@click.pass_context
+def verb(context: click.Context, output: Format) -> None:
+    """Exits 7 if something that git wants does not run."""
+    status, is_alive = wire.status(wire.home())
+    if not is_alive:
+        note("goldenpath up does not run here; this is how it was when it ended")
+    show(status, text_of(status), output)
+    if not (is_alive and status.is_ready):
+        context.exit(REFUSED)
+
+
+def text_of(status: Status) -> str:
+    """The status for people: the machine, then one block per deployment."""
+    lines = [f"gateway  http://{status.gateway}" if status.gateway else "gateway  not running"]
+    lines.append(f"commit   {status.commit[:12] or 'none that is trusted'}")
+    lines += [f"machine  {word}" for word in _words(status.conditions)]
+    for each in status.deployments:
+        lines += ["", *_deployment(each)]
+    lines += [f"not honoured here: {field}" for field in status.ignored]
+    return "\n".join(lines)
+
+
+def _deployment(each: DeploymentStatus) -> list[str]:
+    lines = [f"{each.name}  {each.phase}"]
+    running = {slot.digest: slot.percent for slot in each.running}
+    for slot in each.wanted:
+        share = f"{slot.percent}%"
+        now = f"{running[slot.digest]}%" if slot.digest in running else "not running"
+        lines.append(f"  {slot.digest[:19]}  wanted {share:>4}  running {now:>4}")
+    return lines + [f"  {word}" for word in _words(each.conditions)]
+
+
+def _words(conditions: tuple[object, ...]) -> list[str]:
+    from goldenpath.reconcile.status import Condition
+
+    found = [each for each in conditions if isinstance(each, Condition)]
+    return [f"{each.type}: {each.message}" for each in found if each.holds]

@@ -1,0 +1,59 @@
+"""May this release run in this stage? Asked before anything of it is loaded."""
+
+from datetime import datetime
+
+from goldenpath.attest.policy import Finding, Policy, Verified
+from goldenpath.attest.statement import (
+    DATASET,
+    DECISION,
+    METRICS,
+    PROVENANCE,
+    SBOM,
+    SIGNED,
+    TEST_RESULT,
+)
+from goldenpath.attest.verify import verify
+from goldenpath.digest import Digest
+from goldenpath.errors import InvalidInput
+from goldenpath.oci.store import Store
+from goldenpath.promote.platform import Platform, Stage
+
+REQUIRED = (SIGNED, PROVENANCE, SBOM, DATASET, METRICS, TEST_RESULT)
+"""What every release needs, signed by a build key, whatever the stage."""
+
+
+def policy(platform: Platform) -> Policy:
+    """What has to be signed by whom, as `platform.toml` says."""
+    return Policy(platform.build_keys, REQUIRED, repository=platform.repository)
+
+
+def admit(
+    store: Store, platform: Platform, stage_name: str, digest: Digest, now: datetime
+) -> tuple[Finding, ...]:
+    """Every check of a release for a stage; admitted if none failed.
+
+    Every byte of the image is read. Raises `NotFound` if the store has no such release.
+    """
+    stage = platform.stage(stage_name)
+    if stage is None:
+        raise InvalidInput(f"the stage {stage_name!r} is not in platform.toml")
+    verified = verify(
+        store, digest, policy(platform), people=platform.people, now=now, blobs=True
+    )
+    return (*verified.findings, _decision(verified, stage))
+
+
+def _decision(verified: Verified, stage: Stage) -> Finding:
+    """Where a stage has gates, somebody who is listed must have signed their verdict."""
+    if not stage.gates:
+        return Finding("decision", "not applicable", f"the stage {stage.name} has no gates")
+    for signed in verified.of_type(DECISION):
+        predicate = signed.statement.predicate
+        if predicate.get("stage") == stage.name and predicate.get("allowed") is True:
+            return Finding("decision", "pass", f"promoted to {stage.name} by {signed.signer}")
+    return Finding(
+        "decision",
+        "fail",
+        f"nobody who is listed has signed a promotion to {stage.name}",
+        f"run goldenpath promote {verified.subject.short} --to {stage.name}",
+    )
