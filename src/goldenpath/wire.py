@@ -1,25 +1,46 @@
 """Chooses implementations by the scheme of a URI: the only place where the seams are filled."""
 
 import os
+import signal
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 from uv import find_uv_bin
 
 from goldenpath.audit.log import EventLog
+from goldenpath.audit.observed import event_of
 from goldenpath.catalogue.process import Catalogue
-from goldenpath.errors import InvalidInput
+from goldenpath.errors import InvalidInput, NotFound
 from goldenpath.gitops.founding import Founded, Wishes, found
 from goldenpath.gitops.identity import Identity, find_identity
+from goldenpath.gitops.manifests import Survey, survey
 from goldenpath.gitops.trust import Trusted, follow
 from goldenpath.gitops.worktree import Repository
 from goldenpath.oci.reference import Reference
 from goldenpath.oci.store import Store
 from goldenpath.promote.platform import FILE, parse_platform
+from goldenpath.reconcile.admission import REQUIRED, admit
+from goldenpath.reconcile.source import GitSource
+from goldenpath.reconcile.status import Status, read_status
 from goldenpath.registry.layout import LayoutStore
-from goldenpath.settings import GITOPS_VARIABLE, TRACKING_VARIABLE, Home, project_environment
+from goldenpath.settings import (
+    GITOPS_VARIABLE,
+    TRACKING_VARIABLE,
+    Home,
+    project_environment,
+    tool_environment,
+)
+from goldenpath.targets.local import LocalSettings
+from goldenpath.targets.machine import Machine
+from goldenpath.targets.supervisor import (
+    alone,
+    is_held,
+    start_detached,
+    stop_supervisor,
+    supervisor,
+)
 
 _REGISTRIES = ("oci", "oci+http", "oci+https")
 
@@ -37,6 +58,72 @@ def now() -> datetime:
 def event_log(home: Home) -> EventLog:
     """The audit log of this machine."""
     return EventLog(home.events)
+
+
+def serve(home: Home, listen: str | None, *, once: bool, say: Callable[[str], None]) -> Status:
+    """Runs this machine in the foreground, with everything that it starts and writes down.
+
+    Raises `NotFound` if the machine was never set up, `InvalidInput` if another one runs.
+    """
+    source, log = GitSource(gitops(home), home.trust), event_log(home)
+    with alone(home.run):
+        platform = source.newest().platform
+        store = platform.registry_store
+        settings = LocalSettings(
+            run=home.run,
+            store=Path(store.removeprefix("layout:")),
+            spool=home.spool,
+            listen=listen or platform.gateway,
+            environment=tool_environment(os.environ),
+            server=(sys.executable, "-m", "goldenpath.serve"),
+            gateway=(sys.executable, "-m", "goldenpath.gateway"),
+        )
+        machine = Machine(
+            settings,
+            source,
+            lambda platform, stage, digest, at: admit(
+                open_store(platform.registry_store), platform, stage, digest, at
+            ),
+            REQUIRED,
+            say=say,
+            now=now,
+            record=lambda what, commit: log.append(event_of(what, now(), commit)),
+        )
+        return machine.serve(once=once)
+
+
+def detach(home: Home, listen: str | None) -> Status:
+    """Starts the machine in the background and waits until nothing is on its way."""
+    options = ["--listen", listen] if listen else []
+    command = [sys.executable, "-c", "from goldenpath.cli.main import main; main()", "up"]
+    return start_detached(home.run, [*command, *options], os.environ)
+
+
+def status(home: Home) -> tuple[Status, bool]:
+    """What `up` published last, and whether it still runs. Raises `NotFound` if it never did."""
+    found = read_status(home.run / "status.json")
+    if found is None:
+        raise NotFound("goldenpath up never ran here", hint="run goldenpath up")
+    return found, is_held(home.run)
+
+
+def stop(home: Home) -> bool:
+    """Ends what `up` runs and waits for it; False if nothing ran."""
+    return stop_supervisor(home.run)
+
+
+def wake(home: Home) -> None:
+    """Lets `up`, if it runs, look at git now instead of within a second."""
+    found = supervisor(home.run)
+    if found is not None:
+        os.kill(found.process, signal.SIGHUP)
+
+
+def desired(home: Home) -> tuple[Trusted, Survey]:
+    """The newest commit that was trusted here, and what it wants to run."""
+    source = GitSource(gitops(home), home.trust)
+    trusted = source.newest()
+    return trusted, survey(source.files(trusted.commit), trusted.platform)
 
 
 def catalogue(home: Home) -> Catalogue:

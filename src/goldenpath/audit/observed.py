@@ -1,33 +1,14 @@
 """What the supervising process observed, as events of the audit log."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Literal
 
 from goldenpath.audit.event import Event
 from goldenpath.canonical import JsonValue
 from goldenpath.reconcile.loop import Refused
+from goldenpath.targets.machine import Alarm, Observation, Platformed
 from goldenpath.targets.routing import RouteChanged
 from goldenpath.targets.server import Happened
-
-
-@dataclass(frozen=True, slots=True)
-class Platformed:
-    """The supervising process started, or is about to end in order."""
-
-    kind: Literal["platform.started", "platform.stopped"]
-    process: int
-
-
-@dataclass(frozen=True, slots=True)
-class Alarm:
-    """What the observer said about a drift: the members of its message."""
-
-    message: Mapping[str, JsonValue]
-
-
-Observation = Happened | RouteChanged | Refused | Platformed | Alarm
 
 
 def event_of(what: Observation, time: datetime, commit: str) -> Event:
@@ -56,9 +37,11 @@ def event_of(what: Observation, time: datetime, commit: str) -> Event:
                 {"findings": found},
             )  # fmt: skip
         case Platformed(kind, process):
-            return Event(when, kind, "system", commit=commit, details={"process": process, "orderly": True})
+            return Event(
+                when, kind, "system", commit=commit, details={"process": process, "orderly": True}
+            )
         case Alarm(message):
             named = {name: message.get(name) for name in ("stage", "model", "digest")}
-            stage, model, digest = (str(value or "") for value in named.values())
+            stage, model, release = (str(value or "") for value in named.values())
             rest = {name: value for name, value in message.items() if name not in named}
-            return Event(when, "drift.alarm", "system", stage, model, digest, commit, rest)
+            return Event(when, "drift.alarm", "system", stage, model, release, commit, rest)

@@ -5,7 +5,7 @@ import click
 from goldenpath import wire
 from goldenpath.cli.output import Format, note, output_option, show
 from goldenpath.errors import REFUSED
-from goldenpath.reconcile.status import DeploymentStatus, Status
+from goldenpath.reconcile.status import Condition, DeploymentStatus, Status
 
 
 @click.command(help="Show what is wanted, what runs, and whether they agree.")
@@ -42,8 +42,5 @@ def _deployment(each: DeploymentStatus) -> list[str]:
     return lines + [f"  {word}" for word in _words(each.conditions)]
 
 
-def _words(conditions: tuple[object, ...]) -> list[str]:
-    from goldenpath.reconcile.status import Condition
-
-    found = [each for each in conditions if isinstance(each, Condition)]
-    return [f"{each.type}: {each.message}" for each in found if each.holds]
+def _words(conditions: tuple[Condition, ...]) -> list[str]:
+    return [f"{each.type}: {each.message}" for each in conditions if each.holds]

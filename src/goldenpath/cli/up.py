@@ -1,8 +1,5 @@
 """`goldenpath up`: one process that makes this machine run what git says."""
 
-import os
-from pathlib import Path
-
 import click
 
 from goldenpath import wire
@@ -14,18 +11,13 @@ from goldenpath.cli.status import text_of
 @click.option("--once", is_flag=True, help="Stop again as soon as nothing is on its way.")
 @click.option("--listen", metavar="HOST:PORT", help="Where the gateway answers.")
 @click.option("--detach", is_flag=True, help="Go on in the background once everything runs.")
-@click.option("--no-observer", is_flag=True, help="Seal no log and watch no drift.")
 @output_option
-def verb(
-    once: bool, listen: str | None, detach: bool, no_observer: bool, output: Format
-) -> None:
+def verb(once: bool, listen: str | None, detach: bool, output: Format) -> None:
     """Runs in the foreground, or starts itself in the background and waits until it is ready."""
     home = wire.home()
     if detach:
-        arguments = [*(("--listen", listen) if listen else ())]
-        arguments += ["--no-observer"] if no_observer else []
-        status = wire.detach(home, arguments, Path(os.devnull))
-    else:
-        status = wire.serve(home, listen, once=once, observe=not no_observer, say=note)
-    if detach or once:
+        show(status := wire.detach(home, listen), text_of(status), output)
+        return
+    status = wire.serve(home, listen, once=once, say=note)
+    if once:
         show(status, text_of(status), output)

@@ -40,8 +40,10 @@ async def listen(
             return await loop.create_server(make, host, int(port), backlog=1024)
         except OSError as error:
             if error.errno != errno.EADDRINUSE or loop.time() > give_up:
+                in_use = error.errno == errno.EADDRINUSE
+                reason = "another program has the port" if in_use else error
                 raise Unavailable(
-                    f"the gateway cannot listen on {address}: {error.strerror or error}",
+                    f"the gateway cannot listen on {address}: {reason}",
                     hint="stop the program that uses the port, or choose another with --listen",
                 ) from error
         await asyncio.sleep(0.1)

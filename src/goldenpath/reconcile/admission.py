@@ -15,6 +15,7 @@ from goldenpath.attest.statement import (
 from goldenpath.attest.verify import verify
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
+from goldenpath.gitops.desired import Deployment
 from goldenpath.oci.store import Store
 from goldenpath.promote.platform import Platform, Stage
 
@@ -28,18 +29,16 @@ def policy(platform: Platform) -> Policy:
 
 
 def admit(
-    store: Store, platform: Platform, stage_name: str, digest: Digest, now: datetime
+    store: Store, platform: Platform, deployment: Deployment, digest: Digest, now: datetime
 ) -> tuple[Finding, ...]:
     """Every check of a release for a stage; admitted if none failed.
 
     Every byte of the image is read. Raises `NotFound` if the store has no such release.
     """
-    stage = platform.stage(stage_name)
+    stage = platform.stage(deployment.stage)
     if stage is None:
-        raise InvalidInput(f"the stage {stage_name!r} is not in platform.toml")
-    verified = verify(
-        store, digest, policy(platform), people=platform.people, now=now, blobs=True
-    )
+        raise InvalidInput(f"the stage {deployment.stage!r} is not in platform.toml")
+    verified = verify(store, digest, policy(platform), people=platform.people, now=now, blobs=True)
     return (*verified.findings, _decision(verified, stage))
 
 

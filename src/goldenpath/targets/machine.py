@@ -3,9 +3,8 @@
 Everything it starts is its child and ends with it, whatever ends it. The next one starts clean.
 """
 
+import base64
 import contextlib
-import fcntl
-import json
 import os
 import signal
 from collections import deque
@@ -13,114 +12,66 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Literal
 
-from goldenpath.canonical import JsonValue, parse_object
-from goldenpath.errors import GoldenPathError, InvalidInput, Unavailable
-from goldenpath.reconcile.loop import Reconciler, summary
+from goldenpath.attest.policy import TrustedKey
+from goldenpath.canonical import JsonValue
+from goldenpath.errors import GoldenPathError, Unavailable
+from goldenpath.reconcile.launch import TrustedPem
+from goldenpath.reconcile.loop import Admit, Reconciler, Refused, Source, summary
 from goldenpath.reconcile.status import Fault as StatusFault
 from goldenpath.reconcile.status import Status, judge, since_before, write_status
-from goldenpath.targets.local import LocalTarget
-
-Observed = TypeVar("Observed")
-"""What may stand in the audit log; the log itself is above this package."""
+from goldenpath.targets.child import Message
+from goldenpath.targets.local import LocalSettings, LocalTarget, Trust
+from goldenpath.targets.routing import RouteChanged
+from goldenpath.targets.server import Happened
+from goldenpath.targets.sidecar import Sidecar
 
 LOOK_EVERY = timedelta(seconds=1)
 STATUS_EVERY = timedelta(seconds=2)
 
 
 @dataclass(frozen=True, slots=True)
-class Supervisor:
-    """The process that runs this machine: its id, and when it started in ticks of the kernel."""
+class Platformed:
+    """The supervising process started, or is about to end in order."""
 
+    kind: Literal["platform.started", "platform.stopped"]
     process: int
-    started: int
-
-    def is_alive(self) -> bool:
-        """Whether that very process still runs, and not another one with its number."""
-        return started_at(self.process) == self.started
 
 
-@contextmanager
-def alone(run: Path) -> Iterator[None]:
-    """Holds the machine's lock. Raises `InvalidInput` if another supervisor runs."""
-    run.mkdir(parents=True, exist_ok=True)
-    with (run / "up.lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise InvalidInput(
-                f"goldenpath up already runs for {run.parent}",
-                hint="stop it with goldenpath down, or look at it with goldenpath status",
-            ) from error
-        me = os.getpid()
-        record = run / "up.json"
-        partial = record.with_name(f"up.json.{me}.new")
-        partial.write_text(json.dumps({"process": me, "started": started_at(me)}))
-        partial.replace(record)
-        try:
-            yield
-        finally:
-            record.unlink(missing_ok=True)
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """What the observer said about a drift."""
+
+    message: Message
 
 
-def supervisor(run: Path) -> Supervisor | None:
-    """The supervisor of this machine; None if there is none."""
-    try:
-        value = parse_object((run / "up.json").read_bytes(), "up.json")
-    except FileNotFoundError:
-        return None
-    process, started = value.get("process"), value.get("started")
-    if not isinstance(process, int) or not isinstance(started, int):
-        raise InvalidInput(f"{run / 'up.json'} needs the numbers process and started")
-    found = Supervisor(process, started)
-    return found if found.is_alive() else None
+Observation = Happened | RouteChanged | Refused | Platformed | Alarm
+"""What the audit log should know; the log itself is above this package."""
 
 
-def is_held(run: Path) -> bool:
-    """Whether some process holds the machine's lock."""
-    try:
-        with (run / "up.lock").open("r+") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False
-
-
-def started_at(process: int) -> int | None:
-    """When a process started, in ticks since the machine did; None if it does not run."""
-    try:
-        stat = Path(f"/proc/{process}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    # The name in parentheses may hold anything, so fields are counted from behind it.
-    fields = stat.rpartition(")")[2].split()
-    return None if fields[0] == "Z" else int(fields[19])
-
-
-class Machine(Generic[Observed]):
+class Machine:
     """Runs the reconcile loop over the local target, until told to stop."""
 
     def __init__(
         self,
-        run: Path,
-        target: LocalTarget,
-        reconciler: Reconciler,
+        settings: LocalSettings,
+        source: Source,
+        admit: Admit,
+        required: tuple[str, ...],
         *,
         say: Callable[[str], None],
         now: Callable[[], datetime],
-        record: Callable[[Observed], None],
+        record: Callable[[Observation, str], object],
     ) -> None:
-        self._run = run
-        self._target = target
-        self._reconciler = reconciler
+        self._run = settings.run
+        self._required = required
         self._say = say
         self._now = now
         self._record = record
-        self._pending: deque[Observed] = deque()
+        self._target = LocalTarget(settings, self._trust, self.happened)
+        self._reconciler = Reconciler(source, admit, self._target, self.happened)
+        self._pending: deque[Observation] = deque()
         self._log_fault = ""
         self._status: Status | None = None
         self._looked = self._written = now() - STATUS_EVERY
@@ -128,7 +79,16 @@ class Machine(Generic[Observed]):
         self._stop = False
         self._woken = True
 
-    def happened(self, what: Observed) -> None:
+    def attend(self, sidecar: Sidecar) -> None:
+        """Keeps another child running; what it says about a finding goes into the audit log."""
+
+        def hear(message: Message) -> None:
+            if message.get("event") == "alarm":
+                self.happened(Alarm(message))
+
+        self._target.attend(sidecar, hear)
+
+    def happened(self, what: Observation) -> None:
         """Puts something into the audit log; if that cannot be written now, then as soon as it can.
 
         Order is kept. What is still in the queue when the process is killed is observed anew by
@@ -140,6 +100,7 @@ class Machine(Generic[Observed]):
     def serve(self, *, once: bool) -> Status:
         """Works until a signal says stop or, with `once`, until nothing is on its way."""
         with self._signals() as wakened:
+            self.happened(Platformed("platform.started", os.getpid()))
             try:
                 while not self._stop:
                     status = self._step()
@@ -150,8 +111,19 @@ class Machine(Generic[Observed]):
             finally:
                 self._say("stopping: answering what came, then ending every server")
                 self._target.close()
-                self._flush()
+                self.happened(Platformed("platform.stopped", os.getpid()))
         return self._step_status()
+
+    @property
+    def _commit(self) -> str:
+        return self._reconciler.trusted.commit if self._reconciler.trusted else ""
+
+    def _trust(self, stage: str) -> Trust:
+        """What a model server verifies for itself, by the platform file that is in force."""
+        trusted = self._reconciler.trusted
+        keys = trusted.platform.build_keys if trusted else ()
+        repository = (trusted.platform.repository if trusted else None) or ""
+        return Trust(tuple(_pem(key) for key in keys), self._required, repository)
 
     def _step_status(self) -> Status:
         assert self._status is not None  # noqa: S101 - `serve` made at least one step
@@ -216,7 +188,7 @@ class Machine(Generic[Observed]):
     def _flush(self) -> None:
         while self._pending:
             try:
-                self._record(self._pending[0])
+                self._record(self._pending[0], self._commit)
             except GoldenPathError as error:
                 self._log_fault = error.message
                 return
@@ -251,6 +223,16 @@ class Machine(Generic[Observed]):
             os.read(descriptor, 1024)
             return True
         return False
+
+
+def _pem(key: TrustedKey) -> TrustedPem:
+    def text(time: datetime | None) -> str:
+        return time.isoformat() if time is not None else ""
+
+    lines = base64.encodebytes(key.public_key).decode()
+    pem = f"-----BEGIN PUBLIC KEY-----\n{lines}-----END PUBLIC KEY-----\n"
+    times = (text(key.valid_from), text(key.valid_until), text(key.revoked_at))
+    return TrustedPem(key.name, pem, *times)
 
 
 def _numbers(tallies: Mapping[str, JsonValue]) -> dict[str, dict[str, int]]:

@@ -1,0 +1,254 @@
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from goldenpath.attest.policy import Finding
+from goldenpath.digest import Digest
+from goldenpath.errors import GoldenPathError, NotFound, Unavailable, VerificationError
+from goldenpath.gitops.desired import Deployment, Slot, slot_name
+from goldenpath.gitops.manifests import render_deployment, service_path
+from goldenpath.gitops.trust import Trusted
+from goldenpath.promote.platform import Platform
+from goldenpath.reconcile.loop import Reconciler, Refused
+from goldenpath.reconcile.status import Condition, DeploymentStatus, Status
+from tests.gitops.example import platform
+from tests.targets.memory import MemoryTarget
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+ONE, TWO, THREE = (Digest.of(name) for name in (b"one", b"two", b"three"))
+
+
+def wanted(*digests: Digest, model: str = "credit") -> Deployment:
+    shares = (100,) if len(digests) == 1 else (90, 10)
+    slots = (Slot(slot_name(d), d, share) for d, share in zip(digests, shares, strict=True))
+    return Deployment("dev", model, tuple(slots))
+
+
+class MemorySource:
+    """Git without git: commits are numbers, files a dictionary."""
+
+    def __init__(self) -> None:
+        self.commits: list[Mapping[str, bytes]] = []
+        self.platform = platform()
+        self.error: GoldenPathError | None = None
+
+    def commit(self, *deployments: Deployment, **more: bytes) -> None:
+        files = {
+            path: content
+            for each in deployments
+            for path, content in render_deployment(each, self.platform).items()
+        }
+        self.commits.append({**files, **more})
+
+    def follow(self) -> Trusted:
+        if self.error is not None:
+            raise self.error
+        return self.last()
+
+    def last(self) -> Trusted:
+        if not self.commits:
+            raise NotFound("there is no commit")
+        return Trusted(str(len(self.commits)), self.platform)
+
+    def files(self, commit: str) -> Mapping[str, bytes]:
+        return self.commits[int(commit) - 1]
+
+
+class World:
+    """The loop with everything around it."""
+
+    def __init__(self) -> None:
+        self.source = MemorySource()
+        self.target = MemoryTarget()
+        self.refused: list[Refused] = []
+        self.bad: dict[Digest, str] = {}
+        self.away = False
+        self.asked: list[Digest] = []
+        self.now = NOW
+        self.loop = Reconciler(self.source, self.admit, self.target, self.refused.append)
+
+    def admit(
+        self, known: Platform, deployment: Deployment, digest: Digest, now: datetime
+    ) -> tuple[Finding, ...]:
+        self.asked.append(digest)
+        if self.away:
+            raise Unavailable("the registry is away")
+        reason = self.bad.get(digest)
+        return (Finding("signature", "fail" if reason else "pass", reason or "good"),)
+
+    def step(self, seconds: float = 1) -> Status:
+        self.now += timedelta(seconds=seconds)
+        return self.loop.step(self.now)
+
+    @property
+    def runs(self) -> tuple[Digest, ...]:
+        found = self.target.deployments.get("dev/credit")
+        return tuple(slot.digest for slot in found.slots) if found else ()
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def condition(status: Status | DeploymentStatus, kind: str) -> Condition:
+    return next(each for each in status.conditions if each.type == kind)
+
+
+def test_what_git_wants_runs_after_one_step(world: World) -> None:
+    world.source.commit(wanted(ONE))
+
+    status = world.step()
+
+    assert world.runs == (ONE,)
+    assert condition(status.deployments[0], "Ready").holds
+    assert status.is_ready
+
+
+def test_a_second_step_does_nothing_and_verifies_nothing_again(world: World) -> None:
+    world.source.commit(wanted(ONE))
+    world.step()
+
+    world.step(3600)
+
+    assert len(world.target.actions) == 1
+    assert world.asked == [ONE]
+
+
+def test_what_somebody_stopped_by_hand_is_started_again(world: World) -> None:
+    world.source.commit(wanted(ONE))
+    world.step()
+    world.target.deployments.clear()
+
+    world.step()
+
+    assert world.runs == (ONE,)
+
+
+def test_what_leaves_git_is_pruned(world: World) -> None:
+    world.source.commit(wanted(ONE))
+    world.step()
+    world.source.commit()
+
+    world.step()
+
+    assert world.runs == ()
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "stalled"),
+    [
+        (Unavailable("git is away"), "GitUnavailable", False),
+        (VerificationError("commit 3 is not signed"), "CommitNotTrusted", True),
+    ],
+)
+def test_what_runs_keeps_running_when_git_cannot_be_read_or_trusted(
+    world: World, error: GoldenPathError, reason: str, stalled: bool
+) -> None:
+    world.source.commit(wanted(ONE))
+    world.step()
+    world.source.commit(wanted(TWO))
+    world.source.error = error
+
+    status = world.step()
+
+    assert world.runs == (ONE,)
+    assert condition(status, "Ready").reason == reason
+    assert condition(status, "Stalled").holds == stalled
+
+
+def test_a_restart_without_git_runs_what_was_trusted_before(world: World) -> None:
+    world.source.commit(wanted(ONE))
+    world.source.error = Unavailable("git is away")
+
+    world.step()
+
+    assert world.runs == (ONE,)
+
+
+def test_a_release_that_is_not_admitted_leaves_the_one_before(world: World) -> None:
+    world.source.commit(wanted(ONE))
+    world.step()
+    world.source.commit(wanted(TWO))
+    world.bad[TWO] = "no signature by a known key"
+
+    status = world.step()
+    world.step()
+
+    assert world.runs == (ONE,)
+    assert [refused.digest for refused in world.refused] == [TWO]
+    stalled = condition(status.deployments[0], "Stalled")
+    assert stalled.holds and "no signature" in stalled.message
+
+
+def test_a_refused_canary_leaves_the_stable_release_with_everything(world: World) -> None:
+    world.source.commit(wanted(ONE, TWO))
+    world.bad[TWO] = "tampered"
+
+    world.step()
+
+    assert world.runs == (ONE,)
+    assert world.target.deployments["dev/credit"].slots[0].percent == 100
+
+
+def test_a_refusal_ends_once_the_evidence_is_there(world: World) -> None:
+    world.source.commit(wanted(ONE))
+    world.bad[ONE] = "no approval"
+    world.step()
+    world.bad.clear()
+
+    world.step(10)
+
+    assert world.runs == (ONE,)
+
+
+def test_a_registry_that_is_away_is_asked_again_and_nothing_new_starts(world: World) -> None:
+    world.source.commit(wanted(ONE))
+    world.step()
+    world.source.commit(wanted(TWO))
+    world.away = True
+
+    status = world.step()
+    assert world.runs == (ONE,)
+    assert condition(status.deployments[0], "Reconciling").holds
+    world.away = False
+    world.step(10)
+
+    assert world.runs == (TWO,)
+    assert not world.refused
+
+
+def test_another_platform_file_means_verifying_anew(world: World) -> None:
+    world.source.commit(wanted(ONE))
+    world.step()
+    world.source.platform = replace(world.source.platform, repository="https://git.example/other")
+    world.source.commit(wanted(ONE))
+
+    world.step()
+
+    assert world.asked == [ONE, ONE]
+
+
+def test_a_malformed_file_stalls_its_own_deployment_only(world: World) -> None:
+    world.source.commit(wanted(ONE), wanted(ONE, model="fraud"))
+    world.step()
+    world.source.commit(wanted(TWO), **{service_path("dev", "fraud"): b"kind: InferenceService\n"})
+
+    status = world.step()
+
+    assert world.runs == (TWO,)
+    assert "dev/fraud" in world.target.deployments
+    fraud = next(each for each in status.deployments if each.name == "dev/fraud")
+    assert condition(fraud, "Stalled").reason == "Malformed"
+
+
+def test_a_target_that_cannot_say_changes_nothing(world: World) -> None:
+    world.source.commit(wanted(ONE))
+    world.target.is_away = True
+
+    status = world.step()
+
+    assert not world.target.actions
+    assert condition(status, "Ready").reason == "TargetUnavailable"
