@@ -162,18 +162,24 @@ def open_store(uri: str, mounts: Iterable[str] = ()) -> Store:
     raise InvalidInput(f"store {uri!r} is not known: expected layout:PATH or oci://host/repository")
 
 
-def locate(text: str, home: Home) -> tuple[Store, str]:
+def locate(text: str, home: Home, beside: str = "") -> tuple[Store, str]:
     """The store and the name in it that a reference on the command line means.
 
     `layout:PATH@NAME`, `oci://host/repository:tag`, `oci://host/repository@sha256:…`; a bare tag
     or digest is looked for in the home's registry. The name is empty if the reference has none.
+    `beside` is the other end of a copy: blobs it has on the same registry need not travel.
     """
     scheme, colon, rest = text.partition(":")
     if scheme == "layout" and colon:
-        path, _, name = rest.partition("@")
+        path, at, name = rest.rpartition("@")
+        if not at or "/" in name:
+            path, name = rest, ""
         return open_store(f"layout:{path}"), name
     if scheme in _REGISTRIES and rest.startswith("//"):
-        return open_store(text), Reference.parse(rest[2:]).name or ""
+        reference, other = Reference.parse(rest[2:]), beside.partition("://")[2]
+        near = [Reference.parse(other)] if other else []
+        mounts = [each.repository for each in near if each.host == reference.host]
+        return open_store(text, mounts), reference.name or ""
     return LayoutStore(home.registry), text
 
 

@@ -1,0 +1,102 @@
+"""What push, pull and copy share: find both ends, copy with a progress bar, tag, say what moved."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import click
+
+from goldenpath import wire
+from goldenpath.artifact.modelpack import ARTIFACT_TYPE
+from goldenpath.cli.output import Format, show
+from goldenpath.oci.copy import Progress, copy, plan_size
+from goldenpath.oci.descriptor import Descriptor
+from goldenpath.oci.names import find
+from goldenpath.oci.store import Store
+
+referrers_option = click.option(
+    "--referrers/--no-referrers",
+    default=True,
+    show_default=True,
+    help="Take along everything that is said about it.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """What is now where."""
+
+    digest: str
+    source: str
+    destination: str
+    tags: tuple[str, ...]
+    manifests: int
+    blobs_copied: int
+    blobs_present: int
+    bytes_copied: int
+
+
+def registry_uri(text: str) -> str:
+    """A reference as people write it, as URI: `oci://` may be left out for push and pull."""
+    return text if text.startswith("layout:") or "://" in text else f"oci://{text}"
+
+
+def transfer(source: str, destination: str, *, referrers: bool, tag: str | None = None) -> Transfer:
+    """Copies, and tags at the destination: as its reference says, else as `tag`."""
+    home = wire.home()
+    origin, name = wire.locate(source, home)
+    target, wanted = wire.locate(destination, home, beside=source)
+    descriptor = find(origin, name)
+    with _bar(origin, descriptor) as progress:
+        done = copy(origin, target, descriptor, referrers=referrers, progress=progress)
+    chosen = wanted if wanted and not wanted.startswith("sha256:") else tag
+    return Transfer(
+        digest=descriptor.digest.text,
+        source=source,
+        destination=destination,
+        tags=_tag(target, descriptor, chosen) if chosen else (),
+        manifests=len(done.manifests),
+        blobs_copied=done.blobs_copied,
+        blobs_present=done.blobs_present,
+        bytes_copied=done.bytes_copied,
+    )
+
+
+def show_transfer(done: Transfer, output: Format) -> None:
+    """Prints what moved."""
+    tags = f" as {', '.join(done.tags)}" if done.tags else ""
+    show(
+        done,
+        f"{done.digest}{tags}\n"
+        f"{done.manifests} manifests, {done.blobs_copied} blobs copied "
+        f"({done.bytes_copied} bytes), {done.blobs_present} were there",
+        output,
+    )
+
+
+def _tag(store: Store, descriptor: Descriptor, tag: str) -> tuple[str, ...]:
+    store.tag(tag, descriptor)
+    packs = store.referrers(descriptor.digest, ARTIFACT_TYPE)
+    if len(packs) != 1:
+        return (tag,)
+    store.tag(f"{tag}-modelpack", packs[0])
+    return (tag, f"{tag}-modelpack")
+
+
+@contextmanager
+def _bar(origin: Store, descriptor: Descriptor) -> Iterator[Progress]:
+    """A bar on a terminal, for what is large enough to wait for."""
+    total = plan_size(origin, descriptor)
+    if not sys.stderr.isatty() or total < 10_000_000:
+        yield lambda _descriptor, _size: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, TransferSpeedColumn
+    from rich.progress import Progress as Bar
+
+    with Bar(
+        BarColumn(), DownloadColumn(), TransferSpeedColumn(), console=Console(stderr=True)
+    ) as bar:
+        task = bar.add_task("copying", total=total)
+        yield lambda _descriptor, size: bar.advance(task, size)
