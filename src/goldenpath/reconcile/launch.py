@@ -5,6 +5,7 @@ carries one JSON object per line for the supervisor, its standard error is a log
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,8 @@ class ServerLaunch:
     """Folder into which records of answers are written before the answers are sent; empty: off."""
     repository: str = ""
     builder: str = ""
+    on_loss: Literal["serve", "refuse"] = "serve"
+    """What happens to requests whose record cannot be written: answered and counted, or refused."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,35 @@ by another process, outside the path of a request.
 
 A spool file is a sequence of frames: length and CRC-32 of the payload (two little-endian 32-bit
 numbers), then the payload in MessagePack. The first payload is a `SpoolHeader`, every other one a
-list of `Answered`. A torn last frame is what a killed process leaves; it was never answered.
+list of `Answered` or a `SpoolMark`. A torn last frame is what a killed process leaves; it was never
+answered.
+
+A server names its files `<stage>.<model>.<replica>.<NNNN>.spool` and starts the next one when the
+one before is old or large. A file with an end mark is complete and may be deleted by who has read
+it. A file without one is still written while its writer lives (`is_live`), else its writer was
+killed.
 """
+
+import fcntl
+import os
+import struct
+import zlib
+from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
+from goldenpath.errors import InvalidInput, VerificationError
+
 SPOOL_VERSION = 1
+FRAME = struct.Struct("<II")
+"""Length and CRC-32 of the payload that follows."""
+
+MAX_FRAME = 64 * 1024 * 1024
+"""Bytes of the largest payload that a reader accepts."""
+
+READ_AT_ONCE = 8 * 1024 * 1024
+"""Bytes of whole frames that one `read` gives back, give or take one frame."""
 
 
 class SpoolHeader(msgspec.Struct, frozen=True, array_like=True):
@@ -26,6 +49,8 @@ class SpoolHeader(msgspec.Struct, frozen=True, array_like=True):
     replica: str
     features: list[str]
     started: int
+    first: int = 0
+    """Sequence number of the first request that can be in this file."""
 
 
 class Answered(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -56,3 +81,98 @@ class Answered(msgspec.Struct, frozen=True, array_like=True, gc=False):
     caller: str = ""
     traceparent: str = ""
     refusal: str = ""
+
+
+class SpoolMark(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is to be said about a file other than records."""
+
+    lost: int = 0
+    """Requests that were answered since the mark before but could not be written down."""
+    lost_rows: int = 0
+    """Predictions in them."""
+    first_lost: int = -1
+    """Sequence number of the first of them."""
+    end: bool = False
+    """The file is complete; `next` is the first sequence number of the next file."""
+    next: int = -1
+
+
+Frame = SpoolHeader | list[Answered] | SpoolMark
+
+_encoder = msgspec.msgpack.Encoder()
+_header = msgspec.msgpack.Decoder(SpoolHeader)
+_body = msgspec.msgpack.Decoder(list[Answered] | SpoolMark)
+
+
+def render_frame(frame: Frame) -> bytes:
+    """One frame as it stands in a file."""
+    payload = _encoder.encode(frame)
+    return FRAME.pack(len(payload), zlib.crc32(payload)) + payload
+
+
+def read(path: Path, offset: int = 0) -> tuple[list[Frame], int]:
+    """The whole frames from `offset` on, and the offset to go on from.
+
+    A torn tail is left for the next call. Gives about `READ_AT_ONCE` bytes at most, so call again
+    until the offset stands still. Raises `VerificationError` where the file is not what a server
+    wrote, and `InvalidInput` for a version of the format that is not known here.
+    """
+    frames: list[Frame] = []
+    with path.open("rb") as file:
+        file.seek(offset)
+        start = offset
+        while offset - start < READ_AT_ONCE:
+            payload = _payload(path, file.read(FRAME.size), file, offset)
+            if payload is None:
+                break
+            frames.append(_decode(path, payload, offset))
+            offset += FRAME.size + len(payload)
+    return frames, offset
+
+
+def is_live(path: Path) -> bool:
+    """Whether a server still writes the file: it holds a lock on it as long as it lives."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _payload(path: Path, prefix: bytes, file: BinaryIO, offset: int) -> bytes | None:
+    if len(prefix) < FRAME.size:
+        return None
+    length, checksum = FRAME.unpack(prefix)
+    if length > MAX_FRAME:
+        raise VerificationError(
+            f"{path.name} has a frame of {length} bytes at offset {offset}: "
+            f"expected at most {MAX_FRAME}"
+        )
+    payload = file.read(length)
+    if len(payload) < length:
+        return None
+    if zlib.crc32(payload) != checksum:
+        raise VerificationError(
+            f"{path.name} is damaged at offset {offset}: the checksum does not hold"
+        )
+    return payload
+
+
+def _decode(path: Path, payload: bytes, offset: int) -> Frame:
+    try:
+        if offset:
+            body: list[Answered] | SpoolMark = _body.decode(payload)
+            return body
+        header = _header.decode(payload)
+    except msgspec.DecodeError as error:
+        raise VerificationError(
+            f"{path.name} has a frame at offset {offset} that is no record: {error}"
+        ) from error
+    if header.version != SPOOL_VERSION:
+        raise InvalidInput(
+            f"{path.name} has spool version {header.version}: expected {SPOOL_VERSION}"
+        )
+    return header

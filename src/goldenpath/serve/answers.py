@@ -1,0 +1,144 @@
+"""Answers as bytes on the wire, for one release."""
+
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+
+from goldenpath.instruments import HEADER_PREDICTION, HEADER_RELEASE, HEADER_SLOT
+from goldenpath.project.spec import Contract
+from goldenpath.serve.decision import Decider
+from goldenpath.serve.exchange import Exchange, render
+from goldenpath.serve.inputs import Refusal
+from goldenpath.serve.protocol import Question, Writer
+from goldenpath.serve.tabular import TabularAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who answers."""
+
+    stage: str
+    model: str
+    slot: str
+    digest: str
+    replica: str
+
+
+@dataclass(slots=True, eq=False)
+class Asked:
+    """A question on its way to an answer. Bytes are little-endian 32-bit floats."""
+
+    exchange: Exchange
+    question: Question | None
+    refusal: Refusal | None = None
+    prediction_id: str = ""
+    inputs: bytes = b""
+    scores: bytes = b""
+    values: list[float] | None = None
+    """The scores again, as numbers."""
+    status: int = 200
+
+    @property
+    def rows(self) -> int:
+        """Rows that were asked for."""
+        return self.question.rows if self.question else 0
+
+    @property
+    def note(self) -> str:
+        """What the record says of a request that was not answered as asked."""
+        return self.refusal.note if self.refusal else ""
+
+
+NO_SCORE = "the model gave no score in [0, 1]"
+
+
+class Answers:
+    """Renders what is sent; what never changes is rendered once."""
+
+    def __init__(self, identity: Identity, contract: Contract) -> None:
+        self._identity = identity
+        self._decider = Decider(contract.decision)
+        self._writer = Writer(
+            model=identity.model,
+            version=identity.digest,
+            slot=identity.slot,
+            output=contract.output_tensor,
+        )
+        self._start = (
+            f"HTTP/1.1 200 OK\r\n{HEADER_RELEASE}: {identity.digest}\r\n"
+            f"{HEADER_SLOT}: {identity.slot}\r\n{HEADER_PREDICTION}: "
+        ).encode("ascii")
+
+    def render(self, asked: Asked) -> None:
+        """Puts the answer into the exchange."""
+        question, values = asked.question, asked.values
+        if asked.refusal is None and values is None:
+            raise ValueError("a question without an answer and without a refusal")
+        if question is not None and values is not None:
+            if question.form == "tabular":
+                self._tabular(asked, question)
+                return
+            if all(0.0 <= value <= 1.0 for value in values):
+                self._infer(asked, question, values)
+                return
+            asked.refusal = Refusal(500, NO_SCORE, NO_SCORE)
+        self._refusal(asked)
+
+    def _infer(self, asked: Asked, question: Question, values: list[float]) -> None:
+        exchange, name = asked.exchange, asked.prediction_id.encode("ascii")
+        if question.form == "json":
+            body = self._writer.json(name, question.id, values)
+            more = b"\r\ncontent-type: application/json"
+        else:
+            scores = np.frombuffer(asked.scores, dtype="<f4")
+            head, raw = self._writer.binary(name, question.id, scores)
+            body = head + raw
+            more = (
+                b"\r\ncontent-type: application/octet-stream"
+                b"\r\ninference-header-content-length: %d" % len(head)
+            )
+        if not exchange.keep_alive:
+            more += b"\r\nconnection: close"
+        exchange.answer = b"%b%b%b\r\ncontent-length: %d\r\n\r\n%b" % (
+            self._start,
+            name,
+            more,
+            len(body),
+            body,
+        )
+
+    def _tabular(self, asked: Asked, question: Question) -> None:
+        identity = self._identity
+        scores = np.frombuffer(asked.scores, dtype="<f4")
+        decisions = list(self._decider.decide(asked.prediction_id, scores))
+        if any(decision.fallback for decision in decisions):
+            asked.refusal = Refusal(200, NO_SCORE, f"fallback: {NO_SCORE}")
+        body = TabularAnswer(
+            identity.model,
+            identity.digest,
+            identity.slot,
+            asked.prediction_id,
+            question.id or asked.prediction_id,
+            decisions,
+        )
+        self._send(asked, 200, msgspec.json.encode(body))
+
+    def _refusal(self, asked: Asked) -> None:
+        refusal = asked.refusal
+        if refusal is None:
+            return
+        asked.status, asked.inputs, asked.scores = refusal.status, b"", b""
+        asked.values, asked.question = None, None
+        self._send(asked, refusal.status, msgspec.json.encode({"error": refusal.message}))
+
+    def _send(self, asked: Asked, status: int, body: bytes) -> None:
+        headers = {
+            HEADER_RELEASE: self._identity.digest,
+            HEADER_SLOT: self._identity.slot,
+            HEADER_PREDICTION: asked.prediction_id,
+        }
+        if status == 503:
+            headers["retry-after"] = "1"
+        exchange = asked.exchange
+        exchange.answer = render(status, body, headers=headers, keep_alive=exchange.keep_alive)

@@ -1,0 +1,258 @@
+"""One model call per turn of the event loop, over all requests that arrived in it.
+
+No timer waits for more: at low load a request is alone and waits for nothing, under load the
+requests that became readable together share one call. What is wrong with one request is found per
+batch and refused for that request alone. Records are written before answers are sent.
+"""
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from time import monotonic_ns, perf_counter
+
+import numpy as np
+
+from goldenpath.errors import GoldenPathError
+from goldenpath.serve.answers import Answers, Asked
+from goldenpath.serve.exchange import Exchange
+from goldenpath.serve.inputs import InputRules, Refusal
+from goldenpath.serve.model import Model, Rows, Scores
+from goldenpath.serve.protocol import Question
+from goldenpath.serve.record import Recorder
+
+ROWS_PER_CALL = 1024
+SLOW = 0.001
+"""Seconds; a call that takes longer leaves the thread of the event loop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long a call takes, learned while warming up, in seconds."""
+
+    call: float = 0.0
+    row: float = 0.0
+
+    def of(self, rows: int) -> float:
+        """What a call over so many rows takes."""
+        return self.call + self.row * rows
+
+
+class Batcher:
+    """Gathers requests, calls the model, and hands the results on."""
+
+    def __init__(
+        self,
+        model: Model,
+        rules: InputRules,
+        answers: Answers,
+        recorder: Recorder,
+        *,
+        report: Callable[[str], None],
+        waiting_rows: int = 16 * ROWS_PER_CALL,
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._model = model
+        self._rules = rules
+        self._answers = answers
+        self._recorder = recorder
+        self._report = report
+        self._most_waiting = waiting_rows
+        self._waiting: deque[Asked] = deque()
+        self._rows_waiting = 0
+        self._refused: list[Asked] = []
+        self._scheduled = False
+        self._thread: ThreadPoolExecutor | None = None
+        self._busy = False
+        self._pace = Pace()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing waits and nothing is being worked on."""
+        return not (self._waiting or self._refused or self._busy)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether another request would wait too long."""
+        return self._rows_waiting >= self._most_waiting
+
+    def warm_up(self) -> None:
+        """Calls the model as traffic will. Raises `GoldenPathError` if it does not work."""
+        example = self._rules.example()
+        many = np.repeat(example, 256, axis=0)
+        for rows in (example, many):
+            self._model.predict(rows)
+        one = min(self._time(example) for _ in range(5))
+        all_of_them = min(self._time(many) for _ in range(3))
+        self._pace = Pace(one, max(0.0, all_of_them - one) / len(many))
+
+    def ask(self, exchange: Exchange, question: Question) -> None:
+        """Answers the question in this turn, or as soon as the model is free."""
+        self._waiting.append(Asked(exchange, question))
+        self._rows_waiting += question.rows
+        self._schedule()
+
+    def refuse(self, exchange: Exchange, refusal: Refusal) -> None:
+        """Answers with the refusal, once it is recorded."""
+        self._refused.append(Asked(exchange, None, refusal))
+        self._schedule()
+
+    def close(self) -> None:
+        """Ends the thread of slow calls."""
+        if self._thread is not None:
+            self._thread.shutdown()
+
+    def _time(self, rows: Rows) -> float:
+        start = perf_counter()
+        self._model.predict(rows)
+        return perf_counter() - start
+
+    def _schedule(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._scheduled = False
+        if self._busy or not self._waiting:
+            self._finish([], 0)
+            return
+        batch = self._take()
+        rows = self._check(batch)
+        asked = [ask for ask in batch if ask.refusal is None]
+        if not asked:
+            self._finish(batch, 0)
+        elif self._pace.of(len(rows)) > SLOW:
+            self._call_aside(batch, asked, rows)
+        else:
+            start = monotonic_ns()
+            scores = self._predict(asked, rows)
+            inference = monotonic_ns() - start
+            _deal(asked, rows, scores)
+            self._finish(batch, inference)
+        if self._waiting and not self._busy:
+            self._schedule()
+
+    def _take(self) -> list[Asked]:
+        """Requests for one call: as many as fit, and one at least."""
+        waiting = self._waiting
+        if self._rows_waiting <= ROWS_PER_CALL:
+            batch = list(waiting)
+            waiting.clear()
+            self._rows_waiting = 0
+            return batch
+        batch = [waiting.popleft()]
+        rows = batch[0].rows
+        while waiting and rows + waiting[0].rows <= ROWS_PER_CALL:
+            batch.append(waiting.popleft())
+            rows += batch[-1].rows
+        self._rows_waiting -= rows
+        return batch
+
+    def _check(self, batch: Sequence[Asked]) -> Rows:
+        """The rows of the requests that fit the contract; the others get their refusal."""
+        rows = _stack(batch, len(self._rules.names))
+        right = self._rules.accept(rows)
+        if right is None:
+            return rows
+        kept, start = [rows[:0]], 0
+        for ask in batch:
+            part = slice(start, start + ask.rows)
+            start = part.stop
+            if right[part].all():
+                kept.append(rows[part])
+            else:
+                ask.refusal = self._rules.refusal(rows[part], right[part])
+        return np.concatenate(kept)
+
+    def _call_aside(self, batch: list[Asked], asked: list[Asked], rows: Rows) -> None:
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
+        self._busy = True
+        start = monotonic_ns()
+        future = self._thread.submit(self._predict, asked, rows)
+
+        def come_back() -> None:
+            self._busy = False
+            _deal(asked, rows, future.result())
+            self._finish(batch, monotonic_ns() - start)
+            if self._waiting:
+                self._schedule()
+
+        def done(_: Future[Scores]) -> None:
+            self._loop.call_soon_threadsafe(come_back)
+
+        future.add_done_callback(done)
+
+    def _predict(self, asked: Sequence[Asked], rows: Rows) -> Scores:
+        """The score of each row; NaN for every row of a request on which the model fails."""
+        try:
+            if len(rows) <= ROWS_PER_CALL:
+                return self._model.predict(rows)
+            starts = range(0, len(rows), ROWS_PER_CALL)
+            parts = [self._model.predict(rows[start : start + ROWS_PER_CALL]) for start in starts]
+            return np.concatenate(parts)
+        except GoldenPathError as error:
+            if len(asked) == 1:
+                self._report(error.message)
+                return np.full(len(rows), np.nan, dtype=np.float32)
+        parts, start = [], 0
+        for ask in asked:
+            parts.append(self._predict([ask], rows[start : start + ask.rows]))
+            start += ask.rows
+        return np.concatenate(parts)
+
+    def _finish(self, batch: list[Asked], inference: int) -> None:
+        """Renders, records, and only then sends."""
+        batch += self._refused
+        self._refused = []
+        if not batch:
+            return
+        names = os.urandom(16 * len(batch)).hex()
+        for number, asked in enumerate(batch):
+            given = asked.exchange.headers.get(b"x-goldenpath-prediction-id")
+            asked.prediction_id = (
+                given.decode("ascii") if given else names[32 * number : 32 * number + 32]
+            )
+            self._answers.render(asked)
+        self._recorder.record(batch, inference, self._answers)
+        for connection in {asked.exchange.connection for asked in batch}:
+            connection.flush()
+
+
+def _stack(batch: Sequence[Asked], width: int) -> Rows:
+    """All rows of a batch below each other."""
+    flat: list[float] = []
+    arrays: list[Rows] = []
+    for asked in batch:
+        values = asked.question.values if asked.question else []
+        if isinstance(values, list):
+            flat += values
+            continue
+        if flat:
+            arrays.append(_rows(flat, width))
+            flat = []
+        arrays.append(values)
+    if not arrays:
+        return _rows(flat, width)
+    return np.concatenate([*arrays, _rows(flat, width)])
+
+
+def _rows(flat: list[float], width: int) -> Rows:
+    # What is too large for 32 bits becomes infinite here and is refused by the input rules.
+    with np.errstate(over="ignore"):
+        return np.array(flat, dtype=np.float32).reshape(-1, width)
+
+
+def _deal(asked: Sequence[Asked], rows: Rows, scores: Scores) -> None:
+    """Gives each request its part of a batch."""
+    inputs, raw, values = rows.tobytes(), scores.tobytes(), scores.tolist()
+    width, start = 4 * rows.shape[1], 0
+    for ask in asked:
+        end = start + ask.rows
+        ask.inputs = inputs[width * start : width * end]
+        ask.scores = raw[4 * start : 4 * end]
+        ask.values = values[start:end]
+        start = end

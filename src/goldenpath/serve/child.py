@@ -1,0 +1,124 @@
+"""The life of a model server process: launch line, verified model, traffic, orderly end.
+
+Nothing but the launch line comes from outside. A server that cannot verify its release says so and
+exits; it never starts with less. End of standard input or SIGTERM is the wish to drain.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import uvloop
+
+from goldenpath.errors import GoldenPathError, InvalidInput
+from goldenpath.reconcile.launch import ServerLaunch
+from goldenpath.serve.answers import Identity
+from goldenpath.serve.payload import SPOOL_VERSION, SpoolHeader
+from goldenpath.serve.release import Content, load
+from goldenpath.serve.server import Server
+from goldenpath.serve.spool import SpoolWriter
+
+MAX_LAUNCH = 1024 * 1024
+"""Bytes of the longest launch line."""
+
+
+def main() -> int:
+    """Runs one server until it has drained; its exit code."""
+    started = time.monotonic()
+    try:
+        launch = read_launch(0)
+        content = load(launch, datetime.now(UTC))
+        uvloop.run(_serve(launch, content, started))
+    except GoldenPathError as error:
+        _say({"event": "failed", "error": error.message, "hint": error.hint})
+        return error.exit_code
+    return 0
+
+
+def read_launch(descriptor: int) -> ServerLaunch:
+    """The first line of standard input. Raises `InvalidInput` if it is no launch record."""
+    line = b""
+    while not line.endswith(b"\n"):
+        # Byte by byte, for what follows the line is not part of it.
+        chunk = os.read(descriptor, 1)
+        if not chunk:
+            break
+        line += chunk
+        if len(line) > MAX_LAUNCH:
+            raise InvalidInput(f"the launch line is too long: expected at most {MAX_LAUNCH} bytes")
+    try:
+        return msgspec.json.decode(line, type=ServerLaunch)
+    except msgspec.DecodeError as error:
+        raise InvalidInput(f"the first line of standard input is no launch: {error}") from error
+
+
+async def _serve(launch: ServerLaunch, content: Content, started: float) -> None:
+    identity = Identity(launch.stage, launch.model, launch.slot, launch.digest, launch.replica)
+    spool = _spool(identity, content, launch.spool) if launch.spool else None
+    server = Server(
+        identity,
+        content.contract,
+        content.model,
+        spool,
+        report=_report,
+        on_loss=launch.on_loss,
+    )
+    server.warm_up()
+    stop = _stop_wishes(asyncio.get_running_loop())
+    address = await server.listen(launch.listen)
+    _say({"event": "ready", "address": address, "seconds": round(time.monotonic() - started, 4)})
+    await stop.wait()
+    await server.drain()
+    if spool is not None:
+        spool.close()
+    lost = spool.lost_ever if spool else 0
+    _say({"event": "drained", "answered": server.answered, "lost": lost})
+
+
+def _spool(identity: Identity, content: Content, folder: str) -> SpoolWriter:
+    header = SpoolHeader(
+        SPOOL_VERSION,
+        identity.stage,
+        identity.model,
+        identity.slot,
+        identity.digest,
+        identity.replica,
+        [feature.name for feature in content.contract.features],
+        time.time_ns(),
+    )
+    return SpoolWriter(Path(folder), header, report=_report)
+
+
+def _stop_wishes(loop: asyncio.AbstractEventLoop) -> asyncio.Event:
+    """Set at the end of standard input and by SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+
+    def wait_for_end() -> None:
+        while os.read(0, 4096):
+            pass
+        loop.call_soon_threadsafe(stop.set)
+
+    # A thread of its own, since an event loop cannot watch every kind of standard input.
+    threading.Thread(target=wait_for_end, name="stdin", daemon=True).start()
+    return stop
+
+
+def _say(event: dict[str, object]) -> None:
+    """One line for the supervisor; whether it still listens is its own affair."""
+    try:
+        os.write(1, msgspec.json.encode(event) + b"\n")
+    except OSError as error:
+        _report(f"nobody reads the events: {error}")
+
+
+def _report(message: str) -> None:
+    """One line for people."""
+    sys.stderr.write(f"{message}\n")

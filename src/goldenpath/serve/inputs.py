@@ -1,0 +1,109 @@
+"""The input contract, checked for a whole batch at once.
+
+A value is right if it lies in the range of its feature, is one of its categories, and is there at
+all unless it may be missing. Everything is compared as 32-bit floats, which is what the model sees.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from goldenpath.project.spec import Contract, Feature
+from goldenpath.serve.model import Rows
+
+MOST_FAULTS = 10
+"""Faults that a refusal names; it counts the others."""
+
+_LARGEST = float(np.finfo(np.float32).max)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a request is not answered. `note` goes to the record and holds no value of an input."""
+
+    status: int
+    message: str
+    note: str
+
+
+class InputRules:
+    """The rules of one contract, compiled to arrays."""
+
+    def __init__(self, contract: Contract) -> None:
+        features = contract.features
+        self._features = features
+        self.names = [feature.name for feature in features]
+        self._low = np.array([_bound(f.minimum, -_LARGEST) for f in features], dtype=np.float32)
+        self._high = np.array([_bound(f.maximum, _LARGEST) for f in features], dtype=np.float32)
+        self._missing = np.array([f.missing for f in features])
+        self._any_missing = bool(self._missing.any())
+        coded = [i for i, f in enumerate(features) if f.kind == "category" and f.categories]
+        self._coded = np.array(coded, dtype=np.intp)
+        self._codes = _padded([features[i].categories for i in coded])
+
+    def accept(self, rows: Rows) -> NDArray[np.bool_] | None:
+        """Which values are right, shape of `rows`; None if all are."""
+        right = (rows >= self._low) & (rows <= self._high)
+        if len(self._coded):
+            values = rows[:, self._coded]
+            right[:, self._coded] &= (values[:, :, None] == self._codes).any(axis=2)
+        if self._any_missing:
+            right |= np.isnan(rows) & self._missing
+        return None if right.all() else right
+
+    def refusal(self, rows: Rows, right: NDArray[np.bool_]) -> Refusal:
+        """What is wrong with the rows of one request: column, row and why."""
+        places = np.argwhere(~right)
+        messages, notes = [], []
+        for row, column in places[:MOST_FAULTS]:
+            feature = self._features[column]
+            place = f"row {row}, column {feature.name}"
+            expected = _expected(feature)
+            messages.append(f"{place}: expected {expected}, got {_got(rows[row, column])}")
+            notes.append(f"{place}: expected {expected}")
+        if len(places) > MOST_FAULTS:
+            more = f"and {len(places) - MOST_FAULTS} more"
+            messages.append(more)
+            notes.append(more)
+        return Refusal(422, "; ".join(messages), "; ".join(notes))
+
+    def example(self) -> Rows:
+        """One row that is accepted, for the warm-up."""
+        return np.array([[_example(feature) for feature in self._features]], dtype=np.float32)
+
+
+def _bound(value: float | None, default: float) -> float:
+    return default if value is None else value
+
+
+def _padded(codes: list[tuple[float, ...]]) -> Rows:
+    width = max((len(some) for some in codes), default=0)
+    return np.array([(*some, *([some[0]] * (width - len(some)))) for some in codes], np.float32)
+
+
+def _expected(feature: Feature) -> str:
+    if feature.kind == "category" and feature.categories:
+        known = ", ".join(f"{code:g}" for code in feature.categories[:20])
+        return f"one of {known}" + (", …" if len(feature.categories) > 20 else "")
+    low, high = feature.minimum, feature.maximum
+    if low is not None and high is not None:
+        return f"{low:g} to {high:g}"
+    if low is not None:
+        return f"at least {low:g}"
+    return f"at most {high:g}" if high is not None else "a finite 32-bit number"
+
+
+def _got(value: np.float32) -> str:
+    return "nothing" if np.isnan(value) else f"{float(value):g}"
+
+
+def _example(feature: Feature) -> float:
+    if feature.categories:
+        return feature.categories[0]
+    low, high = feature.minimum, feature.maximum
+    if low is not None and high is not None:
+        return (low + high) / 2
+    if low is not None:
+        return low
+    return min(high, 0.0) if high is not None else 0.0

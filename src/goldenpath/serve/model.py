@@ -1,0 +1,95 @@
+"""The seam between the frame and the content: rows in, scores out.
+
+The server knows nothing of a model but this. ONNX graphs run in the frame; a linear model is one
+dot product and needs no runtime at all.
+"""
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from goldenpath.errors import GoldenPathError, InvalidInput
+from goldenpath.project.spec import Contract
+
+Rows = NDArray[np.float32]
+"""Shape `(n, features)`, NaN where a value is missing."""
+Scores = NDArray[np.float32]
+"""Shape `(n,)`; NaN where the model has no answer."""
+
+
+class Model(Protocol):
+    """Something that scores rows; called from one thread at a time."""
+
+    def predict(self, rows: Rows) -> Scores:
+        """The score of each row. Raises `GoldenPathError` if the model fails."""
+
+
+class OnnxModel:
+    """An ONNX graph in ONNX Runtime with one thread: parallelism comes from processes."""
+
+    def __init__(self, content: bytes, contract: Contract) -> None:
+        """Loads the graph from memory. Raises `InvalidInput` if it is not what is promised."""
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(
+                content, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # ONNX Runtime raises classes of its own without a common root
+            raise InvalidInput(f"the model is not an ONNX graph that runs here: {error}") from error
+        self._input = contract.input_tensor
+        self._outputs = [contract.output_tensor]
+        self._agree(contract)
+
+    def predict(self, rows: Rows) -> Scores:
+        """The score of each row: the last column of the output, if it has several."""
+        try:
+            result = self._session.run(self._outputs, {self._input: rows})[0]
+        except Exception as error:
+            raise GoldenPathError(f"the model failed: {error}") from error
+        scores = np.asarray(result, dtype=np.float32)
+        if scores.ndim == 2:
+            scores = scores[:, -1]
+        if scores.shape != (len(rows),):
+            raise GoldenPathError(
+                f"the model gave scores of shape {scores.shape}: expected {(len(rows),)}"
+            )
+        return np.ascontiguousarray(scores)
+
+    def _agree(self, contract: Contract) -> None:
+        inputs = {node.name: node for node in self._session.get_inputs()}
+        outputs = {node.name for node in self._session.get_outputs()}
+        if set(inputs) != {self._input}:
+            raise InvalidInput(
+                f"the graph has the inputs {sorted(inputs)}: expected only {self._input!r}"
+            )
+        if contract.output_tensor not in outputs:
+            raise InvalidInput(
+                f"the graph has the outputs {sorted(outputs)}: expected {contract.output_tensor!r}"
+            )
+        node, width = inputs[self._input], len(contract.features)
+        if node.type != "tensor(float)" or len(node.shape) != 2 or node.shape[1] != width:
+            raise InvalidInput(
+                f"the graph takes {node.type} of shape {node.shape}: "
+                f"expected tensor(float) of shape (n, {width})"
+            )
+
+
+class LinearModel:
+    """A logistic regression as one dot product, `1 / (1 + exp(-(rows @ weights + bias)))`."""
+
+    def __init__(self, weights: Scores, bias: float) -> None:
+        self._weights = weights
+        self._bias = np.float32(bias)
+
+    def predict(self, rows: Rows) -> Scores:
+        """The probability of each row."""
+        # Far from zero the exponential overflows to infinity, and the score to 0: which is right.
+        with np.errstate(over="ignore"):
+            scores = 1.0 / (1.0 + np.exp(-(rows @ self._weights + self._bias)))
+        return np.ascontiguousarray(scores, dtype=np.float32)

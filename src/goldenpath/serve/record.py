@@ -1,0 +1,70 @@
+"""What is written down of each answer, before it is sent."""
+
+from collections.abc import Sequence
+from time import monotonic_ns, time_ns
+from typing import Literal
+
+from goldenpath.serve.answers import Answers, Asked
+from goldenpath.serve.inputs import Refusal
+from goldenpath.serve.payload import Answered
+from goldenpath.serve.spool import SpoolWriter
+
+OnLoss = Literal["serve", "refuse"]
+"""What happens to requests that cannot be written down: answered and counted, or refused."""
+
+_UNRECORDED = Refusal(503, "the prediction cannot be recorded now", "not recorded")
+
+
+class Recorder:
+    """Numbers the requests of a server and spools their records."""
+
+    def __init__(self, spool: SpoolWriter | None, on_loss: OnLoss) -> None:
+        self._spool = spool
+        self._on_loss = on_loss
+        self._sequence = 0
+
+    @property
+    def answered(self) -> int:
+        """Requests so far."""
+        return self._sequence
+
+    def record(self, batch: Sequence[Asked], inference: int, answers: Answers) -> None:
+        """Writes one record per request; where that fails, does what the policy says."""
+        records = self._records(batch, inference)
+        if self._spool is None or self._spool.append(records):
+            self._sequence += len(records)
+        elif self._on_loss == "serve":
+            self._spool.lose(records)
+            self._sequence += len(records)
+        else:
+            # Nothing is answered, so no sequence number is used up and nothing is missing.
+            for asked in batch:
+                asked.refusal, asked.values = _UNRECORDED, None
+                answers.render(asked)
+
+    def _records(self, batch: Sequence[Asked], inference: int) -> list[Answered]:
+        now, offset = monotonic_ns(), time_ns() - monotonic_ns()
+        return [
+            _record(asked, number, now, offset, inference)
+            for number, asked in enumerate(batch, self._sequence)
+        ]
+
+
+def _record(asked: Asked, number: int, now: int, offset: int, inference: int) -> Answered:
+    exchange, question = asked.exchange, asked.question
+    trace = exchange.headers.get(b"traceparent")
+    return Answered(
+        asked.prediction_id,
+        number,
+        exchange.started + offset,
+        now - exchange.started,
+        inference if question else 0,
+        asked.status,
+        question.rows if question else 0,
+        asked.inputs,
+        asked.scores,
+        question.subjects if question else None,
+        "",
+        trace.decode("latin-1")[:128] if trace else "",
+        asked.refusal.note if asked.refusal else "",
+    )

@@ -1,0 +1,92 @@
+"""From a launch record to a model that may answer: verified first, loaded after.
+
+Signatures, statements and every byte are checked on each start, and what was checked is what is
+loaded: the bytes stay in memory from the check to the runtime.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from goldenpath.artifact.pack import CONTRACT, MODEL
+from goldenpath.artifact.unpack import open_release
+from goldenpath.attest.keys import key_from_pem
+from goldenpath.attest.policy import Policy, TrustedKey
+from goldenpath.attest.verify import verify
+from goldenpath.digest import Digest
+from goldenpath.errors import InvalidInput, VerificationError
+from goldenpath.project.contract import parse_contract
+from goldenpath.project.spec import Contract
+from goldenpath.reconcile.launch import ServerLaunch, TrustedPem
+from goldenpath.registry.layout import LayoutStore
+from goldenpath.serve.model import Model, OnnxModel
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What the data scientist delivered, ready to run."""
+
+    contract: Contract
+    model: Model
+
+
+def load(launch: ServerLaunch, now: datetime) -> Content:
+    """Verifies the release of the launch and loads its model.
+
+    Raises `VerificationError` unless everything that the launch requires holds.
+    """
+    digest = Digest(launch.digest)
+    store = LayoutStore(Path(launch.store))
+    verified = verify(store, digest, policy_of(launch), now=now)
+    if not verified.holds:
+        failed = [f for f in verified.findings if f.status == "fail"]
+        raise VerificationError(
+            f"{digest} may not start: " + "; ".join(f"{f.check}: {f.message}" for f in failed),
+            hint=failed[0].cure or None,
+        )
+    files = open_release(store, digest).files
+    contract = parse_contract(_file(files.get(CONTRACT), CONTRACT, digest))
+    if contract.name != launch.model:
+        raise VerificationError(
+            f"{digest} is a release of {contract.name}: expected one of {launch.model}"
+        )
+    return Content(contract, OnnxModel(_file(files.get(MODEL), MODEL, digest), contract))
+
+
+def policy_of(launch: ServerLaunch) -> Policy:
+    """What the launch demands of a release."""
+    return Policy(
+        keys=tuple(_key(pem) for pem in launch.keys),
+        required=launch.required,
+        repository=launch.repository or None,
+        builder=launch.builder or None,
+    )
+
+
+def _key(pem: TrustedPem) -> TrustedKey:
+    key = key_from_pem(pem.name, pem.pem.encode("ascii"))
+    return TrustedKey(
+        key.name,
+        key.public_key,
+        _time(pem.valid_from, pem.name),
+        _time(pem.valid_until, pem.name),
+        _time(pem.revoked_at, pem.name),
+    )
+
+
+def _time(text: str, key: str) -> datetime | None:
+    if not text:
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidInput(f"key {key} has a time that is not RFC 3339: {text!r}") from error
+    if time.tzinfo is None:
+        raise InvalidInput(f"key {key} has a time without an offset: {text!r}")
+    return time
+
+
+def _file(content: bytes | None, name: str, digest: Digest) -> bytes:
+    if content is None:
+        raise VerificationError(f"{digest} holds no {name}")
+    return content

@@ -1,0 +1,262 @@
+"""A model server: routes of the protocol, one batcher, one listener, an orderly end."""
+
+import asyncio
+import contextlib
+import gc
+import os
+import re
+import socket
+import stat
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from goldenpath import __version__
+from goldenpath.errors import InvalidInput, Unavailable
+from goldenpath.project.spec import Contract
+from goldenpath.serve import tabular
+from goldenpath.serve.answers import Answers, Identity
+from goldenpath.serve.batch import Batcher
+from goldenpath.serve.exchange import Exchange, refuse, respond
+from goldenpath.serve.http import Host, Limits
+from goldenpath.serve.inputs import InputRules, Refusal
+from goldenpath.serve.model import Model
+from goldenpath.serve.protocol import Reader
+from goldenpath.serve.record import OnLoss, Recorder
+from goldenpath.serve.spool import SpoolWriter
+from goldenpath.serve.tensors import InputShape
+
+SWEEP = 0.5
+LINGER = 0.2
+"""Seconds in which a server that drains still accepts what was already on its way."""
+
+_PREDICTION_ID = re.compile(rb"[0-9a-f]{32}")
+_MEDIA_TYPES = (b"", b"application/json", b"application/octet-stream")
+
+
+class Server:
+    """Answers for one release until it is told to drain."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        contract: Contract,
+        model: Model,
+        spool: SpoolWriter | None,
+        *,
+        report: Callable[[str], None],
+        limits: Limits | None = None,
+        on_loss: OnLoss = "serve",
+    ) -> None:
+        self._shape = InputShape.of(contract)
+        self._reader = Reader(self._shape, contract.output_tensor)
+        self._recorder = Recorder(spool, on_loss)
+        self._batcher = Batcher(
+            model, InputRules(contract), Answers(identity, contract), self._recorder, report=report
+        )
+        self._host = Host(self._accept, limits or Limits())
+        self._is_ready = False
+        self._listener: asyncio.Server | None = None
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._path: Path | None = None
+        self._asks, self._pages = _routes(identity, contract)
+
+    @property
+    def answered(self) -> int:
+        """Requests for predictions that were answered or refused so far."""
+        return self._recorder.answered
+
+    def warm_up(self) -> None:
+        """Makes the first answer as quick as the others."""
+        self._batcher.warm_up()
+        gc.collect()
+        gc.freeze()
+
+    async def listen(self, address: str) -> str:
+        """Accepts connections on `unix:PATH` or `127.0.0.1:PORT`, and says where.
+
+        Raises `InvalidInput` for another form, `Unavailable` if the address is taken.
+        """
+        loop = asyncio.get_running_loop()
+        listening = _bind(address)
+        if listening.family == socket.AF_UNIX:
+            self._path = Path(address.removeprefix("unix:"))
+            self._listener = await loop.create_unix_server(self._host.connect, sock=listening)
+        else:
+            host, port = listening.getsockname()
+            address = f"{host}:{port}"
+            self._listener = await loop.create_server(self._host.connect, sock=listening)
+        self._is_ready = True
+        self._sweep()
+        return address
+
+    async def drain(self, limit: float = 30.0) -> None:
+        """Answers what is in flight and on its way, then closes everything."""
+        loop = asyncio.get_running_loop()
+        self._host.draining = True
+        self._is_ready = False
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
+        # Connections in the backlog belong to clients that may have sent their request already.
+        await asyncio.sleep(LINGER)
+        if self._listener is not None:
+            self._listener.close()
+        end = loop.time() + limit
+        while loop.time() < end and (self._host.open_exchanges or not self._batcher.is_idle):
+            await asyncio.sleep(0.01)
+        for connection in tuple(self._host.connections):
+            connection.close_if_idle()
+        await asyncio.sleep(0)
+        for connection in tuple(self._host.connections):
+            connection.abort()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        self._batcher.close()
+
+    def _sweep(self) -> None:
+        self._host.sweep()
+        self._sweeper = asyncio.get_running_loop().call_later(SWEEP, self._sweep)
+
+    def _accept(self, exchange: Exchange) -> None:
+        form = self._asks.get(exchange.target)
+        if form is None:
+            self._page(exchange)
+        elif exchange.method != b"POST":
+            refuse(exchange, 405, "expected POST", headers={"allow": "POST"})
+        else:
+            self._ask(exchange, form)
+
+    def _ask(self, exchange: Exchange, form: str) -> None:
+        batcher = self._batcher
+        if batcher.is_full:
+            message = "too many requests wait"
+            batcher.refuse(exchange, Refusal(503, message, message))
+            return
+        refusal = _framing(exchange.headers)
+        if refusal is not None:
+            batcher.refuse(exchange, refusal)
+            return
+        try:
+            if form == "tabular":
+                question = tabular.read(exchange.body, self._shape)
+            else:
+                length = exchange.headers.get(b"inference-header-content-length")
+                question = self._reader.read(exchange.body, int(length) if length else None)
+        except InvalidInput as error:
+            batcher.refuse(exchange, Refusal(400, error.message, error.message))
+            return
+        batcher.ask(exchange, question)
+
+    def _page(self, exchange: Exchange) -> None:
+        target = exchange.target.partition(b"?")[0]
+        if target == b"/v2/health/ready":
+            respond(exchange, 200 if self._is_ready else 503, {"ready": self._is_ready})
+        elif target not in self._pages:
+            refuse(exchange, 404, f"{target[:200].decode('latin-1')} does not exist")
+        elif exchange.method != b"GET":
+            refuse(exchange, 405, "expected GET", headers={"allow": "GET"})
+        else:
+            respond(exchange, 200, self._pages[target])
+
+
+def _framing(headers: dict[bytes, bytes]) -> Refusal | None:
+    """What is wrong with the headers of a request for a prediction, if anything is."""
+    given = headers.get(b"x-goldenpath-prediction-id")
+    if given is not None and _PREDICTION_ID.fullmatch(given) is None:
+        del headers[b"x-goldenpath-prediction-id"]
+        message = "x-goldenpath-prediction-id is not 32 lower-case hex digits"
+        return Refusal(400, message, message)
+    media_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    if media_type not in _MEDIA_TYPES:
+        # A browser sends other types across origins without asking; so none of them is taken.
+        message = "the content type is not known: expected application/json"
+        return Refusal(415, message, message)
+    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+        message = "a compressed body is not supported"
+        return Refusal(415, message, message)
+    length = headers.get(b"inference-header-content-length")
+    if length is not None and not (length.isdigit() and len(length) < 12):
+        message = "inference-header-content-length is not a number of bytes"
+        return Refusal(400, message, message)
+    return None
+
+
+def _routes(
+    identity: Identity, contract: Contract
+) -> tuple[Mapping[bytes, str], Mapping[bytes, object]]:
+    """Targets that ask for predictions, and pages that never change."""
+    model = f"/v2/models/{identity.model}"
+    bases = [model, *(f"{model}/versions/{v}" for v in (identity.digest, identity.slot))]
+    asks = {f"{base}/infer": "infer" for base in bases}
+    asks[f"/v1/models/{identity.model}/predict"] = "tabular"
+    pages: dict[str, object] = {
+        "/v2/health/live": {"live": True},
+        "/v2": {
+            "name": "goldenpath",
+            "version": __version__,
+            "extensions": ["binary_tensor_data"],
+        },
+        "/v2/models": {"models": [identity.model]},
+    }
+    for base in bases:
+        pages[base] = _metadata(identity, contract)
+        pages[f"{base}/ready"] = {"name": identity.model, "ready": True}
+    return (
+        {target.encode("ascii"): form for target, form in asks.items()},
+        {target.encode("ascii"): page for target, page in pages.items()},
+    )
+
+
+def _metadata(identity: Identity, contract: Contract) -> object:
+    return {
+        "name": identity.model,
+        "versions": [identity.digest],
+        "platform": "onnx_onnxruntime",
+        "inputs": [
+            {
+                "name": contract.input_tensor,
+                "datatype": "FP32",
+                "shape": [-1, len(contract.features)],
+            }
+        ],
+        "outputs": [{"name": contract.output_tensor, "datatype": "FP32", "shape": [-1]}],
+    }
+
+
+def _bind(address: str) -> socket.socket:
+    """A listening socket: a file that only this user may open, or a loopback port."""
+    try:
+        if address.startswith("unix:"):
+            return _bind_file(Path(address.removeprefix("unix:")))
+        host, _, port = address.rpartition(":")
+        if not port.isdigit() or not host:
+            raise InvalidInput(f"cannot listen on {address!r}: expected unix:PATH or HOST:PORT")
+        listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, int(port)))
+    except (OSError, OverflowError) as error:
+        raise Unavailable(f"cannot listen on {address}: {error}") from error
+    return listening
+
+
+def _bind_file(path: Path) -> socket.socket:
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    if _is_stale(path):
+        path.unlink()
+    mask = os.umask(0o177)
+    try:
+        listening.bind(str(path))
+    finally:
+        os.umask(mask)
+    return listening
+
+
+def _is_stale(path: Path) -> bool:
+    """Whether the path is a socket that nobody listens on any more."""
+    if not path.exists() or not stat.S_ISSOCK(path.stat().st_mode):
+        return False
+    with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as probe:
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            return True
+    return False

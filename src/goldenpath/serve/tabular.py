@@ -1,0 +1,51 @@
+"""The convenient form: rows by column name in, decisions out."""
+
+import msgspec
+
+from goldenpath.errors import InvalidInput
+from goldenpath.serve.decision import Decision
+from goldenpath.serve.protocol import Question, check_names
+from goldenpath.serve.tensors import MOST_ROWS, InputShape, to_float32
+
+
+class TabularRequest(msgspec.Struct):
+    """`rows` by column name; null or an absent column is a missing value."""
+
+    rows: list[dict[str, float | None]]
+    subjects: list[str] | None = None
+    id: str = ""
+
+
+class TabularAnswer(msgspec.Struct):
+    """One decision per row, in order."""
+
+    model: str
+    release: str
+    slot: str
+    prediction_id: str
+    id: str
+    decisions: list[Decision]
+
+
+_decoder = msgspec.json.Decoder(TabularRequest)
+
+
+def read(body: bytes, shape: InputShape) -> Question:
+    """The question in a body. Raises `InvalidInput` for anything that is not a request."""
+    try:
+        request = _decoder.decode(body)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise InvalidInput(f"the body is not a request: {error}") from error
+    count = len(request.rows)
+    if not 0 < count <= MOST_ROWS:
+        raise InvalidInput(f"rows has {count} rows: expected 1 to {MOST_ROWS}")
+    check_names(request.id, request.subjects, count)
+    known = set(shape.names)
+    values: list[float | None] = []
+    for number, row in enumerate(request.rows):
+        if not row.keys() <= known:
+            unknown = ", ".join(sorted(row.keys() - known)[:10])
+            raise InvalidInput(f"row {number} has columns that the contract does not: {unknown}")
+        values += [row.get(name) for name in shape.names]
+    rows = to_float32(values).reshape(count, len(shape.names))
+    return Question(rows, count, request.id, request.subjects, "tabular")

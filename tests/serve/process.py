@@ -1,0 +1,136 @@
+"""A signed release in a real store, and real server processes that load it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+
+from goldenpath.artifact.pack import Contents, pack
+from goldenpath.attest.attach import sign_image
+from goldenpath.attest.keys import PemSigner, public_pem
+from goldenpath.attest.statement import SIGNED
+from goldenpath.oci.descriptor import Descriptor
+from goldenpath.project.contract import render_contract
+from goldenpath.reconcile.launch import ServerLaunch, TrustedPem
+from goldenpath.registry.layout import LayoutStore
+from tests.attest.releases import NOW, REPOSITORY, new_signer
+from tests.serve.onnx_graph import logistic_regression
+from tests.serve.running import CONTRACT, WEIGHTS, Answer, request
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A release, and the key that may sign it."""
+
+    folder: Path
+    store: LayoutStore
+    image: Descriptor
+    signer: PemSigner
+
+    def launch(self, replica: str = "one") -> ServerLaunch:
+        """What starts a server for it, listening in the folder."""
+        return ServerLaunch(
+            stage="prod",
+            model="credit",
+            slot="r" + self.image.digest.hex[:12],
+            digest=self.image.digest.text,
+            replica=replica,
+            store=str(self.folder / "registry"),
+            keys=(TrustedPem("build", public_pem(self.signer).decode()),),
+            required=(SIGNED,),
+            listen=f"unix:{self.folder / replica}",
+            spool=str(self.folder / "spool"),
+        )
+
+
+def packed(folder: Path, *, signed: bool = True, model: bytes | None = None) -> Packed:
+    """Packs the model of these tests."""
+    outputs = folder / "outputs"
+    outputs.mkdir()
+    content = logistic_regression(WEIGHTS, -0.5) if model is None else model
+    (outputs / "model.onnx").write_bytes(content)
+    store, signer = LayoutStore(folder / "registry"), new_signer()
+    contents = Contents(
+        name="credit",
+        version="1.0.0",
+        outputs=outputs,
+        contract=render_contract(CONTRACT),
+        profile=b'{"rows":1}',
+        lock=b"lock",
+        python_version="3.11",
+        documents={},
+        commit="c" * 40,
+        committed_at="2026-01-01T00:00:00Z",
+    )
+    image = pack(store, contents).image
+    if signed:
+        sign_image(store, image, REPOSITORY, signer, NOW)
+    return Packed(folder, store, image, signer)
+
+
+@dataclass
+class Process:
+    """A server process that said its first word."""
+
+    child: subprocess.Popen[bytes]
+    event: dict[str, object]
+
+    @property
+    def address(self) -> str:
+        """Where it listens."""
+        return str(self.event["address"]).removeprefix("unix:")
+
+    def end(self) -> dict[str, object]:
+        """Closes its standard input and gives back its last word."""
+        assert self.child.stdin is not None
+        self.child.stdin.close()
+        return self.last_word()
+
+    def terminate(self) -> dict[str, object]:
+        """Sends SIGTERM and gives back its last word."""
+        self.child.send_signal(signal.SIGTERM)
+        return self.last_word()
+
+    def last_word(self) -> dict[str, object]:
+        """The event after which it exits."""
+        assert self.child.stdout is not None
+        word = json.loads(self.child.stdout.readline())
+        assert isinstance(word, dict)
+        self.child.wait(20)
+        return word
+
+
+@contextmanager
+def started(launch: ServerLaunch) -> Iterator[Process]:
+    """The process, up to its first event; it does not outlive the block."""
+    child = subprocess.Popen(
+        [sys.executable, "-m", "goldenpath.serve"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={name: value for name, value in os.environ.items() if name in ("PATH", "HOME")},
+    )
+    assert child.stdin is not None
+    assert child.stdout is not None
+    try:
+        child.stdin.write(msgspec.json.encode(launch) + b"\n")
+        child.stdin.flush()
+        event = json.loads(child.stdout.readline())
+        assert isinstance(event, dict)
+        yield Process(child, event)
+    finally:
+        child.kill()
+        child.wait()
+        child.stdout.close()
+        if not child.stdin.closed:
+            child.stdin.close()
+
+
+__all__ = ["Answer", "Packed", "Process", "packed", "replace", "request", "started"]
