@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from uv import find_uv_bin
 
@@ -27,6 +28,8 @@ from goldenpath.reconcile.status import Status, read_status
 from goldenpath.registry.layout import LayoutStore
 from goldenpath.settings import (
     GITOPS_VARIABLE,
+    KEY_VARIABLE,
+    PASSPHRASE_VARIABLE,
     TRACKING_VARIABLE,
     Home,
     project_environment,
@@ -41,6 +44,9 @@ from goldenpath.targets.supervisor import (
     stop_supervisor,
     supervisor,
 )
+
+if TYPE_CHECKING:
+    from goldenpath.build import Workshop
 
 _REGISTRIES = ("oci", "oci+http", "oci+https")
 
@@ -222,3 +228,36 @@ def commit_platform(
     """Commits files that follow from `platform.toml`, if they are ones that would be followed."""
     parse_platform(files[FILE])
     return gitops(home).commit(trusted.commit, files, message, acting.name, acting.key, now())
+
+
+def workshop(home: Home, work: Path, report: Callable[[str], None]) -> "Workshop":
+    """What a build in the folder `work` works with. Raises `NotFound` without a platform."""
+    from goldenpath.attest.keys import PemSigner, key_from_pem, public_pem
+    from goldenpath.build import Workshop
+    from goldenpath.train.run import train
+    from goldenpath.train.source import read_source
+
+    signer = PemSigner.load(
+        Path(os.environ.get(KEY_VARIABLE) or home.keys / "release.pem"),
+        os.environ.get(PASSPHRASE_VARIABLE),
+    )
+    platform = trusted(home).platform
+    environment = tools()
+    return Workshop(
+        store=open_store(f"layout:{home.registry}"),
+        signer=signer,
+        key=key_from_pem("build", public_pem(signer)),
+        repository=platform.registry_prefix,
+        catalogue=lambda: catalogue(home),
+        read_source=lambda project: read_source(Path(project.root), environment),
+        train=lambda project: train(
+            project,
+            work,
+            uv=uv(),
+            now=now,
+            report=report,
+            tools=environment,
+        ),
+        clock=now,
+        report=report,
+    )

@@ -1,0 +1,171 @@
+"""From a project to a signed release: train, pack, attest, sign, catalogue, in that order.
+
+Nothing is packed before all that could refuse the release has spoken, and the signature comes
+last, so that an interrupted build leaves nothing that counts. Building what is there already adds
+nothing: the same commit gives the same digest, and a release that verifies is left as it is.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from goldenpath.artifact.pack import Contents, Packed, pack
+from goldenpath.attest.attach import attach, sign_image
+from goldenpath.attest.evidence import statements
+from goldenpath.attest.policy import Policy, TrustedKey
+from goldenpath.attest.sign import Signer
+from goldenpath.attest.statement import DATASET, METRICS, PROVENANCE, SBOM, SIGNED, TEST_RESULT
+from goldenpath.attest.system import installed_packages
+from goldenpath.attest.verify import verify
+from goldenpath.catalogue.entry import entry
+from goldenpath.catalogue.process import Catalogue
+from goldenpath.digest import Digest
+from goldenpath.drift.profile import render_profile
+from goldenpath.errors import InvalidInput
+from goldenpath.oci.store import Store
+from goldenpath.project.contract import render_contract
+from goldenpath.project.spec import Project
+from goldenpath.train.record import Source, TrainingRun
+from goldenpath.train.run import Trained
+
+EVIDENCE = (SIGNED, PROVENANCE, SBOM, DATASET, METRICS, TEST_RESULT)
+"""What every release carries, each signed by the key of the build."""
+
+BUILDER = "https://goldenpath.example/builder/local/v1"
+"""`builder.id` of a build on a machine of the project's own: SLSA build level 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A release, where it is, and whether this build added it."""
+
+    digest: str
+    modelpack: str
+    model: str
+    version: str
+    tag: str
+    commit: str
+    catalogue_version: str
+    is_new: bool
+    """False if the very same release was there, signed and whole."""
+    run: TrainingRun
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workshop:
+    """What a build works with; the verb fills it."""
+
+    store: Store
+    signer: Signer
+    key: TrustedKey
+    """The public side of `signer`."""
+    repository: str
+    """Where releases are said to be: `HOST/PATH`, without the model's name."""
+    catalogue: Callable[[], AbstractContextManager[Catalogue]]
+    read_source: Callable[[Project], Source]
+    train: Callable[[Project], Trained]
+    clock: Callable[[], datetime]
+    report: Callable[[str], None]
+
+
+def build(project: Project, workshop: Workshop, *, allow_dirty: bool = False) -> Built:
+    """Makes the release.
+
+    Raises `InvalidInput` if the tree holds what no commit does, or a check of the project fails.
+    A release of a dirty tree is marked so, and no gate lets it pass.
+    """
+    if not allow_dirty and workshop.read_source(project).dirty:
+        raise InvalidInput(
+            f"{project.root} has changes that are not committed",
+            hint="commit or stash them, or build with --allow-dirty what can never be promoted",
+        )
+    with workshop.catalogue() as catalogue:  # it loads while the training runs
+        trained = workshop.train(project)
+        _refuse_failed_checks(trained.run)
+        workshop.report("packing")
+        contents = _contents(project, trained)
+        packed = pack(workshop.store, contents)
+        is_new = not _is_complete(packed.image.digest, workshop)
+        if is_new:
+            workshop.report("attesting and signing")
+            _attest(project, packed, trained.run, contents, workshop)
+        tag = f"{project.name}-{trained.run.source.commit[:12]}"
+        workshop.store.tag(tag, packed.image)
+        workshop.report("registering in the catalogue")
+        source = f"oci://{workshop.repository}/{project.name}@{packed.image.digest}"
+        version = catalogue.register(
+            entry(trained.run, packed.image.digest, source, modelpack=packed.modelpack.digest)
+        )
+    return Built(
+        digest=packed.image.digest.text,
+        modelpack=packed.modelpack.digest.text,
+        model=project.name,
+        version=contents.version,
+        tag=tag,
+        commit=trained.run.source.commit,
+        catalogue_version=version.number,
+        is_new=is_new,
+        run=trained.run,
+    )
+
+
+def _refuse_failed_checks(run: TrainingRun) -> None:
+    failed = [check for check in run.checks if not check.passed]
+    if failed:
+        listed = "; ".join(f"{check.name}: {check.detail}" for check in failed)
+        raise InvalidInput(f"the project did not pass its own checks: {listed}")
+
+
+def _contents(project: Project, trained: Trained) -> Contents:
+    root = Path(project.root)
+    return Contents(
+        name=project.name,
+        version=trained.run.source.commit[:12],
+        outputs=trained.outputs,
+        contract=render_contract(project.contract),
+        profile=render_profile(trained.profile),
+        lock=(root / "uv.lock").read_bytes(),
+        python_version=trained.run.environment.python,
+        documents=_documents(root / "compliance"),
+        commit=trained.run.source.commit,
+        committed_at=trained.run.source.committed_at,
+        remote=trained.run.source.remote,
+    )
+
+
+def _documents(folder: Path) -> Mapping[str, bytes]:
+    """What people wrote, by its path in the release; the card stands beside the model."""
+    found = {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+    return {
+        (name if name == "card.md" else f"compliance/{name}"): content
+        for name, content in found.items()
+    }
+
+
+def _is_complete(digest: Digest, workshop: Workshop) -> bool:
+    policy = Policy(keys=(workshop.key,), required=EVIDENCE)
+    return verify(workshop.store, digest, policy, now=workshop.clock()).holds
+
+
+def _attest(
+    project: Project, packed: Packed, run: TrainingRun, contents: Contents, workshop: Workshop
+) -> None:
+    said = statements(
+        run,
+        (packed.image.digest, packed.modelpack.digest),
+        builder=BUILDER,
+        version=contents.version,
+        contract=project.contract,
+        documents={name: Digest.of(text) for name, text in contents.documents.items()},
+        system=installed_packages(),
+    )
+    for statement in said:
+        attach(workshop.store, packed.image, statement, workshop.signer, workshop.clock())
+    repository = f"{workshop.repository}/{project.name}"
+    sign_image(workshop.store, packed.image, repository, workshop.signer, workshop.clock())
