@@ -85,10 +85,13 @@ class Running:
     path: Path
     spool: SpoolWriter | None
     reports: list[str] = field(default_factory=list)
+    clients: list["Client"] = field(default_factory=list)
 
     async def connect(self) -> "Client":
         """A new connection."""
-        return Client(*await asyncio.open_unix_connection(str(self.path)))
+        client = Client(*await asyncio.open_unix_connection(str(self.path)))
+        self.clients.append(client)
+        return client
 
     async def ask(self, target: str, body: object = None, **headers: str) -> Answer:
         """One request on a connection of its own; a body is posted as JSON."""
@@ -176,10 +179,13 @@ async def running(
     server.warm_up()
     path = folder / "s"
     await server.listen(f"unix:{path}")
+    here = Running(server, path, spool, reports)
     try:
-        yield Running(server, path, spool, reports)
+        yield here
     finally:
-        await server.drain()
+        for client in here.clients:
+            client.close()
+        await server.drain(linger=0.0)
         if spool is not None:
             spool.close()
 

@@ -1,6 +1,7 @@
 """The server as a process of its own: verified before loaded, drained in order, killed at will."""
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -151,22 +152,25 @@ def test_every_answered_prediction_survives_kill_9(tmp_path: Path) -> None:
         async def caller(seed: int) -> None:
             client = await _connect(process.address)
             random = np.random.default_rng(seed)
+            with contextlib.closing(client), contextlib.suppress(EOFError, OSError):
+                await ask_on(client, random)
+
+        async def ask_on(client: Client, random: np.random.Generator) -> None:
             while True:
                 row = [float(random.integers(0, 1000)), float(random.integers(18, 100)), 1.0, 0.0]
                 await client.send(request("POST", INFER, json.dumps(question(row)).encode()))
                 answer = await client.receive()
                 answered[answer.headers["x-goldenpath-prediction-id"]] = row
-                if len(answered) == 1000:
+                if len(answered) == 400:
                     os.kill(process.child.pid, 9)
 
         async def main() -> None:
-            callers = [caller(seed) for seed in range(20)]
-            await asyncio.gather(*callers, return_exceptions=True)
+            await asyncio.gather(*(caller(seed) for seed in range(20)))
 
         run(main)
 
     kept = {record.prediction_id: record for record in records(tmp_path / "spool")}
-    assert len(answered) >= 1000
+    assert len(answered) >= 400
     assert answered.keys() <= kept.keys()
     for name, row in answered.items():
         assert np.frombuffer(kept[name].inputs, "<f4").tolist() == row

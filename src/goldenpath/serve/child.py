@@ -54,7 +54,7 @@ def read_launch(descriptor: int) -> ServerLaunch:
             raise InvalidInput(f"the launch line is too long: expected at most {MAX_LAUNCH} bytes")
     try:
         return msgspec.json.decode(line, type=ServerLaunch)
-    except msgspec.DecodeError as error:
+    except ValueError as error:
         raise InvalidInput(f"the first line of standard input is no launch: {error}") from error
 
 

@@ -167,7 +167,7 @@ def _decode(path: Path, payload: bytes, offset: int) -> Frame:
             body: list[Answered] | SpoolMark = _body.decode(payload)
             return body
         header = _header.decode(payload)
-    except msgspec.DecodeError as error:
+    except ValueError as error:
         raise VerificationError(
             f"{path.name} has a frame at offset {offset} that is no record: {error}"
         ) from error

@@ -131,14 +131,14 @@ def _parse(body: bytes) -> InferRequest | LooseInferRequest:
     except msgspec.ValidationError:
         # Nested or missing numbers, or a fault that the second decoder names.
         return _parse_loose(body)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidInput(f"the body is not JSON: {error}") from error
 
 
 def _parse_loose(body: bytes) -> LooseInferRequest:
     try:
         return _loose.decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidInput(f"the body is not an inference request: {error}") from error
 
 

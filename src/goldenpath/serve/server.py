@@ -26,6 +26,8 @@ from goldenpath.serve.spool import SpoolWriter
 from goldenpath.serve.tensors import InputShape
 
 SWEEP = 0.5
+BACKLOG = 2048
+"""Connections that may wait to be accepted; a full one refuses clients of a Unix socket at once."""
 LINGER = 0.2
 """Seconds in which a server that drains still accepts what was already on its way."""
 
@@ -80,16 +82,20 @@ class Server:
         listening = _bind(address)
         if listening.family == socket.AF_UNIX:
             self._path = Path(address.removeprefix("unix:"))
-            self._listener = await loop.create_unix_server(self._host.connect, sock=listening)
+            self._listener = await loop.create_unix_server(
+                self._host.connect, sock=listening, backlog=BACKLOG
+            )
         else:
             host, port = listening.getsockname()
             address = f"{host}:{port}"
-            self._listener = await loop.create_server(self._host.connect, sock=listening)
+            self._listener = await loop.create_server(
+                self._host.connect, sock=listening, backlog=BACKLOG
+            )
         self._is_ready = True
         self._sweep()
         return address
 
-    async def drain(self, limit: float = 30.0) -> None:
+    async def drain(self, *, linger: float = LINGER, limit: float = 30.0) -> None:
         """Answers what is in flight and on its way, then closes everything."""
         loop = asyncio.get_running_loop()
         self._host.draining = True
@@ -97,7 +103,7 @@ class Server:
         if self._path is not None:
             self._path.unlink(missing_ok=True)
         # Connections in the backlog belong to clients that may have sent their request already.
-        await asyncio.sleep(LINGER)
+        await asyncio.sleep(linger)
         if self._listener is not None:
             self._listener.close()
         end = loop.time() + limit

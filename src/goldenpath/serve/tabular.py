@@ -34,7 +34,7 @@ def read(body: bytes, shape: InputShape) -> Question:
     """The question in a body. Raises `InvalidInput` for anything that is not a request."""
     try:
         request = _decoder.decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidInput(f"the body is not a request: {error}") from error
     count = len(request.rows)
     if not 0 < count <= MOST_ROWS:

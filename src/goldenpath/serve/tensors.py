@@ -199,7 +199,14 @@ def _flatten(name: str, data: object, depth: int, flat: list[float]) -> None:
             _flatten(name, item, depth - 1, flat)
         elif item is None:
             flat.append(float("nan"))
-        elif isinstance(item, int | float) and not isinstance(item, bool):
-            flat.append(item)
+        elif isinstance(item, float) or type(item) is int:
+            flat.append(_float(name, item))
         else:
             raise InvalidInput(f"input {name} holds a {type(item).__name__}: expected numbers")
+
+
+def _float(name: str, number: float) -> float:
+    try:
+        return float(number)
+    except OverflowError as error:
+        raise InvalidInput(f"input {name} holds a number that is too large") from error
