@@ -31,7 +31,7 @@ class Origin:
     started_at: str
     finished_at: str
     internal: Mapping[str, JsonValue]
-    """Python, uv, threads, platform, and whether the tree was dirty."""
+    """Python, uv, threads, platform, author of the commit, and whether the tree was dirty."""
     materials: Mapping[str, str]
     """Digest of every input by name, the lock as `uv.lock`, documents under their path."""
 
@@ -57,6 +57,7 @@ def provenance(
                 "cpu": run.environment.cpu,
                 "threads": run.threads,
                 "dirty": run.source.dirty,
+                "author": run.source.author,
             },
             "resolvedDependencies": [*_materials(run), *_texts(documents)],
         },

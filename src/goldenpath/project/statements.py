@@ -5,7 +5,7 @@ this is or what it is for, but it can refuse a release where nobody has said so.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -72,27 +72,51 @@ def statement_faults(
     root: Path, required: tuple[Required, ...], now: datetime | None
 ) -> tuple[Fault, ...]:
     """What is missing, unsigned or out of date; dates are only compared if `now` is given."""
+    return _faults(lambda file: _from_folder(root / file), required, now)
+
+
+def document_faults(
+    documents: Mapping[str, bytes], required: tuple[Required, ...], now: datetime | None
+) -> tuple[Fault, ...]:
+    """`statement_faults` of the texts that travel in a release, by path in the project."""
+    return _faults(lambda file: _from_release(documents.get(file)), required, now)
+
+
+def _faults(
+    read: Callable[[str], str | None], required: tuple[Required, ...], now: datetime | None
+) -> tuple[Fault, ...]:
     files = dict.fromkeys(statement.file for statement in required)
     found: list[Fault] = []
     for file in files:
         sections = tuple((r.number, r.section) for r in required if r.file == file and r.section)
         numbers = ", ".join(r.number for r in required if r.file == file)
-        found.extend(_file_faults(root, file, numbers, sections, now))
+        found.extend(_file_faults(read, file, numbers, sections, now))
     return tuple(found)
 
 
+def _from_folder(path: Path) -> str | None:
+    return read_text(path) if path.is_file() else None
+
+
+def _from_release(content: bytes | None) -> str | None:
+    try:
+        return None if content is None else content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"it is not UTF-8: {error.reason}") from error
+
+
 def _file_faults(
-    root: Path,
+    read: Callable[[str], str | None],
     file: str,
     numbers: str,
     sections: tuple[tuple[str, str], ...],
     now: datetime | None,
 ) -> Iterator[Fault]:
-    if not (root / file).is_file():
-        yield Fault(file, "", f"the statement {numbers}", "no such file")
-        return
     try:
-        text = read_text(root / file)
+        text = read(file)
+        if text is None:
+            yield Fault(file, "", f"the statement {numbers}", "no such file")
+            return
         values, body = front_matter(text) if file.endswith(".md") else (parse_yaml(text), "")
     except InvalidInput as error:
         yield Fault(file, "", "a readable statement", error.message)

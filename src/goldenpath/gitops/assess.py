@@ -1,0 +1,209 @@
+"""Gathers what the gates look at: the release, what is live, and since when, then lets them judge.
+
+The verdict is the same from a laptop, in CI and at promotion, since all three come here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from goldenpath.artifact.pack import CONTRACT, FRAME
+from goldenpath.artifact.unpack import open_release
+from goldenpath.attest.evidence import REQUIRED, metrics_of, origin_of
+from goldenpath.attest.policy import Policy, Verified
+from goldenpath.attest.statement import DECISION, SIGNED, Statement
+from goldenpath.attest.verify import verify
+from goldenpath.canonical import JsonValue
+from goldenpath.digest import Digest
+from goldenpath.errors import InvalidInput, NotFound
+from goldenpath.gitops.desired import Deployment
+from goldenpath.gitops.manifests import parse_deployments, service_path
+from goldenpath.gitops.trust import Trusted
+from goldenpath.gitops.worktree import Repository
+from goldenpath.oci.store import Store
+from goldenpath.project.contract import parse_contract
+from goldenpath.project.spec import Contract
+from goldenpath.project.statements import CARD
+from goldenpath.promote.approval import approvals, evidence_seen
+from goldenpath.promote.decision import Decision
+from goldenpath.promote.gate import Evidence, Live, judge_all
+from goldenpath.promote.gates import GATES
+from goldenpath.promote.platform import Platform, Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Assessed:
+    """A release before the gates of a stage, and what they said."""
+
+    evidence: Evidence
+    stage: Stage
+    decision: Decision
+    current: Deployment | None
+    """What the stage runs of this model now."""
+    approved_by: tuple[str, ...]
+    """Names of those whose approval counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The small parts of a release."""
+
+    contract: Contract
+    documents: Mapping[str, bytes]
+
+
+def release_policy(platform: Platform) -> Policy:
+    """What must be signed before a release counts anywhere on this platform."""
+    return Policy(
+        keys=platform.build_keys, required=(SIGNED, *REQUIRED), repository=platform.repository
+    )
+
+
+def stage_of(platform: Platform, name: str) -> Stage:
+    """The stage of that name. Raises `InvalidInput` naming those that there are."""
+    stage = platform.stage(name)
+    if stage is None:
+        known = ", ".join(each.name for each in platform.stages)
+        raise InvalidInput(f"{name!r} is not a stage: expected one of {known}")
+    return stage
+
+
+def deployment_of(
+    repository: Repository, trusted: Trusted, stage: str, model: str
+) -> Deployment | None:
+    """What git wants of a model in a stage; None if nothing."""
+    path = service_path(stage, model)
+    content = repository.read(trusted.commit, path)
+    if content is None:
+        return None
+    (deployment,) = parse_deployments({path: content}, trusted.platform)
+    return deployment
+
+
+def assess(
+    repository: Repository,
+    trusted: Trusted,
+    store: Store,
+    digest: Digest,
+    stage_name: str,
+    actor: str,
+    now: datetime,
+) -> Assessed:
+    """Lets the gates of a stage judge a release.
+
+    Raises `NotFound` if the store does not have it, `VerificationError` if its bytes are not those
+    of its digest.
+    """
+    platform = trusted.platform
+    stage = stage_of(platform, stage_name)
+    verified = verify(store, digest, release_policy(platform), people=platform.people, now=now)
+    opened = _open(store, digest)
+    model = opened.contract.name
+    current = deployment_of(repository, trusted, stage.name, model)
+    before = platform.before(stage)
+    evidence = Evidence(
+        digest=digest,
+        model=model,
+        verified=verified,
+        contract=opened.contract,
+        documents=opened.documents,
+        live=None if current is None else _live(store, current, platform, now),
+        before_since=(
+            None if before is None else stable_since(repository, trusted, before, model, digest)
+        ),
+        actor=actor,
+        platform=platform,
+    )
+    return _decided(evidence, stage, current, now)
+
+
+def stable_since(
+    repository: Repository, trusted: Trusted, stage: Stage, model: str, digest: Digest
+) -> datetime | None:
+    """Since when git wants `digest` as the stable release there without a break; None if not."""
+    path = service_path(stage.name, model)
+    since = None
+    for commit in repository.history(path, to=trusted.commit):
+        content = repository.read(commit.id, path)
+        if content is None:
+            break
+        (deployment,) = parse_deployments({path: content}, trusted.platform)
+        if deployment.slots[0].digest != digest or deployment.stopped:
+            break
+        since = commit.time
+    return since
+
+
+def decision_statement(decision: Decision) -> Statement:
+    """The decision as a statement about the release."""
+    findings: list[JsonValue] = [
+        {"check": each.check, "status": each.status, "message": each.message}
+        for each in decision.findings
+    ]
+    approved: list[JsonValue] = [each.text for each in decision.approvals]
+    seen: list[JsonValue] = [each.text for each in decision.evidence]
+    predicate: dict[str, JsonValue] = {
+        "version": 1,
+        "decision": "allow" if decision.allowed else "refuse",
+        "model": decision.model,
+        "stage": decision.stage,
+        "actor": decision.actor,
+        "decidedAt": decision.decided_at,
+        "findings": findings,
+        "approvals": approved,
+        "evidence": seen,
+    }
+    return Statement((decision.digest,), DECISION, predicate)
+
+
+def source_of(verified: Verified) -> tuple[str, str]:
+    """Repository and commit that the release was built from, as its provenance says."""
+    origin = origin_of(verified)
+    return ("", "") if origin is None else (origin.repository, origin.commit)
+
+
+def _decided(
+    evidence: Evidence, stage: Stage, current: Deployment | None, now: datetime
+) -> Assessed:
+    counted = {
+        word.envelope: word.person for word in approvals(evidence, stage, now) if not word.refused
+    }
+    decision = Decision(
+        digest=evidence.digest,
+        model=evidence.model,
+        stage=stage.name,
+        decided_at=now.isoformat(timespec="seconds"),
+        actor=evidence.actor,
+        findings=judge_all(GATES, evidence, stage, now),
+        approvals=tuple(sorted(counted)),
+        evidence=evidence_seen(evidence.verified),
+    )
+    return Assessed(evidence, stage, decision, current, tuple(sorted(set(counted.values()))))
+
+
+def _live(store: Store, current: Deployment, platform: Platform, now: datetime) -> Live | None:
+    digest = current.slots[0].digest
+    try:
+        opened = _open(store, digest)
+    except NotFound as error:
+        raise NotFound(
+            f"the live release of {current.name} is not in the registry: {digest}",
+            hint="copy it there with goldenpath copy; without it nothing can be compared",
+        ) from error
+    verified = verify(store, digest, release_policy(platform), now=now)
+    return Live(digest, opened.contract, metrics_of(verified))
+
+
+def _open(store: Store, digest: Digest) -> Opened:
+    files = open_release(store, digest).files
+    contract = files.get(CONTRACT)
+    if contract is None:
+        raise InvalidInput(f"{digest} is not a release: it has no {CONTRACT}")
+    documents = {
+        path.removeprefix(f"{FRAME}/"): content
+        for path, content in files.items()
+        if path.startswith(f"{FRAME}/")
+    }
+    if "card.md" in documents:
+        documents[CARD] = documents.pop("card.md")
+    return Opened(parse_contract(contract), documents)

@@ -1,0 +1,222 @@
+"""Brings a release into a stage: judge, sign the verdict, commit; again if main moved meanwhile."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+from goldenpath.attest.attach import attach_ssh
+from goldenpath.digest import Digest
+from goldenpath.errors import InvalidInput
+from goldenpath.gitops.assess import (
+    Assessed,
+    assess,
+    decision_statement,
+    source_of,
+    stage_of,
+)
+from goldenpath.gitops.change import Change
+from goldenpath.gitops.desired import Deployment, Placement, Rollout, Slot, slot_name
+from goldenpath.gitops.identity import Identity, require_listed
+from goldenpath.gitops.manifests import release_path, render_deployment
+from goldenpath.gitops.placement import check_steps, render_placement
+from goldenpath.gitops.trust import Trusted, follow
+from goldenpath.gitops.worktree import MovedOn, Repository
+from goldenpath.oci.store import Store
+from goldenpath.promote.approval import LIFETIME, approval, why_not
+from goldenpath.promote.decision import Decision
+
+ATTEMPTS = 5
+"""How often a change is decided anew because somebody else committed first."""
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where a person or a machine works on stages."""
+
+    repository: Repository
+    pin: Path
+    store: Store
+    acting: Identity
+    clock: Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Promoted:
+    """What a change of a stage did."""
+
+    decision: Decision | None
+    """None for what no gate is asked about."""
+    deployment: Deployment | None
+    """What git wants now; None if it was refused."""
+    commit: str
+    """Empty if nothing was committed."""
+    approved_by: tuple[str, ...] = ()
+    envelope: Digest | None = None
+    """The signed verdict."""
+    reason: str = ""
+    diff: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """An approval that hangs on the release now."""
+
+    person: str
+    stage: str
+    model: str
+    digest: Digest
+    envelope: Digest
+    until: str
+    evidence: tuple[Digest, ...]
+
+
+def promote(
+    desk: Desk,
+    digest: Digest,
+    stage: str,
+    *,
+    steps: tuple[int, ...] = (100,),
+    reason: str = "",
+    dry_run: bool = False,
+) -> Promoted:
+    """Brings `digest` into `stage`, as a canary if the first step is below 100.
+
+    A refusal is a value: the decision holds what failed. Raises `InvalidInput` if the stage is not
+    in a state to take it.
+    """
+    check_steps(steps, "--canary")
+
+    def attempt(trusted: Trusted) -> Promoted:
+        require_listed(desk.acting, trusted.platform)
+        now = desk.clock()
+        assessed = assess(
+            desk.repository, trusted, desk.store, digest, stage, desk.acting.name, now
+        )
+        if not assessed.decision.allowed:
+            return Promoted(assessed.decision, None, "", assessed.approved_by)
+        wanted = place(assessed.current, stage, assessed.evidence.model, digest, steps[0])
+        return _enter(desk, trusted, assessed, wanted, Rollout(steps), reason, dry_run, now)
+
+    return deciding_anew(desk, attempt)
+
+
+def approve(
+    desk: Desk, digest: Digest, stage: str, *, comment: str = "", lifetime: timedelta = LIFETIME
+) -> Approved:
+    """Signs an approval over what is there now, and hangs it on the release.
+
+    Raises `InvalidInput` if the person could not approve here anyway.
+    """
+    trusted = follow(desk.repository, desk.pin)
+    person = require_listed(desk.acting, trusted.platform)
+    now = desk.clock()
+    assessed = assess(desk.repository, trusted, desk.store, digest, stage, "", now)
+    refused = why_not(person, assessed.evidence, assessed.stage)
+    if refused:
+        raise InvalidInput(f"{person.name} cannot approve {digest.short} for {stage}: {refused}")
+    matching = [role for role in person.roles if role in assessed.stage.approver_roles]
+    role = (matching or list(person.roles) or ["person"])[0]
+    verified = assessed.evidence.verified
+    statement = approval(
+        digest, assessed.stage, role, verified, now, comment=comment, lifetime=lifetime
+    )
+    image = desk.store.resolve(digest.text)
+    hung = attach_ssh(desk.store, image, statement, desk.acting.key, now)
+    return Approved(
+        person=person.name,
+        stage=stage,
+        model=assessed.evidence.model,
+        digest=digest,
+        envelope=hung.digest,
+        until=(now + lifetime).isoformat(timespec="seconds"),
+        evidence=assessed.decision.evidence,
+    )
+
+
+def place(
+    current: Deployment | None, stage: str, model: str, digest: Digest, percent: int
+) -> Deployment:
+    """What the stage should run so that `digest` enters it with `percent` of the traffic."""
+    if current is None:
+        return Deployment(stage, model, (Slot(slot_name(digest), digest, 100),))
+    stable, *canaries = current.slots
+    if canaries:
+        raise InvalidInput(
+            f"{current.name} has a canary in progress: {canaries[0].digest.short} "
+            f"at {canaries[0].percent} percent",
+            hint=f"goldenpath rollout {model} --stage {stage} --to next, or goldenpath rollback",
+        )
+    if stable.digest == digest:
+        raise InvalidInput(f"{current.name} runs {digest.short} already: nothing to do")
+    if percent >= 100:
+        slots: tuple[Slot, ...] = (Slot(slot_name(digest), digest, 100, stable.replicas),)
+    else:
+        kept = Slot(stable.name, stable.digest, 100 - percent, stable.replicas)
+        slots = (kept, Slot(slot_name(digest), digest, percent))
+    return Deployment(stage, model, slots, current.stopped)
+
+
+def deciding_anew(desk: Desk, attempt: Callable[[Trusted], _T]) -> _T:
+    """Runs `attempt` on the newest state; once more for every commit that came in between."""
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return attempt(follow(desk.repository, desk.pin))
+        except MovedOn:
+            continue
+    return attempt(follow(desk.repository, desk.pin))
+
+
+def _enter(
+    desk: Desk,
+    trusted: Trusted,
+    assessed: Assessed,
+    wanted: Deployment,
+    rollout: Rollout,
+    reason: str,
+    dry_run: bool,
+    now: datetime,
+) -> Promoted:
+    evidence, decision = assessed.evidence, assessed.decision
+    repository, commit = source_of(evidence.verified)
+    previous = None if assessed.current is None else assessed.current.slots[0].digest
+    said = reason or _reason(decision)
+    envelope = None
+    if not dry_run:
+        image = desk.store.resolve(evidence.digest.text)
+        statement = decision_statement(decision)
+        envelope = attach_ssh(desk.store, image, statement, desk.acting.key, now).digest
+    placement = Placement(
+        evidence.digest, previous, repository, commit, rollout, decision.approvals, envelope
+    )
+    files: dict[str, bytes | None] = {**render_deployment(wanted, trusted.platform)}
+    files[release_path(wanted.stage, wanted.model)] = render_placement(placement)
+    if dry_run:
+        diff = desk.repository.diff(trusted.commit, files)
+        return Promoted(decision, wanted, "", assessed.approved_by, None, said, diff)
+    change = Change(
+        "promote",
+        wanted.stage,
+        wanted.model,
+        evidence.digest,
+        said,
+        share=wanted.slots[-1].percent,
+        previous=previous,
+        decision=envelope,
+        approved_by=assessed.approved_by,
+    )
+    made = desk.repository.commit(
+        trusted.commit, files, change.message(), desk.acting.name, desk.acting.key, now
+    )
+    return Promoted(decision, wanted, made, assessed.approved_by, envelope, said)
+
+
+def _reason(decision: Decision) -> str:
+    passed = sum(finding.status == "pass" for finding in decision.findings)
+    return f"{passed} of {len(decision.findings)} gates passed, none failed"
+
+
+__all__ = ["ATTEMPTS", "Approved", "Desk", "Promoted", "approve", "promote", "stage_of"]

@@ -1,0 +1,120 @@
+"""Moves traffic between releases that are in a stage: the next canary step, and back.
+
+A step back is never slower than a step forward: it asks no gate, only that the release to which it
+goes back still verifies.
+"""
+
+from goldenpath.attest.verify import verify
+from goldenpath.digest import Digest
+from goldenpath.errors import InvalidInput, NotFound, VerificationError
+from goldenpath.gitops.assess import deployment_of, release_policy, stage_of
+from goldenpath.gitops.change import Change
+from goldenpath.gitops.desired import Deployment, Placement, Slot, slot_name
+from goldenpath.gitops.identity import require_listed
+from goldenpath.gitops.manifests import release_path, render_deployment
+from goldenpath.gitops.placement import parse_placement, render_placement
+from goldenpath.gitops.promotion import Desk, Promoted, deciding_anew
+from goldenpath.gitops.trust import Trusted
+
+
+def roll_out(desk: Desk, model: str, stage: str, to: int | None, *, reason: str = "") -> Promoted:
+    """Gives the canary `to` percent of the traffic, or its next step; 100 makes it the stable."""
+
+    def attempt(trusted: Trusted) -> Promoted:
+        current, placement = _state(desk, trusted, model, stage)
+        if len(current.slots) < 2:
+            raise InvalidInput(f"{current.name} has no canary", hint="goldenpath promote --canary")
+        stable, canary = current.slots[0], current.slots[-1]
+        percent = placement.rollout.after(canary.percent) if to is None else to
+        if not canary.percent < percent <= 100:
+            raise InvalidInput(
+                f"{current.name} cannot go from {canary.percent} to {percent} percent: "
+                "expected more, at most 100",
+                hint="goldenpath rollback takes the canary away",
+            )
+        wanted = Deployment(stage, model, _shifted(stable, canary, percent), current.stopped)
+        said = reason or f"from {canary.percent} to {percent} percent"
+        change = Change(
+            "rollout", stage, model, canary.digest, said, percent, stable.digest, placement.decision
+        )
+        return _commit(desk, trusted, wanted, placement, change)
+
+    return deciding_anew(desk, attempt)
+
+
+def roll_back(desk: Desk, model: str, stage: str, *, reason: str) -> Promoted:
+    """Takes the canary away, or goes back to the release before. Raises `NotFound` without one."""
+
+    def attempt(trusted: Trusted) -> Promoted:
+        current, placement = _state(desk, trusted, model, stage)
+        stable, taken = current.slots[0], current.slots[-1].digest
+        back_to = stable.digest if len(current.slots) > 1 else placement.previous
+        if back_to is None:
+            raise NotFound(
+                f"{current.name} has no release before {taken.short}",
+                hint="goldenpath promote an older release by its digest",
+            )
+        _require_verified(desk, trusted, back_to)
+        slot = Slot(slot_name(back_to), back_to, 100, stable.replicas)
+        wanted = Deployment(stage, model, (slot,), current.stopped)
+        after = Placement(
+            digest=back_to,
+            previous=None,
+            repository="",
+            commit="",
+            rollout=placement.rollout,
+            approvals=(),
+            decision=None,
+            rolled_back=taken,
+        )
+        change = Change("rollback", stage, model, back_to, reason, 100, taken)
+        return _commit(desk, trusted, wanted, after, change)
+
+    return deciding_anew(desk, attempt)
+
+
+def _shifted(stable: Slot, canary: Slot, percent: int) -> tuple[Slot, ...]:
+    if percent == 100:
+        return (Slot(canary.name, canary.digest, 100, max(stable.replicas, canary.replicas)),)
+    return (
+        Slot(stable.name, stable.digest, 100 - percent, stable.replicas),
+        Slot(canary.name, canary.digest, percent, canary.replicas),
+    )
+
+
+def _state(desk: Desk, trusted: Trusted, model: str, stage: str) -> tuple[Deployment, Placement]:
+    require_listed(desk.acting, trusted.platform, machines=True)
+    stage_of(trusted.platform, stage)
+    current = deployment_of(desk.repository, trusted, stage, model)
+    path = release_path(stage, model)
+    content = desk.repository.read(trusted.commit, path)
+    if current is None or content is None:
+        raise NotFound(f"{model} is not in {stage}", hint="goldenpath status shows what is where")
+    return current, parse_placement(content, path)
+
+
+def _require_verified(desk: Desk, trusted: Trusted, digest: Digest) -> None:
+    policy = release_policy(trusted.platform)
+    verified = verify(desk.store, digest, policy, now=desk.clock())
+    failed = [finding for finding in verified.findings if finding.status == "fail"]
+    if failed:
+        raise VerificationError(
+            f"the release to go back to does not verify: {failed[0].message}",
+            hint="promote another release by its digest",
+        )
+
+
+def _commit(
+    desk: Desk, trusted: Trusted, wanted: Deployment, placement: Placement, change: Change
+) -> Promoted:
+    files: dict[str, bytes | None] = {**render_deployment(wanted, trusted.platform)}
+    files[release_path(wanted.stage, wanted.model)] = render_placement(placement)
+    made = desk.repository.commit(
+        trusted.commit,
+        files,
+        change.message(),
+        desk.acting.name,
+        desk.acting.key,
+        desk.clock(),
+    )
+    return Promoted(None, wanted, made, reason=change.reason)
