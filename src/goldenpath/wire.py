@@ -13,15 +13,17 @@ from uv import find_uv_bin
 from goldenpath.audit.log import EventLog
 from goldenpath.audit.observed import event_of
 from goldenpath.catalogue.process import Catalogue
+from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound
 from goldenpath.gitops.founding import Founded, Wishes, found
 from goldenpath.gitops.identity import Identity, find_identity
 from goldenpath.gitops.manifests import Survey, survey
-from goldenpath.gitops.trust import Trusted, follow
+from goldenpath.gitops.promotion import Desk
+from goldenpath.gitops.trust import Trusted, follow, last_trusted
 from goldenpath.gitops.worktree import Repository
 from goldenpath.oci.reference import Reference
 from goldenpath.oci.store import Store
-from goldenpath.promote.platform import FILE, parse_platform
+from goldenpath.promote.platform import FILE, Platform, parse_platform
 from goldenpath.reconcile.admission import REQUIRED, admit
 from goldenpath.reconcile.source import GitSource
 from goldenpath.reconcile.status import Status, read_status
@@ -74,7 +76,7 @@ def serve(home: Home, listen: str | None, *, once: bool, say: Callable[[str], No
     source, log = GitSource(gitops(home), home.trust), event_log(home)
     with alone(home.run):
         platform = source.newest().platform
-        store = platform.registry_store
+        store = store_uri(home, platform)
         settings = LocalSettings(
             run=home.run,
             store=Path(store.removeprefix("layout:")),
@@ -88,7 +90,7 @@ def serve(home: Home, listen: str | None, *, once: bool, say: Callable[[str], No
             settings,
             source,
             lambda platform, stage, digest, at: admit(
-                open_store(platform.registry_store), platform, stage, digest, at
+                open_store(store_uri(home, platform)), platform, stage, digest, at
             ),
             REQUIRED,
             say=say,
@@ -261,3 +263,28 @@ def workshop(home: Home, work: Path, report: Callable[[str], None]) -> "Workshop
         clock=now,
         report=report,
     )
+
+
+def store_uri(home: Home, platform: Platform) -> str:
+    """The platform's store; a relative layout lies in the home, so that git names no machine."""
+    scheme, _, path = platform.registry_store.partition(":")
+    if scheme == "layout":
+        return f"layout:{home.root / path}"
+    return platform.registry_store
+
+
+def desk(home: Home, acting: Identity) -> Desk:
+    """Where `acting` judges and changes stages."""
+    return Desk(gitops(home), home.trust, platform_store(home), acting, now)
+
+
+def platform_store(home: Home) -> Store:
+    """The store that the platform's stages run from."""
+    platform = last_trusted(gitops(home), home.trust).platform
+    return open_store(store_uri(home, platform))
+
+
+def release(home: Home, reference: str) -> Digest:
+    """The digest that a reference on the command line means. Raises `NotFound`."""
+    store, name = locate(reference, home)
+    return store.resolve(name).digest

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from goldenpath.errors import InvalidInput
+
 
 def identity_options(command: Callable[..., None]) -> Callable[..., None]:
     """Adds `--as NAME` and `--key PATH`."""
@@ -13,3 +15,11 @@ def identity_options(command: Callable[..., None]) -> Callable[..., None]:
         "--key", type=click.Path(path_type=Path, dir_okay=False), help="Their private SSH key."
     )
     return named(keyed(command))
+
+
+def parse_steps(text: str) -> tuple[int, ...]:
+    """`10,50,100` as numbers. Raises `InvalidInput`."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() for part in parts):
+        raise InvalidInput(f"--canary is {text!r}: expected percentages such as 10,50,100")
+    return tuple(int(part) for part in parts)

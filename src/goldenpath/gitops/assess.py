@@ -9,9 +9,9 @@ from datetime import datetime
 
 from goldenpath.artifact.pack import CONTRACT, FRAME
 from goldenpath.artifact.unpack import open_release
-from goldenpath.attest.evidence import REQUIRED, metrics_of, origin_of
-from goldenpath.attest.policy import Policy, Verified
-from goldenpath.attest.statement import DECISION, SIGNED, Statement
+from goldenpath.attest.evidence import metrics_of, origin_of
+from goldenpath.attest.policy import Verified
+from goldenpath.attest.statement import DECISION, Statement
 from goldenpath.attest.verify import verify
 from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
@@ -24,6 +24,7 @@ from goldenpath.oci.store import Store
 from goldenpath.project.contract import parse_contract
 from goldenpath.project.spec import Contract
 from goldenpath.project.statements import CARD
+from goldenpath.promote.admission import release_policy
 from goldenpath.promote.approval import approvals, evidence_seen
 from goldenpath.promote.decision import Decision
 from goldenpath.promote.gate import Evidence, Live, judge_all
@@ -50,13 +51,6 @@ class Opened:
 
     contract: Contract
     documents: Mapping[str, bytes]
-
-
-def release_policy(platform: Platform) -> Policy:
-    """What must be signed before a release counts anywhere on this platform."""
-    return Policy(
-        keys=platform.build_keys, required=(SIGNED, *REQUIRED), repository=platform.repository
-    )
 
 
 def stage_of(platform: Platform, name: str) -> Stage:

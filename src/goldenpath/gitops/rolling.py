@@ -7,7 +7,7 @@ goes back still verifies.
 from goldenpath.attest.verify import verify
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound, VerificationError
-from goldenpath.gitops.assess import deployment_of, release_policy, stage_of
+from goldenpath.gitops.assess import deployment_of, stage_of
 from goldenpath.gitops.change import Change
 from goldenpath.gitops.desired import Deployment, Placement, Slot, slot_name
 from goldenpath.gitops.identity import require_listed
@@ -15,6 +15,7 @@ from goldenpath.gitops.manifests import release_path, render_deployment
 from goldenpath.gitops.placement import parse_placement, render_placement
 from goldenpath.gitops.promotion import Desk, Promoted, deciding_anew
 from goldenpath.gitops.trust import Trusted
+from goldenpath.promote.admission import release_policy
 
 
 def roll_out(desk: Desk, model: str, stage: str, to: int | None, *, reason: str = "") -> Promoted:

@@ -20,6 +20,8 @@ from goldenpath.promote.measured import (
 )
 from goldenpath.promote.platform import Stage
 
+CHECKS = ("lint", "tests", "smoke training", "equality of the export")
+"""What every build has to have tried."""
 MAX_SKEW = 1e-4
 """Largest difference of scores between the training code and the packaged model."""
 
@@ -71,8 +73,10 @@ class Checks:
         """Looks at the test result and at the skew."""
         checks, evaluation = checks_of(evidence.verified), evaluation_of(evidence.verified)
         failed = [check for check in checks if not check.passed]
-        if not checks or evaluation is None:
-            return Finding(self.name, "fail", "no check was recorded", "build the release again")
+        missing = [name for name in CHECKS if name not in {check.name for check in checks}]
+        if missing or evaluation is None:
+            said = f"no result of {', '.join(missing) or 'the evaluation'} was recorded"
+            return Finding(self.name, "fail", said, "build the release again")
         if failed:
             said = "; ".join(f"{check.name}: {check.detail}" for check in failed)
             return Finding(self.name, "fail", said, "repair the project and build again")

@@ -1,0 +1,43 @@
+"""`goldenpath approve`: a person's signed word over a release and the evidence they saw."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from goldenpath import wire
+from goldenpath.cli.acting import identity_options
+from goldenpath.cli.changing import Place, leave_event
+from goldenpath.cli.output import Format, output_option, show
+from goldenpath.gitops.promotion import approve
+
+
+@click.command()
+@click.argument("reference")
+@click.option("--to", "--for", "stage", required=True, help="The stage it is approved for.")
+@click.option("--comment", default="", help="What the approver wants to be on record.")
+@click.option("--days", default=30, show_default=True, help="How long the approval counts.")
+@identity_options
+@output_option
+def verb(
+    reference: str,
+    stage: str,
+    comment: str,
+    days: int,
+    name: str | None,
+    key: Path | None,
+    output: Format,
+) -> None:
+    """Approve REFERENCE for a stage, signed with your own SSH key."""
+    home = wire.home()
+    desk = wire.desk(home, wire.identity(name, key))
+    digest = wire.release(home, reference)
+    done = approve(desk, digest, stage, comment=comment, lifetime=timedelta(days=days))
+    place = Place(done.person, stage, done.model, digest)
+    details = {"approval": done.envelope.text, "until": done.until, "comment": comment}
+    leave_event(home, "release.approved", place, "", {**details})
+    text = (
+        f"{done.person} approved {digest} for {stage} until {done.until}\n"
+        f"over {len(done.evidence)} signed statements, as {done.envelope}"
+    )
+    show(done, text, output)

@@ -1,0 +1,89 @@
+"""What verbs that change a stage share: what they show, and the event that they leave."""
+
+import sys
+from dataclasses import dataclass
+
+from goldenpath import wire
+from goldenpath.attest.policy import Finding
+from goldenpath.audit.event import Event, Kind
+from goldenpath.canonical import JsonValue
+from goldenpath.cli.output import Format, note, show
+from goldenpath.digest import Digest
+from goldenpath.errors import REFUSED
+from goldenpath.gitops.promotion import Promoted
+from goldenpath.settings import Home
+
+_MARKS = {"pass": "ok", "fail": "FAIL", "waived": "waived", "not applicable": "-"}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something happened, and who did it."""
+
+    actor: str
+    stage: str
+    model: str
+    digest: Digest
+
+
+def findings_text(findings: tuple[Finding, ...]) -> str:
+    """One line per gate, and the cure below each that failed."""
+    lines = []
+    for finding in findings:
+        lines.append(f"  {_MARKS[finding.status]:6} {finding.check:16} {finding.message}")
+        if finding.status == "fail":
+            lines.append(f"         cure: {finding.cure}")
+    return "\n".join(lines)
+
+
+def leave_event(
+    home: Home, kind: Kind, place: Place, commit: str, details: dict[str, JsonValue]
+) -> None:
+    """Appends one event to the audit log."""
+    time = wire.now().isoformat(timespec="microseconds").replace("+00:00", "Z")
+    wire.event_log(home).append(
+        Event(
+            time=time,
+            kind=kind,
+            actor=place.actor,
+            stage=place.stage,
+            model=place.model,
+            digest=place.digest.text,
+            commit=commit,
+            details=details,
+        )
+    )
+
+
+def leave_change(home: Home, kind: Kind, place: Place, done: Promoted) -> None:
+    """Appends the event of a change of a stage, and lets `up` look at git now."""
+    slots: list[JsonValue] = [
+        {"name": slot.name, "digest": slot.digest.text, "percent": slot.percent}
+        for slot in (done.deployment.slots if done.deployment is not None else ())
+    ]
+    approvers: list[JsonValue] = list(done.approved_by)
+    details: dict[str, JsonValue] = {"slots": slots, "approvers": approvers, "reason": done.reason}
+    if done.envelope is not None:
+        details["decision"] = done.envelope.text
+    leave_event(home, kind, place, done.commit, details)
+    wire.wake(home)
+
+
+def show_change(place: Place, done: Promoted, output: Format) -> None:
+    """Shows what a change of a stage did."""
+    lines = []
+    if done.decision is not None:
+        lines.append(findings_text(done.decision.findings))
+    if done.deployment is not None:
+        shares = ", ".join(f"{s.digest.short} {s.percent} %" for s in done.deployment.slots)
+        lines.append(f"{place.stage}/{place.model}: {shares}")
+    if done.diff:
+        lines.append(done.diff.rstrip())
+    lines.append(f"commit {done.commit}" if done.commit else "nothing was changed")
+    show(done, "\n".join(lines), output)
+
+
+def refuse(place: Place) -> None:
+    """Says that the gates are closed, and ends with the exit code of an orderly no."""
+    note(f"{place.digest.short} was not let into {place.stage}")
+    sys.exit(REFUSED)

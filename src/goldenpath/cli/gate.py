@@ -1,0 +1,29 @@
+"""`goldenpath gate`: what a stage's gates say of a release."""
+
+import sys
+
+import click
+
+from goldenpath import wire
+from goldenpath.cli.changing import findings_text
+from goldenpath.cli.output import Format, output_option, show
+from goldenpath.errors import REFUSED
+from goldenpath.gitops.assess import assess
+
+
+@click.command()
+@click.argument("reference")
+@click.option("--as", "--as-stage", "stage", required=True, help="The stage whose gates judge.")
+@output_option
+def verb(reference: str, stage: str, output: Format) -> None:
+    """Show what a stage's gates say of REFERENCE; exit 7 if one is closed."""
+    home = wire.home()
+    repository, store = wire.gitops(home), wire.platform_store(home)
+    digest = wire.release(home, reference)
+    trusted = wire.trusted(home)
+    judged = assess(repository, trusted, store, digest, stage, "", wire.now()).decision
+    verdict = "every gate is open" if judged.allowed else "closed"
+    text = f"{digest} for {stage}\n{findings_text(judged.findings)}\n{verdict}"
+    show({"allowed": judged.allowed, "decision": judged}, text, output)
+    if not judged.allowed:
+        sys.exit(REFUSED)

@@ -1,0 +1,48 @@
+"""`goldenpath promote`: brings a release into a stage by a signed commit."""
+
+from pathlib import Path
+
+import click
+
+from goldenpath import wire
+from goldenpath.cli.acting import identity_options, parse_steps
+from goldenpath.cli.changing import Place, leave_change, leave_event, refuse, show_change
+from goldenpath.cli.output import Format, output_option
+from goldenpath.gitops.promotion import promote
+
+
+@click.command()
+@click.argument("reference")
+@click.option("--to", "stage", required=True, help="The stage to enter.")
+@click.option("--canary", default="100", help="Shares of the traffic, such as 10,50,100.")
+@click.option("--reason", default="", help="Why, for the commit.")
+@click.option("--dry-run", is_flag=True, help="Show findings and diff, and change nothing.")
+@identity_options
+@output_option
+def verb(
+    reference: str,
+    stage: str,
+    canary: str,
+    reason: str,
+    dry_run: bool,
+    name: str | None,
+    key: Path | None,
+    output: Format,
+) -> None:
+    """Bring REFERENCE into a stage by a signed commit; exit 7 if a gate is closed."""
+    home = wire.home()
+    desk = wire.desk(home, wire.identity(name, key))
+    digest, steps = wire.release(home, reference), parse_steps(canary)
+    done = promote(desk, digest, stage, steps=steps, reason=reason, dry_run=dry_run)
+    model = done.decision.model if done.decision is not None else ""
+    place = Place(desk.acting.name, stage, model, digest)
+    show_change(place, done, output)
+    if done.deployment is None:
+        failed = (
+            [f.check for f in done.decision.findings if f.status == "fail"] if done.decision else []
+        )
+        if not dry_run:
+            leave_event(home, "release.refused", place, "", {"gates": [*failed]})
+        refuse(place)
+    if done.commit:
+        leave_change(home, "release.promoted", place, done)

@@ -1,0 +1,35 @@
+"""`goldenpath rollback`: back to the release before, by one signed commit."""
+
+from pathlib import Path
+
+import click
+
+from goldenpath import wire
+from goldenpath.cli.acting import identity_options
+from goldenpath.cli.changing import Place, leave_change, show_change
+from goldenpath.cli.output import Format, output_option
+from goldenpath.gitops.rolling import roll_back
+
+
+@click.command()
+@click.argument("model")
+@click.option("--stage", required=True)
+@click.option("--reason", required=True, help="Why, for the commit and the audit log.")
+@identity_options
+@output_option
+def verb(
+    model: str,
+    stage: str,
+    reason: str,
+    name: str | None,
+    key: Path | None,
+    output: Format,
+) -> None:
+    """Take the canary of MODEL away, or go back to the release before."""
+    home = wire.home()
+    desk = wire.desk(home, wire.identity(name, key))
+    done = roll_back(desk, model, stage, reason=reason)
+    if done.deployment is not None:
+        place = Place(desk.acting.name, stage, model, done.deployment.slots[0].digest)
+        leave_change(home, "rollout.rolled-back", place, done)
+        show_change(place, done, output)

@@ -1,0 +1,40 @@
+"""`goldenpath rollout`: the next step of a canary, by a signed commit."""
+
+from pathlib import Path
+
+import click
+
+from goldenpath import wire
+from goldenpath.cli.acting import identity_options
+from goldenpath.cli.changing import Place, leave_change, show_change
+from goldenpath.cli.output import Format, output_option
+from goldenpath.errors import InvalidInput
+from goldenpath.gitops.rolling import roll_out
+
+
+@click.command()
+@click.argument("model")
+@click.option("--stage", required=True)
+@click.option("--to", default="next", show_default=True, help="Percent, or `next` by the plan.")
+@click.option("--reason", default="", help="Why, for the commit.")
+@identity_options
+@output_option
+def verb(
+    model: str,
+    stage: str,
+    to: str,
+    reason: str,
+    name: str | None,
+    key: Path | None,
+    output: Format,
+) -> None:
+    """Give the canary of MODEL more of the traffic; 100 makes it the stable release."""
+    if to != "next" and not to.isdecimal():
+        raise InvalidInput(f"--to is {to!r}: expected a number up to 100, or next")
+    home = wire.home()
+    desk = wire.desk(home, wire.identity(name, key))
+    done = roll_out(desk, model, stage, None if to == "next" else int(to), reason=reason)
+    if done.deployment is not None:
+        place = Place(desk.acting.name, stage, model, done.deployment.slots[-1].digest)
+        leave_change(home, "rollout.stepped", place, done)
+        show_change(place, done, output)

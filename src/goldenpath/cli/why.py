@@ -1,0 +1,25 @@
+"""`goldenpath why`: what keeps a model out of a stage, and who can give it."""
+
+import click
+
+from goldenpath import wire
+from goldenpath.cli.changing import findings_text
+from goldenpath.cli.output import Format, output_option, show
+from goldenpath.gitops.missing import what_is_missing
+
+
+@click.command()
+@click.argument("model")
+@click.option("--not-in", "stage", required=True, help="The stage that it is not in.")
+@click.option("--release", "reference", help="A release; the newest one on its way otherwise.")
+@output_option
+def verb(model: str, stage: str, reference: str | None, output: Format) -> None:
+    """Name what keeps MODEL out of a stage, and who can give it."""
+    home = wire.home()
+    digest = None if reference is None else wire.release(home, reference)
+    store, trusted = wire.platform_store(home), wire.trusted(home)
+    found = what_is_missing(wire.gitops(home), trusted, store, model, stage, digest, wire.now())
+    lines = [found.summary]
+    if found.missing:
+        lines.append(findings_text(found.missing))
+    show(found, "\n".join(lines), output)
