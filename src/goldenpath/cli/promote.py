@@ -38,11 +38,8 @@ def verb(
     place = Place(desk.acting.name, stage, model, digest)
     show_change(place, done, output)
     if done.deployment is None:
-        failed = (
-            [f.check for f in done.decision.findings if f.status == "fail"] if done.decision else []
-        )
         if not dry_run:
-            leave_event(home, "release.refused", place, "", {"gates": [*failed]})
+            leave_event(home, "release.refused", place, "", {"gates": list(done.closed)})
         refuse(place)
     if done.commit:
         leave_change(home, "release.promoted", place, done)

@@ -60,6 +60,12 @@ class Promoted:
     reason: str = ""
     diff: str = ""
 
+    @property
+    def closed(self) -> tuple[str, ...]:
+        """Names of the gates that refused."""
+        findings = self.decision.findings if self.decision is not None else ()
+        return tuple(finding.check for finding in findings if finding.status == "fail")
+
 
 @dataclass(frozen=True, slots=True)
 class Approved:
