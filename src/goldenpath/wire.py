@@ -19,7 +19,7 @@ from goldenpath.gitops.founding import Founded, Wishes, found
 from goldenpath.gitops.identity import Identity, find_identity
 from goldenpath.gitops.manifests import Survey, survey
 from goldenpath.gitops.promotion import Desk
-from goldenpath.gitops.trust import Trusted, follow, last_trusted
+from goldenpath.gitops.trust import Trusted, follow
 from goldenpath.gitops.worktree import Repository
 from goldenpath.oci.reference import Reference
 from goldenpath.oci.store import Store
@@ -280,8 +280,7 @@ def desk(home: Home, acting: Identity) -> Desk:
 
 def platform_store(home: Home) -> Store:
     """The store that the platform's stages run from."""
-    platform = last_trusted(gitops(home), home.trust).platform
-    return open_store(store_uri(home, platform))
+    return open_store(store_uri(home, trusted(home).platform))
 
 
 def release(home: Home, reference: str) -> Digest:

@@ -84,10 +84,10 @@ def good_run() -> TrainingRun:
 class Road:
     """A platform on one machine, its people, and a clock that is set by hand."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, now: datetime = START) -> None:
         self.folder = folder
         self.home = Home(folder / "home")
-        self.now = START
+        self.now = now
         self.people = {name: Identity(name, SshKey.generate(folder / name)) for name in PEOPLE}
         self.repository = self.clone("cache")
         engineer = self.people["platform-engineer"]

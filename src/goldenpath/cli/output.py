@@ -1,10 +1,13 @@
 """What verbs print: data on standard output, everything else on standard error."""
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import click
 import msgspec
+
+from goldenpath.digest import Digest
 
 Format = Literal["text", "json"]
 
@@ -20,7 +23,8 @@ output_option: Callable[[Callable[..., None]], Callable[..., None]] = click.opti
 def show(record: object, text: str, output: Format) -> None:
     """Prints a record: the whole of it as JSON, or the text made for people."""
     if output == "json":
-        click.echo(msgspec.json.format(msgspec.json.encode(record, enc_hook=str), indent=2))
+        encoded = msgspec.json.encode(_plain(record), enc_hook=str)
+        click.echo(msgspec.json.format(encoded, indent=2))
     else:
         click.echo(text)
 
@@ -28,3 +32,17 @@ def show(record: object, text: str, output: Format) -> None:
 def note(message: str) -> None:
     """Says something about the work to the person who watches."""
     click.echo(message, err=True)
+
+
+def _plain(value: object) -> object:
+    """The record without dataclasses; a digest is the text that every other tool shows."""
+    if isinstance(value, Digest):
+        return value.text
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = dataclasses.fields(value)
+        return {field.name: _plain(getattr(value, field.name)) for field in fields}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return value

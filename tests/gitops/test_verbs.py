@@ -1,0 +1,152 @@
+"""The verbs on a platform that is really there; the clock is this machine's."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from goldenpath.attest.sshsig import SshKey
+from goldenpath.audit.log import EventLog
+from goldenpath.cli import approve, gate, init, person, promote, rollback, rollout, why
+from goldenpath.digest import Digest
+from goldenpath.errors import REFUSED, InvalidInput, NotFound
+from tests.gitops.road import MODEL, Road
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def road(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Road:
+    monkeypatch.setenv("GOLDENPATH_HOME", str(tmp_path / "home"))
+    return Road(tmp_path, datetime.now(UTC) - timedelta(minutes=10))
+
+
+@pytest.fixture
+def run() -> Run:
+    def invoke(verb: click.Command, *arguments: str) -> Result:
+        return CliRunner().invoke(verb, list(arguments), catch_exceptions=False)
+
+    return invoke
+
+
+def acting(road: Road, name: str) -> tuple[str, ...]:
+    return ("--as", name, "--key", str(road.folder / name))
+
+
+def kinds(road: Road) -> list[str]:
+    return [event.kind for event in EventLog(road.home.events).read()]
+
+
+def bring(road: Road, run: Run, digest: Digest, *more: str) -> Result:
+    return run(promote.verb, digest.text, "--to", "dev", *more, *acting(road, "platform-engineer"))
+
+
+def test_a_release_comes_in_steps_forward_and_goes_back(road: Road, run: Run) -> None:
+    one, two = road.release(b"one"), road.release(b"two")
+    stage = ("--stage", "dev", *acting(road, "platform-engineer"))
+
+    bring(road, run, one)
+    first = bring(road, run, two, "--canary", "10,100", "--output", "json")
+    stepped = run(rollout.verb, MODEL, *stage)
+    back = run(rollback.verb, MODEL, *stage, "--reason", "answers differ", "--output", "json")
+
+    slots = json.loads(first.stdout)["deployment"]["slots"]
+    assert [slot["percent"] for slot in slots] == [90, 10]
+    assert f"{two.short} 100 %" in stepped.stdout
+    assert one.text in json.dumps(json.loads(back.stdout)["deployment"])
+    assert kinds(road) == [
+        "release.promoted",
+        "release.promoted",
+        "rollout.stepped",
+        "rollout.rolled-back",
+    ]
+    last = list(EventLog(road.home.events).read())[-1]
+    assert (last.actor, last.stage, last.digest) == ("platform-engineer", "dev", one.text)
+    assert last.commit == road.trusted().commit
+    assert last.details is not None
+    assert last.details["reason"] == "answers differ"
+
+
+def test_a_closed_gate_exits_7_says_why_and_leaves_an_event(road: Road, run: Run) -> None:
+    digest = road.release()
+
+    done = run(promote.verb, digest.text, "--to", "test", *acting(road, "platform-engineer"))
+
+    assert done.exit_code == REFUSED
+    assert "FAIL   stage-before" in done.stdout
+    assert f"cure: goldenpath promote {digest} --to dev" in done.stdout
+    assert kinds(road) == ["release.refused"]
+
+
+def test_gates_are_shown_without_changing_anything(road: Road, run: Run) -> None:
+    digest = road.release()
+
+    dev = run(gate.verb, digest.text, "--as", "dev")
+    prod = run(gate.verb, digest.text, "--as", "prod", "--output", "json")
+
+    assert (dev.exit_code, "every gate is open" in dev.stdout) == (0, True)
+    assert (prod.exit_code, json.loads(prod.stdout)["allowed"]) == (REFUSED, False)
+    assert kinds(road) == []
+
+
+def test_an_approval_is_told_to_the_audit_log(road: Road, run: Run) -> None:
+    digest = road.release()
+
+    done = run(approve.verb, digest.text, "--to", "prod", *acting(road, "validator"))
+
+    assert "validator approved" in done.stdout
+    (event,) = EventLog(road.home.events).read()
+    assert (event.kind, event.actor, event.stage) == ("release.approved", "validator", "prod")
+
+
+def test_why_says_what_is_missing(road: Road, run: Run) -> None:
+    bring(road, run, road.release())
+
+    assert "is kept out of" in run(why.verb, MODEL, "--not-in", "prod").stdout
+
+
+def test_a_person_is_listed_by_somebody_who_is(road: Road, run: Run) -> None:
+    added = run(
+        person.verb, "add", "second-validator", "--role", "validator", "--ssh-key",
+        str(_new_key(road)), *acting(road, "platform-engineer"),
+    )  # fmt: skip
+
+    assert added.exit_code == 0
+    assert "second-validator" in run(person.verb, "list").stdout
+
+
+def test_a_key_that_is_listed_already_is_refused(road: Road, run: Run) -> None:
+    with pytest.raises(InvalidInput, match="same ssh-key"):
+        run(
+            person.verb, "add", "twin", "--role", "validator", "--ssh-key",
+            str(road.folder / "validator.pub"), *acting(road, "platform-engineer"),
+        )  # fmt: skip
+
+
+def test_setting_up_again_changes_nothing(road: Road, run: Run) -> None:
+    before = road.trusted().commit
+
+    done = run(init.verb, *acting(road, "platform-engineer"))
+
+    assert "nothing, all was there" in done.stdout
+    assert road.trusted().commit == before
+
+
+@pytest.mark.parametrize("steps", ["10,x", "50,10,100", "10,50", ""])
+def test_steps_that_do_not_rise_to_100_are_refused(road: Road, run: Run, steps: str) -> None:
+    with pytest.raises(InvalidInput):
+        bring(road, run, road.release(), "--canary", steps)
+
+
+def test_a_release_that_nobody_built_is_not_found(road: Road, run: Run) -> None:
+    with pytest.raises(NotFound):
+        bring(road, run, Digest.of(b"nothing"))
+
+
+def _new_key(road: Road) -> Path:
+    SshKey.generate(road.folder / "second")
+    return road.folder / "second.pub"
