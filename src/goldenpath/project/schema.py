@@ -7,12 +7,13 @@ import json
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import resources
-from typing import Literal
-
-from jsonschema import Draft202012Validator, FormatChecker
-from jsonschema.exceptions import ValidationError
+from typing import TYPE_CHECKING, Literal
 
 from goldenpath.project.fault import Fault, did_you_mean
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import ValidationError
 
 SchemaName = Literal["goldenpath", "thresholds"]
 
@@ -32,11 +33,14 @@ def schema_text(schema: SchemaName) -> str:
 
 
 @cache
-def _validator(schema: SchemaName) -> Draft202012Validator:
+def _validator(schema: SchemaName) -> "Draft202012Validator":
+    # Half a second of imports, which most verbs never need.
+    from jsonschema import Draft202012Validator, FormatChecker
+
     return Draft202012Validator(json.loads(schema_text(schema)), format_checker=FormatChecker())
 
 
-def _faults(error: ValidationError, file: str) -> Iterator[Fault]:
+def _faults(error: "ValidationError", file: str) -> Iterator[Fault]:
     at = _key(error)
     rule, limit, value = str(error.validator), error.validator_value, error.instance
     if rule == "additionalProperties" and isinstance(value, Mapping):
@@ -53,7 +57,7 @@ def _faults(error: ValidationError, file: str) -> Iterator[Fault]:
         yield Fault(file, at, _expectation(rule, limit), _shown(value))
 
 
-def _key(error: ValidationError) -> str:
+def _key(error: "ValidationError") -> str:
     parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path]
     return "".join(parts).removeprefix(".")
 
