@@ -128,7 +128,11 @@ def _contents(project: Project, trained: Trained) -> Contents:
         profile=render_profile(trained.profile),
         lock=(root / "uv.lock").read_bytes(),
         python_version=trained.run.environment.python,
-        documents=_documents(root / "compliance"),
+        documents={
+            **_documents(root / "compliance"),
+            # Tier and protected groups are what gates and reports are judged by.
+            "goldenpath.toml": (root / "goldenpath.toml").read_bytes(),
+        },
         commit=trained.run.source.commit,
         committed_at=trained.run.source.committed_at,
         remote=trained.run.source.remote,
