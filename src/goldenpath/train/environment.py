@@ -14,19 +14,29 @@ from goldenpath.errors import InvalidInput, Unavailable
 from goldenpath.train.lock import FILE, Locked
 from goldenpath.train.record import Environment, Package
 
+_STALE = "needs to be updated"
+"""What uv says of a lock that does not fit; its exit status is that of any failure."""
 
-def check_lock(root: Path, uv: str, environment: Mapping[str, str]) -> bytes:
-    """The bytes of the lock. Raises `InvalidInput` if it is missing or does not fit the project."""
+
+def read_lock(root: Path) -> bytes:
+    """The bytes of the lock. Raises `InvalidInput` if there is none."""
     path = root / FILE
     if not path.is_file():
         raise InvalidInput(f"{path} is missing: expected the lock of uv", hint="run uv lock")
+    return path.read_bytes()
+
+
+def refuse_stale(root: Path, uv: str, environment: Mapping[str, str]) -> None:
+    """Raises `InvalidInput` if the lock is not the one that `pyproject.toml` asks for."""
     done = _uv([uv, "lock", "--check", "--quiet"], root, environment)
-    if done.returncode != 0:
+    said = " ".join(done.stderr.split())
+    if _STALE in said:
         raise InvalidInput(
-            f"{path} is stale, pyproject.toml asks for something else: {done.stderr.strip()}",
+            f"{root / FILE} is stale: pyproject.toml asks for something else than it has",
             hint="run uv lock and commit uv.lock",
         )
-    return path.read_bytes()
+    if done.returncode != 0:
+        raise Unavailable(f"uv could not check {root / FILE}: {said[-2000:]}")
 
 
 def make_environment(root: Path, folder: Path, uv: str, environment: Mapping[str, str]) -> Path:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from goldenpath.digest import Digest
 from goldenpath.drift.profile import Profile, build_profile
-from goldenpath.errors import InvalidInput
+from goldenpath.errors import InvalidInput, Unavailable
 from goldenpath.project.meaning import digest_file
 from goldenpath.project.spec import Project
 from goldenpath.project.statements import THRESHOLDS
@@ -60,9 +60,11 @@ def train(
     root, started = Path(project.root), now()
     report("checking source, lock and data")
     commit = source.read_source(root, tools)
-    lock = environment.check_lock(root, uv, tools)
+    lock = environment.read_lock(root)
     locked = parse_lock(lock)
+    # Before uv looks at the lock: it would ask whichever index stands in it.
     refuse_sources(locked, indexes or project.indexes)
+    environment.refuse_stale(root, uv, tools)
     data.refuse_changed(root, project.data, "since it was pinned")
     report("making the locked environment")
     bench = _bench(project, work, uv, tools)
@@ -84,10 +86,13 @@ def train(
 
 
 def _bench(project: Project, work: Path, uv: str, tools: Mapping[str, str]) -> Bench:
-    if work.exists():
-        shutil.rmtree(work)
-    for folder in ("home", "temporary"):
-        (work / folder).mkdir(parents=True)
+    try:
+        if work.exists():
+            shutil.rmtree(work)
+        for folder in ("home", "temporary"):
+            (work / folder).mkdir(parents=True)
+    except OSError as error:
+        raise Unavailable(f"{work} cannot be used to build in: {error.strerror}") from error
     python = environment.make_environment(Path(project.root), work / "environment", uv, tools)
     seen = training_environment(tools, work, project.training.threads)
     return Bench(project, work, python, seen, threading.Event())

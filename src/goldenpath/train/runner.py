@@ -29,7 +29,9 @@ def main() -> None:
 
 
 def _end_with_the_build() -> None:
-    sys.stdin.read()
+    # Not through `sys.stdin`: its lock, held at the end of the program, would be a fatal error.
+    while os.read(0, 4096):
+        continue
     os.killpg(0, signal.SIGKILL)
 
 

@@ -1,0 +1,74 @@
+"""The starter trained once, and a quick variant of it to make fail in every way."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from goldenpath.project.load import load_project
+from goldenpath.project.spec import Project
+from goldenpath.train.run import Trained, train
+from tests.starter import NOW, UV, environment
+
+ENTRY = "credit_default.train:train"
+
+
+def train_here(project: Project, work: Path) -> Trained:
+    """The training as the build runs it, with a fixed time."""
+    tools = environment()
+    return train(project, work, uv=UV, now=lambda: NOW, report=lambda _: None, tools=tools)
+
+
+def commit(project: Path) -> None:
+    """Commits whatever is there."""
+    for arguments in (["add", "--all"], ["commit", "--quiet", "--message", "change"]):
+        subprocess.run(["git", "-C", str(project), *arguments], env=environment(), check=True)
+
+
+class Quick:
+    """The starter without its slow tests; `write` gives it another training."""
+
+    def __init__(self, folder: Path, outputs: Path) -> None:
+        self.folder = folder
+        self._outputs = outputs
+        shutil.rmtree(folder / "tests")
+        (folder / "tests").mkdir()
+        (folder / "tests/test_nothing.py").write_text("def test_nothing():\n    pass\n")
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        """Replaces a text that has to be there."""
+        text = (self.folder / file).read_text()
+        assert old in text
+        (self.folder / file).write_text(text.replace(old, new, 1))
+
+    def write(self, body: str) -> None:
+        """Lets the training copy what the real one wrote, then do `body`; commits that."""
+        self.edit("goldenpath.toml", ENTRY, "credit_default.quick:train")
+        (self.folder / "src/credit_default/quick.py").write_text(
+            "import shutil\nfrom pathlib import Path\n\n\n"
+            "def train(data, output, parameters, seed):\n"
+            f"    for path in Path({str(self._outputs)!r}).iterdir():\n"
+            "        shutil.copy(path, output)\n"
+            f"    {body}\n"
+        )
+        commit(self.folder)
+
+    def run(self, body: str, work: Path) -> Trained:
+        """Writes that training and runs it."""
+        self.write(body)
+        return self.train(work)
+
+    def train(self, work: Path) -> Trained:
+        """Trains the project as it is now."""
+        return train_here(load_project(self.folder), work)
+
+
+@pytest.fixture(scope="package")
+def trained(starter: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    return train_here(load_project(starter), tmp_path_factory.mktemp("work") / "first")
+
+
+@pytest.fixture
+def quick(project: Path, trained: Trained) -> Quick:
+    return Quick(project, trained.outputs)

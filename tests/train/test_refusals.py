@@ -1,0 +1,115 @@
+"""What keeps a training from becoming a release, each with a message that says what to do."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from goldenpath.errors import InvalidInput, Unavailable
+from goldenpath.project.load import load_project
+from tests.train.conftest import Quick, train_here
+
+
+def test_a_missing_lock_is_refused(project: Path, tmp_path: Path) -> None:
+    (project / "uv.lock").unlink()
+
+    with pytest.raises(InvalidInput, match=r"uv\.lock is missing"):
+        train_here(load_project(project), tmp_path / "work")
+
+
+def test_a_stale_lock_is_refused(quick: Quick, tmp_path: Path) -> None:
+    quick.edit("pyproject.toml", '  "numpy",\n', '  "numpy",\n  "joblib",\n')
+
+    with pytest.raises(InvalidInput, match="is stale"):
+        quick.train(tmp_path / "work")
+
+
+def test_a_lock_that_names_another_index_is_refused(quick: Quick, tmp_path: Path) -> None:
+    project = replace(load_project(quick.folder), indexes=("https://index.bank.example/simple",))
+
+    with pytest.raises(InvalidInput, match="sources that are not allowed"):
+        train_here(project, tmp_path / "work")
+    assert not (tmp_path / "work").exists()
+
+
+def test_data_that_changed_are_refused(project: Path, tmp_path: Path) -> None:
+    with (project / "data/clients.parquet").open("ab") as file:
+        file.write(b"\0")
+
+    with pytest.raises(InvalidInput, match="has changed since it was pinned"):
+        train_here(load_project(project), tmp_path / "work")
+
+
+def test_a_project_without_a_commit_is_refused(project: Path, tmp_path: Path) -> None:
+    shutil.rmtree(project / ".git")
+
+    with pytest.raises(InvalidInput, match="has no commit"):
+        train_here(load_project(project), tmp_path / "work")
+
+
+def test_a_dirty_tree_is_recorded(quick: Quick, tmp_path: Path) -> None:
+    quick.write("pass")
+    (quick.folder / "notes.txt").write_text("not committed")
+
+    assert quick.train(tmp_path / "work").run.source.dirty
+
+
+def test_lint_and_tests_that_fail_are_recorded(quick: Quick, tmp_path: Path) -> None:
+    (quick.folder / "tests/test_nothing.py").write_text("import os\ndef test_no():\n    assert 0\n")
+
+    checks = {check.name: check for check in quick.run("pass", tmp_path / "work").run.checks}
+    assert not checks["lint"].passed
+    assert "F401" in checks["lint"].detail
+    assert not checks["tests"].passed
+    assert "1 failed" in checks["tests"].detail
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("raise ValueError('too few clients')", "ValueError: too few clients"),
+        ("import os; os._exit(3)", "ended with status 3"),
+        ("import os; os._exit(0)", "ended with status 0"),
+        ("import os; os.kill(os.getpid(), 9)", "ended with signal 9"),
+        ("import goldenpath", "No module named 'goldenpath'"),
+        ("(output / 'model.onnx').unlink()", "wrote no model.onnx"),
+        ("(output / 'model.onnx').write_bytes(b'x')", "not a model that can be served"),
+        ("(output / 'reference.parquet').write_bytes(b'x')", "not a Parquet file"),
+        ("Path('left-over.txt').write_text('x')", "the source changed during the training"),
+        ("data['clients'].open('ab').write(b'x')", "has changed during the training"),
+    ],
+)
+def test_a_training_that_goes_wrong_is_refused(
+    quick: Quick, tmp_path: Path, body: str, message: str
+) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        quick.run(body, tmp_path / "work")
+
+    assert message in caught.value.message
+
+
+def test_a_training_that_hangs_is_ended(quick: Quick, tmp_path: Path) -> None:
+    quick.edit("goldenpath.toml", "time_limit = 600", "time_limit = 1")
+
+    with pytest.raises(InvalidInput, match="ended after the limit of 1 seconds"):
+        quick.run("while True: pass", tmp_path / "work")
+
+
+def test_a_training_sees_no_secret_and_no_home(quick: Quick, tmp_path: Path) -> None:
+    body = "import os; raise ValueError(sorted(os.environ))"
+
+    with pytest.raises(InvalidInput) as caught:
+        quick.run(body, tmp_path / "work")
+
+    seen = caught.value.message
+    assert "PYTHONHASHSEED" in seen
+    assert "GIT_AUTHOR_NAME" not in seen
+    assert "UV_PYTHON" not in seen
+
+
+def test_a_work_folder_that_cannot_be_made_is_said(project: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+
+    with pytest.raises(Unavailable, match="cannot be used to build in"):
+        train_here(load_project(project), tmp_path / "file" / "work")
