@@ -191,6 +191,13 @@ def locate(text: str, home: Home, beside: str = "") -> tuple[Store, str]:
     return LayoutStore(home.registry), text
 
 
+def throwaway_store() -> Store:
+    """An empty store in memory."""
+    from goldenpath.registry.memory import MemoryStore
+
+    return MemoryStore()
+
+
 def oras_location(text: str, home: Home) -> str:
     """What `oras` takes in front of `@sha256:…` for the store that `locate` finds."""
     if text.startswith("layout:"):

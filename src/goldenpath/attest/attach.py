@@ -69,7 +69,7 @@ def sign_image(
 ) -> Descriptor:
     """Signs the release itself: a bundle, and cosign's legacy tag in `repository` beside it."""
     referrer = attach(store, image, Statement((image.digest,), SIGNED, {}), signer, now)
-    _sign_legacy(store, image, repository, signer, now)
+    sign_legacy(store, image, repository, signer, now)
     return referrer
 
 
@@ -87,9 +87,10 @@ def simple_signing(image: Descriptor, repository: str, now: datetime) -> bytes:
     )
 
 
-def _sign_legacy(
+def sign_legacy(
     store: Store, image: Descriptor, repository: str, signer: Signer, now: datetime
 ) -> None:
+    """Adds a signature to cosign's legacy tag."""
     payload = simple_signing(image, repository, now)
     layer = replace(
         _push(store, SIMPLE_SIGNING, payload),

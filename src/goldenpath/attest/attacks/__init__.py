@@ -1,0 +1,1 @@
+"""Tries to cheat the verifier, one named tampering after the other, on a throwaway release."""
