@@ -4,7 +4,7 @@ Content goes before what points at it, so that an interrupted copy leaves nothin
 next one continues where it stopped.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -13,6 +13,7 @@ from goldenpath.errors import NotFound, VerificationError
 from goldenpath.oci.descriptor import MANIFEST_TYPES, Descriptor
 from goldenpath.oci.manifest import MAX_MANIFEST, Index, Manifest, parse_manifest
 from goldenpath.oci.store import Store, read
+from goldenpath.oci.stream import verified
 
 LEGACY_SUFFIXES = (".sig", ".att")
 """Tags `sha256-<hex>` with these endings hold what cosign says in its older form."""
@@ -126,13 +127,10 @@ class _Copy:
         if self._destination.exists(descriptor):
             self._progress(descriptor, descriptor.size)
             return None
-        self._destination.push(descriptor, self._reported(descriptor))
+        chunks = verified(descriptor, self._source.fetch(descriptor))
+        chunks.telling(lambda size: self._progress(descriptor, size))
+        self._destination.push(descriptor, chunks)
         return descriptor.size
-
-    def _reported(self, descriptor: Descriptor) -> Iterator[bytes]:
-        for chunk in self._source.fetch(descriptor):
-            yield chunk
-            self._progress(descriptor, len(chunk))
 
     def _legacy(self, digest: Digest) -> None:
         for suffix in LEGACY_SUFFIXES:

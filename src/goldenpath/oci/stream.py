@@ -1,7 +1,7 @@
 """Content in motion: counted and hashed while it passes, each byte once."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from goldenpath.digest import Digest
 from goldenpath.errors import VerificationError
@@ -28,11 +28,42 @@ class Meter:
         return Digest("sha256:" + self._state.hexdigest())
 
 
-def verified(descriptor: Descriptor, chunks: Iterable[bytes]) -> Iterator[bytes]:
+class Verified(Iterator[bytes]):
+    """Chunks that end with `VerificationError` if they are not what `descriptor` says.
+
+    A type of its own, so that a destination need not hash again what its source hashes already.
+    """
+
+    def __init__(self, descriptor: Descriptor, chunks: Iterable[bytes]) -> None:
+        self.descriptor = descriptor
+        self._chunks = _verified(descriptor, chunks)
+        self._told: Callable[[int], None] | None = None
+
+    def telling(self, told: Callable[[int], None]) -> "Verified":
+        """The same; `told` hears the size of every chunk that passes."""
+        self._told = told
+        return self
+
+    def __next__(self) -> bytes:
+        chunk = next(self._chunks)
+        if self._told is not None:
+            self._told(len(chunk))
+        return chunk
+
+
+def verified(descriptor: Descriptor, chunks: Iterable[bytes]) -> Verified:
     """The same chunks; ends with `VerificationError` if they are not what `descriptor` says.
 
     Stops at the first byte too many, so that nothing endless is read for a small promise.
     """
+    if isinstance(chunks, Verified):
+        promised = (chunks.descriptor.digest, chunks.descriptor.size)
+        if promised == (descriptor.digest, descriptor.size):
+            return chunks
+    return Verified(descriptor, chunks)
+
+
+def _verified(descriptor: Descriptor, chunks: Iterable[bytes]) -> Iterator[bytes]:
     meter = Meter()
     for chunk in meter.through(chunks):
         if meter.size > descriptor.size:

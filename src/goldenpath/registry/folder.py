@@ -44,11 +44,18 @@ class Folder:
             finally:
                 os.close(lock)
 
-    def write(self, target: Path | Callable[[], Path], chunks: Iterable[bytes]) -> None:
+    def write(
+        self,
+        target: Path | Callable[[], Path],
+        chunks: Iterable[bytes],
+        *,
+        name_later: bool = False,
+    ) -> None:
         """Writes all chunks to a file that then appears at once.
 
         A callable target is asked after the last chunk, when the digest is known. If a chunk
-        raises, nothing is left.
+        raises, nothing is left. With `name_later` the content is on disk when this returns, the
+        name once another file has been written into the same folder.
         """
         partial = self._own / "partial" / secrets.token_hex(16)
         with self._words():
@@ -64,7 +71,8 @@ class Folder:
             with self._words():
                 final = target() if callable(target) else target
                 partial.replace(final)
-                _sync_folder(final.parent)
+                if not name_later:
+                    _sync_folder(final.parent)
         except BaseException:
             partial.unlink(missing_ok=True)
             raise

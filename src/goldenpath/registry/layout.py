@@ -52,15 +52,17 @@ class LayoutStore:
         self._prepare()
         if descriptor.media_type not in MANIFEST_TYPES:
             if not self._holds(descriptor):
-                self._folder.write(self._blob(descriptor.digest), verified(descriptor, chunks))
+                # The manifest that names this blob is written into the same folder, after it.
+                content = verified(descriptor, chunks)
+                self._folder.write(self._blob(descriptor.digest), content, name_later=True)
             return
         if descriptor.size > MAX_MANIFEST:
             raise InvalidInput(f"manifest {descriptor.digest} is larger than {MAX_MANIFEST} bytes")
-        content = b"".join(verified(descriptor, chunks))
-        manifest = parse_manifest(descriptor.media_type, content)
+        document = b"".join(verified(descriptor, chunks))
+        manifest = parse_manifest(descriptor.media_type, document)
         self._note_subject(descriptor.digest, manifest)
         if not self._holds(descriptor):
-            self._folder.write(self._blob(descriptor.digest), [content])
+            self._folder.write(self._blob(descriptor.digest), [document])
         self._edit_index(lambda entries: _listed(entries, as_referrer(descriptor, manifest)))
 
     def add(self, media_type: str, chunks: Iterable[bytes]) -> Descriptor:
@@ -71,7 +73,7 @@ class LayoutStore:
         def place() -> Path:
             return self._blob(meter.digest)
 
-        self._folder.write(place, meter.through(chunks))
+        self._folder.write(place, meter.through(chunks), name_later=True)
         return Descriptor(media_type, meter.digest, meter.size)
 
     def exists(self, descriptor: Descriptor) -> bool:
