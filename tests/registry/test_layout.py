@@ -1,5 +1,6 @@
 """The OCI image layout: the contract, other writers, other tools, and sudden death."""
 
+import fcntl
 import json
 import multiprocessing
 import os
@@ -123,6 +124,21 @@ def test_a_push_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
         store.push(Descriptor.of(BLOB, b"content"), (chunk for _ in [0] for chunk in broken()))
 
     assert list((tmp_path / "goldenpath" / "partial").iterdir()) == []
+
+
+def test_what_a_killed_writer_left_unfinished_is_swept(tmp_path: Path) -> None:
+    put(LayoutStore(tmp_path), b"content")
+    partial = tmp_path / "goldenpath" / "partial"
+    for name in ("abandoned", "young", "held"):
+        (partial / name).write_bytes(b"half")
+    for name in ("abandoned", "held"):
+        os.utime(partial / name, (1, 1))
+
+    with (partial / "held").open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        put(LayoutStore(tmp_path), b"other")
+
+    assert {path.name for path in partial.iterdir()} == {"young", "held"}
 
 
 def _write_notes(root: Path, writer: int) -> None:

@@ -4,8 +4,9 @@ import fcntl
 import os
 import secrets
 import stat
+import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
 from threading import RLock
@@ -15,6 +16,8 @@ from goldenpath.errors import NotFound, Unavailable, VerificationError
 from goldenpath.oci.store import CHUNK
 
 _OURS = "goldenpath"
+_ABANDONED = 60
+"""Seconds after which an unfinished file that nobody holds belongs to nobody."""
 
 
 class Folder:
@@ -24,6 +27,7 @@ class Folder:
         self._root = root
         self._own = root / _OURS
         self._thread = RLock()
+        self._swept = False
 
     def create(self, folders: Iterable[Path]) -> None:
         """Makes the folders and our own."""
@@ -60,9 +64,11 @@ class Folder:
         partial = self._own / "partial" / secrets.token_hex(16)
         with self._words():
             partial.parent.mkdir(parents=True, exist_ok=True)
+            self._sweep()
             descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         try:
             with os.fdopen(descriptor, "wb", buffering=0) as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
                 for chunk in chunks:
                     with self._words():
                         _write_all(file.fileno(), chunk)
@@ -76,6 +82,18 @@ class Folder:
         except BaseException:
             partial.unlink(missing_ok=True)
             raise
+
+    def _sweep(self) -> None:
+        """Removes, once, what writers left unfinished when they were killed."""
+        if self._swept:
+            return
+        self._swept = True
+        for partial in (self._own / "partial").iterdir():
+            # A living writer holds a lock on its file; the age covers the moment before it does.
+            with suppress(FileNotFoundError, BlockingIOError), partial.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if time.time() - partial.stat().st_mtime > _ABANDONED:
+                    partial.unlink()
 
     def append_line(self, name: str, line: str) -> None:
         """Adds a line to one of our own files, once, on disk when this returns."""

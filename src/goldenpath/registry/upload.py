@@ -10,7 +10,7 @@ from goldenpath.oci.descriptor import Descriptor
 from goldenpath.oci.stream import Meter
 from goldenpath.registry.transport import Response, Transport, finish
 
-PART = 8 * 1024 * 1024
+PART = 16 * 1024 * 1024
 """Bytes kept in memory until the registry has them."""
 _LARGEST_PART = 256 * 1024 * 1024
 _RANGE = re.compile(r"(?:bytes=)?0-(\d{1,18})")
@@ -50,9 +50,10 @@ class Upload:
         try:
             parts = _parts(self._meter.through(chunks), self._part)
             part = next(parts, b"")
-            for following in parts:
+            while len(part) >= self._part or (sent and part):
                 sent = self._patch(part, sent)
-                part = following
+                part = b""
+                part = next(parts, b"")
             self._close(part, sent, digest or self._meter.digest)
         except BaseException:
             self._give_up()
@@ -93,9 +94,6 @@ class Upload:
         return part[received - start :]
 
     def _close(self, part: bytes, start: int, digest: Digest) -> None:
-        if start:
-            self._patch(part, start)
-            part = b""
         for attempt in range(1, self._transport.patience.attempts + 1):
             sign = "&" if urlsplit(self._location).query else "?"
             url = f"{self._location}{sign}{urlencode({'digest': digest.text})}"
@@ -161,7 +159,7 @@ def _parts(chunks: Iterable[bytes], size: int) -> Iterator[bytes]:
         waiting.append(chunk)
         have += len(chunk)
         if have >= size:
-            yield b"".join(waiting)
-            waiting, have = [], 0
+            part, waiting, have = b"".join(waiting), [], 0
+            yield part
     if have:
         yield b"".join(waiting)
