@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from uv import find_uv_bin
 
+from goldenpath.audit.evidence import Sources
 from goldenpath.audit.log import EventLog
 from goldenpath.audit.observed import event_of
 from goldenpath.catalogue.process import Catalogue
 from goldenpath.digest import Digest
-from goldenpath.errors import InvalidInput, NotFound
+from goldenpath.errors import InvalidInput, NotFound, Unavailable
 from goldenpath.gitops.founding import Founded, Wishes, found
 from goldenpath.gitops.identity import Identity, find_identity
 from goldenpath.gitops.manifests import Survey, survey
@@ -138,6 +139,32 @@ def catalogue(home: Home) -> Catalogue:
     """MLflow: the server that the environment names, else a database of this machine."""
     uri = os.environ.get(TRACKING_VARIABLE) or f"sqlite:///{home.catalogue}"
     return Catalogue(uri, home.root / "mlflow")
+
+
+def sources(home: Home, reference: str) -> tuple[Sources, Digest]:
+    """Where all evidence is, and the release that `reference` names. Raises `NotFound`."""
+    store, name = locate(reference, home)
+    digest = store.resolve(name).digest
+    return Sources(store, gitops(home), trusted(home), event_log(home)), digest
+
+
+def write_whole(file: Path, content: bytes) -> None:
+    """Writes a file that is there whole or not at all. Raises `Unavailable`."""
+    partial = file.with_name(f".{file.name}.{os.getpid()}.new")
+    try:
+        with partial.open("wb") as out:
+            out.write(content)
+            out.flush()
+            os.fsync(out.fileno())
+        partial.replace(file)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise Unavailable(f"{file} cannot be written: {error.strerror}") from error
+
+
+def is_up(home: Home) -> bool:
+    """Whether `goldenpath up` runs on this machine now."""
+    return supervisor(home.run) is not None
 
 
 def tools() -> Mapping[str, str]:

@@ -75,12 +75,17 @@ class Made:
 
 
 def make_release(
-    folder: Path, texts: Mapping[str, bytes] | None = None, run: TrainingRun | None = None
+    folder: Path,
+    texts: Mapping[str, bytes] | None = None,
+    run: TrainingRun | None = None,
+    *,
+    place: Store | None = None,
+    key: PemSigner | None = None,
 ) -> Made:
     """Packs, attests, signs and lets two people approve."""
     papers = documents() if texts is None else dict(texts)
     made = run or run_of(papers)
-    store, signer = MemoryStore(), new_signer()
+    store, signer = place or MemoryStore(), key or new_signer()
     outputs = folder / "outputs"
     outputs.mkdir(parents=True)
     (outputs / "model.onnx").write_bytes(b"model")

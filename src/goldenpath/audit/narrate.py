@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from goldenpath.attest.evidence import origin_of
-from goldenpath.attest.statement import APPROVAL, DECISION
+from goldenpath.attest.statement import APPROVAL, DECISION, member
 from goldenpath.audit.bundle import Bundle
 from goldenpath.audit.controls import current_map
 from goldenpath.audit.intervals import intervals
@@ -30,12 +30,14 @@ LIMITS = (
 def _approvals(bundle: Bundle) -> Lines:
     found = []
     for each in bundle.of_type(APPROVAL):
-        said = each.statement.predicate
-        where = said.get("stage") or said.get("environment") or ""
-        about = said.get("seen") or said.get("evidence") or ""
-        seen = f"{len(about)} documents" if isinstance(about, list | dict) else about
-        found.append((each.signer, said.get("role") or "", where, seen, each.envelope))
-    return rows(("Person", "Role", "Stage", "Had seen", "Signed statement"), found)
+        said = dict(each.statement.predicate)
+        where = member(said, "scope", "environment") or said.get("stage") or ""
+        about = member(said, "seen", "evidence")
+        seen = f"{len(about)} documents" if isinstance(about, list) else "not said"
+        until = member(said, "scope", "until") or ""
+        found.append((each.signer, said.get("role") or "", where, seen, until, each.envelope))
+    heads = ("Person", "Role", "Stage", "Had seen", "Counts until", "Signed statement")
+    return rows(heads, found)
 
 
 def _predecessors(bundle: Bundle) -> Lines:
@@ -213,6 +215,8 @@ def how_to_check(bundle: Bundle) -> Lines:
         "# the commits: what was intended, when, by whom",
         "git -C GITOPS log --show-signature -- envs/",
         f"git -C PROJECT show {commit}",
+        "# every check of the verifier as commands of other tools, filled in",
+        f"goldenpath verify {bundle.digest} --explain",
         "# this report: gather the same bundle and compare the bytes",
         f"goldenpath report {bundle.digest} --as-of {bundle.as_of}",
         "```",

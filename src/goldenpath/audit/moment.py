@@ -1,0 +1,30 @@
+"""Times as people write them."""
+
+from datetime import UTC, datetime
+
+from goldenpath.errors import InvalidInput
+
+
+def parse_moment(text: str, now: datetime) -> datetime:
+    """A time in UTC: RFC 3339, `2026-01-14 14:03` in local time, `14:03` for today, or `now`.
+
+    Local is the time zone of this machine at that day, summer time included. Raises `InvalidInput`.
+    """
+    if text == "now":
+        return now.astimezone(UTC)
+    today = now.astimezone().date().isoformat()
+    for candidate in (text, f"{today}T{text}"):
+        try:
+            found = datetime.fromisoformat(candidate)
+        except ValueError:
+            continue
+        return found.astimezone(UTC)
+    raise InvalidInput(
+        f"{text!r} is not a time",
+        hint="write 2026-01-14T14:03:00Z, '2026-01-14 14:03' (local time), 14:03 or now",
+    )
+
+
+def show_moment(moment: datetime) -> str:
+    """UTC, to the second."""
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

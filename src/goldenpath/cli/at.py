@@ -1,0 +1,35 @@
+"""`goldenpath at`: what was live at a time."""
+
+import click
+
+from goldenpath import wire
+from goldenpath.audit.intent import read_history
+from goldenpath.audit.live import live_at
+from goldenpath.audit.moment import parse_moment
+from goldenpath.audit.page import render_live
+from goldenpath.cli.output import Format, output_option, show
+from goldenpath.errors import InvalidInput
+
+
+@click.command()
+@click.argument("time")
+@click.option("--stage", help="Only this stage.")
+@click.option("--model", help="Only this model.")
+@output_option
+def verb(time: str, stage: str | None, model: str | None, output: Format) -> None:
+    """Say what was live at TIME, who put it there and who approved.
+
+    TIME is RFC 3339, local time such as '2026-01-14 14:03', 14:03 for today, or now.
+    """
+    home, now = wire.home(), wire.now()
+    moment = parse_moment(time, now)
+    if moment > now:
+        raise InvalidInput(f"{time} has not come: nobody can have observed it")
+    head = wire.trusted(home).commit
+    history = read_history(wire.gitops(home), head, model)
+    alive = now if wire.is_up(home) else None
+    found = live_at(history, wire.event_log(home).read(), moment, alive=alive)
+    chosen = tuple(
+        live for live in found if stage in (None, live.stage) and model in (None, live.model)
+    )
+    show(chosen, render_live(chosen, moment), output)

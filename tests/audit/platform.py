@@ -1,0 +1,65 @@
+"""A platform on this machine for tests: home, gitops repository, a release in its registry."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from goldenpath.attest.policy import Person
+from goldenpath.attest.sshsig import SshKey
+from goldenpath.digest import Digest
+from goldenpath.gitops.change import Change
+from goldenpath.gitops.desired import Deployment, Slot, slot_name
+from goldenpath.gitops.founding import Wishes, found, platform_files, with_person
+from goldenpath.gitops.identity import Identity
+from goldenpath.gitops.manifests import render_deployment
+from goldenpath.gitops.trust import follow
+from goldenpath.gitops.worktree import Repository
+from goldenpath.settings import Home
+
+FOUNDED = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
+
+
+class Grounds:
+    """A founded platform, and the people who change it."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+        self.home = Home(folder / "home")
+        self.repository = Repository(str(self.home.gitops), self.home.gitops_cache)
+        self.engineer = Identity("platform-engineer", SshKey.generate(folder / "engineer"))
+        wishes = Wishes("127.0.0.1:0", "registry.example/models", ("platform-engineer",))
+        found(self.home, self.repository, self.engineer, wishes, environment, FOUNDED)
+
+    def list_people(self, people: tuple[Person, ...], now: datetime) -> None:
+        trusted = follow(self.repository, self.home.trust)
+        platform = trusted.platform
+        for person in people:
+            platform = with_person(platform, person)
+        self.commit(platform_files(platform), "people: list approvers\n", now)
+
+    def deploy(
+        self,
+        stage: str,
+        shares: Mapping[Digest, int],
+        now: datetime,
+        *,
+        approved_by: tuple[str, ...] = (),
+        who: Identity | None = None,
+        reason: str = "because",
+    ) -> str:
+        trusted = follow(self.repository, self.home.trust)
+        slots = tuple(Slot(slot_name(digest), digest, share) for digest, share in shares.items())
+        digest = slots[-1].digest
+        change = Change("promote", stage, "credit", digest, reason, approved_by=approved_by)
+        files = render_deployment(Deployment(stage, "credit", slots), trusted.platform)
+        return self.commit(files, change.message(), now, who)
+
+    def commit(
+        self,
+        files: Mapping[str, bytes | None],
+        message: str,
+        now: datetime,
+        who: Identity | None = None,
+    ) -> str:
+        acting = who or self.engineer
+        head = self.repository.fetch()
+        return self.repository.commit(head, files, message, acting.name, acting.key, now)
