@@ -247,7 +247,10 @@ class Connection(asyncio.Protocol):
 
     @property
     def is_busy(self) -> bool:
-        """Whether a request is being read or answered."""
+        """Whether a request is being read or answered, up to the last byte."""
+        transport = self._transport
+        if transport is not None and transport.get_write_buffer_size():
+            return True
         return bool(self._queue) or self._phase in ("head", "body")
 
     def flush(self) -> None:

@@ -34,20 +34,27 @@ class InputRules:
         features = contract.features
         self._features = features
         self.names = [feature.name for feature in features]
-        self._low = np.array([_bound(f.minimum, -_LARGEST) for f in features], dtype=np.float32)
-        self._high = np.array([_bound(f.maximum, _LARGEST) for f in features], dtype=np.float32)
-        self._missing = np.array([f.missing for f in features])
+        low, high = zip(*(_bounds(feature) for feature in features), strict=True)
+        self._low = np.array(low, dtype=np.float32)
+        self._high = np.array(high, dtype=np.float32)
+        self._missing = np.array([feature.missing for feature in features])
         self._any_missing = bool(self._missing.any())
         coded = [i for i, f in enumerate(features) if f.kind == "category" and f.categories]
-        self._coded = np.array(coded, dtype=np.intp)
-        self._codes = _padded([features[i].categories for i in coded])
+        whole = [i for i in coded if _is_a_run(features[i].categories)]
+        listed = [i for i in coded if i not in whole]
+        self._whole = np.array(whole, dtype=np.intp)
+        self._listed = np.array(listed, dtype=np.intp)
+        self._codes = _padded([features[i].categories for i in listed])
 
     def accept(self, rows: Rows) -> NDArray[np.bool_] | None:
         """Which values are right, shape of `rows`; None if all are."""
         right = (rows >= self._low) & (rows <= self._high)
-        if len(self._coded):
-            values = rows[:, self._coded]
-            right[:, self._coded] &= (values[:, :, None] == self._codes).any(axis=2)
+        if len(self._whole):
+            values = rows[:, self._whole]
+            right[:, self._whole] &= np.rint(values) == values
+        if len(self._listed):
+            values = rows[:, self._listed]
+            right[:, self._listed] &= (values[:, :, None] == self._codes).any(axis=2)
         if self._any_missing:
             right |= np.isnan(rows) & self._missing
         return None if right.all() else right
@@ -73,8 +80,19 @@ class InputRules:
         return np.array([[_example(feature) for feature in self._features]], dtype=np.float32)
 
 
-def _bound(value: float | None, default: float) -> float:
-    return default if value is None else value
+def _bounds(feature: Feature) -> tuple[float, float]:
+    low = -_LARGEST if feature.minimum is None else feature.minimum
+    high = _LARGEST if feature.maximum is None else feature.maximum
+    if feature.kind == "category" and feature.categories:
+        return max(low, min(feature.categories)), min(high, max(feature.categories))
+    return low, high
+
+
+def _is_a_run(codes: tuple[float, ...]) -> bool:
+    """Whether the codes are whole numbers in a row, which needs no list to check."""
+    return sorted(codes) == [min(codes) + step for step in range(len(codes))] and all(
+        float(code).is_integer() for code in codes
+    )
 
 
 def _padded(codes: list[tuple[float, ...]]) -> Rows:

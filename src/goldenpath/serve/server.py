@@ -13,7 +13,7 @@ from pathlib import Path
 from goldenpath import __version__
 from goldenpath.errors import InvalidInput, Unavailable
 from goldenpath.project.spec import Contract
-from goldenpath.serve import tabular
+from goldenpath.serve import openapi, tabular
 from goldenpath.serve.answers import Answers, Identity
 from goldenpath.serve.batch import Batcher
 from goldenpath.serve.exchange import Exchange, refuse, respond
@@ -202,6 +202,7 @@ def _routes(
             "extensions": ["binary_tensor_data"],
         },
         "/v2/models": {"models": [identity.model]},
+        "/openapi.json": openapi.document(contract, identity.digest),
     }
     for base in bases:
         pages[base] = _metadata(identity, contract)
@@ -216,7 +217,7 @@ def _metadata(identity: Identity, contract: Contract) -> object:
     return {
         "name": identity.model,
         "versions": [identity.digest],
-        "platform": "onnx_onnxruntime",
+        "platform": "onnxruntime_onnx",
         "inputs": [
             {
                 "name": contract.input_tensor,

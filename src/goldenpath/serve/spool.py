@@ -46,6 +46,7 @@ class SpoolWriter:
         self._opened = 0.0
         self._next = header.first
         self._lost = SpoolMark()
+        self._is_failing = False
         self.lost_ever = 0
         self._sync = _Sync(report)
         try:
@@ -74,8 +75,14 @@ class SpoolWriter:
                 self._lost = SpoolMark()
             self._write(render_frame(list(records)))
         except OSError as error:
-            self._report(f"records cannot be written to {self.path.name}: {error}")
+            # Said once, not for every turn until somebody makes space.
+            if not self._is_failing:
+                self._report(f"records cannot be written to {self.path.name}: {error}")
+            self._is_failing = True
             return False
+        if self._is_failing:
+            self._report(f"records are written again; {self.lost_ever} were lost so far")
+            self._is_failing = False
         self._next = records[-1].sequence + 1
         return True
 
