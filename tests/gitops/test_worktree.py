@@ -1,5 +1,6 @@
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -256,3 +257,32 @@ def test_a_thousand_models_are_read_in_one_go(desk: Desk) -> None:
     first = desk.commit(files)
 
     assert desk.repository.files(first, "envs") == files
+
+
+def test_a_cache_that_cannot_be_written_is_unavailable(desk: Desk) -> None:
+    (desk.folder / "file").write_bytes(b"")
+    repository = Repository(str(desk.remote), desk.folder / "file" / "cache")
+
+    with pytest.raises(Unavailable, match="cannot be made"):
+        repository.fetch()
+
+
+def test_commits_of_many_at_once_are_all_there_in_the_end(desk: Desk) -> None:
+    desk.commit({"start": b""})
+
+    def write(name: str) -> None:
+        repository = desk.clone(name)
+        while True:
+            try:
+                repository.commit(
+                    repository.fetch(), {name: b"x"}, "change", "engineer", desk.key, NOW
+                )
+            except MovedOn:
+                continue
+            return
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, [f"writer-{number}" for number in range(4)]))
+
+    files = desk.repository.files(desk.repository.fetch())
+    assert set(files) == {"start", *(f"writer-{number}" for number in range(4))}

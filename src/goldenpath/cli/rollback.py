@@ -13,7 +13,7 @@ from goldenpath.gitops.rolling import roll_back
 
 @click.command()
 @click.argument("model")
-@click.option("--stage", required=True)
+@click.option("--stage", required=True, help="The stage that it runs in.")
 @click.option("--reason", required=True, help="Why, for the commit and the audit log.")
 @identity_options
 @output_option

@@ -14,7 +14,7 @@ from goldenpath.gitops.rolling import roll_out
 
 @click.command()
 @click.argument("model")
-@click.option("--stage", required=True)
+@click.option("--stage", required=True, help="The stage that it runs in.")
 @click.option("--to", default="next", show_default=True, help="Percent, or `next` by the plan.")
 @click.option("--reason", default="", help="Why, for the commit.")
 @identity_options

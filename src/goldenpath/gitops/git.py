@@ -68,7 +68,13 @@ class Git:
         """Creates the bare repository if it is not there."""
         if (self.folder / "HEAD").is_file() and (self.folder / "objects").is_dir():
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Unavailable(
+                f"{self.folder} cannot be made: {error.strerror}",
+                hint="check that its disk has room and is writable",
+            ) from error
         self.run("init", "--quiet", "--bare", "--template=", "--initial-branch=main")
 
     def objects(self, names: Iterable[str]) -> Iterator[tuple[str, bytes] | None]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from goldenpath.canonical import parse_object
 from goldenpath.digest import Digest
-from goldenpath.errors import InvalidInput, NotFound, VerificationError
+from goldenpath.errors import InvalidInput, NotFound, Unavailable, VerificationError
 from goldenpath.gitops.commit import Commit, parse_commit
 from goldenpath.gitops.manifests import RELEASE_FILE, SERVICE_FILE, parse_deployments
 from goldenpath.gitops.placement import parse_placement
@@ -110,11 +110,18 @@ def write_pin(file: Path, pin: Pin) -> None:
     """Replaces the pin, so that a crash leaves the old one or the new one."""
     value = {"version": 1, "root": pin.root, "verified": pin.verified}
     new = file.with_name(f"{file.name}.{os.getpid()}.new")
-    with new.open("w", encoding="utf-8") as out:
-        out.write(json.dumps(value, indent=2) + "\n")
-        out.flush()
-        os.fsync(out.fileno())
-    new.replace(file)
+    try:
+        with new.open("w", encoding="utf-8") as out:
+            out.write(json.dumps(value, indent=2) + "\n")
+            out.flush()
+            os.fsync(out.fileno())
+        new.replace(file)
+    except OSError as error:
+        new.unlink(missing_ok=True)
+        raise Unavailable(
+            f"{file} cannot be written: {error.strerror}",
+            hint="check that its disk has room and is writable",
+        ) from error
 
 
 class _Platforms:

@@ -201,7 +201,10 @@ class Repository:
         return tuple(line[0] if line[-1] == "blob" else None for line in found)
 
     def _tree(self, parent: str | None, files: Mapping[str, bytes | None]) -> str:
-        with tempfile.TemporaryDirectory(dir=self.cache, prefix="index-") as folder:
+        with (
+            self._on_disk(),
+            tempfile.TemporaryDirectory(dir=self.cache, prefix="index-") as folder,
+        ):
             index, lines, kept = Path(folder) / "index", [], []
             for number, (path, content) in enumerate(files.items()):
                 if content is None:
@@ -309,9 +312,21 @@ class Repository:
     def _locked(self) -> Iterator[None]:
         """One process at a time moves the reference in the cache."""
         self._git.initialise()
-        with (self.cache / "goldenpath.lock").open("ab") as file:
+        with self._on_disk():
+            file = (self.cache / "goldenpath.lock").open("ab")
+        with file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
+
+    @contextmanager
+    def _on_disk(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise Unavailable(
+                f"{self.cache} cannot be written: {error.strerror}",
+                hint="check that its disk has room and is writable",
+            ) from error
 
     def _unreachable(self, error: GitFailed) -> Unavailable:
         return Unavailable(
