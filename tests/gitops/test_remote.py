@@ -1,0 +1,101 @@
+"""A remote behind HTTP, by git's own server program."""
+
+import gzip
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from goldenpath.attest.sshsig import SshKey
+from goldenpath.gitops.git import Git
+from goldenpath.gitops.worktree import MovedOn, Repository
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+BACKEND = (
+    Path(
+        subprocess.run(
+            ["git", "--exec-path"], capture_output=True, text=True, check=True
+        ).stdout.strip()
+    )
+    / "git-http-backend"
+)
+
+
+@contextmanager
+def served(root: Path) -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self._answer(b"")
+
+        def do_POST(self) -> None:
+            if self.headers.get("Transfer-Encoding") == "chunked":
+                body = b""
+                while size := int(self.rfile.readline(), 16):
+                    body += self.rfile.read(size)
+                    self.rfile.readline()
+                self.rfile.readline()
+            else:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+            if self.headers.get("Content-Encoding") == "gzip":
+                body = gzip.decompress(body)
+            self._answer(body)
+
+        def _answer(self, body: bytes) -> None:
+            path, _, query = self.path.partition("?")
+            environment = {
+                "PATH": os.environ["PATH"], "GIT_PROJECT_ROOT": str(root),
+                "GIT_HTTP_EXPORT_ALL": "1", "REMOTE_USER": "x", "PATH_INFO": path,
+                "QUERY_STRING": query, "REQUEST_METHOD": self.command,
+                "CONTENT_TYPE": self.headers.get("Content-Type", ""),
+                "CONTENT_LENGTH": str(len(body)),
+                "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
+            }  # fmt: skip
+            done = subprocess.run(
+                [str(BACKEND)], input=body, capture_output=True, env=environment, check=False
+            )
+            head, _, content = done.stdout.partition(b"\r\n\r\n")
+            headers = [line.split(": ", 1) for line in head.decode().split("\r\n") if line]
+            status = next((value for name, value in headers if name == "Status"), "200 OK")
+            self.send_response(int(status.split()[0]))
+            for name, value in headers:
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            """Tests are quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/remote.git"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.mark.interop
+@pytest.mark.skipif(not BACKEND.is_file(), reason="needs git http-backend")
+def test_commits_travel_over_http_with_their_signatures(tmp_path: Path) -> None:
+    remote = Git(tmp_path / "remote.git", {"PATH": os.environ["PATH"]})
+    remote.initialise()
+    remote.run("config", "http.receivepack", "true")
+    key = SshKey.generate(tmp_path / "key")
+    with served(tmp_path) as url:
+        here, there = (Repository(url, tmp_path / name) for name in ("here", "there"))
+        first = here.commit(None, {"a": b"1"}, "first", "engineer", key, NOW)
+        assert there.fetch() == first
+        second = there.commit(first, {"a": b"2"}, "second", "engineer", key, NOW)
+
+        with pytest.raises(MovedOn):
+            here.commit(first, {"a": b"3"}, "late", "engineer", key, NOW)
+        assert here.fetch() == second
+        assert here.read(second, "a") == b"2"
