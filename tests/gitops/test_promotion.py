@@ -17,6 +17,7 @@ from goldenpath.gitops.placement import parse_placement
 from goldenpath.gitops.promotion import Promoted, approve, promote
 from goldenpath.gitops.rolling import roll_back, roll_out
 from goldenpath.promote.admission import release_policy
+from goldenpath.reconcile.admission import admit
 from tests.gitops.road import MODEL, Road, good_run
 
 
@@ -67,7 +68,20 @@ def test_the_verdict_hangs_on_the_release_signed_by_who_promoted(road: Road) -> 
     (decision,) = verified.of_type(DECISION)
     assert decision.envelope == done.envelope
     assert decision.signer == "platform-engineer"
-    assert decision.statement.predicate["decision"] == "allow"
+    assert decision.statement.predicate["allowed"] is True
+
+
+def test_what_was_promoted_is_admitted_there_and_nowhere_else(road: Road) -> None:
+    digest = road.release()
+    road.promote(digest, "dev")
+    platform, dev = road.trusted().platform, deployed(road, "dev")
+    assert dev is not None
+
+    here = admit(road.store, platform, dev, digest, road.now)
+    there = admit(road.store, platform, replace(dev, stage="test"), digest, road.now)
+
+    assert [finding.check for finding in here if finding.status == "fail"] == []
+    assert [finding.check for finding in there if finding.status == "fail"] == ["decision"]
 
 
 def test_a_release_that_skips_a_stage_is_refused_and_nothing_changes(road: Road) -> None:

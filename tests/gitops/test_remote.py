@@ -17,14 +17,8 @@ from goldenpath.gitops.git import Git
 from goldenpath.gitops.worktree import MovedOn, Repository
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-BACKEND = (
-    Path(
-        subprocess.run(
-            ["git", "--exec-path"], capture_output=True, text=True, check=True
-        ).stdout.strip()
-    )
-    / "git-http-backend"
-)
+_FOLDER = subprocess.run(["git", "--exec-path"], capture_output=True, text=True, check=True).stdout
+BACKEND = Path(_FOLDER.strip()) / "git-http-backend"
 
 
 @contextmanager

@@ -138,7 +138,7 @@ def decision_statement(decision: Decision) -> Statement:
     seen: list[JsonValue] = [each.text for each in decision.evidence]
     predicate: dict[str, JsonValue] = {
         "version": 1,
-        "decision": "allow" if decision.allowed else "refuse",
+        "allowed": decision.allowed,
         "model": decision.model,
         "stage": decision.stage,
         "actor": decision.actor,
