@@ -155,6 +155,15 @@ def test_thresholds_have_a_schema(project: Path) -> None:
     assert _keys(faults(project, NOW)) == ["metrics[0].minimum", "metrics[1].metric"]
 
 
+def test_a_limit_may_be_for_a_slice_and_fairness_needs_a_count(project: Path) -> None:
+    file = "compliance/thresholds.yaml"
+    _edit(project, "minimum: 0.85", 'minimum: 0.85\n    slice: "sex=female"', file)
+    assert faults(project, NOW) == ()
+
+    _edit(project, "  minimum_rows: 200\n", "", file)
+    assert _keys(faults(project, NOW)) == ["fairness.minimum_rows"]
+
+
 def test_a_key_that_stands_twice_is_a_fault(project: Path) -> None:
     _edit(project, "owner: data", "owner: somebody\nowner: data", "compliance/roles.yaml")
 
