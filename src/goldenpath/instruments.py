@@ -10,6 +10,9 @@ REQUEST_DURATION_BOUNDS = (
     0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
 )  # fmt: skip
 INFERENCE_DURATION = "ml.inference.duration"  # histogram, s, without HTTP
+INFERENCE_DURATION_BOUNDS = (
+    0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0,
+)  # fmt: skip
 PREDICTIONS = "ml.predictions"  # counter, {prediction}
 PREDICTION_SCORE = "ml.prediction.score"  # histogram, 1
 PREDICTION_OUTCOME = "ml.prediction.outcome"  # counter, {prediction}
@@ -33,6 +36,7 @@ ERROR_TYPE = "error.type"
 MANIFEST_DIGEST = "oci.manifest.digest"
 SLOT = "goldenpath.slot"
 PREDICTION_ID = "goldenpath.prediction.id"
+PREDICTION_ROWS = "goldenpath.prediction.rows"
 ENVIRONMENT = "deployment.environment.name"
 SERVICE_NAME = "service.name"
 SERVICE_VERSION = "service.version"

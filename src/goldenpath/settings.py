@@ -131,6 +131,21 @@ class Home:
         return self.root / "telemetry"
 
     @property
+    def drift(self) -> Path:
+        """What the monitor counted, per stage, model and release."""
+        return self.root / "drift"
+
+    @property
+    def findings(self) -> Path:
+        """What the monitor found, until and after a person has closed it."""
+        return self.root / "findings"
+
+    @property
+    def log_key(self) -> Path:
+        """The private key that signs checkpoints of the prediction log; made when first used."""
+        return self.keys / "log.pem"
+
+    @property
     def builds(self) -> Path:
         """Working folders of builds; safe to delete when none runs."""
         return self.root / "builds"

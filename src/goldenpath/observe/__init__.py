@@ -1,1 +1,1 @@
-"""Everything learned from the prediction log, outside the path of a request."""
+"""What is learned from serving, outside the path of a request: log, drift, telemetry."""

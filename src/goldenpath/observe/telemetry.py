@@ -1,1 +1,179 @@
-"""OpenTelemetry out of the prediction log: metrics and sampled spans."""
+"""OpenTelemetry out of the records of answers: metrics, distributions, drift, and sampled spans.
+
+Nothing personal leaves this way: no inputs, no subjects, no score of one prediction. Distributions
+are counters over the bins of the signed profile, since histograms refuse negative values and raw
+values would need bounds of their own.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+import numpy as np
+from opentelemetry.sdk.trace import ReadableSpan
+
+from goldenpath import instruments as names
+from goldenpath.drift.profile import Counts, Profile
+from goldenpath.drift.verdict import Verdict
+from goldenpath.observe.decide import Facts, decide
+from goldenpath.observe.otlp import Sender, TelemetryFiles
+from goldenpath.observe.records import Block
+from goldenpath.observe.segment import Checkpoint
+from goldenpath.observe.series import Series, metrics_data, resource
+from goldenpath.observe.spans import spans
+from goldenpath.serve.payload import SpoolHeader
+
+Key = tuple[str, str, str]
+Verdicts = Callable[[], Iterable[tuple[Key, Verdict, Profile, Counts]]]
+_MOST_SERIES = 200
+_MOST_SPANS = 512
+
+
+class Telemetry:
+    """Adds up, and exports every `seconds`."""
+
+    def __init__(
+        self,
+        files: TelemetryFiles,
+        sender: Sender | None,
+        facts: Callable[[str], Facts | None],
+        *,
+        started: datetime,
+        seconds: float = 5.0,
+        share: float = 0.01,
+    ) -> None:
+        self._files = files
+        self._sender = sender
+        self._facts = facts
+        self._started = _nanoseconds(started)
+        self._seconds = seconds
+        self._share = share
+        self._exported = started
+        self._series: dict[tuple[str, ...], Series] = {}
+        self._spans: list[ReadableSpan] = []
+        self._is_changed = False
+
+    def add(self, block: Block) -> None:
+        """Takes answers into account."""
+        if not block.answered:
+            return
+        self._is_changed = True
+        series = self._replica(block.header)
+        _record_requests(series, block)
+        _record_predictions(series, block, self._facts(block.header.digest))
+        room = _MOST_SPANS - len(self._spans)
+        found = spans(block.header, list(block.answered), series.resource, self._share)
+        self._spans += [span for span, _ in zip(found, range(room), strict=False)]
+
+    def sealed(self, checkpoint: Checkpoint) -> None:
+        """Counts what the log holds, and what it knows it lost."""
+        header = SpoolHeader(
+            version=1,
+            stage=checkpoint.stage,
+            model=checkpoint.model,
+            slot=checkpoint.slot,
+            digest=checkpoint.release,
+            replica=checkpoint.replica,
+            features=[],
+            started=0,
+        )
+        series = self._replica(header)
+        series.count(names.LOG_RECORDS, "{record}", checkpoint.rows)
+        series.count(names.LOG_LOST, "{record}", checkpoint.lost_rows)
+        self._is_changed = True
+
+    def flush(self, verdicts: Verdicts, now: datetime, *, finish: bool = False) -> None:
+        """Exports if it is time to and something has changed."""
+        waited = (now - self._exported).total_seconds()
+        if not self._is_changed or (waited < self._seconds and not finish):
+            return
+        self._exported, self._is_changed = now, False
+        for key, verdict, profile, counts in verdicts():
+            self._drift(key, verdict, profile, counts)
+        data = metrics_data(list(self._series.values()), _nanoseconds(now))
+        made, self._spans = self._spans, []
+        self._files.metrics(data)
+        if made:
+            self._files.traces(made)
+        if self._sender is not None:
+            self._sender.send(data)
+            if made:
+                self._sender.send(made)
+
+    def _drift(self, key: Key, verdict: Verdict, profile: Profile, counts: Counts) -> None:
+        stage, model, digest = key
+        series = self._one(stage, model, digest, "observer", "")
+        series.gauge(names.DRIFT_EVIDENCE, "1", verdict.evidence)
+        for column in verdict.columns:
+            if column.psi is not None:
+                feature = ((names.FEATURE_NAME, column.name),)
+                series.gauge(names.DRIFT_PSI, "1", column.psi.value, feature)
+        for bins, place in profile.slices():
+            for label, number in zip(bins.labels, counts.values[place].tolist(), strict=True):
+                bin_ = ((names.FEATURE_NAME, bins.name), (names.FEATURE_BIN_LABEL, label))
+                series.sums[names.FEATURE_BIN, "{value}", bin_] = number
+            unseen = int(counts.values[place][-2])
+            feature = ((names.FEATURE_NAME, bins.name),)
+            series.sums[names.FEATURE_OUT_OF_RANGE, "{value}", feature] = unseen
+
+    def _replica(self, header: SpoolHeader) -> Series:
+        return self._one(header.stage, header.model, header.digest, header.replica, header.slot)
+
+    def _one(self, stage: str, model: str, digest: str, instance: str, slot: str) -> Series:
+        key = (stage, model, digest, instance)
+        series = self._series.get(key)
+        if series is None:
+            if len(self._series) >= _MOST_SERIES:
+                # The oldest replica is gone for long: its last values were exported.
+                del self._series[next(iter(self._series))]
+            where = {
+                names.SERVICE_NAME: model,
+                names.SERVICE_VERSION: digest.removeprefix("sha256:")[:12],
+                names.SERVICE_INSTANCE: instance,
+                names.ENVIRONMENT: stage,
+                names.MANIFEST_DIGEST: digest,
+                **({names.SLOT: slot} if slot else {}),
+            }
+            series = self._series[key] = Series(resource(where), self._started)
+        return series
+
+
+def _record_requests(series: Series, block: Block) -> None:
+    route = f"/v2/models/{block.header.model}/infer"
+    statuses = np.array([item.status for item in block.answered])
+    seconds = np.array([item.duration for item in block.answered]) / 1e9
+    for status in np.unique(statuses):
+        attributes = (
+            (names.REQUEST_METHOD, "POST"),
+            (names.ROUTE, route),
+            (names.STATUS_CODE, int(status)),
+        )
+        series.record(
+            names.REQUEST_DURATION,
+            "s",
+            seconds[statuses == status],
+            names.REQUEST_DURATION_BOUNDS,
+            attributes,
+        )
+
+
+def _record_predictions(series: Series, block: Block, facts: Facts | None) -> None:
+    model = ((names.MODEL_NAME, block.header.model),)
+    times = np.array([item.inference for item in block.answered if item.rows]) / 1e9
+    series.record(names.INFERENCE_DURATION, "s", times, names.INFERENCE_DURATION_BOUNDS, model)
+    series.count(names.PREDICTIONS, "{prediction}", len(block.scores), model)
+    if facts is None:
+        return
+    bounds = facts.profile.score.edges[1:-1]
+    output = (*model, (names.OUTPUT_NAME, facts.contract.output))
+    scores = block.scores.astype(np.float64)
+    series.record(names.PREDICTION_SCORE, "1", scores, bounds, output)
+    outcomes = decide(facts.contract, block.scores).outcomes
+    for outcome in sorted(set(outcomes)):
+        number = outcomes.count(outcome)
+        series.count(
+            names.PREDICTION_OUTCOME, "{prediction}", number, (*model, (names.OUTCOME, outcome))
+        )
+
+
+def _nanoseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1e6) * 1000

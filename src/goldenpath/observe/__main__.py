@@ -1,0 +1,123 @@
+"""The observer as a process: `python -m goldenpath.observe`, a child of `goldenpath up`.
+
+The first line on standard input is an `ObserverLaunch`; its end means: seal what is there and exit.
+Standard output carries one JSON object per line.
+"""
+
+import select
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from goldenpath.artifact.unpack import open_release
+from goldenpath.attest.keys import PemSigner, generate_key
+from goldenpath.canonical import JsonValue
+from goldenpath.digest import Digest
+from goldenpath.drift.profile import parse_profile
+from goldenpath.errors import GoldenPathError
+from goldenpath.observe.decide import Facts
+from goldenpath.observe.launch import ObserverLaunch
+from goldenpath.observe.monitor import Monitor
+from goldenpath.observe.observer import Observer
+from goldenpath.observe.otlp import Sender, TelemetryFiles
+from goldenpath.observe.payloadlog import PredictionLog
+from goldenpath.observe.subjects import Subjects
+from goldenpath.observe.tail import Tail
+from goldenpath.observe.telemetry import Telemetry
+from goldenpath.project.contract import parse_contract
+from goldenpath.registry.layout import LayoutStore
+from goldenpath.settings import Home
+
+_CONTRACT = "models/goldenpath/contract.json"
+_PROFILE = "models/goldenpath/profile.json"
+
+
+def main() -> int:
+    """Runs until standard input ends."""
+    # Ctrl-C reaches the whole group; the supervisor says when everything was answered.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    line = sys.stdin.buffer.readline()
+    try:
+        launch = msgspec.json.decode(line, type=ObserverLaunch)
+        observer, close = _assemble(launch)
+    except (msgspec.DecodeError, GoldenPathError) as error:
+        _emit({"event": "failed", "message": str(error)})
+        return 1
+    _emit({"event": "ready"})
+    while not _has_ended(launch.interval):
+        observer.round(datetime.now(UTC))
+    observer.round(datetime.now(UTC), finish=True)
+    close()
+    _emit({"event": "stopped"})
+    return 0
+
+
+def _assemble(launch: ObserverLaunch) -> tuple[Observer, Callable[[], None]]:
+    home = Home(Path(launch.home))
+    subjects = Subjects(home.keys)
+    facts = _Releases(launch.store)
+    log = PredictionLog(home.predictions, subjects, _signer(home.log_key), facts)
+    sender = Sender(launch.endpoint, _say) if launch.endpoint else None
+    telemetry = Telemetry(
+        TelemetryFiles(home.telemetry),
+        sender,
+        facts,
+        started=datetime.now(UTC),
+        share=launch.spans,
+    )
+    tail = Tail(home.spool, log.resume, _say)
+    monitor = Monitor(home.drift, home.findings, facts)
+
+    def close() -> None:
+        if sender is not None:
+            sender.close()
+        subjects.close()
+
+    return Observer(launch, tail, log, monitor, telemetry, _emit), close
+
+
+class _Releases:
+    """What each release says, read once; None for one that cannot be opened."""
+
+    def __init__(self, store: str) -> None:
+        self._store = LayoutStore(Path(store))
+        self._known: dict[str, Facts | None] = {}
+
+    def __call__(self, digest: str) -> Facts | None:
+        if digest not in self._known:
+            try:
+                files = open_release(self._store, Digest(digest)).files
+                self._known[digest] = Facts(
+                    parse_contract(files[_CONTRACT]), parse_profile(files[_PROFILE])
+                )
+            except (GoldenPathError, KeyError) as error:
+                _emit({"event": "failed", "message": f"release {digest} says nothing: {error}"})
+                self._known[digest] = None
+        return self._known[digest]
+
+
+def _signer(path: Path) -> PemSigner:
+    return PemSigner.load(path) if path.exists() else generate_key(path)
+
+
+def _has_ended(seconds: float) -> bool:
+    """Whether standard input has ended; waits at most `seconds` for it."""
+    readable, _, _ = select.select([sys.stdin], [], [], seconds)
+    return bool(readable) and not sys.stdin.buffer.readline()
+
+
+def _emit(event: Mapping[str, JsonValue]) -> None:
+    sys.stdout.buffer.write(msgspec.json.encode(event) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def _say(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

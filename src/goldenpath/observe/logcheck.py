@@ -1,0 +1,154 @@
+"""Checks the prediction log: is it what was signed, is it whole, and what does it know it lost?
+
+A request number that is neither recorded nor counted as lost is missing. What was cut off at the
+end of a replica that was killed can only be seen against another witness, such as the gateway's
+count; a replica that ended in order has said so itself.
+"""
+
+from dataclasses import dataclass
+
+import pyarrow.parquet as pq
+
+from goldenpath.digest import Digest
+from goldenpath.errors import GoldenPathError
+from goldenpath.observe.logread import log_public_key, verified
+from goldenpath.observe.segment import BEGINNING, Checkpoint, checkpoints, replica_of, table_of
+from goldenpath.serve.payload import read
+from goldenpath.settings import Home
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaReport:
+    """One chain."""
+
+    stage: str
+    model: str
+    replica: str
+    release: str
+    segments: int
+    records: int
+    requests: int
+    refused: int
+    lost: int
+    """Requests that the server counted as answered without a record."""
+    missing: int
+    """Request numbers that are neither recorded nor counted as lost."""
+    torn: int
+    """Bytes of half-written frames, never answered, that a killed server left."""
+    has_ended: bool
+    """Whether the last spool file was complete."""
+    first: str
+    last: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogReport:
+    """The whole log."""
+
+    replicas: tuple[ReplicaReport, ...]
+    breaks: tuple[str, ...]
+    """Where signature, digest or chain do not hold."""
+    waiting: int
+    """Bytes in the spool that are not sealed yet."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether everything there is what was signed, and nothing is missing unexplained."""
+        return not self.breaks and not any(replica.missing for replica in self.replicas)
+
+    @property
+    def records(self) -> int:
+        """Records of all replicas."""
+        return sum(replica.records for replica in self.replicas)
+
+
+@dataclass(slots=True)
+class _Chain:
+    """What was found of one replica on the way."""
+
+    found: list[tuple[Checkpoint, str]]
+    sequences: set[int]
+    breaks: list[str]
+
+
+def check_log(home: Home) -> LogReport:
+    """Reads everything. Raises `NotFound` if there is no log yet."""
+    public_key = log_public_key(home)
+    chains: dict[tuple[str, str, str], _Chain] = {}
+    for path in checkpoints(home.predictions):
+        key = (path.parts[-3], path.parts[-2], replica_of(path))
+        chain = chains.setdefault(key, _Chain([], set(), []))
+        try:
+            checkpoint = verified(path, public_key)
+            column = pq.read_table(table_of(path), columns=["sequence"])["sequence"]
+        except GoldenPathError as error:
+            chain.breaks.append(f"{path.name}: {error.message}")
+            continue
+        chain.found.append((checkpoint, Digest.of(path.read_bytes()).text))
+        chain.sequences.update(int(number) for number in column.to_pylist() if number is not None)
+        if column.length() != checkpoint.rows:
+            chain.breaks.append(
+                f"{path.name}: expected {checkpoint.rows} records, got {column.length()}"
+            )
+    breaks = [text for chain in chains.values() for text in (*chain.breaks, *_links(chain))]
+    replicas = tuple(_report(chain) for chain in chains.values() if chain.found)
+    return LogReport(replicas, tuple(breaks), _waiting(home))
+
+
+def _links(chain: _Chain) -> list[str]:
+    """Where a chain does not follow on from the checkpoint before."""
+    wrong, previous = [], BEGINNING
+    ordered = sorted(chain.found, key=lambda item: item[0].number)
+    for expected, (checkpoint, digest) in enumerate(ordered):
+        name = f"{checkpoint.replica} segment {checkpoint.number}"
+        if checkpoint.number != expected:
+            wrong.append(f"{name}: expected segment {expected}")
+            break
+        if checkpoint.previous != previous:
+            wrong.append(f"{name}: does not follow the checkpoint before")
+        previous = digest
+    return wrong
+
+
+def _report(chain: _Chain) -> ReplicaReport:
+    ordered = sorted((checkpoint for checkpoint, _ in chain.found), key=lambda c: c.number)
+    first, last = ordered[0], ordered[-1]
+    seen, lost = chain.sequences, _lost(ordered)
+    # A server counts its requests from 0, and says itself which of them it lost.
+    known = seen | lost
+    missing = max(known, default=-1) + 1 - len(known)
+    return ReplicaReport(
+        stage=first.stage,
+        model=first.model,
+        replica=first.replica,
+        release=first.release,
+        segments=len(ordered),
+        records=sum(checkpoint.rows for checkpoint in ordered),
+        requests=len(seen),
+        refused=sum(checkpoint.refused for checkpoint in ordered),
+        lost=sum(checkpoint.lost for checkpoint in ordered),
+        missing=missing,
+        torn=sum(checkpoint.torn for checkpoint in ordered),
+        has_ended=last.is_last and not last.torn,
+        first=first.first_time,
+        last=last.last_time,
+    )
+
+
+def _lost(ordered: list[Checkpoint]) -> set[int]:
+    numbers: set[int] = set()
+    for span in (span for checkpoint in ordered for span in checkpoint.lost_spans.split()):
+        first, _, many = span.partition("+")
+        numbers.update(range(int(first), int(first) + int(many)))
+    return numbers
+
+
+def _waiting(home: Home) -> int:
+    total = 0
+    for path in sorted(home.spool.glob("*.spool")):
+        try:
+            _, end = read(path)
+            total += end
+        except (GoldenPathError, FileNotFoundError):
+            continue
+    return total

@@ -1,0 +1,201 @@
+"""Reading the prediction log: one prediction by its id, or many by model, stage and time."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from goldenpath.attest.keys import key_from_pem
+from goldenpath.digest import Digest
+from goldenpath.errors import NotFound, VerificationError
+from goldenpath.observe.payloadlog import timestamp
+from goldenpath.observe.records import FEATURES, SALT, anonymous
+from goldenpath.observe.segment import Checkpoint, checkpoints, parse_checkpoint, table_of
+from goldenpath.observe.subjects import Subject, Subjects
+from goldenpath.settings import Home
+
+_COLUMNS = (
+    "prediction_id",
+    "t_start",
+    "stage",
+    "model",
+    "release_digest",
+    "traffic_slot",
+    "replica",
+    "sequence",
+    "row",
+    "status",
+    "caller",
+    "subject_ref",
+    "score",
+    "band",
+    "outcome",
+    "fallback_used",
+    "refusal",
+    "trace_id",
+    "missing",
+    "unseen",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """One record, from a segment whose digest and signature held."""
+
+    record: Mapping[str, str | int | float | bool | None]
+    """Every readable column by name; times RFC 3339."""
+    commitment: str
+    """SHA-256 over salt and inputs, in hexadecimal; empty for a refusal."""
+    inputs: Mapping[str, float | None] | None
+    """By feature, None for NaN; None if they cannot be opened, and `inputs_state` says why."""
+    inputs_state: str
+    """`opened and equal to the commitment`, `erased`, or `none` for a refusal."""
+    segment: str
+    """Name of the Parquet file, relative to the log."""
+    checkpoint: Checkpoint
+    checkpoint_digest: str
+    """Of the signed file beside it."""
+
+    @property
+    def prediction_id(self) -> str:
+        """`<32 hex digits>-<row>`."""
+        return str(self.record["prediction_id"])
+
+    @property
+    def release(self) -> str:
+        """Digest of the release that answered."""
+        return str(self.record["release_digest"])
+
+
+def find_prediction(home: Home, prediction_id: str) -> Prediction:
+    """The record of one answer, verified, with its inputs where the key is still there.
+
+    An id without a row number means row 0. Raises `NotFound` if no sealed segment has it, and
+    `VerificationError` if the segment or the inputs are not what was signed.
+    """
+    wanted = [prediction_id] if "-" in prediction_id else [prediction_id, f"{prediction_id}-0"]
+    for path in reversed(list(checkpoints(home.predictions))):
+        ids = pq.read_table(table_of(path), columns=["prediction_id"])["prediction_id"]
+        places = [pc.index(ids, value).as_py() for value in wanted]
+        found = max(places)
+        if found >= 0:
+            return _prediction(home, path, found)
+    raise NotFound(
+        f"prediction {prediction_id} is not in the sealed log",
+        hint="an answer is sealed some seconds after it was given, while `goldenpath up` runs",
+    )
+
+
+def _prediction(home: Home, path: Path, place: int) -> Prediction:
+    checkpoint = verified(path, log_public_key(home))
+    table = pq.read_table(table_of(path))
+    row = table.slice(place, 1)
+    values: dict[str, object] = row.to_pylist()[0]
+    record = _readable(row)
+    commitment = values["input_commitment"]
+    hexadecimal = commitment.hex() if isinstance(commitment, bytes) else ""
+    inputs, state = _open(home, table, record, values)
+    return Prediction(
+        record=record,
+        commitment=hexadecimal,
+        inputs=inputs,
+        inputs_state=state,
+        segment=str(table_of(path).relative_to(home.predictions)),
+        checkpoint=checkpoint,
+        checkpoint_digest=Digest.of(path.read_bytes()).text,
+    )
+
+
+def _open(
+    home: Home,
+    table: pa.Table,
+    record: Mapping[str, str | int | float | bool | None],
+    values: Mapping[str, object],
+) -> tuple[Mapping[str, float | None] | None, str]:
+    ciphertext = values["input_ciphertext"]
+    if not isinstance(ciphertext, bytes):
+        return None, "none"
+    subject = _subject(home, record)
+    if subject is None:
+        return None, "erased"
+    plain = subject.open(ciphertext, str(record["prediction_id"]))
+    if hashlib.sha256(plain).digest() != values["input_commitment"]:
+        raise VerificationError(
+            f"inputs of prediction {record['prediction_id']} are not what was committed to"
+        )
+    names = json.loads((table.schema.metadata or {})[FEATURES])
+    numbers = np.frombuffer(plain[SALT:], "<f4").tolist()
+    opened = {
+        name: None if number != number else number
+        for name, number in zip(names, numbers, strict=True)
+    }
+    return opened, "opened and equal to the commitment"
+
+
+def _subject(home: Home, record: Mapping[str, str | int | float | bool | None]) -> Subject | None:
+    subjects = Subjects(home.keys)
+    try:
+        reference = record["subject_ref"]
+        if reference is not None:
+            return subjects.all().get(str(reference))
+        stage, model, day = record["stage"], record["model"], record["key_day"]
+        return subjects.find(anonymous(str(stage), str(model), str(day)))
+    finally:
+        subjects.close()
+
+
+def records(
+    home: Home, *, stage: str = "*", model: str = "*", since: datetime | None = None
+) -> Iterator[Mapping[str, str | int | float | bool | None]]:
+    """Records, the newest first, without inputs; segments are not verified on the way."""
+    for path in reversed(list(checkpoints(home.predictions, stage, model))):
+        table = pq.read_table(table_of(path), columns=[*_COLUMNS])
+        if since is not None:
+            table = table.filter(pc.greater_equal(table["t_start"], pa.scalar(since)))
+        table = table.sort_by([("t_start", "descending")])
+        for begin in range(0, table.num_rows, 1000):
+            chunk = table.slice(begin, 1000)
+            for position in range(chunk.num_rows):
+                yield _readable(chunk.slice(position, 1))
+
+
+def _readable(row: pa.Table) -> Mapping[str, str | int | float | bool | None]:
+    plain = row.drop_columns(
+        [name for name in ("input_commitment", "input_ciphertext") if name in row.column_names]
+    )
+    values: dict[str, str | int | float | bool | None] = plain.to_pylist()[0]
+    return {**values, "t_start": timestamp(pc.cast(row["t_start"], pa.int64())[0].as_py() or 0)}
+
+
+def verified(path: Path, public_key: bytes) -> Checkpoint:
+    """The checkpoint of a file, once its signature and the digest of its segment hold.
+
+    Raises `VerificationError` if one does not.
+    """
+    checkpoint = parse_checkpoint(path.read_bytes(), public_key)
+    try:
+        content = Digest.of(table_of(path).read_bytes())
+    except FileNotFoundError as error:
+        raise VerificationError(f"segment {table_of(path).name} is gone") from error
+    if content.text != checkpoint.content:
+        raise VerificationError(
+            f"segment {table_of(path).name} has the wrong digest: "
+            f"expected {checkpoint.content}, got {content}"
+        )
+    return checkpoint
+
+
+def log_public_key(home: Home) -> bytes:
+    """DER of the key that signs checkpoints. Raises `NotFound` before anything was sealed."""
+    path = home.log_key.with_suffix(".pub")
+    try:
+        return key_from_pem("log", path.read_bytes()).public_key
+    except FileNotFoundError as error:
+        raise NotFound(f"there is no prediction log yet: {path} does not exist") from error

@@ -1,0 +1,98 @@
+"""One round of the observer: read the spool, count, raise alarms, seal, and only then delete."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from goldenpath.canonical import JsonValue
+from goldenpath.errors import GoldenPathError
+from goldenpath.observe.findings import DriftFinding
+from goldenpath.observe.launch import ObserverLaunch
+from goldenpath.observe.monitor import Monitor
+from goldenpath.observe.payloadlog import PredictionLog
+from goldenpath.observe.records import Block
+from goldenpath.observe.segment import Checkpoint
+from goldenpath.observe.tail import Batch, Tail
+from goldenpath.observe.telemetry import Telemetry
+
+Emit = Callable[[Mapping[str, JsonValue]], None]
+
+
+@dataclass(slots=True)
+class Observer:
+    """The parts, and what they do together."""
+
+    launch: ObserverLaunch
+    tail: Tail
+    log: PredictionLog
+    monitor: Monitor
+    telemetry: Telemetry
+    emit: Emit
+    is_stuck: bool = False
+    """The last round could not seal: nothing more is read, the spool on disk holds it."""
+
+    def round(self, now: datetime, *, finish: bool = False) -> None:
+        """Does what there is to do. With `finish` everything that waits is sealed."""
+        seconds = now.timestamp()
+        if not self.is_stuck:
+            for batch in self.tail.batches():
+                self.log.add(batch, seconds)
+                self._observe(batch, now)
+        # Before a spool file goes: what was counted from it must not depend on it any more.
+        self.monitor.save(now)
+        self.is_stuck = False
+        due = self.log.due(seconds, seconds=self.launch.seal_seconds, rows=self.launch.seal_rows)
+        for path in self.log.waiting() if finish else due:
+            try:
+                checkpoint, is_last = self.log.seal(path, now)
+            except (GoldenPathError, OSError) as error:
+                self.is_stuck = True
+                self.emit({"event": "failed", "message": f"{path.name} is not sealed: {error}"})
+                continue
+            if checkpoint is not None:
+                self.telemetry.sealed(checkpoint)
+                self.emit(_sealed(checkpoint))
+            if is_last:
+                self.tail.forget(path)
+        self.telemetry.flush(self.monitor.verdicts, now, finish=finish)
+
+    def _observe(self, batch: Batch, now: datetime) -> None:
+        try:
+            block = Block.of(batch.header, batch.answered)
+            fresh, raised = self.monitor.add(block, now)
+            self.telemetry.add(fresh)
+        except (GoldenPathError, ValueError) as error:
+            # The log comes first: what cannot be counted is still sealed.
+            self.emit({"event": "failed", "message": f"{batch.path.name}: {error}"})
+            return
+        for finding in raised:
+            self.emit(_alarm(finding))
+
+
+def _sealed(checkpoint: Checkpoint) -> Mapping[str, JsonValue]:
+    return {
+        "event": "sealed",
+        "stage": checkpoint.stage,
+        "model": checkpoint.model,
+        "replica": checkpoint.replica,
+        "number": checkpoint.number,
+        "rows": checkpoint.rows,
+        "lost": checkpoint.lost,
+        "digest": checkpoint.content,
+    }
+
+
+def _alarm(finding: DriftFinding) -> Mapping[str, JsonValue]:
+    return {
+        "event": "alarm",
+        "finding": finding.id,
+        "stage": finding.stage,
+        "model": finding.model,
+        "digest": finding.release,
+        "features": list(finding.features),
+        "new_values": list(finding.new_values),
+        "since": finding.since,
+        "psi": finding.psi,
+        "rows": finding.rows,
+        "sentence": finding.sentence,
+    }

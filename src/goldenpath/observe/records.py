@@ -1,0 +1,215 @@
+"""From answers of a model server to rows of the prediction log: encrypted, committed, columnar."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from goldenpath.drift.profile import Floats
+from goldenpath.observe.decide import Facts, decide, unseen
+from goldenpath.observe.subjects import Subject
+from goldenpath.serve.payload import Answered, SpoolHeader
+
+SALT, NONCE = 16, 12
+FEATURES = b"goldenpath.features"
+"""Metadata of the Parquet file: names of the inputs in their order, as a JSON list."""
+_FEW = pa.dictionary(pa.int32(), pa.string())
+_FIELDS: "list[pa.Field[pa.DataType]]" = [
+    pa.field("prediction_id", pa.string(), nullable=False),
+    pa.field("t_start", pa.timestamp("ns", "UTC"), nullable=False),
+    pa.field("duration_ns", pa.int64(), nullable=False),
+    pa.field("inference_ns", pa.int64(), nullable=False),
+    pa.field("stage", _FEW, nullable=False),
+    pa.field("model", _FEW, nullable=False),
+    pa.field("release_digest", _FEW, nullable=False),
+    pa.field("traffic_slot", _FEW, nullable=False),
+    pa.field("replica", _FEW, nullable=False),
+    pa.field("sequence", pa.int64(), nullable=False),
+    pa.field("row", pa.int32(), nullable=False),
+    pa.field("status", pa.int16(), nullable=False),
+    pa.field("caller", _FEW, nullable=False),
+    pa.field("subject_ref", pa.string()),
+    pa.field("input_commitment", pa.binary(32)),
+    pa.field("input_ciphertext", pa.binary()),
+    pa.field("key_day", _FEW, nullable=False),
+    pa.field("missing", pa.int16(), nullable=False),
+    pa.field("unseen", pa.int16(), nullable=False),
+    pa.field("score", pa.float32()),
+    pa.field("band", _FEW),
+    pa.field("outcome", _FEW),
+    pa.field("fallback_used", pa.bool_(), nullable=False),
+    pa.field("refusal", pa.string()),
+    pa.field("trace_id", pa.string()),
+]
+SCHEMA = pa.schema(_FIELDS, metadata={"goldenpath.version": "1"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """Answers with their rows as arrays: what log, monitor and telemetry all work on."""
+
+    header: SpoolHeader
+    answered: Sequence[Answered]
+    rows: Floats
+    """Of shape `(predictions, features)`; refusals have none."""
+    scores: Floats
+
+    @classmethod
+    def of(cls, header: SpoolHeader, answered: Sequence[Answered]) -> "Block":
+        """Decodes the answers, all at once."""
+        inputs = np.frombuffer(b"".join(a.inputs for a in answered), "<f4")
+        scores = np.frombuffer(b"".join(a.scores for a in answered), "<f4")
+        return cls(header, answered, inputs.reshape(-1, len(header.features)), scores)
+
+
+def anonymous(stage: str, model: str, day: str) -> str:
+    """Under which name inputs are encrypted where the caller named nobody; `day` is a date."""
+    return f"\0{stage}\0{model}\0{day}"
+
+
+def names(block: Block, day: str) -> list[str]:
+    """The subject of every prediction."""
+    nobody = anonymous(block.header.stage, block.header.model, day)
+    result: list[str] = []
+    for answered in block.answered:
+        result.extend(answered.subjects or [nobody] * answered.rows)
+    return result
+
+
+def to_table(
+    block: Block, facts: Facts | None, subjects: Mapping[str, Subject], day: str
+) -> pa.Table:
+    """The records of a block. Without `facts` bands and outcomes are null, since nobody knows."""
+    answered = block.answered
+    rows = np.array([a.rows for a in answered], np.int64)
+    records = np.maximum(rows, 1)
+    served = np.repeat(rows > 0, records)
+    ids = [i for a in answered for i in _ids(a)]
+    total = len(ids)
+    columns: dict[str, object] = {
+        "prediction_id": ids,
+        "t_start": np.repeat(np.array([a.started for a in answered], "M8[ns]"), records),
+        "duration_ns": np.repeat(np.array([a.duration for a in answered]), records),
+        "inference_ns": np.repeat(np.array([a.inference for a in answered]), records),
+        "sequence": np.repeat(np.array([a.sequence for a in answered]), records),
+        "row": np.concatenate([np.arange(n, dtype=np.int32) for n in records]),
+        "status": np.repeat(np.array([a.status for a in answered], np.int16), records),
+        "caller": _few([a.caller for a in answered], records),
+        "refusal": _texts([a.refusal[:500] or None for a in answered], records),
+        "trace_id": _texts([a.traceparent[3:35] or None for a in answered], records),
+        **_constants(block.header, day, total),
+        **_encrypted(block, ids, served, subjects, day),
+        **_judged(block, facts, served),
+    }
+    named = {**(SCHEMA.metadata or {}), FEATURES: json.dumps(block.header.features).encode()}
+    arrays = [_array(columns[field.name], field.type) for field in SCHEMA]
+    return pa.table(arrays, schema=SCHEMA.with_metadata(named))
+
+
+def _array(values: object, type_: pa.DataType) -> "pa.Array[pa.Scalar[pa.DataType]]":
+    if isinstance(values, pa.Array):
+        return values
+    return pa.array(values, type_)  # type: ignore[call-overload,no-any-return]
+
+
+def _ids(answered: Answered) -> list[str]:
+    if not answered.rows:
+        return [answered.prediction_id]
+    return [f"{answered.prediction_id}-{row}" for row in range(answered.rows)]
+
+
+def _constants(header: SpoolHeader, day: str, total: int) -> dict[str, object]:
+    values = {
+        "stage": header.stage,
+        "model": header.model,
+        "release_digest": header.digest,
+        "traffic_slot": header.slot,
+        "replica": header.replica,
+        "key_day": day,
+    }
+    zeros = np.zeros(total, np.int32)
+    return {name: pa.DictionaryArray.from_arrays(zeros, [v]) for name, v in values.items()}
+
+
+def _few(values: list[str], records: NDArray[np.int64]) -> object:
+    distinct = sorted(set(values))
+    place = {value: i for i, value in enumerate(distinct)}
+    codes = np.repeat(np.array([place[value] for value in values], np.int32), records)
+    return pa.DictionaryArray.from_arrays(codes, pa.array(distinct, pa.string()))
+
+
+def _texts(values: list[str | None], records: NDArray[np.int64]) -> list[str | None]:
+    if not any(values):
+        return [None] * int(records.sum())
+    return [v for v, n in zip(values, records.tolist(), strict=True) for _ in range(n)]
+
+
+def _encrypted(
+    block: Block,
+    ids: Sequence[str],
+    served: NDArray[np.bool_],
+    subjects: Mapping[str, Subject],
+    day: str,
+) -> dict[str, object]:
+    """Commitment, ciphertext and pseudonym; the salt is encrypted with the inputs.
+
+    A commitment without salt over a birth date, a canton and an income can be guessed in seconds.
+    """
+    width = 4 * len(block.header.features)
+    data = block.rows.tobytes()
+    random = os.urandom((SALT + NONCE) * len(block.rows))
+    nobody = anonymous(block.header.stage, block.header.model, day)
+    sha256 = hashlib.sha256
+    references: list[str | None] = []
+    commitments: list[bytes | None] = []
+    ciphertexts: list[bytes | None] = []
+    at = 0
+    everyone = iter(names(block, day))
+    for prediction_id, is_served in zip(ids, served.tolist(), strict=True):
+        if not is_served:
+            references.append(None)
+            commitments.append(None)
+            ciphertexts.append(None)
+            continue
+        name = next(everyone)
+        subject = subjects[name]
+        start = at * (SALT + NONCE)
+        plain = random[start : start + SALT] + data[at * width : at * width + width]
+        nonce = random[start + SALT : start + SALT + NONCE]
+        references.append(None if name == nobody else subject.reference)
+        commitments.append(sha256(plain).digest())
+        ciphertexts.append(nonce + subject.cipher.encrypt(nonce, plain, prediction_id.encode()))
+        at += 1
+    return {
+        "subject_ref": references,
+        "input_commitment": commitments,
+        "input_ciphertext": ciphertexts,
+    }
+
+
+def _judged(block: Block, facts: Facts | None, served: NDArray[np.bool_]) -> dict[str, object]:
+    total = len(served)
+    missing, strange = np.zeros(total, np.int16), np.zeros(total, np.int16)
+    scores = np.full(total, np.nan, np.float32)
+    bands, outcomes = np.full(total, None, object), np.full(total, None, object)
+    fallback = np.zeros(total, np.bool_)
+    scores[served] = block.scores
+    missing[served] = np.isnan(block.rows).sum(axis=1)
+    if facts is not None:
+        decisions = decide(facts.contract, block.scores)
+        bands[served], outcomes[served] = decisions.bands, decisions.outcomes
+        fallback[served] = decisions.fallback
+        strange[served] = unseen(facts.profile, block.rows)
+    return {
+        "missing": missing,
+        "unseen": strange,
+        "score": pa.array(scores, mask=np.isnan(scores)),
+        "band": pa.array(bands, pa.string()).dictionary_encode(),
+        "outcome": pa.array(outcomes, pa.string()).dictionary_encode(),
+        "fallback_used": fallback,
+    }

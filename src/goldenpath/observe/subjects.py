@@ -1,0 +1,142 @@
+"""Keys of the people that predictions are about: destroying one forgets one person.
+
+The log itself can never change, so what is personal in it is encrypted under a random key per
+person, and the person stands in it as a pseudonym that only that key can make. The keys are the one
+thing outside the log that can be deleted. A person is found here by a keyed hash of the name.
+"""
+
+import hmac
+import secrets
+import sqlite3
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from goldenpath.errors import Unavailable, VerificationError
+
+FILE = "subjects.db"
+_MOST_CACHED = 200_000
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS subject (place BLOB PRIMARY KEY, key BLOB NOT NULL) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One person's pseudonym and cipher."""
+
+    reference: str
+    """HMAC under the person's own key: without it, nobody can tell whose it is."""
+    cipher: AESGCM
+
+    @classmethod
+    def of(cls, key: bytes) -> "Subject":
+        """From the random key."""
+        return cls(hmac.digest(key, b"goldenpath subject reference", "sha256").hex(), AESGCM(key))
+
+    def open(self, ciphertext: bytes, prediction_id: str) -> bytes:
+        """What was encrypted. Raises `VerificationError` if it is not this person's or changed."""
+        try:
+            return self.cipher.decrypt(ciphertext[:12], ciphertext[12:], prediction_id.encode())
+        except InvalidTag as error:
+            raise VerificationError(
+                f"inputs of prediction {prediction_id} do not open with the key on record"
+            ) from error
+
+
+class Subjects:
+    """The key of each person, in a SQLite file that only its owner may read."""
+
+    def __init__(self, keys: Path) -> None:
+        """Opens or makes `subjects.db` in the folder. Raises `Unavailable` if that fails."""
+        keys.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = keys / FILE
+        try:
+            path.touch(mode=0o600)
+            self._database = sqlite3.connect(path, timeout=10, isolation_level=None)
+            # What is deleted is overwritten, and no second file keeps a copy of it.
+            self._database.execute("PRAGMA secure_delete=ON")
+            self._database.execute("PRAGMA journal_mode=DELETE")
+            self._database.execute("PRAGMA synchronous=FULL")
+            self._database.executescript(_SCHEMA)
+            self._index = self._setting("index")
+        except (OSError, sqlite3.Error) as error:
+            raise Unavailable(f"keys of subjects in {path} cannot be opened: {error}") from error
+        self._cache: dict[str, Subject] = {}
+        self._version = self._data_version()
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._database.close()
+
+    def keep(self, names: Iterable[str]) -> Mapping[str, Subject]:
+        """The subject of every name; who is new gets a key, which is on disk when this returns."""
+        self._forget_what_others_erased()
+        wanted = set(names)
+        unknown = sorted(wanted - self._cache.keys())
+        if len(self._cache) + len(unknown) > _MOST_CACHED:
+            self._cache.clear()
+            unknown = sorted(wanted)
+        if unknown:
+            self._load(unknown)
+        return self._cache
+
+    def find(self, name: str) -> Subject | None:
+        """The subject of a name; None if there never was one or it was erased."""
+        found = self._database.execute(
+            "SELECT key FROM subject WHERE place = ?", (self._place(name),)
+        ).fetchone()
+        return None if found is None else Subject.of(found[0])
+
+    def all(self) -> Mapping[str, Subject]:
+        """Every subject that is left, by reference."""
+        rows = self._database.execute("SELECT key FROM subject")
+        return {subject.reference: subject for subject in (Subject.of(row[0]) for row in rows)}
+
+    def erase(self, name: str) -> Subject | None:
+        """Destroys the key; gives back whose it was, None if there was none."""
+        subject = self.find(name)
+        self._database.execute("DELETE FROM subject WHERE place = ?", (self._place(name),))
+        self._cache.pop(name, None)
+        return subject
+
+    def _load(self, names: list[str]) -> None:
+        fresh = [(self._place(name), secrets.token_bytes(32)) for name in names]
+        try:
+            self._database.execute("BEGIN IMMEDIATE")
+            self._database.executemany("INSERT OR IGNORE INTO subject VALUES (?, ?)", fresh)
+            for name, (place, _) in zip(names, fresh, strict=True):
+                (key,) = self._database.execute(
+                    "SELECT key FROM subject WHERE place = ?", (place,)
+                ).fetchone()
+                self._cache[name] = Subject.of(key)
+            self._database.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
+            self._cache.clear()
+            raise Unavailable(f"keys of subjects cannot be written: {error}") from error
+
+    def _forget_what_others_erased(self) -> None:
+        version = self._data_version()
+        if version != self._version:
+            self._cache.clear()
+            self._version = version
+
+    def _data_version(self) -> int:
+        return int(self._database.execute("PRAGMA data_version").fetchone()[0])
+
+    def _place(self, name: str) -> bytes:
+        return hmac.digest(self._index, name.encode(), "sha256")
+
+    def _setting(self, name: str) -> bytes:
+        self._database.execute(
+            "INSERT OR IGNORE INTO setting VALUES (?, ?)", (name, secrets.token_bytes(32))
+        )
+        found = self._database.execute("SELECT value FROM setting WHERE name = ?", (name,))
+        value: bytes = found.fetchone()[0]
+        return value
