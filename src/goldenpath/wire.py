@@ -22,6 +22,7 @@ from goldenpath.gitops.manifests import Survey, survey
 from goldenpath.gitops.promotion import Desk
 from goldenpath.gitops.trust import Trusted, follow
 from goldenpath.gitops.worktree import Repository
+from goldenpath.observe.launch import ObserverLaunch
 from goldenpath.oci.reference import Reference
 from goldenpath.oci.store import Store
 from goldenpath.promote.platform import FILE, Platform, parse_platform
@@ -32,6 +33,7 @@ from goldenpath.registry.layout import LayoutStore
 from goldenpath.settings import (
     GITOPS_VARIABLE,
     KEY_VARIABLE,
+    OTLP_VARIABLE,
     PASSPHRASE_VARIABLE,
     TRACKING_VARIABLE,
     Home,
@@ -40,6 +42,7 @@ from goldenpath.settings import (
 )
 from goldenpath.targets.local import LocalSettings
 from goldenpath.targets.machine import Machine
+from goldenpath.targets.sidecar import Sidecar
 from goldenpath.targets.supervisor import (
     alone,
     is_held,
@@ -98,7 +101,19 @@ def serve(home: Home, listen: str | None, *, once: bool, say: Callable[[str], No
             now=now,
             record=lambda what, commit: log.append(event_of(what, now(), commit)),
         )
+        machine.attend(_observer(home, settings))
         return machine.serve(once=once)
+
+
+def _observer(home: Home, settings: LocalSettings) -> Sidecar:
+    launch = ObserverLaunch(
+        home=str(home.root),
+        store=str(settings.store),
+        endpoint=os.environ.get(OTLP_VARIABLE, ""),
+    )
+    command = (sys.executable, "-m", "goldenpath.observe")
+    log = settings.run / "logs" / "observer.log"
+    return Sidecar("observer", command, settings.environment, log, lambda: launch)
 
 
 def detach(home: Home, listen: str | None) -> Status:

@@ -37,6 +37,7 @@ Kind = Literal[
     "route.changed",
     "drift.alarm",
     "drift.closed",
+    "subject.erased",
     "platform.started",
     "platform.stopped",
 ]

@@ -13,27 +13,20 @@ from pathlib import Path
 
 import msgspec
 
-from goldenpath.artifact.unpack import open_release
 from goldenpath.attest.keys import PemSigner, generate_key
 from goldenpath.canonical import JsonValue
-from goldenpath.digest import Digest
-from goldenpath.drift.profile import parse_profile
 from goldenpath.errors import GoldenPathError
-from goldenpath.observe.decide import Facts
 from goldenpath.observe.launch import ObserverLaunch
 from goldenpath.observe.monitor import Monitor
 from goldenpath.observe.observer import Observer
 from goldenpath.observe.otlp import Sender, TelemetryFiles
 from goldenpath.observe.payloadlog import PredictionLog
+from goldenpath.observe.releases import Releases
 from goldenpath.observe.subjects import Subjects
 from goldenpath.observe.tail import Tail
 from goldenpath.observe.telemetry import Telemetry
-from goldenpath.project.contract import parse_contract
 from goldenpath.registry.layout import LayoutStore
 from goldenpath.settings import Home
-
-_CONTRACT = "models/goldenpath/contract.json"
-_PROFILE = "models/goldenpath/profile.json"
 
 
 def main() -> int:
@@ -59,7 +52,7 @@ def main() -> int:
 def _assemble(launch: ObserverLaunch) -> tuple[Observer, Callable[[], None]]:
     home = Home(Path(launch.home))
     subjects = Subjects(home.keys)
-    facts = _Releases(launch.store)
+    facts = Releases(LayoutStore(Path(launch.store)), _failed)
     log = PredictionLog(home.predictions, subjects, _signer(home.log_key), facts)
     sender = Sender(launch.endpoint, _say) if launch.endpoint else None
     telemetry = Telemetry(
@@ -80,26 +73,6 @@ def _assemble(launch: ObserverLaunch) -> tuple[Observer, Callable[[], None]]:
     return Observer(launch, tail, log, monitor, telemetry, _emit), close
 
 
-class _Releases:
-    """What each release says, read once; None for one that cannot be opened."""
-
-    def __init__(self, store: str) -> None:
-        self._store = LayoutStore(Path(store))
-        self._known: dict[str, Facts | None] = {}
-
-    def __call__(self, digest: str) -> Facts | None:
-        if digest not in self._known:
-            try:
-                files = open_release(self._store, Digest(digest)).files
-                self._known[digest] = Facts(
-                    parse_contract(files[_CONTRACT]), parse_profile(files[_PROFILE])
-                )
-            except (GoldenPathError, KeyError) as error:
-                _emit({"event": "failed", "message": f"release {digest} says nothing: {error}"})
-                self._known[digest] = None
-        return self._known[digest]
-
-
 def _signer(path: Path) -> PemSigner:
     return PemSigner.load(path) if path.exists() else generate_key(path)
 
@@ -113,6 +86,10 @@ def _has_ended(seconds: float) -> bool:
 def _emit(event: Mapping[str, JsonValue]) -> None:
     sys.stdout.buffer.write(msgspec.json.encode(event) + b"\n")
     sys.stdout.buffer.flush()
+
+
+def _failed(message: str) -> None:
+    _emit({"event": "failed", "message": message})
 
 
 def _say(message: str) -> None:

@@ -61,6 +61,20 @@ class LogReport:
         """Records of all replicas."""
         return sum(replica.records for replica in self.replicas)
 
+    def page(self) -> str:
+        """For people."""
+        lines = [
+            f"{r.stage}/{r.model} {r.replica}: {r.records} records of {r.requests} requests in "
+            f"{r.segments} segments, {r.first} to {r.last}; {r.refused} refused, {r.lost} lost, "
+            f"{r.missing} missing{'' if r.has_ended else '; open end'}"
+            for r in self.replicas
+        ]
+        lines += self.breaks
+        if self.waiting:
+            lines.append(f"{self.waiting} bytes in the spool are not sealed yet")
+        verdict = "the log holds" if self.holds else "the log does not hold"
+        return "\n".join([*lines, f"{self.records} records; {verdict}"])
+
 
 @dataclass(slots=True)
 class _Chain:

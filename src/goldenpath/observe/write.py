@@ -1,6 +1,7 @@
-"""Files that appear whole or not at all, whatever ends the process."""
+"""Files that appear whole or not at all, whatever ends the process, and times in them."""
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 
@@ -24,3 +25,8 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def moment(time: datetime) -> str:
+    """RFC 3339 in UTC with microseconds."""
+    return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"

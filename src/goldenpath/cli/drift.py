@@ -1,0 +1,69 @@
+"""`goldenpath drift`: every feature and the score against the reference, and what follows."""
+
+import click
+
+from goldenpath import wire
+from goldenpath.audit.event import Event
+from goldenpath.canonical import JsonValue
+from goldenpath.cli.output import Format, note, output_option, show
+from goldenpath.drift.verdict import ColumnReport
+from goldenpath.observe.findings import close
+from goldenpath.observe.releases import Releases
+from goldenpath.observe.report import DriftReport, drift_reports
+
+
+@click.command()
+@click.argument("model", required=False, default="*")
+@click.option("--stage", default="*", help="Only this stage.")
+@click.option("--close", "finding", metavar="FINDING", help="Close a finding, with a reason.")
+@click.option("--reason", default="", help="Why it is closed.")
+@click.option("--as", "name", default=None, metavar="NAME", help="Who closes it.")
+@output_option
+def verb(
+    model: str, stage: str, finding: str | None, reason: str, name: str | None, output: Format
+) -> None:
+    """Show drift of inputs and predictions against the reference."""
+    if finding:
+        _close(finding, reason, name)
+        return
+    home = wire.home()
+    store = wire.open_store(wire.trusted(home).platform.registry_store)
+    reports = list(drift_reports(home, stage, model, Releases(store, note)))
+    show(reports, "\n\n".join(map(_page, reports)) or "nothing was counted yet", output)
+
+
+def _close(finding: str, reason: str, name: str | None) -> None:
+    home, now = wire.home(), wire.now()
+    closed = close(home.findings, finding, wire.identity(name, None).name, reason, now)
+    details: dict[str, JsonValue] = {"finding": closed.id, "reason": reason}
+    event = Event(
+        closed.closed_at, "drift.closed", closed.closed_by, closed.stage, closed.model,
+        closed.release, details=details,
+    )  # fmt: skip
+    wire.event_log(home).append(event)
+    note(f"{closed.id} is closed; the monitor of {closed.stage}/{closed.model} starts afresh")
+
+
+def _page(report: DriftReport) -> str:
+    verdict = report.verdict
+    head = f"{report.stage}/{report.model} {report.release[:19]}: {verdict.sentence}"
+    budget = f"evidence {verdict.evidence:.1f}, an alarm at {verdict.threshold:.1f} (natural logs)"
+    lines = [head, f"{verdict.rows} rows in {verdict.looks} looks, {budget}"]
+    lines.append(
+        f"{'':<24}{'PSI':>7}  {'95 % interval':<15}{'evidence':>9}{'would see':>11}  notes"
+    )
+    lines += [_line(column) for column in verdict.columns]
+    lines += [f"finding {f.id} is {f.state}: {f.sentence}" for f in report.findings]
+    return "\n".join(lines)
+
+
+def _line(column: ColumnReport) -> str:
+    psi = column.psi
+    value = "" if psi is None else f"{psi.value:.3f}"
+    interval = "" if psi is None else f"{psi.low:.3f} to {psi.high:.3f}"
+    name = f"{column.name} ({column.kind})"
+    notes = [f"drift since {column.since}"] if column.is_drifting else []
+    notes += [f"step {column.step:.2f}"] if column.step is not None else []
+    notes += [f"new: {', '.join(column.new_values)}"] if column.new_values else []
+    numbers = f"{value:>7}  {interval:<15}{column.evidence:>9.1f}{column.detectable_psi:>11.3f}"
+    return f"{name:<24}{numbers}  {'; '.join(notes)}".rstrip()

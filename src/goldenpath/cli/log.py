@@ -1,0 +1,71 @@
+"""`goldenpath log`: the prediction log, checked, shown, and one person forgotten."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from itertools import islice
+
+import click
+
+from goldenpath import wire
+from goldenpath.audit.event import Event
+from goldenpath.canonical import JsonValue
+from goldenpath.cli.output import Format, output_option, show
+from goldenpath.errors import NotFound, VerificationError
+from goldenpath.observe.erasure import erase_subject
+from goldenpath.observe.logcheck import check_log
+from goldenpath.observe.logread import records
+from goldenpath.observe.write import moment
+
+
+@click.group()
+def verb() -> None:
+    """Check and read the prediction log."""
+
+
+@verb.command("check")
+@output_option
+def check(output: Format) -> None:
+    """Check signatures, digests, chains, and what is missing."""
+    report = check_log(wire.home())
+    show(report, report.page(), output)
+    if not report.holds:
+        raise VerificationError("the prediction log does not hold")
+
+
+@verb.command("show")
+@click.option("--model", default="*", help="Only this model.")
+@click.option("--stage", default="*", help="Only this stage.")
+@click.option("--since", type=click.DateTime(), help="Only from this time on, UTC.")
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
+@output_option
+def show_records(
+    model: str, stage: str, since: datetime | None, limit: int, output: Format
+) -> None:
+    """Show records, the newest first, without inputs."""
+    begin = since.replace(tzinfo=UTC) if since else None
+    found = list(islice(records(wire.home(), stage=stage, model=model, since=begin), limit))
+    show(found, "\n".join(map(_line, found)) or "no record", output)
+
+
+@verb.command("erase")
+@click.argument("subject")
+@click.option("--as", "name", metavar="NAME", help="Who erases; see --as of promote.")
+@click.option("--reason", required=True, help="Why, for the audit log; do not name the person.")
+def erase(subject: str, name: str | None, reason: str) -> None:
+    """Destroy the key of one person: inputs and the link go, every proof still holds."""
+    home = wire.home()
+    who = wire.identity(name, None).name
+    reference = erase_subject(home, subject)
+    if reference is None:
+        raise NotFound("the log holds no key of that subject")
+    details: dict[str, JsonValue] = {"subject_ref": reference, "reason": reason}
+    wire.event_log(home).append(Event(moment(wire.now()), "subject.erased", who, details=details))
+    click.echo("the key is destroyed: inputs stay closed and no record leads to the person")
+
+
+def _line(record: Mapping[str, str | int | float | bool | None]) -> str:
+    score = record["score"]
+    answer = f"{score:.4f} {record['band']} {record['outcome']}" if score is not None else ""
+    what = answer or f"{record['status']} {record['refusal'] or record['outcome'] or ''}"
+    where = f"{record['stage']}/{record['model']}/{record['traffic_slot']}"
+    return f"{record['t_start']}  {record['prediction_id']}  {where}  {what}"
