@@ -16,7 +16,7 @@ from goldenpath.drift.distance import (
     population_stability_index,
     psi_interval,
 )
-from goldenpath.drift.profile import Bins, Counts
+from goldenpath.drift.profile import ATOM_SHARE, Bins, Counts
 from goldenpath.drift.sequential import Detector, Evidence, State, weigh
 
 Answer = Literal["drift", "no drift seen", "too few rows"]
@@ -41,7 +41,7 @@ class ColumnReport:
     since: str
     """Arrival of the first row from which on the evidence is largest; empty if it did not drift."""
     new_values: tuple[str, ...]
-    """Bins that the reference never saw and that now hold rows."""
+    """Bins that the reference never saw and that now hold more than 0.5 % of the rows."""
     step: float | None
     """PSI of what came since the onset against what came before it: sudden, or slow?"""
     detectable_psi: float
@@ -136,10 +136,12 @@ def _index(detector: Detector, reference: Histogram, counts: Histogram) -> Inter
 
 
 def _new_values(bins: Bins, counts: Histogram) -> tuple[str, ...]:
+    # Of any continuous feature a few rows lie beyond the largest value of the reference.
+    few = ATOM_SHARE * counts.sum()
     return tuple(
         label
         for label, before, now in zip(bins.labels, bins.counts, counts, strict=True)
-        if now and not before
+        if now > few and not before
     )
 
 

@@ -1,0 +1,77 @@
+"""The real incident: a status code that hardly existed makes 12 percent of the rows in September.
+
+Reference April 2005, months shuffled, looks of 500 rows, a fresh start each month, with the
+settings that a new project gets.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+import goldenpath.project
+from goldenpath.drift.profile import Floats, build_profile, count
+from goldenpath.drift.sequential import Detector, State, look
+from goldenpath.drift.verdict import Verdict, judge
+from goldenpath.project.load import load_project
+
+STARTER = Path(goldenpath.project.__file__).parent / "starter"
+CONTRACT = load_project(STARTER).contract
+NAMES = [feature.name for feature in CONTRACT.features]
+LIMIT, STATUS = NAMES.index("limit"), NAMES.index("status")
+
+
+def _month(month: str) -> Floats:
+    table = pq.read_table(STARTER / "data" / "clients.parquet")
+    suffix = month.replace("-", "_")
+    columns = []
+    for name in NAMES:
+        found = [c for c in table.column_names if c in {name, f"{name}_{suffix}"}]
+        columns.append(np.asarray(table[found[0]], np.float32))
+    rows = np.column_stack(columns)
+    shuffled: Floats = rows[np.random.default_rng(5).permutation(len(rows))]
+    return shuffled
+
+
+def _score(rows: Floats) -> Floats:
+    """Stands for the model: any smooth function of what it would look at."""
+    logit = 0.8 * rows[:, STATUS] - 1.5 - rows[:, LIMIT] / 1e6
+    return (1 / (1 + np.exp(-logit))).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def detector() -> Detector:
+    rows = _month("2005-04")
+    table = {name: rows[:, i] for i, name in enumerate(NAMES)}
+    return Detector.of(build_profile(CONTRACT, table, _score(rows)), CONTRACT.monitor)
+
+
+def _watch(detector: Detector, month: str) -> tuple[Verdict, int]:
+    rows = _month(month)
+    scores, state = _score(rows), State.fresh(detector.profile)
+    for end in range(500, len(rows) + 1, 500):
+        part = slice(end - 500, end)
+        counted = count(detector.profile, rows[part], scores[part])
+        state, evidence = look(detector, state, counted, f"row {end - 500}")
+        if evidence.is_alarm:
+            break
+    return judge(detector, state), end
+
+
+@pytest.mark.parametrize("month", ["2005-05", "2005-06", "2005-07", "2005-08"])
+def test_no_alarm_while_bills_and_payments_only_move_with_the_months(
+    detector: Detector, month: str
+) -> None:
+    verdict, _ = _watch(detector, month)
+
+    assert verdict.answer == "no drift seen"
+
+
+def test_in_september_the_status_is_named_within_2000_rows(detector: Detector) -> None:
+    verdict, rows = _watch(detector, "2005-09")
+
+    assert verdict.answer == "drift"
+    assert rows <= 2000
+    assert [column.name for column in verdict.columns if column.is_drifting] == ["status"]
+    assert verdict.columns[0].new_values == ("1",)
