@@ -6,6 +6,7 @@ It has what no registry at hand has: the referrers API with paging, tokens, refu
 import hashlib
 import json
 import re
+import ssl
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -266,11 +267,13 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def fake_registry() -> Iterator[State]:
+def fake_registry(tls: ssl.SSLContext | None = None) -> Iterator[State]:
     """A registry on a free port of this machine."""
     state = State()
     handler = type("Handler", (_Handler,), {"state": state})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     state.address = f"127.0.0.1:{server.server_address[1]}"
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()

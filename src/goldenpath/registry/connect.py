@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from goldenpath.errors import InvalidInput
 from goldenpath.oci.reference import Reference
 from goldenpath.registry.auth import Keychain
 from goldenpath.registry.remote import RemoteStore
@@ -19,10 +20,15 @@ _HERE = re.compile(r"(localhost|127(\.\d+){3}|\[::1\])(:\d+)?")
 def connect(
     scheme: str, reference: Reference, environment: Mapping[str, str], mounts: Iterable[str] = ()
 ) -> RemoteStore:
-    """The repository of `reference`; plain HTTP only with this machine, or if `scheme` says so."""
+    """The repository of `reference`; plain HTTP only with this machine, or if `scheme` says so.
+
+    Raises `InvalidInput` if the environment names a file of authorities that is not there.
+    """
     plain = _HERE.fullmatch(reference.host) is not None
     protocol = PROTOCOLS[scheme] or ("http" if plain else "https")
     ca_file = environment.get(CA_VARIABLE)
+    if ca_file and not Path(ca_file).is_file():
+        raise InvalidInput(f"{CA_VARIABLE} names {ca_file}, which is not a file")
     keychain = Keychain(registry_files(environment), environment.get("PATH"))
 
     def transport(base: str) -> Transport:
