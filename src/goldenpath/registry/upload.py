@@ -10,7 +10,7 @@ from goldenpath.oci.descriptor import Descriptor
 from goldenpath.oci.stream import Meter
 from goldenpath.registry.transport import Response, Transport, finish
 
-PART = 16 * 1024 * 1024
+PART = 8 * 1024 * 1024
 """Bytes kept in memory until the registry has them."""
 _LARGEST_PART = 256 * 1024 * 1024
 _RANGE = re.compile(r"(?:bytes=)?0-(\d{1,18})")
