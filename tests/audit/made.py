@@ -12,11 +12,12 @@ from goldenpath.attest.evidence import statements
 from goldenpath.attest.keys import PemSigner, key_from_pem, public_pem
 from goldenpath.attest.policy import Person, Policy
 from goldenpath.attest.sshsig import SshKey
-from goldenpath.attest.statement import APPROVAL, EVIDENCE, SIGNED, Statement
+from goldenpath.attest.statement import APPROVAL, DECISION, EVIDENCE, SIGNED, Statement
 from goldenpath.attest.verify import verify
 from goldenpath.audit.bundle import Bundle, LogSummary
 from goldenpath.audit.event import Event
 from goldenpath.audit.live import Intent
+from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
 from goldenpath.gitops.desired import Slot, slot_name
 from goldenpath.oci.descriptor import Descriptor
@@ -81,6 +82,7 @@ def make_release(
     *,
     place: Store | None = None,
     key: PemSigner | None = None,
+    waived: bool = False,
 ) -> Made:
     """Packs, attests, signs and lets two people approve."""
     papers = documents() if texts is None else dict(texts)
@@ -112,13 +114,40 @@ def make_release(
     ):
         attach(store, packed.image, each, signer, NOW)
     sign_image(store, packed.image, REPOSITORY, signer, NOW)
+    attach(store, packed.image, decision(packed.image, waived=waived), signer, NOW)
     people = tuple(_approve(folder, store, packed.image, name) for name in ("validator", "manager"))
     return Made(store, packed.image, signer, people)
 
 
+def decision(image: Descriptor, *, waived: bool = False) -> Statement:
+    """What the gates of prod said, as `promote` attaches it."""
+    findings: list[JsonValue] = [
+        {"check": "evidence", "status": "pass", "message": "all of it holds"},
+        {
+            "check": "fairness",
+            "status": "waived" if waived else "pass",
+            "message": "until 2026-12-31" if waived else "no group is far from the others",
+        },
+    ]
+    predicate: dict[str, JsonValue] = {
+        "version": 1,
+        "decision": "allow",
+        "model": "credit",
+        "stage": "prod",
+        "actor": "platform-engineer",
+        "decidedAt": "2026-11-22T12:55:00Z",
+        "findings": findings,
+        "approvals": [],
+        "evidence": [],
+    }
+    return Statement((image.digest,), DECISION, predicate)
+
+
 def _approve(folder: Path, store: Store, image: Descriptor, name: str) -> Person:
     key = SshKey.generate(folder / name)
-    predicate = Statement((image.digest,), APPROVAL, {"stage": "prod", "role": name})
+    predicate = Statement(
+        (image.digest,), APPROVAL, {"scope": {"environment": "prod"}, "role": name}
+    )
     attach_ssh(store, image, predicate, key, NOW)
     return Person(name, (name,), key.public_line)
 

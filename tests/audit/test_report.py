@@ -10,6 +10,7 @@ import pytest
 from goldenpath.attest.statement import (
     APPROVAL,
     DATASET,
+    DECISION,
     METRICS,
     PROVENANCE,
     SBOM,
@@ -130,6 +131,7 @@ def test_every_field_stands_under_its_number_once(bundle: Bundle) -> None:
         (TEST_RESULT, ("2.27",)),
         (SIGNED, ("1.2", "2.29")),
         (APPROVAL, ("0.3", "2.28")),
+        (DECISION, ("6.4",)),
     ],
 )
 def test_each_statement_that_is_taken_away_leaves_a_gap(
@@ -161,6 +163,14 @@ def test_each_file_that_is_taken_away_leaves_a_gap(bundle: Bundle, file: str, fi
     assert of(with_files(bundle, {file: None})).field(field).status == "MISSING"
 
 
+def test_a_waiver_stands_on_page_one(tmp_path: Path) -> None:
+    made = of(bundle_of(make_release(tmp_path, waived=True)))
+
+    assert made.field("6.4").status == "WAIVED"
+    assert "until 2026-12-31" in " ".join(made.field("6.4").shown)
+    assert "- 6.4 " in render_markdown(made).partition("## 1 ")[0]
+
+
 def test_a_placeholder_is_a_missing_text(bundle: Bundle) -> None:
     provider = of(bundle).field("1.1")
 
@@ -175,6 +185,18 @@ def test_a_missing_text_keeps_its_heading_and_gets_no_sentence(bundle: Bundle) -
     assert field.status == "MISSING"
     assert field.shown == ()
     assert all(proof.text == "" for proof in field.proofs)
+
+
+def test_a_gap_says_if_the_tier_does_not_ask_for_the_text(tmp_path: Path) -> None:
+    texts = {**documents(), "goldenpath.toml": b'tier = "low"\n'}
+    made = of(bundle_of(make_release(tmp_path, texts, run_of(texts))))
+
+    def note(number: str) -> str:
+        return " ".join(proof.note for proof in made.field(number).proofs)
+
+    assert "does not ask for it" in note("5.1")
+    assert "does not ask for it" in note("4.1")
+    assert "does not ask for it" not in note("1.1")
 
 
 def test_an_old_text_is_stale_and_an_own_approval_is_contradicted(bundle: Bundle) -> None:
@@ -237,6 +259,16 @@ def test_an_approver_who_is_the_author_is_contradicted(made: Made) -> None:
 
     assert field.status == "CONTRADICTED"
     assert "author and approver" in field.contradictions[0]
+
+
+def test_an_approver_of_the_own_code_is_contradicted(tmp_path: Path) -> None:
+    run = run_of(documents())
+    own = replace(run, source=replace(run.source, author="Validator <validator@bank.example>"))
+
+    field = of(rebuilt(tmp_path, own)).field("2.28")
+
+    assert field.status == "CONTRADICTED"
+    assert "own commit" in field.contradictions[0]
 
 
 @pytest.mark.parametrize(

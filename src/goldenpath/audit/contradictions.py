@@ -13,6 +13,7 @@ from goldenpath.audit.intervals import intervals
 from goldenpath.audit.live import Intent, live_at
 from goldenpath.audit.texts import document
 from goldenpath.digest import Digest
+from goldenpath.promote.approval import is_same_person
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +91,12 @@ def _inputs_of_build(bundle: Bundle) -> Iterator[Contradiction]:
 def _approvals(bundle: Bundle) -> Iterator[Contradiction]:
     origin = origin_of(bundle.verified)
     author = str(origin.internal.get("author", "")) if origin else ""
-    approvers = {each.signer for each in bundle.of_type(APPROVAL)}
-    if author and author in approvers:
-        yield Contradiction(
-            ("0.3", "2.28", "10.6"), f"{author} approved a release of the own commit"
-        )
+    for approver in sorted({each.signer for each in bundle.of_type(APPROVAL)}):
+        if author and is_same_person(approver, author):
+            yield Contradiction(
+                ("0.3", "2.28", "10.6"),
+                f"{approver} approved a release of the own commit, whose author is {author}",
+            )
     for each in _about(bundle):
         both = sorted({each.author, each.signer} & set(each.approved_by))
         for name in filter(None, both):
@@ -161,6 +163,7 @@ def _service(bundle: Bundle) -> Iterator[Contradiction]:
 
 def _life(bundle: Bundle) -> Iterator[Contradiction]:
     """What was observed of this release against what git and the people allowed."""
+    judged = set[tuple[str, str]]()
     for event in bundle.events:
         if event.digest != bundle.digest.text or event.kind != "server.ready":
             continue
@@ -169,7 +172,10 @@ def _life(bundle: Bundle) -> Iterator[Contradiction]:
             yield Contradiction(
                 ("10.3", "2.29"), f"a server of this release loaded {loaded} at {event.time}"
             )
-        yield from _unlawful(bundle, event)
+        # Every server that one commit asked for was allowed or not by the same commit.
+        if not event.commit or (event.stage, event.commit) not in judged:
+            judged.add((event.stage, event.commit))
+            yield from _unlawful(bundle, event)
 
 
 def _unlawful(bundle: Bundle, event: Event) -> Iterator[Contradiction]:

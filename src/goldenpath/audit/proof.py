@@ -21,7 +21,7 @@ from goldenpath.attest.statement import (
 )
 from goldenpath.audit.bundle import Bundle
 from goldenpath.audit.controls import Control
-from goldenpath.audit.texts import find_text
+from goldenpath.audit.texts import find_text, is_demanded
 from goldenpath.digest import Digest
 from goldenpath.gitops.desired import Slot
 
@@ -128,7 +128,10 @@ def _prove(bundle: Bundle, need: str, control: Control) -> Proof:
     if need in _NOT_MADE:
         return Proof(need, "MISSING", f"no {_NOT_MADE[need]} is attached")
     text = find_text(bundle, need)
-    return Proof(need, text.standing, f"{need}: {text.note}", text.body)
+    note = f"{need}: {text.note}"
+    if text.standing == "MISSING" and is_demanded(bundle, need) is False:
+        note += "; the tier of this release does not ask for it"
+    return Proof(need, text.standing, note, text.body)
 
 
 def _statement(bundle: Bundle, need: str) -> Proof:

@@ -4,6 +4,7 @@ Nothing is ever put in the place of a text that is missing, and a placeholder is
 """
 
 import re
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -13,6 +14,7 @@ import yaml
 
 from goldenpath.audit.bundle import Bundle
 from goldenpath.digest import Digest
+from goldenpath.project.statements import REQUIRED
 
 Standing = Literal["DECLARED", "STALE", "MISSING", "CONTRADICTED"]
 
@@ -46,6 +48,25 @@ def find_text(bundle: Bundle, reference: str) -> Text:
         return Text(reference, "MISSING", "", f"{name} is not in the release")
     header, body = _parsed(name, content, section)
     return _judged(bundle, reference, header, body, Digest.of(content).text)
+
+
+def is_demanded(bundle: Bundle, reference: str) -> bool | None:
+    """Whether the tier that the release declares asks for the text; None if it declares none."""
+    declaration = bundle.file("goldenpath.toml")
+    if declaration is None:
+        return None
+    try:
+        tier = tomllib.loads(declaration.decode()).get("tier")
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        return None
+    required = next((each for name, each in REQUIRED.items() if name == tier), None)
+    if required is None:
+        return None
+    file, _, section = reference.partition("#")
+    if file == "datasets/*":
+        return tier != "low"
+    mine = [each for each in required if each.file.rpartition("/")[2] == file]
+    return any(not each.section or _slug(each.section) == section for each in mine)
 
 
 def document(content: bytes) -> Mapping[str, object]:
