@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from goldenpath.attest.keys import PemSigner
+from goldenpath.attest.keys import PemSigner, public_pem
 from goldenpath.oci.descriptor import IMAGE_CONFIG, IMAGE_LAYER, IMAGE_MANIFEST, Descriptor
 from goldenpath.oci.manifest import Manifest
 from goldenpath.oci.store import Store
@@ -42,6 +42,11 @@ class Bench:
     store: Store
     image: Descriptor
     signer: PemSigner
+
+    @property
+    def signer_pem(self) -> bytes:
+        """The public key of the signer."""
+        return public_pem(self.signer)
 
 
 def bench() -> Bench:

@@ -8,7 +8,7 @@ from goldenpath.attest.judge import judge
 from goldenpath.attest.policy import Person, Policy, Verified
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound, VerificationError
-from goldenpath.oci.descriptor import Descriptor
+from goldenpath.oci.descriptor import EMPTY, Descriptor
 from goldenpath.oci.manifest import MAX_MANIFEST, Manifest
 from goldenpath.oci.store import Store
 
@@ -38,7 +38,9 @@ def verify(
 def gather(store: Store, digest: Digest, *, blobs: bool = False) -> Documents:
     """What the store holds about `digest`; nothing of it is believed yet."""
     image, _ = _collect(store, store.resolve(digest.text), MAX_MANIFEST)
-    listed = [each for kind in STATEMENTS for each in store.referrers(digest, kind)]
+    # Cosign lists its bundles under the type of their empty config (formats, section 3.6).
+    kinds = (*STATEMENTS, EMPTY)
+    listed = [each for kind in kinds for each in store.referrers(digest, kind)]
     return Documents(
         image=image,
         referrers=tuple(_document(store, each) for each in listed[:MAX_REFERRERS]),
