@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from goldenpath.attest.attach import attach
+from goldenpath.attest.attach import attach, attach_ssh
 from goldenpath.attest.statement import DECISION, Statement
 from goldenpath.attest.verify import verify
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound
-from goldenpath.gitops.assess import deployment_of
+from goldenpath.gitops.assess import decision_statement, deployment_of
 from goldenpath.gitops.desired import Deployment
 from goldenpath.gitops.manifests import release_path
 from goldenpath.gitops.missing import what_is_missing
@@ -82,6 +82,24 @@ def test_what_was_promoted_is_admitted_there_and_nowhere_else(road: Road) -> Non
 
     assert [finding.check for finding in here if finding.status == "fail"] == []
     assert [finding.check for finding in there if finding.status == "fail"] == ["decision"]
+
+
+def test_nobody_alone_can_decide_for_prod(road: Road) -> None:
+    digest = road.release()
+    done = road.bring_to_prod(digest)
+    platform, prod = road.trusted().platform, deployed(road, "prod")
+    assert prod is not None
+    assert done.decision is not None
+    alone = road.release(b"alone")
+    forged = replace(done.decision, digest=alone)
+    image, desk = road.store.resolve(alone.text), road.desk("platform-engineer")
+    attach_ssh(road.store, image, decision_statement(forged), desk.acting.key, road.now)
+
+    real = admit(road.store, platform, prod, digest, road.now)
+    fake = admit(road.store, platform, prod, alone, road.now)
+
+    assert "approved by risk-manager, validator" in real[-1].message
+    assert [finding.check for finding in fake if finding.status == "fail"] == ["decision"]
 
 
 def test_a_release_that_skips_a_stage_is_refused_and_nothing_changes(road: Road) -> None:

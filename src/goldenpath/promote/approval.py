@@ -125,6 +125,41 @@ def why_not(person: Person, evidence: Evidence, stage: Stage) -> str:
     return ""
 
 
+def confirmed(
+    decision: SignedStatement, verified: Verified, stage: Stage, people: Sequence[Person]
+) -> tuple[str, ...]:
+    """Names of those whose approvals a signed decision rests on, checked without its word for it.
+
+    As of the decision: an approval that has expired since then does not stop what runs.
+    """
+    predicate, decided = decision.statement.predicate, decision.statement.signed_at
+    cited, seen = _texts(predicate.get("approvals")), _texts(predicate.get("evidence"))
+    roles = {person.name: set(person.roles) for person in people}
+    origin = origin_of(verified)
+    author = str(origin.internal.get("author", "")) if origin is not None else ""
+    names = set()
+    for signed in verified.of_type(APPROVAL):
+        said = signed.statement.predicate
+        until = member(said.get("scope"), "until")
+        moment = parse_time(until) if isinstance(until, str) else None
+        counts = (
+            signed.kind == "person"
+            and signed.envelope.text in cited
+            and said.get("decision") == "approve"
+            and member(said.get("scope"), "environment") == stage.name
+            and _texts(member(said.get("seen"), "evidence")) == seen
+            and (
+                not stage.approver_roles
+                or bool(roles.get(signed.signer, set()) & set(stage.approver_roles))
+            )
+            and signed.signer != decision.signer
+            and not is_same_person(signed.signer, author)
+        )
+        if counts and moment is not None and decided is not None and decided < moment:
+            names.add(signed.signer)
+    return tuple(sorted(names))
+
+
 def is_same_person(name: str, author: str) -> bool:
     """Whether `Some Name <some@address>` is who `platform.toml` calls `some-name`."""
     shown, _, address = author.partition("<")

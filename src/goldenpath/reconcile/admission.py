@@ -17,6 +17,7 @@ from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
 from goldenpath.gitops.desired import Deployment
 from goldenpath.oci.store import Store
+from goldenpath.promote.approval import confirmed
 from goldenpath.promote.platform import Platform, Stage
 
 REQUIRED = (SIGNED, PROVENANCE, SBOM, DATASET, METRICS, TEST_RESULT)
@@ -39,20 +40,25 @@ def admit(
     if stage is None:
         raise InvalidInput(f"the stage {deployment.stage!r} is not in platform.toml")
     verified = verify(store, digest, policy(platform), people=platform.people, now=now, blobs=True)
-    return (*verified.findings, _decision(verified, stage))
+    return (*verified.findings, _decision(verified, stage, platform))
 
 
-def _decision(verified: Verified, stage: Stage) -> Finding:
+def _decision(verified: Verified, stage: Stage, platform: Platform) -> Finding:
     """Where a stage has gates, somebody who is listed must have signed their verdict."""
     if not stage.gates:
         return Finding("decision", "not applicable", f"the stage {stage.name} has no gates")
     for signed in verified.of_type(DECISION):
         predicate = signed.statement.predicate
-        if predicate.get("stage") == stage.name and predicate.get("allowed") is True:
-            return Finding("decision", "pass", f"promoted to {stage.name} by {signed.signer}")
+        if predicate.get("stage") != stage.name or predicate.get("allowed") is not True:
+            continue
+        approved = confirmed(signed, verified, stage, platform.people)
+        if len(approved) >= stage.approvals:
+            by = f", approved by {', '.join(approved)}" if approved else ""
+            return Finding("decision", "pass", f"promoted to {stage.name} by {signed.signer}{by}")
     return Finding(
         "decision",
         "fail",
-        f"nobody who is listed has signed a promotion to {stage.name}",
+        f"nobody who is listed has signed a promotion to {stage.name} "
+        f"that {stage.approvals} approvals stand behind",
         f"run goldenpath promote {verified.subject.short} --to {stage.name}",
     )
