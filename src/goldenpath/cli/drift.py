@@ -1,10 +1,13 @@
 """`goldenpath drift`: every feature and the score against the reference, and what follows."""
 
+from pathlib import Path
+
 import click
 
 from goldenpath import wire
 from goldenpath.audit.event import Event
 from goldenpath.canonical import JsonValue
+from goldenpath.cli.acting import identity_options
 from goldenpath.cli.output import Format, note, output_option, show
 from goldenpath.drift.verdict import ColumnReport
 from goldenpath.observe.findings import close
@@ -17,14 +20,20 @@ from goldenpath.observe.report import DriftReport, drift_reports
 @click.option("--stage", default="*", help="Only this stage.")
 @click.option("--close", "finding", metavar="FINDING", help="Close a finding, with a reason.")
 @click.option("--reason", default="", help="Why it is closed.")
-@click.option("--as", "name", default=None, metavar="NAME", help="Who closes it.")
+@identity_options
 @output_option
 def verb(
-    model: str, stage: str, finding: str | None, reason: str, name: str | None, output: Format
+    model: str,
+    stage: str,
+    finding: str | None,
+    reason: str,
+    name: str | None,
+    key: Path | None,
+    output: Format,
 ) -> None:
     """Show drift of inputs and predictions against the reference."""
     if finding:
-        _close(finding, reason, name)
+        _close(finding, reason, name, key)
         return
     home = wire.home()
     store = wire.open_store(wire.trusted(home).platform.registry_store)
@@ -32,9 +41,9 @@ def verb(
     show(reports, "\n\n".join(map(_page, reports)) or "nothing was counted yet", output)
 
 
-def _close(finding: str, reason: str, name: str | None) -> None:
+def _close(finding: str, reason: str, name: str | None, key: Path | None) -> None:
     home, now = wire.home(), wire.now()
-    closed = close(home.findings, finding, wire.identity(name, None).name, reason, now)
+    closed = close(home.findings, finding, wire.identity(name, key).name, reason, now)
     details: dict[str, JsonValue] = {"finding": closed.id, "reason": reason}
     event = Event(
         closed.closed_at, "drift.closed", closed.closed_by, closed.stage, closed.model,
@@ -50,7 +59,7 @@ def _page(report: DriftReport) -> str:
     budget = f"evidence {verdict.evidence:.1f}, an alarm at {verdict.threshold:.1f} (natural logs)"
     lines = [head, f"{verdict.rows} rows in {verdict.looks} looks, {budget}"]
     lines.append(
-        f"{'':<24}{'PSI':>7}  {'95 % interval':<15}{'evidence':>9}{'would see':>11}  notes"
+        f"{'':<40}{'PSI':>7}  {'95 % interval':<15}{'evidence':>9}{'would see':>11}  notes"
     )
     lines += [_line(column) for column in verdict.columns]
     lines += [f"finding {f.id} is {f.state}: {f.sentence}" for f in report.findings]
@@ -66,4 +75,4 @@ def _line(column: ColumnReport) -> str:
     notes += [f"step {column.step:.2f}"] if column.step is not None else []
     notes += [f"new: {', '.join(column.new_values)}"] if column.new_values else []
     numbers = f"{value:>7}  {interval:<15}{column.evidence:>9.1f}{column.detectable_psi:>11.3f}"
-    return f"{name:<24}{numbers}  {'; '.join(notes)}".rstrip()
+    return f"{name:<40}{numbers}  {'; '.join(notes)}".rstrip()

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from itertools import islice
+from pathlib import Path
 
 import click
 
 from goldenpath import wire
 from goldenpath.audit.event import Event
 from goldenpath.canonical import JsonValue
+from goldenpath.cli.acting import identity_options
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.errors import NotFound, VerificationError
 from goldenpath.observe.erasure import erase_subject
@@ -49,12 +51,12 @@ def show_records(
 
 @verb.command("erase")
 @click.argument("subject")
-@click.option("--as", "name", metavar="NAME", help="Who erases; see --as of promote.")
+@identity_options
 @click.option("--reason", required=True, help="Why, for the audit log; do not name the person.")
-def erase(subject: str, name: str | None, reason: str) -> None:
+def erase(subject: str, name: str | None, key: Path | None, reason: str) -> None:
     """Destroy the key of one person: inputs and the link go, every proof still holds."""
     home = wire.home()
-    who = wire.identity(name, None).name
+    who = wire.identity(name, key).name
     reference = erase_subject(home, subject)
     if reference is None:
         raise NotFound("the log holds no key of that subject")
