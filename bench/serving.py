@@ -23,6 +23,7 @@ import msgspec
 import numpy as np
 from tests.attest.releases import NOW, REPOSITORY, new_signer
 from tests.serve.onnx_graph import logistic_regression
+from uv import find_uv_bin
 
 from bench.measurement import Measurement
 from goldenpath.artifact.pack import Contents, pack
@@ -92,6 +93,8 @@ class Load:
     """Milliseconds."""
     p99: float
     errors: int
+    cpu: float
+    """Microseconds of CPU a request; says more than the rate where the machine has other work."""
 
 
 def run() -> Iterator[Measurement]:
@@ -230,8 +233,10 @@ def _bare(folder: Path) -> Iterator[Served]:
     python = PEERS.absolute() / "bin" / "python"
     if not python.exists():
         packages = ["uvicorn", "httptools", "uvloop", "orjson", "msgspec", "onnxruntime", "numpy"]
-        subprocess.run(["uv", "venv", "--quiet", "--python", sys.executable, PEERS], check=True)
-        install = ["uv", "pip", "install", "--quiet", "--python", str(python), *packages]
+        subprocess.run(
+            [find_uv_bin(), "venv", "--quiet", "--python", sys.executable, PEERS], check=True
+        )
+        install = [find_uv_bin(), "pip", "install", "--quiet", "--python", str(python), *packages]
         subprocess.run(install, check=True)
     (folder / "reference.py").write_text(REFERENCE)
     options = ["--http", "httptools", "--loop", "uvloop", "--no-access-log", "--port", "0"]
@@ -269,16 +274,16 @@ def _rounds(
     servers: Mapping[str, Served], script: Path, *, rounds: int, connections: int
 ) -> dict[str, list[Load]]:
     for server in servers.values():
-        _wrk(server.address, script, connections, 0.5)
+        _wrk(server, script, connections, 0.5)
     found: dict[str, list[Load]] = {name: [] for name in servers}
     for number in range(rounds):
         names = list(servers)
         for name in names[number % len(names) :] + names[: number % len(names)]:
-            found[name].append(_wrk(servers[name].address, script, connections, 1.0))
+            found[name].append(_wrk(servers[name], script, connections, 1.0))
     return found
 
 
-def _wrk(address: str, script: Path, connections: int, seconds: float) -> Load:
+def _wrk(server: Served, script: Path, connections: int, seconds: float) -> Load:
     command = [
         "taskset",
         "-c",
@@ -288,17 +293,27 @@ def _wrk(address: str, script: Path, connections: int, seconds: float) -> Load:
         f"-c{connections}",
         f"-d{max(1, round(seconds))}s",
     ]
-    url = f"http://{address}/v2/models/credit/infer"
+    url = f"http://{server.address}/v2/models/credit/infer"
+    before = _cpu(server.pid)
     text = subprocess.run(
         [*command, "--latency", "-s", str(script), url], capture_output=True, text=True, check=True
     ).stdout
+    used = _cpu(server.pid) - before
+    answered = float(_found(r"(\d+) requests in", text))
     errors = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
     return Load(
         float(_found(r"Requests/sec:\s+([\d.]+)", text)),
         _milliseconds(_found(r"50%\s+([\d.]+\w+)", text)),
         _milliseconds(_found(r"99%\s+([\d.]+\w+)", text)),
         int(errors[1]) if errors else 0,
+        used / answered * 1e6,
     )
+
+
+def _cpu(pid: int) -> float:
+    """Seconds of CPU that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _found(pattern: str, text: str) -> str:
@@ -325,7 +340,8 @@ def _ratio(
     ratios = sorted(a.rate / b.rate for a, b in zip(rounds[above], rounds[below], strict=True))
     value = median(ratios)
     holds = None if goal is None else value >= goal
-    note = f"rounds {ratios[0]:.2f} to {ratios[-1]:.2f}"
+    by_cpu = median(b.cpu / a.cpu for a, b in zip(rounds[above], rounds[below], strict=True))
+    note = f"rounds {ratios[0]:.2f} to {ratios[-1]:.2f}; by CPU a request {by_cpu:.2f}"
     return Measurement(5, f"serve: {name}", value, "1", goal, holds, note)
 
 

@@ -54,3 +54,27 @@ def test_the_batch_says_what_each_value_says(rows: list[tuple[float, ...]]) -> N
 
 def test_the_example_is_right() -> None:
     assert RULES.accept(RULES.example()) is None
+
+
+PLAIN = InputRules(
+    Contract(
+        "m",
+        (*FEATURES[:4], FEATURES[5]),
+        "o",
+        DecisionPolicy((Band("b", 1.01, "refer"),)),
+        MonitorSettings(),
+    )
+)
+double = st.sampled_from([0.1, 0.7, 1.0, 2.0, 2.5, 5.0, math.nan, math.inf, 1e300]) | st.floats()
+
+
+@given(st.tuples(*[double] * 5))
+def test_a_row_that_is_accepted_alone_is_accepted_in_a_batch(row: tuple[float, ...]) -> None:
+    if PLAIN.accepts_row(row):
+        assert PLAIN.accept(np.array([row], dtype=np.float32)) is None
+
+
+def test_a_good_row_needs_no_array() -> None:
+    assert PLAIN.accepts_row([1.0, 0.5, 9.0, 2.0, 0.0])
+    assert not PLAIN.accepts_row([1.0, 0.5, 9.0, 2.5, 0.0])
+    assert not PLAIN.accepts_row([1.0, 0.5, 9.0, 4.0, 0.0])

@@ -4,6 +4,7 @@ A value is right if it lies in the range of its feature, is one of its categorie
 all unless it may be missing. Everything is compared as 32-bit floats, which is what the model sees.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,6 +46,19 @@ class InputRules:
         self._whole = np.array(whole, dtype=np.intp)
         self._listed = np.array(listed, dtype=np.intp)
         self._codes = _padded([features[i].categories for i in listed])
+        self._plain = list(zip(self._low.tolist(), self._high.tolist(), strict=True))
+        self._plain_whole, self._has_lists = whole, bool(listed)
+
+    def accepts_row(self, values: Sequence[float]) -> bool:
+        """Whether one row is right beyond doubt; where there is doubt, `accept` decides.
+
+        A row alone costs an array five times as much as a loop. Rounding to 32 bits keeps order, so
+        what lies between two 32-bit bounds does so after rounding.
+        """
+        for value, (low, high) in zip(values, self._plain, strict=True):
+            if not low <= value <= high:
+                return False
+        return not (self._has_lists or any(values[place] % 1.0 for place in self._plain_whole))
 
     def accept(self, rows: Rows) -> NDArray[np.bool_] | None:
         """Which values are right, shape of `rows`; None if all are."""
