@@ -1,24 +1,46 @@
-"""Calls the project's training function; the only file of ours that its interpreter ever sees.
+"""Runs the project's training or tests; the only file of ours that its interpreter ever sees.
 
 Standard library only, run as a script by the Python of the project's environment. The request
 comes as one line of JSON on standard input, and the process lives as long as that input: if the
-build dies, the training does not stay behind.
+build dies, what it started does not stay behind.
 """
 
 import importlib
 import json
 import os
 import random
+import runpy
 import signal
 import sys
 import threading
 from pathlib import Path
+from typing import TypedDict
+
+
+class _Training(TypedDict):
+    source: str
+    entry: str
+    data: dict[str, str]
+    output: str
+    note: str
+    parameters: dict[str, bool | int | float | str]
+    seed: int
 
 
 def main() -> None:
-    """Trains as the request says, then notes the largest size this process had."""
+    """Does what the request asks for: a module as a program, or a training."""
     request = json.loads(sys.stdin.readline())
-    threading.Thread(target=_end_with_the_build, daemon=True).start()
+    # A descriptor of its own, since pytest puts another file into the place of standard input.
+    threading.Thread(target=_end_with_the_build, args=(os.dup(0),), daemon=True).start()
+    if "module" in request:
+        sys.path.insert(0, str(Path.cwd()))
+        sys.argv[1:] = request["arguments"]
+        runpy.run_module(request["module"], run_name="__main__", alter_sys=True)
+    else:
+        _train(request)
+
+
+def _train(request: _Training) -> None:
     sys.path.insert(0, request["source"])
     module, _, function = request["entry"].partition(":")
     random.seed(request["seed"])
@@ -28,9 +50,9 @@ def main() -> None:
     Path(request["note"]).write_text(json.dumps({"peak_memory": _peak_memory()}), "utf-8")
 
 
-def _end_with_the_build() -> None:
+def _end_with_the_build(watched: int) -> None:
     # Not through `sys.stdin`: its lock, held at the end of the program, would be a fatal error.
-    while os.read(0, 4096):
+    while os.read(watched, 4096):
         continue
     os.killpg(0, signal.SIGKILL)
 

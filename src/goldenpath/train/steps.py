@@ -97,19 +97,20 @@ def beside(bench: Bench) -> Iterator[Future[tuple[Check, ...]]]:
 
 def _lint_and_tests(bench: Bench) -> tuple[Check, ...]:
     return (
-        _check(bench, "lint", ["ruff", "check", "--no-cache", "--quiet", "."]),
-        _check(bench, "tests", ["pytest", "-p", "no:cacheprovider"]),
+        _check(bench, "lint", "ruff", ["check", "--no-cache", "--quiet", "."]),
+        _check(bench, "tests", "pytest", ["-p", "no:cacheprovider"]),
     )
 
 
-def _check(bench: Bench, name: str, module: list[str]) -> Check:
+def _check(bench: Bench, name: str, module: str, arguments: list[str]) -> Check:
     ended = run(
-        [str(bench.python), "-m", *module],
+        [str(bench.python), "-P", "-s", str(RUNNER)],
         folder=bench.root,
         environment=bench.environment,
         log=bench.work / f"{name}.log",
         limit=CHECK_LIMIT,
         given_up=bench.given_up,
+        request=json.dumps({"module": module, "arguments": arguments}).encode() + b"\n",
     )
     lines = ended.tail.splitlines()
     detail = (lines[-1] if lines else "nothing to say") if ended.status == 0 else ended.tail
