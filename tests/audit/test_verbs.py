@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from goldenpath.attest.keys import PemSigner
+from goldenpath.audit.event import Event
 from goldenpath.audit.log import EventLog
 from goldenpath.cli import at, report
 from goldenpath.errors import InvalidInput, NotFound
@@ -60,6 +61,10 @@ def test_a_report_is_written_whole_and_the_same_each_time(live: Live, tmp_path: 
     assert write("one.md").exit_code == 0
     assert "PROVEN" in write("two.md").stdout
     first = (tmp_path / "one.md").read_bytes()
+    EventLog(live.home.events).append(
+        Event("2026-11-24T00:00:00.000000Z", "platform.started", "system")
+    )
+    assert write("two.md").exit_code == 0
     assert first == (tmp_path / "two.md").read_bytes()
     assert b"**CONTRADICTED**" in first
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one.md", "two.md"]

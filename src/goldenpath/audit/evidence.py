@@ -48,7 +48,7 @@ def gather(
     if CONTRACT not in files:
         raise VerificationError(f"{digest} has no {CONTRACT}: it is not a release of ours")
     model = parse_contract(files[CONTRACT]).name
-    checked = sources.log.check()
+    checked = sources.log.check(as_of)
     history = read_history(sources.repository, sources.trusted.commit, model)
     return Bundle(
         digest=digest,

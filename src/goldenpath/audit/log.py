@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from goldenpath.audit.chain import (
@@ -82,13 +83,18 @@ class EventLog:
             head = found.head
             yield found.event
 
-    def check(self) -> Checked:
-        """Reads everything and names every place where the chain does not hold."""
+    def check(self, until: datetime | None = None) -> Checked:
+        """Reads everything and names every place where the chain does not hold.
+
+        With `until`, head and counts are those of that time.
+        """
         breaks: list[Break] = []
         events, head, first, last = 0, START, "", ""
         for found in check(self._lines()):
             if isinstance(found, Break):
                 breaks.append(found)
+                continue
+            if until is not None and datetime.fromisoformat(found.event.time) > until:
                 continue
             events, head, last = events + 1, found.head, found.event.time
             first = first or found.event.time

@@ -7,6 +7,7 @@ from goldenpath.audit.intent import read_history
 from goldenpath.audit.live import live_at
 from goldenpath.audit.moment import parse_moment
 from goldenpath.audit.page import render_live
+from goldenpath.audit.predictions import answers_at
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.errors import InvalidInput
 
@@ -28,7 +29,8 @@ def verb(time: str, stage: str | None, model: str | None, output: Format) -> Non
     head = wire.trusted(home).commit
     history = read_history(wire.gitops(home), head, model)
     alive = now if wire.is_up(home) else None
-    found = live_at(history, wire.event_log(home).read(), moment, alive=alive)
+    answers = answers_at(home, moment)
+    found = live_at(history, wire.event_log(home).read(), moment, answers, alive)
     chosen = tuple(
         live for live in found if stage in (None, live.stage) and model in (None, live.model)
     )

@@ -8,6 +8,7 @@ from goldenpath import wire
 from goldenpath.audit.controls import current_map
 from goldenpath.audit.evidence import gather
 from goldenpath.audit.moment import parse_moment
+from goldenpath.audit.predictions import summarise
 from goldenpath.audit.report import render_markdown, report
 from goldenpath.cli.output import Format, note, output_option, show
 
@@ -22,7 +23,8 @@ def verb(reference: str, as_of: str, file: Path | None, output: Format) -> None:
     home = wire.home()
     sources, digest = wire.sources(home, reference)
     moment = parse_moment(as_of, wire.now())
-    made = report(gather(sources, digest, moment), current_map())
+    bundle = gather(sources, digest, moment, summarise(home, digest, moment))
+    made = report(bundle, current_map())
     text = render_markdown(made)
     if file is None:
         show(made, text.rstrip("\n"), output)

@@ -1,0 +1,25 @@
+"""`goldenpath trace`: from one answer to model, data, code and people."""
+
+import click
+
+from goldenpath import wire
+from goldenpath.audit.evidence import gather
+from goldenpath.audit.trace import render_trace, trace
+from goldenpath.cli.output import Format, output_option, show
+from goldenpath.observe.logread import find_prediction
+
+
+@click.command()
+@click.argument("prediction_id")
+@output_option
+def verb(prediction_id: str, output: Format) -> None:
+    """Go from one answer to model, data, code and people.
+
+    PREDICTION_ID is what the answer carried in the header x-goldenpath-prediction-id, with the
+    row number behind a dash if the request had several rows.
+    """
+    home = wire.home()
+    prediction = find_prediction(home, prediction_id)
+    sources, digest = wire.sources(home, prediction.release)
+    made = trace(prediction, gather(sources, digest, wire.now()))
+    show(made, render_trace(made), output)
