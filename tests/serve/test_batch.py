@@ -137,3 +137,38 @@ def test_what_would_wait_too_long_is_shed_and_recorded(tmp_path: Path) -> None:
     assert {record.refusal for record in found if record.status == 503} == {
         "too many requests wait"
     }
+
+
+class Broken:
+    """A model that breaks its word: it raises what no model may raise, after the warm-up."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self.is_warm = False
+
+    def predict(self, rows: Rows) -> Scores:
+        """As promised while warming up."""
+        time.sleep(self._seconds)
+        if self.is_warm:
+            raise ZeroDivisionError
+        return np.full(len(rows), 0.5, dtype=np.float32)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.01], ids=["in the loop", "aside"])
+def test_a_fault_of_ours_leaves_no_caller_waiting(tmp_path: Path, seconds: float) -> None:
+    model = Broken(seconds)
+    reported: list[object] = []
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(
+            lambda _, context: reported.append(context.get("exception"))
+        )
+        async with running(tmp_path, model) as server:
+            model.is_warm = True
+            assert await _all(server, [question(ROW)] * 3) == [500] * 3
+            model.is_warm = False
+            assert await _all(server, [question(ROW)] * 3) == [200] * 3
+
+    run(main)
+    assert all(isinstance(fault, ZeroDivisionError) for fault in reported)
+    assert reported

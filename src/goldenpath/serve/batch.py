@@ -18,7 +18,7 @@ import numpy as np
 
 from goldenpath.errors import GoldenPathError
 from goldenpath.serve.answers import Answers, Asked
-from goldenpath.serve.exchange import Exchange
+from goldenpath.serve.exchange import Exchange, refuse
 from goldenpath.serve.inputs import InputRules, Refusal
 from goldenpath.serve.model import Model, Rows, Scores
 from goldenpath.serve.protocol import Question
@@ -121,6 +121,17 @@ class Batcher:
             self._finish([], 0)
             return
         batch = self._take()
+        try:
+            self._work_off(batch)
+        except Exception:
+            # A fault of ours must not leave callers waiting; the event loop reports it.
+            self._give_up(batch)
+            raise
+        finally:
+            if self._waiting and not self._busy:
+                self._schedule()
+
+    def _work_off(self, batch: list[Asked]) -> None:
         rows = self._check(batch)
         asked = [ask for ask in batch if ask.refusal is None]
         if not asked:
@@ -133,8 +144,13 @@ class Batcher:
             inference = monotonic_ns() - start
             _deal(asked, rows, scores)
             self._finish(batch, inference)
-        if self._waiting and not self._busy:
-            self._schedule()
+
+    def _give_up(self, batch: Sequence[Asked]) -> None:
+        for ask in batch:
+            if ask.exchange.answer is None:
+                refuse(ask.exchange, 500, "the server failed")
+        for connection in {ask.exchange.connection for ask in batch}:
+            connection.flush()
 
     def _take(self) -> list[Asked]:
         """Requests for one call: as many as fit, and one at least."""
@@ -179,10 +195,14 @@ class Batcher:
 
         def come_back() -> None:
             self._busy = False
-            _deal(asked, rows, future.result())
-            self._finish(batch, monotonic_ns() - start)
             if self._waiting:
                 self._schedule()
+            try:
+                _deal(asked, rows, future.result())
+                self._finish(batch, monotonic_ns() - start)
+            except Exception:
+                self._give_up(batch)
+                raise
 
         def done(_: Future[Scores]) -> None:
             self._loop.call_soon_threadsafe(come_back)
