@@ -1,6 +1,7 @@
 """Chooses implementations by the scheme of a URI: the only place where the seams are filled."""
 
 import os
+import secrets
 import signal
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -10,12 +11,16 @@ from typing import TYPE_CHECKING
 
 from uv import find_uv_bin
 
+from goldenpath.artifact.pack import CONTRACT
+from goldenpath.artifact.unpack import open_release
+from goldenpath.attest.verify import verify
 from goldenpath.audit.evidence import Sources
 from goldenpath.audit.log import EventLog
 from goldenpath.audit.observed import event_of
 from goldenpath.catalogue.process import Catalogue
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound, Unavailable
+from goldenpath.gateway.sending import Sent, Wish, send_rows
 from goldenpath.gitops.founding import Founded, Wishes, found
 from goldenpath.gitops.identity import Identity, find_identity
 from goldenpath.gitops.manifests import Survey, survey
@@ -25,8 +30,11 @@ from goldenpath.gitops.worktree import Repository
 from goldenpath.observe.launch import ObserverLaunch
 from goldenpath.oci.reference import Reference
 from goldenpath.oci.store import Store
+from goldenpath.project.contract import parse_contract
+from goldenpath.promote.admission import release_policy
 from goldenpath.promote.platform import FILE, Platform, parse_platform
-from goldenpath.reconcile.admission import REQUIRED, admit
+from goldenpath.reconcile.admission import admit
+from goldenpath.reconcile.inventory import Cell, compare
 from goldenpath.reconcile.source import GitSource
 from goldenpath.reconcile.status import Status, read_status
 from goldenpath.registry.layout import LayoutStore
@@ -96,7 +104,6 @@ def serve(home: Home, listen: str | None, *, once: bool, say: Callable[[str], No
             lambda platform, stage, digest, at: admit(
                 open_store(store_uri(home, platform)), platform, stage, digest, at
             ),
-            REQUIRED,
             say=say,
             now=now,
             record=lambda what, commit: log.append(event_of(what, now(), commit)),
@@ -148,6 +155,46 @@ def desired(home: Home) -> tuple[Trusted, Survey]:
     source = GitSource(gitops(home), home.trust)
     trusted = source.newest()
     return trusted, survey(source.files(trusted.commit), trusted.platform)
+
+
+def send(home: Home, stage: str, model: str, wish: Wish) -> Sent:
+    """Sends rows of a table to a model through the gateway of this machine."""
+    followed, wanted = desired(home)
+    running, is_alive = status(home)
+    if not (is_alive and running.gateway):
+        raise Unavailable("the gateway does not run here", hint="start it with goldenpath up")
+    name = f"{stage}/{model}"
+    found = next((each for each in wanted.deployments if each.name == name), None)
+    if found is None:
+        known = ", ".join(each.name for each in wanted.deployments) or "nothing"
+        raise NotFound(f"{name} is not declared: expected one of {known}")
+    release = open_release(open_store(store_uri(home, followed.platform)), found.slots[0].digest)
+    contract = parse_contract(release.files[CONTRACT])
+    path = f"/{stage}/{model}/v2/models/{model}/infer"
+    return send_rows(running.gateway, path, contract, wish, secrets.randbits(64))
+
+
+def inventory(home: Home) -> tuple[Cell, ...]:
+    """Every release that git wants or that runs, and whether git, registry and signature agree."""
+    followed, wanted = desired(home)
+    store = open_store(store_uri(home, followed.platform))
+    running = status(home)[0] if is_held(home.run) else None
+
+    def look(digest: Digest) -> tuple[bool, bool, str]:
+        try:
+            verified = verify(
+                store,
+                digest,
+                release_policy(followed.platform),
+                people=followed.platform.people,
+                now=now(),
+            )
+        except NotFound as error:
+            return False, False, error.message
+        failed = [each.message for each in verified.findings if each.status == "fail"]
+        return True, verified.holds, "; ".join(failed)
+
+    return compare(wanted.deployments, running, look)
 
 
 def catalogue(home: Home) -> Catalogue:

@@ -2,31 +2,16 @@
 
 from datetime import datetime
 
-from goldenpath.attest.policy import Finding, Policy, Verified
-from goldenpath.attest.statement import (
-    DATASET,
-    DECISION,
-    METRICS,
-    PROVENANCE,
-    SBOM,
-    SIGNED,
-    TEST_RESULT,
-)
+from goldenpath.attest.policy import Finding, Verified
+from goldenpath.attest.statement import DECISION
 from goldenpath.attest.verify import verify
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
 from goldenpath.gitops.desired import Deployment
 from goldenpath.oci.store import Store
+from goldenpath.promote.admission import release_policy
 from goldenpath.promote.approval import confirmed
 from goldenpath.promote.platform import Platform, Stage
-
-REQUIRED = (SIGNED, PROVENANCE, SBOM, DATASET, METRICS, TEST_RESULT)
-"""What every release needs, signed by a build key, whatever the stage."""
-
-
-def policy(platform: Platform) -> Policy:
-    """What has to be signed by whom, as `platform.toml` says."""
-    return Policy(platform.build_keys, REQUIRED, repository=platform.repository)
 
 
 def admit(
@@ -39,7 +24,8 @@ def admit(
     stage = platform.stage(deployment.stage)
     if stage is None:
         raise InvalidInput(f"the stage {deployment.stage!r} is not in platform.toml")
-    verified = verify(store, digest, policy(platform), people=platform.people, now=now, blobs=True)
+    policy = release_policy(platform)
+    verified = verify(store, digest, policy, people=platform.people, now=now, blobs=True)
     return (*verified.findings, _decision(verified, stage, platform))
 
 

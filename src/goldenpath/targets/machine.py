@@ -17,6 +17,7 @@ from typing import Literal
 from goldenpath.attest.policy import TrustedKey
 from goldenpath.canonical import JsonValue
 from goldenpath.errors import GoldenPathError, Unavailable
+from goldenpath.promote.admission import release_policy
 from goldenpath.reconcile.launch import TrustedPem
 from goldenpath.reconcile.loop import Admit, Reconciler, Refused, Source, summary
 from goldenpath.reconcile.status import Fault as StatusFault
@@ -58,14 +59,12 @@ class Machine:
         settings: LocalSettings,
         source: Source,
         admit: Admit,
-        required: tuple[str, ...],
         *,
         say: Callable[[str], None],
         now: Callable[[], datetime],
         record: Callable[[Observation, str], object],
     ) -> None:
         self._run = settings.run
-        self._required = required
         self._say = say
         self._now = now
         self._record = record
@@ -121,9 +120,11 @@ class Machine:
     def _trust(self, stage: str) -> Trust:
         """What a model server verifies for itself, by the platform file that is in force."""
         trusted = self._reconciler.trusted
-        keys = trusted.platform.build_keys if trusted else ()
-        repository = (trusted.platform.repository if trusted else None) or ""
-        return Trust(tuple(_pem(key) for key in keys), self._required, repository)
+        if trusted is None:
+            return Trust((), ())
+        policy = release_policy(trusted.platform)
+        keys = tuple(_pem(key) for key in policy.keys)
+        return Trust(keys, policy.required, policy.repository or "", policy.builder or "")
 
     def _step_status(self) -> Status:
         assert self._status is not None  # noqa: S101 - `serve` made at least one step

@@ -1,0 +1,43 @@
+"""`goldenpath inventory`: running = git = registry = signed, or where not."""
+
+from collections.abc import Sequence
+
+import click
+
+from goldenpath import wire
+from goldenpath.cli.output import Format, output_option, show
+from goldenpath.errors import REFUSED
+from goldenpath.reconcile.inventory import Cell
+
+
+@click.command()
+@output_option
+@click.pass_context
+def verb(context: click.Context, output: Format) -> None:
+    """Compare git, registry and what runs, release by release; exit 7 if something differs."""
+    cells = wire.inventory(wire.home())
+    agrees = all(cell.agrees for cell in cells)
+    show({"agrees": agrees, "cells": cells}, _text(cells), output)
+    if not agrees:
+        context.exit(REFUSED)
+
+
+def _text(cells: Sequence[Cell]) -> str:
+    lines = [f"  {'deployment':30} {'release':20} {'git':>5} {'runs':>5}  registry  signed"]
+    for cell in cells:
+        lines.append(
+            f"{' ' if cell.agrees else '!'} {cell.deployment:30} {cell.digest[:19]:20} "
+            f"{_percent(cell.git):>5} {_percent(cell.running):>5}  {_yes(cell.registry):8}  "
+            f"{_yes(cell.signed)}"
+        )
+        if cell.message:
+            lines.append(f"    {cell.message}")
+    return "\n".join(lines)
+
+
+def _percent(value: int | None) -> str:
+    return "-" if value is None else f"{value}%"
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "NO"

@@ -1,0 +1,50 @@
+"""`goldenpath send`: rows of a table, asked through the gateway."""
+
+from pathlib import Path
+
+import click
+
+from goldenpath import wire
+from goldenpath.cli.output import Format, output_option, show
+from goldenpath.errors import Unavailable
+from goldenpath.gateway.sending import Sent, Wish
+
+
+@click.command()
+@click.argument("model")
+@click.option("--stage", required=True, help="Stage to ask.")
+@click.option("--rows", "file", type=click.Path(path_type=Path), required=True, help="Parquet.")
+@click.option("--limit", type=click.IntRange(1), help="Rows to send at most.")
+@click.option("--batch", type=click.IntRange(1, 1000), default=50, show_default=True)
+@click.option("--subject", default="", help="Column that says whom a row is about.")
+@click.option("--concurrency", type=click.IntRange(1, 256), default=8, show_default=True)
+@click.option("--trace", is_flag=True, help="Ask for a span of every request.")
+@output_option
+def verb(
+    model: str,
+    stage: str,
+    file: Path,
+    limit: int | None,
+    batch: int,
+    subject: str,
+    concurrency: int,
+    trace: bool,
+    output: Format,
+) -> None:
+    """Send rows of a table to MODEL and show who answered what, and how fast."""
+    wish = Wish(file, limit, batch, subject, concurrency, trace)
+    sent = wire.send(wire.home(), stage, model, wish)
+    show(sent, _text(sent), output)
+    if sent.failed:
+        raise Unavailable(f"{sent.failed} of {sent.requests} requests failed: {sent.errors[0]}")
+
+
+def _text(sent: Sent) -> str:
+    rate = sent.rows / sent.seconds if sent.seconds else 0.0
+    quick = ", ".join(f"{name} {value:g} ms" for name, value in sent.milliseconds.items())
+    lines = [f"{sent.rows} rows in {sent.requests} requests, {sent.seconds:.2f} s, {rate:.0f}/s"]
+    lines.append(f"latency   {quick}")
+    for title, counts in (("release", sent.releases), ("outcome", sent.outcomes)):
+        for name, count in sorted(counts.items(), key=lambda each: -each[1]):
+            lines.append(f"{title:9} {name[:19]:20} {count / max(sent.rows, 1):7.1%}")
+    return "\n".join([*lines, f"first id  {', '.join(sent.prediction_ids[:1])}"])

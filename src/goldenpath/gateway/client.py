@@ -1,0 +1,100 @@
+"""A small, quick HTTP client for one path of one gateway: many requests over few connections."""
+
+import asyncio
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from goldenpath.errors import Unavailable
+
+MAX_HEAD = 64 * 1024
+MAX_ANSWER = 64 * 1024 * 1024
+TIMEOUT = 60.0
+
+Call = tuple[Sequence[tuple[str, str]], bytes]
+"""Headers and body of one request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to one request, or status 0 and the reason why there is none."""
+
+    number: int
+    """Position of the request in the sequence."""
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    seconds: float
+
+
+def post_all(address: str, path: str, calls: Iterable[Call], concurrency: int) -> list[Reply]:
+    """Posts every call to `http://ADDRESS/PATH`; the replies are in the order of the calls.
+
+    Raises `Unavailable` if nobody listens there at all.
+    """
+    import uvloop
+
+    return uvloop.run(_post_all(address, path, calls, concurrency))
+
+
+async def _post_all(
+    address: str, path: str, calls: Iterable[Call], concurrency: int
+) -> list[Reply]:
+    host, _, port = address.rpartition(":")
+    waiting = enumerate(calls)
+    replies: list[Reply] = []
+    try:
+        _, writer = await asyncio.open_connection(host, int(port))
+    except OSError as error:
+        raise Unavailable(
+            f"no gateway answers at {address}: {error}", hint="start it with goldenpath up"
+        ) from error
+    writer.close()
+    async with asyncio.TaskGroup() as group:
+        for _ in range(concurrency):
+            group.create_task(_work(host, int(port), path, waiting, replies))
+    return sorted(replies, key=lambda reply: reply.number)
+
+
+async def _work(
+    host: str, port: int, path: str, waiting: Iterator[tuple[int, Call]], replies: list[Reply]
+) -> None:
+    streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+    for number, (headers, body) in waiting:
+        began = time.perf_counter()
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                if streams is None:
+                    streams = await asyncio.open_connection(host, port, limit=MAX_HEAD)
+                streams[1].write(_render(host, path, headers, body))
+                status, got, content = await _read(streams[0])
+            if got.get("connection") == "close":
+                streams[1].close()
+                streams = None
+        except (OSError, EOFError, TimeoutError, ValueError) as error:
+            status, got, content = 0, {}, f"{type(error).__name__}: {error}".encode()
+            if streams is not None:
+                streams[1].close()
+            streams = None
+        replies.append(Reply(number, status, got, content, time.perf_counter() - began))
+    if streams is not None:
+        streams[1].close()
+
+
+def _render(host: str, path: str, headers: Sequence[tuple[str, str]], body: bytes) -> bytes:
+    lines = [f"POST {path} HTTP/1.1", f"host: {host}", f"content-length: {len(body)}"]
+    lines += [f"{name}: {value}" for name, value in headers]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+
+
+async def _read(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], bytes]:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+    first, *lines = head[:-4].split("\r\n")
+    headers = {}
+    for line in lines:
+        name, _, value = line.partition(":")
+        headers[name.lower()] = value.strip()
+    length = int(headers.get("content-length", "0"))
+    if length > MAX_ANSWER:
+        raise ValueError(f"the answer has {length} bytes")
+    return int(first.split(" ", 2)[1]), headers, await reader.readexactly(length)

@@ -1,0 +1,68 @@
+"""Git, registry, signatures and what runs, held against each other release by release."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from goldenpath.digest import Digest
+from goldenpath.gitops.desired import Deployment
+from goldenpath.reconcile.status import Status
+
+Look = Callable[[Digest], tuple[bool, bool, str]]
+"""Whether the registry has a release, whether its signatures hold, and why not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One release of one deployment, as each source sees it."""
+
+    deployment: str
+    digest: str
+    git: int | None
+    """Percent that git wants; None if git does not name it."""
+    running: int | None
+    """Percent that runs; None if it does not run."""
+    registry: bool
+    signed: bool
+    message: str
+    """What is not as it should be, in words; empty if all agree."""
+
+    @property
+    def agrees(self) -> bool:
+        """Whether running = git = registry = signed."""
+        return not self.message
+
+
+def compare(
+    deployments: Sequence[Deployment], status: Status | None, look: Look
+) -> tuple[Cell, ...]:
+    """Every release that git wants or that runs, by deployment."""
+    git = {
+        (each.name, slot.digest.text): slot.percent for each in deployments for slot in each.slots
+    }
+    stopped = {each.name for each in deployments if each.stopped}
+    running = {
+        (each.name, slot.digest): slot.percent
+        for each in (status.deployments if status else ())
+        if each.phase == "ready"
+        for slot in each.running
+    }
+    known: dict[str, tuple[bool, bool, str]] = {}
+    cells = []
+    for name, digest in sorted({*git, *running}):
+        if digest not in known:
+            known[digest] = look(Digest(digest))
+        registry, signed, words = known[digest]
+        wanted, found = git.get((name, digest)), running.get((name, digest))
+        message = words or _difference(wanted, found, name in stopped)
+        cells.append(Cell(name, digest, wanted, found, registry, signed, message))
+    return tuple(cells)
+
+
+def _difference(git: int | None, running: int | None, is_stopped: bool) -> str:
+    if git is None:
+        return "runs, but git does not want it"
+    if is_stopped:
+        return "" if running is None else "runs, but git says it is stopped"
+    if running is None:
+        return "git wants it, but it does not run"
+    return "" if git == running else f"git wants {git}%, but {running}% runs"
