@@ -26,16 +26,17 @@ def admit(
         raise InvalidInput(f"the stage {deployment.stage!r} is not in platform.toml")
     policy = release_policy(platform)
     verified = verify(store, digest, policy, people=platform.people, now=now, blobs=True)
-    return (*verified.findings, _decision(verified, stage, platform))
+    return (*verified.findings, _decision(verified, stage, platform, deployment.model))
 
 
-def _decision(verified: Verified, stage: Stage, platform: Platform) -> Finding:
+def _decision(verified: Verified, stage: Stage, platform: Platform, model: str) -> Finding:
     """Where a stage has gates, somebody who is listed must have signed their verdict."""
     if not stage.gates:
         return Finding("decision", "not applicable", f"the stage {stage.name} has no gates")
     for signed in verified.of_type(DECISION):
-        predicate = signed.statement.predicate
-        if predicate.get("stage") != stage.name or predicate.get("allowed") is not True:
+        said = signed.statement.predicate
+        place = (said.get("stage"), said.get("model"))
+        if place != (stage.name, model) or said.get("decision") != "allow":
             continue
         approved = confirmed(signed, verified, stage, platform.people)
         if len(approved) >= stage.approvals:
