@@ -17,7 +17,7 @@ from goldenpath.reconcile.launch import GatewayLaunch, Routes
 
 SWEEPS_A_SECOND = 10
 DRAIN_SECONDS = 25.0
-BIND_SECONDS = 5.0
+BIND_SECONDS = 3.0
 """How long a port may still belong to a gateway that is going away."""
 LINE_LIMIT = 64 * 1024 * 1024
 

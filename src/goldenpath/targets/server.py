@@ -108,7 +108,7 @@ class Server:
                 self._ready_since = now
                 happened.append(Happened("server.ready", self._launch))
             elif message.get("event") == "failed":
-                self.message = str(message.get("message", ""))
+                self.message = str(message.get("error") or message.get("message") or "")
         return happened
 
     def _ended(self, child: Child, now: float) -> Happened:

@@ -1,0 +1,160 @@
+"""A platform on this machine with signed releases of a small model, and `goldenpath up` over it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from goldenpath.artifact.pack import Contents, pack
+from goldenpath.attest.attach import attach, sign_image
+from goldenpath.attest.evidence import statements
+from goldenpath.attest.keys import PemSigner
+from goldenpath.attest.sshsig import SshKey
+from goldenpath.digest import Digest
+from goldenpath.drift.profile import build_profile, render_profile
+from goldenpath.gitops.desired import Deployment, Slot, slot_name
+from goldenpath.gitops.founding import Wishes, found, platform_files
+from goldenpath.gitops.identity import Identity
+from goldenpath.gitops.manifests import render_deployment
+from goldenpath.gitops.trust import Trusted, follow
+from goldenpath.gitops.worktree import Repository
+from goldenpath.project.contract import render_contract
+from goldenpath.promote.platform import Stage
+from goldenpath.reconcile.status import Status, read_status
+from goldenpath.registry.layout import LayoutStore
+from goldenpath.settings import Home
+from tests.attest.runs import BUILDER, training_run
+from tests.serve.onnx_graph import logistic_regression
+from tests.serve.running import CONTRACT, WEIGHTS
+
+PATIENCE = 40.0
+NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
+MAIN = "from goldenpath.cli.main import main; main()"
+
+
+class OneMachine:
+    """A home with keys, a registry and a gitops repository that has one stage without gates."""
+
+    def __init__(self, folder: Path) -> None:
+        self.home = Home(folder / "home")
+        self.folder = folder
+        self.engineer = Identity("platform-engineer", SshKey.generate(folder / "engineer"))
+        environment = {"PATH": os.environ["PATH"]}
+        self.repository = Repository(str(self.home.gitops), folder / "cache", environment)
+        wishes = Wishes("127.0.0.1:0", "registry.example/models", ("platform-engineer",))
+        found(self.home, self.repository, self.engineer, wishes, environment, NOW)
+        self.store = LayoutStore(self.home.registry)
+        self.signer = PemSigner.load(self.home.build_key)
+        platform = self.trusted().platform
+        stages = (Stage("dev", ()), *platform.stages[1:])
+        self.commit(platform_files(replace(platform, stages=stages)))
+
+    def trusted(self) -> Trusted:
+        """The newest commit."""
+        return follow(self.repository, self.home.trust)
+
+    def commit(self, files: Mapping[str, bytes | None], key: SshKey | None = None) -> str:
+        """One commit, by the engineer unless another key signs."""
+        return self.repository.commit(
+            self.repository.fetch(), files, "change", self.engineer.name,
+            key or self.engineer.key, datetime.now(UTC),
+        )  # fmt: skip
+
+    def release(self, shift: float = 0.0, *, signed: bool = True) -> Digest:
+        """A release with all its evidence."""
+        outputs = self.folder / f"outputs{shift}"
+        outputs.mkdir()
+        (outputs / "model.onnx").write_bytes(logistic_regression(WEIGHTS, -0.5 + shift))
+        rows = np.random.default_rng(1).uniform(20, 60, 500)
+        table = {
+            "limit": rows * 1000, "age": rows, "status": np.floor(rows) % 3, "paid": rows * 2,
+        }  # fmt: skip
+        contents = Contents(
+            name="credit", version="1", outputs=outputs, contract=render_contract(CONTRACT),
+            profile=render_profile(build_profile(CONTRACT, table, rows / 100)), lock=b"lock",
+            python_version="3.11", documents={}, commit="a" * 40,
+            committed_at="2026-11-20T08:00:00Z",
+        )  # fmt: skip
+        image = pack(self.store, contents).image
+        if signed:
+            for each in statements(training_run(), (image.digest,), builder=BUILDER):
+                attach(self.store, image, each, self.signer, NOW)
+            sign_image(self.store, image, "registry.example/models/credit", self.signer, NOW)
+        return image.digest
+
+    def deploy(self, *releases: tuple[Digest, int], key: SshKey | None = None) -> str:
+        """Commits what dev shall run."""
+        slots = tuple(Slot(slot_name(digest), digest, share) for digest, share in releases)
+        deployment = Deployment("dev", "credit", slots)
+        files = render_deployment(deployment, self.trusted().platform)
+        return self.commit(dict(files), key)
+
+    def up(self, *options: str) -> "Up":
+        """Starts `goldenpath up`."""
+        return Up(self.home, options)
+
+
+class Up:
+    """A `goldenpath up` of this test; ended by its process id."""
+
+    def __init__(self, home: Home, options: tuple[str, ...] = ()) -> None:
+        self.home = home
+        environment = {**os.environ, "GOLDENPATH_HOME": str(home.root)}
+        command = [sys.executable, "-c", MAIN, "up", "--listen", "127.0.0.1:0", *options]
+        home.run.mkdir(parents=True, exist_ok=True)
+        with (home.run / "said").open("wb") as said:
+            self.process = subprocess.Popen(
+                command, env=environment, stdin=subprocess.DEVNULL, stdout=said, stderr=said
+            )
+
+    def __enter__(self) -> "Up":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        self.process.wait(PATIENCE)
+
+    @property
+    def status(self) -> Status | None:
+        """What it published, if it did."""
+        status = read_status(self.home.run / "status.json")
+        return status if status and status.process == self.process.pid else None
+
+    def until(self, holds: Callable[[Status], bool]) -> Status:
+        """Waits for a status."""
+        give_up = time.monotonic() + PATIENCE
+        while True:
+            status = self.status
+            if status is not None and holds(status):
+                return status
+            said = (self.home.run / "said").read_text()
+            assert time.monotonic() < give_up and self.process.poll() is None, (status, said)
+            time.sleep(0.02)
+
+    def kill(self) -> None:
+        """Ends it at once, without a chance to say goodbye."""
+        self.process.kill()
+        self.process.wait()
+
+
+def goldenpath(home: Home, *arguments: str) -> tuple[int, object]:
+    """Exit code and JSON answer of a verb."""
+    done = subprocess.run(
+        [sys.executable, "-c", MAIN, *arguments, "--output", "json"],
+        env={**os.environ, "GOLDENPATH_HOME": str(home.root)},
+        capture_output=True,
+        check=False,
+    )
+    return done.returncode, json.loads(done.stdout) if done.stdout else done.stderr.decode()
+
+
+__all__ = ["OneMachine", "Up", "goldenpath"]

@@ -1,0 +1,216 @@
+"""`goldenpath up` as a whole: real git, real releases, real processes."""
+
+import json
+import random
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import urllib3
+
+from goldenpath.attest.sshsig import SshKey
+from goldenpath.audit.log import EventLog
+from goldenpath.digest import Digest
+from goldenpath.reconcile.status import Status
+from goldenpath.serve.payload import read
+from tests.reconcile.platform import OneMachine, goldenpath
+from tests.serve.running import ROW, question
+
+PATH = "/dev/credit/v2/models/credit/infer"
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> OneMachine:
+    return OneMachine(tmp_path)
+
+
+def runs(status: Status, digest: Digest) -> bool:
+    """Whether dev runs that release for everybody."""
+    return status.is_ready and any(
+        [(slot.digest, slot.percent) for slot in each.running] == [(digest.text, 100)]
+        for each in status.deployments
+    )
+
+
+class Traffic:
+    """Asks without a pause; remembers every id that was answered."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.statuses: Counter[int] = Counter()
+        self.answered: list[str] = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> "Traffic":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        pool = urllib3.PoolManager(retries=False)
+        body = json.dumps(question(ROW)).encode()
+        while not self._stop.is_set():
+            try:
+                got = pool.request("POST", f"http://{self.address}{PATH}", body=body)
+            except urllib3.exceptions.HTTPError:
+                break
+            self.statuses[got.status] += 1
+            if got.status == 200:
+                self.answered.append(got.headers["x-goldenpath-prediction-id"])
+        pool.clear()
+
+
+def recorded(here: OneMachine) -> set[str]:
+    """Every prediction id that is written down, sealed or not."""
+    ids = set()
+    for path in here.home.spool.rglob("*"):
+        if path.is_file():
+            frames, _ = read(path)
+            blocks = [frame for frame in frames if isinstance(frame, list)]
+            ids |= {each.prediction_id for block in blocks for each in block}
+    for path in here.home.predictions.rglob("*.parquet"):
+        column = pq.read_table(path, columns=["prediction_id"]).column(0).to_pylist()
+        ids |= {str(each).split("-")[0] for each in column}
+    return ids
+
+
+def test_a_commit_is_served_and_a_rollback_is_quick_under_load(here: OneMachine) -> None:
+    one, two = here.release(), here.release(0.5)
+    here.deploy((one, 100))
+    with here.up() as up:
+        status = up.until(lambda status: runs(status, one))
+        with Traffic(status.gateway) as traffic:
+            here.deploy((one, 90), (two, 10))
+            up.until(lambda status: status.is_ready and len(status.deployments[0].running) == 2)
+            here.deploy((two, 100))
+            up.until(lambda status: runs(status, two))
+            here.deploy((one, 100))
+            up.until(lambda status: runs(status, one))
+
+        code, cells = goldenpath(here.home, "inventory")
+        table = pa.table(
+            {
+                name: [value] * 500
+                for name, value in zip(("limit", "age", "status", "paid"), ROW, strict=True)
+            }
+        )
+        pq.write_table(table, here.folder / "rows.parquet")
+        sending, sent = goldenpath(
+            here.home, "send", "credit", "--stage", "dev", "--rows",
+            str(here.folder / "rows.parquet"),
+        )  # fmt: skip
+
+    assert set(traffic.statuses) == {200}
+    assert code == 0, cells
+    assert sending == 0 and isinstance(sent, dict)
+    assert sent["rows"] == 500 and sent["failed"] == 0
+    assert sent["releases"] == {one.text: 500}
+    assert set(traffic.answered) <= recorded(here)
+    kinds = [event.kind for event in EventLog(here.home.events).read()]
+    assert kinds[0] == "platform.started" and kinds[-1] == "platform.stopped"
+    assert kinds.count("route.changed") >= 4
+
+
+def test_what_nobody_signed_or_somebody_changed_is_refused_before_it_is_loaded(
+    here: OneMachine,
+) -> None:
+    good, unsigned, tampered = here.release(), here.release(1.0, signed=False), here.release(2.0)
+    _change_model(here, tampered, good)
+    here.deploy((good, 100))
+    with here.up() as up:
+        up.until(lambda status: runs(status, good))
+        for bad in (unsigned, tampered):
+            here.deploy((bad, 100))
+            status = up.until(
+                lambda status: any(
+                    each.type == "Stalled" and each.holds
+                    for each in status.deployments[0].conditions
+                )
+            )
+            assert status.deployments[0].running[0].digest == good.text
+            here.deploy((good, 100))
+            up.until(lambda status: runs(status, good))
+
+    events = list(EventLog(here.home.events).read())
+    refused = [event.digest for event in events if event.kind == "admission.refused"]
+    loaded = {event.digest for event in events if event.kind.startswith("server.")}
+    assert refused == [unsigned.text, tampered.text]
+    assert loaded == {good.text}
+
+
+def _change_model(here: OneMachine, digest: Digest, other: Digest) -> None:
+    """Flips one byte of the model of a release where it is stored; `other` stays whole."""
+    blobs = here.home.registry / "blobs" / "sha256"
+    layers, shared = (
+        {layer["digest"][7:] for layer in json.loads((blobs / each.hex).read_bytes())["layers"]}
+        for each in (digest, other)
+    )
+    for path in (blobs / name for name in layers - shared):
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.chmod(0o644)
+        path.write_bytes(content)
+
+
+def test_a_commit_by_a_stranger_is_not_followed(here: OneMachine) -> None:
+    one, two = here.release(), here.release(0.5)
+    here.deploy((one, 100))
+    with here.up() as up:
+        up.until(lambda status: runs(status, one))
+
+        here.deploy((two, 100), key=SshKey.generate(here.folder / "stranger"))
+        status = up.until(
+            lambda status: any(each.type == "Stalled" and each.holds for each in status.conditions)
+        )
+
+        assert status.deployments[0].running[0].digest == one.text
+
+
+def test_only_one_may_run_and_a_taken_port_says_so(here: OneMachine) -> None:
+    with here.up() as up:
+        status = up.until(lambda status: bool(status.gateway))
+
+        code, words = goldenpath(here.home, "up", "--once")
+        assert (code, "already runs" in str(words)) == (2, True)
+
+        other = here.folder / "other"
+        other.mkdir()
+        code, words = goldenpath(OneMachine(other).home, "up", "--once", "--listen", status.gateway)
+        assert (code, "another program has the port" in str(words)) == (5, True)
+
+
+def test_killing_it_at_ten_random_moments_loses_nothing(here: OneMachine) -> None:
+    source = random.Random(5)  # noqa: S311 - moments of a test
+    one = here.release()
+    head = here.deploy((one, 100))
+    answered: list[str] = []
+    before = 0
+    for _ in range(10):
+        up = here.up()
+        if source.random() < 0.5:
+            status = up.until(lambda status: runs(status, one))
+            with Traffic(status.gateway) as traffic:
+                time.sleep(source.uniform(0, 0.3))
+                up.kill()
+            answered += traffic.answered
+        else:
+            time.sleep(source.uniform(0, 0.8))
+            up.kill()
+        log = EventLog(here.home.events)
+        checked = log.check()
+        assert checked.holds and checked.events >= before
+        before = checked.events
+        assert here.repository.fetch() == head
+    with here.up() as up:
+        up.until(lambda status: runs(status, one))
+
+    assert answered
+    assert set(answered) <= recorded(here)
