@@ -36,7 +36,7 @@ def _decision(verified: Verified, stage: Stage, platform: Platform, model: str) 
     for signed in verified.of_type(DECISION):
         said = signed.statement.predicate
         place = (said.get("stage"), said.get("model"))
-        if place != (stage.name, model) or said.get("decision") != "allow":
+        if place != (stage.name, model) or said.get("allowed") is not True:
             continue
         approved = confirmed(signed, verified, stage, platform.people)
         if len(approved) >= stage.approvals:
