@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 from uv import find_uv_bin
 
 from goldenpath.artifact.pack import CONTRACT
@@ -20,10 +21,14 @@ from goldenpath.audit.observed import event_of
 from goldenpath.catalogue.process import Catalogue
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound, Unavailable
+from goldenpath.gateway.analysis import Criteria, Verdict
+from goldenpath.gateway.rollout import verdicts
 from goldenpath.gateway.sending import Sent, Wish, send_rows
+from goldenpath.gateway.tally import Tally
 from goldenpath.gitops.founding import Founded, Wishes, found
 from goldenpath.gitops.identity import Identity, find_identity
-from goldenpath.gitops.manifests import Survey, survey
+from goldenpath.gitops.manifests import Survey, release_path, survey
+from goldenpath.gitops.placement import parse_placement
 from goldenpath.gitops.promotion import Desk
 from goldenpath.gitops.trust import Trusted, follow
 from goldenpath.gitops.worktree import Repository
@@ -136,6 +141,21 @@ def status(home: Home) -> tuple[Status, bool]:
     if found is None:
         raise NotFound("goldenpath up never ran here", hint="run goldenpath up")
     return found, is_held(home.run)
+
+
+def canary_verdicts(home: Home, status: Status) -> Mapping[str, Mapping[str, Verdict]]:
+    """What the judge says of each canary, by deployment and slot, from the gateway's counts."""
+    if not any(len(each.running) > 1 for each in status.deployments):
+        return {}
+    trusted, wanted = desired(home)
+    tallies = msgspec.convert(status.tallies or {}, dict[str, Tally])
+    found = {}
+    for each in wanted.deployments:
+        path = release_path(each.stage, each.model)
+        content = gitops(home).read(trusted.commit, path)
+        rollout = parse_placement(content, path).rollout.criteria if content else {}
+        found[each.name] = verdicts(each, tallies, Criteria.of(rollout))
+    return {name: each for name, each in found.items() if each}
 
 
 def stop(home: Home) -> bool:

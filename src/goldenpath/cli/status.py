@@ -1,5 +1,7 @@
 """`goldenpath status`: what is wanted, what runs, and whether they agree."""
 
+from dataclasses import asdict
+
 import click
 
 from goldenpath import wire
@@ -16,7 +18,13 @@ def verb(context: click.Context, output: Format) -> None:
     status, is_alive = wire.status(wire.home())
     if not is_alive:
         note("goldenpath up does not run here; this is how it was when it ended")
-    show(status, text_of(status), output)
+    judged = wire.canary_verdicts(wire.home(), status) if is_alive else {}
+    lines = [
+        f"\n{name}  canary {slot}: {verdict.action}: {verdict.reason}"
+        for name, each in judged.items()
+        for slot, verdict in each.items()
+    ]
+    show({**asdict(status), "canaries": judged}, text_of(status) + "".join(lines), output)
     if not (is_alive and status.is_ready):
         context.exit(REFUSED)
 

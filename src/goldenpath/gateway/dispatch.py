@@ -115,13 +115,22 @@ class Dispatcher:
 
     def apply(self, routes: Routes) -> None:
         """Puts a routing table in force: from here on no new request uses an older one."""
-        self._table = Table.of(routes)
+        before, self._table = self._table, Table.of(routes)
+        self._begin_anew(before)
         wanted = self._table.addresses()
         for address in [address for address in self._pools if address not in wanted]:
             self._pools.pop(address).retire()
         for address in wanted - self._pools.keys():
             self._pools[address] = Pool(address, self.loop)
         self._retry_held()
+
+    def _begin_anew(self, before: Table) -> None:
+        """Forgets the counts of routes whose releases or weights have changed."""
+        for key, route in self._table.by_path.items():
+            old = before.by_path.get(key)
+            if old is None or _weights(old) != _weights(route):
+                for slot in (*route.slots, *(old.slots if old else ())):
+                    self.tallies.pop(f"{key.decode()}/{slot.name}", None)
 
     def find(self, path: bytes, host: bytes) -> tuple[bytes, bytes] | None:
         """Key of the route of a request and the path behind it."""
@@ -277,6 +286,10 @@ class _Shadow:
     def broke(self, reason: str, sent: bool) -> None:
         self._dispatcher.shadow_ended()
         self._tally.count(502, self._dispatcher.loop.time() - self._started)
+
+
+def _weights(route: Route) -> list[tuple[str, int, bool]]:
+    return [(slot.name, slot.percent, slot.shadow) for slot in route.slots]
 
 
 def agree(live: Answer, shadow: Answer) -> bool:

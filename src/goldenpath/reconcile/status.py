@@ -66,7 +66,7 @@ class Status:
     """Of the machine as a whole."""
     ignored: tuple[str, ...] = ()
     """Fields of InferenceServices that this machine does not honour."""
-    tallies: Mapping[str, Mapping[str, int]] | None = None
+    tallies: Mapping[str, Mapping[str, int | list[int]]] | None = None
     """What the gateway counted per `stage/model/slot`."""
     version: int = STATUS_VERSION
 

@@ -236,10 +236,14 @@ def _pem(key: TrustedKey) -> TrustedPem:
     return TrustedPem(key.name, pem, *times)
 
 
-def _numbers(tallies: Mapping[str, JsonValue]) -> dict[str, dict[str, int]]:
-    """The plain counts of each slot."""
-    return {
-        name: {key: value for key, value in tally.items() if isinstance(value, int)}
-        for name, tally in tallies.items()
-        if isinstance(tally, dict)
-    }
+def _numbers(tallies: Mapping[str, JsonValue]) -> dict[str, dict[str, int | list[int]]]:
+    """The counts of each slot."""
+    found: dict[str, dict[str, int | list[int]]] = {}
+    for name, tally in tallies.items():
+        counts = found.setdefault(name, {})
+        for key, value in tally.items() if isinstance(tally, dict) else ():
+            if isinstance(value, int):
+                counts[key] = value
+            elif isinstance(value, list):
+                counts[key] = [each for each in value if isinstance(each, int)]
+    return found

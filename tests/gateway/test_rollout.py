@@ -1,0 +1,53 @@
+from goldenpath.gateway.analysis import Criteria
+from goldenpath.gateway.rollout import comparisons, verdicts
+from goldenpath.gateway.tally import BUCKETS, Tally, bucket, upper_bound
+from tests.targets.contract import deployment, release
+
+BOTH = deployment(release(1, 90), release(2, 10))
+CRITERIA = Criteria(requests=200)
+
+
+def tally(requests: int, seconds: float = 0.002, failed: int = 0) -> Tally:
+    found = Tally()
+    for number in range(requests):
+        found.count(500 if number < failed else 200, seconds)
+    return found
+
+
+def judged(stable: Tally, canary: Tally) -> str:
+    tallies = {f"prod/credit/{release(1).name}": stable, f"prod/credit/{release(2).name}": canary}
+    return verdicts(BOTH, tallies, CRITERIA)[release(2).name].action
+
+
+def test_a_duration_lies_in_its_bucket() -> None:
+    for seconds in (0.00001, 0.0001, 0.0015, 0.02, 0.9, 1000.0):
+        place = bucket(seconds)
+        assert seconds <= upper_bound(place) * (1 + 1e-9) or place == BUCKETS - 1
+        assert place == 0 or seconds > upper_bound(place - 1)
+
+
+def test_a_canary_as_good_as_the_stable_release_advances() -> None:
+    assert judged(tally(9000), tally(1000)) == "advance"
+
+
+def test_a_canary_that_fails_is_rolled_back() -> None:
+    assert judged(tally(900), tally(100, failed=20)) == "roll back"
+
+
+def test_a_canary_that_is_much_slower_is_rolled_back_and_a_little_slower_is_not() -> None:
+    assert judged(tally(2000), tally(300, seconds=0.02)) == "roll back"
+    assert judged(tally(2000), tally(300, seconds=0.0024)) == "advance"
+
+
+def test_nothing_is_said_before_both_have_answered() -> None:
+    assert judged(tally(900), Tally()) == "hold"
+    assert judged(Tally(), Tally()) == "hold"
+
+
+def test_paired_answers_that_differ_roll_back() -> None:
+    shadow = tally(300)
+    shadow.compared, shadow.disagreed = 300, 60
+
+    names = [each.name for each in comparisons(tally(900), shadow, CRITERIA)]
+    assert "paired answers that differ" in names
+    assert judged(tally(900), shadow) == "roll back"
