@@ -4,6 +4,7 @@ import os
 import secrets
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -141,6 +142,19 @@ def status(home: Home) -> tuple[Status, bool]:
     if found is None:
         raise NotFound("goldenpath up never ran here", hint="run goldenpath up")
     return found, is_held(home.run)
+
+
+def await_status(home: Home, seconds: float) -> tuple[Status, bool]:
+    """The status once `up` runs what git says now, or is stalled; at the latest after `seconds`."""
+    head = gitops(home).fetch()
+    wake(home)
+    give_up = time.monotonic() + seconds
+    while True:
+        found, is_alive = status(home)
+        is_there = found.commit == head and (found.is_ready or found.is_settled)
+        if not is_alive or is_there or time.monotonic() > give_up:
+            return found, is_alive
+        time.sleep(0.05)
 
 
 def canary_verdicts(home: Home, status: Status) -> Mapping[str, Mapping[str, Verdict]]:

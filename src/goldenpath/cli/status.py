@@ -11,11 +11,12 @@ from goldenpath.reconcile.status import Condition, DeploymentStatus, Status
 
 
 @click.command(help="Show what is wanted, what runs, and whether they agree.")
+@click.option("--wait", type=float, default=0.0, help="Seconds to wait until all agrees.")
 @output_option
 @click.pass_context
-def verb(context: click.Context, output: Format) -> None:
+def verb(context: click.Context, wait: float, output: Format) -> None:
     """Exits 7 if something that git wants does not run."""
-    status, is_alive = wire.status(wire.home())
+    status, is_alive = wire.await_status(wire.home(), wait) if wait else wire.status(wire.home())
     if not is_alive:
         note("goldenpath up does not run here; this is how it was when it ended")
     judged = wire.canary_verdicts(wire.home(), status) if is_alive else {}

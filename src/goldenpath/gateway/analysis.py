@@ -126,7 +126,12 @@ def judge(
     if requests < criteria.requests:
         words = f"{requests} of {criteria.requests:g} answers that are needed"
         return Verdict("hold", words, requests, judged)
-    doubtful = [each for each in judged if abs(each.canary - each.stable) > each.margin]
+    doubtful = [
+        each
+        for each, asked in zip(judged, comparisons, strict=True)
+        if each.canary - each.stable > each.margin
+        or (asked.both_ways and each.stable - each.canary > each.margin)
+    ]
     if doubtful:
         words = f"{doubtful[0].name} looks worse, but that may be chance"
         return Verdict("hold", words, requests, judged)
