@@ -52,6 +52,13 @@ def test_weights_are_kept(here: Machine) -> None:
     assert abs(counts[release(2).name] - 20) <= 2
 
 
+def test_connections_to_servers_are_kept(here: Machine) -> None:
+    name = release(1).name
+    counts = {here.ask(x_goldenpath_slot=name)[2]["connections"] for _ in range(20)}
+
+    assert len(counts) == 1
+
+
 def test_a_subject_stays_with_its_slot(here: Machine) -> None:
     for subject in ("17", "18", "19", "20"):
         asked = [here.ask(x_goldenpath_subject=subject)[1] for _ in range(5)]

@@ -12,11 +12,14 @@ import msgspec
 
 from goldenpath.reconcile.launch import ServerLaunch
 
+COUNT: list[str] = []
+
 
 async def answer(
     launch: ServerLaunch, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
     """Answers every request on one connection."""
+    COUNT.append(launch.replica)
     try:
         while head := await reader.readuntil(b"\r\n\r\n"):
             lines = head.decode().lower().split("\r\n")
@@ -25,6 +28,7 @@ async def answer(
             if b"exit now" in body:
                 os._exit(9)
             told = {"slot": launch.slot, "replica": launch.replica, "head": lines, "got": length}
+            told["connections"] = len(COUNT)
             content = json.dumps(told).encode()
             writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(content) + content)
             await writer.drain()

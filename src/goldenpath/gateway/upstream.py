@@ -52,6 +52,7 @@ class Connection(asyncio.Protocol):
         self._begun = False
         self._until_close = False
         self._complete = False
+        self._keep = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are no subclass of it, so `isinstance` would not do.
@@ -82,7 +83,7 @@ class Connection(asyncio.Protocol):
         if self._size > MAX_ANSWER:
             self._break("the model server's answer is too large", sent=True)
         elif self._complete:
-            self._end(keep=bool(self._parser.should_keep_alive()))
+            self._end(keep=self._keep)
 
     def on_message_begin(self) -> None:
         if self._complete:
@@ -106,6 +107,8 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         self._complete = self._status >= 200  # after 1xx the answer is still to come
+        # Only now: once the message is over, the parser has forgotten its version.
+        self._keep = bool(self._parser.should_keep_alive())
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
