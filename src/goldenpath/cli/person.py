@@ -34,12 +34,14 @@ def list_people(output: Format) -> None:
 @click.argument("new")
 @click.option("--role", "roles", multiple=True, required=True, help="May be given repeatedly.")
 @click.option("--ssh-key", type=click.Path(path_type=Path), required=True, help="Their .pub file.")
+@click.option("--make-key", is_flag=True, help="Make the key, and its private part beside it.")
 @identity_options
 @output_option
 def add(
     new: str,
     roles: tuple[str, ...],
     ssh_key: Path,
+    make_key: bool,
     name: str | None,
     key: Path | None,
     output: Format,
@@ -48,6 +50,8 @@ def add(
     home, acting = wire.home(), wire.identity(name, key)
     trusted = wire.trusted(home)
     require_listed(acting, trusted.platform)
+    if make_key:
+        SshKey.generate(ssh_key.with_suffix(""))
     person = Person(new, roles, SshKey.load(ssh_key).public_line)
     files = platform_files(with_person(trusted.platform, person))
     message = f"platform: list {new}\n\nRoles: {', '.join(roles)}\n"

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import click
+import msgspec
 
 from goldenpath import wire
 from goldenpath.cli.output import Format, output_option, show
@@ -19,6 +20,7 @@ from goldenpath.gateway.sending import Sent, Wish
 @click.option("--subject", default="", help="Column that says whom a row is about.")
 @click.option("--concurrency", type=click.IntRange(1, 256), default=8, show_default=True)
 @click.option("--trace", is_flag=True, help="Ask for a span of every request.")
+@click.option("--record", type=click.Path(path_type=Path), help="Write the result here as JSON.")
 @output_option
 def verb(
     model: str,
@@ -29,11 +31,14 @@ def verb(
     subject: str,
     concurrency: int,
     trace: bool,
+    record: Path | None,
     output: Format,
 ) -> None:
     """Send rows of a table to MODEL and show who answered what, and how fast."""
     wish = Wish(file, limit, batch, subject, concurrency, trace)
     sent = wire.send(wire.home(), stage, model, wish)
+    if record is not None:
+        wire.write_whole(record, msgspec.json.encode(sent) + b"\n")
     show(sent, _text(sent), output)
     if sent.failed:
         raise Unavailable(f"{sent.failed} of {sent.requests} requests failed: {sent.errors[0]}")

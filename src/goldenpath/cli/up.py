@@ -5,6 +5,7 @@ import click
 from goldenpath import wire
 from goldenpath.cli.output import Format, note, output_option, show
 from goldenpath.cli.status import text_of
+from goldenpath.errors import REFUSED
 
 
 @click.command(help="Make this machine run what git says, until told to stop.")
@@ -12,12 +13,13 @@ from goldenpath.cli.status import text_of
 @click.option("--listen", metavar="HOST:PORT", help="Where the gateway answers.")
 @click.option("--detach", is_flag=True, help="Go on in the background once everything runs.")
 @output_option
-def verb(once: bool, listen: str | None, detach: bool, output: Format) -> None:
+@click.pass_context
+def verb(
+    context: click.Context, once: bool, listen: str | None, detach: bool, output: Format
+) -> None:
     """Runs in the foreground, or starts itself in the background and waits until it is ready."""
     home = wire.home()
-    if detach:
-        show(status := wire.detach(home, listen), text_of(status), output)
-        return
-    status = wire.serve(home, listen, once=once, say=note)
-    if once:
+    status = wire.detach(home, listen) if detach else wire.serve(home, listen, once=once, say=note)
+    if detach or once:
         show(status, text_of(status), output)
+        context.exit(0 if status.is_ready else REFUSED)

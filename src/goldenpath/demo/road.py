@@ -1,0 +1,102 @@
+"""The first half of the demo: from an empty folder to a signed release in every stage."""
+
+import socket
+from pathlib import Path
+
+from goldenpath.demo.walk import Walk, at, items, last, text
+
+PROJECT = "credit-default"
+
+
+def start(walk: Walk) -> None:
+    """A platform on this machine, its people, and a project that already works."""
+    walk.begin("1  a platform, its people, a project")
+    walk.run(
+        "goldenpath init --as platform-engineer --key keys/platform-engineer --make-key "
+        f"--listen 127.0.0.1:{_free_port()}"
+    )
+    for person in ("data-scientist", "validator", "risk-manager"):
+        walk.run(
+            f"goldenpath person add {person} --role {person} --ssh-key keys/{person}.pub "
+            f"--make-key {acting('platform-engineer')}"
+        )
+    walk.run(f"goldenpath new {PROJECT}")
+    walk.claim("the lock was made here", (walk.folder / PROJECT / "uv.lock").is_file())
+    walk.run("goldenpath check", into=PROJECT)
+
+
+def build_twice(walk: Walk) -> str:
+    """The same commit twice is one digest, with everything known about it attached."""
+    walk.begin("2  train, pack and sign, twice")
+    first = build(walk)
+    second = build(walk)
+    walk.claim("the same commit gives the same digest", first == second)
+    walk.run(f"goldenpath verify {first}")
+    return first
+
+
+def build(walk: Walk) -> str:
+    """Runs `goldenpath build` and returns the digest that the audit log then names."""
+    walk.run("goldenpath build", into=PROJECT)
+    return text(last(walk.ask("goldenpath events --kind release.built")), "digest")
+
+
+def challenge(walk: Walk) -> str:
+    """A second release of the same project: other parameters, another commit."""
+    walk.begin("6  a challenger")
+    walk.run("sed -i s/logistic/boosting/ goldenpath.toml", into=PROJECT)
+    walk.run("git commit --quiet --all --message 'train: boosted trees'", into=PROJECT)
+    return build(walk)
+
+
+def promote(walk: Walk, digest: str) -> None:
+    """To dev, to test, and to prod only when two people who did not make it approve."""
+    walk.begin("3  promote: dev, test, prod")
+    _promote_to_test(walk, digest)
+    enter = f"goldenpath promote {digest} --to prod {acting('platform-engineer')}"
+    walk.run(enter, expect=7)
+    walk.claim("prod stays closed without approvals", not _is_in_prod(walk, digest))
+    _approve(walk, digest)
+    walk.run(enter)
+    walk.claim("two approvals by people's own keys open prod", _is_in_prod(walk, digest))
+
+
+def enter_as_canary(walk: Walk, digest: str) -> None:
+    """The challenger takes the same road, and gets ten percent of the traffic first."""
+    _promote_to_test(walk, digest)
+    _approve(walk, digest)
+    walk.run(
+        f"goldenpath promote {digest} --to prod --canary 10,50,100 {acting('platform-engineer')}"
+    )
+
+
+def acting(person: str) -> str:
+    """Who acts, with their own key."""
+    return f"--as {person} --key keys/{person}"
+
+
+def _promote_to_test(walk: Walk, digest: str) -> None:
+    for stage in ("dev", "test"):
+        walk.run(f"goldenpath promote {digest} --to {stage} {acting('data-scientist')}")
+
+
+def _approve(walk: Walk, digest: str) -> None:
+    for person in ("validator", "risk-manager"):
+        walk.run(f"goldenpath approve {digest} --to prod {acting(person)}")
+
+
+def _is_in_prod(walk: Walk, digest: str) -> bool:
+    promoted = items(walk.ask("goldenpath events --kind release.promoted"))
+    return any(at(each, "stage") == "prod" and at(each, "digest") == digest for each in promoted)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def month_file(month: str) -> Path:
+    """Where the rows of a month are exported to, from the folder of the demo."""
+    return Path("months") / f"{month}.parquet"

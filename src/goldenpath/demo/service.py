@@ -1,0 +1,144 @@
+"""The second half of the demo: serving, a canary, an incident in real data, and the answers."""
+
+import json
+from pathlib import Path
+
+from goldenpath.canonical import JsonValue
+from goldenpath.demo.road import PROJECT, acting, enter_as_canary, month_file
+from goldenpath.demo.walk import Walk, at, items, last, text
+from goldenpath.digest import Digest
+from goldenpath.oci.manifest import Manifest
+
+QUIET_MONTHS = ("2005-05", "2005-06", "2005-07", "2005-08")
+INCIDENT_MONTH = "2005-09"
+
+
+def refuse(walk: Walk, digest: str) -> None:
+    """Neither a changed byte nor a missing signature gets past admission."""
+    walk.begin("4  an artifact that was tampered with, and one that nobody signed")
+    blob = _largest_layer(walk.folder / ".goldenpath" / "registry", Digest(digest))
+    good = blob.read_bytes()
+    blob.chmod(0o644)
+    walk.say(f"  (one bit of {blob.name[:12]}… in the registry is flipped)")
+    blob.write_bytes(bytes([good[0] ^ 1]) + good[1:])
+    walk.run("goldenpath up --once", expect=7)
+    _claim_refused(walk, "a tampered artifact is refused before it is loaded")
+    blob.write_bytes(good)
+    walk.say("  (the bit is flipped back)")
+
+    walk.run(f"goldenpath copy {digest} layout:stripped --no-referrers")
+    walk.run(f"goldenpath verify layout:stripped@{digest}", expect=4)
+    walk.claim("without its signatures the same digest does not verify", True)
+
+
+def serve(walk: Walk, digest: str) -> None:
+    """The machine follows git: every stage runs what its folder names."""
+    walk.begin("5  serve what git says, and send May")
+    walk.run("goldenpath up --detach")
+    status = walk.ask("goldenpath status")
+    running = {
+        text(last(at(each, "running")), "digest") for each in items(at(status, "deployments"))
+    }
+    walk.claim("all three stages run the one digest", running == {digest})
+    send(walk, QUIET_MONTHS[0])
+
+
+def roll_out(walk: Walk, challenger: str) -> None:
+    """10, 50, 100 percent, each a commit; the traffic of a real month at each."""
+    enter_as_canary(walk, challenger)
+    walk.run("goldenpath status --wait 60")
+    shares = [_share(send(walk, QUIET_MONTHS[1]), challenger)]
+    for month in QUIET_MONTHS[2:]:
+        walk.run(f"goldenpath rollout {PROJECT} --stage prod {acting('platform-engineer')}")
+        walk.run("goldenpath status --wait 60")
+        shares.append(_share(send(walk, month), challenger))
+    walk.claim(
+        f"the canary answered {shares[0]:.0%}, {shares[1]:.0%} and {shares[2]:.0%}",
+        abs(shares[0] - 0.1) < 0.05 and abs(shares[1] - 0.5) < 0.1 and shares[2] == 1,
+    )
+    walk.run(f"goldenpath drift {PROJECT} --stage prod")
+    walk.claim("four quiet months raised no alarm", not _alarms(walk))
+
+
+def incident(walk: Walk, stable: str) -> str:
+    """September: a status code that hardly existed before makes 12 percent of the rows."""
+    walk.begin("7  September: the data change, the schema does not")
+    sent = send(walk, INCIDENT_MONTH)
+    alarms = walk.until("goldenpath events --kind drift.alarm", lambda found: bool(items(found)))
+    walk.run(f"goldenpath drift {PROJECT} --stage prod")
+    walk.claim("the alarm names the feature", '"status"' in json.dumps(alarms))
+    walk.run(
+        f"goldenpath rollback {PROJECT} --stage prod "
+        "--reason 'status code 1 makes 12 percent of the rows' "
+        f"{acting('platform-engineer')}"
+    )
+    walk.run("goldenpath status --wait 60")
+    after = send(walk, INCIDENT_MONTH, limit=500)
+    walk.claim("after the rollback the release before answers", _share(after, stable) == 1)
+    return text(last(at(sent, "prediction_ids")))
+
+
+def answer(walk: Walk, prediction: str, challenger: str, noted: str) -> None:
+    """What was live, where an answer came from, and what is proven."""
+    walk.begin("8  answers")
+    walk.run("goldenpath log check")
+    walk.run("goldenpath events --check")
+    walk.run(f"goldenpath at {noted} --stage prod")
+    live = json.dumps(walk.ask(f"goldenpath at {noted} --stage prod"))
+    walk.claim("the canary was live then, with who put it there", challenger in live)
+    walk.run(f"goldenpath trace {prediction}")
+    traced = json.dumps(walk.ask(f"goldenpath trace {prediction}"))
+    walk.claim("one answer leads to its model and its approvers", "validator" in traced)
+    walk.run(f"goldenpath report {challenger} --to report.md")
+    report = (walk.folder / "report.md").read_text()
+    walk.claim("the documentation begins with its gaps", "MISSING" in report.split("\n## ")[1])
+    walk.claim("it never calls itself compliant", "compliant" not in report.lower())
+
+
+def stop(walk: Walk) -> None:
+    """Leaves the folder and no process."""
+    walk.run("goldenpath down")
+
+
+def export_months(walk: Walk) -> None:
+    """The months of the panel as rows to send, made by the project's own code."""
+    for month in (*QUIET_MONTHS, INCIDENT_MONTH):
+        walk.run(
+            f"uv run --locked --quiet python -m credit_default.export_month {month} "
+            f"{walk.folder / month_file(month)}",
+            into=PROJECT,
+        )
+
+
+def send(walk: Walk, month: str, limit: int | None = None) -> JsonValue:
+    """Sends a month, or a part of it, and returns what was answered by whom."""
+    some = f" --limit {limit}" if limit else ""
+    walk.run(
+        f"goldenpath send {PROJECT} --stage prod --rows {month_file(month)} --subject subject"
+        f"{some} --record sent.json"
+    )
+    value: JsonValue = json.loads((walk.folder / "sent.json").read_bytes())
+    walk.claim(f"no request of {month} failed", at(value, "failed") == 0)
+    return value
+
+
+def _share(sent: JsonValue, digest: str) -> float:
+    releases = at(sent, "releases")
+    counts = releases if isinstance(releases, dict) else {}
+    numbers = {name: count for name, count in counts.items() if isinstance(count, int)}
+    return numbers.get(digest, 0) / max(sum(numbers.values()), 1)
+
+
+def _alarms(walk: Walk) -> tuple[JsonValue, ...]:
+    return items(walk.ask("goldenpath events --kind drift.alarm"))
+
+
+def _claim_refused(walk: Walk, claim: str) -> None:
+    refused = items(walk.ask("goldenpath events --kind admission.refused"))
+    walk.claim(claim, len(refused) > 0)
+
+
+def _largest_layer(registry: Path, digest: Digest) -> Path:
+    blobs = registry / "blobs" / "sha256"
+    manifest = Manifest.parse((blobs / digest.hex).read_bytes())
+    return blobs / max(manifest.layers, key=lambda layer: layer.size).digest.hex

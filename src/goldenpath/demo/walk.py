@@ -1,0 +1,171 @@
+"""Runs commands as a user would type them, shows them first, and keeps what they proved."""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from goldenpath.canonical import JsonValue
+from goldenpath.errors import GoldenPathError
+
+COMMAND_LIMIT = 600.0
+"""Seconds after which a command of the demo counts as hanging."""
+
+
+class ClaimFailed(GoldenPathError):
+    """A step of the demo did not show what it says it shows."""
+
+    exit_code = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One sentence, and whether what was just run bears it out."""
+
+    step: str
+    text: str
+    holds: bool
+
+
+@dataclass(slots=True)
+class Walk:
+    """The folder of the demo, and the record of what happened in it."""
+
+    folder: Path
+    say: Callable[[str], None]
+    environment: Mapping[str, str]
+    step: str = ""
+    claims: list[Claim] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    _began: float = 0.0
+
+    def begin(self, title: str) -> None:
+        """Starts a step; its time runs until the next one begins."""
+        self.end()
+        self.step = title
+        self._began = time.monotonic()
+        self.say(f"\n\033[1m{title}\033[0m" if sys.stderr.isatty() else f"\n{title}")
+
+    def end(self) -> None:
+        """Closes the running step."""
+        if self.step:
+            self.seconds[self.step] = round(time.monotonic() - self._began, 2)
+
+    def run(self, line: str, *, into: str = "", expect: int = 0) -> str:
+        """Shows `line`, runs it in the folder `into`, and returns its standard output.
+
+        Raises `ClaimFailed` if it ends with another exit code than `expect`.
+        """
+        where = self.folder / into
+        self.say(f"  $ {f'cd {into} && ' if into else ''}{line}")
+        done = subprocess.run(
+            self._words(line),
+            cwd=where,
+            env=dict(self.environment),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_LIMIT,
+            check=False,
+        )
+        for said in (done.stderr + done.stdout).rstrip().splitlines():
+            self.say(f"    {said}")
+        if done.returncode != expect:
+            raise ClaimFailed(
+                f"{line.split(' --')[0]!r} ended with exit code {done.returncode}, "
+                f"expected {expect}",
+                hint=f"look around in {self.folder}",
+            )
+        return done.stdout
+
+    def ask(self, line: str, *, into: str = "") -> JsonValue:
+        """The JSON answer of a command, unseen: what a claim is checked against."""
+        done = subprocess.run(
+            [*self._words(line), "--output", "json"],
+            cwd=self.folder / into,
+            env=dict(self.environment),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=COMMAND_LIMIT,
+            check=False,
+        )
+        if not done.stdout:
+            raise ClaimFailed(f"{line!r} printed nothing: {done.stderr.decode()[-400:]}")
+        value: JsonValue = json.loads(done.stdout)
+        return value
+
+    def until(
+        self, line: str, done: Callable[[JsonValue], bool], seconds: float = 60.0
+    ) -> JsonValue:
+        """Asks until the answer is as expected or the time is up, and returns the last answer."""
+        deadline = time.monotonic() + seconds
+        while not done(answer := self.ask(line)) and time.monotonic() < deadline:
+            time.sleep(0.5)
+        return answer
+
+    def claim(self, text: str, holds: bool) -> None:
+        """Writes down a claim. Raises `ClaimFailed` if it does not hold."""
+        self.claims.append(Claim(self.step, text, holds))
+        self.say(f"  {'✓' if holds else '✗'} {text}")
+        if not holds:
+            raise ClaimFailed(f"the demo's claim does not hold: {text}")
+
+    def _words(self, line: str) -> list[str]:
+        first, *rest = shlex.split(line)
+        return [str(Path(sys.executable).parent / first) if first in _OURS else first, *rest]
+
+
+def at(value: JsonValue, *path: str) -> JsonValue:
+    """The member at `path`; None if there is none."""
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def text(value: JsonValue, *path: str) -> str:
+    """The string at `path`; empty if there is none."""
+    found = at(value, *path)
+    return found if isinstance(found, str) else ""
+
+
+def items(value: JsonValue) -> tuple[JsonValue, ...]:
+    """The items of a list; none of anything else."""
+    return tuple(value) if isinstance(value, list) else ()
+
+
+def last(value: JsonValue) -> JsonValue:
+    """The last item of a list; None if there is none."""
+    return value[-1] if isinstance(value, list) and value else None
+
+
+_OURS = frozenset({"goldenpath", "uv"})
+_NOT_INHERITED = frozenset(
+    {
+        "GOLDENPATH_GITOPS",
+        "GOLDENPATH_IDENTITY",
+        "GOLDENPATH_SIGNING_KEY",
+        "MLFLOW_TRACKING_URI",
+        "VIRTUAL_ENV",
+    }
+)
+
+
+def environment(folder: Path, caller: Mapping[str, str]) -> dict[str, str]:
+    """The environment of the demo's commands: the caller's, with its own home and git identity."""
+    kept = {name: value for name, value in caller.items() if name not in _NOT_INHERITED}
+    return {
+        **kept,
+        "GOLDENPATH_HOME": str(folder / ".goldenpath"),
+        "GIT_AUTHOR_NAME": "data-scientist",
+        "GIT_AUTHOR_EMAIL": "data-scientist@bank.example",
+        "GIT_COMMITTER_NAME": "data-scientist",
+        "GIT_COMMITTER_EMAIL": "data-scientist@bank.example",
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{caller.get('PATH', os.defpath)}",
+        "PYTHONUNBUFFERED": "1",
+        "NO_COLOR": "1",
+    }

@@ -1,0 +1,106 @@
+"""The whole demo: its order, its folder, and the one page it ends with."""
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+
+from goldenpath.demo import road, service
+from goldenpath.demo.walk import Walk, environment
+from goldenpath.errors import GoldenPathError, InvalidInput
+
+MARK = ".goldenpath-demo"
+"""A file that says that the folder is ours to make anew."""
+
+
+def walk_the_road(
+    folder: Path,
+    caller: Mapping[str, str],
+    say: Callable[[str], None],
+    now: Callable[[], datetime],
+) -> str:
+    """Does everything in `folder` and returns the last page. Raises `ClaimFailed`."""
+    _make_anew(folder)
+    walk = Walk(folder, say, environment(folder, caller))
+    try:
+        _everything(walk, now)
+    except BaseException:
+        _leave_no_process(walk)
+        _write_summary(walk)
+        raise
+    return _page(walk, _write_summary(walk))
+
+
+def _everything(walk: Walk, now: Callable[[], datetime]) -> None:
+    road.start(walk)
+    stable = road.build_twice(walk)
+    road.promote(walk, stable)
+    service.refuse(walk, stable)
+    service.export_months(walk)
+    service.serve(walk, stable)
+    challenger = road.challenge(walk)
+    service.roll_out(walk, challenger)
+    noted = now().strftime("%Y-%m-%dT%H:%M:%SZ")
+    prediction = service.incident(walk, stable)
+    service.answer(walk, prediction, challenger, noted)
+    service.stop(walk)
+    walk.end()
+
+
+def _make_anew(folder: Path) -> None:
+    if folder.exists() and any(folder.iterdir()):
+        if not (folder / MARK).exists():
+            raise InvalidInput(
+                f"{folder} is not empty and was not made by the demo",
+                hint="name another one with --folder",
+            )
+        shutil.rmtree(folder)
+    for part in (folder, folder / "keys", folder / "months"):
+        part.mkdir(parents=True, exist_ok=True)
+    (folder / MARK).touch()
+
+
+def _leave_no_process(walk: Walk) -> None:
+    try:
+        service.stop(walk)
+    except (GoldenPathError, OSError) as error:
+        walk.say(f"  goldenpath down did not end in order: {error}")
+
+
+def _write_summary(walk: Walk) -> Path:
+    path = walk.folder / "summary.json"
+    summary = {
+        "version": 1,
+        "holds": bool(walk.claims) and all(claim.holds for claim in walk.claims),
+        "claims": [asdict(claim) for claim in walk.claims],
+        "seconds": walk.seconds,
+        "total_seconds": round(sum(walk.seconds.values()), 2),
+    }
+    path.write_text(json.dumps(summary, indent=2) + "\n")
+    return path
+
+
+def _page(walk: Walk, summary: Path) -> str:
+    width = max(len(name) for name in walk.seconds)
+    steps = [f"  {name:{width}} {seconds:6.1f} s" for name, seconds in walk.seconds.items()]
+    claims = [f"  ✓ {claim.text}" for claim in walk.claims]
+    return "\n".join(
+        [
+            "",
+            f"The whole road took {sum(walk.seconds.values()):.0f} seconds:",
+            *steps,
+            "",
+            "What was shown:",
+            *claims,
+            "",
+            f"Look around: cd {walk.folder}",
+            "  report.md                                     the documentation, gaps first",
+            "  goldenpath events                             who did what, in a chain of hashes",
+            "  git --git-dir .goldenpath/gitops.git log      every change of a stage, signed",
+            "  goldenpath up                                 run it all again",
+            "",
+            str(summary),
+        ]
+    )
