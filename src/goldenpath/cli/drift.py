@@ -36,7 +36,7 @@ def verb(
         _close(finding, reason, name, key)
         return
     home = wire.home()
-    store = wire.open_store(wire.trusted(home).platform.registry_store)
+    store = wire.platform_store(home)
     reports = list(drift_reports(home, stage, model, Releases(store, note)))
     show(reports, "\n\n".join(map(_page, reports)) or "nothing was counted yet", output)
 

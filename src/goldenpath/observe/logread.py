@@ -97,7 +97,8 @@ def _prediction(home: Home, path: Path, place: int) -> Prediction:
     checkpoint = verified(path, log_public_key(home))
     table = pq.read_table(table_of(path))
     row = table.slice(place, 1)
-    values: dict[str, object] = row.to_pylist()[0]
+    sealed = row.select(["input_commitment", "input_ciphertext"])
+    values: dict[str, object] = sealed.to_pylist()[0]
     record = _readable(row)
     commitment = values["input_commitment"]
     hexadecimal = commitment.hex() if isinstance(commitment, bytes) else ""
@@ -167,11 +168,12 @@ def records(
 
 
 def _readable(row: pa.Table) -> Mapping[str, str | int | float | bool | None]:
-    plain = row.drop_columns(
-        [name for name in ("input_commitment", "input_ciphertext") if name in row.column_names]
-    )
-    values: dict[str, str | int | float | bool | None] = plain.to_pylist()[0]
-    return {**values, "t_start": timestamp(pc.cast(row["t_start"], pa.int64())[0].as_py() or 0)}
+    # A time of nanoseconds has no form in Python's own values, so it is taken as a number.
+    left = {"input_commitment", "input_ciphertext", "t_start"} & set(row.column_names)
+    values: dict[str, str | int | float | bool | None] = row.drop_columns(sorted(left)).to_pylist()[
+        0
+    ]
+    return {"t_start": timestamp(pc.cast(row["t_start"], pa.int64())[0].as_py() or 0), **values}
 
 
 def verified(path: Path, public_key: bytes) -> Checkpoint:

@@ -1,0 +1,86 @@
+"""Chooses implementations by the scheme of a URI: the only place where the seams are filled.
+
+A verb says `wire.open_store(…)`; what that needs is imported then, so that a verb which only asks
+git does not wait for the HTTP client, and `--help` waits for nothing.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from goldenpath.wire.evidence import catalogue as catalogue
+    from goldenpath.wire.evidence import sources as sources
+    from goldenpath.wire.evidence import workshop as workshop
+    from goldenpath.wire.governing import commit_platform as commit_platform
+    from goldenpath.wire.governing import desk as desk
+    from goldenpath.wire.governing import gitops as gitops
+    from goldenpath.wire.governing import identity as identity
+    from goldenpath.wire.governing import platform_store as platform_store
+    from goldenpath.wire.governing import set_up as set_up
+    from goldenpath.wire.governing import trusted as trusted
+    from goldenpath.wire.here import event_log as event_log
+    from goldenpath.wire.here import home as home
+    from goldenpath.wire.here import now as now
+    from goldenpath.wire.here import tools as tools
+    from goldenpath.wire.here import uv as uv
+    from goldenpath.wire.here import write_whole as write_whole
+    from goldenpath.wire.machine import await_status as await_status
+    from goldenpath.wire.machine import canary_verdicts as canary_verdicts
+    from goldenpath.wire.machine import desired as desired
+    from goldenpath.wire.machine import detach as detach
+    from goldenpath.wire.machine import inventory as inventory
+    from goldenpath.wire.machine import is_up as is_up
+    from goldenpath.wire.machine import send as send
+    from goldenpath.wire.machine import serve as serve
+    from goldenpath.wire.machine import status as status
+    from goldenpath.wire.machine import stop as stop
+    from goldenpath.wire.machine import wake as wake
+    from goldenpath.wire.stores import locate as locate
+    from goldenpath.wire.stores import open_store as open_store
+    from goldenpath.wire.stores import oras_location as oras_location
+    from goldenpath.wire.stores import release as release
+    from goldenpath.wire.stores import store_uri as store_uri
+    from goldenpath.wire.stores import throwaway_store as throwaway_store
+
+_PARTS = {
+    "here": ("home", "now", "event_log", "tools", "uv", "write_whole"),
+    "stores": (
+        "open_store",
+        "locate",
+        "throwaway_store",
+        "oras_location",
+        "store_uri",
+        "release",
+    ),
+    "governing": (
+        "gitops",
+        "trusted",
+        "identity",
+        "set_up",
+        "commit_platform",
+        "desk",
+        "platform_store",
+    ),
+    "machine": (
+        "serve",
+        "detach",
+        "status",
+        "await_status",
+        "canary_verdicts",
+        "stop",
+        "wake",
+        "desired",
+        "send",
+        "inventory",
+        "is_up",
+    ),
+    "evidence": ("catalogue", "sources", "workshop"),
+}
+_WHERE = {name: part for part, names in _PARTS.items() for name in names}
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        if name not in _WHERE:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(importlib.import_module(f"{__name__}.{_WHERE[name]}"), name)

@@ -1,0 +1,60 @@
+"""What builds work with, and where all evidence is."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from goldenpath.audit.evidence import Sources
+from goldenpath.build import Workshop
+from goldenpath.catalogue.process import Catalogue
+from goldenpath.digest import Digest
+from goldenpath.settings import KEY_VARIABLE, PASSPHRASE_VARIABLE, TRACKING_VARIABLE, Home
+from goldenpath.wire.governing import gitops, trusted
+from goldenpath.wire.here import event_log, now, tools, uv
+from goldenpath.wire.stores import locate, open_store
+
+
+def catalogue(home: Home) -> Catalogue:
+    """MLflow: the server that the environment names, else a database of this machine."""
+    uri = os.environ.get(TRACKING_VARIABLE) or f"sqlite:///{home.catalogue}"
+    return Catalogue(uri, home.root / "mlflow")
+
+
+def sources(home: Home, reference: str) -> tuple[Sources, Digest]:
+    """Where all evidence is, and the release that `reference` names. Raises `NotFound`."""
+    store, name = locate(reference, home)
+    digest = store.resolve(name).digest
+    return Sources(store, gitops(home), trusted(home), event_log(home)), digest
+
+
+def workshop(home: Home, work: Path, report: Callable[[str], None]) -> "Workshop":
+    """What a build in the folder `work` works with. Raises `NotFound` without a platform."""
+    from goldenpath.attest.keys import PemSigner, key_from_pem, public_pem
+    from goldenpath.build import Workshop
+    from goldenpath.train.run import train
+    from goldenpath.train.source import read_source
+
+    signer = PemSigner.load(
+        Path(os.environ.get(KEY_VARIABLE) or home.keys / "release.pem"),
+        os.environ.get(PASSPHRASE_VARIABLE),
+    )
+    platform = trusted(home).platform
+    environment = tools()
+    return Workshop(
+        store=open_store(f"layout:{home.registry}"),
+        signer=signer,
+        key=key_from_pem("build", public_pem(signer)),
+        repository=platform.registry_prefix,
+        catalogue=lambda: catalogue(home),
+        read_source=lambda project: read_source(Path(project.root), environment),
+        train=lambda project: train(
+            project,
+            work,
+            uv=uv(),
+            now=now,
+            report=report,
+            tools=environment,
+        ),
+        clock=now,
+        report=report,
+    )

@@ -1,0 +1,196 @@
+"""What `goldenpath up` runs on this machine, and what can be asked of it."""
+
+import os
+import secrets
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from goldenpath.artifact.pack import CONTRACT
+from goldenpath.artifact.unpack import open_release
+from goldenpath.attest.verify import verify
+from goldenpath.audit.observed import event_of
+from goldenpath.digest import Digest
+from goldenpath.errors import NotFound, Unavailable
+from goldenpath.gateway.analysis import Criteria, Verdict
+from goldenpath.gateway.rollout import verdicts
+from goldenpath.gateway.sending import Sent, Wish, send_rows
+from goldenpath.gateway.tally import Tally
+from goldenpath.gitops.manifests import Survey, release_path, survey
+from goldenpath.gitops.placement import parse_placement
+from goldenpath.gitops.trust import Trusted
+from goldenpath.observe.launch import ObserverLaunch
+from goldenpath.project.contract import parse_contract
+from goldenpath.promote.admission import release_policy
+from goldenpath.reconcile.admission import admit
+from goldenpath.reconcile.inventory import Cell, compare
+from goldenpath.reconcile.source import GitSource
+from goldenpath.reconcile.status import Status, read_status
+from goldenpath.settings import OTLP_VARIABLE, Home, tool_environment
+from goldenpath.targets.local import LocalSettings
+from goldenpath.targets.machine import Machine
+from goldenpath.targets.sidecar import Sidecar
+from goldenpath.targets.supervisor import (
+    alone,
+    is_held,
+    start_detached,
+    stop_supervisor,
+    supervisor,
+)
+from goldenpath.wire.governing import gitops
+from goldenpath.wire.here import event_log, now
+from goldenpath.wire.stores import open_store, store_uri
+
+
+def serve(home: Home, listen: str | None, *, once: bool, say: Callable[[str], None]) -> Status:
+    """Runs this machine in the foreground, with everything that it starts and writes down.
+
+    Raises `NotFound` if the machine was never set up, `InvalidInput` if another one runs.
+    """
+    source, log = GitSource(gitops(home), home.trust), event_log(home)
+    with alone(home.run):
+        platform = source.newest().platform
+        store = store_uri(home, platform)
+        settings = LocalSettings(
+            run=home.run,
+            store=Path(store.removeprefix("layout:")),
+            spool=home.spool,
+            listen=listen or platform.gateway,
+            environment=tool_environment(os.environ),
+            server=(sys.executable, "-m", "goldenpath.serve"),
+            gateway=(sys.executable, "-m", "goldenpath.gateway"),
+        )
+        machine = Machine(
+            settings,
+            source,
+            lambda platform, stage, digest, at: admit(
+                open_store(store_uri(home, platform)), platform, stage, digest, at
+            ),
+            say=say,
+            now=now,
+            record=lambda what, commit: log.append(event_of(what, now(), commit)),
+        )
+        machine.attend(_observer(home, settings))
+        return machine.serve(once=once)
+
+
+def _observer(home: Home, settings: LocalSettings) -> Sidecar:
+    launch = ObserverLaunch(
+        home=str(home.root),
+        store=str(settings.store),
+        endpoint=os.environ.get(OTLP_VARIABLE, ""),
+    )
+    command = (sys.executable, "-m", "goldenpath.observe")
+    log = settings.run / "logs" / "observer.log"
+    return Sidecar("observer", command, settings.environment, log, lambda: launch)
+
+
+def detach(home: Home, listen: str | None) -> Status:
+    """Starts the machine in the background and waits until nothing is on its way."""
+    options = ["--listen", listen] if listen else []
+    command = [sys.executable, "-c", "from goldenpath.cli.main import main; main()", "up"]
+    return start_detached(home.run, [*command, *options], os.environ)
+
+
+def status(home: Home) -> tuple[Status, bool]:
+    """What `up` published last, and whether it still runs. Raises `NotFound` if it never did."""
+    found = read_status(home.run / "status.json")
+    if found is None:
+        raise NotFound("goldenpath up never ran here", hint="run goldenpath up")
+    return found, is_held(home.run)
+
+
+def await_status(home: Home, seconds: float) -> tuple[Status, bool]:
+    """The status once `up` runs what git says now, or is stalled; at the latest after `seconds`."""
+    head = gitops(home).fetch()
+    wake(home)
+    give_up = time.monotonic() + seconds
+    while True:
+        found, is_alive = status(home)
+        is_there = found.commit == head and (found.is_ready or found.is_settled)
+        if not is_alive or is_there or time.monotonic() > give_up:
+            return found, is_alive
+        time.sleep(0.05)
+
+
+def canary_verdicts(home: Home, status: Status) -> Mapping[str, Mapping[str, Verdict]]:
+    """What the judge says of each canary, by deployment and slot, from the gateway's counts."""
+    if not any(len(each.running) > 1 for each in status.deployments):
+        return {}
+    trusted, wanted = desired(home)
+    tallies = msgspec.convert(status.tallies or {}, dict[str, Tally])
+    found = {}
+    for each in wanted.deployments:
+        path = release_path(each.stage, each.model)
+        content = gitops(home).read(trusted.commit, path)
+        rollout = parse_placement(content, path).rollout.criteria if content else {}
+        found[each.name] = verdicts(each, tallies, Criteria.of(rollout))
+    return {name: each for name, each in found.items() if each}
+
+
+def stop(home: Home) -> bool:
+    """Ends what `up` runs and waits for it; False if nothing ran."""
+    return stop_supervisor(home.run)
+
+
+def wake(home: Home) -> None:
+    """Lets `up`, if it runs, look at git now instead of within a second."""
+    found = supervisor(home.run)
+    if found is not None:
+        os.kill(found.process, signal.SIGHUP)
+
+
+def desired(home: Home) -> tuple[Trusted, Survey]:
+    """The newest commit that was trusted here, and what it wants to run."""
+    source = GitSource(gitops(home), home.trust)
+    trusted = source.newest()
+    return trusted, survey(source.files(trusted.commit), trusted.platform)
+
+
+def send(home: Home, stage: str, model: str, wish: Wish) -> Sent:
+    """Sends rows of a table to a model through the gateway of this machine."""
+    followed, wanted = desired(home)
+    running, is_alive = status(home)
+    if not (is_alive and running.gateway):
+        raise Unavailable("the gateway does not run here", hint="start it with goldenpath up")
+    name = f"{stage}/{model}"
+    found = next((each for each in wanted.deployments if each.name == name), None)
+    if found is None:
+        known = ", ".join(each.name for each in wanted.deployments) or "nothing"
+        raise NotFound(f"{name} is not declared: expected one of {known}")
+    release = open_release(open_store(store_uri(home, followed.platform)), found.slots[0].digest)
+    contract = parse_contract(release.files[CONTRACT])
+    path = f"/{stage}/{model}/v2/models/{model}/infer"
+    return send_rows(running.gateway, path, contract, wish, secrets.randbits(64))
+
+
+def inventory(home: Home) -> tuple[Cell, ...]:
+    """Every release that git wants or that runs, and whether git, registry and signature agree."""
+    followed, wanted = desired(home)
+    store = open_store(store_uri(home, followed.platform))
+    running = status(home)[0] if is_held(home.run) else None
+
+    def look(digest: Digest) -> tuple[bool, bool, str]:
+        try:
+            verified = verify(
+                store,
+                digest,
+                release_policy(followed.platform),
+                people=followed.platform.people,
+                now=now(),
+            )
+        except NotFound as error:
+            return False, False, error.message
+        failed = [each.message for each in verified.findings if each.status == "fail"]
+        return True, verified.holds, "; ".join(failed)
+
+    return compare(wanted.deployments, running, look)
+
+
+def is_up(home: Home) -> bool:
+    """Whether `goldenpath up` runs on this machine now."""
+    return supervisor(home.run) is not None

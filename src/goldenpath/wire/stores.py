@@ -1,0 +1,85 @@
+"""Stores by the scheme of their URI, and releases by what people call them."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from goldenpath.digest import Digest
+from goldenpath.errors import InvalidInput
+from goldenpath.oci.reference import Reference
+from goldenpath.oci.store import Store
+from goldenpath.promote.platform import Platform
+from goldenpath.registry.layout import LayoutStore
+from goldenpath.settings import Home
+
+_REGISTRIES = ("oci", "oci+http", "oci+https")
+
+
+def open_store(uri: str, mounts: Iterable[str] = ()) -> Store:
+    """The store of a URI: `layout:PATH`, or a repository of a registry by `oci://host/repository`.
+
+    `oci://` speaks plain HTTP with this machine alone; `oci+http://` and `oci+https://` say which.
+    `mounts` are other repositories of the same registry that may have a blob already.
+    """
+    scheme, _, rest = uri.partition(":")
+    if scheme == "layout" and rest:
+        return LayoutStore(Path(rest))
+    if scheme in _REGISTRIES and rest.startswith("//"):
+        # The HTTP client takes a while to import, and most verbs need none.
+        from goldenpath.registry.connect import connect
+
+        return connect(scheme, Reference.parse(rest[2:]), os.environ, mounts)
+    raise InvalidInput(f"store {uri!r} is not known: expected layout:PATH or oci://host/repository")
+
+
+def locate(text: str, home: Home, beside: str = "") -> tuple[Store, str]:
+    """The store and the name in it that a reference on the command line means.
+
+    `layout:PATH@NAME`, `oci://host/repository:tag`, `oci://host/repository@sha256:…`; a bare tag
+    or digest is looked for in the home's registry. The name is empty if the reference has none.
+    `beside` is the other end of a copy: blobs it has on the same registry need not travel.
+    """
+    scheme, colon, rest = text.partition(":")
+    if scheme == "layout" and colon:
+        path, at, name = rest.rpartition("@")
+        if not at or "/" in name:
+            path, name = rest, ""
+        return open_store(f"layout:{path}"), name
+    if scheme in _REGISTRIES and rest.startswith("//"):
+        reference, other = Reference.parse(rest[2:]), beside.partition("://")[2]
+        near = [Reference.parse(other)] if other else []
+        mounts = [each.repository for each in near if each.host == reference.host]
+        return open_store(text, mounts), reference.name or ""
+    return LayoutStore(home.registry), text
+
+
+def throwaway_store() -> Store:
+    """An empty store in memory."""
+    from goldenpath.registry.memory import MemoryStore
+
+    return MemoryStore()
+
+
+def oras_location(text: str, home: Home) -> str:
+    """What `oras` takes in front of `@sha256:…` for the store that `locate` finds."""
+    if text.startswith("layout:"):
+        return f"--oci-layout {text.removeprefix('layout:').partition('@')[0]}"
+    scheme, _, rest = text.partition("://")
+    if scheme.startswith("oci") and rest:
+        reference = Reference.parse(rest)
+        return f"{reference.host}/{reference.repository}"
+    return f"--oci-layout {home.registry}"
+
+
+def store_uri(home: Home, platform: Platform) -> str:
+    """The platform's store; a relative layout lies in the home, so that git names no machine."""
+    scheme, _, path = platform.registry_store.partition(":")
+    if scheme == "layout":
+        return f"layout:{home.root / path}"
+    return platform.registry_store
+
+
+def release(home: Home, reference: str) -> Digest:
+    """The digest that a reference on the command line means. Raises `NotFound`."""
+    store, name = locate(reference, home)
+    return store.resolve(name).digest
