@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
-from goldenpath.demo import road, service
+from goldenpath.demo import live, road
 from goldenpath.demo.walk import Walk, environment
 from goldenpath.errors import GoldenPathError, InvalidInput
 
@@ -37,15 +37,15 @@ def _everything(walk: Walk, now: Callable[[], datetime]) -> None:
     road.start(walk)
     stable = road.build_twice(walk)
     road.promote(walk, stable)
-    service.refuse(walk, stable)
-    service.export_months(walk)
-    service.serve(walk, stable)
+    live.refuse(walk, stable)
+    live.export_months(walk)
+    live.serve(walk, stable)
     challenger = road.challenge(walk)
-    service.roll_out(walk, challenger)
+    live.roll_out(walk, challenger)
     noted = now().strftime("%Y-%m-%dT%H:%M:%SZ")
-    prediction = service.incident(walk, stable)
-    service.answer(walk, prediction, challenger, noted)
-    service.stop(walk)
+    prediction = live.incident(walk, stable)
+    live.answer(walk, prediction, challenger, noted)
+    live.stop(walk)
     walk.end()
 
 
@@ -64,7 +64,7 @@ def _make_anew(folder: Path) -> None:
 
 def _leave_no_process(walk: Walk) -> None:
     try:
-        service.stop(walk)
+        live.stop(walk)
     except (GoldenPathError, OSError) as error:
         walk.say(f"  goldenpath down did not end in order: {error}")
 
