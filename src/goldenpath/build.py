@@ -85,7 +85,7 @@ def build(project: Project, workshop: Workshop, *, allow_dirty: bool = False) ->
         trained = workshop.train(project)
         _refuse_failed_checks(trained.run)
         workshop.report("packing")
-        contents = _contents(project, trained)
+        contents = contents_of(project, trained)
         packed = pack(workshop.store, contents)
         is_new = not _is_complete(packed.image.digest, workshop)
         if is_new:
@@ -118,7 +118,8 @@ def _refuse_failed_checks(run: TrainingRun) -> None:
         raise InvalidInput(f"the project did not pass its own checks: {listed}")
 
 
-def _contents(project: Project, trained: Trained) -> Contents:
+def contents_of(project: Project, trained: Trained) -> Contents:
+    """What the release of this training is packed from."""
     root = Path(project.root)
     return Contents(
         name=project.name,

@@ -179,6 +179,7 @@ def project_environment(environment: Mapping[str, str], python: str) -> dict[str
     return {**kept, "UV_PYTHON": python, "UV_PYTHON_DOWNLOADS": "never"}
 
 
+TRAINING_LOCALE = "C.UTF-8"
 _FOR_TRAINING = (
     "PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy",
 )  # fmt: skip
@@ -195,7 +196,7 @@ def training_environment(
         **dict.fromkeys(limits, str(threads)),
         "HOME": str(work / "home"),
         "TMPDIR": str(work / "temporary"),
-        "LC_ALL": "C.UTF-8",
+        "LC_ALL": TRAINING_LOCALE,
         "TZ": "UTC",
         "PYTHONHASHSEED": "0",
         "PYTHONNOUSERSITE": "1",

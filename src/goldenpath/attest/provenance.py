@@ -55,6 +55,8 @@ def provenance(
                 "uv": run.environment.uv,
                 "platform": run.environment.platform,
                 "cpu": run.environment.cpu,
+                "cpuFeatures": " ".join(run.environment.cpu_features),
+                "locale": run.environment.locale,
                 "threads": run.threads,
                 "dirty": run.source.dirty,
                 "author": run.source.author,

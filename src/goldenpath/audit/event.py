@@ -28,6 +28,8 @@ Kind = Literal[
     "release.promoted",
     "release.refused",
     "release.approved",
+    "release.reproduced",
+    "release.waived",
     "rollout.stepped",
     "rollout.rolled-back",
     "admission.refused",

@@ -64,6 +64,14 @@ def faults(root: Path, now: datetime | None = None) -> tuple[Fault, ...]:
     return tuple(found)
 
 
+def declared_data(root: Path) -> tuple[DataSource, ...]:
+    """The data that a project names, wherever they are; none where the section has faults."""
+    value = _declaration(root)
+    if any(fault.key.startswith("data") for fault in schema_faults(value, "goldenpath", FILE)):
+        return ()
+    return _data(value)
+
+
 def _declaration(root: Path) -> dict[str, object]:
     path = root / FILE
     if not path.is_file():

@@ -11,9 +11,11 @@ from pathlib import Path
 
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, Unavailable
+from goldenpath.settings import TRAINING_LOCALE
 from goldenpath.train.lock import FILE, Locked
 from goldenpath.train.record import Environment, Package
 
+_KERNELS = ("avx", "fma", "sse4", "f16c", "amx", "asimd", "sve")
 _STALE = "needs to be updated"
 """What uv says of a lock that does not fit; its exit status is that of any failure."""
 
@@ -63,6 +65,8 @@ def describe(
         cpu=_cpu(),
         packages=tuple(_packages(folder, packages)),
         uv=_line([uv, "--version"]).removeprefix("uv ").split(" ")[0],
+        cpu_features=_cpu_features(),
+        locale=TRAINING_LOCALE,
     )
 
 
@@ -124,9 +128,20 @@ def _line(command: list[str]) -> str:
 
 
 def _cpu() -> str:
+    return _cpu_line("model name") or platform.processor() or platform.machine()
+
+
+def _cpu_features() -> tuple[str, ...]:
+    """Features by which numpy, BLAS and ONNX Runtime choose their kernels."""
+    listed = (_cpu_line("flags") or _cpu_line("Features")).split()
+    return tuple(sorted(name for name in listed if name.startswith(_KERNELS)))
+
+
+def _cpu_line(name: str) -> str:
+    """The first line of that name in what Linux tells of its processors; empty elsewhere."""
     path = Path("/proc/cpuinfo")
     if path.is_file():
         for line in path.read_text("utf-8", "replace").splitlines():
-            if line.startswith("model name"):
+            if line.startswith(name):
                 return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
+    return ""

@@ -78,6 +78,14 @@ def evaluate(project: Project, outputs: Path) -> Evaluation:
     )
 
 
+def columns_of(path: Path, contract: Contract) -> Mapping[str, NDArray[np.generic]]:
+    """The features of a table that the training wrote. Raises `InvalidInput` if one is absent."""
+    table = read_parquet(path)
+    names = [feature.name for feature in contract.features]
+    _require(table, names, path.name)
+    return {name: _column(table, name) for name in names}
+
+
 def _scored(contract: Contract, table: pa.Table, outputs: Path, file: str) -> tuple[Floats, float]:
     """Scores of the packaged model, and their largest difference to those of the training."""
     names = [feature.name for feature in contract.features]

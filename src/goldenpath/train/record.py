@@ -84,6 +84,9 @@ class Environment:
     cpu: str
     packages: tuple[Package, ...]
     uv: str
+    cpu_features: tuple[str, ...] = ()
+    """Those that choose other arithmetic: vector units and fused operations."""
+    locale: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,18 +16,18 @@ def read_source(root: Path, environment: Mapping[str, str]) -> Source:
     Files that git does not know and does not ignore make the tree dirty as well. Raises
     `InvalidInput` where there is no commit.
     """
-    log = _git(root, environment, "log", "-1", "--format=%H%n%cI%n%an <%ae>")
+    log = git(root, environment, "log", "-1", "--format=%H%n%cI%n%an <%ae>")
     if log is None:
         raise InvalidInput(
             f"{root} has no commit: expected a git repository with the project in it",
             hint="git init && git add --all && git commit",
         )
     commit, committed_at, author = log.splitlines()
-    status = _git(root, environment, "status", "--porcelain", "--untracked-files=normal", "--", ".")
+    status = git(root, environment, "status", "--porcelain", "--untracked-files=normal", "--", ".")
     return Source(
         commit=commit,
-        remote=_without_password(_git(root, environment, "remote", "get-url", "origin") or ""),
-        branch=_git(root, environment, "symbolic-ref", "--quiet", "--short", "HEAD") or "",
+        remote=_without_password(git(root, environment, "remote", "get-url", "origin") or ""),
+        branch=git(root, environment, "symbolic-ref", "--quiet", "--short", "HEAD") or "",
         dirty=bool(status),
         author=author,
         committed_at=_utc(committed_at),
@@ -36,7 +36,7 @@ def read_source(root: Path, environment: Mapping[str, str]) -> Source:
 
 def changed_at(root: Path, file: str, environment: Mapping[str, str]) -> str:
     """When `file` was last changed by a commit, RFC 3339 in UTC; empty if none has it."""
-    said = _git(root, environment, "log", "-1", "--format=%cI", "--", file)
+    said = git(root, environment, "log", "-1", "--format=%cI", "--", file)
     return _utc(said) if said else ""
 
 
@@ -52,7 +52,8 @@ def _without_password(remote: str) -> str:
     return urlunsplit(parts._replace(netloc=parts.netloc.rsplit("@", 1)[1]))
 
 
-def _git(root: Path, environment: Mapping[str, str], *arguments: str) -> str | None:
+def git(root: Path, environment: Mapping[str, str], *arguments: str) -> str | None:
+    """What git says in `root`; None if it fails. Raises `Unavailable` if there is no git."""
     command = ["git", "-C", str(root), "--no-optional-locks", *arguments]
     try:
         done = subprocess.run(command, env=environment, capture_output=True, check=False)

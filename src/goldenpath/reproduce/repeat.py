@@ -1,0 +1,151 @@
+"""Repeats the training of a release, packs the result, and says what differs and why."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from goldenpath.artifact.pack import FRAME, MODEL, pack
+from goldenpath.artifact.unpack import open_release
+from goldenpath.attest.evidence import origin_of, packages_of
+from goldenpath.attest.policy import Verified
+from goldenpath.build import contents_of
+from goldenpath.digest import Digest
+from goldenpath.errors import InvalidInput, VerificationError
+from goldenpath.oci.store import Store
+from goldenpath.project.load import load_project
+from goldenpath.project.meaning import FILE
+from goldenpath.project.spec import Project
+from goldenpath.reproduce.causes import causes
+from goldenpath.reproduce.checkout import bring_data, check_out, find_source, project_folder
+from goldenpath.train.evaluate import REFERENCE, columns_of
+from goldenpath.train.run import Trained
+from goldenpath.train.score import model_scores
+
+UNSTEADY = (
+    "the training itself: two repetitions here differ from each other (an unset seed, the time, "
+    "threads or the order of rows)"
+)
+UNKNOWN = "nothing on record: two repetitions here agree with each other, not with the release"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shop:
+    """What a repetition works with; the verb fills it."""
+
+    store: Store
+    near: Path
+    """A folder where the commit and its data may be."""
+    given: str | None
+    """A repository to take instead."""
+    work: Path
+    throwaway: Callable[[], Store]
+    tools: Mapping[str, str]
+    train: Callable[[Project, Path], Trained]
+    report: Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Reproduction:
+    """A release and its repetition."""
+
+    digest: str
+    repeated: str
+    """Digest of the release that the repetition gives."""
+    model: str
+    commit: str
+    equal: bool
+    files: tuple[str, ...]
+    """Files of the release that differ."""
+    causes: tuple[str, ...]
+    """What is on record to differ, or that nothing is; empty if equal."""
+    rows: int = 0
+    """Reference rows on which both models were asked; 0 if the models are the same bytes."""
+    largest_difference: float = 0.0
+    mean_difference: float = 0.0
+    decisions_changed: int = 0
+    """Rows that fall into another band."""
+
+
+def reproduce(verified: Verified, shop: Shop) -> Reproduction:
+    """Trains the release again from its commit, lock, data and parameters.
+
+    Raises `VerificationError` if no provenance counts, `InvalidInput` if the release was built
+    from what no commit holds, and `NotFound` if commit or data cannot be had.
+    """
+    origin = origin_of(verified)
+    if origin is None:
+        raise VerificationError(f"no provenance of {verified.subject.short} counts")
+    if origin.internal.get("dirty") is not False:
+        raise InvalidInput("the release was built from changes that are in no commit")
+    released = open_release(shop.store, verified.subject).files
+    shop.report("checking out the commit")
+    source = find_source(origin.commit, origin.repository, shop.given, shop.near, shop.tools)
+    checkout = shop.work / "source"
+    check_out(source, origin.commit, origin.repository, checkout, shop.tools)
+    root = project_folder(checkout, released.get(f"{FRAME}/{FILE}", b""))
+    missing = bring_data(root, shop.near)
+    if missing:
+        raise InvalidInput(
+            f"the commit does not hold the data {', '.join(missing)}",
+            hint="run the command in the project that has them",
+        )
+    project = load_project(root)
+    trained = shop.train(project, shop.work / "first")
+    repeated, files = _packed(project, trained, shop)
+    different = tuple(
+        name for name in sorted({*released, *files}) if released.get(name) != files.get(name)
+    )
+    if repeated == verified.subject:
+        reasons: tuple[str, ...] = ()
+    else:
+        reasons = causes(origin, packages_of(verified), trained.run) or (
+            _unrecorded(project, files, shop),
+        )
+    rows, largest, mean, changed = (
+        _distance(project, trained, released[MODEL], shop.work)
+        if MODEL in different and MODEL in released
+        else (0, 0.0, 0.0, 0)
+    )
+    return Reproduction(
+        digest=verified.subject.text,
+        repeated=repeated.text,
+        model=project.name,
+        commit=origin.commit,
+        equal=repeated == verified.subject,
+        files=different,
+        causes=reasons,
+        rows=rows,
+        largest_difference=largest,
+        mean_difference=mean,
+        decisions_changed=changed,
+    )
+
+
+def _packed(project: Project, trained: Trained, shop: Shop) -> tuple[Digest, Mapping[str, bytes]]:
+    store = shop.throwaway()
+    digest = pack(store, contents_of(project, trained)).image.digest
+    return digest, open_release(store, digest).files
+
+
+def _unrecorded(project: Project, first: Mapping[str, bytes], shop: Shop) -> str:
+    """Told apart by one more training: does it agree with the first repetition?"""
+    shop.report("training once more, to see whether it repeats itself")
+    _, second = _packed(project, shop.train(project, shop.work / "second"), shop)
+    return UNKNOWN if first == second else UNSTEADY
+
+
+def _distance(
+    project: Project, trained: Trained, weights: bytes, work: Path
+) -> tuple[int, float, float, int]:
+    path = work / "released.onnx"
+    path.write_bytes(weights)
+    contract = project.contract
+    table = columns_of(trained.outputs / REFERENCE, contract)
+    then = model_scores(path, contract, table)
+    now = model_scores(trained.outputs / "model.onnx", contract, table)
+    gaps = np.abs(then - now)
+    limits = [band.below for band in contract.decision.bands]
+    bands = [np.searchsorted(limits, scores, side="right") for scores in (then, now)]
+    return len(gaps), float(gaps.max()), float(gaps.mean()), int((bands[0] != bands[1]).sum())

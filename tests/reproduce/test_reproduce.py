@@ -1,0 +1,108 @@
+"""`goldenpath reproduce` as a user runs it, on releases that the real build made."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.starter import environment
+
+GOLDENPATH = Path(sys.executable).parent / "goldenpath"
+
+
+class Machine:
+    """A platform that was set up, and a project whose tests are quick."""
+
+    def __init__(self, folder: Path, starter: Path) -> None:
+        self.home = folder / "home"
+        self.project = folder / "credit-default"
+        shutil.copytree(starter, self.project)
+        shutil.rmtree(self.project / "tests")
+        (self.project / "tests").mkdir()
+        (self.project / "tests/test_nothing.py").write_text("def test_nothing():\n    pass\n")
+        self.edit("goldenpath.toml", "[training.parameters]", "[training.parameters]\nsample = 900")
+        done = self.run("init", "--as", "engineer", "--key", str(folder / "key"), "--make-key")
+        assert done.returncode == 0, done.stderr.decode()
+
+    def run(self, *words: str, folder: Path | None = None) -> "subprocess.CompletedProcess[bytes]":
+        seen = {**os.environ, "GOLDENPATH_HOME": str(self.home), "MLFLOW_TRACKING_URI": ""}
+        return subprocess.run(
+            [GOLDENPATH, *words], cwd=folder or self.project, env=seen, capture_output=True,
+            check=False,
+        )  # fmt: skip
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        text = (self.project / file).read_text()
+        assert old in text
+        (self.project / file).write_text(text.replace(old, new, 1))
+        for words in (["add", "--all"], ["commit", "--quiet", "--message", "change"]):
+            command = ["git", "-C", str(self.project), *words]
+            subprocess.run(command, env=environment(), check=True)
+
+    def build(self) -> str:
+        done = self.run("build", "--output", "json")
+        assert done.returncode == 0, done.stderr.decode()
+        return str(msgspec.json.decode(done.stdout)["digest"])
+
+    def reproduce(self, *words: str, folder: Path | None = None) -> tuple[int, dict[str, object]]:
+        done = self.run("reproduce", *words, "--output", "json", folder=folder)
+        assert done.returncode in (0, 7), done.stderr.decode()
+        return done.returncode, msgspec.json.decode(done.stdout, type=dict[str, object])
+
+
+@pytest.fixture(scope="module")
+def machine(starter: Path, tmp_path_factory: pytest.TempPathFactory) -> Machine:
+    return Machine(tmp_path_factory.mktemp("reproduce"), starter)
+
+
+@pytest.fixture(scope="module")
+def released(machine: Machine) -> str:
+    return machine.build()
+
+
+def test_the_same_commit_gives_the_same_bits_elsewhere(
+    machine: Machine, released: str, tmp_path: Path
+) -> None:
+    # The project has moved on, and the command runs in another folder: only the commit counts.
+    machine.edit("goldenpath.toml", "sample = 900", "sample = 901")
+
+    status, found = machine.reproduce(released, "--from", str(machine.project), folder=tmp_path)
+
+    assert (status, found["equal"], found["causes"]) == (0, True, [])
+    assert found["repeated"] == released
+    events = machine.run("events", "--output", "json").stdout
+    assert b"release.reproduced" in events
+
+
+def test_a_training_that_does_not_repeat_itself_is_named_so(machine: Machine) -> None:
+    machine.edit(
+        "src/credit_default/train.py",
+        "evaluation=EVALUATION_SHARE, seed=seed)",
+        "evaluation=EVALUATION_SHARE, seed=time.time_ns() % 2**31)",
+    )
+    machine.edit("src/credit_default/train.py", "from collections", "import time\nfrom collections")
+    digest = machine.build()
+
+    status, found = machine.reproduce(digest)
+
+    assert (status, found["equal"]) == (7, False)
+    assert "two repetitions here differ" in str(found["causes"])
+    assert "models/model.onnx" in str(found["files"])
+    assert float(str(found["largest_difference"])) > 0
+    assert found["rows"] in (900, 901)
+
+
+def test_a_commit_that_nobody_has_is_not_found(
+    machine: Machine, released: str, tmp_path: Path
+) -> None:
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+
+    here = machine.run("reproduce", released, folder=tmp_path)
+    there = machine.run("reproduce", released, "--from", str(tmp_path), folder=tmp_path)
+
+    assert (here.returncode, there.returncode) == (3, 3)
+    assert b"--from" in here.stderr
