@@ -1,15 +1,15 @@
 """One model call per turn of the event loop, over all requests that arrived in it.
 
-No timer waits for more: at low load a request is alone and waits for nothing, under load the
-requests that became readable together share one call. What is wrong with one request is found per
-batch and refused for that request alone. Records are written before answers are sent.
+No timer waits for more: at low load a request is alone and is answered while it is read, under
+load the requests that became readable together share one call. What is wrong with one request is
+found per batch and refused for that request alone. Records are written before answers are sent.
 """
 
 import asyncio
 import os
 import struct
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from time import monotonic_ns, perf_counter
@@ -27,6 +27,8 @@ from goldenpath.serve.record import Recorder
 ROWS_PER_CALL = 1024
 SLOW = 0.001
 """Seconds; a call that takes longer leaves the thread of the event loop."""
+GAP = 30_000
+"""Nanoseconds; a request that comes so long after the last answer was alone when it came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,9 @@ class Batcher:
         self._thread: ThreadPoolExecutor | None = None
         self._busy = False
         self._pace = Pace()
+        self._names = _random_names()
+        self._ended = 0
+        self._last_size = 0
 
     @property
     def is_idle(self) -> bool:
@@ -90,20 +95,42 @@ class Batcher:
         self._pace = Pace(one, max(0.0, all_of_them - one) / len(many))
 
     def ask(self, exchange: Exchange, question: Question) -> None:
-        """Answers the question in this turn, or as soon as the model is free."""
+        """Answers the question in this turn, or as soon as the model is free; see `settle`."""
         self._waiting.append(Asked(exchange, question))
         self._rows_waiting += question.rows
-        self._schedule()
 
     def refuse(self, exchange: Exchange, refusal: Refusal) -> None:
-        """Answers with the refusal, once it is recorded."""
+        """Answers with the refusal, once it is recorded; see `settle`."""
         self._refused.append(Asked(exchange, None, refusal))
-        self._schedule()
+
+    def settle(self) -> None:
+        """To be called once a connection was read: works off what waits, at once if it is alone.
+
+        Another round of the event loop would only find out that nobody else is there.
+        """
+        if self._scheduled or not (self._waiting or self._refused):
+            return
+        if not self._is_alone():
+            self._schedule()
+            return
+        try:
+            self._turn()
+        except Exception as error:
+            # The connection is not at fault, so it does not get to see it.
+            self._loop.call_exception_handler({"message": "a turn failed", "exception": error})
 
     def close(self) -> None:
         """Ends the thread of slow calls."""
         if self._thread is not None:
             self._thread.shutdown()
+
+    def _is_alone(self) -> bool:
+        waiting = self._waiting
+        return (
+            len(waiting) == 1
+            and self._last_size <= 1
+            and waiting[0].exchange.started - self._ended > GAP
+        )
 
     def _time(self, rows: Rows) -> float:
         start = perf_counter()
@@ -233,16 +260,22 @@ class Batcher:
         self._refused = []
         if not batch:
             return
-        names = os.urandom(16 * len(batch)).hex()
-        for number, asked in enumerate(batch):
+        for asked in batch:
             given = asked.exchange.headers.get(b"x-goldenpath-prediction-id")
-            asked.prediction_id = (
-                given.decode("ascii") if given else names[32 * number : 32 * number + 32]
-            )
+            asked.prediction_id = given.decode("ascii") if given else next(self._names)
             self._answers.render(asked)
         self._recorder.record(batch, inference, self._answers)
         for connection in {asked.exchange.connection for asked in batch}:
             connection.flush()
+        self._last_size, self._ended = len(batch), monotonic_ns()
+
+
+def _random_names() -> Iterator[str]:
+    """128 random bits each, in hexadecimal; the kernel is asked for many at once."""
+    while True:
+        names = os.urandom(16 * 256).hex()
+        for start in range(0, len(names), 32):
+            yield names[start : start + 32]
 
 
 def _values(asked: Asked) -> list[float]:

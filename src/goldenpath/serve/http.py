@@ -54,8 +54,12 @@ class Limits:
 class Host:
     """What the connections of a server share."""
 
-    def __init__(self, accept: Callable[[Exchange], None], limits: Limits) -> None:
+    def __init__(
+        self, accept: Callable[[Exchange], None], settle: Callable[[], None], limits: Limits
+    ) -> None:
         self.accept = accept
+        self.settle = settle
+        """Called when everything that a connection had to say has been accepted."""
         self.limits = limits
         self.connections: set[Connection] = set()
         self.draining = False
@@ -145,6 +149,8 @@ class Connection(asyncio.Protocol):
         else:
             if self._phase == started_in:
                 self._count(len(data))
+        finally:
+            self._host.settle()
         queue = self._queue
         if queue and queue[0].answer is not None:
             self.flush()

@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from goldenpath.errors import InvalidInput
+from goldenpath.serve.flat import IS_AVAILABLE, read_flat
 from goldenpath.serve.model import Rows, Scores
 from goldenpath.serve.tensors import InputShape, LooseTensor, Tensor, TensorParameters, rows_of
 
@@ -71,8 +72,10 @@ _encode = msgspec.json.encode
 class Reader:
     """Parses requests for one model."""
 
-    def __init__(self, shape: InputShape, output: str) -> None:
+    def __init__(self, shape: InputShape, output: str, *, flat: bool = IS_AVAILABLE) -> None:
+        """Without `flat` the general reader reads everything."""
         self._shape = shape
+        self._flat = flat
         self._output = output
 
     def read(self, body: bytes, json_length: int | None) -> Question:
@@ -81,7 +84,12 @@ class Reader:
         Raises `InvalidInput` for anything that is not a request.
         """
         binary = b""
-        if json_length is not None:
+        if json_length is None:
+            flat = read_flat(body, self._shape) if self._flat else None
+            if flat is not None:
+                check_names(flat[1], None, len(flat[0]))
+                return Question(flat[0], len(flat[0]), flat[1], None, "json")
+        else:
             if not 0 < json_length <= len(body):
                 raise InvalidInput(
                     f"inference-header-content-length is {json_length}: "

@@ -55,7 +55,7 @@ class Server:
         self._batcher = Batcher(
             model, InputRules(contract), Answers(identity, contract), self._recorder, report=report
         )
-        self._host = Host(self._accept, limits or Limits())
+        self._host = Host(self._accept, self._batcher.settle, limits or Limits())
         self._is_ready = False
         self._listener: asyncio.Server | None = None
         self._sweeper: asyncio.TimerHandle | None = None
