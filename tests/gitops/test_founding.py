@@ -146,16 +146,16 @@ def test_only_name_and_key_together_are_listed(machine: Machine, tmp_path: Path)
     listed = follow(machine.repository, machine.home.trust).platform
     other = SshKey.generate(tmp_path / "other")
 
-    assert require_listed(machine.engineer, listed).name == "platform-engineer"
+    assert require_listed(machine.engineer, listed, NOW).name == "platform-engineer"
     with pytest.raises(InvalidInput, match="not the key"):
-        require_listed(Identity("platform-engineer", other), listed)
+        require_listed(Identity("platform-engineer", other), listed, NOW)
     with pytest.raises(InvalidInput, match="is the key of"):
-        require_listed(Identity("validator", machine.engineer.key), listed)
+        require_listed(Identity("validator", machine.engineer.key), listed, NOW)
     with pytest.raises(InvalidInput, match="does not list"):
-        require_listed(Identity("validator", other), listed)
+        require_listed(Identity("validator", other), listed, NOW)
     with pytest.raises(InvalidInput, match="does not list"):
         rollout = SshKey.load(machine.home.rollout_key)
-        require_listed(Identity("rollout", rollout), listed)
+        require_listed(Identity("rollout", rollout), listed, NOW)
 
 
 def test_what_was_rendered_and_read_is_rendered_alike() -> None:

@@ -102,6 +102,21 @@ def test_nobody_alone_can_decide_for_prod(road: Road) -> None:
     assert [finding.check for finding in fake if finding.status == "fail"] == ["decision"]
 
 
+def test_nobody_alone_puts_an_approved_release_in_the_place_of_another_model(road: Road) -> None:
+    digest = road.release()
+    done = road.bring_to_prod(digest)
+    platform, prod = road.trusted().platform, deployed(road, "prod")
+    assert prod is not None
+    assert done.decision is not None
+    forged = replace(done.decision, model="other")
+    image, desk = road.store.resolve(digest.text), road.desk("platform-engineer")
+    attach_ssh(road.store, image, decision_statement(forged), desk.acting.key, road.now)
+
+    found = admit(road.store, platform, replace(prod, model="other"), digest, road.now)
+
+    assert [finding.check for finding in found if finding.status == "fail"] == ["decision"]
+
+
 def test_a_release_that_skips_a_stage_is_refused_and_nothing_changes(road: Road) -> None:
     digest = road.release()
     before = road.trusted().commit

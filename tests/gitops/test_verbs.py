@@ -11,7 +11,18 @@ from click.testing import CliRunner, Result
 
 from goldenpath.attest.sshsig import SshKey
 from goldenpath.audit.log import EventLog
-from goldenpath.cli import approve, gate, init, person, promote, rollback, rollout, why
+from goldenpath.cli import (
+    approve,
+    confirm,
+    gate,
+    init,
+    person,
+    promote,
+    rollback,
+    rollout,
+    sod,
+    why,
+)
 from goldenpath.digest import Digest
 from goldenpath.errors import REFUSED, InvalidInput, NotFound
 from tests.gitops.road import MODEL, Road
@@ -117,6 +128,37 @@ def test_a_person_is_listed_by_somebody_who_is(road: Road, run: Run) -> None:
 
     assert added.exit_code == 0
     assert "second-validator" in run(person.verb, "list").stdout
+
+
+def test_two_people_end_set_up_and_sod_is_empty(road: Road, run: Run) -> None:
+    before = run(sod.verb)
+    proposed = run(sod.verb, "--seal", "--output", "json", *acting(road, "platform-engineer"))
+    name = json.loads(proposed.stdout)["proposal"]
+    shown = run(confirm.verb, name, "--dry-run", *acting(road, "validator"))
+    done = run(confirm.verb, name, *acting(road, "validator"))
+    after = run(sod.verb, "--output", "json")
+
+    assert (before.exit_code, "set-up is open" in before.stdout) == (REFUSED, True)
+    assert "+two-people = true" in shown.stdout
+    assert "by platform-engineer and validator" in done.stdout
+    assert (after.exit_code, json.loads(after.stdout)["paths"]) == (0, [])
+
+
+def test_a_person_leaves_by_two_people(road: Road, run: Run) -> None:
+    seal = run(sod.verb, "--seal", "--output", "json", *acting(road, "platform-engineer"))
+    run(confirm.verb, json.loads(seal.stdout)["proposal"], *acting(road, "validator"))
+
+    left = run(
+        person.verb, "end", "data-scientist", "--output", "json",
+        *acting(road, "platform-engineer"),
+    )  # fmt: skip
+    run(confirm.verb, json.loads(left.stdout)["proposal"], *acting(road, "risk-manager"))
+
+    gone = {each.name: each.valid_until for each in road.trusted().platform.people}
+    assert gone["data-scientist"] is not None
+    assert gone["validator"] is None
+    with pytest.raises(InvalidInput, match="the time of data-scientist ended"):
+        run(promote.verb, road.release().text, "--to", "dev", *acting(road, "data-scientist"))
 
 
 def test_a_key_that_is_listed_already_is_refused(road: Road, run: Run) -> None:

@@ -264,7 +264,7 @@ def test_the_stage_before_and_its_soak() -> None:
 
 def with_approvals(*signers: str, platform: Platform = ROAD) -> Evidence:
     given = evidence(platform=platform)
-    word = approval(DIGEST, PROD, "validator", given.verified, NOW)
+    word = approval(DIGEST, PROD, "validator", given.verified, NOW, model=given.model)
     return replace(given, verified=verified(good_run(), *(signed(word, who) for who in signers)))
 
 
@@ -309,7 +309,18 @@ def test_a_person_is_known_by_name_or_address(author: str, same: bool) -> None:
 
 def test_an_approval_has_to_end() -> None:
     with pytest.raises(InvalidInput, match="at most a year"):
-        approval(DIGEST, PROD, "x", verified(good_run()), NOW, lifetime=timedelta(days=400))
+        approval(
+            DIGEST, PROD, "x", verified(good_run()), NOW, model="m", lifetime=timedelta(days=400)
+        )
+
+
+def test_an_approval_of_the_release_as_another_model_does_not_count() -> None:
+    given = with_approvals("validator")
+
+    finding = judged("approvals", replace(given, model="other"))
+
+    assert finding.status == "fail"
+    assert f"approved it as the model {given.model}" in finding.message
 
 
 def test_a_person_of_two_roles_needs_only_one() -> None:

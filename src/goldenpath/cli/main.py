@@ -16,6 +16,8 @@ from goldenpath.errors import GoldenPathError
 VERBS: Mapping[str, tuple[str, str]] = {
     "init": ("init", "Set up the platform on this machine: keys, registry, gitops repository."),
     "person": ("person", "List or add a person who may approve and promote."),
+    "confirm": ("confirm", "Confirm a change of trust that somebody else proposed."),
+    "sod": ("sod", "List every path by which one person alone reaches production."),
     "new": ("new", "Start a model project that already trains, packs, serves and monitors."),
     "check": ("check", "Check the declaration of a project and report every fault at once."),
     "build": ("build", "Train in the locked environment, evaluate, pack, attest and sign."),

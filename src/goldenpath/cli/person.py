@@ -1,5 +1,6 @@
 """`goldenpath person`: who may approve, promote and change the platform."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -9,7 +10,7 @@ from goldenpath.attest.policy import Person
 from goldenpath.attest.sshsig import SshKey, fingerprint
 from goldenpath.cli.acting import identity_options
 from goldenpath.cli.output import Format, output_option, show
-from goldenpath.gitops.founding import platform_files, with_person
+from goldenpath.gitops.founding import platform_files, with_person, without_person
 from goldenpath.gitops.identity import require_listed
 
 
@@ -49,11 +50,29 @@ def add(
     """List a person in platform.toml, by a signed commit."""
     home, acting = wire.home(), wire.identity(name, key)
     trusted = wire.trusted(home)
-    require_listed(acting, trusted.platform)
+    require_listed(acting, trusted.platform, wire.now())
     if make_key:
         SshKey.generate(ssh_key.with_suffix(""))
     person = Person(new, roles, SshKey.load(ssh_key).public_line)
     files = platform_files(with_person(trusted.platform, person))
     message = f"platform: list {new}\n\nRoles: {', '.join(roles)}\n"
-    commit = wire.commit_platform(home, trusted, files, message, acting)
-    show({"person": person, "commit": commit}, f"{new} is listed by commit {commit}", output)
+    done = wire.change_trust(home, trusted, files, message, acting)
+    show(done, f"{new}: {done.words}", output)
+
+
+@verb.command("end")
+@click.argument("leaving")
+@click.option("--at", type=click.DateTime(), help="When, in UTC; now otherwise.")
+@identity_options
+@output_option
+def end(
+    leaving: str, at: datetime | None, name: str | None, key: Path | None, output: Format
+) -> None:
+    """End the time of a person; what they signed before still counts."""
+    home, acting = wire.home(), wire.identity(name, key)
+    trusted = wire.trusted(home)
+    moment = at.replace(tzinfo=UTC) if at else wire.now().replace(microsecond=0)
+    files = platform_files(without_person(trusted.platform, leaving, moment))
+    message = f"platform: end the time of {leaving}\n\nFrom {moment.isoformat()} on.\n"
+    done = wire.change_trust(home, trusted, files, message, acting)
+    show(done, f"{leaving}: {done.words}", output)

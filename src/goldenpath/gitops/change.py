@@ -6,6 +6,7 @@ from goldenpath.digest import Digest
 
 RELEASE, STAGE, MODEL = "Release-Digest", "Stage", "Model"
 DECISION, APPROVED_BY, REASON = "Decision", "Approved-By", "Reason"
+APPROVAL_SIGNATURE = "Approval-Signature"
 PREVIOUS, SHARE = "Previous-Digest", "Traffic-Share"
 
 

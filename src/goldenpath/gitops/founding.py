@@ -11,7 +11,7 @@ from pathlib import Path
 from goldenpath.attest.keys import PemSigner, generate_key, key_from_pem, public_pem
 from goldenpath.attest.policy import Person
 from goldenpath.attest.sshsig import SshKey
-from goldenpath.errors import NotFound, Unavailable
+from goldenpath.errors import InvalidInput, NotFound, Unavailable
 from goldenpath.gitops.cluster import render_cluster
 from goldenpath.gitops.git import Git
 from goldenpath.gitops.identity import Identity
@@ -100,6 +100,25 @@ def with_person(platform: Platform, person: Person) -> Platform:
     """The platform that lists `person`; one of that name gets the new key and roles."""
     others = tuple(each for each in platform.people if each.name != person.name)
     return replace(platform, people=(*others, person))
+
+
+def without_person(platform: Platform, name: str, moment: datetime) -> Platform:
+    """The platform in which the person's key counts until `moment`, and what it signed for ever."""
+    found = next((person for person in platform.people if person.name == name), None)
+    if found is None:
+        raise NotFound(f"platform.toml does not list {name}", hint="see goldenpath person list")
+    if found.valid_until is not None and found.valid_until <= moment:
+        raise InvalidInput(f"the time of {name} ended on {found.valid_until.isoformat()} already")
+    if all(each.name == name or _has_left(each, moment) for each in platform.people):
+        raise InvalidInput(f"{name} is the last one who can act: list somebody else first")
+    people = tuple(
+        replace(each, valid_until=moment) if each.name == name else each for each in platform.people
+    )
+    return replace(platform, people=people)
+
+
+def _has_left(person: Person, moment: datetime) -> bool:
+    return person.valid_until is not None and person.valid_until <= moment
 
 
 def platform_files(platform: Platform) -> Mapping[str, bytes]:

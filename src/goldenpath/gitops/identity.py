@@ -4,6 +4,7 @@ import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from goldenpath.attest.policy import Person
@@ -49,8 +50,10 @@ def find_identity(
         ) from error
 
 
-def require_listed(identity: Identity, platform: Platform, *, machines: bool = False) -> Person:
-    """The entry of `platform.toml` for this name and this key.
+def require_listed(
+    identity: Identity, platform: Platform, now: datetime, *, machines: bool = False
+) -> Person:
+    """The entry of `platform.toml` for this name and this key, if its time is not over at `now`.
 
     Raises `InvalidInput` if there is none: a commit by anybody else would be followed by nobody.
     """
@@ -58,7 +61,7 @@ def require_listed(identity: Identity, platform: Platform, *, machines: bool = F
     for person in listed:
         same = person.ssh_key.split()[:2] == identity.key.public_line.split()[:2]
         if person.name == identity.name and same:
-            return person
+            return _require_current(person, now)
         if person.name == identity.name:
             raise InvalidInput(
                 f"{identity.key.path} is not the key that platform.toml lists for {identity.name}",
@@ -74,6 +77,17 @@ def require_listed(identity: Identity, platform: Platform, *, machines: bool = F
         hint="somebody who is listed adds you with: goldenpath person add "
         f"{identity.name} --role ROLE --ssh-key FILE.pub",
     )
+
+
+def _require_current(person: Person, now: datetime) -> Person:
+    if person.valid_until is not None and now >= person.valid_until:
+        raise InvalidInput(
+            f"the time of {person.name} ended on {person.valid_until.isoformat()}",
+            hint="somebody else who is listed has to act",
+        )
+    if person.valid_from is not None and now < person.valid_from:
+        raise InvalidInput(f"the time of {person.name} begins on {person.valid_from.isoformat()}")
+    return person
 
 
 def _default_key(environment: Mapping[str, str]) -> Path:

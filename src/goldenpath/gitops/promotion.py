@@ -97,8 +97,8 @@ def promote(
     check_steps(steps, "--canary")
 
     def attempt(trusted: Trusted) -> Promoted:
-        require_listed(desk.acting, trusted.platform)
         now = desk.clock()
+        require_listed(desk.acting, trusted.platform, now)
         assessed = assess(
             desk.repository, trusted, desk.store, digest, stage, desk.acting.name, now
         )
@@ -118,8 +118,8 @@ def approve(
     Raises `InvalidInput` if the person could not approve here anyway.
     """
     trusted = follow(desk.repository, desk.pin)
-    person = require_listed(desk.acting, trusted.platform)
     now = desk.clock()
+    person = require_listed(desk.acting, trusted.platform, now)
     assessed = assess(desk.repository, trusted, desk.store, digest, stage, "", now)
     refused = why_not(person, assessed.evidence, assessed.stage)
     if refused:
@@ -128,7 +128,14 @@ def approve(
     role = (matching or list(person.roles) or ["person"])[0]
     verified = assessed.evidence.verified
     statement = approval(
-        digest, assessed.stage, role, verified, now, comment=comment, lifetime=lifetime
+        digest,
+        assessed.stage,
+        role,
+        verified,
+        now,
+        model=assessed.evidence.model,
+        comment=comment,
+        lifetime=lifetime,
     )
     image = desk.store.resolve(digest.text)
     hung = attach_ssh(desk.store, image, statement, desk.acting.key, now)

@@ -84,7 +84,7 @@ def _shifted(stable: Slot, canary: Slot, percent: int) -> tuple[Slot, ...]:
 
 
 def _state(desk: Desk, trusted: Trusted, model: str, stage: str) -> tuple[Deployment, Placement]:
-    require_listed(desk.acting, trusted.platform, machines=True)
+    require_listed(desk.acting, trusted.platform, desk.clock(), machines=True)
     stage_of(trusted.platform, stage)
     current = deployment_of(desk.repository, trusted, stage, model)
     path = release_path(stage, model)

@@ -1,6 +1,7 @@
 """Who signed a commit: the signature over the object's own bytes, by a key that is listed."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from goldenpath.attest import sshsig
 from goldenpath.attest.policy import Person
@@ -18,6 +19,11 @@ def verify_commit(commit: str, content: bytes, people: Sequence[Person]) -> str:
             f"commit {commit[:12]} was changed after it was signed: {error.message}"
         ) from error
     time = parse_commit(commit, content).time
+    return whose(signer, people, time, f"commit {commit[:12]}")
+
+
+def whose(signer: str, people: Sequence[Person], time: datetime, what: str) -> str:
+    """Name of the one of `people` whose key made a signature at `time`."""
     outside = ""
     for person in people:
         if person.ssh_key.split()[:2] != signer.split()[:2]:
@@ -29,8 +35,8 @@ def verify_commit(commit: str, content: bytes, people: Sequence[Person]) -> str:
         else:
             return person.name
     raise VerificationError(
-        f"commit {commit[:12]} was made at {time.isoformat()}, {outside}"
+        f"{what} was made at {time.isoformat()}, {outside}"
         if outside
-        else f"commit {commit[:12]} is signed by a key that platform.toml does not list",
+        else f"{what} is signed by a key that platform.toml does not list",
         hint="goldenpath person list shows whose commits count",
     )

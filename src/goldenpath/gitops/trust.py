@@ -1,7 +1,8 @@
 """Which commits count: an unbroken chain of signatures from a pinned first commit.
 
 Every commit must be signed by somebody whom `platform.toml` of its *parent* lists, so nobody can
-list themselves. Machines may shift traffic between releases that are there, and nothing else.
+list themselves, and after set-up two people must stand for every change of trust. Machines may
+shift traffic between releases that are there, and nothing else.
 """
 
 import json
@@ -16,6 +17,7 @@ from goldenpath.canonical import parse_object
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound, Unavailable, VerificationError
 from goldenpath.gitops.commit import Commit, parse_commit
+from goldenpath.gitops.countersign import check_trust
 from goldenpath.gitops.manifests import RELEASE_FILE, SERVICE_FILE, parse_deployments
 from goldenpath.gitops.placement import parse_placement
 from goldenpath.gitops.signature import verify_commit
@@ -170,6 +172,7 @@ def _check_one(
         platforms.inherit(commit.id, parent)
     else:
         platforms.at(commit.id)
+    check_trust(repository, commit, signer, platform, platforms.at(commit.id))
     if signer in {machine.name for machine in platform.commit_keys}:
         refused = _beyond_a_machine(repository, commit, parent, platform)
         if refused:

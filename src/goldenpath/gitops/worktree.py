@@ -46,6 +46,10 @@ class MovedOn(Unavailable):
     """The branch is no longer where it was read: fetch, decide again, commit again."""
 
 
+class Protected(InvalidInput):
+    """The remote takes no push to `main`; the commit waits in a branch or nowhere."""
+
+
 class Repository:
     """The branch `main` of the repository at `url`, through a bare repository at `cache`."""
 
@@ -128,6 +132,29 @@ class Repository:
         wanted = [end] if start is None else [end, f"^{start}"]
         return tuple(self._ask("rev-list", "--topo-order", "--reverse", *wanted).decode().split())
 
+    def last_change(self, commit: str, *paths: str) -> str:
+        """The newest commit up to `commit` that touches one of `paths`; empty if none does."""
+        return self._ask("rev-list", "-1", "--full-history", commit, "--", *paths).decode().strip()
+
+    def differing(self, one: str, other: str) -> tuple[str, ...]:
+        """Paths that are not the same in both commits."""
+        listed = self._ask("diff-tree", "-r", "-z", "--no-renames", "--name-only", one, other)
+        return tuple(filter(None, listed.decode("utf-8", "replace").split("\0")))
+
+    def fetch_branch(self, name: str) -> str:
+        """Fetches another branch than `main` and returns its commit. Raises `NotFound`."""
+        reference = f"refs/heads/{name}"
+        if _PATH.fullmatch(name) is None:
+            raise InvalidInput(f"{name!r} cannot be the name of a branch")
+        with self._locked():
+            try:
+                self._git.run("fetch", "--no-tags", self.url, f"+{reference}:{reference}")
+            except GitFailed as error:
+                if "couldn't find remote ref" in error.words:
+                    raise NotFound(f"{self.url} has no branch {name}") from error
+                raise self._unreachable(error) from error
+        return self._ask("rev-parse", reference).decode().strip()
+
     def contains(self, ancestor: str, commit: str) -> bool:
         """Whether `ancestor` is `commit` or in its history."""
         try:
@@ -146,11 +173,14 @@ class Repository:
         author: str,
         key: SshKey,
         now: datetime,
+        *,
+        branch: str = "main",
     ) -> str:
         """Writes, signs and pushes one commit on `parent`; returns its id.
 
         `files` gives each changed path its content, None to delete it. `parent` None makes the
-        first commit. Raises `MovedOn`, with nothing changed, if `main` is not at `parent`.
+        first commit. Raises `MovedOn`, with nothing changed, if `main` is not at `parent`. Another
+        branch than `main` is moved to the commit, wherever it was.
         """
         wrong = [path for path in files if _PATH.fullmatch(path) is None]
         if wrong:
@@ -164,7 +194,10 @@ class Repository:
         except GitFailed as error:
             raise self._broken(error) from error
         commit = made.decode().strip()
-        self._push(parent, commit)
+        if branch == "main":
+            self._push(parent, commit)
+        else:
+            self._push_branch(commit, branch)
         return commit
 
     def diff(self, parent: str | None, files: Mapping[str, bytes | None]) -> str:
@@ -240,12 +273,22 @@ class Repository:
                         hint="run the command again, it decides on the new state",
                     ) from error
                 if "[remote rejected]" in error.words:
-                    raise InvalidInput(
+                    raise Protected(
                         f"{self.url} refused the commit: {_last_line(error.words)}",
                         hint="the branch may be protected; push a branch and open a pull request",
                     ) from error
                 raise self._unreachable(error) from error
             self._ask("update-ref", BRANCH, commit)
+
+    def _push_branch(self, commit: str, branch: str) -> None:
+        try:
+            self._git.run("push", "--porcelain", self.url, f"+{commit}:refs/heads/{branch}")
+        except GitFailed as error:
+            if "[remote rejected]" in error.words:
+                raise InvalidInput(
+                    f"{self.url} refused the branch {branch}: {_last_line(error.words)}"
+                ) from error
+            raise self._unreachable(error) from error
 
     def _remote(self) -> str:
         try:

@@ -77,6 +77,7 @@ def approval(
     verified: Verified,
     now: datetime,
     *,
+    model: str,
     comment: str = "",
     lifetime: timedelta = LIFETIME,
 ) -> Statement:
@@ -87,7 +88,7 @@ def approval(
     predicate: dict[str, JsonValue] = {
         "version": 1,
         "decision": "approve",
-        "scope": {"environment": stage.name, "until": render_time(now + lifetime)},
+        "scope": {"environment": stage.name, "model": model, "until": render_time(now + lifetime)},
         "role": role,
         "seen": {"evidence": seen},
         "comment": comment,
@@ -147,6 +148,8 @@ def confirmed(
             and signed.envelope.text in cited
             and said.get("decision") == "approve"
             and member(said.get("scope"), "environment") == stage.name
+            # Else who promotes could put a release that was approved in another model's place.
+            and member(said.get("scope"), "model") == predicate.get("model")
             and _texts(member(said.get("seen"), "evidence")) == seen
             and (
                 not stage.approver_roles
@@ -175,6 +178,8 @@ def _words(evidence: Evidence, stage: Stage, now: datetime) -> Iterator[Word]:
             continue
         person = people.get(signed.signer)
         refused = "is not listed" if person is None else why_not(person, evidence, stage)
+        if member(scope, "model") != evidence.model:
+            refused = refused or f"approved it as the model {member(scope, 'model')}"
         refused = refused or _stale(signed, evidence.verified, now)
         yield Word(signed.signer, signed.envelope, refused)
 

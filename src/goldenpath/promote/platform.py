@@ -78,6 +78,8 @@ class Platform:
     """Where a cluster finds the gitops repository."""
     repository: str | None = None
     """Remote that releases must have been built from; None accepts any."""
+    two_people: bool = False
+    """Whether set-up is over, so that one person alone changes no trust."""
 
     def stage(self, name: str) -> Stage | None:
         """The stage of that name."""
@@ -115,6 +117,7 @@ def parse_platform(content: bytes) -> Platform:
         gateway=table.text("gateway", GATEWAY),
         url=table.text("url", URL),
         repository=table.text("repository", "") if table.has("repository") else None,
+        two_people=table.flag("two-people"),
     )
     table.end()
     _check_whole(platform, table)
@@ -200,6 +203,8 @@ def _lines(platform: Platform) -> Iterator[str]:
     yield f"url = {_quoted(platform.url)}"
     if platform.repository is not None:
         yield f"repository = {_quoted(platform.repository)}"
+    if platform.two_people:
+        yield "two-people = true"
     yield from ("", "[registry]", f"prefix = {_quoted(platform.registry_prefix)}")
     yield f"store = {_quoted(platform.registry_store)}"
     for stage in platform.stages:

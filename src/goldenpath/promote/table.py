@@ -56,6 +56,14 @@ class Table:
             return default
         return value
 
+    def flag(self, key: str) -> bool:
+        """True or false; false if it is absent."""
+        value = self._left.pop(key, False)
+        if not isinstance(value, bool):
+            self.fault(key, "true or false", value)
+            return False
+        return value
+
     def duration(self, key: str) -> timedelta:
         """A number with `s`, `m`, `h` or `d` behind it; nothing is 0."""
         value = self._left.pop(key, "0s")

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from goldenpath.wire.evidence import catalogue as catalogue
     from goldenpath.wire.evidence import sources as sources
     from goldenpath.wire.evidence import workshop as workshop
-    from goldenpath.wire.governing import commit_platform as commit_platform
+    from goldenpath.wire.governing import change_trust as change_trust
+    from goldenpath.wire.governing import confirm as confirm
     from goldenpath.wire.governing import desk as desk
     from goldenpath.wire.governing import gitops as gitops
     from goldenpath.wire.governing import identity as identity
@@ -57,7 +58,8 @@ _PARTS = {
         "trusted",
         "identity",
         "set_up",
-        "commit_platform",
+        "change_trust",
+        "confirm",
         "desk",
         "platform_store",
     ),

@@ -4,13 +4,14 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from goldenpath.gitops import proposal
 from goldenpath.gitops.founding import Founded, Wishes, found
 from goldenpath.gitops.identity import Identity, find_identity
 from goldenpath.gitops.promotion import Desk
+from goldenpath.gitops.proposal import Changed
 from goldenpath.gitops.trust import Trusted, follow
 from goldenpath.gitops.worktree import Repository
 from goldenpath.oci.store import Store
-from goldenpath.promote.platform import FILE, parse_platform
 from goldenpath.registry.layout import LayoutStore
 from goldenpath.settings import GITOPS_VARIABLE, Home
 from goldenpath.wire.here import now
@@ -39,12 +40,25 @@ def set_up(home: Home, acting: Identity, wishes: Wishes) -> Founded:
     return found(home, gitops(home), acting, wishes, os.environ, now())
 
 
-def commit_platform(
-    home: Home, trusted: Trusted, files: Mapping[str, bytes], message: str, acting: Identity
-) -> str:
-    """Commits files that follow from `platform.toml`, if they are ones that would be followed."""
-    parse_platform(files[FILE])
-    return gitops(home).commit(trusted.commit, files, message, acting.name, acting.key, now())
+def change_trust(
+    home: Home,
+    trusted: Trusted,
+    files: Mapping[str, bytes],
+    message: str,
+    acting: Identity,
+    *,
+    two: bool = False,
+) -> Changed:
+    """Commits files that follow from `platform.toml`, or proposes them to a second person."""
+    return proposal.change_trust(gitops(home), trusted, files, message, acting, now(), two=two)
+
+
+def confirm(home: Home, name: str, acting: Identity, *, dry_run: bool) -> Changed:
+    """Confirms what another person proposed to change of trust."""
+    repository = gitops(home)
+    return proposal.confirm(
+        repository, lambda: follow(repository, home.trust), name, acting, now(), dry_run=dry_run
+    )
 
 
 def desk(home: Home, acting: Identity) -> Desk:

@@ -1,0 +1,23 @@
+"""`goldenpath confirm`: the second person of a change of trust."""
+
+from pathlib import Path
+
+import click
+
+from goldenpath import wire
+from goldenpath.cli.acting import identity_options
+from goldenpath.cli.output import Format, output_option, show
+
+
+@click.command()
+@click.argument("proposal")
+@click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
+@identity_options
+@output_option
+def verb(proposal: str, dry_run: bool, name: str | None, key: Path | None, output: Format) -> None:
+    """Confirm PROPOSAL, a change of platform.toml that somebody else signed."""
+    home = wire.home()
+    done = wire.confirm(home, proposal, wire.identity(name, key), dry_run=dry_run)
+    show(done, f"{done.diff.rstrip()}\n{done.words}", output)
+    if done.commit:
+        wire.wake(home)

@@ -1,0 +1,38 @@
+"""`goldenpath sod`: separation of duties, as the mechanisms enforce it and not as people intend."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from goldenpath import wire
+from goldenpath.cli.acting import identity_options
+from goldenpath.cli.output import Format, output_option, show
+from goldenpath.errors import REFUSED
+from goldenpath.gitops.duties import duties
+from goldenpath.gitops.founding import platform_files
+
+
+@click.command()
+@click.option("--seal", is_flag=True, help="End set-up: propose that trust needs two people.")
+@identity_options
+@output_option
+def verb(seal: bool, name: str | None, key: Path | None, output: Format) -> None:
+    """List every path by which one person or key alone reaches production; exit 7 if any."""
+    home = wire.home()
+    trusted = wire.trusted(home)
+    if seal:
+        files = platform_files(replace(trusted.platform, two_people=True))
+        message = "platform: end set-up\n\nFrom here on two people change trust.\n"
+        done = wire.change_trust(home, trusted, files, message, wire.identity(name, key), two=True)
+        show(done, done.words, output)
+        return
+    found = duties(wire.gitops(home), trusted)
+    lines = [f"{p.who}\n  {p.how}\n  cure: {p.cure}" for p in found.paths]
+    if not found.paths:
+        lines = [f"no path: nobody reaches production alone, as of {found.commit[:12]}"]
+    lines += ["", "this list does not speak about:", *(f"  {each}" for each in found.beyond)]
+    show(found, "\n".join(lines), output)
+    if found.paths:
+        sys.exit(REFUSED)

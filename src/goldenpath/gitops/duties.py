@@ -1,0 +1,91 @@
+"""Separation of duties: every path by which one person or one key alone reaches production.
+
+Read off what the chain of commits and admission enforce, so that an empty list is a claim about
+mechanisms and not about intentions. What git cannot show is said beside it.
+"""
+
+from dataclasses import dataclass
+
+from goldenpath.errors import VerificationError
+from goldenpath.gitops.countersign import agreement, set_up_is_over
+from goldenpath.gitops.trust import Trusted, platform_at
+from goldenpath.gitops.worktree import Repository
+from goldenpath.promote.platform import FILE, Platform
+
+BEYOND = (
+    "that two names are two people: a key says only that somebody holds it",
+    "who administers this machine and its home folder: they can replace this program and its pin",
+    "who may push to the registry: bytes there run nowhere without a signed decision",
+    "a cluster: Argo CD follows main without these rules; protect main in the forge as well",
+    "going back: any listed person may bring back a release that two people once let in",
+)
+"""What the list does not speak about."""
+
+
+@dataclass(frozen=True, slots=True)
+class LonePath:
+    """One way in that needs nobody else."""
+
+    who: str
+    how: str
+    cure: str
+
+
+@dataclass(frozen=True, slots=True)
+class Duties:
+    """The answer of `goldenpath sod`."""
+
+    commit: str
+    paths: tuple[LonePath, ...]
+    confirmed_by: tuple[str, ...]
+    """The two who stand for `platform.toml` as a whole; empty if one person does."""
+    beyond: tuple[str, ...] = BEYOND
+
+
+def duties(repository: Repository, trusted: Trusted) -> Duties:
+    """Looks at the newest trusted commit and at the history of its trust."""
+    over = set_up_is_over(repository, trusted.commit, trusted.platform)
+    both = _confirmed(repository, trusted) if over else ()
+    paths = (*_by_trust(trusted.platform, over, both), *_by_stage(trusted.platform))
+    return Duties(trusted.commit, paths, both)
+
+
+def _by_trust(platform: Platform, over: bool, both: tuple[str, ...]) -> tuple[LonePath, ...]:
+    listed = ", ".join(person.name for person in platform.people)
+    if not over:
+        how = f"set-up is open: may change people, keys and stages in {FILE} alone, then promote"
+        return (LonePath(f"each of {listed}", how, "goldenpath sod --seal"),)
+    if not both:
+        how = f"listed every key of {FILE} during set-up alone, and may hold more than one of them"
+        return (LonePath("who set the platform up", how, "goldenpath sod --seal"),)
+    return ()
+
+
+def _by_stage(platform: Platform) -> tuple[LonePath, ...]:
+    last = platform.stages[-1]
+    listed = ", ".join(person.name for person in platform.people) or "nobody"
+    found = []
+    if last.approvals == 0:
+        how = f"{last.name} asks for no approval: who promotes decides alone"
+        cure = f"set approvals to 1 or more for {last.name} in {FILE}"
+        found.append(LonePath(f"each of {listed}", how, cure))
+    if not last.gates:
+        how = f"{last.name} has no gates: admission asks for no decision there"
+        found.append(LonePath(f"each of {listed}", how, f"name gates for {last.name} in {FILE}"))
+    return tuple(found)
+
+
+def _confirmed(repository: Repository, trusted: Trusted) -> tuple[str, ...]:
+    """Who stands for the whole file: two people have signed it since it began."""
+    for commit in repository.history(FILE, to=trusted.commit):
+        if len(commit.parents) != 1:
+            continue
+        before = platform_at(repository, commit.parents[0])
+        try:
+            first = agreement(repository, commit, before)
+        except VerificationError:
+            continue
+        second = repository.verify(commit.id, before.people)
+        if first != second:
+            return tuple(sorted((first, second)))
+    return ()
