@@ -11,6 +11,7 @@ import numpy as np
 import uvloop
 
 from goldenpath.project.spec import Band, Contract, DecisionPolicy, Feature, MonitorSettings
+from goldenpath.serve.access import Access
 from goldenpath.serve.answers import Identity
 from goldenpath.serve.http import Limits
 from goldenpath.serve.model import LinearModel, Model, OnnxModel, Rows, Scores
@@ -163,6 +164,7 @@ async def running(
     limits: Limits | None = None,
     on_loss: OnLoss = "serve",
     spooling: bool = True,
+    access: Access | None = None,
 ) -> AsyncIterator[Running]:
     """A server on a socket in `folder`, drained at the end."""
     reports: list[str] = []
@@ -175,6 +177,7 @@ async def running(
         report=reports.append,
         limits=limits,
         on_loss=on_loss,
+        access=access,
     )
     server.warm_up()
     path = folder / "s"

@@ -42,6 +42,13 @@ class ServerLaunch:
     builder: str = ""
     on_loss: Literal["serve", "refuse"] = "serve"
     """What happens to requests whose record cannot be written: answered and counted, or refused."""
+    access: str = ""
+    """File of bearer tokens and issuers; empty: everybody who reaches the address may ask."""
+    certificate: str = ""
+    """PEM file of what the server presents; empty: no TLS."""
+    private_key: str = ""
+    client_authorities: str = ""
+    """PEM file of authorities; with it every client needs a certificate of theirs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ import uvloop
 from goldenpath.errors import GoldenPathError, InvalidInput
 from goldenpath.reconcile.launch import ServerLaunch
 from goldenpath.serve.answers import Identity
+from goldenpath.serve.doors import Doors
 from goldenpath.serve.payload import SPOOL_VERSION, SpoolHeader
 from goldenpath.serve.release import Content, load
 from goldenpath.serve.server import Server
@@ -60,6 +61,7 @@ def read_launch(descriptor: int) -> ServerLaunch:
 
 async def _serve(launch: ServerLaunch, content: Content, started: float) -> None:
     identity = Identity(launch.stage, launch.model, launch.slot, launch.digest, launch.replica)
+    doors = Doors(launch, _report)
     spool = _spool(identity, content, launch.spool) if launch.spool else None
     server = Server(
         identity,
@@ -68,10 +70,13 @@ async def _serve(launch: ServerLaunch, content: Content, started: float) -> None
         spool,
         report=_report,
         on_loss=launch.on_loss,
+        access=doors.access(),
     )
     server.warm_up()
-    stop = _stop_wishes(asyncio.get_running_loop())
-    address = await server.listen(launch.listen)
+    loop = asyncio.get_running_loop()
+    stop = _stop_wishes(loop)
+    loop.add_signal_handler(signal.SIGHUP, doors.reload, server)
+    address = await server.listen(launch.listen, doors.tls)
     _say({"event": "ready", "address": address, "seconds": round(time.monotonic() - started, 4)})
     await stop.wait()
     await server.drain()

@@ -10,6 +10,9 @@ import msgspec
 class Sender(Protocol):
     """The connection that an exchange belongs to."""
 
+    peer: str
+    """Who is at the other end, by its certificate; empty if it has shown none."""
+
     def flush(self) -> None:
         """Sends the answers that are ready, in the order of their requests."""
 
@@ -20,6 +23,7 @@ class Exchange:
     __slots__ = (
         "answer",
         "body",
+        "caller",
         "connection",
         "headers",
         "keep_alive",
@@ -48,6 +52,7 @@ class Exchange:
         self.started = started
         """Monotonic nanoseconds."""
         self.answer: bytes | None = None
+        self.caller = connection.peer
 
 
 JSON = "application/json"

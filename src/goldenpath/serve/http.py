@@ -15,9 +15,11 @@ from typing import Literal, cast
 import httptools
 
 from goldenpath.serve.exchange import Exchange, refuse
+from goldenpath.serve.tls import peer_name
 
 WANTED = frozenset(
     {
+        b"authorization",
         b"content-length",
         b"content-type",
         b"content-encoding",
@@ -93,6 +95,7 @@ class Connection(asyncio.Protocol):
     """One connection: bytes in, exchanges out, answers in order."""
 
     def __init__(self, host: Host) -> None:
+        self.peer = ""
         self._host = host
         self._limits = host.limits
         self._parser = httptools.HttpRequestParser(self)
@@ -119,6 +122,7 @@ class Connection(asyncio.Protocol):
         """A client is there."""
         # Transports of uvloop are not subclasses of those of asyncio, but do what they do.
         self._transport = cast("asyncio.Transport", transport)
+        self.peer = peer_name(transport.get_extra_info("peercert"))
         self._since = monotonic()
         host = self._host
         host.connections.add(self)

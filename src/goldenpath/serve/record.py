@@ -64,7 +64,7 @@ def _record(asked: Asked, number: int, now: int, offset: int, inference: int) ->
         asked.inputs,
         asked.scores,
         question.subjects if question else None,
-        "",
+        exchange.caller,
         trace.decode("latin-1")[:128] if trace else "",
         asked.refusal.note if asked.refusal else "",
     )

@@ -6,7 +6,9 @@ import gc
 import os
 import re
 import socket
+import ssl
 import stat
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from goldenpath import __version__
 from goldenpath.errors import InvalidInput, Unavailable
 from goldenpath.project.spec import Contract
 from goldenpath.serve import openapi, tabular
+from goldenpath.serve.access import Access, Denied, Scope
 from goldenpath.serve.answers import Answers, Identity
 from goldenpath.serve.batch import Batcher
 from goldenpath.serve.exchange import Exchange, refuse, respond
@@ -24,6 +27,7 @@ from goldenpath.serve.protocol import Reader
 from goldenpath.serve.record import OnLoss, Recorder
 from goldenpath.serve.spool import SpoolWriter
 from goldenpath.serve.tensors import InputShape
+from goldenpath.serve.tls import HANDSHAKE_TIME
 
 SWEEP = 0.5
 BACKLOG = 2048
@@ -31,6 +35,8 @@ BACKLOG = 2048
 LINGER = 0.2
 """Seconds in which a server that drains still accepts what was already on its way."""
 
+_OPEN = frozenset({b"/v2/health/live", b"/v2/health/ready"})
+"""Targets that whoever watches over the process asks for, without a token."""
 _PREDICTION_ID = re.compile(rb"[0-9a-f]{32}")
 _MEDIA_TYPES = (b"", b"application/json", b"application/octet-stream")
 
@@ -48,7 +54,10 @@ class Server:
         report: Callable[[str], None],
         limits: Limits | None = None,
         on_loss: OnLoss = "serve",
+        access: Access | None = None,
     ) -> None:
+        self.access = access
+        """Who may ask; may be replaced while serving."""
         self._shape = InputShape.of(contract)
         self._reader = Reader(self._shape, contract.output_tensor)
         self._recorder = Recorder(spool, on_loss)
@@ -73,23 +82,32 @@ class Server:
         gc.collect()
         gc.freeze()
 
-    async def listen(self, address: str) -> str:
+    async def listen(self, address: str, tls: ssl.SSLContext | None = None) -> str:
         """Accepts connections on `unix:PATH` or `127.0.0.1:PORT`, and says where.
 
         Raises `InvalidInput` for another form, `Unavailable` if the address is taken.
         """
         loop = asyncio.get_running_loop()
         listening = _bind(address)
+        patience = HANDSHAKE_TIME if tls else None
         if listening.family == socket.AF_UNIX:
             self._path = Path(address.removeprefix("unix:"))
             self._listener = await loop.create_unix_server(
-                self._host.connect, sock=listening, backlog=BACKLOG
+                self._host.connect,
+                sock=listening,
+                backlog=BACKLOG,
+                ssl=tls,
+                ssl_handshake_timeout=patience,
             )
         else:
             host, port = listening.getsockname()
             address = f"{host}:{port}"
             self._listener = await loop.create_server(
-                self._host.connect, sock=listening, backlog=BACKLOG
+                self._host.connect,
+                sock=listening,
+                backlog=BACKLOG,
+                ssl=tls,
+                ssl_handshake_timeout=patience,
             )
         self._is_ready = True
         self._sweep()
@@ -124,12 +142,28 @@ class Server:
 
     def _accept(self, exchange: Exchange) -> None:
         form = self._asks.get(exchange.target)
+        if self.access is not None and not self._admit(self.access, exchange, form):
+            return
         if form is None:
             self._page(exchange)
         elif exchange.method != b"POST":
             refuse(exchange, 405, "expected POST", headers={"allow": "POST"})
         else:
             self._ask(exchange, form)
+
+    def _admit(self, access: Access, exchange: Exchange, form: str | None) -> bool:
+        target = exchange.target.partition(b"?")[0]
+        if target in _OPEN:
+            return True
+        scope: Scope = "infer" if form else "metrics" if target == b"/metrics" else "read"
+        header = exchange.headers.pop(b"authorization", b"")
+        caller = access.admit(header, scope, time.time())
+        if isinstance(caller, Denied):
+            challenge = {"www-authenticate": "Bearer"} if caller.status == 401 else None
+            refuse(exchange, caller.status, caller.message, headers=challenge)
+            return False
+        exchange.caller = caller
+        return True
 
     def _ask(self, exchange: Exchange, form: str) -> None:
         batcher = self._batcher
