@@ -19,6 +19,7 @@ from goldenpath.observe.launch import ObserverLaunch
 from goldenpath.observe.monitor import Monitor
 from goldenpath.observe.observer import Observer
 from goldenpath.observe.otlp import TelemetryFiles
+from goldenpath.observe.outcomes import Outcomes
 from goldenpath.observe.payloadlog import PredictionLog
 from goldenpath.observe.subjects import Subjects
 from goldenpath.observe.tail import Tail
@@ -167,6 +168,7 @@ def _observer(root: Path, facts: Facts) -> tuple[Observer, Subjects]:
         log,
         Monitor(root / "drift", root / "findings", lambda digest: facts),
         Telemetry(TelemetryFiles(root / "telemetry"), None, lambda digest: facts, started=NOW),
+        Outcomes(lambda digest: facts),
         lambda event: None,
     )
     return observer, subjects

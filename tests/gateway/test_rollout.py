@@ -1,9 +1,11 @@
 from goldenpath.gateway.analysis import Criteria
-from goldenpath.gateway.rollout import comparisons, verdicts
+from goldenpath.gateway.rollout import PAIRED, answer_comparisons, verdicts
 from goldenpath.gateway.tally import BUCKETS, Tally, bucket, upper_bound
-from tests.targets.contract import deployment, release
+from goldenpath.observe import outcomes
+from tests.serve.running import CONTRACT
+from tests.targets.contract import release
 
-BOTH = deployment(release(1, 90), release(2, 10))
+SLOTS = [release(1).name, release(2).name]
 CRITERIA = Criteria(requests=200)
 
 
@@ -16,7 +18,7 @@ def tally(requests: int, seconds: float = 0.002, failed: int = 0) -> Tally:
 
 def judged(stable: Tally, canary: Tally) -> str:
     tallies = {f"prod/credit/{release(1).name}": stable, f"prod/credit/{release(2).name}": canary}
-    return verdicts(BOTH, tallies, CRITERIA)[release(2).name].action
+    return verdicts("prod/credit", SLOTS, tallies, CRITERIA)[SLOTS[1]].action
 
 
 def test_a_duration_lies_in_its_bucket() -> None:
@@ -44,10 +46,22 @@ def test_nothing_is_said_before_both_have_answered() -> None:
     assert judged(Tally(), Tally()) == "hold"
 
 
-def test_paired_answers_that_differ_roll_back() -> None:
-    shadow = tally(300)
-    shadow.compared, shadow.disagreed = 300, 60
+def test_the_shares_that_are_compared_are_those_that_are_counted() -> None:
+    counts = dict.fromkeys(outcomes.names(CONTRACT), (50, 100))
 
-    names = [each.name for each in comparisons(tally(900), shadow, CRITERIA)]
-    assert "paired answers that differ" in names
-    assert judged(tally(900), shadow) == "roll back"
+    compared = [*answer_comparisons(counts, counts, CRITERIA)]
+
+    assert {each.name for each in compared} == set(counts)
+    assert PAIRED == outcomes.PAIRED
+    assert sum(each.part or 0 for each in compared) <= 0.8 + 1e-9
+
+
+def test_pairs_whose_outcome_differs_roll_back() -> None:
+    key = f"prod/credit/{SLOTS[0]}", f"prod/credit/{SLOTS[1]}"
+    answers = {key[0]: {PAIRED: (60, 300)}, key[1]: {PAIRED: (60, 300)}}
+    tallies = {key[0]: tally(900), key[1]: tally(300)}
+
+    verdict = verdicts("prod/credit", SLOTS, tallies, CRITERIA, answers)[SLOTS[1]]
+
+    assert verdict.action == "roll back"
+    assert "differs from the live answer 20.00% of 300" in verdict.reason

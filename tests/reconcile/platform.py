@@ -20,10 +20,11 @@ from goldenpath.attest.keys import PemSigner
 from goldenpath.attest.sshsig import SshKey
 from goldenpath.digest import Digest
 from goldenpath.drift.profile import build_profile, render_profile
-from goldenpath.gitops.desired import Deployment, Slot, slot_name
+from goldenpath.gitops.desired import Deployment, Placement, Rollout, Slot, slot_name
 from goldenpath.gitops.founding import Wishes, found, platform_files
 from goldenpath.gitops.identity import Identity
-from goldenpath.gitops.manifests import render_deployment
+from goldenpath.gitops.manifests import release_path, render_deployment
+from goldenpath.gitops.placement import render_placement
 from goldenpath.gitops.trust import Trusted, follow
 from goldenpath.gitops.worktree import Repository
 from goldenpath.project.contract import render_contract
@@ -68,11 +69,13 @@ class OneMachine:
             key or self.engineer.key, datetime.now(UTC),
         )  # fmt: skip
 
-    def release(self, shift: float = 0.0, *, signed: bool = True) -> Digest:
-        """A release with all its evidence."""
-        outputs = self.folder / f"outputs{shift}"
+    def release(self, shift: float = 0.0, *, signed: bool = True, status: float = 0.5) -> Digest:
+        """A release with all its evidence; `status` is the weight of that feature."""
+        outputs = self.folder / f"outputs{shift},{status}"
         outputs.mkdir()
-        (outputs / "model.onnx").write_bytes(logistic_regression(WEIGHTS, -0.5 + shift))
+        weights = WEIGHTS.copy()
+        weights[2] = status
+        (outputs / "model.onnx").write_bytes(logistic_regression(weights, -0.5 + shift))
         rows = np.random.default_rng(1).uniform(20, 60, 500)
         table = {
             "limit": rows * 1000, "age": rows, "status": np.floor(rows) % 3, "paid": rows * 2,
@@ -90,12 +93,21 @@ class OneMachine:
             sign_image(self.store, image, "registry.example/models/credit", self.signer, NOW)
         return image.digest
 
-    def deploy(self, *releases: tuple[Digest, int], key: SshKey | None = None) -> str:
+    def deploy(
+        self,
+        *releases: tuple[Digest, int],
+        key: SshKey | None = None,
+        rollout: Rollout | None = None,
+    ) -> str:
         """Commits what dev shall run."""
         slots = tuple(Slot(slot_name(digest), digest, share) for digest, share in releases)
         deployment = Deployment("dev", "credit", slots)
-        files = render_deployment(deployment, self.trusted().platform)
-        return self.commit(dict(files), key)
+        files = dict[str, bytes | None](render_deployment(deployment, self.trusted().platform))
+        if rollout is not None:
+            newest, previous = releases[-1][0], releases[0][0]
+            placement = Placement(newest, previous, "", "", rollout, (), None)
+            files[release_path("dev", "credit")] = render_placement(placement)
+        return self.commit(files, key)
 
     def up(self, *options: str) -> "Up":
         """Starts `goldenpath up`."""

@@ -3,8 +3,10 @@
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from goldenpath.audit.event import Event
+from goldenpath.audit.event import Event, Kind, timestamp
 from goldenpath.canonical import JsonValue
+from goldenpath.digest import Digest
+from goldenpath.gitops.promotion import Promoted
 from goldenpath.reconcile.loop import Refused
 from goldenpath.targets.machine import Alarm, Observation, Platformed
 from goldenpath.targets.routing import RouteChanged
@@ -45,3 +47,22 @@ def event_of(what: Observation, time: datetime, commit: str) -> Event:
             stage, model, release = (str(value or "") for value in named.values())
             rest = {name: value for name, value in message.items() if name not in named}
             return Event(when, "drift.alarm", "system", stage, model, release, commit, rest)
+
+
+def moved_event(kind: Kind, actor: str, digest: Digest, done: Promoted, time: datetime) -> Event:
+    """The event of a canary step, or a step back, that this machine committed."""
+    deployment = done.deployment
+    slots: list[JsonValue] = [
+        {"name": slot.name, "digest": slot.digest.text, "percent": slot.percent}
+        for slot in (deployment.slots if deployment is not None else ())
+    ]
+    return Event(
+        time=timestamp(time),
+        kind=kind,
+        actor=actor,
+        stage=deployment.stage if deployment is not None else "",
+        model=deployment.model if deployment is not None else "",
+        digest=digest.text,
+        commit=done.commit,
+        details={"slots": slots, "approvers": [], "reason": done.reason},
+    )

@@ -1,11 +1,13 @@
 """The flags with which a person says who acts."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import click
 
 from goldenpath.errors import InvalidInput
+from goldenpath.gateway.analysis import Criteria
 
 
 def identity_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -23,3 +25,18 @@ def parse_steps(text: str) -> tuple[int, ...]:
     if not all(part.isdecimal() for part in parts):
         raise InvalidInput(f"--canary is {text!r}: expected percentages such as 10,50,100")
     return tuple(int(part) for part in parts)
+
+
+def parse_criteria(texts: Sequence[str]) -> Mapping[str, float]:
+    """`NAME=NUMBER` each. Raises `InvalidInput` for names that the judge does not know."""
+    found = {}
+    for text in texts:
+        name, _, value = text.partition("=")
+        try:
+            found[name] = float(value)
+        except ValueError:
+            found[name] = math.nan
+        if not found[name] >= 0:
+            raise InvalidInput(f"--criterion is {text!r}: expected NAME=NUMBER, 0 or more")
+    Criteria.of(found)
+    return found

@@ -1,13 +1,15 @@
 """`goldenpath promote`: brings a release into a stage by a signed commit."""
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
 from goldenpath import wire
-from goldenpath.cli.acting import identity_options, parse_steps
+from goldenpath.cli.acting import identity_options, parse_criteria, parse_steps
 from goldenpath.cli.changing import Place, leave_change, leave_event, refuse, show_change
 from goldenpath.cli.output import Format, output_option
+from goldenpath.gitops.desired import Rollout
 from goldenpath.gitops.promotion import promote
 
 
@@ -15,6 +17,8 @@ from goldenpath.gitops.promotion import promote
 @click.argument("reference")
 @click.option("--to", "stage", required=True, help="The stage to enter.")
 @click.option("--canary", default="100", help="Shares of the traffic, such as 10,50,100.")
+@click.option("--judge", type=click.Choice(["person", "auto"]), default="person")
+@click.option("--criterion", "criteria", multiple=True, help="Limit of the judge: NAME=NUMBER.")
 @click.option("--reason", default="", help="Why, for the commit.")
 @click.option("--dry-run", is_flag=True, help="Show findings and diff, and change nothing.")
 @identity_options
@@ -23,6 +27,8 @@ def verb(
     reference: str,
     stage: str,
     canary: str,
+    judge: Literal["person", "auto"],
+    criteria: tuple[str, ...],
     reason: str,
     dry_run: bool,
     name: str | None,
@@ -32,8 +38,9 @@ def verb(
     """Bring REFERENCE into a stage by a signed commit; exit 7 if a gate is closed."""
     home = wire.home()
     desk = wire.desk(home, wire.identity(name, key))
-    digest, steps = wire.release(home, reference), parse_steps(canary)
-    done = promote(desk, digest, stage, steps=steps, reason=reason, dry_run=dry_run)
+    rollout = Rollout(parse_steps(canary), parse_criteria(criteria), judge)
+    digest = wire.release(home, reference)
+    done = promote(desk, digest, stage, rollout=rollout, reason=reason, dry_run=dry_run)
     model = done.decision.model if done.decision is not None else ""
     place = Place(desk.acting.name, stage, model, digest)
     show_change(place, done, output)

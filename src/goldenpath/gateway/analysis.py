@@ -1,22 +1,24 @@
 """The statistics of the canary judge: bounds that hold at every time of looking.
 
-The judge may look after each request and stop when it likes. Rates are compared by confidence
-sequences: intervals that contain the true rate at all times at once with probability `1 - alpha`.
-Each is the set of rates that a betting mixture has not refuted; by Ville's inequality a true rate
-is ever refuted with probability at most `alpha`.
+The judge may look after each request and stop when it likes. Two rates are compared by betting
+against them: a mixture over all rates of each release gains on the pair of rates that would still
+be harmless, however that pair is chosen. By Ville's inequality the gain on the true pair ever
+reaches `1 / alpha` with probability at most `alpha`.
 Source: Howard, Ramdas et al., Time-uniform, nonparametric, nonasymptotic confidence sequences
-(Annals of Statistics, 2021), section 3.2, with the Krichevsky-Trofimov mixture.
+(Annals of Statistics, 2021), section 3.2, with the Krichevsky-Trofimov mixture for each release.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from goldenpath.errors import InvalidInput
 
-_STEPS = 40
-"""Bisections of an interval: 1e-12 wide at the end."""
+_STEPS = 60
+"""Thirds cut off an interval: 3e-11 wide at the end."""
+_SUSPICIOUS = 0.5
+"""Standard errors beyond a margin from which on a canary waits for more answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class Criteria:
 
     alpha: float = 0.01
     """Probability at most of ever rolling back a canary that keeps within every margin."""
-    requests: float = 200
+    requests: float = 1000
     """Answers of the canary that are needed before it may advance."""
     errors: float = 0.005
     """How much more often than the stable release it may fail."""
@@ -33,10 +35,14 @@ class Criteria:
     """How much more often it may exceed a duration, after `latency_factor`."""
     latency_factor: float = 1.5
     """How much slower it may be."""
-    outcome: float = 0.1
+    outcome: float = 0.015
     """How far the share of any outcome may move."""
-    disagreement: float = 0.02
-    """Share of paired answers that may differ."""
+    score: float = 0.05
+    """How far the distribution of scores may move, at any point."""
+    slice: float = 0.1
+    """How far the share of any outcome may move in a declared slice."""
+    disagreement: float = 0.05
+    """Share of paired answers whose outcome may differ from that of the stable release."""
 
     @classmethod
     def of(cls, values: Mapping[str, float]) -> "Criteria":
@@ -48,7 +54,13 @@ class Criteria:
                 f"the criterion {unknown[0]!r} is not known: expected one of "
                 f"{', '.join(sorted(known))}"
             )
-        return cls(**values)
+        found = cls(**values)
+        if not (0 < found.alpha < 1 and found.latency_factor >= 1):
+            raise InvalidInput(
+                f"the criteria have alpha {found.alpha:g} and latency_factor "
+                f"{found.latency_factor:g}: expected alpha in (0, 1) and a factor of at least 1"
+            )
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,19 +90,30 @@ class Comparison:
     margin: float
     both_ways: bool = False
     """Whether happening less often is a change that counts too."""
+    part: float | None = None
+    """Of `alpha`, what this one may spend, whatever else is compared; None: an even part."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One comparison and what follows: bounds hold at every look, with all others together."""
+    """One comparison and what follows: holds at every look, with all others together."""
 
     name: str
-    stable: float
-    canary: float
+    stable: Share
+    canary: Share
     margin: float
-    least_difference: float
-    """Canary minus stable is at least this much, or with the other sign at most."""
+    doubt: float
+    """How likely at most such numbers ever come up within the margin; at most 1."""
     is_harm: bool
+
+    @property
+    def words(self) -> str:
+        """The numbers in one line."""
+        return (
+            f"{self.name} {self.canary.rate:.2%} of {self.canary.total} against "
+            f"{self.stable.rate:.2%} of {self.stable.total}, margin {self.margin:.2%}, "
+            f"doubt {self.doubt:.2g}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,90 +125,97 @@ class Verdict:
     requests: int
     comparisons: tuple[Judged, ...]
 
+    @property
+    def telling(self) -> tuple[Judged, ...]:
+        """The comparisons that speak most against the canary, at most five."""
+        asked = [each for each in self.comparisons if each.canary.total]
+        return tuple(sorted(asked, key=lambda each: each.doubt)[:5])
+
 
 def judge(
-    requests: int, comparisons: Sequence[Comparison], criteria: Criteria, slices: int = 1
+    requests: int, comparisons: Sequence[Comparison], criteria: Criteria, judgements: int = 1
 ) -> Verdict:
     """The verdict on a canary with `requests` answers.
 
-    `alpha` is shared evenly by all comparisons (and, with `slices`, by that many judgements), so
-    the promise holds for all of them together.
+    `alpha` is shared by all comparisons, and by as many `judgements` as there are on this rollout
+    (canaries and steps), so that the promise holds for all of them together.
     """
     if not comparisons:
         return Verdict("hold", "nothing can be compared yet", requests, ())
-    alpha = criteria.alpha / (len(comparisons) * max(slices, 1))
-    judged = tuple(_compare(each, alpha) for each in comparisons)
+    alpha = criteria.alpha / max(judgements, 1)
+    even = 1 / len(comparisons)
+    judged = tuple(_compare(each, alpha * (each.part or even)) for each in comparisons)
     harm = [each for each in judged if each.is_harm]
     if harm:
-        words = "; ".join(
-            f"{each.name} {each.canary:.2%} against {each.stable:.2%} of the stable release, "
-            f"surely more than {each.margin:.2%} apart"
-            for each in harm
-        )
-        return Verdict("roll back", words, requests, judged)
+        return Verdict("roll back", "; ".join(each.words for each in harm[:3]), requests, judged)
     if requests < criteria.requests:
         words = f"{requests} of {criteria.requests:g} answers that are needed"
         return Verdict("hold", words, requests, judged)
-    doubtful = [
-        each
-        for each, asked in zip(judged, comparisons, strict=True)
-        if each.canary - each.stable > each.margin
-        or (asked.both_ways and each.stable - each.canary > each.margin)
-    ]
-    if doubtful:
-        words = f"{doubtful[0].name} looks worse, but that may be chance"
+    suspicious = [each for each in comparisons if _strain(each) > _SUSPICIOUS]
+    if suspicious:
+        words = f"{suspicious[0].name} looks worse, but that may be chance"
         return Verdict("hold", words, requests, judged)
     return Verdict("advance", "no criterion speaks against it", requests, judged)
 
 
-def _compare(comparison: Comparison, alpha: float) -> Judged:
-    stable, canary = comparison.stable, comparison.canary
-    # Half of alpha for each release, and half of that for each side that is looked at.
-    low, high = bounds(canary, alpha / 2)
-    stable_low, stable_high = bounds(stable, alpha / 2)
-    least = low - stable_high
-    if comparison.both_ways and stable_low - high > least:
-        least = stable_low - high
-    return Judged(
-        comparison.name,
-        stable.rate,
-        canary.rate,
-        comparison.margin,
-        least,
-        least > comparison.margin,
+def _is_beyond(asked: Comparison) -> bool:
+    difference = asked.canary.rate - asked.stable.rate
+    return (abs(difference) if asked.both_ways else difference) > asked.margin
+
+
+def _strain(asked: Comparison) -> float:
+    """How many standard errors what was seen lies beyond the margin."""
+    if not (_is_beyond(asked) and asked.stable.total and asked.canary.total):
+        return 0.0
+    spread = sum(
+        (rate := (share.hits + 0.5) / (share.total + 1)) * (1 - rate) / share.total
+        for share in (asked.stable, asked.canary)
     )
+    beyond = abs(asked.canary.rate - asked.stable.rate) - asked.margin
+    return beyond / math.sqrt(spread)
 
 
-def bounds(share: Share, alpha: float) -> tuple[float, float]:
-    """The rates that are not refuted, at any time of looking, at level `alpha`."""
+def _compare(asked: Comparison, alpha: float) -> Judged:
+    stable, canary = asked.stable, asked.canary
+    gain = 0.0
+    if stable.total and canary.total and _is_beyond(asked):
+        margin = asked.margin if canary.rate > stable.rate else -asked.margin
+        gain = _mixture(canary) + _mixture(stable) - _best_harmless(stable, canary, margin)
+    doubt = math.exp(min(-gain, 0.0))
+    return Judged(asked.name, stable, canary, asked.margin, doubt, doubt <= alpha)
+
+
+def _best_harmless(stable: Share, canary: Share, margin: float) -> float:
+    """Log likelihood of the likeliest pair of rates that are just `margin` apart.
+
+    The likelihood is concave, and what was seen lies beyond the margin, so that no pair that is
+    closer together is likelier.
+    """
+    low, high = max(0.0, -margin), min(1.0, 1.0 - margin)
+
+    def likelihood(rate: float) -> float:
+        return _log_probability(stable.hits, stable.total, rate) + _log_probability(
+            canary.hits, canary.total, min(max(rate + margin, 0.0), 1.0)
+        )
+
+    for _ in range(_STEPS):
+        third = (high - low) / 3
+        if likelihood(low + third) < likelihood(high - third):
+            low += third
+        else:
+            high -= third
+    return likelihood((low + high) / 2)
+
+
+def _mixture(share: Share) -> float:
+    """Log of the average probability of one such sequence over all rates."""
     hits, total = share.hits, share.total
-    if total == 0:
-        return 0.0, 1.0
-    mixture = (
+    return (
         math.lgamma(hits + 0.5)
         + math.lgamma(total - hits + 0.5)
         - math.lgamma(total + 1.0)
         - math.log(math.pi)
     )
-    limit = mixture + math.log(alpha)
-
-    def is_refuted(rate: float) -> bool:
-        return _log_probability(hits, total, rate) < limit
-
-    best = hits / total
-    low = 0.0 if not is_refuted(0.0) else _edge(best, 0.0, is_refuted)
-    high = 1.0 if not is_refuted(1.0) else _edge(best, 1.0, is_refuted)
-    return low, high
-
-
-def _edge(inside: float, outside: float, is_refuted: Callable[[float], bool]) -> float:
-    for _ in range(_STEPS):
-        middle = (inside + outside) / 2
-        if is_refuted(middle):
-            outside = middle
-        else:
-            inside = middle
-    return outside
 
 
 def _log_probability(hits: int, total: int, rate: float) -> float:

@@ -1,32 +1,52 @@
-"""From what the gateway counted to the judge's verdict on each canary.
+"""From what gateway and observer counted to the judge's verdict on each canary.
 
 Durations are compared at fixed points, one per doubling, since a quantile of the data itself would
 move with every look. The counts begin anew with each change of a route, so that both releases are
 judged on the same stretch of traffic.
+
+What is compared is fixed before anything was seen, and so is the part of `alpha` that each may
+spend: a fifth each for the gateway's counts, outcomes, scores, slices and pairs.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from goldenpath.gateway.analysis import Comparison, Criteria, Share, Verdict, judge
 from goldenpath.gateway.tally import BUCKETS, BUCKETS_PER_DOUBLING, Tally, upper_bound
-from goldenpath.gitops.desired import Deployment
 
 _FIRST = 2 * BUCKETS_PER_DOUBLING
 """Durations below 0.4 ms are all the same to us."""
+_FAMILY = 0.2
+PAIRED = "differs from the live answer"
+
+Answers = Mapping[str, Sequence[int]]
+"""What the observer counted of one slot: hits and total by name."""
 
 
 def verdicts(
-    deployment: Deployment, tallies: Mapping[str, Tally], criteria: Criteria
+    deployment: str,
+    slots: Sequence[str],
+    tallies: Mapping[str, Tally],
+    criteria: Criteria,
+    answers: Mapping[str, Answers] | None = None,
+    steps: int = 1,
 ) -> Mapping[str, Verdict]:
-    """The verdict on each canary of a deployment, by slot; `tallies` by `stage/model/slot`."""
-    stable, *canaries = deployment.slots
-    known = tallies.get(f"{deployment.name}/{stable.name}", Tally())
+    """The verdict on each canary of a deployment (`stage/model`), by slot; the first is stable.
+
+    `tallies` and `answers` by `stage/model/slot`; `steps` is how many times the rollout is judged.
+    """
+    stable, *canaries = slots
+    known = answers or {}
+    name = f"{deployment}/{stable}"
     found = {}
     for slot in canaries:
-        tally = tallies.get(f"{deployment.name}/{slot.name}", Tally())
-        compared = list(comparisons(known, tally, criteria))
-        found[slot.name] = judge(tally.requests, compared, criteria, len(canaries))
+        other = f"{deployment}/{slot}"
+        tally = tallies.get(other, Tally())
+        compared = [
+            *comparisons(tallies.get(name, Tally()), tally, criteria),
+            *answer_comparisons(known.get(name, {}), known.get(other, {}), criteria),
+        ]
+        found[slot] = judge(tally.requests, compared, criteria, len(canaries) * steps)
     return found
 
 
@@ -34,27 +54,46 @@ def comparisons(stable: Tally, canary: Tally, criteria: Criteria) -> Iterator[Co
     """What the gateway's counts can say about a canary."""
     if not stable.requests or not canary.requests:
         return
+    later = round(BUCKETS_PER_DOUBLING * math.log2(criteria.latency_factor))
+    places = range(_FIRST, BUCKETS - later, BUCKETS_PER_DOUBLING)
+    part = _FAMILY / (len(places) + 1)
     yield Comparison(
         "errors",
         Share(stable.failed, stable.requests),
         Share(canary.failed, canary.requests),
         criteria.errors,
+        part=part,
     )
-    later = round(BUCKETS_PER_DOUBLING * math.log2(criteria.latency_factor))
-    for place in range(_FIRST, BUCKETS - later, BUCKETS_PER_DOUBLING):
-        slow = sum(stable.durations[place + 1 :])
-        slower = sum(canary.durations[place + 1 + later :])
-        if slow or slower:
-            yield Comparison(
-                f"slower than {upper_bound(place) * 1000:.3g} ms",
-                Share(slow, stable.requests),
-                Share(slower, canary.requests),
-                criteria.slow,
-            )
-    if canary.compared:
+    for place in places:
         yield Comparison(
-            "paired answers that differ",
-            Share(0, canary.compared),
-            Share(canary.disagreed, canary.compared),
-            criteria.disagreement,
+            f"slower than {upper_bound(place) * 1000:.3g} ms",
+            Share(sum(stable.durations[place + 1 :]), stable.requests),
+            Share(sum(canary.durations[place + 1 + later :]), canary.requests),
+            criteria.slow,
+            part=part,
+        )
+
+
+def answer_comparisons(
+    stable: Answers, canary: Answers, criteria: Criteria
+) -> Iterator[Comparison]:
+    """What the two releases answered, over all and per slice; nothing before both did."""
+    shared = [name for name in stable if name in canary]
+    for begin, margin in (
+        ("outcome ", criteria.outcome),
+        ("score ", criteria.score),
+        ("", criteria.slice),
+    ):
+        family = (
+            [name for name in shared if name.startswith(begin)]
+            if begin
+            else [name for name in shared if not name.startswith(("outcome ", "score ", PAIRED))]
+        )
+        for name in family:
+            pair = Share(*stable[name]), Share(*canary[name])
+            yield Comparison(name, *pair, margin, True, _FAMILY / len(family))
+    if PAIRED in shared:
+        hits, total = canary[PAIRED]
+        yield Comparison(
+            PAIRED, Share(0, total), Share(hits, total), criteria.disagreement, part=_FAMILY
         )

@@ -7,7 +7,7 @@ from goldenpath.digest import Digest
 RELEASE, STAGE, MODEL = "Release-Digest", "Stage", "Model"
 DECISION, APPROVED_BY, REASON = "Decision", "Approved-By", "Reason"
 APPROVAL_SIGNATURE = "Approval-Signature"
-PREVIOUS, SHARE = "Previous-Digest", "Traffic-Share"
+PREVIOUS, SHARE, JUDGED = "Previous-Digest", "Traffic-Share", "Judged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,8 @@ class Change:
     previous: Digest | None = None
     decision: Digest | None = None
     approved_by: tuple[str, ...] = ()
+    judged: tuple[str, ...] = ()
+    """The judge's numbers, one comparison each."""
 
     def message(self) -> str:
         """The commit message. Words of people cannot forge a trailer: each is one line."""
@@ -40,6 +42,7 @@ class Change:
         if self.decision is not None:
             trailers.append((DECISION, self.decision.text))
         trailers += [(APPROVED_BY, name) for name in self.approved_by]
+        trailers += [(JUDGED, numbers) for numbers in self.judged]
         trailers.append((REASON, _one_line(self.reason)))
         lines = "\n".join(f"{name}: {_one_line(value)}" for name, value in trailers)
         return f"{subject}\n\n{_one_line(self.reason)}\n\n{lines}\n"

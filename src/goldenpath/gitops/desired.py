@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from goldenpath.digest import Digest
 
@@ -48,6 +49,8 @@ class Rollout:
     """Rising percentages; the last is 100."""
     criteria: Mapping[str, float] = field(default_factory=dict)
     """Limits of the judge by name, as data; what they mean is said by the gateway's analysis."""
+    judge: Literal["person", "auto"] = "person"
+    """Who takes the next step, or the step back: a person, or the machine by its own verdict."""
 
     def after(self, percent: int) -> int:
         """The next step above `percent`; 100 behind the last one."""

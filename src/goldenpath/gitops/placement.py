@@ -26,6 +26,7 @@ def render_placement(placement: Placement) -> bytes:
             "rollout": {
                 "steps": list(placement.rollout.steps),
                 "criteria": dict(placement.rollout.criteria),
+                "judge": placement.rollout.judge,
             },
             "approvals": [digest.text for digest in placement.approvals],
             "decision": _text(placement.decision),
@@ -53,7 +54,7 @@ def parse_placement(content: bytes, what: str = "release.yaml") -> Placement:
         rolled_back=_digest(value, "rolledBack", what),
         repository=str(source.get("repository", "")),
         commit=str(source.get("commit", "")),
-        rollout=Rollout(_steps(rollout.get("steps"), what), _criteria(rollout, what)),
+        rollout=_rollout(rollout, what),
         approvals=_digests(value.get("approvals", []), what),
         decision=_digest(value, "decision", what),
     )
@@ -85,6 +86,14 @@ def _digests(value: JsonValue, what: str) -> tuple[Digest, ...]:
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
         raise InvalidInput(f"{what} has approvals that are not a list of digests")
     return tuple(Digest(str(each)) for each in value)
+
+
+def _rollout(value: Mapping[str, JsonValue], what: str) -> Rollout:
+    steps, criteria = _steps(value.get("steps"), what), _criteria(value, what)
+    judge = value.get("judge", "person")
+    if judge not in ("person", "auto"):
+        raise InvalidInput(f"{what} has rollout.judge {judge!r}, expected person or auto")
+    return Rollout(steps, criteria, "auto" if judge == "auto" else "person")
 
 
 def _steps(value: JsonValue, what: str) -> tuple[int, ...]:

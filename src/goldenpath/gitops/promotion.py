@@ -86,6 +86,7 @@ def promote(
     stage: str,
     *,
     steps: tuple[int, ...] = (100,),
+    rollout: Rollout | None = None,
     reason: str = "",
     dry_run: bool = False,
 ) -> Promoted:
@@ -94,7 +95,8 @@ def promote(
     A refusal is a value: the decision holds what failed. Raises `InvalidInput` if the stage is not
     in a state to take it.
     """
-    check_steps(steps, "--canary")
+    plan = rollout or Rollout(steps)
+    check_steps(plan.steps, "--canary")
 
     def attempt(trusted: Trusted) -> Promoted:
         now = desk.clock()
@@ -104,8 +106,8 @@ def promote(
         )
         if not assessed.decision.allowed:
             return Promoted(assessed.decision, None, "", assessed.approved_by)
-        wanted = place(assessed.current, stage, assessed.evidence.model, digest, steps[0])
-        return _enter(desk, trusted, assessed, wanted, Rollout(steps), reason, dry_run, now)
+        wanted = place(assessed.current, stage, assessed.evidence.model, digest, plan.steps[0])
+        return _enter(desk, trusted, assessed, wanted, plan, reason, dry_run, now)
 
     return deciding_anew(desk, attempt)
 

@@ -4,6 +4,8 @@ A step back is never slower than a step forward: it asks no gate, only that the 
 goes back still verifies.
 """
 
+from dataclasses import dataclass
+
 from goldenpath.attest.verify import verify
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound, VerificationError
@@ -18,7 +20,24 @@ from goldenpath.gitops.trust import Trusted
 from goldenpath.promote.admission import release_policy
 
 
-def roll_out(desk: Desk, model: str, stage: str, to: int | None, *, reason: str = "") -> Promoted:
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """Why the machine moves a canary, and which: it must still be that one when it is moved."""
+
+    canary: Digest
+    percent: int
+    judged: tuple[str, ...]
+
+
+def roll_out(
+    desk: Desk,
+    model: str,
+    stage: str,
+    to: int | None,
+    *,
+    reason: str = "",
+    grounds: Grounds | None = None,
+) -> Promoted:
     """Gives the canary `to` percent of the traffic, or its next step; 100 makes it the stable."""
 
     def attempt(trusted: Trusted) -> Promoted:
@@ -26,6 +45,7 @@ def roll_out(desk: Desk, model: str, stage: str, to: int | None, *, reason: str 
         if len(current.slots) < 2:
             raise InvalidInput(f"{current.name} has no canary", hint="goldenpath promote --canary")
         stable, canary = current.slots[0], current.slots[-1]
+        judged = _still(current, grounds)
         percent = placement.rollout.after(canary.percent) if to is None else to
         if not canary.percent < percent <= 100:
             raise InvalidInput(
@@ -36,18 +56,22 @@ def roll_out(desk: Desk, model: str, stage: str, to: int | None, *, reason: str 
         wanted = Deployment(stage, model, _shifted(stable, canary, percent), current.stopped)
         said = reason or f"from {canary.percent} to {percent} percent"
         change = Change(
-            "rollout", stage, model, canary.digest, said, percent, stable.digest, placement.decision
-        )
+            "rollout", stage, model, canary.digest, said, percent, stable.digest,
+            placement.decision, judged=judged,
+        )  # fmt: skip
         return _commit(desk, trusted, wanted, placement, change)
 
     return deciding_anew(desk, attempt)
 
 
-def roll_back(desk: Desk, model: str, stage: str, *, reason: str) -> Promoted:
+def roll_back(
+    desk: Desk, model: str, stage: str, *, reason: str, grounds: Grounds | None = None
+) -> Promoted:
     """Takes the canary away, or goes back to the release before. Raises `NotFound` without one."""
 
     def attempt(trusted: Trusted) -> Promoted:
         current, placement = _state(desk, trusted, model, stage)
+        judged = _still(current, grounds)
         stable, taken = current.slots[0], current.slots[-1].digest
         back_to = stable.digest if len(current.slots) > 1 else placement.previous
         if back_to is None:
@@ -68,10 +92,26 @@ def roll_back(desk: Desk, model: str, stage: str, *, reason: str) -> Promoted:
             decision=None,
             rolled_back=taken,
         )
-        change = Change("rollback", stage, model, back_to, reason, 100, taken)
+        change = Change("rollback", stage, model, back_to, reason, 100, taken, judged=judged)
         return _commit(desk, trusted, wanted, after, change)
 
     return deciding_anew(desk, attempt)
+
+
+def _still(current: Deployment, grounds: Grounds | None) -> tuple[str, ...]:
+    """The judge's numbers, if they are about the canary as it stands now."""
+    if grounds is None:
+        return ()
+    canary = current.slots[-1]
+    if len(current.slots) < 2 or (canary.digest, canary.percent) != (
+        grounds.canary,
+        grounds.percent,
+    ):
+        raise InvalidInput(
+            f"{current.name} was judged with {grounds.canary.short} at {grounds.percent} percent, "
+            "and that is no longer its canary"
+        )
+    return grounds.judged
 
 
 def _shifted(stable: Slot, canary: Slot, percent: int) -> tuple[Slot, ...]:

@@ -20,6 +20,7 @@ from goldenpath.observe.launch import ObserverLaunch
 from goldenpath.observe.monitor import Monitor
 from goldenpath.observe.observer import Observer
 from goldenpath.observe.otlp import Sender, TelemetryFiles
+from goldenpath.observe.outcomes import Outcomes
 from goldenpath.observe.payloadlog import PredictionLog
 from goldenpath.observe.releases import Releases
 from goldenpath.observe.subjects import Subjects
@@ -70,7 +71,7 @@ def _assemble(launch: ObserverLaunch) -> tuple[Observer, Callable[[], None]]:
             sender.close()
         subjects.close()
 
-    return Observer(launch, tail, log, monitor, telemetry, _emit), close
+    return Observer(launch, tail, log, monitor, telemetry, Outcomes(facts), _emit), close
 
 
 def _signer(path: Path) -> PemSigner:

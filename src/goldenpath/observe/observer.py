@@ -9,6 +9,7 @@ from goldenpath.errors import GoldenPathError
 from goldenpath.observe.findings import DriftFinding
 from goldenpath.observe.launch import ObserverLaunch
 from goldenpath.observe.monitor import Monitor
+from goldenpath.observe.outcomes import Outcomes
 from goldenpath.observe.payloadlog import PredictionLog
 from goldenpath.observe.records import Block
 from goldenpath.observe.segment import Checkpoint
@@ -27,6 +28,7 @@ class Observer:
     log: PredictionLog
     monitor: Monitor
     telemetry: Telemetry
+    outcomes: Outcomes
     emit: Emit
     is_stuck: bool = False
     """The last round could not seal: nothing more is read, the spool on disk holds it."""
@@ -38,6 +40,8 @@ class Observer:
             for batch in self.tail.batches():
                 self.log.add(batch, seconds)
                 self._observe(batch, now)
+        for news in self.outcomes.news():
+            self.emit(news)
         # Before a spool file goes: what was counted from it must not depend on it any more.
         self.monitor.save(now)
         self.is_stuck = False
@@ -61,6 +65,7 @@ class Observer:
             block = Block.of(batch.header, batch.answered)
             fresh, raised = self.monitor.add(block, now)
             self.telemetry.add(fresh)
+            self.outcomes.add(fresh)
         except (GoldenPathError, ValueError) as error:
             # The log comes first: what cannot be counted is still sealed.
             self.emit({"event": "failed", "message": f"{batch.path.name}: {error}"})

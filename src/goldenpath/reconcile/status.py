@@ -68,6 +68,8 @@ class Status:
     """Fields of InferenceServices that this machine does not honour."""
     tallies: Mapping[str, Mapping[str, int | list[int]]] | None = None
     """What the gateway counted per `stage/model/slot`."""
+    answers: Mapping[str, Mapping[str, tuple[int, int]]] | None = None
+    """What releases answered where there is a canary: hits and total per `stage/model/slot`."""
     version: int = STATUS_VERSION
 
     @property

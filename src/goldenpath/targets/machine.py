@@ -27,6 +27,7 @@ from goldenpath.targets.local import LocalSettings, LocalTarget, Trust
 from goldenpath.targets.routing import RouteChanged
 from goldenpath.targets.server import Happened
 from goldenpath.targets.sidecar import Sidecar
+from goldenpath.targets.stretch import Stretch
 
 LOOK_EVERY = timedelta(seconds=1)
 STATUS_EVERY = timedelta(seconds=2)
@@ -63,11 +64,14 @@ class Machine:
         say: Callable[[str], None],
         now: Callable[[], datetime],
         record: Callable[[Observation, str], object],
+        steer: Callable[[Status], bool] | None = None,
     ) -> None:
         self._run = settings.run
         self._say = say
         self._now = now
         self._record = record
+        self._steer = steer
+        self._stretch = Stretch()
         self._target = LocalTarget(settings, self._trust, self.happened)
         self._reconciler = Reconciler(source, admit, self._target, self.happened)
         self._pending: deque[Observation] = deque()
@@ -84,6 +88,8 @@ class Machine:
         def hear(message: Message) -> None:
             if message.get("event") == "alarm":
                 self.happened(Alarm(message))
+            elif message.get("event") == "answers":
+                self._stretch.hear(message)
 
         self._target.attend(sidecar, hear)
 
@@ -93,6 +99,8 @@ class Machine:
         Order is kept. What is still in the queue when the process is killed is observed anew by
         the next one.
         """
+        if isinstance(what, RouteChanged):
+            self._stretch.begin(f"{what.stage}/{what.model}")
         self._pending.append(what)
         self._flush()
 
@@ -138,15 +146,15 @@ class Machine:
             self._woken = False
         self._flush()
         status = self._complete(self._reconciler.step(now, look=look), now)
-        changed = self._status is None or replace(status, time="", tallies=None) != replace(
-            self._status, time="", tallies=None
-        )
+        changed = self._status is None or _lasting(status) != _lasting(self._status)
         self._status = status
         if changed or now - self._written >= STATUS_EVERY:
             write_status(status, self._run / "status.json")
             self._written = now
         self._tell(status)
         self._refuse_taken_port(status)
+        if look and self._steer is not None:
+            self._woken = self._steer(status) or self._woken
         return status
 
     def _complete(self, status: Status, now: datetime) -> Status:
@@ -161,6 +169,12 @@ class Machine:
             gateway=self._target.address,
             conditions=conditions,
             tallies=_numbers(self._target.tallies),
+            answers={
+                key: counts
+                for each in status.deployments
+                if len(each.running) > 1
+                for key, counts in self._stretch.counts(each.name).items()
+            },
         )
         return since_before(full, self._status)
 
@@ -224,6 +238,11 @@ class Machine:
             os.read(descriptor, 1024)
             return True
         return False
+
+
+def _lasting(status: Status) -> Status:
+    """The status without what changes with every request."""
+    return replace(status, time="", tallies=None, answers=None)
 
 
 def _pem(key: TrustedKey) -> TrustedPem:

@@ -8,24 +8,24 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import msgspec
-
 from goldenpath.artifact.pack import CONTRACT
 from goldenpath.artifact.unpack import open_release
+from goldenpath.attest.sshsig import SshKey
 from goldenpath.attest.verify import verify
-from goldenpath.audit.observed import event_of
+from goldenpath.audit.observed import event_of, moved_event
 from goldenpath.digest import Digest
 from goldenpath.errors import NotFound, Unavailable
-from goldenpath.gateway.analysis import Criteria, Verdict
-from goldenpath.gateway.rollout import verdicts
+from goldenpath.gateway.analysis import Verdict
 from goldenpath.gateway.sending import Sent, Wish, send_rows
-from goldenpath.gateway.tally import Tally
-from goldenpath.gitops.manifests import Survey, release_path, survey
-from goldenpath.gitops.placement import parse_placement
+from goldenpath.gateway.steering import Moves, Steering, judged, plans
+from goldenpath.gitops.identity import Identity
+from goldenpath.gitops.manifests import Survey, survey
+from goldenpath.gitops.promotion import Desk, Promoted
 from goldenpath.gitops.trust import Trusted
 from goldenpath.observe.launch import ObserverLaunch
 from goldenpath.project.contract import parse_contract
 from goldenpath.promote.admission import release_policy
+from goldenpath.promote.platform import Platform
 from goldenpath.reconcile.admission import admit
 from goldenpath.reconcile.inventory import Cell, compare
 from goldenpath.reconcile.source import GitSource
@@ -73,6 +73,7 @@ def serve(home: Home, listen: str | None, *, once: bool, say: Callable[[str], No
             say=say,
             now=now,
             record=lambda what, commit: log.append(event_of(what, now(), commit)),
+            steer=_steering(home, platform, say),
         )
         machine.attend(_observer(home, settings))
         return machine.serve(once=once)
@@ -118,18 +119,27 @@ def await_status(home: Home, seconds: float) -> tuple[Status, bool]:
 
 
 def canary_verdicts(home: Home, status: Status) -> Mapping[str, Mapping[str, Verdict]]:
-    """What the judge says of each canary, by deployment and slot, from the gateway's counts."""
-    if not any(len(each.running) > 1 for each in status.deployments):
-        return {}
-    trusted, wanted = desired(home)
-    tallies = msgspec.convert(status.tallies or {}, dict[str, Tally])
-    found = {}
-    for each in wanted.deployments:
-        path = release_path(each.stage, each.model)
-        content = gitops(home).read(trusted.commit, path)
-        rollout = parse_placement(content, path).rollout.criteria if content else {}
-        found[each.name] = verdicts(each, tallies, Criteria.of(rollout))
-    return {name: each for name, each in found.items() if each}
+    """What the judge says of each canary, by deployment and slot, from what was counted."""
+    plan = plans(gitops(home))
+    return {
+        each.name: judged(status, each, plan(status.commit, each.name))
+        for each in status.deployments
+        if len(each.running) > 1
+    }
+
+
+def _steering(home: Home, platform: Platform, say: Callable[[str], None]) -> Steering | None:
+    """What moves canaries with this machine's key; None if it was given none."""
+    if not home.rollout_key.exists():
+        return None
+    acting = Identity("rollout", SshKey.load(home.rollout_key))
+    store = open_store(store_uri(home, platform))
+    log = event_log(home)
+
+    def moved(kind: Moves, digest: Digest, done: Promoted) -> None:
+        log.append(moved_event(kind, acting.name, digest, done, now()))
+
+    return Steering(Desk(gitops(home), home.trust, store, acting, now), moved, say)
 
 
 def stop(home: Home) -> bool:

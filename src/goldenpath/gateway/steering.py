@@ -1,0 +1,113 @@
+"""Moves canaries by the judge's verdict: each step and each step back is a signed commit.
+
+Only rollouts whose `release.yaml` says `judge: auto` are moved, and only by a commit that everybody
+can read: the numbers are in it. Git stays the one way to change a stage, for a machine too.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+import msgspec
+
+from goldenpath.digest import Digest
+from goldenpath.errors import GoldenPathError
+from goldenpath.gateway.analysis import Criteria, Verdict
+from goldenpath.gateway.rollout import verdicts
+from goldenpath.gateway.tally import Tally
+from goldenpath.gitops.desired import Rollout
+from goldenpath.gitops.manifests import release_path
+from goldenpath.gitops.placement import parse_placement
+from goldenpath.gitops.promotion import Desk, Promoted
+from goldenpath.gitops.rolling import Grounds, roll_back, roll_out
+from goldenpath.gitops.worktree import Repository
+from goldenpath.reconcile.status import DeploymentStatus, SlotStatus, Status
+
+Moves = Literal["rollout.stepped", "rollout.rolled-back"]
+Moved = Callable[[Moves, Digest, Promoted], None]
+Plans = Callable[[str, str], Rollout]
+"""The rollout of a deployment (`stage/model`) as it stands in a commit."""
+
+
+def plans(repository: Repository) -> Plans:
+    """Rollouts out of the gitops repository, those of the last commit remembered."""
+    known: dict[str, Rollout] = {}
+    last = ""
+
+    def plan(commit: str, name: str) -> Rollout:
+        nonlocal last
+        if commit != last:
+            known.clear()
+            last = commit
+        if name not in known:
+            path = release_path(*name.split("/", 1))
+            content = repository.read(commit, path)
+            known[name] = parse_placement(content, path).rollout if content else Rollout()
+        return known[name]
+
+    return plan
+
+
+def judged(status: Status, each: DeploymentStatus, rollout: Rollout) -> Mapping[str, Verdict]:
+    """The verdict on every canary of a deployment, by slot, from what was counted."""
+    return verdicts(
+        each.name,
+        [slot.name for slot in each.running],
+        msgspec.convert(status.tallies or {}, dict[str, Tally]),
+        Criteria.of(rollout.criteria),
+        status.answers,
+        steps=max(len(rollout.steps) - 1, 1),
+    )
+
+
+class Steering:
+    """Looks at every canary that a machine may move; called about once a second."""
+
+    def __init__(self, desk: Desk, moved: Moved, say: Callable[[str], None]) -> None:
+        self._desk = desk
+        self._plans = plans(desk.repository)
+        self._moved = moved
+        self._say = say
+        self._settled: dict[str, str] = {}
+        """By deployment: the commit whose canary was dealt with."""
+
+    def __call__(self, status: Status) -> bool:
+        """Whether it changed what git wants."""
+        return any(self._steer(status, each) for each in status.deployments if _is_canary(each))
+
+    def _steer(self, status: Status, each: DeploymentStatus) -> bool:
+        if self._settled.get(each.name) == status.commit:
+            return False
+        try:
+            rollout = self._plans(status.commit, each.name)
+            if rollout.judge != "auto":
+                return False
+            canary = each.running[-1]
+            verdict = judged(status, each, rollout)[canary.name]
+            if verdict.action == "hold":
+                return False
+            self._move(each, canary, rollout, verdict)
+        except GoldenPathError as error:
+            self._say(f"{each.name}: the canary is not moved: {error.message}")
+            return False
+        self._settled[each.name] = status.commit
+        return True
+
+    def _move(
+        self, each: DeploymentStatus, canary: SlotStatus, rollout: Rollout, verdict: Verdict
+    ) -> None:
+        stage, model = each.name.split("/", 1)
+        numbers = tuple(telling.words for telling in verdict.telling)
+        grounds = Grounds(Digest(canary.digest), canary.percent, numbers)
+        words = f"{verdict.reason} ({verdict.requests} answers at {canary.percent} percent)"
+        if verdict.action == "advance":
+            to = rollout.after(canary.percent)
+            done = roll_out(self._desk, model, stage, to, reason=words, grounds=grounds)
+            self._moved("rollout.stepped", Digest(canary.digest), done)
+        else:
+            done = roll_back(self._desk, model, stage, reason=words, grounds=grounds)
+            self._moved("rollout.rolled-back", Digest(each.running[0].digest), done)
+        self._say(f"{each.name}: {verdict.action}: {words}")
+
+
+def _is_canary(each: DeploymentStatus) -> bool:
+    return len(each.running) > 1 and each.phase == "ready" and each.running == each.wanted

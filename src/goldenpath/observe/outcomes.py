@@ -1,0 +1,131 @@
+"""Counts what each release answers, as shares that the canary judge can compare.
+
+All are cumulative since the observer started and go to the supervisor by name: `outcome decline`,
+`score below 0.2`, `decline where status = 2`, `differs from the live answer`. Which names there
+are follows from the contract alone, so that the judge can share out its chance of being wrong
+before it has seen anything.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from goldenpath.canonical import JsonValue
+from goldenpath.observe.decide import Facts, decide
+from goldenpath.observe.records import Block
+from goldenpath.project.spec import Contract
+
+OUTCOMES = ("accept", "refer", "decline")
+POINTS = (0.003, 0.01, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.97)
+"""Where the distributions of two scores are compared: fixed, so that any two releases can be."""
+PAIRED = "differs from the live answer"
+MOST_SLICES = 12
+"""Values of a category beyond which it is no slice."""
+MOST_PAIRS = 20_000
+
+Counts = dict[str, list[int]]
+"""Hits and total by name."""
+
+
+@dataclass(slots=True)
+class _Route:
+    """One model in one stage: counts by slot, and answers that a copy may come for."""
+
+    slots: dict[str, Counts] = field(default_factory=dict)
+    answers: "OrderedDict[str, tuple[str, list[str]]]" = field(default_factory=OrderedDict)
+
+
+class Outcomes:
+    """The counts of every slot of every route."""
+
+    def __init__(self, facts: Callable[[str], Facts | None]) -> None:
+        self._facts = facts
+        self._routes: dict[str, _Route] = {}
+        self._changed: set[tuple[str, str]] = set()
+
+    def add(self, block: Block) -> None:
+        """Counts the answers of one server."""
+        header = block.header
+        facts = self._facts(header.digest)
+        if facts is None or not len(block.scores):
+            return
+        name = f"{header.stage}/{header.model}"
+        route = self._routes.setdefault(name, _Route())
+        counts = route.slots.get(header.slot)
+        if counts is None:
+            counts = route.slots[header.slot] = {each: [0, 0] for each in names(facts.contract)}
+        outcomes = np.array(decide(facts.contract, block.scores).outcomes, object)
+        _count(counts, facts.contract, block, outcomes)
+        _pair(route, header.slot, counts, block, outcomes.tolist())
+        self._changed.add((name, header.slot))
+
+    def news(self) -> Iterator[Mapping[str, JsonValue]]:
+        """One event per slot that has changed since the last call."""
+        for name, slot in sorted(self._changed):
+            counts: dict[str, JsonValue] = {
+                key: list(value) for key, value in self._routes[name].slots[slot].items()
+            }
+            yield {"event": "answers", "deployment": name, "slot": slot, "counts": counts}
+        self._changed.clear()
+
+
+def names(contract: Contract) -> Iterator[str]:
+    """Every share that is counted for a release with this contract."""
+    yield from (f"outcome {each}" for each in OUTCOMES)
+    yield from (f"score below {point:g}" for point in POINTS)
+    for _, feature, value in _slices(contract):
+        yield from (f"{each} where {feature} = {value:g}" for each in OUTCOMES)
+    yield PAIRED
+
+
+def _slices(contract: Contract) -> Iterator[tuple[int, str, float]]:
+    """Column, feature and value of every declared slice."""
+    for column, feature in enumerate(contract.features):
+        if feature.kind == "category" and len(feature.categories) <= MOST_SLICES:
+            for value in feature.categories:
+                yield column, feature.name, value
+
+
+def _count(counts: Counts, contract: Contract, block: Block, outcomes: "np.ndarray") -> None:
+    total = len(outcomes)
+    hit = {each: outcomes == each for each in OUTCOMES}
+    for each in OUTCOMES:
+        _add(counts, f"outcome {each}", int(hit[each].sum()), total)
+    for point in POINTS:
+        _add(counts, f"score below {point:g}", int((block.scores < point).sum()), total)
+    for column, feature, value in _slices(contract):
+        inside = block.rows[:, column] == np.float32(value)
+        size = int(inside.sum())
+        for each in OUTCOMES if size else ():
+            _add(
+                counts, f"{each} where {feature} = {value:g}", int((hit[each] & inside).sum()), size
+            )
+
+
+def _pair(route: _Route, slot: str, counts: Counts, block: Block, outcomes: list[str]) -> None:
+    """Holds answers to the same question by two releases against each other: a shadow's pairs.
+
+    The second of two answers with one prediction id is counted, whichever release it is of: the
+    share of pairs that differ is the same from both sides.
+    """
+    begin = 0
+    for answered in block.answered:
+        mine = outcomes[begin : begin + answered.rows]
+        begin += answered.rows
+        known = route.answers.pop(answered.prediction_id, None)
+        if known is None or known[0] == slot or len(known[1]) != len(mine):
+            route.answers[answered.prediction_id] = (slot, mine)
+            continue
+        differ = sum(a != b for a, b in zip(known[1], mine, strict=True))
+        _add(counts, PAIRED, differ, len(mine))
+        _add(route.slots[known[0]], PAIRED, differ, len(mine))
+    while len(route.answers) > MOST_PAIRS:
+        route.answers.popitem(last=False)
+
+
+def _add(counts: Counts, name: str, hits: int, total: int) -> None:
+    share = counts[name]
+    share[0] += hits
+    share[1] += total

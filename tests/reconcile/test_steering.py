@@ -1,0 +1,69 @@
+"""A canary on real processes, moved by the judge's own signed commits."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from goldenpath.audit.log import EventLog
+from goldenpath.digest import Digest
+from goldenpath.gateway.client import post_all
+from goldenpath.gitops.desired import Rollout
+from goldenpath.reconcile.status import Status
+from tests.reconcile.platform import OneMachine, Up
+from tests.serve.running import question
+
+PATH = "/dev/credit/v2/models/credit/infer"
+PLAN = Rollout((10, 100), {"requests": 10.0}, "auto")
+ROWS, REQUESTS = 50, 40
+
+
+def ask(address: str, source: np.random.Generator) -> None:
+    """2,000 people; 1 in 20 has the status 2."""
+    calls = []
+    for _ in range(REQUESTS):
+        status = source.choice(3, ROWS, p=[0.6, 0.35, 0.05])
+        people = [
+            [50_000.0, float(age), float(each), 1.0]
+            for age, each in zip(source.uniform(20, 90, ROWS).round(), status, strict=True)
+        ]
+        calls.append(((), json.dumps(question(*people)).encode()))
+    assert all(reply.status == 200 for reply in post_all(address, PATH, calls, 4))
+
+
+def shares(status: Status) -> list[tuple[str, int]]:
+    """Who gets how much of the traffic."""
+    return [(slot.digest, slot.percent) for slot in status.deployments[0].running]
+
+
+def until_moved(up: Up, stable: Digest, canary: Digest, to: Digest) -> None:
+    """Sends requests until the canary is no canary any more."""
+    both = [(stable.text, 90), (canary.text, 10)]
+    up.until(lambda status: status.is_ready and shares(status) == both)
+    source = np.random.default_rng(1)
+    for _ in range(50):
+        status = up.until(lambda status: bool(status.deployments))
+        if shares(status) != both:
+            break
+        ask(status.gateway, source)
+    up.until(lambda status: status.is_ready and shares(status) == [(to.text, 100)])
+
+
+def test_a_good_canary_advances_and_one_that_harms_a_slice_goes_back(tmp_path: Path) -> None:
+    here = OneMachine(tmp_path)
+    one, good, harmful = here.release(), here.release(0.01), here.release(status=-0.6)
+    here.deploy((one, 100))
+    with here.up() as up:
+        up.until(lambda status: status.is_ready and shares(status) == [(one.text, 100)])
+        here.deploy((one, 90), (good, 10), rollout=PLAN)
+        until_moved(up, one, good, good)
+        here.deploy((good, 90), (harmful, 10), rollout=PLAN)
+        until_moved(up, good, harmful, good)
+
+    here.repository.fetch()
+    back, _, ahead, *_ = here.repository.history()
+    assert "dev: rollback credit" in back.message and "dev: rollout credit" in ahead.message
+    assert "where status = " in back.message and back.message.count("\nJudged: ") == 5
+    assert here.repository.verify(back.id, here.trusted().platform.commit_keys) == "rollout"
+    kinds = [(each.kind, each.actor) for each in EventLog(here.home.events).read()]
+    assert ("rollout.stepped", "rollout") in kinds and ("rollout.rolled-back", "rollout") in kinds
