@@ -30,6 +30,7 @@ from goldenpath.attest.statement import (
     SIGNED,
     STATEMENT_TYPE,
     TEST_RESULT,
+    WAIVER,
     member,
 )
 from goldenpath.canonical import JsonValue, parse_object
@@ -42,7 +43,7 @@ CLOCK_SKEW = timedelta(minutes=5)
 FACTS = frozenset({SIGNED, PROVENANCE, SBOM, DATASET, METRICS, TEST_RESULT, OBSERVED, CHECKPOINT})
 """Predicate types that only machines may sign."""
 
-JUDGEMENTS = frozenset({APPROVAL})
+JUDGEMENTS = frozenset({APPROVAL, WAIVER})
 """Predicate types that only people may sign."""
 
 

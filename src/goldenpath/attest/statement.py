@@ -21,6 +21,7 @@ DATASET = OURS + "dataset/v1"
 METRICS = OURS + "metrics/v1"
 APPROVAL = OURS + "approval/v1"
 DECISION = OURS + "decision/v1"
+WAIVER = OURS + "waiver/v1"
 OBSERVED = OURS + "observed/v1"
 CHECKPOINT = OURS + "log-checkpoint/v1"
 

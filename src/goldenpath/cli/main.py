@@ -31,6 +31,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "pull": ("pull", "Copy a release from a registry."),
     "gate": ("gate", "Show what a stage's gates say of a release."),
     "approve": ("approve", "Approve a release for a stage, signed with your own SSH key."),
+    "waive": ("waive", "Waive one closed gate for a release, signed with your own SSH key."),
     "promote": ("promote", "Bring a release into a stage by a signed commit."),
     "rollout": ("rollout", "Advance a canary, by a signed commit."),
     "rollback": ("rollback", "Go back to the release before, by a signed commit."),

@@ -30,6 +30,7 @@ from goldenpath.promote.decision import Decision
 from goldenpath.promote.gate import Evidence, Live, judge_all
 from goldenpath.promote.gates import GATES
 from goldenpath.promote.platform import Platform, Stage
+from goldenpath.promote.waiver import overrule, waivers
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,7 @@ def decision_statement(decision: Decision) -> Statement:
     ]
     approved: list[JsonValue] = [each.text for each in decision.approvals]
     seen: list[JsonValue] = [each.text for each in decision.evidence]
+    excused: list[JsonValue] = [each.text for each in decision.waivers]
     predicate: dict[str, JsonValue] = {
         "version": 1,
         "allowed": decision.allowed,
@@ -146,6 +148,7 @@ def decision_statement(decision: Decision) -> Statement:
         "findings": findings,
         "approvals": approved,
         "evidence": seen,
+        "waivers": excused,
     }
     return Statement((decision.digest,), DECISION, predicate)
 
@@ -162,15 +165,21 @@ def _decided(
     counted = {
         word.envelope: word.person for word in approvals(evidence, stage, now) if not word.refused
     }
+    signed = waivers(evidence, stage, now)
+    findings = overrule(judge_all(GATES, evidence, stage, now), signed)
+    waived = {finding.check for finding in findings if finding.status == "waived"}
     decision = Decision(
         digest=evidence.digest,
         model=evidence.model,
         stage=stage.name,
         decided_at=now.isoformat(timespec="seconds"),
         actor=evidence.actor,
-        findings=judge_all(GATES, evidence, stage, now),
+        findings=findings,
         approvals=tuple(sorted(counted)),
         evidence=evidence_seen(evidence.verified),
+        waivers=tuple(
+            sorted(each.envelope for each in signed if each.gate in waived and not each.refused)
+        ),
     )
     return Assessed(evidence, stage, decision, current, tuple(sorted(set(counted.values()))))
 

@@ -14,6 +14,7 @@ from goldenpath.attest.statement import (
     APPROVAL,
     CHECKPOINT,
     OBSERVED,
+    WAIVER,
     Statement,
     member,
     parse_time,
@@ -180,11 +181,11 @@ def _words(evidence: Evidence, stage: Stage, now: datetime) -> Iterator[Word]:
         refused = "is not listed" if person is None else why_not(person, evidence, stage)
         if member(scope, "model") != evidence.model:
             refused = refused or f"approved it as the model {member(scope, 'model')}"
-        refused = refused or _stale(signed, evidence.verified, now)
+        refused = refused or _stale(signed, evidence.verified, stage, now)
         yield Word(signed.signer, signed.envelope, refused)
 
 
-def _stale(signed: SignedStatement, verified: Verified, now: datetime) -> str:
+def _stale(signed: SignedStatement, verified: Verified, stage: Stage, now: datetime) -> str:
     predicate = signed.statement.predicate
     if predicate.get("version") != 1 or predicate.get("decision") != "approve":
         return "did not approve"
@@ -196,6 +197,13 @@ def _stale(signed: SignedStatement, verified: Verified, now: datetime) -> str:
         each.text for each in evidence_seen(verified)
     ]:
         return "saw other evidence than there is now"
+    given = signed.statement.signed_at
+    for waiver in verified.of_type(WAIVER):
+        waived = waiver.statement.signed_at
+        if member(waiver.statement.predicate.get("scope"), "environment") != stage.name:
+            continue
+        if given is None or waived is None or given < waived:
+            return f"was given before {waiver.signer} waived a gate"
     return ""
 
 

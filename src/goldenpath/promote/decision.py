@@ -21,6 +21,8 @@ class Decision:
     """Envelopes of the approvals that counted."""
     evidence: tuple[Digest, ...]
     """Envelopes of every statement that was looked at, sorted."""
+    waivers: tuple[Digest, ...] = ()
+    """Envelopes of the waivers that overruled a finding, sorted."""
 
     @property
     def allowed(self) -> bool:

@@ -1,0 +1,120 @@
+"""Waivers: a second person's signed word that one closed gate shall not stop one release.
+
+A waiver is about one digest, one gate and one stage, says why, and ends on a day. What it cannot
+excuse is missing evidence and missing approvals: those are how anything else is known at all.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from goldenpath.attest.policy import Finding, SignedStatement
+from goldenpath.attest.statement import WAIVER, Statement, member, parse_time, render_time
+from goldenpath.canonical import JsonValue
+from goldenpath.digest import Digest
+from goldenpath.errors import InvalidInput
+from goldenpath.promote.approval import why_not
+from goldenpath.promote.gate import Evidence
+from goldenpath.promote.platform import Stage
+
+UNWAIVABLE = frozenset({"evidence", "approvals"})
+LONGEST = timedelta(days=366)
+MIN_REASON = 10
+"""Characters below which a reason is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiver:
+    """A signed waiver for a stage, and why it does not count; empty if it does."""
+
+    gate: str
+    person: str
+    reason: str
+    until: str
+    envelope: Digest
+    signed_at: datetime | None
+    refused: str = ""
+
+
+def waiver(
+    digest: Digest, gate: str, stage: Stage, reason: str, until: datetime, now: datetime
+) -> Statement:
+    """The statement to sign. Raises `InvalidInput` for what no waiver can say."""
+    if gate in UNWAIVABLE:
+        raise InvalidInput(f"the gate {gate} cannot be waived: everything else rests on it")
+    if gate not in stage.gates:
+        raise InvalidInput(
+            f"{stage.name} has no gate {gate!r}: expected one of {', '.join(stage.gates)}"
+        )
+    if not now < until <= now + LONGEST:
+        raise InvalidInput("a waiver ends after now and within a year")
+    if len(reason.strip()) < MIN_REASON:
+        raise InvalidInput(f"a waiver gives a reason of at least {MIN_REASON} characters")
+    predicate: dict[str, JsonValue] = {
+        "version": 1,
+        "gate": gate,
+        "scope": {"environment": stage.name, "until": render_time(until)},
+        "reason": reason.strip(),
+    }
+    return Statement((digest,), WAIVER, predicate)
+
+
+def waivers(evidence: Evidence, stage: Stage, now: datetime) -> tuple[Waiver, ...]:
+    """Every waiver for the stage, with its reason not to count if there is one."""
+    return tuple(_waivers(evidence, stage, now))
+
+
+def overrule(findings: tuple[Finding, ...], signed: tuple[Waiver, ...]) -> tuple[Finding, ...]:
+    """The findings; those that failed and are waived say so, with who, until when and why."""
+    return tuple(_overruled(finding, signed) for finding in findings)
+
+
+def _waivers(evidence: Evidence, stage: Stage, now: datetime) -> Iterator[Waiver]:
+    people = {person.name: person for person in evidence.platform.people}
+    for signed in evidence.verified.of_type(WAIVER):
+        said = dict(signed.statement.predicate)
+        if signed.kind != "person" or member(said, "scope", "environment") != stage.name:
+            continue
+        person = people.get(signed.signer)
+        refused = "is not listed" if person is None else why_not(person, evidence, stage)
+        yield Waiver(
+            gate=_text(said, "gate"),
+            person=signed.signer,
+            reason=_text(said, "reason"),
+            until=_text(said, "scope", "until"),
+            envelope=signed.envelope,
+            signed_at=signed.statement.signed_at,
+            refused=refused or _void(signed, now),
+        )
+
+
+def _void(signed: SignedStatement, now: datetime) -> str:
+    said = dict(signed.statement.predicate)
+    until, begun = _text(said, "scope", "until"), signed.statement.signed_at
+    end = parse_time(until) if until else None
+    if said.get("version") != 1 or begun is None or len(_text(said, "reason")) < MIN_REASON:
+        return "is not complete"
+    if end is None or end <= now:
+        return f"ended on {until}"
+    return "" if end <= begun + LONGEST else "runs for more than a year"
+
+
+def _overruled(finding: Finding, signed: tuple[Waiver, ...]) -> Finding:
+    if finding.status != "fail" or finding.check in UNWAIVABLE:
+        return finding
+    about = [each for each in signed if each.gate == finding.check]
+    valid = next((each for each in about if not each.refused), None)
+    if valid is not None:
+        said = f"waived by {valid.person} until {valid.until}: {valid.reason}"
+        return Finding(finding.check, "waived", f"{finding.message} ({said})", finding.cure)
+    if not about:
+        return finding
+    why = "; ".join(f"{each.person} {each.refused}" for each in about)
+    return Finding(
+        finding.check, "fail", f"{finding.message} (no waiver counts: {why})", finding.cure
+    )
+
+
+def _text(value: dict[str, JsonValue], *path: str) -> str:
+    found = member(value, *path)
+    return found if isinstance(found, str) else ""

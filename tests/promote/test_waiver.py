@@ -1,0 +1,169 @@
+"""A waiver opens one gate for one release in one stage, for a while, by somebody else's word."""
+
+import dataclasses
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from goldenpath.attest.policy import Finding
+from goldenpath.audit.log import EventLog
+from goldenpath.cli import gate, waive
+from goldenpath.digest import Digest
+from goldenpath.errors import REFUSED, InvalidInput
+from goldenpath.gitops.assess import assess, decision_statement
+from goldenpath.gitops.waiving import Waived
+from goldenpath.gitops.waiving import waive as sign_waiver
+from goldenpath.promote.decision import Decision
+from goldenpath.train.record import Metric
+from tests.gitops.road import METRICS, Road, good_run
+
+REASON = "the validation group reviewed the shift in note 12"
+BAD = Metric("roc_auc", 0.86, 0.84, 0.88, 500)
+
+
+@pytest.fixture
+def road(tmp_path: Path) -> Road:
+    return Road(tmp_path)
+
+
+def weak(road: Road, weights: bytes = b"weak") -> Digest:
+    """A release in dev whose area under the curve is not sure to reach the limit."""
+    run = dataclasses.replace(good_run(), metrics=(BAD, *METRICS[1:]))
+    digest = road.release(weights, run)
+    assert road.promote(digest, "dev").commit
+    return digest
+
+
+def waived(
+    road: Road, digest: Digest, by: str = "validator", gate: str = "thresholds", days: int = 30
+) -> Waived:
+    road.pass_time(minutes=1)
+    until = road.now + timedelta(days=days)
+    return sign_waiver(road.desk(by), digest, gate, "prod", reason=REASON, until=until)
+
+
+def judged(road: Road, digest: Digest, stage: str = "prod", actor: str = "") -> Decision:
+    road.pass_time(minutes=1)
+    return assess(
+        road.repository, road.trusted(), road.store, digest, stage, actor, road.now
+    ).decision
+
+
+def finding(decision: Decision, name: str = "thresholds") -> Finding:
+    (found,) = (each for each in decision.findings if each.check == name)
+    return found
+
+
+def test_a_waiver_opens_its_gate_in_its_stage_and_says_who_why_and_until(road: Road) -> None:
+    digest = weak(road)
+    before = finding(judged(road, digest))
+
+    done = waived(road, digest)
+
+    after = judged(road, digest)
+    assert before.status == "fail"
+    assert finding(after).status == "waived"
+    assert "waived by validator until 2026-12-23" in finding(after).message
+    assert REASON in finding(after).message
+    assert before.message in finding(after).message
+    assert after.waivers == (done.envelope,)
+    predicate = decision_statement(after).predicate
+    assert predicate["waivers"] == [done.envelope.text]
+    assert "waived" in json.dumps(predicate["findings"])
+
+
+def test_a_waiver_is_about_one_release(road: Road) -> None:
+    waived(road, weak(road))
+
+    assert finding(judged(road, weak(road, b"other"))).status == "fail"
+
+
+def test_a_waiver_ends(road: Road) -> None:
+    digest = weak(road)
+    waived(road, digest, days=2)
+
+    road.pass_time(days=2)
+
+    after = finding(judged(road, digest))
+    assert after.status == "fail"
+    assert "ended on" in after.message
+
+
+def test_who_promotes_does_not_profit_from_a_waiver_of_their_own(road: Road) -> None:
+    digest = weak(road)
+    waived(road, digest)
+
+    decision = judged(road, digest, actor="validator")
+
+    assert finding(decision).status == "fail"
+    assert "is the one who promotes" in finding(decision).message
+
+
+def test_neither_the_author_nor_somebody_of_no_role_may_waive(road: Road) -> None:
+    digest = weak(road)
+
+    with pytest.raises(InvalidInput, match="author of the change"):
+        waived(road, digest, by="data-scientist")
+    with pytest.raises(InvalidInput, match="none of the roles"):
+        waived(road, digest, by="platform-engineer")
+
+
+@pytest.mark.parametrize("gate", ["evidence", "approvals"])
+def test_what_everything_rests_on_cannot_be_waived(road: Road, gate: str) -> None:
+    with pytest.raises(InvalidInput, match="cannot be waived"):
+        waived(road, weak(road), gate=gate)
+
+
+@pytest.mark.parametrize(
+    ("gate", "days", "said"),
+    [
+        ("vibes", 30, "has no gate"),
+        ("fairness", 30, "is not closed"),
+        ("thresholds", 0, "ends after now"),
+        ("thresholds", 400, "within a year"),
+    ],
+)
+def test_a_waiver_that_says_nothing_is_not_signed(
+    road: Road, gate: str, days: int, said: str
+) -> None:
+    with pytest.raises(InvalidInput, match=said):
+        waived(road, weak(road), gate=gate, days=days)
+
+
+def test_an_approval_from_before_the_waiver_did_not_know_of_it(road: Road) -> None:
+    digest = weak(road)
+    road.approve(digest, "risk-manager")
+    waived(road, digest)
+    road.pass_time(minutes=1)
+    road.approve(digest, "validator")
+
+    said = finding(judged(road, digest), "approvals").message
+
+    assert "1 of 2 people approved (validator)" in said
+    assert "risk-manager: was given before validator waived a gate" in said
+
+
+def test_the_verb_leaves_an_event_and_the_gate_shows_the_waiver(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GOLDENPATH_HOME", str(tmp_path / "home"))
+    road = Road(tmp_path, datetime.now(UTC) - timedelta(minutes=10))
+    digest = weak(road)
+    until = (datetime.now(UTC) + timedelta(days=9)).date().isoformat()
+
+    done = CliRunner().invoke(
+        waive.verb,
+        [digest.text, "--gate", "thresholds", "--for", "prod", "--reason", REASON, "--until",
+         until, "--as", "validator", "--key", str(tmp_path / "validator")],
+        catch_exceptions=False,
+    )  # fmt: skip
+    shown = CliRunner().invoke(gate.verb, [digest.text, "--as", "prod"], catch_exceptions=False)
+
+    assert "validator waived thresholds" in done.stdout
+    assert "waived thresholds       roc_auc misses 0.85" in shown.stdout
+    assert shown.exit_code == REFUSED
+    (event,) = EventLog(road.home.events).read()
+    assert (event.kind, event.actor, event.stage) == ("release.waived", "validator", "prod")
