@@ -27,6 +27,7 @@ from goldenpath.project.statements import CARD
 from goldenpath.promote.admission import release_policy
 from goldenpath.promote.approval import approvals, evidence_seen
 from goldenpath.promote.decision import Decision
+from goldenpath.promote.facts import written_gates
 from goldenpath.promote.gate import Evidence, Live, judge_all
 from goldenpath.promote.gates import GATES
 from goldenpath.promote.platform import Platform, Stage
@@ -166,7 +167,8 @@ def _decided(
         word.envelope: word.person for word in approvals(evidence, stage, now) if not word.refused
     }
     signed = waivers(evidence, stage, now)
-    findings = overrule(judge_all(GATES, evidence, stage, now), signed)
+    gates = (*GATES, *written_gates(evidence.platform))
+    findings = overrule(judge_all(gates, evidence, stage, now), signed)
     waived = {finding.check for finding in findings if finding.status == "waived"}
     decision = Decision(
         digest=evidence.digest,

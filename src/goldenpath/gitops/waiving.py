@@ -40,14 +40,17 @@ def waive(
     would not count.
     """
     trusted = follow(desk.repository, desk.pin)
-    person = require_listed(desk.acting, trusted.platform)
     now = desk.clock()
+    person = require_listed(desk.acting, trusted.platform, now)
     assessed = assess(desk.repository, trusted, desk.store, digest, stage, "", now)
     refused = why_not(person, assessed.evidence, assessed.stage)
     if refused:
         raise InvalidInput(f"{person.name} cannot waive {gate} for {stage}: {refused}")
-    statement = waiver(digest, gate, assessed.stage, reason, until, now)
-    (finding,) = (each for each in assessed.decision.findings if each.check == gate)
+    statement = waiver(assessed.evidence, gate, assessed.stage, reason, until, now)
+    findings = {each.check: each for each in assessed.decision.findings}
+    finding = findings.get(gate)
+    if finding is None:
+        raise InvalidInput(f"{stage} has no gate {gate!r}: expected one of {', '.join(findings)}")
     if finding.status != "fail":
         raise InvalidInput(f"the gate {gate} is not closed: {finding.message}")
     image = desk.store.resolve(digest.text)

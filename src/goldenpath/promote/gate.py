@@ -60,7 +60,7 @@ class Gate(Protocol):
 def judge_all(
     gates: Sequence[Gate], evidence: Evidence, stage: Stage, now: datetime
 ) -> tuple[Finding, ...]:
-    """One finding per gate that the stage names, in the order of `gates`.
+    """One finding per gate that the stage names, or that names the stage, in their order.
 
     Raises `InvalidInput` for a name that no gate has, and for the last stage without any gate.
     """
@@ -70,7 +70,8 @@ def judge_all(
         raise InvalidInput(f"stage {stage.name} names the gate {unknown[0]!r}, which is not known")
     if not stage.gates and stage == evidence.platform.stages[-1]:
         raise InvalidInput(f"stage {stage.name} is the last one and has no gates")
-    chosen = [gate for gate in gates if gate.name in stage.gates]
+    own = {each.name for each in evidence.platform.expressions if stage.name in each.stages}
+    chosen = [gate for gate in gates if gate.name in stage.gates or gate.name in own]
     return tuple(_judge(gate, evidence, stage, now) for gate in chosen)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from goldenpath.attest.policy import Person, TrustedKey
+from goldenpath.promote.expression import Expression, read_expression
 from goldenpath.promote.table import Table, duration_text, read_table, refuse_faults
 
 FILE = "platform.toml"
@@ -80,6 +81,8 @@ class Platform:
     """Remote that releases must have been built from; None accepts any."""
     two_people: bool = False
     """Whether set-up is over, so that one person alone changes no trust."""
+    expressions: tuple[Expression, ...] = ()
+    """Gates that this platform wrote itself."""
 
     def stage(self, name: str) -> Stage | None:
         """The stage of that name."""
@@ -106,7 +109,7 @@ def parse_platform(content: bytes) -> Platform:
     if prefix and _PREFIX.fullmatch(prefix) is None:
         registry.fault("prefix", "a host and a path without scheme", prefix)
     registry.end()
-    stage_names, actors, keys = set[str](), set[str](), set[str]()
+    stage_names, actors, keys, own = set[str](), set[str](), set[str](), set[str]()
     platform = Platform(
         stages=tuple(_stage(each, stage_names) for each in table.tables("stage")),
         registry_prefix=prefix,
@@ -118,6 +121,7 @@ def parse_platform(content: bytes) -> Platform:
         url=table.text("url", URL),
         repository=table.text("repository", "") if table.has("repository") else None,
         two_people=table.flag("two-people"),
+        expressions=tuple(read_expression(each, own, GATES) for each in table.tables("gate")),
     )
     table.end()
     _check_whole(platform, table)
@@ -187,6 +191,14 @@ def _check_whole(platform: Platform, table: Table) -> None:
         if each.ssh_key and each.ssh_key in seen:
             table.faults.append(f"{each.name}: has the same ssh-key as {seen[each.ssh_key]}")
         seen[each.ssh_key] = each.name
+    _check_gates(platform, table)
+
+
+def _check_gates(platform: Platform, table: Table) -> None:
+    for expression in platform.expressions:
+        for name in expression.stages:
+            if platform.stage(name) is None:
+                table.faults.append(f"gate {expression.name}: {name!r} is not a stage")
     for stage in platform.stages:
         for gate in stage.gates:
             if gate not in GATES:
@@ -213,6 +225,13 @@ def _lines(platform: Platform) -> Iterator[str]:
         yield f"approvals = {stage.approvals}"
         yield f"approver-roles = {_list(stage.approver_roles)}"
         yield f"soak = {_quoted(duration_text(stage.soak))}"
+    for gate in platform.expressions:
+        yield from ("", "[[gate]]", f"name = {_quoted(gate.name)}")
+        yield f"stages = {_list(gate.stages)}"
+        yield f"when = {_quoted(gate.when)}"
+        yield f"require = {_quoted(gate.require)}"
+        if gate.cure:
+            yield f"cure = {_quoted(gate.cure)}"
     for key in platform.build_keys:
         yield from ("", "[[build-key]]", f"name = {_quoted(key.name)}")
         yield f'public-key = """\n{_pem(key.public_key)}"""'

@@ -37,15 +37,11 @@ class Waiver:
 
 
 def waiver(
-    digest: Digest, gate: str, stage: Stage, reason: str, until: datetime, now: datetime
+    evidence: Evidence, gate: str, stage: Stage, reason: str, until: datetime, now: datetime
 ) -> Statement:
     """The statement to sign. Raises `InvalidInput` for what no waiver can say."""
     if gate in UNWAIVABLE:
         raise InvalidInput(f"the gate {gate} cannot be waived: everything else rests on it")
-    if gate not in stage.gates:
-        raise InvalidInput(
-            f"{stage.name} has no gate {gate!r}: expected one of {', '.join(stage.gates)}"
-        )
     if not now < until <= now + LONGEST:
         raise InvalidInput("a waiver ends after now and within a year")
     if len(reason.strip()) < MIN_REASON:
@@ -53,10 +49,14 @@ def waiver(
     predicate: dict[str, JsonValue] = {
         "version": 1,
         "gate": gate,
-        "scope": {"environment": stage.name, "until": render_time(until)},
+        "scope": {
+            "model": evidence.model,
+            "environment": stage.name,
+            "until": render_time(until),
+        },
         "reason": reason.strip(),
     }
-    return Statement((digest,), WAIVER, predicate)
+    return Statement((evidence.digest,), WAIVER, predicate)
 
 
 def waivers(evidence: Evidence, stage: Stage, now: datetime) -> tuple[Waiver, ...]:
@@ -77,6 +77,8 @@ def _waivers(evidence: Evidence, stage: Stage, now: datetime) -> Iterator[Waiver
             continue
         person = people.get(signed.signer)
         refused = "is not listed" if person is None else why_not(person, evidence, stage)
+        if member(said, "scope", "model") != evidence.model:
+            refused = refused or "waived it for another model"
         yield Waiver(
             gate=_text(said, "gate"),
             person=signed.signer,

@@ -1,0 +1,117 @@
+"""The evidence of a release as plain data, and the gates that a platform writes over it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from goldenpath.attest.evidence import (
+    checks_of,
+    datasets_of,
+    evaluation_of,
+    origin_of,
+    packages_of,
+)
+from goldenpath.attest.policy import Finding
+from goldenpath.attest.statement import parse_time
+from goldenpath.errors import InvalidInput
+from goldenpath.promote.declared import declared_tier
+from goldenpath.promote.expression import Expression
+from goldenpath.promote.gate import Evidence, Gate
+from goldenpath.promote.platform import Platform, Stage
+from goldenpath.train.record import Metric
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A gate that stands in `platform.toml` as an expression."""
+
+    expression: Expression
+
+    @property
+    def name(self) -> str:
+        """As the platform calls it."""
+        return self.expression.name
+
+    def judge(self, evidence: Evidence, stage: Stage, now: datetime) -> Finding:
+        """Evaluates the expression over the evidence."""
+        return self.expression.judge(facts(evidence, stage, now))
+
+
+def written_gates(platform: Platform) -> tuple[Gate, ...]:
+    """The gates that the platform wrote itself."""
+    return tuple(Written(each) for each in platform.expressions)
+
+
+def facts(evidence: Evidence, stage: Stage, now: datetime) -> Mapping[str, object]:
+    """What `goldenpath.promote.vocabulary` shows by example. Raises `InvalidInput`."""
+    origin, evaluation = origin_of(evidence.verified), evaluation_of(evidence.verified)
+    if origin is None or evaluation is None:
+        raise InvalidInput("no provenance or no evaluation counts")
+    live = evidence.live
+    return {
+        "release": {
+            "digest": evidence.digest.text,
+            "model": evidence.model,
+            "tier": declared_tier(evidence.documents)[0],
+            "commit": origin.commit,
+            "repository": origin.repository,
+            "author": str(origin.internal.get("author", "")),
+            "dirty": origin.internal.get("dirty") is not False,
+            "seed": origin.seed,
+            "threads": origin.internal.get("threads"),
+            "python": str(origin.internal.get("python", "")),
+            "started": parse_time(origin.started_at),
+            "finished": parse_time(origin.finished_at),
+            "rows": evaluation.rows,
+            "skew": evaluation.largest_skew,
+        },
+        "parameters": dict(origin.parameters),
+        "overall": _overall(evaluation.metrics),
+        "metrics": [_metric(each) for each in evaluation.metrics],
+        "datasets": [
+            {
+                "name": each.name,
+                "digest": each.digest,
+                "rows": each.rows,
+                "size": each.size,
+                "source": each.source,
+                "licence": each.licence,
+                "columns": [column.name for column in each.columns],
+            }
+            for each in datasets_of(evidence.verified)
+        ],
+        "checks": [
+            {
+                "name": each.name,
+                "passed": each.passed,
+                "detail": each.detail,
+                "seconds": each.seconds,
+            }
+            for each in checks_of(evidence.verified)
+        ],
+        "packages": [
+            {"name": each.name, "version": each.version, "licence": each.licence}
+            for each in packages_of(evidence.verified)
+        ],
+        "documents": sorted(evidence.documents),
+        "live": None
+        if live is None
+        else {"digest": live.digest.text, "overall": _overall(live.metrics)},
+        "stage": stage.name,
+        "now": now,
+    }
+
+
+def _overall(metrics: Sequence[Metric]) -> dict[str, object]:
+    return {each.name: _metric(each) for each in metrics if not each.slice}
+
+
+def _metric(metric: Metric) -> dict[str, object]:
+    return {
+        "name": metric.name,
+        "value": metric.value,
+        "low": metric.low,
+        "high": metric.high,
+        "rows": metric.rows,
+        "slice": metric.slice,
+    }

@@ -1,0 +1,52 @@
+"""What an expression of a platform may look at, by example: names and shapes are a promise."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+_METRIC: Mapping[str, object] = {
+    "name": "roc_auc", "value": 0.8, "low": 0.78, "high": 0.82, "rows": 6000, "slice": "",
+}  # fmt: skip
+
+EXAMPLE: Mapping[str, object] = {
+    "release": {
+        "digest": "sha256:0",
+        "model": "credit-default",
+        "tier": "low",
+        "commit": "0",
+        "repository": "https://git.example/team/credit",
+        "author": "data-scientist",
+        "dirty": False,
+        "seed": 1,
+        "threads": 1,
+        "python": "3.11.7",
+        "started": datetime(2026, 1, 1, tzinfo=UTC),
+        "finished": datetime(2026, 1, 1, tzinfo=UTC),
+        "rows": 6000,
+        "skew": 0.0,
+    },
+    "parameters": {},
+    "overall": {"roc_auc": _METRIC},
+    "metrics": [_METRIC],
+    "datasets": [
+        {
+            "name": "clients",
+            "digest": "sha256:0",
+            "rows": 30000,
+            "size": 1,
+            "source": "",
+            "licence": "",
+            "columns": ["age"],
+        }
+    ],
+    "checks": [{"name": "tests", "passed": True, "detail": "", "seconds": 1.0}],
+    "packages": [{"name": "numpy", "version": "2.3.5", "licence": "BSD-3-Clause"}],
+    "documents": ["compliance/card.md"],
+    "live": {"digest": "sha256:0", "overall": {"roc_auc": _METRIC}},
+    "stage": "prod",
+    "now": datetime(2026, 1, 1, tzinfo=UTC),
+}
+"""`overall` has the metrics over all rows by name, `metrics` those of each slice as well. `live` is
+null if nothing is live in the stage. Bounds of an interval are null on too few rows."""
+
+OPEN: Mapping[str, object] = {"overall": _METRIC, "parameters": "text"}
+"""Tables whose members depend on the project, with a member as it could be."""
