@@ -34,6 +34,9 @@ CA_VARIABLE = "GOLDENPATH_CA_FILE"
 MIRRORS_VARIABLE = "GOLDENPATH_MIRRORS"
 """`host=https://mirror` pairs, parted by commas: where content of a registry is read first."""
 
+DEBUG_VARIABLE = "GOLDENPATH_DEBUG"
+"""If set, a fault of goldenpath itself shows its traceback instead of one sentence."""
+
 
 def registry_files(environment: Mapping[str, str]) -> tuple[Path, ...]:
     """Files in docker's format that may hold credentials, the most particular first."""

@@ -15,10 +15,9 @@ def parse_moment(text: str, now: datetime) -> datetime:
     today = now.astimezone().date().isoformat()
     for candidate in (text, f"{today}T{text}"):
         try:
-            found = datetime.fromisoformat(candidate)
-        except ValueError:
+            return datetime.fromisoformat(candidate).astimezone(UTC)
+        except (ValueError, OverflowError):  # the years 1 and 9999 have no time in every zone
             continue
-        return found.astimezone(UTC)
     raise InvalidInput(
         f"{text!r} is not a time",
         hint="write 2026-01-14T14:03:00Z, '2026-01-14 14:03' (local time), 14:03 or now",

@@ -57,7 +57,7 @@ def is_demanded(bundle: Bundle, reference: str) -> bool | None:
         return None
     try:
         tier = tomllib.loads(declaration.decode()).get("tier")
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+    except (ValueError, RecursionError):
         return None
     required = next((each for name, each in REQUIRED.items() if name == tier), None)
     if required is None:
@@ -73,7 +73,7 @@ def document(content: bytes) -> Mapping[str, object]:
     """A YAML document as a mapping; empty for anything else, which the judgement then names."""
     try:
         value = yaml.safe_load(content)
-    except (yaml.YAMLError, UnicodeDecodeError):
+    except (yaml.YAMLError, ValueError, RecursionError):
         return {}
     return {str(key): each for key, each in value.items()} if isinstance(value, dict) else {}
 

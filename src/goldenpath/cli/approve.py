@@ -16,7 +16,13 @@ from goldenpath.gitops.promotion import approve
 @click.argument("reference")
 @click.option("--to", "--for", "stage", required=True, help="The stage it is approved for.")
 @click.option("--comment", default="", help="What the approver wants to be on record.")
-@click.option("--days", default=30, show_default=True, help="How long the approval counts.")
+@click.option(
+    "--days",
+    type=click.IntRange(1, 3650),
+    default=30,
+    show_default=True,
+    help="How long the approval counts.",
+)
 @identity_options
 @output_option
 def verb(

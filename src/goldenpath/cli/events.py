@@ -6,15 +6,16 @@ from itertools import islice
 import click
 
 from goldenpath import wire
-from goldenpath.audit.event import Event
+from goldenpath.audit.event import Event, timestamp
 from goldenpath.audit.log import Checked
+from goldenpath.audit.moment import parse_moment
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.errors import VerificationError
 
 
 @click.command()
 @click.option("--check", "is_check", is_flag=True, help="Check the chain of hashes instead.")
-@click.option("--since", default="", metavar="TIME", help="Only from this time on (RFC 3339).")
+@click.option("--since", default="", metavar="TIME", help="Only from this time on.")
 @click.option("--kind", default="", help="Only kinds that start with this, such as `release`.")
 @click.option("--limit", type=click.IntRange(1), help="At most so many, the oldest first.")
 @output_option
@@ -27,9 +28,10 @@ def verb(is_check: bool, since: str, kind: str, limit: int | None, output: Forma
         if not checked.holds:
             raise VerificationError(f"the audit log is broken at {checked.breaks[0].place}")
         return
-    wanted = (e for e in log.read() if e.time >= since and e.kind.startswith(kind))
+    begin = timestamp(parse_moment(since, wire.now())) if since else ""
+    wanted = (e for e in log.read() if e.time >= begin and e.kind.startswith(kind))
     events = tuple(islice(wanted, limit))
-    show([event.to_json() for event in events], "\n".join(_lines(events)), output)
+    show([event.to_json() for event in events], "\n".join(_lines(events)) or "no event", output)
 
 
 def _page(checked: Checked) -> str:

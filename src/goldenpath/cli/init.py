@@ -7,6 +7,7 @@ import click
 from goldenpath import wire
 from goldenpath.cli.acting import identity_options
 from goldenpath.cli.output import Format, output_option, show
+from goldenpath.cli.parameters import ADDRESS
 from goldenpath.gitops.founding import Wishes
 from goldenpath.promote.platform import GATEWAY, URL
 
@@ -15,7 +16,9 @@ from goldenpath.promote.platform import GATEWAY, URL
 @identity_options
 @click.option("--role", "roles", multiple=True, default=["platform-engineer"], show_default=True)
 @click.option("--make-key", is_flag=True, help="Make the SSH key if it does not exist.")
-@click.option("--listen", default=GATEWAY, show_default=True, help="Address of the gateway.")
+@click.option(
+    "--listen", type=ADDRESS, default=GATEWAY, show_default=True, help="Address of the gateway."
+)
 @click.option("--registry", default="registry.example/models", help="Host and path of images.")
 @click.option("--url", default=URL, help="Where a cluster finds the gitops repository.")
 @output_option

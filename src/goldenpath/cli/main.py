@@ -4,14 +4,13 @@ Verbs are imported when they are used, so that `goldenpath --help` stays quick.
 """
 
 import importlib
-import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import click
 
 from goldenpath import __version__
-from goldenpath.errors import GoldenPathError
+from goldenpath.cli.ending import ending
 
 VERBS: Mapping[str, tuple[str, str]] = {
     "init": ("init", "Set up the platform on this machine: keys, registry, gitops repository."),
@@ -33,8 +32,8 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "approve": ("approve", "Approve a release for a stage, signed with your own SSH key."),
     "waive": ("waive", "Waive one closed gate for a release, signed with your own SSH key."),
     "promote": ("promote", "Bring a release into a stage by a signed commit."),
-    "rollout": ("rollout", "Advance a canary, by a signed commit."),
-    "rollback": ("rollback", "Go back to the release before, by a signed commit."),
+    "rollout": ("rollout", "Give a canary more of the traffic, by a signed commit."),
+    "rollback": ("rollback", "Take a canary away, or go back to the release before."),
     "why": ("why", "Name what keeps a model out of a stage, and who can give it."),
     "up": ("up", "Make this machine run what git says, until told to stop."),
     "down": ("down", "Stop what runs on this machine."),
@@ -76,22 +75,10 @@ def cli() -> None:
     """Walk a model from a commit to a monitored service, with its evidence."""
 
 
-def main() -> None:
-    """Entry point of the console script."""
-    try:
-        status = cli.main(standalone_mode=False)
-    except GoldenPathError as error:
-        click.echo(f"error: {error.message}", err=True)
-        if error.hint:
-            click.echo(f"hint: {error.hint}", err=True)
-        sys.exit(error.exit_code)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(2)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
-        sys.exit(130)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
-    sys.exit(status if isinstance(status, int) else 0)
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of the console script; ends the process."""
+    with ending():
+        status = cli.main(arguments, prog_name="goldenpath", standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        sys.exit(status if isinstance(status, int) else 0)

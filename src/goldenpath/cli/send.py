@@ -7,6 +7,7 @@ import msgspec
 
 from goldenpath import wire
 from goldenpath.cli.output import Format, output_option, show
+from goldenpath.cli.parameters import READABLE
 from goldenpath.errors import Unavailable
 from goldenpath.gateway.sending import Sent, Wish
 
@@ -14,7 +15,7 @@ from goldenpath.gateway.sending import Sent, Wish
 @click.command()
 @click.argument("model")
 @click.option("--stage", required=True, help="Stage to ask.")
-@click.option("--rows", "file", type=click.Path(path_type=Path), required=True, help="Parquet.")
+@click.option("--rows", "file", type=READABLE, required=True, help="Parquet.")
 @click.option("--limit", type=click.IntRange(1), help="Rows to send at most.")
 @click.option("--batch", type=click.IntRange(1, 1000), default=50, show_default=True)
 @click.option("--subject", default="", help="Column that says whom a row is about.")

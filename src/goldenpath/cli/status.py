@@ -11,7 +11,9 @@ from goldenpath.reconcile.status import Condition, DeploymentStatus, Status
 
 
 @click.command(help="Show what is wanted, what runs, and whether they agree.")
-@click.option("--wait", type=float, default=0.0, help="Seconds to wait until all agrees.")
+@click.option(
+    "--wait", type=click.FloatRange(0, 3600), default=0.0, help="Seconds to wait until all agrees."
+)
 @output_option
 @click.pass_context
 def verb(context: click.Context, wait: float, output: Format) -> None:

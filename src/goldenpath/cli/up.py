@@ -4,13 +4,14 @@ import click
 
 from goldenpath import wire
 from goldenpath.cli.output import Format, note, output_option, show
+from goldenpath.cli.parameters import ADDRESS
 from goldenpath.cli.status import text_of
 from goldenpath.errors import REFUSED
 
 
 @click.command(help="Make this machine run what git says, until told to stop.")
 @click.option("--once", is_flag=True, help="Stop again as soon as nothing is on its way.")
-@click.option("--listen", metavar="HOST:PORT", help="Where the gateway answers.")
+@click.option("--listen", type=ADDRESS, help="Where the gateway answers.")
 @click.option("--detach", is_flag=True, help="Go on in the background once everything runs.")
 @output_option
 @click.pass_context

@@ -33,6 +33,11 @@ def find_identity(
     """
     given = name or environment.get(IDENTITY_VARIABLE) or _git_config("user.name", environment)
     chosen = re.sub(r"[^a-z0-9]+", "-", given.lower()).strip("-")
+    if not given:
+        raise InvalidInput(
+            "it is not known who acts",
+            hint=f"give a name with --as NAME, or set {IDENTITY_VARIABLE}",
+        )
     if _NAME.fullmatch(chosen) is None or (name is not None and name != chosen):
         raise InvalidInput(
             f"{given!r} is not a name that can act: expected lower-case letters, digits and dashes",

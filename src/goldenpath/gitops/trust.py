@@ -100,7 +100,10 @@ def read_pin(file: Path) -> Pin:
     try:
         content = file.read_bytes()
     except FileNotFoundError as error:
-        raise NotFound(f"{file} does not exist", hint="run goldenpath init") from error
+        raise NotFound(
+            f"no platform was set up here: {file} does not exist",
+            hint="run goldenpath init, or name the folder of a platform in GOLDENPATH_HOME",
+        ) from error
     value = parse_object(content, str(file))
     root, verified = value.get("root"), value.get("verified")
     if value.get("version") != 1 or not isinstance(root, str) or not isinstance(verified, str):

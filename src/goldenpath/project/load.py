@@ -81,7 +81,7 @@ def _declaration(root: Path) -> dict[str, object]:
         )
     try:
         return tomllib.loads(read_text(path))
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidInput(f"{path} is not valid TOML: {error}") from error
 
 

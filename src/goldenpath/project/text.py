@@ -30,7 +30,7 @@ def parse_yaml(text: str) -> dict[str, object]:
     """A YAML mapping. Raises `InvalidInput` for anything else, and for a key that stands twice."""
     try:
         value = yaml.load(text, Loader=_Strict)  # noqa: S506 (derived from the safe loader)
-    except (yaml.YAMLError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InvalidInput(" ".join(str(error).split())) from error
     if not isinstance(value, dict):
         raise InvalidInput("a mapping was expected")

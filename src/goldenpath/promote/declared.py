@@ -80,7 +80,7 @@ def protected_columns(documents: Mapping[str, bytes]) -> tuple[str, ...] | None:
 def _project(documents: Mapping[str, bytes]) -> dict[str, object]:
     try:
         return tomllib.loads(documents.get(PROJECT, b"").decode("utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidInput(f"{PROJECT} in the release is not valid TOML") from error
 
 

@@ -112,7 +112,7 @@ def read_table(content: bytes, file: str) -> Table:
     """The outermost table of a TOML file. Raises `InvalidInput` if it is not TOML at all."""
     try:
         return Table(tomllib.loads(content.decode("utf-8")), "", [])
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidInput(f"{file} is not valid TOML: {error}") from error
 
 

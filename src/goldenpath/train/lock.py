@@ -37,7 +37,7 @@ def parse_lock(content: bytes) -> tuple[Locked, ...]:
     try:
         value = tomllib.loads(content.decode("utf-8"))
         return tuple(_locked(entry) for entry in value["package"])
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, LookupError, TypeError) as error:
+    except (ValueError, RecursionError, LookupError, TypeError) as error:
         hint = "make it again with uv lock"
         raise InvalidInput(f"{FILE} is not a lock of uv: {error}", hint=hint) from error
 

@@ -52,8 +52,8 @@ def serve(home: Home, listen: str | None, *, once: bool, say: Callable[[str], No
     Raises `NotFound` if the machine was never set up, `InvalidInput` if another one runs.
     """
     source, log = GitSource(gitops(home), home.trust), event_log(home)
+    platform = source.newest().platform  # before anything is made in a home that is none
     with alone(home.run):
-        platform = source.newest().platform
         store = store_uri(home, platform)
         settings = LocalSettings(
             run=home.run,

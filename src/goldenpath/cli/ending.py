@@ -1,0 +1,100 @@
+"""How a verb ends when it does not end well: one sentence, a hint, and the exit code.
+
+This is the edge of the program, so it is the one place that catches everything: a disk that is
+full or read-only can speak up in any line, and a user shall read no traceback for it.
+"""
+
+import errno
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from goldenpath.errors import GoldenPathError, InvalidInput, Unavailable
+from goldenpath.settings import DEBUG_VARIABLE, HOME_VARIABLE
+
+INTERRUPTED = 130
+CLOSED = 141
+"""What a shell reports of a program that SIGPIPE ended."""
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_FORBIDDEN = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
+_WRONG = frozenset({errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP})
+
+
+@contextmanager
+def ending() -> Iterator[None]:
+    """Ends the process with the exit code of whatever the block raises, and says why."""
+    output = sys.stdout
+    try:
+        yield
+    except GoldenPathError as error:
+        sys.exit(_say(error))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(InvalidInput.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        sys.exit(INTERRUPTED)
+    except SystemExit:
+        # click mutes the output for a reader that went away, and exits 1: our code for a bug.
+        if sys.stdout is output:
+            raise
+        sys.exit(CLOSED)
+    except BrokenPipeError:
+        _give_up_output()
+        sys.exit(CLOSED)
+    except OSError as error:
+        sys.exit(_say(outside(error)))
+    except Exception as error:
+        if DEBUG_VARIABLE in os.environ:
+            raise
+        sys.exit(_say(_bug(error)))
+
+
+def outside(error: OSError) -> GoldenPathError:
+    """What a failed call of the system means for the reader."""
+    what = error.strerror or str(error)
+    where = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else "a file"
+    message = f"{where} cannot be used: {what[:1].lower()}{what[1:]}"
+    if error.errno in _FULL:
+        return Unavailable(message, hint="make room on that disk, then run the command again")
+    if error.errno in _FORBIDDEN:
+        hint = f"let this user write there, or name another folder in {HOME_VARIABLE}"
+        return Unavailable(message, hint=hint)
+    if error.errno in _WRONG:
+        return InvalidInput(
+            message, hint=f"check the paths on the command line and {HOME_VARIABLE}"
+        )
+    return Unavailable(message)
+
+
+def _bug(error: Exception) -> GoldenPathError:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{Path(frame.filename).name}:{frame.lineno}"
+    return GoldenPathError(
+        f"this is a fault of goldenpath itself, in {place}: {type(error).__name__}: {error}",
+        hint=f"report it with what {DEBUG_VARIABLE}=1 in front of the command shows",
+    )
+
+
+def _say(error: GoldenPathError) -> int:
+    _give_up_output()
+    click.echo(f"error: {error.message}", err=True)
+    if error.hint:
+        click.echo(f"hint: {error.hint}", err=True)
+    return error.exit_code
+
+
+def _give_up_output() -> None:
+    """Flushes what was said, or drops it: the interpreter must not fail over it at its end."""
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,27 @@
+"""Kinds of values on the command line that more than one verb takes."""
+
+from pathlib import Path
+
+import click
+
+READABLE = click.Path(path_type=Path, exists=True, dir_okay=False, readable=True)
+"""A file that is there."""
+
+
+class _Address(click.ParamType[str]):
+    """`HOST:PORT`; port 0 lets the system choose."""
+
+    name = "HOST:PORT"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        text = str(value)
+        host, _, port = text.rpartition(":")
+        # Bounded before it is counted: `int` refuses thousands of digits in words of its own.
+        if not host or not port.isdecimal() or len(port) > 5 or int(port) > 65535:
+            self.fail(f"{text!r} is not an address: expected HOST:PORT with a port below 65536")
+        return text
+
+
+ADDRESS = _Address()
