@@ -11,7 +11,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from goldenpath.attest.rows import fetch_rows
 from goldenpath.registry.layout import LayoutStore
+from goldenpath.train.rows import MAX_BYTES, parse_rows
 
 GOLDENPATH = Path(sys.executable).parent / "goldenpath"
 
@@ -83,7 +85,12 @@ def test_a_killed_build_leaves_nothing_and_the_same_commit_is_the_same_digest(
     left = [path.name for path in (home / "builds").iterdir() if path.is_dir()]
     assert left == []
     tag = f"credit-default-{str(first['commit'])[:12]}"
-    assert LayoutStore(home / "registry").resolve(tag).digest.text == first["digest"]
+    store = LayoutStore(home / "registry")
+    assert store.resolve(tag).digest.text == first["digest"]
+    run = msgspec.convert(first["run"], dict[str, object])
+    content = fetch_rows(store, str(run["rows_digest"]), int(str(run["rows_size"])), MAX_BYTES)
+    assert content is not None
+    assert len(parse_rows(content)) == run["rows_evaluated"]
 
 
 def _build(home: Path, folder: Path) -> dict[str, object]:

@@ -15,6 +15,7 @@ from goldenpath.artifact.pack import Contents, Packed, pack
 from goldenpath.attest.attach import attach, sign_image
 from goldenpath.attest.evidence import statements
 from goldenpath.attest.policy import Policy, TrustedKey
+from goldenpath.attest.rows import attach_rows
 from goldenpath.attest.sign import Signer
 from goldenpath.attest.statement import DATASET, METRICS, PROVENANCE, SBOM, SIGNED, TEST_RESULT
 from goldenpath.attest.system import installed_packages
@@ -90,7 +91,7 @@ def build(project: Project, workshop: Workshop, *, allow_dirty: bool = False) ->
         is_new = not _is_complete(packed.image.digest, workshop)
         if is_new:
             workshop.report("attesting and signing")
-            _attest(project, packed, trained.run, contents, workshop)
+            _attest(project, packed, trained, contents, workshop)
         tag = f"{project.name}-{trained.run.source.commit[:12]}"
         workshop.store.tag(tag, packed.image)
         workshop.report("registering in the catalogue")
@@ -159,10 +160,11 @@ def _is_complete(digest: Digest, workshop: Workshop) -> bool:
 
 
 def _attest(
-    project: Project, packed: Packed, run: TrainingRun, contents: Contents, workshop: Workshop
+    project: Project, packed: Packed, trained: Trained, contents: Contents, workshop: Workshop
 ) -> None:
+    attach_rows(workshop.store, packed.image, trained.rows)
     said = statements(
-        run,
+        trained.run,
         (packed.image.digest, packed.modelpack.digest),
         builder=BUILDER,
         version=contents.version,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 
 from goldenpath.attest.evidence import statements
@@ -18,6 +19,7 @@ from goldenpath.promote.gates import GATES
 from goldenpath.promote.platform import GATES as NAMES
 from goldenpath.promote.platform import Platform, Stage
 from goldenpath.train.record import Metric, TrainingRun
+from goldenpath.train.rows import Rows, parse_rows, render_rows
 from tests.gitops.example import platform
 from tests.gitops.road import CONTRACT, METRICS, documents, good_run
 
@@ -328,3 +330,33 @@ def test_a_person_of_two_roles_needs_only_one() -> None:
 
     given = with_approvals("validator", platform=replace(ROAD, people=(both,)))
     assert judged("approvals", given).status == "pass"
+
+
+def rows(seed: int, worse: float = 0.0, first: int = 0) -> Rows:
+    """Scored rows of the same clients, or of others from `first` on."""
+    draw = np.random.default_rng(0)
+    chance = draw.beta(1, 4, 3000)
+    target = (draw.random(3000) < chance).astype(np.float64)
+    noise = np.random.default_rng(seed).normal(0, 0.01 + worse, 3000)
+    keys = [f"client {first + number}" for number in range(3000)]
+    return parse_rows(render_rows(keys, target, np.clip(chance + noise, 0, 1), {}))
+
+
+def test_a_challenger_is_compared_on_the_rows_of_the_champion() -> None:
+    champion = replace(live(), rows=rows(1))
+
+    same = judged("champion", evidence(live=champion, rows=rows(2)))
+    worse = judged("champion", evidence(live=champion, rows=rows(2, worse=0.4)))
+
+    assert (same.status, "paired on 3000 rows" in same.message) == ("pass", True)
+    assert (worse.status, "paired on 3000 rows" in worse.message) == ("fail", True)
+
+
+def test_rows_that_only_some_share_are_paired_if_they_are_most() -> None:
+    champion = replace(live(), rows=rows(1))
+
+    most = judged("champion", evidence(live=champion, rows=rows(2, first=0)))
+    few = judged("champion", evidence(live=champion, rows=rows(2, first=2900)))
+
+    assert "paired on 3000" in most.message
+    assert "(unpaired)" in few.message

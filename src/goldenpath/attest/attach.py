@@ -41,7 +41,7 @@ def attach(
         "dev.sigstore.bundle.content": "dsse-envelope",
         PREDICATE_TYPE: statement.predicate_type,
     }
-    return _push_referrer(store, image, BUNDLE, (bundle,), annotations)
+    return push_referrer(store, image, BUNDLE, (bundle,), annotations)
 
 
 def attach_ssh(
@@ -61,7 +61,7 @@ def attach_ssh(
         CREATED: render_time(now),
         "dev.goldenpath.predicateType": statement.predicate_type,
     }
-    return _push_referrer(store, image, SSH_STATEMENT, layers, annotations)
+    return push_referrer(store, image, SSH_STATEMENT, layers, annotations)
 
 
 def sign_image(
@@ -117,13 +117,14 @@ def _earlier(store: Store, tag: str) -> tuple[Descriptor, ...]:
         return ()
 
 
-def _push_referrer(
+def push_referrer(
     store: Store,
     image: Descriptor,
     kind: str,
     layers: tuple[Descriptor, ...],
     annotations: Mapping[str, str],
 ) -> Descriptor:
+    """Stores a manifest of these layers whose subject is `image`."""
     manifest = Manifest(
         config=_push(store, EMPTY, EMPTY_CONTENT),
         layers=layers,

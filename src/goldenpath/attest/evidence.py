@@ -45,6 +45,9 @@ class Evaluation:
     rows: int
     largest_skew: float
     """Largest difference between the scores of the training code and of the packaged model."""
+    rows_digest: str = ""
+    """Digest of the rows themselves, if they travel with the release."""
+    rows_size: int = 0
 
 
 def statements(
@@ -139,6 +142,8 @@ def _evaluation(run: TrainingRun) -> Mapping[str, JsonValue]:
         started_at=run.started_at,
         rows=run.rows_evaluated,
         largest_skew=run.largest_skew,
+        rows_digest=run.rows_digest,
+        rows_size=run.rows_size,
     )
     plain = _plain(value)
     return {"version": 1, "level": 0.95, **(plain if isinstance(plain, dict) else {})}

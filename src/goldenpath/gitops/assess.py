@@ -9,8 +9,9 @@ from datetime import datetime
 
 from goldenpath.artifact.pack import CONTRACT, FRAME
 from goldenpath.artifact.unpack import open_release
-from goldenpath.attest.evidence import metrics_of, origin_of
+from goldenpath.attest.evidence import evaluation_of, metrics_of, origin_of
 from goldenpath.attest.policy import Verified
+from goldenpath.attest.rows import fetch_rows
 from goldenpath.attest.statement import DECISION, Statement
 from goldenpath.attest.verify import verify
 from goldenpath.canonical import JsonValue
@@ -32,6 +33,7 @@ from goldenpath.promote.gate import Evidence, Live, judge_all
 from goldenpath.promote.gates import GATES
 from goldenpath.promote.platform import Platform, Stage
 from goldenpath.promote.waiver import overrule, waivers
+from goldenpath.train.rows import MAX_BYTES, Rows, parse_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,7 @@ def assess(
         ),
         actor=actor,
         platform=platform,
+        rows=None if current is None else _rows(store, verified),
     )
     return _decided(evidence, stage, current, now)
 
@@ -196,7 +199,16 @@ def _live(store: Store, current: Deployment, platform: Platform, now: datetime) 
             hint="copy it there with goldenpath copy; without it nothing can be compared",
         ) from error
     verified = verify(store, digest, release_policy(platform), now=now)
-    return Live(digest, opened.contract, metrics_of(verified))
+    return Live(digest, opened.contract, metrics_of(verified), _rows(store, verified))
+
+
+def _rows(store: Store, verified: Verified) -> Rows | None:
+    """The evaluation rows that the signed metrics name; None if there are none in the store."""
+    evaluation = evaluation_of(verified)
+    if evaluation is None:
+        return None
+    content = fetch_rows(store, evaluation.rows_digest, evaluation.rows_size, MAX_BYTES)
+    return None if content is None else parse_rows(content)
 
 
 def _open(store: Store, digest: Digest) -> Opened:

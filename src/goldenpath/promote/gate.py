@@ -16,6 +16,7 @@ from goldenpath.errors import InvalidInput, VerificationError
 from goldenpath.project.spec import Contract
 from goldenpath.promote.platform import Platform, Stage
 from goldenpath.train.record import Metric
+from goldenpath.train.rows import Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,8 @@ class Live:
     digest: Digest
     contract: Contract
     metrics: tuple[Metric, ...]
+    rows: Rows | None = None
+    """The rows it was evaluated on, where they are to be had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,8 @@ class Evidence:
     actor: str
     """Who promotes."""
     platform: Platform
+    rows: Rows | None = None
+    """The rows that the release was evaluated on, where they are to be had."""
 
 
 class Gate(Protocol):

@@ -9,11 +9,11 @@ from goldenpath.attest.policy import Finding
 from goldenpath.project.spec import Contract
 from goldenpath.project.statements import document_faults, required_statements
 from goldenpath.promote.approval import Approvals
+from goldenpath.promote.champion import Champion
 from goldenpath.promote.declared import declared_tier
 from goldenpath.promote.gate import Evidence, Gate
 from goldenpath.promote.measured import (
     Calibration,
-    Champion,
     Fairness,
     ThresholdOrder,
     Thresholds,

@@ -26,11 +26,7 @@ from goldenpath.train.record import Metric
 CALIBRATION = "expected_calibration_error"
 MAX_CALIBRATION = 0.05
 """Where the thresholds name no limit of their own."""
-MARGIN = 0.03
-"""By how much a challenger may be worse at most, on the scale of the metric."""
-_ONE_SIDED = 1.6449
-_WIDTH = 2 * 1.9600
-_BUILD = "improve the model and build again"
+BUILD = "improve the model and build again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +37,17 @@ class Thresholds:
 
     def judge(self, evidence: Evidence, stage: Stage, now: datetime) -> Finding:
         """Reports each missed limit, or the smallest margin."""
-        read = _read(self.name, evidence)
+        read = read_evaluation(self.name, evidence)
         if isinstance(read, Finding):
             return read
         limits, evaluation = read
         margins = {
-            limit: _margin(limit, _metric(evaluation.metrics, limit.metric, limit.slice))
+            limit: _margin(limit, metric_of(evaluation.metrics, limit.metric, limit.slice))
             for limit in limits.metrics
         }
         missed = [_missed(limit, margin) for limit, margin in margins.items() if not margin >= 0]
         if missed:
-            return Finding(self.name, "fail", "; ".join(missed), _BUILD)
+            return Finding(self.name, "fail", "; ".join(missed), BUILD)
         closest = min(margins, key=lambda limit: margins[limit])
         return Finding(
             self.name,
@@ -69,7 +65,7 @@ class ThresholdOrder:
 
     def judge(self, evidence: Evidence, stage: Stage, now: datetime) -> Finding:
         """Compares times and digests."""
-        read = _read(self.name, evidence)
+        read = read_evaluation(self.name, evidence)
         if isinstance(read, Finding):
             return read
         limits, evaluation = read
@@ -98,11 +94,11 @@ class Calibration:
 
     def judge(self, evidence: Evidence, stage: Stage, now: datetime) -> Finding:
         """Looks at the upper end of the calibration error."""
-        read = _read(self.name, evidence)
+        read = read_evaluation(self.name, evidence)
         if isinstance(read, Finding):
             return read
         limits, evaluation = read
-        metric = _metric(evaluation.metrics, CALIBRATION)
+        metric = metric_of(evaluation.metrics, CALIBRATION)
         if metric is None:
             return Finding(self.name, "not applicable", "calibration was not measured")
         declared = [limit.maximum for limit in limits.metrics if limit.metric == CALIBRATION]
@@ -110,7 +106,7 @@ class Calibration:
         margin = _margin(Limit(CALIBRATION, None, maximum), metric)
         if not margin >= 0:
             return Finding(
-                self.name, "fail", _missed(Limit(CALIBRATION, None, maximum), margin), _BUILD
+                self.name, "fail", _missed(Limit(CALIBRATION, None, maximum), margin), BUILD
             )
         return Finding(self.name, "pass", f"calibration error is {margin:.4f} inside {maximum:g}")
 
@@ -123,7 +119,7 @@ class Fairness:
 
     def judge(self, evidence: Evidence, stage: Stage, now: datetime) -> Finding:
         """Takes the worst pair of groups, each at the end of its interval that is against us."""
-        read = _read(self.name, evidence)
+        read = read_evaluation(self.name, evidence)
         if isinstance(read, Finding):
             return read
         limits, evaluation = read
@@ -138,40 +134,12 @@ class Fairness:
         said = f"{limits.fairness.metric} of {low} is at least {ratio:.3f} of {high}" + small
         margin = ratio - limits.fairness.minimum_ratio
         if not margin >= 0:
-            return Finding(self.name, "fail", f"{said}, {-margin:.3f} too low", _BUILD)
+            return Finding(self.name, "fail", f"{said}, {-margin:.3f} too low", BUILD)
         return Finding(self.name, "pass", f"{said}, {margin:.3f} inside")
 
 
-@dataclass(frozen=True, slots=True)
-class Champion:
-    """The release is not worse than the live one by more than a margin."""
-
-    name: str = "champion"
-
-    def judge(self, evidence: Evidence, stage: Stage, now: datetime) -> Finding:
-        """Unpaired: the rows of the two evaluations are not known to be the same."""
-        if evidence.live is None:
-            return Finding(self.name, "not applicable", f"nothing is live in {stage.name} yet")
-        if evidence.live.digest == evidence.digest:
-            return Finding(self.name, "not applicable", "the release itself is live")
-        read = _read(self.name, evidence)
-        if isinstance(read, Finding):
-            return read
-        limit = read[0].metrics[0]
-        new = _metric(read[1].metrics, limit.metric)
-        old = _metric(evidence.live.metrics, limit.metric)
-        bound = _worst_difference(new, old, 1.0 if limit.minimum is not None else -1.0)
-        if bound is None:
-            return Finding(
-                self.name, "fail", f"{limit.metric} has no interval on both releases", _BUILD
-            )
-        said = f"{limit.metric} is at most {max(-bound, 0.0):.4f} worse than live (unpaired)"
-        if bound < -MARGIN:
-            return Finding(self.name, "fail", f"{said}, {-bound - MARGIN:.4f} too much", _BUILD)
-        return Finding(self.name, "pass", f"{said}, {bound + MARGIN:.4f} inside")
-
-
-def _read(gate: str, evidence: Evidence) -> tuple[Limits, Evaluation] | Finding:
+def read_evaluation(gate: str, evidence: Evidence) -> tuple[Limits, Evaluation] | Finding:
+    """Limits and measurements, or the finding that there are none."""
     evaluation = evaluation_of(evidence.verified)
     if evaluation is None:
         return Finding(gate, "fail", "no evaluation counts", "build the release again")
@@ -183,7 +151,8 @@ def _read(gate: str, evidence: Evidence) -> tuple[Limits, Evaluation] | Finding:
         )
 
 
-def _metric(metrics: Sequence[Metric], name: str, of: str = "") -> Metric | None:
+def metric_of(metrics: Sequence[Metric], name: str, of: str = "") -> Metric | None:
+    """The metric of that name and slice; None if it was not measured."""
     return next((each for each in metrics if each.name == name and each.slice == of), None)
 
 
@@ -231,16 +200,6 @@ def _ratios(groups: Mapping[str, list[Metric]]) -> Iterator[tuple[float, str, st
         for one, other in permutations(members, 2):
             low, high = one.low or 0.0, other.high or 0.0
             yield (low / high if high > 0 else 1.0), one.slice, other.slice
-
-
-def _worst_difference(new: Metric | None, old: Metric | None, sign: float) -> float | None:
-    """Lower 95 % bound of how much better `new` is; errors of both add up, as if independent."""
-    if new is None or old is None:
-        return None
-    if new.low is None or new.high is None or old.low is None or old.high is None:
-        return None
-    error = math.hypot((new.high - new.low) / _WIDTH, (old.high - old.low) / _WIDTH)
-    return sign * (new.value - old.value) - _ONE_SIDED * error
 
 
 def _moment(text: str) -> datetime | None:

@@ -19,6 +19,7 @@ from goldenpath.project.meaning import FILE
 from goldenpath.project.spec import Project
 from goldenpath.reproduce.causes import causes
 from goldenpath.reproduce.checkout import bring_data, check_out, find_source, project_folder
+from goldenpath.train.decision import bands
 from goldenpath.train.evaluate import REFERENCE, columns_of
 from goldenpath.train.run import Trained
 from goldenpath.train.score import model_scores
@@ -146,6 +147,5 @@ def _distance(
     then = model_scores(path, contract, table)
     now = model_scores(trained.outputs / "model.onnx", contract, table)
     gaps = np.abs(then - now)
-    limits = [band.below for band in contract.decision.bands]
-    bands = [np.searchsorted(limits, scores, side="right") for scores in (then, now)]
-    return len(gaps), float(gaps.max()), float(gaps.mean()), int((bands[0] != bands[1]).sum())
+    changed = bands(contract.decision, then) != bands(contract.decision, now)
+    return len(gaps), float(gaps.max()), float(gaps.mean()), int(changed.sum())

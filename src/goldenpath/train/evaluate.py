@@ -9,10 +9,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from goldenpath.errors import InvalidInput
-from goldenpath.project.spec import Contract, DecisionPolicy, Project
+from goldenpath.project.spec import Contract, Project
 from goldenpath.train.data import read_parquet
+from goldenpath.train.decision import accepted
 from goldenpath.train.metrics import every_metric
 from goldenpath.train.record import Metric
+from goldenpath.train.rows import render_rows
 from goldenpath.train.score import model_scores
 
 Floats = NDArray[np.float64]
@@ -43,6 +45,8 @@ class Evaluation:
     """Largest difference between the training's scores and those of the packaged model."""
     shared_keys: int
     """Keys that stand among the training rows and among the evaluation rows."""
+    rows: bytes
+    """The evaluation rows as they travel with the release."""
 
 
 def evaluate(project: Project, outputs: Path) -> Evaluation:
@@ -75,6 +79,12 @@ def evaluate(project: Project, outputs: Path) -> Evaluation:
         rows_evaluated=held_out.num_rows,
         largest_skew=max(trained, evaluated),
         shared_keys=_shared_keys(reference, held_out),
+        rows=render_rows(
+            held_out[KEY].to_pylist(),
+            target,
+            scores,
+            {name: _labels(held_out, name) for name in project.slices},
+        ),
     )
 
 
@@ -104,7 +114,7 @@ def _scored(contract: Contract, table: pa.Table, outputs: Path, file: str) -> tu
 def _metrics(project: Project, table: pa.Table, target: Floats, scores: Floats) -> Iterator[Metric]:
     for name, rows in _groups(table, project.slices):
         part_target, part_scores = target[rows], scores[rows]
-        accept = _accepted(project.contract.decision, part_scores)
+        accept = accepted(project.contract.decision, part_scores)
         cuts = [band.below for band in project.contract.decision.bands[:-1]]
         for metric, estimate in every_metric(part_target, part_scores, cuts, accept):
             yield Metric(
@@ -115,7 +125,7 @@ def _metrics(project: Project, table: pa.Table, target: Floats, scores: Floats) 
 def _groups(table: pa.Table, slices: Sequence[str]) -> Iterator[tuple[str, NDArray[np.int64]]]:
     yield "", np.arange(table.num_rows)
     for column in slices:
-        labels = np.array([_label(value) for value in table[column].to_pylist()])
+        labels = np.array(_labels(table, column))
         values = np.unique(labels)
         if len(values) > MAX_GROUPS:
             raise InvalidInput(
@@ -125,19 +135,14 @@ def _groups(table: pa.Table, slices: Sequence[str]) -> Iterator[tuple[str, NDArr
             yield f"{column}={value}", np.flatnonzero(labels == value)
 
 
+def _labels(table: pa.Table, column: str) -> list[str]:
+    return [_label(value) for value in table[column].to_pylist()]
+
+
 def _label(value: object) -> str:
     if value is None:
         return "missing"
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _accepted(policy: DecisionPolicy, scores: Floats) -> NDArray[np.bool_]:
-    """Which scores fall into a band whose outcome is to accept."""
-    accepting = np.array([band.outcome == "accept" for band in policy.bands])
-    limits = [band.below for band in policy.bands]
-    # A score equal to a limit belongs to the band above it, as in the decision at serving time.
-    accepted: NDArray[np.bool_] = accepting[np.searchsorted(limits, scores, side="right")]
-    return accepted
 
 
 def _shared_keys(reference: pa.Table, held_out: pa.Table) -> int:

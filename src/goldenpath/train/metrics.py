@@ -45,7 +45,7 @@ def every_metric(
     if auc is not None:
         yield "roc_auc", auc
     yield "brier", mean((score - target) ** 2)
-    yield "log_loss", mean(_log_loss(target, score))
+    yield "log_loss", mean(losses(target, score))
     yield "expected_calibration_error", expected_calibration_error(target, score)
     for cut in cuts:
         yield f"accuracy_at_{cut:g}", share((score >= cut) == (target == 1))
@@ -108,26 +108,33 @@ def expected_calibration_error(target: Floats, score: Floats) -> Estimate:
     Noise can only add to this error, so the upper bound errs on the safe side, and the lower one
     is brought down to the value where it lies above.
     """
-    order = np.argsort(score, kind="stable")
-    gaps = (score - target)[order]
-    bins = np.arange(len(gaps)) * BINS // len(gaps)
-    value = _calibration_error(gaps, bins)
+    gaps, bins = score - target, calibration_bins(score)
+    value = calibration_error(gaps, bins)
     if len(gaps) < MIN_ROWS:
         return Estimate(value, None, None)
     draw = np.random.default_rng(0)
     samples = [
-        _calibration_error(gaps[rows], bins[rows])
+        calibration_error(gaps[rows], bins[rows])
         for rows in (draw.integers(0, len(gaps), len(gaps)) for _ in range(RESAMPLES))
     ]
     low, high = np.quantile(samples, [0.025, 0.975])
     return Estimate(value, min(float(low), value), max(float(high), value))
 
 
-def _calibration_error(gaps: Floats, bins: NDArray[np.int64]) -> float:
+def calibration_bins(score: Floats) -> NDArray[np.int64]:
+    """The bin of each row: as many rows in each, by rising score."""
+    bins = np.empty(len(score), np.int64)
+    bins[np.argsort(score, kind="stable")] = np.arange(len(score)) * BINS // len(score)
+    return bins
+
+
+def calibration_error(gaps: Floats, bins: NDArray[np.int64]) -> float:
+    """Mean over the bins of how far scores and outcomes are apart, weighted by their rows."""
     return float(np.abs(np.bincount(bins, weights=gaps, minlength=BINS)).sum()) / len(gaps)
 
 
-def _log_loss(target: Floats, score: Floats) -> Floats:
+def losses(target: Floats, score: Floats) -> Floats:
+    """The logarithmic loss of each row."""
     kept = np.clip(score, SMALLEST, 1 - SMALLEST)
-    losses: Floats = -(target * np.log(kept) + (1 - target) * np.log1p(-kept))
-    return losses
+    found: Floats = -(target * np.log(kept) + (1 - target) * np.log1p(-kept))
+    return found

@@ -128,3 +128,6 @@ class TrainingRun:
     """Largest difference between the scores of the training code and of the packaged model."""
     outputs: Mapping[str, str]
     """Digest of every file that the training wrote."""
+    rows_digest: str = ""
+    """Digest of the evaluation rows that travel with the release."""
+    rows_size: int = 0

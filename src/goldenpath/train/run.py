@@ -35,6 +35,8 @@ class Trained:
     run: TrainingRun
     outputs: Path
     profile: Profile
+    rows: bytes
+    """The evaluation rows that travel with the release."""
 
 
 def train(
@@ -82,7 +84,8 @@ def train(
     _refuse_moved(commit, source.read_source(root, tools))
     run = _record(bench, commit, installed, evaluation, checks, made, (started, now()), tools)
     table, scores = evaluation.reference.table, evaluation.reference.scores
-    return Trained(run, work / "outputs", build_profile(project.contract, table, scores))
+    profile = build_profile(project.contract, table, scores)
+    return Trained(run, work / "outputs", profile, evaluation.rows)
 
 
 def _bench(project: Project, work: Path, uv: str, tools: Mapping[str, str]) -> Bench:
@@ -161,6 +164,8 @@ def _record(
         rows_trained=evaluation.rows_trained,
         rows_evaluated=evaluation.rows_evaluated,
         largest_skew=evaluation.largest_skew,
+        rows_digest=Digest.of(evaluation.rows).text,
+        rows_size=len(evaluation.rows),
         outputs={
             path.relative_to(bench.work / "outputs").as_posix(): digest_file(path).text
             for path in sorted((bench.work / "outputs").rglob("*"))

@@ -1,0 +1,92 @@
+"""Challenger against champion: not worse by more than a margin, on the same rows if possible."""
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from goldenpath.attest.policy import Finding
+from goldenpath.promote.gate import Evidence, Live
+from goldenpath.promote.measured import BUILD, metric_of, read_evaluation
+from goldenpath.promote.platform import Stage
+from goldenpath.train.decision import accepted
+from goldenpath.train.metrics import MIN_ROWS
+from goldenpath.train.paired import Difference, paired_difference
+from goldenpath.train.record import Metric
+
+MARGIN = 0.03
+"""By how much a challenger may be worse at most, on the scale of the metric."""
+SHARED = 0.5
+"""Share of the challenger's rows that the champion has to have been evaluated on as well."""
+_ONE_SIDED = 1.6449
+_WIDTH = 2 * 1.9600
+
+
+@dataclass(frozen=True, slots=True)
+class Champion:
+    """The release is not worse than the live one by more than a margin.
+
+    A test of non-inferiority at one-sided 95 %: the lower bound of the difference in the first
+    metric of the thresholds, paired row by row where both releases brought their rows.
+    """
+
+    name: str = "champion"
+
+    def judge(self, evidence: Evidence, stage: Stage, now: datetime) -> Finding:
+        """Says whether rows were paired, and how many."""
+        live = evidence.live
+        if live is None:
+            return Finding(self.name, "not applicable", f"nothing is live in {stage.name} yet")
+        if live.digest == evidence.digest:
+            return Finding(self.name, "not applicable", "the release itself is live")
+        read = read_evaluation(self.name, evidence)
+        if isinstance(read, Finding):
+            return read
+        limit = read[0].metrics[0]
+        difference = _paired(limit.metric, evidence, live)
+        how = f"paired on {difference.rows} rows" if difference is not None else "unpaired"
+        if difference is None:
+            difference = _unpaired(
+                metric_of(read[1].metrics, limit.metric), metric_of(live.metrics, limit.metric)
+            )
+        if difference is None:
+            said = f"{limit.metric} has no interval on both releases"
+            return Finding(self.name, "fail", said, BUILD)
+        better = difference.value if limit.minimum is not None else -difference.value
+        bound = better - _ONE_SIDED * difference.error
+        said = f"{limit.metric} is at most {max(-bound, 0.0):.4f} worse than live ({how})"
+        if not bound >= -MARGIN:
+            return Finding(self.name, "fail", f"{said}, {-bound - MARGIN:.4f} too much", BUILD)
+        return Finding(self.name, "pass", f"{said}, {bound + MARGIN:.4f} inside")
+
+
+def _paired(metric: str, evidence: Evidence, live: Live) -> Difference | None:
+    """The difference on the rows of both; None if there are too few."""
+    new, old = evidence.rows, live.rows
+    if new is None or old is None:
+        return None
+    if np.array_equal(new.keys, old.keys):
+        here = there = np.arange(len(new))
+    else:
+        _, here, there = np.intersect1d(new.keys, old.keys, assume_unique=True, return_indices=True)
+    same = new.target[here] == old.target[there]
+    here, there = here[same], there[same]
+    if len(here) < max(MIN_ROWS, SHARED * len(new)):
+        return None
+    before, after = old.score[there], new.score[here]
+    taken = (
+        accepted(live.contract.decision, before),
+        accepted(evidence.contract.decision, after),
+    )
+    return paired_difference(metric, new.target[here], before, after, taken)
+
+
+def _unpaired(new: Metric | None, old: Metric | None) -> Difference | None:
+    """The difference of two intervals; errors of both add up, as if independent."""
+    if new is None or old is None:
+        return None
+    if new.low is None or new.high is None or old.low is None or old.high is None:
+        return None
+    error = math.hypot((new.high - new.low) / _WIDTH, (old.high - old.low) / _WIDTH)
+    return Difference(new.value - old.value, error, min(new.rows, old.rows))
