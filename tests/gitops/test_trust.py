@@ -15,7 +15,7 @@ from goldenpath.gitops.desired import Deployment, Placement, Rollout, Slot, slot
 from goldenpath.gitops.git import Git
 from goldenpath.gitops.manifests import release_path, render_deployment
 from goldenpath.gitops.placement import render_placement
-from goldenpath.gitops.trust import Pin, follow, last_trusted, read_pin, write_pin
+from goldenpath.gitops.trust import Pin, Trusted, follow, last_trusted, read_pin, write_pin
 from goldenpath.gitops.worktree import Repository
 from goldenpath.promote.platform import render_platform
 from tests.gitops.example import ONE, TWO, platform
@@ -60,6 +60,9 @@ class World:
             NOW + timedelta(minutes=later),
         )
         return self.head
+
+    def trusted(self) -> Trusted:
+        return follow(self.repository, self.pin)
 
     def deployed(self, *digests: Digest, previous: Digest | None = None) -> dict[str, bytes | None]:
         shares = (100,) if len(digests) == 1 else (90, 10)

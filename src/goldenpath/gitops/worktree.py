@@ -99,20 +99,25 @@ class Repository:
 
     def files(self, commit: str, prefix: str = "") -> Mapping[str, bytes]:
         """Every file below `prefix` (a folder, or nothing for all) as it stands in `commit`."""
+        named = self.entries(commit, prefix)
+        contents = self._blobs(list(named.values()))
+        return {
+            path: content
+            for path, content in zip(named, contents, strict=True)
+            if content is not None
+        }
+
+    def entries(self, commit: str, prefix: str = "") -> Mapping[str, str]:
+        """The blob of every file below `prefix`: what stayed the same need not be read again."""
         spec = ["--", prefix.rstrip("/") + "/"] if prefix else []
         listed = self._ask("ls-tree", "-r", "-z", "--full-tree", commit, *spec)
-        named = []
+        named = {}
         for entry in filter(None, listed.split(b"\0")):
             head, _, path = entry.partition(b"\t")
             mode, kind, blob = head.decode().split(" ")
             if kind == "blob" and mode.startswith("100"):
-                named.append((path.decode("utf-8", "replace"), blob))
-        contents = self._blobs([blob for _, blob in named])
-        return {
-            path: content
-            for (path, _), content in zip(named, contents, strict=True)
-            if content is not None
-        }
+                named[path.decode("utf-8", "replace")] = blob
+        return named
 
     def history(self, path: str | None = None, *, to: str | None = None) -> Iterator[Commit]:
         """The commits up to `to` (the last one fetched), newest first; those that touch `path`."""

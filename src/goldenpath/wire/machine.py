@@ -19,8 +19,9 @@ from goldenpath.gateway.analysis import Verdict
 from goldenpath.gateway.sending import Sent, Wish, send_rows
 from goldenpath.gateway.steering import Moves, Steering, judged, plans
 from goldenpath.gitops.identity import Identity
-from goldenpath.gitops.manifests import Survey, survey
+from goldenpath.gitops.manifests import Survey
 from goldenpath.gitops.promotion import Desk, Promoted
+from goldenpath.gitops.surveying import Surveyor
 from goldenpath.gitops.trust import Trusted
 from goldenpath.observe.launch import ObserverLaunch
 from goldenpath.project.contract import parse_contract
@@ -158,7 +159,7 @@ def desired(home: Home) -> tuple[Trusted, Survey]:
     """The newest commit that was trusted here, and what it wants to run."""
     source = GitSource(gitops(home), home.trust)
     trusted = source.newest()
-    return trusted, survey(source.files(trusted.commit), trusted.platform)
+    return trusted, Surveyor(gitops(home), home.run / "survey").survey(trusted)
 
 
 def send(home: Home, stage: str, model: str, wish: Wish) -> Sent:

@@ -1,0 +1,64 @@
+from pathlib import Path
+
+import pytest
+
+from goldenpath.errors import Unavailable
+from goldenpath.gitops.manifests import service_path, survey
+from goldenpath.gitops.surveying import Surveyor
+from tests.gitops.example import ONE, TWO
+from tests.gitops.test_trust import World
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def look(world: World, file: Path | None = None) -> None:
+    """What a surveyor says is what reading everything says."""
+    trusted = world.trusted()
+    everything = survey(world.repository.files(trusted.commit, "envs"), trusted.platform)
+    assert Surveyor(world.repository, file).survey(trusted) == everything
+    assert Surveyor(world.repository, file).survey(trusted) == everything
+
+
+def test_a_surveyor_says_what_reading_everything_says(world: World, tmp_path: Path) -> None:
+    file = tmp_path / "survey"
+
+    world.commit("engineer", world.deployed(ONE))
+    look(world, file)
+    world.commit("engineer", world.deployed(ONE, TWO))
+    look(world, file)
+    world.commit("engineer", {service_path("dev", "broken"): b"kind: Pod\n"})
+    look(world, file)
+    world.commit("engineer", dict.fromkeys(world.deployed(ONE)))
+    look(world, file)
+
+
+def test_one_surveyor_follows_one_commit_after_the_other(world: World) -> None:
+    surveyor = Surveyor(world.repository)
+    world.commit("engineer", world.deployed(ONE))
+    before = surveyor.survey(world.trusted())
+    world.commit("engineer", world.deployed(TWO))
+    after = surveyor.survey(world.trusted())
+
+    assert [slot.digest for slot in before.deployments[0].slots] == [ONE]
+    assert [slot.digest for slot in after.deployments[0].slots] == [TWO]
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00", b"not ours", b"\x93\x01\xa1x\x80"])
+def test_what_was_kept_and_cannot_be_read_is_made_anew(
+    world: World, tmp_path: Path, content: bytes
+) -> None:
+    file = tmp_path / "survey"
+    world.commit("engineer", world.deployed(ONE))
+    file.write_bytes(content)
+
+    look(world, file)
+
+
+def test_a_folder_that_cannot_be_written_is_said(world: World, tmp_path: Path) -> None:
+    world.commit("engineer", world.deployed(ONE))
+
+    with pytest.raises(Unavailable, match="cannot be written"):
+        Surveyor(world.repository, tmp_path / "none" / "survey").survey(world.trusted())
