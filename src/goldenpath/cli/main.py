@@ -34,6 +34,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "promote": ("promote", "Bring a release into a stage by a signed commit."),
     "rollout": ("rollout", "Give a canary more of the traffic, by a signed commit."),
     "rollback": ("rollback", "Take a canary away, or go back to the release before."),
+    "catalogue": ("catalogue", "Let the aliases of the catalogue follow git."),
     "why": ("why", "Name what keeps a model out of a stage, and who can give it."),
     "up": ("up", "Make this machine run what git says, until told to stop."),
     "down": ("down", "Stop what runs on this machine."),

@@ -11,6 +11,7 @@ from goldenpath.audit.event import Event, timestamp
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.cli.progress import working
 from goldenpath.errors import REFUSED
+from goldenpath.oci.names import find
 from goldenpath.promote.admission import release_policy
 from goldenpath.reproduce.repeat import Reproduction, Shop, reproduce
 from goldenpath.train.run import train
@@ -30,7 +31,7 @@ def verb(reference: str, source: str | None, output: Format) -> None:
     home = wire.home()
     store, name = wire.locate(reference, home)
     platform, tools = wire.trusted(home).platform, wire.tools()
-    policy, digest = release_policy(platform), store.resolve(name).digest
+    policy, digest = release_policy(platform), find(store, name).digest
     verified = verify(store, digest, policy, people=platform.people, now=wire.now())
     with workplace(home.builds, "reproduce") as work, working() as report:
         shop = Shop(

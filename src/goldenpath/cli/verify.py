@@ -11,6 +11,7 @@ from goldenpath.attest.policy import Verified
 from goldenpath.attest.verify import gather
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.errors import VerificationError
+from goldenpath.oci.names import find
 from goldenpath.promote.admission import release_policy
 from goldenpath.promote.platform import parse_platform
 
@@ -32,7 +33,7 @@ def verb(reference: str, file: Path | None, blobs: bool, explain: bool, output: 
     """Check signatures and evidence of REFERENCE against a policy; exit 4 if it does not hold."""
     home = wire.home()
     store, name = wire.locate(reference, home)
-    digest = store.resolve(name).digest
+    digest = find(store, name).digest
     platform = wire.trusted(home).platform if file is None else parse_platform(file.read_bytes())
     policy = release_policy(platform)
     documents = gather(store, digest, blobs=blobs)

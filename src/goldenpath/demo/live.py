@@ -4,9 +4,16 @@ import json
 from pathlib import Path
 
 from goldenpath.canonical import JsonValue
-from goldenpath.demo.road import PROJECT, acting, enter_as_canary, month_file
+from goldenpath.demo.road import PROJECT, acting, enter_as_canary, month_file, short
 from goldenpath.demo.walk import Walk, at, items, last, text
 from goldenpath.digest import Digest
+from goldenpath.instruments import (
+    DRIFT_PSI,
+    PREDICTION_SCORE,
+    PREDICTIONS,
+    REQUEST_DURATION,
+    SPAN_INFER,
+)
 from goldenpath.oci.manifest import Manifest
 
 QUIET_MONTHS = ("2005-05", "2005-06", "2005-07", "2005-08")
@@ -26,9 +33,12 @@ def refuse(walk: Walk, digest: str) -> None:
     blob.write_bytes(good)
     walk.say("  (the bit is flipped back)")
 
-    walk.run(f"goldenpath copy {digest} layout:stripped --no-referrers")
-    walk.run(f"goldenpath verify layout:stripped@{digest}", expect=4)
-    walk.claim("without its signatures the same digest does not verify", True)
+    walk.run(f"goldenpath copy {short(digest)} layout:unsigned/registry --no-referrers")
+    walk.run("cp -r .goldenpath/gitops.git .goldenpath/trust.json unsigned")
+    walk.run("GOLDENPATH_HOME=unsigned goldenpath up --once", expect=7)
+    _claim_refused(
+        walk, "the same digest without signatures is refused", "GOLDENPATH_HOME=unsigned "
+    )
 
 
 def serve(walk: Walk, digest: str) -> None:
@@ -81,6 +91,7 @@ def incident(walk: Walk, stable: str) -> str:
 def answer(walk: Walk, prediction: str, challenger: str, noted: str) -> None:
     """What was live, where an answer came from, and what is proven."""
     walk.begin("8  answers")
+    _show_telemetry(walk)
     walk.run("goldenpath log check")
     walk.run("goldenpath events --check")
     walk.run(f"goldenpath at {noted} --stage prod")
@@ -89,10 +100,21 @@ def answer(walk: Walk, prediction: str, challenger: str, noted: str) -> None:
     walk.run(f"goldenpath trace {prediction}")
     traced = json.dumps(walk.ask(f"goldenpath trace {prediction}"))
     walk.claim("one answer leads to its model and its approvers", "validator" in traced)
-    walk.run(f"goldenpath report {challenger} --to report.md")
+    walk.run("goldenpath catalogue")
+    walk.run(f"goldenpath report {short(challenger)} --to report.md")
     report = (walk.folder / "report.md").read_text()
     walk.claim("the documentation begins with its gaps", "MISSING" in report.split("\n## ")[1])
     walk.claim("it never calls itself compliant", "compliant" not in report.lower())
+
+
+def _show_telemetry(walk: Walk) -> None:
+    kept = walk.folder / ".goldenpath" / "telemetry"
+    metrics, traces = (kept / "metrics.jsonl").read_text(), (kept / "traces.jsonl").read_text()
+    expected = (REQUEST_DURATION, PREDICTIONS, PREDICTION_SCORE, DRIFT_PSI)
+    walk.claim(
+        "latency, throughput, distributions and drift left as OpenTelemetry, with sampled spans",
+        all(f'"{name}"' in metrics for name in expected) and f'"{SPAN_INFER}' in traces,
+    )
 
 
 def stop(walk: Walk) -> None:
@@ -133,9 +155,9 @@ def _alarms(walk: Walk) -> tuple[JsonValue, ...]:
     return items(walk.ask("goldenpath events --kind drift.alarm"))
 
 
-def _claim_refused(walk: Walk, claim: str) -> None:
-    refused = items(walk.ask("goldenpath events --kind admission.refused"))
-    walk.claim(claim, len(refused) > 0)
+def _claim_refused(walk: Walk, claim: str, setting: str = "") -> None:
+    refused = items(walk.ask(f"{setting}goldenpath events --kind admission.refused"))
+    walk.claim(claim, len(refused) > 0 and all(text(at(each, "digest")) for each in refused))
 
 
 def _largest_layer(registry: Path, digest: Digest) -> Path:

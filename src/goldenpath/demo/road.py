@@ -31,7 +31,7 @@ def build_twice(walk: Walk) -> str:
     first = build(walk)
     second = build(walk)
     walk.claim("the same commit gives the same digest", first == second)
-    walk.run(f"goldenpath verify {first}")
+    walk.run(f"goldenpath verify {short(first)}")
     return first
 
 
@@ -53,7 +53,7 @@ def promote(walk: Walk, digest: str) -> None:
     """To dev, to test, and to prod only when two people who did not make it approve."""
     walk.begin("3  promote: dev, test, prod")
     _promote_to_test(walk, digest)
-    enter = f"goldenpath promote {digest} --to prod {acting('platform-engineer')}"
+    enter = f"goldenpath promote {short(digest)} --to prod {acting('platform-engineer')}"
     walk.run(enter, expect=7)
     walk.claim("prod stays closed without approvals", not _is_in_prod(walk, digest))
     _approve(walk, digest)
@@ -65,9 +65,13 @@ def enter_as_canary(walk: Walk, digest: str) -> None:
     """The challenger takes the same road, and gets ten percent of the traffic first."""
     _promote_to_test(walk, digest)
     _approve(walk, digest)
-    walk.run(
-        f"goldenpath promote {digest} --to prod --canary 10,50,100 {acting('platform-engineer')}"
-    )
+    steps = "--canary 10,50,100"
+    walk.run(f"goldenpath promote {short(digest)} --to prod {steps} {acting('platform-engineer')}")
+
+
+def short(digest: str) -> str:
+    """As much of a digest as a person types."""
+    return digest[7:19]
 
 
 def acting(person: str) -> str:
@@ -77,12 +81,12 @@ def acting(person: str) -> str:
 
 def _promote_to_test(walk: Walk, digest: str) -> None:
     for stage in ("dev", "test"):
-        walk.run(f"goldenpath promote {digest} --to {stage} {acting('data-scientist')}")
+        walk.run(f"goldenpath promote {short(digest)} --to {stage} {acting('data-scientist')}")
 
 
 def _approve(walk: Walk, digest: str) -> None:
     for person in ("validator", "risk-manager"):
-        walk.run(f"goldenpath approve {digest} --to prod {acting(person)}")
+        walk.run(f"goldenpath approve {short(digest)} --to prod {acting(person)}")
 
 
 def _is_in_prod(walk: Walk, digest: str) -> bool:

@@ -63,10 +63,11 @@ class Walk:
         """
         where = self.folder / into
         self.say(f"  $ {f'cd {into} && ' if into else ''}{line}")
+        words, environment = self._parsed(line)
         done = subprocess.run(
-            self._words(line),
+            words,
             cwd=where,
-            env=dict(self.environment),
+            env=environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -85,10 +86,11 @@ class Walk:
 
     def ask(self, line: str, *, into: str = "") -> JsonValue:
         """The JSON answer of a command, unseen: what a claim is checked against."""
+        words, environment = self._parsed(line)
         done = subprocess.run(
-            [*self._words(line), "--output", "json"],
+            [*words, "--output", "json"],
             cwd=self.folder / into,
-            env=dict(self.environment),
+            env=environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=COMMAND_LIMIT,
@@ -115,9 +117,15 @@ class Walk:
         if not holds:
             raise ClaimFailed(f"the demo's claim does not hold: {text}")
 
-    def _words(self, line: str) -> list[str]:
-        first, *rest = shlex.split(line)
-        return [str(Path(sys.executable).parent / first) if first in _OURS else first, *rest]
+    def _parsed(self, line: str) -> tuple[list[str], dict[str, str]]:
+        """The words of a command, and its environment with the settings in front of it."""
+        words, environment = shlex.split(line), dict(self.environment)
+        while "=" in words[0]:
+            name, _, value = words.pop(0).partition("=")
+            environment[name] = value
+        if words[0] in _OURS:
+            words[0] = str(Path(sys.executable).parent / words[0])
+        return words, environment
 
 
 def at(value: JsonValue, *path: str) -> JsonValue:

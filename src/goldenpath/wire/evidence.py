@@ -8,6 +8,7 @@ from goldenpath.audit.evidence import Sources
 from goldenpath.build import Workshop
 from goldenpath.catalogue.process import Catalogue
 from goldenpath.digest import Digest
+from goldenpath.oci.names import find
 from goldenpath.settings import KEY_VARIABLE, PASSPHRASE_VARIABLE, TRACKING_VARIABLE, Home
 from goldenpath.wire.governing import gitops, trusted
 from goldenpath.wire.here import event_log, now, tools, uv
@@ -23,7 +24,7 @@ def catalogue(home: Home) -> Catalogue:
 def sources(home: Home, reference: str) -> tuple[Sources, Digest]:
     """Where all evidence is, and the release that `reference` names. Raises `NotFound`."""
     store, name = locate(reference, home)
-    digest = store.resolve(name).digest
+    digest = find(store, name).digest
     return Sources(store, gitops(home), trusted(home), event_log(home)), digest
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
+from goldenpath.oci.names import find
 from goldenpath.oci.reference import Reference
 from goldenpath.oci.store import Store
 from goldenpath.promote.platform import Platform
@@ -82,4 +83,4 @@ def store_uri(home: Home, platform: Platform) -> str:
 def release(home: Home, reference: str) -> Digest:
     """The digest that a reference on the command line means. Raises `NotFound`."""
     store, name = locate(reference, home)
-    return store.resolve(name).digest
+    return find(store, name).digest
