@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import msgspec
@@ -59,35 +58,52 @@ def test_a_dirty_tree_is_refused_before_anything_is_made(home: Path, project: Pa
     assert LayoutStore(home / "registry").tags() == ()
 
 
-def test_a_killed_build_leaves_nothing_and_the_same_commit_is_the_same_digest(
-    home: Path, copied: Path
-) -> None:
-    killed = subprocess.Popen(
+def _stop(home: Path, folder: Path, step: str, how: signal.Signals) -> int:
+    """Starts a build and stops all of it, as a terminal does, once it says that it is at `step`."""
+    build = subprocess.Popen(
         [GOLDENPATH, "build"],
-        cwd=copied,
+        cwd=folder,
         env=_environment(home),
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
         start_new_session=True,
     )
-    time.sleep(4)
-    os.killpg(killed.pid, signal.SIGKILL)
-    killed.wait()
-    assert LayoutStore(home / "registry").tags() == ()
+    assert build.stderr is not None
+    with build.stderr as said:
+        for line in said:
+            if line.strip() == step:
+                os.killpg(build.pid, how)
+                break
+        rest = said.read()
+    assert "Traceback" not in rest
+    return build.wait()
 
-    first = _build(home, copied)
-    second = _build(home, copied)
 
-    assert first["is_new"] is True
-    assert second["is_new"] is False
-    assert first["digest"] == second["digest"]
-    assert first["catalogue_version"] == second["catalogue_version"] == "1"
-    left = [path.name for path in (home / "builds").iterdir() if path.is_dir()]
-    assert left == []
-    tag = f"credit-default-{str(first['commit'])[:12]}"
+def _left(home: Path) -> list[str]:
+    return [path.name for path in (home / "builds").iterdir() if path.is_dir()]
+
+
+def test_a_build_that_was_stopped_leaves_nothing_and_the_next_one_is_the_same(
+    home: Path, copied: Path
+) -> None:
     store = LayoutStore(home / "registry")
-    assert store.resolve(tag).digest.text == first["digest"]
-    run = msgspec.convert(first["run"], dict[str, object])
+    assert _stop(home, copied, "training on a sample", signal.SIGKILL) == -signal.SIGKILL
+    assert _stop(home, copied, "making the locked environment", signal.SIGINT) == 130
+    assert _left(home) == []  # what the killed one left, too
+    assert _stop(home, copied, "attesting and signing", signal.SIGINT) == 130
+    assert (_left(home), store.tags()) == ([], ())
+    packed = {path.name for path in (home / "registry" / "blobs" / "sha256").iterdir()}
+
+    built = _build(home, copied)
+
+    digest = str(built["digest"])
+    assert digest.removeprefix("sha256:") in packed
+    assert built["catalogue_version"] == "1"
+    assert store.resolve(f"credit-default-{str(built['commit'])[:12]}").digest.text == digest
+    verified = _run(home, copied, "verify", digest)
+    assert verified.returncode == 0, verified.stdout.decode()
+    run = msgspec.convert(built["run"], dict[str, object])
     content = fetch_rows(store, str(run["rows_digest"]), int(str(run["rows_size"])), MAX_BYTES)
     assert content is not None
     assert len(parse_rows(content)) == run["rows_evaluated"]

@@ -51,7 +51,7 @@ class Catalogue:
         return self._ask(Job(alias=Alias(model, stage, digest)))
 
     def close(self) -> None:
-        """Ends the process."""
+        """Lets the process end by itself; whoever does not want its answers any more kills it."""
         for stream in (self._process.stdin, self._process.stdout):
             # What a process that is gone did not read was reported by `_ask`.
             with suppress(BrokenPipeError):
@@ -71,6 +71,10 @@ class Catalogue:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if error is not None:
+            # Nobody waits for what it loads or writes: half a registration is completed by the
+            # next one, and its database takes back what was not committed.
+            self._process.kill()
         self.close()
 
     def _ask(self, job: Job) -> Version:

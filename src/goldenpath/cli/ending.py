@@ -51,9 +51,7 @@ def ending() -> Iterator[None]:
     except OSError as error:
         sys.exit(_say(outside(error)))
     except Exception as error:
-        if DEBUG_VARIABLE in os.environ:
-            raise
-        sys.exit(_say(_bug(error)))
+        sys.exit(_unforeseen(error))
 
 
 def outside(error: OSError) -> GoldenPathError:
@@ -71,6 +69,22 @@ def outside(error: OSError) -> GoldenPathError:
             message, hint=f"check the paths on the command line and {HOME_VARIABLE}"
         )
     return Unavailable(message)
+
+
+def _was_interrupted(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is behind it: extension modules answer with an error of their own."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
+def _unforeseen(error: Exception) -> int:
+    if _was_interrupted(error):
+        click.echo("interrupted", err=True)
+        return INTERRUPTED
+    if DEBUG_VARIABLE in os.environ:
+        raise error
+    return _say(_bug(error))
 
 
 def _bug(error: Exception) -> GoldenPathError:
