@@ -8,16 +8,16 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from goldenpath.wire.changing import change_trust as change_trust
+    from goldenpath.wire.changing import confirm as confirm
+    from goldenpath.wire.changing import desk as desk
+    from goldenpath.wire.changing import set_up as set_up
     from goldenpath.wire.evidence import catalogue as catalogue
     from goldenpath.wire.evidence import sources as sources
     from goldenpath.wire.evidence import workshop as workshop
-    from goldenpath.wire.governing import change_trust as change_trust
-    from goldenpath.wire.governing import confirm as confirm
-    from goldenpath.wire.governing import desk as desk
     from goldenpath.wire.governing import gitops as gitops
     from goldenpath.wire.governing import identity as identity
     from goldenpath.wire.governing import platform_store as platform_store
-    from goldenpath.wire.governing import set_up as set_up
     from goldenpath.wire.governing import trusted as trusted
     from goldenpath.wire.here import event_log as event_log
     from goldenpath.wire.here import home as home
@@ -53,14 +53,11 @@ _PARTS = {
         "store_uri",
         "release",
     ),
+    "changing": ("change_trust", "confirm", "desk", "set_up"),
     "governing": (
         "gitops",
         "trusted",
         "identity",
-        "set_up",
-        "change_trust",
-        "confirm",
-        "desk",
         "platform_store",
     ),
     "machine": (
