@@ -2,6 +2,7 @@
 
 import json
 import random
+import subprocess
 import threading
 import time
 from collections import Counter
@@ -15,6 +16,9 @@ import urllib3
 from goldenpath.attest.sshsig import SshKey
 from goldenpath.audit.log import EventLog
 from goldenpath.digest import Digest
+from goldenpath.observe.logcheck import check_log
+from goldenpath.observe.logread import find_prediction
+from goldenpath.observe.segment import checkpoints, table_of
 from goldenpath.reconcile.status import Status
 from goldenpath.serve.payload import read
 from tests.reconcile.platform import OneMachine, goldenpath
@@ -80,6 +84,15 @@ def recorded(here: OneMachine) -> set[str]:
         column = pq.read_table(path, columns=["prediction_id"]).column(0).to_pylist()
         ids |= {str(each).split("-")[0] for each in column}
     return ids
+
+
+def sealed(here: OneMachine) -> Counter[str]:
+    """How often each prediction id stands in the sealed log."""
+    found = Counter[str]()
+    for path in checkpoints(here.home.predictions):
+        ids = pq.read_table(table_of(path), columns=["prediction_id"]).column(0).to_pylist()
+        found.update(str(each).split("-")[0] for each in ids)
+    return found
 
 
 def test_a_commit_is_served_and_a_rollback_is_quick_under_load(here: OneMachine) -> None:
@@ -213,4 +226,14 @@ def test_killing_it_at_ten_random_moments_loses_nothing(here: OneMachine) -> Non
         up.until(lambda status: runs(status, one))
 
     assert answered
-    assert set(answered) <= recorded(here)
+    found = sealed(here)
+    assert {found[each] for each in answered} == {1}
+    assert set(found.values()) == {1}
+    assert check_log(here.home).holds
+    assert find_prediction(here.home, answered[0]).release == one.text
+    assert find_prediction(here.home, answered[-1]).release == one.text
+    assert EventLog(here.home.events).check().holds
+    git = ["git", f"--git-dir={here.home.gitops}"]
+    subprocess.run([*git, "fsck", "--full", "--strict"], check=True, capture_output=True)
+    now = subprocess.run([*git, "rev-parse", "main"], check=True, capture_output=True, text=True)
+    assert now.stdout.strip() == head
