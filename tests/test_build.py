@@ -60,6 +60,8 @@ def test_a_dirty_tree_is_refused_before_anything_is_made(home: Path, project: Pa
 
 def _stop(home: Path, folder: Path, step: str, how: signal.Signals) -> int:
     """Starts a build and stops all of it, as a terminal does, once it says that it is at `step`."""
+    # A shell that runs the tests in the background has them ignore Ctrl-C, and their children too.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     build = subprocess.Popen(
         [GOLDENPATH, "build"],
         cwd=folder,
@@ -69,6 +71,7 @@ def _stop(home: Path, folder: Path, step: str, how: signal.Signals) -> int:
         text=True,
         start_new_session=True,
     )
+    signal.signal(signal.SIGINT, before)
     assert build.stderr is not None
     with build.stderr as said:
         for line in said:
