@@ -79,6 +79,11 @@ class Home:
         return self.root / "registry"
 
     @property
+    def uploads(self) -> Path:
+        """Where uploads to registries stand that were interrupted."""
+        return self.root / "uploads"
+
+    @property
     def gitops(self) -> Path:
         """The bare gitops repository."""
         return self.root / "gitops.git"

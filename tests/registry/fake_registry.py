@@ -28,7 +28,9 @@ class Faults:
     break_reads: int = 0
     """Blob reads that stop in the middle."""
     break_writes: int = 0
-    """PATCH requests of which half is kept, and then the connection dies."""
+    """Requests with content of which half is kept, and then the connection dies."""
+    forgets: bool = False
+    """A session ends with a request that broke off, as with docker-registry."""
     wrong_bytes: bool = False
     has_referrers: bool = True
     has_ranges: bool = True
@@ -140,15 +142,17 @@ class _Handler(BaseHTTPRequestHandler):
         if session not in state.uploads:
             self._send(404, b"no such upload")
             return
+        if method in ("PATCH", "PUT") and body and state.faults.break_writes:
+            state.faults.break_writes -= 1
+            state.uploads[session] += body[: len(body) // 2]
+            if state.faults.forgets:
+                del state.uploads[session]
+            self.close_connection = True
+            return
         if method == "PATCH":
             start = self.headers.get("Content-Range", "").split("-")[0]
             if start != str(len(state.uploads[session])):
                 self._send(416, b"", self._place(name, session))
-                return
-            if state.faults.break_writes:
-                state.faults.break_writes -= 1
-                state.uploads[session] += body[: len(body) // 2]
-                self.close_connection = True
                 return
             state.uploads[session] += body
         if method == "PUT":

@@ -10,10 +10,14 @@ import pytest
 
 from goldenpath.errors import InvalidInput, NotFound, Unavailable, VerificationError
 from goldenpath.oci.copy import copy
+from goldenpath.oci.descriptor import Descriptor
 from goldenpath.oci.store import CHUNK, Store, read
+from goldenpath.oci.stream import verified
 from goldenpath.registry.auth import Keychain
+from goldenpath.registry.layout import LayoutStore
 from goldenpath.registry.memory import MemoryStore
 from goldenpath.registry.remote import RemoteStore
+from goldenpath.registry.streaming import note_name
 from goldenpath.registry.transport import Patience, Transport
 from goldenpath.registry.upload import PART
 from tests.oci.contract import BLOB, StoreContract, put, put_manifest
@@ -289,3 +293,118 @@ def test_a_repository_that_is_not_there_has_nothing(fake: State) -> None:
         store.resolve("v1")
     with pytest.raises(InvalidInput):
         store.resolve("../../../etc")
+
+
+def laid_out(folder: Path, content: bytes) -> tuple[LayoutStore, Descriptor]:
+    """A store whose contents can be read again."""
+    store = LayoutStore(folder)
+    return store, store.add(BLOB, [content])
+
+
+def test_a_streamed_blob_that_breaks_off_goes_on_where_it_broke(
+    fake: State, tmp_path: Path
+) -> None:
+    source, descriptor = laid_out(tmp_path, LARGE)
+    store = remote(fake.address)
+    fake.faults.break_writes = 2
+
+    store.push(descriptor, source.fetch(descriptor))
+
+    assert read(store, descriptor, len(LARGE)) == LARGE
+    sizes = [int(headers["Content-Length"]) for method, _, headers in fake.asked if method == "PUT"]
+    assert sizes == sorted(sizes, reverse=True)
+    assert len(set(sizes)) == 3
+
+
+def test_a_registry_that_forgets_what_broke_off_gets_all_of_it_again(
+    fake: State, tmp_path: Path
+) -> None:
+    source, descriptor = laid_out(tmp_path, LARGE)
+    store = remote(fake.address)
+    fake.faults.break_writes, fake.faults.forgets = 1, True
+
+    store.push(descriptor, source.fetch(descriptor))
+
+    assert read(store, descriptor, len(LARGE)) == LARGE
+
+
+def test_another_process_goes_on_with_a_push(fake: State, tmp_path: Path) -> None:
+    source, descriptor = laid_out(tmp_path / "layout", LARGE)
+    notes = tmp_path / "notes"
+    fake.faults.break_writes = 4
+    with pytest.raises(Unavailable):
+        RemoteStore(transport(fake.address), "ml/credit", unfinished=notes).push(
+            descriptor, source.fetch(descriptor)
+        )
+    [left] = notes.iterdir()
+    assert left.stat().st_mode & 0o077 == 0
+    fake.asked.clear()
+
+    RemoteStore(transport(fake.address), "ml/credit", unfinished=notes).push(
+        descriptor, source.fetch(descriptor)
+    )
+
+    assert not any(notes.iterdir())
+    [size] = [int(asked["Content-Length"]) for method, _, asked in fake.asked if method == "PUT"]
+    assert size < len(LARGE) / 8
+    assert read(remote(fake.address), descriptor, len(LARGE)) == LARGE
+
+
+def test_a_note_that_leads_nowhere_is_no_harm(fake: State, tmp_path: Path) -> None:
+    source, descriptor = laid_out(tmp_path / "layout", LARGE)
+    name = note_name(f"http://{fake.address}", "ml/credit", descriptor.digest)
+    (tmp_path / name).write_text(f"http://{fake.address}/v2/ml/credit/blobs/uploads/gone")
+    store = RemoteStore(transport(fake.address), "ml/credit", unfinished=tmp_path)
+
+    store.push(descriptor, source.fetch(descriptor))
+
+    assert store.exists(descriptor)
+    assert not (tmp_path / name).exists()
+
+
+def test_a_damaged_source_never_reaches_the_registry_whole(fake: State, tmp_path: Path) -> None:
+    source, descriptor = laid_out(tmp_path, LARGE)
+    blob = tmp_path / "blobs" / "sha256" / descriptor.digest.hex
+    blob.write_bytes(LARGE[:-1] + b"?")
+    store = remote(fake.address)
+
+    with pytest.raises(VerificationError, match="wrong digest"):
+        store.push(descriptor, source.fetch(descriptor))
+
+    assert not store.exists(descriptor)
+
+
+def test_a_pull_that_was_killed_goes_on_where_it_was(fake: State, tmp_path: Path) -> None:
+    store = remote(fake.address)
+    descriptor = put(store, LARGE)
+    layout = LayoutStore(tmp_path)
+
+    def dying() -> Iterator[bytes]:
+        yield LARGE[: PART + 7]
+        raise Unavailable("the machine goes down")
+
+    with pytest.raises(Unavailable):
+        layout.push(descriptor, verified(descriptor, dying(), lambda start: [LARGE[start:]]))
+    [left] = (tmp_path / "goldenpath" / "partial").iterdir()
+    have = left.stat().st_size
+    fake.asked.clear()
+
+    LayoutStore(tmp_path).push(descriptor, store.fetch(descriptor))
+
+    assert have == PART + 7
+    assert [asked["Range"] for _, _, asked in fake.asked] == [f"bytes={have}-"]
+    assert read(LayoutStore(tmp_path), descriptor, len(LARGE)) == LARGE
+
+
+@pytest.mark.parametrize("left", [LARGE[:1000] + b"?" * 1000, LARGE + b"more", LARGE])
+def test_a_bad_beginning_is_written_anew(fake: State, tmp_path: Path, left: bytes) -> None:
+    store = remote(fake.address)
+    descriptor = put(store, LARGE)
+    put(LayoutStore(tmp_path), b"first")
+    (tmp_path / "goldenpath" / "partial" / f"sha256-{descriptor.digest.hex}").write_bytes(left)
+    layout = LayoutStore(tmp_path)
+
+    layout.push(descriptor, store.fetch(descriptor))
+
+    assert read(layout, descriptor, len(LARGE)) == LARGE
+    assert not any((tmp_path / "goldenpath" / "partial").iterdir())

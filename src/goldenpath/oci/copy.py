@@ -21,6 +21,10 @@ LEGACY_SUFFIXES = (".sig", ".att")
 MAX_MANIFESTS = 10_000
 """Manifests one copy follows; a store that lists more referrers than that is not believed."""
 
+_SMALL = 2 * 1024 * 1024
+_ROW = 32
+"""Absent blobs in a row after which small ones are sent without asking."""
+
 Progress = Callable[[Descriptor, int], None]
 """Told of every chunk that has moved: of what, and how many bytes."""
 
@@ -43,7 +47,7 @@ def copy(
     *,
     referrers: bool = True,
     progress: Progress = lambda _descriptor, _size: None,
-    workers: int = 4,
+    workers: int = 8,
 ) -> Copied:
     """Copies a manifest with all it needs and, if asked, all that is said about it.
 
@@ -74,6 +78,7 @@ class _Copy:
         self._pool = pool
         self.done: dict[Digest, None] = {}
         self._listed: dict[Digest, frozenset[Digest]] = {}
+        self._missed = 0
         self.copied = self.present = self.size = 0
 
     def tree(self, root: Descriptor, *, referrers: bool) -> None:
@@ -124,13 +129,20 @@ class _Copy:
             self.size += size or 0
 
     def _blob(self, descriptor: Descriptor) -> int | None:
-        if self._destination.exists(descriptor):
+        if self._is_worth_asking(descriptor) and self._destination.exists(descriptor):
+            self._missed = 0
             self._progress(descriptor, descriptor.size)
             return None
+        self._missed += 1
         chunks = verified(descriptor, self._source.fetch(descriptor))
         chunks.telling(lambda size: self._progress(descriptor, size))
         self._destination.push(descriptor, chunks)
         return descriptor.size
+
+    def _is_worth_asking(self, descriptor: Descriptor) -> bool:
+        # Blobs go in the order of the manifest: after a row of absent ones nothing small is there,
+        # and sending it costs little more than the question. A wrong guess sends it twice.
+        return descriptor.size > _SMALL or self._missed < _ROW
 
     def _legacy(self, digest: Digest) -> None:
         for suffix in LEGACY_SUFFIXES:

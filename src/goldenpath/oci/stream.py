@@ -2,10 +2,17 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain
 
 from goldenpath.digest import Digest
-from goldenpath.errors import VerificationError
+from goldenpath.errors import InvalidInput, VerificationError
 from goldenpath.oci.descriptor import Descriptor
+
+Again = Callable[[int], Iterable[bytes]]
+"""Reads a content once more, from a byte on."""
+_ASIDE = 4 * 1024 * 1024
+"""Bytes from which on a thread of its own hashes, while the chunk is being written or sent."""
 
 
 class Meter:
@@ -13,19 +20,43 @@ class Meter:
 
     def __init__(self) -> None:
         self._state = hashlib.sha256()
+        self._aside: ThreadPoolExecutor | None = None
+        self._running: Future[None] | None = None
         self.size = 0
 
     def through(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         """The same chunks."""
-        for chunk in chunks:
-            self._state.update(chunk)
-            self.size += len(chunk)
-            yield chunk
+        try:
+            for chunk in chunks:
+                self._update(chunk)
+                yield chunk
+        finally:
+            self._settle()
+            if self._aside is not None:
+                self._aside.shutdown()
+                self._aside = None
 
     @property
     def digest(self) -> Digest:
         """Digest of everything so far."""
+        self._settle()
         return Digest("sha256:" + self._state.hexdigest())
+
+    def _update(self, chunk: bytes) -> None:
+        self.size += len(chunk)
+        if self.size <= _ASIDE:
+            self._state.update(chunk)
+            return
+        if self._aside is None:
+            self._aside = ThreadPoolExecutor(1, thread_name_prefix="hash")
+        # One chunk is hashed while the next is read: memory stays bounded, order is kept.
+        self._settle()
+        self._running = self._aside.submit(self._state.update, chunk)
+
+    def _settle(self) -> None:
+        if self._running is not None:
+            self._running.result()
+            self._running = None
 
 
 class Verified(Iterator[bytes]):
@@ -34,10 +65,32 @@ class Verified(Iterator[bytes]):
     A type of its own, so that a destination need not hash again what its source hashes already.
     """
 
-    def __init__(self, descriptor: Descriptor, chunks: Iterable[bytes]) -> None:
+    def __init__(
+        self,
+        descriptor: Descriptor,
+        chunks: Iterable[bytes],
+        again: Again | None = None,
+    ) -> None:
         self.descriptor = descriptor
         self._chunks = _verified(descriptor, chunks)
+        self._again = again
         self._told: Callable[[int], None] | None = None
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether `again` can be asked."""
+        return self._again is not None
+
+    def again(self, prefix: Iterable[bytes] = (), size: int = 0) -> "Verified":
+        """The same content from its first byte, for what got lost on its way.
+
+        Its first `size` bytes come from `prefix`, a copy that broke off; they are verified too.
+        """
+        if self._again is None:
+            raise InvalidInput(f"{self.descriptor.digest} can be read only once")
+        found = Verified(self.descriptor, chain(prefix, self._again(size)), self._again)
+        found._told = self._told
+        return found
 
     def telling(self, told: Callable[[int], None]) -> "Verified":
         """The same; `told` hears the size of every chunk that passes."""
@@ -51,16 +104,21 @@ class Verified(Iterator[bytes]):
         return chunk
 
 
-def verified(descriptor: Descriptor, chunks: Iterable[bytes]) -> Verified:
+def verified(
+    descriptor: Descriptor,
+    chunks: Iterable[bytes],
+    again: Again | None = None,
+) -> Verified:
     """The same chunks; ends with `VerificationError` if they are not what `descriptor` says.
 
-    Stops at the first byte too many, so that nothing endless is read for a small promise.
+    Stops at the first byte too many, so that nothing endless is read for a small promise. `again`
+    reads the content once more from a byte on, for a source that can.
     """
     if isinstance(chunks, Verified):
         promised = (chunks.descriptor.digest, chunks.descriptor.size)
         if promised == (descriptor.digest, descriptor.size):
             return chunks
-    return Verified(descriptor, chunks)
+    return Verified(descriptor, chunks, again)
 
 
 def _verified(descriptor: Descriptor, chunks: Iterable[bytes]) -> Iterator[bytes]:

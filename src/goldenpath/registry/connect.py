@@ -18,9 +18,15 @@ _HERE = re.compile(r"(localhost|127(\.\d+){3}|\[::1\])(:\d+)?")
 
 
 def connect(
-    scheme: str, reference: Reference, environment: Mapping[str, str], mounts: Iterable[str] = ()
+    scheme: str,
+    reference: Reference,
+    environment: Mapping[str, str],
+    mounts: Iterable[str] = (),
+    unfinished: Path | None = None,
 ) -> RemoteStore:
     """The repository of `reference`; plain HTTP only with this machine, or if `scheme` says so.
+
+    In the folder `unfinished` it is noted how large uploads go on that were killed.
 
     Raises `InvalidInput` if the environment names a file of authorities that is not there.
     """
@@ -39,4 +45,5 @@ def connect(
         reference.repository,
         mirrors=[transport(base) for base in mirrors(environment, reference.host)],
         mounts=mounts,
+        unfinished=unfinished,
     )

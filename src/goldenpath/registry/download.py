@@ -11,13 +11,14 @@ from goldenpath.registry.transport import Response, Transport, finish
 
 
 def download(
-    origins: Sequence[Transport], path: str, scope: str, descriptor: Descriptor
+    origins: Sequence[Transport], path: str, scope: str, descriptor: Descriptor, seen: int = 0
 ) -> Iterator[bytes]:
-    """The content, not yet verified. An origin that fails is left for the next one.
+    """The content after its first `seen` bytes, not yet verified.
 
-    Raises what the last origin raised.
+    An origin that fails is left for the next one. Raises what the last origin raised.
     """
-    seen = 0
+    if seen and seen == descriptor.size:
+        return
     for origin in origins[:-1]:
         try:
             for chunk in _resumed(origin, path, scope, descriptor, seen):

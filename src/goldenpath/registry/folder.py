@@ -14,10 +14,17 @@ from threading import RLock
 from goldenpath.canonical import MAX_DOCUMENT
 from goldenpath.errors import NotFound, Unavailable, VerificationError
 from goldenpath.oci.store import CHUNK
+from goldenpath.oci.stream import Verified
 
 _OURS = "goldenpath"
+_WRITEBACK = 8 * 1024 * 1024
+"""Bytes after which the disk begins, so that the fsync at the end finds little left to do."""
 _ABANDONED = 60
 """Seconds after which an unfinished file that nobody holds belongs to nobody."""
+
+_RESUMED = "sha256-"
+_RESUMABLE = 7 * 24 * 3600
+"""Seconds for which a large unfinished blob waits to be taken up."""
 
 
 class Folder:
@@ -67,13 +74,9 @@ class Folder:
             self._sweep()
             descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         try:
-            with os.fdopen(descriptor, "wb", buffering=0) as file:
+            with FileIO(descriptor, "wb") as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
-                for chunk in chunks:
-                    with self._words():
-                        _write_all(file.fileno(), chunk)
-                with self._words():
-                    os.fsync(file.fileno())
+                self._fill(file, chunks)
             with self._words():
                 final = target() if callable(target) else target
                 partial.replace(final)
@@ -82,6 +85,60 @@ class Folder:
         except BaseException:
             partial.unlink(missing_ok=True)
             raise
+
+    def take_up(self, target: Path, source: Verified) -> None:
+        """Writes like `write`, and goes on with what a killed writer left of the same content.
+
+        What was left is read once to be hashed, and written anew if it turns out to be bad. The
+        name is on disk once another file has been written into the same folder.
+        """
+        partial = self._own / "partial" / (_RESUMED + target.name)
+        with self._words():
+            partial.parent.mkdir(parents=True, exist_ok=True)
+            self._sweep()
+            descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+        with FileIO(descriptor, "r+b") as file:
+            if not _holds_lock(file, partial):
+                self.write(target, source, name_later=True)
+                return
+            have = os.fstat(descriptor).st_size
+            try:
+                if not 0 < have <= source.descriptor.size:
+                    file.truncate(0)
+                    self._fill(file, source)
+                elif not self._filled_up(file, source, stream_regular(partial), have):
+                    file.truncate(0)
+                    self._fill(file, source.again())
+            except (NotFound, VerificationError):
+                partial.unlink(missing_ok=True)
+                raise
+            with self._words():
+                partial.replace(target)
+
+    def _filled_up(self, file: FileIO, source: Verified, left: Iterator[bytes], have: int) -> bool:
+        try:
+            self._fill(file, source.again(left, have), have)
+        except VerificationError:
+            # A crash of the machine may have left anything; the source gets a fair trial alone.
+            return False
+        return True
+
+    def _fill(self, file: FileIO, chunks: Iterable[bytes], have: int = 0) -> None:
+        """Writes the chunks but for the first `have` bytes, which are there, and syncs."""
+        begun = size = 0
+        file.seek(have)
+        for chunk in chunks:
+            size += len(chunk)
+            if size <= have:
+                begun = size
+                continue
+            with self._words():
+                _write_all(file.fileno(), chunk)
+            if size - begun >= _WRITEBACK:
+                begin_writeback(file.fileno(), begun, size - begun)
+                begun = size
+        with self._words():
+            os.fsync(file.fileno())
 
     def _sweep(self) -> None:
         """Removes, once, what writers left unfinished when they were killed."""
@@ -92,7 +149,8 @@ class Folder:
             # A living writer holds a lock on its file; the age covers the moment before it does.
             with suppress(FileNotFoundError, BlockingIOError), partial.open("rb") as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if time.time() - partial.stat().st_mtime > _ABANDONED:
+                kept = _RESUMABLE if partial.name.startswith(_RESUMED) else _ABANDONED
+                if time.time() - partial.stat().st_mtime > kept:
                     partial.unlink()
 
     def append_line(self, name: str, line: str) -> None:
@@ -134,13 +192,14 @@ def read_regular(path: Path, limit: int = MAX_DOCUMENT) -> bytes | None:
     return content
 
 
-def stream_regular(path: Path) -> Iterator[bytes]:
-    """The content of a file in chunks. Raises `NotFound` at once if it is absent."""
+def stream_regular(path: Path, start: int = 0) -> Iterator[bytes]:
+    """The content of a file in chunks, from a byte on. Raises `NotFound` if it is absent."""
     try:
         file = _open(path)
     except FileNotFoundError as error:
         raise NotFound(f"{path.name} is not in the store {path.parents[2]}") from error
     with file:
+        file.seek(start)
         while chunk := file.read(CHUNK):
             yield chunk
 
@@ -152,6 +211,25 @@ def _open(path: Path) -> FileIO:
         os.close(descriptor)
         raise VerificationError(f"{path} is not a regular file")
     return FileIO(descriptor, "rb")
+
+
+def _holds_lock(file: FileIO, path: Path) -> bool:
+    """Whether the open file is ours alone, and still the one at `path`."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except (BlockingIOError, FileNotFoundError):
+        return False
+
+
+def begin_writeback(descriptor: int, start: int, size: int) -> None:
+    """Lets the disk begin with a range of a file, and does not wait for it.
+
+    On Linux that is what this advice does to pages that are not written yet; where there is no such
+    advice, the fsync at the end does all the work.
+    """
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(descriptor, start, size, os.POSIX_FADV_DONTNEED)
 
 
 def _write_all(descriptor: int, chunk: bytes) -> None:

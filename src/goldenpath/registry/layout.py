@@ -28,6 +28,8 @@ from goldenpath.registry.folder import Folder, read_regular, stream_regular
 
 REF_NAME = "org.opencontainers.image.ref.name"
 LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
+RESUMED = 16 * 1024 * 1024
+"""Bytes from which on a blob that a killed process left unfinished is worth taking up."""
 Entry = dict[str, JsonValue]
 _NOTE = re.compile(r"([0-9a-f]{64}) ([0-9a-f]{64}|-)")
 
@@ -45,7 +47,8 @@ class LayoutStore:
 
     def fetch(self, descriptor: Descriptor) -> Iterator[bytes]:
         """See `Store.fetch`."""
-        return verified(descriptor, stream_regular(self._blob(descriptor.digest)))
+        path = self._blob(descriptor.digest)
+        return verified(descriptor, stream_regular(path), lambda start: stream_regular(path, start))
 
     def push(self, descriptor: Descriptor, chunks: Iterable[bytes]) -> None:
         """See `Store.push`."""
@@ -54,7 +57,10 @@ class LayoutStore:
             if not self._holds(descriptor):
                 # The manifest that names this blob is written into the same folder, after it.
                 content = verified(descriptor, chunks)
-                self._folder.write(self._blob(descriptor.digest), content, name_later=True)
+                if content.is_repeatable and descriptor.size >= RESUMED:
+                    self._folder.take_up(self._blob(descriptor.digest), content)
+                else:
+                    self._folder.write(self._blob(descriptor.digest), content, name_later=True)
             return
         if descriptor.size > MAX_MANIFEST:
             raise InvalidInput(f"manifest {descriptor.digest} is larger than {MAX_MANIFEST} bytes")

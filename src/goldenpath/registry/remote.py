@@ -6,7 +6,8 @@ kept as the specification demands.
 
 import re
 from collections.abc import Iterable, Iterator
-from threading import RLock
+from pathlib import Path
+from threading import Lock, RLock
 from urllib.parse import urljoin
 
 from goldenpath.canonical import parse_object
@@ -17,6 +18,8 @@ from goldenpath.oci.manifest import MAX_MANIFEST, Index, as_referrer, parse_mani
 from goldenpath.oci.reference import is_tag
 from goldenpath.oci.stream import verified
 from goldenpath.registry.download import download
+from goldenpath.registry.session import Session
+from goldenpath.registry.streaming import Unfinished, note_name, stream
 from goldenpath.registry.transport import Response, Transport, content, finish
 from goldenpath.registry.upload import Upload
 
@@ -25,6 +28,8 @@ _NEXT = re.compile(r'<([^>]*)>\s*;[^,]*rel="?next"?')
 _MAX_PAGES = 1000
 _NO_API = frozenset({400, 404, 405, 406, 501})
 _ACCEPT = {"Accept": f"{IMAGE_MANIFEST}, {IMAGE_INDEX}"}
+_AT_ONCE = 4 * 1024 * 1024
+"""Bytes of a blob that is sent from memory in one request."""
 _MERGES = 12
 """How often a fallback tag is written again because somebody else wrote it meanwhile."""
 
@@ -39,14 +44,19 @@ class RemoteStore:
         *,
         mirrors: Iterable[Transport] = (),
         mounts: Iterable[str] = (),
+        unfinished: Path | None = None,
     ) -> None:
         """Content is read from `mirrors` first, names never; `mounts` are repositories of the
-        same registry in which a blob may be already."""
+        same registry in which a blob may be already; in the folder `unfinished` it is noted how
+        large uploads go on that were killed."""
         self._transport = transport
         self._repository = repository
         self._mirrors = tuple(mirrors)
         self._mounts = tuple(name for name in mounts if name != repository)
+        self._unfinished = Unfinished(unfinished)
         self._merging = RLock()
+        self._turns: dict[Digest, Lock] = {}
+        self._sent: set[Digest] = set()
         self._has_referrers: bool | None = None
 
     def fetch(self, descriptor: Descriptor) -> Iterator[bytes]:
@@ -54,22 +64,37 @@ class RemoteStore:
         kind = "manifests" if descriptor.media_type in MANIFEST_TYPES else "blobs"
         path = self._path(kind, descriptor.digest.text)
         origins = (*self._mirrors, self._transport)
-        return verified(descriptor, download(origins, path, self._pull, descriptor))
+
+        def read(start: int) -> Iterator[bytes]:
+            return download(origins, path, self._pull, descriptor, start)
+
+        return verified(descriptor, read(0), read)
 
     def push(self, descriptor: Descriptor, chunks: Iterable[bytes]) -> None:
         """See `Store.push`."""
         if descriptor.media_type in MANIFEST_TYPES:
             self._push_manifest(descriptor, chunks)
             return
-        upload = self._upload()
-        if not upload.start(descriptor.digest, self._mounts):
-            upload.write(verified(descriptor, chunks), descriptor.digest)
+        # Registries rewrite what says that a blob is in a repository, and for that moment it is
+        # not: no blob is sent twice, and nobody's manifest overtakes one that is on its way.
+        with self._turns.setdefault(descriptor.digest, Lock()):
+            if descriptor.digest not in self._sent:
+                self._push_blob(descriptor, chunks)
+                self._sent.add(descriptor.digest)
+
+    def _push_blob(self, descriptor: Descriptor, chunks: Iterable[bytes]) -> None:
+        source, session = verified(descriptor, chunks), self._session()
+        if descriptor.size > _AT_ONCE and source.is_repeatable:
+            name = note_name(self._transport.base, self._repository, descriptor.digest)
+            stream(session, source, self._mounts, self._unfinished, name)
+        elif not session.start(descriptor.digest, self._mounts):
+            Upload(session).write(source, descriptor.digest)
 
     def add(self, media_type: str, chunks: Iterable[bytes]) -> Descriptor:
         """See `Store.add`."""
-        upload = self._upload()
-        upload.start()
-        return upload.write(chunks).described(media_type)
+        session = self._session()
+        session.start()
+        return Upload(session).write(chunks).described(media_type)
 
     def exists(self, descriptor: Descriptor) -> bool:
         """See `Store.exists`."""
@@ -121,7 +146,12 @@ class RemoteStore:
             raise InvalidInput(f"manifest {descriptor.digest} is larger than {MAX_MANIFEST} bytes")
         body = b"".join(verified(descriptor, chunks))
         manifest = parse_manifest(descriptor.media_type, body)
-        answer = self._put_manifest(descriptor.digest.text, descriptor.media_type, body)
+        try:
+            answer = self._put_manifest(descriptor.digest.text, descriptor.media_type, body)
+        except InvalidInput:
+            # It may have dropped a blob since; whoever tries again shall send all of them.
+            self._sent.clear()
+            raise
         finish(answer)
         if manifest.subject is None:
             return
@@ -208,8 +238,8 @@ class RemoteStore:
             takes=frozenset({200, 201, 202}),
         )
 
-    def _upload(self) -> Upload:
-        return Upload(self._transport, self._path("blobs", "uploads/"), self._push_scope)
+    def _session(self) -> Session:
+        return Session(self._transport, self._path("blobs", "uploads/"), self._push_scope)
 
     def _path(self, kind: str, name: str) -> str:
         return f"/v2/{self._repository}/{kind}/{name}"

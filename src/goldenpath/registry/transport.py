@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -18,6 +18,8 @@ from goldenpath.oci.store import CHUNK
 from goldenpath.registry.auth import Challenge, Credentials, Keychain, parse_challenges
 
 Response = urllib3.BaseHTTPResponse
+Body = bytes | Callable[[], Iterable[bytes]] | None
+"""What is sent; a function begins to read it, for every attempt anew."""
 RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 MAX_ANSWER = 16 * 1024 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -56,7 +58,7 @@ class Transport:
         self._authorization: dict[str, str] = {}
         self._pool = urllib3.PoolManager(
             num_pools=8,
-            maxsize=8,
+            maxsize=16,
             retries=False,
             timeout=urllib3.Timeout(connect=self.patience.connect, read=self.patience.read),
             cert_reqs="CERT_REQUIRED",
@@ -70,7 +72,7 @@ class Transport:
         *,
         scope: str,
         headers: Mapping[str, str] | None = None,
-        body: bytes | None = None,
+        body: Body = None,
         takes: frozenset[int] = frozenset({200}),
         again: bool = True,
     ) -> Response:
@@ -109,7 +111,7 @@ class Transport:
         url: str,
         scope: str,
         headers: dict[str, str],
-        body: bytes | None,
+        body: Body,
         again: bool,
     ) -> Response:
         # A blob may be served from another host, which must never see what opens the registry.
@@ -135,7 +137,7 @@ class Transport:
         method: str,
         url: str,
         headers: Mapping[str, str],
-        body: bytes | None,
+        body: Body,
         again: bool = True,
     ) -> Response:
         headers = {"Accept-Encoding": "identity", "User-Agent": "goldenpath", **headers}
@@ -144,7 +146,12 @@ class Transport:
         for attempt in range(1, self.patience.attempts + 1):
             try:
                 answer = self._pool.request(
-                    method, url, headers=headers, body=body, preload_content=False, redirect=False
+                    method,
+                    url,
+                    headers=headers,
+                    body=body() if callable(body) else body,
+                    preload_content=False,
+                    redirect=False,
                 )
             except SSLError as error:
                 raise VerificationError(

@@ -29,7 +29,10 @@ def open_store(uri: str, mounts: Iterable[str] = ()) -> Store:
         # The HTTP client takes a while to import, and most verbs need none.
         from goldenpath.registry.connect import connect
 
-        return connect(scheme, Reference.parse(rest[2:]), os.environ, mounts)
+        reference = Reference.parse(rest[2:])
+        return connect(
+            scheme, reference, os.environ, mounts, Home.find(os.environ, Path.cwd()).uploads
+        )
     raise InvalidInput(f"store {uri!r} is not known: expected layout:PATH or oci://host/repository")
 
 
