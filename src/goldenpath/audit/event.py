@@ -32,6 +32,8 @@ Kind = Literal[
     "release.waived",
     "rollout.stepped",
     "rollout.rolled-back",
+    "rollout.held",
+    "rollout.resumed",
     "admission.refused",
     "server.ready",
     "server.stopped",

@@ -35,6 +35,8 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "rollout": ("rollout", "Give a canary more of the traffic, by a signed commit."),
     "rollback": ("rollback", "Take a canary away, or go back to the release before."),
     "catalogue": ("catalogue", "Let the aliases of the catalogue follow git."),
+    "hold": ("hold", "Keep a model as it is in a stage until somebody resumes."),
+    "resume": ("resume", "End a hold of a model in a stage."),
     "why": ("why", "Name what keeps a model out of a stage, and who can give it."),
     "up": ("up", "Make this machine run what git says, until told to stop."),
     "down": ("down", "Stop what runs on this machine."),

@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from goldenpath.digest import Digest
-from goldenpath.errors import GoldenPathError
+from goldenpath.errors import GoldenPathError, Stalled
 from goldenpath.gateway.analysis import Criteria, Verdict
 from goldenpath.gateway.rollout import verdicts
 from goldenpath.gateway.tally import Tally
@@ -86,6 +86,11 @@ class Steering:
             if verdict.action == "hold":
                 return False
             self._move(each, canary, rollout, verdict)
+        except Stalled as error:
+            # A person or a calendar keeps it; looked at again when git changes, not each second.
+            self._settled[each.name] = status.commit
+            self._say(f"{each.name}: the canary stays as it is: {error.message}")
+            return False
         except GoldenPathError as error:
             self._say(f"{each.name}: the canary is not moved: {error.message}")
             return False

@@ -10,7 +10,7 @@ from datetime import datetime
 from goldenpath.artifact.pack import CONTRACT, FRAME
 from goldenpath.artifact.unpack import open_release
 from goldenpath.attest.evidence import evaluation_of, metrics_of, origin_of
-from goldenpath.attest.policy import Verified
+from goldenpath.attest.policy import Finding, Verified
 from goldenpath.attest.rows import fetch_rows
 from goldenpath.attest.statement import DECISION, Statement
 from goldenpath.attest.verify import verify
@@ -179,7 +179,7 @@ def _decided(
         stage=stage.name,
         decided_at=now.isoformat(timespec="seconds"),
         actor=evidence.actor,
-        findings=findings,
+        findings=(*findings, *_freeze(stage, now)),
         approvals=tuple(sorted(counted)),
         evidence=evidence_seen(evidence.verified),
         waivers=tuple(
@@ -187,6 +187,22 @@ def _decided(
         ),
     )
     return Assessed(evidence, stage, decision, current, tuple(sorted(set(counted.values()))))
+
+
+def _freeze(stage: Stage, now: datetime) -> tuple[Finding, ...]:
+    """Behind the waivers, since nobody waives a freeze."""
+    freeze = stage.frozen(now)
+    if freeze is None:
+        return ()
+    end = freeze.end.isoformat(timespec="minutes")
+    return (
+        Finding(
+            "freeze",
+            "fail",
+            f"nothing new enters {stage.name} until {end}: {freeze.reason}",
+            f"wait until {end}; goldenpath rollback works all the time",
+        ),
+    )
 
 
 def _live(store: Store, current: Deployment, platform: Platform, now: datetime) -> Live | None:

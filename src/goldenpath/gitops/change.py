@@ -15,7 +15,7 @@ class Change:
     """One change of one deployment: what, why, and who agreed."""
 
     action: str
-    """One word: `promote`, `rollout`, `rollback`."""
+    """One word: `promote`, `rollout`, `rollback`, `hold`, `resume`."""
     stage: str
     model: str
     digest: Digest

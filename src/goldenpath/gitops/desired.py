@@ -73,5 +73,7 @@ class Placement:
     """Envelopes of the approvals that counted."""
     decision: Digest | None
     """Envelope of the signed verdict of the gates; None for what no gate was asked about."""
+    hold: str = ""
+    """Why nothing moves on by itself; empty if it may."""
     rolled_back: Digest | None = None
     """The release that was taken back, if this is the state after a rollback."""

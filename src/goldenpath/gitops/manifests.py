@@ -48,32 +48,47 @@ def release_path(stage: str, model: str) -> str:
     return f"envs/{stage}/{model}/{RELEASE_FILE}"
 
 
-def render_deployment(deployment: Deployment, platform: Platform) -> Mapping[str, bytes]:
-    """The InferenceService, by path. Raises `InvalidInput` for what KServe would refuse."""
+def render_deployment(
+    deployment: Deployment, platform: Platform, current: bytes | None = None
+) -> Mapping[str, bytes]:
+    """The InferenceService, by path. Raises `InvalidInput` for what KServe would refuse.
+
+    What people wrote into `current`, the file as it stands, stays: labels, annotations, resources,
+    env. A new release takes over what was written for the stable one.
+    """
     _check_shares(deployment.slots, deployment.name)
+    path = service_path(deployment.stage, deployment.model)
+    before = _Written(parse_yaml(current, path) if current is not None else {})
     stable, *canaries = deployment.slots
-    spec: dict[str, object] = {"predictor": _predictor(stable, deployment.model, platform)}
+    spec = {**before.spec, "predictor": before.predictor(stable, deployment.model, platform)}
+    spec.pop("canary", None)
     if canaries:
         spec["canary"] = [
             {
                 "trafficPercent": slot.percent,
-                "predictor": _predictor(slot, deployment.model, platform),
+                "predictor": {
+                    key: value
+                    for key, value in before.predictor(slot, deployment.model, platform).items()
+                    if key not in _NOT_ON_CANARY
+                },
             }
             for slot in canaries
         ]
     annotations = {
         "serving.kserve.io/deploymentMode": "Standard",
         "serving.kserve.io/autoscalerClass": "none",
+        **_members(before.metadata, "annotations"),
     }
+    annotations.pop(_STOP, None)
     if deployment.stopped:
         annotations[_STOP] = "true"
     service = {
         "apiVersion": "serving.kserve.io/v1beta1",
         "kind": "InferenceService",
-        "metadata": {"name": deployment.model, "annotations": annotations},
+        "metadata": {**before.metadata, "name": deployment.model, "annotations": annotations},
         "spec": spec,
     }
-    return {service_path(deployment.stage, deployment.model): render_yaml(service)}
+    return {path: render_yaml(service)}
 
 
 def parse_deployments(files: Mapping[str, bytes], platform: Platform) -> tuple[Deployment, ...]:
@@ -204,18 +219,38 @@ class _Reader:
         self.ignored += [f"{self.path}: {where}{key}" for key in value if key not in honoured]
 
 
-def _predictor(slot: Slot, model: str, platform: Platform) -> dict[str, object]:
-    return {
-        "name": slot.name,
-        "minReplicas": slot.replicas,
-        "model": {
+class _Written:
+    """The file as it stands: what of it is not ours to say is kept."""
+
+    def __init__(self, value: dict[str, JsonValue]) -> None:
+        self.metadata = _members(value, "metadata")
+        self.spec = _members(value, "spec")
+        self._stable = _members(self.spec, "predictor")
+        listed = self.spec.get("canary")
+        canaries = (
+            [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+        )
+        self._canaries = [_members(each, "predictor") for each in canaries]
+
+    def predictor(self, slot: Slot, model: str, platform: Platform) -> dict[str, JsonValue]:
+        """The predictor of a release, with what was written for it, else for the stable one."""
+        own = next((each for each in self._canaries if each.get("name") == slot.name), {})
+        source: dict[str, JsonValue] = {
+            **_members(self._stable, "model"),
+            **_members(own, "model"),
             # The definition demands a name on a canary's model, and only there.
             "name": "kserve-container",
             "modelFormat": {"name": "onnx", "version": "1"},
             "protocolVersion": "v2",
             "storageUri": f"{SCHEME}{platform.registry_prefix}/{model}@{slot.digest}",
-        },
-    }
+        }
+        written = {**self._stable, **own}
+        return {**written, "name": slot.name, "minReplicas": slot.replicas, "model": source}
+
+
+def _members(value: Mapping[str, JsonValue], key: str) -> dict[str, JsonValue]:
+    found = value.get(key)
+    return dict(found) if isinstance(found, dict) else {}
 
 
 def _check_shares(slots: tuple[Slot, ...], what: str) -> None:

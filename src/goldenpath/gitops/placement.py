@@ -11,6 +11,7 @@ from goldenpath.gitops.strict import parse_yaml, render_yaml
 
 _KEYS = {
     "version", "digest", "previous", "rolledBack", "source", "rollout", "approvals", "decision",
+    "hold",
 }  # fmt: skip
 
 
@@ -30,6 +31,7 @@ def render_placement(placement: Placement) -> bytes:
             },
             "approvals": [digest.text for digest in placement.approvals],
             "decision": _text(placement.decision),
+            **({"hold": placement.hold} if placement.hold else {}),
         }
     )
 
@@ -57,6 +59,7 @@ def parse_placement(content: bytes, what: str = "release.yaml") -> Placement:
         rollout=_rollout(rollout, what),
         approvals=_digests(value.get("approvals", []), what),
         decision=_digest(value, "decision", what),
+        hold=_hold(value.get("hold", ""), what),
     )
 
 
@@ -80,6 +83,12 @@ def _digest(value: Mapping[str, JsonValue], key: str, what: str) -> Digest | Non
     if not isinstance(found, str):
         raise InvalidInput(f"{what} has {key} {found!r}, expected a digest")
     return Digest(found)
+
+
+def _hold(value: JsonValue, what: str) -> str:
+    if not isinstance(value, str):
+        raise InvalidInput(f"{what} has hold {value!r}, expected the reason as a string")
+    return value
 
 
 def _digests(value: JsonValue, what: str) -> tuple[Digest, ...]:

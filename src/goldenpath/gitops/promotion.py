@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from goldenpath.attest.attach import attach_ssh
 from goldenpath.digest import Digest
-from goldenpath.errors import InvalidInput
+from goldenpath.errors import InvalidInput, Stalled
 from goldenpath.gitops.assess import (
     Assessed,
     assess,
@@ -19,8 +19,8 @@ from goldenpath.gitops.assess import (
 from goldenpath.gitops.change import Change
 from goldenpath.gitops.desired import Deployment, Placement, Rollout, Slot, slot_name
 from goldenpath.gitops.identity import Identity, require_listed
-from goldenpath.gitops.manifests import release_path, render_deployment
-from goldenpath.gitops.placement import check_steps, render_placement
+from goldenpath.gitops.manifests import release_path, render_deployment, service_path
+from goldenpath.gitops.placement import check_steps, parse_placement, render_placement
 from goldenpath.gitops.trust import Trusted, follow
 from goldenpath.gitops.worktree import MovedOn, Repository
 from goldenpath.oci.store import Store
@@ -106,6 +106,7 @@ def promote(
         )
         if not assessed.decision.allowed:
             return Promoted(assessed.decision, None, "", assessed.approved_by)
+        _require_moving(desk, trusted, stage, assessed.evidence.model)
         wanted = place(assessed.current, stage, assessed.evidence.model, digest, plan.steps[0])
         return _enter(desk, trusted, assessed, wanted, plan, reason, dry_run, now)
 
@@ -204,10 +205,19 @@ def _enter(
         image = desk.store.resolve(evidence.digest.text)
         statement = decision_statement(decision)
         envelope = attach_ssh(desk.store, image, statement, desk.acting.key, now).digest
+    is_older = entered_before(desk.repository, trusted, wanted, evidence.digest)
     placement = Placement(
-        evidence.digest, previous, repository, commit, rollout, decision.approvals, envelope
+        evidence.digest,
+        previous,
+        repository,
+        commit,
+        rollout,
+        decision.approvals,
+        envelope,
+        hold=f"{desk.acting.name} chose an older release" if is_older else "",
     )
-    files: dict[str, bytes | None] = {**render_deployment(wanted, trusted.platform)}
+    current = desk.repository.read(trusted.commit, service_path(wanted.stage, wanted.model))
+    files: dict[str, bytes | None] = {**render_deployment(wanted, trusted.platform, current)}
     files[release_path(wanted.stage, wanted.model)] = render_placement(placement)
     if dry_run:
         diff = desk.repository.diff(trusted.commit, files)
@@ -227,6 +237,27 @@ def _enter(
         trusted.commit, files, change.message(), desk.acting.name, desk.acting.key, now
     )
     return Promoted(decision, wanted, made, assessed.approved_by, envelope, said)
+
+
+def entered_before(
+    repository: Repository, trusted: Trusted, wanted: Deployment, digest: Digest
+) -> bool:
+    """Whether the release was in that stage before: choosing it again is a decision of a person."""
+    path = release_path(wanted.stage, wanted.model)
+    names = [f"{commit.id}:{path}" for commit in repository.history(path, to=trusted.commit)]
+    found = [content for content in repository.blobs(names) if content is not None]
+    return any(parse_placement(content, path).digest == digest for content in found)
+
+
+def _require_moving(desk: Desk, trusted: Trusted, stage: str, model: str) -> None:
+    path = release_path(stage, model)
+    content = desk.repository.read(trusted.commit, path)
+    hold = "" if content is None else parse_placement(content, path).hold
+    if hold:
+        raise Stalled(
+            f"{stage}/{model} is on hold: {hold}",
+            hint=f"goldenpath resume {model} --stage {stage}",
+        )
 
 
 def _reason(decision: Decision) -> str:

@@ -4,16 +4,16 @@ A step back is never slower than a step forward: it asks no gate, only that the 
 goes back still verifies.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from goldenpath.attest.verify import verify
 from goldenpath.digest import Digest
-from goldenpath.errors import InvalidInput, NotFound, VerificationError
+from goldenpath.errors import InvalidInput, NotFound, Stalled, VerificationError
 from goldenpath.gitops.assess import deployment_of, stage_of
 from goldenpath.gitops.change import Change
 from goldenpath.gitops.desired import Deployment, Placement, Slot, slot_name
 from goldenpath.gitops.identity import require_listed
-from goldenpath.gitops.manifests import release_path, render_deployment
+from goldenpath.gitops.manifests import release_path, render_deployment, service_path
 from goldenpath.gitops.placement import parse_placement, render_placement
 from goldenpath.gitops.promotion import Desk, Promoted, deciding_anew
 from goldenpath.gitops.trust import Trusted
@@ -46,6 +46,7 @@ def roll_out(
             raise InvalidInput(f"{current.name} has no canary", hint="goldenpath promote --canary")
         stable, canary = current.slots[0], current.slots[-1]
         judged = _still(current, grounds)
+        _require_free(desk, trusted, placement, current)
         percent = placement.rollout.after(canary.percent) if to is None else to
         if not canary.percent < percent <= 100:
             raise InvalidInput(
@@ -91,11 +92,51 @@ def roll_back(
             approvals=(),
             decision=None,
             rolled_back=taken,
+            hold=placement.hold,
         )
         change = Change("rollback", stage, model, back_to, reason, 100, taken, judged=judged)
         return _commit(desk, trusted, wanted, after, change)
 
     return deciding_anew(desk, attempt)
+
+
+def hold(desk: Desk, model: str, stage: str, reason: str) -> Promoted:
+    """Keeps everything as it is until a person resumes; only going back stays possible."""
+    return _set_hold(desk, model, stage, "hold", reason)
+
+
+def resume(desk: Desk, model: str, stage: str, reason: str) -> Promoted:
+    """Ends a hold. Raises `InvalidInput` if there is none."""
+    return _set_hold(desk, model, stage, "resume", reason)
+
+
+def _set_hold(desk: Desk, model: str, stage: str, action: str, reason: str) -> Promoted:
+    def attempt(trusted: Trusted) -> Promoted:
+        current, placement = _state(desk, trusted, model, stage)
+        require_listed(desk.acting, trusted.platform, desk.clock())
+        if bool(placement.hold) == (action == "hold"):
+            state = f"on hold already: {placement.hold}" if placement.hold else "not on hold"
+            raise InvalidInput(f"{current.name} is {state}")
+        words = f"{desk.acting.name}: {reason}" if action == "hold" else ""
+        change = Change(
+            action, stage, model, placement.digest, reason, current.slots[-1].percent,
+        )  # fmt: skip
+        return _commit(desk, trusted, current, replace(placement, hold=words), change)
+
+    return deciding_anew(desk, attempt)
+
+
+def _require_free(desk: Desk, trusted: Trusted, placement: Placement, current: Deployment) -> None:
+    """Raises `Stalled` where a hold or a freeze keeps the canary from growing."""
+    if placement.hold:
+        raise Stalled(
+            f"{current.name} is on hold: {placement.hold}",
+            hint=f"goldenpath resume {current.model} --stage {current.stage}",
+        )
+    freeze = stage_of(trusted.platform, current.stage).frozen(desk.clock())
+    if freeze is not None:
+        end = freeze.end.isoformat(timespec="minutes")
+        raise Stalled(f"{current.stage} is frozen until {end}: {freeze.reason}")
 
 
 def _still(current: Deployment, grounds: Grounds | None) -> tuple[str, ...]:
@@ -148,7 +189,8 @@ def _require_verified(desk: Desk, trusted: Trusted, digest: Digest) -> None:
 def _commit(
     desk: Desk, trusted: Trusted, wanted: Deployment, placement: Placement, change: Change
 ) -> Promoted:
-    files: dict[str, bytes | None] = {**render_deployment(wanted, trusted.platform)}
+    current = desk.repository.read(trusted.commit, service_path(wanted.stage, wanted.model))
+    files: dict[str, bytes | None] = {**render_deployment(wanted, trusted.platform, current)}
     files[release_path(wanted.stage, wanted.model)] = render_placement(placement)
     made = desk.repository.commit(
         trusted.commit,

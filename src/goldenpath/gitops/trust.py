@@ -202,10 +202,30 @@ def _beyond_a_machine(
         after = repository.files(commit.id, folder)
         if f"{folder}/{SERVICE_FILE}" not in after:
             return f"removes {folder}"
+        held = _held(repository, parent, commit, folder, platform)
+        if held:
+            return held
         brought = _releases(after, platform) - known
         if brought:
             return f"brings {min(brought)} into {folder}"
     return ""
+
+
+def _held(
+    repository: Repository, parent: str, commit: Commit, folder: str, platform: Platform
+) -> str:
+    """A machine does not end a hold, and while it lasts it may only go back to the stable."""
+    path = f"{folder}/{RELEASE_FILE}"
+    before, after = repository.blobs([f"{parent}:{path}", f"{commit.id}:{path}"])
+    hold = "" if before is None else parse_placement(before, path).hold
+    if not hold:
+        return ""
+    if after is None or parse_placement(after, path).hold != hold:
+        return f"ends the hold of {folder}"
+    (old,) = parse_deployments(repository.files(parent, folder), platform)
+    (new,) = parse_deployments(repository.files(commit.id, folder), platform)
+    is_back = [slot.digest for slot in new.slots] == [old.slots[0].digest]
+    return "" if is_back or new.slots == old.slots else f"moves {folder}, which is on hold"
 
 
 def _releases(files: Mapping[str, bytes], platform: Platform) -> set[Digest]:

@@ -46,6 +46,15 @@ _PEM = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
+class Freeze:
+    """A time in which nothing new enters a stage; going back stays possible."""
+
+    start: datetime
+    end: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
     """One stage of the road and what it demands of a release."""
 
@@ -57,6 +66,11 @@ class Stage:
     """Any approver needs one of these; empty admits every listed person."""
     soak: timedelta = timedelta(0)
     """How long a release must have been live in the stage before."""
+    freezes: tuple[Freeze, ...] = ()
+
+    def frozen(self, now: datetime) -> Freeze | None:
+        """The freeze that holds at `now`, if one does."""
+        return next((each for each in self.freezes if each.start <= now < each.end), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +165,19 @@ def _stage(table: Table, names: set[str]) -> Stage:
         approvals=table.count("approvals", 0),
         approver_roles=table.texts("approver-roles"),
         soak=table.duration("soak"),
+        freezes=tuple(filter(None, map(_freeze, table.tables("freeze")))),
     )
     table.end()
     return stage
+
+
+def _freeze(table: Table) -> Freeze | None:
+    start, end, reason = table.moment("from"), table.moment("until"), table.text("reason")
+    table.end()
+    if start is None or end is None or end <= start:
+        table.fault("until", "a time after from", end)
+        return None
+    return Freeze(start, end, reason)
 
 
 def _person(table: Table, names: set[str]) -> Person:
@@ -225,6 +249,9 @@ def _lines(platform: Platform) -> Iterator[str]:
         yield f"approvals = {stage.approvals}"
         yield f"approver-roles = {_list(stage.approver_roles)}"
         yield f"soak = {_quoted(duration_text(stage.soak))}"
+        for freeze in stage.freezes:
+            yield from ("", "[[stage.freeze]]", f"from = {freeze.start.isoformat()}")
+            yield from (f"until = {freeze.end.isoformat()}", f"reason = {_quoted(freeze.reason)}")
     for gate in platform.expressions:
         yield from ("", "[[gate]]", f"name = {_quoted(gate.name)}")
         yield f"stages = {_list(gate.stages)}"
