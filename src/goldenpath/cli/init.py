@@ -14,7 +14,14 @@ from goldenpath.promote.platform import GATEWAY, URL
 
 @click.command
 @identity_options
-@click.option("--role", "roles", multiple=True, default=["platform-engineer"], show_default=True)
+@click.option(
+    "--role",
+    "roles",
+    multiple=True,
+    default=["platform-engineer"],
+    show_default=True,
+    help="Roles of who acts; may be given repeatedly.",
+)
 @click.option("--make-key", is_flag=True, help="Make the SSH key if it does not exist.")
 @click.option(
     "--listen", type=ADDRESS, default=GATEWAY, show_default=True, help="Address of the gateway."

@@ -38,7 +38,9 @@ def check(output: Format) -> None:
 @click.option("--model", default="*", help="Only this model.")
 @click.option("--stage", default="*", help="Only this stage.")
 @click.option("--since", type=click.DateTime(), help="Only from this time on, UTC.")
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
+@click.option(
+    "--limit", type=click.IntRange(1), default=20, show_default=True, help="At most so many."
+)
 @output_option
 def show_records(
     model: str, stage: str, since: datetime | None, limit: int, output: Format

@@ -17,7 +17,12 @@ from goldenpath.gitops.promotion import promote
 @click.argument("reference")
 @click.option("--to", "stage", required=True, help="The stage to enter.")
 @click.option("--canary", default="100", help="Shares of the traffic, such as 10,50,100.")
-@click.option("--judge", type=click.Choice(["person", "auto"]), default="person")
+@click.option(
+    "--judge",
+    type=click.Choice(["person", "auto"]),
+    default="person",
+    help="Who advances the canary.",
+)
 @click.option("--criterion", "criteria", multiple=True, help="Limit of the judge: NAME=NUMBER.")
 @click.option("--reason", default="", help="Why, for the commit.")
 @click.option("--dry-run", is_flag=True, help="Show findings and diff, and change nothing.")

@@ -17,9 +17,21 @@ from goldenpath.gateway.sending import Sent, Wish
 @click.option("--stage", required=True, help="Stage to ask.")
 @click.option("--rows", "file", type=READABLE, required=True, help="Parquet.")
 @click.option("--limit", type=click.IntRange(1), help="Rows to send at most.")
-@click.option("--batch", type=click.IntRange(1, 1000), default=50, show_default=True)
+@click.option(
+    "--batch",
+    type=click.IntRange(1, 1000),
+    default=50,
+    show_default=True,
+    help="Rows in a request.",
+)
 @click.option("--subject", default="", help="Column that says whom a row is about.")
-@click.option("--concurrency", type=click.IntRange(1, 256), default=8, show_default=True)
+@click.option(
+    "--concurrency",
+    type=click.IntRange(1, 256),
+    default=8,
+    show_default=True,
+    help="Requests at a time.",
+)
 @click.option("--trace", is_flag=True, help="Ask for a span of every request.")
 @click.option("--record", type=click.Path(path_type=Path), help="Write the result here as JSON.")
 @output_option

@@ -1,0 +1,108 @@
+"""README and documentation against the code: what one names, the other has."""
+
+import ast
+import importlib
+import itertools
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from goldenpath.cli.main import VERBS
+
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+PAGES = (README, *sorted((ROOT / "docs").rglob("*.md")))
+_TARGETS = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+def code(page: Path) -> str:
+    """What a page shows as code: blocks and words between backticks."""
+    text = page.read_text()
+    blocks = re.findall(r"^```.*?$(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return "\n".join([*blocks, *re.findall(r"`([^`\n]+)`", text)])
+
+
+def variables() -> Iterator[tuple[str, str]]:
+    """Name and meaning of every environment variable that `settings.py` reads for itself."""
+    body = ast.parse((ROOT / "src" / "goldenpath" / "settings.py").read_text()).body
+    for node, after in itertools.pairwise(body):
+        match node, after:
+            case (
+                ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=str(variable))),
+                ast.Expr(value=ast.Constant(value=str(meaning))),
+            ) if name.endswith("_VARIABLE"):
+                yield variable, " ".join(meaning.split())
+
+
+def test_every_make_command_of_the_documentation_exists() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\bmake ([a-z-]+)", code(page)):
+            assert target in _TARGETS, f"{page.name}: make {target}"
+
+
+def test_the_continuous_integration_runs_the_test_command_of_the_readme() -> None:
+    script = (ROOT / ".ci" / "run").read_text()
+
+    assert "make test" in script
+    assert "make test" in README.read_text()
+    assert (ROOT / ".ci" / "run").stat().st_mode & 0o111
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_verb_and_flag_of_the_documentation_exists(page: Path) -> None:
+    for line in code(page).splitlines():
+        for name, rest in re.findall(r"\bgoldenpath ([a-z]+)\b([^|&;#]*)", line):
+            assert name in VERBS, f"{page.name}: goldenpath {name}"
+            flags = _flags(_verb(name))
+            for flag in re.findall(r"(?<!\S)--[a-z-]+", rest):
+                assert flag in flags, f"{page.name}: goldenpath {name} {flag}"
+
+
+def _verb(name: str) -> click.Command:
+    command = importlib.import_module(f"goldenpath.cli.{VERBS[name][0]}").verb
+    assert isinstance(command, click.Command)
+    return command
+
+
+def _flags(command: click.Command) -> set[str]:
+    found = {"--help"}
+    for parameter in command.params:
+        found |= {*parameter.opts, *parameter.secondary_opts}
+    for each in command.commands.values() if isinstance(command, click.Group) else ():
+        found |= _flags(each)
+    return found
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_a_verb_says_what_it_does_and_prints_json_if_it_reports(name: str) -> None:
+    command = _verb(name)
+    silent = {"down", "log erase", "demo"}  # nothing to report, or a summary in a file
+    found = dict(command.commands) if isinstance(command, click.Group) else {"": command}
+    for sub, each in found.items():
+        assert each.help, f"{name} {sub}"
+        assert "--output" in _flags(each) or f"{name} {sub}".strip() in silent, f"{name} {sub}"
+        for parameter in each.params:
+            if isinstance(parameter, click.Option):
+                assert parameter.help, f"goldenpath {name} {sub} {parameter.name} has no help"
+
+
+def test_every_setting_is_documented() -> None:
+    page = (ROOT / "docs" / "settings.md").read_text()
+    found = dict(variables())
+
+    assert len(found) >= 9
+    for name, meaning in found.items():
+        assert f"| `{name}` | {meaning} |" in page
+    assert set(re.findall(r"^\| `([A-Z_]+)`", page, re.MULTILINE)) == set(found)
+
+
+def test_every_dependency_has_its_line_of_why() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    listed = README.read_text().partition("## Dependencies")[2].partition("\n## ")[0]
+    for name in project["dependencies"]:
+        stem = re.split(r"[^a-zA-Z0-9-]", name)[0].removeprefix("opentelemetry")
+        assert stem in listed, name
