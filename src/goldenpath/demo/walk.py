@@ -175,5 +175,6 @@ def environment(folder: Path, caller: Mapping[str, str]) -> dict[str, str]:
         "GIT_COMMITTER_EMAIL": "data-scientist@bank.example",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{caller.get('PATH', os.defpath)}",
         "PYTHONUNBUFFERED": "1",
+        "UV_PYTHON": sys.executable,
         "NO_COLOR": "1",
     }
