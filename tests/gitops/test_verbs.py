@@ -15,16 +15,19 @@ from goldenpath.cli import (
     approve,
     confirm,
     gate,
+    hold,
     init,
     person,
     promote,
+    resume,
     rollback,
     rollout,
     sod,
     why,
 )
 from goldenpath.digest import Digest
-from goldenpath.errors import REFUSED, InvalidInput, NotFound
+from goldenpath.errors import REFUSED, InvalidInput, NotFound, Stalled
+from tests.gitops.protected import protect
 from tests.gitops.road import MODEL, Road
 
 Run = Callable[..., Result]
@@ -159,6 +162,30 @@ def test_a_person_leaves_by_two_people(road: Road, run: Run) -> None:
     assert gone["validator"] is None
     with pytest.raises(InvalidInput, match="the time of data-scientist ended"):
         run(promote.verb, road.release().text, "--to", "dev", *acting(road, "data-scientist"))
+
+
+def test_a_model_is_held_and_resumed(road: Road, run: Run) -> None:
+    bring(road, run, road.release())
+    stage = (MODEL, "--stage", "dev", "--reason", "complaints", *acting(road, "validator"))
+
+    held = run(hold.verb, *stage)
+    with pytest.raises(Stalled, match="on hold: validator: complaints"):
+        bring(road, run, road.release(b"two"))
+    resumed = run(resume.verb, *stage)
+
+    assert (held.exit_code, resumed.exit_code) == (0, 0)
+    assert kinds(road) == ["release.promoted", "rollout.held", "rollout.resumed"]
+    assert bring(road, run, road.release(b"two")).exit_code == 0
+
+
+def test_a_protected_main_gets_a_branch_and_no_event(road: Road, run: Run) -> None:
+    protect(road.home.gitops)
+
+    done = run(promote.verb, road.release().text, "--to", "dev", *acting(road, "platform-engineer"))
+
+    assert done.exit_code == 0
+    assert "waits in the branch goldenpath/promote-dev-credit-default" in done.stdout
+    assert kinds(road) == []
 
 
 def test_a_key_that_is_listed_already_is_refused(road: Road, run: Run) -> None:

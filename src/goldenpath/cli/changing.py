@@ -56,7 +56,12 @@ def leave_event(
 
 
 def leave_change(home: Home, kind: Kind, place: Place, done: Promoted) -> None:
-    """Appends the event of a change of a stage, and lets `up` look at git now."""
+    """Appends the event of a change of a stage, and lets `up` look at git now.
+
+    What waits in a branch has not happened yet.
+    """
+    if not done.commit:
+        return
     slots: list[JsonValue] = [
         {"name": slot.name, "digest": slot.digest.text, "percent": slot.percent}
         for slot in (done.deployment.slots if done.deployment is not None else ())
@@ -79,7 +84,13 @@ def show_change(place: Place, done: Promoted, output: Format) -> None:
         lines.append(f"{place.stage}/{place.model}: {shares}")
     if done.diff:
         lines.append(done.diff.rstrip())
-    lines.append(f"commit {done.commit}" if done.commit else "nothing was changed")
+    if done.branch:
+        lines.append(
+            f"main takes no push: the commit waits in the branch {done.branch}\n"
+            "open a pull request for it, and merge it by a fast-forward"
+        )
+    else:
+        lines.append(f"commit {done.commit}" if done.commit else "nothing was changed")
     show(done, "\n".join(lines), output)
 
 

@@ -1,6 +1,6 @@
 """Brings a release into a stage: judge, sign the verdict, commit; again if main moved meanwhile."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,12 +22,12 @@ from goldenpath.gitops.identity import Identity, require_listed
 from goldenpath.gitops.manifests import release_path, render_deployment, service_path
 from goldenpath.gitops.placement import check_steps, parse_placement, render_placement
 from goldenpath.gitops.trust import Trusted, follow
-from goldenpath.gitops.worktree import MovedOn, Repository
+from goldenpath.gitops.worktree import MovedOn, Protected, Repository
 from goldenpath.oci.store import Store
 from goldenpath.promote.approval import LIFETIME, approval, why_not
 from goldenpath.promote.decision import Decision
 
-ATTEMPTS = 5
+ATTEMPTS = 10
 """How often a change is decided anew because somebody else committed first."""
 
 _T = TypeVar("_T")
@@ -59,6 +59,8 @@ class Promoted:
     """The signed verdict."""
     reason: str = ""
     diff: str = ""
+    branch: str = ""
+    """Where the commit waits, because `main` takes no push; empty if it does not wait."""
 
     @property
     def closed(self) -> tuple[str, ...]:
@@ -233,10 +235,27 @@ def _enter(
         decision=envelope,
         approved_by=assessed.approved_by,
     )
-    made = desk.repository.commit(
-        trusted.commit, files, change.message(), desk.acting.name, desk.acting.key, now
-    )
-    return Promoted(decision, wanted, made, assessed.approved_by, envelope, said)
+    made, branch = publish(desk, trusted, files, change, now)
+    return Promoted(decision, wanted, made, assessed.approved_by, envelope, said, branch=branch)
+
+
+def publish(
+    desk: Desk, trusted: Trusted, files: Mapping[str, bytes | None], change: Change, now: datetime
+) -> tuple[str, str]:
+    """The commit on `main`; where that takes no push, no commit and the branch in which it waits.
+
+    The branch is for a pull request. It has to be merged by a fast-forward: any other merge makes
+    a commit that none of the listed people signed.
+    """
+    acting, parent, message = desk.acting, trusted.commit, change.message()
+    try:
+        made = desk.repository.commit(parent, files, message, acting.name, acting.key, now)
+    except Protected:
+        place = f"{change.action}-{change.stage}-{change.model}"
+        branch = f"goldenpath/{place}-{change.digest.hex[:12]}"
+        desk.repository.commit(parent, files, message, acting.name, acting.key, now, branch=branch)
+        return "", branch
+    return made, ""
 
 
 def entered_before(

@@ -15,7 +15,7 @@ from goldenpath.gitops.desired import Deployment, Placement, Slot, slot_name
 from goldenpath.gitops.identity import require_listed
 from goldenpath.gitops.manifests import release_path, render_deployment, service_path
 from goldenpath.gitops.placement import parse_placement, render_placement
-from goldenpath.gitops.promotion import Desk, Promoted, deciding_anew
+from goldenpath.gitops.promotion import Desk, Promoted, deciding_anew, publish
 from goldenpath.gitops.trust import Trusted
 from goldenpath.promote.admission import release_policy
 
@@ -192,12 +192,5 @@ def _commit(
     current = desk.repository.read(trusted.commit, service_path(wanted.stage, wanted.model))
     files: dict[str, bytes | None] = {**render_deployment(wanted, trusted.platform, current)}
     files[release_path(wanted.stage, wanted.model)] = render_placement(placement)
-    made = desk.repository.commit(
-        trusted.commit,
-        files,
-        change.message(),
-        desk.acting.name,
-        desk.acting.key,
-        desk.clock(),
-    )
-    return Promoted(None, wanted, made, reason=change.reason)
+    made, branch = publish(desk, trusted, files, change, desk.clock())
+    return Promoted(None, wanted, made, reason=change.reason, branch=branch)
