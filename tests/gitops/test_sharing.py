@@ -1,4 +1,4 @@
-"""Several people and machines change one repository: nobody's commit is lost or goes around a rule."""
+"""Several people and machines change one repository, and nobody's commit is lost."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ from goldenpath.gitops.rolling import roll_back
 from tests.gitops.protected import open_up, protect
 from tests.gitops.road import CONTRACT, MODEL, Road
 
-ROUNDS = 10
+ROUNDS = 6
 REPOSITORY = Path(__file__).parent.parent.parent
 
 

@@ -9,6 +9,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+from goldenpath.attest.keys import PemSigner
 from goldenpath.attest.sshsig import SshKey
 from goldenpath.audit.log import EventLog
 from goldenpath.cli import (
@@ -18,6 +19,7 @@ from goldenpath.cli import (
     hold,
     init,
     person,
+    platform,
     promote,
     resume,
     rollback,
@@ -162,6 +164,48 @@ def test_a_person_leaves_by_two_people(road: Road, run: Run) -> None:
     assert gone["validator"] is None
     with pytest.raises(InvalidInput, match="the time of data-scientist ended"):
         run(promote.verb, road.release().text, "--to", "dev", *acting(road, "data-scientist"))
+
+
+def test_a_build_key_is_rotated_as_documented(road: Road, run: Run, tmp_path: Path) -> None:
+    """The commands of docs/governance.md."""
+    old, file = road.release(b"old"), tmp_path / "platform.toml"
+    key = road.home.build_key
+    key.rename(key.with_name("release-1.pem"))
+    key.with_suffix(".pub").unlink()
+    run(init.verb, *acting(road, "platform-engineer"))
+    text = run(platform.verb, "show").stdout
+    ended = f"valid-until = {datetime.now(UTC).isoformat()}"
+    head, entry = text.split("[[build-key]]", 1)
+    entry, rest = entry.split("[[machine]]", 1)
+    new = f'name = "release-2"\npublic-key = """\n{key.with_suffix(".pub").read_text()}"""\n'
+    file.write_text(
+        f"{head}[[build-key]]{entry.rstrip()}\n{ended}\n\n[[build-key]]\n{new}\n[[machine]]{rest}"
+    )
+
+    done = run(
+        platform.verb, "change", str(file), "--reason", "yearly rotation",
+        *acting(road, "platform-engineer"),
+    )  # fmt: skip
+    road.signer, road.now = PemSigner.load(key), datetime.now(UTC)
+    newer = road.release(b"new")
+
+    assert done.exit_code == 0
+    for digest in (old, newer):
+        assert bring(road, run, digest).exit_code == 0
+    road.signer = PemSigner.load(key.with_name("release-1.pem"))
+    assert bring(road, run, road.release(b"signed too late")).exit_code == REFUSED
+
+
+def test_a_file_with_faults_changes_nothing(road: Road, run: Run, tmp_path: Path) -> None:
+    file, before = tmp_path / "platform.toml", road.trusted().commit
+    file.write_text(run(platform.verb, "show").stdout.replace("version = 1", "version = 2"))
+
+    with pytest.raises(InvalidInput, match="version"):
+        run(
+            platform.verb, "change", str(file), "--reason", "x",
+            *acting(road, "platform-engineer"),
+        )  # fmt: skip
+    assert road.trusted().commit == before
 
 
 def test_a_model_is_held_and_resumed(road: Road, run: Run) -> None:

@@ -15,6 +15,7 @@ from goldenpath.cli.ending import ending
 VERBS: Mapping[str, tuple[str, str]] = {
     "init": ("init", "Set up the platform on this machine: keys, registry, gitops repository."),
     "person": ("person", "List or add a person who may approve and promote."),
+    "platform": ("platform", "Show or change platform.toml: stages, people, keys, registry."),
     "confirm": ("confirm", "Confirm a change of trust that somebody else proposed."),
     "sod": ("sod", "List every path by which one person alone reaches production."),
     "new": ("new", "Start a model project that already trains, packs, serves and monitors."),

@@ -1,0 +1,44 @@
+"""`goldenpath platform`: reads and changes `platform.toml`, by two people once set-up is over."""
+
+from pathlib import Path
+
+import click
+
+from goldenpath import wire
+from goldenpath.cli.acting import identity_options
+from goldenpath.cli.output import Format, output_option, show
+from goldenpath.errors import NotFound
+from goldenpath.gitops.founding import platform_files
+from goldenpath.promote.platform import parse_platform, render_platform
+
+
+@click.group
+def verb() -> None:
+    """Show or change platform.toml: stages, people, keys, registry."""
+
+
+@verb.command("show")
+@output_option
+def show_platform(output: Format) -> None:
+    """Print platform.toml as the newest trusted commit has it."""
+    platform = wire.trusted(wire.home()).platform
+    show(platform, render_platform(platform).decode().rstrip(), output)
+
+
+@verb.command("change")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--reason", required=True, help="Why, for the commit.")
+@identity_options
+@output_option
+def change(file: Path, reason: str, name: str | None, key: Path | None, output: Format) -> None:
+    """Put FILE in the place of platform.toml, and make anew what follows from it."""
+    home, acting = wire.home(), wire.identity(name, key)
+    try:
+        platform = parse_platform(file.read_bytes())
+    except FileNotFoundError as error:
+        raise NotFound(
+            f"{file} does not exist", hint=f"begin with: goldenpath platform show > {file}"
+        ) from error
+    message = f"platform: change\n\n{' '.join(reason.split())}\n"
+    done = wire.change_trust(home, wire.trusted(home), platform_files(platform), message, acting)
+    show(done, done.words, output)
