@@ -174,7 +174,7 @@ def test_a_build_key_is_rotated_as_documented(road: Road, run: Run, tmp_path: Pa
     key.with_suffix(".pub").unlink()
     run(init.verb, *acting(road, "platform-engineer"))
     text = run(platform.verb, "show").stdout
-    ended = f"valid-until = {datetime.now(UTC).isoformat()}"
+    ended = f"valid-until = {(datetime.now(UTC) - timedelta(minutes=1)).isoformat()}"
     head, entry = text.split("[[build-key]]", 1)
     entry, rest = entry.split("[[machine]]", 1)
     new = f'name = "release-2"\npublic-key = """\n{key.with_suffix(".pub").read_text()}"""\n'
