@@ -19,6 +19,7 @@ from goldenpath.gitops.identity import Identity
 from goldenpath.gitops.proposal import Changed, change_trust, confirm
 from goldenpath.gitops.trust import Pin, verify_chain
 from goldenpath.promote.platform import Platform
+from tests.gitops.protected import open_up, protect
 from tests.gitops.road import Road
 
 
@@ -177,6 +178,21 @@ def test_a_proposal_is_void_once_trust_has_changed(town: Town) -> None:
 def test_a_proposal_that_nobody_made_is_not_found(town: Town) -> None:
     with pytest.raises(NotFound, match="no branch"):
         town.confirm("000000000000")
+
+
+def test_on_a_protected_main_a_confirmed_change_waits_to_be_merged(town: Town) -> None:
+    town.seal()
+    proposed = town.change(town.newcomer())
+    protect(town.home.gitops)
+
+    done = town.confirm(proposed.proposal)
+
+    assert done.commit == ""
+    assert "merge it by a fast-forward" in done.words
+    waiting = town.repository.fetch_branch(done.branch)
+    open_up(town.home.gitops)
+    git(town, "push", "--quiet", str(town.home.gitops), f"{waiting}:refs/heads/main")
+    assert "newcomer" in {person.name for person in town.trusted().platform.people}
 
 
 def test_a_merge_brings_no_other_trust(town: Town) -> None:

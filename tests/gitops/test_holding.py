@@ -9,6 +9,7 @@ import pytest
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, Stalled, VerificationError
 from goldenpath.gitops.manifests import release_path
+from goldenpath.gitops.missing import what_is_missing
 from goldenpath.gitops.placement import parse_placement
 from goldenpath.gitops.rolling import hold, resume, roll_back, roll_out
 from goldenpath.promote.platform import Freeze, parse_platform, render_platform
@@ -45,6 +46,19 @@ def test_a_hold_keeps_people_and_machines_from_moving_on(road: Road, canary: Dig
             roll_out(desk, MODEL, "dev", None)
     with pytest.raises(Stalled, match="on hold"):
         road.promote(road.release(b"three"), "dev")
+
+
+def test_why_names_the_hold_and_how_it_ends(road: Road, canary: Digest) -> None:
+    hold(road.desk("validator"), MODEL, "dev", "complaints")
+    three = road.release(b"three")
+
+    found = what_is_missing(
+        road.repository, road.trusted(), road.store, MODEL, "dev", three, road.now
+    )
+
+    assert "is kept out of dev by: hold" in found.summary
+    assert found.missing[-1].message == "on hold: validator: complaints"
+    assert "goldenpath resume" in found.missing[-1].cure
 
 
 def test_who_resumes_lets_it_go_on(road: Road, canary: Digest) -> None:

@@ -93,3 +93,24 @@ def test_commits_travel_over_http_with_their_signatures(tmp_path: Path) -> None:
             here.commit(first, {"a": b"3"}, "late", "engineer", key, NOW)
         assert here.fetch() == second
         assert here.read(second, "a") == b"2"
+
+
+def test_commits_travel_over_ssh_and_back(tmp_path: Path) -> None:
+    """Git's own protocol of SSH remotes; in the place of the SSH client stands a local shell."""
+    remote = Git(tmp_path / "remote.git", {"PATH": os.environ["PATH"]})
+    remote.initialise()
+    client = tmp_path / "ssh"
+    client.write_text('#!/bin/sh\nwhile [ "$1" != git@host ]; do shift; done\nshift\neval "$*"\n')
+    client.chmod(0o755)
+    environment = {"PATH": os.environ["PATH"], "GIT_SSH_COMMAND": str(client)}
+    key = SshKey.generate(tmp_path / "key")
+    urls = (f"ssh://git@host{tmp_path}/remote.git", f"git@host:{tmp_path}/remote.git")
+    here, there = (Repository(url, tmp_path / f"cache-{url[:3]}", environment) for url in urls)
+
+    first = here.commit(None, {"a": b"1"}, "first", "engineer", key, NOW)
+    assert there.fetch() == first
+    second = there.commit(first, {"a": b"2"}, "second", "engineer", key, NOW)
+
+    with pytest.raises(MovedOn):
+        here.commit(first, {"a": b"3"}, "late", "engineer", key, NOW)
+    assert here.fetch() == second

@@ -14,6 +14,7 @@ from goldenpath.promote.platform import FILE, Platform
 
 BEYOND = (
     "that two names are two people: a key says only that somebody holds it",
+    "time inside a statement: who has left can date an approval back; take a stolen key out",
     "who administers this machine and its home folder: they can replace this program and its pin",
     "who may push to the registry: bytes there run nowhere without a signed decision",
     "a cluster: Argo CD follows main without these rules; protect main in the forge as well",

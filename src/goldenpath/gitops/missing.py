@@ -6,6 +6,8 @@ from datetime import datetime
 from goldenpath.attest.policy import Finding
 from goldenpath.digest import Digest
 from goldenpath.gitops.assess import assess, deployment_of, stage_of
+from goldenpath.gitops.manifests import release_path
+from goldenpath.gitops.placement import parse_placement
 from goldenpath.gitops.trust import Trusted
 from goldenpath.gitops.worktree import Repository
 from goldenpath.oci.store import Store
@@ -44,11 +46,20 @@ def what_is_missing(
         return Missing(f"{candidate} is in {stage_name}", candidate, ())
     judged = assess(repository, trusted, store, candidate, stage_name, "", now).decision
     closed = tuple(finding for finding in judged.findings if finding.status == "fail")
+    closed += _hold(repository, trusted, stage_name, model)
     if closed:
         names = ", ".join(finding.check for finding in closed)
         return Missing(f"{candidate} is kept out of {stage_name} by: {names}", candidate, closed)
     said = f"nothing but the commit: goldenpath promote {candidate} --to {stage_name}"
     return Missing(said, candidate, ())
+
+
+def _hold(repository: Repository, trusted: Trusted, stage: str, model: str) -> tuple[Finding, ...]:
+    path = release_path(stage, model)
+    content = repository.read(trusted.commit, path)
+    words = "" if content is None else parse_placement(content, path).hold
+    cure = f"goldenpath resume {model} --stage {stage}, by anybody who is listed"
+    return (Finding("hold", "fail", f"on hold: {words}", cure),) if words else ()
 
 
 def _closest(repository: Repository, trusted: Trusted, model: str, stage: str) -> Digest | None:

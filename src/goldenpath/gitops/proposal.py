@@ -21,7 +21,7 @@ from goldenpath.gitops.countersign import (
 )
 from goldenpath.gitops.identity import Identity, require_listed
 from goldenpath.gitops.trust import Trusted
-from goldenpath.gitops.worktree import Repository
+from goldenpath.gitops.worktree import Protected, Repository
 from goldenpath.promote.platform import FILE, parse_platform
 
 BRANCHES = "goldenpath/trust"
@@ -38,12 +38,19 @@ class Changed:
     by: tuple[str, ...] = ()
     """Who stands for it, or who may confirm it while it waits."""
     diff: str = ""
+    branch: str = ""
+    """Where it waits though two people stand for it, because `main` takes no push."""
 
     @property
     def words(self) -> str:
         """One sentence for people."""
         if self.commit:
             return f"commit {self.commit}, by {' and '.join(self.by)}"
+        if self.branch:
+            return (
+                f"main takes no push: the commit of {' and '.join(self.by)} waits in the branch "
+                f"{self.branch}\nopen a pull request for it, and merge it by a fast-forward"
+            )
         can = ", ".join(self.by) or "nobody who is listed: two people of the right roles are needed"
         return (
             f"waits as {self.proposal} for a second person\n"
@@ -126,5 +133,11 @@ def confirm(
         return Changed("", proposal, able, diff)
     if found.trailer(APPROVED_BY) != first:
         raise InvalidInput(f"{proposal} names another person than the one who signed it")
-    made = repository.commit(trusted.commit, files, found.message, acting.name, acting.key, now)
+    place = (trusted.commit, files, found.message, acting.name, acting.key, now)
+    try:
+        made = repository.commit(*place)
+    except Protected:
+        branch = f"{BRANCHES}-{proposal}-confirmed"
+        repository.commit(*place, branch=branch)
+        return Changed("", proposal, (first, acting.name), diff, branch)
     return Changed(made, by=(first, acting.name), diff=diff)
