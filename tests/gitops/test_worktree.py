@@ -204,7 +204,7 @@ def test_a_remote_that_is_gone_is_unavailable_and_what_is_known_stays_readable(d
     first = desk.commit({"a": b"1"})
     desk.remote.rename(desk.folder / "gone")
 
-    with pytest.raises(Unavailable, match="cannot be reached"):
+    with pytest.raises(Unavailable, match="cannot be used"):
         desk.repository.fetch()
     assert desk.repository.head() == first
     assert desk.repository.read(first, "a") == b"1"

@@ -31,6 +31,11 @@ class GitFailed(Exception):
         super().__init__(words)
         self.words = words
 
+    @property
+    def is_refusal(self) -> bool:
+        """Whether a remote took a push for wrong, and not merely had no room for it."""
+        return "[remote rejected]" in self.words and "unpacker error" not in self.words
+
 
 class Git:
     """Git on the bare repository `folder`, with `environment` and nothing else of the outside."""

@@ -277,7 +277,7 @@ class Repository:
                         f"main of {self.url} moved on meanwhile: it is no longer {parent}",
                         hint="run the command again, it decides on the new state",
                     ) from error
-                if "[remote rejected]" in error.words:
+                if error.is_refusal:
                     raise Protected(
                         f"{self.url} refused the commit: {_last_line(error.words)}",
                         hint="the branch may be protected; push a branch and open a pull request",
@@ -289,7 +289,7 @@ class Repository:
         try:
             self._git.run("push", "--porcelain", self.url, f"+{commit}:refs/heads/{branch}")
         except GitFailed as error:
-            if "[remote rejected]" in error.words:
+            if error.is_refusal:
                 raise InvalidInput(
                     f"{self.url} refused the branch {branch}: {_last_line(error.words)}"
                 ) from error
@@ -378,8 +378,8 @@ class Repository:
 
     def _unreachable(self, error: GitFailed) -> Unavailable:
         return Unavailable(
-            f"the gitops repository {self.url} cannot be reached: {_last_line(error.words)}",
-            hint="check the address, the network and your access, then run the command again",
+            f"the gitops repository {self.url} cannot be used: {_last_line(error.words)}",
+            hint="check its address, the network, your access and its disk, then run this again",
         )
 
     def _broken(self, error: GitFailed) -> Unavailable:
