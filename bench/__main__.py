@@ -18,7 +18,7 @@ from statistics import median
 
 from bench.measurement import Measurement
 
-MODULES = ("startup", "training", "supply", "serving", "gateway", "drift", "gitops")
+MODULES = ("startup", "training", "gates", "supply", "serving", "gateway", "drift", "gitops")
 OUTPUT = Path("build") / "bench.json"
 
 

@@ -50,6 +50,8 @@ METRICS = (
     Metric("acceptance_rate", 0.8, 0.78, 0.82, 2600, "sex=1"),
     Metric("acceptance_rate", 0.79, 0.77, 0.81, 3400, "sex=2"),
     Metric("acceptance_rate", 0.1, None, None, 12, "age_band=90"),
+    Metric("robustness_noise", 0.0, 0.0, 0.002, 2000),
+    Metric("robustness_flip", 0.06, 0.05, 0.07, 2000),
 )
 CHECKS = tuple(
     Check(name, True, "went well", 1.0)

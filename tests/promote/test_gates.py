@@ -360,3 +360,18 @@ def test_rows_that_only_some_share_are_paired_if_they_are_most() -> None:
 
     assert "paired on 3000" in most.message
     assert "(unpaired)" in few.message
+
+
+@pytest.mark.parametrize(
+    ("metric", "said"),
+    [
+        (Metric("robustness_noise", 0.015, 0.01, 0.021, 2000), "misses 0.02 by 0.0010"),
+        (Metric("robustness_flip", 0.09, 0.08, 0.11, 2000), "misses 0.1 by 0.0100"),
+    ],
+)
+def test_a_decision_that_turns_on_a_nudge_is_refused(metric: Metric, said: str) -> None:
+    finding = judged("robustness", evidence(with_metric(metric)))
+
+    assert finding.status == "fail"
+    assert said in finding.message
+    assert finding.cure

@@ -26,6 +26,8 @@ class Feature:
     """Every code that is allowed, for kind `category`."""
     missing: bool = False
     """Whether NaN is allowed."""
+    mutable: bool = False
+    """Whether the person it is about can change it at will, as robustness looks at it."""
 
 
 @dataclass(frozen=True, slots=True)

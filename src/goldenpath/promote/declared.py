@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
@@ -46,6 +47,12 @@ def declared_limits(documents: Mapping[str, bytes]) -> Limits:
     content = documents.get(THRESHOLDS)
     if content is None:
         raise InvalidInput(f"the release has no {THRESHOLDS}")
+    return _limits(content)
+
+
+@lru_cache(maxsize=16)
+def _limits(content: bytes) -> Limits:
+    # Five gates ask for the limits of one release, and YAML is slow to read.
     try:
         value = parse_yaml(content.decode("utf-8"))
     except UnicodeDecodeError as error:

@@ -19,6 +19,7 @@ from goldenpath.promote.measured import (
     Thresholds,
 )
 from goldenpath.promote.platform import Stage
+from goldenpath.promote.robustness import Robustness
 
 CHECKS = ("lint", "tests", "smoke training", "equality of the export")
 """What every build has to have tried."""
@@ -186,6 +187,7 @@ GATES: tuple[Gate, ...] = (
     ThresholdOrder(),
     Calibration(),
     Fairness(),
+    Robustness(),
     Statements(),
     Schema(),
     Champion(),

@@ -42,12 +42,12 @@ class Thresholds:
             return read
         limits, evaluation = read
         margins = {
-            limit: _margin(limit, metric_of(evaluation.metrics, limit.metric, limit.slice))
+            limit: margin_of(limit, metric_of(evaluation.metrics, limit.metric, limit.slice))
             for limit in limits.metrics
         }
-        missed = [_missed(limit, margin) for limit, margin in margins.items() if not margin >= 0]
-        if missed:
-            return Finding(self.name, "fail", "; ".join(missed), BUILD)
+        failed = [missed(limit, margin) for limit, margin in margins.items() if not margin >= 0]
+        if failed:
+            return Finding(self.name, "fail", "; ".join(failed), BUILD)
         closest = min(margins, key=lambda limit: margins[limit])
         return Finding(
             self.name,
@@ -103,10 +103,10 @@ class Calibration:
             return Finding(self.name, "not applicable", "calibration was not measured")
         declared = [limit.maximum for limit in limits.metrics if limit.metric == CALIBRATION]
         maximum = next((each for each in declared if each is not None), MAX_CALIBRATION)
-        margin = _margin(Limit(CALIBRATION, None, maximum), metric)
+        margin = margin_of(Limit(CALIBRATION, None, maximum), metric)
         if not margin >= 0:
             return Finding(
-                self.name, "fail", _missed(Limit(CALIBRATION, None, maximum), margin), BUILD
+                self.name, "fail", missed(Limit(CALIBRATION, None, maximum), margin), BUILD
             )
         return Finding(self.name, "pass", f"calibration error is {margin:.4f} inside {maximum:g}")
 
@@ -156,7 +156,7 @@ def metric_of(metrics: Sequence[Metric], name: str, of: str = "") -> Metric | No
     return next((each for each in metrics if each.name == name and each.slice == of), None)
 
 
-def _margin(limit: Limit, metric: Metric | None) -> float:
+def margin_of(limit: Limit, metric: Metric | None) -> float:
     """How far the whole interval is inside the limit; NaN where that cannot be said."""
     if metric is None or metric.low is None or metric.high is None:
         return math.nan
@@ -168,7 +168,8 @@ def _margin(limit: Limit, metric: Metric | None) -> float:
     return math.nan if any(math.isnan(each) for each in inside) else min(inside)
 
 
-def _missed(limit: Limit, margin: float) -> str:
+def missed(limit: Limit, margin: float) -> str:
+    """What to say of a limit that is not met."""
     what = f"{limit.metric} {limit.slice}".strip()
     if math.isnan(margin):
         return f"{what} was not measured, or on too few rows for an interval"

@@ -29,6 +29,7 @@ GATES = (
     "threshold-order",
     "calibration",
     "fairness",
+    "robustness",
     "statements",
     "schema",
     "champion",

@@ -14,6 +14,7 @@ from goldenpath.train.data import read_parquet
 from goldenpath.train.decision import accepted
 from goldenpath.train.metrics import every_metric
 from goldenpath.train.record import Metric
+from goldenpath.train.robustness import MAX_ROWS, Trial, robustness
 from goldenpath.train.rows import render_rows
 from goldenpath.train.score import model_scores
 
@@ -67,7 +68,10 @@ def evaluate(project: Project, outputs: Path) -> Evaluation:
     if not np.isin(target, (0.0, 1.0)).all():
         raise InvalidInput(f"{EVALUATION} has targets other than 0 and 1")
     return Evaluation(
-        metrics=tuple(_metrics(project, held_out, target, scores)),
+        metrics=(
+            *_metrics(project, held_out, target, scores),
+            *_robustness(project.contract, outputs, held_out, reference),
+        ),
         reference=Reference(
             {
                 feature.name: _column(reference, feature.name)
@@ -120,6 +124,18 @@ def _metrics(project: Project, table: pa.Table, target: Floats, scores: Floats) 
             yield Metric(
                 metric, estimate.value, estimate.low, estimate.high, len(part_target), name
             )
+
+
+def _robustness(
+    contract: Contract, outputs: Path, held_out: pa.Table, reference: pa.Table
+) -> Iterator[Metric]:
+    tables = [
+        {each.name: np.asarray(_column(table, each.name), np.float64) for each in contract.features}
+        for table in (held_out, reference)
+    ]
+    rows = min(held_out.num_rows, MAX_ROWS)
+    for name, estimate in robustness(Trial(outputs / MODEL, contract, *tables)):
+        yield Metric(name, estimate.value, estimate.low, estimate.high, rows)
 
 
 def _groups(table: pa.Table, slices: Sequence[str]) -> Iterator[tuple[str, NDArray[np.int64]]]:

@@ -97,7 +97,9 @@ def share(hits: NDArray[np.bool_]) -> Estimate:
     weight = Z * Z / rows
     centre = (value + weight / 2) / (1 + weight)
     half = Z / (1 + weight) * math.sqrt(value * (1 - value) / rows + weight / (4 * rows))
-    return Estimate(value, max(centre - half, 0.0), min(centre + half, 1.0))
+    # Rounding may bring an end past the value where no row or every row is hit.
+    low, high = max(centre - half, 0.0), min(centre + half, 1.0)
+    return Estimate(value, min(low, value), max(high, value))
 
 
 def expected_calibration_error(target: Floats, score: Floats) -> Estimate:

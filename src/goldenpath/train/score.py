@@ -23,7 +23,15 @@ def model_scores(
     Raises `InvalidInput` if the model does not load, does not fit the contract, or gives a score
     that is not in [0, 1].
     """
-    session = _session(path, contract)
+    return run_model(open_model(path, contract), contract, table)
+
+
+def run_model(
+    session: onnxruntime.InferenceSession,
+    contract: Contract,
+    table: Mapping[str, NDArray[np.generic]],
+) -> NDArray[np.float64]:
+    """One score per row of `table`. Raises `InvalidInput` as `model_scores` does."""
     columns = [np.asarray(table[feature.name], np.float32) for feature in contract.features]
     rows = np.ascontiguousarray(np.column_stack(columns))
     parts = [
@@ -32,11 +40,12 @@ def model_scores(
     ]
     scores = np.concatenate(parts).astype(np.float64)
     if len(scores) != len(rows) or not ((scores >= 0) & (scores <= 1)).all():
-        raise InvalidInput(f"{path.name} gives scores that are not in [0, 1], or not one per row")
+        raise InvalidInput("the model gives scores that are not in [0, 1], or not one per row")
     return scores
 
 
-def _session(path: Path, contract: Contract) -> onnxruntime.InferenceSession:
+def open_model(path: Path, contract: Contract) -> onnxruntime.InferenceSession:
+    """The model, loaded as a server does. Raises `InvalidInput` if it does not fit."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = FATAL_ONLY
