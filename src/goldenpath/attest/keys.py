@@ -6,7 +6,6 @@ container signatures accepts.
 
 import binascii
 import hashlib
-import os
 import subprocess
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from goldenpath.attest.policy import TrustedKey
 from goldenpath.attest.secretbox import open_box
 from goldenpath.attest.sign import Signer
 from goldenpath.canonical import parse_object
+from goldenpath.durable import write_new
 from goldenpath.errors import InvalidInput, NotFound, Unavailable, VerificationError
 
 _SHA256 = ec.ECDSA(hashes.SHA256())
@@ -160,19 +160,6 @@ def is_signed(public_key: bytes, message: bytes, signature: bytes) -> bool:
     except InvalidSignature:
         return False
     return True
-
-
-def write_new(path: Path, content: bytes, mode: int) -> None:
-    """Writes a file that must not exist yet, to the disk. Raises `InvalidInput` if it does."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    except FileExistsError as error:
-        raise InvalidInput(f"{path} exists already", hint="name another file") from error
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _open_cosign(pem: bytes, passphrase: bytes, path: Path) -> bytes:

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from goldenpath.attest.keys import write_new
+from goldenpath.durable import write_new
 from goldenpath.errors import InvalidInput, NotFound, Unavailable, VerificationError
 
 STATEMENT_NAMESPACE = "goldenpath"

@@ -11,17 +11,10 @@ What `details` hold where an answer is made from them:
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Literal, TypeGuard, get_args
 
 from goldenpath.canonical import JsonValue
 from goldenpath.errors import InvalidInput
-
-
-def timestamp(moment: datetime) -> str:
-    """RFC 3339 in UTC with microseconds: the form of `Event.time`."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
 
 Kind = Literal[
     "release.built",

@@ -24,6 +24,7 @@ from goldenpath.audit.chain import (
     parse_link,
 )
 from goldenpath.audit.event import Event
+from goldenpath.durable import sync_folder
 from goldenpath.errors import InvalidInput, Unavailable, VerificationError
 
 _BLOCK = 64 * 1024
@@ -117,7 +118,7 @@ class EventLog:
         finally:
             os.close(descriptor)
         if is_new:
-            _sync_folder(self._folder)
+            sync_folder(self._folder)
         return parse_link(line).head
 
     def _head(self, files: list[Path]) -> Head:
@@ -197,13 +198,5 @@ def _last_line(path: Path) -> bytes | None:
             return None
         start = _last_newline(descriptor, end - 1)
         return os.pread(descriptor, end - 1 - start, start)
-    finally:
-        os.close(descriptor)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
     finally:
         os.close(descriptor)

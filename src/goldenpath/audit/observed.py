@@ -1,11 +1,12 @@
 """What the supervising process observed, as events of the audit log."""
 
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 
-from goldenpath.audit.event import Event, Kind, timestamp
+from goldenpath.audit.event import Event, Kind
 from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
+from goldenpath.durable import timestamp
 from goldenpath.gitops.promotion import Promoted
 from goldenpath.reconcile.loop import Refused
 from goldenpath.targets.machine import Alarm, Observation, Platformed
@@ -15,7 +16,7 @@ from goldenpath.targets.server import Happened
 
 def event_of(what: Observation, time: datetime, commit: str) -> Event:
     """The event of one observation, made by nobody but the system."""
-    when = time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    when = timestamp(time)
     match what:
         case Happened(kind, launch, message):
             details: dict[str, JsonValue] = {"slot": launch.slot, "replica": launch.replica}

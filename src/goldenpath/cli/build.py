@@ -5,10 +5,11 @@ from pathlib import Path
 import click
 
 from goldenpath import wire
-from goldenpath.audit.event import Event, timestamp
+from goldenpath.audit.event import Event
 from goldenpath.build import Built, build
 from goldenpath.cli.output import Format, note, output_option, show
 from goldenpath.cli.progress import working
+from goldenpath.durable import timestamp
 from goldenpath.project.load import load_project
 from goldenpath.train.workplace import workplace
 

@@ -9,6 +9,7 @@ from goldenpath.audit.event import Event, Kind
 from goldenpath.canonical import JsonValue
 from goldenpath.cli.output import Format, note, show
 from goldenpath.digest import Digest
+from goldenpath.durable import timestamp
 from goldenpath.errors import REFUSED
 from goldenpath.gitops.promotion import Promoted
 from goldenpath.settings import Home
@@ -40,7 +41,7 @@ def leave_event(
     home: Home, kind: Kind, place: Place, commit: str, details: dict[str, JsonValue]
 ) -> None:
     """Appends one event to the audit log."""
-    time = wire.now().isoformat(timespec="microseconds").replace("+00:00", "Z")
+    time = timestamp(wire.now())
     wire.event_log(home).append(
         Event(
             time=time,

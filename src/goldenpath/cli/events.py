@@ -6,10 +6,11 @@ from itertools import islice
 import click
 
 from goldenpath import wire
-from goldenpath.audit.event import Event, timestamp
+from goldenpath.audit.event import Event
 from goldenpath.audit.log import Checked
 from goldenpath.audit.moment import parse_moment
 from goldenpath.cli.output import Format, output_option, show
+from goldenpath.durable import timestamp
 from goldenpath.errors import VerificationError
 
 

@@ -12,11 +12,11 @@ from goldenpath.audit.event import Event
 from goldenpath.canonical import JsonValue
 from goldenpath.cli.acting import identity_options
 from goldenpath.cli.output import Format, output_option, show
+from goldenpath.durable import timestamp
 from goldenpath.errors import NotFound, VerificationError
 from goldenpath.observe.erasure import erase_subject
 from goldenpath.observe.logcheck import check_log
 from goldenpath.observe.logread import records
-from goldenpath.observe.write import moment
 
 
 @click.group()
@@ -63,7 +63,9 @@ def erase(subject: str, name: str | None, key: Path | None, reason: str) -> None
     if reference is None:
         raise NotFound("the log holds no key of that subject")
     details: dict[str, JsonValue] = {"subject_ref": reference, "reason": reason}
-    wire.event_log(home).append(Event(moment(wire.now()), "subject.erased", who, details=details))
+    wire.event_log(home).append(
+        Event(timestamp(wire.now()), "subject.erased", who, details=details)
+    )
     click.echo("the key is destroyed: inputs stay closed and no record leads to the person")
 
 

@@ -7,9 +7,10 @@ import click
 
 from goldenpath import wire
 from goldenpath.attest.verify import verify
-from goldenpath.audit.event import Event, timestamp
+from goldenpath.audit.event import Event
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.cli.progress import working
+from goldenpath.durable import timestamp
 from goldenpath.errors import REFUSED
 from goldenpath.oci.names import find
 from goldenpath.promote.admission import release_policy

@@ -6,7 +6,6 @@ shift traffic between releases that are there, and nothing else.
 """
 
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from goldenpath.canonical import parse_object
 from goldenpath.digest import Digest
+from goldenpath.durable import write_whole
 from goldenpath.errors import InvalidInput, NotFound, Unavailable, VerificationError
 from goldenpath.gitops.commit import Commit, parse_commit
 from goldenpath.gitops.countersign import check_trust
@@ -114,15 +114,9 @@ def read_pin(file: Path) -> Pin:
 def write_pin(file: Path, pin: Pin) -> None:
     """Replaces the pin, so that a crash leaves the old one or the new one."""
     value = {"version": 1, "root": pin.root, "verified": pin.verified}
-    new = file.with_name(f"{file.name}.{os.getpid()}.new")
     try:
-        with new.open("w", encoding="utf-8") as out:
-            out.write(json.dumps(value, indent=2) + "\n")
-            out.flush()
-            os.fsync(out.fileno())
-        new.replace(file)
+        write_whole(file, f"{json.dumps(value, indent=2)}\n".encode())
     except OSError as error:
-        new.unlink(missing_ok=True)
         raise Unavailable(
             f"{file} cannot be written: {error.strerror}",
             hint="check that its disk has room and is writable",

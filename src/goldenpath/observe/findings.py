@@ -10,9 +10,9 @@ import msgspec
 
 from goldenpath.canonical import canonical_json
 from goldenpath.drift.verdict import Verdict
+from goldenpath.durable import write_whole
 from goldenpath.errors import InvalidInput, NotFound
 from goldenpath.observe.segment import checked_name
-from goldenpath.observe.write import write_whole
 
 VERSION = 1
 

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from goldenpath.attest.sign import Signer
 from goldenpath.digest import Digest
+from goldenpath.durable import write_whole
 from goldenpath.errors import InvalidInput
 from goldenpath.observe.decide import Facts
 from goldenpath.observe.records import Block, names, to_table
@@ -30,7 +31,6 @@ from goldenpath.observe.segment import (
 )
 from goldenpath.observe.subjects import Subjects
 from goldenpath.observe.tail import Batch
-from goldenpath.observe.write import write_whole
 from goldenpath.serve.payload import Answered, SpoolHeader
 
 _DICTIONARIES = [

@@ -8,9 +8,9 @@ import numpy as np
 
 from goldenpath.drift.profile import Counts, Profile
 from goldenpath.drift.sequential import State
+from goldenpath.durable import write_whole
 from goldenpath.errors import InvalidInput
 from goldenpath.observe.segment import checked_name
-from goldenpath.observe.write import write_whole
 
 VERSION = 1
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import RLock
 
 from goldenpath.canonical import MAX_DOCUMENT
+from goldenpath.durable import sync_folder
 from goldenpath.errors import NotFound, Unavailable, VerificationError
 from goldenpath.oci.store import CHUNK
 from goldenpath.oci.stream import Verified
@@ -81,7 +82,7 @@ class Folder:
                 final = target() if callable(target) else target
                 partial.replace(final)
                 if not name_later:
-                    _sync_folder(final.parent)
+                    sync_folder(final.parent)
         except BaseException:
             partial.unlink(missing_ok=True)
             raise
@@ -244,11 +245,3 @@ def _last_byte(path: Path) -> bytes:
     with path.open("rb") as file:
         file.seek(-1, os.SEEK_END)
         return file.read(1)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -8,11 +8,12 @@ import shutil
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from goldenpath.digest import Digest
 from goldenpath.drift.profile import Profile, build_profile
+from goldenpath.durable import timestamp
 from goldenpath.errors import InvalidInput, Unavailable
 from goldenpath.project.meaning import digest_file
 from goldenpath.project.spec import Project
@@ -157,8 +158,8 @@ def _record(
         checks=checks,
         thresholds_digest=_digest_of(bench.root / THRESHOLDS),
         thresholds_committed_at=source.changed_at(bench.root, THRESHOLDS, tools),
-        started_at=_stamp(times[0]),
-        finished_at=_stamp(times[1]),
+        started_at=timestamp(times[0]),
+        finished_at=timestamp(times[1]),
         training_seconds=round(made.seconds, 3),
         peak_memory=made.peak_memory,
         rows_trained=evaluation.rows_trained,
@@ -181,7 +182,3 @@ def _digest_of(path: Path) -> str:
             hint="goldenpath check names every statement that is missing",
         )
     return Digest.of(path.read_bytes()).text
-
-
-def _stamp(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from uv import find_uv_bin
 
+from goldenpath import durable
 from goldenpath.audit.log import EventLog
 from goldenpath.errors import Unavailable
 from goldenpath.settings import Home, project_environment
@@ -43,13 +44,7 @@ def uv() -> str:
 
 def write_whole(file: Path, content: bytes) -> None:
     """Writes a file that is there whole or not at all. Raises `Unavailable`."""
-    partial = file.with_name(f".{file.name}.{os.getpid()}.new")
     try:
-        with partial.open("wb") as out:
-            out.write(content)
-            out.flush()
-            os.fsync(out.fileno())
-        partial.replace(file)
+        durable.write_whole(file, content, 0o644)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise Unavailable(f"{file} cannot be written: {error.strerror}") from error
