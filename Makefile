@@ -5,7 +5,7 @@ PYTHON ?= python3
 export UV_PYTHON_DOWNLOADS := never
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: setup demo test check bench format lint types contracts unit lock clean
+.PHONY: setup demo test check bench format lint types contracts unit long short lock clean
 
 setup: $(VENV)/ready
 
@@ -36,8 +36,17 @@ types: setup
 contracts: setup
 	$(BIN)/lint-imports --no-cache
 
+# What builds and what runs whole machines, beside all the rest: two halves of about the same time.
+LONG := tests/test_build.py tests/reconcile tests/reproduce
+
 unit: setup
-	$(BIN)/pytest
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target long short
+
+long: setup
+	$(BIN)/pytest $(LONG)
+
+short: setup
+	$(BIN)/pytest tests $(LONG:%=--ignore=%)
 
 bench: setup
 	$(BIN)/python -m bench
