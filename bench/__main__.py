@@ -18,7 +18,17 @@ from statistics import median
 
 from bench.measurement import Measurement
 
-MODULES = ("startup", "training", "gates", "supply", "serving", "gateway", "drift", "gitops")
+MODULES = (
+    "startup",
+    "training",
+    "gates",
+    "supply",
+    "gitops",
+    "reconcile",
+    "serving",
+    "gateway",
+    "drift",
+)
 OUTPUT = Path("build") / "bench.json"
 
 

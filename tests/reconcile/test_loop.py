@@ -252,3 +252,30 @@ def test_a_target_that_cannot_say_changes_nothing(world: World) -> None:
 
     assert not world.target.actions
     assert condition(status, "Ready").reason == "TargetUnavailable"
+
+
+def test_a_refused_release_is_looked_at_ever_more_rarely_until_somebody_wakes_the_loop(
+    world: World,
+) -> None:
+    world.source.commit(wanted(ONE))
+    world.bad[ONE] = "no signature"
+    for _ in range(300):
+        world.step()
+
+    assert len(world.asked) <= 8
+    world.loop.step(world.now, anew=True)
+    assert len(world.asked) <= 9
+    assert len(world.refused) == 1
+    del world.bad[ONE]
+    world.loop.step(world.now, anew=True)
+    assert world.runs == (ONE,)
+
+
+def test_files_that_did_not_change_are_not_read_again(world: World) -> None:
+    world.source.commit(wanted(ONE), wanted(TWO, model="churn"))
+    world.step()
+    world.source.commit(wanted(TWO), wanted(TWO, model="churn"))
+    status = world.step()
+
+    assert [each.name for each in status.deployments] == ["dev/churn", "dev/credit"]
+    assert world.runs == (TWO,)

@@ -14,7 +14,7 @@ from tests.reconcile.platform import OneMachine, Up
 from tests.serve.running import question
 
 PATH = "/dev/credit/v2/models/credit/infer"
-PLAN = Rollout((10, 100), {"requests": 10.0}, "auto")
+PLAN = Rollout((10, 100), {"requests": 1000.0, "slow": 1.0}, "auto")
 ROWS, REQUESTS = 50, 40
 
 
@@ -36,9 +36,9 @@ def shares(status: Status) -> list[tuple[str, int]]:
     return [(slot.digest, slot.percent) for slot in status.deployments[0].running]
 
 
-def until_moved(up: Up, stable: Digest, canary: Digest, to: Digest) -> None:
+def until_moved(up: Up, stable: Digest, canary: Digest, to: Digest, share: int = 10) -> None:
     """Sends requests until the canary is no canary any more."""
-    both = [(stable.text, 90), (canary.text, 10)]
+    both = [(stable.text, 100 - share), (canary.text, share)]
     up.until(lambda status: status.is_ready and shares(status) == both)
     source = np.random.default_rng(1)
     for _ in range(50):
@@ -47,6 +47,24 @@ def until_moved(up: Up, stable: Digest, canary: Digest, to: Digest) -> None:
             break
         ask(status.gateway, source)
     up.until(lambda status: status.is_ready and shares(status) == [(to.text, 100)])
+
+
+def test_a_shadow_is_judged_by_pairs_before_anybody_hears_it(tmp_path: Path) -> None:
+    here = OneMachine(tmp_path)
+    one, good, other = here.release(), here.release(0.01), here.release(1.0)
+    plan = Rollout((0, 100), {**PLAN.criteria, "outcome": 1.0, "score": 1.0, "slice": 1.0}, "auto")
+    here.deploy((one, 100))
+    with here.up() as up:
+        up.until(lambda status: status.is_ready and shares(status) == [(one.text, 100)])
+        here.deploy((one, 100), (other, 0), rollout=plan)
+        until_moved(up, one, other, one, share=0)
+        here.deploy((one, 100), (good, 0), rollout=plan)
+        until_moved(up, one, good, good, share=0)
+
+    here.repository.fetch()
+    ahead, _, back, *_ = here.repository.history()
+    assert "differs from the live answer" in back.message
+    assert "dev: rollout credit" in ahead.message
 
 
 def test_a_good_canary_advances_and_one_that_harms_a_slice_goes_back(tmp_path: Path) -> None:

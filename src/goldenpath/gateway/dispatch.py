@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Final
@@ -44,8 +45,9 @@ class Exchange:
         self.key = key
         self.request = request
         self._reply = reply
-        self.started = dispatcher.loop.time()
-        self.deadline = self.started + dispatcher.timeout
+        # The loop's clock stands still while it works, and would count a fast answer as 0 s.
+        self.started = time.monotonic()
+        self.deadline = dispatcher.loop.time() + dispatcher.timeout
         self.attempts = 0
         self.broken = 0
         self.done = False
@@ -188,9 +190,10 @@ class Dispatcher:
         if exchange.slot is None or exchange.route is None:
             return
         name = exchange.key.decode() + "/" + exchange.slot.name
-        self._tally(name).count(answer.status, self.loop.time() - exchange.started)
+        self._tally(name).count(answer.status, time.monotonic() - exchange.started)
         for slot in exchange.route.slots:
-            if slot.shadow and slot.addresses and answer.status == 200:
+            other = slot.name != exchange.slot.name
+            if slot.shadow and other and slot.addresses and answer.status == 200:
                 self._shadow(exchange, slot, answer)
 
     def sweep(self) -> None:
@@ -272,20 +275,20 @@ class _Shadow:
         self._dispatcher = dispatcher
         self._live = live
         self._tally = tally
-        self._started = dispatcher.loop.time()
+        self._started = time.monotonic()
         self.request = exchange.request
         self.extra = exchange.extra
 
     def answered(self, answer: Answer) -> None:
         self._dispatcher.shadow_ended()
-        self._tally.count(answer.status, self._dispatcher.loop.time() - self._started)
+        self._tally.count(answer.status, time.monotonic() - self._started)
         self._tally.compared += 1
         if not agree(self._live, answer):
             self._tally.disagreed += 1
 
     def broke(self, reason: str, sent: bool) -> None:
         self._dispatcher.shadow_ended()
-        self._tally.count(502, self._dispatcher.loop.time() - self._started)
+        self._tally.count(502, time.monotonic() - self._started)
 
 
 def _weights(route: Route) -> list[tuple[str, int, bool]]:

@@ -6,7 +6,7 @@ read, and nothing new starts.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -22,7 +22,8 @@ from goldenpath.reconcile.status import DeploymentStatus, Fault, Status, describ
 from goldenpath.reconcile.target import Running, Target
 
 ASK_AGAIN = timedelta(seconds=5)
-"""How soon a release is looked at again that could not be verified for an outside reason."""
+"""How soon a release that was not admitted is looked at again; then each time twice as late."""
+LONGEST_PAUSE = timedelta(minutes=10)
 
 
 class Source(Protocol):
@@ -60,6 +61,7 @@ class _Judged:
     platform: Platform
     fault: Fault | None
     again_at: datetime | None = None
+    pause: timedelta = ASK_AGAIN
 
 
 class Reconciler:
@@ -76,14 +78,23 @@ class Reconciler:
         self._survey = Survey((), {}, ())
         self._fault: Fault | None = None
         self._judged: dict[tuple[str, str, Digest], _Judged] = {}
+        self._read: dict[str, tuple[bytes, Survey]] = {}
 
     @property
     def trusted(self) -> Trusted | None:
         """The commit that is followed."""
         return self._trusted
 
-    def step(self, now: datetime, *, look: bool = True) -> Status:
-        """One pass. Without `look`, git is taken as it was seen last."""
+    def step(self, now: datetime, *, look: bool = True, anew: bool = False) -> Status:
+        """One pass. Without `look`, git is taken as it was seen last.
+
+        With `anew`, releases that were not admitted are looked at whatever their pause.
+        """
+        if anew:
+            self._judged = {
+                key: replace(each, again_at=each.again_at and now)
+                for key, each in self._judged.items()
+            }
         if look:
             self._look()
         try:
@@ -115,11 +126,28 @@ class Reconciler:
         if self._trusted is not None and trusted.commit == self._trusted.commit:
             return
         try:
-            self._survey = survey(self._source.files(trusted.commit), trusted.platform)
+            self._survey = self._survey_of(trusted)
         except GoldenPathError as error:
             self._fault = _git_fault(error)
             return
         self._trusted = trusted
+
+    def _survey_of(self, trusted: Trusted) -> Survey:
+        """Everything that git wants; files that did not change are not parsed again."""
+        files = self._source.files(trusted.commit)
+        if self._trusted is None or self._trusted.platform != trusted.platform:
+            self._read = {}
+        for path, content in files.items():
+            known = self._read.get(path)
+            if known is None or known[0] != content:
+                self._read[path] = (content, survey({path: content}, trusted.platform))
+        self._read = {path: self._read[path] for path in sorted(files)}
+        parts = [part for _, part in self._read.values()]
+        return Survey(
+            tuple(each for part in parts for each in part.deployments),
+            {name: problem for part in parts for name, problem in part.problems.items()},
+            tuple(field for part in parts for field in part.ignored),
+        )
 
     def _admitted(self, now: datetime) -> tuple[dict[str, Deployment], dict[str, Fault]]:
         """What may run, and why the rest may not, by name."""
@@ -151,30 +179,29 @@ class Reconciler:
         is_current = known is not None and known.platform == platform
         if known is not None and is_current and (known.again_at is None or now < known.again_at):
             return known.fault
-        fault, again_at = self._verify(deployment, digest, now)
-        self._judged[key] = _Judged(platform, fault, again_at)
+        fault = self._verify(deployment, digest, now)
+        pause = min(known.pause * 2, LONGEST_PAUSE) if known and is_current else ASK_AGAIN
+        # Evidence may still arrive; a refusal is looked at again, though git need not change.
+        self._judged[key] = _Judged(platform, fault, now + pause if fault else None, pause)
         if fault is not None and fault.is_final and (known is None or known.fault != fault):
             finding = Finding("admission", "fail", fault.message)
             commit = self._trusted.commit
             self._report(Refused(deployment.stage, deployment.model, digest, commit, (finding,)))
         return fault
 
-    def _verify(
-        self, deployment: Deployment, digest: Digest, now: datetime
-    ) -> tuple[Fault | None, datetime | None]:
+    def _verify(self, deployment: Deployment, digest: Digest, now: datetime) -> Fault | None:
         assert self._trusted is not None  # noqa: S101 - the caller's first line
         try:
             findings = self._admit(self._trusted.platform, deployment, digest, now)
         except (VerificationError, InvalidInput) as error:
-            return _refusal(digest, error.message), now + ASK_AGAIN
+            return _refusal(digest, error.message)
         except GoldenPathError as error:
-            return Fault("NotVerified", error.message, is_final=False), now + ASK_AGAIN
+            return Fault("NotVerified", error.message, is_final=False)
         failed = [finding for finding in findings if finding.status == "fail"]
         if not failed:
-            return None, None
+            return None
         words = "; ".join(f"{finding.check}: {finding.message}" for finding in failed)
-        # Evidence may still arrive; a refusal is looked at again, though git need not change.
-        return _refusal(digest, words), now + ASK_AGAIN
+        return _refusal(digest, words)
 
     def _status(
         self,
@@ -197,7 +224,13 @@ class Reconciler:
             commit=self._trusted.commit if self._trusted else "",
             gateway="",
             deployments=deployments,
-            conditions=judge(self._trusted is not None and fault is None, fault, "", since),
+            conditions=judge(
+                self._trusted is not None and fault is None,
+                fault,
+                "",
+                since,
+                agreed="git is followed as far as it is trusted",
+            ),
             ignored=self._survey.ignored,
         )
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from goldenpath.errors import Unavailable, VerificationError
 from goldenpath.gitops.trust import Trusted, follow, last_trusted
-from goldenpath.gitops.worktree import Repository
+from goldenpath.gitops.worktree import BRANCH, Repository
 
 FOLDER = "envs"
 
@@ -16,10 +16,26 @@ class GitSource:
     def __init__(self, repository: Repository, pin: Path) -> None:
         self._repository = repository
         self._pin = pin
+        self._known: Trusted | None = None
 
     def follow(self) -> Trusted:
-        """The newest commit, verified. Raises like `goldenpath.gitops.trust.follow`."""
-        return follow(self._repository, self._pin)
+        """The newest commit, verified. Raises like `goldenpath.gitops.trust.follow`.
+
+        Where `main` still is where it was verified last, nothing is read again.
+        """
+        known = self._known
+        if known is not None and self._head() == known.commit:
+            return known
+        self._known = None
+        self._known = follow(self._repository, self._pin)
+        return self._known
+
+    def _head(self) -> str:
+        """Where `main` is: one small file if the repository is on this machine, else git asks."""
+        try:
+            return (Path(self._repository.url) / BRANCH).read_text().strip()
+        except OSError:
+            return self._repository.fetch()  # elsewhere, or its references are packed
 
     def last(self) -> Trusted:
         """The newest commit that was trusted before, from what is here already."""

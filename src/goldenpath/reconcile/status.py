@@ -121,13 +121,19 @@ def describe(
     )
 
 
-def judge(agrees: bool, fault: Fault | None, progress: str, since: str) -> tuple[Condition, ...]:
+def judge(
+    agrees: bool,
+    fault: Fault | None,
+    progress: str,
+    since: str,
+    agreed: str = "what runs is what git wants",
+) -> tuple[Condition, ...]:
     """The three conditions that follow from agreement and fault."""
     stalled = fault is not None and fault.is_final
     if fault is not None:
         ready = Condition("Ready", False, fault.reason, fault.message, since)
     elif agrees:
-        ready = Condition("Ready", True, "Agrees", "what runs is what git wants", since)
+        ready = Condition("Ready", True, "Agrees", agreed, since)
     else:
         ready = Condition("Ready", False, "Progressing", progress or "on its way", since)
     moving = not agrees and not stalled

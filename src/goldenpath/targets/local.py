@@ -250,8 +250,15 @@ class LocalTarget:
     def _route(self, name: str) -> Route:
         deployment = self._routed[name]
         slots = tuple(
-            RouteSlot(slot.name, str(slot.digest), slot.percent, self._addresses(name, slot))
-            for slot in (() if deployment.stopped else deployment.slots)
+            RouteSlot(
+                slot.name,
+                str(slot.digest),
+                slot.percent,
+                self._addresses(name, slot),
+                # A dark launch is a shadow: it answers what it is asked, and nobody hears it.
+                shadow=place > 0 and slot.percent == 0,
+            )
+            for place, slot in enumerate(() if deployment.stopped else deployment.slots)
         )
         return Route(deployment.stage, deployment.model, slots)
 

@@ -140,12 +140,13 @@ class Machine:
 
     def _step(self) -> Status:
         now = self._now()
-        look = self._woken or self._looked + LOOK_EVERY <= now
+        woken = self._woken
+        look = woken or self._looked + LOOK_EVERY <= now
         if look:
             self._looked = now
             self._woken = False
         self._flush()
-        status = self._complete(self._reconciler.step(now, look=look), now)
+        status = self._complete(self._reconciler.step(now, look=look, anew=woken), now)
         changed = self._status is None or _lasting(status) != _lasting(self._status)
         self._status = status
         if changed or now - self._written >= STATUS_EVERY:

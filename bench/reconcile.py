@@ -1,0 +1,73 @@
+"""What following git costs: a pass in which nothing changed, and the verbs that show it."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+
+from tests.reconcile.platform import MAIN, OneMachine
+from tests.targets.memory import MemoryTarget
+
+from bench.measurement import Measurement
+from goldenpath.attest.policy import Finding
+from goldenpath.digest import Digest
+from goldenpath.gitops.desired import Deployment, Slot, slot_name
+from goldenpath.gitops.manifests import render_deployment
+from goldenpath.reconcile.loop import Reconciler
+from goldenpath.reconcile.source import GitSource
+from goldenpath.reconcile.status import write_status
+
+MODELS, STAGES, ROUNDS = 1000, ("dev", "test", "prod"), 5
+
+
+def run() -> Iterator[Measurement]:
+    """1,000 models in 3 stages of one repository, real git, a target that does as it is told."""
+    with tempfile.TemporaryDirectory() as folder:
+        here = OneMachine(Path(folder))
+        _declare(here)
+        good = (Finding("signature", "pass", "good"),)
+        loop = Reconciler(
+            GitSource(here.repository, here.home.trust),
+            lambda *_: good,
+            MemoryTarget(),
+            lambda refused: None,
+        )
+        first = _seconds(lambda: loop.step(datetime.now(UTC)))
+        yield Measurement(6, "first pass over 3,000 deployments", first, "s")
+        again = median(_seconds(lambda: loop.step(datetime.now(UTC))) for _ in range(ROUNDS))
+        yield Measurement(6, "a pass over them without a change", again, "s", 1.0, again < 1.0)
+        write_status(loop.step(datetime.now(UTC)), here.home.run / "status.json")
+        for verb in ("status", "inventory"):
+            took = median(_seconds(lambda verb=verb: _verb(here, verb)) for _ in range(3))  # type: ignore[misc]
+            yield Measurement(6, f"goldenpath {verb} of them", took, "s", 0.5, took < 0.5)
+
+
+def _declare(here: OneMachine) -> None:
+    platform, files = here.trusted().platform, dict[str, bytes | None]()
+    for number in range(MODELS):
+        digest = Digest.of(f"model {number}".encode())
+        for stage in STAGES:
+            slots = (Slot(slot_name(digest), digest, 100),)
+            files.update(render_deployment(Deployment(stage, f"model-{number}", slots), platform))
+    here.commit(files)
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def _verb(here: OneMachine, verb: str) -> None:
+    subprocess.run(
+        [sys.executable, "-c", MAIN, verb],
+        env={**os.environ, "GOLDENPATH_HOME": str(here.home.root)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=False,
+    )
