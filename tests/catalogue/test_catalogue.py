@@ -2,6 +2,9 @@
 
 import json
 import sqlite3
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -126,3 +129,16 @@ def test_nothing_is_written_into_the_working_folder(catalogue: Catalogue, folder
 
     assert {path.name for path in folder.iterdir()} == {"mlflow.db", "files"}
     assert json.dumps(sorted(p.name for p in (folder / "files").iterdir())) == '["catalogue.log"]'
+
+
+def test_a_catalogue_killed_while_it_makes_its_tables_opens_again(tmp_path: Path) -> None:
+    database = tmp_path / "mlflow.db"
+    command = [sys.executable, "-m", "goldenpath.catalogue", f"sqlite:///{database}", str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
+        while not any(path.stat().st_size for path in tmp_path.glob(".mlflow.db.*.partial")):
+            time.sleep(0.01)
+        process.kill()
+    assert not database.exists()
+
+    with Catalogue(f"sqlite:///{database}", tmp_path / "files") as catalogue:
+        assert catalogue.register(release(FIRST)).number == "1"

@@ -4,7 +4,9 @@ Imported by the process `python -m goldenpath.catalogue` only: importing MLflow 
 and brings a web framework along, which has no place in a verb or on the path of a prediction.
 """
 
+import os
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -32,13 +34,32 @@ _BATCH = 100
 """Parameters, and tags, that one call of MLflow takes; it takes 1000 metrics."""
 
 
+def found_database(uri: str) -> None:
+    """Makes a new SQLite database with its tables, whole or not at all.
+
+    MLflow migrates an empty one step by step, and one that was killed between two steps never opens
+    again. Two processes may do this at once: the database of the first counts.
+    """
+    path = Path(uri.removeprefix("sqlite:///"))
+    if not uri.startswith("sqlite:///") or path.exists():
+        return
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial.unlink(missing_ok=True)
+    MlflowClient(f"sqlite:///{partial}", f"sqlite:///{partial}").search_registered_models(
+        max_results=1
+    )
+    with suppress(FileExistsError):
+        path.hardlink_to(partial)
+    partial.unlink()
+
+
 class MlflowCatalogue:
     """One MLflow database or server. Artifacts stay in the registry: only links are logged."""
 
     def __init__(self, uri: str, folder: Path) -> None:
+        found_database(uri)
         self._client = MlflowClient(tracking_uri=uri, registry_uri=uri)
         self._folder = folder
-        # Creates the tables of a new database, which takes seconds: better now than at a job.
         self._client.search_registered_models(max_results=1)
 
     def register(self, entry: Entry) -> Version:
