@@ -12,12 +12,22 @@ from datetime import datetime
 from pathlib import Path
 
 from goldenpath.artifact.pack import Contents, Packed, pack
+from goldenpath.attest.advisories import Advisories
 from goldenpath.attest.attach import attach, sign_image
 from goldenpath.attest.evidence import statements
 from goldenpath.attest.policy import Policy, TrustedKey
 from goldenpath.attest.rows import attach_rows
+from goldenpath.attest.scan import scan, scan_statement
 from goldenpath.attest.sign import Signer
-from goldenpath.attest.statement import DATASET, METRICS, PROVENANCE, SBOM, SIGNED, TEST_RESULT
+from goldenpath.attest.statement import (
+    DATASET,
+    METRICS,
+    PROVENANCE,
+    SBOM,
+    SCAN,
+    SIGNED,
+    TEST_RESULT,
+)
 from goldenpath.attest.system import installed_packages
 from goldenpath.attest.verify import verify
 from goldenpath.catalogue.entry import entry
@@ -31,7 +41,7 @@ from goldenpath.project.spec import Project
 from goldenpath.train.record import Source, TrainingRun
 from goldenpath.train.run import Trained
 
-EVIDENCE = (SIGNED, PROVENANCE, SBOM, DATASET, METRICS, TEST_RESULT)
+EVIDENCE = (SIGNED, PROVENANCE, SBOM, DATASET, METRICS, TEST_RESULT, SCAN)
 """What every release carries, each signed by the key of the build."""
 
 BUILDER = "https://goldenpath.example/builder/local/v1"
@@ -69,6 +79,8 @@ class Workshop:
     train: Callable[[Project], Trained]
     clock: Callable[[], datetime]
     report: Callable[[str], None]
+    advisories: Advisories | None = None
+    """Known vulnerabilities; without them the scan says that it did not look."""
 
 
 def build(project: Project, workshop: Workshop, *, allow_dirty: bool = False) -> Built:
@@ -172,7 +184,16 @@ def _attest(
         documents={name: Digest.of(text) for name, text in contents.documents.items()},
         system=installed_packages(),
     )
-    for statement in said:
+    files: dict[str, Path | bytes] = {
+        **{name: contents.outputs / name for name in contents.model_files},
+        **contents.documents,
+        "uv.lock": contents.lock,
+        "contract.json": contents.contract,
+        "profile.json": contents.profile,
+    }
+    scanned = scan(files, trained.run.environment.packages, workshop.advisories)
+    subjects = (packed.image.digest, packed.modelpack.digest)
+    for statement in (*said, scan_statement(scanned, subjects)):
         attach(workshop.store, packed.image, statement, workshop.signer, workshop.clock())
     repository = f"{workshop.repository}/{project.name}"
     sign_image(workshop.store, packed.image, repository, workshop.signer, workshop.clock())

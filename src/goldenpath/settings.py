@@ -34,6 +34,9 @@ CA_VARIABLE = "GOLDENPATH_CA_FILE"
 MIRRORS_VARIABLE = "GOLDENPATH_MIRRORS"
 """`host=https://mirror` pairs, parted by commas: where content of a registry is read first."""
 
+ADVISORIES_VARIABLE = "GOLDENPATH_ADVISORIES"
+"""A folder of advisories in the OSV format; vulnerabilities are not scanned otherwise."""
+
 DEBUG_VARIABLE = "GOLDENPATH_DEBUG"
 """If set, a fault of goldenpath itself shows its traceback instead of one sentence."""
 

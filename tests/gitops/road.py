@@ -11,6 +11,7 @@ from goldenpath.attest.attach import attach, sign_image
 from goldenpath.attest.evidence import statements
 from goldenpath.attest.keys import PemSigner
 from goldenpath.attest.policy import Person
+from goldenpath.attest.scan import scan, scan_statement
 from goldenpath.attest.sshsig import SshKey
 from goldenpath.digest import Digest
 from goldenpath.gitops.founding import Wishes, found, platform_files, with_person
@@ -138,7 +139,9 @@ class Road:
                 committed_at="2026-11-20T08:00:00Z",
             ),
         )  # fmt: skip
-        for each in statements(run or good_run(), (packed.image.digest,), builder=BUILDER):
+        subjects = (packed.image.digest,)
+        said = statements(run or good_run(), subjects, builder=BUILDER)
+        for each in (*said, scan_statement(scan({}, ()), subjects)):
             attach(self.store, packed.image, each, self.signer, self.now)
         sign_image(
             self.store, packed.image, f"registry.example/models/{MODEL}", self.signer, self.now

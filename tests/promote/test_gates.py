@@ -9,6 +9,7 @@ import pytest
 
 from goldenpath.attest.evidence import statements
 from goldenpath.attest.policy import Finding, Person, SignedStatement, Verified
+from goldenpath.attest.scan import scan, scan_statement
 from goldenpath.attest.statement import Statement
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
@@ -18,7 +19,7 @@ from goldenpath.promote.gate import Evidence, Live, judge_all
 from goldenpath.promote.gates import GATES
 from goldenpath.promote.platform import GATES as NAMES
 from goldenpath.promote.platform import Platform, Stage
-from goldenpath.train.record import Metric, TrainingRun
+from goldenpath.train.record import Metric, Package, TrainingRun
 from goldenpath.train.rows import Rows, parse_rows, render_rows
 from tests.gitops.example import platform
 from tests.gitops.road import CONTRACT, METRICS, documents, good_run
@@ -41,7 +42,9 @@ def signed(statement: Statement, signer: str = "release") -> SignedStatement:
 
 
 def verified(run: TrainingRun, *more: SignedStatement) -> Verified:
-    made = tuple(signed(each) for each in statements(run, (DIGEST,), builder="x"))
+    scanned = scan_statement(scan({}, run.environment.packages), (DIGEST,))
+    said = (*statements(run, (DIGEST,), builder="x"), scanned)
+    made = tuple(signed(each) for each in said)
     return Verified(DIGEST, (*made, *more), ())
 
 
@@ -375,3 +378,34 @@ def test_a_decision_that_turns_on_a_nudge_is_refused(metric: Metric, said: str) 
     assert finding.status == "fail"
     assert said in finding.message
     assert finding.cure
+
+
+def scanned(files: Mapping[str, bytes], packages: tuple[Package, ...] = ()) -> Evidence:
+    statement = scan_statement(scan(files, packages), (DIGEST,))
+    made = tuple(signed(each) for each in statements(good_run(), (DIGEST,), builder="x"))
+    return evidence(verified=Verified(DIGEST, (*made, signed(statement)), ()))
+
+
+def test_a_release_that_nobody_scanned_is_refused() -> None:
+    made = tuple(signed(each) for each in statements(good_run(), (DIGEST,), builder="x"))
+
+    finding = judged("scan", evidence(verified=Verified(DIGEST, made, ())))
+
+    assert finding.status == "fail"
+    assert "no scan" in finding.message
+
+
+def test_a_pickle_a_secret_and_a_refused_licence_are_refused() -> None:
+    bad = {"m": b"\x80\x04K\x01K\x02\x86\x94.", "card.md": b"AKIA" + b"QWERTYUIOPASDFGH"}
+    packages = (Package("left", "1", (), "GPL-3.0-only"),)
+    strict = replace(ROAD, refused_licences=("GPL-3.0-only",))
+
+    finding = judged("scan", replace(scanned(bad, packages), platform=strict))
+
+    assert finding.status == "fail"
+    for word in ("m holds a pickle", "card.md holds a secret", "left is under GPL-3.0-only"):
+        assert word in finding.message
+
+
+def test_a_scan_without_advisories_says_not_scanned() -> None:
+    assert "vulnerabilities: not scanned" in judged("scan", scanned({})).message

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 
 from goldenpath.attest.evidence import checks_of, evaluation_of, origin_of
 from goldenpath.attest.policy import Finding
+from goldenpath.attest.scan import faults as scan_faults
+from goldenpath.attest.scan import scan_of
 from goldenpath.project.spec import Contract
 from goldenpath.project.statements import document_faults, required_statements
 from goldenpath.promote.approval import Approvals
@@ -99,6 +101,34 @@ class Checks:
 
 
 @dataclass(frozen=True, slots=True)
+class Scanned:
+    """The release holds no pickle, secret, refused licence or known vulnerability."""
+
+    name: str = "scan"
+
+    def judge(self, evidence: Evidence, stage: Stage, now: datetime) -> Finding:
+        """Looks at the scan of the build, with the licences that this platform refuses."""
+        found = scan_of(evidence.verified)
+        if found is None:
+            return Finding(
+                self.name, "fail", "no scan of the release counts", "build the release again"
+            )
+        wrong = tuple(scan_faults(found, evidence.platform.refused_licences))
+        if wrong:
+            cure = "take it out of the project or its packages and build again"
+            return Finding(self.name, "fail", "; ".join(wrong), cure)
+        known = "none known" if found.advisories else "not scanned"
+        refused = len(evidence.platform.refused_licences)
+        return Finding(
+            self.name,
+            "pass",
+            f"no pickle and no secret in {found.files} files; "
+            f"{len(found.licences)} packages against {refused} refused licences; "
+            f"vulnerabilities: {known}",
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Statements:
     """What people of this tier have to write is there, approved and in date."""
 
@@ -183,6 +213,7 @@ GATES: tuple[Gate, ...] = (
     Signed(),
     CleanSource(),
     Checks(),
+    Scanned(),
     Thresholds(),
     ThresholdOrder(),
     Calibration(),

@@ -25,6 +25,7 @@ GATES = (
     "evidence",
     "clean-source",
     "checks",
+    "scan",
     "thresholds",
     "threshold-order",
     "calibration",
@@ -98,6 +99,8 @@ class Platform:
     """Whether set-up is over, so that one person alone changes no trust."""
     expressions: tuple[Expression, ...] = ()
     """Gates that this platform wrote itself."""
+    refused_licences: tuple[str, ...] = ()
+    """SPDX names that no package of a release may be under."""
 
     def stage(self, name: str) -> Stage | None:
         """The stage of that name."""
@@ -136,6 +139,7 @@ def parse_platform(content: bytes) -> Platform:
         url=table.text("url", URL),
         repository=table.text("repository", "") if table.has("repository") else None,
         two_people=table.flag("two-people"),
+        refused_licences=table.texts("refused-licences"),
         expressions=tuple(read_expression(each, own, GATES) for each in table.tables("gate")),
     )
     table.end()
@@ -242,6 +246,8 @@ def _lines(platform: Platform) -> Iterator[str]:
         yield f"repository = {_quoted(platform.repository)}"
     if platform.two_people:
         yield "two-people = true"
+    if platform.refused_licences:
+        yield f"refused-licences = {_list(platform.refused_licences)}"
     yield from ("", "[registry]", f"prefix = {_quoted(platform.registry_prefix)}")
     yield f"store = {_quoted(platform.registry_store)}"
     for stage in platform.stages:
@@ -260,6 +266,11 @@ def _lines(platform: Platform) -> Iterator[str]:
         yield f"require = {_quoted(gate.require)}"
         if gate.cure:
             yield f"cure = {_quoted(gate.cure)}"
+    yield from _trusted(platform)
+    yield ""
+
+
+def _trusted(platform: Platform) -> Iterator[str]:
     for key in platform.build_keys:
         yield from ("", "[[build-key]]", f"name = {_quoted(key.name)}")
         yield f'public-key = """\n{_pem(key.public_key)}"""'
@@ -270,7 +281,6 @@ def _lines(platform: Platform) -> Iterator[str]:
             yield f"roles = {_list(each.roles)}"
             yield f"ssh-key = {_quoted(each.ssh_key)}"
             yield from _period(each.valid_from, each.valid_until, None)
-    yield ""
 
 
 def _period(

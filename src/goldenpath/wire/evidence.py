@@ -9,7 +9,13 @@ from goldenpath.build import Workshop
 from goldenpath.catalogue.process import Catalogue
 from goldenpath.digest import Digest
 from goldenpath.oci.names import find
-from goldenpath.settings import KEY_VARIABLE, PASSPHRASE_VARIABLE, TRACKING_VARIABLE, Home
+from goldenpath.settings import (
+    ADVISORIES_VARIABLE,
+    KEY_VARIABLE,
+    PASSPHRASE_VARIABLE,
+    TRACKING_VARIABLE,
+    Home,
+)
 from goldenpath.wire.governing import gitops, trusted
 from goldenpath.wire.here import event_log, now, tools, uv
 from goldenpath.wire.stores import locate, open_store
@@ -30,6 +36,7 @@ def sources(home: Home, reference: str) -> tuple[Sources, Digest]:
 
 def workshop(home: Home, work: Path, report: Callable[[str], None]) -> "Workshop":
     """What a build in the folder `work` works with. Raises `NotFound` without a platform."""
+    from goldenpath.attest.advisories import read_advisories
     from goldenpath.attest.keys import PemSigner, key_from_pem, public_pem
     from goldenpath.build import Workshop
     from goldenpath.train.run import train
@@ -40,7 +47,7 @@ def workshop(home: Home, work: Path, report: Callable[[str], None]) -> "Workshop
         os.environ.get(PASSPHRASE_VARIABLE),
     )
     platform = trusted(home).platform
-    environment = tools()
+    environment, advisories = tools(), os.environ.get(ADVISORIES_VARIABLE)
     return Workshop(
         store=open_store(f"layout:{home.registry}"),
         signer=signer,
@@ -58,4 +65,5 @@ def workshop(home: Home, work: Path, report: Callable[[str], None]) -> "Workshop
         ),
         clock=now,
         report=report,
+        advisories=read_advisories(Path(advisories)) if advisories else None,
     )
