@@ -3,9 +3,11 @@
 `scripts/fetch-tools` brings them.
 """
 
+import json
 import shutil
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,6 +15,8 @@ import pytest
 
 from goldenpath.artifact.pack import Packed, pack
 from goldenpath.artifact.unpack import open_release
+from goldenpath.attest.attach import sign_image
+from goldenpath.attest.keys import generate_key
 from goldenpath.oci.copy import copy
 from goldenpath.oci.descriptor import IMAGE_MANIFEST, Descriptor
 from goldenpath.registry.layout import LayoutStore
@@ -157,3 +161,48 @@ def test_another_tool_may_write_to_our_layout(
         "application/vnd.example.later",
     }
     assert store.exists(Descriptor(IMAGE_MANIFEST, note.digest, note.size))
+
+
+def enforce(folder: Path, source: str, key: str) -> int:
+    """The exit code of skopeo when its policy takes nothing but what `key` signed."""
+    program = TOOLS / "skopeo"
+    if not program.is_file():
+        pytest.skip("NOT TESTED with skopeo 1.18: absent, scripts/fetch-tools brings it")
+    host = source.partition("/")[0]
+    demand = {
+        "type": "sigstoreSigned",
+        "keyPath": str(folder / key),
+        "signedIdentity": {"type": "matchRepository"},
+    }
+    policy = {"default": [{"type": "reject"}], "transports": {"docker": {host: [demand]}}}
+    (folder / "policy.json").write_text(json.dumps(policy))
+    (folder / "registries.d").mkdir(exist_ok=True)
+    (folder / "registries.d" / "here.yaml").write_text(
+        f"docker:\n  {host}:\n    use-sigstore-attachments: true\n"
+    )
+    return subprocess.run(
+        [
+            str(program), "--policy", str(folder / "policy.json"),
+            "--registries.d", str(folder / "registries.d"), "copy", "--src-tls-verify=false",
+            "--remove-signatures", "--preserve-digests",
+            f"docker://{source}", f"oci:{folder / uuid4().hex}:v1",
+        ],
+        capture_output=True, check=False, timeout=60,
+    ).returncode  # fmt: skip
+
+
+def test_skopeo_enforces_its_strict_policy_on_a_release(
+    pushed: str, layout: tuple[Path, Packed, Descriptor], tmp_path: Path
+) -> None:
+    signer = generate_key(tmp_path / "release.pem")
+    generate_key(tmp_path / "other.pem")
+    address, _, repository = pushed.partition("/")
+    image = layout[1].image
+    place = f"{pushed}@{image.digest}"
+
+    assert enforce(tmp_path, place, "release.pub") != 0
+    sign_image(remote(address, repository), image, f"{pushed}-other", signer, datetime.now(UTC))
+    assert enforce(tmp_path, place, "release.pub") != 0
+    sign_image(remote(address, repository), image, pushed, signer, datetime.now(UTC))
+    assert enforce(tmp_path, place, "release.pub") == 0
+    assert enforce(tmp_path, place, "other.pub") != 0

@@ -202,3 +202,29 @@ def test_a_killed_writer_loses_nothing_it_had_finished(tmp_path: Path) -> None:
         assert read(store, descriptor, 10_000)
         put_manifest(store, descriptor.annotations["about"].encode(), subject, "text/note")
         assert store.exists(Descriptor(IMAGE_MANIFEST, descriptor.digest, descriptor.size))
+
+
+def test_a_large_blob_is_copied_in_bounded_memory(tmp_path: Path) -> None:
+    size = 1 << 29
+    (tmp_path / "large").touch()
+    os.truncate(tmp_path / "large", size)
+    script = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from goldenpath.registry.folder import stream_regular\n"
+        "from goldenpath.registry.layout import LayoutStore\n"
+        "folder = Path(sys.argv[1])\n"
+        "store, other = LayoutStore(folder / 'one'), LayoutStore(folder / 'two')\n"
+        "blob = store.add('application/octet-stream', stream_regular(folder / 'large'))\n"
+        "other.push(blob, store.fetch(blob))\n"
+        # What getrusage says would be the most of the parent, which forked.
+        "status = Path('/proc/self/status').read_text()\n"
+        "print(blob.size, status.partition('VmHWM:')[2].split()[0])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+
+    copied, kilobytes = map(int, done.stdout.split())
+    assert copied == size
+    assert kilobytes < 200_000
