@@ -368,7 +368,7 @@ def test_rows_that_only_some_share_are_paired_if_they_are_most() -> None:
 @pytest.mark.parametrize(
     ("metric", "said"),
     [
-        (Metric("robustness_noise", 0.015, 0.01, 0.021, 2000), "misses 0.02 by 0.0010"),
+        (Metric("robustness_noise", 0.07, 0.06, 0.081, 2000), "misses 0.08 by 0.0010"),
         (Metric("robustness_flip", 0.09, 0.08, 0.11, 2000), "misses 0.1 by 0.0100"),
     ],
 )

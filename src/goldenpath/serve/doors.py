@@ -13,7 +13,7 @@ from goldenpath.errors import GoldenPathError, InvalidInput
 from goldenpath.reconcile.launch import ServerLaunch
 from goldenpath.serve.access import Access, load_access
 from goldenpath.serve.server import Server
-from goldenpath.serve.tls import load_certificate, server_context
+from goldenpath.serve.tls import server_context
 
 
 class Doors:
@@ -27,6 +27,8 @@ class Doors:
         if launch.certificate:
             authorities = Path(launch.client_authorities) if launch.client_authorities else None
             self.tls = server_context(*self._pair(), authorities)
+            self._shown = self.tls
+            self.tls.sni_callback = self._show
         elif launch.client_authorities:
             raise InvalidInput("clients can show certificates only to a server that has one")
 
@@ -47,8 +49,13 @@ class Doors:
                 self._report(f"not reloaded: {error.message}")
 
     def _reload_certificate(self) -> None:
+        # A context of its own: certificate and key change in two steps, and a handshake that
+        # falls between them would meet one without the other.
         if self.tls is not None:
-            load_certificate(self.tls, *self._pair())
+            self._shown = server_context(*self._pair(), None)
+
+    def _show(self, connection: ssl.SSLObject, _name: str | None, _asked: ssl.SSLContext) -> None:
+        connection.context = self._shown
 
     def _reload_access(self, server: Server) -> None:
         server.access = self.access()

@@ -17,7 +17,10 @@ def server_context(certificate: Path, key: Path, authorities: Path | None) -> ss
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
-    load_certificate(context, certificate, key)
+    try:
+        context.load_cert_chain(certificate, key)
+    except OSError as error:
+        raise InvalidInput(f"{certificate} and {key} are no certificate: {error}") from error
     if authorities is not None:
         try:
             context.load_verify_locations(authorities)
@@ -25,16 +28,6 @@ def server_context(certificate: Path, key: Path, authorities: Path | None) -> ss
             raise InvalidInput(f"{authorities} holds no certificates: {error}") from error
         context.verify_mode = ssl.CERT_REQUIRED
     return context
-
-
-def load_certificate(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
-    """Uses a (new) certificate for the connections that follow. Raises `InvalidInput`."""
-    try:
-        # Tried out first, so that a half-written pair never replaces one that works.
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
-        context.load_cert_chain(certificate, key)
-    except OSError as error:
-        raise InvalidInput(f"{certificate} and {key} are no certificate: {error}") from error
 
 
 def peer_name(certificate: object) -> str:
