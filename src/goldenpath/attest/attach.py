@@ -2,7 +2,7 @@
 
 Machines sign Sigstore bundles (what `cosign` reads), people sign with SSH (what `ssh-keygen -Y
 verify` reads). A release is signed twice over, as a bundle and under cosign's legacy tag, since no
-single form is read by everybody (docs on formats, D5).
+single form is read by everybody (docs/signatures.md).
 """
 
 from collections.abc import Mapping

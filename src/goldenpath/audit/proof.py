@@ -7,7 +7,7 @@ release), what was only observed, what somebody declared, and what is not there.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, get_args
 
 from goldenpath.attest.statement import (
     APPROVAL,
@@ -38,17 +38,7 @@ Status = Literal[
 ]
 """From the worst to the best; a field is as good as the worst thing that it rests on."""
 
-ORDER: tuple[Status, ...] = (
-    "CONTRADICTED",
-    "MISSING",
-    "STALE",
-    "WAIVED",
-    "NOT YET OBSERVABLE",
-    "DECLARED",
-    "OBSERVED",
-    "PROVEN",
-    "NOT APPLICABLE",
-)
+ORDER: tuple[Status, ...] = get_args(Status)
 
 MEANING: Mapping[Status, str] = MappingProxyType(
     {

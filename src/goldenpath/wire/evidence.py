@@ -3,9 +3,9 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from goldenpath.audit.evidence import Sources
-from goldenpath.build import Workshop
 from goldenpath.catalogue.process import Catalogue
 from goldenpath.digest import Digest
 from goldenpath.oci.names import find
@@ -19,6 +19,9 @@ from goldenpath.settings import (
 from goldenpath.wire.governing import gitops, trusted
 from goldenpath.wire.here import event_log, now, tools, uv
 from goldenpath.wire.stores import locate, open_store
+
+if TYPE_CHECKING:
+    from goldenpath.build import Workshop
 
 
 def catalogue(home: Home) -> Catalogue:
