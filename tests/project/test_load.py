@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from goldenpath.errors import InvalidInput, NotFound
+from goldenpath.project.contract import parse_contract, render_contract
 from goldenpath.project.fault import Fault
 from goldenpath.project.load import faults, load_project
 from tests.starter import NOW
@@ -169,3 +170,22 @@ def test_a_key_that_stands_twice_is_a_fault(project: Path) -> None:
 
     (fault,) = faults(project, NOW)
     assert "'owner' stands twice" in fault.got
+
+
+def test_reasons_and_code_of_a_model_are_declared_and_checked(project: Path) -> None:
+    reasons = """[contract.reasons]
+codes = [{ code = "R1", text = "payments came late" }, { code = "R2", text = "limit used up" }]
+"""
+    file = project / "goldenpath.toml"
+    entry = '[contract.python]\nentry = "credit_default.train:train"\n'
+    file.write_text(file.read_text() + reasons + entry)
+    contract = load_project(project).contract
+    assert contract.reasons is not None and contract.reasons.codes[1].code == "R2"
+    assert contract.python is not None and contract.python.memory_limit == 2048
+    assert parse_contract(render_contract(contract)) == contract
+
+    _edit(project, '"R2"', '"R1"')
+    _edit(project, entry, entry.replace(":train", ":score"))
+
+    keys = _keys(faults(project, NOW))
+    assert keys == ["contract.reasons.codes[1].code", "contract.python.entry"]

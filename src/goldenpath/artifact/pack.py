@@ -23,6 +23,8 @@ PROFILE = f"{FRAME}/profile.json"
 LOCK = f"{FRAME}/env/uv.lock"
 PYTHON_VERSION = f"{FRAME}/env/python-version"
 MODEL = f"{MODELS}/model.onnx"
+CODE = f"{FRAME}/code"
+"""What lies below `src/` of the project, for a model that is code."""
 
 _OCI = "org.opencontainers.image."
 

@@ -91,7 +91,10 @@ def _declared_faults(root: Path, value: Mapping[str, object], *, read: bool) -> 
     # A section of the wrong shape cannot be asked what it means; the others still can.
     bad = {fault.key.split(".")[0].split("[")[0] for fault in wrong}
     if "contract" not in bad:
-        yield from contract_faults(_contract(value))
+        contract = _contract(value)
+        yield from contract_faults(contract)
+        if contract.python is not None:
+            yield from entry_faults(root, contract.python.entry, "contract.python.entry")
     if "evaluation" not in bad:
         yield from slice_faults(*_slices(value))
     if "training" not in bad:

@@ -39,6 +39,11 @@ def contract_faults(contract: Contract) -> Iterator[Fault]:
             "more than 1, so that every score is in a band",
             f"{limits[-1]:g}",
         )
+    codes = [reason.code for reason in contract.reasons.codes] if contract.reasons else []
+    for position, code in enumerate(codes):
+        if code in codes[:position]:
+            at = f"contract.reasons.codes[{position}].code"
+            yield Fault(FILE, at, "a code of its own", f"{code!r} again")
 
 
 def _feature_faults(at: str, feature: Feature) -> Iterator[Fault]:
@@ -59,9 +64,8 @@ def slice_faults(slices: Sequence[str], protected: Sequence[str]) -> Iterator[Fa
             yield Fault(FILE, "evaluation.protected", "one of evaluation.slices", repr(name), hint)
 
 
-def entry_faults(root: Path, entry: str) -> Iterator[Fault]:
+def entry_faults(root: Path, entry: str, key: str = "training.entry") -> Iterator[Fault]:
     """An entry point that is not a function of a module below `src/`."""
-    key = "training.entry"
     module, _, function = entry.partition(":")
     path = root.joinpath("src", *module.split("."))
     file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")

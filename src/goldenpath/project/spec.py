@@ -61,11 +61,52 @@ class MonitorSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a score is as it is, in words that may be told to the person it is about."""
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonPolicy:
+    """The reasons that the model gives with each score.
+
+    Its output `tensor` has one weight per row and code, shape `(n, len(codes))`: how much that
+    reason raised the score. Told are the `most` largest of those above zero.
+    """
+
+    codes: tuple[Reason, ...]
+    tensor: str = "reasons"
+    most: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class PythonModel:
+    """A model that is code: it runs in a process and an environment of its own.
+
+    `entry` is a function `load(files)` of the project, below `src/`. It gets the folder of the
+    model's files and gives back what scores rows: a callable that takes a float32 array of shape
+    `(n, len(features))` and returns what an ONNX graph would: scores, and beside them weights of
+    reasons where the contract has some.
+    """
+
+    entry: str
+    time_limit: float = 5.0
+    """Seconds that one call may take; then the process is ended and started anew."""
+    start_limit: float = 60.0
+    """Seconds until the first call has been answered."""
+    memory_limit: int = 2048
+    """Resident MiB beyond which the process is replaced; at twice that it gets no more."""
+
+
+@dataclass(frozen=True, slots=True)
 class Contract:
     """What a release promises to those who call it, packaged with the model.
 
     The model is one ONNX graph: input `input_tensor` of shape `(n, len(features))` and type FP32,
     output `output_tensor` of shape `(n,)`, `(n, 1)` or `(n, 2)`, whose last column is the score.
+    With `python` it is code instead.
     """
 
     name: str
@@ -75,6 +116,8 @@ class Contract:
     monitor: MonitorSettings
     input_tensor: str = "features"
     output_tensor: str = "probability"
+    reasons: ReasonPolicy | None = None
+    python: PythonModel | None = None
     version: int = 1
 
 
