@@ -19,7 +19,7 @@ from tests.serve.process import packed, started
 from tests.serve.running import INFER, ROW, Client, expected, question, records, request, run
 
 HEAVY = re.compile(
-    r"/(pandas|pyarrow|click|mlflow|opentelemetry|jsonschema|rich|sqlalchemy|urllib3|sklearn)/"
+    r"/(pandas|pyarrow|click|mlflow|opentelemetry|jsonschema|grpc|google|rich|sqlalchemy|urllib3|sklearn)/"
 )
 
 

@@ -256,7 +256,7 @@ def test_the_tabular_form_answers_with_decisions(tmp_path: Path) -> None:
         ({"shape": [1, 3]}, "has the shape [1, 3]: expected [n, 4]"),
         ({"shape": [0, 4], "data": []}, "has the shape [0, 4]"),
         ({"shape": [2, 4]}, "has 4 values: expected 8"),
-        ({"datatype": "BYTES"}, "has the datatype 'BYTES': expected one of FP32"),
+        ({"datatype": "BYTES"}, "has the datatype 'BYTES': expected one of FP16, FP32"),
         ({"data": ["a", 1, 1, 1]}, "holds a str: expected numbers"),
         ({"data": [[[1, 1, 1, 1]]]}, "is nested deeper than its shape says"),
         ({"data": [1e300, 40, 1, 1]}, "column limit"),

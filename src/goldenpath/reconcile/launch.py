@@ -49,6 +49,8 @@ class ServerLaunch:
     private_key: str = ""
     client_authorities: str = ""
     """PEM file of authorities; with it every client needs a certificate of theirs."""
+    grpc: str = ""
+    """Where calls over gRPC are taken as well, `unix:PATH` or `127.0.0.1:PORT`; empty: nowhere."""
 
 
 @dataclass(frozen=True, slots=True)

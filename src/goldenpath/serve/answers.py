@@ -5,24 +5,16 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
+from goldenpath import rpc
 from goldenpath.instruments import HEADER_PREDICTION, HEADER_RELEASE, HEADER_SLOT
 from goldenpath.project.spec import Contract
+from goldenpath.serve.calls import Calls
 from goldenpath.serve.decision import Decider
 from goldenpath.serve.exchange import Exchange, render
+from goldenpath.serve.identity import Identity
 from goldenpath.serve.inputs import Refusal
 from goldenpath.serve.protocol import Question, Writer
 from goldenpath.serve.tabular import TabularAnswer
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Who answers."""
-
-    stage: str
-    model: str
-    slot: str
-    digest: str
-    replica: str
 
 
 @dataclass(slots=True, eq=False)
@@ -56,8 +48,9 @@ NO_SCORE = "the model gave no score in [0, 1]"
 class Answers:
     """Renders what is sent; what never changes is rendered once."""
 
-    def __init__(self, identity: Identity, contract: Contract) -> None:
+    def __init__(self, identity: Identity, contract: Contract, calls: Calls) -> None:
         self._identity = identity
+        self._calls = calls
         self._decider = Decider(contract.decision)
         self._writer = Writer(
             model=identity.model,
@@ -90,6 +83,9 @@ class Answers:
         if question.form == "json":
             body = self._writer.json(name, question.id, values)
             more = b"\r\ncontent-type: application/json"
+        elif question.form in ("contents", "raw"):
+            body = self._calls.render(asked.prediction_id, question, values, asked.scores)
+            more = b"\r\ncontent-type: " + rpc.MEDIA_TYPE.encode("ascii")
         else:
             scores = np.frombuffer(asked.scores, dtype="<f4")
             head, raw = self._writer.binary(name, question.id, scores)

@@ -12,19 +12,26 @@ import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import uvloop
 
 from goldenpath.errors import GoldenPathError, InvalidInput
 from goldenpath.reconcile.launch import ServerLaunch
-from goldenpath.serve.answers import Identity
 from goldenpath.serve.doors import Doors
+from goldenpath.serve.http import Limits
+from goldenpath.serve.identity import Identity
 from goldenpath.serve.payload import SPOOL_VERSION, SpoolHeader
 from goldenpath.serve.release import Content, load
 from goldenpath.serve.server import Server
 from goldenpath.serve.spool import SpoolWriter
 
+if TYPE_CHECKING:
+    from goldenpath.rpc.door import Door
+
+GRACE = 25.0
+"""Seconds in which calls over gRPC are finished once the server is told to drain."""
 MAX_LAUNCH = 1024 * 1024
 """Bytes of the longest launch line."""
 
@@ -76,14 +83,30 @@ async def _serve(launch: ServerLaunch, content: Content, started: float) -> None
     loop = asyncio.get_running_loop()
     stop = _stop_wishes(loop)
     loop.add_signal_handler(signal.SIGHUP, doors.reload, server)
+    door, taken = await _second_door(server, launch, doors)
     address = await server.listen(launch.listen, doors.tls)
-    _say({"event": "ready", "address": address, "seconds": round(time.monotonic() - started, 4)})
+    ready = {"event": "ready", "address": address, "seconds": round(time.monotonic() - started, 4)}
+    _say(ready | taken)
     await stop.wait()
+    if door is not None:
+        await door.close(GRACE)
     await server.drain()
     if spool is not None:
         spool.close()
     lost = spool.lost_ever if spool else 0
     _say({"event": "drained", "answered": server.answered, "lost": lost})
+
+
+async def _second_door(
+    server: Server, launch: ServerLaunch, doors: Doors
+) -> tuple["Door | None", dict[str, object]]:
+    """The listener for gRPC, if the launch wants one, and what to say of it."""
+    if not launch.grpc:
+        return None, {}
+    from goldenpath.serve.callers import open_door  # loads gRPC, which no other server needs
+
+    door, address = await open_door(server, launch, doors, Limits())
+    return door, {"grpc": address}
 
 
 def _spool(identity: Identity, content: Content, folder: str) -> SpoolWriter:

@@ -22,7 +22,9 @@ class Doors:
     def __init__(self, launch: ServerLaunch, report: Callable[[str], None]) -> None:
         """Raises `GoldenPathError` if a file that the launch names cannot be used."""
         self._launch = launch
-        self._report = report
+        self.report = report
+        self.renewed = 0
+        """How often another certificate was taken."""
         self.tls: ssl.SSLContext | None = None
         if launch.certificate:
             authorities = Path(launch.client_authorities) if launch.client_authorities else None
@@ -35,7 +37,7 @@ class Doors:
     def access(self) -> Access | None:
         """The rules as they stand in their file; None if there are none."""
         path = self._launch.access
-        return load_access(Path(path), self._report) if path else None
+        return load_access(Path(path), self.report) if path else None
 
     def reload(self, server: Server) -> None:
         """Reads the files again, each for itself and beside the traffic."""
@@ -46,13 +48,14 @@ class Doors:
             try:
                 what()
             except GoldenPathError as error:
-                self._report(f"not reloaded: {error.message}")
+                self.report(f"not reloaded: {error.message}")
 
     def _reload_certificate(self) -> None:
         # A context of its own: certificate and key change in two steps, and a handshake that
         # falls between them would meet one without the other.
         if self.tls is not None:
             self._shown = server_context(*self._pair(), None)
+            self.renewed += 1
 
     def _show(self, connection: ssl.SSLObject, _name: str | None, _asked: ssl.SSLContext) -> None:
         connection.context = self._shown

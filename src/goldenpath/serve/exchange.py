@@ -79,12 +79,17 @@ def refuse(
 
 
 def render(
-    status: int, body: bytes, *, headers: Mapping[str, str] | None = None, keep_alive: bool = True
+    status: int,
+    body: bytes,
+    *,
+    headers: Mapping[str, str] | None = None,
+    keep_alive: bool = True,
+    media_type: str = JSON,
 ) -> bytes:
     """An answer as it goes over the wire; names and values of headers are our own."""
     lines = [f"HTTP/1.1 {status} {_PHRASES[status]}", f"content-length: {len(body)}"]
     if body:
-        lines.append(f"content-type: {JSON}")
+        lines.append(f"content-type: {media_type}")
     lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
     if not keep_alive:
         lines.append("connection: close")

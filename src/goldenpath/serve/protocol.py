@@ -49,7 +49,8 @@ class LooseInferRequest(msgspec.Struct):
     outputs: list[RequestedOutput] | None = None
 
 
-Form = Literal["json", "binary", "tabular"]
+Form = Literal["json", "binary", "tabular", "contents", "raw"]
+"""How values came: three forms of REST, two of messages."""
 
 
 @dataclass(slots=True)
@@ -108,17 +109,20 @@ class Reader:
         return Question(values, rows, request.id, subjects, "binary" if wants_binary else "json")
 
     def _wanted(self, outputs: list[RequestedOutput], default: bool) -> bool:
-        for output in outputs:
-            if output.name != self._output:
-                raise InvalidInput(
-                    f"output {output.name[:80]!r} does not exist: expected {self._output!r}"
-                )
-        if len(outputs) > 1:
-            raise InvalidInput(f"output {self._output} is asked for {len(outputs)} times")
+        check_outputs([output.name for output in outputs], self._output)
         parameters = outputs[0].parameters
         if parameters is None or parameters.binary_data is None:
             return default
         return parameters.binary_data
+
+
+def check_outputs(names: list[str], output: str) -> None:
+    """Raises `InvalidInput` if something else than the one output is asked for."""
+    for name in names:
+        if name != output:
+            raise InvalidInput(f"output {name[:80]!r} does not exist: expected {output!r}")
+    if len(names) > 1:
+        raise InvalidInput(f"output {output} is asked for {len(names)} times")
 
 
 def check_names(request_id: str, subjects: list[str] | None, rows: int) -> None:

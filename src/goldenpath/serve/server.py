@@ -12,15 +12,17 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from goldenpath import __version__
-from goldenpath.errors import InvalidInput, Unavailable
+from goldenpath import rpc
+from goldenpath.errors import InvalidInput, NotFound, Unavailable
 from goldenpath.project.spec import Contract
 from goldenpath.serve import openapi, tabular
 from goldenpath.serve.access import Access, Denied, Scope
-from goldenpath.serve.answers import Answers, Identity
+from goldenpath.serve.answers import Answers
 from goldenpath.serve.batch import Batcher
-from goldenpath.serve.exchange import Exchange, refuse, respond
+from goldenpath.serve.calls import Calls
+from goldenpath.serve.exchange import Exchange, refuse, render, respond
 from goldenpath.serve.http import Host, Limits
+from goldenpath.serve.identity import SERVER, Identity, describe
 from goldenpath.serve.inputs import InputRules, Refusal
 from goldenpath.serve.model import Model
 from goldenpath.serve.protocol import Reader
@@ -35,10 +37,18 @@ BACKLOG = 2048
 LINGER = 0.2
 """Seconds in which a server that drains still accepts what was already on its way."""
 
-_OPEN = frozenset({b"/v2/health/live", b"/v2/health/ready"})
+_CALLS = rpc.PREFIX.encode("ascii")
+_OPEN = frozenset(
+    {b"/v2/health/live", b"/v2/health/ready", _CALLS + b"ServerLive", _CALLS + b"ServerReady"}
+)
 """Targets that whoever watches over the process asks for, without a token."""
 _PREDICTION_ID = re.compile(rb"[0-9a-f]{32}")
-_MEDIA_TYPES = (b"", b"application/json", b"application/octet-stream")
+_MEDIA_TYPES = (
+    b"",
+    b"application/json",
+    b"application/octet-stream",
+    rpc.MEDIA_TYPE.encode("ascii"),
+)
 
 
 class Server:
@@ -60,11 +70,16 @@ class Server:
         """Who may ask; may be replaced while serving."""
         self._shape = InputShape.of(contract)
         self._reader = Reader(self._shape, contract.output_tensor)
+        self._calls = Calls(identity, contract)
         self._recorder = Recorder(spool, on_loss)
         self._batcher = Batcher(
-            model, InputRules(contract), Answers(identity, contract), self._recorder, report=report
+            model,
+            InputRules(contract),
+            Answers(identity, contract, self._calls),
+            self._recorder,
+            report=report,
         )
-        self._host = Host(self._accept, self._batcher.settle, limits or Limits())
+        self._host = Host(self.accept, self._batcher.settle, limits or Limits())
         self._is_ready = False
         self._listener: asyncio.Server | None = None
         self._sweeper: asyncio.TimerHandle | None = None
@@ -140,7 +155,12 @@ class Server:
         self._host.sweep()
         self._sweeper = asyncio.get_running_loop().call_later(SWEEP, self._sweep)
 
-    def _accept(self, exchange: Exchange) -> None:
+    def settle(self) -> None:
+        """To be called once something was accepted: works off what waits."""
+        self._batcher.settle()
+
+    def accept(self, exchange: Exchange) -> None:
+        """Takes a request that was read whole; its answer may be there at once or come later."""
         form = self._asks.get(exchange.target)
         if self.access is not None and not self._admit(self.access, exchange, form):
             return
@@ -178,11 +198,16 @@ class Server:
         try:
             if form == "tabular":
                 question = tabular.read(exchange.body, self._shape)
+            elif form == "call":
+                question = self._calls.read(exchange.body)
             else:
                 length = exchange.headers.get(b"inference-header-content-length")
                 question = self._reader.read(exchange.body, int(length) if length else None)
         except InvalidInput as error:
             batcher.refuse(exchange, Refusal(400, error.message, error.message))
+            return
+        except NotFound as error:
+            batcher.refuse(exchange, Refusal(404, error.message, error.message))
             return
         batcher.ask(exchange, question)
 
@@ -190,12 +215,29 @@ class Server:
         target = exchange.target.partition(b"?")[0]
         if target == b"/v2/health/ready":
             respond(exchange, 200 if self._is_ready else 503, {"ready": self._is_ready})
+        elif target.startswith(_CALLS):
+            self._call(exchange, target.removeprefix(_CALLS).decode("latin-1"))
         elif target not in self._pages:
             refuse(exchange, 404, f"{target[:200].decode('latin-1')} does not exist")
         elif exchange.method != b"GET":
             refuse(exchange, 405, "expected GET", headers={"allow": "GET"})
         else:
             respond(exchange, 200, self._pages[target])
+
+    def _call(self, exchange: Exchange, name: str) -> None:
+        if exchange.method != b"POST":
+            refuse(exchange, 405, "expected POST", headers={"allow": "POST"})
+            return
+        try:
+            body = self._calls.answer(name, exchange.body, is_ready=self._is_ready)
+        except InvalidInput as error:
+            refuse(exchange, 400, error.message)
+        except NotFound as error:
+            refuse(exchange, 404, error.message)
+        else:
+            exchange.answer = render(
+                200, body, keep_alive=exchange.keep_alive, media_type=rpc.MEDIA_TYPE
+            )
 
 
 def _framing(headers: dict[bytes, bytes]) -> Refusal | None:
@@ -228,39 +270,20 @@ def _routes(
     bases = [model, *(f"{model}/versions/{v}" for v in (identity.digest, identity.slot))]
     asks = {f"{base}/infer": "infer" for base in bases}
     asks[f"/v1/models/{identity.model}/predict"] = "tabular"
+    asks[rpc.PREFIX + rpc.INFER] = "call"
     pages: dict[str, object] = {
         "/v2/health/live": {"live": True},
-        "/v2": {
-            "name": "goldenpath",
-            "version": __version__,
-            "extensions": ["binary_tensor_data"],
-        },
+        "/v2": SERVER,
         "/v2/models": {"models": [identity.model]},
         "/openapi.json": openapi.document(contract, identity.digest),
     }
     for base in bases:
-        pages[base] = _metadata(identity, contract)
+        pages[base] = describe(identity, contract)
         pages[f"{base}/ready"] = {"name": identity.model, "ready": True}
     return (
         {target.encode("ascii"): form for target, form in asks.items()},
         {target.encode("ascii"): page for target, page in pages.items()},
     )
-
-
-def _metadata(identity: Identity, contract: Contract) -> object:
-    return {
-        "name": identity.model,
-        "versions": [identity.digest],
-        "platform": "onnxruntime_onnx",
-        "inputs": [
-            {
-                "name": contract.input_tensor,
-                "datatype": "FP32",
-                "shape": [-1, len(contract.features)],
-            }
-        ],
-        "outputs": [{"name": contract.output_tensor, "datatype": "FP32", "shape": [-1]}],
-    }
 
 
 def _bind(address: str) -> socket.socket:

@@ -15,10 +15,17 @@ from goldenpath.project.spec import Contract
 from goldenpath.serve.model import Rows
 
 _BINARY: dict[str, np.dtype[np.generic]] = {
+    "FP16": np.dtype("<f2"),
     "FP32": np.dtype("<f4"),
     "FP64": np.dtype("<f8"),
+    "INT8": np.dtype("<i1"),
+    "INT16": np.dtype("<i2"),
     "INT32": np.dtype("<i4"),
     "INT64": np.dtype("<i8"),
+    "UINT8": np.dtype("<u1"),
+    "UINT16": np.dtype("<u2"),
+    "UINT32": np.dtype("<u4"),
+    "UINT64": np.dtype("<u8"),
 }
 DATATYPES = tuple(_BINARY)
 MOST_ROWS = 100_000

@@ -1,0 +1,155 @@
+"""Open Inference Protocol v2, gRPC: its calls for one release, messages in and messages out.
+
+A call is the same whether it came over gRPC or as the body of a POST to the same target, which is
+how the gateway hands it on. Values go through the same checks as those of the REST form.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from goldenpath import rpc
+from goldenpath.errors import InvalidInput, NotFound
+from goldenpath.project.spec import Contract
+from goldenpath.serve.identity import SERVER, Identity, describe
+from goldenpath.serve.protocol import Question, check_names, check_outputs
+from goldenpath.serve.tensors import InputShape, LooseTensor, TensorParameters, rows_of
+
+if TYPE_CHECKING:
+    from goldenpath.rpc.messages import InferRequest, InputTensor
+
+_FIELDS = {
+    **dict.fromkeys(("INT8", "INT16", "INT32"), "int_contents"),
+    "INT64": "int64_contents",
+    **dict.fromkeys(("UINT8", "UINT16", "UINT32"), "uint_contents"),
+    "UINT64": "uint64_contents",
+    "FP32": "fp32_contents",
+    "FP64": "fp64_contents",
+}
+"""Where the numbers of a tensor stand that are not raw bytes."""
+
+
+class Calls:
+    """What the calls mean for one release."""
+
+    def __init__(self, identity: Identity, contract: Contract) -> None:
+        self._identity = identity
+        self._contract = contract
+        self._shape = InputShape.of(contract)
+        self._description = describe(identity, contract)
+        self._versions = ("", identity.digest, identity.slot)
+
+    def read(self, body: bytes) -> Question:
+        """The question in a `ModelInferRequest`.
+
+        Raises `InvalidInput` for anything that is not a request, `NotFound` for another model.
+        """
+        from goldenpath.rpc.messages import parse_infer
+
+        request = parse_infer(body)
+        self._is_meant(request.model_name, request.model_version)
+        raw = list(request.raw_input_contents)
+        if raw and len(raw) != len(request.inputs):
+            raise InvalidInput(
+                f"raw_input_contents holds {len(raw)} tensors: expected {len(request.inputs)}"
+            )
+        tensors = [
+            _tensor(tensor, raw[place] if raw else None)
+            for place, tensor in enumerate(request.inputs)
+        ]
+        values, rows = rows_of(tensors, self._shape, b"".join(raw))
+        subjects = _subjects(request)
+        check_names(request.id, subjects, rows)
+        check_outputs([output.name for output in request.outputs], self._contract.output_tensor)
+        return Question(values, rows, request.id, subjects, "raw" if raw else "contents")
+
+    def answer(self, name: str, body: bytes, *, is_ready: bool) -> bytes:
+        """The answer to a call that needs no model.
+
+        Raises `InvalidInput` for another message, `NotFound` for another model or call.
+        """
+        from goldenpath.rpc.messages import parse_named, render
+
+        answers: Mapping[str, Callable[[], Mapping[str, object]]] = {
+            "ServerLive": lambda: {"live": True},
+            "ServerReady": lambda: {"ready": is_ready},
+            "ModelReady": lambda: {"ready": is_ready},
+            "ServerMetadata": lambda: SERVER,
+            "ModelMetadata": lambda: self._description,
+        }
+        if name not in answers:
+            raise NotFound(f"{rpc.SERVICE} has no call {name[:80]}")
+        if name.startswith("Model"):
+            asked = parse_named(body)
+            self._is_meant(asked.name, asked.version)
+        return render(f"{name}Response", answers[name]())
+
+    def render(
+        self, prediction_id: str, question: Question, scores: Sequence[float], raw: bytes
+    ) -> bytes:
+        """A `ModelInferResponse`; its numbers are raw bytes if those of the request were."""
+        from goldenpath.rpc.messages import render, text_parameters
+
+        identity = self._identity
+        output: dict[str, object] = {
+            "name": self._contract.output_tensor,
+            "datatype": "FP32",
+            "shape": [len(scores)],
+        }
+        if question.form == "contents":
+            output["contents"] = {"fp32_contents": scores}
+        said = {
+            "prediction_id": prediction_id,
+            "release": identity.digest,
+            "slot": identity.slot,
+        }
+        fields: dict[str, object] = {
+            "model_name": identity.model,
+            "model_version": identity.digest,
+            "id": question.id or prediction_id,
+            "parameters": text_parameters(said),
+            "outputs": [output],
+        }
+        if question.form == "raw":
+            fields["raw_output_contents"] = [raw]
+        return render("ModelInferResponse", fields)
+
+    def _is_meant(self, model: str, version: str) -> None:
+        if model != self._identity.model:
+            raise NotFound(f"model {model[:80]!r} is not served here")
+        if version not in self._versions:
+            raise NotFound(f"version {version[:80]!r} of {model} is not served here")
+
+
+def _tensor(tensor: "InputTensor", raw: bytes | None) -> LooseTensor:
+    """An input as the REST form has it, so that the same checks apply."""
+    from goldenpath.rpc.messages import contents_of
+
+    shape, contents = list(tensor.shape), contents_of(tensor)
+    if raw is not None:
+        if contents:
+            raise InvalidInput(f"input {tensor.name} has both contents and raw_input_contents")
+        size = TensorParameters(binary_data_size=len(raw))
+        return LooseTensor(tensor.name, shape, tensor.datatype, None, size)
+    field = _FIELDS.get(tensor.datatype)
+    others = sorted(contents.keys() - {field})
+    if field is not None and others:
+        raise InvalidInput(
+            f"input {tensor.name} of datatype {tensor.datatype} has {', '.join(others)}: "
+            f"expected {field}"
+        )
+    numbers = list(contents.get(field, ())) if field else []
+    return LooseTensor(tensor.name, shape, tensor.datatype, numbers)
+
+
+def _subjects(request: "InferRequest") -> list[str] | None:
+    """Whom each row is about: a JSON list of text, since parameters of messages have no lists."""
+    if "subjects" not in request.parameters:
+        return None
+    try:
+        return msgspec.json.decode(request.parameters["subjects"].string_param, type=list[str])
+    except ValueError as error:
+        raise InvalidInput(
+            f"the parameter subjects is no JSON list of text in string_param: {error}"
+        ) from error
