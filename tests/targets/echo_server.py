@@ -27,6 +27,8 @@ async def answer(
             body = await reader.readexactly(length)
             if b"exit now" in body:
                 os._exit(9)
+            if b"slowly" in body:
+                await asyncio.sleep(1.5)
             told = {"slot": launch.slot, "replica": launch.replica, "head": lines, "got": length}
             told["connections"] = len(COUNT)
             content = json.dumps(told).encode()

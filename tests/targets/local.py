@@ -17,6 +17,7 @@ from goldenpath.targets.routing import RouteChanged
 from goldenpath.targets.server import Happened
 
 PATIENCE = 20.0
+NO_TRUST = Trust((), ())
 
 
 @dataclass
@@ -25,7 +26,9 @@ class Machine:
 
     target: LocalTarget
     happened: list[Happened | RouteChanged] = field(default_factory=list)
-    client: urllib3.PoolManager = field(default_factory=lambda: urllib3.PoolManager(retries=False))
+    client: urllib3.PoolManager = field(
+        default_factory=lambda: urllib3.PoolManager(maxsize=16, retries=False)
+    )
 
     def until(self, condition: Callable[[], bool]) -> None:
         """Lets the target work until the condition holds."""
@@ -59,7 +62,12 @@ class Machine:
 
 
 @contextmanager
-def machine(folder: Path, warm: int = 1) -> Iterator[Machine]:
+def machine(
+    folder: Path,
+    warm: int = 1,
+    server: tuple[str, ...] = (sys.executable, str(Path(__file__).parent / "echo_server.py")),
+    trust: Trust = NO_TRUST,
+) -> Iterator[Machine]:
     """A target that is closed afterwards, with everything it started."""
     settings = LocalSettings(
         run=folder / "run",
@@ -67,12 +75,12 @@ def machine(folder: Path, warm: int = 1) -> Iterator[Machine]:
         spool=folder / "spool",
         listen="127.0.0.1:0",
         environment={"PATH": os.environ["PATH"]},
-        server=(sys.executable, str(Path(__file__).parent / "echo_server.py")),
+        server=server,
         gateway=(sys.executable, "-m", "goldenpath.gateway"),
         warm=warm,
     )
     happened: list[Happened | RouteChanged] = []
-    target = LocalTarget(settings, lambda stage: Trust((), ()), happened.append)
+    target = LocalTarget(settings, lambda stage: trust, happened.append)
     found = Machine(target, happened)
     try:
         yield found

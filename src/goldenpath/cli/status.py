@@ -50,6 +50,9 @@ def _deployment(each: DeploymentStatus) -> list[str]:
         share = f"{slot.percent}%"
         now = f"{running[slot.digest]}%" if slot.digest in running else "not running"
         lines.append(f"  {slot.digest[:19]}  wanted {share:>4}  running {now:>4}")
+    cold = each.cold_starts
+    if cold is not None:
+        lines.append(f"  {cold.wakes} cold starts, p50 {cold.p50:.2f} s, p99 {cold.p99:.2f} s")
     return lines + [f"  {word}" for word in _words(each.conditions)]
 
 

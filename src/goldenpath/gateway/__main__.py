@@ -59,7 +59,7 @@ async def run() -> None:
     except msgspec.DecodeError as error:
         raise InvalidInput(f"the first line of standard input is no launch: {error}") from error
     dispatcher = Dispatcher(
-        loop, timeout=launch.timeout, held=launch.held, seed=secrets.randbits(64)
+        loop, timeout=launch.timeout, held=launch.held, seed=secrets.randbits(64), tell=tell
     )
     clients = Clients()
     server = await listen(loop, launch.listen, lambda: Client(dispatcher, clients))
@@ -94,6 +94,7 @@ async def sweep(dispatcher: Dispatcher, clients: Clients) -> None:
             await asyncio.sleep(1 / SWEEPS_A_SECOND)
             dispatcher.sweep()
         clients.expire(loop.time())
+        dispatcher.tell_busy()
         total = sum(tally.requests for tally in dispatcher.tallies.values())
         if total != told:
             told = total

@@ -4,7 +4,7 @@ import asyncio
 import json
 import random
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import Final
 
@@ -96,7 +96,13 @@ class Dispatcher:
     """Holds the routing table in force and every request that is not answered yet."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, *, timeout: float, held: int, seed: int
+        self,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        timeout: float,
+        held: int,
+        seed: int,
+        tell: Callable[[dict[str, object]], None],
     ) -> None:
         self.loop = loop
         self.timeout = timeout
@@ -109,6 +115,12 @@ class Dispatcher:
         self._held: deque[Exchange] = deque()
         self._open: set[Exchange] = set()
         self._shadows = 0
+        self._tell = tell
+        self._waiting: dict[bytes, float] = {}
+        """By deployment without a server: since when a request waits for one."""
+        self._asked: set[bytes] = set()
+        self._samples = 0
+        self._busy = Counter[bytes]()
 
     @property
     def unanswered(self) -> int:
@@ -148,6 +160,7 @@ class Dispatcher:
         """Takes a request; `reply` hears its one answer."""
         exchange = Exchange(self, key, request, reply)
         self._open.add(exchange)
+        self._asked.add(key)
         self.place(exchange)
 
     def place(self, exchange: Exchange) -> None:
@@ -170,6 +183,10 @@ class Dispatcher:
             self.hold(exchange)
             return
         exchange.slot = slot
+        if exchange.key in self._waiting:
+            seconds = time.monotonic() - self._waiting.pop(exchange.key)
+            name = exchange.key.decode()
+            self._tell({"event": "woke", "deployment": name, "seconds": seconds})
         pools = [self._pools[address] for address in slot.addresses]
         fresh = [pool for pool in pools if pool.address not in exchange.tried] or pools
         pool = min(fresh, key=lambda pool: (pool.in_flight, pool.sent))
@@ -183,6 +200,9 @@ class Dispatcher:
             exchange.finish(busy)
             return
         self._held.append(exchange)
+        if exchange.key not in self._waiting:
+            self._waiting[exchange.key] = time.monotonic()
+            self._tell({"event": "busy", "deployments": {exchange.key.decode(): 1}})
 
     def finished(self, exchange: Exchange, answer: Answer) -> None:
         """Counts an answer that went out and starts its shadow."""
@@ -209,6 +229,19 @@ class Dispatcher:
             else:
                 exchange.finish(refusal(504, "the model server did not answer in time"))
         self._retry_held()
+        held = {exchange.key for exchange in self._held}
+        self._waiting = {key: since for key, since in self._waiting.items() if key in held}
+        self._samples += 1
+        self._busy.update(exchange.key for exchange in self._open)
+
+    def tell_busy(self) -> None:
+        """Says which deployments were asked since the last time, and by how many at a time."""
+        asked, self._asked = self._asked | self._busy.keys(), set()
+        busy, self._busy = self._busy, Counter[bytes]()
+        samples, self._samples = max(self._samples, 1), 0
+        if asked:
+            mean = {key.decode(): busy[key] / samples for key in asked}
+            self._tell({"event": "busy", "deployments": mean})
 
     def _retry_held(self) -> None:
         held, self._held = self._held, deque()

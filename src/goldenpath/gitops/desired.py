@@ -17,6 +17,19 @@ class Slot:
     percent: int
     """0 to 100; 0 is a dark launch."""
     replicas: int = 1
+    """At least so many servers; 0 lets them be stopped while nobody asks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """How the servers of the stable release follow the traffic."""
+
+    most: int = 0
+    """At most so many servers; 0 is as many as `Slot.replicas` says."""
+    target: int = 100
+    """Requests at a time that one server is to have, as Knative's default says."""
+    idle: float = 60.0
+    """Seconds without a request after which there are fewer servers: Knative's window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +42,7 @@ class Deployment:
     """Percentages add up to 100."""
     stopped: bool = False
     """`serving.kserve.io/stop`: everything stays declared, nothing runs."""
+    scaling: Scaling = Scaling()
 
     @property
     def name(self) -> str:

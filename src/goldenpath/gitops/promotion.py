@@ -1,7 +1,7 @@
 """Brings a release into a stage: judge, sign the verdict, commit; again if main moved meanwhile."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -174,8 +174,9 @@ def place(
         slots: tuple[Slot, ...] = (Slot(slot_name(digest), digest, 100, stable.replicas),)
     else:
         kept = Slot(stable.name, stable.digest, 100 - percent, stable.replicas)
-        slots = (kept, Slot(slot_name(digest), digest, percent))
-    return Deployment(stage, model, slots, current.stopped)
+        # A canary of what may sleep must not keep it awake.
+        slots = (kept, Slot(slot_name(digest), digest, percent, min(stable.replicas, 1)))
+    return replace(current, slots=slots)
 
 
 def deciding_anew(desk: Desk, attempt: Callable[[Trusted], _T]) -> _T:

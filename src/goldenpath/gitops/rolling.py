@@ -54,7 +54,7 @@ def roll_out(
                 "expected more, at most 100",
                 hint="goldenpath rollback takes the canary away",
             )
-        wanted = Deployment(stage, model, _shifted(stable, canary, percent), current.stopped)
+        wanted = replace(current, slots=_shifted(stable, canary, percent))
         said = reason or f"from {canary.percent} to {percent} percent"
         change = Change(
             "rollout", stage, model, canary.digest, said, percent, stable.digest,
@@ -82,7 +82,7 @@ def roll_back(
             )
         _require_verified(desk, trusted, back_to)
         slot = Slot(slot_name(back_to), back_to, 100, stable.replicas)
-        wanted = Deployment(stage, model, (slot,), current.stopped)
+        wanted = replace(current, slots=(slot,))
         after = Placement(
             digest=back_to,
             previous=None,

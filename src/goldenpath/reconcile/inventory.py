@@ -43,7 +43,7 @@ def compare(
     running = {
         (each.name, slot.digest): slot.percent
         for each in (status.deployments if status else ())
-        if each.phase == "ready"
+        if each.phase in ("ready", "asleep")
         for slot in each.running
     }
     known: dict[str, tuple[bool, bool, str]] = {}

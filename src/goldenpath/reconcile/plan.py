@@ -1,9 +1,10 @@
 """The difference between what git wants and what runs, as actions."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 from goldenpath.digest import Digest
-from goldenpath.gitops.desired import Deployment, Slot
+from goldenpath.gitops.desired import Deployment
 from goldenpath.reconcile.target import Action, Apply, Prune, Running
 
 
@@ -33,5 +34,4 @@ def admitted_part(deployment: Deployment, refused: Collection[Digest]) -> Deploy
         return None
     kept = [slot for slot in canaries if slot.digest not in refused]
     rest = 100 - sum(slot.percent for slot in kept)
-    slots = (Slot(stable.name, stable.digest, rest, stable.replicas), *kept)
-    return Deployment(deployment.stage, deployment.model, slots, deployment.stopped)
+    return replace(deployment, slots=(replace(stable, percent=rest), *kept))

@@ -10,7 +10,7 @@ import msgspec
 
 from goldenpath.errors import InvalidInput
 from goldenpath.gitops.desired import Deployment
-from goldenpath.reconcile.target import Running
+from goldenpath.reconcile.target import ColdStarts, Running
 
 STATUS_VERSION = 1
 ConditionType = Literal["Ready", "Reconciling", "Stalled"]
@@ -50,6 +50,8 @@ class DeploymentStatus:
     """What was applied last; empty if nothing was."""
     phase: str
     conditions: tuple[Condition, ...]
+    cold_starts: ColdStarts | None = None
+    """Since this machine runs; None before the first one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ def describe(
         running is not None
         and wanted is not None
         and running.deployment == wanted
-        and running.phase in ("ready", "stopped")
+        and running.phase in ("ready", "asleep", "stopped")
     )
     if fault is None and running is not None and running.phase == "failed":
         fault = Fault("ServerFailed", running.message, is_final=False)
@@ -118,6 +120,7 @@ def describe(
         slots(running.deployment if running else None),
         running.phase if running else "absent",
         judge(agrees, fault, running.message if running else "", since),
+        running.cold_starts if running else None,
     )
 
 

@@ -29,13 +29,25 @@ Action = Apply | Prune
 
 
 @dataclass(frozen=True, slots=True)
+class ColdStarts:
+    """How long requests waited for a server that had been stopped while nobody asked."""
+
+    wakes: int
+    p50: float
+    """Seconds."""
+    p99: float
+
+
+@dataclass(frozen=True, slots=True)
 class Running:
     """What runs of one deployment, whatever was asked for."""
 
     deployment: Deployment
     """As last applied; routes follow it once its servers are ready."""
-    phase: Literal["starting", "ready", "failed", "stopped"]
+    phase: Literal["starting", "ready", "asleep", "failed", "stopped"]
+    """`asleep` is ready without a server: one starts with the next request."""
     message: str = ""
+    cold_starts: ColdStarts | None = None
 
 
 class Target(Protocol):

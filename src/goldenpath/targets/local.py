@@ -16,6 +16,7 @@ from goldenpath.gitops.desired import Deployment, Slot
 from goldenpath.reconcile.launch import Route, RouteSlot, ServerLaunch, TrustedPem
 from goldenpath.reconcile.target import Action, Apply, Prune, Running
 from goldenpath.targets.child import Child, Message
+from goldenpath.targets.demand import Demand
 from goldenpath.targets.routing import Gateway, RouteChanged
 from goldenpath.targets.server import Happened, Server
 from goldenpath.targets.sidecar import Sidecar
@@ -69,6 +70,7 @@ class LocalTarget:
         self._servers: dict[Key, Server] = {}
         self._leaving: list[Server] = []
         self._doomed: dict[Key, int] = {}
+        self._demand = Demand()
         self._sidecars: list[tuple[Sidecar, Callable[[Message], None]]] = []
         self._gateway = Gateway(
             settings.gateway,
@@ -76,6 +78,7 @@ class LocalTarget:
             settings.run / "logs" / "gateway.log",
             settings.listen,
             report,
+            self._hear_demand,
         )
 
     @property
@@ -115,10 +118,13 @@ class LocalTarget:
         """Takes note of what is to run; `observe` sees to it step by step."""
         match action:
             case Apply(deployment):
+                if self._deployments.get(deployment.name) != deployment:
+                    self._demand.begin(deployment, time.monotonic())
                 self._keep_warm(deployment)
                 self._deployments[deployment.name] = deployment
             case Prune(name):
                 self._deployments.pop(name, None)
+                self._demand.forget(name)
                 self._routed.pop(name, None)
                 self._warm.pop(name, None)
         self._advance(time.monotonic())
@@ -161,6 +167,10 @@ class LocalTarget:
             self._tell(server.tick(now))
         self._drain_servers()
         self._settle()
+        for name, deployment in self._deployments.items():
+            # What did not come up yet has not shown that it can, and does not fall asleep.
+            is_ready = self._routed.get(name) == deployment and self._is_ready(name)
+            self._demand.ease(deployment, now, is_ready=is_ready and self._gateway.is_settled)
         self._gateway.send(tuple(self._route(name) for name in sorted(self._routed)))
         self._retire(now)
 
@@ -171,6 +181,8 @@ class LocalTarget:
     def _slots(self, name: str) -> Iterator[Slot]:
         """The slots of a deployment that should have servers: wanted, still routed, or warm."""
         deployment, routed = self._deployments[name], self._routed.get(name)
+        if self._sleeps(name):
+            return
         seen: set[str] = set()
         for source in (deployment, routed):
             for slot in source.slots if source is not None and not source.stopped else ():
@@ -182,10 +194,13 @@ class LocalTarget:
                 yield slot
 
     def _wanted(self) -> Iterator[tuple[Key, Deployment, Slot]]:
-        for name, deployment in self._deployments.items():
-            for slot in self._slots(name):
-                for replica in range(max(slot.replicas, 1)):
-                    yield (name, slot.name, replica), deployment, slot
+        for name in self._deployments:
+            yield from self._wanted_of(name)
+
+    def _wanted_of(self, name: str) -> Iterator[tuple[Key, Deployment, Slot]]:
+        for slot in self._slots(name):
+            for replica in range(self._replicas(name, slot)):
+                yield (name, slot.name, replica), self._deployments[name], slot
 
     def _start_missing(self) -> None:
         for key, deployment, slot in self._wanted():
@@ -234,8 +249,30 @@ class LocalTarget:
         self._warm[deployment.name] = [*reversed(warm.values())][: self._settings.warm]
 
     def _addresses(self, name: str, slot: Slot) -> tuple[str, ...]:
-        servers = (self._servers.get((name, slot.name, n)) for n in range(max(slot.replicas, 1)))
+        if self._sleeps(name):
+            return ()
+        replicas = range(self._replicas(name, slot))
+        servers = (self._servers.get((name, slot.name, number)) for number in replicas)
         return tuple(server.address for server in servers if server is not None and server.address)
+
+    def _replicas(self, name: str, slot: Slot) -> int:
+        """Servers of a release; the traffic decides for the stable one, within its bounds."""
+        deployment = self._deployments[name]
+        stable = (deployment, self._routed.get(name, deployment))
+        if any(each.slots[0].name == slot.name for each in stable):
+            return max(self._demand.servers(deployment), slot.replicas, 1)
+        return max(slot.replicas, 1)
+
+    def _sleeps(self, name: str) -> bool:
+        return self._demand.servers(self._deployments[name]) == 0
+
+    def _hear_demand(self, message: Message) -> None:
+        """What the gateway says about requests: how many there are, and how long one waited."""
+        busy = message.get("deployments")
+        if isinstance(busy, dict):
+            self._demand.hear(busy, self._deployments, time.monotonic())
+        elif isinstance(seconds := message.get("seconds"), int | float):
+            self._demand.woke(str(message.get("deployment")), seconds)
 
     def _settle(self) -> None:
         """Lets the routes follow a deployment once each of its slots can answer."""
@@ -288,9 +325,17 @@ class LocalTarget:
             if key[0] == name and any(slot.name == key[1] for slot in deployment.slots)
         ]
         settled = self._routed.get(name) == deployment and self._gateway.is_settled
+        cold = self._demand.cold_starts(name)
         failing = [server for server in servers if server.failures and not server.address]
         if failing:
-            return Running(deployment, "failed", failing[0].message)
+            return Running(deployment, "failed", failing[0].message, cold)
+        if settled and self._sleeps(name):
+            message = "no server runs while nobody asks; one starts with the next request"
+            return Running(deployment, "asleep", message, cold)
         if settled and servers and all(server.address for server in servers):
-            return Running(deployment, "ready")
-        return Running(deployment, "starting", "waiting for model servers to become ready")
+            return Running(deployment, "ready", "", cold)
+        return Running(deployment, "starting", "waiting for model servers to become ready", cold)
+
+    def _is_ready(self, name: str) -> bool:
+        keys = [key for key, _, _ in self._wanted_of(name)]
+        return all(key in self._servers and self._servers[key].address for key in keys)

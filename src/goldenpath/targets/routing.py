@@ -6,6 +6,7 @@ from pathlib import Path
 
 from goldenpath.canonical import JsonValue
 from goldenpath.reconcile.launch import GatewayLaunch, Route, Routes, RouteSlot
+from goldenpath.targets.child import Message
 from goldenpath.targets.sidecar import Sidecar
 
 
@@ -29,6 +30,7 @@ class Gateway:
         log: Path,
         listen: str,
         report: Callable[[RouteChanged], None],
+        demand: Callable[[Message], None],
     ) -> None:
         self.sidecar = Sidecar("gateway", command, environment, log, self._launch)
         self.generation = 0
@@ -37,6 +39,7 @@ class Gateway:
         self.tallies: Mapping[str, JsonValue] = {}
         self._listen = listen
         self._report = report
+        self._demand = demand
         self._starts = 0
         self._routes: tuple[Route, ...] = ()
         self._told: dict[str, tuple[RouteSlot, ...]] = {}
@@ -55,6 +58,8 @@ class Gateway:
                 case "applied":
                     self.applied = int(str(message["generation"]))
                     self._tell_changes()
+                case "busy" | "woke":
+                    self._demand(message)
                 case "tally":
                     tallies = message.get("tallies")
                     self.tallies = tallies if isinstance(tallies, dict) else {}

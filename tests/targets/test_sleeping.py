@@ -1,0 +1,99 @@
+"""Scale to zero and back: real servers of a real release, whose records are counted afterwards."""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from goldenpath.digest import Digest
+from goldenpath.gitops.desired import Deployment, Scaling, Slot, slot_name
+from goldenpath.reconcile.target import Apply
+from goldenpath.serve.payload import read
+from goldenpath.targets.local import Trust
+from tests.serve.process import Packed, packed
+from tests.serve.running import ROW, question
+from tests.targets.contract import deployment, release
+from tests.targets.local import Machine, machine
+
+QUESTION = json.dumps(question(ROW)).encode()
+SERVER = (sys.executable, "-m", "goldenpath.serve")
+
+
+@pytest.fixture(scope="module")
+def packed_release(tmp_path_factory: pytest.TempPathFactory) -> Packed:
+    return packed(tmp_path_factory.mktemp("packed"))
+
+
+@pytest.fixture
+def here(tmp_path: Path, packed_release: Packed) -> Iterator[Machine]:
+    """A machine over real model servers."""
+    (tmp_path / "registry").symlink_to(packed_release.folder / "registry")
+    launch = packed_release.launch()
+    trust = Trust(launch.keys, launch.required)
+    with machine(tmp_path, server=SERVER, trust=trust) as found:
+        yield found
+
+
+def sleeper(digest: Digest) -> Deployment:
+    """A deployment that is stopped when nobody asks for a moment."""
+    slots = (Slot(slot_name(digest), digest, 100, 0),)
+    return Deployment("prod", "credit", slots, scaling=Scaling(idle=0.2))
+
+
+def sleeps(here: Machine) -> bool:
+    return here.target.observe()["prod/credit"].phase == "asleep" and not here.target.servers()
+
+
+def test_no_request_and_no_record_is_lost_when_servers_sleep_wake_and_are_killed(
+    here: Machine, packed_release: Packed, tmp_path: Path
+) -> None:
+    here.target.perform(Apply(sleeper(packed_release.image.digest)))
+    answered: list[tuple[int, str]] = []
+
+    def ask(_: int) -> None:
+        status, headers, _body = here.ask(body=QUESTION)
+        answered.append((status, headers["x-goldenpath-prediction-id"]))
+
+    with ThreadPoolExecutor(8) as clients:
+        for is_killed in (False, True, False):
+            here.until(lambda: sleeps(here))
+            asking = [clients.submit(ask, number) for number in range(40)]
+            if is_killed:
+                here.until(lambda: bool(here.target.servers()))
+                os.kill(here.target.servers()[0], signal.SIGKILL)
+            here.until(lambda asking=asking: all(each.done() for each in asking))  # type: ignore[misc]
+        here.until(lambda: sleeps(here))
+
+    assert {status for status, _ in answered} == {200}
+    assert len({name for _, name in answered}) == 120
+    written = [
+        record.prediction_id
+        for path in (tmp_path / "spool").iterdir()
+        for block in read(path)[0]
+        if isinstance(block, list)
+        for record in block
+    ]
+    assert sorted(written) == sorted(name for _, name in answered)
+    cold = here.target.observe()["prod/credit"].cold_starts
+    assert cold is not None
+    assert cold.wakes == 3
+    assert 0 < cold.p50 <= cold.p99
+
+
+def test_servers_follow_the_requests_at_a_time_within_their_bounds(tmp_path: Path) -> None:
+    scaling = Scaling(most=2, target=1, idle=0.2)
+    with machine(tmp_path) as here, ThreadPoolExecutor(8) as clients:
+        here.target.perform(Apply(replace(deployment(release(1)), scaling=scaling)))
+        here.settle()
+        asking = [clients.submit(here.ask, body=b"slowly") for _ in range(8)]
+
+        here.until(lambda: len(here.target.servers()) == 2)
+        here.until(lambda: all(each.done() for each in asking))
+        assert {each.result()[0] for each in asking} == {200}
+        here.until(lambda: len(here.target.servers()) == 1)
