@@ -38,6 +38,7 @@ from goldenpath.errors import InvalidInput
 from goldenpath.oci.store import Store
 from goldenpath.project.contract import render_contract
 from goldenpath.project.spec import Project
+from goldenpath.train.evaluate import MODEL
 from goldenpath.train.record import Source, TrainingRun
 from goldenpath.train.run import Trained
 
@@ -133,7 +134,8 @@ def _refuse_failed_checks(run: TrainingRun) -> None:
 
 def contents_of(project: Project, trained: Trained) -> Contents:
     """What the release of this training is packed from."""
-    root = Path(project.root)
+    root, content = Path(project.root), trained.content
+    runtime = None if content is None else content.runtime(trained.outputs)
     return Contents(
         name=project.name,
         version=trained.run.source.commit[:12],
@@ -150,6 +152,11 @@ def contents_of(project: Project, trained: Trained) -> Contents:
         commit=trained.run.source.commit,
         committed_at=trained.run.source.committed_at,
         remote=trained.run.source.remote,
+        runtime=runtime,
+        model_files=(MODEL,) if runtime is None else runtime.files,
+        model_format="onnx" if runtime is None else "python",
+        code={} if content is None else content.code,
+        wheels={} if content is None else content.paths,
     )
 
 
@@ -187,6 +194,7 @@ def _attest(
     files: dict[str, Path | bytes] = {
         **{name: contents.outputs / name for name in contents.model_files},
         **contents.documents,
+        **{f"src/{name}": code for name, code in contents.code.items()},
         "uv.lock": contents.lock,
         "contract.json": contents.contract,
         "profile.json": contents.profile,

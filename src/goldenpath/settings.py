@@ -162,6 +162,11 @@ class Home:
         return self.root / "builds"
 
     @property
+    def wheels(self) -> Path:
+        """Wheels that releases carry, by hash; safe to delete."""
+        return self.root / "wheels"
+
+    @property
     def run(self) -> Path:
         """Sockets, status and lock files of what runs now."""
         return self.root / "run"

@@ -11,10 +11,18 @@ import pytest
 from goldenpath.errors import InvalidInput
 from goldenpath.project.load import load_project
 from goldenpath.project.spec import Project
-from goldenpath.train.evaluate import evaluate
+from goldenpath.train import evaluate as evaluation
+from goldenpath.train.evaluate import Evaluation
 from goldenpath.train.run import Trained
+from goldenpath.train.score import onnx_scorer
 
 EVALUATION = "evaluation.parquet"
+
+
+def evaluate(project: Project, outputs: Path) -> Evaluation:
+    """As the build does, asking the packaged graph."""
+    scorer = onnx_scorer(outputs / "model.onnx", project.contract)
+    return evaluation.evaluate(project, outputs, scorer)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import pytest
 
 from goldenpath.project.spec import Band, Contract, DecisionPolicy, Feature, MonitorSettings
 from goldenpath.train.robustness import Trial, robustness
+from goldenpath.train.score import onnx_scorer
 from tests.serve.onnx_graph import logistic_regression
 
 INCOME = Feature("income", "number", minimum=0, maximum=1)
@@ -34,7 +35,8 @@ def measured(model: Path, *features: Feature, income: float | None = None) -> di
     incomes = RANKS if income is None else np.full(1001, income)
     rows = {"income": incomes, "status": np.ones(1001)}
     reference = {"income": RANKS, "status": np.ones(1001)}
-    trial = Trial(model, replace(CONTRACT, features=features), rows, reference)
+    contract = replace(CONTRACT, features=features)
+    trial = Trial(onnx_scorer(model, contract), contract, rows, reference)
     return {name: estimate.value for name, estimate in robustness(trial)}
 
 

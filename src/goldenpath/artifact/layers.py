@@ -34,20 +34,26 @@ class Layer:
         return self.files[0][0] if len(self.files) == 1 else None
 
 
-def divide(files: Mapping[str, Content], alone: Iterable[str] = ()) -> tuple[Layer, ...]:
+def divide(
+    files: Mapping[str, Content], alone: Iterable[str] = (), together: Iterable[str] = ()
+) -> tuple[Layer, ...]:
     """Large files and those named `alone` each in a layer, by path; the others together, last.
 
-    Beyond `MAX_LAYERS` the smaller of the large ones share one more layer.
+    Those named `together` share a layer of their own before the last, whatever their size. Beyond
+    `MAX_LAYERS` the smaller of the large ones share one more layer.
     """
     for path in files:
         check_path(path, InvalidInput)
     sizes = {path: _size(content) for path, content in files.items()}
     singles = set(alone)
+    one = sorted(set(together))
     large = [path for path in files if path in singles or sizes[path] > LARGE]
+    large = [path for path in large if path not in one]
     large.sort(key=lambda path: (path not in singles, -sizes[path], path))
-    own, shared = sorted(large[: MAX_LAYERS - 2]), sorted(large[MAX_LAYERS - 2 :])
-    small = sorted(set(files) - set(large))
-    groups = [*([path] for path in own), shared, small]
+    room = MAX_LAYERS - 2 - bool(one)
+    own, shared = sorted(large[:room]), sorted(large[room:])
+    small = sorted(set(files) - set(large) - set(one))
+    groups = [*([path] for path in own), shared, one, small]
     return tuple(Layer(tuple((path, files[path]) for path in group)) for group in groups if group)
 
 

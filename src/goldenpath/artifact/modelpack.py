@@ -12,6 +12,7 @@ from goldenpath.oci.descriptor import Descriptor
 ARTIFACT_TYPE = "application/vnd.cncf.model.manifest.v1+json"
 CONFIG = "application/vnd.cncf.model.config.v1+json"
 WEIGHT = "application/vnd.cncf.model.weight.v1.tar"
+CODE = "application/vnd.cncf.model.code.v1.tar"
 DOCUMENT = "application/vnd.cncf.model.doc.v1.tar"
 FILE_PATH = "org.cncf.model.filepath"
 FILE_METADATA = "org.cncf.model.file.metadata+json"
@@ -51,6 +52,12 @@ def weight(layer: Descriptor, entry: Entry) -> Descriptor:
         UNTESTED: "false",
     }
     return Descriptor(WEIGHT, layer.digest, layer.size, None, annotations)
+
+
+def code(layer: Descriptor, path: str) -> Descriptor:
+    """The layer of code, or of a wheel that it needs."""
+    annotations = {FILE_PATH: path, UNTESTED: "true"}
+    return Descriptor(CODE, layer.digest, layer.size, None, annotations)
 
 
 def documents(layer: Descriptor, path: str) -> Descriptor:

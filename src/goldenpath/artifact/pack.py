@@ -4,8 +4,9 @@ Same contents, same digest: on every machine, for every user, in every time zone
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from posixpath import commonpath
 from urllib.parse import urlsplit, urlunsplit
 
 from goldenpath.artifact import modelpack
@@ -15,6 +16,7 @@ from goldenpath.canonical import JsonValue, canonical_json
 from goldenpath.oci.descriptor import IMAGE_CONFIG, IMAGE_LAYER, IMAGE_MANIFEST, Descriptor
 from goldenpath.oci.manifest import Manifest
 from goldenpath.oci.store import Store
+from goldenpath.train.runtime import Runtime, render_runtime
 
 FRAME = f"{MODELS}/goldenpath"
 """Folder in the image of everything that goes with the model."""
@@ -25,6 +27,10 @@ PYTHON_VERSION = f"{FRAME}/env/python-version"
 MODEL = f"{MODELS}/model.onnx"
 CODE = f"{FRAME}/code"
 """What lies below `src/` of the project, for a model that is code."""
+RUNTIME = f"{FRAME}/env/runtime.json"
+"""`goldenpath.train.runtime.Runtime`, for a model that is code."""
+WHEELS = f"{FRAME}/env/wheels"
+"""Its wheels, each in a layer of its own, so that registries and nodes keep one copy of each."""
 
 _OCI = "org.opencontainers.image."
 
@@ -52,6 +58,12 @@ class Contents:
     """RFC 3339, UTC; the release's only time."""
     remote: str = ""
     licence: str = ""
+    runtime: Runtime | None = None
+    """For a model that is code, as the two below."""
+    code: Mapping[str, bytes] = field(default_factory=dict)
+    """Files of `src/`, by path below it."""
+    wheels: Mapping[str, Path] = field(default_factory=dict)
+    """Every wheel of `runtime`, by file name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +77,9 @@ class Packed:
 def pack(store: Store, contents: Contents) -> Packed:
     """Writes the release into `store`. Raises `NotFound` or `InvalidInput` for a bad file."""
     weights = tuple(f"{MODELS}/{name}" for name in contents.model_files)
-    layers = divide(_files(contents), alone=weights)
+    files = _files(contents)
+    alone = (*weights, *(path for path in files if path.startswith(WHEELS + "/")))
+    layers = divide(files, alone, [path for path in files if path.startswith(CODE + "/")])
     blobs = tuple(store.add(IMAGE_LAYER, render_layer(layer)) for layer in layers)
     image = _push_image(store, contents, layers, blobs)
     return Packed(image, _push_modelpack(store, contents, layers, blobs, image))
@@ -87,6 +101,10 @@ def _files(contents: Contents) -> dict[str, Content]:
         PYTHON_VERSION: contents.python_version.encode() + b"\n",
     }
     files |= {f"{FRAME}/{path}": content for path, content in contents.documents.items()}
+    if contents.runtime is not None:
+        files[RUNTIME] = render_runtime(contents.runtime)
+        files |= {f"{CODE}/{path}": content for path, content in contents.code.items()}
+        files |= {f"{WHEELS}/{name}": path for name, path in contents.wheels.items()}
     return files | {f"{MODELS}/{name}": contents.outputs / name for name in contents.model_files}
 
 
@@ -137,6 +155,9 @@ def _push_modelpack(
 
 def _typed(layer: Layer, blob: Descriptor) -> Descriptor:
     path = layer.single
+    first = layer.files[0][0]
+    if first.startswith((CODE + "/", WHEELS + "/")):
+        return modelpack.code(blob, path or commonpath(name for name, _ in layer.files))
     if path is None or path.startswith(FRAME + "/"):
         return modelpack.documents(blob, path or FRAME)
     content = layer.files[0][1]
@@ -169,8 +190,8 @@ def _description(contents: Contents) -> dict[str, JsonValue]:
 
 
 def _title(layer: Layer) -> str:
-    path = layer.single
-    return (path or FRAME).removeprefix(MODELS + "/").replace("/", "-") + ".tar"
+    path = layer.single or commonpath(name for name, _ in layer.files)
+    return path.removeprefix(MODELS + "/").replace("/", "-") + ".tar"
 
 
 def _push(store: Store, media_type: str, content: bytes) -> Descriptor:

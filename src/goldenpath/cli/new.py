@@ -6,7 +6,7 @@ import click
 
 from goldenpath import wire
 from goldenpath.cli.output import Format, note, output_option, show
-from goldenpath.project.scaffold import TEMPLATES, create
+from goldenpath.project.scaffold import FRAMEWORKS, TEMPLATES, create
 
 
 @click.command()
@@ -19,12 +19,19 @@ from goldenpath.project.scaffold import TEMPLATES, create
     help="What to start from.",
 )
 @click.option(
+    "--framework",
+    type=click.Choice(list(FRAMEWORKS)),
+    default="scikit-learn",
+    show_default=True,
+    help="; ".join(f"{name}: {each.about}" for name, each in FRAMEWORKS.items()) + ".",
+)
+@click.option(
     "--into",
     type=click.Path(path_type=Path, file_okay=False),
     help="The folder to make; NAME in this one otherwise.",
 )
 @output_option
-def verb(name: str, template: str, into: Path | None, output: Format) -> None:
+def verb(name: str, template: str, framework: str, into: Path | None, output: Format) -> None:
     """Start a model project that already trains, packs, serves and monitors."""
     folder = create(
         name,
@@ -33,7 +40,9 @@ def verb(name: str, template: str, into: Path | None, output: Format) -> None:
         now=wire.now(),
         environment=wire.tools(),
         template=template,
+        framework=framework,
         report=note,
     )
     text = f"{folder} is ready\nnext: cd {into or name} && goldenpath build"
-    show({"name": name, "folder": str(folder), "template": template}, text, output)
+    made = {"name": name, "folder": str(folder), "template": template, "framework": framework}
+    show(made, text, output)

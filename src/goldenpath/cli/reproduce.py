@@ -43,7 +43,13 @@ def verb(reference: str, source: str | None, output: Format) -> None:
             throwaway=wire.throwaway_store,
             tools=tools,
             train=lambda project, folder: train(
-                project, folder, uv=wire.uv(), now=wire.now, report=report, tools=tools
+                project,
+                folder,
+                uv=wire.uv(),
+                now=wire.now,
+                report=report,
+                tools=tools,
+                kept=home.wheels,
             ),
             report=report,
         )

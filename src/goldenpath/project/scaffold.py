@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -21,6 +22,43 @@ from goldenpath.errors import InvalidInput, Unavailable
 
 TEMPLATES: Mapping[str, str] = {"credit-default": "starter"}
 """Template to folder beside this module."""
+
+
+@dataclass(frozen=True, slots=True)
+class Framework:
+    """How a project differs that learns with another library, or serves code."""
+
+    about: str
+    folder: str = ""
+    """Files beside this module that take the place of the template's."""
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """Texts of the template that are replaced."""
+    declared: str = ""
+    """What `goldenpath.toml` says besides."""
+
+
+FRAMEWORKS: Mapping[str, Framework] = {
+    "scikit-learn": Framework("scikit-learn, exported to ONNX"),
+    "python": Framework(
+        "any code, served in a locked environment of its own",
+        "frameworks/python",
+        {
+            'kind = "logistic" # or "boosting"': 'kind = "logistic"',
+            '  "onnx",\n  "onnxruntime",\n  "pyarrow",\n  "scikit-learn",\n': "",
+            'dev = ["pytest", "ruff"]\n': 'dev = ["pytest", "ruff"]\n'
+            "# What only the training needs: the model is served with the dependencies above.\n"
+            'training = ["pyarrow", "scikit-learn"]\n',
+            "[tool.uv]\n": '[tool.uv]\ndefault-groups = ["dev", "training"]\n',
+        },
+        """
+[contract.python]
+entry = "credit_default.serve:load"
+time_limit = 1
+memory_limit = 512
+""",
+    ),
+}
+"""What `goldenpath new` can start from, by the library that learns."""
 
 _NAME = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 _TEXT = {".toml", ".py", ".md", ".yaml", ".yml", ".txt", ".json", ""}
@@ -35,6 +73,7 @@ def create(
     now: datetime,
     environment: Mapping[str, str],
     template: str = "credit-default",
+    framework: str = "scikit-learn",
     report: Callable[[str], None] = lambda _: None,
 ) -> Path:
     """Makes the project `name` in the new folder `destination` and returns that folder.
@@ -43,18 +82,14 @@ def create(
     failed start leaves nothing. Raises `InvalidInput` for a bad name or a folder that exists, and
     `Unavailable` if git or uv fail, which mostly means that the package index cannot be reached.
     """
-    _check(name, template)
+    _check(name, template, framework)
     if destination.exists():
         raise InvalidInput(f"{destination} exists already", hint="choose another name or folder")
     destination.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=destination.parent) as scratch:
         folder = Path(scratch) / "project"
         report("copying the template")
-        _copy(
-            resources.files(__package__).joinpath(TEMPLATES[template]),
-            folder,
-            _replacements(name, template, now.astimezone(UTC).date()),
-        )
+        _lay_out(folder, name, template, FRAMEWORKS[framework], now.astimezone(UTC).date())
         report("locking the environment with uv")
         _run([uv, "lock", "--quiet", "--python", sys.executable], folder, environment)
         report("making the first commit")
@@ -63,10 +98,24 @@ def create(
     return destination
 
 
-def _check(name: str, template: str) -> None:
+def _lay_out(folder: Path, name: str, template: str, framework: Framework, today: date) -> None:
+    """The files of the template, with those of the framework laid over them."""
+    here, named = resources.files(__package__), _replacements(name, template, today)
+    _copy(here.joinpath(TEMPLATES[template]), folder, {**framework.texts, **named})
+    if framework.folder:
+        _copy(here.joinpath(framework.folder), folder, named)
+    if framework.declared:
+        file = folder / "goldenpath.toml"
+        file.write_text(file.read_text("utf-8") + _replaced(framework.declared, named), "utf-8")
+
+
+def _check(name: str, template: str, framework: str) -> None:
     if template not in TEMPLATES:
         known = ", ".join(TEMPLATES)
         raise InvalidInput(f"template {template!r} is unknown: expected one of {known}")
+    if framework not in FRAMEWORKS:
+        known = ", ".join(FRAMEWORKS)
+        raise InvalidInput(f"framework {framework!r} is unknown: expected one of {known}")
     if _NAME.fullmatch(name) is None:
         raise InvalidInput(
             f"{name!r} is not a name for a project: expected at most 63 lower-case letters, "
@@ -94,7 +143,7 @@ def _replacements(name: str, template: str, today: date) -> Mapping[str, str]:
 
 
 def _copy(source: Traversable, target: Path, replacements: Mapping[str, str]) -> None:
-    target.mkdir()
+    target.mkdir(exist_ok=True)
     for entry in sorted(source.iterdir(), key=lambda entry: entry.name):
         if entry.name in _SKIP:
             continue

@@ -71,14 +71,14 @@ def describe(
 
 
 def _packages(folder: Path, locked: Sequence[Locked]) -> Iterator[Package]:
-    by_name = {entry.name: entry for entry in locked}
+    known = {(entry.name, entry.version): entry for entry in locked}
     for path in sorted(folder.glob("[Ll]ib/**/site-packages/*.dist-info")):
         installed = PathDistribution(path)
         text = installed.read_text("METADATA") or ""
         metadata = Parser().parsestr(text, headersonly=True)
         name = str(metadata["Name"]).lower().replace("_", "-").replace(".", "-")
-        entry = by_name.get(name)
-        if entry is None or entry.version != metadata["Version"]:
+        entry = known.get((name, str(metadata["Version"])))
+        if entry is None:
             raise Unavailable(f"the environment has {name} {metadata['Version']}, not in the lock")
         yield Package(name, entry.version, _hashes(entry, installed), _licence(metadata))
 

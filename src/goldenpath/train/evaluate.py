@@ -16,11 +16,12 @@ from goldenpath.train.metrics import every_metric
 from goldenpath.train.record import Metric
 from goldenpath.train.robustness import MAX_ROWS, Trial, robustness
 from goldenpath.train.rows import render_rows
-from goldenpath.train.score import model_scores
+from goldenpath.train.score import Scorer
 
 Floats = NDArray[np.float64]
 
 MODEL, REFERENCE, EVALUATION = "model.onnx", "reference.parquet", "evaluation.parquet"
+"""What the training writes; for a model that is code, its own files in the place of the first."""
 KEY, TARGET, SCORE = "key", "target", "score"
 MAX_GROUPS = 50
 """Values of one slice; more is a mistake in the choice of the column."""
@@ -50,27 +51,26 @@ class Evaluation:
     """The evaluation rows as they travel with the release."""
 
 
-def evaluate(project: Project, outputs: Path) -> Evaluation:
-    """Metrics of the packaged model on the held-out rows.
+def evaluate(project: Project, outputs: Path, score: Scorer) -> Evaluation:
+    """Metrics of the packaged model, which `score` asks, on the held-out rows.
 
     Raises `InvalidInput` if an output is missing, lacks a column, or has NaN or infinity where a
     number has to be.
     """
-    for name in (MODEL, REFERENCE, EVALUATION):
-        if not (outputs / name).is_file():
-            raise InvalidInput(f"the training wrote no {name}: expected it in its output folder")
+    for name in (REFERENCE, EVALUATION):
+        refuse_missing(outputs, name)
     reference = read_parquet(outputs / REFERENCE)
     held_out = read_parquet(outputs / EVALUATION)
     _require(held_out, (KEY, TARGET, *project.slices), EVALUATION)
-    before, trained = _scored(project.contract, reference, outputs, REFERENCE)
-    scores, evaluated = _scored(project.contract, held_out, outputs, EVALUATION)
+    before, trained = _scored(project.contract, reference, score, REFERENCE)
+    scores, evaluated = _scored(project.contract, held_out, score, EVALUATION)
     target = _numbers(held_out, TARGET, EVALUATION)
     if not np.isin(target, (0.0, 1.0)).all():
         raise InvalidInput(f"{EVALUATION} has targets other than 0 and 1")
     return Evaluation(
         metrics=(
             *_metrics(project, held_out, target, scores),
-            *_robustness(project.contract, outputs, held_out, reference),
+            *_robustness(project.contract, score, held_out, reference),
         ),
         reference=Reference(
             {
@@ -92,6 +92,12 @@ def evaluate(project: Project, outputs: Path) -> Evaluation:
     )
 
 
+def refuse_missing(outputs: Path, name: str) -> None:
+    """Raises `InvalidInput` unless the training wrote this file."""
+    if not (outputs / name).is_file():
+        raise InvalidInput(f"the training wrote no {name}: expected it in its output folder")
+
+
 def columns_of(path: Path, contract: Contract) -> Mapping[str, NDArray[np.generic]]:
     """The features of a table that the training wrote. Raises `InvalidInput` if one is absent."""
     table = read_parquet(path)
@@ -100,7 +106,7 @@ def columns_of(path: Path, contract: Contract) -> Mapping[str, NDArray[np.generi
     return {name: _column(table, name) for name in names}
 
 
-def _scored(contract: Contract, table: pa.Table, outputs: Path, file: str) -> tuple[Floats, float]:
+def _scored(contract: Contract, table: pa.Table, score: Scorer, file: str) -> tuple[Floats, float]:
     """Scores of the packaged model, and their largest difference to those of the training."""
     names = [feature.name for feature in contract.features]
     _require(table, (SCORE, *names), file)
@@ -111,7 +117,7 @@ def _scored(contract: Contract, table: pa.Table, outputs: Path, file: str) -> tu
         wrong = np.isinf(values) if feature.missing else ~np.isfinite(values)
         if wrong.any():
             raise InvalidInput(f"{file} has a {feature.name!r} that is not a number")
-    scores = model_scores(outputs / MODEL, contract, {name: _column(table, name) for name in names})
+    scores = score({name: _column(table, name) for name in names})
     return scores, float(np.abs(scores - _numbers(table, SCORE, file)).max())
 
 
@@ -127,14 +133,14 @@ def _metrics(project: Project, table: pa.Table, target: Floats, scores: Floats) 
 
 
 def _robustness(
-    contract: Contract, outputs: Path, held_out: pa.Table, reference: pa.Table
+    contract: Contract, score: Scorer, held_out: pa.Table, reference: pa.Table
 ) -> Iterator[Metric]:
     tables = [
         {each.name: np.asarray(_column(table, each.name), np.float64) for each in contract.features}
         for table in (held_out, reference)
     ]
     rows = min(held_out.num_rows, MAX_ROWS)
-    for name, estimate in robustness(Trial(outputs / MODEL, contract, *tables)):
+    for name, estimate in robustness(Trial(score, contract, *tables)):
         yield Metric(name, estimate.value, estimate.low, estimate.high, rows)
 
 

@@ -7,7 +7,7 @@ there ever after. So a lock is refused unless each package comes from an index t
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from goldenpath.errors import InvalidInput
 
@@ -25,6 +25,8 @@ class Locked:
     """Kind and place: `("registry", "https://…")`, `("editable", ".")`, `("git", …)`."""
     files: Mapping[str, str]
     """File name to `sha256:…`; empty hash where the lock has none."""
+    places: Mapping[str, str]
+    """File name to the address, or path, that the lock has of it."""
 
     @property
     def is_project(self) -> bool:
@@ -66,15 +68,19 @@ def _locked(entry: Mapping[str, object]) -> Locked:
         raise TypeError(f"package {entry['name']} has no source")
     kind, place = next(iter(source.items()))
     return Locked(
-        str(entry["name"]), str(entry.get("version", "")), (kind, str(place)), dict(_files(entry))
+        str(entry["name"]),
+        str(entry.get("version", "")),
+        (kind, str(place)),
+        {name: digest for name, _, digest in _files(entry)},
+        {name: place for name, place, _ in _files(entry)},
     )
 
 
-def _files(entry: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+def _files(entry: Mapping[str, object]) -> Iterator[tuple[str, str, str]]:
     wheels, sdist = entry.get("wheels", []), entry.get("sdist")
     for file in (*(wheels if isinstance(wheels, list) else ()), *([sdist] if sdist else ())):
         place = str(file.get("url") or file.get("path") or file.get("filename"))
-        yield urlsplit(place).path.rsplit("/", 1)[-1], str(file.get("hash", ""))
+        yield unquote(urlsplit(place).path.rsplit("/", 1)[-1]), place, str(file.get("hash", ""))
 
 
 def _faults(locked: Locked, allowed: set[str]) -> Iterator[str]:

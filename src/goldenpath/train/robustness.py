@@ -10,7 +10,6 @@ Each is a share of evaluation rows whose band of the decision policy changes, 0 
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from goldenpath.project.spec import Contract, Feature
 from goldenpath.train.decision import bands
 from goldenpath.train.metrics import Estimate, share
-from goldenpath.train.score import open_model, run_model
+from goldenpath.train.score import Scorer
 
 Floats = NDArray[np.float64]
 Table = Mapping[str, Floats]
@@ -35,7 +34,7 @@ MAX_ROWS = 2000
 class Trial:
     """A packaged model, rows to try it on, and the training rows that give the scale."""
 
-    model: Path
+    score: Scorer
     contract: Contract
     rows: Table
     reference: Table
@@ -43,16 +42,14 @@ class Trial:
 
 def robustness(trial: Trial) -> Iterator[tuple[str, Estimate]]:
     """Name and estimate of each of the three that applies to this contract."""
-    session = open_model(trial.model, trial.contract)
     rows = {name: _some(values) for name, values in trial.rows.items()}
-    before = bands(trial.contract.decision, run_model(session, trial.contract, rows))
+    before = bands(trial.contract.decision, trial.score(rows))
 
     def changed(name: str, values: Floats) -> NDArray[np.bool_]:
         tried = {**rows, name: values}
-        scores = run_model(session, trial.contract, tried)
-        return np.asarray(bands(trial.contract.decision, scores) != before)
+        return np.asarray(bands(trial.contract.decision, trial.score(tried)) != before)
 
-    noisy = run_model(session, trial.contract, _noisy(trial, rows))
+    noisy = trial.score(_noisy(trial, rows))
     yield "robustness_noise", share(bands(trial.contract.decision, noisy) != before)
     absent = [
         share(changed(feature.name, np.full(len(before), np.nan)))

@@ -6,7 +6,8 @@ again afterwards, so that nothing can have changed meanwhile.
 
 import shutil
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -20,9 +21,11 @@ from goldenpath.project.spec import Project
 from goldenpath.project.statements import THRESHOLDS
 from goldenpath.settings import training_environment
 from goldenpath.train import data, environment, source
-from goldenpath.train.evaluate import Evaluation, evaluate
+from goldenpath.train.content import Content, gather, lay_out, served
+from goldenpath.train.evaluate import MODEL, Evaluation, evaluate, refuse_missing
 from goldenpath.train.lock import parse_lock, refuse_sources
 from goldenpath.train.record import Check, Environment, Source, TrainingRun
+from goldenpath.train.score import Scorer, onnx_scorer
 from goldenpath.train.steps import Bench, Made, beside, training
 
 MAX_SKEW = 1e-4
@@ -38,6 +41,8 @@ class Trained:
     profile: Profile
     rows: bytes
     """The evaluation rows that travel with the release."""
+    content: Content | None = None
+    """For a model that is code: what it is served from."""
 
 
 def train(
@@ -49,11 +54,13 @@ def train(
     report: Callable[[str], None],
     tools: Mapping[str, str],
     indexes: tuple[str, ...] = (),
+    kept: Path | None = None,
 ) -> Trained:
     """Trains the project as it is checked out, in the folder `work`, which is emptied first.
 
     `tools` is the environment for uv and git; the training itself sees a short list of it.
     `indexes` are the package indexes that the platform allows; those of the project otherwise.
+    `kept` is a folder in which wheels stay from one build to the next.
     A dirty tree, and lint or tests that fail, are recorded and not refused here.
 
     Raises `InvalidInput` for a missing or stale lock or one with other sources, for missing or
@@ -72,13 +79,21 @@ def train(
     report("making the locked environment")
     bench = _bench(project, work, uv, tools)
     installed = environment.describe(bench.work / "environment", bench.python, lock, locked, uv)
+    content = None
+    if project.contract.python is not None:
+        report("fetching the wheels that the model is served from")
+        place = kept or work.parent / "wheels"
+        content = gather(
+            root, installed, locked, python=bench.python, uv=uv, tools=tools, kept=place
+        )
     with beside(bench) as checked:
         report("training on a sample")
         smoke = training(bench, "smoke", project.training.smoke_parameters)
         report("training")
         made = training(bench, "outputs", {})
         report("evaluating")
-        evaluation = evaluate(project, work / "outputs")
+        with _scorer(bench, content, uv, tools) as score:
+            evaluation = evaluate(project, work / "outputs", score)
         report("waiting for lint and tests")
         checks = (*checked.result(), _smoke_check(smoke), *_verdicts(evaluation))
     data.refuse_changed(root, project.data, "during the training")
@@ -86,7 +101,23 @@ def train(
     run = _record(bench, commit, installed, evaluation, checks, made, (started, now()), tools)
     table, scores = evaluation.reference.table, evaluation.reference.scores
     profile = build_profile(project.contract, table, scores)
-    return Trained(run, work / "outputs", profile, evaluation.rows)
+    return Trained(run, work / "outputs", profile, evaluation.rows, content)
+
+
+@contextmanager
+def _scorer(
+    bench: Bench, content: Content | None, uv: str, tools: Mapping[str, str]
+) -> Iterator[Scorer]:
+    """What asks the packaged model: in the frame, or in the environment it is served from."""
+    outputs, contract = bench.work / "outputs", bench.project.contract
+    if content is None or contract.python is None:
+        refuse_missing(outputs, MODEL)
+        yield onnx_scorer(outputs / MODEL, contract)
+        return
+    place = bench.work / "content"
+    python = lay_out(content, outputs, place, uv=uv, tools=tools)
+    with served(contract, contract.python, place, python, bench.environment) as score:
+        yield score
 
 
 def _bench(project: Project, work: Path, uv: str, tools: Mapping[str, str]) -> Bench:

@@ -1,6 +1,7 @@
 """The scores of the packaged model, computed as a server does: ONNX Runtime, one thread."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,27 @@ from goldenpath.project.spec import Contract
 _ROWS = 8192
 """Rows that are scored at once."""
 FATAL_ONLY = 4
+
+Scorer = Callable[[Mapping[str, NDArray[np.generic]]], NDArray[np.float64]]
+"""One score in [0, 1] per row of a table that has a column per feature of the contract."""
+
+
+def onnx_scorer(path: Path, contract: Contract) -> Scorer:
+    """The graph at `path`, loaded once. Raises `InvalidInput` as `model_scores` does."""
+    return partial(run_model, open_model(path, contract), contract)
+
+
+def rows_of(contract: Contract, table: Mapping[str, NDArray[np.generic]]) -> NDArray[np.float32]:
+    """The rows of a table as a model takes them: 32-bit floats in the order of the contract."""
+    columns = [np.asarray(table[feature.name], np.float32) for feature in contract.features]
+    return np.ascontiguousarray(np.column_stack(columns))
+
+
+def checked(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The scores themselves. Raises `InvalidInput` if one is not in [0, 1]."""
+    if not ((scores >= 0) & (scores <= 1)).all():
+        raise InvalidInput("the model gives scores that are not in [0, 1], or not one per row")
+    return scores
 
 
 def model_scores(
@@ -32,16 +54,15 @@ def run_model(
     table: Mapping[str, NDArray[np.generic]],
 ) -> NDArray[np.float64]:
     """One score per row of `table`. Raises `InvalidInput` as `model_scores` does."""
-    columns = [np.asarray(table[feature.name], np.float32) for feature in contract.features]
-    rows = np.ascontiguousarray(np.column_stack(columns))
+    rows = rows_of(contract, table)
     parts = [
         _last_column(session.run([contract.output_tensor], {contract.input_tensor: part})[0])
         for part in (rows[start : start + _ROWS] for start in range(0, len(rows), _ROWS))
     ]
     scores = np.concatenate(parts).astype(np.float64)
-    if len(scores) != len(rows) or not ((scores >= 0) & (scores <= 1)).all():
-        raise InvalidInput("the model gives scores that are not in [0, 1], or not one per row")
-    return scores
+    if len(scores) != len(rows):
+        raise InvalidInput(f"the model gives {len(scores)} scores for {len(rows)} rows")
+    return checked(scores)
 
 
 def open_model(path: Path, contract: Contract) -> onnxruntime.InferenceSession:

@@ -65,6 +65,7 @@ def workshop(home: Home, work: Path, report: Callable[[str], None]) -> "Workshop
             now=now,
             report=report,
             tools=environment,
+            kept=home.wheels,
         ),
         clock=now,
         report=report,

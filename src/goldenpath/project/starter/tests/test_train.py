@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from credit_default.export import score
+from credit_default.export import FILE, score
 from credit_default.model import KINDS
 from credit_default.panel import FEATURES
 from credit_default.train import TOLERANCE, train
@@ -20,7 +20,7 @@ def test_the_exported_model_scores_as_the_trained_one(kind: str, tmp_path: Path)
 
     table = pq.read_table(tmp_path / "evaluation.parquet")
     features = np.column_stack([table[name].to_numpy() for name in FEATURES]).astype(np.float32)
-    exported = score(tmp_path / "model.onnx", features)
+    exported = score(tmp_path / FILE, features)
     assert np.abs(exported - table["score"].to_numpy()).max() <= TOLERANCE
 
 

@@ -16,6 +16,7 @@ from sklearn.pipeline import Pipeline
 
 from credit_default.panel import FEATURES, STATUS, STATUS_CODES
 
+FILE = "model.onnx"
 INPUT = "features"
 OUTPUT = "probability"
 OPSETS = {"": 18, "ai.onnx.ml": 3}

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from credit_default.export import export, score
+from credit_default.export import FILE, export, score
 from credit_default.model import fit
 from credit_default.panel import FEATURES, MONTHS, Month, read_month, split
 
@@ -26,7 +26,7 @@ def train(
 ) -> None:
     """Learn from April alone, so that every month after it is new to the model.
 
-    Write `model.onnx`, `reference.parquet` (the training rows with their scores) and
+    Write the model, `reference.parquet` (the training rows with their scores) and
     `evaluation.parquet` (held-out clients) into `output`. The parameter `kind` chooses the model;
     `sample`, if above 0, trains on that many clients only.
     """
@@ -36,10 +36,10 @@ def train(
     if sample:
         training, evaluation = _first(training, sample), _first(evaluation, sample)
     pipeline = fit(str(parameters["kind"]), training.features, training.target, seed)
-    export(pipeline, output / "model.onnx")
+    export(pipeline, output / FILE)
 
     scores = np.asarray(pipeline.predict_proba(training.features)[:, 1], np.float64)
-    difference = float(np.abs(scores - score(output / "model.onnx", training.features)).max())
+    difference = float(np.abs(scores - score(output / FILE, training.features)).max())
     if not difference <= TOLERANCE:
         raise ValueError(f"export differs by {difference:.2g}: expected at most {TOLERANCE}")
     _write(output / "reference.parquet", training, scores)
