@@ -1,22 +1,51 @@
-"""What changed between two releases, from their files and from what is said about them."""
+"""What changed between two releases: a pure function of the facts about each.
+
+Every fact says how well it is known. `verified`: a signature of a trusted key covers it.
+`observed`: read and hashed here, under no signature that counts. `declared`: somebody said so
+beside the release, and nobody trusted signed it. `unknown`: nobody said anything.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from goldenpath.artifact.inspection import files_of
-from goldenpath.artifact.pack import CONTRACT
-from goldenpath.attest.documents import Candidate, read_candidate
-from goldenpath.attest.provenance import read_provenance
-from goldenpath.attest.statement import DATASET, METRICS, PROVENANCE, SBOM, member
-from goldenpath.attest.verify import gather
-from goldenpath.canonical import JsonValue, parse_json
-from goldenpath.digest import Digest
-from goldenpath.errors import InvalidInput
-from goldenpath.oci.store import Store
+from goldenpath.artifact.inspection import Mark
+from goldenpath.attest.statement import member
+from goldenpath.canonical import JsonValue
 
-Section = Literal["files", "contract", "code", "parameters", "data", "metrics", "packages"]
-Facts = Mapping[str, JsonValue]
+SECTIONS = (
+    "data",
+    "parameters",
+    "code",
+    "environment",
+    "packages",
+    "metrics",
+    "checks",
+    "schema",
+    "decision policy",
+    "limits",
+    "monitors",
+    "decisions",
+    "gitops policy",
+    "files",
+)
+"""Everything that is compared, in the order in which people ask."""
+
+Intervals = Literal["overlap", "apart", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What is known of one section, and how well."""
+
+    value: JsonValue
+    mark: Mark
+    by: str = ""
+    """The trusted key or person that signed it."""
+
+
+Facts = Mapping[str, Fact]
+_NOTHING = Fact(None, "unknown")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,69 +56,56 @@ class Change:
     path: str
     before: JsonValue
     after: JsonValue
+    before_mark: Mark
+    after_mark: Mark
+    intervals: Intervals | None = None
+    """Of a metric: whether its two intervals share a value. Intervals that overlap do not prove
+    that nothing changed: both releases may have been measured on the same rows."""
 
 
-def facts(store: Store, digest: Digest) -> Facts:
-    """What can be compared of a release, by section.
+@dataclass(frozen=True, slots=True)
+class Section:
+    """How well one section is known on both sides, and in how many values it differs."""
 
-    Statements are read here, not verified: a difference is no evidence. Sections that nobody
-    stated anything about are absent.
-    """
-    files = files_of(store, digest)
-    found: dict[str, JsonValue] = {"files": {path: d.text for path, (d, _) in files.items()}}
-    if CONTRACT in files:
-        found["contract"] = parse_json(files[CONTRACT][1], "contract of the release")
-    for document in gather(store, digest).referrers:
-        try:
-            candidate = read_candidate(document)
-        except InvalidInput:
-            # Foreign referrers are of no concern here; `verify` names those that should hold.
+    name: str
+    before: Mark
+    after: Mark
+    changes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Two releases compared."""
+
+    sections: tuple[Section, ...]
+    """Of `SECTIONS`, all that somebody said anything about on either side."""
+    changes: tuple[Change, ...]
+
+
+def difference(before: Facts, after: Facts) -> Difference:
+    """Every section and every value that differs in it."""
+    sections: list[Section] = []
+    found: list[Change] = []
+    for name in SECTIONS:
+        old, new = before.get(name, _NOTHING), after.get(name, _NOTHING)
+        if old.mark == new.mark == "unknown":
             continue
-        found |= _stated(candidate)
-    return found
+        changed = tuple(_changes(name, old, new))
+        sections.append(Section(name, old.mark, new.mark, len(changed)))
+        found.extend(changed)
+    return Difference(tuple(sections), tuple(found))
 
 
-def changes(before: Facts, after: Facts) -> tuple[Change, ...]:
-    """Every difference, section by section; none if the releases are alike."""
-    return tuple(
-        Change(section, path, old, new)
-        for section in dict.fromkeys((*before, *after))
-        for path, old, new in _differences(before.get(section), after.get(section), "")
-    )
+def _changes(section: str, old: Fact, new: Fact) -> Iterator[Change]:
+    for path, before, after in differences(old.value, new.value):
+        intervals = _intervals(before, after) if section == "metrics" else None
+        yield Change(section, path, before, after, old.mark, new.mark, intervals)
 
 
-def _stated(candidate: Candidate) -> dict[str, JsonValue]:
-    predicate = dict(candidate.predicate)
-    match candidate.predicate_type:
-        case kind if kind == PROVENANCE:
-            origin = read_provenance(predicate)
-            return {
-                "code": {"repository": origin.repository, "commit": origin.commit},
-                "parameters": {**dict(origin.parameters), "seed": origin.seed},
-            }
-        case kind if kind == DATASET:
-            return {"data": _by_name(member(predicate, "datasets"), ("digest", "rows"))}
-        case kind if kind == METRICS:
-            return {"metrics": _by_name(member(predicate, "metrics"), ("value",))}
-        case kind if kind == SBOM:
-            return {"packages": _by_name(member(predicate, "components"), ("version",))}
-    return {}
-
-
-def _by_name(listed: JsonValue, members: tuple[str, ...]) -> JsonValue:
-    found: dict[str, JsonValue] = {}
-    for each in listed if isinstance(listed, list) else []:
-        name, part = member(each, "name"), member(each, "slice")
-        key = f"{name} [{part}]" if part else str(name)
-        values = [member(each, one) for one in members]
-        if any(value is not None for value in values):
-            found[key] = values[0] if len(values) == 1 else dict(zip(members, values, strict=True))
-    return found
-
-
-def _differences(
-    before: JsonValue, after: JsonValue, path: str
+def differences(
+    before: JsonValue, after: JsonValue, path: str = ""
 ) -> Iterator[tuple[str, JsonValue, JsonValue]]:
+    """Path, old and new value of everything that differs; an estimate is one value."""
     if before == after and type(before) is type(after):
         return
     old, new = _named(before), _named(after)
@@ -98,15 +114,24 @@ def _differences(
         return
     for key in sorted({*old, *new}):
         below = f"{path}.{key}" if path else key
-        yield from _differences(old.get(key), new.get(key), below)
+        yield from differences(old.get(key), new.get(key), below)
+
+
+def _intervals(before: JsonValue, after: JsonValue) -> Intervals:
+    bounds = [member(each, end) for each in (before, after) for end in ("low", "high")]
+    numbers = [float(each) for each in bounds if isinstance(each, int | float)]
+    if len(numbers) < 4:
+        return "unknown"
+    old_low, old_high, new_low, new_high = numbers
+    return "overlap" if old_low <= new_high and new_low <= old_high else "apart"
 
 
 def _named(value: JsonValue) -> dict[str, JsonValue] | None:
-    """An object, or a list whose elements all have names, as object."""
+    """An object, or a list whose elements all have names, as object; None for a plain value."""
     if value is None:
         return {}
     if isinstance(value, dict):
-        return value
+        return None if {"value", "low", "high"} <= value.keys() else value
     if not isinstance(value, list):
         return None
     names = [member(each, "name") for each in value]

@@ -1,14 +1,15 @@
 """`goldenpath diff`: shows what changed between two releases."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import click
 
 from goldenpath import wire
-from goldenpath.attest.difference import Change, changes, facts
-from goldenpath.canonical import JsonValue
-from goldenpath.cli.output import Format, output_option, show
-from goldenpath.oci.names import find
+from goldenpath.artifact.inspection import Mark
+from goldenpath.attest.difference import Change, Section, difference
+from goldenpath.cli.comparison import lines
+from goldenpath.cli.output import Format, note, output_option, show
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,42 +18,42 @@ class Comparison:
 
     before: str
     after: str
+    before_mark: Mark
+    after_mark: Mark
+    sections: tuple[Section, ...]
     changes: tuple[Change, ...]
 
 
 @click.command
 @click.argument("before")
 @click.argument("after")
+@click.option(
+    "--policy",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="A platform.toml with the trusted keys; that of the gitops repository otherwise.",
+)
 @output_option
-def verb(before: str, after: str, output: Format) -> None:
-    """Show what changed between two releases: files, contract, code, data, metrics, packages.
+def verb(before: str, after: str, file: Path | None, output: Format) -> None:
+    """Show what changed between two releases, and how well each fact is known.
 
-    Read from what is stated about them; `goldenpath verify` says whether that holds.
+    Data, parameters, code, packages, metrics, schema, decision policy, limits, monitors, gates.
+    Verified: signed by a trusted key. Observed: hashed here. Declared: said, and not signed by
+    anybody trusted. Unknown: not said.
     """
     home = wire.home()
-    read = []
-    for release in (before, after):
-        store, name = wire.locate(release, home)
-        digest = find(store, name).digest
-        read.append((digest, facts(store, digest)))
-    (first, old), (second, new) = read
-    found = Comparison(first.text, second.text, changes(old, new))
-    show(found, "\n".join(_lines(found)), output)
-
-
-def _lines(found: Comparison) -> list[str]:
-    lines = [f"before {found.before}", f"after  {found.after}"]
-    section = ""
-    for change in found.changes:
-        if change.section != section:
-            section = change.section
-            lines.append(section)
-        lines.append(f"  {change.path}: {_short(change.before)} -> {_short(change.after)}")
-    return lines if found.changes else [*lines, "no difference"]
-
-
-def _short(value: JsonValue) -> str:
-    if value is None:
-        return "(none)"
-    text = str(value)
-    return text[:19] if text.startswith("sha256:") else text[:60]
+    trust = wire.trust(home, file)
+    if trust.missing:
+        note(f"nothing counts as verified here: {trust.missing}")
+    old, new = trust.known(home, before), trust.known(home, after)
+    found = difference(*wire.compared(home, trust, old, new))
+    record = Comparison(
+        old.digest.text,
+        new.digest.text,
+        old.standing.mark,
+        new.standing.mark,
+        found.sections,
+        found.changes,
+    )
+    text = lines(found, (old.digest, old.standing), (new.digest, new.standing))
+    show(record, "\n".join(text), output)

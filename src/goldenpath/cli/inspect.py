@@ -1,40 +1,59 @@
 """`goldenpath inspect`: shows what a release holds and what is said about it."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import click
 
 from goldenpath import wire
 from goldenpath.artifact.inspection import Inspection, inspect
-from goldenpath.cli.output import Format, output_option, show
-from goldenpath.oci.names import find
+from goldenpath.attest.facts import marked
+from goldenpath.cli.output import Format, note, output_option, show
+from goldenpath.cli.progress import moving
+from goldenpath.oci.copy import plan_size
 
 
 @click.command
 @click.argument("release")
+@click.option("--files/--no-files", default=True, help="Read every layer to list its files.")
+@click.option(
+    "--policy",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="A platform.toml with the trusted keys; that of the gitops repository otherwise.",
+)
 @output_option
-def verb(release: str, output: Format) -> None:
-    """Show what a release holds and what is said about it; nothing of it is verified here.
+def verb(release: str, files: bool, file: Path | None, output: Format) -> None:
+    """Show what a release holds and what is said about it, and how well each is known.
 
     RELEASE is a tag, a digest or its first digits, layout:PATH@NAME or oci://HOST/REPOSITORY:TAG.
     """
-    store, name = wire.locate(release, wire.home())
-    found = inspect(store, find(store, name))
+    home = wire.home()
+    trust = wire.trust(home, file)
+    if trust.missing:
+        note(f"nothing counts as verified here: {trust.missing}")
+    known = trust.known(home, release)
+    total = plan_size(known.store, known.descriptor) if files else 0
+    with moving("reading", total) as told:
+        found = inspect(known.store, known.descriptor, opens=files, told=told)
+    found = marked(found, known.standing)
     show(found, "\n".join(_lines(found)), output)
 
 
-def _lines(found: Inspection) -> list[str]:
-    lines = [found.digest, f"type       {found.media_type}"]
+def _lines(found: Inspection) -> Iterator[str]:
+    signed = f"signed by {', '.join(found.signers)}" if found.signers else "no trusted signature"
+    yield found.digest
+    yield f"content    {found.mark}: {signed}"
+    yield f"type       {found.media_type}"
     for key, text in found.annotations.items():
-        lines.append(f"{key.rpartition('.')[2]:<10} {text}")
-    lines.append(f"layers     {len(found.layers)}, {found.total:,} bytes")
+        yield f"{key.rpartition('.')[2]:<10} {text}"
+    yield f"layers     {len(found.layers)}, {found.total:,} bytes"
     for layer in found.layers:
-        lines.append(f"  {layer.digest[:19]}  {layer.size:>14,}  {layer.title}")
-        lines += [f"    {f.digest[:19]}  {f.size:>12,}  {f.path}" for f in layer.files or ()]
-        if layer.files is None:
-            lines.append("    not opened: too large to list")
-    lines.append(f"referrers  {len(found.referrers)}")
-    lines += [
-        f"  {said.digest[:19]}  {said.predicate_type or said.artifact_type}"
-        for said in found.referrers
-    ]
-    lines.append(f"check it with: goldenpath verify {found.digest}")
-    return lines
+        yield f"  {layer.digest[:19]}  {layer.size:>14,}  {layer.title}"
+        for each in layer.files or ():
+            yield f"    {each.digest[:19]}  {each.size:>12,}  {each.path}"
+    yield f"referrers  {len(found.referrers)}"
+    for said in found.referrers:
+        mark = f"{said.mark} by {said.signer}" if said.signer else said.mark
+        yield f"  {said.digest[:19]}  {mark:<24} {said.predicate_type or said.artifact_type}"
+    yield f"check it with: goldenpath verify {found.digest}"

@@ -6,6 +6,9 @@ from contextlib import contextmanager
 
 from goldenpath.cli.output import note
 
+LARGE = 10_000_000
+"""Bytes from which on moving them takes long enough to show it."""
+
 
 @contextmanager
 def working() -> Iterator[Callable[[str], None]]:
@@ -25,3 +28,31 @@ def working() -> Iterator[Callable[[str], None]]:
             progress.update(task, description=step)
 
         yield report
+
+
+@contextmanager
+def moving(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar for `total` bytes on a terminal, if they are enough to wait for."""
+    if not sys.stderr.isatty() or total < LARGE:
+        yield lambda _size: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda size: bar.advance(task, size)

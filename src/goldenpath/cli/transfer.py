@@ -1,8 +1,5 @@
 """What push, pull and copy share: find both ends, copy with a progress bar, tag, say what moved."""
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import click
@@ -10,7 +7,8 @@ import click
 from goldenpath import wire
 from goldenpath.artifact.modelpack import ARTIFACT_TYPE
 from goldenpath.cli.output import Format, show
-from goldenpath.oci.copy import Progress, copy, plan_size
+from goldenpath.cli.progress import moving
+from goldenpath.oci.copy import copy, plan_size
 from goldenpath.oci.descriptor import Descriptor
 from goldenpath.oci.names import find
 from goldenpath.oci.store import Store
@@ -48,8 +46,14 @@ def transfer(source: str, destination: str, *, referrers: bool, tag: str | None 
     origin, name = wire.locate(source, home)
     target, wanted = wire.locate(destination, home, beside=source)
     descriptor = find(origin, name)
-    with _bar(origin, descriptor) as progress:
-        done = copy(origin, target, descriptor, referrers=referrers, progress=progress)
+    with moving("copying", plan_size(origin, descriptor)) as told:
+        done = copy(
+            origin,
+            target,
+            descriptor,
+            referrers=referrers,
+            progress=lambda _descriptor, size: told(size),
+        )
     chosen = wanted if wanted and not wanted.startswith("sha256:") else tag
     return Transfer(
         digest=descriptor.digest.text,
@@ -82,21 +86,3 @@ def _tag(store: Store, descriptor: Descriptor, tag: str) -> tuple[str, ...]:
         return (tag,)
     store.tag(f"{tag}-modelpack", packs[0])
     return (tag, f"{tag}-modelpack")
-
-
-@contextmanager
-def _bar(origin: Store, descriptor: Descriptor) -> Iterator[Progress]:
-    """A bar on a terminal, for what is large enough to wait for."""
-    total = plan_size(origin, descriptor)
-    if not sys.stderr.isatty() or total < 10_000_000:
-        yield lambda _descriptor, _size: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, TransferSpeedColumn
-    from rich.progress import Progress as Bar
-
-    with Bar(
-        BarColumn(), DownloadColumn(), TransferSpeedColumn(), console=Console(stderr=True)
-    ) as bar:
-        task = bar.add_task("copying", total=total)
-        yield lambda _descriptor, size: bar.advance(task, size)

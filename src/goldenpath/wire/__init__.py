@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from goldenpath.wire.changing import confirm as confirm
     from goldenpath.wire.changing import desk as desk
     from goldenpath.wire.changing import set_up as set_up
+    from goldenpath.wire.comparing import compared as compared
+    from goldenpath.wire.comparing import trust as trust
     from goldenpath.wire.evidence import catalogue as catalogue
     from goldenpath.wire.evidence import sources as sources
     from goldenpath.wire.evidence import workshop as workshop
@@ -53,6 +55,7 @@ _PARTS = {
         "store_uri",
         "release",
     ),
+    "comparing": ("trust", "compared"),
     "changing": ("change_trust", "confirm", "desk", "set_up"),
     "governing": (
         "gitops",
