@@ -8,7 +8,7 @@ import pytest
 from goldenpath.attest.attach import attach, attach_ssh, sign_image
 from goldenpath.attest.bundle import BUNDLE, Bundle, key_hint
 from goldenpath.attest.dsse import Envelope, Signature, decode, pae
-from goldenpath.attest.keys import is_signed
+from goldenpath.attest.p256 import is_signed
 from goldenpath.attest.sshsig import SshKey, verify
 from goldenpath.attest.statement import PROVENANCE, SIGNED, Statement, parse_time
 from goldenpath.canonical import canonical_json, parse_object

@@ -1,6 +1,9 @@
 """The suite of attacks: each refused by its control, and no control is decoration."""
 
 import json
+import re
+from collections import Counter
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -29,6 +32,16 @@ def test_without_a_control_exactly_its_attacks_succeed(control: str, result: Sui
 
     assert ablation.succeeded == ablation.expected
     assert ablation.exact
+
+
+def test_the_documentation_lists_every_control_with_its_attacks() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "controls.md").read_text()
+
+    listed = re.findall(r"^\| ([a-z ]+) \| [^|]+ \| (\d+) \|$", page, re.MULTILINE)
+
+    counted = Counter(each.control for each in SUPPLY_CHAIN)
+    assert listed == [(control, str(counted[control])) for control in CONTROLS]
+    assert f"**{len(SUPPLY_CHAIN)}** attacks" in page
 
 
 def test_the_verb_shows_what_refused_each_attack() -> None:

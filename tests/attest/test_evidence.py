@@ -132,9 +132,10 @@ def test_without_evidence_there_is_nothing_to_read() -> None:
     assert origin_of(nothing) is None
 
 
-@pytest.mark.parametrize("predicate", [{}, {"metrics": [{"name": 1}]}])
-def test_metrics_of_another_shape_are_not_taken_for_none(predicate: dict[str, JsonValue]) -> None:
+@pytest.mark.parametrize("more", [{"rows": "many"}, {"thresholds_digest": None}])
+def test_metrics_of_another_shape_are_not_taken_for_none(more: dict[str, JsonValue]) -> None:
     it = bench()
+    predicate: dict[str, JsonValue] = {"metrics": [{"name": "roc_auc", "value": 0.7}], **more}
     attach(it.store, it.image, Statement((it.image.digest,), METRICS, predicate), it.signer, NOW)
     policy = Policy((key_from_pem("release", public_pem(it.signer)),), (METRICS,))
 

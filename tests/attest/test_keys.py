@@ -15,10 +15,10 @@ from goldenpath.attest.keys import (
     CommandSigner,
     PemSigner,
     generate_key,
-    is_signed,
     key_from_pem,
     public_pem,
 )
+from goldenpath.attest.p256 import is_signed
 from goldenpath.attest.secretbox import _hsalsa20, _stream, open_box
 from goldenpath.errors import InvalidInput, NotFound, Unavailable, VerificationError
 from tests.attest.releases import new_signer

@@ -114,8 +114,9 @@ def make_release(
     ):
         attach(store, packed.image, each, signer, NOW)
     sign_image(store, packed.image, REPOSITORY, signer, NOW)
-    attach(store, packed.image, decision(packed.image, waived=waived), signer, NOW)
     people = tuple(_approve(folder, store, packed.image, name) for name in ("validator", "manager"))
+    decider = SshKey.load(folder / "manager")
+    attach_ssh(store, packed.image, decision(packed.image, waived=waived), decider, NOW)
     return Made(store, packed.image, signer, people)
 
 

@@ -8,8 +8,8 @@ from goldenpath.digest import Digest
 from goldenpath.promote.platform import Platform, Stage
 
 DER = base64.b64decode(
-    "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEb6GfFxH4Yy5iW1nq2P1Hq0m8w8mXbV8T0eYz3pQ0mQ9m5Tq2P1Hq0m8w"
-    "8mXbV8T0eYz3pQ0mQ9m5Tq2P1Hq0mw=="
+    "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEjlM7b6C/e0YluzBmfAH7YH75+LioD+9bMAYocDGHsqNz6x294DMYNm0G"
+    "n4Om9ZAAU8c2M8sEGyHFXhqGwfQAtA=="
 )
 ONE = Digest.of(b"one")
 TWO = Digest.of(b"two")

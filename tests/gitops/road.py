@@ -141,7 +141,7 @@ class Road:
         )  # fmt: skip
         subjects = (packed.image.digest,)
         said = statements(run or good_run(), subjects, builder=BUILDER)
-        for each in (*said, scan_statement(scan({}, ()), subjects)):
+        for each in (*said, scan_statement(scan({"model.onnx": b""}, ()), subjects)):
             attach(self.store, packed.image, each, self.signer, self.now)
         sign_image(
             self.store, packed.image, f"registry.example/models/{MODEL}", self.signer, self.now

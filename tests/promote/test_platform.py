@@ -4,9 +4,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from goldenpath.attest.policy import TrustedKey
+from goldenpath.attest.statement import SBOM
 from goldenpath.errors import InvalidInput
 from goldenpath.promote.platform import parse_platform, render_platform
+from goldenpath.promote.trust import Demands
 from tests.gitops.example import DER, line, platform
+
+OTHER = "https://example.org/penetration-test/v1"
 
 
 def test_a_platform_reads_back_as_it_was_written() -> None:
@@ -17,7 +21,7 @@ def test_periods_and_the_repository_read_back() -> None:
     moment = datetime(2026, 1, 31, 12, tzinfo=UTC)
     full = dataclasses.replace(
         platform(),
-        repository="https://git.example/models",
+        demands=Demands("https://git.example/models", "https://ci.example/build", 1, (SBOM, OTHER)),
         gateway="127.0.0.1:9",
         build_keys=(TrustedKey("a", DER, moment, moment + timedelta(days=1), moment),),
         people=tuple(dataclasses.replace(each, valid_until=moment) for each in platform().people),
@@ -43,6 +47,11 @@ def test_periods_and_the_repository_read_back() -> None:
         ("BEGIN PUBLIC", "BEGIN PRIVATE", "public-key"),
         ('roles = ["validator"]', 'roles = "validator"', "list of strings"),
         ("version = 1", "version = ", "not valid TOML"),
+        ("version = 1", "version = 1\nthreshold = 0", "threshold: expected a whole number from 1"),
+        ("version = 1", "version = 1\nthreshold = 2", "at most the 1 build keys, got 2"),
+        ("version = 1", 'version = 1\nrequired = ["bill"]', "required: expected a predicate type"),
+        ("version = 1", "version = 1\nbuilder = 1", "builder: expected a string"),
+        ("MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcD", "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcE", "key on P-256"),
         ('prefix = "', 'prefix = "https://', "without scheme"),
     ],
 )

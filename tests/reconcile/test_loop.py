@@ -11,6 +11,7 @@ from goldenpath.gitops.desired import Deployment, Slot, slot_name
 from goldenpath.gitops.manifests import render_deployment, service_path
 from goldenpath.gitops.trust import Trusted
 from goldenpath.promote.platform import Platform
+from goldenpath.promote.trust import Demands
 from goldenpath.reconcile.loop import Reconciler, Refused
 from goldenpath.reconcile.status import Condition, DeploymentStatus, Status
 from tests.gitops.example import platform
@@ -223,7 +224,9 @@ def test_a_registry_that_is_away_is_asked_again_and_nothing_new_starts(world: Wo
 def test_another_platform_file_means_verifying_anew(world: World) -> None:
     world.source.commit(wanted(ONE))
     world.step()
-    world.source.platform = replace(world.source.platform, repository="https://git.example/other")
+    world.source.platform = replace(
+        world.source.platform, demands=Demands(repository="https://git.example/other")
+    )
     world.source.commit(wanted(ONE))
 
     world.step()

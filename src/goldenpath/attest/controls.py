@@ -7,54 +7,39 @@ that exactly the attacks of each then succeed.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
+from goldenpath.attest import contents
 from goldenpath.attest.attach import SSH_SIGNATURE, SSH_STATEMENT
 from goldenpath.attest.bundle import BUNDLE, Bundle, key_hint
 from goldenpath.attest.documents import Candidate, Documents
-from goldenpath.attest.keys import is_signed
-from goldenpath.attest.policy import Finding, Person, Policy, SignedStatement, TrustedKey
-from goldenpath.attest.provenance import EXTERNAL_PARAMETERS
+from goldenpath.attest.p256 import is_signed
+from goldenpath.attest.policy import Demand, Finding, Person, SignedStatement, TrustedKey
 from goldenpath.attest.sshsig import STATEMENT_NAMESPACE
 from goldenpath.attest.sshsig import verify as verify_ssh
 from goldenpath.attest.statement import (
     APPROVAL,
-    BUILD_TYPE,
     CHECKPOINT,
-    DATASET,
-    METRICS,
+    DECISION,
+    KINDS,
     OBSERVED,
     PAYLOAD_TYPE,
-    PROVENANCE,
-    SBOM,
     SIGNED,
     STATEMENT_TYPE,
-    TEST_RESULT,
     WAIVER,
-    member,
 )
-from goldenpath.canonical import JsonValue, parse_object
+from goldenpath.canonical import parse_object
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, VerificationError
 
 CLOCK_SKEW = timedelta(minutes=5)
 """How far the clock of a signer may be ahead of ours."""
 
-FACTS = frozenset({SIGNED, PROVENANCE, SBOM, DATASET, METRICS, TEST_RESULT, OBSERVED, CHECKPOINT})
+FACTS = frozenset({SIGNED, *KINDS.values(), OBSERVED, CHECKPOINT})
 """Predicate types that only machines may sign."""
 
-JUDGEMENTS = frozenset({APPROVAL, WAIVER})
+JUDGEMENTS = frozenset({APPROVAL, WAIVER, DECISION})
 """Predicate types that only people may sign."""
-
-
-@dataclass(frozen=True, slots=True)
-class Demand:
-    """What is demanded, of which digest, by whose keys, at what time."""
-
-    digest: Digest
-    policy: Policy
-    people: Sequence[Person]
-    now: datetime
 
 
 Signatory = TrustedKey | Person
@@ -226,49 +211,6 @@ def _sole_subject(candidate: Candidate, _who: Signatory | None, _demand: Demand)
     return "a signature has to be about one digest alone"
 
 
-def _build_type(candidate: Candidate, _who: Signatory | None, _demand: Demand) -> str | None:
-    if candidate.predicate_type != PROVENANCE:
-        return None
-    found = member(dict(candidate.predicate), "buildDefinition", "buildType")
-    return None if found == BUILD_TYPE else f"it was built by {found!r}, expected {BUILD_TYPE}"
-
-
-def _parameters(candidate: Candidate, _who: Signatory | None, _demand: Demand) -> str | None:
-    if candidate.predicate_type != PROVENANCE:
-        return None
-    found = member(dict(candidate.predicate), "buildDefinition", "externalParameters")
-    if not isinstance(found, dict):
-        return "it says nothing of what the build was asked for"
-    unknown = sorted(set(found) - EXTERNAL_PARAMETERS)
-    return f"it has the unknown external parameter {unknown[0][:80]!r}" if unknown else None
-
-
-def _repository(candidate: Candidate, _who: Signatory | None, demand: Demand) -> str | None:
-    expected = demand.policy.repository
-    if candidate.predicate_type != PROVENANCE or expected is None:
-        return None
-    path = ("buildDefinition", "externalParameters", "repository")
-    found = member(dict(candidate.predicate), *path)
-    return None if found == expected else f"it was built from {found!r}, expected {expected}"
-
-
-def _builder(candidate: Candidate, _who: Signatory | None, demand: Demand) -> str | None:
-    expected = demand.policy.builder
-    if candidate.predicate_type != PROVENANCE or expected is None:
-        return None
-    found = member(dict(candidate.predicate), "runDetails", "builder", "id")
-    return None if found == expected else f"it was built by {found!r}, expected {expected}"
-
-
-def _sbom(candidate: Candidate, _who: Signatory | None, demand: Demand) -> str | None:
-    if candidate.predicate_type != SBOM:
-        return None
-    hashes = member(dict(candidate.predicate), "metadata", "component", "hashes")
-    listed = hashes if isinstance(hashes, list) else []
-    expected: dict[str, JsonValue] = {"alg": "SHA-256", "content": demand.digest.hex}
-    return None if expected in listed else "it lists the parts of another model"
-
-
 def _policy(_documents: Documents, _statements: object, demand: Demand) -> tuple[Finding, ...]:
     policy = demand.policy
     keys = {key.public_key for key in policy.keys}
@@ -329,6 +271,11 @@ def _required(
     return tuple(findings)
 
 
+def _said(look: Callable[[Candidate, Demand], str | None]) -> Refuse:
+    """A control that looks at what is said and not at who says it."""
+    return lambda candidate, _who, demand: look(candidate, demand)
+
+
 OF_STATEMENTS: tuple[StatementControl, ...] = (
     StatementControl("content", _content),
     StatementControl("layers", _layers),
@@ -346,11 +293,12 @@ OF_STATEMENTS: tuple[StatementControl, ...] = (
     StatementControl("statement type", _statement_type),
     StatementControl("subject", _subject),
     StatementControl("sole subject", _sole_subject),
-    StatementControl("build type", _build_type),
-    StatementControl("parameters", _parameters),
-    StatementControl("repository", _repository),
-    StatementControl("builder", _builder),
-    StatementControl("sbom", _sbom),
+    StatementControl("build type", _said(contents.build_type)),
+    StatementControl("parameters", _said(contents.parameters)),
+    StatementControl("repository", _said(contents.repository)),
+    StatementControl("builder", _said(contents.builder)),
+    StatementControl("sbom", _said(contents.sbom)),
+    StatementControl("predicate", _said(contents.predicate)),
 )
 
 OF_RELEASES: tuple[ReleaseControl, ...] = (
@@ -359,4 +307,7 @@ OF_RELEASES: tuple[ReleaseControl, ...] = (
     ReleaseControl("blobs", _blobs),
     ReleaseControl("threshold", _threshold),
     ReleaseControl("required", _required),
+    ReleaseControl("test result", contents.test_result),
+    ReleaseControl("scan", contents.scan),
+    ReleaseControl("agreement", contents.agreement),
 )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from goldenpath.attest.attach import LEGACY_SIGNATURE, SIMPLE_SIGNING
 from goldenpath.attest.dsse import Envelope, decode
-from goldenpath.attest.keys import is_signed
+from goldenpath.attest.p256 import is_signed
 from goldenpath.attest.policy import TrustedKey
 from goldenpath.attest.statement import PAYLOAD_TYPE, STATEMENT_TYPE, Statement, member
 from goldenpath.canonical import canonical_json, parse_json, parse_object

@@ -6,12 +6,11 @@ Whoever judges, reports or compares releases reads them here and never meets JSO
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TypeVar
 
 import msgspec
 
-from goldenpath.attest.policy import SignedStatement, Verified
+from goldenpath.attest.policy import SignedStatement, Verified, newest_of
 from goldenpath.attest.provenance import Origin, provenance, read_provenance
 from goldenpath.attest.sbom import sbom
 from goldenpath.attest.statement import (
@@ -129,9 +128,7 @@ def packages_of(verified: Verified) -> tuple[Package, ...]:
 
 def newest(verified: Verified, predicate_type: str) -> SignedStatement | None:
     """The statement of that type that was signed last; a release may have been built twice."""
-    found = verified.of_type(predicate_type)
-    never = datetime.min.replace(tzinfo=UTC)
-    return max(found, key=lambda s: (s.statement.signed_at or never, s.envelope), default=None)
+    return newest_of(verified.statements, predicate_type)
 
 
 def _evaluation(run: TrainingRun) -> Mapping[str, JsonValue]:

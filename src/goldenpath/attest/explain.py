@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from goldenpath.attest.bundle import key_hint
 from goldenpath.attest.documents import Candidate, Documents, read_candidate
-from goldenpath.attest.keys import pem_of
+from goldenpath.attest.p256 import to_pem
 from goldenpath.attest.policy import Person, Policy, Verified
 from goldenpath.attest.sshsig import STATEMENT_NAMESPACE
 from goldenpath.attest.statement import PAYLOAD_TYPE, SIGNED
@@ -68,7 +68,7 @@ def _keys(verified: Verified, policy: Policy) -> Iterator[str]:
     for key in policy.keys:
         if key.name in used:
             yield f"# {key.name}: bundles hint at it as {key_hint(key.public_key)}"
-            pem = pem_of(key.public_key).decode().rstrip("\n")
+            pem = to_pem(key.public_key).rstrip("\n")
             yield f"cat > {_file(key.name)} <<'END'\n{pem}\nEND"
 
 

@@ -16,13 +16,12 @@ from datetime import datetime
 from goldenpath.attest.controls import (
     OF_RELEASES,
     OF_STATEMENTS,
-    Demand,
     Signatory,
     claimed_signatory,
     signatory,
 )
 from goldenpath.attest.documents import Candidate, Document, Documents, read_candidate
-from goldenpath.attest.policy import Finding, Person, Policy, SignedStatement, Verified
+from goldenpath.attest.policy import Demand, Finding, Person, Policy, SignedStatement, Verified
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
 

@@ -11,10 +11,11 @@ from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from goldenpath.attest.p256 import is_signed, to_pem
 from goldenpath.attest.policy import TrustedKey
 from goldenpath.attest.secretbox import open_box
 from goldenpath.attest.sign import Signer
@@ -125,15 +126,7 @@ def generate_key(path: Path, passphrase: str | None = None) -> PemSigner:
 
 def public_pem(signer: Signer) -> bytes:
     """The public key as PEM, as cosign, openssl and policies take it."""
-    return pem_of(signer.public_key())
-
-
-def pem_of(public_key: bytes) -> bytes:
-    """PEM of a public key in DER."""
-    key = serialization.load_der_public_key(public_key)
-    return key.public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
+    return to_pem(signer.public_key()).encode()
 
 
 def key_from_pem(name: str, pem: bytes) -> TrustedKey:
@@ -145,21 +138,6 @@ def key_from_pem(name: str, pem: bytes) -> TrustedKey:
     if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != "secp256r1":
         raise InvalidInput(f"public key {name} is not an ECDSA key on P-256")
     return TrustedKey(name, _der(key))
-
-
-def is_signed(public_key: bytes, message: bytes, signature: bytes) -> bool:
-    """Whether `signature` is that key's over `message`. Any other kind of key says no."""
-    try:
-        key = serialization.load_der_public_key(public_key)
-    except (ValueError, UnsupportedAlgorithm):
-        return False
-    if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != "secp256r1":
-        return False
-    try:
-        key.verify(signature, message, _SHA256)
-    except InvalidSignature:
-        return False
-    return True
 
 
 def _open_cosign(pem: bytes, passphrase: bytes, path: Path) -> bytes:

@@ -4,8 +4,9 @@ Trust is data: the keys come from the gitops repository, each with a period of v
 revoked key has the moment from which nothing it signed counts.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 from goldenpath.attest.statement import Statement
@@ -52,6 +53,16 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
+class Demand:
+    """What is demanded, of which digest, by whose keys, at what time."""
+
+    digest: Digest
+    policy: Policy
+    people: Sequence[Person]
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class SignedStatement:
     """A statement with a good signature by a known key: nothing else becomes one."""
 
@@ -90,3 +101,10 @@ class Verified:
     def of_type(self, predicate_type: str) -> tuple[SignedStatement, ...]:
         """The statements of one predicate type."""
         return tuple(s for s in self.statements if s.statement.predicate_type == predicate_type)
+
+
+def newest_of(statements: Sequence[SignedStatement], predicate_type: str) -> SignedStatement | None:
+    """The statement of that type that was signed last; a release may have been built twice."""
+    found = [s for s in statements if s.statement.predicate_type == predicate_type]
+    never = datetime.min.replace(tzinfo=UTC)
+    return max(found, key=lambda s: (s.statement.signed_at or never, s.envelope), default=None)

@@ -29,6 +29,16 @@ CHECKPOINT = OURS + "log-checkpoint/v1"
 EVIDENCE = (PROVENANCE, SBOM, DATASET, METRICS, TEST_RESULT)
 """What every build says about its release, beside the signature."""
 
+KINDS = {
+    "provenance": PROVENANCE,
+    "sbom": SBOM,
+    "dataset": DATASET,
+    "metrics": METRICS,
+    "test-result": TEST_RESULT,
+    "scan": SCAN,
+}
+"""Predicate types by the short names that policies may use."""
+
 BUILD_TYPE = "https://goldenpath.example/build/train/v1"
 
 SIGNED_AT = "goldenpath.example/signed-at"

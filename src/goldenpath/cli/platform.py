@@ -9,6 +9,7 @@ from goldenpath.cli.acting import identity_options
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.errors import NotFound
 from goldenpath.gitops.founding import platform_files
+from goldenpath.promote.admission import admission_of, render_admission
 from goldenpath.promote.platform import parse_platform, render_platform
 
 
@@ -23,6 +24,14 @@ def show_platform(output: Format) -> None:
     """Print platform.toml as the newest trusted commit has it."""
     platform = wire.trusted(wire.home()).platform
     show(platform, render_platform(platform).decode().rstrip(), output)
+
+
+@verb.command("policy")
+@output_option
+def show_policy(output: Format) -> None:
+    """Print what a release must show, as a file for verify --policy."""
+    admission = admission_of(wire.trusted(wire.home()).platform)
+    show(admission, render_admission(admission).decode().rstrip(), output)
 
 
 @verb.command("change")

@@ -12,8 +12,7 @@ from goldenpath.attest.verify import gather
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.errors import VerificationError
 from goldenpath.oci.names import find
-from goldenpath.promote.admission import release_policy
-from goldenpath.promote.platform import parse_platform
+from goldenpath.promote.admission import admission_of, parse_admission
 
 _MARKS = {"pass": "ok", "fail": "FAIL", "waived": "waived", "not applicable": "-"}
 
@@ -24,7 +23,7 @@ _MARKS = {"pass": "ok", "fail": "FAIL", "waived": "waived", "not applicable": "-
     "--policy",
     "file",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="A platform.toml with the trusted keys; that of the gitops repository otherwise.",
+    help="A policy file or a platform.toml; that of the gitops repository otherwise.",
 )
 @click.option("--blobs/--no-blobs", default=True, help="Read every byte of the model as well.")
 @click.option("--explain", is_flag=True, help="Print the checks as commands of other tools.")
@@ -34,15 +33,18 @@ def verb(reference: str, file: Path | None, blobs: bool, explain: bool, output: 
     home = wire.home()
     store, name = wire.locate(reference, home)
     digest = find(store, name).digest
-    platform = wire.trusted(home).platform if file is None else parse_platform(file.read_bytes())
-    policy = release_policy(platform)
+    if file is None:
+        admission = admission_of(wire.trusted(home).platform)
+    else:
+        admission = parse_admission(file.read_bytes(), file.name)
+    policy, people = admission.policy, admission.people
     documents = gather(store, digest, blobs=blobs)
-    verified = judge(digest, documents, policy, platform.people, wire.now())
+    verified = judge(digest, documents, policy, people, wire.now())
     if explain:
         from goldenpath.attest.explain import explain as script
 
         where = wire.oras_location(reference, home)
-        click.echo(script(verified, documents, policy, platform.people, where))
+        click.echo(script(verified, documents, policy, people, where))
     else:
         record = {"holds": verified.holds, "digest": digest, "findings": verified.findings}
         show(record, _text(verified), output)

@@ -4,9 +4,9 @@ Argo CD syncs the folders; Kyverno and the Sigstore policy-controller check sign
 of `platform.toml`. Generated and committed, so that they work without us.
 """
 
-import base64
 from collections.abc import Mapping
 
+from goldenpath.attest.p256 import to_pem
 from goldenpath.attest.policy import TrustedKey
 from goldenpath.attest.statement import PROVENANCE, SBOM, SIGNED
 from goldenpath.gitops.manifests import SERVICE_FILE
@@ -129,7 +129,7 @@ def _kyverno(platform: Platform, keys: tuple[TrustedKey, ...]) -> dict[str, obje
                 {
                     "name": _word(key.name),
                     "cosign": {
-                        "key": {"data": _pem(key), "hashAlgorithm": "sha256"},
+                        "key": {"data": to_pem(key.public_key), "hashAlgorithm": "sha256"},
                         "ctlog": {"insecureIgnoreTlog": True, "insecureIgnoreSCT": True},
                     },
                 }
@@ -158,7 +158,7 @@ def _image_policy(platform: Platform, name: str, keys: tuple[TrustedKey, ...]) -
     for key in keys:
         authority: dict[str, object] = {
             "name": key.name,
-            "key": {"hashAlgorithm": "sha256", "data": _pem(key)},
+            "key": {"hashAlgorithm": "sha256", "data": to_pem(key.public_key)},
         }
         if name != "sign":
             authority["attestations"] = [{"name": name, "predicateType": _NAMES[name]}]
@@ -178,9 +178,3 @@ def _image_policy(platform: Platform, name: str, keys: tuple[TrustedKey, ...]) -
 def _word(name: str) -> str:
     """A name as CEL takes it behind a dot."""
     return "key_" + name.replace("-", "_")
-
-
-def _pem(key: TrustedKey) -> str:
-    text = base64.b64encode(key.public_key).decode()
-    body = "\n".join(text[at : at + 64] for at in range(0, len(text), 64))
-    return f"-----BEGIN PUBLIC KEY-----\n{body}\n-----END PUBLIC KEY-----\n"

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from goldenpath.attest.bundle import Bundle, sign_statement
-from goldenpath.attest.keys import is_signed
+from goldenpath.attest.p256 import is_signed
 from goldenpath.attest.sign import Signer
 from goldenpath.attest.statement import CHECKPOINT, Statement
 from goldenpath.canonical import JsonValue

@@ -3,16 +3,28 @@
 The file lives in the gitops repository, so trust itself has a history and changes by signed commit.
 """
 
-import base64
-import binascii
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from goldenpath.attest.policy import Person, TrustedKey
 from goldenpath.promote.expression import Expression, read_expression
 from goldenpath.promote.table import Table, duration_text, read_table, refuse_faults
+from goldenpath.promote.trust import (
+    Demands,
+    check_keys,
+    check_people,
+    demand_lines,
+    key_lines,
+    listed,
+    person_lines,
+    quoted,
+    read_build_key,
+    read_demands,
+    read_name,
+    read_person,
+)
 
 FILE = "platform.toml"
 GATEWAY = "127.0.0.1:8080"
@@ -39,12 +51,7 @@ GATES = (
 )
 """Every gate that a stage may name, in the order in which they are judged."""
 
-_NAME = re.compile(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?")
 _PREFIX = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?(/[a-z0-9]+([._-][a-z0-9]+)*)*")
-_SSH_KEY = re.compile(r"[a-z0-9@.-]{4,64} [A-Za-z0-9+/]{20,2000}={0,2}")
-_PEM = re.compile(
-    r"-----BEGIN PUBLIC KEY-----\n(?P<body>[A-Za-z0-9+/=\n]+)-----END PUBLIC KEY-----\n?"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +100,8 @@ class Platform:
     gateway: str = GATEWAY
     url: str = URL
     """Where a cluster finds the gitops repository."""
-    repository: str | None = None
-    """Remote that releases must have been built from; None accepts any."""
+    demands: Demands = field(default_factory=Demands)
+    """What every release must show."""
     two_people: bool = False
     """Whether set-up is over, so that one person alone changes no trust."""
     expressions: tuple[Expression, ...] = ()
@@ -117,9 +124,9 @@ class Platform:
         return (*self.people, *self.commit_keys)
 
 
-def parse_platform(content: bytes) -> Platform:
+def parse_platform(content: bytes, file: str = FILE) -> Platform:
     """The value of `platform.toml`. Raises `InvalidInput` that lists all its faults at once."""
-    table = read_table(content, FILE)
+    table = read_table(content, file)
     if table.count("version", 0) != 1:
         table.faults.append("version: expected 1")
     registry = table.table("registry")
@@ -132,19 +139,19 @@ def parse_platform(content: bytes) -> Platform:
         stages=tuple(_stage(each, stage_names) for each in table.tables("stage")),
         registry_prefix=prefix,
         registry_store=store,
-        build_keys=tuple(_build_key(each, keys) for each in table.tables("build-key")),
-        commit_keys=tuple(_person(each, actors) for each in table.tables("machine")),
-        people=tuple(_person(each, actors) for each in table.tables("person")),
+        build_keys=tuple(read_build_key(each, keys) for each in table.tables("build-key")),
+        commit_keys=tuple(read_person(each, actors) for each in table.tables("machine")),
+        people=tuple(read_person(each, actors) for each in table.tables("person")),
         gateway=table.text("gateway", GATEWAY),
         url=table.text("url", URL),
-        repository=table.text("repository", "") if table.has("repository") else None,
+        demands=read_demands(table),
         two_people=table.flag("two-people"),
         refused_licences=table.texts("refused-licences"),
         expressions=tuple(read_expression(each, own, GATES) for each in table.tables("gate")),
     )
     table.end()
     _check_whole(platform, table)
-    refuse_faults(table, FILE)
+    refuse_faults(table, file)
     return platform
 
 
@@ -153,19 +160,9 @@ def render_platform(platform: Platform) -> bytes:
     return "\n".join(_lines(platform)).encode()
 
 
-def _name(table: Table, seen: set[str]) -> str:
-    name = table.text("name")
-    if name and _NAME.fullmatch(name) is None:
-        table.fault("name", "lower-case letters, digits and dashes, at most 40", name)
-    elif name in seen:
-        table.fault("name", "a name that stands once", name)
-    seen.add(name)
-    return name
-
-
 def _stage(table: Table, names: set[str]) -> Stage:
     stage = Stage(
-        name=_name(table, names),
+        name=read_name(table, names),
         gates=table.texts("gates"),
         approvals=table.count("approvals", 0),
         approver_roles=table.texts("approver-roles"),
@@ -185,41 +182,14 @@ def _freeze(table: Table) -> Freeze | None:
     return Freeze(start, end, reason)
 
 
-def _person(table: Table, names: set[str]) -> Person:
-    name, roles, line = _name(table, names), table.texts("roles"), table.text("ssh-key").strip()
-    if line and _SSH_KEY.fullmatch(line) is None:
-        table.fault("ssh-key", "type and base64 of a public SSH key, without comment", line)
-    person = Person(name, roles, line, table.moment("valid-from"), table.moment("valid-until"))
-    table.end()
-    return person
-
-
-def _build_key(table: Table, names: set[str]) -> TrustedKey:
-    name, pem = _name(table, names), table.text("public-key")
-    found = _PEM.fullmatch(pem)
-    try:
-        der = base64.b64decode(found["body"].replace("\n", ""), validate=True) if found else b""
-    except binascii.Error:
-        der = b""
-    if pem and not der:
-        table.fault("public-key", "a PEM block BEGIN PUBLIC KEY", pem)
-    moments = [table.moment(key) for key in ("valid-from", "valid-until", "revoked-at")]
-    table.end()
-    return TrustedKey(name, der, *moments)
-
-
 def _check_whole(platform: Platform, table: Table) -> None:
     if not platform.stages:
         table.faults.append("stage: expected at least one [[stage]]")
     elif not platform.stages[-1].gates:
         last = platform.stages[-1].name
         table.faults.append(f"stage {last}: expected gates, got none for the last stage")
-    seen: dict[str, str] = {}
-    for each in (*platform.people, *platform.commit_keys):
-        # One key under two names would let one person approve twice.
-        if each.ssh_key and each.ssh_key in seen:
-            table.faults.append(f"{each.name}: has the same ssh-key as {seen[each.ssh_key]}")
-        seen[each.ssh_key] = each.name
+    check_people((*platform.people, *platform.commit_keys), table.faults)
+    check_keys(platform.build_keys, platform.demands.threshold, table.faults)
     _check_gates(platform, table)
 
 
@@ -240,68 +210,32 @@ def _check_gates(platform: Platform, table: Table) -> None:
 def _lines(platform: Platform) -> Iterator[str]:
     yield "# Stages, trust and registry of this platform. Every change is a signed commit."
     yield "version = 1"
-    yield f"gateway = {_quoted(platform.gateway)}"
-    yield f"url = {_quoted(platform.url)}"
-    if platform.repository is not None:
-        yield f"repository = {_quoted(platform.repository)}"
+    yield f"gateway = {quoted(platform.gateway)}"
+    yield f"url = {quoted(platform.url)}"
+    yield from demand_lines(platform.demands)
     if platform.two_people:
         yield "two-people = true"
     if platform.refused_licences:
-        yield f"refused-licences = {_list(platform.refused_licences)}"
-    yield from ("", "[registry]", f"prefix = {_quoted(platform.registry_prefix)}")
-    yield f"store = {_quoted(platform.registry_store)}"
+        yield f"refused-licences = {listed(platform.refused_licences)}"
+    yield from ("", "[registry]", f"prefix = {quoted(platform.registry_prefix)}")
+    yield f"store = {quoted(platform.registry_store)}"
     for stage in platform.stages:
-        yield from ("", "[[stage]]", f"name = {_quoted(stage.name)}")
-        yield f"gates = {_list(stage.gates)}"
+        yield from ("", "[[stage]]", f"name = {quoted(stage.name)}")
+        yield f"gates = {listed(stage.gates)}"
         yield f"approvals = {stage.approvals}"
-        yield f"approver-roles = {_list(stage.approver_roles)}"
-        yield f"soak = {_quoted(duration_text(stage.soak))}"
+        yield f"approver-roles = {listed(stage.approver_roles)}"
+        yield f"soak = {quoted(duration_text(stage.soak))}"
         for freeze in stage.freezes:
             yield from ("", "[[stage.freeze]]", f"from = {freeze.start.isoformat()}")
-            yield from (f"until = {freeze.end.isoformat()}", f"reason = {_quoted(freeze.reason)}")
+            yield from (f"until = {freeze.end.isoformat()}", f"reason = {quoted(freeze.reason)}")
     for gate in platform.expressions:
-        yield from ("", "[[gate]]", f"name = {_quoted(gate.name)}")
-        yield f"stages = {_list(gate.stages)}"
-        yield f"when = {_quoted(gate.when)}"
-        yield f"require = {_quoted(gate.require)}"
+        yield from ("", "[[gate]]", f"name = {quoted(gate.name)}")
+        yield f"stages = {listed(gate.stages)}"
+        yield f"when = {quoted(gate.when)}"
+        yield f"require = {quoted(gate.require)}"
         if gate.cure:
-            yield f"cure = {_quoted(gate.cure)}"
-    yield from _trusted(platform)
+            yield f"cure = {quoted(gate.cure)}"
+    yield from key_lines(platform.build_keys)
+    yield from person_lines("machine", platform.commit_keys)
+    yield from person_lines("person", platform.people)
     yield ""
-
-
-def _trusted(platform: Platform) -> Iterator[str]:
-    for key in platform.build_keys:
-        yield from ("", "[[build-key]]", f"name = {_quoted(key.name)}")
-        yield f'public-key = """\n{_pem(key.public_key)}"""'
-        yield from _period(key.valid_from, key.valid_until, key.revoked_at)
-    for kind, listed in (("machine", platform.commit_keys), ("person", platform.people)):
-        for each in listed:
-            yield from ("", f"[[{kind}]]", f"name = {_quoted(each.name)}")
-            yield f"roles = {_list(each.roles)}"
-            yield f"ssh-key = {_quoted(each.ssh_key)}"
-            yield from _period(each.valid_from, each.valid_until, None)
-
-
-def _period(
-    start: datetime | None, end: datetime | None, revoked: datetime | None
-) -> Iterator[str]:
-    for key, moment in (("valid-from", start), ("valid-until", end), ("revoked-at", revoked)):
-        if moment is not None:
-            yield f"{key} = {moment.isoformat()}"
-
-
-def _quoted(text: str) -> str:
-    if any(ord(letter) < 32 or letter in '"\\\x7f' for letter in text):
-        return '"' + "".join(f"\\U{ord(letter):08x}" for letter in text) + '"'
-    return f'"{text}"'
-
-
-def _list(texts: Iterable[str]) -> str:
-    return "[" + ", ".join(_quoted(text) for text in texts) + "]"
-
-
-def _pem(der: bytes) -> str:
-    text = base64.b64encode(der).decode()
-    body = "\n".join(text[at : at + 64] for at in range(0, len(text), 64))
-    return f"-----BEGIN PUBLIC KEY-----\n{body}\n-----END PUBLIC KEY-----\n"

@@ -40,6 +40,8 @@ class ServerLaunch:
     """Folder into which records of answers are written before the answers are sent; empty: off."""
     repository: str = ""
     builder: str = ""
+    threshold: int = 1
+    """Different keys of `keys` that must have signed the release."""
     on_loss: Literal["serve", "refuse"] = "serve"
     """What happens to requests whose record cannot be written: answered and counted, or refused."""
     access: str = ""

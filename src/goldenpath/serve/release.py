@@ -58,6 +58,7 @@ def policy_of(launch: ServerLaunch) -> Policy:
     return Policy(
         keys=tuple(_key(pem) for pem in launch.keys),
         required=launch.required,
+        threshold=launch.threshold,
         repository=launch.repository or None,
         builder=launch.builder or None,
     )

@@ -48,6 +48,7 @@ class Trust:
     required: tuple[str, ...]
     repository: str = ""
     builder: str = ""
+    threshold: int = 1
 
 
 Report = Callable[[Happened | RouteChanged], None]
@@ -227,6 +228,7 @@ class LocalTarget:
                 spool=str(self._settings.spool),
                 repository=trust.repository,
                 builder=trust.builder,
+                threshold=trust.threshold,
             )
 
         def start(launch: ServerLaunch) -> Child:

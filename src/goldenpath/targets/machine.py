@@ -3,7 +3,6 @@
 Everything it starts is its child and ends with it, whatever ends it. The next one starts clean.
 """
 
-import base64
 import contextlib
 import os
 import signal
@@ -14,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
+from goldenpath.attest.p256 import to_pem
 from goldenpath.attest.policy import TrustedKey
 from goldenpath.canonical import JsonValue
 from goldenpath.errors import GoldenPathError, Unavailable
@@ -132,7 +132,8 @@ class Machine:
             return Trust((), ())
         policy = release_policy(trusted.platform)
         keys = tuple(_pem(key) for key in policy.keys)
-        return Trust(keys, policy.required, policy.repository or "", policy.builder or "")
+        names = (policy.repository or "", policy.builder or "")
+        return Trust(keys, policy.required, *names, policy.threshold)
 
     def _step_status(self) -> Status:
         assert self._status is not None  # noqa: S101 - `serve` made at least one step
@@ -250,10 +251,8 @@ def _pem(key: TrustedKey) -> TrustedPem:
     def text(time: datetime | None) -> str:
         return time.isoformat() if time is not None else ""
 
-    lines = base64.encodebytes(key.public_key).decode()
-    pem = f"-----BEGIN PUBLIC KEY-----\n{lines}-----END PUBLIC KEY-----\n"
     times = (text(key.valid_from), text(key.valid_until), text(key.revoked_at))
-    return TrustedPem(key.name, pem, *times)
+    return TrustedPem(key.name, to_pem(key.public_key), *times)
 
 
 def _numbers(tallies: Mapping[str, JsonValue]) -> dict[str, dict[str, int | list[int]]]:

@@ -1,5 +1,6 @@
 """Attacks with keys and claims: too late, too early, by the wrong hand, about the wrong thing."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -7,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from goldenpath.attest.attach import attach_ssh
 from goldenpath.attest.attacks.attack import Attack, Change, plant_payload
 from goldenpath.attest.attacks.scene import (
+    DATA,
     NOW,
     SIGNED_AT,
     Attempt,
@@ -17,11 +19,15 @@ from goldenpath.attest.policy import TrustedKey
 from goldenpath.attest.statement import (
     APPROVAL,
     BUILD_TYPE,
+    DATASET,
+    DECISION,
     METRICS,
     PAYLOAD_TYPE,
     PROVENANCE,
     SBOM,
+    SCAN,
     SIGNED,
+    TEST_RESULT,
     Statement,
 )
 from goldenpath.canonical import JsonValue
@@ -87,6 +93,13 @@ def _by_machine(scene: Scene) -> Attempt:
     return scene.attempt(succeeded=approved)
 
 
+def _decided_by_machine(scene: Scene) -> Attempt:
+    scene.publish()
+    said: dict[str, JsonValue] = {"stage": "prod", "allowed": True}
+    scene.attach(Statement((scene.image.digest,), DECISION, said, SIGNED_AT))
+    return scene.attempt(succeeded=lambda found: bool(found.of_type(DECISION)))
+
+
 def _by_person(kind: str) -> Callable[[Scene], Attempt]:
     def prepare(scene: Scene) -> Attempt:
         scene.publish(kind)
@@ -149,8 +162,32 @@ def _built(build_type: str = BUILD_TYPE, **external: JsonValue) -> Callable[[Sce
     definition: dict[str, JsonValue] = {
         "buildType": build_type,
         "externalParameters": parameters | external,
+        "resolvedDependencies": [{"name": "panel", "digest": {"sha256": DATA.hex}}],
     }
     return _predicate(PROVENANCE, buildDefinition=definition)
+
+
+def _built_from(data: Digest) -> Callable[[Scene], Attempt]:
+    def prepare(scene: Scene) -> Attempt:
+        scene.publish(PROVENANCE)
+        honest = scene.statement(PROVENANCE)
+        told = json.loads(json.dumps(honest.predicate).replace(DATA.hex, data.hex))
+        scene.attach(replace(honest, predicate=told))
+        return scene.attempt()
+
+    return prepare
+
+
+def _again(kind: str, **changes: JsonValue) -> Callable[[Scene], Attempt]:
+    """A trusted key signed the same kind of evidence later, with another content."""
+
+    def prepare(scene: Scene) -> Attempt:
+        scene.publish()
+        later = replace(scene.statement(kind, **changes), signed_at=SIGNED_AT + _HOUR / 2)
+        scene.attach(later)
+        return scene.attempt()
+
+    return prepare
 
 
 def _builder(**run: JsonValue) -> Callable[[Scene], Attempt]:
@@ -185,6 +222,8 @@ ATTACKS = (
     Attack("a person signs the release", "separation", _by_person(SIGNED)),
     Attack("a person signs the metrics", "separation", _by_person(METRICS)),
     Attack("a person signs the provenance", "separation", _by_person(PROVENANCE)),
+    Attack("a person signs the scan", "separation", _by_person(SCAN)),
+    Attack("a machine decides on a promotion", "separation", _decided_by_machine),
     Attack("the statement is of version 0.1", "statement type", _statement_type(
         lambda c: c.replace(b"Statement/v1", b"Statement/v0.1"))),
     Attack("the statement does not say what it is", "statement type", _statement_type(
@@ -209,4 +248,29 @@ ATTACKS = (
     Attack("the bill of materials is of another model", "sbom", _component(
         {"alg": "SHA-256", "content": _OTHER.hex})),
     Attack("the bill of materials names no model", "sbom", _component()),
+    Attack("the metrics are an empty list", "predicate", _predicate(METRICS, metrics=[])),
+    Attack("the metrics are words", "predicate", _predicate(
+        METRICS, metrics=[{"name": "roc_auc", "value": "excellent"}])),
+    Attack("the metrics have no value", "predicate", _predicate(
+        METRICS, metrics=[{"name": "roc_auc", "value": None}])),
+    Attack("the data has no digest", "predicate", _predicate(
+        DATASET, datasets=[{"name": "panel"}])),
+    Attack("no data is named", "predicate", _predicate(DATASET, datasets=[])),
+    Attack("the tests have a result of their own", "test result", _predicate(
+        TEST_RESULT, result="GREEN")),
+    Attack("the scan looked at nothing", "predicate", _predicate(SCAN, files=0)),
+    Attack("the scan is clean by no advisories", "predicate", _predicate(
+        SCAN, vulnerabilityScan="scanned")),
+    Attack("the tests failed", "test result", _predicate(TEST_RESULT, result="FAILED")),
+    Attack("a test failed and the result is passed", "test result", _predicate(
+        TEST_RESULT, failedTests=["lint"])),
+    Attack("later tests failed than those that passed", "test result", _again(
+        TEST_RESULT, result="FAILED")),
+    Attack("the scan found a pickle", "scan", _predicate(
+        SCAN, found=[{"kind": "pickle", "file": "model.bin", "detail": "GLOBAL"}])),
+    Attack("the scan found a vulnerability", "scan", _predicate(
+        SCAN, vulnerabilities=[{"advisory": "GHSA-1", "package": "a", "version": "1"}])),
+    Attack("other data is described than was read", "agreement", _predicate(
+        DATASET, datasets=[{"name": "panel", "digest": _OTHER.text}])),
+    Attack("the build read other data", "agreement", _built_from(_OTHER)),
 )  # fmt: skip

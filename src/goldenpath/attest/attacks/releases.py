@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from random import Random
 
 from goldenpath.attest.attach import sign_legacy
 from goldenpath.attest.attacks.attack import Attack
@@ -60,6 +61,16 @@ def _weights(change: Callable[[bytes], bytes]) -> Callable[[Scene], Attempt]:
         return scene.attempt(store=Hostile(scene.store, served))
 
     return prepare
+
+
+def _flipped(seed: int) -> Callable[[bytes], bytes]:
+    """One bit at a random place."""
+
+    def flip(content: bytes) -> bytes:
+        at = Random(seed).randrange(len(content))  # noqa: S311
+        return content[:at] + bytes([content[at] ^ (1 << seed % 8)]) + content[at + 1 :]
+
+    return flip
 
 
 def _config(scene: Scene) -> Attempt:
@@ -164,7 +175,10 @@ ATTACKS = (
         SIGNED, *EVIDENCE, change=lambda policy: replace(policy, required=(), threshold=0))),
     Attack("another model is served under the digest", "image", _other_image(b"other weights")),
     Attack("an empty model is served under the digest", "image", _other_image(b"")),
-    Attack("a bit of the weights flips", "blobs", _weights(lambda c: c[:99] + b"~" + c[100:])),
+    *(
+        Attack(f"a bit of the weights flips ({seed})", "blobs", _weights(_flipped(seed)))
+        for seed in range(4)
+    ),
     Attack("the first byte of the weights changes", "blobs", _weights(lambda c: b"~" + c[1:])),
     Attack("the weights are cut short", "blobs", _weights(lambda c: c[:-1])),
     Attack("the weights are empty", "blobs", _weights(lambda _: b"")),

@@ -14,9 +14,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from goldenpath.attest.attach import attach
 from goldenpath.attest.bundle import BUNDLE, sign_statement
-from goldenpath.attest.controls import Demand
 from goldenpath.attest.keys import PemSigner
-from goldenpath.attest.policy import Person, Policy, TrustedKey, Verified
+from goldenpath.attest.policy import Demand, Person, Policy, TrustedKey, Verified
 from goldenpath.attest.sign import Signer
 from goldenpath.attest.sshsig import SshKey
 from goldenpath.attest.statement import (
@@ -27,6 +26,7 @@ from goldenpath.attest.statement import (
     METRICS,
     PROVENANCE,
     SBOM,
+    SCAN,
     SIGNED,
     TEST_RESULT,
     Statement,
@@ -49,6 +49,8 @@ NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 SIGNED_AT = NOW - timedelta(hours=1)
 REPOSITORY = "https://git.example/team/credit"
 BUILDER = "https://ci.example/goldenpath"
+DEMANDED = (SIGNED, *EVIDENCE, SCAN)
+DATA = Digest.of(b"the rows of a panel")
 WEIGHTS = b"the weights of a credit model" * 40
 
 
@@ -59,7 +61,7 @@ def holds(found: Verified) -> bool:
 
 def counted(found: Verified) -> bool:
     """The release is taken for good, and so is the forged statement: what most attacks want."""
-    return found.holds and all(found.of_type(kind) for kind in (SIGNED, *EVIDENCE))
+    return found.holds and all(found.of_type(kind) for kind in DEMANDED)
 
 
 def approved(found: Verified) -> bool:
@@ -144,7 +146,7 @@ class Scene:
 
     def publish(self, *without: str) -> None:
         """Signs and attaches everything that is demanded, but for some kinds."""
-        for kind in (SIGNED, *EVIDENCE):
+        for kind in DEMANDED:
             if kind not in without:
                 self.attach(self.statement(kind))
 
@@ -211,7 +213,7 @@ def stage(store: Store, weights: bytes = WEIGHTS) -> Scene:
     )
     approver = SshKey.of(Ed25519PrivateKey.generate())
     people = (Person("validator", ("validator",), approver.public_line),)
-    policy = Policy(keys, (SIGNED, *EVIDENCE), 1, REPOSITORY, BUILDER)
+    policy = Policy(keys, DEMANDED, 1, REPOSITORY, BUILDER)
     image = push_image(store, weights)
     demand = Demand(image.digest, policy, people, NOW)
     return Scene(
@@ -246,6 +248,7 @@ def _predicates(image: Digest) -> Mapping[str, Mapping[str, JsonValue]]:
             "buildDefinition": {
                 "buildType": BUILD_TYPE,
                 "externalParameters": {"repository": REPOSITORY, "seed": 7},
+                "resolvedDependencies": [{"name": "panel", "digest": {"sha256": DATA.hex}}],
             },
             "runDetails": {"builder": {"id": BUILDER}},
         },
@@ -253,7 +256,8 @@ def _predicates(image: Digest) -> Mapping[str, Mapping[str, JsonValue]]:
             "bomFormat": "CycloneDX",
             "metadata": {"component": {"hashes": [{"alg": "SHA-256", "content": image.hex}]}},
         },
-        DATASET: {"datasets": []},
+        DATASET: {"datasets": [{"name": "panel", "digest": DATA.text}]},
         METRICS: {"metrics": [{"name": "roc_auc", "value": 0.71}]},
         TEST_RESULT: {"result": "PASSED"},
+        SCAN: {"files": 3, "found": [], "vulnerabilities": [], "vulnerabilityScan": "not scanned"},
     }
