@@ -4,9 +4,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def logistic_regression(weights: NDArray[np.float32], bias: float) -> bytes:
-    """`probability = sigmoid(features @ weights + bias)`, shapes `(n, f)` to `(n, 1)`."""
+def logistic_regression(
+    weights: NDArray[np.float32], bias: float, *, reasons: bool = False
+) -> bytes:
+    """`probability = sigmoid(features @ weights + bias)`, shapes `(n, f)` to `(n, 1)`.
+
+    With `reasons` also `reasons = features * weights`, one column per feature.
+    """
     width = len(weights)
+    extra = _bytes(12, _value("reasons", width)) if reasons else b""
+    if reasons:
+        row = _tensor("row", [1, width], weights)
+        extra += _bytes(5, row) + _bytes(1, _node("Mul", ["features", "row"], ["reasons"]))
     nodes = [
         _node("MatMul", ["features", "weights"], ["product"]),
         _node("Add", ["product", "bias"], ["logit"]),
@@ -20,6 +29,7 @@ def logistic_regression(weights: NDArray[np.float32], bias: float) -> bytes:
             _bytes(5, _tensor("bias", [1], np.array([bias], dtype=np.float32))),
             _bytes(11, _value("features", width)),
             _bytes(12, _value("probability", 1)),
+            extra,
         ]
     )
     opset = _bytes(1, b"") + _number(2, 17)

@@ -14,7 +14,7 @@ from goldenpath.project.spec import Band, Contract, DecisionPolicy, Feature, Mon
 from goldenpath.serve.access import Access
 from goldenpath.serve.http import Limits
 from goldenpath.serve.identity import Identity
-from goldenpath.serve.model import LinearModel, Model, OnnxModel, Rows, Scores
+from goldenpath.serve.model import LinearModel, Model, ModelApart, OnnxModel, Rows, Scores
 from goldenpath.serve.payload import SPOOL_VERSION, Answered, SpoolHeader, read
 from goldenpath.serve.record import OnLoss
 from goldenpath.serve.server import Server
@@ -159,19 +159,20 @@ ROW = [50_000.0, 40.0, 1.0, 100.0]
 @asynccontextmanager
 async def running(
     folder: Path,
-    model: Model | None = None,
+    model: Model | ModelApart | None = None,
     *,
     limits: Limits | None = None,
     on_loss: OnLoss = "serve",
     spooling: bool = True,
     access: Access | None = None,
+    contract: Contract = CONTRACT,
 ) -> AsyncIterator[Running]:
     """A server on a socket in `folder`, drained at the end."""
     reports: list[str] = []
     spool = writer(folder / "spool", reports.append) if spooling else None
     server = Server(
         IDENTITY,
-        CONTRACT,
+        contract,
         model or linear_model(),
         spool,
         report=reports.append,

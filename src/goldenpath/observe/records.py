@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from goldenpath.drift.profile import Floats
 from goldenpath.observe.decide import Facts, decide, unseen
 from goldenpath.observe.subjects import Subject
+from goldenpath.serve.decision import told
 from goldenpath.serve.payload import Answered, SpoolHeader
 
 SALT, NONCE = 16, 12
@@ -45,6 +46,7 @@ _FIELDS: "list[pa.Field[pa.DataType]]" = [
     pa.field("fallback_used", pa.bool_(), nullable=False),
     pa.field("refusal", pa.string()),
     pa.field("trace_id", pa.string()),
+    pa.field("reasons", pa.list_(pa.struct([("code", pa.string()), ("weight", pa.float32())]))),
 ]
 SCHEMA = pa.schema(_FIELDS, metadata={"goldenpath.version": "1"})
 
@@ -105,6 +107,7 @@ def to_table(
         **_constants(block.header, day, total),
         **_encrypted(block, ids, served, subjects, day),
         **_judged(block, facts, served),
+        "reasons": _reasons(answered, facts),
     }
     named = {**(SCHEMA.metadata or {}), FEATURES: json.dumps(block.header.features).encode()}
     arrays = [_array(columns[field.name], field.type) for field in SCHEMA]
@@ -121,6 +124,22 @@ def _ids(answered: Answered) -> list[str]:
     if not answered.rows:
         return [answered.prediction_id]
     return [f"{answered.prediction_id}-{row}" for row in range(answered.rows)]
+
+
+def _reasons(answered: Sequence[Answered], facts: Facts | None) -> list[object]:
+    """What was told of each record: codes and weights, the weightiest first."""
+    policy = facts.contract.reasons if facts is not None else None
+    found: list[object] = []
+    for each in answered:
+        if policy is None or not each.reasons:
+            found.extend([None] * max(each.rows, 1))
+            continue
+        weights = np.frombuffer(each.reasons, "<f4").reshape(each.rows, -1)
+        found.extend(
+            [{"code": given.code, "weight": given.weight} for given in row]
+            for row in told(policy, weights)
+        )
+    return found
 
 
 def _constants(header: SpoolHeader, day: str, total: int) -> dict[str, object]:

@@ -13,6 +13,7 @@ from goldenpath.serve.decision import Decider
 from goldenpath.serve.exchange import Exchange, render
 from goldenpath.serve.identity import Identity
 from goldenpath.serve.inputs import Refusal
+from goldenpath.serve.model import Scores
 from goldenpath.serve.protocol import Question, Writer
 from goldenpath.serve.tabular import TabularAnswer
 
@@ -29,6 +30,8 @@ class Asked:
     scores: bytes = b""
     values: list[float] | None = None
     """The scores again, as numbers."""
+    reasons: Scores | None = None
+    """Weights, shape `(rows, codes)`, of a model that gives reasons."""
     status: int = 200
 
     @property
@@ -51,7 +54,7 @@ class Answers:
     def __init__(self, identity: Identity, contract: Contract, calls: Calls) -> None:
         self._identity = identity
         self._calls = calls
-        self._decider = Decider(contract.decision)
+        self._decider = Decider(contract.decision, contract.reasons)
         self._writer = Writer(
             model=identity.model,
             version=identity.digest,
@@ -107,7 +110,7 @@ class Answers:
     def _tabular(self, asked: Asked, question: Question) -> None:
         identity = self._identity
         scores = np.frombuffer(asked.scores, dtype="<f4")
-        decisions = list(self._decider.decide(asked.prediction_id, scores))
+        decisions = list(self._decider.decide(asked.prediction_id, scores, asked.reasons))
         if any(decision.fallback for decision in decisions):
             asked.refusal = Refusal(200, NO_SCORE, f"fallback: {NO_SCORE}")
         body = TabularAnswer(
@@ -125,7 +128,7 @@ class Answers:
         if refusal is None:
             return
         asked.status, asked.inputs, asked.scores = refusal.status, b"", b""
-        asked.values, asked.question = None, None
+        asked.values, asked.question, asked.reasons = None, None, None
         self._send(asked, refusal.status, msgspec.json.encode({"error": refusal.message}))
 
     def _send(self, asked: Asked, status: int, body: bytes) -> None:

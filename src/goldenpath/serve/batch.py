@@ -18,9 +18,10 @@ import numpy as np
 
 from goldenpath.errors import GoldenPathError
 from goldenpath.serve.answers import Answers, Asked
+from goldenpath.serve.asking import Asking, deal
 from goldenpath.serve.exchange import Exchange, refuse
 from goldenpath.serve.inputs import InputRules, Refusal
-from goldenpath.serve.model import Model, Rows, Scores
+from goldenpath.serve.model import Model, ModelApart, Rows, Scores
 from goldenpath.serve.protocol import Question
 from goldenpath.serve.record import Recorder
 
@@ -48,7 +49,7 @@ class Batcher:
 
     def __init__(
         self,
-        model: Model,
+        model: Model | ModelApart,
         rules: InputRules,
         answers: Answers,
         recorder: Recorder,
@@ -57,7 +58,8 @@ class Batcher:
         waiting_rows: int = 16 * ROWS_PER_CALL,
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._model = model
+        self._apart = model if isinstance(model, ModelApart) else None
+        self._model = model if not isinstance(model, ModelApart) else None
         self._rules = rules
         self._answers = answers
         self._recorder = recorder
@@ -80,18 +82,25 @@ class Batcher:
         return not (self._waiting or self._refused or self._busy)
 
     @property
+    def is_available(self) -> bool:
+        """Whether there is a model that answers."""
+        return self._apart is None or self._apart.is_available
+
+    @property
     def is_full(self) -> bool:
         """Whether another request would wait too long."""
         return self._rows_waiting >= self._most_waiting
 
     def warm_up(self) -> None:
         """Calls the model as traffic will. Raises `GoldenPathError` if it does not work."""
+        if self._model is None:
+            return  # it has answered already, in its own process
         example = self._rules.example()
         many = np.repeat(example, 256, axis=0)
         for rows in (example, many):
             self._model.predict(rows)
-        one = min(self._time(example) for _ in range(5))
-        all_of_them = min(self._time(many) for _ in range(3))
+        one = min(_time(self._model, example) for _ in range(5))
+        all_of_them = min(_time(self._model, many) for _ in range(3))
         self._pace = Pace(one, max(0.0, all_of_them - one) / len(many))
 
     def ask(self, exchange: Exchange, question: Question) -> None:
@@ -119,8 +128,15 @@ class Batcher:
             # The connection is not at fault, so it does not get to see it.
             self._loop.call_exception_handler({"message": "a turn failed", "exception": error})
 
+    def watch(self) -> None:
+        """To be called about twice a second."""
+        if self._apart is not None:
+            self._apart.watch()
+
     def close(self) -> None:
-        """Ends the thread of slow calls."""
+        """Ends the thread of slow calls, or the process of the model."""
+        if self._apart is not None:
+            self._apart.close()
         if self._thread is not None:
             self._thread.shutdown()
 
@@ -131,11 +147,6 @@ class Batcher:
             and self._last_size <= 1
             and waiting[0].exchange.started - self._ended > GAP
         )
-
-    def _time(self, rows: Rows) -> float:
-        start = perf_counter()
-        self._model.predict(rows)
-        return perf_counter() - start
 
     def _schedule(self) -> None:
         if not self._scheduled:
@@ -163,13 +174,17 @@ class Batcher:
         asked = [ask for ask in batch if ask.refusal is None]
         if not asked:
             self._finish(batch, 0)
+        elif self._apart is not None:
+            self._ask_apart(self._apart, batch, asked, rows)
+        elif self._model is None:
+            raise ValueError("a batch without a model")
         elif self._pace.of(len(rows)) > SLOW:
-            self._call_aside(batch, asked, rows)
+            self._call_aside(self._model, batch, asked, rows)
         else:
             start = monotonic_ns()
-            scores = self._predict(asked, rows)
+            scores = self._predict(self._model, asked, rows)
             inference = monotonic_ns() - start
-            _deal(asked, rows, scores)
+            deal(asked, rows, scores)
             self._finish(batch, inference)
 
     def _give_up(self, batch: Sequence[Asked]) -> None:
@@ -213,19 +228,38 @@ class Batcher:
                 ask.refusal = self._rules.refusal(rows[part], right[part])
         return np.concatenate(kept)
 
-    def _call_aside(self, batch: list[Asked], asked: list[Asked], rows: Rows) -> None:
+    def _ask_apart(
+        self, model: ModelApart, batch: list[Asked], asked: list[Asked], rows: Rows
+    ) -> None:
+        """Asks a model in another process; what follows comes with its answer."""
+        self._busy = True
+        start = monotonic_ns()
+
+        def finished() -> None:
+            self._busy = False
+            if self._waiting:
+                self._schedule()
+            try:
+                self._finish(batch, monotonic_ns() - start)
+            except Exception:
+                self._give_up(batch)
+                raise
+
+        Asking(model, asked, rows, self._report, finished).begin()
+
+    def _call_aside(self, model: Model, batch: list[Asked], asked: list[Asked], rows: Rows) -> None:
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
         self._busy = True
         start = monotonic_ns()
-        future = self._thread.submit(self._predict, asked, rows)
+        future = self._thread.submit(self._predict, model, asked, rows)
 
         def come_back() -> None:
             self._busy = False
             if self._waiting:
                 self._schedule()
             try:
-                _deal(asked, rows, future.result())
+                deal(asked, rows, future.result())
                 self._finish(batch, monotonic_ns() - start)
             except Exception:
                 self._give_up(batch)
@@ -236,13 +270,13 @@ class Batcher:
 
         future.add_done_callback(done)
 
-    def _predict(self, asked: Sequence[Asked], rows: Rows) -> Scores:
+    def _predict(self, model: Model, asked: Sequence[Asked], rows: Rows) -> Scores:
         """The score of each row; NaN for every row of a request on which the model fails."""
         try:
             if len(rows) <= ROWS_PER_CALL:
-                return self._model.predict(rows)
+                return model.predict(rows)
             starts = range(0, len(rows), ROWS_PER_CALL)
-            parts = [self._model.predict(rows[start : start + ROWS_PER_CALL]) for start in starts]
+            parts = [model.predict(rows[start : start + ROWS_PER_CALL]) for start in starts]
             return np.concatenate(parts)
         except GoldenPathError as error:
             if len(asked) == 1:
@@ -250,9 +284,9 @@ class Batcher:
                 return np.full(len(rows), np.nan, dtype=np.float32)
         parts, start = [], 0
         for ask in asked:
-            parts.append(self._predict([ask], rows[start : start + ask.rows]))
+            parts.append(self._predict(model, [ask], rows[start : start + ask.rows]))
             start += ask.rows
-        return np.concatenate(parts)
+        return _joined(parts)
 
     def _finish(self, batch: list[Asked], inference: int) -> None:
         """Renders, records, and only then sends."""
@@ -270,12 +304,27 @@ class Batcher:
         self._last_size, self._ended = len(batch), monotonic_ns()
 
 
+def _time(model: Model, rows: Rows) -> float:
+    start = perf_counter()
+    model.predict(rows)
+    return perf_counter() - start
+
+
 def _random_names() -> Iterator[str]:
     """128 random bits each, in hexadecimal; the kernel is asked for many at once."""
     while True:
         names = os.urandom(16 * 256).hex()
         for start in range(0, len(names), 32):
             yield names[start : start + 32]
+
+
+def _joined(parts: Sequence[Scores]) -> Scores:
+    """The parts below each other; those that failed have no columns for reasons."""
+    width = max(part.shape[1] if part.ndim == 2 else 1 for part in parts)
+    if width == 1:
+        return np.concatenate(parts)
+    whole = (part if part.ndim == 2 else np.full((len(part), width), np.nan) for part in parts)
+    return np.concatenate([*whole]).astype(np.float32)
 
 
 def _values(asked: Asked) -> list[float]:
@@ -310,15 +359,3 @@ def _rows(flat: list[float], width: int) -> Rows:
         with np.errstate(over="ignore"):
             return np.array(flat, dtype=np.float32).reshape(-1, width)
     return np.frombuffer(packed, dtype=np.float32).reshape(-1, width)
-
-
-def _deal(asked: Sequence[Asked], rows: Rows, scores: Scores) -> None:
-    """Gives each request its part of a batch."""
-    inputs, raw, values = rows.tobytes(), scores.tobytes(), scores.tolist()
-    width, start = 4 * rows.shape[1], 0
-    for ask in asked:
-        end = start + ask.rows
-        ask.inputs = inputs[width * start : width * end]
-        ask.scores = raw[4 * start : 4 * end]
-        ask.values = values[start:end]
-        start = end

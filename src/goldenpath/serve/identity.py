@@ -30,7 +30,7 @@ def describe(identity: Identity, contract: Contract) -> Mapping[str, object]:
     return {
         "name": identity.model,
         "versions": [identity.digest],
-        "platform": "onnxruntime_onnx",
+        "platform": "python" if contract.python else "onnxruntime_onnx",
         "inputs": [{"name": contract.input_tensor, "datatype": "FP32", "shape": shape}],
         "outputs": [{"name": contract.output_tensor, "datatype": "FP32", "shape": [-1]}],
     }

@@ -4,7 +4,8 @@ The server knows nothing of a model but this. ONNX graphs run in the frame; a li
 dot product and needs no runtime at all.
 """
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from goldenpath.project.spec import Contract
 Rows = NDArray[np.float32]
 """Shape `(n, features)`, NaN where a value is missing."""
 Scores = NDArray[np.float32]
-"""Shape `(n,)`; NaN where the model has no answer."""
+"""Shape `(n,)`, or `(n, 1 + reasons)` of a model that gives reasons; NaN for no answer."""
 
 
 class Model(Protocol):
@@ -23,6 +24,27 @@ class Model(Protocol):
 
     def predict(self, rows: Rows) -> Scores:
         """The score of each row. Raises `GoldenPathError` if the model fails."""
+
+
+@runtime_checkable
+class ModelApart(Protocol):
+    """Something that scores rows in a process of its own; the event loop never waits for it."""
+
+    @property
+    def is_available(self) -> bool:
+        """Whether a question would be answered now."""
+
+    def ask(self, rows: Rows, answered: Callable[[Scores | GoldenPathError], None]) -> None:
+        """Asks; `answered` hears the scores or what went wrong, exactly once, in the event loop.
+
+        `Unavailable` says that nothing is known about the rows: the process was lost over them.
+        """
+
+    def watch(self) -> None:
+        """To be called about twice a second."""
+
+    def close(self) -> None:
+        """Ends it."""
 
 
 class OnnxModel:
@@ -44,12 +66,16 @@ class OnnxModel:
             raise InvalidInput(f"the model is not an ONNX graph that runs here: {error}") from error
         self._input = contract.input_tensor
         self._outputs = [contract.output_tensor]
+        self._codes = 0
+        if contract.reasons is not None:
+            self._outputs.append(contract.reasons.tensor)
+            self._codes = len(contract.reasons.codes)
         self._agree(contract)
 
     def predict(self, rows: Rows) -> Scores:
         """The score of each row: the last column of the output, if it has several."""
         try:
-            result = self._session.run(self._outputs, {self._input: rows})[0]
+            result, *reasons = self._session.run(self._outputs, {self._input: rows})
         except Exception as error:
             raise GoldenPathError(f"the model failed: {error}") from error
         scores = np.asarray(result, dtype=np.float32)
@@ -59,6 +85,8 @@ class OnnxModel:
             raise GoldenPathError(
                 f"the model gave scores of shape {scores.shape}: expected {(len(rows),)}"
             )
+        if reasons:
+            return _with_reasons(scores, reasons[0], self._codes)
         return np.ascontiguousarray(scores)
 
     def _agree(self, contract: Contract) -> None:
@@ -68,16 +96,27 @@ class OnnxModel:
             raise InvalidInput(
                 f"the graph has the inputs {sorted(inputs)}: expected only {self._input!r}"
             )
-        if contract.output_tensor not in outputs:
-            raise InvalidInput(
-                f"the graph has the outputs {sorted(outputs)}: expected {contract.output_tensor!r}"
-            )
+        for name in self._outputs:
+            if name not in outputs:
+                raise InvalidInput(
+                    f"the graph has the outputs {sorted(outputs)}: expected {name!r}"
+                )
         node, width = inputs[self._input], len(contract.features)
         if node.type != "tensor(float)" or len(node.shape) != 2 or node.shape[1] != width:
             raise InvalidInput(
                 f"the graph takes {node.type} of shape {node.shape}: "
                 f"expected tensor(float) of shape (n, {width})"
             )
+
+
+def _with_reasons(scores: Scores, weights: object, codes: int) -> Scores:
+    found = np.asarray(weights, dtype=np.float32)
+    if found.shape != (len(scores), codes):
+        raise GoldenPathError(
+            f"the model gave weights of reasons of shape {found.shape}: "
+            f"expected {(len(scores), codes)}"
+        )
+    return np.column_stack([scores, found])
 
 
 class LinearModel:

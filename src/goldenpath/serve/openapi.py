@@ -41,6 +41,10 @@ def _schemas(contract: Contract) -> Schema:
         "outcome": {"enum": outcomes},
         "fallback": {"type": "boolean"},
     }
+    if contract.reasons is not None:
+        codes: list[JsonValue] = [reason.code for reason in contract.reasons.codes]
+        given: Schema = {"code": {"enum": codes}, "text": text, "weight": {"type": "number"}}
+        decision["reasons"] = {**_list(_object(given)), "maxItems": contract.reasons.most}
     output: Schema = {
         "name": {"const": contract.output_tensor},
         "shape": _list({"type": "integer"}),

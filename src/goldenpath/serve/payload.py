@@ -81,6 +81,8 @@ class Answered(msgspec.Struct, frozen=True, array_like=True, gc=False):
     caller: str = ""
     traceparent: str = ""
     refusal: str = ""
+    reasons: bytes = b""
+    """`rows * codes` little-endian 32-bit floats, of a model that gives reasons."""
 
 
 class SpoolMark(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -67,4 +67,5 @@ def _record(asked: Asked, number: int, now: int, offset: int, inference: int) ->
         exchange.caller,
         trace.decode("latin-1")[:128] if trace else "",
         asked.refusal.note if asked.refusal else "",
+        b"" if asked.reasons is None else asked.reasons.tobytes(),
     )

@@ -24,7 +24,7 @@ from goldenpath.serve.exchange import Exchange, refuse, render, respond
 from goldenpath.serve.http import Host, Limits
 from goldenpath.serve.identity import SERVER, Identity, describe
 from goldenpath.serve.inputs import InputRules, Refusal
-from goldenpath.serve.model import Model
+from goldenpath.serve.model import Model, ModelApart
 from goldenpath.serve.protocol import Reader
 from goldenpath.serve.record import OnLoss, Recorder
 from goldenpath.serve.spool import SpoolWriter
@@ -58,7 +58,7 @@ class Server:
         self,
         identity: Identity,
         contract: Contract,
-        model: Model,
+        model: Model | ModelApart,
         spool: SpoolWriter | None,
         *,
         report: Callable[[str], None],
@@ -90,6 +90,10 @@ class Server:
     def answered(self) -> int:
         """Requests for predictions that were answered or refused so far."""
         return self._recorder.answered
+
+    @property
+    def _can_answer(self) -> bool:
+        return self._is_ready and self._batcher.is_available
 
     def warm_up(self) -> None:
         """Makes the first answer as quick as the others."""
@@ -153,6 +157,7 @@ class Server:
 
     def _sweep(self) -> None:
         self._host.sweep()
+        self._batcher.watch()
         self._sweeper = asyncio.get_running_loop().call_later(SWEEP, self._sweep)
 
     def settle(self) -> None:
@@ -187,8 +192,9 @@ class Server:
 
     def _ask(self, exchange: Exchange, form: str) -> None:
         batcher = self._batcher
-        if batcher.is_full:
-            message = "too many requests wait"
+        if batcher.is_full or not batcher.is_available:
+            full, lost = "too many requests wait", "the model is not available now"
+            message = full if batcher.is_full else lost
             batcher.refuse(exchange, Refusal(503, message, message))
             return
         refusal = _framing(exchange.headers)
@@ -214,7 +220,8 @@ class Server:
     def _page(self, exchange: Exchange) -> None:
         target = exchange.target.partition(b"?")[0]
         if target == b"/v2/health/ready":
-            respond(exchange, 200 if self._is_ready else 503, {"ready": self._is_ready})
+            is_ready = self._can_answer
+            respond(exchange, 200 if is_ready else 503, {"ready": is_ready})
         elif target.startswith(_CALLS):
             self._call(exchange, target.removeprefix(_CALLS).decode("latin-1"))
         elif target not in self._pages:
@@ -229,7 +236,7 @@ class Server:
             refuse(exchange, 405, "expected POST", headers={"allow": "POST"})
             return
         try:
-            body = self._calls.answer(name, exchange.body, is_ready=self._is_ready)
+            body = self._calls.answer(name, exchange.body, is_ready=self._can_answer)
         except InvalidInput as error:
             refuse(exchange, 400, error.message)
         except NotFound as error:

@@ -1,0 +1,258 @@
+"""Runs a model that is code; the only file of ours that its interpreter ever sees.
+
+Standard library only, run as a script by the Python of the model's own environment. It talks to
+the frame over one end of a pair of Unix sockets, whose number is its argument. What it may do is
+taken away before the first line of the content runs, and the frame believes nothing it says.
+
+A message is a head of 24 bytes (`HEAD`, little-endian) and a body: magic `GPCF`, version 1, kind,
+two zero bytes, number of the question, rows, columns, bytes of the body. Tensors are 32-bit floats,
+row after row; text is UTF-8. Nothing is pickled and nothing is evaluated.
+
+    kind    from     body
+    hello   frame    JSON: what to load and where (`Hello`)
+    ready   content  JSON: versions, and what was taken away
+    ask     frame    rows x columns floats
+    answer  content  rows x columns floats: the score, then one weight per reason
+    failed  content  text: why the question has no answer; the content goes on
+"""
+
+import ctypes
+import importlib
+import json
+import os
+import platform
+import resource
+import signal
+import socket
+import struct
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
+
+if TYPE_CHECKING:
+    import numpy
+    from numpy.typing import NDArray
+
+MAGIC, VERSION = b"GPCF", 1
+HELLO, READY, ASK, ANSWER, FAILED = 1, 2, 3, 4, 5
+HEAD = struct.Struct("<4sBBHIIII")
+MAX_BODY = 64 * 1024 * 1024
+MAX_TEXT = 64 * 1024
+
+_MIB = 1024 * 1024
+
+
+class Hello(TypedDict):
+    """What the frame wants of the content."""
+
+    code: str
+    """Folder with the modules of the project."""
+    files: str
+    """Folder that `entry` gets."""
+    entry: str
+    columns: int
+    """Of a question."""
+    outputs: int
+    """Columns of an answer."""
+    memory: int
+    """MiB beyond which an allocation fails."""
+    readable: list[str]
+    """What may be read and executed besides the system's own folders."""
+    writable: str
+    """The only folder that may be written."""
+
+
+class Lost(Exception):
+    """The other side is gone or does not keep to the form."""
+
+
+def render(kind: int, number: int, rows: int, columns: int, body: bytes) -> bytes:
+    """One message."""
+    return HEAD.pack(MAGIC, VERSION, kind, 0, number, rows, columns, len(body)) + body
+
+
+def main() -> None:
+    """Answers questions until the frame closes its end."""
+    channel = socket.socket(fileno=int(sys.argv[1]))
+    kind, number, _, _, body = _receive(channel)
+    if kind != HELLO:
+        raise Lost(f"expected a hello, got {kind}")
+    hello: Hello = json.loads(body)
+    isolation = _give_up_privileges(hello)
+    sys.path.insert(0, hello["code"])
+    module, _, function = hello["entry"].partition(":")
+    score = getattr(importlib.import_module(module), function)(Path(hello["files"]))
+    said = {"python": platform.python_version(), "isolation": isolation}
+    channel.sendall(render(READY, number, 0, 0, json.dumps(said).encode()))
+    _serve(channel, score, hello)
+
+
+def _serve(
+    channel: socket.socket, score: "Callable[[NDArray[numpy.float32]], object]", hello: Hello
+) -> None:
+    import numpy  # that of the environment
+
+    columns, outputs = hello["columns"], hello["outputs"]
+    while True:
+        kind, number, rows, width, body = _receive(channel)
+        if kind != ASK or width != columns or len(body) != 4 * rows * width:
+            raise Lost(f"expected a question, got {kind}")
+        # A copy, since some libraries refuse arrays that they may not write to.
+        asked = numpy.array(numpy.frombuffer(body, "<f4").reshape(rows, width))
+        try:
+            answer = _table(score(asked), rows, outputs)
+        except Exception as error:
+            text = f"{type(error).__name__}: {error}"[:2000].encode("utf-8", "replace")
+            channel.sendall(render(FAILED, number, 0, 0, text))
+            continue
+        channel.sendall(render(ANSWER, number, rows, outputs, answer))
+
+
+def _table(result: object, rows: int, outputs: int) -> bytes:
+    """Scores and weights of reasons as `outputs` columns, as an ONNX graph would give them."""
+    import numpy
+
+    parts = result if isinstance(result, tuple) else (result,)
+    scores, *weights = (numpy.asarray(part, "<f4") for part in parts)
+    if scores.ndim == 2:
+        scores = scores[:, -1]
+    table = numpy.column_stack([scores, *weights])
+    if table.shape != (rows, outputs):
+        raise ValueError(f"the answer has the shape {table.shape}, expected {(rows, outputs)}")
+    return table.tobytes()
+
+
+def _receive(channel: socket.socket) -> tuple[int, int, int, int, bytes]:
+    head = _exactly(channel, HEAD.size)
+    magic, version, kind, _, number, rows, columns, length = HEAD.unpack(head)
+    if magic != MAGIC or version != VERSION or length > MAX_BODY:
+        raise Lost("the frame speaks another language")
+    return kind, number, rows, columns, _exactly(channel, length)
+
+
+def _exactly(channel: socket.socket, size: int) -> bytes:
+    data = bytearray()
+    while len(data) < size:
+        chunk = channel.recv(size - len(data))
+        if not chunk:
+            os._exit(0)  # the frame closed its end: nobody waits for an answer any more
+        if len(chunk) == size:
+            return chunk
+        data += chunk
+    return bytes(data)
+
+
+# What is taken away.
+
+_PR_SET_PDEATHSIG, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 22, 38
+_SYSTEM = (
+    "/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime",
+    "/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/sys/vm",
+    "/sys/devices/system", "/sys/fs/cgroup",
+)  # fmt: skip
+_DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
+# socket, ptrace, process_vm_readv, process_vm_writev, setsid, setpgid, unshare, setns, mount,
+# add_key, request_key, keyctl, bpf, perf_event_open, userfaultfd, io_uring_setup, pidfd_open,
+# pidfd_getfd
+_REFUSED = {
+    "x86_64": (
+        0xC000003E,
+        (41, 101, 310, 311, 112, 109, 272, 308, 165, 248, 249, 250, 321, 298, 323, 425, 434, 438),
+    ),
+    "aarch64": (
+        0xC00000B7,
+        (198, 117, 270, 271, 157, 154, 97, 268, 40, 217, 218, 219, 280, 241, 282, 425, 434, 438),
+    ),
+}
+
+
+def _give_up_privileges(hello: Hello) -> list[str]:
+    """Ends with the frame, stays within its limits, sees no other file; what was done, by name."""
+    library = ctypes.CDLL(None, use_errno=True)
+    done = []
+    if library.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) == 0:
+        done.append("ends with the frame")
+    # Ctrl-C and the like reach the frame, which decides what follows from it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Path("/proc/self/oom_score_adj").write_text("1000", "ascii")
+    limits = {
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_FSIZE: 64 * _MIB,
+        resource.RLIMIT_NOFILE: 1024,
+        resource.RLIMIT_DATA: hello["memory"] * _MIB,
+    }
+    for limit, value in limits.items():
+        resource.setrlimit(limit, (value, value))
+    done.append("limits")
+    if library.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0:
+        done.append("no new privileges")
+    if _confine_files(library, hello):
+        done.append("files")
+    if _confine_calls(library):
+        done.append("network and system calls")
+    return done
+
+
+def _confine_files(library: ctypes.CDLL, hello: Hello) -> bool:
+    """Landlock: what is not listed cannot be read or written, and no other process be touched."""
+    create, add, restrict = 444, 445, 446
+    abi = library.syscall(create, None, ctypes.c_size_t(0), ctypes.c_uint32(1))
+    if abi < 1:
+        return False
+    bits = (1 << (13 if abi < 2 else 14 if abi < 3 else 15 if abi < 5 else 16)) - 1
+    handled = struct.pack("<QQQ", bits, 3 if abi >= 4 else 0, 3 if abi >= 6 else 0)
+    size = 8 if abi < 4 else 16 if abi < 6 else 24
+    rules = library.syscall(create, handled, ctypes.c_size_t(size), ctypes.c_uint32(0))
+    if rules < 0:
+        return False
+    reading, files_only = 0b1101, bits & 0b1100000000000111
+    folders = dict.fromkeys((*_SYSTEM, sys.base_prefix, *hello["readable"]), reading)
+    folders |= {hello["writable"]: bits & ~1, **dict.fromkeys(_DEVICES, 0b110)}
+    for path, access in folders.items():
+        try:
+            place = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue
+        allowed = access if Path(path).is_dir() else access & files_only
+        rule = struct.pack("<Qi", allowed, place)
+        failed = library.syscall(add, rules, 1, rule, ctypes.c_uint32(0))
+        os.close(place)
+        if failed:
+            return False
+    failed = library.syscall(restrict, rules, ctypes.c_uint32(0))
+    os.close(rules)
+    return not failed
+
+
+def _confine_calls(library: ctypes.CDLL) -> bool:
+    """A seccomp filter: system calls that a model has no use for fail with EPERM."""
+    if platform.machine() not in _REFUSED:
+        return False
+    architecture, numbers = _REFUSED[platform.machine()]
+    load, equal, above, give = 0x20, 0x15, 0x35, 0x06
+    allow, refuse = 0x7FFF0000, 0x00050001
+    steps = [(load, 0, 0, 4), (equal, 1, 0, architecture), (give, 0, 0, refuse), (load, 0, 0, 0)]
+    # Numbers of another calling convention would go past the list.
+    steps.append((above, len(numbers) + 1, 0, 0x40000000))
+    steps += [(equal, len(numbers) - place, 0, each) for place, each in enumerate(numbers)]
+    steps += [(give, 0, 0, allow), (give, 0, 0, refuse)]
+    filters = ctypes.create_string_buffer(b"".join(struct.pack("<HBBI", *step) for step in steps))
+    program = struct.pack("@HP", len(steps), ctypes.addressof(filters))
+    return bool(library.prctl(_PR_SET_SECCOMP, 2, program, 0, 0) == 0)
+
+
+def _exit_code() -> int:
+    try:
+        main()
+    except SystemExit as error:
+        return error.code if isinstance(error.code, int) else 1
+    except BaseException:
+        traceback.print_exc()
+    return 1
+
+
+if __name__ == "__main__":
+    # At once: a long clean-up would only keep the frame from saying how it ended.
+    os._exit(_exit_code())
