@@ -18,13 +18,25 @@ PREDICTION_SCORE = "ml.prediction.score"  # histogram, 1
 PREDICTION_OUTCOME = "ml.prediction.outcome"  # counter, {prediction}
 FEATURE_BIN = "ml.feature.bin"  # counter, {value}: one bin of the signed reference profile
 FEATURE_OUT_OF_RANGE = "ml.feature.out_of_range"  # counter, {value}
-DRIFT_PSI = "ml.drift.psi"  # gauge, nats
+DRIFT_PSI = "ml.drift.psi"  # gauge, {nat}
 DRIFT_EVIDENCE = "ml.drift.evidence"  # gauge, 1: the e-value, an alarm at its threshold
 LOG_RECORDS = "ml.log.records"  # counter, {record}
 LOG_LOST = "ml.log.lost"  # counter, {record}
 
-# Spans.
-SPAN_INFER = "infer"
+DESCRIPTIONS = {
+    REQUEST_DURATION: "Time from a request that was read whole to its answer.",
+    INFERENCE_DURATION: "Time that the model took for the batch of a request.",
+    PREDICTIONS: "Rows that were scored.",
+    PREDICTION_SCORE: "Scores, by the bounds of the signed reference profile.",
+    PREDICTION_OUTCOME: "Decisions by the packaged policy.",
+    FEATURE_BIN: "Values of an input or of the score in a bin of the signed reference profile.",
+    FEATURE_OUT_OF_RANGE: "Values that training never saw.",
+    DRIFT_PSI: "Population stability index against the reference.",
+    DRIFT_EVIDENCE: "E-value of the drift detector; an alarm at the threshold of its budget.",
+    LOG_RECORDS: "Predictions in the sealed log.",
+    LOG_LOST: "Predictions that were answered and could not be recorded.",
+}
+"""What each metric means, for who meets it elsewhere."""
 
 # Attributes.
 MODEL_NAME = "ml.model.name"
@@ -44,6 +56,8 @@ SERVICE_INSTANCE = "service.instance.id"
 STATUS_CODE = "http.response.status_code"
 REQUEST_METHOD = "http.request.method"
 ROUTE = "http.route"
+URL_SCHEME = "url.scheme"
+URL_PATH = "url.path"
 
 # HTTP headers of an answer.
 HEADER_PREDICTION = "x-goldenpath-prediction-id"

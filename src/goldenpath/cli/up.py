@@ -12,15 +12,22 @@ from goldenpath.errors import REFUSED
 @click.command(help="Make this machine run what git says, until told to stop.")
 @click.option("--once", is_flag=True, help="Stop again as soon as nothing is on its way.")
 @click.option("--listen", type=ADDRESS, help="Where the gateway answers.")
+@click.option("--metrics", type=ADDRESS, help="Where Prometheus may read /metrics; else nowhere.")
 @click.option("--detach", is_flag=True, help="Go on in the background once everything runs.")
 @output_option
 @click.pass_context
 def verb(
-    context: click.Context, once: bool, listen: str | None, detach: bool, output: Format
+    context: click.Context,
+    once: bool,
+    listen: str | None,
+    metrics: str | None,
+    detach: bool,
+    output: Format,
 ) -> None:
     """Runs in the foreground, or starts itself in the background and waits until it is ready."""
     home = wire.home()
-    status = wire.detach(home, listen) if detach else wire.serve(home, listen, once=once, say=note)
+    asked = wire.Listening(listen, metrics)
+    status = wire.detach(home, asked) if detach else wire.serve(home, asked, once=once, say=note)
     if detach or once:
         show(status, text_of(status), output)
         context.exit(0 if status.is_ready else REFUSED)

@@ -9,10 +9,10 @@ from goldenpath.demo.walk import Walk, at, items, last, text
 from goldenpath.digest import Digest
 from goldenpath.instruments import (
     DRIFT_PSI,
+    PREDICTION_ID,
     PREDICTION_SCORE,
     PREDICTIONS,
     REQUEST_DURATION,
-    SPAN_INFER,
 )
 from goldenpath.oci.manifest import Manifest
 
@@ -113,7 +113,7 @@ def _show_telemetry(walk: Walk) -> None:
     expected = (REQUEST_DURATION, PREDICTIONS, PREDICTION_SCORE, DRIFT_PSI)
     walk.claim(
         "latency, throughput, distributions and drift left as OpenTelemetry, with sampled spans",
-        all(f'"{name}"' in metrics for name in expected) and f'"{SPAN_INFER}' in traces,
+        all(f'"{name}"' in metrics for name in expected) and f'"{PREDICTION_ID}"' in traces,
     )
 
 

@@ -23,10 +23,12 @@ from goldenpath.observe.otlp import Sender, TelemetryFiles
 from goldenpath.observe.outcomes import Outcomes
 from goldenpath.observe.payloadlog import PredictionLog
 from goldenpath.observe.releases import Releases
+from goldenpath.observe.scraping import MetricsPage
 from goldenpath.observe.subjects import Subjects
 from goldenpath.observe.tail import Tail
 from goldenpath.observe.telemetry import Telemetry
 from goldenpath.registry.layout import LayoutStore
+from goldenpath.serve.access import load_access
 from goldenpath.settings import Home
 
 
@@ -37,11 +39,11 @@ def main() -> int:
     line = sys.stdin.buffer.readline()
     try:
         launch = msgspec.json.decode(line, type=ObserverLaunch)
-        observer, close = _assemble(launch)
+        observer, close, said = _assemble(launch)
     except (msgspec.DecodeError, GoldenPathError) as error:
         _emit({"event": "failed", "message": str(error)})
         return 1
-    _emit({"event": "ready"})
+    _emit({"event": "ready", **said})
     while not _has_ended(launch.interval):
         observer.round(datetime.now(UTC))
     observer.round(datetime.now(UTC), finish=True)
@@ -50,7 +52,9 @@ def main() -> int:
     return 0
 
 
-def _assemble(launch: ObserverLaunch) -> tuple[Observer, Callable[[], None]]:
+def _assemble(
+    launch: ObserverLaunch,
+) -> tuple[Observer, Callable[[], None], Mapping[str, JsonValue]]:
     home = Home(Path(launch.home))
     subjects = Subjects(home.keys)
     facts = Releases(LayoutStore(Path(launch.store)), _failed)
@@ -63,15 +67,31 @@ def _assemble(launch: ObserverLaunch) -> tuple[Observer, Callable[[], None]]:
         started=datetime.now(UTC),
         share=launch.spans,
     )
+    page = _page(launch, telemetry)
     tail = Tail(home.spool, log.resume, _say)
     monitor = Monitor(home.drift, home.findings, facts)
 
     def close() -> None:
+        if page is not None:
+            page.close()
         if sender is not None:
             sender.close()
         subjects.close()
 
-    return Observer(launch, tail, log, monitor, telemetry, Outcomes(facts), _emit), close
+    observer = Observer(launch, tail, log, monitor, telemetry, Outcomes(facts), _emit)
+    return observer, close, {"metrics": page.address} if page else {}
+
+
+def _page(launch: ObserverLaunch, telemetry: Telemetry) -> MetricsPage | None:
+    """Where metrics can be read. What is wrong with it costs the page, and never the log."""
+    if not launch.metrics:
+        return None
+    try:
+        access = load_access(Path(launch.access), _say) if launch.access else None
+        return MetricsPage(launch.metrics, telemetry.page, access)
+    except GoldenPathError as error:
+        _failed(error.message)
+        return None
 
 
 def _signer(path: Path) -> PemSigner:

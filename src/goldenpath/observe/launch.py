@@ -13,6 +13,10 @@ class ObserverLaunch:
     """Folder of the OCI image layout with contract and profile of each release."""
     endpoint: str = ""
     """An OTLP/HTTP receiver; empty: telemetry stays on disk."""
+    metrics: str = ""
+    """`HOST:PORT` on which Prometheus may read the metrics; empty: nowhere."""
+    access: str = ""
+    """File of bearer tokens and issuers for that; empty: everybody who reaches it may read."""
     interval: float = 0.5
     """Seconds between two looks at the spool."""
     seal_seconds: float = 5.0

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from opentelemetry.sdk.metrics import Exemplar
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
     Gauge,
@@ -25,6 +26,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from goldenpath import __version__
+from goldenpath.instruments import DESCRIPTIONS
 
 SCOPE = InstrumentationScope("goldenpath.observe", __version__)
 Attributes = tuple[tuple[str, str | int], ...]
@@ -32,19 +34,27 @@ _CUMULATIVE = AggregationTemporality.CUMULATIVE
 
 
 @dataclass(slots=True)
-class _Distribution:
+class Distribution:
+    """A histogram: counts between the bounds, below the first and above the last."""
+
     bounds: Sequence[float]
     counts: NDArray[np.int64]
     total: float = 0.0
     low: float = np.inf
     high: float = -np.inf
+    exemplars: dict[int, Exemplar] = field(default_factory=dict)
+    """The last sampled request in a bucket, by the number of the bucket."""
 
-    def add(self, values: NDArray[np.float64]) -> None:
+    def add(self, values: NDArray[np.float64], exemplars: Sequence[Exemplar]) -> None:
+        """Takes values into account, and of some of them where to look further."""
         # OpenTelemetry's buckets hold values up to and with their upper bound.
         places = np.searchsorted(np.array(self.bounds), values, side="left")
         self.counts += np.bincount(places, minlength=len(self.counts))
         self.total += float(values.sum())
         self.low, self.high = min(self.low, values.min()), max(self.high, values.max())
+        for exemplar in exemplars:
+            place = np.searchsorted(np.array(self.bounds), exemplar.value, side="left")
+            self.exemplars[int(place)] = exemplar
 
 
 @dataclass(slots=True)
@@ -56,7 +66,7 @@ class Series:
     """Nanoseconds since 1970."""
     sums: dict[tuple[str, str, Attributes], int] = field(default_factory=dict)
     gauges: dict[tuple[str, str, Attributes], float] = field(default_factory=dict)
-    histograms: dict[tuple[str, str, Attributes], _Distribution] = field(default_factory=dict)
+    histograms: dict[tuple[str, str, Attributes], Distribution] = field(default_factory=dict)
 
     def count(self, name: str, unit: str, number: int, attributes: Attributes = ()) -> None:
         """Adds to a counter."""
@@ -74,12 +84,13 @@ class Series:
         values: NDArray[np.float64],
         bounds: Sequence[float],
         attributes: Attributes = (),
+        exemplars: Sequence[Exemplar] = (),
     ) -> None:
         """Adds values to a histogram; NaN and negative values do not belong there."""
         values = values[values >= 0]
         if len(values):
-            fresh = _Distribution(bounds, np.zeros(len(bounds) + 1, np.int64))
-            self.histograms.setdefault((name, unit, attributes), fresh).add(values)
+            fresh = Distribution(bounds, np.zeros(len(bounds) + 1, np.int64))
+            self.histograms.setdefault((name, unit, attributes), fresh).add(values, exemplars)
 
     def collect(self, now: int) -> ResourceMetrics:
         """Everything as it stands."""
@@ -92,8 +103,8 @@ class Series:
             point = NumberDataPoint(dict(attributes), self.started, now, value)
             levels.setdefault((name, unit), []).append(point)
         metrics = [
-            *(Metric(n, None, u, Sum(p, _CUMULATIVE, True)) for (n, u), p in points.items()),
-            *(Metric(n, None, u, Gauge(p)) for (n, u), p in levels.items()),
+            *(_metric(key, Sum(found, _CUMULATIVE, True)) for key, found in points.items()),
+            *(_metric(key, Gauge(found)) for key, found in levels.items()),
             *self._histograms(now),
         ]
         return ResourceMetrics(self.resource, [ScopeMetrics(SCOPE, metrics, "")], "")
@@ -111,9 +122,15 @@ class Series:
                 explicit_bounds=list(found.bounds),
                 min=float(found.low),
                 max=float(found.high),
+                exemplars=list(found.exemplars.values()),
             )
             points.setdefault((name, unit), []).append(point)
-        return [Metric(n, None, u, Histogram(p, _CUMULATIVE)) for (n, u), p in points.items()]
+        return [_metric(key, Histogram(found, _CUMULATIVE)) for key, found in points.items()]
+
+
+def _metric(key: tuple[str, str], data: Sum | Gauge | Histogram) -> Metric:
+    name, unit = key
+    return Metric(name, DESCRIPTIONS[name], unit, data)
 
 
 def resource(attributes: Mapping[str, str]) -> Resource:

@@ -1,29 +1,48 @@
 """Spans made from records, after the answer has gone: nothing of tracing is on the path."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from opentelemetry.sdk.metrics import Exemplar
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
-from goldenpath import instruments
+from goldenpath import instruments, rpc
 from goldenpath.observe.series import SCOPE
 from goldenpath.serve.payload import Answered, SpoolHeader
 
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
+# Version ff is none; versions after 00 may say more behind what they have in common with it.
+_TRACEPARENT = re.compile(
+    r"(?!ff|00.{53}.)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?"
+)
 
 
 def spans(
-    header: SpoolHeader, answered: list[Answered], where: Resource, share: float
-) -> Iterator[ReadableSpan]:
-    """A span per sampled request: as its caller decided, else `share` of them by their ids."""
+    header: SpoolHeader, answered: Sequence[Answered], where: Resource, share: float
+) -> Iterator[tuple[Answered, ReadableSpan]]:
+    """Sampled requests with a span each: as their caller decided, else `share` by their ids."""
     limit = int(share * 2**32)
     for item in answered:
         parent = _parent(item.traceparent)
         chosen = int(item.prediction_id[:8], 16) < limit
         if parent.trace_flags.sampled if parent else chosen:
-            yield _span(header, item, where, parent)
+            yield item, _span(header, item, where, parent)
+
+
+def route(header: SpoolHeader, door: str) -> str:
+    """Where a request came in, without what differs from one to the next."""
+    if door == "call":
+        return f"{rpc.PREFIX}{rpc.INFER}"
+    version = "v1" if door == "predict" else "v2"
+    return f"/{version}/models/{header.model}/{door}"
+
+
+def exemplar(span: ReadableSpan, nanoseconds: int) -> Exemplar:
+    """Where to look further for a duration."""
+    context = span.get_span_context()
+    assert context is not None  # noqa: S101 - `_span` gives it one
+    return Exemplar({}, nanoseconds / 1e9, span.start_time or 0, context.span_id, context.trace_id)
 
 
 def _parent(traceparent: str) -> SpanContext | None:
@@ -43,18 +62,25 @@ def _span(
     context = SpanContext(
         trace, int(item.prediction_id[16:], 16), is_remote=False, trace_flags=TraceFlags(1)
     )
+    path = route(header, item.door)
+    attributes: dict[str, str | int] = {
+        instruments.MODEL_NAME: header.model,
+        instruments.PREDICTION_ID: item.prediction_id,
+        instruments.PREDICTION_ROWS: item.rows,
+        instruments.REQUEST_METHOD: "POST",
+        instruments.ROUTE: path,
+        instruments.URL_PATH: path,
+        instruments.URL_SCHEME: header.scheme,
+        instruments.STATUS_CODE: item.status,
+    }
+    if item.status >= 500:
+        attributes[instruments.ERROR_TYPE] = str(item.status)
     return ReadableSpan(
-        name=instruments.SPAN_INFER,
+        name=f"POST {path}",
         context=context,
         parent=parent,
         resource=where,
-        attributes={
-            instruments.MODEL_NAME: header.model,
-            instruments.PREDICTION_ID: item.prediction_id,
-            instruments.STATUS_CODE: item.status,
-            instruments.REQUEST_METHOD: "POST",
-            instruments.PREDICTION_ROWS: item.rows,
-        },
+        attributes=attributes,
         kind=SpanKind.SERVER,
         status=Status(StatusCode.ERROR if item.status >= 500 else StatusCode.UNSET),
         start_time=item.started,

@@ -5,8 +5,10 @@ are counters over the bins of the signed profile, since histograms refuse negati
 values would need bounds of their own.
 """
 
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from itertools import islice
 
 import numpy as np
 from opentelemetry.sdk.trace import ReadableSpan
@@ -15,12 +17,13 @@ from goldenpath import instruments as names
 from goldenpath.drift.profile import Counts, Profile
 from goldenpath.drift.verdict import Verdict
 from goldenpath.observe.decide import Facts, decide
+from goldenpath.observe.exposition import exposition
 from goldenpath.observe.otlp import Sender, TelemetryFiles
 from goldenpath.observe.records import Block
 from goldenpath.observe.segment import Checkpoint
-from goldenpath.observe.series import Series, metrics_data, resource
-from goldenpath.observe.spans import spans
-from goldenpath.serve.payload import SpoolHeader
+from goldenpath.observe.series import Attributes, Series, metrics_data, resource
+from goldenpath.observe.spans import exemplar, route, spans
+from goldenpath.serve.payload import Answered, SpoolHeader
 
 Key = tuple[str, str, str]
 Verdicts = Callable[[], Iterable[tuple[Key, Verdict, Profile, Counts]]]
@@ -51,18 +54,28 @@ class Telemetry:
         self._series: dict[tuple[str, ...], Series] = {}
         self._spans: list[ReadableSpan] = []
         self._is_changed = False
+        self._lock = threading.Lock()
+        """Held while anything is read or changed: pages are asked for by another thread."""
+
+    def page(self, openmetrics: bool) -> bytes:
+        """Everything that was counted, as Prometheus reads it."""
+        with self._lock:
+            return exposition(list(self._series.values()), openmetrics=openmetrics)
 
     def add(self, block: Block) -> None:
         """Takes answers into account."""
         if not block.answered:
             return
-        self._is_changed = True
-        series = self._replica(block.header)
-        _record_requests(series, block)
-        _record_predictions(series, block, self._facts(block.header.digest))
-        room = _MOST_SPANS - len(self._spans)
-        found = spans(block.header, list(block.answered), series.resource, self._share)
-        self._spans += [span for span, _ in zip(found, range(room), strict=False)]
+        facts = self._facts(block.header.digest)
+        with self._lock:
+            self._is_changed = True
+            series = self._replica(block.header)
+            room = _MOST_SPANS - len(self._spans)
+            found = spans(block.header, block.answered, series.resource, self._share)
+            sampled = list(islice(found, room))
+            self._spans += [span for _, span in sampled]
+            _record_requests(series, block, sampled)
+            _record_predictions(series, block, facts, sampled)
 
     def sealed(self, checkpoint: Checkpoint) -> None:
         """Counts what the log holds, and what it knows it lost."""
@@ -76,10 +89,11 @@ class Telemetry:
             features=[],
             started=0,
         )
-        series = self._replica(header)
-        series.count(names.LOG_RECORDS, "{record}", checkpoint.rows)
-        series.count(names.LOG_LOST, "{record}", checkpoint.lost_rows)
-        self._is_changed = True
+        with self._lock:
+            series = self._replica(header)
+            series.count(names.LOG_RECORDS, "{record}", checkpoint.rows)
+            series.count(names.LOG_LOST, "{record}", checkpoint.lost_rows)
+            self._is_changed = True
 
     def flush(self, verdicts: Verdicts, now: datetime, *, finish: bool = False) -> None:
         """Exports if it is time to and something has changed."""
@@ -87,10 +101,12 @@ class Telemetry:
         if not self._is_changed or (waited < self._seconds and not finish):
             return
         self._exported, self._is_changed = now, False
-        for key, verdict, profile, counts in verdicts():
-            self._drift(key, verdict, profile, counts)
-        data = metrics_data(list(self._series.values()), _nanoseconds(now))
-        made, self._spans = self._spans, []
+        found = list(verdicts())
+        with self._lock:
+            for key, verdict, profile, counts in found:
+                self._drift(key, verdict, profile, counts)
+            data = metrics_data(list(self._series.values()), _nanoseconds(now))
+            made, self._spans = self._spans, []
         self._files.metrics(data)
         if made:
             self._files.traces(made)
@@ -106,7 +122,7 @@ class Telemetry:
         for column in verdict.columns:
             if column.psi is not None:
                 feature = ((names.FEATURE_NAME, column.name),)
-                series.gauge(names.DRIFT_PSI, "1", column.psi.value, feature)
+                series.gauge(names.DRIFT_PSI, "{nat}", column.psi.value, feature)
         for bins, place in profile.slices():
             for label, number in zip(bins.labels, counts.values[place].tolist(), strict=True):
                 bin_ = ((names.FEATURE_NAME, bins.name), (names.FEATURE_BIN_LABEL, label))
@@ -137,36 +153,50 @@ class Telemetry:
         return series
 
 
-def _record_requests(series: Series, block: Block) -> None:
-    route = f"/v2/models/{block.header.model}/infer"
-    statuses = np.array([item.status for item in block.answered])
+Sampled = Sequence[tuple[Answered, ReadableSpan]]
+
+
+def _record_requests(series: Series, block: Block, sampled: Sampled) -> None:
+    kinds = [(item.door, item.status) for item in block.answered]
     seconds = np.array([item.duration for item in block.answered]) / 1e9
-    for status in np.unique(statuses):
-        attributes = (
+    for kind in sorted(set(kinds)):
+        door, status = kind
+        attributes: Attributes = (
             (names.REQUEST_METHOD, "POST"),
-            (names.ROUTE, route),
-            (names.STATUS_CODE, int(status)),
+            (names.URL_SCHEME, block.header.scheme),
+            (names.ROUTE, route(block.header, door)),
+            (names.STATUS_CODE, status),
+            *(((names.ERROR_TYPE, str(status)),) if status >= 500 else ()),
         )
         series.record(
             names.REQUEST_DURATION,
             "s",
-            seconds[statuses == status],
+            seconds[[found == kind for found in kinds]],
             names.REQUEST_DURATION_BOUNDS,
             attributes,
+            [
+                exemplar(span, item.duration)
+                for item, span in sampled
+                if (item.door, item.status) == kind
+            ],
         )
 
 
-def _record_predictions(series: Series, block: Block, facts: Facts | None) -> None:
+def _record_predictions(
+    series: Series, block: Block, facts: Facts | None, sampled: Sampled
+) -> None:
     model = ((names.MODEL_NAME, block.header.model),)
     times = np.array([item.inference for item in block.answered if item.rows]) / 1e9
-    series.record(names.INFERENCE_DURATION, "s", times, names.INFERENCE_DURATION_BOUNDS, model)
+    further = [exemplar(span, item.inference) for item, span in sampled if item.rows]
+    bounds = names.INFERENCE_DURATION_BOUNDS
+    series.record(names.INFERENCE_DURATION, "s", times, bounds, model, further)
     series.count(names.PREDICTIONS, "{prediction}", len(block.scores), model)
     if facts is None:
         return
-    bounds = facts.profile.score.edges[1:-1]
     output = (*model, (names.OUTPUT_NAME, facts.contract.output))
     scores = block.scores.astype(np.float64)
-    series.record(names.PREDICTION_SCORE, "1", scores, bounds, output)
+    edges = facts.profile.score.edges[1:-1]
+    series.record(names.PREDICTION_SCORE, "1", scores, edges, output)
     outcomes = decide(facts.contract, block.scores).outcomes
     for outcome in sorted(set(outcomes)):
         number = outcomes.count(outcome)

@@ -69,7 +69,7 @@ def read_launch(descriptor: int) -> ServerLaunch:
 async def _serve(launch: ServerLaunch, content: Content, started: float) -> None:
     identity = Identity(launch.stage, launch.model, launch.slot, launch.digest, launch.replica)
     doors = Doors(launch, _report)
-    spool = _spool(identity, content, launch.spool) if launch.spool else None
+    spool = _spool(identity, content, launch) if launch.spool else None
     server = Server(
         identity,
         content.contract,
@@ -109,7 +109,7 @@ async def _second_door(
     return door, {"grpc": address}
 
 
-def _spool(identity: Identity, content: Content, folder: str) -> SpoolWriter:
+def _spool(identity: Identity, content: Content, launch: ServerLaunch) -> SpoolWriter:
     header = SpoolHeader(
         SPOOL_VERSION,
         identity.stage,
@@ -119,8 +119,9 @@ def _spool(identity: Identity, content: Content, folder: str) -> SpoolWriter:
         identity.replica,
         [feature.name for feature in content.contract.features],
         time.time_ns(),
+        scheme="https" if launch.certificate else "http",
     )
-    return SpoolWriter(Path(folder), header, report=_report)
+    return SpoolWriter(Path(launch.spool), header, report=_report)
 
 
 def _stop_wishes(loop: asyncio.AbstractEventLoop) -> asyncio.Event:

@@ -21,7 +21,7 @@ import os
 import struct
 import zlib
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 import msgspec
 
@@ -51,6 +51,8 @@ class SpoolHeader(msgspec.Struct, frozen=True, array_like=True):
     started: int
     first: int = 0
     """Sequence number of the first request that can be in this file."""
+    scheme: Literal["http", "https"] = "http"
+    """Whether clients have to use TLS."""
 
 
 class Answered(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -83,6 +85,8 @@ class Answered(msgspec.Struct, frozen=True, array_like=True, gc=False):
     refusal: str = ""
     reasons: bytes = b""
     """`rows * codes` little-endian 32-bit floats, of a model that gives reasons."""
+    door: Literal["infer", "predict", "call"] = "infer"
+    """The tensors of the protocol, the tabular form, or a message of gRPC."""
 
 
 class SpoolMark(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -1,6 +1,6 @@
 """What is written down of each answer, before it is sent."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from time import monotonic_ns, time_ns
 from typing import Literal
 
@@ -12,6 +12,8 @@ from goldenpath.serve.spool import SpoolWriter
 OnLoss = Literal["serve", "refuse"]
 """What happens to requests that cannot be written down: answered and counted, or refused."""
 
+_DOORS: Mapping[bytes, Literal["predict", "call"]] = {b"/v1": "predict", b"/in": "call"}
+"""By the beginning of a target that asks for predictions."""
 _UNRECORDED = Refusal(503, "the prediction cannot be recorded now", "not recorded")
 
 
@@ -68,4 +70,5 @@ def _record(asked: Asked, number: int, now: int, offset: int, inference: int) ->
         trace.decode("latin-1")[:128] if trace else "",
         asked.refusal.note if asked.refusal else "",
         b"" if asked.reasons is None else asked.reasons.tobytes(),
+        _DOORS.get(exchange.target[:3], "infer"),
     )

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from goldenpath.wire.here import tools as tools
     from goldenpath.wire.here import uv as uv
     from goldenpath.wire.here import write_whole as write_whole
+    from goldenpath.wire.machine import Listening as Listening
     from goldenpath.wire.machine import await_status as await_status
     from goldenpath.wire.machine import canary_verdicts as canary_verdicts
     from goldenpath.wire.machine import desired as desired
@@ -64,6 +65,7 @@ _PARTS = {
         "platform_store",
     ),
     "machine": (
+        "Listening",
         "serve",
         "detach",
         "status",

@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from goldenpath.artifact.pack import CONTRACT
@@ -47,7 +48,17 @@ from goldenpath.wire.here import event_log, now
 from goldenpath.wire.stores import open_store, store_uri
 
 
-def serve(home: Home, listen: str | None, *, once: bool, say: Callable[[str], None]) -> Status:
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where this machine is to be reached, as far as its user says so; each `HOST:PORT`."""
+
+    gateway: str | None = None
+    """None: as `platform.toml` has it."""
+    metrics: str | None = None
+    """None: nowhere."""
+
+
+def serve(home: Home, asked: Listening, *, once: bool, say: Callable[[str], None]) -> Status:
     """Runs this machine in the foreground, with everything that it starts and writes down.
 
     Raises `NotFound` if the machine was never set up, `InvalidInput` if another one runs.
@@ -60,7 +71,7 @@ def serve(home: Home, listen: str | None, *, once: bool, say: Callable[[str], No
             run=home.run,
             store=Path(store.removeprefix("layout:")),
             spool=home.spool,
-            listen=listen or platform.gateway,
+            listen=asked.gateway or platform.gateway,
             environment=tool_environment(os.environ),
             server=(sys.executable, "-m", "goldenpath.serve"),
             gateway=(sys.executable, "-m", "goldenpath.gateway"),
@@ -76,24 +87,26 @@ def serve(home: Home, listen: str | None, *, once: bool, say: Callable[[str], No
             record=lambda what, commit: log.append(event_of(what, now(), commit)),
             steer=_steering(home, platform, say),
         )
-        machine.attend(_observer(home, settings))
+        machine.attend(_observer(home, settings, asked.metrics or ""))
         return machine.serve(once=once)
 
 
-def _observer(home: Home, settings: LocalSettings) -> Sidecar:
+def _observer(home: Home, settings: LocalSettings, metrics: str) -> Sidecar:
     launch = ObserverLaunch(
         home=str(home.root),
         store=str(settings.store),
         endpoint=os.environ.get(OTLP_VARIABLE, ""),
+        metrics=metrics,
     )
     command = (sys.executable, "-m", "goldenpath.observe")
     log = settings.run / "logs" / "observer.log"
     return Sidecar("observer", command, settings.environment, log, lambda: launch)
 
 
-def detach(home: Home, listen: str | None) -> Status:
+def detach(home: Home, asked: Listening) -> Status:
     """Starts the machine in the background and waits until nothing is on its way."""
-    options = ["--listen", listen] if listen else []
+    wanted = {"--listen": asked.gateway, "--metrics": asked.metrics}
+    options = [word for name, value in wanted.items() if value for word in (name, value)]
     command = [sys.executable, "-c", "from goldenpath.cli.main import main; main()", "up"]
     return start_detached(home.run, [*command, *options], os.environ)
 

@@ -1,0 +1,165 @@
+"""The page that Prometheus reads: both formats, exemplars, access, and Prometheus' own checker."""
+
+import http.client
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from goldenpath import instruments
+from goldenpath.errors import Unavailable
+from goldenpath.observe.exposition import OPENMETRICS, TEXT, metric_name
+from goldenpath.observe.monitor import Monitor
+from goldenpath.observe.otlp import TelemetryFiles
+from goldenpath.observe.records import Block
+from goldenpath.observe.scraping import MetricsPage
+from goldenpath.observe.telemetry import Telemetry
+from goldenpath.serve.access import load_access
+from tests.observe.spooling import DIGEST, FACTS, answer, draw, header
+from tests.serve.tokens import access_file
+
+ROOT = Path(__file__).parent.parent.parent
+NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
+PARENT = f"00-{'1' * 32}-{'2' * 16}-01"
+SAMPLE = re.compile(r'([a-z_]+)\{((?:[a-z_]+="[^"]*",?)+)\} (\S+)( # \{.*)?')
+
+
+@pytest.fixture(scope="module")
+def telemetry(tmp_path_factory: pytest.TempPathFactory) -> Telemetry:
+    root = tmp_path_factory.mktemp("home")
+    monitor = Monitor(root / "drift", root / "findings", lambda digest: FACTS)
+    telemetry = Telemetry(
+        TelemetryFiles(root / "telemetry"), None, lambda digest: FACTS, started=NOW, share=0.0
+    )
+    rows = draw(1000, 1)
+    for replica in ("r1", "r2"):
+        answered = [
+            answer(0, rows, traceparent=PARENT),
+            answer(1, rows[:0], status=503, refusal="not recorded"),
+        ]
+        fresh, _ = monitor.add(Block.of(header(replica), answered), NOW)
+        telemetry.add(fresh)
+    telemetry.flush(monitor.verdicts, NOW, finish=True)
+    return telemetry
+
+
+def _samples(page: bytes) -> dict[tuple[str, str], tuple[Mapping[str, str], float]]:
+    found: dict[tuple[str, str], tuple[Mapping[str, str], float]] = {}
+    for line in page.decode().splitlines():
+        if not line.startswith("#"):
+            sample = SAMPLE.fullmatch(line)
+            assert sample is not None, line
+            name, labels, value, _ = sample.groups()
+            assert (name, labels) not in found
+            pairs = dict(re.findall(r'([a-z_]+)="([^"]*)"', labels))
+            found[name, labels] = (pairs, float(value))
+    return found
+
+
+def test_replicas_add_up_and_name_release_slot_and_stage(telemetry: Telemetry) -> None:
+    samples = _samples(telemetry.page(False))
+
+    scored = [found for (name, _), found in samples.items() if name == "ml_predictions_total"]
+    assert [value for _, value in scored] == [1000, 1000]
+    assert {labels["service_instance_id"] for labels, _ in scored} == {"r1", "r2"}
+    for labels, _ in scored:
+        assert labels["oci_manifest_digest"] == DIGEST
+        assert labels["deployment_environment_name"] == "prod"
+        assert labels["goldenpath_slot"] == "stable"
+
+
+def test_durations_have_the_buckets_and_labels_of_the_convention(telemetry: Telemetry) -> None:
+    samples = _samples(telemetry.page(False))
+    buckets = [
+        labels
+        for (name, _), (labels, _) in samples.items()
+        if name == "http_server_request_duration_seconds_bucket"
+    ]
+    wanted = [*map(float, (labels["le"] for labels in buckets))][:15]
+    assert wanted == [*instruments.REQUEST_DURATION_BOUNDS, float("inf")]
+    assert buckets[0]["http_route"] == "/v2/models/credit/infer"
+    assert buckets[0]["url_scheme"] == "http"
+    failed = [labels for labels in buckets if labels["http_response_status_code"] == "503"]
+    assert {labels["error_type"] for labels in failed} == {"503"}
+
+
+def test_exemplars_lead_to_the_trace_in_openmetrics_only(telemetry: Telemetry) -> None:
+    page = telemetry.page(True).decode()
+
+    assert page.endswith("# EOF\n")
+    wanted = f'# {{trace_id="{"1" * 32}",span_id="'
+    found = [line for line in page.splitlines() if wanted in line]
+    assert any(line.startswith("http_server_request_duration_seconds_bucket") for line in found)
+    assert any(line.startswith("ml_inference_duration_seconds_bucket") for line in found)
+    assert "trace_id" not in telemetry.page(False).decode()
+
+
+@pytest.mark.parametrize("openmetrics", [False, True])
+def test_every_metric_is_described_in_the_documentation(
+    telemetry: Telemetry, openmetrics: bool
+) -> None:
+    documented = (ROOT / "docs" / "telemetry.md").read_text()
+    page = telemetry.page(openmetrics).decode()
+    for line in page.splitlines():
+        if line.startswith("# TYPE "):
+            name = line.split()[2].removesuffix("_total")
+            assert f"`{name}" in documented
+    for name in instruments.DESCRIPTIONS:
+        assert f"`{name}`" in documented
+
+
+def test_names_follow_the_conventions_for_prometheus() -> None:
+    assert metric_name("a.b", "s") == "a_b_seconds"
+    assert metric_name("a.size", "By") == "a_size_bytes"
+    assert metric_name("a.level", "1", is_gauge=True) == "a_level_ratio"
+    assert metric_name("a.things", "{thing}") == "a_things"
+
+
+def _get(address: str, path: str, **headers: str) -> tuple[int, str, bytes]:
+    connection = http.client.HTTPConnection(address, timeout=10)
+    try:
+        connection.request("GET", path, headers=headers)
+        answer = connection.getresponse()
+        return answer.status, answer.headers["content-type"], answer.read()
+    finally:
+        connection.close()
+
+
+def test_the_page_is_served_in_the_format_that_is_asked_for(telemetry: Telemetry) -> None:
+    page = MetricsPage("127.0.0.1:0", telemetry.page)
+    try:
+        assert _get(page.address, "/metrics") == (200, TEXT, telemetry.page(False))
+        accept = "application/openmetrics-text;version=1.0.0,text/plain;q=0.5"
+        assert _get(page.address, "/metrics", accept=accept)[:2] == (200, OPENMETRICS)
+        assert _get(page.address, "/")[0] == 404
+        with pytest.raises(Unavailable):
+            MetricsPage(page.address, telemetry.page)
+    finally:
+        page.close()
+
+
+def test_a_token_has_to_have_the_scope(telemetry: Telemetry, tmp_path: Path) -> None:
+    access = load_access(access_file(tmp_path, prom=["metrics"], batch=["infer"]), print)
+    page = MetricsPage("127.0.0.1:0", telemetry.page, access)
+    try:
+        assert _get(page.address, "/metrics")[0] == 401
+        assert _get(page.address, "/metrics", authorization="Bearer batch")[0] == 403
+        assert _get(page.address, "/metrics", authorization="Bearer prom")[0] == 200
+    finally:
+        page.close()
+
+
+@pytest.mark.interop
+def test_prometheus_itself_takes_the_page(telemetry: Telemetry) -> None:
+    fetched = ROOT / "build" / "tools" / "files" / "usr" / "bin" / "promtool"
+    promtool = shutil.which("promtool") or (str(fetched) if fetched.exists() else None)
+    if promtool is None:
+        pytest.skip("promtool is not here: see scripts/fetch-tools")
+    done = subprocess.run(
+        [promtool, "check", "metrics"], input=telemetry.page(False), capture_output=True
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
