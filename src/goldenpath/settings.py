@@ -60,6 +60,21 @@ def mirrors(environment: Mapping[str, str], host: str) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
+class ObjectStore:
+    """Where `s3://` leads; both None mean what the AWS client finds by itself."""
+
+    endpoint: str | None = None
+    region: str | None = None
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> "ObjectStore":
+        """From the variables that every S3 client reads."""
+        endpoint = environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL")
+        region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION")
+        return cls(endpoint or None, region or None)
+
+
+@dataclass(frozen=True, slots=True)
 class Home:
     """The folder of the embedded defaults: path arithmetic only, nothing is created."""
 
@@ -155,6 +170,11 @@ class Home:
     def log_key(self) -> Path:
         """The private key that signs checkpoints of the prediction log; made when first used."""
         return self.keys / "log.pem"
+
+    @property
+    def data(self) -> Path:
+        """Data that were fetched, by their digest, and listings; safe to delete."""
+        return self.root / "data"
 
     @property
     def builds(self) -> Path:

@@ -3,9 +3,11 @@
 import json
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
-from goldenpath.cli import check, new
+from goldenpath.cli import check, data, new
+from goldenpath.project.load import faults
 from goldenpath.project.schema import schema_text
 
 
@@ -32,3 +34,34 @@ def test_the_schema_for_editors_is_printed(tmp_path: Path) -> None:
     result = CliRunner().invoke(check.verb, [str(tmp_path), "--schema"])
 
     assert result.stdout == schema_text("goldenpath")
+
+
+def test_data_are_read_compared_and_pinned(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GOLDENPATH_HOME", str(tmp_path / "home"))
+    (project / "data/months").mkdir()
+    (project / "data/months/04.csv").write_text("month\n4\n")
+    (project / "data/months/05.csv").write_text("month\n5\n")
+    text = (project / "goldenpath.toml").read_text()
+    (project / "goldenpath.toml").write_text(
+        text.replace("[evaluation]", '[data.months]\npath = "data/months"\n\n[evaluation]')
+    )
+
+    def run(*words: str) -> tuple[int, str]:
+        done = CliRunner().invoke(data.verb, [*words, "--project", str(project)])
+        return done.exit_code, done.stdout
+
+    before = run()
+    pinned = run("months", "--pin")
+    after, parts = run(), run("months", "--parts", "1")
+
+    assert (before[0], "months" in before[1], "NOT as pinned" in before[1]) == (2, True, True)
+    assert (pinned[0], "2 files, 16 bytes, as pinned" in pinned[1]) == (0, True)
+    assert (after[0], after[1].count("as pinned"), parts[0]) == (0, 2, 0)
+    assert [fault.key for fault in faults(project)] == []
+    assert (project / "goldenpath.toml").read_text().startswith(text[:200])
+    (project / "data/months/04.csv").write_text("month\n9\n")
+    changed = run("months", "--parts", "2")
+    assert (changed[0], "(04.csv)" in changed[1]) == (2, True)
+    assert [fault.key for fault in faults(project)] == ["data.months.digest"]

@@ -8,16 +8,19 @@ import pytest
 
 from goldenpath.project.load import load_project
 from goldenpath.project.spec import Project
+from goldenpath.train.bring import Depot
 from goldenpath.train.run import Trained, train
 from tests.starter import NOW, UV, environment
 
 ENTRY = "credit_default.train:train"
 
 
-def train_here(project: Project, work: Path) -> Trained:
+def train_here(project: Project, work: Path, depot: Depot | None = None) -> Trained:
     """The training as the build runs it, with a fixed time."""
     tools = environment()
-    return train(project, work, uv=UV, now=lambda: NOW, report=lambda _: None, tools=tools)
+    return train(
+        project, work, uv=UV, now=lambda: NOW, report=lambda _: None, tools=tools, depot=depot
+    )
 
 
 def commit(project: Path) -> None:
@@ -59,9 +62,9 @@ class Quick:
         self.write(body)
         return self.train(work)
 
-    def train(self, work: Path) -> Trained:
+    def train(self, work: Path, depot: Depot | None = None) -> Trained:
         """Trains the project as it is now."""
-        return train_here(load_project(self.folder), work)
+        return train_here(load_project(self.folder), work, depot)
 
 
 @pytest.fixture(scope="package")

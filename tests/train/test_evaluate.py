@@ -93,6 +93,22 @@ def test_keys_on_both_sides_are_counted(outputs: Path, declared: Project) -> Non
     assert evaluate(declared, outputs).shared_keys == 24_000
 
 
+def test_training_rows_without_a_key_cannot_be_told_apart(outputs: Path, declared: Project) -> None:
+    table = pq.read_table(outputs / "reference.parquet")
+    pq.write_table(table.drop_columns(["key"]), outputs / "reference.parquet")
+
+    assert evaluate(declared, outputs).shared_keys is None
+
+
+def test_a_key_that_repeats_among_the_training_rows_is_counted(
+    outputs: Path, declared: Project
+) -> None:
+    first = pq.read_table(outputs / "reference.parquet")["key"][0].as_py()
+    _put(outputs, "key", first, "reference.parquet")
+
+    assert evaluate(declared, outputs).repeated_keys == 1
+
+
 def test_a_score_that_the_packaged_model_does_not_give_shows_as_skew(
     outputs: Path, declared: Project
 ) -> None:

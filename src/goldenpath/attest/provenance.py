@@ -121,7 +121,7 @@ def _materials(run: TrainingRun) -> Sequence[JsonValue]:
 def _dataset(dataset: Dataset) -> dict[str, JsonValue]:
     return {
         "name": dataset.name,
-        "uri": f"file:{dataset.path}",
+        "uri": dataset.path if "://" in dataset.path else f"file:{dataset.path}",
         "digest": _digest(dataset.digest),
         "annotations": {"rows": dataset.rows, "source": dataset.source},
     }

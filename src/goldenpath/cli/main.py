@@ -20,6 +20,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "sod": ("sod", "List every path by which one person alone reaches production."),
     "new": ("new", "Start a model project that already trains, packs, serves and monitors."),
     "check": ("check", "Check the declaration of a project and report every fault at once."),
+    "data": ("data", "Compare the data of a project with their pins, or pin them."),
     "build": ("build", "Train in the locked environment, evaluate, pack, attest and sign."),
     "reproduce": ("reproduce", "Train a release again and compare it bit for bit."),
     "inspect": ("inspect", "Show what a release holds and what is said about it."),

@@ -50,6 +50,7 @@ def verb(reference: str, source: str | None, output: Format) -> None:
                 report=report,
                 tools=tools,
                 kept=home.wheels,
+                depot=wire.depot(home, report),
             ),
             report=report,
         )

@@ -23,6 +23,8 @@ from goldenpath.project.statements import REQUIRED, required_statements, stateme
 from goldenpath.project.text import read_text
 
 LOCK = "uv.lock"
+UNPINNED = "sha256:" + 64 * "0"
+"""Stands for the digest of data that nobody has pinned yet."""
 T = TypeVar("T")
 
 
@@ -65,10 +67,20 @@ def faults(root: Path, now: datetime | None = None) -> tuple[Fault, ...]:
 
 
 def declared_data(root: Path) -> tuple[DataSource, ...]:
-    """The data that a project names, wherever they are; none where the section has faults."""
+    """The data that a project names, wherever they are, pinned or not yet.
+
+    Raises `NotFound` if there is no project, and `InvalidInput` if the section has faults.
+    """
     value = _declaration(root)
-    if any(fault.key.startswith("data") for fault in schema_faults(value, "goldenpath", FILE)):
-        return ()
+    sources = {
+        name: {"digest": UNPINNED, **entry} if isinstance(entry, Mapping) else entry
+        for name, entry in _section(value, "data").items()
+    }
+    value["data"] = sources
+    found = schema_faults(value, "goldenpath", FILE)
+    wrong = [str(fault) for fault in found if fault.key.split(".")[0] == "data"]
+    if wrong:
+        raise InvalidInput("; ".join(wrong))
     return _data(value)
 
 

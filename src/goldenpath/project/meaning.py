@@ -4,15 +4,18 @@ Every function takes one section that has the right shape, and yields its faults
 """
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from goldenpath.digest import Digest
+from goldenpath.errors import InvalidInput
 from goldenpath.project.fault import Fault, did_you_mean
+from goldenpath.project.listing import digest_data
+from goldenpath.project.pointer import read_pointer
 from goldenpath.project.spec import Contract, DataSource, Feature
 
 FILE = "goldenpath.toml"
-_CHUNK = 1024 * 1024
+_PINNED = re.compile(r"@sha256:[a-f0-9]{64}$")
 
 
 def contract_faults(contract: Contract) -> Iterator[Fault]:
@@ -84,19 +87,37 @@ def entry_faults(root: Path, entry: str, key: str = "training.entry") -> Iterato
 
 
 def data_faults(root: Path, sources: Sequence[DataSource], *, read: bool) -> Iterator[Fault]:
-    """Files that are absent or outside the project and, if `read`, whose digest differs."""
+    """Data that are absent or outside the project and, if `read`, whose digest differs.
+
+    What is kept elsewhere is looked at when it is fetched.
+    """
     for source in sources:
         key, path = f"data.{source.name}", root / source.path
+        if source.kind == "oci" and not _PINNED.search(source.path):
+            yield Fault(FILE, f"{key}.path", "a reference that ends with @sha256:…", source.path)
+        if source.kind in ("oci", "url"):
+            continue
         if not path.resolve().is_relative_to(root.resolve()):
             yield Fault(FILE, f"{key}.path", "a file inside the project", repr(source.path))
-        elif not path.is_file():
-            yield Fault(FILE, f"{key}.path", "a file", f"no such file as {source.path!r}")
-        elif read and (digest := digest_file(path)).text != source.digest:
-            hint = "if the data was meant to change, pin the new digest"
-            yield Fault(FILE, f"{key}.digest", source.digest, digest.text, hint)
+        elif not path.exists():
+            expected = f"no such file as {source.path!r}"
+            yield Fault(FILE, f"{key}.path", "a file or a folder", expected)
+        else:
+            yield from _content_faults(root, source, key, read=read)
 
 
-def digest_file(path: Path) -> Digest:
-    """Digest of a file, read in pieces of 1 MiB."""
-    with path.open("rb") as file:
-        return Digest.of_chunks(iter(lambda: file.read(_CHUNK), b""))
+def _content_faults(root: Path, source: DataSource, key: str, *, read: bool) -> Iterator[Fault]:
+    path = root / source.path
+    try:
+        if source.kind == "dvc":
+            pointer = read_pointer(path)
+            path = path.parent / pointer.path
+        if not read or not path.exists():
+            return
+        digest = digest_data(path, pieces=source.pieces).digest.text
+    except InvalidInput as error:
+        yield Fault(FILE, f"{key}.path", "data that can be read", error.message)
+        return
+    if digest != source.digest:
+        hint = "if the data was meant to change, goldenpath data --pin"
+        yield Fault(FILE, f"{key}.digest", source.digest, digest, hint)

@@ -11,6 +11,9 @@ from typing import Literal
 Tier = Literal["low", "material", "high"]
 FeatureKind = Literal["number", "category"]
 Scalar = bool | int | float | str
+SourceKind = Literal["local", "dvc", "oci", "url"]
+
+_STORES = ("oci://", "oci+http://", "oci+https://", "layout:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +126,31 @@ class Contract:
 
 @dataclass(frozen=True, slots=True)
 class DataSource:
-    """A file of data, pinned by digest."""
+    """Data, pinned by digest, wherever they are kept."""
 
     name: str
     path: str
+    """A file or folder of the project; a `.dvc` file of it; `oci://…@sha256:…`; or a URL."""
     digest: str
+    """Of the content, as `goldenpath.project.listing` says, whatever the place."""
     description: str = ""
     source: str = ""
     licence: str = ""
+    pieces: bool = False
+    """Whether the digest of a file is that of its pieces."""
+    time: str = ""
+    """The column that says when something was; it gives the time range."""
+    key: str = ""
+    """The column that tells rows apart; a value that stands twice is counted."""
+
+    @property
+    def kind(self) -> SourceKind:
+        """How the data are had, told by the form of `path`."""
+        if self.path.startswith(_STORES):
+            return "oci"
+        if "://" in self.path:
+            return "url"
+        return "dvc" if self.path.endswith(".dvc") else "local"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +158,7 @@ class Training:
     """How the model is made: a function `train(data, output, parameters, seed)` of the project.
 
     `data` maps the names of the sources to paths; `output` is an empty folder into which it writes
-    `model.onnx`, `reference.parquet` (features and `score` of the training rows) and
+    `model.onnx`, `reference.parquet` (`key`, features and `score` of the training rows) and
     `evaluation.parquet` (`key`, `target` in {0, 1}, `score`, the slices, the features).
     """
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from goldenpath.errors import InvalidInput, NotFound
 from goldenpath.project.load import declared_data
 from goldenpath.project.meaning import FILE
+from goldenpath.project.pointer import read_pointer
 from goldenpath.train.source import git
 
 
@@ -77,7 +78,12 @@ def bring_data(project: Path, near: Path) -> tuple[str, ...]:
 
 def _missing(project: Path, near: Path) -> Iterator[str]:
     for source in declared_data(project):
+        if source.kind in ("oci", "url"):
+            continue  # The training fetches them.
         target, here = project / source.path, near / source.path
+        if source.kind == "dvc" and target.is_file():
+            output = read_pointer(target).path
+            target, here = target.parent / output, here.parent / output
         if target.exists() or not target.resolve().is_relative_to(project.resolve()):
             continue
         if here.is_dir():
@@ -85,5 +91,5 @@ def _missing(project: Path, near: Path) -> Iterator[str]:
         elif here.is_file():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(here, target)
-        else:
-            yield source.name
+        elif source.kind != "dvc":
+            yield source.name  # What DVC keeps may still be in its remote.

@@ -1,47 +1,76 @@
-"""Data files as they are read: digest, size, shape and a summary of each column."""
+"""Data as they are read: digest, size, shape, time range and a summary of each column."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
+import pyarrow.dataset
 import pyarrow.parquet
 
 from goldenpath.errors import InvalidInput
-from goldenpath.project.meaning import digest_file
+from goldenpath.project.listing import Digested, digest_data
 from goldenpath.project.spec import DataSource
 from goldenpath.train.record import Column, Dataset
 
+_FORMATS: tuple[Literal["parquet", "csv"], ...] = ("parquet", "csv")
+_Values: TypeAlias = "pa.ChunkedArray[pa.Scalar[pa.DataType]]"
 
-def refuse_changed(root: Path, sources: Sequence[DataSource], when: str) -> None:
-    """Raises `InvalidInput` if a file is gone or differs from its pinned digest."""
+
+def describe_all(paths: Mapping[str, Path], sources: Sequence[DataSource]) -> tuple[Dataset, ...]:
+    """The record of all data. Raises `InvalidInput` as `refuse_changed` and `describe` do."""
+    return tuple(
+        describe(
+            paths[each.name], each, _read_pinned(paths[each.name], each, "since it was pinned")
+        )
+        for each in sources
+    )
+
+
+def refuse_changed(paths: Mapping[str, Path], sources: Sequence[DataSource], when: str) -> None:
+    """Raises `InvalidInput` if something is gone or differs from its pinned digest."""
     for source in sources:
-        path = root / source.path
-        if not path.is_file():
-            raise InvalidInput(f"{path} is missing {when}: expected the data {source.name!r}")
-        digest = digest_file(path)
-        if digest.text != source.digest:
-            raise InvalidInput(
-                f"{path} has changed {when}: expected {source.digest}, got {digest}",
-                hint=f"bring the file back, or pin the new digest under data.{source.name}",
-            )
+        _read_pinned(paths[source.name], source, when)
 
 
-def describe(root: Path, source: DataSource) -> Dataset:
-    """The record of one file; a format other than Parquet or CSV has no rows and no columns."""
-    path = root / source.path
-    table = _read(path)
+def _read_pinned(path: Path, source: DataSource, when: str) -> Digested:
+    if not path.exists():
+        raise InvalidInput(f"{path} is missing {when}: expected the data {source.name!r}")
+    found = digest_data(path, pieces=source.pieces)
+    if found.digest.text != source.digest:
+        raise InvalidInput(
+            f"{path} has changed {when}: expected {source.digest}, got {found.digest}",
+            hint=f"bring the data back, or pin them anew with goldenpath data --pin {source.name}",
+        )
+    return found
+
+
+def describe(path: Path, source: DataSource, digested: Digested) -> Dataset:
+    """The record of one file or folder.
+
+    A format other than Parquet or CSV has no rows and no columns. Raises `InvalidInput` if the
+    files are not what their names say, or lack a column that the declaration names.
+    """
+    table = _table(path)
+    columns = () if table is None else tuple(_column(table, name) for name in table.schema.names)
+    first, last = _time_range(table, source)
     return Dataset(
         name=source.name,
         path=source.path,
         digest=source.digest,
-        size=path.stat().st_size,
-        rows=table.num_rows if table is not None else 0,
-        columns=_columns(table) if table is not None else (),
+        size=digested.size,
+        rows=0 if table is None else table.count_rows(),
+        columns=columns,
         source=source.source,
         licence=source.licence,
         description=source.description,
+        files=digested.files,
+        listing=source.digest if digested.listing else "",
+        first=first,
+        last=last,
+        repeated=_repeated(table, source),
     )
 
 
@@ -53,22 +82,71 @@ def read_parquet(path: Path) -> pa.Table:
         raise InvalidInput(f"{path} is not a Parquet file: {error}") from error
 
 
-def _read(path: Path) -> pa.Table | None:
-    if path.suffix == ".parquet":
-        return read_parquet(path)
-    if path.suffix == ".csv":
-        try:
-            return pyarrow.csv.read_csv(path)
-        except (OSError, pa.ArrowException) as error:
-            raise InvalidInput(f"{path} is not a CSV file: {error}") from error
+def _table(path: Path) -> pyarrow.dataset.Dataset | None:
+    """The rows in all Parquet files, else in all CSV files; None if there is neither."""
+    files = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
+    for suffix in _FORMATS:
+        chosen = [str(each) for each in files if each.suffix == f".{suffix}"]
+        if chosen:
+            try:
+                return pyarrow.dataset.dataset(chosen, format=suffix)
+            except (OSError, pa.ArrowException) as error:
+                raise InvalidInput(
+                    f"{path} does not hold {suffix.upper()} files: {error}"
+                ) from error
     return None
 
 
-def _columns(table: pa.Table) -> tuple[Column, ...]:
-    return tuple(_column(name, table[name]) for name in table.column_names)
+def _values(table: pyarrow.dataset.Dataset, name: str) -> _Values:
+    """One column at a time: memory is bounded by the largest of them."""
+    try:
+        return table.to_table(columns=[name])[name]
+    except (OSError, pa.ArrowException) as error:
+        raise InvalidInput(f"column {name!r} of the data cannot be read: {error}") from error
 
 
-def _column(name: str, values: "pa.ChunkedArray[pa.Scalar[pa.DataType]]") -> Column:
+def _declared(
+    table: pyarrow.dataset.Dataset | None, source: DataSource, key: str, name: str
+) -> "_Values | None":
+    if not name:
+        return None
+    if table is None or name not in table.schema.names:
+        raise InvalidInput(
+            f"the data {source.name!r} have no column {name!r}: data.{source.name}.{key} names it"
+        )
+    return _values(table, name)
+
+
+def _time_range(table: pyarrow.dataset.Dataset | None, source: DataSource) -> tuple[str, str]:
+    values = _declared(table, source, "time", source.time)
+    if values is None:
+        return "", ""
+    try:
+        moments = values.cast(pa.timestamp("us", "UTC"))
+    except pa.ArrowException as error:
+        raise InvalidInput(
+            f"column {source.time!r} of {source.name!r} holds no times: expected dates, got "
+            f"{values.type}",
+        ) from error
+    first, last = pc.min(moments).as_py(), pc.max(moments).as_py()
+    return _stamp(first), _stamp(last)
+
+
+def _stamp(moment: object) -> str:
+    if not isinstance(moment, datetime):
+        return ""
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _repeated(table: pyarrow.dataset.Dataset | None, source: DataSource) -> int | None:
+    values = _declared(table, source, "key", source.key)
+    if values is None:
+        return None
+    return len(values) - int(pc.count_distinct(values, mode="all").as_py())
+
+
+def _column(table: pyarrow.dataset.Dataset, name: str) -> Column:
+    values = _values(table, name)
     kind = values.type
     is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
     distinct = pc.count_distinct(values, mode="only_valid").as_py()

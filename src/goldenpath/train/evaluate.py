@@ -45,8 +45,10 @@ class Evaluation:
     rows_evaluated: int
     largest_skew: float
     """Largest difference between the training's scores and those of the packaged model."""
-    shared_keys: int
-    """Keys that stand among the training rows and among the evaluation rows."""
+    shared_keys: int | None
+    """Keys among the training rows and the evaluation rows; None if training rows have none."""
+    repeated_keys: int
+    """Training rows whose key stands in a row before."""
     rows: bytes
     """The evaluation rows as they travel with the release."""
 
@@ -83,6 +85,7 @@ def evaluate(project: Project, outputs: Path, score: Scorer) -> Evaluation:
         rows_evaluated=held_out.num_rows,
         largest_skew=max(trained, evaluated),
         shared_keys=_shared_keys(reference, held_out),
+        repeated_keys=_repeated_keys(reference),
         rows=render_rows(
             held_out[KEY].to_pylist(),
             target,
@@ -167,10 +170,16 @@ def _label(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _shared_keys(reference: pa.Table, held_out: pa.Table) -> int:
+def _shared_keys(reference: pa.Table, held_out: pa.Table) -> int | None:
+    if KEY not in reference.column_names:
+        return None
+    return len(set(reference[KEY].to_pylist()) & set(held_out[KEY].to_pylist()))
+
+
+def _repeated_keys(reference: pa.Table) -> int:
     if KEY not in reference.column_names:
         return 0
-    return len(set(reference[KEY].to_pylist()) & set(held_out[KEY].to_pylist()))
+    return reference.num_rows - len(set(reference[KEY].to_pylist()))
 
 
 def _require(table: pa.Table, names: Sequence[str], file: str) -> None:

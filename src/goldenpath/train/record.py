@@ -34,7 +34,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A data file as it was read: full digest, shape and summary."""
+    """Data as they were read: full digest, shape and summary."""
 
     name: str
     path: str
@@ -45,6 +45,14 @@ class Dataset:
     source: str
     licence: str
     description: str
+    files: int = 1
+    listing: str = ""
+    """Digest of the listing, by which parts can be checked alone; empty for one whole file."""
+    first: str = ""
+    """Earliest time in the column that says when something was, RFC 3339; empty without one."""
+    last: str = ""
+    repeated: int | None = None
+    """Rows whose key stands in a row before; None if no column is declared as the key."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,15 +16,23 @@ from goldenpath.digest import Digest
 from goldenpath.drift.profile import Profile, build_profile
 from goldenpath.durable import timestamp
 from goldenpath.errors import InvalidInput, Unavailable
-from goldenpath.project.meaning import digest_file
+from goldenpath.project.listing import digest_file
 from goldenpath.project.spec import Project
 from goldenpath.project.statements import THRESHOLDS
 from goldenpath.settings import training_environment
 from goldenpath.train import data, environment, source
+from goldenpath.train.bring import Depot, bring_all
 from goldenpath.train.content import Content, gather, lay_out, served
-from goldenpath.train.evaluate import MODEL, Evaluation, evaluate, refuse_missing
+from goldenpath.train.evaluate import (
+    KEY,
+    MODEL,
+    REFERENCE,
+    Evaluation,
+    evaluate,
+    refuse_missing,
+)
 from goldenpath.train.lock import parse_lock, refuse_sources
-from goldenpath.train.record import Check, Environment, Source, TrainingRun
+from goldenpath.train.record import Check, Dataset, Environment, Source, TrainingRun
 from goldenpath.train.score import Scorer, onnx_scorer
 from goldenpath.train.steps import Bench, Made, beside, training
 
@@ -55,12 +63,14 @@ def train(
     tools: Mapping[str, str],
     indexes: tuple[str, ...] = (),
     kept: Path | None = None,
+    depot: Depot | None = None,
 ) -> Trained:
     """Trains the project as it is checked out, in the folder `work`, which is emptied first.
 
     `tools` is the environment for uv and git; the training itself sees a short list of it.
     `indexes` are the package indexes that the platform allows; those of the project otherwise.
     `kept` is a folder in which wheels stay from one build to the next.
+    `depot` fetches data that are not in the project; without one there may be none.
     A dirty tree, and lint or tests that fail, are recorded and not refused here.
 
     Raises `InvalidInput` for a missing or stale lock or one with other sources, for missing or
@@ -75,17 +85,16 @@ def train(
     # Before uv looks at the lock: it would ask whichever index stands in it.
     refuse_sources(locked, indexes or project.indexes)
     environment.refuse_stale(root, uv, tools)
-    data.refuse_changed(root, project.data, "since it was pinned")
+    paths = bring_all(root, project.data, depot)
+    datasets = data.describe_all(paths, project.data)
     report("making the locked environment")
-    bench = _bench(project, work, uv, tools)
+    bench = _bench(project, work, uv, tools, paths)
     installed = environment.describe(bench.work / "environment", bench.python, lock, locked, uv)
     content = None
     if project.contract.python is not None:
         report("fetching the wheels that the model is served from")
-        place = kept or work.parent / "wheels"
-        content = gather(
-            root, installed, locked, python=bench.python, uv=uv, tools=tools, kept=place
-        )
+        place, python = kept or work.parent / "wheels", bench.python
+        content = gather(root, installed, locked, python=python, uv=uv, tools=tools, kept=place)
     with beside(bench) as checked:
         report("training on a sample")
         smoke = training(bench, "smoke", project.training.smoke_parameters)
@@ -96,9 +105,10 @@ def train(
             evaluation = evaluate(project, work / "outputs", score)
         report("waiting for lint and tests")
         checks = (*checked.result(), _smoke_check(smoke), *_verdicts(evaluation))
-    data.refuse_changed(root, project.data, "during the training")
+    data.refuse_changed(paths, project.data, "during the training")
     _refuse_moved(commit, source.read_source(root, tools))
-    run = _record(bench, commit, installed, evaluation, checks, made, (started, now()), tools)
+    times = started, now()
+    run = _record(bench, commit, installed, datasets, evaluation, checks, made, times, tools)
     table, scores = evaluation.reference.table, evaluation.reference.scores
     profile = build_profile(project.contract, table, scores)
     return Trained(run, work / "outputs", profile, evaluation.rows, content)
@@ -120,7 +130,9 @@ def _scorer(
         yield score
 
 
-def _bench(project: Project, work: Path, uv: str, tools: Mapping[str, str]) -> Bench:
+def _bench(
+    project: Project, work: Path, uv: str, tools: Mapping[str, str], paths: Mapping[str, Path]
+) -> Bench:
     try:
         if work.exists():
             shutil.rmtree(work)
@@ -130,7 +142,7 @@ def _bench(project: Project, work: Path, uv: str, tools: Mapping[str, str]) -> B
         raise Unavailable(f"{work} cannot be used to build in: {error.strerror}") from error
     python = environment.make_environment(Path(project.root), work / "environment", uv, tools)
     seen = training_environment(tools, work, project.training.threads)
-    return Bench(project, work, python, seen, threading.Event())
+    return Bench(project, work, python, seen, threading.Event(), paths)
 
 
 def _smoke_check(smoke: Made) -> Check:
@@ -138,7 +150,7 @@ def _smoke_check(smoke: Made) -> Check:
 
 
 def _verdicts(evaluation: Evaluation) -> tuple[Check, ...]:
-    skew, shared = evaluation.largest_skew, evaluation.shared_keys
+    skew = evaluation.largest_skew
     return (
         Check(
             "equality of the export",
@@ -147,13 +159,18 @@ def _verdicts(evaluation: Evaluation) -> tuple[Check, ...]:
             f"allowed {MAX_SKEW:g}",
             0.0,
         ),
-        Check(
-            "no leakage",
-            shared == 0,
-            f"{shared} keys are among the training rows and the evaluation rows",
-            0.0,
-        ),
+        _leakage(evaluation),
     )
+
+
+def _leakage(evaluation: Evaluation) -> Check:
+    shared, repeated = evaluation.shared_keys, evaluation.repeated_keys
+    if shared is None:
+        said = f"{REFERENCE} has no {KEY!r}, so that nobody can say whether rows are in both"
+        return Check("no leakage", False, said, 0.0)
+    said = f"{shared} keys are among the training rows and the evaluation rows"
+    said += f"; {repeated} training rows repeat a key, no evaluation row does"
+    return Check("no leakage", shared == 0, said, 0.0)
 
 
 def _refuse_moved(before: Source, after: Source) -> None:
@@ -169,6 +186,7 @@ def _record(
     bench: Bench,
     commit: Source,
     installed: Environment,
+    datasets: tuple[Dataset, ...],
     evaluation: Evaluation,
     checks: tuple[Check, ...],
     made: Made,
@@ -180,7 +198,7 @@ def _record(
         model=project.name,
         source=commit,
         environment=installed,
-        datasets=tuple(data.describe(bench.root, each) for each in project.data),
+        datasets=datasets,
         entry=spec.entry,
         seed=spec.seed,
         threads=spec.threads,

@@ -30,6 +30,8 @@ class Bench:
     environment: Mapping[str, str]
     """All that the programs see of the environment."""
     given_up: threading.Event
+    data: Mapping[str, Path]
+    """Where the data are, by name."""
 
     @property
     def root(self) -> Path:
@@ -58,7 +60,7 @@ def training(bench: Bench, name: str, overlay: Mapping[str, Scalar]) -> Made:
     request = {
         "source": str(bench.root / "src"),
         "entry": spec.entry,
-        "data": {each.name: str(bench.root / each.path) for each in bench.project.data},
+        "data": {name: str(path) for name, path in bench.data.items()},
         "output": str(output),
         "note": str(note),
         "parameters": {**spec.parameters, **overlay},

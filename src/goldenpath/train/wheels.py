@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from goldenpath.errors import InvalidInput, Unavailable
-from goldenpath.project.meaning import digest_file
+from goldenpath.project.listing import digest_file
 from goldenpath.train.lock import Locked
 from goldenpath.train.record import Package
 from goldenpath.train.runtime import Wheel

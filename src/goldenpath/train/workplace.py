@@ -12,12 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from goldenpath.durable import locked
+
 
 @contextmanager
 def workplace(builds: Path, name: str) -> Iterator[Path]:
     """A new folder below `builds`, removed at the end."""
     builds.mkdir(parents=True, exist_ok=True)
-    with _locked(builds / "lock"):
+    with locked(builds / "lock"):
         _sweep(builds)
         folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=builds))
         held = _open(folder.with_suffix(".lock"))
@@ -46,16 +48,6 @@ def _sweep(builds: Path) -> None:
                 lock.unlink(missing_ok=True)
         finally:
             os.close(descriptor)
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    descriptor = _open(path)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _open(path: Path) -> int:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from goldenpath.wire.comparing import compared as compared
     from goldenpath.wire.comparing import trust as trust
     from goldenpath.wire.evidence import catalogue as catalogue
+    from goldenpath.wire.evidence import depot as depot
     from goldenpath.wire.evidence import sources as sources
     from goldenpath.wire.evidence import workshop as workshop
     from goldenpath.wire.governing import gitops as gitops
@@ -78,7 +79,7 @@ _PARTS = {
         "inventory",
         "is_up",
     ),
-    "evidence": ("catalogue", "sources", "workshop"),
+    "evidence": ("catalogue", "depot", "sources", "workshop"),
 }
 _WHERE = {name: part for part, names in _PARTS.items() for name in names}
 

@@ -15,6 +15,7 @@ from goldenpath.settings import (
     PASSPHRASE_VARIABLE,
     TRACKING_VARIABLE,
     Home,
+    ObjectStore,
 )
 from goldenpath.wire.governing import gitops, trusted
 from goldenpath.wire.here import event_log, now, tools, uv
@@ -22,6 +23,7 @@ from goldenpath.wire.stores import locate, open_store
 
 if TYPE_CHECKING:
     from goldenpath.build import Workshop
+    from goldenpath.train.bring import Depot
 
 
 def catalogue(home: Home) -> Catalogue:
@@ -35,6 +37,18 @@ def sources(home: Home, reference: str) -> tuple[Sources, Digest]:
     store, name = locate(reference, home)
     digest = find(store, name).digest
     return Sources(store, gitops(home), trusted(home), event_log(home)), digest
+
+
+def depot(home: Home, report: Callable[[str], None]) -> "Depot":
+    """Where data that are not in a project are fetched to, and how."""
+    from goldenpath.train.bring import Depot
+
+    return Depot(
+        folder=home.data,
+        open_store=lambda reference: locate(reference, home),
+        objects=ObjectStore.of(os.environ),
+        report=report,
+    )
 
 
 def workshop(home: Home, work: Path, report: Callable[[str], None]) -> "Workshop":
@@ -66,6 +80,7 @@ def workshop(home: Home, work: Path, report: Callable[[str], None]) -> "Workshop
             report=report,
             tools=environment,
             kept=home.wheels,
+            depot=depot(home, report),
         ),
         clock=now,
         report=report,

@@ -1,0 +1,56 @@
+"""`goldenpath data`: what a project's data are now, against what is pinned."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from goldenpath import wire
+from goldenpath.cli.output import Format, output_option, show
+from goldenpath.cli.progress import working
+from goldenpath.errors import InvalidInput, NotFound
+from goldenpath.project.load import declared_data
+from goldenpath.train.survey import Seen, sample, survey
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+@click.option(
+    "--project",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    default=".",
+    help="Folder of the project; the working folder otherwise.",
+)
+@click.option("--pin", is_flag=True, help="Write the digests into goldenpath.toml.")
+@click.option("--parts", type=click.IntRange(min=1), help="Read only so many parts of each.")
+@output_option
+def verb(
+    names: tuple[str, ...], project: Path, pin: bool, parts: int | None, output: Format
+) -> None:
+    """Compare the data NAMES, or all, with their pins, or pin them."""
+    home, sources = wire.home(), declared_data(project)
+    unknown = set(names) - {each.name for each in sources}
+    if unknown:
+        known = ", ".join(each.name for each in sources)
+        raise NotFound(f"there are no data {min(unknown)!r}: expected one of {known}")
+    with working() as report:
+        depot = wire.depot(home, report)
+        seen = []
+        for each in sources:
+            if names and each.name not in names:
+                continue
+            report(f"reading {each.path}")
+            seen.append(
+                sample(project, each, depot, parts)
+                if parts
+                else survey(project, each, depot, repin=pin)
+            )
+    show({"data": seen}, "\n".join(map(_line, seen)), output)
+    if not all(each.agrees for each in seen):
+        sys.exit(InvalidInput.exit_code)
+
+
+def _line(seen: Seen) -> str:
+    verdict = "as pinned" if seen.agrees else "NOT as pinned"
+    wrong = f" ({', '.join(seen.wrong)})" if seen.wrong else ""
+    return f"{seen.name:16} {seen.digest}  {seen.files} files, {seen.size} bytes, {verdict}{wrong}"
