@@ -8,7 +8,7 @@ import yaml
 
 from goldenpath.errors import InvalidInput, Unavailable
 from goldenpath.project.load import faults
-from goldenpath.project.scaffold import create
+from goldenpath.project.scaffold import FRAMEWORKS, create
 from tests.starter import NOW, UV, environment
 
 
@@ -27,6 +27,19 @@ def test_a_project_carries_its_own_name(tmp_path: Path) -> None:
         content = path.read_bytes()
         assert b"credit-default" not in content, path
         assert b"credit_default" not in content, path
+
+
+@pytest.mark.parametrize("framework", [name for name in FRAMEWORKS if name != "scikit-learn"])
+def test_a_project_of_each_framework_is_complete(tmp_path: Path, framework: str) -> None:
+    folder = create(
+        "card-risk", tmp_path / "made", uv=UV, now=NOW, environment=environment(),
+        framework=framework,
+    )  # fmt: skip
+
+    assert faults(folder, NOW) == ()
+    texts = [path.read_text("utf-8", "replace") for path in folder.glob("*.toml")]
+    for new in FRAMEWORKS[framework].texts.values():
+        assert any(new in text for text in texts), new
 
 
 def test_everything_is_in_the_first_commit(starter: Path) -> None:

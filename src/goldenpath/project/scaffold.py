@@ -38,13 +38,36 @@ class Framework:
 
 
 FRAMEWORKS: Mapping[str, Framework] = {
-    "scikit-learn": Framework("scikit-learn, exported to ONNX"),
+    "scikit-learn": Framework("pipelines of scikit-learn, exported to ONNX by skl2onnx"),
+    "lightgbm": Framework(
+        "LightGBM, exported to ONNX split for split",
+        "frameworks/lightgbm",
+        {
+            'kind = "logistic" # or "boosting"': 'kind = "boosting"',
+            '  "numpy",\n': '  "lightgbm",\n  "numpy",\n',
+            '  "skl2onnx",\n': "",
+        },
+    ),
+    "xgboost": Framework(
+        "XGBoost, exported to ONNX by onnxmltools",
+        "frameworks/xgboost",
+        {
+            'kind = "logistic" # or "boosting"': 'kind = "boosting"',
+            '  "onnx",\n': '  "onnx",\n  "onnxmltools",\n',
+            '  "skl2onnx",\n': '  "xgboost-cpu",\n',
+        },
+    ),
+    "onnx": Framework(
+        "a graph that you write or bring yourself",
+        "frameworks/onnx",
+        {'  "skl2onnx",\n': ""},
+    ),
     "python": Framework(
         "any code, served in a locked environment of its own",
         "frameworks/python",
         {
             'kind = "logistic" # or "boosting"': 'kind = "logistic"',
-            '  "onnx",\n  "onnxruntime",\n  "pyarrow",\n  "scikit-learn",\n': "",
+            '  "onnx",\n  "onnxruntime",\n  "pyarrow",\n  "scikit-learn",\n  "skl2onnx",\n': "",
             'dev = ["pytest", "ruff"]\n': 'dev = ["pytest", "ruff"]\n'
             "# What only the training needs: the model is served with the dependencies above.\n"
             'training = ["pyarrow", "scikit-learn"]\n',
