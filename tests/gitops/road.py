@@ -14,9 +14,10 @@ from goldenpath.attest.policy import Person
 from goldenpath.attest.scan import scan, scan_statement
 from goldenpath.attest.sshsig import SshKey
 from goldenpath.digest import Digest
+from goldenpath.gitops.approving import Approved, approve
 from goldenpath.gitops.founding import Wishes, found, platform_files, with_person
 from goldenpath.gitops.identity import Identity
-from goldenpath.gitops.promotion import Approved, Desk, Promoted, approve, promote
+from goldenpath.gitops.promotion import Desk, Promoted, promote
 from goldenpath.gitops.trust import Trusted, follow
 from goldenpath.gitops.worktree import Repository
 from goldenpath.project.contract import render_contract

@@ -17,6 +17,7 @@ from goldenpath.gitops.duties import Duties, duties
 from goldenpath.gitops.founding import platform_files, with_person, without_person
 from goldenpath.gitops.identity import Identity
 from goldenpath.gitops.proposal import Changed, change_trust, confirm
+from goldenpath.gitops.surveying import Surveyor
 from goldenpath.gitops.trust import Pin, verify_chain
 from goldenpath.promote.platform import Platform
 from tests.gitops.protected import open_up, protect
@@ -50,7 +51,9 @@ class Town(Road):
         return with_person(self.trusted().platform, Person(name, ("validator",), key.public_line))
 
     def duties(self) -> Duties:
-        return duties(self.repository, self.trusted())
+        trusted = self.trusted()
+        standing = Surveyor(self.repository).survey(trusted).standing
+        return duties(self.repository, trusted, standing, self.now)
 
 
 @pytest.fixture

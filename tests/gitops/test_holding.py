@@ -8,7 +8,8 @@ import pytest
 
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, Stalled, VerificationError
-from goldenpath.gitops.manifests import release_path
+from goldenpath.gitops.desired import Deployment, Slot, slot_name
+from goldenpath.gitops.manifests import release_path, render_deployment
 from goldenpath.gitops.missing import what_is_missing
 from goldenpath.gitops.placement import parse_placement
 from goldenpath.gitops.rolling import hold, resume, roll_back, roll_out
@@ -108,6 +109,61 @@ def test_a_machine_that_goes_on_all_the_same_is_not_followed(
         road.trusted()
 
 
+def commit_by_hand(road: Road, *releases: tuple[Digest, int]) -> None:
+    """A person who writes the file without asking a verb."""
+    slots = tuple(Slot(slot_name(digest), digest, share) for digest, share in releases)
+    trusted, engineer = road.trusted(), road.people["platform-engineer"]
+    files = render_deployment(Deployment("dev", MODEL, slots), trusted.platform)
+    road.repository.commit(
+        trusted.commit, {**files}, "by hand", engineer.name, engineer.key, road.now
+    )
+
+
+def test_a_commit_by_hand_does_not_move_what_is_on_hold(road: Road, canary: Digest) -> None:
+    stable = road.release(b"one")
+    hold(road.desk("validator"), MODEL, "dev", "complaints")
+    commit_by_hand(road, (stable, 100))
+    assert road.trusted()  # going back is nobody's harm
+    commit_by_hand(road, (stable, 50), (canary, 50))
+
+    said = rf"by platform-engineer moves dev/{MODEL}, which is on hold: validator: complaints"
+    with pytest.raises(VerificationError, match=said):
+        road.trusted()
+
+
+def test_a_commit_by_hand_does_not_get_past_a_freeze(road: Road, canary: Digest) -> None:
+    stable = road.release(b"one")
+    freeze_dev(road)
+    commit_by_hand(road, (stable, 100))
+    assert road.trusted()
+    commit_by_hand(road, (canary, 100))
+
+    with pytest.raises(VerificationError, match="dev is frozen until"):
+        road.trusted()
+
+
+def freeze_dev(road: Road) -> None:
+    freeze = Freeze(road.now, road.now + timedelta(days=3), "end of the year")
+    platform = road.trusted().platform
+    dev, *others = platform.stages
+    road.change_platform(replace(platform, stages=(replace(dev, freezes=(freeze,)), *others)))
+
+
+def test_going_back_further_is_named_by_digest(road: Road, canary: Digest) -> None:
+    one = road.release(b"one")
+    roll_out(road.machine(), MODEL, "dev", 100)
+    road.promote(road.release(b"three"), "dev")
+    freeze_dev(road)
+
+    done = roll_back(road.desk("validator"), MODEL, "dev", reason="both are wrong", to=one)
+
+    assert done.deployment is not None
+    assert [slot.digest for slot in done.deployment.slots] == [one]
+    assert road.trusted().commit == done.commit
+    with pytest.raises(InvalidInput, match=r"runs .* already"):
+        roll_back(road.desk("validator"), MODEL, "dev", reason="again", to=one)
+
+
 def test_choosing_an_older_release_is_a_hold(road: Road, canary: Digest) -> None:
     roll_out(road.machine(), MODEL, "dev", 100)
     older = road.release(b"one")
@@ -128,10 +184,7 @@ def test_holding_twice_and_resuming_nothing_are_said(road: Road, canary: Digest)
 
 
 def test_in_a_freeze_nothing_enters_and_everything_goes_back(road: Road, canary: Digest) -> None:
-    freeze = Freeze(road.now, road.now + timedelta(days=3), "end of the year")
-    platform = road.trusted().platform
-    dev, *others = platform.stages
-    road.change_platform(replace(platform, stages=(replace(dev, freezes=(freeze,)), *others)))
+    freeze_dev(road)
 
     with pytest.raises(Stalled, match="end of the year"):
         roll_out(road.machine(), MODEL, "dev", None)

@@ -9,12 +9,13 @@ from goldenpath.attest.statement import DECISION, Statement
 from goldenpath.attest.verify import verify
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound
+from goldenpath.gitops.approving import approve
 from goldenpath.gitops.assess import decision_statement, deployment_of
 from goldenpath.gitops.desired import Deployment
 from goldenpath.gitops.manifests import release_path
 from goldenpath.gitops.missing import what_is_missing
 from goldenpath.gitops.placement import parse_placement
-from goldenpath.gitops.promotion import Promoted, approve, promote
+from goldenpath.gitops.promotion import Promoted, promote
 from goldenpath.gitops.rolling import roll_back, roll_out
 from goldenpath.promote.admission import release_policy
 from goldenpath.reconcile.admission import admit

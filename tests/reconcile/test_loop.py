@@ -10,6 +10,7 @@ from goldenpath.errors import GoldenPathError, NotFound, Unavailable, Verificati
 from goldenpath.gitops.desired import Deployment, Slot, slot_name
 from goldenpath.gitops.manifests import render_deployment, service_path
 from goldenpath.gitops.trust import Trusted
+from goldenpath.promote.glass import Glass
 from goldenpath.promote.platform import Platform
 from goldenpath.promote.trust import Demands
 from goldenpath.reconcile.loop import Reconciler, Refused
@@ -71,7 +72,12 @@ class World:
         self.loop = Reconciler(self.source, self.admit, self.target, self.refused.append)
 
     def admit(
-        self, known: Platform, deployment: Deployment, digest: Digest, now: datetime
+        self,
+        known: Platform,
+        deployment: Deployment,
+        digest: Digest,
+        now: datetime,
+        glass: Glass | None,
     ) -> tuple[Finding, ...]:
         self.asked.append(digest)
         if self.away:

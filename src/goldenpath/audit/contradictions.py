@@ -34,6 +34,7 @@ def contradictions(bundle: Bundle) -> tuple[Contradiction, ...]:
         *_data(bundle),
         *_service(bundle),
         *_life(bundle),
+        *_glass(bundle),
     )
 
 
@@ -176,6 +177,15 @@ def _life(bundle: Bundle) -> Iterator[Contradiction]:
         if not event.commit or (event.stage, event.commit) not in judged:
             judged.add((event.stage, event.commit))
             yield from _unlawful(bundle, event)
+
+
+def _glass(bundle: Bundle) -> Iterator[Contradiction]:
+    """Where the release is on one person's word now."""
+    last = {(each.stage, each.model): each for each in bundle.history}
+    for (stage, _), each in last.items():
+        if each.glass is not None and any(slot.digest == bundle.digest for slot in each.slots):
+            words = each.glass.words(datetime.fromisoformat(bundle.as_of))
+            yield Contradiction(("0.3", "10.3", "6.4"), f"in {stage} {words}")
 
 
 def _unlawful(bundle: Bundle, event: Event) -> Iterator[Contradiction]:

@@ -6,6 +6,7 @@ What `details` hold where an answer is made from them:
     route.changed                                  slots: a list of {name, digest, percent};
                                                    empty where nothing is routed any more
     platform.stopped                               orderly: every server had ended before
+    platform.alarm                                 what, message
     release.promoted, rollout.*                    slots as above, decision, approvers, reason
 """
 
@@ -37,6 +38,8 @@ Kind = Literal[
     "subject.erased",
     "platform.started",
     "platform.stopped",
+    "platform.alive",
+    "platform.alarm",
 ]
 
 

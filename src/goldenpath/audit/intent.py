@@ -9,16 +9,28 @@ from collections.abc import Iterator
 
 from goldenpath.attest.policy import Person
 from goldenpath.audit.live import Intent
+from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound, VerificationError
 from goldenpath.gitops.change import APPROVED_BY, DECISION, REASON, RELEASE
 from goldenpath.gitops.commit import Commit
-from goldenpath.gitops.desired import Slot
-from goldenpath.gitops.manifests import SERVICE_FILE, parse_deployments
+from goldenpath.gitops.desired import Placement, Slot
+from goldenpath.gitops.manifests import (
+    RELEASE_FILE,
+    SERVICE_FILE,
+    parse_deployments,
+    release_path,
+    service_path,
+)
+from goldenpath.gitops.placement import is_marked, parse_placement
 from goldenpath.gitops.trust import platform_at
 from goldenpath.gitops.worktree import Repository
+from goldenpath.promote.glass import Glass
 from goldenpath.promote.platform import FILE, Platform
 
-_SERVICE = re.compile(rf"envs/(?P<stage>[^/]+)/(?P<model>[^/]+)/{re.escape(SERVICE_FILE)}")
+_PLACED = re.compile(
+    r"envs/(?P<stage>[^/]+)/(?P<model>[^/]+)/"
+    rf"(?P<file>{re.escape(SERVICE_FILE)}|{re.escape(RELEASE_FILE)})"
+)
 
 
 def read_history(repository: Repository, head: str, model: str | None = None) -> tuple[Intent, ...]:
@@ -34,21 +46,34 @@ class _History:
         self._model = model
         self._platforms: dict[str, Platform] = {}
         self._approved: dict[tuple[str, str, str], tuple[str, ...]] = {}
+        self._broken: dict[tuple[str, str], Digest] = {}
+        """By stage and model: the release for which nobody but one stands."""
+        self._second: dict[tuple[str, str, Digest], str] = {}
 
     def intents(self, head: str) -> Iterator[Intent]:
         for commit in reversed(tuple(self._repository.history(to=head))):
-            changed = [found for path in commit.paths if (found := _SERVICE.fullmatch(path))]
-            for found in changed:
-                if self._model in (None, found["model"]):
-                    yield from self._intent(commit, found["stage"], found["model"], found[0])
+            placed = [found for path in commit.paths if (found := _PLACED.fullmatch(path))]
+            changed = {
+                (found["stage"], found["model"])
+                for found in placed
+                if self._model in (None, found["model"])
+                # A release file alone says something new only where glass was broken.
+                and (found["file"] == SERVICE_FILE or found.group(1, 2) in self._broken)
+            }
+            for stage, model in sorted(changed):
+                yield from self._intent(commit, stage, model)
 
-    def _intent(self, commit: Commit, stage: str, model: str, path: str) -> Iterator[Intent]:
+    def _intent(self, commit: Commit, stage: str, model: str) -> Iterator[Intent]:
         platform = self._platform(commit.parents[0] if commit.parents else commit.id)
-        slots = self._slots(commit, path, platform)
+        paths = (service_path(stage, model), release_path(stage, model))
+        service, file = self._repository.blobs([f"{commit.id}:{path}" for path in paths])
+        slots = self._slots(service, paths[0], platform)
         if platform is None or slots is None:
             return  # nothing that a reconciler could have followed
         demanded = platform.stage(stage)
         release = commit.trailer(RELEASE) or (slots[-1].digest.text if slots else "")
+        signer = self._signer(commit.id, platform.committers)
+        glass = self._glass((stage, model), file, slots, signer)
         yield Intent(
             time=commit.time,
             stage=stage,
@@ -56,12 +81,28 @@ class _History:
             commit=commit.id,
             slots=slots,
             author=commit.author,
-            signer=self._signer(commit.id, platform.committers),
+            signer=signer,
             decision=commit.trailer(DECISION),
             approved_by=self._approvers(commit, stage, model, release),
             reason=commit.trailer(REASON) or commit.subject,
             approvals_needed=demanded.approvals if demanded and slots else 0,
+            glass=glass,
+            second=self._second.get((stage, model, slots[-1].digest), "") if slots else "",
         )
+
+    def _glass(
+        self, place: tuple[str, str], file: bytes | None, slots: tuple[Slot, ...], signer: str
+    ) -> Glass | None:
+        """What is broken in that commit; who ended it while the release stays is the second."""
+        placement = _placement(file)
+        glass = placement.glass if placement is not None else None
+        if glass is not None and placement is not None:
+            self._broken[place] = placement.digest
+        elif place in self._broken:
+            digest = self._broken.pop(place)
+            if any(slot.digest == digest for slot in slots):
+                self._second[(*place, digest)] = signer
+        return glass
 
     def _approvers(self, commit: Commit, stage: str, model: str, release: str) -> tuple[str, ...]:
         """Who had approved the release for the stage by then: a later step needs no new leave."""
@@ -82,9 +123,8 @@ class _History:
         return self._platforms[blob]
 
     def _slots(
-        self, commit: Commit, path: str, platform: Platform | None
+        self, content: bytes | None, path: str, platform: Platform | None
     ) -> tuple[Slot, ...] | None:
-        content = self._repository.read(commit.id, path)
         if content is None:
             return ()
         if platform is None:
@@ -100,3 +140,10 @@ class _History:
             return self._repository.verify(commit, people)
         except VerificationError:
             return ""  # shown as "commit not signed" wherever it matters
+
+
+def _placement(content: bytes | None) -> Placement | None:
+    try:
+        return parse_placement(content) if content is not None and is_marked(content) else None
+    except InvalidInput:
+        return None

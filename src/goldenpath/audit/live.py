@@ -12,6 +12,7 @@ from typing import Literal
 
 from goldenpath.audit.event import Event
 from goldenpath.gitops.desired import Slot
+from goldenpath.promote.glass import Glass
 
 Certainty = Literal["certain", "uncertain", "unknown"]
 
@@ -38,6 +39,10 @@ class Intent:
     reason: str = ""
     approvals_needed: int = 0
     """What the stage demanded at that commit."""
+    glass: Glass | None = None
+    """Broken for it, and nobody else stands for it yet."""
+    second: str = ""
+    """Who came to stand for it after the glass was broken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,7 @@ class Mismatch:
     kind: Literal[
         "live without commit",
         "live without approval",
+        "glass broken",
         "commit not signed",
         "intended but not live",
         "share differs",
@@ -273,14 +279,18 @@ def _mismatches(
             wanted = "nothing" if share.intended is None else f"{share.intended} %"
             yield Mismatch("share differs", f"{short} had {share.observed} %, git says {wanted}")
     if intent is not None and any(share.replicas for share in shares):
-        yield from _unauthorised(intent)
+        yield from _unauthorised(intent, time)
 
 
-def _unauthorised(intent: Intent) -> Iterable[Mismatch]:
+def _unauthorised(intent: Intent, time: datetime) -> Iterable[Mismatch]:
     if not intent.signer:
         yield Mismatch(
             "commit not signed", f"no listed key signed the commit {intent.commit[:12]} in force"
         )
+    if intent.glass is not None:
+        yield Mismatch("glass broken", intent.glass.words(time))
+    if intent.glass is not None or intent.second:
+        return
     approvers = set(intent.approved_by) - {intent.author, intent.signer}
     if len(approvers) < intent.approvals_needed:
         yield Mismatch(

@@ -9,7 +9,7 @@ from goldenpath.digest import Digest
 from goldenpath.durable import timestamp
 from goldenpath.gitops.promotion import Promoted
 from goldenpath.reconcile.loop import Refused
-from goldenpath.targets.machine import Alarm, Observation, Platformed
+from goldenpath.targets.machine import Alarm, Observation, Platformed, Warned
 from goldenpath.targets.routing import RouteChanged
 from goldenpath.targets.server import Happened
 
@@ -43,6 +43,12 @@ def event_of(what: Observation, time: datetime, commit: str) -> Event:
             return Event(
                 when, kind, "system", commit=commit, details={"process": process, "orderly": True}
             )
+        case Warned(name, kind_of_alarm, words):
+            stage, _, model = name.partition("/")
+            return Event(
+                when, "platform.alarm", "system", stage, model, "", commit,
+                {"what": kind_of_alarm, "message": words},
+            )  # fmt: skip
         case Alarm(message):
             named = {name: message.get(name) for name in ("stage", "model", "digest")}
             stage, model, release = (str(value or "") for value in named.values())

@@ -40,6 +40,8 @@ def _one(live: Live) -> Iterator[str]:
         yield f"  intended by commit {intent.commit[:12]} of {show_moment(intent.time)}"
         yield f"    signed by   {intent.signer or 'nobody who is listed'}"
         yield f"    approved by {', '.join(intent.approved_by) or 'nobody'}"
+        if intent.second:
+            yield f"    second      {intent.second}, after the glass had been broken"
         yield f"    decision    {intent.decision or 'none named'}"
         yield f"    reason      {intent.reason}"
     for mismatch in live.mismatches:

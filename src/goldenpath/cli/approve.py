@@ -9,7 +9,7 @@ from goldenpath import wire
 from goldenpath.cli.acting import identity_options
 from goldenpath.cli.changing import Place, leave_event
 from goldenpath.cli.output import Format, output_option, show
-from goldenpath.gitops.promotion import approve
+from goldenpath.gitops.approving import approve
 
 
 @click.command()
@@ -41,9 +41,15 @@ def verb(
     done = approve(desk, digest, stage, comment=comment, lifetime=timedelta(days=days))
     place = Place(done.person, stage, done.model, digest)
     details = {"approval": done.envelope.text, "until": done.until, "comment": comment}
-    leave_event(home, "release.approved", place, "", {**details})
+    if done.confirmed:
+        details["confirmed"] = done.confirmed
+    leave_event(home, "release.approved", place, done.commit, {**details})
     text = (
         f"{done.person} approved {digest} for {stage} until {done.until}\n"
         f"over {len(done.evidence)} signed statements, as {done.envelope}"
     )
+    if done.confirmed:
+        where = f"commit {done.commit}" if done.commit else f"waits in the branch {done.branch}"
+        text += f"\nstands for what {done.confirmed} did by broken glass: {where}"
+        wire.wake(home)
     show(done, text, output)

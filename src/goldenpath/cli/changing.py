@@ -71,6 +71,8 @@ def leave_change(home: Home, kind: Kind, place: Place, done: Promoted) -> None:
     details: dict[str, JsonValue] = {"slots": slots, "approvers": approvers, "reason": done.reason}
     if done.envelope is not None:
         details["decision"] = done.envelope.text
+    if done.decision is not None and done.decision.glass is not None:
+        details["breakGlass"] = done.decision.glass.to_json()
     leave_event(home, kind, place, done.commit, details)
     wire.wake(home)
 
@@ -80,6 +82,8 @@ def show_change(place: Place, done: Promoted, output: Format) -> None:
     lines = []
     if done.decision is not None:
         lines.append(findings_text(done.decision.findings))
+    if done.decision is not None and done.decision.glass is not None and done.deployment:
+        lines.append(f"glass broken: {done.decision.glass.words(wire.now())}")
     if done.deployment is not None:
         shares = ", ".join(f"{s.digest.short} {s.percent} %" for s in done.deployment.slots)
         lines.append(f"{place.stage}/{place.model}: {shares}")

@@ -32,6 +32,7 @@ def _text(cells: Sequence[Cell]) -> str:
         )
         if cell.message:
             lines.append(f"    {cell.message}")
+        lines += [f"    {mark.message}" for mark in cell.marks]
     return "\n".join(lines)
 
 

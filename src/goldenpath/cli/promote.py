@@ -25,6 +25,7 @@ from goldenpath.gitops.promotion import promote
 )
 @click.option("--criterion", "criteria", multiple=True, help="Limit of the judge: NAME=NUMBER.")
 @click.option("--reason", default="", help="Why, for the commit.")
+@click.option("--break-glass", "glass", default="", help="Why it cannot wait for approvals.")
 @click.option("--dry-run", is_flag=True, help="Show findings and diff, and change nothing.")
 @identity_options
 @output_option
@@ -35,6 +36,7 @@ def verb(
     judge: Literal["person", "auto"],
     criteria: tuple[str, ...],
     reason: str,
+    glass: str,
     dry_run: bool,
     name: str | None,
     key: Path | None,
@@ -45,7 +47,9 @@ def verb(
     desk = wire.desk(home, wire.identity(name, key))
     rollout = Rollout(parse_steps(canary), parse_criteria(criteria), judge)
     digest = wire.release(home, reference)
-    done = promote(desk, digest, stage, rollout=rollout, reason=reason, dry_run=dry_run)
+    done = promote(
+        desk, digest, stage, rollout=rollout, reason=reason, glass=glass, dry_run=dry_run
+    )
     model = done.decision.model if done.decision is not None else ""
     place = Place(desk.acting.name, stage, model, digest)
     show_change(place, done, output)

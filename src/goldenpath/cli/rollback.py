@@ -14,12 +14,14 @@ from goldenpath.gitops.rolling import roll_back
 @click.command()
 @click.argument("model")
 @click.option("--stage", required=True, help="The stage that it runs in.")
+@click.option("--to", "reference", help="A release that was live there; the one before else.")
 @click.option("--reason", required=True, help="Why, for the commit and the audit log.")
 @identity_options
 @output_option
 def verb(
     model: str,
     stage: str,
+    reference: str | None,
     reason: str,
     name: str | None,
     key: Path | None,
@@ -28,7 +30,8 @@ def verb(
     """Take the canary of MODEL away, or go back to the release before."""
     home = wire.home()
     desk = wire.desk(home, wire.identity(name, key))
-    done = roll_back(desk, model, stage, reason=reason)
+    to = None if reference is None else wire.release(home, reference)
+    done = roll_back(desk, model, stage, reason=reason, to=to)
     if done.deployment is not None:
         place = Place(desk.acting.name, stage, model, done.deployment.slots[0].digest)
         leave_change(home, "rollout.rolled-back", place, done)

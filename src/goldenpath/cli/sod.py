@@ -28,7 +28,8 @@ def verb(seal: bool, name: str | None, key: Path | None, output: Format) -> None
         done = wire.change_trust(home, trusted, files, message, wire.identity(name, key), two=True)
         show(done, done.words, output)
         return
-    found = duties(wire.gitops(home), trusted)
+    standing = wire.desired(home)[1].standing
+    found = duties(wire.gitops(home), trusted, standing, wire.now())
     lines = [f"{p.who}\n  {p.how}\n  cure: {p.cure}" for p in found.paths]
     if not found.paths:
         lines = [f"no path: nobody reaches production alone, as of {found.commit[:12]}"]

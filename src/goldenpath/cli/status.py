@@ -37,6 +37,7 @@ def text_of(status: Status) -> str:
     lines = [f"gateway  http://{status.gateway}" if status.gateway else "gateway  not running"]
     lines.append(f"commit   {status.commit[:12] or 'none that is trusted'}")
     lines += [f"machine  {word}" for word in _words(status.conditions)]
+    lines += [f"stage    {mark.message}" for mark in status.marks]
     for each in status.deployments:
         lines += ["", *_deployment(each)]
     lines += [f"not honoured here: {field}" for field in status.ignored]
@@ -53,6 +54,7 @@ def _deployment(each: DeploymentStatus) -> list[str]:
     cold = each.cold_starts
     if cold is not None:
         lines.append(f"  {cold.wakes} cold starts, p50 {cold.p50:.2f} s, p99 {cold.p99:.2f} s")
+    lines += [f"  {'!' if mark.kind == 'overdue' else ''}{mark.message}" for mark in each.marks]
     return lines + [f"  {word}" for word in _words(each.conditions)]
 
 

@@ -17,8 +17,9 @@ from goldenpath.attest.verify import verify
 from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound
-from goldenpath.gitops.desired import Deployment
-from goldenpath.gitops.manifests import parse_deployments, service_path
+from goldenpath.gitops.desired import Deployment, Placement
+from goldenpath.gitops.manifests import parse_deployments, release_path, service_path
+from goldenpath.gitops.placement import parse_placement
 from goldenpath.gitops.trust import Trusted
 from goldenpath.gitops.worktree import Repository
 from goldenpath.oci.store import Store
@@ -31,6 +32,8 @@ from goldenpath.promote.decision import Decision
 from goldenpath.promote.facts import written_gates
 from goldenpath.promote.gate import Evidence, Live, judge_all
 from goldenpath.promote.gates import GATES
+from goldenpath.promote.glass import Glass, break_glass, rule_of
+from goldenpath.promote.glass import overrule as overrule_people
 from goldenpath.promote.platform import Platform, Stage
 from goldenpath.promote.waiver import overrule, waivers
 from goldenpath.train.rows import MAX_BYTES, Rows, parse_rows
@@ -78,6 +81,15 @@ def deployment_of(
     return deployment
 
 
+def placement_of(
+    repository: Repository, trusted: Trusted, stage: str, model: str
+) -> Placement | None:
+    """The release file of a deployment; None without one."""
+    path = release_path(stage, model)
+    content = repository.read(trusted.commit, path)
+    return None if content is None else parse_placement(content, path)
+
+
 def assess(
     repository: Repository,
     trusted: Trusted,
@@ -86,11 +98,14 @@ def assess(
     stage_name: str,
     actor: str,
     now: datetime,
+    *,
+    glass: str = "",
 ) -> Assessed:
     """Lets the gates of a stage judge a release.
 
-    Raises `NotFound` if the store does not have it, `VerificationError` if its bytes are not those
-    of its digest.
+    With a reason to break the `glass`, neither missing approvals nor a freeze stop it. Raises
+    `NotFound` if the store does not have it, `VerificationError` if its bytes are not those of its
+    digest.
     """
     platform = trusted.platform
     stage = stage_of(platform, stage_name)
@@ -113,7 +128,7 @@ def assess(
         platform=platform,
         rows=None if current is None else _rows(store, verified),
     )
-    return _decided(evidence, stage, current, now)
+    return _decided(evidence, stage, current, now, glass)
 
 
 def stable_since(
@@ -154,6 +169,8 @@ def decision_statement(decision: Decision) -> Statement:
         "evidence": seen,
         "waivers": excused,
     }
+    if decision.glass is not None:
+        predicate["breakGlass"] = decision.glass.to_json()
     return Statement((decision.digest,), DECISION, predicate)
 
 
@@ -164,7 +181,7 @@ def source_of(verified: Verified) -> tuple[str, str]:
 
 
 def _decided(
-    evidence: Evidence, stage: Stage, current: Deployment | None, now: datetime
+    evidence: Evidence, stage: Stage, current: Deployment | None, now: datetime, reason: str
 ) -> Assessed:
     counted = {
         word.envelope: word.person for word in approvals(evidence, stage, now) if not word.refused
@@ -173,20 +190,33 @@ def _decided(
     gates = (*GATES, *written_gates(evidence.platform))
     findings = overrule(judge_all(gates, evidence, stage, now), signed)
     waived = {finding.check for finding in findings if finding.status == "waived"}
+    findings, people = (*findings, *_freeze(stage, now)), sorted(set(counted.values()))
+    glass = _glass(evidence, stage, reason, now) if reason else None
+    if glass is not None:
+        findings = overrule_people(findings, glass, len(people), rule_of(stage))
     decision = Decision(
         digest=evidence.digest,
         model=evidence.model,
         stage=stage.name,
         decided_at=now.isoformat(timespec="seconds"),
         actor=evidence.actor,
-        findings=(*findings, *_freeze(stage, now)),
+        findings=findings,
         approvals=tuple(sorted(counted)),
         evidence=evidence_seen(evidence.verified),
         waivers=tuple(
             sorted(each.envelope for each in signed if each.gate in waived and not each.refused)
         ),
+        glass=glass,
     )
-    return Assessed(evidence, stage, decision, current, tuple(sorted(set(counted.values()))))
+    return Assessed(evidence, stage, decision, current, tuple(people))
+
+
+def _glass(evidence: Evidence, stage: Stage, reason: str, now: datetime) -> Glass:
+    people = evidence.platform.people
+    person = next((each for each in people if each.name == evidence.actor), None)
+    if person is None:
+        raise InvalidInput(f"{evidence.actor} is not a person: only people break the glass")
+    return break_glass(stage, person, reason, now)
 
 
 def _freeze(stage: Stage, now: datetime) -> tuple[Finding, ...]:

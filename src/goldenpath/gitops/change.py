@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 
+from goldenpath.attest.statement import render_time
 from goldenpath.digest import Digest
+from goldenpath.promote.glass import Glass
 
 RELEASE, STAGE, MODEL = "Release-Digest", "Stage", "Model"
 DECISION, APPROVED_BY, REASON = "Decision", "Approved-By", "Reason"
 APPROVAL_SIGNATURE = "Approval-Signature"
+BREAK_GLASS, GLASS_UNTIL, CONFIRMS = "Break-Glass", "Break-Glass-Until", "Break-Glass-Confirmed"
 PREVIOUS, SHARE, JUDGED = "Previous-Digest", "Traffic-Share", "Judged"
 
 
@@ -15,7 +18,7 @@ class Change:
     """One change of one deployment: what, why, and who agreed."""
 
     action: str
-    """One word: `promote`, `rollout`, `rollback`, `hold`, `resume`."""
+    """One word: `promote`, `rollout`, `rollback`, `hold`, `resume`, `confirm`, `judge`."""
     stage: str
     model: str
     digest: Digest
@@ -27,6 +30,10 @@ class Change:
     approved_by: tuple[str, ...] = ()
     judged: tuple[str, ...] = ()
     """The judge's numbers, one comparison each."""
+    glass: Glass | None = None
+    """On whose word alone it is made."""
+    confirms: str = ""
+    """Who broke the glass that this change stands for as well."""
 
     def message(self) -> str:
         """The commit message. Words of people cannot forge a trailer: each is one line."""
@@ -42,6 +49,11 @@ class Change:
         if self.decision is not None:
             trailers.append((DECISION, self.decision.text))
         trailers += [(APPROVED_BY, name) for name in self.approved_by]
+        if self.glass is not None:
+            trailers.append((BREAK_GLASS, f"{self.glass.by}: {self.glass.reason}"))
+            trailers.append((GLASS_UNTIL, render_time(self.glass.until)))
+        if self.confirms:
+            trailers.append((CONFIRMS, self.confirms))
         trailers += [(JUDGED, numbers) for numbers in self.judged]
         trailers.append((REASON, _one_line(self.reason)))
         lines = "\n".join(f"{name}: {_one_line(value)}" for name, value in trailers)

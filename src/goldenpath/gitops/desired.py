@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from goldenpath.digest import Digest
+from goldenpath.promote.glass import Glass
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,15 @@ class Rollout:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """What keeps a deployment as it is, as its release file says."""
+
+    hold: str
+    """Why; empty if it is not on hold."""
+    glass: Glass | None
+
+
+@dataclass(frozen=True, slots=True)
 class Placement:
     """How the newest release of a deployment got there: the content of `release.yaml`."""
 
@@ -91,3 +101,5 @@ class Placement:
     """Why nothing moves on by itself; empty if it may."""
     rolled_back: Digest | None = None
     """The release that was taken back, if this is the state after a rollback."""
+    glass: Glass | None = None
+    """Broken glass that nobody else has stood for yet."""

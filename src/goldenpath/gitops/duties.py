@@ -4,13 +4,18 @@ Read off what the chain of commits and admission enforce, so that an empty list 
 mechanisms and not about intentions. What git cannot show is said beside it.
 """
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from goldenpath.errors import VerificationError
 from goldenpath.gitops.countersign import agreement, set_up_is_over
+from goldenpath.gitops.desired import Standing
 from goldenpath.gitops.trust import Trusted, platform_at
 from goldenpath.gitops.worktree import Repository
+from goldenpath.promote.glass import may_break
 from goldenpath.promote.platform import FILE, Platform
+from goldenpath.promote.table import duration_text
 
 BEYOND = (
     "that two names are two people: a key says only that somebody holds it",
@@ -43,11 +48,20 @@ class Duties:
     beyond: tuple[str, ...] = BEYOND
 
 
-def duties(repository: Repository, trusted: Trusted) -> Duties:
-    """Looks at the newest trusted commit and at the history of its trust."""
+def duties(
+    repository: Repository, trusted: Trusted, standing: Mapping[str, Standing], now: datetime
+) -> Duties:
+    """Looks at the newest trusted commit and at the history of its trust.
+
+    `standing` is what a survey of that commit says is held, by deployment.
+    """
     over = set_up_is_over(repository, trusted.commit, trusted.platform)
     both = _confirmed(repository, trusted) if over else ()
-    paths = (*_by_trust(trusted.platform, over, both), *_by_stage(trusted.platform))
+    paths = (
+        *_by_trust(trusted.platform, over, both),
+        *_by_stage(trusted.platform),
+        *_by_glass(trusted.platform, standing, now),
+    )
     return Duties(trusted.commit, paths, both)
 
 
@@ -74,6 +88,25 @@ def _by_stage(platform: Platform) -> tuple[LonePath, ...]:
         how = f"{last.name} has no gates: admission asks for no decision there"
         found.append(LonePath(f"each of {listed}", how, f"name gates for {last.name} in {FILE}"))
     return tuple(found)
+
+
+def _by_glass(
+    platform: Platform, standing: Mapping[str, Standing], now: datetime
+) -> Iterator[LonePath]:
+    last = platform.stages[-1]
+    rule = last.glass
+    if rule is not None and rule.approvals == 0 and last.approvals > 0:
+        able = [each.name for each in platform.people if may_break(each, rule)]
+        how = (
+            f"may break the glass of {last.name}: what passes its other gates is live for "
+            f"{duration_text(rule.within)} before anybody else has to look"
+        )
+        cure = f"set approvals to 1 in [stage.break-glass] of {last.name}"
+        yield LonePath(f"each of {', '.join(able) or 'nobody'}", how, cure)
+    for name, each in sorted(standing.items()):
+        if each.glass is not None and name.partition("/")[0] == last.name:
+            cure = f"goldenpath approve REFERENCE --to {last.name}, by somebody else"
+            yield LonePath(each.glass.by, f"{name}: {each.glass.words(now)}", cure)
 
 
 def _confirmed(repository: Repository, trusted: Trusted) -> tuple[str, ...]:

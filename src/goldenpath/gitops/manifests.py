@@ -6,12 +6,13 @@ field names are those of `serving.kserve.io/v1beta1`, Standard mode, with `spec.
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
-from goldenpath.gitops.desired import Deployment, Slot, slot_name
+from goldenpath.gitops.desired import Deployment, Slot, Standing, slot_name
+from goldenpath.gitops.placement import is_marked, parse_placement
 from goldenpath.gitops.strict import parse_yaml, render_yaml
 from goldenpath.promote.platform import Platform
 
@@ -36,6 +37,8 @@ class Survey:
     """By deployment name (`stage/model`): one sentence."""
     ignored: tuple[str, ...]
     """Fields that KServe honours and one machine does not."""
+    standing: Mapping[str, Standing] = field(default_factory=dict)
+    """What is held, by deployment name; most are not."""
 
 
 def service_path(stage: str, model: str) -> str:
@@ -104,18 +107,34 @@ def survey(files: Mapping[str, bytes], platform: Platform) -> Survey:
     deployments: list[Deployment] = []
     problems: dict[str, str] = {}
     ignored: list[str] = []
+    standing: dict[str, Standing] = {}
     for path in sorted(files):
         found = _PATH.fullmatch(path)
-        if found is None or found["file"] != SERVICE_FILE:
+        if found is None or found["file"] not in (SERVICE_FILE, RELEASE_FILE):
             continue
         stage, model = found["stage"], found["model"]
+        if found["file"] == RELEASE_FILE:
+            standing.update(_standing(f"{stage}/{model}", files[path]))
+            continue
         try:
             reader = _Reader(path, platform)
             deployments.append(reader.deployment(stage, model, files[path]))
             ignored.extend(reader.ignored)
         except InvalidInput as error:
             problems[f"{stage}/{model}"] = error.message
-    return Survey(tuple(deployments), problems, tuple(ignored))
+    return Survey(tuple(deployments), problems, tuple(ignored), standing)
+
+
+def _standing(name: str, content: bytes) -> dict[str, Standing]:
+    if not is_marked(content):
+        return {}
+    try:
+        placement = parse_placement(content)
+    except InvalidInput as error:
+        return {name: Standing(f"release.yaml cannot be read: {error.message}", None)}
+    if not (placement.hold or placement.glass):
+        return {}
+    return {name: Standing(placement.hold, placement.glass)}
 
 
 class _Reader:

@@ -5,9 +5,9 @@ from datetime import datetime
 
 from goldenpath.attest.policy import Finding
 from goldenpath.digest import Digest
-from goldenpath.gitops.assess import assess, deployment_of, stage_of
-from goldenpath.gitops.manifests import release_path
-from goldenpath.gitops.placement import parse_placement
+from goldenpath.gitops.assess import assess, deployment_of, placement_of, stage_of
+from goldenpath.gitops.desired import Standing
+from goldenpath.gitops.standing import marks, may_approve
 from goldenpath.gitops.trust import Trusted
 from goldenpath.gitops.worktree import Repository
 from goldenpath.oci.store import Store
@@ -38,15 +38,17 @@ def what_is_missing(
     if candidate is None:
         if here is not None:
             said = f"{model} is in {stage_name}: {here.slots[-1].digest}, and nothing newer waits"
-            return Missing(said, here.slots[-1].digest, ())
+            held = _held(repository, trusted, stage_name, model, now)
+            return Missing(said, here.slots[-1].digest, held)
         first = trusted.platform.stages[0].name
         said = f"{model} is in no stage: bring a release into {first} with goldenpath promote"
         return Missing(said, None, ())
     if here is not None and candidate in {slot.digest for slot in here.slots}:
-        return Missing(f"{candidate} is in {stage_name}", candidate, ())
+        held = _held(repository, trusted, stage_name, model, now)
+        return Missing(f"{candidate} is in {stage_name}", candidate, held)
     judged = assess(repository, trusted, store, candidate, stage_name, "", now).decision
     closed = tuple(finding for finding in judged.findings if finding.status == "fail")
-    closed += _hold(repository, trusted, stage_name, model)
+    closed += _held(repository, trusted, stage_name, model, now)
     if closed:
         names = ", ".join(finding.check for finding in closed)
         return Missing(f"{candidate} is kept out of {stage_name} by: {names}", candidate, closed)
@@ -54,12 +56,25 @@ def what_is_missing(
     return Missing(said, candidate, ())
 
 
-def _hold(repository: Repository, trusted: Trusted, stage: str, model: str) -> tuple[Finding, ...]:
-    path = release_path(stage, model)
-    content = repository.read(trusted.commit, path)
-    words = "" if content is None else parse_placement(content, path).hold
-    cure = f"goldenpath resume {model} --stage {stage}, by anybody who is listed"
-    return (Finding("hold", "fail", f"on hold: {words}", cure),) if words else ()
+def _held(
+    repository: Repository, trusted: Trusted, stage: str, model: str, now: datetime
+) -> tuple[Finding, ...]:
+    """What lets nothing follow: a hold, or glass that was broken for what is there."""
+    placement = placement_of(repository, trusted, stage, model)
+    if placement is None:
+        return ()
+    cures = {"hold": f"goldenpath resume {model} --stage {stage}, by anybody who is listed"}
+    by = placement.glass.by if placement.glass is not None else ""
+    able = [
+        each.name
+        for each in trusted.platform.people
+        if each.name != by and may_approve(each, stage_of(trusted.platform, stage))
+    ]
+    other = f"goldenpath approve {placement.digest} --to {stage}, by one of: {', '.join(able)}"
+    found = marks(Standing(placement.hold, placement.glass), now)
+    return tuple(
+        Finding(each.kind, "fail", each.message, cures.get(each.kind, other)) for each in found
+    )
 
 
 def _closest(repository: Repository, trusted: Trusted, model: str, stage: str) -> Digest | None:

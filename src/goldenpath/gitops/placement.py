@@ -3,15 +3,17 @@
 from collections.abc import Mapping
 from itertools import pairwise
 
+from goldenpath.attest.statement import parse_time
 from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
 from goldenpath.gitops.desired import Placement, Rollout
 from goldenpath.gitops.strict import parse_yaml, render_yaml
+from goldenpath.promote.glass import Glass
 
 _KEYS = {
     "version", "digest", "previous", "rolledBack", "source", "rollout", "approvals", "decision",
-    "hold",
+    "hold", "breakGlass",
 }  # fmt: skip
 
 
@@ -32,6 +34,7 @@ def render_placement(placement: Placement) -> bytes:
             "approvals": [digest.text for digest in placement.approvals],
             "decision": _text(placement.decision),
             **({"hold": placement.hold} if placement.hold else {}),
+            **({"breakGlass": placement.glass.to_json()} if placement.glass else {}),
         }
     )
 
@@ -60,7 +63,13 @@ def parse_placement(content: bytes, what: str = "release.yaml") -> Placement:
         approvals=_digests(value.get("approvals", []), what),
         decision=_digest(value, "decision", what),
         hold=_hold(value.get("hold", ""), what),
+        glass=_glass(value.get("breakGlass"), what),
     )
+
+
+def is_marked(content: bytes | None) -> bool:
+    """Whether a release file may say that something is held: most do not and are not parsed."""
+    return content is not None and any(word in content for word in (b"hold", b"breakGlass", b"\\"))
 
 
 def check_steps(steps: tuple[int, ...], what: str) -> tuple[int, ...]:
@@ -89,6 +98,16 @@ def _hold(value: JsonValue, what: str) -> str:
     if not isinstance(value, str):
         raise InvalidInput(f"{what} has hold {value!r}, expected the reason as a string")
     return value
+
+
+def _glass(value: JsonValue, what: str) -> Glass | None:
+    if value is None:
+        return None
+    said = value if isinstance(value, dict) else {}
+    by, reason, since, until = (said.get(key) for key in ("by", "reason", "since", "until"))
+    if not (isinstance(by, str) and isinstance(reason, str)):
+        raise InvalidInput(f"{what} has a breakGlass without by and reason")
+    return Glass(by, reason, parse_time(str(since)), parse_time(str(until)))
 
 
 def _digests(value: JsonValue, what: str) -> tuple[Digest, ...]:

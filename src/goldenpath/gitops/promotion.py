@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,6 +13,7 @@ from goldenpath.gitops.assess import (
     Assessed,
     assess,
     decision_statement,
+    placement_of,
     source_of,
     stage_of,
 )
@@ -24,7 +25,6 @@ from goldenpath.gitops.placement import check_steps, parse_placement, render_pla
 from goldenpath.gitops.trust import Trusted, follow
 from goldenpath.gitops.worktree import MovedOn, Protected, Repository
 from goldenpath.oci.store import Store
-from goldenpath.promote.approval import LIFETIME, approval, why_not
 from goldenpath.promote.decision import Decision
 
 ATTEMPTS = 10
@@ -69,19 +69,6 @@ class Promoted:
         return tuple(finding.check for finding in findings if finding.status == "fail")
 
 
-@dataclass(frozen=True, slots=True)
-class Approved:
-    """An approval that hangs on the release now."""
-
-    person: str
-    stage: str
-    model: str
-    digest: Digest
-    envelope: Digest
-    until: str
-    evidence: tuple[Digest, ...]
-
-
 def promote(
     desk: Desk,
     digest: Digest,
@@ -90,12 +77,13 @@ def promote(
     steps: tuple[int, ...] = (100,),
     rollout: Rollout | None = None,
     reason: str = "",
+    glass: str = "",
     dry_run: bool = False,
 ) -> Promoted:
     """Brings `digest` into `stage`, as a canary if the first step is below 100.
 
-    A refusal is a value: the decision holds what failed. Raises `InvalidInput` if the stage is not
-    in a state to take it.
+    `glass` is the reason to break it: to enter before everybody has approved. A refusal is a value:
+    the decision holds what failed. Raises `InvalidInput` if the stage is not in a state to take it.
     """
     plan = rollout or Rollout(steps)
     check_steps(plan.steps, "--canary")
@@ -104,55 +92,15 @@ def promote(
         now = desk.clock()
         require_listed(desk.acting, trusted.platform, now)
         assessed = assess(
-            desk.repository, trusted, desk.store, digest, stage, desk.acting.name, now
+            desk.repository, trusted, desk.store, digest, stage, desk.acting.name, now, glass=glass
         )
         if not assessed.decision.allowed:
             return Promoted(assessed.decision, None, "", assessed.approved_by)
-        _require_moving(desk, trusted, stage, assessed.evidence.model)
+        _require_free(desk, trusted, stage, assessed.evidence.model, now)
         wanted = place(assessed.current, stage, assessed.evidence.model, digest, plan.steps[0])
         return _enter(desk, trusted, assessed, wanted, plan, reason, dry_run, now)
 
     return deciding_anew(desk, attempt)
-
-
-def approve(
-    desk: Desk, digest: Digest, stage: str, *, comment: str = "", lifetime: timedelta = LIFETIME
-) -> Approved:
-    """Signs an approval over what is there now, and hangs it on the release.
-
-    Raises `InvalidInput` if the person could not approve here anyway.
-    """
-    trusted = follow(desk.repository, desk.pin)
-    now = desk.clock()
-    person = require_listed(desk.acting, trusted.platform, now)
-    assessed = assess(desk.repository, trusted, desk.store, digest, stage, "", now)
-    refused = why_not(person, assessed.evidence, assessed.stage)
-    if refused:
-        raise InvalidInput(f"{person.name} cannot approve {digest.short} for {stage}: {refused}")
-    matching = [role for role in person.roles if role in assessed.stage.approver_roles]
-    role = (matching or list(person.roles) or ["person"])[0]
-    verified = assessed.evidence.verified
-    statement = approval(
-        digest,
-        assessed.stage,
-        role,
-        verified,
-        now,
-        model=assessed.evidence.model,
-        comment=comment,
-        lifetime=lifetime,
-    )
-    image = desk.store.resolve(digest.text)
-    hung = attach_ssh(desk.store, image, statement, desk.acting.key, now)
-    return Approved(
-        person=person.name,
-        stage=stage,
-        model=assessed.evidence.model,
-        digest=digest,
-        envelope=hung.digest,
-        until=(now + lifetime).isoformat(timespec="seconds"),
-        evidence=assessed.decision.evidence,
-    )
 
 
 def place(
@@ -202,7 +150,7 @@ def _enter(
     evidence, decision = assessed.evidence, assessed.decision
     repository, commit = source_of(evidence.verified)
     previous = None if assessed.current is None else assessed.current.slots[0].digest
-    said = reason or _reason(decision)
+    said = reason or (decision.glass.reason if decision.glass else _reason(decision))
     envelope = None
     if not dry_run:
         image = desk.store.resolve(evidence.digest.text)
@@ -218,6 +166,7 @@ def _enter(
         decision.approvals,
         envelope,
         hold=f"{desk.acting.name} chose an older release" if is_older else "",
+        glass=decision.glass,
     )
     current = desk.repository.read(trusted.commit, service_path(wanted.stage, wanted.model))
     files: dict[str, bytes | None] = {**render_deployment(wanted, trusted.platform, current)}
@@ -235,6 +184,7 @@ def _enter(
         previous=previous,
         decision=envelope,
         approved_by=assessed.approved_by,
+        glass=decision.glass,
     )
     made, branch = publish(desk, trusted, files, change, now)
     return Promoted(decision, wanted, made, assessed.approved_by, envelope, said, branch=branch)
@@ -269,14 +219,19 @@ def entered_before(
     return any(parse_placement(content, path).digest == digest for content in found)
 
 
-def _require_moving(desk: Desk, trusted: Trusted, stage: str, model: str) -> None:
-    path = release_path(stage, model)
-    content = desk.repository.read(trusted.commit, path)
-    hold = "" if content is None else parse_placement(content, path).hold
-    if hold:
+def _require_free(desk: Desk, trusted: Trusted, stage: str, model: str, now: datetime) -> None:
+    placement = placement_of(desk.repository, trusted, stage, model)
+    if placement is not None and placement.hold:
         raise Stalled(
-            f"{stage}/{model} is on hold: {hold}",
+            f"{stage}/{model} is on hold: {placement.hold}",
             hint=f"goldenpath resume {model} --stage {stage}",
+        )
+    if placement is not None and placement.glass is not None:
+        raise Stalled(
+            f"nothing follows {placement.digest.short} into {stage} yet: "
+            f"{placement.glass.words(now)}",
+            hint=f"goldenpath approve {placement.digest} --to {stage} by somebody else, "
+            "or goldenpath rollback",
         )
 
 
@@ -285,4 +240,4 @@ def _reason(decision: Decision) -> str:
     return f"{passed} of {len(decision.findings)} gates passed, none failed"
 
 
-__all__ = ["ATTEMPTS", "Approved", "Desk", "Promoted", "approve", "promote", "stage_of"]
+__all__ = ["ATTEMPTS", "Desk", "Promoted", "promote", "stage_of"]

@@ -16,7 +16,8 @@ from goldenpath.gitops.identity import require_listed
 from goldenpath.gitops.manifests import release_path, render_deployment, service_path
 from goldenpath.gitops.placement import parse_placement, render_placement
 from goldenpath.gitops.promotion import Desk, Promoted, deciding_anew, publish
-from goldenpath.gitops.trust import Trusted
+from goldenpath.gitops.standing import holds_when_overdue
+from goldenpath.gitops.trust import Trusted, stable_before
 from goldenpath.promote.admission import release_policy
 
 
@@ -66,15 +67,27 @@ def roll_out(
 
 
 def roll_back(
-    desk: Desk, model: str, stage: str, *, reason: str, grounds: Grounds | None = None
+    desk: Desk,
+    model: str,
+    stage: str,
+    *,
+    reason: str,
+    to: Digest | None = None,
+    grounds: Grounds | None = None,
 ) -> Promoted:
-    """Takes the canary away, or goes back to the release before. Raises `NotFound` without one."""
+    """Takes the canary away, or goes back to the release before; or to any that was stable there.
+
+    Raises `NotFound` without one, `InvalidInput` if the release `to` was never stable there.
+    """
 
     def attempt(trusted: Trusted) -> Promoted:
         current, placement = _state(desk, trusted, model, stage)
         judged = _still(current, grounds)
         stable, taken = current.slots[0], current.slots[-1].digest
         back_to = stable.digest if len(current.slots) > 1 else placement.previous
+        if to is not None:
+            _require_known(desk, trusted, current, to)
+            back_to = to
         if back_to is None:
             raise NotFound(
                 f"{current.name} has no release before {taken.short}",
@@ -133,8 +146,15 @@ def _require_free(desk: Desk, trusted: Trusted, placement: Placement, current: D
             f"{current.name} is on hold: {placement.hold}",
             hint=f"goldenpath resume {current.model} --stage {current.stage}",
         )
-    freeze = stage_of(trusted.platform, current.stage).frozen(desk.clock())
-    if freeze is not None:
+    now = desk.clock()
+    stage = stage_of(trusted.platform, current.stage)
+    freeze, glass = stage.frozen(now), placement.glass
+    if glass is not None and glass.is_overdue(now) and holds_when_overdue(stage):
+        raise Stalled(
+            f"{current.name} stays as it is: {glass.words(now)}",
+            hint=f"goldenpath approve {placement.digest} --to {current.stage} by somebody else",
+        )
+    if freeze is not None and glass is None:
         end = freeze.end.isoformat(timespec="minutes")
         raise Stalled(f"{current.stage} is frozen until {end}: {freeze.reason}")
 
@@ -153,6 +173,17 @@ def _still(current: Deployment, grounds: Grounds | None) -> tuple[str, ...]:
             "and that is no longer its canary"
         )
     return grounds.judged
+
+
+def _require_known(desk: Desk, trusted: Trusted, current: Deployment, to: Digest) -> None:
+    if [slot.digest for slot in current.slots] == [to]:
+        raise InvalidInput(f"{current.name} runs {to.short} already: nothing to do")
+    path = service_path(current.stage, current.model)
+    if to not in stable_before(desk.repository, trusted.commit, path, trusted.platform):
+        raise InvalidInput(
+            f"{to.short} was never the stable release of {current.name}",
+            hint=f"goldenpath promote {to} --to {current.stage} asks the gates",
+        )
 
 
 def _shifted(stable: Slot, canary: Slot, percent: int) -> tuple[Slot, ...]:

@@ -5,6 +5,7 @@ A thousand models over three stages are three thousand files, of which a commit 
 
 import hashlib
 import os
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 
@@ -12,23 +13,26 @@ import msgspec
 
 from goldenpath import __version__
 from goldenpath.errors import Unavailable
-from goldenpath.gitops.desired import Deployment, Slot
-from goldenpath.gitops.manifests import SERVICE_FILE, Survey, survey
+from goldenpath.gitops.desired import Deployment, Slot, Standing
+from goldenpath.gitops.manifests import RELEASE_FILE, SERVICE_FILE, Survey, survey
 from goldenpath.gitops.trust import Trusted
 from goldenpath.gitops.worktree import Repository
+from goldenpath.promote.glass import Glass
 from goldenpath.promote.platform import Platform
 
 FOLDER = "envs"
 
 
 class _Kept(msgspec.Struct, array_like=True, frozen=True):
-    """What one blob at one path says."""
+    """What the files of one deployment say."""
 
-    blob: str
+    blobs: str
+    """Of the service file, and of the release file behind it where there is one."""
     deployment: Deployment | None
     name: str
     problem: str
     ignored: tuple[str, ...]
+    standing: Standing | None
 
 
 class _Cache(msgspec.Struct):
@@ -49,24 +53,28 @@ class Surveyor:
     def survey(self, trusted: Trusted) -> Survey:
         """The same as `goldenpath.gitops.manifests.survey` of every file below `envs/`."""
         self._recall(_key(trusted.platform))
-        entries = {
-            path: blob
-            for path, blob in self._repository.entries(trusted.commit, FOLDER).items()
+        entries = self._repository.entries(trusted.commit, FOLDER)
+        wanted = {
+            path: blob + entries.get(f"{path.removesuffix(SERVICE_FILE)}{RELEASE_FILE}", "")
+            for path, blob in entries.items()
             if path.endswith(f"/{SERVICE_FILE}")
         }
-        new = [path for path, blob in entries.items() if not self._knows(path, blob)]
-        contents = self._repository.blobs([entries[path] for path in new])
-        for path, content in zip(new, contents, strict=True):
-            self._kept[path] = _look(path, entries[path], content or b"", trusted.platform)
-        gone = self._kept.keys() - entries.keys()
+        new = [path for path, blobs in wanted.items() if not self._knows(path, blobs)]
+        both = [place for path in new for place in _both(path) if place in entries]
+        contents = self._repository.blobs([entries[place] for place in both])
+        files = {place: content or b"" for place, content in zip(both, contents, strict=True)}
+        for path in new:
+            found = {place: files[place] for place in _both(path) if place in files}
+            self._kept[path] = _look(wanted[path], found, trusted.platform)
+        gone = self._kept.keys() - wanted.keys()
         for path in gone:
             del self._kept[path]
         if new or gone:
             self._remember()
-        return _together([self._kept[path] for path in sorted(entries)])
+        return _together([self._kept[path] for path in sorted(wanted)])
 
-    def _knows(self, path: str, blob: str) -> bool:
-        return path in self._kept and self._kept[path].blob == blob
+    def _knows(self, path: str, blobs: str) -> bool:
+        return path in self._kept and self._kept[path].blobs == blobs
 
     def _recall(self, key: str) -> None:
         if self._key == key:
@@ -78,13 +86,13 @@ class Surveyor:
             found = msgspec.msgpack.decode(self._file.read_bytes(), type=_Cache)
         except (msgspec.DecodeError, msgspec.ValidationError):
             return  # written by another version or cut short: everything is read again
-        if found.version == 1 and found.key == key:
+        if found.version == 2 and found.key == key:
             self._kept = found.files
 
     def _remember(self) -> None:
         if self._file is None:
             return
-        content = msgspec.msgpack.encode(_Cache(1, self._key, self._kept))
+        content = msgspec.msgpack.encode(_Cache(2, self._key, self._kept))
         new = self._file.with_name(f"{self._file.name}.{os.getpid()}.new")
         try:
             new.write_bytes(content)
@@ -99,18 +107,24 @@ class Surveyor:
 
 def _key(platform: Platform) -> str:
     """What decides how a manifest is read and kept: the platform, and this program."""
-    shape = [field.name for kind in (Deployment, Slot) for field in fields(kind)]
+    shape = [field.name for kind in (Deployment, Slot, Standing, Glass) for field in fields(kind)]
     stages = [stage.name for stage in platform.stages]
     said = [__version__, *shape, "", platform.registry_prefix, *stages]
     return hashlib.sha256("\0".join(said).encode()).hexdigest()
 
 
-def _look(path: str, blob: str, content: bytes, platform: Platform) -> _Kept:
-    found = survey({path: content}, platform)
+def _both(path: str) -> tuple[str, str]:
+    return path, f"{path.removesuffix(SERVICE_FILE)}{RELEASE_FILE}"
+
+
+def _look(blobs: str, files: Mapping[str, bytes], platform: Platform) -> _Kept:
+    found = survey(files, platform)
+    standing = next(iter(found.standing.values()), None)
     for name, problem in found.problems.items():
-        return _Kept(blob, None, name, problem, found.ignored)
+        return _Kept(blobs, None, name, problem, found.ignored, standing)
     deployment = next(iter(found.deployments), None)
-    return _Kept(blob, deployment, "", "", found.ignored)
+    name = "" if deployment is None else deployment.name
+    return _Kept(blobs, deployment, name, "", found.ignored, standing)
 
 
 def _together(kept: list[_Kept]) -> Survey:
@@ -118,4 +132,5 @@ def _together(kept: list[_Kept]) -> Survey:
         tuple(each.deployment for each in kept if each.deployment is not None),
         {each.name: each.problem for each in kept if each.problem},
         tuple(field for each in kept for field in each.ignored),
+        {each.name: each.standing for each in kept if each.standing is not None},
     )

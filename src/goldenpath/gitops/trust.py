@@ -7,7 +7,8 @@ shift traffic between releases that are there, and nothing else.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -21,10 +22,13 @@ from goldenpath.gitops.countersign import check_trust
 from goldenpath.gitops.manifests import RELEASE_FILE, SERVICE_FILE, parse_deployments
 from goldenpath.gitops.placement import parse_placement
 from goldenpath.gitops.signature import verify_commit
+from goldenpath.gitops.standing import Files, Step, refusal
 from goldenpath.gitops.worktree import Repository
 from goldenpath.promote.platform import FILE, Platform, parse_platform
 
 _MACHINE_PATH = re.compile(r"envs/[^/]+/[^/]+/(inferenceservice|release)\.yaml")
+_TOGETHER = 200
+"""Commits whose files are read in one go."""
 _SKEW = timedelta(minutes=15)
 """How far clocks of two committers may differ; more is a commit that was dated back."""
 
@@ -87,12 +91,15 @@ def verify_chain(repository: Repository, pin: Pin, end: str) -> None:
     ids = repository.between(start, end)
     raw = repository.raw(ids)
     platforms = _Platforms(repository)
-    for commit in repository.commits(ids):
-        if not commit.parents:
-            _check_root(commit, raw[commit.id], pin, platforms)
-            continue
-        for parent in commit.parents:
-            _check_one(repository, commit, raw[commit.id], parent, platforms)
+    for begin in range(0, len(ids), _TOGETHER):
+        commits = repository.commits(ids[begin : begin + _TOGETHER])
+        placed = _placed(repository, commits)
+        for commit in commits:
+            if not commit.parents:
+                _check_root(commit, raw[commit.id], pin, platforms)
+            for parent in commit.parents:
+                signer = _check_one(repository, commit, raw[commit.id], parent, platforms)
+                _check_standing(repository, commit, parent, signer, platforms.at(parent), placed)
 
 
 def read_pin(file: Path) -> Pin:
@@ -160,7 +167,8 @@ def _check_root(commit: Commit, raw: bytes, pin: Pin, platforms: _Platforms) -> 
 
 def _check_one(
     repository: Repository, commit: Commit, raw: bytes, parent: str, platforms: _Platforms
-) -> None:
+) -> str:
+    """Who signed it. Raises `VerificationError` if they may not."""
     platform = platforms.at(parent)
     signer = verify_commit(commit.id, raw, platform.committers)
     (before,) = repository.raw([parent]).values()
@@ -177,6 +185,66 @@ def _check_one(
                 f"commit {commit.id[:12]} by the machine {signer} {refused}",
                 hint="machines may shift traffic between releases that are there, nothing else",
             )
+    return signer
+
+
+def _placed(repository: Repository, commits: Sequence[Commit]) -> dict[str, bytes | None]:
+    """Both files of every deployment that the commits touch, before and after, in one go."""
+    names = [
+        f"{each}:{folder}/{file}"
+        for commit in commits
+        for folder in _folders(commit)
+        for each in (*commit.parents, commit.id)
+        for file in (SERVICE_FILE, RELEASE_FILE)
+    ]
+    return dict(zip(names, repository.blobs(names), strict=True))
+
+
+def _folders(commit: Commit) -> list[str]:
+    placed = filter(_MACHINE_PATH.fullmatch, commit.paths)
+    return sorted({path.rsplit("/", 1)[0] for path in placed})
+
+
+def _check_standing(
+    repository: Repository,
+    commit: Commit,
+    parent: str,
+    signer: str,
+    platform: Platform,
+    placed: Mapping[str, bytes | None],
+) -> None:
+    """Raises `VerificationError` for a commit that ignores a hold, a freeze or broken glass."""
+    for folder in _folders(commit):
+        _, name, model = folder.split("/")
+        stage = platform.stage(name)
+        if stage is None:
+            continue
+        before, after = (
+            Files(*(placed[f"{each}:{folder}/{file}"] for file in (SERVICE_FILE, RELEASE_FILE)))
+            for each in (parent, commit.id)
+        )
+
+        def was_stable(digest: Digest, path: str = f"{folder}/{SERVICE_FILE}") -> bool:
+            return digest in stable_before(repository, parent, path, platform)
+
+        step = Step(before, after, stage, model, signer, commit.time, was_stable)
+        refused = refusal(step, platform)
+        if refused:
+            raise VerificationError(
+                f"commit {commit.id[:12]} by {signer} {refused}",
+                hint="it is followed by nobody: take it out of main again",
+            )
+
+
+def stable_before(
+    repository: Repository, commit: str, path: str, platform: Platform
+) -> Iterator[Digest]:
+    """What was the stable release of a deployment, newest first."""
+    for each in repository.history(path, to=commit):
+        content = repository.read(each.id, path)
+        with suppress(InvalidInput):
+            for deployment in parse_deployments({path: content} if content else {}, platform):
+                yield deployment.slots[0].digest
 
 
 def _check_time(commit: Commit, parent: str, raw_parent: bytes) -> None:
@@ -196,7 +264,7 @@ def _beyond_a_machine(
         after = repository.files(commit.id, folder)
         if f"{folder}/{SERVICE_FILE}" not in after:
             return f"removes {folder}"
-        held = _held(repository, parent, commit, folder, platform)
+        held = _held(repository, parent, commit, folder)
         if held:
             return held
         brought = _releases(after, platform) - known
@@ -205,21 +273,14 @@ def _beyond_a_machine(
     return ""
 
 
-def _held(
-    repository: Repository, parent: str, commit: Commit, folder: str, platform: Platform
-) -> str:
-    """A machine does not end a hold, and while it lasts it may only go back to the stable."""
+def _held(repository: Repository, parent: str, commit: Commit, folder: str) -> str:
+    """A machine does not end a hold; what else it may do in one is checked for everybody."""
     path = f"{folder}/{RELEASE_FILE}"
     before, after = repository.blobs([f"{parent}:{path}", f"{commit.id}:{path}"])
     hold = "" if before is None else parse_placement(before, path).hold
-    if not hold:
-        return ""
-    if after is None or parse_placement(after, path).hold != hold:
+    if hold and (after is None or parse_placement(after, path).hold != hold):
         return f"ends the hold of {folder}"
-    (old,) = parse_deployments(repository.files(parent, folder), platform)
-    (new,) = parse_deployments(repository.files(commit.id, folder), platform)
-    is_back = [slot.digest for slot in new.slots] == [old.slots[0].digest]
-    return "" if is_back or new.slots == old.slots else f"moves {folder}, which is on hold"
+    return ""
 
 
 def _releases(files: Mapping[str, bytes], platform: Platform) -> set[Digest]:

@@ -134,19 +134,33 @@ def confirmed(
 
     As of the decision: an approval that has expired since then does not stop what runs.
     """
+    cited = _texts(decision.statement.predicate.get("approvals"))
+    counted = _agreeing(decision, verified, stage, people)
+    return tuple(sorted({each.signer for each in counted if each.envelope.text in cited}))
+
+
+def stood_for(
+    decision: SignedStatement, verified: Verified, stage: Stage, people: Sequence[Person]
+) -> tuple[str, ...]:
+    """Names of those who approved what a decision let in, before it or after: the second people."""
+    return tuple(sorted({each.signer for each in _agreeing(decision, verified, stage, people)}))
+
+
+def _agreeing(
+    decision: SignedStatement, verified: Verified, stage: Stage, people: Sequence[Person]
+) -> Iterator[SignedStatement]:
+    """Approvals by others of exactly what was decided, in time when it was."""
     predicate, decided = decision.statement.predicate, decision.statement.signed_at
-    cited, seen = _texts(predicate.get("approvals")), _texts(predicate.get("evidence"))
+    seen = _texts(predicate.get("evidence"))
     roles = {person.name: set(person.roles) for person in people}
     origin = origin_of(verified)
     author = str(origin.internal.get("author", "")) if origin is not None else ""
-    names = set()
     for signed in verified.of_type(APPROVAL):
         said = signed.statement.predicate
         until = member(said.get("scope"), "until")
         moment = parse_time(until) if isinstance(until, str) else None
         counts = (
             signed.kind == "person"
-            and signed.envelope.text in cited
             and said.get("decision") == "approve"
             and member(said.get("scope"), "environment") == stage.name
             # Else who promotes could put a release that was approved in another model's place.
@@ -160,8 +174,7 @@ def confirmed(
             and not is_same_person(signed.signer, author)
         )
         if counts and moment is not None and decided is not None and decided < moment:
-            names.add(signed.signer)
-    return tuple(sorted(names))
+            yield signed
 
 
 def is_same_person(name: str, author: str) -> bool:

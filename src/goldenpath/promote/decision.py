@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from goldenpath.attest.policy import Finding
 from goldenpath.digest import Digest
+from goldenpath.promote.glass import Glass
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,8 @@ class Decision:
     """Envelopes of every statement that was looked at, sorted."""
     waivers: tuple[Digest, ...] = ()
     """Envelopes of the waivers that overruled a finding, sorted."""
+    glass: Glass | None = None
+    """On whose word it enters before everybody has approved; None in the order of things."""
 
     @property
     def allowed(self) -> bool:

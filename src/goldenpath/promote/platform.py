@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Literal
 
 from goldenpath.attest.policy import Person, TrustedKey
 from goldenpath.promote.expression import Expression, read_expression
@@ -51,6 +52,8 @@ GATES = (
 )
 """Every gate that a stage may name, in the order in which they are judged."""
 
+LONGEST_GLASS = timedelta(days=7)
+
 _PREFIX = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?(/[a-z0-9]+([._-][a-z0-9]+)*)*")
 
 
@@ -61,6 +64,20 @@ class Freeze:
     start: datetime
     end: datetime
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BreakGlass:
+    """How a release enters a stage in an emergency, before everybody has approved it."""
+
+    within: timedelta
+    """In which a second person has to approve."""
+    approvals: int = 0
+    """Approvals that are needed beforehand all the same."""
+    roles: tuple[str, ...] = ()
+    """Who breaks the glass needs one of these; empty admits every listed person."""
+    overdue: Literal["alarm", "hold"] = "hold"
+    """What happens when the time is over: an alarm, or nothing else moves there as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +93,8 @@ class Stage:
     soak: timedelta = timedelta(0)
     """How long a release must have been live in the stage before."""
     freezes: tuple[Freeze, ...] = ()
+    glass: BreakGlass | None = None
+    """None: nobody enters without all approvals, whatever happens."""
 
     def frozen(self, now: datetime) -> Freeze | None:
         """The freeze that holds at `now`, if one does."""
@@ -168,6 +187,7 @@ def _stage(table: Table, names: set[str]) -> Stage:
         approver_roles=table.texts("approver-roles"),
         soak=table.duration("soak"),
         freezes=tuple(filter(None, map(_freeze, table.tables("freeze")))),
+        glass=_glass(table.table("break-glass")) if table.has("break-glass") else None,
     )
     table.end()
     return stage
@@ -180,6 +200,17 @@ def _freeze(table: Table) -> Freeze | None:
         table.fault("until", "a time after from", end)
         return None
     return Freeze(start, end, reason)
+
+
+def _glass(table: Table) -> BreakGlass:
+    within, overdue = table.duration("within"), table.text("overdue", "hold")
+    if not timedelta(0) < within <= LONGEST_GLASS:
+        table.fault("within", "a time of at most 7 days", duration_text(within))
+    if overdue not in ("alarm", "hold"):
+        table.fault("overdue", "alarm or hold", overdue)
+    approvals, roles = table.count("approvals", 0), table.texts("roles")
+    table.end()
+    return BreakGlass(within, approvals, roles, "alarm" if overdue == "alarm" else "hold")
 
 
 def _check_whole(platform: Platform, table: Table) -> None:
@@ -228,6 +259,12 @@ def _lines(platform: Platform) -> Iterator[str]:
         for freeze in stage.freezes:
             yield from ("", "[[stage.freeze]]", f"from = {freeze.start.isoformat()}")
             yield from (f"until = {freeze.end.isoformat()}", f"reason = {quoted(freeze.reason)}")
+        if stage.glass is not None:
+            yield from ("", "[stage.break-glass]")
+            yield f"within = {quoted(duration_text(stage.glass.within))}"
+            yield f"approvals = {stage.glass.approvals}"
+            yield f"roles = {listed(stage.glass.roles)}"
+            yield f"overdue = {quoted(stage.glass.overdue)}"
     for gate in platform.expressions:
         yield from ("", "[[gate]]", f"name = {quoted(gate.name)}")
         yield f"stages = {listed(gate.stages)}"

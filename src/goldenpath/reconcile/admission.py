@@ -2,34 +2,43 @@
 
 from datetime import datetime
 
-from goldenpath.attest.policy import Finding, Verified
-from goldenpath.attest.statement import DECISION
+from goldenpath.attest.policy import Finding, SignedStatement, Verified
+from goldenpath.attest.statement import DECISION, member
 from goldenpath.attest.verify import verify
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
 from goldenpath.gitops.desired import Deployment
 from goldenpath.oci.store import Store
 from goldenpath.promote.admission import release_policy
-from goldenpath.promote.approval import confirmed
+from goldenpath.promote.approval import confirmed, stood_for
+from goldenpath.promote.glass import Glass, may_break
 from goldenpath.promote.platform import Platform, Stage
 
 
 def admit(
-    store: Store, platform: Platform, deployment: Deployment, digest: Digest, now: datetime
+    store: Store,
+    platform: Platform,
+    deployment: Deployment,
+    digest: Digest,
+    now: datetime,
+    glass: Glass | None = None,
 ) -> tuple[Finding, ...]:
     """Every check of a release for a stage; admitted if none failed.
 
-    Every byte of the image is read. Raises `NotFound` if the store has no such release.
+    `glass` is what git says was broken for the deployment and waits for a second person. Every
+    byte of the image is read. Raises `NotFound` if the store has no such release.
     """
     stage = platform.stage(deployment.stage)
     if stage is None:
         raise InvalidInput(f"the stage {deployment.stage!r} is not in platform.toml")
     policy = release_policy(platform)
     verified = verify(store, digest, policy, people=platform.people, now=now, blobs=True)
-    return (*verified.findings, _decision(verified, stage, platform, deployment.model))
+    return (*verified.findings, _decision(verified, stage, platform, deployment.model, glass))
 
 
-def _decision(verified: Verified, stage: Stage, platform: Platform, model: str) -> Finding:
+def _decision(
+    verified: Verified, stage: Stage, platform: Platform, model: str, glass: Glass | None
+) -> Finding:
     """Where a stage has gates, somebody who is listed must have signed their verdict."""
     if not stage.gates:
         return Finding("decision", "not applicable", f"the stage {stage.name} has no gates")
@@ -39,7 +48,10 @@ def _decision(verified: Verified, stage: Stage, platform: Platform, model: str) 
         if place != (stage.name, model) or said.get("allowed") is not True:
             continue
         approved = confirmed(signed, verified, stage, platform.people)
-        if len(approved) >= stage.approvals:
+        needed = stage.approvals
+        if stage.glass is not None and _is_glass(signed, verified, stage, platform, glass):
+            needed = min(stage.approvals, stage.glass.approvals)
+        if len(approved) >= needed:
             by = f", approved by {', '.join(approved)}" if approved else ""
             return Finding("decision", "pass", f"promoted to {stage.name} by {signed.signer}{by}")
     return Finding(
@@ -49,3 +61,20 @@ def _decision(verified: Verified, stage: Stage, platform: Platform, model: str) 
         f"that {stage.approvals} approvals stand behind",
         f"run goldenpath promote {verified.subject.short} --to {stage.name}",
     )
+
+
+def _is_glass(
+    decision: SignedStatement,
+    verified: Verified,
+    stage: Stage,
+    platform: Platform,
+    glass: Glass | None,
+) -> bool:
+    """Whether who may broke the glass, and git says so until a second person stands for it."""
+    by = member(decision.statement.predicate.get("breakGlass"), "by")
+    person = next((each for each in platform.people if each.name == decision.signer), None)
+    if stage.glass is None or person is None or by != person.name:
+        return False
+    is_open = glass is not None and glass.by == by
+    second = stood_for(decision, verified, stage, platform.people)
+    return may_break(person, stage.glass) and (is_open or bool(second))

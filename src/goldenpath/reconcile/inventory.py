@@ -1,10 +1,12 @@
 """Git, registry, signatures and what runs, held against each other release by release."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from goldenpath.digest import Digest
-from goldenpath.gitops.desired import Deployment
+from goldenpath.gitops.manifests import Survey
+from goldenpath.gitops.standing import Mark, marks
 from goldenpath.reconcile.status import Status
 
 Look = Callable[[Digest], tuple[bool, bool, str]]
@@ -25,6 +27,8 @@ class Cell:
     signed: bool
     message: str
     """What is not as it should be, in words; empty if all agree."""
+    marks: tuple[Mark, ...] = ()
+    """What holds the deployment, or lets it run on one person's word."""
 
     @property
     def agrees(self) -> bool:
@@ -32,14 +36,14 @@ class Cell:
         return not self.message
 
 
-def compare(
-    deployments: Sequence[Deployment], status: Status | None, look: Look
-) -> tuple[Cell, ...]:
+def compare(wanted: Survey, status: Status | None, look: Look, now: datetime) -> tuple[Cell, ...]:
     """Every release that git wants or that runs, by deployment."""
     git = {
-        (each.name, slot.digest.text): slot.percent for each in deployments for slot in each.slots
+        (each.name, slot.digest.text): slot.percent
+        for each in wanted.deployments
+        for slot in each.slots
     }
-    stopped = {each.name for each in deployments if each.stopped}
+    stopped = {each.name for each in wanted.deployments if each.stopped}
     running = {
         (each.name, slot.digest): slot.percent
         for each in (status.deployments if status else ())
@@ -52,9 +56,10 @@ def compare(
         if digest not in known:
             known[digest] = look(Digest(digest))
         registry, signed, words = known[digest]
-        wanted, found = git.get((name, digest)), running.get((name, digest))
-        message = words or _difference(wanted, found, name in stopped)
-        cells.append(Cell(name, digest, wanted, found, registry, signed, message))
+        percent, found = git.get((name, digest)), running.get((name, digest))
+        message = words or _difference(percent, found, name in stopped)
+        held = marks(wanted.standing.get(name), now)
+        cells.append(Cell(name, digest, percent, found, registry, signed, message, held))
     return tuple(cells)
 
 

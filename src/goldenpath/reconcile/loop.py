@@ -15,7 +15,9 @@ from goldenpath.digest import Digest
 from goldenpath.errors import GoldenPathError, InvalidInput, Unavailable, VerificationError
 from goldenpath.gitops.desired import Deployment
 from goldenpath.gitops.manifests import Survey, survey
+from goldenpath.gitops.standing import freezes, marks
 from goldenpath.gitops.trust import Trusted
+from goldenpath.promote.glass import Glass
 from goldenpath.promote.platform import Platform
 from goldenpath.reconcile.plan import admitted_part, plan
 from goldenpath.reconcile.status import DeploymentStatus, Fault, Status, describe, judge
@@ -39,8 +41,8 @@ class Source(Protocol):
         """Everything below `envs/` in a commit."""
 
 
-Admit = Callable[[Platform, Deployment, Digest, datetime], tuple[Finding, ...]]
-"""The checks of one release for one stage; it is admitted if none failed."""
+Admit = Callable[[Platform, Deployment, Digest, datetime, Glass | None], tuple[Finding, ...]]
+"""The checks of one release for one stage, as `goldenpath.reconcile.admission.admit` makes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,7 @@ class Reconciler:
             tuple(each for part in parts for each in part.deployments),
             {name: problem for part in parts for name, problem in part.problems.items()},
             tuple(field for part in parts for field in part.ignored),
+            {name: each for part in parts for name, each in part.standing.items()},
         )
 
     def _admitted(self, now: datetime) -> tuple[dict[str, Deployment], dict[str, Fault]]:
@@ -192,7 +195,9 @@ class Reconciler:
     def _verify(self, deployment: Deployment, digest: Digest, now: datetime) -> Fault | None:
         assert self._trusted is not None  # noqa: S101 - the caller's first line
         try:
-            findings = self._admit(self._trusted.platform, deployment, digest, now)
+            standing = self._survey.standing.get(deployment.name)
+            glass = standing.glass if standing is not None else None
+            findings = self._admit(self._trusted.platform, deployment, digest, now, glass)
         except (VerificationError, InvalidInput) as error:
             return _refusal(digest, error.message)
         except GoldenPathError as error:
@@ -215,7 +220,14 @@ class Reconciler:
         declared = {each.name: each for each in self._survey.deployments}
         names = sorted({*declared, *self._survey.problems, *observed})
         deployments = tuple(
-            describe(name, declared.get(name), observed.get(name), faults.get(name), since)
+            describe(
+                name,
+                declared.get(name),
+                observed.get(name),
+                faults.get(name),
+                since,
+                marks(self._survey.standing.get(name), now),
+            )
             for name in names
         )
         return Status(
@@ -232,6 +244,7 @@ class Reconciler:
                 agreed="git is followed as far as it is trusted",
             ),
             ignored=self._survey.ignored,
+            marks=freezes(self._trusted.platform, now) if self._trusted else (),
         )
 
 

@@ -10,6 +10,7 @@ import msgspec
 
 from goldenpath.errors import InvalidInput
 from goldenpath.gitops.desired import Deployment
+from goldenpath.gitops.standing import Mark
 from goldenpath.reconcile.target import ColdStarts, Running
 
 STATUS_VERSION = 1
@@ -52,6 +53,8 @@ class DeploymentStatus:
     conditions: tuple[Condition, ...]
     cold_starts: ColdStarts | None = None
     """Since this machine runs; None before the first one."""
+    marks: tuple[Mark, ...] = ()
+    """What keeps it as it is: a hold, broken glass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,8 @@ class Status:
     """What the gateway counted per `stage/model/slot`."""
     answers: Mapping[str, Mapping[str, tuple[int, int]]] | None = None
     """What releases answered where there is a canary: hits and total per `stage/model/slot`."""
+    marks: tuple[Mark, ...] = ()
+    """Stages that are frozen."""
     version: int = STATUS_VERSION
 
     @property
@@ -103,7 +108,12 @@ class Fault:
 
 
 def describe(
-    name: str, wanted: Deployment | None, running: Running | None, fault: Fault | None, since: str
+    name: str,
+    wanted: Deployment | None,
+    running: Running | None,
+    fault: Fault | None,
+    since: str,
+    marks: tuple[Mark, ...] = (),
 ) -> DeploymentStatus:
     """The status of one deployment."""
     agrees = (
@@ -121,6 +131,7 @@ def describe(
         running.phase if running else "absent",
         judge(agrees, fault, running.message if running else "", since),
         running.cold_starts if running else None,
+        marks,
     )
 
 

@@ -48,7 +48,17 @@ class Alarm:
     message: Message
 
 
-Observation = Happened | RouteChanged | Refused | Platformed | Alarm
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something that somebody has to look at now, once for as long as it lasts."""
+
+    name: str
+    """`stage/model`; empty for the machine as a whole."""
+    what: str
+    message: str
+
+
+Observation = Happened | RouteChanged | Refused | Platformed | Alarm | Warned
 """What the audit log should know; the log itself is above this package."""
 
 
@@ -79,6 +89,7 @@ class Machine:
         self._status: Status | None = None
         self._looked = self._written = now() - STATUS_EVERY
         self._said: Mapping[str, str] = {}
+        self._warned: frozenset[Warned] = frozenset()
         self._stop = False
         self._woken = True
 
@@ -154,6 +165,7 @@ class Machine:
             write_status(status, self._run / "status.json")
             self._written = now
         self._tell(status)
+        self._warn(status)
         self._refuse_taken_port(status)
         if look and self._steer is not None:
             self._woken = self._steer(status) or self._woken
@@ -187,6 +199,19 @@ class Machine:
                 self._target.gateway_fault,
                 hint="stop the program that uses the port, or choose another with --listen",
             )
+
+    def _warn(self, status: Status) -> None:
+        """An alarm once when it begins; again if it ended and comes back."""
+        now = frozenset(
+            Warned(each.name, mark.kind, mark.message)
+            for each in status.deployments
+            for mark in each.marks
+            if mark.kind == "overdue"
+        )
+        for each in sorted(now - self._warned, key=lambda warned: warned.name):
+            self.happened(each)
+            self._say(f"{each.name}: ALARM: {each.message}")
+        self._warned = now
 
     def _tell(self, status: Status) -> None:
         lines = {each.name: summary(each) for each in status.deployments}

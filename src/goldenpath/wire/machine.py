@@ -79,8 +79,8 @@ def serve(home: Home, asked: Listening, *, once: bool, say: Callable[[str], None
         machine = Machine(
             settings,
             source,
-            lambda platform, stage, digest, at: admit(
-                open_store(store_uri(home, platform)), platform, stage, digest, at
+            lambda platform, stage, digest, at, glass: admit(
+                open_store(store_uri(home, platform)), platform, stage, digest, at, glass
             ),
             say=say,
             now=now,
@@ -212,7 +212,7 @@ def inventory(home: Home) -> tuple[Cell, ...]:
         failed = [each.message for each in verified.findings if each.status == "fail"]
         return True, verified.holds, "; ".join(failed)
 
-    return compare(wanted.deployments, running, look)
+    return compare(wanted, running, look, now())
 
 
 def is_up(home: Home) -> bool:

@@ -1,0 +1,38 @@
+"""The two verbs that begin and end a hold: one shape, two words."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from goldenpath import wire
+from goldenpath.audit.event import Kind
+from goldenpath.cli.acting import identity_options
+from goldenpath.cli.changing import Place, leave_change, show_change
+from goldenpath.cli.output import Format, output_option
+from goldenpath.gitops.promotion import Desk, Promoted
+
+
+def holding(
+    work: Callable[[Desk, str, str, str], Promoted], kind: Kind, words: str
+) -> click.Command:
+    """The verb that does `work` on a model in a stage and leaves an event of that kind."""
+
+    @click.command(help=words)
+    @click.argument("model")
+    @click.option("--stage", required=True, help="The stage that it runs in.")
+    @click.option("--reason", required=True, help="Why, for the commit and the audit log.")
+    @identity_options
+    @output_option
+    def verb(
+        model: str, stage: str, reason: str, name: str | None, key: Path | None, output: Format
+    ) -> None:
+        home = wire.home()
+        desk = wire.desk(home, wire.identity(name, key))
+        done = work(desk, model, stage, reason)
+        if done.deployment is not None:
+            place = Place(desk.acting.name, stage, model, done.deployment.slots[-1].digest)
+            leave_change(home, kind, place, done)
+            show_change(place, done, output)
+
+    return verb

@@ -1,0 +1,117 @@
+"""A person's word over a release, and where the glass was broken the second person's commit."""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from goldenpath.attest.attach import attach_ssh
+from goldenpath.digest import Digest
+from goldenpath.errors import InvalidInput
+from goldenpath.gitops.assess import assess, deployment_of, placement_of
+from goldenpath.gitops.change import Change
+from goldenpath.gitops.identity import require_listed
+from goldenpath.gitops.manifests import release_path
+from goldenpath.gitops.placement import render_placement
+from goldenpath.gitops.promotion import Desk, deciding_anew, publish
+from goldenpath.gitops.trust import Trusted, follow
+from goldenpath.promote.approval import LIFETIME, approval, why_not
+from goldenpath.promote.glass import Glass
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """An approval that hangs on the release now."""
+
+    person: str
+    stage: str
+    model: str
+    digest: Digest
+    envelope: Digest
+    until: str
+    evidence: tuple[Digest, ...]
+    confirmed: str = ""
+    """Who had broken the glass for this release that the approval stands for as well."""
+    commit: str = ""
+    """The commit that says so; empty without one."""
+    branch: str = ""
+
+
+def approve(
+    desk: Desk, digest: Digest, stage: str, *, comment: str = "", lifetime: timedelta = LIFETIME
+) -> Approved:
+    """Signs an approval over what is there now, and hangs it on the release.
+
+    Where the glass was broken for this release, this is the second person: a commit says so.
+    Raises `InvalidInput` if the person could not approve here anyway.
+    """
+    trusted = follow(desk.repository, desk.pin)
+    now = desk.clock()
+    person = require_listed(desk.acting, trusted.platform, now)
+    assessed = assess(desk.repository, trusted, desk.store, digest, stage, "", now)
+    refused = why_not(person, assessed.evidence, assessed.stage)
+    if refused:
+        raise InvalidInput(f"{person.name} cannot approve {digest.short} for {stage}: {refused}")
+    model = assessed.evidence.model
+    glass = _open_glass(desk, trusted, stage, model, digest)
+    matching = [role for role in person.roles if role in assessed.stage.approver_roles]
+    role = (matching or list(person.roles) or ["person"])[0]
+    verified = assessed.evidence.verified
+    statement = approval(
+        digest,
+        assessed.stage,
+        role,
+        verified,
+        now,
+        model=assessed.evidence.model,
+        comment=comment,
+        lifetime=lifetime,
+    )
+    image = desk.store.resolve(digest.text)
+    hung = attach_ssh(desk.store, image, statement, desk.acting.key, now)
+    made, branch = "", ""
+    if glass is not None:
+        made, branch = deciding_anew(
+            desk, lambda at: _stand_for(desk, at, digest, (stage, model), hung.digest)
+        )
+    return Approved(
+        person=person.name,
+        stage=stage,
+        model=assessed.evidence.model,
+        digest=digest,
+        envelope=hung.digest,
+        until=(now + lifetime).isoformat(timespec="seconds"),
+        evidence=assessed.decision.evidence,
+        confirmed="" if glass is None else glass.by,
+        commit=made,
+        branch=branch,
+    )
+
+
+def _open_glass(
+    desk: Desk, trusted: Trusted, stage: str, model: str, digest: Digest
+) -> Glass | None:
+    """What was broken for this release and waits for somebody else than who broke it."""
+    placement = placement_of(desk.repository, trusted, stage, model)
+    glass = placement.glass if placement is not None and placement.digest == digest else None
+    if glass is not None and glass.by == desk.acting.name:
+        raise InvalidInput(f"{glass.by} broke the glass for {digest.short}: somebody else approves")
+    return glass
+
+
+def _stand_for(
+    desk: Desk, trusted: Trusted, digest: Digest, place: tuple[str, str], approval: Digest
+) -> tuple[str, str]:
+    """Commits that a second person stands for the release; nothing if it is gone meanwhile."""
+    stage, model = place
+    glass = _open_glass(desk, trusted, stage, model, digest)
+    placement = placement_of(desk.repository, trusted, stage, model)
+    current = deployment_of(desk.repository, trusted, stage, model)
+    if glass is None or placement is None or current is None:
+        return "", ""
+    after = replace(placement, approvals=(*placement.approvals, approval), glass=None)
+    share = next((slot.percent for slot in current.slots if slot.digest == digest), 0)
+    change = Change(
+        "confirm", stage, model, digest, f"stands for what {glass.by} did: {glass.reason}", share,
+        decision=placement.decision, approved_by=(desk.acting.name,), confirms=glass.by,
+    )  # fmt: skip
+    files: dict[str, bytes | None] = {release_path(stage, model): render_placement(after)}
+    return publish(desk, trusted, files, change, desk.clock())
