@@ -3,9 +3,6 @@
 import io
 import json
 import os
-import shutil
-import subprocess
-import sys
 import tarfile
 import time
 from pathlib import Path
@@ -109,71 +106,6 @@ def test_no_credential_of_the_git_remote_gets_in(packed: tuple[Store, Packed]) -
 
         assert b"secret" not in text
         assert b"https://git.example/ml/credit.git" in text
-
-
-_PACK = """
-import sys
-from pathlib import Path
-from goldenpath.artifact.pack import pack
-from goldenpath.registry.layout import LayoutStore
-from tests.artifact.made import contents
-folder = Path(sys.argv[1])
-print(pack(LayoutStore(folder / "store"), contents(folder / "o")).image.digest)
-"""
-
-
-def _interpreters() -> list[str]:
-    """One of every version that is on PATH, this one first."""
-    found = {sys.version.split()[0]: sys.executable}
-    names = [f"python3.{minor}" for minor in range(11, 16)]
-    for folder in os.get_exec_path():
-        for python in filter(None, (shutil.which(name, path=folder) for name in names)):
-            asked = subprocess.run(
-                [python, "-c", "import sys; print(sys.version.split()[0])"],
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            if asked.returncode == 0:
-                found.setdefault(asked.stdout.strip(), python)
-    return list(found.values())
-
-
-def test_the_digest_depends_on_nothing_but_the_contents(tmp_path: Path) -> None:
-    expected = pack(MemoryStore(), contents(tmp_path / "here")).image.digest.text
-    packages = os.pathsep.join(["src", ".", *(p for p in sys.path if p.endswith("site-packages"))])
-    surroundings = [("C", "UTC", 0o022, "0"), ("C.UTF-8", "Asia/Tokyo", 0o077, "random")]
-    interpreters = _interpreters()
-    cases = [
-        *((interpreters[0], *case) for case in surroundings),
-        *((other, "de_DE.UTF-8", "America/Lima", 0o002, "1") for other in interpreters[1:]),
-    ]
-
-    made = set()
-    for number, (python, locale, zone, umask, seed) in enumerate(cases):
-        folder = tmp_path / f"other folder {number}"
-        (folder / "o").mkdir(parents=True)
-        os.utime(folder / "o", (number, number))
-        environment = {
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": packages,
-            "LC_ALL": locale,
-            "TZ": zone,
-            "USER": f"somebody{number}",
-            "PYTHONHASHSEED": seed,
-        }
-        run = subprocess.run(
-            [python, "-c", _PACK, str(folder)],
-            env=environment,
-            umask=umask,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert run.returncode == 0, run.stderr
-        made.add(run.stdout.strip())
-
-    assert made == {expected}
 
 
 def test_modes_and_times_of_the_files_do_not_matter(tmp_path: Path) -> None:
