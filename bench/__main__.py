@@ -23,6 +23,7 @@ MODULES = (
     "training",
     "gates",
     "supply",
+    "big",
     "gitops",
     "reconcile",
     "serving",

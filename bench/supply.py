@@ -52,14 +52,14 @@ def _packing(folder: Path, model: Path) -> Iterator[Measurement]:
     copying = _best(lambda: _run("cp", model, folder / "copy"))
     (folder / "copy").unlink()
     packing = _best(
-        lambda: _pack(LayoutStore(folder / "one"), model), lambda: _drop(folder / "one")
+        lambda: packed(LayoutStore(folder / "one"), model), lambda: _drop(folder / "one")
     )
     ratio = packing / (hashing + copying)
     note = f"{packing:.1f} s against {hashing:.1f} + {copying:.1f} s, written to disk for good"
     yield Measurement(3, "pack and hash / (sha256sum + cp)", ratio, "1", 1.3, ratio <= 1.3, note)
     store = LayoutStore(folder / "one")
-    image = _pack(store, model).image
-    verifying = _best(lambda: _verify(store, image))
+    image = packed(store, model).image
+    verifying = _best(lambda: verified(store, image))
     ratio = verifying / hashing
     note = f"{verifying:.1f} s against {hashing:.1f} s"
     yield Measurement(3, "verify every blob / sha256sum", ratio, "1", 1.1, ratio <= 1.1, note)
@@ -86,15 +86,15 @@ def _against_oras(
     folder: Path, store: LayoutStore, image: Descriptor, what: str, oras: str
 ) -> Iterator[Measurement]:
     layout = f"{folder / 'one'}@{image.digest}"
-    with _registry(folder / "registry-ours") as ours, _registry(folder / "registry-oras") as theirs:
+    with registry(folder / "registry-ours") as ours, registry(folder / "registry-oras") as theirs:
         remote = connect("oci", Reference.parse(f"{ours}/bench"), os.environ)
-        pushing = _timed(lambda: _copy(store, remote, image))
+        pushing = _timed(lambda: copied(store, remote, image))
         target = f"{theirs}/bench:v1"
         plain = _timed(
             lambda: _run(oras, "copy", "--from-oci-layout", "--to-plain-http", layout, target)
         )
         yield _compared(f"push {what} / oras", pushing, plain)
-        pulling = _timed(lambda: _copy(remote, LayoutStore(folder / "pulled"), image))
+        pulling = _timed(lambda: copied(remote, LayoutStore(folder / "pulled"), image))
         again = f"{folder / 'pulled-oras'}:v1"
         plain = _timed(
             lambda: _run(oras, "copy", "--from-plain-http", "--to-oci-layout", target, again)
@@ -109,7 +109,7 @@ def _compared(name: str, ours: float, theirs: float) -> Measurement:
     return Measurement(3, name, ratio, "1", 1, ratio <= 1, f"{ours:.1f} s against {theirs:.1f} s")
 
 
-def _pack(store: LayoutStore, model: Path) -> Packed:
+def packed(store: LayoutStore, model: Path) -> Packed:
     packed = pack(
         store,
         Contents(
@@ -129,7 +129,7 @@ def _pack(store: LayoutStore, model: Path) -> Packed:
     return packed
 
 
-def _verify(store: Store, image: Descriptor) -> None:
+def verified(store: Store, image: Descriptor) -> None:
     for layer in read_image(store, image.digest).layers:
         for _ in store.fetch(layer):
             pass
@@ -146,7 +146,7 @@ def _many(store: LayoutStore, number: int) -> Descriptor:
     return descriptor
 
 
-def _copy(source: Store, destination: Store, image: Descriptor) -> None:
+def copied(source: Store, destination: Store, image: Descriptor) -> None:
     copy(source, destination, image, referrers=False)
 
 
@@ -185,7 +185,7 @@ def _find(name: str) -> str | None:
 
 
 @contextmanager
-def _registry(folder: Path) -> Iterator[str]:
+def registry(folder: Path) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
