@@ -9,7 +9,7 @@ import re
 import ssl
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
@@ -91,7 +91,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, method: str) -> None:
         state, faults = self.state, self.state.faults
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = self._body(int(self.headers.get("Content-Length") or 0))
         url = urlsplit(self.path)
         with state.lock:
             state.asked.append((method, self.path, dict(self.headers.items())))
@@ -118,6 +118,15 @@ class _Handler(BaseHTTPRequestHandler):
                     return
             self._send(404, b"no such page")
 
+    def _body(self, size: int) -> bytes:
+        """What arrives of a body; less than `size` if the client went away."""
+        parts, have = [], 0
+        with suppress(ConnectionError):
+            while have < size and (part := self.rfile.read1(size - have)):
+                parts.append(part)
+                have += len(part)
+        return b"".join(parts)
+
     def _token(self) -> None:
         import base64
 
@@ -142,12 +151,7 @@ class _Handler(BaseHTTPRequestHandler):
         if session not in state.uploads:
             self._send(404, b"no such upload")
             return
-        if method in ("PATCH", "PUT") and body and state.faults.break_writes:
-            state.faults.break_writes -= 1
-            state.uploads[session] += body[: len(body) // 2]
-            if state.faults.forgets:
-                del state.uploads[session]
-            self.close_connection = True
+        if self._breaks_off(method, session, body):
             return
         if method == "PATCH":
             start = self.headers.get("Content-Range", "").split("-")[0]
@@ -163,6 +167,20 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(204, b"")
             return
         self._send(204 if method == "GET" else 202, b"", self._place(name, session))
+
+    def _breaks_off(self, method: str, session: str, body: bytes) -> bool:
+        """Keeps what arrived if the client went away, or if it is time for a fault."""
+        state, promised = self.state, int(self.headers.get("Content-Length") or 0)
+        if method in ("PATCH", "PUT") and body and state.faults.break_writes:
+            state.faults.break_writes -= 1
+            body = body[: len(body) // 2]
+        if len(body) == promised:
+            return False
+        state.uploads[session] += body
+        if state.faults.forgets:
+            del state.uploads[session]
+        self.close_connection = True
+        return True
 
     def _place(self, name: str, session: str) -> dict[str, str]:
         size = len(self.state.uploads[session])

@@ -15,7 +15,7 @@ from goldenpath.errors import InvalidInput, NotFound, Unavailable, VerificationE
 from goldenpath.oci.stream import Verified
 from goldenpath.registry.session import Session
 
-STREAMED = 512 * 1024 * 1024
+STREAMED = 64 * 1024 * 1024
 """Bytes of one request. Some registries keep nothing of a request that broke off."""
 _LONGEST_LOCATION = 8192
 
