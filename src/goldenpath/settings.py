@@ -238,3 +238,16 @@ def training_environment(
         "PYTHONNOUSERSITE": "1",
         "PYTHONPYCACHEPREFIX": str(work / "bytecode"),
     }
+
+
+def content_environment(scratch: Path) -> dict[str, str]:
+    """What a model that is code may see: nothing of ours, one thread, a place for its files."""
+    limits = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+    return {
+        **dict.fromkeys(limits, "1"),
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(scratch),
+        "TMPDIR": str(scratch),
+        "LC_ALL": TRAINING_LOCALE,
+        "TZ": "UTC",
+    }

@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
+from uv import find_uv_bin
 
 from goldenpath.artifact.pack import Contents, pack
 from goldenpath.attest.attach import sign_image
@@ -18,11 +20,14 @@ from goldenpath.attest.keys import PemSigner, public_pem
 from goldenpath.attest.statement import SIGNED
 from goldenpath.oci.descriptor import Descriptor
 from goldenpath.project.contract import render_contract
+from goldenpath.project.spec import Contract, PythonModel
 from goldenpath.reconcile.launch import ServerLaunch, TrustedPem
 from goldenpath.registry.layout import LayoutStore
+from goldenpath.train.runtime import Runtime
 from tests.attest.releases import NOW, REPOSITORY, new_signer
 from tests.serve.onnx_graph import logistic_regression
 from tests.serve.running import CONTRACT, WEIGHTS, Answer, request
+from tests.serve.wheel import repacked
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,9 @@ class Packed:
             required=(SIGNED,),
             listen=f"unix:{self.folder / replica}",
             spool=str(self.folder / "spool"),
+            scratch=str(self.folder / "scratch"),
+            uv=find_uv_bin(),
+            search=os.environ["PATH"],
         )
 
 
@@ -57,22 +65,48 @@ def packed(folder: Path, *, signed: bool = True, model: bytes | None = None) -> 
     content = logistic_regression(WEIGHTS, -0.5) if model is None else model
     (outputs / "model.onnx").write_bytes(content)
     store, signer = LayoutStore(folder / "registry"), new_signer()
-    contents = Contents(
-        name="credit",
-        version="1.0.0",
-        outputs=outputs,
-        contract=render_contract(CONTRACT),
-        profile=b'{"rows":1}',
-        lock=b"lock",
-        python_version="3.11",
-        documents={},
-        commit="c" * 40,
-        committed_at="2026-01-01T00:00:00Z",
-    )
+    contents = _contents(outputs, CONTRACT)
     image = pack(store, contents).image
     if signed:
         sign_image(store, image, REPOSITORY, signer, NOW)
     return Packed(folder, store, image, signer)
+
+
+def packed_code(folder: Path, model: str, *, time_limit: float = 5.0) -> Packed:
+    """Packs a model that is code, with numpy as its environment."""
+    outputs, wheels = folder / "outputs", folder / "wheels"
+    outputs.mkdir()
+    wheels.mkdir()
+    (outputs / "weights.txt").write_text(" ".join(map(str, WEIGHTS.tolist())))
+    python = PythonModel("scoring:load", time_limit=time_limit)
+    wheel = repacked("numpy", wheels)
+    contents = replace(
+        _contents(outputs, replace(CONTRACT, python=python)),
+        model_files=("weights.txt",),
+        model_format="python",
+        runtime=Runtime(("weights.txt",), platform.python_version(), (wheel,)),
+        code={"scoring.py": model.encode()},
+        wheels={wheel.file: wheels / wheel.file},
+    )
+    store, signer = LayoutStore(folder / "registry"), new_signer()
+    image = pack(store, contents).image
+    sign_image(store, image, REPOSITORY, signer, NOW)
+    return Packed(folder, store, image, signer)
+
+
+def _contents(outputs: Path, contract: Contract) -> Contents:
+    return Contents(
+        name="credit",
+        version="1.0.0",
+        outputs=outputs,
+        contract=render_contract(contract),
+        profile=b'{"rows":1}',
+        lock=b"lock",
+        python_version=platform.python_version(),
+        documents={},
+        commit="c" * 40,
+        committed_at="2026-01-01T00:00:00Z",
+    )
 
 
 @dataclass
@@ -133,4 +167,13 @@ def started(launch: ServerLaunch) -> Iterator[Process]:
             child.stdin.close()
 
 
-__all__ = ["Answer", "Packed", "Process", "packed", "replace", "request", "started"]
+__all__ = [
+    "Answer",
+    "Packed",
+    "Process",
+    "packed",
+    "packed_code",
+    "replace",
+    "request",
+    "started",
+]

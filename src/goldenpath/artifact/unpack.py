@@ -6,7 +6,8 @@ Nothing of a release touches a disk or reaches a parser of models before its dig
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,10 +36,24 @@ class Release:
     """By path in the image, `models/model.onnx` for one."""
 
 
-def open_release(store: Store, digest: Digest, *, limit: int = MAX_IN_MEMORY) -> Release:
-    """The whole release in memory. Raises `VerificationError` if anything in it is wrong."""
+def open_release(
+    store: Store,
+    digest: Digest,
+    *,
+    limit: int = MAX_IN_MEMORY,
+    keep: Callable[[str], bool] = lambda path: True,
+) -> Release:
+    """The release in memory, of its files those that `keep` wants; every byte is read all the same.
+
+    Raises `VerificationError` if anything in it is wrong.
+    """
     manifest = read_image(store, digest, limit=limit)
-    found = {entry.path: b"".join(content) for entry, content in _files(store, manifest)}
+    found: dict[str, bytes] = {}
+    for entry, content in _files(store, manifest):
+        if keep(entry.path):
+            found[entry.path] = b"".join(content)
+        else:
+            deque(content, maxlen=0)
     return Release(digest, manifest, found)
 
 

@@ -51,6 +51,11 @@ class ServerLaunch:
     private_key: str = ""
     client_authorities: str = ""
     """PEM file of authorities; with it every client needs a certificate of theirs."""
+    scratch: str = ""
+    """Folder in which a model that is code gets a place of its own, for as long as it runs."""
+    uv: str = "uv"
+    search: str = ""
+    """`PATH` on which uv finds a Python of another version than that of the server."""
     grpc: str = ""
     """Where calls over gRPC are taken as well, `unix:PATH` or `127.0.0.1:PORT`; empty: nowhere."""
 

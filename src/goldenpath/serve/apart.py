@@ -12,7 +12,8 @@ from time import monotonic
 
 import numpy as np
 
-from goldenpath.errors import GoldenPathError, Unavailable
+from goldenpath.errors import GoldenPathError, InvalidInput, Unavailable
+from goldenpath.project.spec import Contract
 from goldenpath.serve.model import Rows, Scores
 from goldenpath.serve.worker import Answered, Ready, Terms, Worker, Workplace
 
@@ -21,6 +22,22 @@ FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
 STEADY = 10.0
 """Seconds after which a failure counts as the first one again."""
+
+
+def terms_of(contract: Contract) -> Terms:
+    """What the contract demands of a model that is code."""
+    python = contract.python
+    if python is None:
+        raise InvalidInput(f"the model of {contract.name} is no code")
+    reasons = len(contract.reasons.codes) if contract.reasons is not None else 0
+    return Terms(
+        python.entry,
+        len(contract.features),
+        1 + reasons,
+        python.time_limit,
+        python.start_limit,
+        python.memory_limit,
+    )
 
 
 class PythonModel:

@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 import time
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,14 +19,18 @@ import msgspec
 import uvloop
 
 from goldenpath.errors import GoldenPathError, InvalidInput
+from goldenpath.project.spec import Contract
 from goldenpath.reconcile.launch import ServerLaunch
 from goldenpath.serve.doors import Doors
 from goldenpath.serve.http import Limits
 from goldenpath.serve.identity import Identity
+from goldenpath.serve.inputs import InputRules
+from goldenpath.serve.model import ModelApart
 from goldenpath.serve.payload import SPOOL_VERSION, SpoolHeader
 from goldenpath.serve.release import Content, load
 from goldenpath.serve.server import Server
 from goldenpath.serve.spool import SpoolWriter
+from goldenpath.serve.worker import Workplace
 
 if TYPE_CHECKING:
     from goldenpath.rpc.door import Door
@@ -41,8 +46,9 @@ def main() -> int:
     started = time.monotonic()
     try:
         launch = read_launch(0)
-        content = load(launch, datetime.now(UTC))
-        uvloop.run(_serve(launch, content, started))
+        with ExitStack() as stack:
+            content = load(launch, datetime.now(UTC), stack)
+            uvloop.run(_serve(launch, content, started))
     except GoldenPathError as error:
         _say({"event": "failed", "error": error.message, "hint": error.hint})
         return error.exit_code
@@ -70,10 +76,11 @@ async def _serve(launch: ServerLaunch, content: Content, started: float) -> None
     identity = Identity(launch.stage, launch.model, launch.slot, launch.digest, launch.replica)
     doors = Doors(launch, _report)
     spool = _spool(identity, content, launch) if launch.spool else None
+    model = content.model
     server = Server(
         identity,
         content.contract,
-        content.model,
+        await _started(content.contract, model) if isinstance(model, Workplace) else model,
         spool,
         report=_report,
         on_loss=launch.on_loss,
@@ -95,6 +102,16 @@ async def _serve(launch: ServerLaunch, content: Content, started: float) -> None
         spool.close()
     lost = spool.lost_ever if spool else 0
     _say({"event": "drained", "answered": server.answered, "lost": lost})
+
+
+async def _started(contract: Contract, place: Workplace) -> ModelApart:
+    """A model that is code, in its process and warm."""
+    from goldenpath.serve.apart import PythonModel, terms_of
+
+    model = PythonModel(place, terms_of(contract), InputRules(contract).example(), _report)
+    said = await model.start()
+    _report(f"the model runs apart, in Python {said.python}: {', '.join(said.isolation)}")
+    return model
 
 
 async def _second_door(

@@ -4,11 +4,12 @@ Signatures, statements and every byte are checked on each start, and what was ch
 loaded: the bytes stay in memory from the check to the runtime.
 """
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from goldenpath.artifact.pack import CONTRACT, MODEL
+from goldenpath.artifact.pack import CONTRACT, FRAME, MODEL, WHEELS
 from goldenpath.artifact.unpack import open_release
 from goldenpath.attest.keys import key_from_pem
 from goldenpath.attest.policy import Policy, TrustedKey
@@ -20,6 +21,7 @@ from goldenpath.project.spec import Contract
 from goldenpath.reconcile.launch import ServerLaunch, TrustedPem
 from goldenpath.registry.layout import LayoutStore
 from goldenpath.serve.model import Model, OnnxModel
+from goldenpath.serve.worker import Workplace
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +29,12 @@ class Content:
     """What the data scientist delivered, ready to run."""
 
     contract: Contract
-    model: Model
+    model: Model | Workplace
+    """Of a model that is code, where it lies."""
 
 
-def load(launch: ServerLaunch, now: datetime) -> Content:
-    """Verifies the release of the launch and loads its model.
+def load(launch: ServerLaunch, now: datetime, stack: ExitStack) -> Content:
+    """Verifies the release of the launch and loads its model; code goes to a place until `stack`.
 
     Raises `VerificationError` unless everything that the launch requires holds.
     """
@@ -44,13 +47,21 @@ def load(launch: ServerLaunch, now: datetime) -> Content:
             f"{digest} may not start: " + "; ".join(f"{f.check}: {f.message}" for f in failed),
             hint=failed[0].cure or None,
         )
-    files = open_release(store, digest).files
+    files = open_release(store, digest, keep=_is_of_the_frame).files
     contract = parse_contract(_file(files.get(CONTRACT), CONTRACT, digest))
     if contract.name != launch.model:
         raise VerificationError(
             f"{digest} is a release of {contract.name}: expected one of {launch.model}"
         )
+    if contract.python is not None:
+        from goldenpath.serve.place import prepare
+
+        return Content(contract, stack.enter_context(prepare(launch, store, digest)))
     return Content(contract, OnnxModel(_file(files.get(MODEL), MODEL, digest), contract))
+
+
+def _is_of_the_frame(path: str) -> bool:
+    return path == MODEL or (path.startswith(FRAME) and not path.startswith(WHEELS))
 
 
 def policy_of(launch: ServerLaunch) -> Policy:

@@ -36,6 +36,8 @@ class LocalSettings:
     environment: Mapping[str, str]
     server: tuple[str, ...]
     gateway: tuple[str, ...]
+    uv: str = "uv"
+    """The program that makes environments of models that are code."""
     warm: int = 1
     """Releases that stay started, without traffic, after they were replaced."""
 
@@ -228,6 +230,9 @@ class LocalTarget:
                 spool=str(self._settings.spool),
                 repository=trust.repository,
                 builder=trust.builder,
+                scratch=str(self._settings.run / "contents"),
+                uv=self._settings.uv,
+                search=self._settings.environment.get("PATH", ""),
                 threshold=trust.threshold,
             )
 

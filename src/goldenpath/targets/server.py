@@ -12,7 +12,8 @@ FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 60.0
 STEADY_SECONDS = 60.0
 """A server that was ready this long starts anew with the first pause."""
-START_SECONDS = 60.0
+START_SECONDS = 120.0
+"""A model that is code makes its environment first."""
 DRAIN_SECONDS = 30.0
 
 

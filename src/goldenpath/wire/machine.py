@@ -44,7 +44,7 @@ from goldenpath.targets.supervisor import (
     supervisor,
 )
 from goldenpath.wire.governing import gitops
-from goldenpath.wire.here import event_log, now
+from goldenpath.wire.here import event_log, now, uv
 from goldenpath.wire.stores import open_store, store_uri
 
 
@@ -75,6 +75,7 @@ def serve(home: Home, asked: Listening, *, once: bool, say: Callable[[str], None
             environment=tool_environment(os.environ),
             server=(sys.executable, "-m", "goldenpath.serve"),
             gateway=(sys.executable, "-m", "goldenpath.gateway"),
+            uv=uv(),
         )
         machine = Machine(
             settings,

@@ -1,0 +1,31 @@
+"""A package of this environment as the wheel that it came from: no index is asked for it."""
+
+import importlib.metadata
+import zipfile
+from pathlib import Path
+
+from goldenpath.digest import Digest
+from goldenpath.train.runtime import Wheel
+
+
+def repacked(name: str, folder: Path) -> Wheel:
+    """Writes the wheel of an installed package into `folder`."""
+    found = importlib.metadata.distribution(name)
+    tags = [
+        line.removeprefix("Tag: ").split("-")
+        for line in (found.read_text("WHEEL") or "").splitlines()
+        if line.startswith("Tag: ")
+    ]
+    python, abi = tags[0][:2]
+    platforms = ".".join(tag[2] for tag in tags)
+    path = folder / f"{name}-{found.version}-{python}-{abi}-{platforms}.whl"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for file in found.files or ():
+            if ".." not in file.parts and "__pycache__" not in file.parts and not _is_late(file):
+                archive.write(str(file.locate()), str(file))
+    return Wheel(name, found.version, path.name, Digest.of(path.read_bytes()).text)
+
+
+def _is_late(file: importlib.metadata.PackagePath) -> bool:
+    """Whether the installer added the file, or numpy brought it for its own tests."""
+    return file.name in {"INSTALLER", "REQUESTED"} or "tests" in file.parts
