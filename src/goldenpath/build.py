@@ -20,6 +20,7 @@ from goldenpath.attest.rows import attach_rows
 from goldenpath.attest.scan import scan, scan_statement
 from goldenpath.attest.sign import Signer
 from goldenpath.attest.statement import (
+    BUILDER,
     DATASET,
     METRICS,
     PROVENANCE,
@@ -44,9 +45,6 @@ from goldenpath.train.run import Trained
 
 EVIDENCE = (SIGNED, PROVENANCE, SBOM, DATASET, METRICS, TEST_RESULT, SCAN)
 """What every release carries, each signed by the key of the build."""
-
-BUILDER = "https://goldenpath.example/builder/local/v1"
-"""`builder.id` of a build on a machine of the project's own: SLSA build level 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +78,8 @@ class Workshop:
     train: Callable[[Project], Trained]
     clock: Callable[[], datetime]
     report: Callable[[str], None]
+    builder: str = BUILDER
+    """`builder.id` that the provenance names."""
     advisories: Advisories | None = None
     """Known vulnerabilities; without them the scan says that it did not look."""
 
@@ -185,7 +185,7 @@ def _attest(
     said = statements(
         trained.run,
         (packed.image.digest, packed.modelpack.digest),
-        builder=BUILDER,
+        builder=workshop.builder,
         version=contents.version,
         contract=project.contract,
         documents={name: Digest.of(text) for name, text in contents.documents.items()},

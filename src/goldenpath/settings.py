@@ -22,6 +22,12 @@ GITOPS_VARIABLE = "GOLDENPATH_GITOPS"
 PASSPHRASE_VARIABLE = "GOLDENPATH_KEY_PASSPHRASE"
 """Passphrase of an encrypted signing key."""
 
+COMMAND_VARIABLE = "GOLDENPATH_SIGNING_COMMAND"
+"""A command that signs for a KMS or an HSM; `GOLDENPATH_SIGNING_KEY` is its public key then."""
+
+BUILDER_VARIABLE = "GOLDENPATH_BUILDER"
+"""`builder.id` of the provenance, as a policy names it; that of one's own machine otherwise."""
+
 TRACKING_VARIABLE = "MLFLOW_TRACKING_URI"
 """An MLflow server; SQLite in the home otherwise."""
 

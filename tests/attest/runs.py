@@ -1,5 +1,6 @@
 """A training run as a record, as `train` would give it."""
 
+from goldenpath.attest.statement import BUILDER as BUILDER
 from goldenpath.digest import Digest
 from goldenpath.train.record import (
     Check,
@@ -13,7 +14,6 @@ from goldenpath.train.record import (
 )
 
 REMOTE = "https://git.example/team/credit"
-BUILDER = "https://ci.example/goldenpath"
 
 
 def training_run() -> TrainingRun:

@@ -41,6 +41,9 @@ KINDS = {
 
 BUILD_TYPE = "https://goldenpath.example/build/train/v1"
 
+BUILDER = "https://goldenpath.example/builder/local/v1"
+"""`builder.id` of a build on a machine of the project's own: SLSA build level 1."""
+
 SIGNED_AT = "goldenpath.example/signed-at"
 """Annotation of the first subject: when the signer says that it signed. Covered by the signature,
 unlike the annotations of the manifest around it."""

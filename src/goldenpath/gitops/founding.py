@@ -11,6 +11,7 @@ from pathlib import Path
 from goldenpath.attest.keys import PemSigner, generate_key, key_from_pem, public_pem
 from goldenpath.attest.policy import Person
 from goldenpath.attest.sshsig import SshKey
+from goldenpath.attest.statement import BUILDER
 from goldenpath.errors import InvalidInput, NotFound, Unavailable
 from goldenpath.gitops.cluster import render_cluster
 from goldenpath.gitops.git import Git
@@ -18,6 +19,7 @@ from goldenpath.gitops.identity import Identity
 from goldenpath.gitops.trust import Pin, follow, write_pin
 from goldenpath.gitops.worktree import Repository
 from goldenpath.promote.platform import FILE, GATES, URL, Platform, Stage, render_platform
+from goldenpath.promote.trust import Demands
 from goldenpath.settings import Home, tool_environment
 
 _DEV = ("evidence", "clean-source", "checks")
@@ -136,6 +138,7 @@ def _platform(signer: PemSigner, rollout: SshKey, person: Person, wishes: Wishes
         people=(person,),
         gateway=wishes.gateway,
         url=wishes.url,
+        demands=Demands(builder=BUILDER),
     )
 
 

@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from goldenpath.wire.machine import status as status
     from goldenpath.wire.machine import stop as stop
     from goldenpath.wire.machine import wake as wake
+    from goldenpath.wire.signing import docker_reference as docker_reference
+    from goldenpath.wire.signing import public_key as public_key
+    from goldenpath.wire.signing import signer as signer
     from goldenpath.wire.stores import locate as locate
     from goldenpath.wire.stores import open_store as open_store
     from goldenpath.wire.stores import oras_location as oras_location
@@ -80,6 +83,7 @@ _PARTS = {
         "is_up",
     ),
     "evidence": ("catalogue", "depot", "sources", "workshop"),
+    "signing": ("docker_reference", "public_key", "signer"),
 }
 _WHERE = {name: part for part, names in _PARTS.items() for name in names}
 

@@ -11,14 +11,14 @@ from goldenpath.digest import Digest
 from goldenpath.oci.names import find
 from goldenpath.settings import (
     ADVISORIES_VARIABLE,
-    KEY_VARIABLE,
-    PASSPHRASE_VARIABLE,
+    BUILDER_VARIABLE,
     TRACKING_VARIABLE,
     Home,
     ObjectStore,
 )
 from goldenpath.wire.governing import gitops, trusted
 from goldenpath.wire.here import event_log, now, tools, uv
+from goldenpath.wire.signing import signer
 from goldenpath.wire.stores import locate, open_store
 
 if TYPE_CHECKING:
@@ -54,21 +54,20 @@ def depot(home: Home, report: Callable[[str], None]) -> "Depot":
 def workshop(home: Home, work: Path, report: Callable[[str], None]) -> "Workshop":
     """What a build in the folder `work` works with. Raises `NotFound` without a platform."""
     from goldenpath.attest.advisories import read_advisories
-    from goldenpath.attest.keys import PemSigner, key_from_pem, public_pem
+    from goldenpath.attest.keys import key_from_pem, public_pem
+    from goldenpath.attest.statement import BUILDER
     from goldenpath.build import Workshop
     from goldenpath.train.run import train
     from goldenpath.train.source import read_source
 
-    signer = PemSigner.load(
-        Path(os.environ.get(KEY_VARIABLE) or home.keys / "release.pem"),
-        os.environ.get(PASSPHRASE_VARIABLE),
-    )
+    key = signer(home)
     platform = trusted(home).platform
     environment, advisories = tools(), os.environ.get(ADVISORIES_VARIABLE)
     return Workshop(
         store=open_store(f"layout:{home.registry}"),
-        signer=signer,
-        key=key_from_pem("build", public_pem(signer)),
+        signer=key,
+        key=key_from_pem("build", public_pem(key)),
+        builder=os.environ.get(BUILDER_VARIABLE) or BUILDER,
         repository=platform.registry_prefix,
         catalogue=lambda: catalogue(home),
         read_source=lambda project: read_source(Path(project.root), environment),

@@ -1,0 +1,31 @@
+"""`goldenpath sign`: one signature more on a release that is there."""
+
+from pathlib import Path
+
+import click
+
+from goldenpath import wire
+from goldenpath.attest.attach import sign_image
+from goldenpath.attest.bundle import key_hint
+from goldenpath.cli.output import Format, output_option, show
+from goldenpath.oci.names import find
+
+
+@click.command()
+@click.argument("reference")
+@click.option(
+    "--signing-key",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The key: PEM, or cosign's own file; that of the environment otherwise.",
+)
+@output_option
+def verb(reference: str, file: Path | None, output: Format) -> None:
+    """Sign REFERENCE with another key: for a threshold, or after a key has changed."""
+    home = wire.home()
+    store, name = wire.locate(reference, home)
+    image, signer = find(store, name), wire.signer(home, file)
+    where = wire.docker_reference(reference, store, image, home)
+    made = sign_image(store, image, where, signer, wire.now())
+    record = {"digest": image.digest, "referrer": made.digest, "key": key_hint(signer.public_key())}
+    show(record, f"{image.digest} signed, as {made.digest}", output)
