@@ -63,3 +63,7 @@ URL_PATH = "url.path"
 HEADER_PREDICTION = "x-goldenpath-prediction-id"
 HEADER_RELEASE = "x-goldenpath-release"
 HEADER_SLOT = "x-goldenpath-slot"
+# HTTP headers of a request.
+HEADER_SUBJECT = "x-goldenpath-subject"
+HEADER_SHADOW = "x-goldenpath-shadow"
+"""From the gateway to a model server: the answer is only compared, nobody decides by it."""

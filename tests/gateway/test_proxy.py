@@ -1,7 +1,9 @@
 """The gateway as clients meet it: a real process, raw bytes over loopback."""
 
 import json
+import re
 import socket
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -158,6 +160,84 @@ def test_nothing_after_a_bad_request_is_read(here: Machine) -> None:
     smuggled = post(b"Content-Length: 0\r\n", b"", b"/prod/credit/v2/admin")
 
     assert raw(here, bad + smuggled).count(b"HTTP/1.1") == 1
+
+
+def test_plain_and_odd_requests_follow_one_another_on_one_connection(here: Machine) -> None:
+    plain = post(b"Content-Length: 2\r\n", b"ab")
+    odd = post(b"Transfer-Encoding: chunked\r\n", b"3\r\nabc\r\n0\r\n\r\n")
+    last = post(b"Content-Length: 4\r\nConnection: close\r\n", b"abcd")
+
+    answers = raw(here, plain + plain + odd + plain + last)
+
+    assert [json.loads(each)["got"] for each in re.findall(rb"{.*}", answers)] == [2, 2, 3, 2, 4]
+
+
+def test_a_request_in_small_pieces_is_read_like_one_in_one_piece(here: Machine) -> None:
+    whole = post(b"Content-Length: 2\r\nConnection: close\r\n", b"ab")
+
+    answer = raw(here, *(whole[place : place + 1] for place in range(len(whole))))
+
+    assert told(answer)["got"] == 2
+
+
+def test_who_waits_for_a_word_before_the_body_gets_it(here: Machine) -> None:
+    head = post(b"Content-Length: 2\r\nExpect: 100-continue\r\nConnection: close\r\n", b"")
+    host, port = here.target.address.split(":")
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        connection.sendall(head)
+        assert connection.recv(1 << 16) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(b"ab")
+
+        assert told(connection.recv(1 << 16))["got"] == 2
+
+
+def test_a_client_does_not_mark_its_requests_as_shadows(here: Machine) -> None:
+    head = here.ask(x_goldenpath_shadow="1")[2]["head"]
+
+    assert isinstance(head, list)
+    assert not [line for line in head if "shadow" in line]
+
+
+MANY = 48 * 1024 * 1024
+
+
+def test_large_bodies_pass_both_ways_in_little_memory(here: Machine) -> None:
+    memory = Path(f"/proc/{here.target.gateway_process()}/status")
+
+    def peak() -> int:
+        return int(memory.read_text().partition("VmHWM:")[2].split()[0]) * 1024
+
+    before = peak()
+    assert here.ask(body=bytes(MANY))[2]["got"] == MANY
+    host, port = here.target.address.split(":")
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        connection.sendall(post(b"Content-Length: 14\r\n", b"large %d" % MANY))
+        time.sleep(0.2)  # a client that is slow to read: the server has to wait, not the memory
+        received = 0
+        while received < MANY:
+            received += len(connection.recv(1 << 20))
+
+    assert received > MANY
+    assert peak() - before < 8 * 1024 * 1024
+    assert here.ask()[0] == 200
+
+
+def test_an_answer_that_breaks_off_is_not_taken_for_a_whole_one(here: Machine) -> None:
+    body = b"break off %d" % (MANY // 8)
+
+    answer = raw(here, post(b"Content-Length: %d\r\n" % len(body), body))
+
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert len(answer) < MANY // 8
+
+
+def test_who_is_answered_before_all_is_sent_gets_that_answer_and_no_other(here: Machine) -> None:
+    head = post(b"X-Early: 1\r\nContent-Length: %d\r\n" % MANY, b"")
+
+    answer = raw(here, head + bytes(64 * 1024))
+
+    assert answer.startswith(b"HTTP/1.1 413")
+    assert answer.count(b"HTTP/1.1") == 1
 
 
 def test_a_request_that_kills_servers_is_repeated_once_then_answered_with_502(

@@ -72,6 +72,16 @@ def packed(folder: Path, *, signed: bool = True, model: bytes | None = None) -> 
     return Packed(folder, store, image, signer)
 
 
+def another(before: Packed, model: bytes) -> Descriptor:
+    """Another release with the same key, in the same store."""
+    outputs = before.folder / f"outputs-{hash(model)}"
+    outputs.mkdir()
+    (outputs / "model.onnx").write_bytes(model)
+    image = pack(before.store, _contents(outputs, CONTRACT)).image
+    sign_image(before.store, image, REPOSITORY, before.signer, NOW)
+    return image
+
+
 def packed_code(folder: Path, model: str, *, time_limit: float = 5.0) -> Packed:
     """Packs a model that is code, with numpy as its environment."""
     outputs, wheels = folder / "outputs", folder / "wheels"

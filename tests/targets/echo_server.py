@@ -24,17 +24,35 @@ async def answer(
         while head := await reader.readuntil(b"\r\n\r\n"):
             lines = head.decode().lower().split("\r\n")
             length = next((int(x[15:]) for x in lines if x.startswith("content-length:")), 0)
+            if "x-early: 1" in lines:
+                writer.write(b"HTTP/1.1 413 Too Large\r\ncontent-length: 2\r\n\r\n{}")
+                break
             body = await reader.readexactly(length)
             if b"exit now" in body:
                 os._exit(9)
             if b"slowly" in body:
                 await asyncio.sleep(1.5)
+            if body.startswith((b"large ", b"break off ")):
+                await large(int(body.split()[-1]), writer, whole=body.startswith(b"large "))
+                continue
             told = {"slot": launch.slot, "replica": launch.replica, "head": lines, "got": length}
             told["connections"] = len(COUNT)
             content = json.dumps(told).encode()
             writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(content) + content)
             await writer.drain()
     except (asyncio.IncompleteReadError, ConnectionResetError):
+        pass
+    finally:
+        writer.close()
+
+
+async def large(size: int, writer: asyncio.StreamWriter, *, whole: bool) -> None:
+    """An answer in many pieces; one that is not whole ends in the middle."""
+    writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % size)
+    for _ in range(size // 65536 if whole else size // 131072):
+        writer.write(b"x" * 65536)
+        await writer.drain()
+    if not whole:
         writer.close()
 
 

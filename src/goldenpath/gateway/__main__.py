@@ -62,9 +62,15 @@ async def run() -> None:
         loop, timeout=launch.timeout, held=launch.held, seed=secrets.randbits(64), tell=tell
     )
     clients = Clients()
+    # No client may meet a gateway that does not know yet what it is to serve.
+    routes = await read_routes(reader)
+    if routes is None:
+        return
+    dispatcher.apply(routes)
     server = await listen(loop, launch.listen, lambda: Client(dispatcher, clients))
     host, port = server.sockets[0].getsockname()[:2]
     tell({"event": "ready", "address": f"{host}:{port}"})
+    tell({"event": "applied", "generation": routes.generation})
     sweeping = loop.create_task(sweep(dispatcher, clients))
     try:
         await follow(reader, dispatcher)
@@ -79,10 +85,15 @@ async def run() -> None:
 
 async def follow(reader: asyncio.StreamReader, dispatcher: Dispatcher) -> None:
     """Applies every routing table until the supervisor is gone."""
-    while line := await reader.readline():
-        routes = msgspec.json.decode(line, type=Routes)
+    while routes := await read_routes(reader):
         dispatcher.apply(routes)
         tell({"event": "applied", "generation": routes.generation})
+
+
+async def read_routes(reader: asyncio.StreamReader) -> Routes | None:
+    """The next routing table; None if the supervisor is gone."""
+    line = await reader.readline()
+    return msgspec.json.decode(line, type=Routes) if line else None
 
 
 async def sweep(dispatcher: Dispatcher, clients: Clients) -> None:

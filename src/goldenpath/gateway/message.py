@@ -1,8 +1,8 @@
-"""HTTP messages that passed the gateway's checks, and how they are written again.
+"""Requests and answers on their way through the gateway.
 
-A message is never forwarded as the bytes that arrived: both directions are parsed, and written anew
-with one Content-Length, so that the server behind cannot see another message than we did (RFC 9112,
-section 11.2, request smuggling).
+What is passed on was read whole and in one way only (`goldenpath.gateway.head`) or was parsed by
+llhttp and is written anew (`goldenpath.gateway.odd`); always with one Content-Length, so that the
+server behind cannot see another message than we did (RFC 9112, section 11.2).
 """
 
 import json
@@ -12,6 +12,10 @@ from http import HTTPStatus
 
 Headers = list[tuple[bytes, bytes]]
 """Names in lower case."""
+
+END = b"\r\n\r\n"
+WHOLE = 1024 * 1024
+"""Bytes up to which a body is kept: then it can be repeated and copied. Larger ones pass by."""
 
 HOP_BY_HOP = frozenset(
     {
@@ -30,71 +34,73 @@ HOP_BY_HOP = frozenset(
 )
 """Never forwarded (RFC 9110, section 7.6.1); the length is written anew."""
 
-_STATUS_LINES = {
-    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
-}
 
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One request, complete with its body."""
+@dataclass(slots=True)
+class RequestHead:
+    """The head of a request, with everything that the gateway asks of it."""
 
     method: bytes
-    path: bytes
-    """Path and query, as the server behind sees it."""
-    headers: Headers
-    body: bytes
-
-    def find(self, name: bytes) -> bytes | None:
-        """The first header of that name."""
-        for known, value in self.headers:
-            if known == name:
-                return value
-        return None
-
-    def render(self, extra: Headers) -> bytes:
-        """The bytes for the server behind."""
-        parts = [self.method, b" ", self.path, b" HTTP/1.1\r\n"]
-        _write_headers(parts, self.headers, extra)
-        if self.method != b"GET" or self.body:
-            parts.append(b"content-length: %d\r\n" % len(self.body))
-        parts += (b"\r\n", self.body)
-        return b"".join(parts)
+    target: bytes
+    lines: bytes
+    """The lines to pass on, each ended; without the length and what is meant for this hop."""
+    length: int
+    host: bytes
+    subject: bytes | None
+    slot: bytes | None
+    """The slot that the client insists on."""
+    keep_alive: bool
+    expects: bool
+    """The client waits for a word before it sends the body."""
 
 
-@dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer, complete with its body."""
+    """One answer as it goes over the wire, but for its last header lines."""
 
-    status: int
-    headers: Headers
-    body: bytes
+    __slots__ = ("body", "head", "names_release", "status", "wire")
 
-    def render(self, extra: Headers, keep_alive: bool) -> bytes:
-        """The bytes for the client; `extra` headers give way to those the answer has."""
-        line = _STATUS_LINES.get(self.status) or b"HTTP/1.1 %d \r\n" % self.status
-        parts = [line]
-        _write_headers(parts, self.headers, extra)
-        if self.status not in (204, 304):
-            parts.append(b"content-length: %d\r\n" % len(self.body))
-        parts += (b"\r\n" if keep_alive else b"connection: close\r\n\r\n", self.body)
-        return b"".join(parts)
+    def __init__(
+        self, status: int, head: bytes, body: bytes, names_release: bool, wire: bytes = b""
+    ) -> None:
+        self.status = status
+        self.head = head
+        """Status line and headers, without the last line end."""
+        self.body = body
+        self.names_release = names_release
+        self.wire = wire
+        """Head and body as they came, if they came in one piece."""
+
+    def render(self, extra: bytes, keep_alive: bool) -> bytes:
+        """The bytes for the client; `extra` are whole lines, unless the server said them itself."""
+        if keep_alive and (self.names_release or not extra):
+            return self.wire or self.head + END + self.body
+        more = b"" if self.names_release else extra
+        close = b"" if keep_alive else b"connection: close\r\n"
+        return b"%b\r\n%b%b\r\n%b" % (self.head, more, close, self.body)
+
+
+def written(status: int, headers: Headers, body: bytes) -> Answer:
+    """An answer whose head is written here, from what a parser understood."""
+    try:
+        line = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}".encode()
+    except ValueError:
+        line = b"HTTP/1.1 %d " % status
+    lines = [line, *(b"%b: %b" % pair for pair in kept(headers))]
+    if status not in (204, 304):
+        lines.append(b"content-length: %d" % len(body))
+    names = any(name == b"x-goldenpath-release" for name, _ in headers)
+    return Answer(status, b"\r\n".join(lines), body, names)
 
 
 def refusal(status: int, message: str, headers: Sequence[tuple[bytes, bytes]] = ()) -> Answer:
     """The gateway's own answer, in the form of Open Inference Protocol v2."""
     body = json.dumps({"error": message}).encode()
-    return Answer(status, [(b"content-type", b"application/json"), *headers], body)
+    return written(status, [(b"content-type", b"application/json"), *headers], body)
 
 
-def _write_headers(parts: list[bytes], headers: Headers, extra: Headers) -> None:
+def kept(headers: Headers) -> Headers:
+    """The headers that are passed on: those that are not meant for this hop."""
     connection = next((value for name, value in headers if name == b"connection"), b"")
-    named = {name.strip().lower() for name in connection.split(b",")} if connection else ()
-    for name, value in headers:
-        if name not in HOP_BY_HOP and name not in named:
-            parts += (name, b": ", value, b"\r\n")
-    if extra:
-        present = {name for name, _ in headers}
-        for name, value in extra:
-            if name not in present:
-                parts += (name, b": ", value, b"\r\n")
+    named = {name.strip().lower() for name in connection.split(b",")}
+    return [
+        (name, value) for name, value in headers if name not in HOP_BY_HOP and name not in named
+    ]

@@ -1,22 +1,28 @@
 """The client's side of the gateway: connections, limits, and answers in the order of requests."""
 
 import asyncio
-from collections import deque
 from typing import cast
 
-import httptools
+from goldenpath.gateway.dispatch import Dispatcher
+from goldenpath.gateway.exchange import Exchange
+from goldenpath.gateway.head import MAX_HEAD, MAX_HEADERS
+from goldenpath.gateway.lane import Lane
+from goldenpath.gateway.message import END, WHOLE, Answer, RequestHead, refusal, written
+from goldenpath.gateway.odd import RequestReader
 
-from goldenpath.gateway.dispatch import PREDICTION, Dispatcher
-from goldenpath.gateway.message import Answer, Headers, Request, refusal
-
-MAX_HEAD = 32 * 1024
-MAX_HEADERS = 100
-MAX_BODY = 16 * 1024 * 1024
-"""Bytes of the largest request, 16 MiB."""
+MAX_BODY = 64 * 1024 * 1024
+"""Bytes of the largest request, 64 MiB; what is larger than `WHOLE` is never kept whole."""
+MAX_WAITING = 64 * 1024
+"""Bytes that a client may send ahead, and of a body that nobody counts."""
+MAX_KEPT = 256 * 1024 * 1024
+"""Bytes of all bodies that are kept until they are answered."""
+MAX_CLIENTS = 8192
 HEAD_SECONDS = 30.0
 IDLE_SECONDS = 75.0
+LINGER_SECONDS = 1.0
+"""How long a client may take to read the last answer before its connection is closed."""
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-HEALTH = Answer(200, [(b"content-type", b"application/json")], b'{"live":true}')
+HEALTH = written(200, [(b"content-type", b"application/json")], b'{"live":true}')
 
 
 class Client(asyncio.Protocol):
@@ -26,172 +32,318 @@ class Client(asyncio.Protocol):
         self._dispatcher = dispatcher
         self._clients = clients
         self._transport: asyncio.Transport | None = None
-        self._parser = httptools.HttpRequestParser(self)
-        self._queue: deque[tuple[Request, bool]] = deque()
+        self.since = dispatcher.loop.time()
+        self._rest = b""
+        """What was sent ahead and is not looked at yet."""
+        self._parts: list[bytes] = []
+        self._missing = 0
+        """Bytes of the body that is being collected, or that passes by."""
         self._busy = False
         self._working = False
         self._paused = False
+        self._draining = False
         self._closing = False
+        """Nothing is read any more."""
+        self._is_partial = False
+        """Whether a head began that is not complete."""
+        self._keep_alive = True
         self._refused: Answer | None = None
-        self._in_message = False
-        self.since = dispatcher.loop.time()
-        self._clear()
-
-    def _clear(self) -> None:
-        self._url = b""
-        self._headers: Headers = []
-        self._head_size = 0
-        self._in_head = True
-        self._body: list[bytes] = []
-        self._size = 0
+        self._exchange: Exchange | None = None
+        self._claimed = 0
+        self._reader: RequestReader | None = None
+        self._known = b""
+        """The head that was read last, as it came; most clients repeat themselves."""
+        self._head: RequestHead | None = None
+        self._lane: Lane | None = None
+        self._beginning = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are no subclass of it, so `isinstance` would not do.
         self._transport = cast(asyncio.Transport, transport)
         self._clients.open.add(self)
+        if len(self._clients.open) > MAX_CLIENTS:
+            self._refuse(503, "too many connections")
+            self._work()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
         self._clients.open.discard(self)
+        self._release()
+        if self._exchange is not None and (self._exchange.missing or self._exchange.passing):
+            # Nobody can take or give the rest; a whole request is answered and recorded anyway.
+            self._exchange.give_up(502, "the client is gone")
 
     def data_received(self, data: bytes) -> None:
         if self._closing:
             return
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._refuse(501, "this gateway upgrades no connections")
-        except httptools.HttpParserError as error:
-            self._refuse(400, f"the request is not valid HTTP: {error}")
-        if self._in_message and self._in_head:
-            self._head_size += len(data)
-            if self._head_size > MAX_HEAD:
-                self._refuse(431, f"the head of the request is larger than {MAX_HEAD} bytes")
-        self._work()
+        if self._missing:
+            data = self._take(data)
+            if not data:
+                return
+        if self._busy or self._rest:
+            self._rest += data
+            if self._busy:
+                self._hold_reading(len(self._rest) > MAX_WAITING)
+                return
+            data, self._rest = self._rest, b""
+        if self._reader is None:
+            self._read(data)
+        else:
+            self._rest = data
+        if self._rest or self._refused is not None or self._reader is not None:
+            self._work()
 
-    def on_message_begin(self) -> None:
-        self._clear()
-        self._in_message = True
+    def _read(self, data: bytes) -> None:
+        """Reads one request; what is behind it stays in `_rest`."""
+        known, head = self._known, self._head
+        if head is None or not data.startswith(known):
+            end = data.find(END)
+            head = self._dispatcher.lines.request(data[:end]) if 0 < end <= MAX_HEAD else None
+            if head is None:
+                self._read_odd(data, is_partial=end < 0)
+                return
+            known = self._known = data[: end + 4]
+            self._head, self._lane = head, None
+        self._is_partial = False
+        body = data[len(known) :]
+        missing = head.length - len(body)
+        if missing < 0:
+            body, self._rest = body[:missing], body[missing:]
+        elif missing > 0:
+            self._collect(head, body)
+            return
+        self._route(head, body)
+
+    def _read_odd(self, data: bytes, *, is_partial: bool) -> None:
+        """Waits for the rest of a head that may be plain; others are llhttp's from here on."""
+        self._rest = data
+        may_be = b"POST ".startswith(data[:5]) or b"GET ".startswith(data[:4])
+        ends = data.count(b"\r\n")
+        if not (is_partial and may_be and data.count(b"\n") == ends <= MAX_HEADERS):
+            self._reader = RequestReader(self._claim, self._encourage)
+        elif len(data) > MAX_HEAD:
+            self._refuse(431, f"the head of the request is larger than {MAX_HEAD} bytes")
+        elif not self._is_partial:
+            self._is_partial = True
+            self.since = self._dispatcher.loop.time()
+
+    def _collect(self, head: RequestHead, body: bytes) -> None:
+        """The body is not all there: keeps what is, or lets a large one pass by."""
+        if head.length > MAX_BODY:
+            self._refuse(413, f"the body of the request is larger than {MAX_BODY} bytes")
+            return
+        if head.expects and not body:
+            self._encourage()
+        self._missing = head.length - len(body)
         self.since = self._dispatcher.loop.time()
+        if head.length > WHOLE:
+            self.let_flow(False)
+            self._route(head, body)
+        elif not self._claim(head.length):
+            self._refuse(503, "too many large requests at once")
+        else:
+            self._parts = [body]
 
-    def on_url(self, url: bytes) -> None:
-        self._url += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((name.lower(), value))
-        if len(self._headers) > MAX_HEADERS:
-            self._refuse(431, f"the request has more than {MAX_HEADERS} headers")
-
-    def on_headers_complete(self) -> None:
-        self._in_head = False
-        names = [name for name, _ in self._headers]
-        if self._parser.should_upgrade():
-            self._refuse(501, "this gateway upgrades no connections")
-        if len(self._url) > MAX_HEAD:
-            self._refuse(414, "the target of the request is too long")
-        if names.count(b"host") != 1 and self._parser.get_http_version() == "1.1":
-            self._refuse(400, "the request needs exactly one Host header")
-        length = next((v for n, v in self._headers if n == b"content-length"), b"0")
-        if int(length) > MAX_BODY:
-            self._refuse(413, f"the body of the request is larger than {MAX_BODY} bytes")
-        expect = next((v for n, v in self._headers if n == b"expect"), None)
-        if expect is not None and self._refused is None and not self._busy and self._transport:
-            self._transport.write(CONTINUE)
-
-    def on_body(self, body: bytes) -> None:
-        self._size += len(body)
-        if self._size > MAX_BODY:
-            self._refuse(413, f"the body of the request is larger than {MAX_BODY} bytes")
-        elif self._refused is None:
-            self._body.append(body)
-
-    def on_message_complete(self) -> None:
-        self._in_message = False
-        if self._refused is None:
-            body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-            method: bytes = self._parser.get_method()
-            request = Request(method, self._url, self._headers, body)
-            self._queue.append((request, bool(self._parser.should_keep_alive())))
+    def _take(self, data: bytes) -> bytes:
+        """Takes what belongs to the body that is under way; returns what is behind it."""
+        piece, rest = data[: self._missing], data[self._missing :]
+        self._missing -= len(piece)
+        if self._exchange is not None:
+            self._exchange.feed(piece)
+            return rest
+        self._parts.append(piece)
+        if not self._missing and self._head is not None:
+            body, self._parts, self._rest = b"".join(self._parts), [], rest
+            self._route(self._head, body)
+            self._work()
+        return b""
 
     def drain(self) -> None:
         """Closes the connection after the answers that are owed."""
-        self._closing = True
-        if not self._busy and not self._queue and self._transport is not None:
+        self._draining = True
+        if not self._busy and not self._owes and self._transport is not None:
             self._transport.close()
+
+    @property
+    def _owes(self) -> bool:
+        waiting = self._reader is not None and bool(self._reader.requests)
+        return waiting or bool(self._parts or self._rest or self._refused)
 
     def expire(self, now: float) -> None:
         """Closes the connection if it has been idle, or half way through a request, too long."""
-        if self._busy or self._queue or self._transport is None:
+        if self._busy or self._transport is None:
             return
-        if self._in_message and now - self.since > HEAD_SECONDS:
+        waited = now - self.since
+        if self._closing:
+            if waited > LINGER_SECONDS:
+                self._transport.close()
+            return
+        is_inside = self._rest or self._missing or (self._reader and self._reader.in_message)
+        if is_inside and waited > HEAD_SECONDS:
             self._refuse(408, "the request did not arrive in time")
             self._work()
-        elif not self._in_message and now - self.since > IDLE_SECONDS:
+        elif not is_inside and waited > IDLE_SECONDS:
             self._transport.close()
+
+    def _work(self) -> None:
+        """Starts what is next, one at a time; then says why the rest was refused."""
+        if self._working:
+            return
+        self._working = True
+        while not self._busy and self._transport is not None and not self._refused:
+            if self._reader is not None:
+                if self._rest:
+                    self._feed(self._reader)
+                if not self._reader.requests:
+                    self._refused = self._reader.refused
+                    break
+                head, body = self._reader.requests.popleft()
+                self._lane = None
+                self._route(head, body)
+            elif self._rest and not self._missing:
+                before, self._rest = self._rest, b""
+                self._read(before)
+                if self._rest == before and self._reader is None:
+                    break
+            else:
+                break
+        self._working = False
+        if self._transport is None or self._busy:
+            return
+        if self._refused is not None:
+            self._transport.write(self._refused.render(b"", keep_alive=False))
+            self._end()
+        else:
+            self._hold_reading(False)
+
+    def _feed(self, reader: RequestReader) -> None:
+        data, self._rest = self._rest, b""
+        was_inside = reader.in_message
+        reader.feed(data)
+        if reader.in_message and not was_inside:
+            self.since = self._dispatcher.loop.time()
+
+    def _route(self, head: RequestHead, body: bytes) -> None:
+        self._busy = True
+        self._keep_alive = head.keep_alive
+        lane = self._lane
+        if lane is None or not lane.served:
+            if head.target == b"/healthz":
+                self.reply(HEALTH, b"")
+                return
+            found = self._dispatcher.find(head)
+            if found is None:
+                self.reply(refusal(404, "no model is served at this path"), b"")
+                return
+            if head.method not in (b"GET", b"POST"):
+                self.reply(refusal(405, "expected GET or POST", [(b"allow", b"GET, POST")]), b"")
+                return
+            lane, self._beginning = found
+            if self._reader is None:
+                self._lane = lane
+        exchange = self._dispatcher.submit(self, lane, head, self._beginning, body)
+        if not exchange.done:
+            self._exchange = exchange
+
+    # What an exchange calls.
+
+    def reply(self, answer: Answer, extra: bytes) -> None:
+        """The answer to the request that is worked on."""
+        self._exchange = None
+        if self._claimed:
+            self._release()
+        self._busy = False
+        transport = self._transport
+        if transport is None:
+            return
+        # Who is answered before the end of the request may send the rest of it: nobody reads that.
+        keep = self._keep_alive and not self._missing and not (self._draining and not self._owes)
+        transport.write(answer.render(extra, keep))
+        self._replied(keep)
+
+    def begin_reply(self, answer: Answer, extra: bytes) -> None:
+        """The head of a large answer."""
+        if self._transport is not None:
+            keep = self._keep_alive and not self._missing and not self._draining
+            self._keep_alive = keep
+            self._transport.write(answer.render(extra, keep))
+
+    def go_on(self, piece: bytes) -> None:
+        """A piece of a large answer."""
+        if self._transport is not None:
+            self._transport.write(piece)
+
+    def end_reply(self, *, is_whole: bool) -> None:
+        """The large answer is over; one that broke off cannot be told otherwise than so."""
+        self._exchange = None
+        self._release()
+        self._busy = False
+        if self._transport is None:
+            return
+        if is_whole:
+            self._replied(self._keep_alive)
+        else:
+            self._closing = True
+            self._transport.abort()
+
+    def let_flow(self, may: bool) -> None:
+        """Reads more of a large request, or stops that."""
+        self._hold_reading(not may)
+
+    def pause_writing(self) -> None:
+        if self._exchange is not None and self._exchange.connection is not None:
+            self._exchange.connection.pause(True)
+
+    def resume_writing(self) -> None:
+        if self._exchange is not None and self._exchange.connection is not None:
+            self._exchange.connection.pause(False)
+
+    def _replied(self, keep: bool) -> None:
+        self.since = self._dispatcher.loop.time()
+        if not keep:
+            self._end()
+        elif self._rest or self._paused or self._reader is not None:
+            self._work()
+
+    def _end(self) -> None:
+        """Ends the sending half; a client that still sends would lose the answer to a reset."""
+        self._closing = True
+        self.since = self._dispatcher.loop.time()
+        self._rest, self._refused, self._reader = b"", None, None
+        if self._transport is not None:
+            self._hold_reading(False)
+            self._transport.write_eof()
 
     def _refuse(self, status: int, message: str) -> None:
         """Everything after a bad request is garbage: answer what came before it, then close."""
         if self._refused is None:
             self._refused = refusal(status, message)
-            self._closing = True
 
-    def _work(self) -> None:
-        """Starts what is next in the queue, one at a time; then says why the rest was refused."""
-        if self._working:
-            return
-        self._working = True
-        while self._queue and not self._busy and self._transport is not None:
-            request, keep_alive = self._queue.popleft()
-            self._busy = True
-            self._route(request, keep_alive)
-        self._working = False
-        if self._transport is None:
-            return
-        if self._busy:
-            if self._queue and not self._paused:
-                self._paused = True  # what the client sends meanwhile waits in the kernel
-                self._transport.pause_reading()
-        elif self._refused is not None:
-            self._transport.write(self._refused.render([], keep_alive=False))
-            self._transport.close()
-        elif self._paused:
-            self._paused = False
-            self._transport.resume_reading()
+    def _encourage(self) -> None:
+        if not self._busy and self._transport is not None:
+            self._transport.write(CONTINUE)
 
-    def _route(self, request: Request, keep_alive: bool) -> None:
-        def reply(answer: Answer, extra: Headers) -> None:
-            self._reply(answer, extra, keep_alive)
+    def _claim(self, size: int) -> bool:
+        """Whether so much more may be kept."""
+        if self._clients.kept + size > MAX_KEPT:
+            return False
+        self._clients.kept += size
+        self._claimed += size
+        return True
 
-        if request.path == b"/healthz":
-            reply(HEALTH, [])
+    def _release(self) -> None:
+        self._clients.kept -= self._claimed
+        self._claimed = 0
+
+    def _hold_reading(self, hold: bool) -> None:
+        """What the client sends meanwhile waits in the kernel."""
+        if self._transport is None or self._paused == hold or self._transport.is_closing():
             return
-        found = self._dispatcher.find(request.path, request.find(b"host") or b"")
-        if found is None:
-            reply(refusal(404, "no model is served at this path"), [])
-        elif request.method not in (b"GET", b"POST"):
-            reply(refusal(405, "expected GET or POST", [(b"allow", b"GET, POST")]), [])
+        self._paused = hold
+        if hold:
+            self._transport.pause_reading()
         else:
-            key, path = found
-            # The id is the gateway's to give: a client could otherwise make two answers share one.
-            headers = [pair for pair in request.headers if pair[0] != PREDICTION]
-            inner = Request(request.method, path, headers, request.body)
-            self._dispatcher.submit(key, inner, reply)
-
-    def _reply(self, answer: Answer, extra: Headers, keep_alive: bool) -> None:
-        self._busy = False
-        self.since = self._dispatcher.loop.time()
-        if self._transport is None:
-            return
-        last = not self._queue and self._refused is None
-        keep = keep_alive and not (self._closing and last)
-        self._transport.write(answer.render(extra, keep))
-        if not keep:
-            self._closing = True
-            self._queue.clear()
-            self._refused = None
-            self._transport.close()
-            return
-        self._work()
+            self._transport.resume_reading()
 
 
 class Clients:
@@ -199,6 +351,8 @@ class Clients:
 
     def __init__(self) -> None:
         self.open: set[Client] = set()
+        self.kept = 0
+        """Bytes of bodies in memory."""
 
     def drain(self) -> None:
         """Closes each after the answers that are owed."""

@@ -4,6 +4,7 @@ A request has a point in [0, 1). The slots share that interval, canaries first a
 release at its end, so that whoever is on a canary stays on it while its share grows.
 """
 
+import functools
 import hashlib
 from collections.abc import Sequence
 
@@ -28,21 +29,21 @@ def sticky_point(route: str, subject: bytes) -> float:
     return int.from_bytes(salted, "big") / 2.0**64
 
 
-def choose(slots: Sequence[RouteSlot], point: float) -> RouteSlot | None:
-    """The slot whose share holds `point`; the first one is stable. None where all have 0 percent.
+def shares(slots: Sequence[RouteSlot]) -> tuple[tuple[float, str], ...]:
+    """The upper bound of each slot's part of [0, 1), rising; the first slot is stable and last.
 
-    The percentages need not add up to 100: the shares are in proportion to them.
+    The percentages need not add up to 100: the shares are in proportion to them. Slots with 0
+    percent have no part; empty where all have none.
     """
     total = sum(slot.percent for slot in slots)
-    if total <= 0:
-        return None
-    reached = 0.0
-    for slot in (*slots[1:], slots[0]):
+    reached, found = 0, []
+    for slot in (*slots[1:], *slots[:1]):
         reached += slot.percent
-        if point * total < reached:
-            return slot
-    return next(slot for slot in slots if slot.percent)
+        if slot.percent:
+            found.append((reached / total, slot.name))
+    return tuple(found)
 
 
+@functools.lru_cache(maxsize=4096)
 def _salt(route: str) -> bytes:
     return hashlib.blake2b(route.encode(), digest_size=16).digest()

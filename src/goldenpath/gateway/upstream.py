@@ -3,12 +3,9 @@
 import asyncio
 from typing import Protocol, cast
 
-import httptools
-
-from goldenpath.gateway.message import Answer, Headers, Request
-
-MAX_ANSWER = 64 * 1024 * 1024
-"""Bytes of the largest answer that is passed on, 64 MiB."""
+from goldenpath.gateway.head import MAX_HEAD, AnswerHead, Lines
+from goldenpath.gateway.message import END, WHOLE, Answer
+from goldenpath.gateway.odd import AnswerReader
 
 CONNECT_TIMEOUT = 5.0
 FAILURES_TO_OPEN = 3
@@ -19,16 +16,31 @@ LONGEST_PAUSE = 15.0
 class Waiting(Protocol):
     """Whoever waits for an answer; hears of the end exactly once."""
 
-    @property
-    def request(self) -> Request:
-        """What to send."""
+    missing: int
+    """Bytes of its request that are still to come."""
+    connection: "Connection | None"
+    """Over which it was sent."""
 
-    @property
-    def extra(self) -> Headers:
-        """Headers to add to it."""
+    def message(self) -> bytes:
+        """What to send; of a large request the beginning."""
+
+    def flows(self) -> None:
+        """What is missing may follow now."""
+
+    def hold_back(self, is_full: bool) -> None:
+        """Whether the server takes no more of the request for now."""
 
     def answered(self, answer: Answer) -> None:
         """The answer is complete."""
+
+    def begins(self, answer: Answer) -> None:
+        """A large answer begins with this; the rest follows piece by piece."""
+
+    def goes_on(self, piece: bytes) -> None:
+        """A piece of a large answer."""
+
+    def ended(self) -> None:
+        """The large answer is complete."""
 
     def broke(self, reason: str, sent: bool) -> None:
         """There is none; `sent` says whether a server may have seen the request."""
@@ -41,18 +53,15 @@ class Connection(asyncio.Protocol):
         self._pool = pool
         self._waiting: Waiting | None = None
         self._transport: asyncio.Transport | None = None
-        self._parser = httptools.HttpResponseParser(self)
         self._clear()
 
     def _clear(self) -> None:
-        self._headers: Headers = []
-        self._body: list[bytes] = []
-        self._size = 0
-        self._status = 0
-        self._begun = False
-        self._until_close = False
-        self._complete = False
-        self._keep = False
+        self._part = b""
+        self._answer: Answer | None = None
+        self._pieces: list[bytes] = []
+        self._missing = 0
+        self._passes = False
+        self._odd: AnswerReader | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are no subclass of it, so `isinstance` would not do.
@@ -64,72 +73,135 @@ class Connection(asyncio.Protocol):
         if self._transport is None or self._transport.is_closing():
             self._break("the connection was closed", sent=False)
             return
-        self._transport.write(waiting.request.render(waiting.extra))
+        waiting.connection = self
+        if waiting.missing:
+            waiting.flows()
+        self._transport.write(waiting.message())
+
+    def more(self, piece: bytes) -> None:
+        """Sends another piece of a large request."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(piece)
+
+    def pause(self, is_full: bool) -> None:
+        """Stops and restarts reading a large answer, as the client takes it."""
+        if self._transport is None or self._transport.is_closing():
+            return
+        if is_full:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
 
     def close(self) -> None:
         """Closes the connection."""
         if self._transport is not None:
             self._transport.close()
 
+    def cut(self) -> None:
+        """Nobody waits any more for the answer that is on its way."""
+        if self._waiting is not None:
+            self._waiting = None
+            self._pool.ended(self, keep=False, failed=False)
+
+    def pause_writing(self) -> None:
+        if self._waiting is not None:
+            self._waiting.hold_back(True)
+
+    def resume_writing(self) -> None:
+        if self._waiting is not None:
+            self._waiting.hold_back(False)
+
     def data_received(self, data: bytes) -> None:
         if self._waiting is None:
             self.close()  # an answer to nothing must never be taken for that to the next request
+        elif self._odd is not None:
+            self._read_odd(self._odd, data)
+        elif self._answer is not None:
+            self._read_body(self._answer, data)
+        else:
+            self._read_head(self._part + data if self._part else data)
+
+    def _read_head(self, data: bytes) -> None:
+        end = data.find(END)
+        if end < 0:
+            self._part = data
+            if len(data) > MAX_HEAD:
+                self._break("the head of the model server's answer is too large", sent=True)
             return
+        head = data[:end]
+        found = self._pool.lines.answer(head)
+        if found is None:
+            self._odd = AnswerReader()
+            self._read_odd(self._odd, data)
+            return
+        length = len(data) - end - 4
+        if length == found.length:
+            self._finish(Answer(found.status, head, data[end + 4 :], found.names_release, data))
+        else:
+            self._begin(found, head, data[end + 4 :])
+
+    def _begin(self, found: AnswerHead, head: bytes, body: bytes) -> None:
+        answer = Answer(found.status, head, b"", found.names_release)
+        self._answer, self._missing = answer, found.length
+        if found.length > WHOLE and self._waiting is not None:
+            self._passes = True
+            self._waiting.begins(answer)
+        self._read_body(answer, body)
+
+    def _read_body(self, answer: Answer, data: bytes) -> None:
+        self._missing -= len(data)
+        if self._missing < 0:
+            self._break("the model server's answer is longer than it said", sent=True)
+        elif not self._passes:
+            self._pieces.append(data)
+            if not self._missing:
+                answer.body = b"".join(self._pieces)
+                self._finish(answer)
+        elif self._waiting is not None:
+            if data:
+                self._waiting.goes_on(data)
+            if not self._missing:
+                self._finish(None)
+
+    def _read_odd(self, reader: AnswerReader, data: bytes) -> None:
         try:
-            self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self._break("the model server's answer is not valid HTTP", sent=True)
+            answer = reader.feed(data)
+        except ValueError as error:
+            self._break(str(error), sent=True)
             return
-        if self._size > MAX_ANSWER:
-            self._break("the model server's answer is too large", sent=True)
-        elif self._complete:
-            self._end(keep=self._keep)
-
-    def on_message_begin(self) -> None:
-        if self._complete:
-            raise ValueError("a second answer to one request")
-        self._clear()
-        self._begun = True
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((name.lower(), value))
-
-    def on_headers_complete(self) -> None:
-        self._status = self._parser.get_status_code()
-        names = {name for name, _ in self._headers}
-        framed = b"content-length" in names or b"transfer-encoding" in names
-        self._until_close = not framed and self._status >= 200 and self._status not in (204, 304)
-
-    def on_body(self, body: bytes) -> None:
-        self._size += len(body)
-        if self._size <= MAX_ANSWER:
-            self._body.append(body)
-
-    def on_message_complete(self) -> None:
-        self._complete = self._status >= 200  # after 1xx the answer is still to come
-        # Only now: once the message is over, the parser has forgotten its version.
-        self._keep = bool(self._parser.should_keep_alive())
+        if answer is not None:
+            self._finish(answer, keep=reader.keep_alive)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
         if self._waiting is None:
             self._pool.lost(self)
-        elif self._until_close and exc is None:
-            self._end(keep=False)
+            return
+        answer = self._odd.end() if self._odd is not None and exc is None else None
+        if answer is not None:
+            self._finish(answer, keep=False)
         else:
             self._break("the model server closed the connection", sent=True)
 
-    def _end(self, *, keep: bool) -> None:
+    def _finish(self, answer: Answer | None, *, keep: bool = True) -> None:
+        """The request has its answer; None if the answer has passed by already."""
         waiting, self._waiting = self._waiting, None
-        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-        answer = Answer(self._status, self._headers, body)
-        self._clear()
-        self._pool.ended(self, keep=keep, failed=False)
-        if waiting is not None:
+        if waiting is None:
+            return
+        if self._answer is not None or self._odd is not None or self._part:
+            if self._passes:
+                self.pause(False)
+            self._clear()
+        # A server that answers before it has everything does not know where the next one begins.
+        self._pool.ended(self, keep=keep and not waiting.missing, failed=False)
+        if answer is None:
+            waiting.ended()
+        else:
             waiting.answered(answer)
 
     def _break(self, reason: str, *, sent: bool) -> None:
         waiting, self._waiting = self._waiting, None
+        self._clear()
         self._pool.ended(self, keep=False, failed=sent)
         if waiting is not None:
             waiting.broke(reason, sent)
@@ -138,8 +210,9 @@ class Connection(asyncio.Protocol):
 class Pool:
     """The connections to one address, with a circuit breaker in front of them."""
 
-    def __init__(self, address: str, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, address: str, loop: asyncio.AbstractEventLoop, lines: Lines) -> None:
         self.address = address
+        self.lines = lines
         self.in_flight = 0
         self.sent = 0
         self._loop = loop

@@ -1,0 +1,192 @@
+"""Heads of HTTP messages that can be read in one way only, read line by line and remembered.
+
+Most lines of a head are the same in each request of a client, and in each answer of a server: a
+line that was understood once is looked up. A line that is not plain (a transfer encoding, an
+upgrade, a second host, anything out of the strict grammar) makes the whole head "odd"; odd heads
+go to llhttp, which reads or refuses them (RFC 9112, section 11.2, request smuggling).
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from goldenpath.gateway.message import HOP_BY_HOP, RequestHead
+from goldenpath.instruments import (
+    HEADER_PREDICTION,
+    HEADER_RELEASE,
+    HEADER_SHADOW,
+    HEADER_SLOT,
+    HEADER_SUBJECT,
+)
+
+MAX_HEAD = 32 * 1024
+MAX_HEADERS = 100
+REMEMBERED_LINES = 1024
+REMEMBERED_STATUSES = 32
+LONGEST_REMEMBERED = 200
+"""Bytes of a line; longer ones are seldom the same twice."""
+
+
+# What a line means to whoever passes it on. Plain integers: an enumeration costs as much to look
+# at as all the rest.
+PLAIN: Final = 0
+ODD: Final = 1
+LENGTH: Final = 2
+HOST: Final = 3
+SUBJECT: Final = 4
+SLOT: Final = 5
+DROPPED: Final = 6
+CLOSE: Final = 7
+CONTINUE: Final = 8
+RELEASE: Final = 9
+KEEP: Final = 10
+
+_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([\t -~\x80-\xff]*)")
+_REQUEST = re.compile(rb"(GET|POST) (/[!-~]{0,8000}) HTTP/1\.1")
+_STATUS = re.compile(rb"HTTP/1\.1 ([2-5][0-9][0-9]) [\t -~\x80-\xff]*")
+_KINDS = {
+    b"host": HOST,
+    HEADER_SUBJECT.encode(): SUBJECT,
+    HEADER_SLOT.encode(): SLOT,
+    HEADER_RELEASE.encode(): RELEASE,
+    # The id is the gateway's to give: a client could otherwise make two answers share one.
+    HEADER_PREDICTION.encode(): DROPPED,
+    HEADER_SHADOW.encode(): DROPPED,
+}
+_FOR_THIS_HOP = frozenset({LENGTH, DROPPED, KEEP, CLOSE, CONTINUE})
+_ID = HEADER_PREDICTION.encode() + b": "
+_VARYING = frozenset({b"traceparent", b"tracestate", b"x-request-id", HEADER_SUBJECT.encode()})
+
+Line = tuple[int, bytes, int]
+"""What a line is, its value, and the value as a number where it is a length."""
+_ODD: Line = (ODD, b"", 0)
+
+
+@dataclass(slots=True)
+class AnswerHead:
+    """The head of an answer that can be passed on as it is."""
+
+    status: int
+    length: int
+    names_release: bool
+    """Whether the server said itself which release it is."""
+
+
+class Lines:
+    """Reads heads and remembers lines; bounded, and each line means the same to everybody."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, Line] = {}
+        self._statuses: dict[bytes, int] = {}
+        self._firsts: dict[bytes, tuple[bytes, bytes]] = {}
+
+    def request(self, head: bytes) -> RequestHead | None:
+        """The request whose head, without the empty line, this is; None if it is odd."""
+        first, *lines = head.split(b"\r\n")
+        found = self._firsts.get(first) or self._read_first(first)
+        if found is None or len(lines) > MAX_HEADERS:
+            return None
+        kept: list[bytes] = []
+        special: dict[int, Line] = {}
+        for line in lines:
+            read = self._known.get(line) or self._read(line)
+            kind = read[0]
+            if kind != PLAIN:
+                if kind == ODD or kind in special:
+                    return None
+                special[kind] = read
+                if kind in _FOR_THIS_HOP:
+                    continue
+            kept.append(line)
+        if HOST not in special:
+            return None
+        kept.append(b"")
+        method, target = found
+        subject, slot = special.get(SUBJECT), special.get(SLOT)
+        return RequestHead(
+            method,
+            target,
+            lines=b"\r\n".join(kept),
+            length=special[LENGTH][2] if LENGTH in special else 0,
+            host=special[HOST][1],
+            subject=subject[1] if subject else None,
+            slot=slot[1] if slot else None,
+            keep_alive=CLOSE not in special,
+            expects=CONTINUE in special,
+        )
+
+    def answer(self, head: bytes) -> AnswerHead | None:
+        """The answer whose head, without the empty line, this is; None if it is odd."""
+        first, *lines = head.split(b"\r\n")
+        status = self._statuses.get(first) or self._read_status(first)
+        if not status:
+            return None
+        length, names_release = -1, False
+        for line in lines:
+            if line.startswith(_ID) and line[len(_ID) :].isalnum():
+                continue
+            kind, _, number = self._known.get(line) or self._read(line)
+            if kind in (PLAIN, SLOT):
+                continue
+            if kind == LENGTH and length < 0:
+                length = number
+            elif kind == RELEASE:
+                names_release = True
+            else:
+                return None  # with what is meant for this hop it cannot be passed on as it is
+        # Without a length the end of the answer is the end of the connection.
+        return AnswerHead(status, length, names_release) if length >= 0 else None
+
+    def _read(self, line: bytes) -> Line:
+        found = _LINE.fullmatch(line)
+        if found is None:
+            return _ODD
+        name, value = found[1].lower(), found[2].rstrip(b" \t")
+        read = _meaning(name, value)
+        if name not in _VARYING and read[0] != DROPPED and read[0] != ODD:
+            self._remember(line, read)
+        return read
+
+    def _read_first(self, line: bytes) -> tuple[bytes, bytes] | None:
+        """Method and target of a request line."""
+        found = _REQUEST.fullmatch(line)
+        if found is None:
+            return None
+        if len(line) <= LONGEST_REMEMBERED and b"?" not in line:
+            if len(self._firsts) >= REMEMBERED_LINES:
+                self._firsts.clear()
+            self._firsts[line] = (found[1], found[2])
+        return (found[1], found[2])
+
+    def _read_status(self, line: bytes) -> int:
+        """The status; 0 if the line is none, or says that no body follows whatever the length."""
+        found = _STATUS.fullmatch(line)
+        if found is None or found[1] in (b"204", b"304"):
+            return 0
+        if len(self._statuses) < REMEMBERED_STATUSES:
+            self._statuses[line] = int(found[1])
+        return int(found[1])
+
+    def _remember(self, line: bytes, read: Line) -> None:
+        if len(line) > LONGEST_REMEMBERED:
+            return
+        if len(self._known) >= REMEMBERED_LINES:
+            self._known.clear()
+        self._known[line] = read
+
+
+def _meaning(name: bytes, value: bytes) -> Line:
+    if name == b"content-length":
+        if not value.isdigit() or len(value) > 12:
+            return _ODD
+        return (LENGTH, value, int(value))
+    if name == b"connection":
+        options = {option.strip().lower() for option in value.split(b",")}
+        if options == {b"close"}:
+            return (CLOSE, value, 0)
+        return (KEEP, value, 0) if options == {b"keep-alive"} else _ODD
+    if name == b"expect":
+        return (CONTINUE, value, 0) if value.lower() == b"100-continue" else _ODD
+    if name in HOP_BY_HOP:
+        return _ODD
+    return (_KINDS.get(name, PLAIN), value, 0)

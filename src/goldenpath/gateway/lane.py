@@ -1,0 +1,83 @@
+"""One model's traffic: its slots in force, the pools of connections behind them, the counts.
+
+A lane stays the same object while its route changes, so that who holds one need not look it up.
+"""
+
+from collections.abc import Collection, Mapping
+
+from goldenpath.gateway.split import rotate, shares, sticky_point
+from goldenpath.gateway.tally import Tally
+from goldenpath.gateway.upstream import Pool
+from goldenpath.instruments import HEADER_RELEASE, HEADER_SLOT
+from goldenpath.reconcile.launch import Route, RouteSlot
+
+
+class LaneSlot:
+    """One release behind a lane."""
+
+    __slots__ = ("name", "percent", "pools", "said", "shadow", "tally")
+
+    def __init__(self, slot: RouteSlot, pools: tuple[Pool, ...], tally: Tally) -> None:
+        self.name = slot.name
+        self.percent = slot.percent
+        self.shadow = slot.shadow
+        self.pools = pools
+        self.tally = tally
+        self.said = f"{HEADER_RELEASE}: {slot.digest}\r\n{HEADER_SLOT}: {slot.name}\r\n".encode()
+        """The lines of an answer that say who gave it."""
+
+    def pool(self, tried: Collection[str] = ()) -> Pool | None:
+        """The pool with the fewest requests, untried ones first; None if no server can answer."""
+        if len(self.pools) == 1:
+            return None if self.pools[0].is_open() else self.pools[0]
+        able = [pool for pool in self.pools if not pool.is_open()]
+        fresh = [pool for pool in able if pool.address not in tried] or able
+        return min(fresh, key=lambda pool: (pool.in_flight, pool.sent)) if fresh else None
+
+
+class Lane:
+    """Where the requests of `stage/model` go."""
+
+    def __init__(self, key: bytes, point: float) -> None:
+        self.key = key
+        self.name = key.decode()
+        self.served = True
+        """Whether the table in force has it."""
+        self.slots: Mapping[str, LaneSlot] = {}
+        self.shadows: tuple[LaneSlot, ...] = ()
+        self.asked = False
+        """Whether a request came since somebody looked."""
+        self._point = point
+        self._shares: tuple[tuple[float, LaneSlot], ...] = ()
+
+    def follow(self, route: Route, slots: Mapping[str, LaneSlot]) -> None:
+        """Takes another route: from here on no new request uses the one before."""
+        self.served = True
+        self.slots = slots
+        self.shadows = tuple(slot for slot in slots.values() if slot.shadow and slot.pools)
+        live = [slot for slot in route.slots if not slot.shadow]
+        self._shares = tuple((upto, slots[name]) for upto, name in shares(live))
+
+    def leave(self) -> None:
+        """No route leads here any more."""
+        self.served = False
+        self.slots, self.shadows, self._shares = {}, (), ()
+
+    def choose(self, subject: bytes | None) -> LaneSlot | None:
+        """The slot that a request belongs to, whether or not it can answer just now."""
+        if subject is None:
+            point = self._point = rotate(self._point)
+        else:
+            point = sticky_point(self.name, subject)
+        return self._at(point)
+
+    def instead(self) -> LaneSlot | None:
+        """A slot that can answer now, for a request whose own cannot."""
+        able = [slot for _, slot in self._shares if slot.pool() is not None]
+        return max(able, key=lambda slot: slot.percent) if able else None
+
+    def _at(self, point: float) -> LaneSlot | None:
+        for upto, slot in self._shares:
+            if point < upto:
+                return slot
+        return self._shares[-1][1] if self._shares else None
