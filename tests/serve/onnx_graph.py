@@ -1,5 +1,8 @@
 """A small ONNX file written by hand, so that no test needs the package `onnx`."""
 
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,37 +15,75 @@ def logistic_regression(
     With `reasons` also `reasons = features * weights`, one column per feature.
     """
     width = len(weights)
-    extra = _bytes(12, _value("reasons", width)) if reasons else b""
-    if reasons:
-        row = _tensor("row", [1, width], weights)
-        extra += _bytes(5, row) + _bytes(1, _node("Mul", ["features", "row"], ["reasons"]))
     nodes = [
-        _node("MatMul", ["features", "weights"], ["product"]),
-        _node("Add", ["product", "bias"], ["logit"]),
-        _node("Sigmoid", ["logit"], ["probability"]),
+        node("MatMul", ["features", "weights"], ["product"]),
+        node("Add", ["product", "bias"], ["logit"]),
+        node("Sigmoid", ["logit"], ["probability"]),
     ]
-    graph = b"".join(
+    constants = [
+        _tensor("weights", [width, 1], weights),
+        _tensor("bias", [1], np.array([bias], dtype=np.float32)),
+    ]
+    if not reasons:
+        return graph(nodes, width, constants)
+    nodes.append(node("Mul", ["features", "row"], ["reasons"]))
+    constants.append(_tensor("row", [1, width], weights))
+    return graph(nodes, width, constants, {"probability": 1, "reasons": width})
+
+
+def graph(
+    nodes: list[bytes],
+    width: int,
+    constants: Sequence[bytes] = (),
+    outputs: Mapping[str, int] = MappingProxyType({"probability": 1}),
+) -> bytes:
+    """A model from `features` of shape `(n, width)` to outputs of so many columns."""
+    content = b"".join(
         [
-            *(_bytes(1, node) for node in nodes),
+            *(_bytes(1, each) for each in nodes),
             _bytes(2, b"credit"),
-            _bytes(5, _tensor("weights", [width, 1], weights)),
-            _bytes(5, _tensor("bias", [1], np.array([bias], dtype=np.float32))),
+            *(_bytes(5, constant) for constant in constants),
             _bytes(11, _value("features", width)),
-            _bytes(12, _value("probability", 1)),
-            extra,
+            *(_bytes(12, _value(name, columns)) for name, columns in outputs.items()),
         ]
     )
-    opset = _bytes(1, b"") + _number(2, 17)
-    return _number(1, 8) + _bytes(2, b"goldenpath tests") + _bytes(7, graph) + _bytes(8, opset)
-
-
-def _node(operator: str, inputs: list[str], outputs: list[str]) -> bytes:
-    names = b"".join(_bytes(1, name.encode()) for name in inputs)
-    return (
-        names
-        + b"".join(_bytes(2, name.encode()) for name in outputs)
-        + _bytes(4, operator.encode())
+    opsets = b"".join(
+        _bytes(8, _bytes(1, domain) + _number(2, version))
+        for domain, version in ((b"", 17), (b"ai.onnx.ml", 3))
     )
+    return _number(1, 8) + _bytes(2, b"goldenpath tests") + _bytes(7, content) + opsets
+
+
+def node(
+    operator: str,
+    inputs: list[str],
+    outputs: list[str],
+    attributes: Sequence[bytes] = (),
+    domain: str = "",
+) -> bytes:
+    """One operator of a graph."""
+    return b"".join(
+        [
+            *(_bytes(1, name.encode()) for name in inputs),
+            *(_bytes(2, name.encode()) for name in outputs),
+            _bytes(4, operator.encode()),
+            *(_bytes(5, each) for each in attributes),
+            _bytes(7, domain.encode()),
+        ]
+    )
+
+
+def attribute(name: str, value: int | list[bytes] | NDArray[np.generic]) -> bytes:
+    """A number, or a list of texts, of 32-bit floats or of whole numbers."""
+    start = _bytes(1, name.encode())
+    if isinstance(value, int):
+        return start + _number(3, value) + _number(20, 2)
+    if isinstance(value, list):
+        return start + b"".join(_bytes(9, text) for text in value) + _number(20, 8)
+    if value.dtype == np.float32:
+        return start + _bytes(7, value.tobytes()) + _number(20, 6)
+    whole = b"".join(_varint(number) for number in value.tolist())
+    return start + _bytes(8, whole) + _number(20, 7)
 
 
 def _tensor(name: str, shape: list[int], values: NDArray[np.float32]) -> bytes:

@@ -53,7 +53,7 @@ def test_the_batch_says_what_each_value_says(rows: list[tuple[float, ...]]) -> N
 
 
 def test_the_example_is_right() -> None:
-    assert RULES.accept(RULES.example()) is None
+    assert RULES.accept(RULES.examples(50)) is None
 
 
 PLAIN = InputRules(

@@ -89,9 +89,11 @@ class InputRules:
             notes.append(more)
         return Refusal(422, "; ".join(messages), "; ".join(notes))
 
-    def example(self) -> Rows:
-        """One row that is accepted, for the warm-up."""
-        return np.array([[_example(feature) for feature in self._features]], dtype=np.float32)
+    def examples(self, count: int) -> Rows:
+        """Rows that are accepted and differ, for the warm-up: the same ones each time."""
+        random = np.random.default_rng(0)
+        columns = [_examples(feature, count, random) for feature in self._features]
+        return np.column_stack(columns).astype(np.float32)
 
 
 def _bounds(feature: Feature) -> tuple[float, float]:
@@ -130,12 +132,15 @@ def _got(value: np.float32) -> str:
     return "nothing" if np.isnan(value) else f"{float(value):g}"
 
 
-def _example(feature: Feature) -> float:
+def _examples(feature: Feature, count: int, random: np.random.Generator) -> Rows:
     if feature.categories:
-        return feature.categories[0]
-    low, high = feature.minimum, feature.maximum
-    if low is not None and high is not None:
-        return (low + high) / 2
-    if low is not None:
-        return low
-    return min(high, 0.0) if high is not None else 0.0
+        return random.choice(np.array(feature.categories, np.float32), count)
+    low, high = _range(feature.minimum, feature.maximum)
+    return random.uniform(low, high, count).astype(np.float32).clip(low, high)
+
+
+def _range(low: float | None, high: float | None) -> tuple[float, float]:
+    """Where both ends are known they are meant; else a piece of what is allowed."""
+    if low is None:
+        return (-3.0, 3.0) if high is None else (high - 100.0, high)
+    return low, low + 100.0 if high is None else high
