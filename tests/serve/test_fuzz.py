@@ -10,6 +10,8 @@ import uvloop
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from goldenpath import rpc
+from goldenpath.rpc import messages
 from tests.serve.running import INFER, ROW, Running, expected, question, request, running
 
 SETTINGS = settings(
@@ -31,6 +33,22 @@ BINARY = json.dumps(
     }
 ).encode()
 VALID = json.dumps(question(ROW)).encode()
+
+MESSAGE = messages.render(
+    "ModelInferRequest",
+    {
+        "model_name": "credit",
+        "parameters": messages.text_parameters({"subjects": '["a"]'}),
+        "inputs": [
+            {
+                "name": "features",
+                "datatype": "FP32",
+                "shape": [1, 4],
+                "contents": {"fp32_contents": ROW},
+            }
+        ],
+    },
+)
 
 leaf = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
 value = st.recursive(
@@ -60,9 +78,12 @@ tabular = st.fixed_dictionaries(
     {"rows": st.lists(st.dictionaries(st.sampled_from(["limit", "age", "x"]), leaf)) | value},
     optional={"subjects": value, "id": value},
 )
-mutated = st.tuples(st.integers(0, len(VALID) - 1), st.binary(max_size=6)).map(
-    lambda change: VALID[: change[0]] + change[1] + VALID[change[0] + len(change[1]) :]
-)
+
+
+def _mutated(valid: bytes) -> st.SearchStrategy[bytes]:
+    return st.tuples(st.integers(0, len(valid) - 1), st.binary(max_size=6)).map(
+        lambda change: valid[: change[0]] + change[1] + valid[change[0] + len(change[1]) :]
+    )
 
 
 Do = Callable[[Callable[[Running], Coroutine[None, None, None]]], None]
@@ -128,7 +149,7 @@ def test_any_table_is_answered_or_refused(do: Do, body: object) -> None:
 
 
 @SETTINGS
-@given(mutated | st.binary(max_size=50))
+@given(_mutated(VALID) | st.binary(max_size=50))
 def test_any_bytes_are_answered_or_refused(do: Do, content: bytes) -> None:
     _answered_or_refused(do, INFER, content)
 
@@ -138,6 +159,16 @@ def test_any_bytes_are_answered_or_refused(do: Do, content: bytes) -> None:
 def test_any_binary_tensor_is_answered_or_refused(do: Do, length: int, raw: bytes) -> None:
     header = {"inference_header_content_length": str(length)}
     _answered_or_refused(do, INFER, BINARY + raw, **header)
+
+
+@SETTINGS
+@given(_mutated(MESSAGE) | st.binary(max_size=50))
+def test_any_message_is_answered_or_refused(do: Do, content: bytes) -> None:
+    async def ask(server: Running) -> None:
+        answer = await server.ask(rpc.PREFIX + rpc.INFER, content)
+        assert answer.status in (200, 400, 404, 422), answer.body
+
+    do(ask)
 
 
 pieces = st.sampled_from(

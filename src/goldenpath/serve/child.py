@@ -108,7 +108,7 @@ async def _started(contract: Contract, place: Workplace) -> ModelApart:
     """A model that is code, in its process and warm."""
     from goldenpath.serve.apart import PythonModel, terms_of
 
-    model = PythonModel(place, terms_of(contract), InputRules(contract).example(), _report)
+    model = PythonModel(place, terms_of(contract), InputRules(contract).examples(1), _report)
     said = await model.start()
     _report(f"the model runs apart, in Python {said.python}: {', '.join(said.isolation)}")
     return model

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from goldenpath.canonical import JsonValue
 from goldenpath.instruments import HEADER_PREDICTION, HEADER_RELEASE, HEADER_SLOT
 from goldenpath.project.spec import Contract, Feature
+from goldenpath.serve.protocol import MOST_SUBJECT
 from goldenpath.serve.tensors import DATATYPES, MOST_ROWS
 
 Schema = dict[str, JsonValue]
@@ -69,7 +70,7 @@ def _schemas(contract: Contract) -> Schema:
             }
         ),
         "TabularRequest": _object(
-            {"rows": _rows(), "subjects": _list(text), "id": text}, required=["rows"]
+            {"rows": _rows(), "subjects": _subjects(), "id": _name()}, required=["rows"]
         ),
         "TabularAnswer": _object(
             {
@@ -85,22 +86,51 @@ def _schemas(contract: Contract) -> Schema:
 def _infer_request(contract: Contract) -> Schema:
     names: list[JsonValue] = [contract.input_tensor, *(f.name for f in contract.features)]
     types: list[JsonValue] = list(DATATYPES)
+    # Its length is the product of the shape, which a schema cannot say.
+    data: Schema = {"type": ["array", "null"], "items": {"type": ["number", "null", "array"]}}
     tensor: Schema = {
         "name": {"enum": names},
-        "shape": _list({"type": "integer", "minimum": 1}),
+        "shape": {**_list({"type": "integer", "minimum": 1}), "minItems": 1, "maxItems": 2},
         "datatype": {"enum": types},
-        "data": {"type": "array"},
-        "parameters": {"type": "object"},
+        "data": data,
+        "parameters": _parameters(
+            {
+                "binary_data_size": {"type": ["integer", "null"]},
+                "binary_data": {"type": ["boolean", "null"]},
+            }
+        ),
     }
+    inputs = _list(_object(tensor, required=["name", "shape", "datatype"]))
+    output: Schema = {
+        "name": {"const": contract.output_tensor},
+        "parameters": _parameters({"binary_data": {"type": ["boolean", "null"]}}),
+    }
+    outputs = _list(_object(output, required=["name"]))
     return _object(
         {
-            "id": {"type": "string", "maxLength": 256},
-            "parameters": {"type": "object"},
-            "inputs": _list(_object(tensor, required=["name", "shape", "datatype"])),
-            "outputs": _list({"type": "object"}),
+            "id": _name(),
+            "parameters": _parameters(
+                {"subjects": _subjects(), "binary_data_output": {"type": "boolean"}}
+            ),
+            "inputs": {**inputs, "minItems": 1, "maxItems": max(1, len(contract.features))},
+            "outputs": {**outputs, "type": ["array", "null"], "maxItems": 1},
         },
         required=["inputs"],
     )
+
+
+def _parameters(meant: Schema) -> Schema:
+    """Parameters with those that mean something; others are let through."""
+    return {"type": ["object", "null"], "properties": meant}
+
+
+def _subjects() -> Schema:
+    """Whom each row is about; as many as there are rows, which a schema cannot say."""
+    return {"type": ["array", "null"], "items": _name()}
+
+
+def _name() -> Schema:
+    return {"type": "string", "maxLength": MOST_SUBJECT}
 
 
 def _row(contract: Contract) -> Schema:

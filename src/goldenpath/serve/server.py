@@ -219,15 +219,14 @@ class Server:
 
     def _page(self, exchange: Exchange) -> None:
         target = exchange.target.partition(b"?")[0]
-        if target == b"/v2/health/ready":
-            is_ready = self._can_answer
-            respond(exchange, 200 if is_ready else 503, {"ready": is_ready})
-        elif target.startswith(_CALLS):
+        if target.startswith(_CALLS):
             self._call(exchange, target.removeprefix(_CALLS).decode("latin-1"))
         elif target not in self._pages:
             refuse(exchange, 404, f"{target[:200].decode('latin-1')} does not exist")
         elif exchange.method != b"GET":
             refuse(exchange, 405, "expected GET", headers={"allow": "GET"})
+        elif target.endswith(b"/ready") and not self._can_answer:
+            respond(exchange, 503, {"ready": False})
         else:
             respond(exchange, 200, self._pages[target])
 
@@ -280,6 +279,7 @@ def _routes(
     asks[rpc.PREFIX + rpc.INFER] = "call"
     pages: dict[str, object] = {
         "/v2/health/live": {"live": True},
+        "/v2/health/ready": {"ready": True},
         "/v2": SERVER,
         "/v2/models": {"models": [identity.model]},
         "/openapi.json": openapi.document(contract, identity.digest),
