@@ -13,6 +13,7 @@ from goldenpath.errors import REFUSED
 @click.option("--once", is_flag=True, help="Stop again as soon as nothing is on its way.")
 @click.option("--listen", type=ADDRESS, help="Where the gateway answers.")
 @click.option("--metrics", type=ADDRESS, help="Where Prometheus may read /metrics; else nowhere.")
+@click.option("--grpc", type=ADDRESS, help="Where calls over gRPC are taken; else nowhere.")
 @click.option("--detach", is_flag=True, help="Go on in the background once everything runs.")
 @output_option
 @click.pass_context
@@ -21,12 +22,13 @@ def verb(
     once: bool,
     listen: str | None,
     metrics: str | None,
+    grpc: str | None,
     detach: bool,
     output: Format,
 ) -> None:
     """Runs in the foreground, or starts itself in the background and waits until it is ready."""
     home = wire.home()
-    asked = wire.Listening(listen, metrics)
+    asked = wire.Listening(listen, metrics, grpc)
     status = wire.detach(home, asked) if detach else wire.serve(home, asked, once=once, say=note)
     if detach or once:
         show(status, text_of(status), output)

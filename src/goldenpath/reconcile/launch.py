@@ -100,3 +100,14 @@ class GatewayLaunch:
     """Seconds until an unanswered request gets 504, and a held one 503."""
     held: int = 1000
     """Requests that may wait for a slot without a ready server."""
+
+
+@dataclass(frozen=True, slots=True)
+class DoorLaunch:
+    """What the gRPC door before the gateway is told; there is nothing else to say."""
+
+    listen: str
+    """`127.0.0.1:PORT`."""
+    gateway: str
+    """`HOST:PORT` to which calls are handed on."""
+    timeout: float = 30.0

@@ -15,7 +15,7 @@ from goldenpath.attest.sshsig import SshKey
 from goldenpath.attest.verify import verify
 from goldenpath.audit.observed import event_of, moved_event
 from goldenpath.digest import Digest
-from goldenpath.errors import NotFound, Unavailable
+from goldenpath.errors import InvalidInput, NotFound, Unavailable
 from goldenpath.gateway.analysis import Verdict
 from goldenpath.gateway.sending import Sent, Wish, send_rows
 from goldenpath.gateway.steering import Moves, Steering, judged, plans
@@ -30,6 +30,7 @@ from goldenpath.promote.admission import release_policy
 from goldenpath.promote.platform import Platform
 from goldenpath.reconcile.admission import admit
 from goldenpath.reconcile.inventory import Cell, compare
+from goldenpath.reconcile.launch import DoorLaunch
 from goldenpath.reconcile.source import GitSource
 from goldenpath.reconcile.status import Status, read_status
 from goldenpath.settings import OTLP_VARIABLE, Home, tool_environment
@@ -55,6 +56,8 @@ class Listening:
     gateway: str | None = None
     """None: as `platform.toml` has it."""
     metrics: str | None = None
+    """None: nowhere."""
+    grpc: str | None = None
     """None: nowhere."""
 
 
@@ -89,6 +92,8 @@ def serve(home: Home, asked: Listening, *, once: bool, say: Callable[[str], None
             steer=_steering(home, platform, say),
         )
         machine.attend(_observer(home, settings, asked.metrics or ""))
+        if asked.grpc:
+            machine.attend(_door(settings, asked.grpc))
         return machine.serve(once=once)
 
 
@@ -104,9 +109,19 @@ def _observer(home: Home, settings: LocalSettings, metrics: str) -> Sidecar:
     return Sidecar("observer", command, settings.environment, log, lambda: launch)
 
 
+def _door(settings: LocalSettings, listen: str) -> Sidecar:
+    """gRPC before the gateway, in a process of its own."""
+    if settings.listen.endswith(":0"):
+        raise InvalidInput("calls over gRPC need a gateway whose port is known: expected not 0")
+    launch = DoorLaunch(listen, settings.listen)
+    command = (sys.executable, "-m", "goldenpath.rpc")
+    log = settings.run / "logs" / "grpc.log"
+    return Sidecar("grpc", command, settings.environment, log, lambda: launch)
+
+
 def detach(home: Home, asked: Listening) -> Status:
     """Starts the machine in the background and waits until nothing is on its way."""
-    wanted = {"--listen": asked.gateway, "--metrics": asked.metrics}
+    wanted = {"--listen": asked.gateway, "--metrics": asked.metrics, "--grpc": asked.grpc}
     options = [word for name, value in wanted.items() if value for word in (name, value)]
     command = [sys.executable, "-c", "from goldenpath.cli.main import main; main()", "up"]
     return start_detached(home.run, [*command, *options], os.environ)
