@@ -27,6 +27,7 @@ MODULES = (
     "gitops",
     "reconcile",
     "serving",
+    "content",
     "gateway",
     "drift",
 )

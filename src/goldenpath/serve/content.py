@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     import numpy
     from numpy.typing import NDArray
 
+    Score = Callable[[NDArray[numpy.float32]], object]
+
 MAGIC, VERSION = b"GPCF", 1
 HELLO, READY, ASK, ANSWER, FAILED = 1, 2, 3, 4, 5
 HEAD = struct.Struct("<4sBBHIIII")
@@ -75,8 +77,8 @@ def render(kind: int, number: int, rows: int, columns: int, body: bytes) -> byte
 
 def main() -> None:
     """Answers questions until the frame closes its end."""
-    channel = socket.socket(fileno=int(sys.argv[1]))
-    kind, number, _, _, body = _receive(channel)
+    channel = Channel(int(sys.argv[1]))
+    kind, number, _, _, body = channel.receive()
     if kind != HELLO:
         raise Lost(f"expected a hello, got {kind}")
     hello: Hello = json.loads(body)
@@ -85,18 +87,16 @@ def main() -> None:
     module, _, function = hello["entry"].partition(":")
     score = getattr(importlib.import_module(module), function)(Path(hello["files"]))
     said = {"python": platform.python_version(), "isolation": isolation}
-    channel.sendall(render(READY, number, 0, 0, json.dumps(said).encode()))
+    channel.send(render(READY, number, 0, 0, json.dumps(said).encode()))
     _serve(channel, score, hello)
 
 
-def _serve(
-    channel: socket.socket, score: "Callable[[NDArray[numpy.float32]], object]", hello: Hello
-) -> None:
+def _serve(channel: "Channel", score: "Score", hello: Hello) -> None:
     import numpy  # that of the environment
 
     columns, outputs = hello["columns"], hello["outputs"]
     while True:
-        kind, number, rows, width, body = _receive(channel)
+        kind, number, rows, width, body = channel.receive()
         if kind != ASK or width != columns or len(body) != 4 * rows * width:
             raise Lost(f"expected a question, got {kind}")
         # A copy, since some libraries refuse arrays that they may not write to.
@@ -105,9 +105,9 @@ def _serve(
             answer = _table(score(asked), rows, outputs)
         except Exception as error:
             text = f"{type(error).__name__}: {error}"[:2000].encode("utf-8", "replace")
-            channel.sendall(render(FAILED, number, 0, 0, text))
+            channel.send(render(FAILED, number, 0, 0, text))
             continue
-        channel.sendall(render(ANSWER, number, rows, outputs, answer))
+        channel.send(render(ANSWER, number, rows, outputs, answer))
 
 
 def _table(result: object, rows: int, outputs: int) -> bytes:
@@ -124,24 +124,43 @@ def _table(result: object, rows: int, outputs: int) -> bytes:
     return table.tobytes()
 
 
-def _receive(channel: socket.socket) -> tuple[int, int, int, int, bytes]:
-    head = _exactly(channel, HEAD.size)
-    magic, version, kind, _, number, rows, columns, length = HEAD.unpack(head)
-    if magic != MAGIC or version != VERSION or length > MAX_BODY:
-        raise Lost("the frame speaks another language")
-    return kind, number, rows, columns, _exactly(channel, length)
+Message = tuple[int, int, int, int, bytes]
+"""Kind, number, rows, columns, body."""
 
 
-def _exactly(channel: socket.socket, size: int) -> bytes:
-    data = bytearray()
-    while len(data) < size:
-        chunk = channel.recv(size - len(data))
-        if not chunk:
-            os._exit(0)  # the frame closed its end: nobody waits for an answer any more
-        if len(chunk) == size:
-            return chunk
-        data += chunk
-    return bytes(data)
+class Channel:
+    """Reads messages from the frame, most of them with one call of the system."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._socket = socket.socket(fileno=descriptor)
+        self._buffer = b""
+
+    def send(self, message: bytes) -> None:
+        """Sends all of it."""
+        self._socket.sendall(message)
+
+    def receive(self) -> Message:
+        """The next message; does not come back once the frame has closed its end."""
+        buffer = self._filled(self._buffer, HEAD.size)
+        magic, version, kind, _, number, rows, columns, length = HEAD.unpack_from(buffer)
+        if magic != MAGIC or version != VERSION or length > MAX_BODY:
+            raise Lost("the frame speaks another language")
+        end = HEAD.size + length
+        buffer = self._filled(buffer, end)
+        self._buffer = buffer[end:]
+        return kind, number, rows, columns, buffer[HEAD.size : end]
+
+    def _filled(self, buffer: bytes, size: int) -> bytes:
+        if len(buffer) >= size:
+            return buffer
+        parts, have = [buffer], len(buffer)
+        while have < size:
+            part = self._socket.recv(max(size - have, 65536))
+            if not part:
+                os._exit(0)  # nobody waits for an answer any more
+            parts.append(part)
+            have += len(part)
+        return b"".join(parts)
 
 
 # What is taken away.
