@@ -109,17 +109,19 @@ class OneMachine:
             files[release_path("dev", "credit")] = render_placement(placement)
         return self.commit(files, key)
 
-    def up(self, *options: str) -> "Up":
+    def up(self, *options: str, **variables: str) -> "Up":
         """Starts `goldenpath up`."""
-        return Up(self.home, options)
+        return Up(self.home, options, variables)
 
 
 class Up:
     """A `goldenpath up` of this test; ended by its process id."""
 
-    def __init__(self, home: Home, options: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, home: Home, options: tuple[str, ...] = (), variables: Mapping[str, str] | None = None
+    ) -> None:
         self.home = home
-        environment = {**os.environ, "GOLDENPATH_HOME": str(home.root)}
+        environment = {**os.environ, "GOLDENPATH_HOME": str(home.root), **(variables or {})}
         command = [sys.executable, "-c", MAIN, "up", "--listen", "127.0.0.1:0", *options]
         home.run.mkdir(parents=True, exist_ok=True)
         with (home.run / "said").open("wb") as said:
@@ -158,11 +160,11 @@ class Up:
         self.process.wait()
 
 
-def goldenpath(home: Home, *arguments: str) -> tuple[int, object]:
+def goldenpath(home: Home, *arguments: str, **variables: str) -> tuple[int, object]:
     """Exit code and JSON answer of a verb."""
     done = subprocess.run(
         [sys.executable, "-c", MAIN, *arguments, "--output", "json"],
-        env={**os.environ, "GOLDENPATH_HOME": str(home.root)},
+        env={**os.environ, "GOLDENPATH_HOME": str(home.root), **variables},
         capture_output=True,
         check=False,
     )

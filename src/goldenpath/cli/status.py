@@ -34,7 +34,9 @@ def verb(context: click.Context, wait: float, output: Format) -> None:
 
 def text_of(status: Status) -> str:
     """The status for people: the machine, then one block per deployment."""
-    lines = [f"gateway  http://{status.gateway}" if status.gateway else "gateway  not running"]
+    lines = [
+        f"gateway  {status.scheme}://{status.gateway}" if status.gateway else "gateway  not running"
+    ]
     lines.append(f"commit   {status.commit[:12] or 'none that is trusted'}")
     lines += [f"machine  {word}" for word in _words(status.conditions)]
     lines += [f"stage    {mark.message}" for mark in status.marks]

@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import errno
 import secrets
+import signal
+import ssl
 import sys
 from collections.abc import Callable
 
@@ -14,6 +16,7 @@ from goldenpath.errors import GoldenPathError, InvalidInput, Unavailable
 from goldenpath.gateway.dispatch import Dispatcher
 from goldenpath.gateway.proxy import Client, Clients
 from goldenpath.reconcile.launch import GatewayLaunch, Routes
+from goldenpath.reconcile.tls import HANDSHAKE_TIME, Shown
 
 SWEEPS_A_SECOND = 10
 DRAIN_SECONDS = 25.0
@@ -29,15 +32,30 @@ def tell(event: dict[str, object]) -> None:
         sys.stdout.buffer.flush()
 
 
+def _log(message: str) -> None:
+    """One line for people."""
+    sys.stderr.write(f"{message}\n")
+
+
 async def listen(
-    loop: asyncio.AbstractEventLoop, address: str, make: Callable[[], Client]
+    loop: asyncio.AbstractEventLoop,
+    address: str,
+    make: Callable[[], Client],
+    tls: ssl.SSLContext | None = None,
 ) -> asyncio.Server:
     """A server on `HOST:PORT`. Raises `Unavailable` if somebody else keeps the port."""
     host, _, port = address.rpartition(":")
     give_up = loop.time() + BIND_SECONDS
     while True:
         try:
-            return await loop.create_server(make, host, int(port), backlog=1024)
+            return await loop.create_server(
+                make,
+                host,
+                int(port),
+                backlog=1024,
+                ssl=tls,
+                ssl_handshake_timeout=HANDSHAKE_TIME if tls else None,
+            )
         except OSError as error:
             if error.errno != errno.EADDRINUSE or loop.time() > give_up:
                 in_use = error.errno == errno.EADDRINUSE
@@ -62,12 +80,14 @@ async def run() -> None:
         loop, timeout=launch.timeout, held=launch.held, seed=secrets.randbits(64), tell=tell
     )
     clients = Clients()
+    shown = Shown(launch.entrance, _log)
+    loop.add_signal_handler(signal.SIGHUP, shown.reload)
     # No client may meet a gateway that does not know yet what it is to serve.
     routes = await read_routes(reader)
     if routes is None:
         return
     dispatcher.apply(routes)
-    server = await listen(loop, launch.listen, lambda: Client(dispatcher, clients))
+    server = await listen(loop, launch.listen, lambda: Client(dispatcher, clients), shown.context)
     host, port = server.sockets[0].getsockname()[:2]
     tell({"event": "ready", "address": f"{host}:{port}"})
     tell({"event": "applied", "generation": routes.generation})

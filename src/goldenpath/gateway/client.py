@@ -1,6 +1,7 @@
 """A small, quick HTTP client for one path of one gateway: many requests over few connections."""
 
 import asyncio
+import ssl
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,20 @@ Call = tuple[Sequence[tuple[str, str]], bytes]
 
 
 @dataclass(frozen=True, slots=True)
+class Door:
+    """Where a gateway answers, and what it takes to be let in."""
+
+    address: str
+    tls: ssl.SSLContext | None = None
+    token: str = ""
+
+    async def open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection."""
+        host, _, port = self.address.rpartition(":")
+        return await asyncio.open_connection(host, int(port), limit=MAX_HEAD, ssl=self.tls)
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """The answer to one request, or status 0 and the reason why there is none."""
 
@@ -27,37 +42,35 @@ class Reply:
     seconds: float
 
 
-def post_all(address: str, path: str, calls: Iterable[Call], concurrency: int) -> list[Reply]:
-    """Posts every call to `http://ADDRESS/PATH`; the replies are in the order of the calls.
+def post_all(door: Door | str, path: str, calls: Iterable[Call], concurrency: int) -> list[Reply]:
+    """Posts every call to the path behind the door; the replies are in the order of the calls.
 
-    Raises `Unavailable` if nobody listens there at all.
+    An address alone is a door without TLS and token. Raises `Unavailable` if nobody listens there.
     """
     import uvloop
 
-    return uvloop.run(_post_all(address, path, calls, concurrency))
+    door = Door(door) if isinstance(door, str) else door
+    return uvloop.run(_post_all(door, path, calls, concurrency))
 
 
-async def _post_all(
-    address: str, path: str, calls: Iterable[Call], concurrency: int
-) -> list[Reply]:
-    host, _, port = address.rpartition(":")
+async def _post_all(door: Door, path: str, calls: Iterable[Call], concurrency: int) -> list[Reply]:
     waiting = enumerate(calls)
     replies: list[Reply] = []
     try:
-        _, writer = await asyncio.open_connection(host, int(port))
+        _, writer = await door.open()
     except OSError as error:
         raise Unavailable(
-            f"no gateway answers at {address}: {error}", hint="start it with goldenpath up"
+            f"no gateway answers at {door.address}: {error}", hint="start it with goldenpath up"
         ) from error
     writer.close()
     async with asyncio.TaskGroup() as group:
         for _ in range(concurrency):
-            group.create_task(_work(host, int(port), path, waiting, replies))
+            group.create_task(_work(door, path, waiting, replies))
     return sorted(replies, key=lambda reply: reply.number)
 
 
 async def _work(
-    host: str, port: int, path: str, waiting: Iterator[tuple[int, Call]], replies: list[Reply]
+    door: Door, path: str, waiting: Iterator[tuple[int, Call]], replies: list[Reply]
 ) -> None:
     streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
     for number, (headers, body) in waiting:
@@ -65,8 +78,8 @@ async def _work(
         try:
             async with asyncio.timeout(TIMEOUT):
                 if streams is None:
-                    streams = await asyncio.open_connection(host, port, limit=MAX_HEAD)
-                streams[1].write(_render(host, path, headers, body))
+                    streams = await door.open()
+                streams[1].write(_render(door, path, headers, body))
                 status, got, content = await _read(streams[0])
             if got.get("connection") == "close":
                 streams[1].close()
@@ -81,8 +94,11 @@ async def _work(
         streams[1].close()
 
 
-def _render(host: str, path: str, headers: Sequence[tuple[str, str]], body: bytes) -> bytes:
+def _render(door: Door, path: str, headers: Sequence[tuple[str, str]], body: bytes) -> bytes:
+    host = door.address.rpartition(":")[0]
     lines = [f"POST {path} HTTP/1.1", f"host: {host}", f"content-length: {len(body)}"]
+    if door.token:
+        lines.append(f"authorization: Bearer {door.token}")
     lines += [f"{name}: {value}" for name, value in headers]
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
 

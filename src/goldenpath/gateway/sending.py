@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goldenpath.errors import InvalidInput
-from goldenpath.gateway.client import Call, Reply, post_all
+from goldenpath.gateway.client import Call, Door, Reply, post_all
 from goldenpath.instruments import HEADER_PREDICTION, HEADER_RELEASE, HEADER_SLOT
 from goldenpath.project.spec import Contract, DecisionPolicy
 
@@ -68,12 +68,12 @@ class Sent:
     errors: tuple[str, ...]
 
 
-def send_rows(address: str, path: str, contract: Contract, wish: Wish, seed: int) -> Sent:
+def send_rows(door: Door, path: str, contract: Contract, wish: Wish, seed: int) -> Sent:
     """Sends the rows of a file and counts what comes back."""
     batch = read_rows(wish.file, contract, wish.subject, wish.limit)
     began = time.perf_counter()
     requests = calls(batch, contract, wish.batch, wish.trace, seed)
-    replies = post_all(address, path, requests, wish.concurrency)
+    replies = post_all(door, path, requests, wish.concurrency)
     return summarise(replies, time.perf_counter() - began, contract.decision)
 
 

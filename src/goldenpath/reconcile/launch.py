@@ -91,6 +91,19 @@ class Routes:
 
 
 @dataclass(frozen=True, slots=True)
+class Entrance:
+    """How callers come in, as files of this machine; all of them are read again on SIGHUP."""
+
+    access: str = ""
+    """File of bearer tokens and issuers; empty: everybody who reaches the address may ask."""
+    certificate: str = ""
+    """PEM file of what the gateway presents; empty: no TLS."""
+    private_key: str = ""
+    client_authorities: str = ""
+    """PEM file of authorities; with it every client needs a certificate of theirs."""
+
+
+@dataclass(frozen=True, slots=True)
 class GatewayLaunch:
     """What the gateway is told first; `Routes` follow, one per line."""
 
@@ -100,6 +113,8 @@ class GatewayLaunch:
     """Seconds until an unanswered request gets 504, and a held one 503."""
     held: int = 1000
     """Requests that may wait for a slot without a ready server."""
+    entrance: Entrance = Entrance()
+    """Tokens are looked at by the model servers behind it."""
 
 
 @dataclass(frozen=True, slots=True)

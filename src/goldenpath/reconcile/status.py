@@ -77,6 +77,8 @@ class Status:
     """What releases answered where there is a canary: hits and total per `stage/model/slot`."""
     marks: tuple[Mark, ...] = ()
     """Stages that are frozen."""
+    scheme: Literal["http", "https"] = "http"
+    """Of the gateway."""
     version: int = STATUS_VERSION
 
     @property

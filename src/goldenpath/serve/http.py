@@ -14,8 +14,8 @@ from typing import Literal, cast
 
 import httptools
 
+from goldenpath.reconcile.tls import peer_name
 from goldenpath.serve.exchange import Exchange, refuse
-from goldenpath.serve.tls import peer_name
 
 WANTED = frozenset(
     {

@@ -15,6 +15,7 @@ from pathlib import Path
 from goldenpath import rpc
 from goldenpath.errors import InvalidInput, NotFound, Unavailable
 from goldenpath.project.spec import Contract
+from goldenpath.reconcile.tls import HANDSHAKE_TIME
 from goldenpath.serve import openapi, tabular
 from goldenpath.serve.access import Access, Denied, Scope
 from goldenpath.serve.answers import Answers
@@ -29,7 +30,6 @@ from goldenpath.serve.protocol import Reader
 from goldenpath.serve.record import OnLoss, Recorder
 from goldenpath.serve.spool import SpoolWriter
 from goldenpath.serve.tensors import InputShape
-from goldenpath.serve.tls import HANDSHAKE_TIME
 
 SWEEP = 0.5
 BACKLOG = 2048

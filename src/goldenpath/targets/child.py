@@ -82,6 +82,10 @@ class Child:
         with contextlib.suppress(BrokenPipeError):
             self._stdin.close()
 
+    def reload(self) -> None:
+        """Asks the child to read its files again; only one that is ready expects it."""
+        self._process.send_signal(signal.SIGHUP)
+
     def kill(self) -> None:
         """Ends the child and whatever it started, now."""
         with contextlib.suppress(ProcessLookupError):

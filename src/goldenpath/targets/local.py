@@ -8,12 +8,12 @@ import secrets
 import select
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from goldenpath.canonical import JsonValue
 from goldenpath.gitops.desired import Deployment, Slot
-from goldenpath.reconcile.launch import Route, RouteSlot, ServerLaunch, TrustedPem
+from goldenpath.reconcile.launch import Entrance, Route, RouteSlot, ServerLaunch, TrustedPem
 from goldenpath.reconcile.target import Action, Apply, Prune, Running
 from goldenpath.targets.child import Child, Message
 from goldenpath.targets.demand import Demand
@@ -36,6 +36,7 @@ class LocalSettings:
     environment: Mapping[str, str]
     server: tuple[str, ...]
     gateway: tuple[str, ...]
+    entrance: Entrance = field(default_factory=Entrance)
     uv: str = "uv"
     """The program that makes environments of models that are code."""
     warm: int = 1
@@ -80,6 +81,7 @@ class LocalTarget:
             settings.environment,
             settings.run / "logs" / "gateway.log",
             settings.listen,
+            settings.entrance,
             report,
             self._hear_demand,
         )
@@ -107,6 +109,15 @@ class LocalTarget:
         """Process id of the gateway, 0 while there is none."""
         child = self._gateway.sidecar.child
         return child.pid if child is not None else 0
+
+    def reload(self) -> None:
+        """Lets gateway and servers read their certificates and access rules again."""
+        ready = [server.child for server in self._servers.values() if server.address]
+        if self._gateway.address:
+            ready.append(self._gateway.sidecar.child)
+        for child in ready:
+            if child is not None:
+                child.reload()
 
     def attend(self, sidecar: Sidecar, hear: Callable[[Message], None]) -> None:
         """Keeps another child running beside the servers; `hear` gets what it says."""
@@ -230,6 +241,7 @@ class LocalTarget:
                 spool=str(self._settings.spool),
                 repository=trust.repository,
                 builder=trust.builder,
+                access=self._settings.entrance.access,
                 scratch=str(self._settings.run / "contents"),
                 uv=self._settings.uv,
                 search=self._settings.environment.get("PATH", ""),

@@ -77,6 +77,9 @@ class Machine:
         steer: Callable[[Status], bool] | None = None,
     ) -> None:
         self._run = settings.run
+        self._scheme: Literal["http", "https"] = (
+            "https" if settings.entrance.certificate else "http"
+        )
         self._say = say
         self._now = now
         self._record = record
@@ -157,6 +160,8 @@ class Machine:
         if look:
             self._looked = now
             self._woken = False
+        if woken:
+            self._target.reload()
         self._flush()
         status = self._complete(self._reconciler.step(now, look=look, anew=woken), now)
         changed = self._status is None or _lasting(status) != _lasting(self._status)
@@ -181,6 +186,7 @@ class Machine:
             status,
             process=os.getpid(),
             gateway=self._target.address,
+            scheme=self._scheme,
             conditions=conditions,
             tallies=_numbers(self._target.tallies),
             answers={
@@ -216,7 +222,7 @@ class Machine:
     def _tell(self, status: Status) -> None:
         lines = {each.name: summary(each) for each in status.deployments}
         if status.gateway:
-            lines["gateway"] = f"gateway: http://{status.gateway}"
+            lines["gateway"] = f"gateway: {status.scheme}://{status.gateway}"
         for each in status.conditions:
             if each.holds and each.type != "Ready" and each.message:
                 lines["machine"] = f"machine: {each.reason}: {each.message}"

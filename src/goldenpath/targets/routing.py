@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from goldenpath.canonical import JsonValue
-from goldenpath.reconcile.launch import GatewayLaunch, Route, Routes, RouteSlot
+from goldenpath.reconcile.launch import Entrance, GatewayLaunch, Route, Routes, RouteSlot
 from goldenpath.targets.child import Message
 from goldenpath.targets.sidecar import Sidecar
 
@@ -29,6 +29,7 @@ class Gateway:
         environment: Mapping[str, str],
         log: Path,
         listen: str,
+        entrance: Entrance,
         report: Callable[[RouteChanged], None],
         demand: Callable[[Message], None],
     ) -> None:
@@ -38,6 +39,7 @@ class Gateway:
         self.address = ""
         self.tallies: Mapping[str, JsonValue] = {}
         self._listen = listen
+        self._entrance = entrance
         self._report = report
         self._demand = demand
         self._starts = 0
@@ -75,7 +77,7 @@ class Gateway:
 
     def _launch(self) -> GatewayLaunch:
         # A gateway that is started again has to come back where its clients know it.
-        return GatewayLaunch(self.address or self._listen)
+        return GatewayLaunch(self.address or self._listen, entrance=self._entrance)
 
     def _publish(self) -> None:
         self.generation += 1

@@ -44,6 +44,7 @@ from goldenpath.targets.supervisor import (
     stop_supervisor,
     supervisor,
 )
+from goldenpath.wire.entrance import door_of, entrance
 from goldenpath.wire.governing import gitops
 from goldenpath.wire.here import event_log, now, uv
 from goldenpath.wire.stores import open_store, store_uri
@@ -78,6 +79,7 @@ def serve(home: Home, asked: Listening, *, once: bool, say: Callable[[str], None
             environment=tool_environment(os.environ),
             server=(sys.executable, "-m", "goldenpath.serve"),
             gateway=(sys.executable, "-m", "goldenpath.gateway"),
+            entrance=entrance(os.environ),
             uv=uv(),
         )
         machine = Machine(
@@ -205,7 +207,8 @@ def send(home: Home, stage: str, model: str, wish: Wish) -> Sent:
     release = open_release(open_store(store_uri(home, followed.platform)), found.slots[0].digest)
     contract = parse_contract(release.files[CONTRACT])
     path = f"/{stage}/{model}/v2/models/{model}/infer"
-    return send_rows(running.gateway, path, contract, wish, secrets.randbits(64))
+    door = door_of(running.gateway, running.scheme, os.environ)
+    return send_rows(door, path, contract, wish, secrets.randbits(64))
 
 
 def inventory(home: Home) -> tuple[Cell, ...]:

@@ -1,0 +1,51 @@
+"""How callers come in: what the environment says of it, for who opens the door and who knocks."""
+
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+
+from goldenpath.errors import InvalidInput
+from goldenpath.gateway.client import Door
+from goldenpath.reconcile.launch import Entrance
+from goldenpath.settings import (
+    ACCESS_VARIABLE,
+    CA_VARIABLE,
+    CERTIFICATE_VARIABLE,
+    CLIENT_CA_VARIABLE,
+    PRIVATE_KEY_VARIABLE,
+    TOKEN_VARIABLE,
+)
+
+
+def entrance(environment: Mapping[str, str]) -> Entrance:
+    """The files of the gateway. Raises `InvalidInput` if one is missing or half of a pair is."""
+    names = (ACCESS_VARIABLE, CERTIFICATE_VARIABLE, PRIVATE_KEY_VARIABLE, CLIENT_CA_VARIABLE)
+    files = [_file(name, environment.get(name, "")) for name in names]
+    _, certificate, key, authorities = files
+    if bool(certificate) != bool(key) or (authorities and not certificate):
+        raise InvalidInput(
+            f"TLS is set by halves: expected {CERTIFICATE_VARIABLE} and {PRIVATE_KEY_VARIABLE}, "
+            f"and {CLIENT_CA_VARIABLE} only beside them"
+        )
+    return Entrance(*files)
+
+
+def door_of(address: str, scheme: str, environment: Mapping[str, str]) -> Door:
+    """How to call the gateway at `address`: trusting `GOLDENPATH_CA_FILE`, with the token."""
+    token = environment.get(TOKEN_VARIABLE, "")
+    if scheme == "http":
+        return Door(address, token=token)
+    try:
+        context = ssl.create_default_context(cafile=environment.get(CA_VARIABLE) or None)
+        certificate = environment.get(CERTIFICATE_VARIABLE)
+        if environment.get(CLIENT_CA_VARIABLE) and certificate:
+            context.load_cert_chain(certificate, environment.get(PRIVATE_KEY_VARIABLE))
+    except OSError as error:
+        raise InvalidInput(f"the files for TLS cannot be used: {error}") from error
+    return Door(address, context, token)
+
+
+def _file(name: str, path: str) -> str:
+    if path and not Path(path).is_file():
+        raise InvalidInput(f"{name} names {path}, which is not a file")
+    return str(Path(path).absolute()) if path else ""
