@@ -5,7 +5,9 @@ median of the differences of their medians. The control is the second server onc
 """
 
 import asyncio
+import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -18,7 +20,6 @@ import numpy as np
 import uvloop
 
 from bench.measurement import Measurement
-from bench.serving import Served, _script, _wrk
 from goldenpath.project.spec import Band, Contract, DecisionPolicy, Feature, MonitorSettings
 from goldenpath.serve.apart import PythonModel
 from goldenpath.serve.identity import Identity
@@ -75,26 +76,42 @@ def run() -> Iterator[Measurement]:
     yield Measurement(5, "content: A/A control of the difference", control, "us")
 
 
-def _rounds(folder: Path, servers: Mapping[str, Served]) -> dict[str, list[float]]:
-    script = _script(folder, 1)
-    for server in servers.values():
-        _wrk(server, script, 1, 1.0)
-    found: dict[str, list[float]] = {name: [] for name in servers}
+def _rounds(folder: Path, addresses: Mapping[str, str]) -> dict[str, list[float]]:
+    tensor = {"name": "features", "shape": [1, WIDTH], "datatype": "FP32", "data": [0.5] * WIDTH}
+    script = folder / "row.lua"
+    script.write_text(
+        f"wrk.method = 'POST'\nwrk.body = [[{json.dumps({'inputs': [tensor]})}]]\n"
+        "wrk.headers['Content-Type'] = 'application/json'\n"
+    )
+    for address in addresses.values():
+        _p50(address, script)
+    found: dict[str, list[float]] = {name: [] for name in addresses}
     for number in range(ROUNDS):
-        names = list(servers)
+        names = list(addresses)
         for name in names[number % 3 :] + names[: number % 3]:
-            found[name].append(_wrk(servers[name], script, 1, 1.0).p50 * 1000)
+            found[name].append(_p50(addresses[name], script))
     return found
 
 
+def _p50(address: str, script: Path) -> float:
+    """Microseconds."""
+    command = ["taskset", "-c", "1", "wrk", "-t1", "-c1", "-d1s", "--latency", "-s", str(script)]
+    url = f"http://{address}/v2/models/credit/infer"
+    text = subprocess.run([*command, url], capture_output=True, text=True, check=True).stdout
+    found = re.search(r"50%\s+([\d.]+)(us|ms)", text)
+    if found is None or "Non-2xx" in text:
+        raise OSError(f"wrk said something else: {text}")
+    return float(found[1]) * (1000 if found[2] == "ms" else 1)
+
+
 @contextmanager
-def _served(folder: Path, kind: str) -> Iterator[Served]:
+def _served(folder: Path, kind: str) -> Iterator[str]:
     # One core for frame and content together, the other one for who asks.
     command = ["taskset", "-c", "0", sys.executable, "-m", "bench.content", kind, str(folder)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdin is not None
         assert child.stdout is not None
-        yield Served(child.stdout.readline().decode().strip(), child.pid)
+        yield child.stdout.readline().decode().strip()
         child.stdin.close()
         child.wait(30)
 
