@@ -69,6 +69,12 @@ def serve(home: Home, asked: Listening, *, once: bool, say: Callable[[str], None
     """
     source, log = GitSource(gitops(home), home.trust), event_log(home)
     platform = source.newest().platform  # before anything is made in a home that is none
+    callers = entrance(os.environ)
+    if asked.grpc and callers.certificate:
+        raise InvalidInput(
+            "gRPC is taken in plain text only: expected no certificate for the gateway beside it",
+            hint="put the gRPC door of a model server behind TLS, or leave out --grpc",
+        )
     with alone(home.run):
         store = store_uri(home, platform)
         settings = LocalSettings(
@@ -79,7 +85,7 @@ def serve(home: Home, asked: Listening, *, once: bool, say: Callable[[str], None
             environment=tool_environment(os.environ),
             server=(sys.executable, "-m", "goldenpath.serve"),
             gateway=(sys.executable, "-m", "goldenpath.gateway"),
-            entrance=entrance(os.environ),
+            entrance=callers,
             uv=uv(),
         )
         machine = Machine(
