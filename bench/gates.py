@@ -12,7 +12,9 @@ from tests.gitops.road import CONTRACT, METRICS, documents, good_run
 from bench.measurement import Measurement
 from goldenpath.attest.evidence import statements
 from goldenpath.attest.policy import SignedStatement, Verified
+from goldenpath.attest.scan import scan, scan_statement
 from goldenpath.digest import Digest
+from goldenpath.project.statements import CARD
 from goldenpath.promote.gate import Evidence, Live, judge_all
 from goldenpath.promote.gates import GATES
 from goldenpath.promote.platform import GATES as NAMES
@@ -38,7 +40,10 @@ def run() -> Iterator[Measurement]:
 
 def _evidence(stage: Stage) -> Evidence:
     digest, run = Digest.of(b"release"), good_run()
-    said = statements(run, (digest,), builder="bench")
+    texts = documents()
+    texts[CARD] = texts.pop("card.md")
+    scanned = scan_statement(scan({}, run.environment.packages), (digest,))
+    said = (*statements(run, (digest,), builder="bench"), scanned)
     signed = tuple(
         SignedStatement(each, "release", Digest.of(each.render()), "machine") for each in said
     )
@@ -47,7 +52,7 @@ def _evidence(stage: Stage) -> Evidence:
         model=CONTRACT.name,
         verified=Verified(digest, signed, ()),
         contract=CONTRACT,
-        documents=documents(),
+        documents=texts,
         live=Live(Digest.of(b"live"), CONTRACT, METRICS, _rows(1)),
         before_since=datetime(2026, 11, 1, tzinfo=UTC),
         actor="platform-engineer",

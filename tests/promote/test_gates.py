@@ -10,11 +10,12 @@ import pytest
 from goldenpath.attest.evidence import statements
 from goldenpath.attest.policy import Finding, Person, SignedStatement, Verified
 from goldenpath.attest.scan import scan, scan_statement
-from goldenpath.attest.statement import Statement
+from goldenpath.attest.statement import DATASET, Statement
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
 from goldenpath.project.spec import Feature
 from goldenpath.promote.approval import approval, is_same_person
+from goldenpath.promote.datarules import DataRules
 from goldenpath.promote.gate import Evidence, Live, judge_all
 from goldenpath.promote.gates import GATES
 from goldenpath.promote.platform import GATES as NAMES
@@ -378,6 +379,56 @@ def test_a_decision_that_turns_on_a_nudge_is_refused(metric: Metric, said: str) 
     assert finding.status == "fail"
     assert said in finding.message
     assert finding.cure
+
+
+def with_rules(rules: DataRules, **dataset: object) -> Evidence:
+    run = good_run()
+    (known,) = run.datasets
+    changed = replace(run, datasets=(replace(known, **dataset),))  # type: ignore[arg-type]
+    return evidence(changed, platform=replace(ROAD, data=rules))
+
+
+def test_data_that_keep_to_the_rules_pass_with_their_margin() -> None:
+    rules = DataRules(timedelta(days=700), ("religion", "*social*"), 10_000)
+
+    finding = judged("data", with_rules(rules))
+
+    assert finding.status == "pass"
+    assert finding.message == (
+        "the oldest record is 691 days old, 700 are allowed; "
+        "none of 2 columns is among 2 forbidden names; "
+        "at least 30000 rows, 20000 more than needed"
+    )
+
+
+@pytest.mark.parametrize(
+    ("rules", "dataset", "said"),
+    [
+        (DataRules(timedelta(days=600)), {}, "is of 2025-01-01, 91 days older than the 600"),
+        (DataRules(timedelta(days=600)), {"first": ""}, "nobody can say how old"),
+        (DataRules(forbidden_columns=("S?X",)), {}, "panel has the column sex, which is forbidden"),
+        (DataRules(forbidden_columns=("age",)), {"columns": ()}, "the model has the column age"),
+        (DataRules(forbidden_columns=("x",)), {"columns": ()}, "nobody can say which columns"),
+        (DataRules(minimum_rows=30_001), {}, "has 30000 rows, expected at least 30001"),
+    ],
+)
+def test_data_that_do_not_are_refused(
+    rules: DataRules, dataset: dict[str, object], said: str
+) -> None:
+    finding = judged("data", with_rules(rules, **dataset))
+
+    assert finding.status == "fail"
+    assert said in finding.message
+    assert finding.cure
+
+
+def test_a_release_without_a_record_of_its_data_is_refused_where_there_are_rules() -> None:
+    given = with_rules(DataRules(minimum_rows=1))
+    without = tuple(s for s in given.verified.statements if s.statement.predicate_type != DATASET)
+
+    found = judged("data", replace(given, verified=replace(given.verified, statements=without)))
+
+    assert (found.status, found.message) == ("fail", "no record of the data counts")
 
 
 def scanned(files: Mapping[str, bytes], packages: tuple[Package, ...] = ()) -> Evidence:

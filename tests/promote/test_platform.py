@@ -6,6 +6,7 @@ import pytest
 from goldenpath.attest.policy import TrustedKey
 from goldenpath.attest.statement import SBOM
 from goldenpath.errors import InvalidInput
+from goldenpath.promote.datarules import DataRules
 from goldenpath.promote.platform import parse_platform, render_platform
 from goldenpath.promote.trust import Demands
 from tests.gitops.example import DER, line, platform
@@ -28,6 +29,16 @@ def test_periods_and_the_repository_read_back() -> None:
     )
 
     assert parse_platform(render_platform(full)) == full
+
+
+def test_rules_for_data_read_back() -> None:
+    rules = DataRules(timedelta(days=3650), ("religion", "*social*"), 1000)
+    full = dataclasses.replace(platform(), data=rules)
+
+    assert parse_platform(render_platform(full)) == full
+    wrong = render_platform(full).decode().replace('max-age = "3650d"', 'max-age = "ten years"')
+    with pytest.raises(InvalidInput, match=r"data\.max-age: expected a duration"):
+        parse_platform(wrong.encode())
 
 
 @pytest.mark.parametrize(

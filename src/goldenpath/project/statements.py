@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from pathlib import Path
 
 from goldenpath.errors import InvalidInput
@@ -117,7 +118,7 @@ def _file_faults(
         if text is None:
             yield Fault(file, "", f"the statement {numbers}", "no such file")
             return
-        values, body = front_matter(text) if file.endswith(".md") else (parse_yaml(text), "")
+        values, body = _parsed(text, file.endswith(".md"))
     except InvalidInput as error:
         yield Fault(file, "", "a readable statement", error.message)
         return
@@ -127,6 +128,12 @@ def _file_faults(
     for number, title in sections:
         if not _section(body, title):
             yield Fault(file, f"## {title}", f"the statement {number}", "nothing under that title")
+
+
+@lru_cache(maxsize=128)
+def _parsed(text: str, is_page: bool) -> tuple[Mapping[str, object], str]:
+    # Each gate of each stage asks for the same texts, and YAML is slow to read.
+    return front_matter(text) if is_page else (parse_yaml(text), "")
 
 
 def _approval_faults(

@@ -1,15 +1,14 @@
 """Challenger against champion: not worse by more than a margin, on the same rows if possible."""
 
 import math
-from dataclasses import dataclass
-from datetime import datetime
 
 import numpy as np
 
+from goldenpath.attest.evidence import Evaluation
 from goldenpath.attest.policy import Finding
+from goldenpath.promote.declared import Limits
 from goldenpath.promote.gate import Evidence, Live
-from goldenpath.promote.measured import BUILD, metric_of, read_evaluation
-from goldenpath.promote.platform import Stage
+from goldenpath.promote.measured import does_not_apply, fails, metric_of, passes
 from goldenpath.train.decision import accepted
 from goldenpath.train.metrics import MIN_ROWS
 from goldenpath.train.paired import Difference, paired_difference
@@ -23,42 +22,32 @@ _ONE_SIDED = 1.6449
 _WIDTH = 2 * 1.9600
 
 
-@dataclass(frozen=True, slots=True)
-class Champion:
+def champion(limits: Limits, evaluation: Evaluation, evidence: Evidence) -> Finding:
     """The release is not worse than the live one by more than a margin.
 
     A test of non-inferiority at one-sided 95 %: the lower bound of the difference in the first
     metric of the thresholds, paired row by row where both releases brought their rows.
     """
-
-    name: str = "champion"
-
-    def judge(self, evidence: Evidence, stage: Stage, now: datetime) -> Finding:
-        """Says whether rows were paired, and how many."""
-        live = evidence.live
-        if live is None:
-            return Finding(self.name, "not applicable", f"nothing is live in {stage.name} yet")
-        if live.digest == evidence.digest:
-            return Finding(self.name, "not applicable", "the release itself is live")
-        read = read_evaluation(self.name, evidence)
-        if isinstance(read, Finding):
-            return read
-        limit = read[0].metrics[0]
-        difference = _paired(limit.metric, evidence, live)
-        how = f"paired on {difference.rows} rows" if difference is not None else "unpaired"
-        if difference is None:
-            difference = _unpaired(
-                metric_of(read[1].metrics, limit.metric), metric_of(live.metrics, limit.metric)
-            )
-        if difference is None:
-            said = f"{limit.metric} has no interval on both releases"
-            return Finding(self.name, "fail", said, BUILD)
-        better = difference.value if limit.minimum is not None else -difference.value
-        bound = better - _ONE_SIDED * difference.error
-        said = f"{limit.metric} is at most {max(-bound, 0.0):.4f} worse than live ({how})"
-        if not bound >= -MARGIN:
-            return Finding(self.name, "fail", f"{said}, {-bound - MARGIN:.4f} too much", BUILD)
-        return Finding(self.name, "pass", f"{said}, {bound + MARGIN:.4f} inside")
+    live = evidence.live
+    if live is None:
+        return does_not_apply("nothing is live in the stage yet")
+    if live.digest == evidence.digest:
+        return does_not_apply("the release itself is live")
+    limit = limits.metrics[0]
+    difference = _paired(limit.metric, evidence, live)
+    how = f"paired on {difference.rows} rows" if difference is not None else "unpaired"
+    if difference is None:
+        difference = _unpaired(
+            metric_of(evaluation.metrics, limit.metric), metric_of(live.metrics, limit.metric)
+        )
+    if difference is None:
+        return fails(f"{limit.metric} has no interval on both releases")
+    better = difference.value if limit.minimum is not None else -difference.value
+    bound = better - _ONE_SIDED * difference.error
+    said = f"{limit.metric} is at most {max(-bound, 0.0):.4f} worse than live ({how})"
+    if not bound >= -MARGIN:
+        return fails(f"{said}, {-bound - MARGIN:.4f} too much")
+    return passes(f"{said}, {bound + MARGIN:.4f} inside")
 
 
 def _paired(metric: str, evidence: Evidence, live: Live) -> Difference | None:

@@ -77,6 +77,11 @@ def facts(evidence: Evidence, stage: Stage, now: datetime) -> Mapping[str, objec
                 "source": each.source,
                 "licence": each.licence,
                 "columns": [column.name for column in each.columns],
+                "path": each.path,
+                "files": each.files,
+                "first": parse_time(each.first) if each.first else None,
+                "last": parse_time(each.last) if each.last else None,
+                "repeated": each.repeated,
             }
             for each in datasets_of(evidence.verified)
         ],

@@ -11,17 +11,19 @@ from goldenpath.attest.scan import scan_of
 from goldenpath.project.spec import Contract
 from goldenpath.project.statements import document_faults, required_statements
 from goldenpath.promote.approval import Approvals
-from goldenpath.promote.champion import Champion
+from goldenpath.promote.champion import champion
+from goldenpath.promote.data import Data
 from goldenpath.promote.declared import declared_tier
 from goldenpath.promote.gate import Evidence, Gate
 from goldenpath.promote.measured import (
-    Calibration,
-    Fairness,
-    ThresholdOrder,
-    Thresholds,
+    Measured,
+    calibration,
+    fairness,
+    robustness,
+    threshold_order,
+    thresholds,
 )
 from goldenpath.promote.platform import Stage
-from goldenpath.promote.robustness import Robustness
 
 CHECKS = ("lint", "tests", "smoke training", "equality of the export")
 """What every build has to have tried."""
@@ -214,14 +216,15 @@ GATES: tuple[Gate, ...] = (
     CleanSource(),
     Checks(),
     Scanned(),
-    Thresholds(),
-    ThresholdOrder(),
-    Calibration(),
-    Fairness(),
-    Robustness(),
+    Measured("thresholds", thresholds),
+    Measured("threshold-order", threshold_order),
+    Measured("calibration", calibration),
+    Measured("fairness", fairness),
+    Measured("robustness", robustness),
     Statements(),
+    Data(),
     Schema(),
-    Champion(),
+    Measured("champion", champion),
     StageBefore(),
     Approvals(),
 )

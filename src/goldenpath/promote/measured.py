@@ -4,8 +4,8 @@ A point estimate that passes says little; an interval that passes says that the 
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import permutations
 
@@ -26,129 +26,130 @@ from goldenpath.train.record import Metric
 CALIBRATION = "expected_calibration_error"
 MAX_CALIBRATION = 0.05
 """Where the thresholds name no limit of their own."""
+ROBUSTNESS = "robustness_"
+ROBUSTNESS_LIMITS = (Limit("robustness_noise", None, 0.1),)
+"""What holds where the thresholds name no limit of their own."""
 BUILD = "improve the model and build again"
 
 
+Weigh = Callable[[Limits, Evaluation, Evidence], Finding]
+"""What a gate says of measurements that are there."""
+
+
 @dataclass(frozen=True, slots=True)
-class Thresholds:
+class Measured:
+    """A gate over what was measured; closed where limits or measurements are not to be had."""
+
+    name: str
+    weigh: Weigh
+
+    def judge(self, evidence: Evidence, stage: Stage, now: datetime) -> Finding:
+        """Asks `weigh`."""
+        evaluation = evaluation_of(evidence.verified)
+        if evaluation is None:
+            return Finding(self.name, "fail", "no evaluation counts", "build the release again")
+        try:
+            limits = declared_limits(evidence.documents)
+        except InvalidInput as error:
+            cure = "repair compliance/thresholds.yaml and build again"
+            return Finding(self.name, "fail", error.message, cure)
+        return replace(self.weigh(limits, evaluation, evidence), check=self.name)
+
+
+def passes(said: str) -> Finding:
+    """The gate is open; its name comes from the gate."""
+    return Finding("", "pass", said)
+
+
+def fails(said: str, cure: str = BUILD) -> Finding:
+    """The gate is closed."""
+    return Finding("", "fail", said, cure)
+
+
+def does_not_apply(said: str) -> Finding:
+    """There is nothing to judge."""
+    return Finding("", "not applicable", said)
+
+
+def thresholds(limits: Limits, evaluation: Evaluation, evidence: Evidence) -> Finding:
     """Every limit of `compliance/thresholds.yaml` is met by the whole interval."""
-
-    name: str = "thresholds"
-
-    def judge(self, evidence: Evidence, stage: Stage, now: datetime) -> Finding:
-        """Reports each missed limit, or the smallest margin."""
-        read = read_evaluation(self.name, evidence)
-        if isinstance(read, Finding):
-            return read
-        limits, evaluation = read
-        margins = {
-            limit: margin_of(limit, metric_of(evaluation.metrics, limit.metric, limit.slice))
-            for limit in limits.metrics
-        }
-        failed = [missed(limit, margin) for limit, margin in margins.items() if not margin >= 0]
-        if failed:
-            return Finding(self.name, "fail", "; ".join(failed), BUILD)
-        closest = min(margins, key=lambda limit: margins[limit])
-        return Finding(
-            self.name,
-            "pass",
-            f"{len(margins)} limits hold; {closest.metric} is closest, "
-            f"{margins[closest]:.4f} inside",
-        )
+    margins = _margins(limits.metrics, evaluation)
+    failed = [missed(limit, margin) for limit, margin in margins.items() if not margin >= 0]
+    if failed:
+        return fails("; ".join(failed))
+    closest = min(margins, key=lambda limit: margins[limit])
+    inside = f"{margins[closest]:.4f} inside"
+    return passes(f"{len(margins)} limits hold; {closest.metric} is closest, {inside}")
 
 
-@dataclass(frozen=True, slots=True)
-class ThresholdOrder:
+def threshold_order(limits: Limits, evaluation: Evaluation, evidence: Evidence) -> Finding:
     """The limits were committed before the run that they judge, and are the ones it used."""
-
-    name: str = "threshold-order"
-
-    def judge(self, evidence: Evidence, stage: Stage, now: datetime) -> Finding:
-        """Compares times and digests."""
-        read = read_evaluation(self.name, evidence)
-        if isinstance(read, Finding):
-            return read
-        limits, evaluation = read
-        cure = "commit the limits first, then build"
-        if evaluation.thresholds_digest != limits.digest.text:
-            return Finding(self.name, "fail", "the run used other limits than it carries", cure)
-        committed = _moment(evaluation.thresholds_committed_at)
-        started = _moment(evaluation.started_at)
-        if committed is None or started is None or committed >= started:
-            return Finding(
-                self.name,
-                "fail",
-                f"limits committed {evaluation.thresholds_committed_at or 'never'}, "
-                f"run started {evaluation.started_at}",
-                cure,
-            )
-        minutes = (started - committed).total_seconds() / 60
-        return Finding(self.name, "pass", f"committed {minutes:.1f} minutes before the run")
+    cure = "commit the limits first, then build"
+    if evaluation.thresholds_digest != limits.digest.text:
+        return fails("the run used other limits than it carries", cure)
+    committed = _moment(evaluation.thresholds_committed_at)
+    started = _moment(evaluation.started_at)
+    if committed is None or started is None or committed >= started:
+        then = evaluation.thresholds_committed_at or "never"
+        return fails(f"limits committed {then}, run started {evaluation.started_at}", cure)
+    minutes = (started - committed).total_seconds() / 60
+    return passes(f"committed {minutes:.1f} minutes before the run")
 
 
-@dataclass(frozen=True, slots=True)
-class Calibration:
-    """A score of 0.2 means two of ten."""
-
-    name: str = "calibration"
-
-    def judge(self, evidence: Evidence, stage: Stage, now: datetime) -> Finding:
-        """Looks at the upper end of the calibration error."""
-        read = read_evaluation(self.name, evidence)
-        if isinstance(read, Finding):
-            return read
-        limits, evaluation = read
-        metric = metric_of(evaluation.metrics, CALIBRATION)
-        if metric is None:
-            return Finding(self.name, "not applicable", "calibration was not measured")
-        declared = [limit.maximum for limit in limits.metrics if limit.metric == CALIBRATION]
-        maximum = next((each for each in declared if each is not None), MAX_CALIBRATION)
-        margin = margin_of(Limit(CALIBRATION, None, maximum), metric)
-        if not margin >= 0:
-            return Finding(
-                self.name, "fail", missed(Limit(CALIBRATION, None, maximum), margin), BUILD
-            )
-        return Finding(self.name, "pass", f"calibration error is {margin:.4f} inside {maximum:g}")
+def calibration(limits: Limits, evaluation: Evaluation, evidence: Evidence) -> Finding:
+    """A score of 0.2 means two of ten: the upper end of the calibration error is low."""
+    metric = metric_of(evaluation.metrics, CALIBRATION)
+    if metric is None:
+        return does_not_apply("calibration was not measured")
+    declared = [limit.maximum for limit in limits.metrics if limit.metric == CALIBRATION]
+    maximum = next((each for each in declared if each is not None), MAX_CALIBRATION)
+    limit = Limit(CALIBRATION, None, maximum)
+    margin = margin_of(limit, metric)
+    if not margin >= 0:
+        return fails(missed(limit, margin))
+    return passes(f"calibration error is {margin:.4f} inside {maximum:g}")
 
 
-@dataclass(frozen=True, slots=True)
-class Fairness:
-    """A rate differs between groups by no more than declared."""
+def fairness(limits: Limits, evaluation: Evaluation, evidence: Evidence) -> Finding:
+    """A rate differs between groups by no more than declared.
 
-    name: str = "fairness"
-
-    def judge(self, evidence: Evidence, stage: Stage, now: datetime) -> Finding:
-        """Takes the worst pair of groups, each at the end of its interval that is against us."""
-        read = read_evaluation(self.name, evidence)
-        if isinstance(read, Finding):
-            return read
-        limits, evaluation = read
-        if limits.fairness is None:
-            return Finding(self.name, "not applicable", "no limit of fairness is declared")
-        columns = protected_columns(evidence.documents)
-        groups, small = _groups(evaluation.metrics, limits.fairness, columns)
-        worst = min(_ratios(groups), default=None)
-        if worst is None:
-            return Finding(self.name, "not applicable", "no two groups have enough rows" + small)
-        ratio, low, high = worst
-        said = f"{limits.fairness.metric} of {low} is at least {ratio:.3f} of {high}" + small
-        margin = ratio - limits.fairness.minimum_ratio
-        if not margin >= 0:
-            return Finding(self.name, "fail", f"{said}, {-margin:.3f} too low", BUILD)
-        return Finding(self.name, "pass", f"{said}, {margin:.3f} inside")
+    Takes the worst pair of groups, each at the end of its interval that is against us.
+    """
+    limit = limits.fairness
+    if limit is None:
+        return does_not_apply("no limit of fairness is declared")
+    columns = protected_columns(evidence.documents)
+    groups, small = _groups(evaluation.metrics, limit, columns)
+    worst = min(_ratios(groups), default=None)
+    if worst is None:
+        return does_not_apply("no two groups have enough rows" + small)
+    ratio, low, high = worst
+    said = f"{limit.metric} of {low} is at least {ratio:.3f} of {high}" + small
+    margin = ratio - limit.minimum_ratio
+    if not margin >= 0:
+        return fails(f"{said}, {-margin:.3f} too low")
+    return passes(f"{said}, {margin:.3f} inside")
 
 
-def read_evaluation(gate: str, evidence: Evidence) -> tuple[Limits, Evaluation] | Finding:
-    """Limits and measurements, or the finding that there are none."""
-    evaluation = evaluation_of(evidence.verified)
-    if evaluation is None:
-        return Finding(gate, "fail", "no evaluation counts", "build the release again")
-    try:
-        return declared_limits(evidence.documents), evaluation
-    except InvalidInput as error:
-        return Finding(
-            gate, "fail", error.message, "repair compliance/thresholds.yaml and build again"
-        )
+def robustness(limits: Limits, evaluation: Evaluation, evidence: Evidence) -> Finding:
+    """Few decisions change by noise, by a missing value, or by moving one mutable feature.
+
+    Takes the upper end of each interval; what has no limit is only told.
+    """
+    declared = [limit for limit in limits.metrics if limit.metric.startswith(ROBUSTNESS)]
+    named = {limit.metric for limit in declared}
+    measured = {m.name for m in evaluation.metrics if m.name.startswith(ROBUSTNESS)}
+    declared += [each for each in ROBUSTNESS_LIMITS if each.metric in measured - named]
+    if not measured and not declared:
+        return does_not_apply("robustness was not measured")
+    margins = _margins(declared, evaluation)
+    free = ", ".join(sorted(measured - {limit.metric for limit in declared}))
+    remark = f"; without a limit: {free}" if free else ""
+    failed = [missed(limit, margin) for limit, margin in margins.items() if not margin >= 0]
+    if failed:
+        return fails("; ".join(failed) + remark)
+    said = ", ".join(f"{limit.metric} {margin:.3f} inside" for limit, margin in margins.items())
+    return passes(said + remark)
 
 
 def metric_of(metrics: Sequence[Metric], name: str, of: str = "") -> Metric | None:
@@ -166,6 +167,13 @@ def margin_of(limit: Limit, metric: Metric | None) -> float:
     if limit.maximum is not None:
         inside.append(limit.maximum - metric.high)
     return math.nan if any(math.isnan(each) for each in inside) else min(inside)
+
+
+def _margins(limits: Sequence[Limit], evaluation: Evaluation) -> Mapping[Limit, float]:
+    return {
+        limit: margin_of(limit, metric_of(evaluation.metrics, limit.metric, limit.slice))
+        for limit in limits
+    }
 
 
 def missed(limit: Limit, margin: float) -> str:

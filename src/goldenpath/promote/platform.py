@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from goldenpath.attest.policy import Person, TrustedKey
+from goldenpath.promote.datarules import NO_RULES, DataRules, read_rules, rules_lines
 from goldenpath.promote.expression import Expression, read_expression
 from goldenpath.promote.table import Table, duration_text, read_table, refuse_faults
 from goldenpath.promote.trust import (
@@ -45,6 +46,7 @@ GATES = (
     "fairness",
     "robustness",
     "statements",
+    "data",
     "schema",
     "champion",
     "stage-before",
@@ -127,6 +129,8 @@ class Platform:
     """Gates that this platform wrote itself."""
     refused_licences: tuple[str, ...] = ()
     """SPDX names that no package of a release may be under."""
+    data: DataRules = NO_RULES
+    """What the data of every release have to keep to."""
 
     def stage(self, name: str) -> Stage | None:
         """The stage of that name."""
@@ -167,6 +171,7 @@ def parse_platform(content: bytes, file: str = FILE) -> Platform:
         two_people=table.flag("two-people"),
         refused_licences=table.texts("refused-licences"),
         expressions=tuple(read_expression(each, own, GATES) for each in table.tables("gate")),
+        data=read_rules(table.table("data")) if table.has("data") else NO_RULES,
     )
     table.end()
     _check_whole(platform, table)
@@ -250,6 +255,7 @@ def _lines(platform: Platform) -> Iterator[str]:
         yield f"refused-licences = {listed(platform.refused_licences)}"
     yield from ("", "[registry]", f"prefix = {quoted(platform.registry_prefix)}")
     yield f"store = {quoted(platform.registry_store)}"
+    yield from rules_lines(platform.data)
     for stage in platform.stages:
         yield from ("", "[[stage]]", f"name = {quoted(stage.name)}")
         yield f"gates = {listed(stage.gates)}"

@@ -36,6 +36,11 @@ EXAMPLE: Mapping[str, object] = {
             "source": "",
             "licence": "",
             "columns": ["age"],
+            "path": "data/clients.parquet",
+            "files": 1,
+            "first": datetime(2025, 1, 1, tzinfo=UTC),
+            "last": datetime(2025, 12, 31, tzinfo=UTC),
+            "repeated": 0,
         }
     ],
     "checks": [{"name": "tests", "passed": True, "detail": "", "seconds": 1.0}],
@@ -46,7 +51,8 @@ EXAMPLE: Mapping[str, object] = {
     "now": datetime(2026, 1, 1, tzinfo=UTC),
 }
 """`overall` has the metrics over all rows by name, `metrics` those of each slice as well. `live` is
-null if nothing is live in the stage. Bounds of an interval are null on too few rows."""
+null if nothing is live in the stage. Bounds of an interval are null on too few rows; `first`,
+`last` and `repeated` of data are null where no column of time or no key is declared."""
 
 OPEN: Mapping[str, object] = {"overall": _METRIC, "parameters": "text"}
 """Tables whose members depend on the project, with a member as it could be."""
