@@ -17,6 +17,7 @@ from goldenpath.errors import InvalidInput
 from goldenpath.promote.declared import declared_tier
 from goldenpath.promote.expression import Expression
 from goldenpath.promote.gate import Evidence, Gate
+from goldenpath.promote.installed import Installed
 from goldenpath.promote.platform import Platform, Stage
 from goldenpath.train.record import Metric
 
@@ -38,8 +39,9 @@ class Written:
 
 
 def written_gates(platform: Platform) -> tuple[Gate, ...]:
-    """The gates that the platform wrote itself."""
-    return tuple(Written(each) for each in platform.expressions)
+    """The gates that the platform wrote itself, as expressions and as objects."""
+    expressions = tuple(Written(each) for each in platform.expressions)
+    return (*expressions, *(Installed(each) for each in platform.named_gates))
 
 
 def facts(evidence: Evidence, stage: Stage, now: datetime) -> Mapping[str, object]:

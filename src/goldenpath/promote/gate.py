@@ -75,7 +75,7 @@ def judge_all(
         raise InvalidInput(f"stage {stage.name} names the gate {unknown[0]!r}, which is not known")
     if not stage.gates and stage == evidence.platform.stages[-1]:
         raise InvalidInput(f"stage {stage.name} is the last one and has no gates")
-    own = {each.name for each in evidence.platform.expressions if stage.name in each.stages}
+    own = {each.name for each in evidence.platform.own_gates if stage.name in each.stages}
     chosen = [gate for gate in gates if gate.name in stage.gates or gate.name in own]
     return tuple(_judge(gate, evidence, stage, now) for gate in chosen)
 

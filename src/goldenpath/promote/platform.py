@@ -12,6 +12,7 @@ from typing import Literal
 from goldenpath.attest.policy import Person, TrustedKey
 from goldenpath.promote.datarules import NO_RULES, DataRules, read_rules, rules_lines
 from goldenpath.promote.expression import Expression, read_expression
+from goldenpath.promote.named import NamedGate, read_named
 from goldenpath.promote.table import Table, duration_text, read_table, refuse_faults
 from goldenpath.promote.trust import (
     Demands,
@@ -126,7 +127,9 @@ class Platform:
     two_people: bool = False
     """Whether set-up is over, so that one person alone changes no trust."""
     expressions: tuple[Expression, ...] = ()
-    """Gates that this platform wrote itself."""
+    """Gates that this platform wrote itself, in CEL."""
+    named_gates: tuple[NamedGate, ...] = ()
+    """Gates that are objects of packages of this platform's own."""
     refused_licences: tuple[str, ...] = ()
     """SPDX names that no package of a release may be under."""
     data: DataRules = NO_RULES
@@ -140,6 +143,11 @@ class Platform:
         """The stage that a release has to pass first; None for the first stage."""
         position = self.stages.index(stage)
         return self.stages[position - 1] if position else None
+
+    @property
+    def own_gates(self) -> tuple[Expression | NamedGate, ...]:
+        """Every gate that stands in the file and not in goldenpath."""
+        return (*self.expressions, *self.named_gates)
 
     @property
     def committers(self) -> tuple[Person, ...]:
@@ -158,6 +166,7 @@ def parse_platform(content: bytes, file: str = FILE) -> Platform:
         registry.fault("prefix", "a host and a path without scheme", prefix)
     registry.end()
     stage_names, actors, keys, own = set[str](), set[str](), set[str](), set[str]()
+    gates = table.tables("gate")
     platform = Platform(
         stages=tuple(_stage(each, stage_names) for each in table.tables("stage")),
         registry_prefix=prefix,
@@ -170,7 +179,8 @@ def parse_platform(content: bytes, file: str = FILE) -> Platform:
         demands=read_demands(table),
         two_people=table.flag("two-people"),
         refused_licences=table.texts("refused-licences"),
-        expressions=tuple(read_expression(each, own, GATES) for each in table.tables("gate")),
+        expressions=tuple(read_expression(t, own, GATES) for t in gates if not t.has("object")),
+        named_gates=tuple(read_named(t, own, GATES) for t in gates if t.has("object")),
         data=read_rules(table.table("data")) if table.has("data") else NO_RULES,
     )
     table.end()
@@ -230,10 +240,10 @@ def _check_whole(platform: Platform, table: Table) -> None:
 
 
 def _check_gates(platform: Platform, table: Table) -> None:
-    for expression in platform.expressions:
-        for name in expression.stages:
+    for own in platform.own_gates:
+        for name in own.stages:
             if platform.stage(name) is None:
-                table.faults.append(f"gate {expression.name}: {name!r} is not a stage")
+                table.faults.append(f"gate {own.name}: {name!r} is not a stage")
     for stage in platform.stages:
         for gate in stage.gates:
             if gate not in GATES:
@@ -278,6 +288,10 @@ def _lines(platform: Platform) -> Iterator[str]:
         yield f"require = {quoted(gate.require)}"
         if gate.cure:
             yield f"cure = {quoted(gate.cure)}"
+    for named in platform.named_gates:
+        yield from ("", "[[gate]]", f"name = {quoted(named.name)}")
+        yield f"stages = {listed(named.stages)}"
+        yield f"object = {quoted(named.object)}"
     yield from key_lines(platform.build_keys)
     yield from person_lines("machine", platform.commit_keys)
     yield from person_lines("person", platform.people)

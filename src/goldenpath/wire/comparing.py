@@ -101,7 +101,7 @@ def _placed(home: Home, trust: Trust, digests: set[Digest]) -> dict[Digest, dict
 
 def _demands(platform: Platform, stage: str) -> JsonValue:
     found = platform.stage(stage)
-    written = [each for each in platform.expressions if stage in each.stages]
+    written = [each for each in platform.own_gates if stage in each.stages]
     value = {"stage": None if found is None else found, "written-gates": written}
     return parse_json(canonical_json(msgspec.to_builtins(value, enc_hook=str)), "policy")
 
