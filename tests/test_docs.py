@@ -12,6 +12,8 @@ import click
 import pytest
 
 from goldenpath.cli.main import VERBS
+from goldenpath.promote.platform import GATES
+from goldenpath.promote.vocabulary import EXAMPLE, OPEN
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -106,3 +108,15 @@ def test_every_dependency_has_its_line_of_why() -> None:
     for name in project["dependencies"]:
         stem = re.split(r"[^a-zA-Z0-9-]", name)[0].removeprefix("opentelemetry")
         assert stem in listed, name
+
+
+def test_every_gate_and_every_name_that_an_expression_sees_is_documented() -> None:
+    page = (ROOT / "docs" / "gates.md").read_text()
+
+    for name in GATES:
+        assert re.search(rf"^\| `{name}` \|", page, re.MULTILINE), name
+    for name, value in EXAMPLE.items():
+        assert f"`{name}`" in page, name
+        first = value[0] if isinstance(value, list) else value
+        for member in first if isinstance(first, dict) and name not in OPEN else ():
+            assert f"`{member}`" in page, f"{name}.{member}"

@@ -152,7 +152,7 @@ def test_it_is_shown_everywhere_until_somebody_else_approves(road: Emergency) ->
     assert words in why.missing[0].message
     assert "by one of: validator, risk-manager" in why.missing[0].cure
     survey = Surveyor(road.repository).survey(trusted)
-    cells = compare(survey, None, lambda _: (True, True, ""), road.now)
+    cells = compare(survey, None, lambda *_: (True, True, ""), road.now)
     assert [each.deployment for each in cells if each.marks] == [f"prod/{MODEL}"]
     who = [each.who for each in duties(road.repository, trusted, road.standing(), road.now).paths]
     assert "platform-engineer" in who

@@ -8,17 +8,19 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from goldenpath.attest.attach import attach_ssh
 from goldenpath.attest.policy import Finding
 from goldenpath.audit.log import EventLog
 from goldenpath.cli import gate, waive
 from goldenpath.digest import Digest
 from goldenpath.errors import REFUSED, InvalidInput
-from goldenpath.gitops.assess import assess, decision_statement
+from goldenpath.gitops.assess import assess, decision_statement, deployment_of
 from goldenpath.gitops.waiving import Waived
 from goldenpath.gitops.waiving import waive as sign_waiver
 from goldenpath.promote.decision import Decision
+from goldenpath.reconcile.admission import admit
 from goldenpath.train.record import Metric
-from tests.gitops.road import METRICS, Road, good_run
+from tests.gitops.road import METRICS, MODEL, Road, good_run
 
 REASON = "the validation group reviewed the shift in note 12"
 BAD = Metric("roc_auc", 0.86, 0.84, 0.88, 500)
@@ -144,6 +146,68 @@ def test_an_approval_from_before_the_waiver_did_not_know_of_it(road: Road) -> No
 
     assert "1 of 2 people approved (validator)" in said
     assert "risk-manager: was given before validator waived a gate" in said
+
+
+def admitted(road: Road, digest: Digest) -> tuple[Finding, ...]:
+    trusted = road.trusted()
+    prod = deployment_of(road.repository, trusted, "prod", MODEL)
+    assert prod is not None
+    return admit(road.store, trusted.platform, prod, digest, road.now)
+
+
+def in_prod_by_waiver(road: Road) -> Digest:
+    digest = weak(road)
+    road.pass_time(minutes=1)
+    until = road.now + timedelta(days=30)
+    sign_waiver(road.desk("validator"), digest, "thresholds", "test", reason=REASON, until=until)
+    assert road.promote(digest, "test").commit
+    waived(road, digest)
+    road.pass_time(minutes=1)
+    road.approve(digest, "validator", "risk-manager")
+    assert road.promote(digest, "prod").commit
+    return digest
+
+
+def test_what_runs_by_a_waiver_says_so_and_says_when_the_waiver_has_ended(road: Road) -> None:
+    digest = in_prod_by_waiver(road)
+
+    now = admitted(road, digest)
+    road.pass_time(days=33)
+    later = admitted(road, digest)
+
+    assert {each.status for each in (*now, *later)} == {"pass", "waived"}
+    assert f"by validator until 2026-12-23: {REASON}" in now[-1].message
+    assert "ended" not in now[-1].message
+    assert later[-1].message.endswith("; that ended 3 days ago")
+
+
+def test_a_decision_that_only_says_that_a_gate_was_waived_is_not_admitted(road: Road) -> None:
+    digest = in_prod_by_waiver(road)
+    (real,) = (each for each in admitted(road, digest) if each.check == "decision")
+    other = weak(road, b"other")
+    decision = judged(road, digest, actor="platform-engineer")
+    approved = [each.envelope for each in road.approve(other, "validator", "risk-manager")]
+    for cited in (decision.waivers, ()):
+        forged = dataclasses.replace(
+            decision,
+            digest=other,
+            findings=(Finding("thresholds", "waived", "as agreed"),),
+            approvals=tuple(sorted(approved)),
+            evidence=evidence_of(road, other),
+            waivers=cited,
+        )
+        image, desk = road.store.resolve(other.text), road.desk("platform-engineer")
+        attach_ssh(road.store, image, decision_statement(forged), desk.acting.key, road.now)
+
+    assert real.status == "pass"
+    assert [each.check for each in admitted(road, other) if each.status == "fail"] == ["decision"]
+    honest = dataclasses.replace(forged, findings=())
+    attach_ssh(road.store, image, decision_statement(honest), desk.acting.key, road.now)
+    assert [each.check for each in admitted(road, other) if each.status == "fail"] == []
+
+
+def evidence_of(road: Road, digest: Digest) -> tuple[Digest, ...]:
+    return judged(road, digest).evidence
 
 
 def test_the_verb_leaves_an_event_and_the_gate_shows_the_waiver(

@@ -19,7 +19,7 @@ from goldenpath.promote.expression import Expression
 from goldenpath.promote.gate import Evidence, Gate
 from goldenpath.promote.installed import Installed
 from goldenpath.promote.platform import Platform, Stage
-from goldenpath.train.record import Metric
+from goldenpath.train.record import Dataset, Metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,23 +70,7 @@ def facts(evidence: Evidence, stage: Stage, now: datetime) -> Mapping[str, objec
         "parameters": dict(origin.parameters),
         "overall": _overall(evaluation.metrics),
         "metrics": [_metric(each) for each in evaluation.metrics],
-        "datasets": [
-            {
-                "name": each.name,
-                "digest": each.digest,
-                "rows": each.rows,
-                "size": each.size,
-                "source": each.source,
-                "licence": each.licence,
-                "columns": [column.name for column in each.columns],
-                "path": each.path,
-                "files": each.files,
-                "first": parse_time(each.first) if each.first else None,
-                "last": parse_time(each.last) if each.last else None,
-                "repeated": each.repeated,
-            }
-            for each in datasets_of(evidence.verified)
-        ],
+        "datasets": [_dataset(each) for each in datasets_of(evidence.verified)],
         "checks": [
             {
                 "name": each.name,
@@ -106,6 +90,23 @@ def facts(evidence: Evidence, stage: Stage, now: datetime) -> Mapping[str, objec
         else {"digest": live.digest.text, "overall": _overall(live.metrics)},
         "stage": stage.name,
         "now": now,
+    }
+
+
+def _dataset(dataset: Dataset) -> dict[str, object]:
+    return {
+        "name": dataset.name,
+        "digest": dataset.digest,
+        "rows": dataset.rows,
+        "size": dataset.size,
+        "source": dataset.source,
+        "licence": dataset.licence,
+        "columns": [column.name for column in dataset.columns],
+        "path": dataset.path,
+        "files": dataset.files,
+        "first": parse_time(dataset.first) if dataset.first else None,
+        "last": parse_time(dataset.last) if dataset.last else None,
+        "repeated": dataset.repeated,
     }
 
 

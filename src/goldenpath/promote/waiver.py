@@ -4,17 +4,19 @@ A waiver is about one digest, one gate and one stage, says why, and ends on a da
 excuse is missing evidence and missing approvals: those are how anything else is known at all.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from goldenpath.attest.policy import Finding, SignedStatement
+from goldenpath.attest.evidence import origin_of
+from goldenpath.attest.policy import Finding, Person, SignedStatement, Verified
 from goldenpath.attest.statement import WAIVER, Statement, member, parse_time, render_time
 from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
-from goldenpath.promote.approval import why_not
+from goldenpath.promote.approval import is_same_person, why_not
 from goldenpath.promote.gate import Evidence
+from goldenpath.promote.glass import OVERRULED
 from goldenpath.promote.platform import Stage
 
 UNWAIVABLE = frozenset({"evidence", "approvals"})
@@ -67,6 +69,91 @@ def waivers(evidence: Evidence, stage: Stage, now: datetime) -> tuple[Waiver, ..
 def overrule(findings: tuple[Finding, ...], signed: tuple[Waiver, ...]) -> tuple[Finding, ...]:
     """The findings; those that failed and are waived say so, with who, until when and why."""
     return tuple(_overruled(finding, signed) for finding in findings)
+
+
+@dataclass(frozen=True, slots=True)
+class Excuse:
+    """A waiver that a signed decision rests on."""
+
+    gate: str
+    person: str
+    reason: str
+    until: datetime
+
+    def said(self, now: datetime) -> str:
+        """Who waived which gate until when and why, and whether that time is over."""
+        end = self.until.date().isoformat()
+        over = f"; that ended {(now - self.until).days} days ago" if self.until <= now else ""
+        return f"{self.gate} was waived by {self.person} until {end}: {self.reason}{over}"
+
+
+def excuses(
+    decision: SignedStatement, verified: Verified, stage: Stage, people: Sequence[Person]
+) -> tuple[Excuse, ...] | None:
+    """The waivers behind a signed decision, checked without its word; None if one is not good.
+
+    As of the decision: a waiver that has ended since then does not stop what runs.
+    """
+    said, decided = dict(decision.statement.predicate), decision.statement.signed_at
+    found = []
+    for gate in _waived_gates(said):
+        good = [
+            signed
+            for signed in verified.of_type(WAIVER)
+            if _stands_behind(signed, gate, decision, stage)
+            and _may_waive(signed.signer, decision, verified, stage, people)
+            and decided is not None
+            and not _void(signed, decided)
+        ]
+        if not good:
+            return None
+        predicate = dict(good[0].statement.predicate)
+        until = parse_time(_text(predicate, "scope", "until"))
+        found.append(Excuse(gate, good[0].signer, _text(predicate, "reason"), until))
+    return tuple(found)
+
+
+def _waived_gates(decision: dict[str, JsonValue]) -> Iterator[str]:
+    findings = decision.get("findings")
+    for each in findings if isinstance(findings, list) else []:
+        # Broken glass overrules people and calendars: those who admit count people themselves.
+        if member(each, "status") == "waived" and member(each, "check") not in OVERRULED:
+            yield str(member(each, "check"))
+
+
+def _stands_behind(
+    signed: SignedStatement, gate: str, decision: SignedStatement, stage: Stage
+) -> bool:
+    said, decided = dict(signed.statement.predicate), dict(decision.statement.predicate)
+    cited, begun = decided.get("waivers"), signed.statement.signed_at
+    end = decision.statement.signed_at
+    return (
+        signed.kind == "person"
+        and isinstance(cited, list)
+        and signed.envelope.text in cited
+        and gate not in UNWAIVABLE
+        and said.get("gate") == gate
+        and member(said, "scope", "environment") == stage.name
+        and member(said, "scope", "model") == decided.get("model")
+        and begun is not None
+        and end is not None
+        and begun <= end
+    )
+
+
+def _may_waive(
+    name: str,
+    decision: SignedStatement,
+    verified: Verified,
+    stage: Stage,
+    people: Sequence[Person],
+) -> bool:
+    roles = next((set(person.roles) for person in people if person.name == name), None)
+    if roles is None or (stage.approver_roles and not roles & set(stage.approver_roles)):
+        return False
+    origin = origin_of(verified)
+    author = str(origin.internal.get("author", "")) if origin is not None else ""
+    return name != decision.signer and not is_same_person(name, author)
 
 
 def _waivers(evidence: Evidence, stage: Stage, now: datetime) -> Iterator[Waiver]:

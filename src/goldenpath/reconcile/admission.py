@@ -1,5 +1,6 @@
 """May this release run in this stage? Asked before anything of it is loaded."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from goldenpath.attest.policy import Finding, SignedStatement, Verified
@@ -13,6 +14,7 @@ from goldenpath.promote.admission import release_policy
 from goldenpath.promote.approval import confirmed, stood_for
 from goldenpath.promote.glass import Glass, may_break
 from goldenpath.promote.platform import Platform, Stage
+from goldenpath.promote.waiver import Excuse, excuses
 
 
 def admit(
@@ -33,15 +35,70 @@ def admit(
         raise InvalidInput(f"the stage {deployment.stage!r} is not in platform.toml")
     policy = release_policy(platform)
     verified = verify(store, digest, policy, people=platform.people, now=now, blobs=True)
-    return (*verified.findings, _decision(verified, stage, platform, deployment.model, glass))
+    decided = decisions(verified, stage, platform, deployment.model, now, glass)
+    return (*verified.findings, *decided)
 
 
-def _decision(
-    verified: Verified, stage: Stage, platform: Platform, model: str, glass: Glass | None
-) -> Finding:
-    """Where a stage has gates, somebody who is listed must have signed their verdict."""
+def decisions(
+    verified: Verified,
+    stage: Stage,
+    platform: Platform,
+    model: str,
+    now: datetime,
+    glass: Glass | None,
+) -> tuple[Finding, ...]:
+    """Where a stage has gates, somebody who is listed must have signed their verdict.
+
+    Behind it stand the approvals of the stage, and a waiver for each gate that was waived: all
+    checked again here, as of the decision. A waiver that has ended since then is told.
+    """
     if not stage.gates:
-        return Finding("decision", "not applicable", f"the stage {stage.name} has no gates")
+        said = f"the stage {stage.name} has no gates"
+        return (Finding("decision", "not applicable", said),)
+    standing = _standing(verified, stage, platform, model, glass)
+    if standing is None:
+        return (
+            Finding(
+                "decision",
+                "fail",
+                f"nobody who is listed has signed a promotion to {stage.name} that "
+                f"{stage.approvals} approvals, and a waiver for each gate that was waived, "
+                "stand behind",
+                f"run goldenpath promote {verified.subject.short} --to {stage.name}",
+            ),
+        )
+    by = f", approved by {', '.join(standing.approved)}" if standing.approved else ""
+    said = f"promoted to {stage.name} by {standing.signer}{by}"
+    waived = (Finding("waiver", "waived", each.said(now)) for each in standing.excused)
+    return (Finding("decision", "pass", said), *waived)
+
+
+def lapsed(
+    verified: Verified,
+    stage: Stage,
+    platform: Platform,
+    model: str,
+    now: datetime,
+    glass: Glass | None,
+) -> tuple[str, ...]:
+    """Waivers that a release in a stage rests on, and that have ended, in words."""
+    standing = _standing(verified, stage, platform, model, glass)
+    excused = () if standing is None else standing.excused
+    return tuple(each.said(now) for each in excused if each.until <= now)
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """A decision that counts, and who and what stands behind it."""
+
+    signer: str
+    approved: tuple[str, ...]
+    excused: tuple[Excuse, ...]
+
+
+def _standing(
+    verified: Verified, stage: Stage, platform: Platform, model: str, glass: Glass | None
+) -> _Standing | None:
     for signed in verified.of_type(DECISION):
         said = signed.statement.predicate
         place = (said.get("stage"), said.get("model"))
@@ -51,16 +108,10 @@ def _decision(
         needed = stage.approvals
         if stage.glass is not None and _is_glass(signed, verified, stage, platform, glass):
             needed = min(stage.approvals, stage.glass.approvals)
-        if len(approved) >= needed:
-            by = f", approved by {', '.join(approved)}" if approved else ""
-            return Finding("decision", "pass", f"promoted to {stage.name} by {signed.signer}{by}")
-    return Finding(
-        "decision",
-        "fail",
-        f"nobody who is listed has signed a promotion to {stage.name} "
-        f"that {stage.approvals} approvals stand behind",
-        f"run goldenpath promote {verified.subject.short} --to {stage.name}",
-    )
+        excused = excuses(signed, verified, stage, platform.people)
+        if len(approved) >= needed and excused is not None:
+            return _Standing(signed.signer, approved, excused)
+    return None
 
 
 def _is_glass(

@@ -9,8 +9,9 @@ from goldenpath.gitops.manifests import Survey
 from goldenpath.gitops.standing import Mark, marks
 from goldenpath.reconcile.status import Status
 
-Look = Callable[[Digest], tuple[bool, bool, str]]
-"""Whether the registry has a release, whether its signatures hold, and why not."""
+Look = Callable[[Digest, str, str], tuple[bool, bool, str]]
+"""Whether the registry has a release, whether its signatures hold, and what is wrong with it in
+that stage under that name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +51,10 @@ def compare(wanted: Survey, status: Status | None, look: Look, now: datetime) ->
         if each.phase in ("ready", "asleep")
         for slot in each.running
     }
-    known: dict[str, tuple[bool, bool, str]] = {}
     cells = []
     for name, digest in sorted({*git, *running}):
-        if digest not in known:
-            known[digest] = look(Digest(digest))
-        registry, signed, words = known[digest]
+        stage, _, model = name.partition("/")
+        registry, signed, words = look(Digest(digest), stage, model)
         percent, found = git.get((name, digest)), running.get((name, digest))
         message = words or _difference(percent, found, name in stopped)
         held = marks(wanted.standing.get(name), now)

@@ -28,7 +28,7 @@ from goldenpath.observe.launch import ObserverLaunch
 from goldenpath.project.contract import parse_contract
 from goldenpath.promote.admission import release_policy
 from goldenpath.promote.platform import Platform
-from goldenpath.reconcile.admission import admit
+from goldenpath.reconcile.admission import admit, lapsed
 from goldenpath.reconcile.inventory import Cell, compare
 from goldenpath.reconcile.launch import DoorLaunch
 from goldenpath.reconcile.source import GitSource
@@ -223,7 +223,7 @@ def inventory(home: Home) -> tuple[Cell, ...]:
     store = open_store(store_uri(home, followed.platform))
     running = status(home)[0] if is_held(home.run) else None
 
-    def look(digest: Digest) -> tuple[bool, bool, str]:
+    def look(digest: Digest, stage: str, model: str) -> tuple[bool, bool, str]:
         try:
             verified = verify(
                 store,
@@ -234,8 +234,13 @@ def inventory(home: Home) -> tuple[Cell, ...]:
             )
         except NotFound as error:
             return False, False, error.message
-        failed = [each.message for each in verified.findings if each.status == "fail"]
-        return True, verified.holds, "; ".join(failed)
+        wrong = [each.message for each in verified.findings if each.status == "fail"]
+        place = followed.platform.stage(stage)
+        if place is not None:
+            standing = wanted.standing.get(f"{stage}/{model}")
+            glass = None if standing is None else standing.glass
+            wrong += lapsed(verified, place, followed.platform, model, now(), glass)
+        return True, verified.holds, "; ".join(wrong)
 
     return compare(wanted, running, look, now())
 
