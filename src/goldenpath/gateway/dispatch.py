@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from goldenpath.gateway.exchange import Asking, Exchange, Shadow
 from goldenpath.gateway.head import Lines
@@ -12,7 +12,6 @@ from goldenpath.gateway.lane import Lane, LaneSlot
 from goldenpath.gateway.message import Answer, RequestHead, refusal
 from goldenpath.gateway.tally import Tally
 from goldenpath.gateway.upstream import Pool
-from goldenpath.instruments import HEADER_PREDICTION
 from goldenpath.reconcile.launch import Route, Routes
 
 MAX_SHADOWS = 64
@@ -35,6 +34,7 @@ class Dispatcher:
         self.loop = loop
         self.timeout = timeout
         self.random = random.Random(seed)  # noqa: S311 - spreads load and names answers, no secret
+        self.ids = _ids(self.random)
         self.lines = Lines()
         self._tell = tell
         self._lanes: dict[bytes, Lane] = {}
@@ -93,22 +93,22 @@ class Dispatcher:
             found[slot.name] = LaneSlot(slot, pools, tally)
         return found
 
-    def find(self, head: RequestHead) -> tuple[Lane, bytes] | None:
-        """The lane of a request, and what a server gets of it before the id.
+    def find(self, target: bytes, host: bytes) -> tuple[Lane, bytes] | None:
+        """The lane of a request, and the target as a server behind it sees it.
 
         `/<stage>/<model>/v2/…` goes by its path; `/v2/…` by a host `<model>.<stage>.localhost`.
         """
-        parts = head.target.split(b"/", 3)
-        lane, target = None, head.target
+        parts = target.split(b"/", 3)
         if len(parts) == 4 and parts[0] == b"":
             lane = self._lanes.get(parts[1] + b"/" + parts[2])
-            target = b"/" + parts[3]
-        if lane is None:
-            labels = head.host.split(b":", 1)[0].lower().split(b".")
-            if len(labels) >= 3 and labels[-1] == b"localhost":
-                lane = self._lanes.get(labels[-2] + b"/" + b".".join(labels[:-2]))
-                target = head.target
-        return (lane, _beginning(head, target)) if lane is not None else None
+            if lane is not None:
+                return lane, b"/" + parts[3]
+        labels = host.split(b":", 1)[0].lower().split(b".")
+        if len(labels) >= 3 and labels[-1] == b"localhost":
+            lane = self._lanes.get(labels[-2] + b"/" + b".".join(labels[:-2]))
+            if lane is not None:
+                return lane, target
+        return None
 
     def submit(
         self, client: Asking, lane: Lane, head: RequestHead, beginning: bytes, body: bytes
@@ -137,7 +137,8 @@ class Dispatcher:
                 return
         else:
             # Drawn once, and kept while the route has it.
-            slot = lane.slots.get(exchange.wanted) or lane.choose(exchange.head.subject)
+            wanted = lane.slots.get(exchange.wanted) if exchange.wanted else None
+            slot = wanted or lane.choose(exchange.head.subject)
         if slot is not None:
             exchange.wanted = slot.name
         pool = slot.pool(exchange.tried) if slot is not None else None
@@ -152,7 +153,7 @@ class Dispatcher:
         if self._waiting:
             self._awake(lane)
         if slot is not None and len(slot.pools) > 1:
-            exchange.tried.add(pool.address)
+            exchange.tried |= {pool.address}
         pool.send(exchange)
 
     def _awake(self, lane: Lane) -> None:
@@ -234,21 +235,13 @@ class Dispatcher:
                 self.place(exchange)
 
 
+def _ids(source: random.Random) -> Iterator[bytes]:
+    """Prediction ids, 32 hexadecimal digits each; a thousand at a time cost little."""
+    while True:
+        digits = source.randbytes(16 * 1024).hex().encode()
+        for start in range(0, len(digits), 32):
+            yield digits[start : start + 32]
+
+
 def _weights(route: Route) -> list[tuple[str, int, bool]]:
     return [(slot.name, slot.percent, slot.shadow) for slot in route.slots]
-
-
-def _beginning(head: RequestHead, target: bytes) -> bytes:
-    """Everything that a server gets before the id, which is the last header."""
-    length = (
-        b""
-        if head.method == b"GET" and not head.length
-        else b"content-length: %d\r\n" % head.length
-    )
-    return b"%b %b HTTP/1.1\r\n%b%b%b: " % (
-        head.method,
-        target,
-        head.lines,
-        length,
-        HEADER_PREDICTION.encode(),
-    )

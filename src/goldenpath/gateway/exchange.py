@@ -42,11 +42,18 @@ class Asking(Protocol):
 class Exchange:
     """One request; whatever happens to servers, the client hears of it once."""
 
-    __slots__ = (
-        "attempts", "beginning", "body", "broken", "client", "connection", "deadline",
-        "dispatcher", "done", "head", "lane", "missing", "name", "passing", "repeatable", "slot",
-        "started", "status", "tried", "wanted",
-    )  # fmt: skip
+    # Most requests end as they begin: what changes on the way is only set when it does.
+    attempts = 0
+    broken = 0
+    repeatable = True
+    done = False
+    passing = False
+    """Whether the client has the beginning of a large answer."""
+    status = 0
+    wanted = ""
+    slot: LaneSlot | None = None
+    connection: Connection | None = None
+    tried: frozenset[str] = frozenset()
 
     def __init__(
         self,
@@ -65,21 +72,10 @@ class Exchange:
         """Everything before the id: request line, headers, and the name of the last one."""
         self.body = body
         self.missing = head.length - len(body)
-        self.name = b"%032x" % dispatcher.random.getrandbits(128)
+        self.name = next(dispatcher.ids)
         # The loop's clock stands still while it works, and would count a fast answer as 0 s.
         self.started = time.monotonic()
         self.deadline = self.started + dispatcher.timeout
-        self.attempts = 0
-        self.broken = 0
-        self.repeatable = True
-        self.done = False
-        self.passing = False
-        """Whether the client has the beginning of a large answer."""
-        self.status = 0
-        self.wanted = ""
-        self.tried = set[str]()
-        self.slot: LaneSlot | None = None
-        self.connection: Connection | None = None
 
     def message(self) -> bytes:
         """What a server is sent."""

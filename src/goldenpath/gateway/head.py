@@ -21,6 +21,10 @@ from goldenpath.instruments import (
 
 MAX_HEAD = 32 * 1024
 MAX_HEADERS = 100
+LONGEST_LENGTH = 12
+"""Digits of a Content-Length."""
+ID_LENGTH = 32
+"""Hexadecimal digits of a prediction id."""
 REMEMBERED_LINES = 1024
 REMEMBERED_STATUSES = 32
 LONGEST_REMEMBERED = 200
@@ -55,7 +59,14 @@ _KINDS = {
 }
 _FOR_THIS_HOP = frozenset({LENGTH, DROPPED, KEEP, CLOSE, CONTINUE})
 _ID = HEADER_PREDICTION.encode() + b": "
-_VARYING = frozenset({b"traceparent", b"tracestate", b"x-request-id", HEADER_SUBJECT.encode()})
+_VARYING = {
+    spelled: SUBJECT if name == HEADER_SUBJECT else PLAIN
+    for name in ("traceparent", "tracestate", "x-request-id", HEADER_SUBJECT)
+    for spelled in (name.encode(), name.title().encode())
+}
+"""Names whose values are seldom the same twice, as most clients spell them."""
+_TEXT = b"\t" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
+"""What a value may be made of."""
 
 Line = tuple[int, bytes, int]
 """What a line is, its value, and the value as a number where it is a length."""
@@ -79,6 +90,8 @@ class Lines:
         self._known: dict[bytes, Line] = {}
         self._statuses: dict[bytes, int] = {}
         self._firsts: dict[bytes, tuple[bytes, bytes]] = {}
+        self._usual: tuple[bytes, bytes, int, bool] | None = None
+        """An answer but for its id and length: what is before, what is between, what it said."""
 
     def request(self, head: bytes) -> RequestHead | None:
         """The request whose head, without the empty line, this is; None if it is odd."""
@@ -88,8 +101,9 @@ class Lines:
             return None
         kept: list[bytes] = []
         special: dict[int, Line] = {}
+        known = self._known.get
         for line in lines:
-            read = self._known.get(line) or self._read(line)
+            read = known(line) or self._read(line)
             kind = read[0]
             if kind != PLAIN:
                 if kind == ODD or kind in special:
@@ -117,6 +131,22 @@ class Lines:
 
     def answer(self, head: bytes) -> AnswerHead | None:
         """The answer whose head, without the empty line, this is; None if it is odd."""
+        usual = self._usual
+        if usual is not None and head.startswith(usual[0]):
+            at = len(usual[0]) + ID_LENGTH
+            length = head[at + len(usual[1]) :]
+            is_plain = head[at - ID_LENGTH : at].isalnum() and length.isdigit()
+            if is_plain and head.startswith(usual[1], at) and len(length) <= LONGEST_LENGTH:
+                return AnswerHead(usual[2], int(length), usual[3])
+        found = self._read_answer(head)
+        if found is not None:
+            before, name, rest = head.partition(_ID)
+            between, last, length = rest[ID_LENGTH:].rpartition(b"\r\ncontent-length: ")
+            if name and last and length.isdigit() and rest[:ID_LENGTH].isalnum():
+                self._usual = (before + name, between + last, found.status, found.names_release)
+        return found
+
+    def _read_answer(self, head: bytes) -> AnswerHead | None:
         first, *lines = head.split(b"\r\n")
         status = self._statuses.get(first) or self._read_status(first)
         if not status:
@@ -138,12 +168,16 @@ class Lines:
         return AnswerHead(status, length, names_release) if length >= 0 else None
 
     def _read(self, line: bytes) -> Line:
+        spelled, _, text = line.partition(b":")
+        kind = _VARYING.get(spelled)
+        if kind is not None:
+            return _ODD if text.translate(None, _TEXT) else (kind, text.strip(b" \t"), 0)
         found = _LINE.fullmatch(line)
         if found is None:
             return _ODD
         name, value = found[1].lower(), found[2].rstrip(b" \t")
         read = _meaning(name, value)
-        if name not in _VARYING and read[0] != DROPPED and read[0] != ODD:
+        if read[0] not in (DROPPED, ODD):
             self._remember(line, read)
         return read
 
@@ -177,7 +211,7 @@ class Lines:
 
 def _meaning(name: bytes, value: bytes) -> Line:
     if name == b"content-length":
-        if not value.isdigit() or len(value) > 12:
+        if not value.isdigit() or len(value) > LONGEST_LENGTH:
             return _ODD
         return (LENGTH, value, int(value))
     if name == b"connection":

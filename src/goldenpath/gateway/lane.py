@@ -29,7 +29,8 @@ class LaneSlot:
     def pool(self, tried: Collection[str] = ()) -> Pool | None:
         """The pool with the fewest requests, untried ones first; None if no server can answer."""
         if len(self.pools) == 1:
-            return None if self.pools[0].is_open() else self.pools[0]
+            only = self.pools[0]
+            return None if only.failures and only.is_open() else only
         able = [pool for pool in self.pools if not pool.is_open()]
         fresh = [pool for pool in able if pool.address not in tried] or able
         return min(fresh, key=lambda pool: (pool.in_flight, pool.sent)) if fresh else None
@@ -66,18 +67,15 @@ class Lane:
     def choose(self, subject: bytes | None) -> LaneSlot | None:
         """The slot that a request belongs to, whether or not it can answer just now."""
         if subject is None:
-            point = self._point = rotate(self._point)
+            self._point = point = rotate(self._point)
         else:
             point = sticky_point(self.name, subject)
-        return self._at(point)
+        for upto, slot in self._shares:
+            if point < upto:
+                return slot
+        return self._shares[-1][1] if self._shares else None
 
     def instead(self) -> LaneSlot | None:
         """A slot that can answer now, for a request whose own cannot."""
         able = [slot for _, slot in self._shares if slot.pool() is not None]
         return max(able, key=lambda slot: slot.percent) if able else None
-
-    def _at(self, point: float) -> LaneSlot | None:
-        for upto, slot in self._shares:
-            if point < upto:
-                return slot
-        return self._shares[-1][1] if self._shares else None

@@ -10,6 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from goldenpath.instruments import HEADER_PREDICTION, HEADER_RELEASE
+
+_PREDICTION = HEADER_PREDICTION.encode()
+
 Headers = list[tuple[bytes, bytes]]
 """Names in lower case."""
 
@@ -52,6 +56,14 @@ class RequestHead:
     expects: bool
     """The client waits for a word before it sends the body."""
 
+    def beginning(self, target: bytes) -> bytes:
+        """Everything that a server gets before the id, whose header is the last one."""
+        if self.method == b"GET" and not self.length:
+            return b"GET %b HTTP/1.1\r\n%b%b: " % (target, self.lines, _PREDICTION)
+        return b"%b %b HTTP/1.1\r\n%bcontent-length: %d\r\n%b: " % (
+            self.method, target, self.lines, self.length, _PREDICTION,
+        )  # fmt: skip
+
 
 class Answer:
     """One answer as it goes over the wire, but for its last header lines."""
@@ -87,7 +99,7 @@ def written(status: int, headers: Headers, body: bytes) -> Answer:
     lines = [line, *(b"%b: %b" % pair for pair in kept(headers))]
     if status not in (204, 304):
         lines.append(b"content-length: %d" % len(body))
-    names = any(name == b"x-goldenpath-release" for name, _ in headers)
+    names = any(name == HEADER_RELEASE.encode() for name, _ in headers)
     return Answer(status, b"\r\n".join(lines), body, names)
 
 

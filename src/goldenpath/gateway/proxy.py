@@ -56,6 +56,9 @@ class Client(asyncio.Protocol):
         self._head: RequestHead | None = None
         self._lane: Lane | None = None
         self._beginning = b""
+        self._place = (b"", b"")
+        self._there: tuple[Lane, bytes] | None = None
+        """Where the target and host of `_place` lead."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are no subclass of it, so `isinstance` would not do.
@@ -231,7 +234,7 @@ class Client(asyncio.Protocol):
             if head.target == b"/healthz":
                 self.reply(HEALTH, b"")
                 return
-            found = self._dispatcher.find(head)
+            found = self._find(head)
             if found is None:
                 self.reply(refusal(404, "no model is served at this path"), b"")
                 return
@@ -244,6 +247,14 @@ class Client(asyncio.Protocol):
         exchange = self._dispatcher.submit(self, lane, head, self._beginning, body)
         if not exchange.done:
             self._exchange = exchange
+
+    def _find(self, head: RequestHead) -> tuple[Lane, bytes] | None:
+        """The lane and the beginning of a message; most clients ask for the same target again."""
+        place, found = (head.target, head.host), self._there
+        if found is None or place != self._place or not found[0].served:
+            found = self._dispatcher.find(*place)
+            self._place, self._there = place, found
+        return (found[0], head.beginning(found[1])) if found is not None else None
 
     # What an exchange calls.
 

@@ -1,6 +1,6 @@
 """What the gateway counts per release: requests, failures and durations, for the canary judge."""
 
-import math
+from bisect import bisect_left
 from dataclasses import dataclass, field
 
 BUCKETS_PER_DOUBLING = 4
@@ -12,15 +12,15 @@ BUCKETS = 80
 
 def bucket(seconds: float) -> int:
     """Index of the bucket that holds a duration; each is 19 percent wider than the one before."""
-    if seconds <= FIRST_BOUND:
-        return 0
-    position = math.ceil(BUCKETS_PER_DOUBLING * math.log2(seconds / FIRST_BOUND) - 1e-9)
-    return min(position, BUCKETS - 1)
+    return bisect_left(_BOUNDS, seconds)
 
 
 def upper_bound(index: int) -> float:
     """The longest duration of a bucket, in seconds."""
     return float(FIRST_BOUND * 2 ** (index / BUCKETS_PER_DOUBLING))
+
+
+_BOUNDS = [upper_bound(index) for index in range(BUCKETS - 1)]
 
 
 @dataclass(slots=True)

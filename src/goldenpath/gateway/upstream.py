@@ -217,14 +217,14 @@ class Pool:
         self.sent = 0
         self._loop = loop
         self._idle: list[Connection] = []
-        self._failures = 0
+        self.failures = 0
         self._open_until = 0.0
         self._retired = False
         self._connecting: set[asyncio.Task[None]] = set()
 
     def is_open(self) -> bool:
         """Whether the circuit is open: the server failed lately and is left alone for a while."""
-        return self._failures >= FAILURES_TO_OPEN and self._loop.time() < self._open_until
+        return self.failures >= FAILURES_TO_OPEN and self._loop.time() < self._open_until
 
     def send(self, waiting: Waiting) -> None:
         """Sends over an idle connection, or over a new one."""
@@ -250,7 +250,7 @@ class Pool:
         if failed:
             self._count_failure()
         else:
-            self._failures = 0
+            self.failures = 0
         if keep and not self._retired:
             self._idle.append(connection)
         else:
@@ -282,8 +282,8 @@ class Pool:
         return made
 
     def _count_failure(self) -> None:
-        self._failures += 1
-        if self._failures >= FAILURES_TO_OPEN:
-            doublings = min(self._failures - FAILURES_TO_OPEN, 5)
+        self.failures += 1
+        if self.failures >= FAILURES_TO_OPEN:
+            doublings = min(self.failures - FAILURES_TO_OPEN, 5)
             pause = min(FIRST_PAUSE * 2**doublings, LONGEST_PAUSE)
             self._open_until = self._loop.time() + pause
