@@ -4,8 +4,15 @@ import pytest
 import yaml
 
 from goldenpath.errors import InvalidInput
-from goldenpath.gitops.desired import Deployment, Placement, Rollout, Slot, slot_name
-from goldenpath.gitops.manifests import parse_deployments, render_deployment, survey
+from goldenpath.gitops.desired import (
+    Deployment,
+    Placement,
+    Rollout,
+    Scaling,
+    Slot,
+    slot_name,
+)
+from goldenpath.gitops.manifests import Survey, parse_deployments, render_deployment, survey
 from goldenpath.gitops.placement import parse_placement, render_placement
 from goldenpath.gitops.strict import parse_yaml
 from tests.gitops.crds import check
@@ -108,7 +115,102 @@ def test_fields_that_one_machine_does_not_honour_are_named() -> None:
     content = render_deployment(STABLE, platform())[PATH]
     content = content.replace(b"    minReplicas: 2", b"    minReplicas: 2\n    maxReplicas: 4")
 
-    assert survey({PATH: content}, platform()).ignored == (f"{PATH}: spec.predictor.maxReplicas",)
+    (said,) = survey({PATH: content}, platform()).ignored
+    assert said == f"{PATH}: spec.predictor.maxReplicas, as the autoscalerClass is none"
+
+
+def edited(*changes: tuple[str, str]) -> Survey:
+    """What is read once somebody has written into the file."""
+    content = render_deployment(STABLE, platform())[PATH].decode()
+    for old, new in changes:
+        assert old in content
+        content = content.replace(old, new)
+    return survey({PATH: content.encode()}, platform())
+
+
+KNATIVE = ("deploymentMode: Standard", "deploymentMode: Knative")
+REPLICAS = "    minReplicas: 2"
+VERSION = "      protocolVersion: v2"
+NOTES = "  annotations:"
+
+
+def test_servers_follow_the_traffic_within_the_bounds_that_were_written() -> None:
+    found = edited(
+        KNATIVE,
+        (REPLICAS, "    minReplicas: 0\n    maxReplicas: 3\n    scaleTarget: 5"),
+        (NOTES, f"{NOTES}\n    autoscaling.knative.dev/window: 1m30s"),
+        (
+            NOTES,
+            f"{NOTES}\n    autoscaling.knative.dev/scale-to-zero-pod-retention-period: 10s",
+        ),
+    )
+
+    (deployment,) = found.deployments
+    assert deployment.slots[0].replicas == 0
+    assert deployment.scaling == Scaling(most=3, target=5, idle=100.0)
+    assert found.ignored == ()
+
+
+def test_variables_and_memory_are_read_and_what_is_the_platforms_is_named() -> None:
+    more = f"""{VERSION}
+      env:
+      - {{name: THRESHOLD, value: "0.5"}}
+      - {{name: PYTHONPATH, value: /tmp}}
+      - {{name: TOKEN, valueFrom: {{secretKeyRef: {{name: a, key: b}}}}}}
+      resources: {{limits: {{memory: 512Mi, cpu: "2"}}, requests: {{cpu: "1"}}}}"""
+    found = edited((VERSION, more))
+
+    (deployment,) = found.deployments
+    assert deployment.slots[0].env == (("THRESHOLD", "0.5"),)
+    assert deployment.slots[0].memory == 512 * 1024**2
+    words = [each.removeprefix(f"{PATH}: spec.predictor.model.") for each in found.ignored]
+    assert words == [
+        "env PYTHONPATH, which is the platform's",
+        "env TOKEN with valueFrom",
+        "resources.requests",
+        "resources.limits.cpu",
+    ]
+
+
+def test_a_canary_of_knative_mode_reads_back_and_ends() -> None:
+    begun = render_deployment(STABLE, platform())[PATH].decode().replace(*KNATIVE).encode()
+    stable = dataclasses.replace(STABLE.slots[0], percent=90)
+    canary = dataclasses.replace(STABLE, slots=(stable, Slot(slot_name(TWO), TWO, 10, 2)))
+
+    during = render_deployment(canary, platform(), begun)
+    after = render_deployment(STABLE, platform(), during[PATH])
+
+    manifest = yaml.safe_load(during[PATH])
+    check(manifest)
+    assert manifest["spec"]["predictor"]["canaryTrafficPercent"] == 10
+    assert "canary" not in manifest["spec"]
+    assert parse_deployments(during, platform()) == (canary,)
+    assert parse_deployments(after, platform()) == (STABLE,)
+    assert b"canaryTrafficPercent" not in after[PATH]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (REPLICAS, f"{REPLICAS}\n    maxReplicas: 1", "at least minReplicas"),
+        (NOTES, f"{NOTES}\n    autoscaling.knative.dev/window: 1s", "6s to 1h"),
+        (NOTES, f"{NOTES}\n    autoscaling.knative.dev/window: soon", "1m30s"),
+        (REPLICAS, f"{REPLICAS}\n    canaryTrafficPercent: 5", "spec.canary"),
+        (VERSION, f"{VERSION}\n      env: THRESHOLD", "env"),
+        (VERSION, f"{VERSION}\n      env: [{{name: 1}}]", "env"),
+        (VERSION, f"{VERSION}\n      resources: {{limits: {{memory: much}}}}", "512Mi"),
+    ],
+)
+def test_what_servers_cannot_be_scaled_or_started_by_is_refused(
+    old: str, new: str, said: str
+) -> None:
+    assert said in edited((old, new)).problems["prod/credit-default"]
+
+
+def test_a_canary_of_knative_mode_needs_to_say_what_it_is_held_against() -> None:
+    found = edited(KNATIVE, (REPLICAS, f"{REPLICAS}\n    canaryTrafficPercent: 5"))
+
+    assert "goldenpath.example/stable" in found.problems["prod/credit-default"]
 
 
 def test_shares_that_do_not_add_up_are_refused() -> None:

@@ -13,6 +13,7 @@ import msgspec
 from goldenpath.reconcile.launch import ServerLaunch
 
 COUNT: list[str] = []
+HOARD: list[bytes] = []
 
 
 async def answer(
@@ -35,7 +36,15 @@ async def answer(
             if body.startswith((b"large ", b"break off ")):
                 await large(int(body.split()[-1]), writer, whole=body.startswith(b"large "))
                 continue
-            told = {"slot": launch.slot, "replica": launch.replica, "head": lines, "got": length}
+            if body == b"grow":
+                HOARD.append(b"x" * (1 << 28))
+            told = {
+                "variable": os.environ.get("THRESHOLD"),
+                "slot": launch.slot,
+                "replica": launch.replica,
+                "head": lines,
+                "got": length,
+            }
             told["connections"] = len(COUNT)
             content = json.dumps(told).encode()
             writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(content) + content)

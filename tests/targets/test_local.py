@@ -3,6 +3,7 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from goldenpath.reconcile.launch import RouteSlot
 from goldenpath.reconcile.target import Apply, Target
 from goldenpath.targets.local import LocalTarget
 from goldenpath.targets.routing import RouteChanged
+from goldenpath.targets.server import Happened
 from tests.targets.contract import TargetContract, deployment, release
 from tests.targets.local import Machine, machine
 
@@ -136,6 +138,25 @@ def test_the_processes_are_gone_after_closing(tmp_path: Path) -> None:
 
     assert len(processes) == 3
     assert not [each for each in processes if Path(f"/proc/{each}").exists()]
+
+
+def test_variables_and_memory_of_a_release_go_to_its_servers(here: Machine) -> None:
+    slot = replace(release(1), env=(("THRESHOLD", "0.5"),), memory=200 * 1024**2)
+    here.target.perform(Apply(deployment()))
+    here.settle()
+    with Traffic(here) as traffic:
+        here.target.perform(Apply(deployment(slot)))
+        here.settle()
+        here.until(lambda: len(here.target.servers()) == 1)
+    assert set(traffic.statuses) == {200}
+    assert here.ask()[2]["variable"] == "0.5"
+
+    here.ask(body=b"grow")
+    here.until(lambda: "server.failed" in here.kinds())
+
+    failed = [each for each in here.happened if getattr(each, "kind", "") == "server.failed"]
+    assert isinstance(failed[0], Happened)
+    assert "its limit is 200 MiB" in failed[0].message
 
 
 class Traffic:

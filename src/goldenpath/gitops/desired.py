@@ -19,6 +19,10 @@ class Slot:
     """0 to 100; 0 is a dark launch."""
     replicas: int = 1
     """At least so many servers; 0 lets them be stopped while nobody asks."""
+    env: tuple[tuple[str, str], ...] = ()
+    """Variables of its servers beside those of the platform."""
+    memory: int = 0
+    """Bytes that one server may use; 0 is as many as there are."""
 
 
 @dataclass(frozen=True, slots=True)

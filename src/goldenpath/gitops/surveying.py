@@ -13,7 +13,7 @@ import msgspec
 
 from goldenpath import __version__
 from goldenpath.errors import Unavailable
-from goldenpath.gitops.desired import Deployment, Slot, Standing
+from goldenpath.gitops.desired import Deployment, Scaling, Slot, Standing
 from goldenpath.gitops.manifests import RELEASE_FILE, SERVICE_FILE, Survey, survey
 from goldenpath.gitops.trust import Trusted
 from goldenpath.gitops.worktree import Repository
@@ -107,7 +107,11 @@ class Surveyor:
 
 def _key(platform: Platform) -> str:
     """What decides how a manifest is read and kept: the platform, and this program."""
-    shape = [field.name for kind in (Deployment, Slot, Standing, Glass) for field in fields(kind)]
+    shape = [
+        field.name
+        for kind in (Deployment, Slot, Scaling, Standing, Glass)
+        for field in fields(kind)
+    ]
     stages = [stage.name for stage in platform.stages]
     said = [__version__, *shape, "", platform.registry_prefix, *stages]
     return hashlib.sha256("\0".join(said).encode()).hexdigest()

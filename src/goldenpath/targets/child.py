@@ -65,6 +65,10 @@ class Child:
         """How it ended; None while it runs."""
         return self._process.poll()
 
+    def memory(self) -> int:
+        """Bytes of memory that it and its children hold now."""
+        return _resident(self._process.pid)
+
     def tell(self, message: object) -> None:
         """Sends one line; what a full pipe does not take leaves with the next `messages`."""
         self._unwritten += msgspec.json.encode(message) + b"\n"
@@ -126,3 +130,13 @@ class Child:
         if len(self._unread) > MAX_LINE:
             self._unread = b""
         yield from lines
+
+
+def _resident(process: int) -> int:
+    folder = Path(f"/proc/{process}")
+    try:
+        pages = int((folder / "statm").read_text().split()[1])
+        children = (folder / "task" / str(process) / "children").read_text().split()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0  # it has ended meanwhile
+    return pages * os.sysconf("SC_PAGE_SIZE") + sum(_resident(int(each)) for each in children)

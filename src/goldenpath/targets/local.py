@@ -7,9 +7,12 @@ become ready, the gateway takes the new routes, and only then the old servers dr
 import secrets
 import select
 import time
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from goldenpath.canonical import JsonValue
 from goldenpath.gitops.desired import Deployment, Slot
@@ -56,7 +59,7 @@ class Trust:
 
 Report = Callable[[Happened | RouteChanged], None]
 Key = tuple[str, str, int]
-"""Deployment, slot and replica."""
+"""Deployment, variant of a slot, and replica."""
 
 
 class LocalTarget:
@@ -200,11 +203,11 @@ class LocalTarget:
         seen: set[str] = set()
         for source in (deployment, routed):
             for slot in source.slots if source is not None and not source.stopped else ():
-                if slot.name not in seen:
-                    seen.add(slot.name)
+                if _variant(slot) not in seen:
+                    seen.add(_variant(slot))
                     yield slot
         for slot in self._warm.get(name, []) if not deployment.stopped else ():
-            if slot.name not in seen:
+            if _variant(slot) not in seen:
                 yield slot
 
     def _wanted(self) -> Iterator[tuple[Key, Deployment, Slot]]:
@@ -214,7 +217,7 @@ class LocalTarget:
     def _wanted_of(self, name: str) -> Iterator[tuple[Key, Deployment, Slot]]:
         for slot in self._slots(name):
             for replica in range(self._replicas(name, slot)):
-                yield (name, slot.name, replica), self._deployments[name], slot
+                yield (name, _variant(slot), replica), self._deployments[name], slot
 
     def _start_missing(self) -> None:
         for key, deployment, slot in self._wanted():
@@ -252,9 +255,10 @@ class LocalTarget:
             (self._settings.run / "sockets").mkdir(parents=True, exist_ok=True)
             log = self._settings.run / "logs" / f"{launch.stage}-{launch.model}-{launch.slot}.log"
             name = f"server {launch.replica}"
-            return Child(name, self._settings.server, self._settings.environment, log)
+            environment = {**self._settings.environment, **dict(slot.env)}
+            return Child(name, self._settings.server, environment, log)
 
-        return Server(prepare, start)
+        return Server(prepare, start, slot.memory)
 
     def _keep_warm(self, deployment: Deployment) -> None:
         """Notes the releases that `deployment` replaces, the last `warm` of them."""
@@ -271,7 +275,7 @@ class LocalTarget:
         if self._sleeps(name):
             return ()
         replicas = range(self._replicas(name, slot))
-        servers = (self._servers.get((name, slot.name, number)) for number in replicas)
+        servers = (self._servers.get((name, _variant(slot), number)) for number in replicas)
         return tuple(server.address for server in servers if server is not None and server.address)
 
     def _replicas(self, name: str, slot: Slot) -> int:
@@ -341,7 +345,7 @@ class LocalTarget:
         servers = [
             self._servers[key]
             for key in self._servers
-            if key[0] == name and any(slot.name == key[1] for slot in deployment.slots)
+            if key[0] == name and any(_variant(slot) == key[1] for slot in deployment.slots)
         ]
         settled = self._routed.get(name) == deployment and self._gateway.is_settled
         cold = self._demand.cold_starts(name)
@@ -358,3 +362,9 @@ class LocalTarget:
     def _is_ready(self, name: str) -> bool:
         keys = [key for key, _, _ in self._wanted_of(name)]
         return all(key in self._servers and self._servers[key].address for key in keys)
+
+
+def _variant(slot: Slot) -> str:
+    """The slot and what its servers are started with: others need servers of their own."""
+    more = msgspec.json.encode([slot.env, slot.memory])
+    return f"{slot.name} {zlib.crc32(more):08x}" if slot.env or slot.memory else slot.name

@@ -33,8 +33,11 @@ class Server:
         self,
         prepare: Callable[[], ServerLaunch],
         start: Callable[[ServerLaunch], Child],
+        memory: int = 0,
     ) -> None:
         self._prepare = prepare
+        self._memory = memory
+        """Bytes that it may use; 0 is as many as there are."""
         self._start = start
         self._child: Child | None = None
         self._launch = prepare()
@@ -72,11 +75,20 @@ class Server:
         happened = [*self._listen(self._child, now)]
         if self._child.exit_code is not None:
             happened.append(self._ended(self._child, now))
-        elif self._deadline and now > self._deadline:
-            self.message = "it was killed: no answer in time"
+        elif reason := self._excess(self._child, now):
+            self.message = f"it was killed: {reason}"
             self._child.kill()
             happened.append(self._ended(self._child, now))
         return happened
+
+    def _excess(self, child: Child, now: float) -> str:
+        """Of time or memory; empty while it keeps within both."""
+        if self._deadline and now > self._deadline:
+            return "no answer in time"
+        if self._memory and (used := child.memory()) > self._memory:
+            mib = 1024 * 1024
+            return f"it used {used // mib} MiB, and its limit is {self._memory // mib} MiB"
+        return ""
 
     def drain(self, now: float) -> None:
         """Lets it finish what it has, then leave."""
