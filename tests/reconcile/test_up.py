@@ -128,8 +128,16 @@ def test_a_commit_is_served_and_a_rollback_is_quick_under_load(here: OneMachine)
     assert sent["releases"] == {one.text: 500}
     assert set(traffic.answered) <= recorded(here)
     kinds = [event.kind for event in EventLog(here.home.events).read()]
-    assert kinds[0] == "platform.started" and kinds[-1] == "platform.stopped"
+    assert kinds[0] == "platform.started" and kinds[-2:] == ["log.anchored", "platform.stopped"]
     assert kinds.count("route.changed") >= 4
+    assert goldenpath(here.home, "log", "check")[0] == 0
+    # Without its end the log is whole in itself, but the audit log has noted how far it went.
+    newest = max(checkpoints(here.home.predictions), key=lambda path: path.stat().st_mtime_ns)
+    table_of(newest).unlink()
+    newest.unlink()
+    code, report = goldenpath(here.home, "log", "check")
+    assert code == 4 and isinstance(report, dict)
+    assert any("is gone: the audit log noted it" in each for each in report["breaks"])
 
 
 def test_what_nobody_signed_or_somebody_changed_is_refused_before_it_is_loaded(

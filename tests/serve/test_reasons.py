@@ -70,7 +70,7 @@ def test_the_weightiest_reasons_are_told_and_recorded(tmp_path: Path) -> None:
 
 def _keys(block: Block) -> dict[str, Subject]:
     """A key for everybody in the block."""
-    return {name: Subject.of(bytes(32)) for name in names(block, "2026-11-23")}
+    return {name: Subject.of(bytes(32), bytes(32)) for name in names(block, "2026-11-23")}
 
 
 def test_weights_that_do_not_fit_the_contract_are_no_answer() -> None:

@@ -7,6 +7,8 @@ What `details` hold where an answer is made from them:
                                                    empty where nothing is routed any more
     platform.stopped                               orderly: every server had ended before
     platform.alarm                                 what, message
+    log.anchored                                   heads: a list of {stage, model, replica, number,
+                                                   digest}, the newest segment of each replica
     release.promoted, rollout.*                    slots as above, decision, approvers, reason
 """
 
@@ -36,6 +38,8 @@ Kind = Literal[
     "drift.alarm",
     "drift.closed",
     "subject.erased",
+    "log.anchored",
+    "log.expired",
     "platform.started",
     "platform.stopped",
     "platform.alive",

@@ -9,9 +9,11 @@ from goldenpath.digest import Digest
 from goldenpath.durable import timestamp
 from goldenpath.gitops.promotion import Promoted
 from goldenpath.reconcile.loop import Refused
-from goldenpath.targets.machine import Alarm, Observation, Platformed, Warned
+from goldenpath.targets.machine import Alarm, Anchored, Observation, Platformed, Warned
 from goldenpath.targets.routing import RouteChanged
 from goldenpath.targets.server import Happened
+
+_HEAD = ("stage", "model", "replica", "number", "digest")
 
 
 def event_of(what: Observation, time: datetime, commit: str) -> Event:
@@ -49,6 +51,9 @@ def event_of(what: Observation, time: datetime, commit: str) -> Event:
                 when, "platform.alarm", "system", stage, model, "", commit,
                 {"what": kind_of_alarm, "message": words},
             )  # fmt: skip
+        case Anchored(heads):
+            newest: list[JsonValue] = [{name: head.get(name) for name in _HEAD} for head in heads]
+            return Event(when, "log.anchored", "system", commit=commit, details={"heads": newest})
         case Alarm(message):
             named = {name: message.get(name) for name in ("stage", "model", "digest")}
             stage, model, release = (str(value or "") for value in named.values())

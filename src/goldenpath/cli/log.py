@@ -1,7 +1,7 @@
 """`goldenpath log`: the prediction log, checked, shown, and one person forgotten."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from goldenpath.cli.acting import identity_options
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.durable import timestamp
 from goldenpath.errors import NotFound, VerificationError
-from goldenpath.observe.erasure import erase_subject
+from goldenpath.observe.erasure import erase_subject, expire_inputs
 from goldenpath.observe.logcheck import check_log
 from goldenpath.observe.logread import records
 
@@ -28,7 +28,8 @@ def verb() -> None:
 @output_option
 def check(output: Format) -> None:
     """Check signatures, digests, chains, and what is missing."""
-    report = check_log(wire.home())
+    home = wire.home()
+    report = check_log(home, wire.anchors(home))
     show(report, report.page(), output)
     if not report.holds:
         raise VerificationError("the prediction log does not hold")
@@ -67,6 +68,25 @@ def erase(subject: str, name: str | None, key: Path | None, reason: str) -> None
         Event(timestamp(wire.now()), "subject.erased", who, details=details)
     )
     click.echo("the key is destroyed: inputs stay closed and no record leads to the person")
+
+
+@verb.command("expire")
+@click.option(
+    "--days", type=click.IntRange(1), required=True, help="Inputs older than so many days go."
+)
+@identity_options
+@click.option("--reason", required=True, help="Why, for the audit log.")
+@output_option
+def expire(days: int, name: str | None, key: Path | None, reason: str, output: Format) -> None:
+    """Destroy the keys of old inputs: records stay, and every proof still holds."""
+    home = wire.home()
+    who = wire.identity(name, key).name
+    before = (wire.now() - timedelta(days=days)).date()
+    gone: list[JsonValue] = [*expire_inputs(home, before)]
+    details: dict[str, JsonValue] = {"before": before.isoformat(), "days": gone, "reason": reason}
+    wire.event_log(home).append(Event(timestamp(wire.now()), "log.expired", who, details=details))
+    text = f"inputs sealed before {before} are closed for good, those of {len(gone)} days"
+    show({"before": before.isoformat(), "days": gone}, text, output)
 
 
 def _line(record: Mapping[str, str | int | float | bool | None]) -> str:

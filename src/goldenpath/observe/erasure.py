@@ -1,4 +1,6 @@
-"""Forgetting one person: the key goes, the log stays and still verifies."""
+"""Forgetting one person, or the inputs of old days: keys go, the log stays and still verifies."""
+
+from datetime import date
 
 from goldenpath.observe.subjects import Subjects
 from goldenpath.settings import Home
@@ -11,4 +13,13 @@ def erase_subject(home: Home, subject: str) -> str | None:
         erased = subjects.erase(subject)
     finally:
         subjects.close()
-    return None if erased is None else erased.reference
+    return erased
+
+
+def expire_inputs(home: Home, before: date) -> list[str]:
+    """Destroys the keys of inputs that were sealed before that day; the days that had one."""
+    subjects = Subjects(home.keys)
+    try:
+        return subjects.expire(before.isoformat())
+    finally:
+        subjects.close()

@@ -1,11 +1,13 @@
 """Checks the prediction log: is it what was signed, is it whole, and what does it know it lost?
 
 A request number that is neither recorded nor counted as lost is missing. What was cut off at the
-end of a replica that was killed can only be seen against another witness, such as the gateway's
-count; a replica that ended in order has said so itself.
+end can only be seen against another witness: the audit log notes every few minutes and at the end
+how far each replica had come, and a replica that ended in order has said so itself.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pyarrow.parquet as pq
 
@@ -35,6 +37,8 @@ class ReplicaReport:
     """Request numbers that are neither recorded nor counted as lost."""
     torn: int
     """Bytes of half-written frames, never answered, that a killed server left."""
+    clock_jumps: int
+    """How often the clock of this machine went back between two segments; the order is theirs."""
     has_ended: bool
     """Whether the last spool file was complete."""
     first: str
@@ -67,6 +71,7 @@ class LogReport:
             f"{r.stage}/{r.model} {r.replica}: {r.records} records of {r.requests} requests in "
             f"{r.segments} segments, {r.first} to {r.last}; {r.refused} refused, {r.lost} lost, "
             f"{r.missing} missing{'' if r.has_ended else '; open end'}"
+            + (f"; the clock went back {r.clock_jumps} times" if r.clock_jumps else "")
             for r in self.replicas
         ]
         lines += self.breaks
@@ -74,6 +79,18 @@ class LogReport:
             lines.append(f"{self.waiting} bytes in the spool are not sealed yet")
         verdict = "the log holds" if self.holds else "the log does not hold"
         return "\n".join([*lines, f"{self.records} records; {verdict}"])
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A segment that somebody else noted: it has to be there, as it was."""
+
+    stage: str
+    model: str
+    replica: str
+    number: int
+    digest: str
+    """Of the Parquet file."""
 
 
 @dataclass(slots=True)
@@ -85,10 +102,14 @@ class _Chain:
     breaks: list[str]
 
 
-def check_log(home: Home) -> LogReport:
+_Key = tuple[str, str, str]
+"""Stage, model and replica."""
+
+
+def check_log(home: Home, anchors: Iterable[Anchor] = ()) -> LogReport:
     """Reads everything. Raises `NotFound` if there is no log yet."""
     public_key = log_public_key(home)
-    chains: dict[tuple[str, str, str], _Chain] = {}
+    chains: dict[_Key, _Chain] = {}
     for path in checkpoints(home.predictions):
         key = (path.parts[-3], path.parts[-2], replica_of(path))
         chain = chains.setdefault(key, _Chain([], set(), []))
@@ -105,6 +126,7 @@ def check_log(home: Home) -> LogReport:
                 f"{path.name}: expected {checkpoint.rows} records, got {column.length()}"
             )
     breaks = [text for chain in chains.values() for text in (*chain.breaks, *_links(chain))]
+    breaks += _cut_off(chains, anchors)
     replicas = tuple(_report(chain) for chain in chains.values() if chain.found)
     return LogReport(replicas, tuple(breaks), _waiting(home))
 
@@ -121,6 +143,21 @@ def _links(chain: _Chain) -> list[str]:
         if checkpoint.previous != previous:
             wrong.append(f"{name}: does not follow the checkpoint before")
         previous = digest
+    return wrong
+
+
+def _cut_off(chains: Mapping[_Key, _Chain], anchors: Iterable[Anchor]) -> list[str]:
+    """What the other witness knows, and the log does not."""
+    wrong = []
+    for anchor in anchors:
+        chain = chains.get((anchor.stage, anchor.model, anchor.replica))
+        found = {each.number: each.content for each, _ in chain.found} if chain else {}
+        if found.get(anchor.number) != anchor.digest:
+            what = "is another" if anchor.number in found else "is gone"
+            wrong.append(
+                f"{anchor.replica} segment {anchor.number} {what}: the audit log noted it "
+                f"as {anchor.digest}"
+            )
     return wrong
 
 
@@ -143,6 +180,7 @@ def _report(chain: _Chain) -> ReplicaReport:
         lost=sum(checkpoint.lost for checkpoint in ordered),
         missing=missing,
         torn=sum(checkpoint.torn for checkpoint in ordered),
+        clock_jumps=sum(b.sealed_at < a.sealed_at for a, b in pairwise(ordered)),
         has_ended=last.is_last and not last.torn,
         first=first.first_time,
         last=last.last_time,

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -56,7 +57,7 @@ class Prediction:
     inputs: Mapping[str, float | None] | None
     """By feature, None for NaN; None if they cannot be opened, and `inputs_state` says why."""
     inputs_state: str
-    """`opened and equal to the commitment`, `erased`, or `none` for a refusal."""
+    """`opened and equal to the commitment`, `erased`, `expired`, or `none` for a refusal."""
     segment: str
     """Name of the Parquet file, relative to the log."""
     checkpoint: Checkpoint
@@ -124,8 +125,8 @@ def _open(
     if not isinstance(ciphertext, bytes):
         return None, "none"
     subject = _subject(home, record)
-    if subject is None:
-        return None, "erased"
+    if isinstance(subject, str):
+        return None, subject
     plain = subject.open(ciphertext, str(record["prediction_id"]))
     if hashlib.sha256(plain).digest() != values["input_commitment"]:
         raise VerificationError(
@@ -140,14 +141,19 @@ def _open(
     return opened, "opened and equal to the commitment"
 
 
-def _subject(home: Home, record: Mapping[str, str | int | float | bool | None]) -> Subject | None:
+def _subject(
+    home: Home, record: Mapping[str, str | int | float | bool | None]
+) -> Subject | Literal["erased", "expired"]:
+    """Whose keys open the inputs, or why none do."""
     subjects = Subjects(home.keys)
     try:
-        reference = record["subject_ref"]
+        reference, day = record["subject_ref"], str(record["key_day"])
+        if subjects.day_key(day) is None:
+            return "expired"
         if reference is not None:
-            return subjects.all().get(str(reference))
-        stage, model, day = record["stage"], record["model"], record["key_day"]
-        return subjects.find(anonymous(str(stage), str(model), str(day)))
+            return subjects.all(day).get(str(reference)) or "erased"
+        nobody = anonymous(str(record["stage"]), str(record["model"]), day)
+        return subjects.find(nobody, day) or "erased"
     finally:
         subjects.close()
 

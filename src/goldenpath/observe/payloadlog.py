@@ -139,7 +139,7 @@ class PredictionLog:
     def _table(self, header: SpoolHeader, answered: list[Answered], now: datetime) -> bytes:
         day = f"{now:%Y-%m-%d}"
         block = Block.of(header, answered)
-        subjects = self._subjects.keep(names(block, day))
+        subjects = self._subjects.keep(names(block, day), day)
         table = to_table(block, self._facts(header.digest), subjects, day)
         sink = io.BytesIO()
         pq.write_table(

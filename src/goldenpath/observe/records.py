@@ -48,7 +48,7 @@ _FIELDS: "list[pa.Field[pa.DataType]]" = [
     pa.field("trace_id", pa.string()),
     pa.field("reasons", pa.list_(pa.struct([("code", pa.string()), ("weight", pa.float32())]))),
 ]
-SCHEMA = pa.schema(_FIELDS, metadata={"goldenpath.version": "1"})
+SCHEMA = pa.schema(_FIELDS, metadata={"goldenpath.version": "2"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)

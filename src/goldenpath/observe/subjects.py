@@ -3,6 +3,9 @@
 The log itself can never change, so what is personal in it is encrypted under a random key per
 person, and the person stands in it as a pseudonym that only that key can make. The keys are the one
 thing outside the log that can be deleted. A person is found here by a keyed hash of the name.
+
+Inputs need a second key beside that of the person: that of the day on which they were sealed. When
+it goes, the inputs of everybody of that day are closed for good, and every proof still holds.
 """
 
 import hmac
@@ -22,21 +25,23 @@ _MOST_CACHED = 200_000
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS subject (place BLOB PRIMARY KEY, key BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS day (name TEXT PRIMARY KEY, key BLOB NOT NULL) WITHOUT ROWID;
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One person's pseudonym and cipher."""
+    """One person's pseudonym, and the cipher of one day."""
 
     reference: str
     """HMAC under the person's own key: without it, nobody can tell whose it is."""
     cipher: AESGCM
 
     @classmethod
-    def of(cls, key: bytes) -> "Subject":
-        """From the random key."""
-        return cls(hmac.digest(key, b"goldenpath subject reference", "sha256").hex(), AESGCM(key))
+    def of(cls, key: bytes, day: bytes) -> "Subject":
+        """From the random keys of a person and of a day."""
+        reference = hmac.digest(key, b"goldenpath subject reference", "sha256").hex()
+        return cls(reference, AESGCM(hmac.digest(day, key, "sha256")))
 
     def open(self, ciphertext: bytes, prediction_id: str) -> bytes:
         """What was encrypted. Raises `VerificationError` if it is not this person's or changed."""
@@ -67,15 +72,19 @@ class Subjects:
         except (OSError, sqlite3.Error) as error:
             raise Unavailable(f"keys of subjects in {path} cannot be opened: {error}") from error
         self._cache: dict[str, Subject] = {}
+        self._day = ""
         self._version = self._data_version()
 
     def close(self) -> None:
         """Closes the file."""
         self._database.close()
 
-    def keep(self, names: Iterable[str]) -> Mapping[str, Subject]:
+    def keep(self, names: Iterable[str], day: str) -> Mapping[str, Subject]:
         """The subject of every name; who is new gets a key, which is on disk when this returns."""
         self._forget_what_others_erased()
+        if day != self._day:
+            self._cache.clear()
+            self._day = day
         wanted = set(names)
         unknown = sorted(wanted - self._cache.keys())
         if len(self._cache) + len(unknown) > _MOST_CACHED:
@@ -85,35 +94,58 @@ class Subjects:
             self._load(unknown)
         return self._cache
 
-    def find(self, name: str) -> Subject | None:
-        """The subject of a name; None if there never was one or it was erased."""
+    def find(self, name: str, day: str) -> Subject | None:
+        """The subject of a name; None if there never was one or it was erased, or the day was."""
         found = self._database.execute(
             "SELECT key FROM subject WHERE place = ?", (self._place(name),)
         ).fetchone()
-        return None if found is None else Subject.of(found[0])
+        of_day = self.day_key(day)
+        return None if found is None or of_day is None else Subject.of(found[0], of_day)
 
-    def all(self) -> Mapping[str, Subject]:
-        """Every subject that is left, by reference."""
+    def all(self, day: str) -> Mapping[str, Subject]:
+        """Every subject that is left, by reference; none if the key of the day is gone."""
+        of_day = self.day_key(day)
+        if of_day is None:
+            return {}
         rows = self._database.execute("SELECT key FROM subject")
-        return {subject.reference: subject for subject in (Subject.of(row[0]) for row in rows)}
+        found = (Subject.of(row[0], of_day) for row in rows)
+        return {subject.reference: subject for subject in found}
 
-    def erase(self, name: str) -> Subject | None:
-        """Destroys the key; gives back whose it was, None if there was none."""
-        subject = self.find(name)
-        self._database.execute("DELETE FROM subject WHERE place = ?", (self._place(name),))
+    def day_key(self, day: str) -> bytes | None:
+        """The key of a day, `YYYY-MM-DD`; None if there was none or it was destroyed."""
+        found = self._database.execute("SELECT key FROM day WHERE name = ?", (day,)).fetchone()
+        return None if found is None else bytes(found[0])
+
+    def expire(self, before: str) -> list[str]:
+        """Destroys the keys of every day before the one named; which those were."""
+        rows = self._database.execute("SELECT name FROM day WHERE name < ?", (before,)).fetchall()
+        self._database.execute("DELETE FROM day WHERE name < ?", (before,))
+        return sorted(str(row[0]) for row in rows)
+
+    def erase(self, name: str) -> str | None:
+        """Destroys the key; gives back the reference that it made, None if there was none."""
+        place = (self._place(name),)
+        found = self._database.execute("SELECT key FROM subject WHERE place = ?", place).fetchone()
+        self._database.execute("DELETE FROM subject WHERE place = ?", place)
         self._cache.pop(name, None)
-        return subject
+        return None if found is None else Subject.of(found[0], b"").reference
 
     def _load(self, names: list[str]) -> None:
         fresh = [(self._place(name), secrets.token_bytes(32)) for name in names]
         try:
             self._database.execute("BEGIN IMMEDIATE")
+            self._database.execute(
+                "INSERT OR IGNORE INTO day VALUES (?, ?)", (self._day, secrets.token_bytes(32))
+            )
+            (of_day,) = self._database.execute(
+                "SELECT key FROM day WHERE name = ?", (self._day,)
+            ).fetchone()
             self._database.executemany("INSERT OR IGNORE INTO subject VALUES (?, ?)", fresh)
             for name, (place, _) in zip(names, fresh, strict=True):
                 (key,) = self._database.execute(
                     "SELECT key FROM subject WHERE place = ?", (place,)
                 ).fetchone()
-                self._cache[name] = Subject.of(key)
+                self._cache[name] = Subject.of(key, of_day)
             self._database.execute("COMMIT")
         except sqlite3.Error as error:
             if self._database.in_transaction:

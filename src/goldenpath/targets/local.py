@@ -171,8 +171,9 @@ class LocalTarget:
         self._servers = {}
         while self._leaving:
             wait()
-        for sidecar, _ in self._sidecars:
-            sidecar.end(wait)
+        for sidecar, hear in self._sidecars:
+            for message in sidecar.end(wait):
+                hear(message)
 
     def _advance(self, now: float) -> None:
         self._gateway.tick(now)

@@ -31,6 +31,7 @@ from goldenpath.targets.stretch import Stretch
 
 LOOK_EVERY = timedelta(seconds=1)
 STATUS_EVERY = timedelta(seconds=2)
+ANCHOR_EVERY = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,14 @@ class Alarm:
 
 
 @dataclass(frozen=True, slots=True)
+class Anchored:
+    """How far the prediction log had come, per replica: what may not be cut off unseen."""
+
+    heads: tuple[Message, ...]
+    """What the observer said of the newest segment of each."""
+
+
+@dataclass(frozen=True, slots=True)
 class Warned:
     """Something that somebody has to look at now, once for as long as it lasts."""
 
@@ -58,7 +67,7 @@ class Warned:
     message: str
 
 
-Observation = Happened | RouteChanged | Refused | Platformed | Alarm | Warned
+Observation = Happened | RouteChanged | Refused | Platformed | Alarm | Anchored | Warned
 """What the audit log should know; the log itself is above this package."""
 
 
@@ -88,6 +97,8 @@ class Machine:
         self._target = LocalTarget(settings, self._trust, self.happened)
         self._reconciler = Reconciler(source, admit, self._target, self.happened)
         self._pending: deque[Observation] = deque()
+        self._heads: dict[str, Message] = {}
+        self._anchored = now()
         self._log_fault = ""
         self._status: Status | None = None
         self._looked = self._written = now() - STATUS_EVERY
@@ -102,6 +113,8 @@ class Machine:
         def hear(message: Message) -> None:
             if message.get("event") == "alarm":
                 self.happened(Alarm(message))
+            elif message.get("event") == "sealed":
+                self._heads[f"{message.get('replica')}"] = message
             elif message.get("event") == "answers":
                 self._stretch.hear(message)
 
@@ -132,6 +145,7 @@ class Machine:
             finally:
                 self._say("stopping: answering what came, then ending every server")
                 self._target.close()
+                self._anchor()
                 self.happened(Platformed("platform.stopped", os.getpid()))
         return self._step_status()
 
@@ -149,6 +163,12 @@ class Machine:
         names = (policy.repository or "", policy.builder or "")
         return Trust(keys, policy.required, *names, policy.threshold)
 
+    def _anchor(self) -> None:
+        """Notes in the audit log how far the prediction log has come."""
+        if self._heads:
+            self.happened(Anchored(tuple(self._heads.values())))
+            self._heads = {}
+
     def _step_status(self) -> Status:
         assert self._status is not None  # noqa: S101 - `serve` made at least one step
         return self._status
@@ -162,6 +182,9 @@ class Machine:
             self._woken = False
         if woken:
             self._target.reload()
+        if self._anchored + ANCHOR_EVERY <= now:
+            self._anchored = now
+            self._anchor()
         self._flush()
         status = self._complete(self._reconciler.step(now, look=look, anew=woken), now)
         changed = self._status is None or _lasting(status) != _lasting(self._status)

@@ -53,14 +53,20 @@ class Sidecar:
             self.child.close()
             self.child = None
 
-    def end(self, wait: Callable[[], float]) -> None:
-        """Lets it drain and leave; kills it if that takes too long. `wait` naps, gives the time."""
+    def end(self, wait: Callable[[], float]) -> list[Message]:
+        """Lets it drain and leave, and gives back what it said meanwhile.
+
+        Kills it if that takes too long. `wait` naps and gives the time.
+        """
         if self.child is None:
-            return
+            return []
         self.child.end()
         give_up = wait() + DRAIN_SECONDS
+        said: list[Message] = []
         while self.child.exit_code is None and wait() < give_up:
-            pass
+            said += self.child.messages()
         self.child.kill()
+        said += self.child.messages()
         self.child.close()
         self.child = None
+        return said

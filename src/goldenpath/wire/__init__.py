@@ -49,8 +49,10 @@ if TYPE_CHECKING:
     from goldenpath.wire.stores import release as release
     from goldenpath.wire.stores import store_uri as store_uri
     from goldenpath.wire.stores import throwaway_store as throwaway_store
+    from goldenpath.wire.witness import anchors as anchors
 
 _PARTS = {
+    "witness": ("anchors",),
     "here": ("home", "now", "event_log", "tools", "uv", "write_whole"),
     "stores": (
         "open_store",
