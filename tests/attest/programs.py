@@ -1,20 +1,19 @@
-"""Programs of other projects: found on the path or where `scripts/fetch-tools` puts them."""
+"""Programs of other projects: where `scripts/fetch-tools` puts them, or on the path."""
 
 import shutil
 from pathlib import Path
 
 import pytest
 
-_TOOLS = Path(__file__).parents[2] / "build" / "tools"
+TOOLS = Path(__file__).parents[2] / "build" / "tools"
+COSIGN = {"cosign 2": "cosign", "cosign 3": "cosign3"}
+"""Debian 13 has cosign 2, its successor cosign 3."""
 
 
-def program(name: str, suite: str = "*") -> Path:
+def program(name: str) -> Path:
     """The program; skips the test, saying so, where it is absent."""
-    fetched = sorted(_TOOLS.glob(f"{suite}/usr/bin/{name}"))
-    if suite != "forky":
-        # What scripts/fetch-tools fetches by default is trixie's.
-        fetched += sorted(_TOOLS.glob(f"bin/{name}"))
-    found = fetched[0] if fetched else (shutil.which(name) if suite == "*" else None)
+    fetched = TOOLS / "bin" / name
+    found = str(fetched) if fetched.is_file() else shutil.which(name)
     if found is None:
-        pytest.skip(f"{name} ({suite}) is not here: NOT tried (scripts/fetch-tools gets it)")
+        pytest.skip(f"NOT TRIED with {name}: absent, scripts/fetch-tools brings it")
     return Path(found)

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from goldenpath.attest.attach import attach, attach_ssh, sign_image
-from goldenpath.attest.bundle import BUNDLE, Bundle, key_hint
+from goldenpath.attest.bundle import Bundle, key_hint
 from goldenpath.attest.dsse import Envelope, Signature, decode, pae
+from goldenpath.attest.forms import BUNDLE
 from goldenpath.attest.p256 import is_signed
 from goldenpath.attest.sshsig import SshKey, verify
 from goldenpath.attest.statement import PROVENANCE, SIGNED, Statement, parse_time

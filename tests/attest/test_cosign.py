@@ -18,13 +18,11 @@ from goldenpath.attest.statement import EVIDENCE, PROVENANCE, SBOM, SIGNED
 from goldenpath.attest.verify import verify
 from goldenpath.oci.descriptor import Descriptor
 from goldenpath.oci.store import Store
-from tests.attest.programs import program
+from tests.attest.programs import COSIGN, program
 from tests.attest.releases import NOW, REPOSITORY, bench, push_image
 from tests.attest.runs import BUILDER, training_run
 from tests.registry.real import docker_registry
 
-SUITES = ("trixie", "forky")
-"""Debian 13 has cosign 2, its successor cosign 3."""
 PAST = datetime.now(UTC) - timedelta(minutes=1)
 _OFFLINE = ["--insecure-ignore-tlog=true", "--allow-http-registry"]
 
@@ -36,10 +34,10 @@ def place(tmp_path: Path) -> Iterator[str]:
         yield f"{host}/models/credit"
 
 
-def _cosign(suite: str, *arguments: str, folder: Path) -> "subprocess.CompletedProcess[str]":
+def _cosign(version: str, *arguments: str, folder: Path) -> "subprocess.CompletedProcess[str]":
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "COSIGN_PASSWORD": "words"}
     return subprocess.run(
-        [program("cosign", suite), *arguments],
+        [program(COSIGN[version]), *arguments],
         cwd=folder,
         env=environment,
         capture_output=True,
@@ -54,9 +52,9 @@ def _store(place: str) -> tuple[Store, Descriptor]:
 
 
 @pytest.mark.interop
-@pytest.mark.parametrize("suite", SUITES)
-def test_cosign_verifies_our_signature(suite: str, place: str, tmp_path: Path) -> None:
-    program("cosign", suite)
+@pytest.mark.parametrize("version", COSIGN)
+def test_cosign_verifies_our_signature(version: str, place: str, tmp_path: Path) -> None:
+    program(COSIGN[version])
     store, image = _store(place)
     signer = generate_key(tmp_path / "release.pem")
     generate_key(tmp_path / "other.pem")
@@ -65,7 +63,7 @@ def test_cosign_verifies_our_signature(suite: str, place: str, tmp_path: Path) -
 
     def answer(key: str, digest: str) -> int:
         arguments = ["verify", "--key", key, *_OFFLINE, f"{place}@{digest}"]
-        return _cosign(suite, *arguments, folder=tmp_path).returncode
+        return _cosign(version, *arguments, folder=tmp_path).returncode
 
     assert answer("release.pub", image.digest.text) == 0
     assert answer("other.pub", image.digest.text) != 0
@@ -74,7 +72,7 @@ def test_cosign_verifies_our_signature(suite: str, place: str, tmp_path: Path) -
 
 @pytest.mark.interop
 def test_cosign_3_verifies_our_attestations(place: str, tmp_path: Path) -> None:
-    program("cosign", "forky")
+    program("cosign3")
     store, image = _store(place)
     signer = generate_key(tmp_path / "release.pem")
     for each in statements(training_run(), (image.digest,), builder=BUILDER):
@@ -82,27 +80,27 @@ def test_cosign_3_verifies_our_attestations(place: str, tmp_path: Path) -> None:
 
     for kind in EVIDENCE:
         arguments = ["verify-attestation", "--type", kind, "--key", "release.pub", *_OFFLINE]
-        done = _cosign("forky", *arguments, f"{place}@{image.digest}", folder=tmp_path)
+        done = _cosign("cosign 3", *arguments, f"{place}@{image.digest}", folder=tmp_path)
         assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.interop
-@pytest.mark.parametrize("suite", SUITES)
+@pytest.mark.parametrize("version", COSIGN)
 def test_we_verify_what_cosign_signs_in_its_older_form(
-    suite: str, place: str, tmp_path: Path
+    version: str, place: str, tmp_path: Path
 ) -> None:
-    program("cosign", suite)
+    program(COSIGN[version])
     store, image = _store(place)
-    _cosign(suite, "generate-key-pair", folder=tmp_path)
+    _cosign(version, "generate-key-pair", folder=tmp_path)
     options = ["--key", "cosign.key", "--tlog-upload=false", "--allow-http-registry", "-y"]
-    if suite == "forky":
+    if version == "cosign 3":
         options += ["--use-signing-config=false", "--new-bundle-format=false"]
     (tmp_path / "predicate.json").write_text('{"buildDefinition":{}}')
     target = f"{place}@{image.digest}"
 
-    signed = _cosign(suite, "sign", *options, target, folder=tmp_path)
+    signed = _cosign(version, "sign", *options, target, folder=tmp_path)
     attest = ["attest", "--type", PROVENANCE, "--predicate", "predicate.json"]
-    attested = _cosign(suite, *attest, *options, target, folder=tmp_path)
+    attested = _cosign(version, *attest, *options, target, folder=tmp_path)
 
     assert (signed.returncode, attested.returncode) == (0, 0), signed.stderr + attested.stderr
     key = key_from_pem("cosign", (tmp_path / "cosign.pub").read_bytes())
@@ -115,13 +113,13 @@ def test_we_verify_what_cosign_signs_in_its_older_form(
 
 @pytest.mark.interop
 def test_we_verify_what_cosign_3_signs(place: str, tmp_path: Path) -> None:
-    program("cosign", "forky")
+    program("cosign3")
     store, image = _store(place)
-    _cosign("forky", "generate-key-pair", folder=tmp_path)
+    _cosign("cosign 3", "generate-key-pair", folder=tmp_path)
     options = ["--key", "cosign.key", "--tlog-upload=false", "--allow-http-registry", "-y"]
     options.append("--use-signing-config=false")
 
-    signed = _cosign("forky", "sign", *options, f"{place}@{image.digest}", folder=tmp_path)
+    signed = _cosign("cosign 3", "sign", *options, f"{place}@{image.digest}", folder=tmp_path)
 
     assert signed.returncode == 0, signed.stderr
     key = key_from_pem("cosign", (tmp_path / "cosign.pub").read_bytes())
@@ -131,10 +129,10 @@ def test_we_verify_what_cosign_3_signs(place: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.interop
-@pytest.mark.parametrize("suite", SUITES)
-def test_cosigns_key_file_signs_here_as_well(suite: str, tmp_path: Path) -> None:
-    program("cosign", suite)
-    _cosign(suite, "generate-key-pair", folder=tmp_path)
+@pytest.mark.parametrize("version", COSIGN)
+def test_cosigns_key_file_signs_here_as_well(version: str, tmp_path: Path) -> None:
+    program(COSIGN[version])
+    _cosign(version, "generate-key-pair", folder=tmp_path)
 
     signer = PemSigner.load(tmp_path / "cosign.key", "words")
 

@@ -1,6 +1,5 @@
 """Registries of other people, started here on a free port; tests that need one skip loudly."""
 
-import shutil
 import socket
 import subprocess
 import time
@@ -10,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from tests.attest.programs import program
 
 _CONFIG = """
 version: 0.1
@@ -28,18 +29,29 @@ def _free_port() -> int:
 
 @contextmanager
 def docker_registry(folder: Path) -> Iterator[str]:
-    """Host and port of a docker-registry that keeps its data in `folder`."""
-    program = shutil.which("docker-registry")
-    if program is None:
-        pytest.skip("NOT TESTED against docker-registry: the program is not installed")
-    port = _free_port()
+    """Host and port of a docker-registry that keeps its data in `folder`: no referrers API."""
+    name, port = program("docker-registry"), _free_port()
     config = folder / "config.yml"
     config.write_text(_CONFIG.format(root=folder / "data", port=port))
+    with _serving(folder, f"127.0.0.1:{port}", name, "serve", config) as host:
+        yield host
+
+
+@contextmanager
+def referrers_registry(folder: Path) -> Iterator[str]:
+    """Host and port of go-containerregistry's registry, in memory, with the referrers API."""
+    name, host = program("registry"), f"127.0.0.1:{_free_port()}"
+    with _serving(folder, host, name, host):
+        yield host
+
+
+@contextmanager
+def _serving(folder: Path, host: str, *command: str | Path) -> Iterator[str]:
     with (folder / "log").open("wb") as log:
-        server = subprocess.Popen([program, "serve", str(config)], stdout=log, stderr=log)
+        server = subprocess.Popen(command, stdout=log, stderr=log)
     try:
-        _wait(f"http://127.0.0.1:{port}/v2/", server)
-        yield f"127.0.0.1:{port}"
+        _wait(f"http://{host}/v2/", server)
+        yield host
     finally:
         server.terminate()
         server.wait(10)
@@ -48,10 +60,10 @@ def docker_registry(folder: Path) -> Iterator[str]:
 def _wait(url: str, server: subprocess.Popen[bytes]) -> None:
     for _ in range(200):
         if server.poll() is not None:
-            pytest.fail("docker-registry ended by itself")
+            pytest.fail("the registry ended by itself")
         try:
             with urllib.request.urlopen(url, timeout=1):  # noqa: S310
                 return
         except OSError:
             time.sleep(0.05)
-    pytest.fail("docker-registry did not answer")
+    pytest.fail("the registry did not answer")

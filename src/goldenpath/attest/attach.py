@@ -9,8 +9,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from goldenpath.attest.bundle import BUNDLE, sign_statement
+from goldenpath.attest.bundle import sign_statement
 from goldenpath.attest.dsse import encode
+from goldenpath.attest.forms import (
+    BUNDLE,
+    CREATED,
+    LEGACY_SIGNATURE,
+    PREDICATE_TYPE,
+    SIMPLE_SIGNING,
+    SSH_SIGNATURE,
+    SSH_STATEMENT,
+)
 from goldenpath.attest.sign import Signer
 from goldenpath.attest.sshsig import STATEMENT_NAMESPACE, SshKey
 from goldenpath.attest.statement import PAYLOAD_TYPE, SIGNED, Statement, render_time
@@ -20,14 +29,6 @@ from goldenpath.oci.copy import legacy_tag
 from goldenpath.oci.descriptor import EMPTY, EMPTY_CONTENT, IMAGE_CONFIG, IMAGE_MANIFEST, Descriptor
 from goldenpath.oci.manifest import MAX_MANIFEST, Manifest
 from goldenpath.oci.store import Store, read
-
-SSH_STATEMENT = "application/vnd.goldenpath.statement.ssh.v1+json"
-"""Artifact type of a statement that a person signed: two layers, payload and signature."""
-SSH_SIGNATURE = "application/vnd.openssh.signature"
-SIMPLE_SIGNING = "application/vnd.dev.cosign.simplesigning.v1+json"
-LEGACY_SIGNATURE = "dev.cosignproject.cosign/signature"
-CREATED = "org.opencontainers.image.created"
-PREDICATE_TYPE = "dev.sigstore.bundle.predicateType"
 
 
 def attach(

@@ -8,12 +8,11 @@ import hashlib
 from dataclasses import dataclass
 
 from goldenpath.attest.dsse import Envelope, Signature, encode, members, pae, text
+from goldenpath.attest.forms import BUNDLE
 from goldenpath.attest.sign import Signer
 from goldenpath.attest.statement import PAYLOAD_TYPE, Statement
 from goldenpath.canonical import canonical_json, parse_json
 from goldenpath.errors import InvalidInput
-
-BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 from goldenpath.attest.documents import Candidate
 from goldenpath.attest.policy import Demand, Finding, SignedStatement, newest_of
-from goldenpath.attest.provenance import EXTERNAL_PARAMETERS
 from goldenpath.attest.statement import (
     BUILD_TYPE,
     DATASET,
+    EXTERNAL_PARAMETERS,
     METRICS,
     PROVENANCE,
     SBOM,

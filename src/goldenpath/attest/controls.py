@@ -10,13 +10,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from goldenpath.attest import contents
-from goldenpath.attest.attach import SSH_SIGNATURE, SSH_STATEMENT
-from goldenpath.attest.bundle import BUNDLE, Bundle, key_hint
+from goldenpath.attest.bundle import Bundle, key_hint
 from goldenpath.attest.documents import Candidate, Documents
+from goldenpath.attest.forms import BUNDLE, SSH_SIGNATURE, SSH_STATEMENT
 from goldenpath.attest.p256 import is_signed
 from goldenpath.attest.policy import Demand, Finding, Person, SignedStatement, TrustedKey
-from goldenpath.attest.sshsig import STATEMENT_NAMESPACE
-from goldenpath.attest.sshsig import verify as verify_ssh
 from goldenpath.attest.statement import (
     APPROVAL,
     CHECKPOINT,
@@ -82,6 +80,10 @@ def claimed_signatory(candidate: Candidate, demand: Demand) -> Signatory | None:
 
 
 def _person(candidate: Candidate, people: Sequence[Person]) -> Person | None:
+    # Most releases are verified before any person has spoken, and SSH takes a while to import.
+    from goldenpath.attest.sshsig import STATEMENT_NAMESPACE
+    from goldenpath.attest.sshsig import verify as verify_ssh
+
     for signature in candidate.signatures:
         try:
             text = signature.decode("ascii", "replace")

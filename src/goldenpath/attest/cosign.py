@@ -9,8 +9,8 @@ that is done here.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from goldenpath.attest.attach import LEGACY_SIGNATURE, SIMPLE_SIGNING
 from goldenpath.attest.dsse import Envelope, decode
+from goldenpath.attest.forms import LEGACY_SIGNATURE, SIMPLE_SIGNING
 from goldenpath.attest.p256 import is_signed
 from goldenpath.attest.policy import TrustedKey
 from goldenpath.attest.statement import PAYLOAD_TYPE, STATEMENT_TYPE, Statement, member

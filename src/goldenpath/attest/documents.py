@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-from goldenpath.attest.attach import SSH_STATEMENT
-from goldenpath.attest.bundle import BUNDLE
 from goldenpath.attest.dsse import pae
+from goldenpath.attest.forms import BUNDLE, SSH_STATEMENT
 from goldenpath.attest.statement import PAYLOAD_TYPE, SIGNED_AT, Statement, member, parse_time
 from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest

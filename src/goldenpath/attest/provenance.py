@@ -14,9 +14,6 @@ from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
 from goldenpath.train.record import Dataset, TrainingRun
 
-EXTERNAL_PARAMETERS = frozenset({"repository", "commit", "entry", "parameters", "seed"})
-"""All that a build can be asked for from outside; a verifier refuses any other."""
-
 
 @dataclass(frozen=True, slots=True)
 class Origin:

@@ -41,6 +41,9 @@ KINDS = {
 
 BUILD_TYPE = "https://goldenpath.example/build/train/v1"
 
+EXTERNAL_PARAMETERS = frozenset({"repository", "commit", "entry", "parameters", "seed"})
+"""All that a build can be asked for from outside; a verifier refuses any other."""
+
 BUILDER = "https://goldenpath.example/builder/local/v1"
 """`builder.id` of a build on a machine of the project's own: SLSA build level 1."""
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from typing import Literal
 
 import click
-import msgspec
 
 from goldenpath.digest import Digest
 
@@ -23,6 +22,8 @@ output_option: Callable[[Callable[..., None]], Callable[..., None]] = click.opti
 def show(record: object, text: str, output: Format) -> None:
     """Prints a record: the whole of it as JSON, or the text made for people."""
     if output == "json":
+        import msgspec
+
         encoded = msgspec.json.encode(_plain(record), enc_hook=str)
         click.echo(msgspec.json.format(encoded, indent=2))
     else:

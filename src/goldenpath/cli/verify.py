@@ -43,8 +43,7 @@ def verb(reference: str, file: Path | None, blobs: bool, explain: bool, output: 
     if explain:
         from goldenpath.attest.explain import explain as script
 
-        where = wire.oras_location(reference, home)
-        click.echo(script(verified, documents, policy, people, where))
+        click.echo(script(verified, documents, policy, people, wire.place(reference, home)))
     else:
         record = {"holds": verified.holds, "digest": digest, "findings": verified.findings}
         show(record, _text(verified), output)

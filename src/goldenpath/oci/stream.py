@@ -2,12 +2,15 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, VerificationError
 from goldenpath.oci.descriptor import Descriptor
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 Again = Callable[[int], Iterable[bytes]]
 """Reads a content once more, from a byte on."""
@@ -48,6 +51,9 @@ class Meter:
             self._state.update(chunk)
             return
         if self._aside is None:
+            # Small contents never get here, and its import takes ten milliseconds.
+            from concurrent.futures import ThreadPoolExecutor
+
             self._aside = ThreadPoolExecutor(1, thread_name_prefix="hash")
         # One chunk is hashed while the next is read: memory stays bounded, order is kept.
         self._settle()

@@ -6,10 +6,10 @@ the part of a platform that concerns releases (docs/policy.md).
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from goldenpath.attest.policy import Person, Policy, TrustedKey
 from goldenpath.attest.statement import SIGNED
-from goldenpath.promote.platform import Platform, parse_platform
 from goldenpath.promote.table import Table, read_table, refuse_faults
 from goldenpath.promote.trust import (
     Demands,
@@ -23,6 +23,9 @@ from goldenpath.promote.trust import (
     read_person,
 )
 
+if TYPE_CHECKING:
+    from goldenpath.promote.platform import Platform
+
 
 @dataclass(frozen=True, slots=True)
 class Admission:
@@ -32,12 +35,12 @@ class Admission:
     people: tuple[Person, ...] = ()
 
 
-def release_policy(platform: Platform) -> Policy:
+def release_policy(platform: "Platform") -> Policy:
     """The policy: signed by enough build keys, with all the evidence that is required."""
     return _policy(platform.build_keys, platform.demands)
 
 
-def admission_of(platform: Platform) -> Admission:
+def admission_of(platform: "Platform") -> Admission:
     """What a platform demands of releases, without its stages and stores."""
     return Admission(release_policy(platform), platform.people)
 
@@ -49,6 +52,9 @@ def parse_admission(content: bytes, file: str) -> Admission:
     """
     table = read_table(content, file)
     if table.has("stage") or table.has("registry"):
+        # Stages bring expressions with them; a policy file alone does not wait for those.
+        from goldenpath.promote.platform import parse_platform
+
         return admission_of(parse_platform(content, file))
     if table.count("version", 0) != 1:
         table.faults.append("version: expected 1")

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from goldenpath.wire.signing import signer as signer
     from goldenpath.wire.stores import locate as locate
     from goldenpath.wire.stores import open_store as open_store
-    from goldenpath.wire.stores import oras_location as oras_location
+    from goldenpath.wire.stores import place as place
     from goldenpath.wire.stores import release as release
     from goldenpath.wire.stores import store_uri as store_uri
     from goldenpath.wire.stores import throwaway_store as throwaway_store
@@ -58,7 +58,7 @@ _PARTS = {
         "open_store",
         "locate",
         "throwaway_store",
-        "oras_location",
+        "place",
         "store_uri",
         "release",
     ),

@@ -5,13 +5,14 @@ import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-
-from uv import find_uv_bin
+from typing import TYPE_CHECKING
 
 from goldenpath import durable
-from goldenpath.audit.log import EventLog
 from goldenpath.errors import Unavailable
 from goldenpath.settings import Home, project_environment
+
+if TYPE_CHECKING:
+    from goldenpath.audit.log import EventLog
 
 
 def home() -> Home:
@@ -24,8 +25,10 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def event_log(home: Home) -> EventLog:
+def event_log(home: Home) -> "EventLog":
     """The audit log of this machine."""
+    from goldenpath.audit.log import EventLog
+
     return EventLog(home.events)
 
 
@@ -36,6 +39,8 @@ def tools() -> Mapping[str, str]:
 
 def uv() -> str:
     """The uv that was installed with us, else the one on the path."""
+    from uv import find_uv_bin
+
     try:
         return find_uv_bin()
     except FileNotFoundError:

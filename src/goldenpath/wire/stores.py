@@ -3,15 +3,19 @@
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
 from goldenpath.oci.names import find
 from goldenpath.oci.reference import Reference
 from goldenpath.oci.store import Store
-from goldenpath.promote.platform import Platform
 from goldenpath.registry.layout import LayoutStore
 from goldenpath.settings import Home
+
+if TYPE_CHECKING:
+    from goldenpath.attest.explain import Place
+    from goldenpath.promote.platform import Platform
 
 _REGISTRIES = ("oci", "oci+http", "oci+https")
 
@@ -64,18 +68,23 @@ def throwaway_store() -> Store:
     return MemoryStore()
 
 
-def oras_location(text: str, home: Home) -> str:
-    """What `oras` takes in front of `@sha256:…` for the store that `locate` finds."""
+def place(text: str, home: Home) -> "Place":
+    """Where other people's tools find what `locate` finds."""
+    from goldenpath.attest.explain import Place
+
     if text.startswith("layout:"):
-        return f"--oci-layout {text.removeprefix('layout:').partition('@')[0]}"
+        return Place(folder=text.removeprefix("layout:").partition("@")[0])
     scheme, _, rest = text.partition("://")
     if scheme.startswith("oci") and rest:
         reference = Reference.parse(rest)
-        return f"{reference.host}/{reference.repository}"
-    return f"--oci-layout {home.registry}"
+        host = reference.host.rpartition(":")[0] or reference.host
+        near = host in ("localhost", "127.0.0.1", "[::1]") and scheme == "oci"
+        name = f"{reference.host}/{reference.repository}"
+        return Place(repository=name, plain_http=near or scheme == "oci+http")
+    return Place(folder=str(home.registry))
 
 
-def store_uri(home: Home, platform: Platform) -> str:
+def store_uri(home: Home, platform: "Platform") -> str:
     """The platform's store; a relative layout lies in the home, so that git names no machine."""
     scheme, _, path = platform.registry_store.partition(":")
     if scheme == "layout":

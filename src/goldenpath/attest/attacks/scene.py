@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from goldenpath.attest.attach import attach
-from goldenpath.attest.bundle import BUNDLE, sign_statement
+from goldenpath.attest.bundle import sign_statement
+from goldenpath.attest.forms import BUNDLE
 from goldenpath.attest.keys import PemSigner
 from goldenpath.attest.policy import Demand, Person, Policy, TrustedKey, Verified
 from goldenpath.attest.sign import Signer

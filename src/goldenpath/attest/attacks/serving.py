@@ -5,10 +5,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 
-from goldenpath.attest.attach import SSH_SIGNATURE, SSH_STATEMENT
 from goldenpath.attest.attacks.attack import Attack, Change, edited, forged
 from goldenpath.attest.attacks.scene import Attempt, Hostile, Scene, approved, push_image
-from goldenpath.attest.bundle import BUNDLE
+from goldenpath.attest.forms import BUNDLE, SSH_SIGNATURE, SSH_STATEMENT
 from goldenpath.attest.sshsig import STATEMENT_NAMESPACE
 from goldenpath.attest.statement import APPROVAL, PAYLOAD_TYPE, SIGNED, Statement
 from goldenpath.canonical import parse_object

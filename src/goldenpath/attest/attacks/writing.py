@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 
-from goldenpath.attest.attach import SSH_SIGNATURE, SSH_STATEMENT
 from goldenpath.attest.attacks.attack import (
     Attack,
     Change,
@@ -18,6 +17,7 @@ from goldenpath.attest.attacks.attack import (
 )
 from goldenpath.attest.attacks.scene import Attempt, Scene, approved
 from goldenpath.attest.dsse import encode, pae
+from goldenpath.attest.forms import SSH_SIGNATURE, SSH_STATEMENT
 from goldenpath.attest.sshsig import GIT_NAMESPACE, STATEMENT_NAMESPACE, SshKey
 from goldenpath.attest.statement import APPROVAL, METRICS, PAYLOAD_TYPE, SIGNED, Statement
 from goldenpath.canonical import JsonValue, parse_object

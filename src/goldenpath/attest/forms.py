@@ -1,0 +1,10 @@
+"""How signed statements lie in a store: media types and annotations, by their exact strings."""
+
+BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
+SSH_STATEMENT = "application/vnd.goldenpath.statement.ssh.v1+json"
+"""Artifact type of a statement that a person signed: two layers, payload and signature."""
+SSH_SIGNATURE = "application/vnd.openssh.signature"
+SIMPLE_SIGNING = "application/vnd.dev.cosign.simplesigning.v1+json"
+LEGACY_SIGNATURE = "dev.cosignproject.cosign/signature"
+CREATED = "org.opencontainers.image.created"
+PREDICATE_TYPE = "dev.sigstore.bundle.predicateType"
