@@ -130,14 +130,36 @@ def test_we_verify_what_cosign_3_signs(place: str, tmp_path: Path) -> None:
 
 @pytest.mark.interop
 @pytest.mark.parametrize("version", COSIGN)
-def test_cosigns_key_file_signs_here_as_well(version: str, tmp_path: Path) -> None:
+def test_cosigns_key_file_signs_here_as_well(version: str, place: str, tmp_path: Path) -> None:
     program(COSIGN[version])
     _cosign(version, "generate-key-pair", folder=tmp_path)
 
-    signer = PemSigner.load(tmp_path / "cosign.key", "words")
+    store, image = _store(place)
 
-    public = key_from_pem("cosign", (tmp_path / "cosign.pub").read_bytes())
-    assert signer.public_key() == public.public_key
+    signer = PemSigner.load(tmp_path / "cosign.key", "words")
+    sign_image(store, image, place, signer, PAST)
+
+    arguments = ["verify", "--key", "cosign.pub", *_OFFLINE, f"{place}@{image.digest}"]
+    done = _cosign(version, *arguments, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.interop
+def test_our_key_file_signs_with_cosign_as_well(place: str, tmp_path: Path) -> None:
+    # Cosign 2.5 refuses to import any such key ("unsupported public key type").
+    program("cosign3")
+    store, image = _store(place)
+    generate_key(tmp_path / "release.pem")
+
+    taken = _cosign("cosign 3", "import-key-pair", "--key", "release.pem", folder=tmp_path)
+    options = ["--key", "import-cosign.key", "--tlog-upload=false", "--allow-http-registry", "-y"]
+    options += ["--use-signing-config=false", "--new-bundle-format=false"]
+    signed = _cosign("cosign 3", "sign", *options, f"{place}@{image.digest}", folder=tmp_path)
+
+    assert (taken.returncode, signed.returncode) == (0, 0), taken.stderr + signed.stderr
+    key = key_from_pem("release", (tmp_path / "release.pub").read_bytes())
+    [signature] = legacy_signatures(store, image.digest, [key])
+    assert signature.repository == place
 
 
 def test_an_older_signature_counts_for_its_key_and_digest_only() -> None:

@@ -2,7 +2,6 @@
 
 import http.client
 import re
-import shutil
 import subprocess
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -19,6 +18,7 @@ from goldenpath.observe.records import Block
 from goldenpath.observe.scraping import MetricsPage
 from goldenpath.observe.telemetry import Telemetry
 from goldenpath.serve.access import load_access
+from tests.attest.programs import program
 from tests.observe.spooling import DIGEST, FACTS, answer, draw, header
 from tests.serve.tokens import access_file
 
@@ -155,11 +155,7 @@ def test_a_token_has_to_have_the_scope(telemetry: Telemetry, tmp_path: Path) -> 
 
 @pytest.mark.interop
 def test_prometheus_itself_takes_the_page(telemetry: Telemetry) -> None:
-    fetched = ROOT / "build" / "tools" / "files" / "usr" / "bin" / "promtool"
-    promtool = shutil.which("promtool") or (str(fetched) if fetched.exists() else None)
-    if promtool is None:
-        pytest.skip("promtool is not here: see scripts/fetch-tools")
     done = subprocess.run(
-        [promtool, "check", "metrics"], input=telemetry.page(False), capture_output=True
+        [program("promtool"), "check", "metrics"], input=telemetry.page(False), capture_output=True
     )
     assert (done.returncode, done.stderr) == (0, b"")

@@ -68,9 +68,13 @@ def attach_ssh(
 def sign_image(
     store: Store, image: Descriptor, repository: str, signer: Signer, now: datetime
 ) -> Descriptor:
-    """Signs the release itself: a bundle, and cosign's legacy tag in `repository` beside it."""
+    """Signs the release itself: a bundle, and cosign's legacy tag beside it.
+
+    The older form names a `repository`; if that is not known, it is left out.
+    """
     referrer = attach(store, image, Statement((image.digest,), SIGNED, {}), signer, now)
-    sign_legacy(store, image, repository, signer, now)
+    if repository:
+        sign_legacy(store, image, repository, signer, now)
     return referrer
 
 

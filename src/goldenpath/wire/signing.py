@@ -52,11 +52,17 @@ def public_key(name: str, file: Path, *, make: bool = False) -> TrustedKey:
 
 
 def docker_reference(reference: str, store: Store, image: Descriptor, home: Home) -> str:
-    """Where a release is said to be, for signatures in cosign's older form."""
+    """Where a release is said to be, for signatures in cosign's older form.
+
+    Empty if nothing here says so: a layout on a machine without a platform.
+    """
     scheme, _, rest = reference.partition("://")
     if scheme.startswith("oci") and rest:
         named = Reference.parse(rest)
         return f"{named.host}/{named.repository}"
     annotations = Manifest.parse(read(store, image, MAX_MANIFEST)).annotations
     title = annotations.get("org.opencontainers.image.title", "release")
-    return f"{trusted(home).platform.registry_prefix}/{title}"
+    try:
+        return f"{trusted(home).platform.registry_prefix}/{title}"
+    except NotFound:
+        return ""
