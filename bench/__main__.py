@@ -28,6 +28,7 @@ MODULES = (
     "reconcile",
     "serving",
     "content",
+    "soak",
     "gateway",
     "drift",
 )

@@ -1,0 +1,14 @@
+"""Some seconds of everything going wrong; `python -m bench soak` does it for longer."""
+
+from pathlib import Path
+
+from tests.serve.soak import Soak
+
+
+def test_under_faults_no_answer_is_wrong_and_no_gap_is_silent(tmp_path: Path) -> None:
+    verdict = Soak(tmp_path, seed=1).run(4.0, pause=0.5)
+
+    assert verdict.holds, (verdict.seen.wrong[:5], verdict.report.page(), verdict.unlogged)
+    assert len(verdict.seen.faults) == 5
+    assert verdict.seen.statuses[200] > 100
+    assert set(verdict.seen.statuses) <= {200, 422, 503}
