@@ -28,6 +28,7 @@ MODULES = (
     "reconcile",
     "serving",
     "content",
+    "record",
     "soak",
     "gateway",
     "drift",

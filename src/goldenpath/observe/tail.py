@@ -67,7 +67,7 @@ class Tail:
         self._positions.pop(path, None)
 
     def _open(self, path: Path) -> _Position | None:
-        frames, _ = read(path)
+        frames, _ = read(path, at_once=1)  # the header alone
         if not frames or not isinstance(frames[0], SpoolHeader):
             if not is_live(path):
                 # Its writer died before the header was whole, so nothing was answered from it.

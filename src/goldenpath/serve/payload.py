@@ -116,10 +116,10 @@ def render_frame(frame: Frame) -> bytes:
     return FRAME.pack(len(payload), zlib.crc32(payload)) + payload
 
 
-def read(path: Path, offset: int = 0) -> tuple[list[Frame], int]:
+def read(path: Path, offset: int = 0, *, at_once: int = READ_AT_ONCE) -> tuple[list[Frame], int]:
     """The whole frames from `offset` on, and the offset to go on from.
 
-    A torn tail is left for the next call. Gives about `READ_AT_ONCE` bytes at most, so call again
+    A torn tail is left for the next call. Gives about `at_once` bytes at most, so call again
     until the offset stands still. Raises `VerificationError` where the file is not what a server
     wrote, and `InvalidInput` for a version of the format that is not known here.
     """
@@ -127,7 +127,7 @@ def read(path: Path, offset: int = 0) -> tuple[list[Frame], int]:
     with path.open("rb") as file:
         file.seek(offset)
         start = offset
-        while offset - start < READ_AT_ONCE:
+        while offset - start < at_once:
             payload = _payload(path, file.read(FRAME.size), file, offset)
             if payload is None:
                 break
