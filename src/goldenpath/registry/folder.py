@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
-from threading import RLock
+from threading import Lock, RLock
 
 from goldenpath.canonical import MAX_DOCUMENT
 from goldenpath.durable import sync_folder
@@ -36,6 +36,8 @@ class Folder:
         self._own = root / _OURS
         self._thread = RLock()
         self._swept = False
+        self._waiting = Lock()
+        self._unsynced: set[Path] = set()
 
     def create(self, folders: Iterable[Path]) -> None:
         """Makes the folders and our own."""
@@ -61,13 +63,13 @@ class Folder:
         target: Path | Callable[[], Path],
         chunks: Iterable[bytes],
         *,
-        name_later: bool = False,
+        sync_later: bool = False,
     ) -> None:
         """Writes all chunks to a file that then appears at once.
 
         A callable target is asked after the last chunk, when the digest is known. If a chunk
-        raises, nothing is left. With `name_later` the content is on disk when this returns, the
-        name once another file has been written into the same folder.
+        raises, nothing is left. With `sync_later` the disk has begun with it when this returns;
+        it is there for good once a file has been written without `sync_later`.
         """
         partial = self._own / "partial" / secrets.token_hex(16)
         with self._words():
@@ -78,20 +80,47 @@ class Folder:
             with FileIO(descriptor, "wb") as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
                 self._fill(file, chunks)
+                if not sync_later:
+                    self._settle()
+                    with self._words():
+                        os.fsync(descriptor)
             with self._words():
                 final = target() if callable(target) else target
                 partial.replace(final)
-                if not name_later:
+                if not sync_later:
                     sync_folder(final.parent)
+                    return
+            self.sync_later(final)
         except BaseException:
             partial.unlink(missing_ok=True)
             raise
 
+    def sync_later(self, path: Path) -> None:
+        """Has the file brought to the disk with the next that is written for good.
+
+        Many files at once cost the disk hardly more than one. Whoever finds a file of a writer
+        that was killed names it here too, before saying that it is there.
+        """
+        with self._waiting:
+            self._unsynced.add(path)
+
+    def _settle(self) -> None:
+        # Under the lock: who writes meanwhile may rely on a file that is on its way.
+        with self._waiting, self._words():
+            folders = set()
+            for path in self._unsynced:
+                with suppress(FileNotFoundError):
+                    _sync_file(path)
+                    folders.add(path.parent)
+            for folder in folders:
+                sync_folder(folder)
+            self._unsynced.clear()
+
     def take_up(self, target: Path, source: Verified) -> None:
         """Writes like `write`, and goes on with what a killed writer left of the same content.
 
-        What was left is read once to be hashed, and written anew if it turns out to be bad. The
-        name is on disk once another file has been written into the same folder.
+        What was left is read once to be hashed, and written anew if it turns out to be bad. Like
+        `sync_later`, it is there for good with the next file.
         """
         partial = self._own / "partial" / (_RESUMED + target.name)
         with self._words():
@@ -100,7 +129,7 @@ class Folder:
             descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
         with FileIO(descriptor, "r+b") as file:
             if not _holds_lock(file, partial):
-                self.write(target, source, name_later=True)
+                self.write(target, source, sync_later=True)
                 return
             have = os.fstat(descriptor).st_size
             try:
@@ -115,6 +144,7 @@ class Folder:
                 raise
             with self._words():
                 partial.replace(target)
+        self.sync_later(target)
 
     def _filled_up(self, file: FileIO, source: Verified, left: Iterator[bytes], have: int) -> bool:
         try:
@@ -125,7 +155,7 @@ class Folder:
         return True
 
     def _fill(self, file: FileIO, chunks: Iterable[bytes], have: int = 0) -> None:
-        """Writes the chunks but for the first `have` bytes, which are there, and syncs."""
+        """Writes the chunks but for the first `have` bytes, which are there."""
         begun = size = 0
         file.seek(have)
         for chunk in chunks:
@@ -138,8 +168,7 @@ class Folder:
             if size - begun >= _WRITEBACK:
                 begin_writeback(file.fileno(), begun, size - begun)
                 begun = size
-        with self._words():
-            os.fsync(file.fileno())
+        begin_writeback(file.fileno(), begun, size - begun)
 
     def _sweep(self) -> None:
         """Removes, once, what writers left unfinished when they were killed."""
@@ -231,6 +260,14 @@ def begin_writeback(descriptor: int, start: int, size: int) -> None:
     """
     if hasattr(os, "posix_fadvise"):
         os.posix_fadvise(descriptor, start, size, os.POSIX_FADV_DONTNEED)
+
+
+def _sync_file(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _write_all(descriptor: int, chunk: bytes) -> None:

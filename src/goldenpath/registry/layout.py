@@ -54,13 +54,15 @@ class LayoutStore:
         """See `Store.push`."""
         self._prepare()
         if descriptor.media_type not in MANIFEST_TYPES:
-            if not self._holds(descriptor):
-                # The manifest that names this blob is written into the same folder, after it.
+            if self._holds(descriptor):
+                self._folder.sync_later(self._blob(descriptor.digest))
+            else:
+                # The manifest that names this blob is written after it, and for good.
                 content = verified(descriptor, chunks)
                 if content.is_repeatable and descriptor.size >= RESUMED:
                     self._folder.take_up(self._blob(descriptor.digest), content)
                 else:
-                    self._folder.write(self._blob(descriptor.digest), content, name_later=True)
+                    self._folder.write(self._blob(descriptor.digest), content, sync_later=True)
             return
         if descriptor.size > MAX_MANIFEST:
             raise InvalidInput(f"manifest {descriptor.digest} is larger than {MAX_MANIFEST} bytes")
@@ -79,16 +81,17 @@ class LayoutStore:
         def place() -> Path:
             return self._blob(meter.digest)
 
-        self._folder.write(place, meter.through(chunks), name_later=True)
+        self._folder.write(place, meter.through(chunks), sync_later=True)
         return Descriptor(media_type, meter.digest, meter.size)
 
     def exists(self, descriptor: Descriptor) -> bool:
         """See `Store.exists`; a manifest is there once it is listed too."""
         if not self._holds(descriptor):
             return False
-        return descriptor.media_type not in MANIFEST_TYPES or any(
-            entry.get("digest") == descriptor.digest.text for entry in self._entries()
-        )
+        if descriptor.media_type not in MANIFEST_TYPES:
+            self._folder.sync_later(self._blob(descriptor.digest))
+            return True
+        return any(entry.get("digest") == descriptor.digest.text for entry in self._entries())
 
     def resolve(self, name: str) -> Descriptor:
         """See `Store.resolve`."""

@@ -25,12 +25,13 @@ class Upload:
     def write(self, chunks: Iterable[bytes], digest: Digest | None = None) -> "Upload":
         """Sends everything and closes the session under the digest it turned out to have.
 
-        If the source of `chunks` fails, the session is given up and nothing is kept.
+        Content whose `digest` is known is hashed by its source. If the source fails, the session
+        is given up and nothing is kept.
         """
         size = max(PART, self._session.least_part)
         sent = 0
         try:
-            parts = _parts(self._meter.through(chunks), size)
+            parts = _parts(chunks if digest else self._meter.through(chunks), size)
             part = next(parts, b"")
             while len(part) >= size or (sent and part):
                 sent = self._patch(part, sent)
