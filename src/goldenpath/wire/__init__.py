@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from goldenpath.wire.governing import gitops as gitops
     from goldenpath.wire.governing import identity as identity
     from goldenpath.wire.governing import platform_store as platform_store
+    from goldenpath.wire.governing import release as release
     from goldenpath.wire.governing import trusted as trusted
     from goldenpath.wire.here import event_log as event_log
     from goldenpath.wire.here import home as home
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
     from goldenpath.wire.stores import locate as locate
     from goldenpath.wire.stores import open_store as open_store
     from goldenpath.wire.stores import place as place
-    from goldenpath.wire.stores import release as release
     from goldenpath.wire.stores import store_uri as store_uri
     from goldenpath.wire.stores import throwaway_store as throwaway_store
     from goldenpath.wire.witness import anchors as anchors
@@ -60,7 +60,6 @@ _PARTS = {
         "throwaway_store",
         "place",
         "store_uri",
-        "release",
     ),
     "comparing": ("trust", "compared"),
     "changing": ("change_trust", "confirm", "desk", "set_up"),
@@ -69,6 +68,7 @@ _PARTS = {
         "trusted",
         "identity",
         "platform_store",
+        "release",
     ),
     "machine": (
         "Listening",

@@ -3,12 +3,15 @@
 import os
 from pathlib import Path
 
+from goldenpath.digest import Digest
+from goldenpath.errors import NotFound
 from goldenpath.gitops.identity import Identity, find_identity
 from goldenpath.gitops.trust import Trusted, follow
 from goldenpath.gitops.worktree import Repository
+from goldenpath.oci.names import find
 from goldenpath.oci.store import Store
 from goldenpath.settings import GITOPS_VARIABLE, Home
-from goldenpath.wire.stores import open_store, store_uri
+from goldenpath.wire.stores import locate, store_of
 
 
 def gitops(home: Home) -> Repository:
@@ -29,4 +32,18 @@ def identity(name: str | None, key: Path | None, *, make_key: bool = False) -> I
 
 def platform_store(home: Home) -> Store:
     """The store that the platform's stages run from."""
-    return open_store(store_uri(home, trusted(home).platform))
+    return store_of(home, trusted(home).platform)
+
+
+def release(home: Home, reference: str) -> Digest:
+    """The digest that a reference on the command line means. Raises `NotFound`.
+
+    What the home does not have is looked for in the platform's store.
+    """
+    store, name = locate(reference, home)
+    try:
+        return find(store, name).digest
+    except NotFound:
+        if name != reference:  # it says itself where it is
+            raise
+        return find(platform_store(home), name).digest

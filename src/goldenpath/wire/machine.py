@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from goldenpath.artifact.pack import CONTRACT
 from goldenpath.artifact.unpack import open_release
@@ -28,7 +27,7 @@ from goldenpath.observe.launch import ObserverLaunch
 from goldenpath.project.contract import parse_contract
 from goldenpath.promote.admission import release_policy
 from goldenpath.promote.platform import Platform
-from goldenpath.reconcile.admission import admit, lapsed
+from goldenpath.reconcile.admission import lapsed
 from goldenpath.reconcile.inventory import Cell, compare
 from goldenpath.reconcile.launch import DoorLaunch
 from goldenpath.reconcile.source import GitSource
@@ -44,10 +43,11 @@ from goldenpath.targets.supervisor import (
     stop_supervisor,
     supervisor,
 )
+from goldenpath.wire.bringing import Admission
 from goldenpath.wire.entrance import door_of, entrance
 from goldenpath.wire.governing import gitops
 from goldenpath.wire.here import event_log, now, uv
-from goldenpath.wire.stores import open_store, store_uri
+from goldenpath.wire.stores import local_store, store_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +76,9 @@ def serve(home: Home, asked: Listening, *, once: bool, say: Callable[[str], None
             hint="put the gRPC door of a model server behind TLS, or leave out --grpc",
         )
     with alone(home.run):
-        store = store_uri(home, platform)
         settings = LocalSettings(
             run=home.run,
-            store=Path(store.removeprefix("layout:")),
+            store=local_store(home, platform),
             spool=home.spool,
             listen=asked.gateway or platform.gateway,
             environment=tool_environment(os.environ),
@@ -91,9 +90,7 @@ def serve(home: Home, asked: Listening, *, once: bool, say: Callable[[str], None
         machine = Machine(
             settings,
             source,
-            lambda platform, stage, digest, at, glass: admit(
-                open_store(store_uri(home, platform)), platform, stage, digest, at, glass
-            ),
+            Admission(lambda platform: store_of(home, platform), now),
             say=say,
             now=now,
             record=lambda what, commit: log.append(event_of(what, now(), commit)),
@@ -171,7 +168,7 @@ def _steering(home: Home, platform: Platform, say: Callable[[str], None]) -> Ste
     if not home.rollout_key.exists():
         return None
     acting = Identity("rollout", SshKey.load(home.rollout_key))
-    store = open_store(store_uri(home, platform))
+    store = store_of(home, platform)
     log = event_log(home)
 
     def moved(kind: Moves, digest: Digest, done: Promoted) -> None:
@@ -210,7 +207,7 @@ def send(home: Home, stage: str, model: str, wish: Wish) -> Sent:
     if found is None:
         known = ", ".join(each.name for each in wanted.deployments) or "nothing"
         raise NotFound(f"{name} is not declared: expected one of {known}")
-    release = open_release(open_store(store_uri(home, followed.platform)), found.slots[0].digest)
+    release = open_release(store_of(home, followed.platform), found.slots[0].digest)
     contract = parse_contract(release.files[CONTRACT])
     path = f"/{stage}/{model}/v2/models/{model}/infer"
     door = door_of(running.gateway, running.scheme, os.environ)
@@ -220,7 +217,7 @@ def send(home: Home, stage: str, model: str, wish: Wish) -> Sent:
 def inventory(home: Home) -> tuple[Cell, ...]:
     """Every release that git wants or that runs, and whether git, registry and signature agree."""
     followed, wanted = desired(home)
-    store = open_store(store_uri(home, followed.platform))
+    store = store_of(home, followed.platform)
     running = status(home)[0] if is_held(home.run) else None
 
     def look(digest: Digest, stage: str, model: str) -> tuple[bool, bool, str]:

@@ -5,9 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
-from goldenpath.oci.names import find
 from goldenpath.oci.reference import Reference
 from goldenpath.oci.store import Store
 from goldenpath.registry.layout import LayoutStore
@@ -92,7 +90,17 @@ def store_uri(home: Home, platform: "Platform") -> str:
     return platform.registry_store
 
 
-def release(home: Home, reference: str) -> Digest:
-    """The digest that a reference on the command line means. Raises `NotFound`."""
-    store, name = locate(reference, home)
-    return find(store, name).digest
+def store_of(home: Home, platform: "Platform") -> Store:
+    """The platform's store; of a registry, what was pulled is read from the home."""
+    uri = store_uri(home, platform)
+    if uri.startswith("layout:"):
+        return open_store(uri)
+    from goldenpath.registry.caching import CachingStore
+
+    return CachingStore(open_store(uri), LayoutStore(home.registry))
+
+
+def local_store(home: Home, platform: "Platform") -> Path:
+    """The layout that model servers of this machine read."""
+    scheme, _, path = store_uri(home, platform).partition(":")
+    return Path(path) if scheme == "layout" else home.registry

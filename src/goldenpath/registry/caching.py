@@ -1,0 +1,85 @@
+"""A registry with a copy of what was needed of it on this machine.
+
+Content has one digest wherever it lies, so it is read from the copy when that has it. What changes,
+names and referrers, is asked of the registry; only while that cannot be reached does the copy
+answer. Everything is written to the registry.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from goldenpath.digest import Digest
+from goldenpath.errors import NotFound, Unavailable
+from goldenpath.oci.copy import Copied, copy
+from goldenpath.oci.descriptor import Descriptor
+from goldenpath.oci.store import Store
+
+
+class CachingStore:
+    """Implements `Store` over two others: `origin`, and the `cache` that `bring` fills."""
+
+    def __init__(self, origin: Store, cache: Store) -> None:
+        self.origin = origin
+        self.cache = cache
+
+    def bring(self, digest: Digest) -> Copied:
+        """Copies a release with all that is said about it into the cache, verified on its way.
+
+        What is there is not sent again. Raises `NotFound` if the registry has no such release.
+        """
+        return copy(self.origin, self.cache, self._named(digest.text))
+
+    def fetch(self, descriptor: Descriptor) -> Iterator[bytes]:
+        """See `Store.fetch`."""
+        nearest = self.cache if self.cache.exists(descriptor) else self.origin
+        return nearest.fetch(descriptor)
+
+    def push(self, descriptor: Descriptor, chunks: Iterable[bytes]) -> None:
+        """See `Store.push`."""
+        self.origin.push(descriptor, chunks)
+
+    def add(self, media_type: str, chunks: Iterable[bytes]) -> Descriptor:
+        """See `Store.add`."""
+        return self.origin.add(media_type, chunks)
+
+    def exists(self, descriptor: Descriptor) -> bool:
+        """See `Store.exists`."""
+        return self.origin.exists(descriptor)
+
+    def resolve(self, name: str) -> Descriptor:
+        """See `Store.resolve`."""
+        try:
+            return self._named(name)
+        except Unavailable:
+            # A tag may have moved meanwhile; a digest means the same for ever.
+            if not name.startswith("sha256:"):
+                raise
+        return self.cache.resolve(name)
+
+    def tag(self, name: str, descriptor: Descriptor) -> None:
+        """See `Store.tag`."""
+        self.origin.tag(name, descriptor)
+
+    def tags(self) -> tuple[str, ...]:
+        """See `Store.tags`."""
+        return self.origin.tags()
+
+    def referrers(
+        self, subject: Digest, artifact_type: str | None = None
+    ) -> tuple[Descriptor, ...]:
+        """See `Store.referrers`.
+
+        An older list is safe: what is said is signed, and whom to trust is not said here.
+        """
+        try:
+            return self.origin.referrers(subject, artifact_type)
+        except Unavailable:
+            return self.cache.referrers(subject, artifact_type)
+
+    def _named(self, name: str) -> Descriptor:
+        try:
+            return self.origin.resolve(name)
+        except NotFound as error:
+            raise NotFound(
+                f"{error.message} in the platform's registry",
+                hint="bring it there with goldenpath push RELEASE HOST/REPOSITORY:TAG",
+            ) from error

@@ -1,0 +1,71 @@
+"""`goldenpath up` on a machine whose store is a registry over HTTP."""
+
+import shutil
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from goldenpath.attest.policy import Finding
+from goldenpath.digest import Digest
+from goldenpath.errors import NotFound
+from goldenpath.gitops.desired import Deployment, Slot, slot_name
+from goldenpath.gitops.founding import platform_files
+from goldenpath.oci.copy import copy
+from goldenpath.reconcile.status import Status
+from goldenpath.registry.layout import LayoutStore
+from goldenpath.wire.bringing import Admission
+from goldenpath.wire.stores import store_of
+from tests.reconcile.platform import OneMachine
+from tests.registry.fake_registry import State, fake_registry
+from tests.registry.test_remote import remote
+
+
+def _machine(folder: Path, registry: State) -> OneMachine:
+    made = OneMachine(folder)
+    store = f"oci://{registry.address}/models"
+    made.commit(platform_files(replace(made.trusted().platform, registry_store=store)))
+    return made
+
+
+def _only_in_the_registry(here: OneMachine, registry: State, *releases: Digest) -> None:
+    store = remote(registry.address, "models")
+    for digest in releases:
+        copy(here.store, store, here.store.resolve(digest.text))
+    shutil.rmtree(here.home.registry)
+
+
+def _runs(status: Status, digest: Digest) -> bool:
+    return any(
+        [slot.digest for slot in each.running] == [digest.text] and each.phase == "ready"
+        for each in status.deployments
+    )
+
+
+def _admitted(here: OneMachine, digest: Digest) -> tuple[Finding, ...]:
+    """The verdict of a machine that starts while the registry is gone."""
+    platform, now = here.trusted().platform, datetime.now(UTC)
+    deployment = Deployment("dev", "credit", (Slot(slot_name(digest), digest, 100),))
+    admission = Admission(lambda platform: store_of(here.home, platform), lambda: now)
+    return admission(platform, deployment, digest, now, None)
+
+
+def test_up_pulls_what_it_admits_and_needs_the_registry_no_more(tmp_path: Path) -> None:
+    with fake_registry() as registry:
+        registry.faults.has_referrers = False
+        here = _machine(tmp_path, registry)
+        good, unsigned = here.release(), here.release(0.5, signed=False)
+        _only_in_the_registry(here, registry, good, unsigned)
+        here.deploy((good, 100))
+        with here.up() as up:
+            up.until(lambda status: _runs(status, good))
+            here.deploy((unsigned, 100))
+            refused = up.until(lambda status: "is not admitted" in str(status))
+
+    pulled = LayoutStore(here.home.registry)
+    assert _runs(refused, good)
+    assert [each.check for each in _admitted(here, good) if each.status == "fail"] == []
+    assert pulled.resolve(good.text)
+    with pytest.raises(NotFound):
+        pulled.resolve(unsigned.text)
