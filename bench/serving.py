@@ -359,8 +359,10 @@ def _ratio(
     ratios = sorted(a.rate / b.rate for a, b in zip(rounds[above], rounds[below], strict=True))
     value = median(ratios)
     holds = None if goal is None else value >= goal
+    each = " and ".join(f"{median(x.cpu for x in rounds[name]):.0f}" for name in (above, below))
     by_cpu = median(b.cpu / a.cpu for a, b in zip(rounds[above], rounds[below], strict=True))
-    note = f"rounds {ratios[0]:.2f} to {ratios[-1]:.2f}; by CPU of the server {by_cpu:.2f}"
+    spread = f"rounds {ratios[0]:.2f} to {ratios[-1]:.2f}"
+    note = f"{spread}; by CPU of the servers {by_cpu:.2f} ({each} us)"
     return Measurement(5, f"serve: {name}", value, "1", goal, holds, note)
 
 

@@ -1,7 +1,5 @@
 """Answers as bytes on the wire, for one release."""
 
-from dataclasses import dataclass
-
 import msgspec
 import numpy as np
 
@@ -18,8 +16,7 @@ from goldenpath.serve.protocol import Question, Writer
 from goldenpath.serve.tabular import TabularAnswer
 
 
-@dataclass(slots=True, eq=False)
-class Asked:
+class Asked(msgspec.Struct, eq=False):
     """A question on its way to an answer. Bytes are little-endian 32-bit floats."""
 
     exchange: Exchange
@@ -46,6 +43,10 @@ class Asked:
 
 
 NO_SCORE = "the model gave no score in [0, 1]"
+
+
+def _are_scores(values: list[float]) -> bool:
+    return all(0.0 <= value <= 1.0 for value in values)
 
 
 class Answers:
@@ -75,7 +76,7 @@ class Answers:
             if question.form == "tabular":
                 self._tabular(asked, question)
                 return
-            if all(0.0 <= value <= 1.0 for value in values):
+            if 0.0 <= values[0] <= 1.0 and (len(values) == 1 or _are_scores(values)):
                 self._infer(asked, question, values)
                 return
             asked.refusal = Refusal(500, NO_SCORE, NO_SCORE)

@@ -82,7 +82,7 @@ def deal(asked: Sequence[Asked], rows: Rows, scores: Scores) -> None:
     inputs, raw, values = rows.tobytes(), scores.tobytes(), scores.tolist()
     width, start = 4 * rows.shape[1], 0
     for ask in asked:
-        end = start + ask.rows
+        end = start + (ask.question.rows if ask.question else 0)
         ask.inputs = inputs[width * start : width * end]
         ask.scores = raw[4 * start : 4 * end]
         ask.values = values[start:end]

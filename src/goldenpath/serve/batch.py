@@ -26,7 +26,7 @@ from goldenpath.serve.protocol import Question
 from goldenpath.serve.record import Recorder
 
 ROWS_PER_CALL = 1024
-STEPS = (16, 48, 256)
+STEPS = (48, 256)
 """Rows that a model is given at once; the quickest per row is found out while warming up.
 
 ONNX Runtime walks trees row by row up to 50 rows and tree by tree above, which takes six times as

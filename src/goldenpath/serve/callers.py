@@ -58,7 +58,9 @@ def ask_of(server: Server) -> Ask:
         headers = {name: value for name, value in call.headers.items() if name in WANTED}
         headers[b"content-type"] = rpc.MEDIA_TYPE.encode("ascii")
         target = (rpc.PREFIX + call.name).encode("ascii")
-        exchange = Exchange(caller, b"POST", target, headers, call.message, True, monotonic_ns())
+        exchange = Exchange(
+            caller, b"POST", target, headers, call.message, True, monotonic_ns(), call.peer
+        )
         caller.exchange = exchange
         server.accept(exchange)
         server.settle()

@@ -17,42 +17,20 @@ class Sender(Protocol):
         """Sends the answers that are ready, in the order of their requests."""
 
 
-class Exchange:
+class Exchange(msgspec.Struct, eq=False):
     """A request that was read whole, and its answer once there is one."""
 
-    __slots__ = (
-        "answer",
-        "body",
-        "caller",
-        "connection",
-        "headers",
-        "keep_alive",
-        "method",
-        "started",
-        "target",
-    )
-
-    def __init__(
-        self,
-        connection: Sender,
-        method: bytes,
-        target: bytes,
-        headers: dict[bytes, bytes],
-        body: bytes,
-        keep_alive: bool,
-        started: int,
-    ) -> None:
-        self.connection = connection
-        self.method = method
-        self.target = target
-        self.headers = headers
-        """Only those that mean something to the server, names in lower case."""
-        self.body = body
-        self.keep_alive = keep_alive
-        self.started = started
-        """Monotonic nanoseconds."""
-        self.answer: bytes | None = None
-        self.caller = connection.peer
+    connection: Sender
+    method: bytes
+    target: bytes
+    headers: dict[bytes, bytes]
+    """Only those that mean something to the server, names in lower case."""
+    body: bytes
+    keep_alive: bool
+    started: int
+    """Monotonic nanoseconds."""
+    caller: str
+    answer: bytes | None = None
 
 
 JSON = "application/json"

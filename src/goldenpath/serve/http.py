@@ -248,6 +248,7 @@ class Connection(asyncio.Protocol):
             body,
             keep_alive,
             monotonic_ns(),
+            self.peer,
         )
         self._queue.append(exchange)
         if b"upgrade" not in self._headers:
@@ -266,18 +267,18 @@ class Connection(asyncio.Protocol):
     def flush(self) -> None:
         """Sends the answers that are ready, in the order of their requests."""
         queue, transport = self._queue, self._transport
-        ready: list[bytes] = []
+        ready: bytes | None = None
         keep_alive = True
         while queue and keep_alive:
             exchange = queue[0]
             if exchange.answer is None:
                 break
-            ready.append(exchange.answer)
+            ready = exchange.answer if ready is None else ready + exchange.answer
             keep_alive = exchange.keep_alive
             queue.popleft()
-        if transport is None or not ready:
+        if transport is None or ready is None:
             return
-        transport.write(ready[0] if len(ready) == 1 else b"".join(ready))
+        transport.write(ready)
         if not keep_alive or (self._ended and not queue):
             self._linger()
         elif not self._reading and len(queue) <= self._limits.pipelined // 2:
@@ -340,7 +341,7 @@ class Connection(asyncio.Protocol):
             exchange = self._queue[-1]
             exchange.keep_alive = False
         else:
-            exchange = Exchange(self, b"", b"", {}, b"", False, 0)
+            exchange = Exchange(self, b"", b"", {}, b"", False, 0, self.peer)
             self._queue.append(exchange)
         refuse(exchange, status, message, headers=headers)
         if self._parts:

@@ -3,7 +3,6 @@
 Specification: the required API, and the extension `binary_tensor_data`.
 """
 
-from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
@@ -53,8 +52,7 @@ Form = Literal["json", "binary", "tabular", "contents", "raw"]
 """How values came: three forms of REST, two of messages."""
 
 
-@dataclass(slots=True)
-class Question:
+class Question(msgspec.Struct, eq=False):
     """What a request asks, whatever form it came in."""
 
     values: list[float] | Rows

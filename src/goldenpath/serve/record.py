@@ -32,8 +32,11 @@ class Recorder:
 
     def record(self, batch: Sequence[Asked], inference: int, answers: Answers) -> None:
         """Writes one record per request; where that fails, does what the policy says."""
+        if self._spool is None:
+            self._sequence += len(batch)
+            return
         records = self._records(batch, inference)
-        if self._spool is None or self._spool.append(records):
+        if self._spool.append(records):
             self._sequence += len(records)
         elif self._on_loss == "serve":
             self._spool.lose(records)
@@ -46,29 +49,27 @@ class Recorder:
 
     def _records(self, batch: Sequence[Asked], inference: int) -> list[Answered]:
         now, offset = monotonic_ns(), time_ns() - monotonic_ns()
-        return [
-            _record(asked, number, now, offset, inference)
-            for number, asked in enumerate(batch, self._sequence)
-        ]
-
-
-def _record(asked: Asked, number: int, now: int, offset: int, inference: int) -> Answered:
-    exchange, question = asked.exchange, asked.question
-    trace = exchange.headers.get(b"traceparent")
-    return Answered(
-        asked.prediction_id,
-        number,
-        exchange.started + offset,
-        now - exchange.started,
-        inference if question else 0,
-        asked.status,
-        question.rows if question else 0,
-        asked.inputs,
-        asked.scores,
-        question.subjects if question else None,
-        exchange.caller,
-        trace.decode("latin-1")[:128] if trace else "",
-        asked.refusal.note if asked.refusal else "",
-        b"" if asked.reasons is None else asked.reasons.tobytes(),
-        _DOORS.get(exchange.target[:3], "infer"),
-    )
+        records = []
+        # One loop without calls: this is done for every request there is.
+        for number, asked in enumerate(batch, self._sequence):
+            exchange, question = asked.exchange, asked.question
+            started, trace = exchange.started, exchange.headers.get(b"traceparent")
+            record = Answered(
+                asked.prediction_id,
+                number,
+                started + offset,
+                now - started,
+                inference if question else 0,
+                asked.status,
+                question.rows if question else 0,
+                asked.inputs,
+                asked.scores,
+                question.subjects if question else None,
+                exchange.caller,
+                trace.decode("latin-1")[:128] if trace else "",
+                asked.refusal.note if asked.refusal else "",
+                b"" if asked.reasons is None else asked.reasons.tobytes(),
+                _DOORS.get(exchange.target[:3], "infer"),
+            )
+            records.append(record)
+        return records

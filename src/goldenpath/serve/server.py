@@ -34,6 +34,8 @@ from goldenpath.serve.tensors import InputShape
 SWEEP = 0.5
 BACKLOG = 2048
 """Connections that may wait to be accepted; a full one refuses clients of a Unix socket at once."""
+COLLECT = (20_000, 10, 10)
+"""New objects after which cycles are looked for: a request leaves none behind."""
 LINGER = 0.2
 """Seconds in which a server that drains still accepts what was already on its way."""
 
@@ -43,6 +45,8 @@ _OPEN = frozenset(
 )
 """Targets that whoever watches over the process asks for, without a token."""
 _PREDICTION_ID = re.compile(rb"[0-9a-f]{32}")
+_USUAL = frozenset({b"authorization", b"content-length", b"content-type", b"host", b"traceparent"})
+"""Headers that say nothing about the framing of a body, but for its type."""
 _MEDIA_TYPES = (
     b"",
     b"application/json",
@@ -100,6 +104,7 @@ class Server:
         self._batcher.warm_up()
         gc.collect()
         gc.freeze()
+        gc.set_threshold(*COLLECT)
 
     async def listen(self, address: str, tls: ssl.SSLContext | None = None) -> str:
         """Accepts connections on `unix:PATH` or `127.0.0.1:PORT`, and says where.
@@ -248,6 +253,8 @@ class Server:
 
 def _framing(headers: dict[bytes, bytes]) -> Refusal | None:
     """What is wrong with the headers of a request for a prediction, if anything is."""
+    if headers.keys() <= _USUAL and headers.get(b"content-type") == b"application/json":
+        return None
     given = headers.get(b"x-goldenpath-prediction-id")
     if given is not None and _PREDICTION_ID.fullmatch(given) is None:
         del headers[b"x-goldenpath-prediction-id"]
