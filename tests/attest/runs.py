@@ -3,6 +3,7 @@
 from goldenpath.attest.statement import BUILDER as BUILDER
 from goldenpath.digest import Digest
 from goldenpath.train.record import (
+    Bundled,
     Check,
     Column,
     Dataset,
@@ -27,7 +28,21 @@ def training_run() -> TrainingRun:
             platform="linux-x86_64",
             cpu="a processor",
             packages=(
-                Package("numpy", "2.3.5+local", (Digest.of(b"wheel").text,), "BSD-3-Clause"),
+                Package(
+                    "numpy",
+                    "2.3.5+local",
+                    (Digest.of(b"wheel").text,),
+                    "BSD-3-Clause",
+                    (
+                        Bundled(
+                            "libgfortran",
+                            "5.0.0",
+                            "numpy.libs/libgfortran-040039e1.so.5.0.0",
+                            Digest.of(b"gfortran").text,
+                        ),
+                        Bundled("aho-corasick", "1.1.5", purl="pkg:cargo/aho-corasick@1.1.5"),
+                    ),
+                ),
                 Package("joblib", "1.5.2", (Digest.of(b"a").text, Digest.of(b"b").text), "BSD 3"),
                 Package("plain", "1.0", ()),
             ),

@@ -1,6 +1,7 @@
 """Statements of a training run: valid for others, and the same values when read back."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,6 +67,8 @@ def test_the_bill_of_materials_is_valid_and_the_same_twice() -> None:
     text = json.dumps(bill.predicate)
 
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    references = re.findall(r'"bom-ref": "([^"]*)"', text)
+    assert len(references) == len(set(references))
     assert bill.render() == _statement(SBOM).render()
 
 
@@ -78,6 +81,10 @@ def test_the_bill_of_materials_names_model_data_and_packages() -> None:
     assert model["hashes"] == [{"alg": "SHA-256", "content": SUBJECTS[0].hex}]
     assert "pkg:pypi/numpy@2.3.5%2Blocal" in purls
     assert "pkg:deb/debian/libc6@2.36-9%2Bdeb12u9?arch=amd64&distro=debian-12" in purls
+    [numpy] = [each for each in bill["components"] if each["name"] == "numpy"]
+    library, part = numpy["components"]
+    assert (library["name"], library["hashes"][0]["alg"]) == ("libgfortran", "SHA-256")
+    assert (part["purl"], "hashes" in part) == ("pkg:cargo/aho-corasick@1.1.5", False)
     assert measured[0]["confidenceInterval"] == {"lowerBound": "0.76", "upperBound": "0.78"}
     assert measured[1]["slice"] == "sex=2"
     assert "confidenceInterval" not in measured[1]

@@ -14,7 +14,7 @@ from goldenpath.attest.system import SystemPackage
 from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
 from goldenpath.project.spec import Contract
-from goldenpath.train.record import Dataset, Metric, Package, TrainingRun
+from goldenpath.train.record import Bundled, Dataset, Metric, Package, TrainingRun
 
 SPEC_VERSION = "1.6"
 _EXPRESSION = re.compile(r"[A-Za-z0-9.+-]+( (AND|OR|WITH) [A-Za-z0-9.+-]+)*")
@@ -170,7 +170,26 @@ def _python(package: Package) -> dict[str, JsonValue]:
         component["properties"] = [
             {"name": "goldenpath:allowed-by-lock", "value": digest} for digest in package.hashes
         ]
+    if package.bundled:
+        # Two wheels may bring the same library, and each its own copy of it.
+        component["components"] = [
+            _bundled(purl, number, each) for number, each in enumerate(package.bundled, start=1)
+        ]
     return component | _licences(package.licence)
+
+
+def _bundled(wheel: str, number: int, part: Bundled) -> dict[str, JsonValue]:
+    component: dict[str, JsonValue] = {
+        "type": "library",
+        "bom-ref": f"{wheel}#{number}",
+        "name": part.name or "unnamed",
+    }
+    component |= {"version": part.version} if part.version else {}
+    component |= {"purl": part.purl} if part.purl else {}
+    if part.digest:
+        component["hashes"] = [_hash(Digest(part.digest))]
+    source = part.path or "the bill inside the wheel (PEP 770)"
+    return component | {"properties": [{"name": "goldenpath:found-in", "value": source}]}
 
 
 def _debian(package: SystemPackage) -> dict[str, JsonValue]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, Unavailable
 from goldenpath.settings import TRAINING_LOCALE
+from goldenpath.train.bundled import bundled_in
 from goldenpath.train.lock import FILE, Locked
 from goldenpath.train.record import Environment, Package
 
@@ -80,7 +81,8 @@ def _packages(folder: Path, locked: Sequence[Locked]) -> Iterator[Package]:
         entry = known.get((name, str(metadata["Version"])))
         if entry is None:
             raise Unavailable(f"the environment has {name} {metadata['Version']}, not in the lock")
-        yield Package(name, entry.version, _hashes(entry, installed), _licence(metadata))
+        hashes, licence = _hashes(entry, installed), _licence(metadata)
+        yield Package(name, entry.version, hashes, licence, bundled_in(installed))
 
 
 def _hashes(entry: Locked, installed: PathDistribution) -> tuple[str, ...]:

@@ -56,6 +56,18 @@ class Dataset:
 
 
 @dataclass(frozen=True, slots=True)
+class Bundled:
+    """Something that a wheel brings beside Python."""
+
+    name: str
+    version: str
+    path: str = ""
+    """Where it lies in the environment; empty if a bill inside the wheel names it."""
+    digest: str = ""
+    purl: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Package:
     """One Python package of the environment that trained, with its hashes from the lock."""
 
@@ -64,6 +76,8 @@ class Package:
     hashes: tuple[str, ...]
     """`sha256:…` of every file the lock allows for it; of the installed wheel alone if known."""
     licence: str = ""
+    bundled: tuple[Bundled, ...] = ()
+    """Native libraries and parts of its wheel."""
 
 
 @dataclass(frozen=True, slots=True)
