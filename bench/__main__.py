@@ -23,6 +23,7 @@ MODULES = (
     "training",
     "gates",
     "supply",
+    "verifying",
     "big",
     "gitops",
     "reconcile",

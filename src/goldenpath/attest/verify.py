@@ -1,6 +1,7 @@
 """Verifies a digest: gathers what a store holds about it, within bounds, and judges it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 
 from goldenpath.attest.documents import STATEMENTS, Document, Documents
@@ -12,11 +13,18 @@ from goldenpath.oci.descriptor import EMPTY, Descriptor
 from goldenpath.oci.manifest import MAX_MANIFEST, Manifest
 from goldenpath.oci.store import Store
 
+Watch = Callable[[int], AbstractContextManager[Callable[[int], object]]]
+"""Given the bytes that will be read, wants to hear of each piece that was."""
+
 MAX_REFERRERS = 200
 MAX_STATEMENT = 16 * 1024 * 1024
 """Bytes of the largest statement that is read."""
 MAX_LAYERS = 2
 """Layers of a referrer that are read; one more is enough to know that it is no statement."""
+
+
+def _unwatched(_total: int) -> AbstractContextManager[Callable[[int], object]]:
+    return nullcontext(lambda _size: None)
 
 
 def verify(
@@ -35,7 +43,9 @@ def verify(
     return judge(digest, gather(store, digest, blobs=blobs), policy, people, now)
 
 
-def gather(store: Store, digest: Digest, *, blobs: bool = False) -> Documents:
+def gather(
+    store: Store, digest: Digest, *, blobs: bool = False, watch: Watch = _unwatched
+) -> Documents:
     """What the store holds about `digest`; nothing of it is believed yet."""
     image, _ = _collect(store, store.resolve(digest.text), MAX_MANIFEST)
     # Cosign lists its bundles under the type of their empty config (formats, section 3.6).
@@ -46,7 +56,7 @@ def gather(store: Store, digest: Digest, *, blobs: bool = False) -> Documents:
         referrers=tuple(_document(store, each) for each in listed[:MAX_REFERRERS]),
         left_out=max(0, len(listed) - MAX_REFERRERS),
         blobs=len(_blobs(image)) if blobs else None,
-        faults=_faults(store, image) if blobs else (),
+        faults=_faults(store, image, watch) if blobs else (),
     )
 
 
@@ -80,14 +90,15 @@ def _blobs(image: bytes) -> tuple[Descriptor, ...]:
     return (manifest.config, *manifest.layers)
 
 
-def _faults(store: Store, image: bytes) -> tuple[str, ...]:
-    found = []
-    for blob in _blobs(image):
-        try:
-            for _ in store.fetch(blob):
-                pass
-        except (VerificationError, NotFound) as error:
-            found.append(error.message)
+def _faults(store: Store, image: bytes, watch: Watch) -> tuple[str, ...]:
+    found, blobs = [], _blobs(image)
+    with watch(sum(blob.size for blob in blobs)) as told:
+        for blob in blobs:
+            try:
+                for chunk in store.fetch(blob):
+                    told(len(chunk))
+            except (VerificationError, NotFound) as error:
+                found.append(error.message)
     return tuple(found)
 
 

@@ -1,6 +1,7 @@
 """`goldenpath verify`: does the evidence of a release hold under a policy?"""
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import click
@@ -10,6 +11,7 @@ from goldenpath.attest.judge import judge
 from goldenpath.attest.policy import Verified
 from goldenpath.attest.verify import gather
 from goldenpath.cli.output import Format, output_option, show
+from goldenpath.cli.progress import moving
 from goldenpath.errors import VerificationError
 from goldenpath.oci.names import find
 from goldenpath.promote.admission import admission_of, parse_admission
@@ -38,7 +40,7 @@ def verb(reference: str, file: Path | None, blobs: bool, explain: bool, output: 
     else:
         admission = parse_admission(file.read_bytes(), file.name)
     policy, people = admission.policy, admission.people
-    documents = gather(store, digest, blobs=blobs)
+    documents = gather(store, digest, blobs=blobs, watch=partial(moving, "reading"))
     verified = judge(digest, documents, policy, people, wire.now())
     if explain:
         from goldenpath.attest.explain import explain as script
