@@ -15,6 +15,7 @@ from goldenpath.gitops.identity import Identity, find_identity, require_listed
 from goldenpath.gitops.trust import follow
 from goldenpath.gitops.worktree import Repository
 from goldenpath.promote.platform import parse_platform
+from goldenpath.promote.trust import Demands
 from goldenpath.settings import Home
 from tests.gitops.crds import check
 from tests.gitops.example import platform
@@ -110,6 +111,20 @@ def test_policy_controller_needs_all_three_and_each_for_itself() -> None:
     assert set(policies) == {"models-sign", "models-slsa", "models-sbom"}
     (signed,) = policies["models-sign"]["spec"]["authorities"]
     assert "attestations" not in signed
+
+
+def test_kyverno_demands_what_the_platform_demands() -> None:
+    demands = Demands("https://git.example/team/credit", "https://ci.example/build", 2)
+    strict = dataclasses.replace(platform(), demands=demands)
+
+    policy = yaml.safe_load(render_cluster(strict)["policies/kyverno.yaml"])
+    said = [each["expression"] for each in policy["spec"]["validations"]]
+
+    assert [each.rpartition(">= ")[2] for each in said[:3]] == ["2)", "1)", "1)"]
+    assert 'runDetails.builder.id == "https://ci.example/build"' in said[3]
+    assert 'externalParameters.repository == "https://git.example/team/credit"' in said[4]
+    for document in yaml.safe_load_all(render_cluster(strict)["policies/kyverno.yaml"]):
+        check(document)
 
 
 def test_a_revoked_key_opens_no_cluster() -> None:

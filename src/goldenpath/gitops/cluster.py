@@ -4,7 +4,8 @@ Argo CD syncs the folders; Kyverno and the Sigstore policy-controller check sign
 of `platform.toml`. Generated and committed, so that they work without us.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 
 from goldenpath.attest.p256 import to_pem
 from goldenpath.attest.policy import TrustedKey
@@ -12,6 +13,7 @@ from goldenpath.attest.statement import PROVENANCE, SBOM, SIGNED
 from goldenpath.gitops.manifests import SERVICE_FILE
 from goldenpath.gitops.strict import render_yaml
 from goldenpath.promote.platform import Platform
+from goldenpath.promote.trust import Demands
 
 _HEAD = b"# Generated from platform.toml by goldenpath; change that file and not this one.\n"
 _NAMES = {"sign": SIGNED, "slsa": PROVENANCE, "sbom": SBOM}
@@ -139,21 +141,41 @@ def _kyverno(platform: Platform, keys: tuple[TrustedKey, ...]) -> dict[str, obje
                 {"name": name, "intoto": {"type": kind}} for name, kind in _NAMES.items()
             ],
             "validations": [
-                {
-                    "expression": (
-                        "images.models.map(i, verifyAttestationSignatures"
-                        f"(i, attestations.{name}, [{attestors}])).all(e, e > 0)"
-                    ),
-                    "message": f"the model has no {name} attestation by a key of the build",
-                }
-                for name in _NAMES
+                *(_signed(name, attestors, platform.demands) for name in _NAMES),
+                *_built(platform.demands),
             ],
         },
     }
 
 
+def _signed(name: str, attestors: str, demands: Demands) -> dict[str, str]:
+    wanted = demands.threshold if name == "sign" else 1
+    return {
+        "expression": (
+            "images.models.map(i, verifyAttestationSignatures"
+            f"(i, attestations.{name}, [{attestors}])).all(e, e >= {wanted})"
+        ),
+        "message": f"the model has no {name} attestation by {wanted} of the keys of the build",
+    }
+
+
+def _built(demands: Demands) -> Iterator[dict[str, str]]:
+    """What the provenance has to say, where the platform demands it."""
+    repository = "buildDefinition.externalParameters.repository"
+    for path, value in (
+        ("runDetails.builder.id", demands.builder),
+        (repository, demands.repository),
+    ):
+        if value is not None:
+            found = f"extractPayload(i, attestations.slsa).predicate.{path}"
+            yield {
+                "expression": f"images.models.map(i, {found} == {json.dumps(value)}).all(e, e)",
+                "message": f"the provenance of the model names another {path.rpartition('.')[2]}",
+            }
+
+
 def _image_policy(platform: Platform, name: str, keys: tuple[TrustedKey, ...]) -> dict[str, object]:
-    """Policies are and-ed, authorities or-ed; with attestations the signature is not looked at."""
+    """Policies are and-ed, authorities or-ed: it cannot count keys, nor read what is attested."""
     authorities: list[dict[str, object]] = []
     for key in keys:
         authority: dict[str, object] = {
