@@ -74,6 +74,13 @@ def test_code_is_served_from_its_own_environment_and_killed_content_comes_back(
             assert statuses == {200, 503}
 
         run(main)
+        assert process.child.stdout is not None
+        told = [json.loads(process.child.stdout.readline()) for _ in range(2)]
+        assert [(each["event"], each["turn"]) for each in told] == [
+            ("content", "lost"),
+            ("content", "back"),
+        ]
+        assert "signal 9" in told[0]["message"]
         assert process.end()["lost"] == 0
         assert not running.parent.exists()
     found = records(tmp_path / "spool")

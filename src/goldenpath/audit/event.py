@@ -3,6 +3,7 @@
 What `details` hold where an answer is made from them:
 
     server.ready, server.stopped, server.failed    replica, slot; the event has stage, model, digest
+    content.lost, content.back                     the same, of the process of a model that is code
     route.changed                                  slots: a list of {name, digest, percent};
                                                    empty where nothing is routed any more
     platform.stopped                               orderly: every server had ended before
@@ -34,6 +35,8 @@ Kind = Literal[
     "server.ready",
     "server.stopped",
     "server.failed",
+    "content.lost",
+    "content.back",
     "route.changed",
     "drift.alarm",
     "drift.closed",

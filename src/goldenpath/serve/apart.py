@@ -9,6 +9,7 @@ said at once.
 import asyncio
 from collections.abc import Callable
 from time import monotonic
+from typing import Literal
 
 import numpy as np
 
@@ -40,16 +41,26 @@ def terms_of(contract: Contract) -> Terms:
     )
 
 
+Turn = Literal["lost", "back"]
+"""What became of a model that had answered before."""
+
+
 class PythonModel:
     """One model, and the processes that were or are it; used from the event loop."""
 
     def __init__(
-        self, workplace: Workplace, terms: Terms, example: Rows, report: Callable[[str], None]
+        self,
+        workplace: Workplace,
+        terms: Terms,
+        example: Rows,
+        report: Callable[[str], None],
+        happened: Callable[[Turn, str], None] = lambda turn, why: None,
     ) -> None:
         self.starts = 0
         """Processes so far."""
         self._workplace, self._terms, self._example = workplace, terms, example
         self._report = report
+        self._happened = happened
         self._loop = asyncio.get_running_loop()
         self._current: Worker | None = None
         self._next: Worker | None = None
@@ -165,7 +176,8 @@ class PythonModel:
             elif worker.state == "ready":
                 worker.end(result.message)
 
-        worker.ask(self._example, first)
+        # What the content does only once, it does now.
+        worker.ask(self._example, first, self._terms.start_limit)
 
     def _take_over(self) -> None:
         """Lets a warm process take the place of the one before, if that is not being asked."""
@@ -177,6 +189,7 @@ class PythonModel:
             before.end("it was replaced")
         elif self._started is None:
             self._report("the model answers again")
+            self._happened("back", "")
         if self._started is not None and worker.ready is not None:
             self._started.set_result(worker.ready)
 
@@ -188,6 +201,7 @@ class PythonModel:
                 self._started.set_exception(Unavailable(f"the model cannot be started: {why}"))
             return
         self._report(f"the model's process is lost: {why}")
+        self._happened("lost", why)
         if self._next is None and self._again is None:
             self._retry()
 

@@ -108,7 +108,11 @@ async def _started(contract: Contract, place: Workplace) -> ModelApart:
     """A model that is code, in its process and warm."""
     from goldenpath.serve.apart import PythonModel, terms_of
 
-    model = PythonModel(place, terms_of(contract), InputRules(contract).examples(1), _report)
+    def happened(turn: str, why: str) -> None:
+        _say({"event": "content", "turn": turn, "message": why})
+
+    example = InputRules(contract).examples(1)
+    model = PythonModel(place, terms_of(contract), example, _report, happened)
     said = await model.start()
     _report(f"the model runs apart, in Python {said.python}: {', '.join(said.isolation)}")
     return model

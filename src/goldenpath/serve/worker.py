@@ -117,7 +117,8 @@ class Worker(asyncio.Protocol):
         os.set_blocking(reading, False)
         self._loop.add_reader(reading, self._listen)
         self._clock = self._loop.call_later(terms.start_limit, self._too_late, "to start")
-        self._joining = self._loop.create_task(self._join(ours))
+        self._ours = ours
+        self._joining = self._loop.create_task(self._join())
 
     @property
     def pid(self) -> int:
@@ -138,13 +139,17 @@ class Worker(asyncio.Protocol):
             return 0
         return pages * _PAGE // 2**20
 
-    def ask(self, rows: Rows, answered: Answered) -> None:
-        """Asks; `answered` is called exactly once, later. Only while `ready` and not asked."""
+    def ask(self, rows: Rows, answered: Answered, limit: float | None = None) -> None:
+        """Asks; `answered` is called exactly once, later. Only while `ready` and not asked.
+
+        The answer may take `limit` seconds, those of the contract if there is none.
+        """
         if self.state != "ready" or self._answered is not None or self._transport is None:
             raise ValueError(f"a question to a process that is {self.state} or busy")
         self._number = (self._number + 1) % 2**32
         self._answered, self._rows = answered, len(rows)
-        self._clock = self._loop.call_later(self._terms.time_limit, self._too_late, "to answer")
+        patience = self._terms.time_limit if limit is None else limit
+        self._clock = self._loop.call_later(patience, self._too_late, "to answer")
         count, columns = rows.shape
         body = rows.astype("<f4", copy=False).tobytes()
         self._transport.write(content.render(content.ASK, self._number, count, columns, body))
@@ -158,6 +163,8 @@ class Worker(asyncio.Protocol):
         self._joining.cancel()
         if self._transport is not None:
             self._transport.abort()
+        else:
+            self._ours.close()
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         # Its memory may take the kernel a while, in which others are answered.
@@ -170,8 +177,8 @@ class Worker(asyncio.Protocol):
             answered(Unavailable(f"the model's process was lost: {why}"))
         self._changed(self)
 
-    async def _join(self, ours: socket.socket) -> None:
-        await self._loop.create_unix_connection(lambda: self, sock=ours)
+    async def _join(self) -> None:
+        await self._loop.create_unix_connection(lambda: self, sock=self._ours)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The socket is in the event loop: says what to load."""

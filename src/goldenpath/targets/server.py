@@ -17,11 +17,14 @@ START_SECONDS = 120.0
 DRAIN_SECONDS = 30.0
 
 
+Kind = Literal["server.ready", "server.failed", "server.stopped", "content.lost", "content.back"]
+
+
 @dataclass(frozen=True, slots=True)
 class Happened:
     """Something about a server that the audit log should know."""
 
-    kind: Literal["server.ready", "server.failed", "server.stopped"]
+    kind: Kind
     launch: ServerLaunch
     message: str = ""
 
@@ -120,6 +123,11 @@ class Server:
                 self._deadline = 0.0
                 self._ready_since = now
                 happened.append(Happened("server.ready", self._launch))
+            elif message.get("event") == "content":
+                is_lost = message.get("turn") == "lost"
+                kind: Kind = "content.lost" if is_lost else "content.back"
+                why = str(message.get("message", ""))[:500]
+                happened.append(Happened(kind, self._launch, why))
             elif message.get("event") == "failed":
                 self.message = str(message.get("error") or message.get("message") or "")
         return happened
