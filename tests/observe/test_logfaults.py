@@ -7,10 +7,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from goldenpath.attest.keys import PemSigner, generate_key
+from goldenpath.errors import NotFound
 from goldenpath.observe.erasure import expire_inputs
 from goldenpath.observe.logcheck import Anchor, check_log
 from goldenpath.observe.logread import find_prediction
 from goldenpath.observe.payloadlog import PredictionLog
+from goldenpath.observe.retention import expire_records
 from goldenpath.observe.segment import checkpoints, parse_checkpoint, table_of
 from goldenpath.observe.subjects import Subjects
 from goldenpath.observe.tail import Tail
@@ -155,3 +157,36 @@ def test_old_inputs_are_closed_and_every_proof_still_holds(home: Home) -> None:
     assert closed.commitment == before.commitment
     assert kept.inputs is not None
     assert check_log(home).holds
+
+
+def test_old_records_are_deleted_and_what_they_proved_still_holds(home: Home) -> None:
+    _segments(home, [NOW, NOW, NOW])
+    _, second, _ = checkpoints(home.predictions)
+    # All were answered at one time, so they are old together; a gap from before has to stay one.
+    table_of(second).unlink()
+    second.unlink()
+    assert not check_log(home).holds
+
+    far = datetime(2027, 1, 1, tzinfo=UTC)
+    assert expire_records(home, datetime(2020, 1, 1, tzinfo=UTC), far) == []
+    assert len(expire_records(home, far, far)) == 2
+    assert expire_records(home, far, far) == []
+
+    (replica,) = check_log(home).replicas
+    assert (replica.expired, replica.requests, replica.missing) == (2, 2, 1)
+    with pytest.raises(NotFound):
+        find_prediction(home, "f" * 32)
+
+
+def test_a_table_that_goes_without_a_word_or_with_a_false_one_is_missed(home: Home) -> None:
+    _segments(home, [NOW, NOW])
+    far = datetime(2027, 1, 1, tzinfo=UTC)
+    first, _ = checkpoints(home.predictions)
+    expire_records(home, far, far)
+    assert check_log(home).holds
+    words = sorted(first.parent.glob("*.expired.json"))
+
+    words[0].write_bytes(words[1].read_bytes())
+    assert "is about something else" in check_log(home).breaks[0]
+    words[0].unlink()
+    assert "is gone" in check_log(home).breaks[0]

@@ -25,6 +25,7 @@ DECISION = OURS + "decision/v1"
 WAIVER = OURS + "waiver/v1"
 OBSERVED = OURS + "observed/v1"
 CHECKPOINT = OURS + "log-checkpoint/v1"
+EXPIRY = OURS + "log-expiry/v1"
 
 EVIDENCE = (PROVENANCE, SBOM, DATASET, METRICS, TEST_RESULT)
 """What every build says about its release, beside the signature."""

@@ -12,6 +12,7 @@ from goldenpath.digest import Digest
 from goldenpath.errors import NotFound
 from goldenpath.observe.logcheck import check_log
 from goldenpath.observe.logread import log_public_key, verified
+from goldenpath.observe.retention import is_expired, read_expired
 from goldenpath.observe.segment import Checkpoint, checkpoints, parse_checkpoint, table_of
 from goldenpath.settings import Home
 
@@ -64,6 +65,12 @@ def answers_at(home: Home, moment: datetime) -> Mapping[tuple[str, str], Mapping
     for path in checkpoints(home.predictions):
         claimed = parse_checkpoint(path.read_bytes(), public_key)
         if not _overlaps(claimed, begin, end):
+            continue
+        if is_expired(path):
+            # Only how many there were is left of them, not when within the segment.
+            checkpoint, _ = read_expired(path, public_key)
+            counted = found.setdefault((checkpoint.stage, checkpoint.model), Counter())
+            counted[checkpoint.release] += checkpoint.rows
             continue
         checkpoint = verified(path, public_key)
         times = pq.read_table(table_of(path), columns=["t_start"])["t_start"].to_numpy()

@@ -17,6 +17,7 @@ from goldenpath.errors import NotFound, VerificationError
 from goldenpath.observe.erasure import erase_subject, expire_inputs
 from goldenpath.observe.logcheck import check_log
 from goldenpath.observe.logread import records
+from goldenpath.observe.retention import expire_records
 
 
 @click.group()
@@ -71,22 +72,33 @@ def erase(subject: str, name: str | None, key: Path | None, reason: str) -> None
 
 
 @verb.command("expire")
-@click.option(
-    "--days", type=click.IntRange(1), required=True, help="Inputs older than so many days go."
-)
+@click.argument("what", type=click.Choice(["inputs", "records"]))
+@click.option("--days", type=click.IntRange(1), required=True, help="What is older goes.")
 @identity_options
 @click.option("--reason", required=True, help="Why, for the audit log.")
 @output_option
-def expire(days: int, name: str | None, key: Path | None, reason: str, output: Format) -> None:
-    """Destroy the keys of old inputs: records stay, and every proof still holds."""
-    home = wire.home()
+def expire(
+    what: str, days: int, name: str | None, key: Path | None, reason: str, output: Format
+) -> None:
+    """Close old inputs by destroying their keys, or delete old records; every proof still holds."""
+    home, now = wire.home(), wire.now()
     who = wire.identity(name, key).name
-    before = (wire.now() - timedelta(days=days)).date()
-    gone: list[JsonValue] = [*expire_inputs(home, before)]
-    details: dict[str, JsonValue] = {"before": before.isoformat(), "days": gone, "reason": reason}
-    wire.event_log(home).append(Event(timestamp(wire.now()), "log.expired", who, details=details))
-    text = f"inputs sealed before {before} are closed for good, those of {len(gone)} days"
-    show({"before": before.isoformat(), "days": gone}, text, output)
+    before = now - timedelta(days=days)
+    if what == "inputs":
+        gone = expire_inputs(home, before.date())
+        text = f"inputs sealed before {before.date()} are closed for good: {len(gone)} days"
+    else:
+        gone = expire_records(home, before, now)
+        text = f"records made before {timestamp(before)} are deleted: {len(gone)} segments"
+    listed: list[JsonValue] = [*gone]
+    details: dict[str, JsonValue] = {
+        "what": what,
+        "before": timestamp(before),
+        "gone": listed,
+        "reason": reason,
+    }
+    wire.event_log(home).append(Event(timestamp(now), "log.expired", who, details=details))
+    show({"what": what, "before": timestamp(before), "gone": gone}, text, output)
 
 
 def _line(record: Mapping[str, str | int | float | bool | None]) -> str:

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from goldenpath.digest import Digest
 from goldenpath.errors import GoldenPathError
 from goldenpath.observe.logread import log_public_key, verified
+from goldenpath.observe.retention import is_expired, numbers_of, read_expired
 from goldenpath.observe.segment import BEGINNING, Checkpoint, checkpoints, replica_of, table_of
 from goldenpath.serve.payload import read
 from goldenpath.settings import Home
@@ -37,6 +38,8 @@ class ReplicaReport:
     """Request numbers that are neither recorded nor counted as lost."""
     torn: int
     """Bytes of half-written frames, never answered, that a killed server left."""
+    expired: int
+    """Segments whose records were deleted when their time was over."""
     clock_jumps: int
     """How often the clock of this machine went back between two segments; the order is theirs."""
     has_ended: bool
@@ -71,6 +74,7 @@ class LogReport:
             f"{r.stage}/{r.model} {r.replica}: {r.records} records of {r.requests} requests in "
             f"{r.segments} segments, {r.first} to {r.last}; {r.refused} refused, {r.lost} lost, "
             f"{r.missing} missing{'' if r.has_ended else '; open end'}"
+            + (f"; {r.expired} segments expired" if r.expired else "")
             + (f"; the clock went back {r.clock_jumps} times" if r.clock_jumps else "")
             for r in self.replicas
         ]
@@ -100,6 +104,7 @@ class _Chain:
     found: list[tuple[Checkpoint, str]]
     sequences: set[int]
     breaks: list[str]
+    expired: int = 0
 
 
 _Key = tuple[str, str, str]
@@ -114,6 +119,12 @@ def check_log(home: Home, anchors: Iterable[Anchor] = ()) -> LogReport:
         key = (path.parts[-3], path.parts[-2], replica_of(path))
         chain = chains.setdefault(key, _Chain([], set(), []))
         try:
+            if is_expired(path):
+                checkpoint, numbers = read_expired(path, public_key)
+                chain.found.append((checkpoint, Digest.of(path.read_bytes()).text))
+                chain.sequences |= numbers
+                chain.expired += 1
+                continue
             checkpoint = verified(path, public_key)
             column = pq.read_table(table_of(path), columns=["sequence"])["sequence"]
         except GoldenPathError as error:
@@ -180,6 +191,7 @@ def _report(chain: _Chain) -> ReplicaReport:
         lost=sum(checkpoint.lost for checkpoint in ordered),
         missing=missing,
         torn=sum(checkpoint.torn for checkpoint in ordered),
+        expired=chain.expired,
         clock_jumps=sum(b.sealed_at < a.sealed_at for a, b in pairwise(ordered)),
         has_ended=last.is_last and not last.torn,
         first=first.first_time,
@@ -188,11 +200,7 @@ def _report(chain: _Chain) -> ReplicaReport:
 
 
 def _lost(ordered: list[Checkpoint]) -> set[int]:
-    numbers: set[int] = set()
-    for span in (span for checkpoint in ordered for span in checkpoint.lost_spans.split()):
-        first, _, many = span.partition("+")
-        numbers.update(range(int(first), int(first) + int(many)))
-    return numbers
+    return set().union(*(numbers_of(checkpoint.lost_spans) for checkpoint in ordered))
 
 
 def _waiting(home: Home) -> int:

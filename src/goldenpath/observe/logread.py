@@ -83,6 +83,8 @@ def find_prediction(home: Home, prediction_id: str) -> Prediction:
     """
     wanted = [prediction_id] if "-" in prediction_id else [prediction_id, f"{prediction_id}-0"]
     for path in reversed(list(checkpoints(home.predictions))):
+        if not table_of(path).exists():
+            continue  # its time was over; `log check` knows whether that is so
         ids = pq.read_table(table_of(path), columns=["prediction_id"])["prediction_id"]
         places = [pc.index(ids, value).as_py() for value in wanted]
         found = max(places)
@@ -163,6 +165,8 @@ def records(
 ) -> Iterator[Mapping[str, str | int | float | bool | None]]:
     """Records, the newest first, without inputs; segments are not verified on the way."""
     for path in reversed(list(checkpoints(home.predictions, stage, model))):
+        if not table_of(path).exists():
+            continue
         table = pq.read_table(table_of(path), columns=[*_COLUMNS])
         if since is not None:
             table = table.filter(pc.greater_equal(table["t_start"], pa.scalar(since)))
