@@ -25,6 +25,7 @@ MODULES = (
     "supply",
     "verifying",
     "big",
+    "transfer",
     "gitops",
     "reconcile",
     "serving",
