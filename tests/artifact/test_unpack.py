@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from goldenpath.artifact.pack import pack
-from goldenpath.artifact.unpack import open_release, unpack
+from goldenpath.artifact.unpack import MAX_FILES, open_release, unpack
 from goldenpath.canonical import JsonValue, canonical_json
 from goldenpath.digest import Digest
 from goldenpath.errors import GoldenPathError, InvalidInput, NotFound, VerificationError
@@ -111,6 +111,24 @@ def test_a_cheating_tar_is_refused_and_nothing_is_left(cheat: Members, tmp_path:
         unpack(store, digest, tmp_path / "out")
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_flood_of_files_is_refused() -> None:
+    layer = _tar([_file(f"models/{number}", b"") for number in range(MAX_FILES + 1)])
+    store = MemoryStore()
+
+    with pytest.raises(VerificationError, match="too many files"):
+        open_release(store, _image(store, layer))
+
+
+def test_a_header_that_promises_too_much_is_refused_in_little_memory() -> None:
+    header = tarfile.TarInfo("models/a")
+    header.size = 1 << 60
+    layer = header.tobuf(tarfile.GNU_FORMAT) + bytes(2048)
+    store = MemoryStore()
+
+    with pytest.raises(VerificationError, match="ends too early"):
+        open_release(store, _image(store, layer))
 
 
 def test_one_name_in_two_layers_is_refused() -> None:

@@ -3,6 +3,7 @@
 It has what no registry at hand has: the referrers API with paging, tokens, refusals on demand.
 """
 
+import base64
 import hashlib
 import json
 import re
@@ -37,6 +38,12 @@ class Faults:
     page: int = 2
     token: str = ""
     """What a request needs as bearer token, once set."""
+    basic: str = ""
+    """`name:password` that every request needs, once set."""
+    later: str = "0"
+    """`Retry-After` of a refusal."""
+    compares: bool = False
+    """Gives entity tags of manifests and obeys `If-Match`."""
     user: str = ""
     """`name:password` for the token endpoint."""
     blob_host: str = ""
@@ -97,10 +104,13 @@ class _Handler(BaseHTTPRequestHandler):
             state.asked.append((method, self.path, dict(self.headers.items())))
             if faults.refuse:
                 faults.refuse -= 1
-                self._send(faults.status, b"busy", {"Retry-After": "0"})
+                self._send(faults.status, b"busy", {"Retry-After": faults.later})
                 return
             if url.path == "/token":
                 self._token()
+                return
+            if faults.basic and self.headers.get("Authorization") != _basic(faults.basic):
+                self._send(401, b"", {"WWW-Authenticate": 'Basic realm="fake"'})
                 return
             if faults.token and self.headers.get("Authorization") != f"Bearer {faults.token}":
                 realm = f'Bearer realm="http://{state.address}/token",service="fake"'
@@ -128,11 +138,8 @@ class _Handler(BaseHTTPRequestHandler):
         return b"".join(parts)
 
     def _token(self) -> None:
-        import base64
-
         faults = self.state.faults
-        wanted = "Basic " + base64.b64encode(faults.user.encode()).decode()
-        if faults.user and self.headers.get("Authorization") != wanted:
+        if faults.user and self.headers.get("Authorization") != _basic(faults.user):
             self._send(401, b"who are you?")
             return
         self._send(200, json.dumps({"token": faults.token}).encode())
@@ -230,6 +237,10 @@ class _Handler(BaseHTTPRequestHandler):
         if method == "PUT":
             media_type = self.headers.get("Content-Type", "")
             digest = "sha256:" + hashlib.sha256(body).hexdigest()
+            before, condition = state.manifests.get(f"{name}@{key}"), self.headers.get("If-Match")
+            if state.faults.compares and condition and condition != _entity(before):
+                self._send(412, b"changed meanwhile")
+                return
             state.manifests[f"{name}@{key}"] = (media_type, body)
             state.manifests[f"{name}@{digest}"] = (media_type, body)
             subject = json.loads(body).get("subject")
@@ -241,7 +252,8 @@ class _Handler(BaseHTTPRequestHandler):
         if found is None:
             self._send(404, b"no such manifest")
             return
-        self._send(200, found[1], {"Content-Type": found[0]})
+        extra = {"ETag": _entity(found)} if state.faults.compares else {}
+        self._send(200, found[1], {"Content-Type": found[0], **extra})
 
     def _referrers(self, method: str, name: str, digest: str, body: bytes) -> None:
         state = self.state
@@ -286,6 +298,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
+
+
+def _basic(user: str) -> str:
+    return "Basic " + base64.b64encode(user.encode()).decode()
+
+
+def _entity(manifest: tuple[str, bytes] | None) -> str:
+    return f'"{hashlib.sha256(manifest[1]).hexdigest()}"' if manifest else ""
 
 
 @contextmanager

@@ -2,7 +2,8 @@
 
 import base64
 import json
-from collections.abc import Iterator
+import multiprocessing
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -10,7 +11,7 @@ import pytest
 
 from goldenpath.errors import InvalidInput, NotFound, Unavailable, VerificationError
 from goldenpath.oci.copy import copy
-from goldenpath.oci.descriptor import Descriptor
+from goldenpath.oci.descriptor import IMAGE_INDEX, Descriptor
 from goldenpath.oci.store import CHUNK, Store, read
 from goldenpath.oci.stream import verified
 from goldenpath.registry.auth import Keychain
@@ -112,6 +113,17 @@ def test_a_busy_registry_is_asked_again_as_late_as_it_wants(fake: State) -> None
 
     assert read(store, descriptor, 100) == b"content"
     assert waits == [0.0, 0.0, 0.0]
+
+
+def test_a_time_to_come_back_is_kept_within_reason(fake: State) -> None:
+    waits: list[float] = []
+    store = RemoteStore(transport(fake.address, waits=waits), "ml/credit")
+    descriptor = put(store, b"content")
+    for asked, waited in (("7", 7.0), ("86400", 60.0), ("Fri, 31 Dec 1999 23:59:59 GMT", 0.0)):
+        fake.faults.refuse, fake.faults.status, fake.faults.later = 1, 429, asked
+
+        assert read(store, descriptor, 100) == b"content"
+        assert waits.pop() == waited
 
 
 def test_patience_ends(fake: State) -> None:
@@ -229,6 +241,67 @@ def test_a_fallback_tag_that_is_something_else_is_left_alone(fake: State) -> Non
         put_manifest(store, b"note", subject, "text/note")
 
 
+def _overwritten(state: State, subject: Descriptor, waits: list[float]) -> Callable[[float], None]:
+    """Another writer, who read before us, and writes what it knows while we wait."""
+
+    def sleep(seconds: float) -> None:
+        if not waits:
+            index = json.dumps({"schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": []})
+            key = f"ml/credit@sha256-{subject.digest.hex}"
+            state.manifests[key] = (IMAGE_INDEX, index.encode())
+        waits.append(seconds)
+
+    return sleep
+
+
+def test_an_entry_that_somebody_overwrote_is_added_anew(fake: State) -> None:
+    fake.faults.has_referrers = False
+    subject = put_manifest(remote(fake.address), b"subject")
+    waits: list[float] = []
+    sleep = _overwritten(fake, subject, waits)
+    wire = Transport(f"http://{fake.address}", keychain=Keychain(()), sleep=sleep)
+
+    note = put_manifest(RemoteStore(wire, "ml/credit"), b"note", subject, "text/note")
+
+    assert len(waits) == 2
+    assert [each.digest for each in remote(fake.address).referrers(subject.digest)] == [note.digest]
+
+
+def test_a_registry_that_compares_is_told_what_was_read(fake: State) -> None:
+    fake.faults.has_referrers, fake.faults.compares = False, True
+    store = remote(fake.address)
+    subject = put_manifest(store, b"subject")
+
+    made = {put_manifest(store, str(n).encode(), subject, "text/n").digest for n in range(3)}
+
+    conditions = [headers["If-Match"] for _, _, headers in fake.asked if "If-Match" in headers]
+    assert len(conditions) == 2
+    assert {d.digest for d in store.referrers(subject.digest)} == made
+
+
+def _note(address: str, repository: str, writer: int) -> None:
+    store = RemoteStore(Transport(f"http://{address}", keychain=Keychain(())), repository)
+    subject = put_manifest(store, b"subject")
+    for number in range(3):
+        put_manifest(store, f"{writer}.{number}".encode(), subject, "text/note")
+
+
+@pytest.mark.interop
+def test_processes_that_race_for_the_fallback_tag_of_docker_registry_lose_nothing(
+    docker: str,
+) -> None:
+    name, context = f"ml/{uuid4().hex}", multiprocessing.get_context("spawn")
+    subject = put_manifest(remote(docker, name), b"subject")
+    writers = [context.Process(target=_note, args=(docker, name, each)) for each in range(2)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+
+    assert [writer.exitcode for writer in writers] == [0, 0]
+    assert len(remote(docker, name).referrers(subject.digest)) == 6
+
+
 def _config(folder: Path, address: str, user: str) -> Path:
     file = folder / "config.json"
     auth = base64.b64encode(user.encode()).decode()
@@ -246,6 +319,26 @@ def test_a_token_is_got_with_the_credentials_of_docker(fake: State, tmp_path: Pa
     tokens = [path for _, path, _ in fake.asked if path.startswith("/token")]
     assert len(tokens) == 2
     assert "scope=repository%3Aml%2Fcredit%3Apull%2Cpush" in tokens[0]
+
+
+def test_a_token_that_ended_is_got_anew(fake: State) -> None:
+    fake.faults.token = "first"
+    store = remote(fake.address)
+    descriptor = put(store, b"content")
+    fake.faults.token = "second"
+
+    assert read(store, descriptor, 100) == b"content"
+
+
+def test_name_and_password_are_enough_for_a_registry_without_tokens(
+    fake: State, tmp_path: Path
+) -> None:
+    fake.faults.basic = "me:secret"
+    store = remote(fake.address, "ml/credit", _config(tmp_path, fake.address, "me:secret"))
+
+    assert read(store, put(store, b"content"), 100) == b"content"
+    with pytest.raises(InvalidInput, match="refused access"):
+        remote(fake.address).resolve("v1")
 
 
 def test_without_good_credentials_access_is_refused(fake: State, tmp_path: Path) -> None:

@@ -7,17 +7,24 @@ kept as the specification demands.
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from threading import Lock, RLock
+from threading import Lock
 from urllib.parse import urljoin
 
 from goldenpath.canonical import parse_object
 from goldenpath.digest import Digest
-from goldenpath.errors import InvalidInput, NotFound, Unavailable, VerificationError
-from goldenpath.oci.descriptor import IMAGE_INDEX, IMAGE_MANIFEST, MANIFEST_TYPES, Descriptor
+from goldenpath.errors import InvalidInput, NotFound, VerificationError
+from goldenpath.oci.descriptor import (
+    EMPTY,
+    IMAGE_INDEX,
+    IMAGE_MANIFEST,
+    MANIFEST_TYPES,
+    Descriptor,
+)
 from goldenpath.oci.manifest import MAX_MANIFEST, Index, as_referrer, parse_manifest
 from goldenpath.oci.reference import is_tag
 from goldenpath.oci.stream import verified
 from goldenpath.registry.download import download
+from goldenpath.registry.fallback import Fallback
 from goldenpath.registry.session import Session
 from goldenpath.registry.streaming import Unfinished, note_name, stream
 from goldenpath.registry.transport import Response, Transport, content, finish
@@ -28,10 +35,10 @@ _NEXT = re.compile(r'<([^>]*)>\s*;[^,]*rel="?next"?')
 _MAX_PAGES = 1000
 _NO_API = frozenset({400, 404, 405, 406, 501})
 _ACCEPT = {"Accept": f"{IMAGE_MANIFEST}, {IMAGE_INDEX}"}
+_MISSING = 3
+"""How often a manifest is put: another process may be sending a blob of it again just now."""
 _AT_ONCE = 4 * 1024 * 1024
 """Bytes of a blob that is sent from memory in one request."""
-_MERGES = 12
-"""How often a fallback tag is written again because somebody else wrote it meanwhile."""
 
 
 class RemoteStore:
@@ -54,7 +61,7 @@ class RemoteStore:
         self._mirrors = tuple(mirrors)
         self._mounts = tuple(name for name in mounts if name != repository)
         self._unfinished = Unfinished(unfinished)
-        self._merging = RLock()
+        self._fallback = Fallback(transport, repository, unfinished)
         self._turns: dict[Digest, Lock] = {}
         self._sent: set[Digest] = set()
         self._has_referrers: bool | None = None
@@ -79,7 +86,9 @@ class RemoteStore:
         # not: no blob is sent twice, and nobody's manifest overtakes one that is on its way.
         with self._turns.setdefault(descriptor.digest, Lock()):
             if descriptor.digest not in self._sent:
-                self._push_blob(descriptor, chunks)
+                # The one blob that everybody sends all the time is left as it is.
+                if descriptor.media_type != EMPTY or not self.exists(descriptor):
+                    self._push_blob(descriptor, chunks)
                 self._sent.add(descriptor.digest)
 
     def _push_blob(self, descriptor: Descriptor, chunks: Iterable[bytes]) -> None:
@@ -136,7 +145,7 @@ class RemoteStore:
         """See `Store.referrers`."""
         found = self._from_api(subject) if self._has_referrers is not False else None
         if found is None:
-            found = self._from_tag(subject)[0]
+            found = self._fallback.listed(subject)
         once = {descriptor.digest: descriptor for descriptor in found}
         wanted = (once[digest] for digest in sorted(once))
         return tuple(d for d in wanted if artifact_type in (None, d.artifact_type))
@@ -146,12 +155,7 @@ class RemoteStore:
             raise InvalidInput(f"manifest {descriptor.digest} is larger than {MAX_MANIFEST} bytes")
         body = b"".join(verified(descriptor, chunks))
         manifest = parse_manifest(descriptor.media_type, body)
-        try:
-            answer = self._put_manifest(descriptor.digest.text, descriptor.media_type, body)
-        except InvalidInput:
-            # It may have dropped a blob since; whoever tries again shall send all of them.
-            self._sent.clear()
-            raise
+        answer = self._put_whole(descriptor, body)
         finish(answer)
         if manifest.subject is None:
             return
@@ -159,30 +163,20 @@ class RemoteStore:
             self._has_referrers = True
             return
         plain = Descriptor(descriptor.media_type, descriptor.digest, descriptor.size)
-        self._list_in_tag(manifest.subject.digest, as_referrer(plain, manifest))
+        self._fallback.add(manifest.subject.digest, as_referrer(plain, manifest))
 
-    def _list_in_tag(self, subject: Digest, descriptor: Descriptor) -> None:
-        # Registries have no compare-and-swap that can be relied on: read, merge, write, read again.
-        with self._merging:
-            for attempt in range(1, _MERGES + 1):
-                listed, tag = self._from_tag(subject)
-                if descriptor in listed:
-                    return
-                if attempt > 1:
-                    self._transport.pause(1)
-                rest = tuple(each for each in listed if each.digest != descriptor.digest)
-                finish(self._put_manifest(tag, IMAGE_INDEX, Index((*rest, descriptor)).render()))
-        if descriptor not in self._from_tag(subject)[0]:
-            raise Unavailable(f"tag {tag} is changed by others faster than it can be merged")
-
-    def _from_tag(self, subject: Digest) -> tuple[tuple[Descriptor, ...], str]:
-        tag = f"sha256-{subject.hex}"
-        found = self._manifest(tag)
-        if found is None:
-            return (), tag
-        if found[0].media_type != IMAGE_INDEX:
-            raise InvalidInput(f"tag {tag} of {self._repository} is no index of referrers")
-        return Index.parse(found[1]).manifests, tag
+    def _put_whole(self, descriptor: Descriptor, body: bytes) -> Response:
+        """Puts a manifest; again after a pause if a blob is missing for the moment."""
+        for attempt in range(1, _MISSING + 1):
+            try:
+                return self._put_manifest(descriptor.digest.text, descriptor.media_type, body)
+            except InvalidInput as error:
+                # It may have dropped a blob since; whoever tries again shall send all of them.
+                self._sent.clear()
+                if attempt == _MISSING or "MANIFEST_BLOB_UNKNOWN" not in error.message:
+                    raise
+            self._transport.pause(attempt)
+        raise InvalidInput(f"manifest {descriptor.digest} was not tried")
 
     def _from_api(self, subject: Digest) -> tuple[Descriptor, ...] | None:
         """None if the registry has no such API."""

@@ -105,6 +105,10 @@ class Transport:
         wait = asked if asked is not None else own * (1 + random.random())  # noqa: S311
         self._sleep(min(wait, self.patience.longest))
 
+    def wait(self, seconds: float) -> None:
+        """Waits, at most as long as at once is allowed."""
+        self._sleep(min(seconds, self.patience.longest))
+
     def _authorized(
         self,
         method: str,
