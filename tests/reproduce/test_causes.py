@@ -11,7 +11,16 @@ from goldenpath.reproduce.causes import causes
 from goldenpath.train.record import Package, TrainingRun
 from tests.attest.runs import BUILDER, training_run
 
-RUN = training_run()
+RUN = replace(
+    training_run(),
+    environment=replace(
+        training_run().environment,
+        cpu_features=("avx2",),
+        locale="C",
+        blas="openblas 0.3.30 Haswell",
+        frame={"onnxruntime": "1.32.0"},
+    ),
+)
 
 
 def _origin(run: TrainingRun) -> Origin:
@@ -41,8 +50,9 @@ def test_a_changed_request_is_named(changed: Mapping[str, object], said: str) ->
     [
         ({"python": "3.12.1"}, "Python: was 3.11.7, is 3.12.1"),
         ({"cpu": "another"}, "CPU: was a processor, is another"),
-        ({"cpu_features": ("avx2", "fma")}, "CPU features: was , is avx2 fma"),
-        ({"locale": "C.UTF-8"}, "locale: was , is C.UTF-8"),
+        ({"cpu_features": ("avx2", "fma")}, "CPU features: was avx2, is avx2 fma"),
+        ({"locale": "C.UTF-8"}, "locale: was C, is C.UTF-8"),
+        ({"blas": "mkl 2026"}, "BLAS: was openblas 0.3.30 Haswell, is mkl 2026"),
         ({"packages": RUN.environment.packages[1:]}, "package numpy: was 2.3.5+local, is absent"),
         (
             {"packages": (Package("numpy", "2.4.0", ()), *RUN.environment.packages[1:])},

@@ -27,7 +27,7 @@ from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
 from goldenpath.errors import VerificationError
 from goldenpath.project.spec import Contract
-from goldenpath.train.record import Check, Dataset, Metric, Package, TrainingRun
+from goldenpath.train.record import Check, Dataset, Golden, Metric, Package, TrainingRun
 
 _T = TypeVar("_T")
 
@@ -47,6 +47,8 @@ class Evaluation:
     rows_digest: str = ""
     """Digest of the rows themselves, if they travel with the release."""
     rows_size: int = 0
+    golden: Golden | None = None
+    """What a server asks the model again when it loads it."""
 
 
 def statements(
@@ -141,6 +143,7 @@ def _evaluation(run: TrainingRun) -> Mapping[str, JsonValue]:
         largest_skew=run.largest_skew,
         rows_digest=run.rows_digest,
         rows_size=run.rows_size,
+        golden=run.golden,
     )
     plain = _plain(value)
     return {"version": 1, "level": 0.95, **(plain if isinstance(plain, dict) else {})}

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from email.message import Message
 from email.parser import Parser
 from importlib.metadata import PathDistribution
+from importlib.metadata import version as metadata_version
 from itertools import product
 from pathlib import Path
 
@@ -63,11 +64,12 @@ def describe(
         lock_digest=Digest.of(lock).text,
         python=version,
         platform=platform.platform(),
-        cpu=_cpu(),
+        cpu=cpu(),
         packages=tuple(_packages(folder, packages)),
         uv=_line([uv, "--version"]).removeprefix("uv ").split(" ")[0],
-        cpu_features=_cpu_features(),
+        cpu_features=cpu_features(),
         locale=TRAINING_LOCALE,
+        frame=frame(),
     )
 
 
@@ -129,11 +131,17 @@ def _line(command: list[str]) -> str:
     return done.stdout.strip()
 
 
-def _cpu() -> str:
+def frame() -> Mapping[str, str]:
+    """Version of each package by which this process runs a graph."""
+    return {name: metadata_version(name) for name in ("numpy", "onnxruntime")}
+
+
+def cpu() -> str:
+    """The processor by its name."""
     return _cpu_line("model name") or platform.processor() or platform.machine()
 
 
-def _cpu_features() -> tuple[str, ...]:
+def cpu_features() -> tuple[str, ...]:
     """Features by which numpy, BLAS and ONNX Runtime choose their kernels."""
     listed = (_cpu_line("flags") or _cpu_line("Features")).split()
     return tuple(sorted(name for name in listed if name.startswith(_KERNELS)))

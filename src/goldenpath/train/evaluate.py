@@ -12,8 +12,9 @@ from goldenpath.errors import InvalidInput
 from goldenpath.project.spec import Contract, Project
 from goldenpath.train.data import read_parquet
 from goldenpath.train.decision import accepted
+from goldenpath.train.golden import make_golden
 from goldenpath.train.metrics import every_metric
-from goldenpath.train.record import Metric
+from goldenpath.train.record import Golden, Metric
 from goldenpath.train.robustness import MAX_ROWS, Trial, robustness
 from goldenpath.train.rows import render_rows
 from goldenpath.train.score import Scorer
@@ -51,6 +52,8 @@ class Evaluation:
     """Training rows whose key stands in a row before."""
     rows: bytes
     """The evaluation rows as they travel with the release."""
+    golden: Golden
+    """Made-up rows and the packaged model's scores of them, to be asked again when it is loaded."""
 
 
 def evaluate(project: Project, outputs: Path, score: Scorer) -> Evaluation:
@@ -69,18 +72,14 @@ def evaluate(project: Project, outputs: Path, score: Scorer) -> Evaluation:
     target = _numbers(held_out, TARGET, EVALUATION)
     if not np.isin(target, (0.0, 1.0)).all():
         raise InvalidInput(f"{EVALUATION} has targets other than 0 and 1")
+    columns = {each.name: _column(reference, each.name) for each in project.contract.features}
     return Evaluation(
         metrics=(
             *_metrics(project, held_out, target, scores),
             *_robustness(project.contract, score, held_out, reference),
         ),
-        reference=Reference(
-            {
-                feature.name: _column(reference, feature.name)
-                for feature in project.contract.features
-            },
-            before,
-        ),
+        reference=Reference(columns, before),
+        golden=make_golden(project.contract, columns, score),
         rows_trained=reference.num_rows,
         rows_evaluated=held_out.num_rows,
         largest_skew=max(trained, evaluated),

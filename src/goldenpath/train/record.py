@@ -1,7 +1,7 @@
 """What is known of one training: the record that becomes provenance, attestations and report."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from goldenpath.project.spec import Scalar
 
@@ -17,6 +17,9 @@ class Source:
     author: str
     committed_at: str
     """RFC 3339, UTC."""
+    signer: str = ""
+    """The key by which the commit is validly signed, as its fingerprint; whose it is the platform
+    knows. Empty if it is not signed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,19 @@ class Environment:
     cpu_features: tuple[str, ...] = ()
     """Those that choose other arithmetic: vector units and fused operations."""
     locale: str = ""
+    blas: str = ""
+    """Library, version and kernels that the training multiplied matrices with, if it has said."""
+    frame: Mapping[str, str] = field(default_factory=dict)
+    """Version of each package by which the platform runs a graph: `onnxruntime`, `numpy`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Golden:
+    """Rows in the order of the contract, None where missing, and the packaged model's scores."""
+
+    rows: tuple[tuple[float | None, ...], ...]
+    scores: tuple[float, ...]
+    tolerance: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,3 +169,5 @@ class TrainingRun:
     rows_digest: str = ""
     """Digest of the evaluation rows that travel with the release."""
     rows_size: int = 0
+    golden: Golden | None = None
+    """What a server asks again when it loads the model."""

@@ -8,7 +8,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -194,6 +194,7 @@ def _record(
     tools: Mapping[str, str],
 ) -> TrainingRun:
     project, spec = bench.project, bench.project.training
+    installed = replace(installed, blas=made.blas)
     return TrainingRun(
         model=project.name,
         source=commit,
@@ -216,6 +217,7 @@ def _record(
         largest_skew=evaluation.largest_skew,
         rows_digest=Digest.of(evaluation.rows).text,
         rows_size=len(evaluation.rows),
+        golden=evaluation.golden,
         outputs={
             path.relative_to(bench.work / "outputs").as_posix(): digest_file(path).text
             for path in sorted((bench.work / "outputs").rglob("*"))

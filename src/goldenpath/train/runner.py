@@ -47,7 +47,22 @@ def _train(request: _Training) -> None:
     data = {name: Path(path) for name, path in request["data"].items()}
     train = getattr(importlib.import_module(module), function)
     train(data, Path(request["output"]), request["parameters"], request["seed"])
-    Path(request["note"]).write_text(json.dumps({"peak_memory": _peak_memory()}), "utf-8")
+    note = {"peak_memory": _peak_memory(), "blas": _blas()}
+    Path(request["note"]).write_text(json.dumps(note), "utf-8")
+
+
+def _blas() -> str:
+    """What multiplied matrices, and with which kernels; empty where the training loaded none."""
+    threads, numpy = sys.modules.get("threadpoolctl"), sys.modules.get("numpy")
+    if threads is not None:
+        found = [each for each in threads.threadpool_info() if each["user_api"] == "blas"]
+        keys = ("internal_api", "version", "architecture")
+        said = {" ".join(str(each[key]) for key in keys if each.get(key)) for each in found}
+        return ", ".join(sorted(said))
+    if numpy is not None:
+        built = numpy.show_config(mode="dicts")["Build Dependencies"]["blas"]
+        return f"{built.get('name', '')} {built.get('version', '')}".strip()
+    return ""
 
 
 def _end_with_the_build(watched: int) -> None:

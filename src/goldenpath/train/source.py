@@ -1,6 +1,8 @@
 """The state of the project's git repository: what will be said to have been built."""
 
+import re
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,7 +33,44 @@ def read_source(root: Path, environment: Mapping[str, str]) -> Source:
         dirty=bool(status),
         author=author,
         committed_at=_utc(committed_at),
+        signer=_signer(root, environment, commit),
     )
+
+
+def _signer(root: Path, environment: Mapping[str, str], commit: str) -> str:
+    """The fingerprint of the key that validly signed the commit; empty if none did."""
+    raw = git(root, environment, "cat-file", "commit", commit) or ""
+    head, _, message = raw.partition("\n\n")
+    kept: list[str] = []
+    signature: list[str] = []
+    inside = False
+    for line in head.splitlines():
+        # A header goes on in the lines after it that begin with a space (git, commit format).
+        inside = line.startswith("gpgsig ") or (inside and line.startswith(" "))
+        (signature if inside else kept).append(line)
+    if not signature:
+        return ""
+    armoured = "\n".join(signature).removeprefix("gpgsig ").replace("\n ", "\n")
+    if "SSH SIGNATURE" in armoured:
+        return _ssh_signer(armoured, "\n".join(kept) + "\n\n" + message + "\n", environment)
+    said = git(root, environment, "log", "-1", "--format=%G? %GF", commit) or ""
+    status, _, fingerprint = said.partition(" ")
+    return fingerprint if status in ("G", "U") else ""
+
+
+def _ssh_signer(armoured: str, signed: str, environment: Mapping[str, str]) -> str:
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".sig") as file:
+        file.write(armoured + "\n")
+        file.flush()
+        command = ["ssh-keygen", "-Y", "check-novalidate", "-n", "git", "-s", file.name]
+        try:
+            done = subprocess.run(
+                command, env=environment, input=signed.encode(), capture_output=True, check=False
+            )
+        except OSError:
+            return ""  # without ssh-keygen nobody here can say
+    found = re.search(rb"SHA256:[A-Za-z0-9+/]{43}", done.stdout)
+    return found[0].decode() if done.returncode == 0 and found else ""
 
 
 def changed_at(root: Path, file: str, environment: Mapping[str, str]) -> str:

@@ -16,6 +16,7 @@ from goldenpath.train.record import Check
 
 CHECK_LIMIT = 1800.0
 """Seconds that lint or tests of a project may take."""
+_MAX_BLAS = 1000
 RUNNER = Path(__file__).with_name("runner.py")
 
 
@@ -46,6 +47,7 @@ class Made:
     seconds: float
     peak_memory: int
     """Bytes."""
+    blas: str = ""
 
 
 def training(bench: Bench, name: str, overlay: Mapping[str, Scalar]) -> Made:
@@ -82,8 +84,13 @@ def training(bench: Bench, name: str, overlay: Mapping[str, Scalar]) -> Made:
             f"the training {spec.entry} ended with {how}; it last said:\n{ended.tail}",
             hint=f"the whole log is {bench.work / name}.log",
         )
-    peak = parse_object(note.read_bytes(), note.name).get("peak_memory")
-    return Made(ended.seconds, peak if isinstance(peak, int) else 0)
+    said = parse_object(note.read_bytes(), note.name)
+    peak, blas = said.get("peak_memory"), said.get("blas")
+    return Made(
+        ended.seconds,
+        peak if isinstance(peak, int) else 0,
+        blas[:_MAX_BLAS] if isinstance(blas, str) else "",
+    )
 
 
 @contextmanager
