@@ -22,6 +22,7 @@ from goldenpath.errors import GoldenPathError, InvalidInput
 from goldenpath.project.spec import Contract
 from goldenpath.reconcile.launch import ServerLaunch
 from goldenpath.serve.doors import Doors
+from goldenpath.serve.equality import refuse_other_answers
 from goldenpath.serve.http import Limits
 from goldenpath.serve.identity import Identity
 from goldenpath.serve.inputs import InputRules
@@ -76,11 +77,13 @@ async def _serve(launch: ServerLaunch, content: Content, started: float) -> None
     identity = Identity(launch.stage, launch.model, launch.slot, launch.digest, launch.replica)
     doors = Doors(launch, _report)
     spool = _spool(identity, content, launch) if launch.spool else None
-    model = content.model
+    found = content.model
+    model = await _started(content.contract, found) if isinstance(found, Workplace) else found
+    largest = await refuse_other_answers(content.expected, model)
     server = Server(
         identity,
         content.contract,
-        await _started(content.contract, model) if isinstance(model, Workplace) else model,
+        model,
         spool,
         report=_report,
         on_loss=launch.on_loss,
@@ -93,7 +96,8 @@ async def _serve(launch: ServerLaunch, content: Content, started: float) -> None
     door, taken = await _second_door(server, launch, doors)
     address = await server.listen(launch.listen, doors.tls)
     ready = {"event": "ready", "address": address, "seconds": round(time.monotonic() - started, 4)}
-    _say(ready | taken)
+    equality = {"differences": content.expected.differences, "answers_differ_by": largest}
+    _say(ready | taken | equality)
     await stop.wait()
     if door is not None:
         await door.close(GRACE)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from goldenpath.artifact.pack import CONTRACT, FRAME, MODEL, WHEELS
+from goldenpath.artifact.pack import CONTRACT, FRAME, MODEL, RUNTIME, WHEELS
 from goldenpath.artifact.unpack import open_release
 from goldenpath.attest.keys import key_from_pem
 from goldenpath.attest.policy import Policy, TrustedKey
@@ -20,8 +20,10 @@ from goldenpath.project.contract import parse_contract
 from goldenpath.project.spec import Contract
 from goldenpath.reconcile.launch import ServerLaunch, TrustedPem
 from goldenpath.registry.layout import LayoutStore
+from goldenpath.serve.equality import Expected, expected_of
 from goldenpath.serve.model import Model, OnnxModel
 from goldenpath.serve.worker import Workplace
+from goldenpath.train.runtime import parse_runtime
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class Content:
     contract: Contract
     model: Model | Workplace
     """Of a model that is code, where it lies."""
+    expected: Expected
+    """What it has to answer before it may serve."""
 
 
 def load(launch: ServerLaunch, now: datetime, stack: ExitStack) -> Content:
@@ -56,8 +60,11 @@ def load(launch: ServerLaunch, now: datetime, stack: ExitStack) -> Content:
     if contract.python is not None:
         from goldenpath.serve.place import prepare
 
-        return Content(contract, stack.enter_context(prepare(launch, store, digest)))
-    return Content(contract, OnnxModel(_file(files.get(MODEL), MODEL, digest), contract))
+        runtime = parse_runtime(_file(files.get(RUNTIME), RUNTIME, digest))
+        expected = expected_of(verified, runtime)
+        return Content(contract, stack.enter_context(prepare(launch, store, digest)), expected)
+    model = OnnxModel(_file(files.get(MODEL), MODEL, digest), contract)
+    return Content(contract, model, expected_of(verified, None))
 
 
 def _is_of_the_frame(path: str) -> bool:

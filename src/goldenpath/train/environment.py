@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from email.message import Message
 from email.parser import Parser
 from importlib.metadata import PathDistribution
-from importlib.metadata import version as metadata_version
 from itertools import product
 from pathlib import Path
 
@@ -15,9 +14,9 @@ from goldenpath.errors import InvalidInput, Unavailable
 from goldenpath.settings import TRAINING_LOCALE
 from goldenpath.train.bundled import bundled_in
 from goldenpath.train.lock import FILE, Locked
+from goldenpath.train.machine import cpu, cpu_features, frame
 from goldenpath.train.record import Environment, Package
 
-_KERNELS = ("avx", "fma", "sse4", "f16c", "amx", "asimd", "sve")
 _STALE = "needs to be updated"
 """What uv says of a lock that does not fit; its exit status is that of any failure."""
 
@@ -129,29 +128,3 @@ def _uv(
 def _line(command: list[str]) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return done.stdout.strip()
-
-
-def frame() -> Mapping[str, str]:
-    """Version of each package by which this process runs a graph."""
-    return {name: metadata_version(name) for name in ("numpy", "onnxruntime")}
-
-
-def cpu() -> str:
-    """The processor by its name."""
-    return _cpu_line("model name") or platform.processor() or platform.machine()
-
-
-def cpu_features() -> tuple[str, ...]:
-    """Features by which numpy, BLAS and ONNX Runtime choose their kernels."""
-    listed = (_cpu_line("flags") or _cpu_line("Features")).split()
-    return tuple(sorted(name for name in listed if name.startswith(_KERNELS)))
-
-
-def _cpu_line(name: str) -> str:
-    """The first line of that name in what Linux tells of its processors; empty elsewhere."""
-    path = Path("/proc/cpuinfo")
-    if path.is_file():
-        for line in path.read_text("utf-8", "replace").splitlines():
-            if line.startswith(name):
-                return line.split(":", 1)[1].strip()
-    return ""
