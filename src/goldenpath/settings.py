@@ -203,9 +203,9 @@ class Home:
         return self.root / "builds"
 
     @property
-    def wheels(self) -> Path:
-        """Wheels that releases carry, by hash; safe to delete."""
-        return self.root / "wheels"
+    def kept(self) -> Path:
+        """Environments and wheels that builds use again; safe to delete when none runs."""
+        return self.root / "kept"
 
     @property
     def run(self) -> Path:

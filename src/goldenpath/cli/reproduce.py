@@ -49,7 +49,7 @@ def verb(reference: str, source: str | None, output: Format) -> None:
                 now=wire.now,
                 report=report,
                 tools=tools,
-                kept=home.wheels,
+                kept=home.kept,
                 depot=wire.depot(home, report),
             ),
             report=report,

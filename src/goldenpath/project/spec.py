@@ -171,6 +171,8 @@ class Training:
     time_limit: float = 3600.0
     """Seconds until a training that hangs is ended."""
     threads: int = 1
+    memory_limit: int = 0
+    """MiB beyond which an allocation of the training fails; 0 for no limit."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from goldenpath.train.record import Environment
 from goldenpath.train.runtime import Runtime, Wheel
 from goldenpath.train.score import Scorer, checked, rows_of
 from goldenpath.train.source import git
+from goldenpath.train.steps import Bench
 from goldenpath.train.wheels import choose, fetch, served_names
 
 SCORING = Path(__file__).with_name("scoring.py")
@@ -57,11 +58,10 @@ class Content:
 
 
 def gather(
-    root: Path,
+    bench: Bench,
     installed: Environment,
     locked: Sequence[Locked],
     *,
-    python: Path,
     uv: str,
     tools: Mapping[str, str],
     kept: Path,
@@ -70,12 +70,12 @@ def gather(
 
     Raises `InvalidInput` for a package without a wheel, `Unavailable` if one cannot be had.
     """
-    chosen = choose(installed.packages, locked, served_names(root, uv, tools))
+    chosen = choose(installed.packages, locked, served_names(bench.root, uv, tools))
     return Content(
         installed.python,
         tuple(wheel for wheel, _ in chosen),
-        fetch(chosen, kept, python, tools),
-        _read_code(root, tools),
+        fetch(chosen, kept, bench.python, tools),
+        _read_code(bench.root, tools),
     )
 
 

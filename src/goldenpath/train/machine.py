@@ -1,10 +1,12 @@
 """What of this machine and this process chooses how a model's numbers are computed."""
 
+import ctypes
 import platform
 from collections.abc import Mapping
 from pathlib import Path
 
 _KERNELS = ("avx", "fma", "sse4", "f16c", "amx", "asimd", "sve")
+_LANDLOCK_CREATE_RULESET = 444
 _ONE_PROCESSOR = 16 * 1024
 """Bytes in which the first processor is described."""
 
@@ -18,6 +20,13 @@ def cpu_features() -> tuple[str, ...]:
     """Features by which numpy, BLAS and ONNX Runtime choose their kernels."""
     listed = (_cpu_line("flags") or _cpu_line("Features")).split()
     return tuple(sorted(name for name in listed if name.startswith(_KERNELS)))
+
+
+def can_confine() -> bool:
+    """Whether the kernel can keep a process from writing outside of given folders (Landlock)."""
+    library = ctypes.CDLL(None, use_errno=True)
+    asked = library.syscall(_LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(1))
+    return platform.system() == "Linux" and asked >= 1
 
 
 def frame() -> Mapping[str, str]:

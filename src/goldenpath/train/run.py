@@ -31,7 +31,9 @@ from goldenpath.train.evaluate import (
     evaluate,
     refuse_missing,
 )
+from goldenpath.train.kept import Place, keep, key_of, learn
 from goldenpath.train.lock import parse_lock, refuse_sources
+from goldenpath.train.machine import can_confine
 from goldenpath.train.record import Check, Dataset, Environment, Source, TrainingRun
 from goldenpath.train.score import Scorer, onnx_scorer
 from goldenpath.train.steps import Bench, Made, beside, training
@@ -69,7 +71,7 @@ def train(
 
     `tools` is the environment for uv and git; the training itself sees a short list of it.
     `indexes` are the package indexes that the platform allows; those of the project otherwise.
-    `kept` is a folder in which wheels stay from one build to the next.
+    `kept` is a folder in which environments and wheels stay from one build to the next.
     `depot` fetches data that are not in the project; without one there may be none.
     A dirty tree, and lint or tests that fail, are recorded and not refused here.
 
@@ -88,13 +90,14 @@ def train(
     paths = bring_all(root, project.data, depot)
     datasets = data.describe_all(paths, project.data)
     report("making the locked environment")
-    bench = _bench(project, work, uv, tools, paths)
-    installed = environment.describe(bench.work / "environment", bench.python, lock, locked, uv)
+    place = _kept_environment(root, lock, kept, uv, tools)
+    bench = _bench(project, work, uv, tools, paths, place)
+    installed = environment.describe(bench.folder, bench.python, lock, locked, uv)
     content = None
     if project.contract.python is not None:
         report("fetching the wheels that the model is served from")
-        place, python = kept or work.parent / "wheels", bench.python
-        content = gather(root, installed, locked, python=python, uv=uv, tools=tools, kept=place)
+        wheels = (kept or work.parent) / "wheels"
+        content = gather(bench, installed, locked, uv=uv, tools=tools, kept=wheels)
     with beside(bench) as checked:
         report("training on a sample")
         smoke = training(bench, "smoke", project.training.smoke_parameters)
@@ -107,6 +110,7 @@ def train(
         checks = (*checked.result(), _smoke_check(smoke), *_verdicts(evaluation))
     data.refuse_changed(paths, project.data, "during the training")
     _refuse_moved(commit, source.read_source(root, tools))
+    learn(place, bench.work / "bytecode")
     times = started, now()
     run = _record(bench, commit, installed, datasets, evaluation, checks, made, times, tools)
     table, scores = evaluation.reference.table, evaluation.reference.scores
@@ -130,8 +134,28 @@ def _scorer(
         yield score
 
 
+def _kept_environment(
+    root: Path, lock: bytes, kept: Path | None, uv: str, tools: Mapping[str, str]
+) -> Place | None:
+    """An environment that may be used again; None where a project's programs could change it."""
+    if kept is None or not can_confine() or kept.resolve().is_relative_to(root.resolve()):
+        return None
+    # Copies: a file that uv's cache has as well could be changed there.
+    apart = {**tools, "UV_LINK_MODE": "copy"}
+    return keep(
+        kept / "environments",
+        key_of(root, lock, uv, tools),
+        lambda folder: environment.make_environment(root, folder, uv, apart),
+    )
+
+
 def _bench(
-    project: Project, work: Path, uv: str, tools: Mapping[str, str], paths: Mapping[str, Path]
+    project: Project,
+    work: Path,
+    uv: str,
+    tools: Mapping[str, str],
+    paths: Mapping[str, Path],
+    place: Place | None,
 ) -> Bench:
     try:
         if work.exists():
@@ -140,9 +164,16 @@ def _bench(
             (work / folder).mkdir(parents=True)
     except OSError as error:
         raise Unavailable(f"{work} cannot be used to build in: {error.strerror}") from error
-    python = environment.make_environment(Path(project.root), work / "environment", uv, tools)
     seen = training_environment(tools, work, project.training.threads)
-    return Bench(project, work, python, seen, threading.Event(), paths)
+    folder = work / "environment" if place is None else place.environment
+    if place is None:
+        python = environment.make_environment(Path(project.root), folder, uv, tools)
+    else:
+        python = place.python
+        if place.is_compiled:
+            # What is not compiled there yet is little, and would not be looked for elsewhere.
+            seen = {**seen, "PYTHONPYCACHEPREFIX": "", "PYTHONDONTWRITEBYTECODE": "1"}
+    return Bench(project, work, folder, python, seen, threading.Event(), paths, can_confine())
 
 
 def _smoke_check(smoke: Made) -> Check:

@@ -5,12 +5,15 @@ comes as one line of JSON on standard input, and the process lives as long as th
 build dies, what it started does not stay behind.
 """
 
+import ctypes
 import importlib
 import json
 import os
 import random
+import resource
 import runpy
 import signal
+import struct
 import sys
 import threading
 from pathlib import Path
@@ -32,6 +35,7 @@ def main() -> None:
     request = json.loads(sys.stdin.readline())
     # A descriptor of its own, since pytest puts another file into the place of standard input.
     threading.Thread(target=_end_with_the_build, args=(os.dup(0),), daemon=True).start()
+    _give_up(request.get("writable"), request.get("memory", 0))
     if "module" in request:
         sys.path.insert(0, str(Path.cwd()))
         sys.argv[1:] = request["arguments"]
@@ -63,6 +67,33 @@ def _blas() -> str:
         built = numpy.show_config(mode="dicts")["Build Dependencies"]["blas"]
         return f"{built.get('name', '')} {built.get('version', '')}".strip()
     return ""
+
+
+def _give_up(writable: "list[str] | None", memory: int) -> None:
+    """Takes away what the request says, for good and for all that is started from here."""
+    if memory:
+        resource.setrlimit(resource.RLIMIT_DATA, (memory * 1024 * 1024,) * 2)
+    if writable is not None:
+        _confine(writable)
+
+
+def _confine(writable: "list[str]") -> None:
+    """Landlock: nothing can be written, made or removed but below these folders."""
+    library = ctypes.CDLL(None, use_errno=True)
+    create, add, restrict, flags = 444, 445, 446, ctypes.c_uint32(0)
+    abi = library.syscall(create, None, ctypes.c_size_t(0), ctypes.c_uint32(1))
+    # Every right of that version but to execute (1), to read a file (4) and to list a folder (8).
+    bits = ((1 << (13 if abi < 2 else 14 if abi < 3 else 15)) - 1) & ~0b1101
+    rules = library.syscall(create, struct.pack("<Q", bits), ctypes.c_size_t(8), flags)
+    for path in writable:
+        place = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        if library.syscall(add, rules, 1, struct.pack("<Qi", bits, place), flags):
+            sys.exit(f"{path} cannot be allowed to this program: Landlock refused the rule")
+        os.close(place)
+    library.prctl(38, 1, 0, 0, 0)  # no new privileges, without which Landlock refuses
+    if library.syscall(restrict, rules, flags):
+        sys.exit("the kernel did not confine this program")
+    os.close(rules)
 
 
 def _end_with_the_build(watched: int) -> None:

@@ -26,18 +26,31 @@ class Bench:
 
     project: Project
     work: Path
+    folder: Path
+    """The project's environment."""
     python: Path
-    """The interpreter of the project's environment."""
+    """Its interpreter."""
     environment: Mapping[str, str]
     """All that the programs see of the environment."""
     given_up: threading.Event
     data: Mapping[str, Path]
     """Where the data are, by name."""
+    is_confined: bool = False
+    """Whether the programs may write below the project and the work folder only."""
 
     @property
     def root(self) -> Path:
         """The folder of the project."""
         return Path(self.project.root)
+
+    @property
+    def limits(self) -> dict[str, object]:
+        """What every program of the build is told to take away from itself."""
+        writable = [str(self.root), str(self.work), "/dev", "/proc"]
+        return {
+            "writable": writable if self.is_confined else None,
+            "memory": self.project.training.memory_limit,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +80,7 @@ def training(bench: Bench, name: str, overlay: Mapping[str, Scalar]) -> Made:
         "note": str(note),
         "parameters": {**spec.parameters, **overlay},
         "seed": spec.seed,
+        **bench.limits,
     }
     ended = run(
         # -P and -s: neither our folder nor the user's own packages can be imported.
@@ -119,7 +133,10 @@ def _check(bench: Bench, name: str, module: str, arguments: list[str]) -> Check:
         log=bench.work / f"{name}.log",
         limit=CHECK_LIMIT,
         given_up=bench.given_up,
-        request=json.dumps({"module": module, "arguments": arguments}).encode() + b"\n",
+        request=json.dumps(
+            {"module": module, "arguments": arguments, **bench.limits, "memory": 0}
+        ).encode()
+        + b"\n",
     )
     lines = ended.tail.splitlines()
     detail = (lines[-1] if lines else "nothing to say") if ended.status == 0 else ended.tail

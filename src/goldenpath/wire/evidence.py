@@ -78,7 +78,7 @@ def workshop(home: Home, work: Path, report: Callable[[str], None]) -> "Workshop
             now=now,
             report=report,
             tools=environment,
-            kept=home.wheels,
+            kept=home.kept,
             depot=depot(home, report),
         ),
         clock=now,
