@@ -95,7 +95,6 @@ def train(
     installed = environment.describe(bench.folder, bench.python, lock, locked, uv)
     content = None
     if project.contract.python is not None:
-        report("fetching the wheels that the model is served from")
         wheels = (kept or work.parent) / "wheels"
         content = gather(bench, installed, locked, uv=uv, tools=tools, kept=wheels)
     with beside(bench) as checked:
@@ -165,15 +164,15 @@ def _bench(
     except OSError as error:
         raise Unavailable(f"{work} cannot be used to build in: {error.strerror}") from error
     seen = training_environment(tools, work, project.training.threads)
-    folder = work / "environment" if place is None else place.environment
+    made = work / "environment" if place is None else place.environment
     if place is None:
-        python = environment.make_environment(Path(project.root), folder, uv, tools)
+        python = environment.make_environment(Path(project.root), made, uv, tools)
     else:
         python = place.python
         if place.is_compiled:
             # What is not compiled there yet is little, and would not be looked for elsewhere.
             seen = {**seen, "PYTHONPYCACHEPREFIX": "", "PYTHONDONTWRITEBYTECODE": "1"}
-    return Bench(project, work, folder, python, seen, threading.Event(), paths, can_confine())
+    return Bench(project, work, made, python, seen, threading.Event(), paths, can_confine())
 
 
 def _smoke_check(smoke: Made) -> Check:
