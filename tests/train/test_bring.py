@@ -351,7 +351,11 @@ def _address(log: Path, server: "subprocess.Popen[bytes]") -> str:
 def test_data_in_a_bucket_are_fetched(months: Path, tmp_path: Path, s3: str) -> None:
     from pyarrow.fs import S3FileSystem
 
-    system = S3FileSystem(endpoint_override=s3, allow_bucket_creation=True, allow_delayed_open=True)
+    system = S3FileSystem(
+        endpoint_override=s3,
+        allow_bucket_creation=True,
+        allow_delayed_open=True,  # type: ignore[call-arg]  # the stubs do not know it yet
+    )
     system.create_dir("bank")
     for path in months.rglob("*.csv"):
         with system.open_output_stream(f"bank/data/{path.relative_to(months)}") as into:
