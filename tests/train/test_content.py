@@ -26,14 +26,17 @@ from goldenpath.train.runtime import Runtime, parse_runtime, render_runtime
 from tests.starter import NOW, UV, environment
 from tests.train.conftest import commit
 
+pytestmark = pytest.mark.timeout(300)  # it installs two environments
+
 KEPT = Path(__file__).parents[2] / "build" / "wheels"
 """Wheels stay here between runs of the tests; each is hashed before it is used."""
 
 
 def _train(project: Project, work: Path) -> Trained:
-    return train(
-        project, work, uv=UV, now=lambda: NOW, report=lambda _: None, tools=environment(), kept=KEPT
-    )
+    KEPT.mkdir(parents=True, exist_ok=True)
+    (work.parent / "wheels").symlink_to(KEPT)
+    tools = environment()
+    return train(project, work, uv=UV, now=lambda: NOW, report=lambda _: None, tools=tools)
 
 
 @pytest.fixture(scope="module")
