@@ -230,7 +230,7 @@ def test_what_was_fetched_and_then_changed_is_refused(quick: Quick, tmp_path: Pa
     quick.write("data['clients'].open('ab').write(b'x')")
 
     # Where the kernel confines the training, it cannot even try.
-    with pytest.raises(InvalidInput, match="has changed during the training|Permission denied"):
+    with pytest.raises(InvalidInput, match=r"has changed during the training|Permission denied"):
         quick.train(tmp_path / "work", depot(tmp_path))
 
 
