@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from goldenpath.attest.keys import generate_key
@@ -49,6 +50,17 @@ def _seal(home: Home, answered: list[Answered], number: int = 1, *, lost: int = 
         log.seal(batch.path, NOW)
         tail.forget(batch.path)
     subjects.close()
+
+
+def test_the_answer_of_a_shadow_is_not_taken_for_the_one_that_was_given(home: Home) -> None:
+    live = answer(0, draw(1, 1))
+    copy = msgspec.structs.replace(answer(1, draw(1, 2)), shadow=True)
+    same = msgspec.structs.replace(copy, prediction_id=live.prediction_id)
+    _seal(home, [live], 1)
+    _seal(home, [same, msgspec.structs.replace(copy, sequence=2)], 2)
+
+    assert find_prediction(home, live.prediction_id).record["decisive"] is True
+    assert find_prediction(home, copy.prediction_id).record["decisive"] is False
 
 
 def test_a_prediction_is_found_with_its_inputs(home: Home) -> None:

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
+
 from goldenpath.drift.profile import Floats
 from goldenpath.observe.findings import DriftFinding, close, findings
 from goldenpath.observe.monitor import Monitor
@@ -46,6 +48,16 @@ def test_a_new_code_raises_one_alarm_that_names_it(tmp_path: Path) -> None:
     assert finding.rows <= 2000 + 1000
     assert "status" in finding.sentence
     assert list(findings(tmp_path / "findings")) == [finding]
+
+
+def test_answers_of_a_shadow_raise_nothing(tmp_path: Path) -> None:
+    monitor = _monitor(tmp_path)
+    _feed(monitor, draw(2000, 1), 0, 100)
+
+    rows = draw(3000, 2, new_code=0.15)
+    answered = msgspec.structs.replace(answer(20, rows), shadow=True)
+
+    assert monitor.add(_block([answered]), NOW)[1] == []
 
 
 def test_after_a_person_closed_it_the_monitor_starts_afresh(tmp_path: Path) -> None:

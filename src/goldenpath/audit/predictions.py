@@ -73,7 +73,8 @@ def answers_at(home: Home, moment: datetime) -> Mapping[tuple[str, str], Mapping
             counted[checkpoint.release] += checkpoint.rows
             continue
         checkpoint = verified(path, public_key)
-        times = pq.read_table(table_of(path), columns=["t_start"])["t_start"].to_numpy()
+        table = pq.read_table(table_of(path), columns=["t_start", "decisive"])
+        times = table.filter(table["decisive"])["t_start"].to_numpy()
         count = int(((times >= _numpy(begin)) & (times < _numpy(end))).sum())
         counted = found.setdefault((checkpoint.stage, checkpoint.model), Counter())
         counted[checkpoint.release] += count

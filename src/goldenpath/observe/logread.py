@@ -43,6 +43,7 @@ _COLUMNS = (
     "trace_id",
     "missing",
     "unseen",
+    "decisive",
 )
 
 
@@ -78,18 +79,24 @@ class Prediction:
 def find_prediction(home: Home, prediction_id: str) -> Prediction:
     """The record of one answer, verified, with its inputs where the key is still there.
 
-    An id without a row number means row 0. Raises `NotFound` if no sealed segment has it, and
+    An id without a row number means row 0. A shadow's answer has the id of the one that was
+    given, and is found only where that is not. Raises `NotFound` if no sealed segment has it, and
     `VerificationError` if the segment or the inputs are not what was signed.
     """
     wanted = [prediction_id] if "-" in prediction_id else [prediction_id, f"{prediction_id}-0"]
+    shadow: tuple[Path, int] | None = None
     for path in reversed(list(checkpoints(home.predictions))):
         if not table_of(path).exists():
             continue  # its time was over; `log check` knows whether that is so
-        ids = pq.read_table(table_of(path), columns=["prediction_id"])["prediction_id"]
-        places = [pc.index(ids, value).as_py() for value in wanted]
+        table = pq.read_table(table_of(path), columns=["prediction_id", "decisive"])
+        places = [pc.index(table["prediction_id"], value).as_py() for value in wanted]
         found = max(places)
-        if found >= 0:
+        if found >= 0 and table["decisive"][found].as_py():
             return _prediction(home, path, found)
+        if found >= 0:
+            shadow = path, found
+    if shadow is not None:
+        return _prediction(home, *shadow)
     raise NotFound(
         f"prediction {prediction_id} is not in the sealed log",
         hint="an answer is sealed some seconds after it was given, while `goldenpath up` runs",

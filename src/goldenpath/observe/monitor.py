@@ -14,7 +14,7 @@ from goldenpath.errors import NotFound
 from goldenpath.observe.decide import Facts
 from goldenpath.observe.findings import DriftFinding, drift_finding, load, save
 from goldenpath.observe.payloadlog import timestamp
-from goldenpath.observe.records import Block
+from goldenpath.observe.records import Block, decisive
 from goldenpath.observe.watch import Watch, load_watch, save_watch
 
 Key = tuple[str, str, str]
@@ -57,7 +57,7 @@ class Monitor:
         deployment.watch.seen[header.replica] = fresh.answered[-1].sequence + 1
         deployment.is_changed = True
         raised = []
-        for evidence in _looks(deployment, fresh):
+        for evidence in _looks(deployment, decisive(fresh)):
             finding = self._alarm(deployment, evidence, now)
             if finding is not None:
                 raised.append(finding)

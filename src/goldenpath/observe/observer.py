@@ -11,7 +11,7 @@ from goldenpath.observe.launch import ObserverLaunch
 from goldenpath.observe.monitor import Monitor
 from goldenpath.observe.outcomes import Outcomes
 from goldenpath.observe.payloadlog import PredictionLog
-from goldenpath.observe.records import Block
+from goldenpath.observe.records import Block, decisive
 from goldenpath.observe.segment import Checkpoint
 from goldenpath.observe.tail import Batch, Tail
 from goldenpath.observe.telemetry import Telemetry
@@ -64,7 +64,7 @@ class Observer:
         try:
             block = Block.of(batch.header, batch.answered)
             fresh, raised = self.monitor.add(block, now)
-            self.telemetry.add(fresh)
+            self.telemetry.add(decisive(fresh))
             self.outcomes.add(fresh)
         except (GoldenPathError, ValueError) as error:
             # The log comes first: what cannot be counted is still sealed.

@@ -46,6 +46,7 @@ _FIELDS: "list[pa.Field[pa.DataType]]" = [
     pa.field("fallback_used", pa.bool_(), nullable=False),
     pa.field("refusal", pa.string()),
     pa.field("trace_id", pa.string()),
+    pa.field("decisive", pa.bool_(), nullable=False),
     pa.field("reasons", pa.list_(pa.struct([("code", pa.string()), ("weight", pa.float32())]))),
 ]
 SCHEMA = pa.schema(_FIELDS, metadata={"goldenpath.version": "2"})
@@ -67,6 +68,13 @@ class Block:
         inputs = np.frombuffer(b"".join(a.inputs for a in answered), "<f4")
         scores = np.frombuffer(b"".join(a.scores for a in answered), "<f4")
         return cls(header, answered, inputs.reshape(-1, len(header.features)), scores)
+
+
+def decisive(block: Block) -> Block:
+    """The block without the answers of a shadow, by which nobody decided anything."""
+    if not any(answered.shadow for answered in block.answered):
+        return block
+    return Block.of(block.header, [each for each in block.answered if not each.shadow])
 
 
 def anonymous(stage: str, model: str, day: str) -> str:
@@ -107,6 +115,7 @@ def to_table(
         **_constants(block.header, day, total),
         **_encrypted(block, ids, served, subjects, day),
         **_judged(block, facts, served),
+        "decisive": np.repeat([not a.shadow for a in answered], records),
         "reasons": _reasons(answered, facts),
     }
     named = {**(SCHEMA.metadata or {}), FEATURES: json.dumps(block.header.features).encode()}

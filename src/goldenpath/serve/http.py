@@ -29,6 +29,7 @@ WANTED = frozenset(
         b"traceparent",
         b"upgrade",
         b"x-goldenpath-prediction-id",
+        b"x-goldenpath-shadow",
     }
 )
 """Headers that are kept; every other one is read over."""

@@ -87,6 +87,8 @@ class Answered(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """`rows * codes` little-endian 32-bit floats, of a model that gives reasons."""
     door: Literal["infer", "predict", "call"] = "infer"
     """The tensors of the protocol, the tabular form, or a message of gRPC."""
+    shadow: bool = False
+    """The answer went to nobody: it was only held against that of another release."""
 
 
 class SpoolMark(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -70,6 +70,7 @@ class Recorder:
                 asked.refusal.note if asked.refusal else "",
                 b"" if asked.reasons is None else asked.reasons.tobytes(),
                 _DOORS.get(exchange.target[:3], "infer"),
+                b"x-goldenpath-shadow" in exchange.headers,
             )
             records.append(record)
         return records

@@ -69,7 +69,9 @@ class Server:
         limits: Limits | None = None,
         on_loss: OnLoss = "serve",
         access: Access | None = None,
+        behind_gateway: bool = False,
     ) -> None:
+        self._behind_gateway = behind_gateway
         self.access = access
         """Who may ask; may be replaced while serving."""
         self._shape = InputShape.of(contract)
@@ -171,6 +173,9 @@ class Server:
 
     def accept(self, exchange: Exchange) -> None:
         """Takes a request that was read whole; its answer may be there at once or come later."""
+        if not self._behind_gateway:
+            # Who asks directly is answered, and cannot say that the answer counts for nothing.
+            exchange.headers.pop(b"x-goldenpath-shadow", None)
         form = self._asks.get(exchange.target)
         if self.access is not None and not self._admit(self.access, exchange, form):
             return

@@ -1,4 +1,4 @@
-"""Scale to zero and back: real servers of a real release, whose records are counted afterwards."""
+"""Real servers of real releases: what they answered, and what they wrote down of it."""
 
 import json
 import os
@@ -11,13 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
 from goldenpath.gitops.desired import Deployment, Scaling, Slot, slot_name
 from goldenpath.reconcile.target import Apply
-from goldenpath.serve.payload import read
+from goldenpath.serve.payload import Answered, read
 from goldenpath.targets.local import Trust
-from tests.serve.process import Packed, packed
-from tests.serve.running import ROW, question
+from tests.serve.onnx_graph import logistic_regression
+from tests.serve.process import Packed, another, packed
+from tests.serve.running import ROW, WEIGHTS, question
 from tests.targets.contract import deployment, release
 from tests.targets.local import Machine, machine
 
@@ -50,6 +52,17 @@ def sleeps(here: Machine) -> bool:
     return here.target.observe()["prod/credit"].phase == "asleep" and not here.target.servers()
 
 
+def recorded(folder: Path) -> list[Answered]:
+    """Every record in the spool."""
+    return [
+        record
+        for path in (folder / "spool").iterdir()
+        for block in read(path)[0]
+        if isinstance(block, list)
+        for record in block
+    ]
+
+
 def test_no_request_and_no_record_is_lost_when_servers_sleep_wake_and_are_killed(
     here: Machine, packed_release: Packed, tmp_path: Path
 ) -> None:
@@ -72,18 +85,35 @@ def test_no_request_and_no_record_is_lost_when_servers_sleep_wake_and_are_killed
 
     assert {status for status, _ in answered} == {200}
     assert len({name for _, name in answered}) == 120
-    written = [
-        record.prediction_id
-        for path in (tmp_path / "spool").iterdir()
-        for block in read(path)[0]
-        if isinstance(block, list)
-        for record in block
-    ]
+    written = [record.prediction_id for record in recorded(tmp_path)]
     assert sorted(written) == sorted(name for _, name in answered)
     cold = here.target.observe()["prod/credit"].cold_starts
     assert cold is not None
     assert cold.wakes == 3
     assert 0 < cold.p50 <= cold.p99
+
+
+def test_a_shadow_answers_the_same_question_and_nobody_decides_by_it(
+    here: Machine, packed_release: Packed, tmp_path: Path
+) -> None:
+    live = packed_release.image.digest
+    dark = another(packed_release, logistic_regression(WEIGHTS, 3.0)).digest
+    slots = (Slot(slot_name(live), live, 100), Slot(slot_name(dark), dark, 0))
+    here.target.perform(Apply(Deployment("prod", "credit", slots)))
+    here.settle()
+
+    ids = {here.ask(body=QUESTION)[1]["x-goldenpath-prediction-id"] for _ in range(5)}
+    here.until(lambda: len(recorded(tmp_path)) == 10)
+    name = f"prod/credit/{slot_name(dark)}"
+
+    def pairs() -> tuple[JsonValue, JsonValue]:
+        tally = here.target.tallies.get(name)
+        return (tally["compared"], tally["disagreed"]) if isinstance(tally, dict) else (0, 0)
+
+    here.until(lambda: pairs() == (5, 5))
+    records = recorded(tmp_path)
+    assert {each.prediction_id for each in records if each.shadow} == ids
+    assert {each.prediction_id for each in records if not each.shadow} == ids
 
 
 def test_servers_follow_the_requests_at_a_time_within_their_bounds(tmp_path: Path) -> None:
