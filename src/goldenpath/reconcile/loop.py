@@ -34,6 +34,9 @@ class Source(Protocol):
     def follow(self) -> Trusted:
         """The newest commit, its chain verified. Raises like `goldenpath.gitops.trust.follow`."""
 
+    def hurry(self) -> None:
+        """The next `follow` asks, however short ago it asked."""
+
     def last(self) -> Trusted:
         """The newest commit that was trusted before, from what is here already."""
 
@@ -93,6 +96,7 @@ class Reconciler:
         With `anew`, releases that were not admitted are looked at whatever their pause.
         """
         if anew:
+            self._source.hurry()
             self._judged = {
                 key: replace(each, again_at=each.again_at and now)
                 for key, each in self._judged.items()

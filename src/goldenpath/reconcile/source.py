@@ -1,11 +1,13 @@
 """The gitops repository as the reconcile loop asks for it: only as far as it is trusted."""
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from goldenpath.errors import Unavailable, VerificationError
 from goldenpath.gitops.trust import Trusted, follow, last_trusted
 from goldenpath.gitops.worktree import BRANCH, Repository
+from goldenpath.reconcile.poll import Poll
 
 FOLDER = "envs"
 
@@ -17,6 +19,8 @@ class GitSource:
         self._repository = repository
         self._pin = pin
         self._known: Trusted | None = None
+        self._poll = Poll(repository.fetch, time.monotonic)
+        self._is_here = Path(repository.url).is_dir()
 
     def follow(self) -> Trusted:
         """The newest commit, verified. Raises like `goldenpath.gitops.trust.follow`.
@@ -26,16 +30,24 @@ class GitSource:
         known = self._known
         if known is not None and self._head() == known.commit:
             return known
+        if not self._is_here:
+            self._head()  # while the remote cannot be reached, it is not asked again and again
         self._known = None
         self._known = follow(self._repository, self._pin)
         return self._known
 
     def _head(self) -> str:
         """Where `main` is: one small file if the repository is on this machine, else git asks."""
+        if not self._is_here:
+            return self._poll.head()
         try:
             return (Path(self._repository.url) / BRANCH).read_text().strip()
         except OSError:
-            return self._repository.fetch()  # elsewhere, or its references are packed
+            return self._repository.fetch()  # its references are packed, or it is gone
+
+    def hurry(self) -> None:
+        """Lets the next `follow` ask a remote, however short ago that was done."""
+        self._poll.hurry()
 
     def last(self) -> Trusted:
         """The newest commit that was trusted before, from what is here already."""
