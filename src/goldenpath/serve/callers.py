@@ -21,6 +21,8 @@ from goldenpath.serve.server import Server
 
 _SHOWN = "x-goldenpath-"
 """Headers that become trailing metadata."""
+_WANTED = WANTED - {b"x-goldenpath-shadow"}
+"""No gateway is in front of this door: nobody may say that an answer counts for nothing."""
 
 
 class _Caller:
@@ -55,7 +57,7 @@ def ask_of(server: Server) -> Ask:
 
     async def ask(call: Call) -> Reply:
         caller = _Caller(call.peer)
-        headers = {name: value for name, value in call.headers.items() if name in WANTED}
+        headers = {name: value for name, value in call.headers.items() if name in _WANTED}
         headers[b"content-type"] = rpc.MEDIA_TYPE.encode("ascii")
         target = (rpc.PREFIX + call.name).encode("ascii")
         exchange = Exchange(
