@@ -33,6 +33,7 @@ MODULES = (
     "record",
     "soak",
     "gateway",
+    "rollout",
     "drift",
 )
 OUTPUT = Path("build") / "bench.json"

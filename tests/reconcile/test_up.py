@@ -6,6 +6,8 @@ import subprocess
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,7 +23,7 @@ from goldenpath.observe.logread import find_prediction
 from goldenpath.observe.segment import checkpoints, table_of
 from goldenpath.reconcile.status import Status
 from goldenpath.serve.payload import read
-from tests.reconcile.platform import OneMachine, goldenpath
+from tests.reconcile.platform import OneMachine, Up, goldenpath
 from tests.serve.running import ROW, question
 
 PATH = "/dev/credit/v2/models/credit/infer"
@@ -30,6 +32,26 @@ PATH = "/dev/credit/v2/models/credit/infer"
 @pytest.fixture
 def here(tmp_path: Path) -> OneMachine:
     return OneMachine(tmp_path)
+
+
+@dataclass(frozen=True)
+class Serving:
+    """A machine whose `up` serves a good release to everybody."""
+
+    here: OneMachine
+    up: Up
+    good: Digest
+
+
+@pytest.fixture(scope="module")
+def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    """One for the tests that only try what is refused: each leaves it as it was."""
+    here = OneMachine(tmp_path_factory.mktemp("serving"))
+    good = here.release()
+    here.deploy((good, 100))
+    with here.up() as up:
+        up.until(lambda status: runs(status, good))
+        yield Serving(here, up, good)
 
 
 def runs(status: Status, digest: Digest) -> bool:
@@ -141,24 +163,21 @@ def test_a_commit_is_served_and_a_rollback_is_quick_under_load(here: OneMachine)
 
 
 def test_what_nobody_signed_or_somebody_changed_is_refused_before_it_is_loaded(
-    here: OneMachine,
+    serving: Serving,
 ) -> None:
-    good, unsigned, tampered = here.release(), here.release(1.0, signed=False), here.release(2.0)
+    here, up, good = serving.here, serving.up, serving.good
+    unsigned, tampered = here.release(1.0, signed=False), here.release(2.0)
     _change_model(here, tampered, good)
-    here.deploy((good, 100))
-    with here.up() as up:
-        up.until(lambda status: runs(status, good))
-        for bad in (unsigned, tampered):
-            here.deploy((bad, 100))
-            status = up.until(
-                lambda status: any(
-                    each.type == "Stalled" and each.holds
-                    for each in status.deployments[0].conditions
-                )
+    for bad in (unsigned, tampered):
+        here.deploy((bad, 100))
+        status = up.until(
+            lambda status: any(
+                each.type == "Stalled" and each.holds for each in status.deployments[0].conditions
             )
-            assert status.deployments[0].running[0].digest == good.text
-            here.deploy((good, 100))
-            up.until(lambda status: runs(status, good))
+        )
+        assert status.deployments[0].running[0].digest == good.text
+        here.deploy((good, 100))
+        up.until(lambda status: runs(status, good))
 
     events = list(EventLog(here.home.events).read())
     refused = [event.digest for event in events if event.kind == "admission.refused"]
@@ -181,31 +200,28 @@ def _change_model(here: OneMachine, digest: Digest, other: Digest) -> None:
         path.write_bytes(content)
 
 
-def test_a_commit_by_a_stranger_is_not_followed(here: OneMachine) -> None:
-    one, two = here.release(), here.release(0.5)
-    here.deploy((one, 100))
-    with here.up() as up:
-        up.until(lambda status: runs(status, one))
+def test_only_one_may_run_and_a_taken_port_says_so(serving: Serving) -> None:
+    code, words = goldenpath(serving.here.home, "up", "--once")
+    assert (code, "already runs" in str(words)) == (2, True)
 
-        here.deploy((two, 100), key=SshKey.generate(here.folder / "stranger"))
-        status = up.until(
-            lambda status: any(each.type == "Stalled" and each.holds for each in status.conditions)
-        )
-
-        assert status.deployments[0].running[0].digest == one.text
+    status = serving.up.until(lambda status: bool(status.gateway))
+    other = serving.here.folder / "other"
+    other.mkdir()
+    code, words = goldenpath(OneMachine(other).home, "up", "--once", "--listen", status.gateway)
+    assert (code, "another program has the port" in str(words)) == (5, True)
 
 
-def test_only_one_may_run_and_a_taken_port_says_so(here: OneMachine) -> None:
-    with here.up() as up:
-        status = up.until(lambda status: bool(status.gateway))
+def test_a_commit_by_a_stranger_is_not_followed(serving: Serving) -> None:
+    """The last one here: nobody can take such a commit out of the history again."""
+    here, good = serving.here, serving.good
+    other = here.release(0.5)
 
-        code, words = goldenpath(here.home, "up", "--once")
-        assert (code, "already runs" in str(words)) == (2, True)
+    here.deploy((other, 100), key=SshKey.generate(here.folder / "stranger"))
+    status = serving.up.until(
+        lambda status: any(each.type == "Stalled" and each.holds for each in status.conditions)
+    )
 
-        other = here.folder / "other"
-        other.mkdir()
-        code, words = goldenpath(OneMachine(other).home, "up", "--once", "--listen", status.gateway)
-        assert (code, "another program has the port" in str(words)) == (5, True)
+    assert status.deployments[0].running[0].digest == good.text
 
 
 def test_killing_it_at_ten_random_moments_loses_nothing(here: OneMachine) -> None:
