@@ -9,11 +9,14 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from goldenpath import wire
 from goldenpath.attest.keys import PemSigner
 from goldenpath.cli import confirm, key, platform, sign, sod, verify
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound
+from goldenpath.gitops.rotation import require_trusted
 from goldenpath.promote.platform import FILE
+from tests.attest.releases import new_signer
 from tests.gitops.road import Road
 
 BEFORE = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=10)
@@ -64,7 +67,9 @@ def town(tmp_path: Path) -> Town:
     return Town(tmp_path)
 
 
-def test_a_key_is_changed_and_what_it_signed_before_still_counts(town: Town) -> None:
+def test_a_key_is_changed_and_what_it_signed_before_still_counts(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
     old = town.release("old")
     new_file = town.new_key("build-2026")
     town.act(key.verb, "end", "release", "--at", _time(5))
@@ -75,6 +80,10 @@ def test_a_key_is_changed_and_what_it_signed_before_still_counts(town: Town) -> 
     assert not town.refused(old)
     assert not town.refused(new)
     assert any("release was not valid any more" in said for said in town.refused(late))
+    with pytest.raises(InvalidInput, match="build key release signs now counts for nothing"):
+        wire.workshop(town.road.home, town.folder, print)
+    monkeypatch.setenv("GOLDENPATH_SIGNING_KEY", str(new_file))
+    assert wire.workshop(town.road.home, town.folder, print).signer
     assert "build-2026: without limit\n" in town.run(key.verb, "list")
     commits = town.road.repository
     assert [c.subject for c in commits.commits(commits.between(None, commits.fetch()))][-2:] == [
@@ -141,6 +150,9 @@ def test_keys_are_named_once_and_have_to_be_there(town: Town) -> None:
 
     with pytest.raises(InvalidInput, match="lists the build key release already"):
         town.act(key.verb, "add", "other", public)
+    with pytest.raises(InvalidInput, match="no build key of"):
+        stranger = new_signer().public_key()
+        require_trusted(town.road.trusted().platform, stranger, town.road.now)
     with pytest.raises(NotFound, match="no build key absent"):
         town.act(key.verb, "revoke", "absent", "--all")
     with pytest.raises(NotFound, match="does not exist"):

@@ -56,6 +56,22 @@ def revoked(platform: Platform, name: str, moment: datetime) -> Platform:
     return _changed(platform, replace(key, revoked_at=moment))
 
 
+def require_trusted(platform: Platform, public_key: bytes, moment: datetime) -> None:
+    """Raises `InvalidInput` if nothing would count that this key signs at `moment`."""
+    key = next((each for each in platform.build_keys if each.public_key == public_key), None)
+    if key is None:
+        raise InvalidInput(
+            "the signing key is no build key of platform.toml",
+            hint="add it: goldenpath key add NAME FILE.pub",
+        )
+    if not _lasts(key, moment) or (key.valid_from is not None and moment < key.valid_from):
+        raise InvalidInput(
+            f"what the build key {key.name} signs now counts for nothing: its time is over, not "
+            "begun, or it is revoked",
+            hint="name another key in GOLDENPATH_SIGNING_KEY; see goldenpath key list",
+        )
+
+
 def _listed(platform: Platform, name: str) -> TrustedKey:
     for key in platform.build_keys:
         if key.name == name:

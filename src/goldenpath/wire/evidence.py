@@ -57,11 +57,14 @@ def workshop(home: Home, work: Path, report: Callable[[str], None]) -> "Workshop
     from goldenpath.attest.keys import key_from_pem, public_pem
     from goldenpath.attest.statement import BUILDER
     from goldenpath.build import Workshop
+    from goldenpath.gitops.rotation import require_trusted
     from goldenpath.train.run import train
     from goldenpath.train.source import read_source
 
     key = signer(home)
     platform = trusted(home).platform
+    # Known before the training begins, and not when a gate finds a release that counts nowhere.
+    require_trusted(platform, key.public_key(), now())
     environment, advisories = tools(), os.environ.get(ADVISORIES_VARIABLE)
     return Workshop(
         store=open_store(f"layout:{home.registry}"),
