@@ -51,6 +51,10 @@ class Pace:
         """What a call over so many rows takes."""
         return self.call + self.row * rows
 
+    def rows_in(self, seconds: float) -> int:
+        """How many rows a call may have to end in time."""
+        return int((seconds - self.call) / self.row) if self.row else ROWS_PER_CALL
+
 
 class Batcher:
     """Gathers requests, calls the model, and hands the results on."""
@@ -81,6 +85,7 @@ class Batcher:
         self._busy = False
         self._pace = Pace()
         self._step = ROWS_PER_CALL
+        self._most = ROWS_PER_CALL
         self._names = _random_names()
         self._ended = 0
         self._last_size = 0
@@ -108,6 +113,9 @@ class Batcher:
         times = {rows: _time(self._model, self._rules.examples(rows)) for rows in STEPS}
         self._step = min(STEPS, key=lambda rows: times[rows] / rows)
         self._pace = Pace(one, max(0.0, times[self._step] - one) / self._step)
+        # So much stays in the loop: another thread would cost more than it frees.
+        quick = self._pace.rows_in(SLOW)
+        self._most = min(ROWS_PER_CALL, quick) if quick >= self._step else ROWS_PER_CALL
 
     def ask(self, exchange: Exchange, question: Question) -> None:
         """Answers the question in this turn, or as soon as the model is free; see `settle`."""
@@ -203,14 +211,14 @@ class Batcher:
     def _take(self) -> list[Asked]:
         """Requests for one call: as many as fit, and one at least."""
         waiting = self._waiting
-        if self._rows_waiting <= ROWS_PER_CALL:
+        if self._rows_waiting <= self._most:
             batch = list(waiting)
             waiting.clear()
             self._rows_waiting = 0
             return batch
         batch = [waiting.popleft()]
         rows = batch[0].rows
-        while waiting and rows + waiting[0].rows <= ROWS_PER_CALL:
+        while waiting and rows + waiting[0].rows <= self._most:
             batch.append(waiting.popleft())
             rows += batch[-1].rows
         self._rows_waiting -= rows
