@@ -83,7 +83,6 @@ def test_a_machine_lets_in_who_shows_certificate_and_token(doors: Doors) -> None
     send = ("send", "credit", "--stage", "dev", "--rows", str(rows))
     code, sent = goldenpath(doors.here.home, *send, GOLDENPATH_TOKEN="branch", **trusting)
     assert code == 0, sent
-    assert goldenpath(doors.here.home, *send, **trusting)[0] == 5
 
     access_file(doors.folder, other=["infer"])
     doors.up.process.send_signal(signal.SIGHUP)

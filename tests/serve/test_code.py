@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.serve.process import Packed, packed_code, started
+from tests.serve.process import Packed, Process, packed_code, started
 from tests.serve.running import (
     INFER,
     ROW,
@@ -41,6 +41,14 @@ async def _ask(address: str, row: list[float]) -> Answer:
 def _children(process: int) -> list[int]:
     text = Path(f"/proc/{process}/task/{process}/children").read_text()
     return [int(child) for child in text.split()]
+
+
+def _a_killed_frame_takes_its_content_along(process: Process) -> None:
+    (content,) = _children(process.child.pid)
+    process.child.kill()
+    process.child.wait()
+    while Path(f"/proc/{content}").exists():
+        continue
 
 
 def test_code_is_served_from_its_own_environment_and_killed_content_comes_back(
@@ -81,30 +89,16 @@ def test_code_is_served_from_its_own_environment_and_killed_content_comes_back(
             ("content", "back"),
         ]
         assert "signal 9" in told[0]["message"]
-        assert process.end()["lost"] == 0
-        assert not running.parent.exists()
+        _a_killed_frame_takes_its_content_along(process)
     found = records(tmp_path / "spool")
     assert [record.sequence for record in found] == list(range(len(found)))
 
-
-def test_a_killed_frame_takes_its_content_along_and_the_next_one_cleans_up(
-    release: Packed, tmp_path: Path
-) -> None:
-    launch = replace(release.launch("killed"), listen=f"unix:{tmp_path}/s", spool="")
-    with started(launch) as process:
-        assert process.event["event"] == "ready", process.event
-        (content,) = _children(process.child.pid)
-        process.child.kill()
-        process.child.wait()
-    left = Path(launch.scratch) / "killed"
-    assert left.exists()
-    while Path(f"/proc/{content}").exists():
-        continue
-
+    assert running.parent.exists()
     with started(replace(launch, replica="next", listen=f"unix:{tmp_path}/n")) as process:
         assert process.event["event"] == "ready", process.event
-        assert not left.exists()
-        process.end()
+        assert not running.parent.exists(), "the next one cleans up"
+        assert process.end()["lost"] == 0
+    assert list(Path(launch.scratch).iterdir()) == []
 
 
 @pytest.mark.parametrize("cheat", ["wheel", "code", "open folder"])
