@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -37,6 +38,8 @@ def run() -> Iterator[Measurement]:
             first = _seconds(lambda: here.deploy((two, 100)), seen, two)
             yield Measurement(6, "commit to serving, release not started yet", first, "s")
             back, again = [], []
+            ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+            before = ended.ru_utime + ended.ru_stime
             for _ in range(ROUNDS):
                 _place(here, two, one)
                 back.append(_seconds(lambda: _roll_back(here), seen, one))
@@ -46,6 +49,9 @@ def run() -> Iterator[Measurement]:
             slowest = max(back)
             note = f"slowest of {ROUNDS}, from the command to the last answer of the other release"
             yield Measurement(6, "rollback under load", slowest, "s", 2.0, slowest < 2.0, note)
+            spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+            used = (spent.ru_utime + spent.ru_stime - before) / ROUNDS
+            yield Measurement(6, "rollback command, CPU", used, "s")
         note = f"{seen.answered} requests at {seen.rate:.0f}/s, {2 * ROUNDS + 1} changes"
         yield Measurement(
             6, "failed requests meanwhile", seen.failed, "1", 0, not seen.failed, note

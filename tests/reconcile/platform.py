@@ -154,6 +154,11 @@ class Up:
             assert time.monotonic() < give_up and self.process.poll() is None, (status, said)
             time.sleep(0.02)
 
+    def children(self) -> tuple[Path, ...]:
+        """Its processes, as folders that are gone once a process is."""
+        listed = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return tuple(Path("/proc") / each for each in listed.read_text().split())
+
     def kill(self) -> None:
         """Ends it at once, without a chance to say goodbye."""
         self.process.kill()

@@ -1,12 +1,14 @@
 """`goldenpath up` as a whole: real git, real releases, real processes."""
 
+import contextlib
 import json
 import random
+import signal
 import subprocess
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,11 +119,22 @@ def sealed(here: OneMachine) -> Counter[str]:
     return found
 
 
+def left_over(processes: Iterable[Path]) -> list[Path]:
+    """Those that still run; one that only waits for its parent to look has ended."""
+    found = []
+    for each in processes:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if (each / "stat").read_text().rpartition(")")[2].split()[0] != "Z":
+                found.append(each)
+    return found
+
+
 def test_a_commit_is_served_and_a_rollback_is_quick_under_load(here: OneMachine) -> None:
     one, two = here.release(), here.release(0.5)
     here.deploy((one, 100))
     with here.up() as up:
         status = up.until(lambda status: runs(status, one))
+        children = up.children()
         with Traffic(status.gateway) as traffic:
             here.deploy((one, 90), (two, 10))
             up.until(lambda status: status.is_ready and len(status.deployments[0].running) == 2)
@@ -142,8 +155,10 @@ def test_a_commit_is_served_and_a_rollback_is_quick_under_load(here: OneMachine)
             here.home, "send", "credit", "--stage", "dev", "--rows",
             str(here.folder / "rows.parquet"),
         )  # fmt: skip
+        up.process.send_signal(signal.SIGINT)  # as Ctrl-C does; SIGTERM follows
 
     assert set(traffic.statuses) == {200}
+    assert len(children) == 3 and not left_over(children)
     assert code == 0, cells
     assert sending == 0 and isinstance(sent, dict)
     assert sent["rows"] == 500 and sent["failed"] == 0
@@ -229,6 +244,7 @@ def test_killing_it_at_ten_random_moments_loses_nothing(here: OneMachine) -> Non
     one = here.release()
     head = here.deploy((one, 100))
     answered: list[str] = []
+    children: set[Path] = set()
     before = 0
     for _ in range(10):
         up = here.up()
@@ -236,6 +252,7 @@ def test_killing_it_at_ten_random_moments_loses_nothing(here: OneMachine) -> Non
             status = up.until(lambda status: runs(status, one))
             with Traffic(status.gateway) as traffic:
                 time.sleep(source.uniform(0, 0.3))
+                children.update(up.children())
                 up.kill()
             answered += traffic.answered
         else:
@@ -250,6 +267,10 @@ def test_killing_it_at_ten_random_moments_loses_nothing(here: OneMachine) -> Non
         up.until(lambda status: runs(status, one))
 
     assert answered
+    give_up = time.monotonic() + 30
+    while left_over(children):
+        assert time.monotonic() < give_up, left_over(children)
+        time.sleep(0.05)
     found = sealed(here)
     assert {found[each] for each in answered} == {1}
     assert set(found.values()) == {1}
