@@ -109,9 +109,14 @@ def build(project: Project, workshop: Workshop, *, allow_dirty: bool = False) ->
         workshop.store.tag(tag, packed.image)
         workshop.report("registering in the catalogue")
         source = f"oci://{workshop.repository}/{project.name}@{packed.image.digest}"
-        version = catalogue.register(
-            entry(trained.run, packed.image.digest, source, modelpack=packed.modelpack.digest)
+        told = entry(
+            trained.run,
+            packed.image.digest,
+            source,
+            modelpack=packed.modelpack.digest,
+            logged=trained.logged,
         )
+        version = catalogue.register(told)
     return Built(
         digest=packed.image.digest.text,
         modelpack=packed.modelpack.digest.text,

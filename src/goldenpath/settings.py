@@ -261,6 +261,11 @@ def training_environment(
     }
 
 
+def told_to_mlflow(store: Path) -> dict[str, str]:
+    """Lets MLflow in a training write plain files that can be read without it."""
+    return {"MLFLOW_TRACKING_URI": store.as_uri(), "MLFLOW_ALLOW_FILE_STORE": "true"}
+
+
 def content_environment(scratch: Path) -> dict[str, str]:
     """What a model that is code may see: nothing of ours, one thread, a place for its files."""
     limits = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")

@@ -15,6 +15,7 @@ from goldenpath.catalogue.entry import Entry, Point, entry
 from goldenpath.catalogue.process import Catalogue
 from goldenpath.digest import Digest
 from goldenpath.errors import NotFound, Unavailable
+from goldenpath.train.logged import Logged, Reading
 from goldenpath.train.record import Dataset, Environment, Metric, Source, TrainingRun
 
 FIRST, SECOND = Digest("sha256:" + "1" * 64), Digest("sha256:" + "2" * 64)
@@ -97,6 +98,29 @@ def test_a_release_is_registered_once_with_all_of_its_run(
     assert rows(folder, "select value from params where key = 'seed'") == [("7",)]
     assert rows(folder, "select value from input_tags where name = 'digest'") == [(FIRST.text,)]
     assert rows(folder, "select status, end_time - start_time from runs") == [("FINISHED", 60000)]
+
+
+def test_what_the_training_logged_itself_lands_in_the_same_run(tmp_path: Path) -> None:
+    picture = tmp_path / "picture.txt"
+    picture.write_text("a picture")
+    logged = Logged(
+        parameters={"depth": "99", "width": "5"},
+        metrics=(Reading("loss", 0.5, 1000, 0), Reading("loss", 0.25, 2000, 1)),
+        tags={"who": "me", "python": "theirs"},
+        artifacts=(("plots/picture.txt", picture),),
+    )
+    with Catalogue(f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "files") as opened:
+        opened.register(entry(run(), FIRST, f"oci://registry.example/c@{FIRST}", logged=logged))
+
+    params = dict(rows(tmp_path, "select key, value from params"))
+    tags = dict(rows(tmp_path, "select key, value from tags"))
+    assert (params["depth"], params["logged.depth"], params["width"]) == ("3", "99", "5")
+    assert (tags["python"], tags["logged.python"], tags["who"]) == ("3.11.9", "theirs", "me")
+    assert rows(tmp_path, "select value, step from metrics where key = 'loss'") == [
+        (0.5, 0), (0.25, 1),
+    ]  # fmt: skip
+    (found,) = (tmp_path / "files").rglob("picture.txt")
+    assert found.read_text() == "a picture"
 
 
 def test_an_alias_follows_to_another_version_and_back(catalogue: Catalogue, folder: Path) -> None:

@@ -4,12 +4,13 @@ Names and limits are MLflow's; everything here is pure.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from goldenpath.digest import Digest
-from goldenpath.train.record import Metric, TrainingRun
+from goldenpath.train.logged import Logged
+from goldenpath.train.record import Environment, Metric, TrainingRun
 
 DIGEST_TAG = "oci.digest"
 COMMIT_TAG = "git.commit"
@@ -24,6 +25,9 @@ class Point:
 
     name: str
     value: float
+    step: int = 0
+    time: int | None = None
+    """Milliseconds; the end of the run if absent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,8 @@ class Entry:
     metrics: tuple[Point, ...]
     tags: Mapping[str, str]
     datasets: tuple[DatasetLink, ...] = ()
+    artifacts: tuple[tuple[str, str], ...] = ()
+    """Path in the run and file, of what the project's own code logged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,19 +110,23 @@ def entry(
     *,
     modelpack: Digest | None = None,
     statements: Mapping[str, Digest] = MappingProxyType({}),
+    logged: Logged | None = None,
 ) -> Entry:
     """What the catalogue is told about a release.
 
-    `statements` names the signed documents about it (`provenance`, `sbom`, …) by digest.
+    `statements` names the signed documents about it (`provenance`, `sbom`, …) by digest. What the
+    project's own code `logged` stands beside ours; where both have a name, theirs is prefixed.
     """
     tags = {
         DIGEST_TAG: digest.text,
         COMMIT_TAG: run.source.commit,
         "git.remote": run.source.remote,
         "git.author": run.source.author,
+        "git.signer": run.source.signer,
+        "git.branch": run.source.branch,
+        "git.dirty": str(run.source.dirty).lower(),
         "lock.digest": run.environment.lock_digest,
-        "python": run.environment.python,
-        "platform": run.environment.platform,
+        **_machine(run.environment),
         "thresholds.digest": run.thresholds_digest,
     }
     if modelpack is not None:
@@ -128,20 +138,59 @@ def entry(
         "threads": str(run.threads),
         **{_allowed(name): str(value)[:_MAX_VALUE] for name, value in run.parameters.items()},
     }
+    points = _points(run)
+    theirs = logged or Logged({}, (), {}, ())
+    ours = {point.name for point in points}
     return Entry(
         model=run.model,
         digest=digest.text,
         source=source,
         started_at=run.started_at,
         finished_at=run.finished_at,
-        parameters=parameters,
-        metrics=_points(run),
-        tags={name: value for name, value in tags.items() if value},
+        parameters={**_beside(theirs.parameters, parameters), **parameters},
+        metrics=(
+            *points,
+            *(
+                Point(_apart(_allowed(each.name), ours), each.value, each.step, each.time)
+                for each in theirs.metrics
+            ),
+        ),
+        tags={
+            **_beside(theirs.tags, tags),
+            **{name: value for name, value in tags.items() if value},
+        },
+        artifacts=tuple((name, str(path)) for name, path in theirs.artifacts),
         datasets=tuple(
             DatasetLink(each.name, each.digest, each.source or each.path, each.rows)
             for each in run.datasets
         ),
     )
+
+
+def _machine(here: Environment) -> dict[str, str]:
+    """Interpreter, packages and machine, as tags."""
+    versions = " ".join(f"{package.name}=={package.version}" for package in here.packages)
+    frame = " ".join(f"{name}=={version}" for name, version in here.frame.items())
+    return {
+        "python": here.python,
+        "uv": here.uv,
+        "platform": here.platform,
+        "cpu": here.cpu,
+        "cpu.features": " ".join(here.cpu_features),
+        "blas": here.blas,
+        "locale": here.locale,
+        "frame": frame,
+        "packages": versions[:_MAX_VALUE],
+    }
+
+
+def _beside(theirs: Mapping[str, str], ours: Mapping[str, str]) -> dict[str, str]:
+    names = {name: _apart(_allowed(name), ours) for name in theirs}
+    return {names[name]: text[:_MAX_VALUE] for name, text in theirs.items()}
+
+
+def _apart(name: str, taken: Collection[str]) -> str:
+    return f"logged.{name}"[:250] if name in taken else name
 
 
 def _points(run: TrainingRun) -> tuple[Point, ...]:
@@ -153,6 +202,7 @@ def _points(run: TrainingRun) -> tuple[Point, ...]:
         Point("training.rows", float(run.rows_trained)),
         Point("evaluation.rows", float(run.rows_evaluated)),
         Point("largest_skew", run.largest_skew),
+        *(Point(_allowed(f"check.{each.name}.seconds"), each.seconds) for each in run.checks),
     )
 
 

@@ -5,6 +5,7 @@ and brings a web framework along, which has no place in a verb or on the path of
 """
 
 import os
+import posixpath
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
@@ -54,7 +55,7 @@ def found_database(uri: str) -> None:
 
 
 class MlflowCatalogue:
-    """One MLflow database or server. Artifacts stay in the registry: only links are logged."""
+    """One MLflow database or server. The release stays in its registry: only links are logged."""
 
     def __init__(self, uri: str, folder: Path) -> None:
         found_database(uri)
@@ -109,7 +110,10 @@ class MlflowCatalogue:
 
     def _describe(self, run_id: str, entry: Entry) -> None:
         time = _milliseconds(entry.finished_at)
-        metrics = [Metric(point.name, point.value, time, 0) for point in entry.metrics]
+        metrics = [
+            Metric(point.name, point.value, time if point.time is None else point.time, point.step)
+            for point in entry.metrics
+        ]
         parameters = [Param(name, value) for name, value in entry.parameters.items()]
         tags = [RunTag(name, value) for name, value in entry.tags.items()]
         for some_metrics in _parts(metrics):
@@ -118,6 +122,9 @@ class MlflowCatalogue:
             self._client.log_batch(run_id, params=some_parameters)
         for some_tags in _parts(tags):
             self._client.log_batch(run_id, tags=some_tags)
+        for name, path in entry.artifacts:
+            folder = posixpath.dirname(name)
+            self._client.log_artifact(run_id, path, folder or None)
         inputs = [_dataset_input(link) for link in entry.datasets]
         if inputs:
             self._client.log_inputs(run_id, inputs)

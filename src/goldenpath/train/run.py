@@ -33,6 +33,7 @@ from goldenpath.train.evaluate import (
 )
 from goldenpath.train.kept import Place, keep, key_of, learn
 from goldenpath.train.lock import parse_lock, refuse_sources
+from goldenpath.train.logged import Logged, read_logged
 from goldenpath.train.machine import can_confine
 from goldenpath.train.record import Check, Dataset, Environment, Source, TrainingRun
 from goldenpath.train.score import Scorer, onnx_scorer
@@ -53,6 +54,8 @@ class Trained:
     """The evaluation rows that travel with the release."""
     content: Content | None = None
     """For a model that is code: what it is served from."""
+    logged: Logged | None = None
+    """What the project's own code told MLflow."""
 
 
 def train(
@@ -112,9 +115,10 @@ def train(
     learn(place, bench.work / "bytecode")
     times = started, now()
     run = _record(bench, commit, installed, datasets, evaluation, checks, made, times, tools)
-    table, scores = evaluation.reference.table, evaluation.reference.scores
-    profile = build_profile(project.contract, table, scores)
-    return Trained(run, work / "outputs", profile, evaluation.rows, content)
+    seen = evaluation.reference
+    profile = build_profile(project.contract, seen.table, seen.scores)
+    logged = read_logged(work / "outputs-mlflow")
+    return Trained(run, work / "outputs", profile, evaluation.rows, content, logged)
 
 
 @contextmanager

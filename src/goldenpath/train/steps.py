@@ -11,6 +11,7 @@ from pathlib import Path
 from goldenpath.canonical import parse_object
 from goldenpath.errors import InvalidInput
 from goldenpath.project.spec import Project, Scalar
+from goldenpath.settings import told_to_mlflow
 from goldenpath.train.process import run
 from goldenpath.train.record import Check
 
@@ -86,7 +87,7 @@ def training(bench: Bench, name: str, overlay: Mapping[str, Scalar]) -> Made:
         # -P and -s: neither our folder nor the user's own packages can be imported.
         [str(bench.python), "-P", "-s", str(RUNNER)],
         folder=bench.root,
-        environment=bench.environment,
+        environment={**bench.environment, **told_to_mlflow(bench.work / f"{name}-mlflow")},
         log=bench.work / f"{name}.log",
         limit=spec.time_limit,
         given_up=bench.given_up,
