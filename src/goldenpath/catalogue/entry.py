@@ -4,7 +4,7 @@ Names and limits are MLflow's; everything here is pure.
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -138,9 +138,7 @@ def entry(
         "threads": str(run.threads),
         **{_allowed(name): str(value)[:_MAX_VALUE] for name, value in run.parameters.items()},
     }
-    points = _points(run)
-    theirs = logged or Logged({}, (), {}, ())
-    ours = {point.name for point in points}
+    points, theirs = _points(run), logged or Logged({}, (), {}, ())
     return Entry(
         model=run.model,
         digest=digest.text,
@@ -148,17 +146,8 @@ def entry(
         started_at=run.started_at,
         finished_at=run.finished_at,
         parameters={**_beside(theirs.parameters, parameters), **parameters},
-        metrics=(
-            *points,
-            *(
-                Point(_apart(_allowed(each.name), ours), each.value, each.step, each.time)
-                for each in theirs.metrics
-            ),
-        ),
-        tags={
-            **_beside(theirs.tags, tags),
-            **{name: value for name, value in tags.items() if value},
-        },
+        metrics=(*points, *_also(theirs, {point.name for point in points})),
+        tags=_beside(theirs.tags, tags) | {name: text for name, text in tags.items() if text},
         artifacts=tuple((name, str(path)) for name, path in theirs.artifacts),
         datasets=tuple(
             DatasetLink(each.name, each.digest, each.source or each.path, each.rows)
@@ -187,6 +176,11 @@ def _machine(here: Environment) -> dict[str, str]:
 def _beside(theirs: Mapping[str, str], ours: Mapping[str, str]) -> dict[str, str]:
     names = {name: _apart(_allowed(name), ours) for name in theirs}
     return {names[name]: text[:_MAX_VALUE] for name, text in theirs.items()}
+
+
+def _also(theirs: Logged, ours: Collection[str]) -> Iterator[Point]:
+    for each in theirs.metrics:
+        yield Point(_apart(_allowed(each.name), ours), each.value, each.step, each.time)
 
 
 def _apart(name: str, taken: Collection[str]) -> str:

@@ -115,10 +115,13 @@ def train(
     learn(place, bench.work / "bytecode")
     times = started, now()
     run = _record(bench, commit, installed, datasets, evaluation, checks, made, times, tools)
-    seen = evaluation.reference
-    profile = build_profile(project.contract, seen.table, seen.scores)
-    logged = read_logged(work / "outputs-mlflow")
+    profile, logged = _profile(project, evaluation), read_logged(work / "outputs-mlflow")
     return Trained(run, work / "outputs", profile, evaluation.rows, content, logged)
+
+
+def _profile(project: Project, evaluation: Evaluation) -> Profile:
+    seen = evaluation.reference
+    return build_profile(project.contract, seen.table, seen.scores)
 
 
 @contextmanager
