@@ -198,6 +198,15 @@ def test_answers_of_a_release_that_was_not_seen_are_a_ghost() -> None:
     assert {s.digest: s.answers for s in live.shares} == {OLD.text: 10, ghost.text: 3}
 
 
+def test_a_release_that_sleeps_while_nobody_asks_is_no_finding() -> None:
+    (slot,) = HISTORY[0].slots
+    history = [replace(HISTORY[0], slots=(replace(slot, replicas=0),))]
+    events = [event(-1, "platform.started"), ready(1, OLD), route(1.1, old=100), stopped(10, OLD)]
+
+    assert one(30, history, events).mismatches == ()
+    assert kinds(one(30, HISTORY[:1], events)) == ["intended but not live"]
+
+
 def test_a_commit_that_removes_a_model_leaves_nothing_to_expect() -> None:
     history = [*HISTORY, intent(150)]
     events = sorted([*EVENTS, stopped(151, NEW, "r2"), route(150.5)], key=lambda e: e.time)
