@@ -61,6 +61,7 @@ class MlflowCatalogue:
         found_database(uri)
         self._client = MlflowClient(tracking_uri=uri, registry_uri=uri)
         self._folder = folder
+        self._is_server = uri.startswith(("http://", "https://"))
         self._client.search_registered_models(max_results=1)
 
     def register(self, entry: Entry) -> Version:
@@ -133,7 +134,9 @@ class MlflowCatalogue:
         found = self._client.get_experiment_by_name(name)
         if found is not None:
             return str(found.experiment_id)
-        return str(self._client.create_experiment(name, artifact_location=self._folder.as_uri()))
+        # A server keeps artifacts where it was told to; a database of this machine beside itself.
+        location = None if self._is_server else self._folder.as_uri()
+        return str(self._client.create_experiment(name, artifact_location=location))
 
     def _ensure_model(self, name: str) -> None:
         try:
