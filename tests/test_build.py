@@ -13,6 +13,8 @@ import pytest
 from goldenpath.attest.rows import fetch_rows
 from goldenpath.registry.layout import LayoutStore
 from goldenpath.train.rows import MAX_BYTES, parse_rows
+from tests.registry.real import docker_registry
+from tests.starter import environment
 
 GOLDENPATH = Path(sys.executable).parent / "goldenpath"
 
@@ -116,3 +118,65 @@ def _build(home: Path, folder: Path) -> dict[str, object]:
     done = _run(home, folder, "build", "--output", "json")
     assert done.returncode == 0, done.stderr.decode()
     return msgspec.json.decode(done.stdout, type=dict[str, object])
+
+
+@pytest.fixture
+def quick(copied: Path, tmp_path: Path) -> Path:
+    """A project without its slow tests, committed."""
+    folder = Path(shutil.copytree(copied, tmp_path / "quick"))
+    shutil.rmtree(folder / "tests")
+    (folder / "tests").mkdir()
+    (folder / "tests" / "test_nothing.py").write_text("def test_nothing():\n    pass\n")
+    _commit(folder)
+    return folder
+
+
+def _commit(folder: Path) -> None:
+    for words in (["add", "--all"], ["commit", "--quiet", "--message", "change"]):
+        subprocess.run(["git", "-C", str(folder), *words], env=environment(), check=True)
+
+
+def test_a_rehearsal_needs_no_platform_tells_what_failed_and_makes_nothing(
+    quick: Path, tmp_path: Path
+) -> None:
+    (quick / "tests" / "test_nothing.py").write_text("import os\n\n\ndef test_no():\n    pass\n")
+
+    done = _run(tmp_path / "none", quick, "build", "--smoke", "--output", "json")
+
+    assert done.returncode == 2, done.stderr.decode()
+    checks = msgspec.json.decode(done.stdout)["checks"]
+    assert {each["name"]: each["passed"] for each in checks} == {
+        "lint": False,
+        "tests": True,
+        "smoke training": True,
+    }
+    left = [path for path in (tmp_path / "none").rglob("*") if path.is_file()]
+    assert [path.name for path in left if path.name != "lock"] == []
+
+
+def test_a_runner_builds_from_four_variables_and_the_release_is_in_the_registry(
+    home: Path, quick: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "docker").mkdir()
+    with docker_registry(tmp_path / "docker") as address:
+        acting = ("--as", "engineer", "--key", str(home.parent / "engineer"))
+        shown = _run(home, quick, "platform", "show").stdout.decode()
+        store = f"oci+http://{address}/models/credit-default"
+        changed = tmp_path / "platform.toml"
+        changed.write_text(shown.replace('"layout:registry"', f'"{store}"'))
+        done = _run(home, quick, "platform", "change", str(changed), "--reason", "CI", *acting)
+        assert done.returncode == 0, done.stderr.decode()
+
+        runner = {
+            **_environment(tmp_path / "runner"),
+            "GOLDENPATH_GITOPS": str(home / "gitops.git"),
+            "GOLDENPATH_TRUST": msgspec.json.decode((home / "trust.json").read_bytes())["root"],
+            "GOLDENPATH_SIGNING_KEY": (home / "keys" / "release.pem").read_text(),
+        }
+        command = [str(GOLDENPATH), "build", "--output", "json"]
+        built = subprocess.run(command, cwd=quick, env=runner, capture_output=True, check=False)
+        assert built.returncode == 0, built.stderr.decode()
+        digest = msgspec.json.decode(built.stdout)["digest"]
+
+        verified = _run(home, tmp_path, "verify", f"{store}@{digest}")
+        assert verified.returncode == 0, verified.stdout.decode() + verified.stderr.decode()

@@ -35,7 +35,8 @@ from goldenpath.catalogue.entry import entry
 from goldenpath.catalogue.process import Catalogue
 from goldenpath.digest import Digest
 from goldenpath.drift.profile import render_profile
-from goldenpath.errors import InvalidInput
+from goldenpath.errors import InvalidInput, NotFound
+from goldenpath.oci.copy import copy
 from goldenpath.oci.store import Store
 from goldenpath.project.contract import render_contract
 from goldenpath.project.spec import Project
@@ -80,6 +81,8 @@ class Workshop:
     report: Callable[[str], None]
     builder: str = BUILDER
     """`builder.id` that the provenance names."""
+    published: Store | None = None
+    """The store that stages run from, where it is another one and the key counts there."""
     advisories: Advisories | None = None
     """Known vulnerabilities; without them the scan says that it did not look."""
 
@@ -107,6 +110,10 @@ def build(project: Project, workshop: Workshop, *, allow_dirty: bool = False) ->
             _attest(project, packed, trained, contents, workshop)
         tag = f"{project.name}-{trained.run.source.commit[:12]}"
         workshop.store.tag(tag, packed.image)
+        if workshop.published is not None and is_new:
+            workshop.report("copying to the registry")
+            copy(workshop.store, workshop.published, packed.image)
+            workshop.published.tag(tag, packed.image)
         workshop.report("registering in the catalogue")
         source = f"oci://{workshop.repository}/{project.name}@{packed.image.digest}"
         told = entry(
@@ -180,7 +187,11 @@ def _documents(folder: Path) -> Mapping[str, bytes]:
 
 def _is_complete(digest: Digest, workshop: Workshop) -> bool:
     policy = Policy(keys=(workshop.key,), required=EVIDENCE)
-    return verify(workshop.store, digest, policy, now=workshop.clock()).holds
+    store = workshop.published or workshop.store
+    try:
+        return verify(store, digest, policy, now=workshop.clock()).holds
+    except NotFound:
+        return False
 
 
 def _attest(

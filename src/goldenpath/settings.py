@@ -11,13 +11,17 @@ HOME_VARIABLE = "GOLDENPATH_HOME"
 """Where the embedded defaults keep their state; `.goldenpath` in the working folder otherwise."""
 
 KEY_VARIABLE = "GOLDENPATH_SIGNING_KEY"
-"""PEM file of the key that signs releases; `keys/release.pem` in the home otherwise."""
+"""The key that signs releases, a PEM file or its content; `keys/release.pem` in the home
+otherwise."""
 
 IDENTITY_VARIABLE = "GOLDENPATH_IDENTITY"
 """Name of the person who acts, as `platform.toml` lists them; `git config user.name` otherwise."""
 
 GITOPS_VARIABLE = "GOLDENPATH_GITOPS"
 """Address of the gitops repository; the bare repository in the home otherwise."""
+
+TRUST_VARIABLE = "GOLDENPATH_TRUST"
+"""First commit of the gitops repository, by which a machine that was never set up knows it."""
 
 PASSPHRASE_VARIABLE = "GOLDENPATH_KEY_PASSPHRASE"
 """Passphrase of an encrypted signing key."""

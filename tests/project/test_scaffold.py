@@ -4,7 +4,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import yaml
 
 from goldenpath.errors import InvalidInput, Unavailable
 from goldenpath.project.load import faults
@@ -81,20 +80,3 @@ def test_a_start_that_fails_leaves_nothing(tmp_path: Path) -> None:
         create("model", tmp_path / "projects/model", uv=UV, now=NOW, environment=offline)
 
     assert list((tmp_path / "projects").iterdir()) == []
-
-
-def test_both_pipelines_build_and_do_nothing_else(starter: Path) -> None:
-    github = yaml.safe_load((starter / ".github/workflows/goldenpath.yml").read_text())
-    gitlab = yaml.safe_load((starter / ".gitlab-ci.yml").read_text())
-
-    (job,) = github["jobs"].values()
-    commands = [step["run"] for step in job["steps"] if "run" in step]
-    assert commands == gitlab["build"]["script"]
-    assert commands == ["python -m pip install goldenpath", "goldenpath build"]
-    # YAML 1.1 reads the key `on` as true.
-    assert set(github) == {"name", True, "permissions", "jobs"}
-    assert github["permissions"] == {"contents": "read"}
-    assert {step["uses"].split("@")[0] for step in job["steps"] if "uses" in step} == {
-        "actions/checkout",
-        "actions/setup-python",
-    }

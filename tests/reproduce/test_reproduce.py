@@ -79,6 +79,7 @@ def test_the_same_commit_gives_the_same_bits_elsewhere(
 
 
 def test_a_training_that_does_not_repeat_itself_is_named_so(machine: Machine) -> None:
+    machine.edit("goldenpath.toml", "time_limit", "repeatable = false\ntime_limit")
     machine.edit(
         "src/credit_default/train.py",
         "evaluation=EVALUATION_SHARE, seed=seed)",

@@ -78,6 +78,11 @@ def test_lint_and_tests_that_fail_are_recorded(quick: Quick, tmp_path: Path) -> 
         ("(output / 'reference.parquet').write_bytes(b'x')", "not a Parquet file"),
         ("Path('left-over.txt').write_text('x')", "the source changed during the training"),
         ("data['clients'].open('ab').write(b'x')", "has changed during the training"),
+        ("Path('/dev/full').write_bytes(b'x')", "No space left on device"),
+        (
+            "(output / 'noise').write_bytes(__import__('os').urandom(4))",
+            "does not repeat itself: two runs on a sample differ in noise",
+        ),
     ],
 )
 def test_a_training_that_goes_wrong_is_refused(
@@ -94,6 +99,14 @@ def test_a_training_that_hangs_is_ended(quick: Quick, tmp_path: Path) -> None:
 
     with pytest.raises(InvalidInput, match="ended after the limit of 1 seconds"):
         quick.run("while True: pass", tmp_path / "work")
+
+
+def test_a_training_that_says_so_need_not_repeat_itself(quick: Quick, tmp_path: Path) -> None:
+    quick.edit("goldenpath.toml", "time_limit", "repeatable = false\ntime_limit")
+
+    run = quick.run("(output / 'noise').write_bytes(__import__('os').urandom(4))", tmp_path / "w")
+
+    assert "same output twice" not in {check.name for check in run.run.checks}
 
 
 def test_a_training_sees_no_secret_and_no_home(quick: Quick, tmp_path: Path) -> None:

@@ -41,20 +41,24 @@ class PemSigner:
         Raises `NotFound` if the file is absent, `InvalidInput` if it is no such key or the
         passphrase is missing or wrong.
         """
-        content = _content(path)
+        return cls.of(_content(path), passphrase, str(path))
+
+    @classmethod
+    def of(cls, content: bytes, passphrase: str | None, name: str) -> "PemSigner":
+        """The key in `content`, called `name` in what is said of it. Raises `InvalidInput`."""
         secret = None if passphrase is None else passphrase.encode()
         try:
             if any(label in content for label in _COSIGN):
-                der = _open_cosign(content, secret or b"", path)
+                der = _open_cosign(content, secret or b"", name)
                 private = serialization.load_der_private_key(der, None)
             else:
                 private = serialization.load_pem_private_key(content, secret)
         except (TypeError, ValueError, UnsupportedAlgorithm) as error:
             raise InvalidInput(
-                f"signing key {path} cannot be read: {error}",
+                f"signing key {name} cannot be read: {error}",
                 hint="give the passphrase in GOLDENPATH_KEY_PASSPHRASE if it has one",
             ) from error
-        return cls(_p256(private, path))
+        return cls(_p256(private, name))
 
     def public_key(self) -> bytes:
         """The public key, as DER of its SubjectPublicKeyInfo."""
@@ -140,10 +144,10 @@ def key_from_pem(name: str, pem: bytes) -> TrustedKey:
     return TrustedKey(name, _der(key))
 
 
-def _open_cosign(pem: bytes, passphrase: bytes, path: Path) -> bytes:
+def _open_cosign(pem: bytes, passphrase: bytes, name: str) -> bytes:
     """The PKCS #8 in cosign's file (go-securesystemslib, encrypted): scrypt, then secretbox."""
     lines = [line for line in pem.splitlines() if line and not line.startswith(b"-----")]
-    what = f"signing key {path}"
+    what = f"signing key {name}"
     document = parse_object(b64decode(b"".join(lines)), what)
     kdf, cipher, ciphertext = (document.get(name) for name in ("kdf", "cipher", "ciphertext"))
     if not (isinstance(kdf, dict) and isinstance(cipher, dict) and isinstance(ciphertext, str)):
@@ -167,9 +171,9 @@ def _open_cosign(pem: bytes, passphrase: bytes, path: Path) -> bytes:
         raise InvalidInput(f"{what}: {error.message}") from error
 
 
-def _p256(private: object, path: Path) -> ec.EllipticCurvePrivateKey:
+def _p256(private: object, name: str) -> ec.EllipticCurvePrivateKey:
     if not isinstance(private, ec.EllipticCurvePrivateKey) or private.curve.name != "secp256r1":
-        raise InvalidInput(f"signing key {path} is not an ECDSA key on P-256")
+        raise InvalidInput(f"signing key {name} is not an ECDSA key on P-256")
     return private
 
 

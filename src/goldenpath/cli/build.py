@@ -6,9 +6,10 @@ import click
 
 from goldenpath import wire
 from goldenpath.audit.event import Event
-from goldenpath.build import Built, build
+from goldenpath.build import build
 from goldenpath.cli.output import Format, note, output_option, show
 from goldenpath.cli.progress import working
+from goldenpath.cli.rehearsing import built_text, rehearsed
 from goldenpath.durable import timestamp
 from goldenpath.project.load import load_project
 from goldenpath.train.workplace import workplace
@@ -17,14 +18,18 @@ from goldenpath.train.workplace import workplace
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path), default=".")
 @click.option("--allow-dirty", is_flag=True, help="Build what no commit holds; no gate passes it.")
+@click.option("--smoke", is_flag=True, help="Only lint, test and train on a sample; make nothing.")
 @output_option
-def verb(folder: Path, allow_dirty: bool, output: Format) -> None:
+def verb(folder: Path, allow_dirty: bool, smoke: bool, output: Format) -> None:
     """Train in the locked environment, evaluate, pack, attest and sign.
 
     Building the same commit again gives the same digest and adds nothing.
     """
     home = wire.home()
     project = load_project(folder.absolute())
+    if smoke:
+        rehearsed(project, home, output)
+        return
     with workplace(home.builds, project.name) as work, working() as report:
         built = build(project, wire.workshop(home, work, report), allow_dirty=allow_dirty)
     wire.event_log(home).append(
@@ -37,23 +42,6 @@ def verb(folder: Path, allow_dirty: bool, output: Format) -> None:
             details={"commit": built.commit, "new": built.is_new, "tag": built.tag},
         )
     )
-    show(built, _text(built), output)
+    show(built, built_text(built), output)
     if not built.is_new:
         note("the same release was there already, signed and whole: nothing was added")
-
-
-def _text(built: Built) -> str:
-    overall = [metric for metric in built.run.metrics if not metric.slice]
-    lines = [
-        f"{metric.name:24} {metric.value:.4f}"
-        + (f"  ({metric.low:.4f} to {metric.high:.4f})" if metric.low is not None else "")
-        for metric in overall
-    ]
-    return "\n".join(
-        [
-            *lines,
-            f"catalogue                version {built.catalogue_version}",
-            f"tag                      {built.tag}",
-            f"digest                   {built.digest}",
-        ]
-    )

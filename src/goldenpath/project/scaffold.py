@@ -18,6 +18,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+from goldenpath import __version__
 from goldenpath.errors import InvalidInput, Unavailable
 
 TEMPLATES: Mapping[str, str] = {"credit-default": "starter"}
@@ -160,6 +161,7 @@ def _replacements(name: str, template: str, today: date) -> Mapping[str, str]:
         "review_by: 2027-01-01": f"review_by: {day.replace(year=day.year + 1)}",
         '"==3.11.*"': f'"=={python}.*"',
         "python:3.11": f"python:{python}",
+        "goldenpath==0.0.0": f"goldenpath=={__version__}",
         "sys_platform == 'linux'": f"sys_platform == '{sys.platform}'",
         "platform_machine == 'x86_64'": f"platform_machine == '{platform.machine()}'",
     }

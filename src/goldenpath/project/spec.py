@@ -173,6 +173,8 @@ class Training:
     threads: int = 1
     memory_limit: int = 0
     """MiB beyond which an allocation of the training fails; 0 for no limit."""
+    repeatable: bool = True
+    """Whether the same inputs give the same bytes; tried on the sample, and refused if not."""
 
 
 @dataclass(frozen=True, slots=True)

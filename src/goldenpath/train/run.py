@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from goldenpath.digest import Digest
@@ -32,15 +33,24 @@ from goldenpath.train.evaluate import (
     refuse_missing,
 )
 from goldenpath.train.kept import Place, keep, key_of, learn
-from goldenpath.train.lock import parse_lock, refuse_sources
+from goldenpath.train.lock import Locked, parse_lock, refuse_sources
 from goldenpath.train.logged import Logged, read_logged
 from goldenpath.train.machine import can_confine
 from goldenpath.train.record import Check, Dataset, Environment, Source, TrainingRun
 from goldenpath.train.score import Scorer, onnx_scorer
-from goldenpath.train.steps import Bench, Made, beside, training
+from goldenpath.train.steps import (
+    Bench,
+    Made,
+    lint_and_tests,
+    meanwhile,
+    refuse_difference,
+    training,
+)
 
 MAX_SKEW = 1e-4
 """Difference between the scores of training and packaged model that is rounding."""
+REPEATABLE = "same output twice"
+"""The check that two trainings on a sample write the same bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +66,19 @@ class Trained:
     """For a model that is code: what it is served from."""
     logged: Logged | None = None
     """What the project's own code told MLflow."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """Everything that a training starts from, checked."""
+
+    commit: Source
+    lock: bytes
+    locked: tuple[Locked, ...]
+    datasets: tuple[Dataset, ...]
+    bench: Bench
+    place: Place | None
+    """Where the environment is kept, if it is."""
 
 
 def train(
@@ -83,40 +106,77 @@ def train(
     data change meanwhile; `Unavailable` if the environment cannot be made.
     """
     root, started = Path(project.root), now()
+    ready = _prepare(project, work, uv, report, tools, indexes or project.indexes, kept, depot)
+    bench, lock, locked = ready.bench, ready.lock, ready.locked
+    installed = environment.describe(bench.folder, bench.python, lock, locked, uv)
+    content = None
+    if project.contract.python is not None:
+        wheels = (kept or work.parent) / "wheels"
+        content = gather(bench, installed, locked, uv=uv, tools=tools, kept=wheels)
+    with meanwhile(bench, partial(lint_and_tests, bench)) as checked:
+        smoke, made = _trained(bench, report)
+        report("evaluating")
+        with _scorer(bench, content, uv, tools) as score:
+            evaluation = evaluate(project, work / "outputs", score)
+        report("waiting for lint and tests")
+        checks = (*checked.result(), *smoke, *_verdicts(evaluation))
+    data.refuse_changed(bench.data, project.data, "during the training")
+    _refuse_moved(ready.commit, source.read_source(root, tools))
+    learn(ready.place, bench.work / "bytecode")
+    times = started, now()
+    run = _record(ready, installed, evaluation, checks, made, times, tools)
+    profile, logged = _profile(project, evaluation), read_logged(work / "outputs-mlflow")
+    return Trained(run, work / "outputs", profile, evaluation.rows, content, logged)
+
+
+def rehearse(
+    project: Project,
+    work: Path,
+    *,
+    uv: str,
+    report: Callable[[str], None],
+    tools: Mapping[str, str],
+    kept: Path | None = None,
+    depot: Depot | None = None,
+) -> tuple[Check, ...]:
+    """Lint, tests and a training on a sample: what a change is asked before it is merged.
+
+    Raises as `train` does; a check that failed is told and not raised.
+    """
+    bench = _prepare(project, work, uv, report, tools, project.indexes, kept, depot).bench
+    with meanwhile(bench, partial(lint_and_tests, bench)) as checked:
+        report("training on a sample")
+        smoke = training(bench, "smoke", project.training.smoke_parameters)
+        report("waiting for lint and tests")
+        checks = checked.result()
+    data.refuse_changed(bench.data, project.data, "during the training")
+    return (*checks, _smoke_check(smoke))
+
+
+def _prepare(
+    project: Project,
+    work: Path,
+    uv: str,
+    report: Callable[[str], None],
+    tools: Mapping[str, str],
+    indexes: tuple[str, ...],
+    kept: Path | None,
+    depot: Depot | None,
+) -> _Ready:
+    root = Path(project.root)
     report("checking source, lock and data")
     commit = source.read_source(root, tools)
     lock = environment.read_lock(root)
     locked = parse_lock(lock)
     # Before uv looks at the lock: it would ask whichever index stands in it.
-    refuse_sources(locked, indexes or project.indexes)
+    refuse_sources(locked, indexes)
     environment.refuse_stale(root, uv, tools)
     paths = bring_all(root, project.data, depot)
     datasets = data.describe_all(paths, project.data)
     report("making the locked environment")
     place = _kept_environment(root, lock, kept, uv, tools)
     bench = _bench(project, work, uv, tools, paths, place)
-    installed = environment.describe(bench.folder, bench.python, lock, locked, uv)
-    content = None
-    if project.contract.python is not None:
-        wheels = (kept or work.parent) / "wheels"
-        content = gather(bench, installed, locked, uv=uv, tools=tools, kept=wheels)
-    with beside(bench) as checked:
-        report("training on a sample")
-        smoke = training(bench, "smoke", project.training.smoke_parameters)
-        report("training")
-        made = training(bench, "outputs", {})
-        report("evaluating")
-        with _scorer(bench, content, uv, tools) as score:
-            evaluation = evaluate(project, work / "outputs", score)
-        report("waiting for lint and tests")
-        checks = (*checked.result(), _smoke_check(smoke), *_verdicts(evaluation))
-    data.refuse_changed(paths, project.data, "during the training")
-    _refuse_moved(commit, source.read_source(root, tools))
-    learn(place, bench.work / "bytecode")
-    times = started, now()
-    run = _record(bench, commit, installed, datasets, evaluation, checks, made, times, tools)
-    profile, logged = _profile(project, evaluation), read_logged(work / "outputs-mlflow")
-    return Trained(run, work / "outputs", profile, evaluation.rows, content, logged)
+    return _Ready(commit, lock, locked, datasets, bench, place)
 
 
 def _profile(project: Project, evaluation: Evaluation) -> Profile:
@@ -182,6 +242,23 @@ def _bench(
     return Bench(project, work, made, python, seen, threading.Event(), paths, can_confine())
 
 
+def _trained(bench: Bench, report: Callable[[str], None]) -> tuple[tuple[Check, ...], Made]:
+    """The training, and what the training on a sample before it showed."""
+    spec = bench.project.training
+    report("training on a sample")
+    smoke = training(bench, "smoke", spec.smoke_parameters)
+    if not spec.repeatable:
+        report("training")
+        return (_smoke_check(smoke),), training(bench, "outputs", {})
+    with meanwhile(bench, partial(training, bench, "again", spec.smoke_parameters)) as again:
+        report("training")
+        made = training(bench, "outputs", {})
+        seconds = again.result().seconds
+    refuse_difference(bench, "smoke", "again")
+    said = "two trainings on a sample wrote the same bytes"
+    return (_smoke_check(smoke), Check(REPEATABLE, True, said, round(seconds, 3))), made
+
+
 def _smoke_check(smoke: Made) -> Check:
     return Check("smoke training", True, "ended well on a sample", round(smoke.seconds, 3))
 
@@ -220,23 +297,22 @@ def _refuse_moved(before: Source, after: Source) -> None:
 
 
 def _record(
-    bench: Bench,
-    commit: Source,
+    ready: _Ready,
     installed: Environment,
-    datasets: tuple[Dataset, ...],
     evaluation: Evaluation,
     checks: tuple[Check, ...],
     made: Made,
     times: tuple[datetime, datetime],
     tools: Mapping[str, str],
 ) -> TrainingRun:
+    bench = ready.bench
     project, spec = bench.project, bench.project.training
     installed = replace(installed, blas=made.blas)
     return TrainingRun(
         model=project.name,
-        source=commit,
+        source=ready.commit,
         environment=installed,
-        datasets=datasets,
+        datasets=ready.datasets,
         entry=spec.entry,
         seed=spec.seed,
         threads=spec.threads,

@@ -2,14 +2,16 @@
 
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from goldenpath.canonical import parse_object
 from goldenpath.errors import InvalidInput
+from goldenpath.project.listing import digest_file
 from goldenpath.project.spec import Project, Scalar
 from goldenpath.settings import told_to_mlflow
 from goldenpath.train.process import run
@@ -18,6 +20,7 @@ from goldenpath.train.record import Check
 CHECK_LIMIT = 1800.0
 """Seconds that lint or tests of a project may take."""
 _MAX_BLAS = 1000
+T = TypeVar("T")
 RUNNER = Path(__file__).with_name("runner.py")
 
 
@@ -109,17 +112,39 @@ def training(bench: Bench, name: str, overlay: Mapping[str, Scalar]) -> Made:
 
 
 @contextmanager
-def beside(bench: Bench) -> Iterator[Future[tuple[Check, ...]]]:
-    """Lint and tests in the background; given up when the block fails."""
+def meanwhile(bench: Bench, work: Callable[[], T]) -> Iterator[Future[T]]:
+    """Runs `work` in the background; it is given up when the block fails."""
     with ThreadPoolExecutor(1) as pool:
         try:
-            yield pool.submit(_lint_and_tests, bench)
+            yield pool.submit(work)
         except BaseException:
             bench.given_up.set()
             raise
 
 
-def _lint_and_tests(bench: Bench) -> tuple[Check, ...]:
+def refuse_difference(bench: Bench, first: str, second: str) -> None:
+    """Raises `InvalidInput` if two trainings with the same inputs wrote other bytes."""
+    one, other = (_written(bench.work / name) for name in (first, second))
+    different = sorted(name for name in {*one, *other} if one.get(name) != other.get(name))
+    if different:
+        raise InvalidInput(
+            f"the training {bench.project.training.entry} does not repeat itself: two runs on a "
+            f"sample differ in {', '.join(different)}",
+            hint="use the seed that the training is given and its number of threads, or declare "
+            "training.repeatable = false",
+        )
+
+
+def _written(folder: Path) -> Mapping[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): digest_file(path).text
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def lint_and_tests(bench: Bench) -> tuple[Check, ...]:
+    """The project's own checks; that one failed is told and not raised."""
     return (
         _check(bench, "lint", "ruff", ["check", "--no-cache", "--quiet", "."]),
         _check(bench, "tests", "pytest", ["-p", "no:cacheprovider"]),

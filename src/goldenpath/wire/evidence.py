@@ -19,10 +19,12 @@ from goldenpath.settings import (
 from goldenpath.wire.governing import gitops, trusted
 from goldenpath.wire.here import event_log, now, tools, uv
 from goldenpath.wire.signing import signer
-from goldenpath.wire.stores import locate, open_store
+from goldenpath.wire.stores import locate, open_store, store_uri
 
 if TYPE_CHECKING:
     from goldenpath.build import Workshop
+    from goldenpath.oci.store import Store
+    from goldenpath.promote.platform import Platform
     from goldenpath.train.bring import Depot
 
 
@@ -51,6 +53,13 @@ def depot(home: Home, report: Callable[[str], None]) -> "Depot":
     )
 
 
+def _published(home: Home, platform: "Platform", key: bytes) -> "Store | None":
+    """Where releases go besides the home: the store of the stages, for a key that counts there."""
+    uri = store_uri(home, platform)
+    counts = any(each.public_key == key for each in platform.build_keys)
+    return open_store(uri) if counts and uri != f"layout:{home.registry}" else None
+
+
 def workshop(home: Home, work: Path, report: Callable[[str], None]) -> "Workshop":
     """What a build in the folder `work` works with. Raises `NotFound` without a platform."""
     from goldenpath.attest.advisories import read_advisories
@@ -70,6 +79,7 @@ def workshop(home: Home, work: Path, report: Callable[[str], None]) -> "Workshop
         store=open_store(f"layout:{home.registry}"),
         signer=key,
         key=key_from_pem("build", public_pem(key)),
+        published=_published(home, platform, key.public_key()),
         builder=os.environ.get(BUILDER_VARIABLE) or BUILDER,
         repository=platform.registry_prefix,
         catalogue=lambda: catalogue(home),

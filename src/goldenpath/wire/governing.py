@@ -1,17 +1,20 @@
 """The gitops repository of this machine, and who acts on it."""
 
 import os
+import re
 from pathlib import Path
 
 from goldenpath.digest import Digest
-from goldenpath.errors import NotFound
+from goldenpath.errors import InvalidInput, NotFound
 from goldenpath.gitops.identity import Identity, find_identity
-from goldenpath.gitops.trust import Trusted, follow
+from goldenpath.gitops.trust import Pin, Trusted, follow, write_pin
 from goldenpath.gitops.worktree import Repository
 from goldenpath.oci.names import find
 from goldenpath.oci.store import Store
-from goldenpath.settings import GITOPS_VARIABLE, Home
+from goldenpath.settings import GITOPS_VARIABLE, TRUST_VARIABLE, Home
 from goldenpath.wire.stores import locate, store_of
+
+_COMMIT = re.compile(r"[a-f0-9]{40}([a-f0-9]{24})?")
 
 
 def gitops(home: Home) -> Repository:
@@ -21,7 +24,15 @@ def gitops(home: Home) -> Repository:
 
 
 def trusted(home: Home) -> Trusted:
-    """The newest commit of the gitops repository that counts, and its platform."""
+    """The newest commit of the gitops repository that counts, and its platform.
+
+    A machine that was never set up takes the first commit from the environment.
+    """
+    root = os.environ.get(TRUST_VARIABLE)
+    if root and not home.trust.exists():
+        if _COMMIT.fullmatch(root) is None:
+            raise InvalidInput(f"{TRUST_VARIABLE} is not a commit: expected 40 or 64 hex digits")
+        write_pin(home.trust, Pin(root, ""))
     return follow(gitops(home), home.trust)
 
 

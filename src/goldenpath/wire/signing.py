@@ -26,6 +26,8 @@ def signer(home: Home, file: Path | None = None) -> Signer:
     named = os.environ.get(KEY_VARIABLE)
     command = os.environ.get(COMMAND_VARIABLE)
     if command is None or file is not None:
+        if file is None and named and named.startswith("-----BEGIN"):
+            return PemSigner.of(named.encode(), os.environ.get(PASSPHRASE_VARIABLE), KEY_VARIABLE)
         path = file or Path(named or home.build_key)
         return PemSigner.load(path, os.environ.get(PASSPHRASE_VARIABLE))
     try:

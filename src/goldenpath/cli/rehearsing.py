@@ -1,0 +1,48 @@
+"""What `goldenpath build` shows, and the part of it that makes nothing."""
+
+import sys
+
+from goldenpath import wire
+from goldenpath.build import Built
+from goldenpath.cli.output import Format, show
+from goldenpath.cli.progress import working
+from goldenpath.errors import InvalidInput
+from goldenpath.project.spec import Project
+from goldenpath.settings import Home
+from goldenpath.train.run import rehearse
+from goldenpath.train.workplace import workplace
+
+
+def rehearsed(project: Project, home: Home, output: Format) -> None:
+    """Lint, tests and smoke training, without keys and without a platform; exit 2 if one failed."""
+    with workplace(home.builds, project.name) as work, working() as report:
+        checks = rehearse(
+            project,
+            work,
+            uv=wire.uv(),
+            report=report,
+            tools=wire.tools(),
+            depot=wire.depot(home, report),
+        )
+    lines = [f"{'ok' if each.passed else 'FAIL':6} {each.name:16} {each.detail}" for each in checks]
+    show({"checks": checks}, "\n".join(lines), output)
+    if not all(each.passed for each in checks):
+        sys.exit(InvalidInput.exit_code)
+
+
+def built_text(built: Built) -> str:
+    """The metrics over all rows, and what the release is called."""
+    overall = [metric for metric in built.run.metrics if not metric.slice]
+    lines = [
+        f"{metric.name:24} {metric.value:.4f}"
+        + (f"  ({metric.low:.4f} to {metric.high:.4f})" if metric.low is not None else "")
+        for metric in overall
+    ]
+    return "\n".join(
+        [
+            *lines,
+            f"catalogue                version {built.catalogue_version}",
+            f"tag                      {built.tag}",
+            f"digest                   {built.digest}",
+        ]
+    )
