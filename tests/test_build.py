@@ -3,8 +3,10 @@
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -152,6 +154,43 @@ def test_a_rehearsal_needs_no_platform_tells_what_failed_and_makes_nothing(
     }
     left = [path for path in (tmp_path / "none").rglob("*") if path.is_file()]
     assert [path.name for path in left if path.name != "lock"] == []
+
+
+def test_a_training_that_gives_no_number_leaves_nothing_anywhere(home: Path, quick: Path) -> None:
+    (quick / "src" / "credit_default" / "bad.py").write_text(
+        "import numpy as np\nimport pyarrow as pa\nimport pyarrow.parquet as pq\n\n"
+        "from credit_default import train as good\n\n\n"
+        "def train(data, output, parameters, seed):\n"
+        "    good.train(data, output, parameters, seed)\n"
+        "    path = output / 'evaluation.parquet'\n"
+        "    table = pq.read_table(path)\n"
+        "    at = table.column_names.index('score')\n"
+        "    values = pa.array(np.full(table.num_rows, np.nan))\n"
+        "    pq.write_table(table.set_column(at, 'score', values), path)\n"
+    )
+    declared = (quick / "goldenpath.toml").read_text()
+    (quick / "goldenpath.toml").write_text(declared.replace(".train:train", ".bad:train"))
+    _commit(quick)
+    before = _everything(home)
+
+    done = _run(home, quick, "build")
+
+    assert done.returncode == 2
+    assert b"evaluation.parquet has a 'score' that is not a number" in done.stderr
+    assert _everything(home) == before
+
+
+def _everything(home: Path) -> tuple[dict[str, bytes], list[tuple[str, str]]]:
+    """What counts in a home: registry, audit log and gitops repository, and the catalogue."""
+    names = ("registry", "events", "gitops.git")
+    files = (path for name in names for path in (home / name).rglob("*"))
+    content = {str(path): path.read_bytes() for path in files if path.is_file()}
+    try:
+        with closing(sqlite3.connect(f"file:{home / 'mlflow.db'}?mode=ro", uri=True)) as database:
+            rows = database.execute("select name, version from model_versions").fetchall()
+            return content, rows + database.execute("select run_uuid, status from runs").fetchall()
+    except sqlite3.OperationalError:
+        return content, []  # nobody has made the catalogue yet
 
 
 def test_a_runner_builds_from_four_variables_and_the_release_is_in_the_registry(

@@ -150,3 +150,19 @@ def test_a_home_that_may_only_be_read_stops_every_verb_that_writes(
         said = goldenpath.run(call)
         assert said.is_orderly and said.code in (3, 5), said
     assert goldenpath("events").code == 0
+
+
+def test_a_build_that_finds_no_room_leaves_no_release(
+    goldenpath: Command, disk: Disk, starter: Path, tmp_path: Path
+) -> None:
+    disk.become("size=2m")
+    assert goldenpath("init", *ACTING, str(tmp_path / "engineer"), "--make-key").code == 0
+
+    said = goldenpath("build", str(starter))
+
+    assert said.code == 5
+    assert "error: uv could not make the environment" in said.err
+    assert "No space left" in said.err
+    registry = disk.folder / "home" / "registry"
+    assert LayoutStore(registry).tags() == ()
+    assert not list((registry / "blobs").rglob("*"))
