@@ -19,6 +19,7 @@ from tests.registry.real import docker_registry
 from tests.starter import environment
 
 GOLDENPATH = Path(sys.executable).parent / "goldenpath"
+pytestmark = pytest.mark.timeout(600)  # several whole builds, on a machine that may be busy
 
 
 def _environment(home: Path) -> dict[str, str]:

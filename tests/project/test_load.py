@@ -93,6 +93,13 @@ def test_the_entry_point_has_to_exist(project: Path, entry: str) -> None:
     assert _keys(faults(project, NOW)) == ["training.entry"]
 
 
+def test_the_entry_point_of_the_evaluation_has_to_exist_too(project: Path) -> None:
+    _edit(project, "[evaluation]", '[evaluation]\nentry = "credit_default.train:evaluate"')
+
+    (fault,) = faults(project, NOW)
+    assert (fault.key, fault.got) == ("evaluation.entry", "'evaluate'")
+
+
 def test_changed_data_are_a_fault_with_both_digests(project: Path) -> None:
     with (project / "data/clients.parquet").open("ab") as file:
         file.write(b"\0")

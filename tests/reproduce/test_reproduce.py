@@ -12,6 +12,7 @@ import pytest
 from tests.starter import environment
 
 GOLDENPATH = Path(sys.executable).parent / "goldenpath"
+pytestmark = pytest.mark.timeout(600)  # several whole builds, on a machine that may be busy
 
 
 class Machine:

@@ -74,3 +74,20 @@ def test_training_again_gives_the_same_bytes(
     assert again.run.metrics == trained.run.metrics
     assert again.run.datasets == trained.run.datasets
     assert again.run.environment == trained.run.environment
+
+
+def test_an_evaluation_may_be_an_entry_of_its_own(
+    trained: Trained, quick: Quick, tmp_path: Path
+) -> None:
+    (quick.folder / "src/credit_default/apart.py").write_text(
+        "def evaluate(data, output, parameters, seed):\n"
+        "    (output / 'kept').rename(output / 'evaluation.parquet')\n"
+    )
+    entry = 'entry = "credit_default.apart:evaluate"'
+    quick.edit("goldenpath.toml", "[evaluation]", f"[evaluation]\n{entry}")
+    quick.write("(output / 'evaluation.parquet').rename(output / 'kept')")
+
+    run = quick.train(tmp_path / "work").run
+
+    assert run.outputs == trained.run.outputs
+    assert run.metrics == trained.run.metrics

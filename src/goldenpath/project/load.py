@@ -109,8 +109,10 @@ def _declared_faults(root: Path, value: Mapping[str, object], *, read: bool) -> 
             yield from entry_faults(root, contract.python.entry, "contract.python.entry")
     if "evaluation" not in bad:
         yield from slice_faults(*_slices(value))
+        if evaluation := _evaluation(value):
+            yield from entry_faults(root, evaluation, "evaluation.entry")
     if "training" not in bad:
-        yield from entry_faults(root, _training(value).entry)
+        yield from entry_faults(root, _training(value).entry, "training.entry")
     if "data" not in bad:
         yield from data_faults(root, _data(value), read=read)
 
@@ -127,6 +129,7 @@ def _project(root: Path, value: Mapping[str, object]) -> Project:
         training=_training(value),
         data=_data(value),
         slices=slices,
+        evaluation=_evaluation(value),
         protected=protected,
         indexes=msgspec.convert(environment.get("indexes", ()), tuple[str, ...]),
     )
@@ -146,6 +149,10 @@ def _training(value: Mapping[str, object]) -> Training:
 def _data(value: Mapping[str, object]) -> tuple[DataSource, ...]:
     entries = _section(value, "data").items()
     return tuple(_convert({**_mapping(entry), "name": name}, DataSource) for name, entry in entries)
+
+
+def _evaluation(value: Mapping[str, object]) -> str:
+    return str(_section(value, "evaluation").get("entry", ""))
 
 
 def _slices(value: Mapping[str, object]) -> tuple[tuple[str, ...], tuple[str, ...]]:

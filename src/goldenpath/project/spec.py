@@ -194,3 +194,6 @@ class Project:
     """Those of them on which the fairness gate looks."""
     indexes: tuple[str, ...] = ()
     """Package indexes that the lock may name; if empty, a single one, over HTTPS."""
+    evaluation: str = ""
+    """`package.module:function` that writes `evaluation.parquet` beside the model, called as the
+    training is, in a process of its own; empty if the training does that itself."""

@@ -73,12 +73,23 @@ def training(bench: Bench, name: str, overlay: Mapping[str, Scalar]) -> Made:
     `overlay` is laid over the parameters. Raises `InvalidInput`, with the last lines that the
     training said, if it fails, runs too long, or ends without having come to its end.
     """
-    spec = bench.project.training
-    output, note = bench.work / name, bench.work / f"{name}.json"
+    spec, output = bench.project.training, bench.work / name
     output.mkdir()
+    made = _call(bench, spec.entry, output, overlay, f"{name}.json")
+    if not bench.project.evaluation:
+        return made
+    after = _call(bench, bench.project.evaluation, output, overlay, f"{name}-evaluation.json")
+    peak = max(made.peak_memory, after.peak_memory)
+    return Made(made.seconds + after.seconds, peak, made.blas)
+
+
+def _call(bench: Bench, entry: str, output: Path, overlay: Mapping[str, Scalar], told: str) -> Made:
+    """One entry point of the project in a process of its own."""
+    spec, note = bench.project.training, bench.work / told
+    log = note.with_suffix(".log")
     request = {
         "source": str(bench.root / "src"),
-        "entry": spec.entry,
+        "entry": entry,
         "data": {name: str(path) for name, path in bench.data.items()},
         "output": str(output),
         "note": str(note),
@@ -90,8 +101,11 @@ def training(bench: Bench, name: str, overlay: Mapping[str, Scalar]) -> Made:
         # -P and -s: neither our folder nor the user's own packages can be imported.
         [str(bench.python), "-P", "-s", str(RUNNER)],
         folder=bench.root,
-        environment={**bench.environment, **told_to_mlflow(bench.work / f"{name}-mlflow")},
-        log=bench.work / f"{name}.log",
+        environment={
+            **bench.environment,
+            **told_to_mlflow(bench.work / f"{output.name}-mlflow"),
+        },
+        log=log,
         limit=spec.time_limit,
         given_up=bench.given_up,
         request=json.dumps(request).encode() + b"\n",
@@ -99,8 +113,8 @@ def training(bench: Bench, name: str, overlay: Mapping[str, Scalar]) -> Made:
     if ended.status != 0 or not note.is_file():
         how = f"signal {-ended.status}" if ended.status < 0 else f"status {ended.status}"
         raise InvalidInput(
-            f"the training {spec.entry} ended with {how}; it last said:\n{ended.tail}",
-            hint=f"the whole log is {bench.work / name}.log",
+            f"the training {entry} ended with {how}; it last said:\n{ended.tail}",
+            hint=f"the whole log is {log}",
         )
     said = parse_object(note.read_bytes(), note.name)
     peak, blas = said.get("peak_memory"), said.get("blas")
