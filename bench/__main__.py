@@ -34,6 +34,7 @@ MODULES = (
     "soak",
     "gateway",
     "rollout",
+    "judge",
     "drift",
 )
 OUTPUT = Path("build") / "bench.json"

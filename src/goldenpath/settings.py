@@ -38,8 +38,14 @@ TRACKING_VARIABLE = "MLFLOW_TRACKING_URI"
 OTLP_VARIABLE = "OTEL_EXPORTER_OTLP_ENDPOINT"
 """An OTLP/HTTP receiver; telemetry stays on disk in the home otherwise."""
 
+FORGE_TOKEN_VARIABLE = "GOLDENPATH_FORGE_TOKEN"
+"""Token with which pull requests are opened and read, where `platform.toml` names a forge."""
+
+FORGE_TOKEN_FILE_VARIABLE = "GOLDENPATH_FORGE_TOKEN_FILE"
+"""A file with that token in it, instead."""
+
 CA_VARIABLE = "GOLDENPATH_CA_FILE"
-"""PEM file of the authorities that registries are trusted by; the system's own otherwise."""
+"""PEM file of the authorities that registries and forges are trusted by; the system's otherwise."""
 
 MIRRORS_VARIABLE = "GOLDENPATH_MIRRORS"
 """`host=https://mirror` pairs, parted by commas: where content of a registry is read first."""

@@ -15,8 +15,8 @@ def test_a_true_difference_within_the_margin_is_ever_refuted_no_more_often_than_
     source, criteria, refuted = np.random.default_rng(7), Criteria(alpha=0.1), 0
     for _ in range(200):
         hits, is_refuted = np.zeros(2, int), False
-        for total in range(10, 1501, 10):
-            hits += source.binomial(10, (0.2, 0.25))
+        for total in range(25, 1501, 25):
+            hits += source.binomial(25, (0.2, 0.25))
             seen = outcome(Share(int(hits[0]), total), Share(int(hits[1]), total), 0.05)
             is_refuted = is_refuted or judge(total, seen, criteria).comparisons[0].is_harm
         refuted += is_refuted
@@ -64,5 +64,5 @@ def test_criteria_come_as_data_and_unknown_ones_are_refused() -> None:
     assert Criteria.of({"alpha": 0.05, "requests": 50.0}) == Criteria(alpha=0.05, requests=50)
     with pytest.raises(InvalidInput, match="'speed' is not known"):
         Criteria.of({"speed": 1.0})
-    with pytest.raises(InvalidInput, match="expected alpha in"):
+    with pytest.raises(InvalidInput, match="expected alpha and miss in"):
         Criteria.of({"alpha": 0.0})

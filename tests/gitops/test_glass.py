@@ -15,7 +15,7 @@ from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, Stalled, VerificationError
 from goldenpath.gitops.assess import placement_of
 from goldenpath.gitops.countersign import set_up_is_over
-from goldenpath.gitops.desired import Standing
+from goldenpath.gitops.desired import Mark, Standing
 from goldenpath.gitops.duties import duties
 from goldenpath.gitops.founding import platform_files
 from goldenpath.gitops.manifests import release_path
@@ -24,7 +24,7 @@ from goldenpath.gitops.placement import render_placement
 from goldenpath.gitops.promotion import Promoted, promote
 from goldenpath.gitops.proposal import change_trust, confirm
 from goldenpath.gitops.rolling import hold, roll_back, roll_out
-from goldenpath.gitops.standing import Mark, marks
+from goldenpath.gitops.standing import marks
 from goldenpath.gitops.surveying import Surveyor
 from goldenpath.promote.glass import Glass
 from goldenpath.promote.platform import (
@@ -36,7 +36,7 @@ from goldenpath.promote.platform import (
     render_platform,
 )
 from goldenpath.reconcile.admission import admit
-from goldenpath.reconcile.inventory import compare
+from goldenpath.reconcile.inventory import Looked, compare
 from goldenpath.registry.layout import LayoutStore
 from goldenpath.settings import Home
 from tests.gitops.road import MODEL, Road
@@ -152,7 +152,7 @@ def test_it_is_shown_everywhere_until_somebody_else_approves(road: Emergency) ->
     assert words in why.missing[0].message
     assert "by one of: validator, risk-manager" in why.missing[0].cure
     survey = Surveyor(road.repository).survey(trusted)
-    cells = compare(survey, None, lambda *_: (True, True, ""), road.now)
+    cells = compare(survey, None, lambda *_: Looked(True, True, ""), {}, road.now)
     assert [each.deployment for each in cells if each.marks] == [f"prod/{MODEL}"]
     who = [each.who for each in duties(road.repository, trusted, road.standing(), road.now).paths]
     assert "platform-engineer" in who

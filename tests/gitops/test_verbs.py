@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from goldenpath.cli import (
     person,
     platform,
     promote,
+    requests,
     resume,
     rollback,
     rollout,
@@ -29,6 +31,8 @@ from goldenpath.cli import (
 )
 from goldenpath.digest import Digest
 from goldenpath.errors import REFUSED, InvalidInput, NotFound, Stalled
+from goldenpath.promote.platform import BreakGlass
+from tests.gitops.forges import TOKEN, FakeForge, serving
 from tests.gitops.protected import protect
 from tests.gitops.road import MODEL, Road
 
@@ -230,6 +234,42 @@ def test_a_protected_main_gets_a_branch_and_no_event(road: Road, run: Run) -> No
     assert done.exit_code == 0
     assert "waits in the branch goldenpath/promote-dev-credit-default" in done.stdout
     assert kinds(road) == []
+
+
+def test_a_pull_request_is_opened_and_listed_with_a_token_of_the_environment(
+    road: Road, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = FakeForge("gitea", road.home.gitops)
+    with serving(fake) as settings:
+        road.change_platform(replace(road.trusted().platform, forge=settings))
+        (road.folder / "token").write_text(f"{TOKEN}\n")
+        monkeypatch.setenv("GOLDENPATH_FORGE_TOKEN_FILE", str(road.folder / "token"))
+        protect(road.home.gitops)
+
+        done = bring(road, run, road.release())
+        fake.approve("val")
+        listed = run(requests.verb)
+
+    assert "pull request https://git.example/pulls/1: merge it by a fast-forward" in done.stdout
+    assert "approved on the forge by val" in listed.stdout
+
+
+def test_breaking_the_glass_is_a_flag_with_a_reason(road: Road, run: Run) -> None:
+    digest, why_now = road.release(), "the live model declines everybody"
+    dev, *others = road.trusted().platform.stages
+    glass = BreakGlass(timedelta(hours=1))
+    strict = replace(dev, gates=(*dev.gates, "approvals"), approvals=1, glass=glass)
+    road.change_platform(replace(road.trusted().platform, stages=(strict, *others)))
+    assert bring(road, run, digest).exit_code == REFUSED
+
+    done = bring(road, run, digest, "--break-glass", why_now)
+    asked = run(why.verb, MODEL, "--not-in", "dev")
+    second = run(approve.verb, digest.text, "--to", "dev", *acting(road, "validator"))
+
+    assert f"glass broken: platform-engineer broke the glass ({why_now})" in done.stdout
+    assert "a second person has to approve by" in asked.stdout
+    assert "stands for what platform-engineer did by broken glass: commit" in second.stdout
+    assert kinds(road)[-2:] == ["release.promoted", "release.approved"]
 
 
 def test_a_key_that_is_listed_already_is_refused(road: Road, run: Run) -> None:

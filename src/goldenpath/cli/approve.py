@@ -50,6 +50,7 @@ def verb(
     )
     if done.confirmed:
         where = f"commit {done.commit}" if done.commit else f"waits in the branch {done.branch}"
+        where += f"\n{done.request.words}" if done.branch else ""
         text += f"\nstands for what {done.confirmed} did by broken glass: {where}"
         wire.wake(home)
     show(done, text, output)

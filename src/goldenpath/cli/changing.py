@@ -92,7 +92,7 @@ def show_change(place: Place, done: Promoted, output: Format) -> None:
     if done.branch:
         lines.append(
             f"main takes no push: the commit waits in the branch {done.branch}\n"
-            "open a pull request for it, and merge it by a fast-forward"
+            f"{done.request.words}"
         )
     else:
         lines.append(f"commit {done.commit}" if done.commit else "nothing was changed")

@@ -1,4 +1,4 @@
-"""`goldenpath inventory`: running = git = registry = signed, or where not."""
+"""`goldenpath inventory`: running = git = registry = signed = catalogue, or where not."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ from goldenpath.reconcile.inventory import Cell
 @output_option
 @click.pass_context
 def verb(context: click.Context, output: Format) -> None:
-    """Compare git, registry and what runs, release by release; exit 7 if something differs."""
+    """Compare git, registry, catalogue and what runs; exit 7 if something differs."""
     cells = wire.inventory(wire.home())
     agrees = all(cell.agrees for cell in cells)
     show({"agrees": agrees, "cells": cells}, _text(cells), output)
@@ -23,12 +23,13 @@ def verb(context: click.Context, output: Format) -> None:
 
 
 def _text(cells: Sequence[Cell]) -> str:
-    lines = [f"  {'deployment':30} {'release':20} {'git':>5} {'runs':>5}  registry  signed"]
+    head = f"  {'deployment':30} {'release':20} {'git':>5} {'runs':>5}  registry  signed  catalogue"
+    lines = [head]
     for cell in cells:
         lines.append(
             f"{' ' if cell.agrees else '!'} {cell.deployment:30} {cell.digest[:19]:20} "
             f"{_percent(cell.git):>5} {_percent(cell.running):>5}  {_yes(cell.registry):8}  "
-            f"{_yes(cell.signed)}"
+            f"{_yes(cell.signed):6}  {'-' if cell.catalogue is None else _yes(cell.catalogue)}"
         )
         if cell.message:
             lines.append(f"    {cell.message}")

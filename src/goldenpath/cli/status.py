@@ -1,5 +1,6 @@
 """`goldenpath status`: what is wanted, what runs, and whether they agree."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
 
 import click
@@ -7,6 +8,8 @@ import click
 from goldenpath import wire
 from goldenpath.cli.output import Format, note, output_option, show
 from goldenpath.errors import REFUSED
+from goldenpath.gateway.analysis import Verdict
+from goldenpath.gateway.rollout import PAIRED
 from goldenpath.reconcile.status import Condition, DeploymentStatus, Status
 
 
@@ -21,13 +24,18 @@ def verb(context: click.Context, wait: float, output: Format) -> None:
     status, is_alive = wire.await_status(wire.home(), wait) if wait else wire.status(wire.home())
     if not is_alive:
         note("goldenpath up does not run here; this is how it was when it ended")
-    judged = wire.canary_verdicts(wire.home(), status) if is_alive else {}
+    has_canaries = is_alive and any(len(each.running) > 1 for each in status.deployments)
+    judged = wire.canary_verdicts(wire.home(), status) if has_canaries else {}
     lines = [
-        f"\n{name}  canary {slot}: {verdict.action}: {verdict.reason}"
+        line
         for name, each in judged.items()
         for slot, verdict in each.items()
+        for line in _canary(name, slot, verdict)
     ]
-    show({**asdict(status), "canaries": judged}, text_of(status) + "".join(lines), output)
+    if output == "json":  # neither form of 3,000 deployments is made for nothing
+        show({**asdict(status), "canaries": judged}, "", output)
+    else:
+        show(status, text_of(status) + "".join(lines), output)
     if not (is_alive and status.is_ready):
         context.exit(REFUSED)
 
@@ -62,3 +70,13 @@ def _deployment(each: DeploymentStatus) -> list[str]:
 
 def _words(conditions: tuple[Condition, ...]) -> list[str]:
     return [f"{each.type}: {each.message}" for each in conditions if each.holds]
+
+
+def _canary(name: str, slot: str, verdict: Verdict) -> Iterator[str]:
+    yield f"\n{name}  canary {slot}: {verdict.action}: {verdict.reason}"
+    for each in verdict.comparisons:
+        if each.name == PAIRED and each.canary.total:
+            yield (
+                f"\n  agrees with the live release in {1 - each.canary.rate:.2%} "
+                f"of {each.canary.total} answers that were asked of both"
+            )

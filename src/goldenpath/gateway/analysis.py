@@ -25,8 +25,13 @@ _SUSPICIOUS = 0.5
 class Criteria:
     """What a canary must not do, as `release.yaml` says; margins are differences of rates."""
 
-    alpha: float = 0.01
-    """Probability at most of ever rolling back a canary that keeps within every margin."""
+    alpha: float = 0.002
+    """Probability at most of ever rolling back a canary that keeps within every margin: of 200 such
+    canaries more than 2 are with a probability below 1 percent."""
+    miss: float = 0.01
+    """Probability at most of ever advancing a canary that is off by `harm` or more."""
+    harm: float = 0.05
+    """How far the share of an outcome, or of differing pairs, has to be excluded to advance."""
     requests: float = 1000
     """Answers of the canary that are needed before it may advance."""
     errors: float = 0.005
@@ -35,13 +40,13 @@ class Criteria:
     """How much more often it may exceed a duration, after `latency_factor`."""
     latency_factor: float = 1.5
     """How much slower it may be."""
-    outcome: float = 0.015
+    outcome: float = 0.01
     """How far the share of any outcome may move."""
     score: float = 0.05
     """How far the distribution of scores may move, at any point."""
     slice: float = 0.1
     """How far the share of any outcome may move in a declared slice."""
-    disagreement: float = 0.05
+    disagreement: float = 0.02
     """Share of paired answers whose outcome may differ from that of the stable release."""
 
     @classmethod
@@ -55,10 +60,11 @@ class Criteria:
                 f"{', '.join(sorted(known))}"
             )
         found = cls(**values)
-        if not (0 < found.alpha < 1 and found.latency_factor >= 1):
+        if not (0 < found.alpha < 1 and 0 < found.miss < 1 and found.latency_factor >= 1):
             raise InvalidInput(
-                f"the criteria have alpha {found.alpha:g} and latency_factor "
-                f"{found.latency_factor:g}: expected alpha in (0, 1) and a factor of at least 1"
+                f"the criteria have alpha {found.alpha:g}, miss {found.miss:g} and latency_factor "
+                f"{found.latency_factor:g}: expected alpha and miss in (0, 1) and a factor of at "
+                "least 1"
             )
         return found
 
@@ -92,6 +98,10 @@ class Comparison:
     """Whether happening less often is a change that counts too."""
     part: float | None = None
     """Of `alpha`, what this one may spend, whatever else is compared; None: an even part."""
+    guards: bool = False
+    """Whether the canary advances only once more than `harm` is excluded."""
+    paired: bool = False
+    """Whether the canary's share is of pairs that differ: the stable one's is 0, and known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +134,8 @@ class Verdict:
     reason: str
     requests: int
     comparisons: tuple[Judged, ...]
+    state: str = ""
+    """A few words that stay the same while the reason does, whatever the numbers."""
 
     @property
     def telling(self) -> tuple[Judged, ...]:
@@ -141,7 +153,7 @@ def judge(
     (canaries and steps), so that the promise holds for all of them together.
     """
     if not comparisons:
-        return Verdict("hold", "nothing can be compared yet", requests, ())
+        return Verdict("hold", "nothing can be compared yet", requests, (), "nothing to compare")
     alpha = criteria.alpha / max(judgements, 1)
     even = 1 / len(comparisons)
     judged = tuple(_compare(each, alpha * (each.part or even)) for each in comparisons)
@@ -150,11 +162,16 @@ def judge(
         return Verdict("roll back", "; ".join(each.words for each in harm[:3]), requests, judged)
     if requests < criteria.requests:
         words = f"{requests} of {criteria.requests:g} answers that are needed"
-        return Verdict("hold", words, requests, judged)
+        return Verdict("hold", words, requests, judged, "too few answers")
     suspicious = [each for each in comparisons if _strain(each) > _SUSPICIOUS]
     if suspicious:
         words = f"{suspicious[0].name} looks worse, but that may be chance"
-        return Verdict("hold", words, requests, judged)
+        return Verdict("hold", words, requests, judged, "looks worse")
+    for each in comparisons:
+        if each.guards and not _excludes(each, max(criteria.harm, each.margin), criteria.miss):
+            limit = max(criteria.harm, each.margin)
+            words = f"too few answers to exclude that {each.name} is off by {limit:.0%}"
+            return Verdict("hold", words, requests, judged, "harm not excluded")
     return Verdict("advance", "no criterion speaks against it", requests, judged)
 
 
@@ -180,9 +197,31 @@ def _compare(asked: Comparison, alpha: float) -> Judged:
     gain = 0.0
     if stable.total and canary.total and _is_beyond(asked):
         margin = asked.margin if canary.rate > stable.rate else -asked.margin
-        gain = _mixture(canary) + _mixture(stable) - _best_harmless(stable, canary, margin)
+        gain = _gain(asked, margin)
     doubt = math.exp(min(-gain, 0.0))
     return Judged(asked.name, stable, canary, asked.margin, doubt, doubt <= alpha)
+
+
+def _gain(asked: Comparison, margin: float) -> float:
+    """Log of what betting against a difference of just `margin` has gained."""
+    if asked.paired:
+        hits, total = asked.canary.hits, asked.canary.total
+        return _mixture(asked.canary) - _log_probability(hits, total, margin)
+    best = _best_harmless(asked.stable, asked.canary, margin)
+    return _mixture(asked.canary) + _mixture(asked.stable) - best
+
+
+def _excludes(asked: Comparison, limit: float, miss: float) -> bool:
+    """Whether the numbers refute every difference of `limit` or more.
+
+    A canary that is off by so much is refuted with probability `miss` at most, at any time of
+    looking; and it has to be refuted in everything that guards, so that nothing is shared out.
+    """
+    difference = asked.canary.rate - asked.stable.rate
+    if not (asked.stable.total and asked.canary.total) or abs(difference) >= limit:
+        return False
+    sides = (limit, -limit) if asked.both_ways and not asked.paired else (limit,)
+    return all(_gain(asked, side) >= -math.log(miss) for side in sides)
 
 
 def _best_harmless(stable: Share, canary: Share, margin: float) -> float:

@@ -183,14 +183,14 @@ class Dispatcher:
         if slot is None:
             return
         slot.tally.count(exchange.status, time.monotonic() - exchange.started)
-        if exchange.lane.shadows and answer is not None and answer.status == 200:
+        if exchange.lane.has_copies and answer is not None and answer.status == 200:
             self._copy(exchange, slot, answer)
 
     def _copy(self, exchange: Exchange, slot: LaneSlot, answer: Answer) -> None:
-        """Sends a whole request once more, to every shadow; a large one was not kept."""
+        """Sends a whole request once more, to whoever is compared; a large one was not kept."""
         if not exchange.repeatable:
             return
-        for shadow in exchange.lane.shadows:
+        for shadow in exchange.lane.compared_with(slot, exchange.name):
             pool = shadow.pool()
             if shadow is not slot and pool is not None and self._shadows < MAX_SHADOWS:
                 self._shadows += 1

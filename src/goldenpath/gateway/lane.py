@@ -46,6 +46,9 @@ class Lane:
         """Whether the table in force has it."""
         self.slots: Mapping[str, LaneSlot] = {}
         self.shadows: tuple[LaneSlot, ...] = ()
+        self.stable: LaneSlot | None = None
+        self.has_copies = False
+        """Whether some answers are held against those of another release."""
         self.asked = False
         """Whether a request came since somebody looked."""
         self._point = point
@@ -56,6 +59,8 @@ class Lane:
         self.served = True
         self.slots = slots
         self.shadows = tuple(slot for slot in slots.values() if slot.shadow and slot.pools)
+        self.stable = slots[route.slots[0].name] if route.slots else None
+        self.has_copies = len(slots) > 1
         live = [slot for slot in route.slots if not slot.shadow]
         self._shares = tuple((upto, slots[name]) for upto, name in shares(live))
 
@@ -63,6 +68,17 @@ class Lane:
         """No route leads here any more."""
         self.served = False
         self.slots, self.shadows, self._shares = {}, (), ()
+        self.stable, self.has_copies = None, False
+
+    def compared_with(self, answered: LaneSlot, name: bytes) -> tuple[LaneSlot, ...]:
+        """Who is asked the same once more: shadows, and for every fourth canary answer the stable.
+
+        By the id, which is random, so that no rhythm of callers decides it. Two answers to one
+        question tell the judge more than any number of answers to different ones.
+        """
+        if self.stable is None or answered is self.stable or name[-1:] not in b"048c":
+            return self.shadows
+        return (*self.shadows, self.stable)
 
     def choose(self, subject: bytes | None) -> LaneSlot | None:
         """The slot that a request belongs to, whether or not it can answer just now."""

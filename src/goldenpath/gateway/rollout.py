@@ -85,6 +85,7 @@ def answer_comparisons(
 ) -> Iterator[Comparison]:
     """What the two releases answered, over all and per slice; nothing before both did."""
     shared = [name for name in stable if name in canary]
+    pairs = canary[PAIRED][1] if PAIRED in shared else 0
     for begin, margin in (
         ("outcome ", criteria.outcome),
         ("score ", criteria.score),
@@ -97,9 +98,12 @@ def answer_comparisons(
         )
         for name in family:
             pair = Share(*stable[name]), Share(*canary[name])
-            yield Comparison(name, *pair, margin, True, _FAMILY / len(family))
+            # Where pairs tell how many answers differ, no share of an outcome is off by more.
+            guards = begin == "outcome " and not pairs
+            yield Comparison(name, *pair, margin, True, _FAMILY / len(family), guards)
     if PAIRED in shared:
         hits, total = canary[PAIRED]
         yield Comparison(
-            PAIRED, Share(0, total), Share(hits, total), criteria.disagreement, part=_FAMILY
-        )
+            PAIRED, Share(0, total), Share(hits, total), criteria.disagreement, part=_FAMILY,
+            guards=pairs > 0, paired=True,
+        )  # fmt: skip

@@ -18,7 +18,7 @@ from goldenpath.gitops.desired import Rollout
 from goldenpath.gitops.manifests import release_path
 from goldenpath.gitops.placement import parse_placement
 from goldenpath.gitops.promotion import Desk, Promoted
-from goldenpath.gitops.rolling import Grounds, roll_back, roll_out
+from goldenpath.gitops.rolling import Grounds, note_hold, roll_back, roll_out
 from goldenpath.gitops.worktree import Repository
 from goldenpath.reconcile.status import DeploymentStatus, SlotStatus, Status
 
@@ -69,6 +69,8 @@ class Steering:
         self._say = say
         self._settled: dict[str, str] = {}
         """By deployment: the commit whose canary was dealt with."""
+        self._noted: set[tuple[str, str, int, str]] = set()
+        """Holds that are on record: deployment, canary, percent and state."""
 
     def __call__(self, status: Status) -> bool:
         """Whether it changed what git wants."""
@@ -84,7 +86,7 @@ class Steering:
             canary = each.running[-1]
             verdict = judged(status, each, rollout)[canary.name]
             if verdict.action == "hold":
-                return False
+                return self._held(each, canary, verdict)
             self._move(each, canary, rollout, verdict)
         except Stalled as error:
             # A person or a calendar keeps it; looked at again when git changes, not each second.
@@ -97,12 +99,26 @@ class Steering:
         self._settled[each.name] = status.commit
         return True
 
+    def _held(self, each: DeploymentStatus, canary: SlotStatus, verdict: Verdict) -> bool:
+        """Puts it on record when the judge begins to hold, and when its reason becomes another."""
+        key = (each.name, canary.digest, canary.percent, verdict.state)
+        if not verdict.requests or key in self._noted:
+            return False
+        stage, model = each.name.split("/", 1)
+        words = f"{verdict.reason} ({verdict.requests} answers at {canary.percent} percent)"
+        commit = note_hold(
+            self._desk, model, stage, verdict.state, words, _grounds(canary, verdict)
+        )
+        # A canary that comes back later, after a rollback, begins anew.
+        self._noted = {k for k in self._noted if k[:3] == key[:3] or k[0] != each.name} | {key}
+        self._say(f"{each.name}: hold: {words}")
+        return bool(commit)
+
     def _move(
         self, each: DeploymentStatus, canary: SlotStatus, rollout: Rollout, verdict: Verdict
     ) -> None:
         stage, model = each.name.split("/", 1)
-        numbers = tuple(telling.words for telling in verdict.telling)
-        grounds = Grounds(Digest(canary.digest), canary.percent, numbers)
+        grounds = _grounds(canary, verdict)
         words = f"{verdict.reason} ({verdict.requests} answers at {canary.percent} percent)"
         if verdict.action == "advance":
             to = rollout.after(canary.percent)
@@ -112,6 +128,11 @@ class Steering:
             done = roll_back(self._desk, model, stage, reason=words, grounds=grounds)
             self._moved("rollout.rolled-back", Digest(each.running[0].digest), done)
         self._say(f"{each.name}: {verdict.action}: {words}")
+
+
+def _grounds(canary: SlotStatus, verdict: Verdict) -> Grounds:
+    numbers = tuple(telling.words for telling in verdict.telling)
+    return Grounds(Digest(canary.digest), canary.percent, numbers)
 
 
 def _is_canary(each: DeploymentStatus) -> bool:

@@ -8,10 +8,11 @@ from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
 from goldenpath.gitops.assess import assess, deployment_of, placement_of
 from goldenpath.gitops.change import Change
+from goldenpath.gitops.forge import NOT_ASKED, Asked
 from goldenpath.gitops.identity import require_listed
 from goldenpath.gitops.manifests import release_path
 from goldenpath.gitops.placement import render_placement
-from goldenpath.gitops.promotion import Desk, deciding_anew, publish
+from goldenpath.gitops.promotion import Desk, Published, deciding_anew, publish
 from goldenpath.gitops.trust import Trusted, follow
 from goldenpath.promote.approval import LIFETIME, approval, why_not
 from goldenpath.promote.glass import Glass
@@ -33,6 +34,7 @@ class Approved:
     commit: str = ""
     """The commit that says so; empty without one."""
     branch: str = ""
+    request: Asked = NOT_ASKED
 
 
 def approve(
@@ -67,9 +69,9 @@ def approve(
     )
     image = desk.store.resolve(digest.text)
     hung = attach_ssh(desk.store, image, statement, desk.acting.key, now)
-    made, branch = "", ""
+    done = Published("")
     if glass is not None:
-        made, branch = deciding_anew(
+        done = deciding_anew(
             desk, lambda at: _stand_for(desk, at, digest, (stage, model), hung.digest)
         )
     return Approved(
@@ -81,8 +83,9 @@ def approve(
         until=(now + lifetime).isoformat(timespec="seconds"),
         evidence=assessed.decision.evidence,
         confirmed="" if glass is None else glass.by,
-        commit=made,
-        branch=branch,
+        commit=done.commit,
+        branch=done.branch,
+        request=done.request,
     )
 
 
@@ -99,14 +102,14 @@ def _open_glass(
 
 def _stand_for(
     desk: Desk, trusted: Trusted, digest: Digest, place: tuple[str, str], approval: Digest
-) -> tuple[str, str]:
+) -> Published:
     """Commits that a second person stands for the release; nothing if it is gone meanwhile."""
     stage, model = place
     glass = _open_glass(desk, trusted, stage, model, digest)
     placement = placement_of(desk.repository, trusted, stage, model)
     current = deployment_of(desk.repository, trusted, stage, model)
     if glass is None or placement is None or current is None:
-        return "", ""
+        return Published("")
     after = replace(placement, approvals=(*placement.approvals, approval), glass=None)
     share = next((slot.percent for slot in current.slots if slot.digest == digest), 0)
     change = Change(

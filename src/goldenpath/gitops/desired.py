@@ -85,6 +85,17 @@ class Standing:
     glass: Glass | None
 
 
+MarkKind = Literal["hold", "freeze", "glass", "overdue"]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Something that everybody who looks at a deployment or a stage should see."""
+
+    kind: MarkKind
+    message: str
+
+
 @dataclass(frozen=True, slots=True)
 class Placement:
     """How the newest release of a deployment got there: the content of `release.yaml`."""
@@ -107,3 +118,5 @@ class Placement:
     """The release that was taken back, if this is the state after a rollback."""
     glass: Glass | None = None
     """Broken glass that nobody else has stood for yet."""
+    judged: tuple[str, ...] = ()
+    """Why the judge has held the canary at this step, each once."""

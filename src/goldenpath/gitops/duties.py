@@ -13,7 +13,7 @@ from goldenpath.gitops.countersign import agreement, set_up_is_over
 from goldenpath.gitops.desired import Standing
 from goldenpath.gitops.trust import Trusted, platform_at
 from goldenpath.gitops.worktree import Repository
-from goldenpath.promote.glass import may_break
+from goldenpath.promote.breaking import may_break
 from goldenpath.promote.platform import FILE, Platform
 from goldenpath.promote.table import duration_text
 
@@ -23,6 +23,7 @@ BEYOND = (
     "who administers this machine and its home folder: they can replace this program and its pin",
     "who may push to the registry: bytes there run nowhere without a signed decision",
     "a cluster: Argo CD follows main without these rules; protect main in the forge as well",
+    "a forge: what people click there is shown and never counts, and who runs it signs nothing",
     "going back: any listed person may bring back a release that two people once let in",
 )
 """What the list does not speak about."""

@@ -13,7 +13,7 @@ from goldenpath.promote.glass import Glass
 
 _KEYS = {
     "version", "digest", "previous", "rolledBack", "source", "rollout", "approvals", "decision",
-    "hold", "breakGlass",
+    "hold", "breakGlass", "judged",
 }  # fmt: skip
 
 
@@ -34,6 +34,7 @@ def render_placement(placement: Placement) -> bytes:
             "approvals": [digest.text for digest in placement.approvals],
             "decision": _text(placement.decision),
             **({"hold": placement.hold} if placement.hold else {}),
+            **({"judged": list(placement.judged)} if placement.judged else {}),
             **({"breakGlass": placement.glass.to_json()} if placement.glass else {}),
         }
     )
@@ -63,6 +64,7 @@ def parse_placement(content: bytes, what: str = "release.yaml") -> Placement:
         approvals=_digests(value.get("approvals", []), what),
         decision=_digest(value, "decision", what),
         hold=_hold(value.get("hold", ""), what),
+        judged=_states(value.get("judged", []), what),
         glass=_glass(value.get("breakGlass"), what),
     )
 
@@ -108,6 +110,12 @@ def _glass(value: JsonValue, what: str) -> Glass | None:
     if not (isinstance(by, str) and isinstance(reason, str)):
         raise InvalidInput(f"{what} has a breakGlass without by and reason")
     return Glass(by, reason, parse_time(str(since)), parse_time(str(until)))
+
+
+def _states(value: JsonValue, what: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise InvalidInput(f"{what} has judged that is not a list of strings")
+    return tuple(str(each) for each in value)
 
 
 def _digests(value: JsonValue, what: str) -> tuple[Digest, ...]:

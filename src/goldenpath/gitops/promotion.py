@@ -19,6 +19,7 @@ from goldenpath.gitops.assess import (
 )
 from goldenpath.gitops.change import Change
 from goldenpath.gitops.desired import Deployment, Placement, Rollout, Slot, slot_name
+from goldenpath.gitops.forge import NOT_ASKED, Asked, Forge, ask
 from goldenpath.gitops.identity import Identity, require_listed
 from goldenpath.gitops.manifests import release_path, render_deployment, service_path
 from goldenpath.gitops.placement import check_steps, parse_placement, render_placement
@@ -42,6 +43,18 @@ class Desk:
     store: Store
     acting: Identity
     clock: Callable[[], datetime]
+    forge: Forge | None = None
+    """Where pull requests are opened; None: nowhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Where a commit is now."""
+
+    commit: str
+    """On `main`; empty if it waits."""
+    branch: str = ""
+    request: Asked = NOT_ASKED
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +74,8 @@ class Promoted:
     diff: str = ""
     branch: str = ""
     """Where the commit waits, because `main` takes no push; empty if it does not wait."""
+    request: Asked = NOT_ASKED
+    """The pull request for that branch."""
 
     @property
     def closed(self) -> tuple[str, ...]:
@@ -186,17 +201,20 @@ def _enter(
         approved_by=assessed.approved_by,
         glass=decision.glass,
     )
-    made, branch = publish(desk, trusted, files, change, now)
-    return Promoted(decision, wanted, made, assessed.approved_by, envelope, said, branch=branch)
+    done = publish(desk, trusted, files, change, now)
+    return Promoted(
+        decision, wanted, done.commit, assessed.approved_by, envelope, said,
+        branch=done.branch, request=done.request,
+    )  # fmt: skip
 
 
 def publish(
     desk: Desk, trusted: Trusted, files: Mapping[str, bytes | None], change: Change, now: datetime
-) -> tuple[str, str]:
-    """The commit on `main`; where that takes no push, no commit and the branch in which it waits.
+) -> Published:
+    """Puts the commit on `main`; where that takes no push, into a branch with a pull request.
 
-    The branch is for a pull request. It has to be merged by a fast-forward: any other merge makes
-    a commit that none of the listed people signed.
+    It has to be merged by a fast-forward: any other merge makes a commit that none of the listed
+    people signed.
     """
     acting, parent, message = desk.acting, trusted.commit, change.message()
     try:
@@ -205,8 +223,8 @@ def publish(
         place = f"{change.action}-{change.stage}-{change.model}"
         branch = f"goldenpath/{place}-{change.digest.hex[:12]}"
         desk.repository.commit(parent, files, message, acting.name, acting.key, now, branch=branch)
-        return "", branch
-    return made, ""
+        return Published("", branch, ask(desk.forge, branch, message))
+    return Published(made)
 
 
 def entered_before(

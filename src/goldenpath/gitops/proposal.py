@@ -19,6 +19,7 @@ from goldenpath.gitops.countersign import (
     sign_change,
     who_may_agree,
 )
+from goldenpath.gitops.forge import NOT_ASKED, Asked, Forge, ask
 from goldenpath.gitops.identity import Identity, require_listed
 from goldenpath.gitops.trust import Trusted
 from goldenpath.gitops.worktree import Protected, Repository
@@ -40,6 +41,8 @@ class Changed:
     diff: str = ""
     branch: str = ""
     """Where it waits though two people stand for it, because `main` takes no push."""
+    request: Asked = NOT_ASKED
+    """The pull request for that branch."""
 
     @property
     def words(self) -> str:
@@ -49,7 +52,7 @@ class Changed:
         if self.branch:
             return (
                 f"main takes no push: the commit of {' and '.join(self.by)} waits in the branch "
-                f"{self.branch}\nopen a pull request for it, and merge it by a fast-forward"
+                f"{self.branch}\n{self.request.words}"
             )
         can = ", ".join(self.by) or "nobody who is listed: two people of the right roles are needed"
         return (
@@ -100,6 +103,7 @@ def confirm(
     now: datetime,
     *,
     dry_run: bool = False,
+    forge: Forge | None = None,
 ) -> Changed:
     """Puts on `main` what somebody else proposed.
 
@@ -139,5 +143,6 @@ def confirm(
     except Protected:
         branch = f"{BRANCHES}-{proposal}-confirmed"
         repository.commit(*place, branch=branch)
-        return Changed("", proposal, (first, acting.name), diff, branch)
+        request = ask(forge, branch, found.message)
+        return Changed("", proposal, (first, acting.name), diff, branch, request)
     return Changed(made, by=(first, acting.name), diff=diff)

@@ -56,6 +56,7 @@ def roll_out(
                 hint="goldenpath rollback takes the canary away",
             )
         wanted = replace(current, slots=_shifted(stable, canary, percent))
+        placement = replace(placement, judged=())
         said = reason or f"from {canary.percent} to {percent} percent"
         change = Change(
             "rollout", stage, model, canary.digest, said, percent, stable.digest,
@@ -109,6 +110,25 @@ def roll_back(
         )
         change = Change("rollback", stage, model, back_to, reason, 100, taken, judged=judged)
         return _commit(desk, trusted, wanted, after, change)
+
+    return deciding_anew(desk, attempt)
+
+
+def note_hold(desk: Desk, model: str, stage: str, state: str, reason: str, grounds: Grounds) -> str:
+    """Commits once per step and state that the judge holds the canary; the commit, or nothing."""
+
+    def attempt(trusted: Trusted) -> str:
+        current, placement = _state(desk, trusted, model, stage)
+        judged = _still(current, grounds)
+        if state in placement.judged:
+            return ""
+        canary = current.slots[-1]
+        change = Change(
+            "judge", stage, model, canary.digest, f"hold: {reason}", canary.percent,
+            current.slots[0].digest, judged=judged,
+        )  # fmt: skip
+        after = replace(placement, judged=(*placement.judged, state))
+        return _commit(desk, trusted, current, after, change).commit
 
     return deciding_anew(desk, attempt)
 
@@ -223,5 +243,7 @@ def _commit(
     current = desk.repository.read(trusted.commit, service_path(wanted.stage, wanted.model))
     files: dict[str, bytes | None] = {**render_deployment(wanted, trusted.platform, current)}
     files[release_path(wanted.stage, wanted.model)] = render_placement(placement)
-    made, branch = publish(desk, trusted, files, change, desk.clock())
-    return Promoted(None, wanted, made, reason=change.reason, branch=branch)
+    done = publish(desk, trusted, files, change, desk.clock())
+    return Promoted(
+        None, wanted, done.commit, reason=change.reason, branch=done.branch, request=done.request
+    )

@@ -7,28 +7,19 @@ held to the same rules, and nobody follows one that breaks them.
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
 
 from goldenpath.attest.policy import Person
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
-from goldenpath.gitops.desired import Deployment, Placement, Standing
+from goldenpath.gitops.desired import Deployment, Mark, MarkKind, Placement, Standing
 from goldenpath.gitops.manifests import parse_deployments, service_path
 from goldenpath.gitops.placement import is_marked, parse_placement
-from goldenpath.promote.glass import Glass, may_break
+from goldenpath.promote.breaking import may_break
+from goldenpath.promote.glass import Glass
 from goldenpath.promote.platform import Platform, Stage
 
-Kind = Literal["hold", "freeze", "glass", "overdue"]
 SKEW = timedelta(minutes=15)
 """How far the clock of who breaks the glass may be from that of the commit."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """Something that everybody who looks at a deployment or a stage should see."""
-
-    kind: Kind
-    message: str
 
 
 def marks(standing: Standing | None, now: datetime) -> tuple[Mark, ...]:
@@ -37,7 +28,7 @@ def marks(standing: Standing | None, now: datetime) -> tuple[Mark, ...]:
         return ()
     found = [Mark("hold", f"on hold: {standing.hold}")] if standing.hold else []
     if standing.glass is not None:
-        kind: Kind = "overdue" if standing.glass.is_overdue(now) else "glass"
+        kind: MarkKind = "overdue" if standing.glass.is_overdue(now) else "glass"
         found.append(Mark(kind, standing.glass.words(now)))
     return tuple(found)
 

@@ -274,12 +274,15 @@ def _beyond_a_machine(
 
 
 def _held(repository: Repository, parent: str, commit: Commit, folder: str) -> str:
-    """A machine does not end a hold; what else it may do in one is checked for everybody."""
+    """A machine ends no hold and keeps its criteria; the rest is checked for everybody."""
     path = f"{folder}/{RELEASE_FILE}"
     before, after = repository.blobs([f"{parent}:{path}", f"{commit.id}:{path}"])
-    hold = "" if before is None else parse_placement(before, path).hold
-    if hold and (after is None or parse_placement(after, path).hold != hold):
+    old = None if before is None else parse_placement(before, path)
+    new = None if after is None else parse_placement(after, path)
+    if old is not None and old.hold and (new is None or new.hold != old.hold):
         return f"ends the hold of {folder}"
+    if old is not None and (new is None or new.rollout != old.rollout):
+        return f"changes how {folder} is judged"
     return ""
 
 

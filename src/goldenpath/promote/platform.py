@@ -12,6 +12,7 @@ from typing import Literal
 from goldenpath.attest.policy import Person, TrustedKey
 from goldenpath.promote.datarules import NO_RULES, DataRules, read_rules, rules_lines
 from goldenpath.promote.expression import Expression, read_expression
+from goldenpath.promote.forge import ForgeSettings, forge_lines, read_forge
 from goldenpath.promote.named import NamedGate, read_named
 from goldenpath.promote.table import Table, duration_text, read_table, refuse_faults
 from goldenpath.promote.trust import (
@@ -134,6 +135,8 @@ class Platform:
     """SPDX names that no package of a release may be under."""
     data: DataRules = NO_RULES
     """What the data of every release have to keep to."""
+    forge: ForgeSettings | None = None
+    """Where pull requests are opened, if `main` takes no push."""
 
     def stage(self, name: str) -> Stage | None:
         """The stage of that name."""
@@ -182,6 +185,7 @@ def parse_platform(content: bytes, file: str = FILE) -> Platform:
         expressions=tuple(read_expression(t, own, GATES) for t in gates if not t.has("object")),
         named_gates=tuple(read_named(t, own, GATES) for t in gates if t.has("object")),
         data=read_rules(table.table("data")) if table.has("data") else NO_RULES,
+        forge=read_forge(table.table("forge")) if table.has("forge") else None,
     )
     table.end()
     _check_whole(platform, table)
@@ -281,6 +285,8 @@ def _lines(platform: Platform) -> Iterator[str]:
             yield f"approvals = {stage.glass.approvals}"
             yield f"roles = {listed(stage.glass.roles)}"
             yield f"overdue = {quoted(stage.glass.overdue)}"
+    if platform.forge is not None:
+        yield from forge_lines(platform.forge)
     for gate in platform.expressions:
         yield from ("", "[[gate]]", f"name = {quoted(gate.name)}")
         yield f"stages = {listed(gate.stages)}"

@@ -9,8 +9,7 @@ from typing import Literal
 import msgspec
 
 from goldenpath.errors import InvalidInput
-from goldenpath.gitops.desired import Deployment
-from goldenpath.gitops.standing import Mark
+from goldenpath.gitops.desired import Deployment, Mark
 from goldenpath.reconcile.target import ColdStarts, Running
 
 STATUS_VERSION = 1

@@ -7,8 +7,9 @@ first, then its content is stored, then it is listed; whatever is killed in betw
 pushing again, and never shows something that is not there.
 """
 
+import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from goldenpath.canonical import JsonValue, canonical_json, parse_object
@@ -129,6 +130,26 @@ class LayoutStore:
                 found[digest] = as_referrer(descriptor, manifest)
         wanted = (found[digest] for digest in sorted(found))
         return tuple(d for d in wanted if artifact_type in (None, d.artifact_type))
+
+    def about(self) -> Mapping[Digest, str]:
+        """For every image that is there: one text that changes with whatever refers to it.
+
+        One look for all of them, where `referrers` of each would read the index a thousand times.
+        """
+        found: dict[str, list[str]] = {}
+        for manifest, of in (note.split(" ") for note in self._notes() if _NOTE.fullmatch(note)):
+            found.setdefault(of, []).append(manifest)
+        mine = {each for those in found.values() for each in those}
+        listed = {str(entry.get("digest"))[7:] for entry in self._entries()}
+        # What other tools put here was not noted, and may refer to anything.
+        foreign = hashlib.sha256(" ".join(sorted(listed - mine)).encode()).hexdigest()
+        return {
+            Digest(f"sha256:{image}"): hashlib.sha256(
+                " ".join((foreign, *sorted(found.get(image, [])))).encode()
+            ).hexdigest()
+            for image in listed
+            if self._blob(Digest(f"sha256:{image}")).is_file()
+        }
 
     def _blob(self, digest: Digest) -> Path:
         return self._root / "blobs" / "sha256" / digest.hex

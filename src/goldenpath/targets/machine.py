@@ -84,6 +84,7 @@ class Machine:
         now: Callable[[], datetime],
         record: Callable[[Observation, str], object],
         steer: Callable[[Status], bool] | None = None,
+        watch: Callable[[Status], "tuple[Warned, ...]"] = lambda _: (),
     ) -> None:
         self._run = settings.run
         self._scheme: Literal["http", "https"] = (
@@ -93,6 +94,7 @@ class Machine:
         self._now = now
         self._record = record
         self._steer = steer
+        self._watch = watch
         self._stretch = Stretch()
         self._target = LocalTarget(settings, self._trust, self.happened)
         self._reconciler = Reconciler(source, admit, self._target, self.happened)
@@ -236,10 +238,10 @@ class Machine:
             for each in status.deployments
             for mark in each.marks
             if mark.kind == "overdue"
-        )
+        ) | frozenset(self._watch(status))
         for each in sorted(now - self._warned, key=lambda warned: warned.name):
             self.happened(each)
-            self._say(f"{each.name}: ALARM: {each.message}")
+            self._say(f"{each.name or 'machine'}: ALARM: {each.message}")
         self._warned = now
 
     def _tell(self, status: Status) -> None:

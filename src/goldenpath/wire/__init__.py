@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from goldenpath.wire.evidence import depot as depot
     from goldenpath.wire.evidence import sources as sources
     from goldenpath.wire.evidence import workshop as workshop
+    from goldenpath.wire.governing import forge as forge
     from goldenpath.wire.governing import gitops as gitops
     from goldenpath.wire.governing import identity as identity
     from goldenpath.wire.governing import platform_store as platform_store
@@ -30,25 +31,25 @@ if TYPE_CHECKING:
     from goldenpath.wire.here import uv as uv
     from goldenpath.wire.here import write_whole as write_whole
     from goldenpath.wire.machine import Listening as Listening
-    from goldenpath.wire.machine import await_status as await_status
     from goldenpath.wire.machine import canary_verdicts as canary_verdicts
-    from goldenpath.wire.machine import desired as desired
     from goldenpath.wire.machine import detach as detach
-    from goldenpath.wire.machine import inventory as inventory
-    from goldenpath.wire.machine import is_up as is_up
     from goldenpath.wire.machine import send as send
     from goldenpath.wire.machine import serve as serve
-    from goldenpath.wire.machine import status as status
-    from goldenpath.wire.machine import stop as stop
-    from goldenpath.wire.machine import wake as wake
     from goldenpath.wire.signing import docker_reference as docker_reference
     from goldenpath.wire.signing import public_key as public_key
     from goldenpath.wire.signing import signer as signer
+    from goldenpath.wire.stock import desired as desired
+    from goldenpath.wire.stock import inventory as inventory
     from goldenpath.wire.stores import locate as locate
     from goldenpath.wire.stores import open_store as open_store
     from goldenpath.wire.stores import place as place
     from goldenpath.wire.stores import store_uri as store_uri
     from goldenpath.wire.stores import throwaway_store as throwaway_store
+    from goldenpath.wire.watching import await_status as await_status
+    from goldenpath.wire.watching import is_up as is_up
+    from goldenpath.wire.watching import status as status
+    from goldenpath.wire.watching import stop as stop
+    from goldenpath.wire.watching import wake as wake
     from goldenpath.wire.witness import anchors as anchors
 
 _PARTS = {
@@ -64,26 +65,16 @@ _PARTS = {
     "comparing": ("trust", "compared"),
     "changing": ("change_trust", "confirm", "desk", "set_up"),
     "governing": (
+        "forge",
         "gitops",
         "trusted",
         "identity",
         "platform_store",
         "release",
     ),
-    "machine": (
-        "Listening",
-        "serve",
-        "detach",
-        "status",
-        "await_status",
-        "canary_verdicts",
-        "stop",
-        "wake",
-        "desired",
-        "send",
-        "inventory",
-        "is_up",
-    ),
+    "machine": ("Listening", "serve", "detach", "canary_verdicts", "send"),
+    "watching": ("await_status", "is_up", "status", "stop", "wake"),
+    "stock": ("desired", "inventory"),
     "evidence": ("catalogue", "depot", "sources", "workshop"),
     "signing": ("docker_reference", "public_key", "signer"),
 }

@@ -11,8 +11,9 @@ from goldenpath.gitops.proposal import Changed
 from goldenpath.gitops.trust import Trusted, follow
 from goldenpath.registry.layout import LayoutStore
 from goldenpath.settings import Home
-from goldenpath.wire.governing import gitops, platform_store
+from goldenpath.wire.governing import forge, gitops, trusted
 from goldenpath.wire.here import now
+from goldenpath.wire.stores import store_of
 
 
 def set_up(home: Home, acting: Identity, wishes: Wishes) -> Founded:
@@ -23,7 +24,7 @@ def set_up(home: Home, acting: Identity, wishes: Wishes) -> Founded:
 
 def change_trust(
     home: Home,
-    trusted: Trusted,
+    known: Trusted,
     files: Mapping[str, bytes],
     message: str,
     acting: Identity,
@@ -31,17 +32,25 @@ def change_trust(
     two: bool = False,
 ) -> Changed:
     """Commits files that follow from `platform.toml`, or proposes them to a second person."""
-    return proposal.change_trust(gitops(home), trusted, files, message, acting, now(), two=two)
+    return proposal.change_trust(gitops(home), known, files, message, acting, now(), two=two)
 
 
 def confirm(home: Home, name: str, acting: Identity, *, dry_run: bool) -> Changed:
     """Confirms what another person proposed to change of trust."""
     repository = gitops(home)
     return proposal.confirm(
-        repository, lambda: follow(repository, home.trust), name, acting, now(), dry_run=dry_run
+        repository,
+        lambda: follow(repository, home.trust),
+        name,
+        acting,
+        now(),
+        dry_run=dry_run,
+        forge=forge(trusted(home).platform),
     )
 
 
 def desk(home: Home, acting: Identity) -> Desk:
     """Where `acting` judges and changes stages."""
-    return Desk(gitops(home), home.trust, platform_store(home), acting, now)
+    platform = trusted(home).platform
+    store = store_of(home, platform)
+    return Desk(gitops(home), home.trust, store, acting, now, forge(platform))

@@ -3,6 +3,7 @@
 import os
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound
@@ -11,8 +12,19 @@ from goldenpath.gitops.trust import Pin, Trusted, follow, write_pin
 from goldenpath.gitops.worktree import Repository
 from goldenpath.oci.names import find
 from goldenpath.oci.store import Store
-from goldenpath.settings import GITOPS_VARIABLE, TRUST_VARIABLE, Home
+from goldenpath.promote.platform import Platform
+from goldenpath.settings import (
+    CA_VARIABLE,
+    FORGE_TOKEN_FILE_VARIABLE,
+    FORGE_TOKEN_VARIABLE,
+    GITOPS_VARIABLE,
+    TRUST_VARIABLE,
+    Home,
+)
 from goldenpath.wire.stores import locate, store_of
+
+if TYPE_CHECKING:
+    from goldenpath.gitops.forge import Forge
 
 _COMMIT = re.compile(r"[a-f0-9]{40}([a-f0-9]{24})?")
 
@@ -39,6 +51,25 @@ def trusted(home: Home) -> Trusted:
 def identity(name: str | None, key: Path | None, *, make_key: bool = False) -> Identity:
     """Who acts, by flags, environment or git's own settings."""
     return find_identity(name, key, os.environ, make_key=make_key)
+
+
+def forge(platform: Platform) -> "Forge | None":
+    """Where pull requests are opened; None without `[forge]`, or as long as there is no token.
+
+    Raises `InvalidInput` for a file of a token that cannot be read.
+    """
+    token, named = os.environ.get(FORGE_TOKEN_VARIABLE), os.environ.get(FORGE_TOKEN_FILE_VARIABLE)
+    if not token and named:
+        try:
+            token = Path(named).read_text("ascii").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise InvalidInput(f"{FORGE_TOKEN_FILE_VARIABLE} names no token: {named}") from error
+    if platform.forge is None or not token:
+        return None
+    from goldenpath.gitops.forges import open_forge
+
+    authorities = os.environ.get(CA_VARIABLE)
+    return open_forge(platform.forge, token, Path(authorities) if authorities else None)
 
 
 def platform_store(home: Home) -> Store:

@@ -1,0 +1,37 @@
+"""`goldenpath requests`: the pull requests that wait, as the forge shows them."""
+
+from dataclasses import asdict
+
+import click
+
+from goldenpath import wire
+from goldenpath.cli.output import Format, output_option, show
+from goldenpath.errors import InvalidInput
+from goldenpath.gitops.forge import Agreed, PullRequest
+
+
+@click.command()
+@output_option
+def verb(output: Format) -> None:
+    """List the pull requests that wait, and who approved them on the forge.
+
+    That is shown and counts for nothing here: `goldenpath approve` is the approval that counts.
+    """
+    forge = wire.forge(wire.trusted(wire.home()).platform)
+    if forge is None:
+        raise InvalidInput(
+            "no forge is set up",
+            hint="platform.toml needs [forge], and GOLDENPATH_FORGE_TOKEN a token",
+        )
+    found = [(each, forge.agreed(each)) for each in forge.waiting()]
+    lines = [_text(request, agreed) for request, agreed in found]
+    data = [{**asdict(each), "approvedBy": [asdict(a) for a in agreed]} for each, agreed in found]
+    show(data, "\n".join(lines) or "nothing waits", output)
+
+
+def _text(request: PullRequest, agreed: tuple[Agreed, ...]) -> str:
+    names = ", ".join(
+        each.login + ("" if each.commit in ("", request.commit) else " (an older commit)")
+        for each in agreed
+    )
+    return f"{request.title}\n  {request.url}\n  approved on the forge by {names or 'nobody'}"

@@ -1,0 +1,50 @@
+"""What can be asked of `goldenpath up` from outside: its status, and that it looks at git now."""
+
+import os
+import signal
+import time
+
+from goldenpath.errors import NotFound
+from goldenpath.reconcile.status import Status, read_status
+from goldenpath.settings import Home
+from goldenpath.targets.supervisor import is_held, stop_supervisor, supervisor
+
+
+def status(home: Home) -> tuple[Status, bool]:
+    """What `up` published last, and whether it still runs. Raises `NotFound` if it never did."""
+    found = read_status(home.run / "status.json")
+    if found is None:
+        raise NotFound("goldenpath up never ran here", hint="run goldenpath up")
+    return found, is_held(home.run)
+
+
+def await_status(home: Home, seconds: float) -> tuple[Status, bool]:
+    """The status once `up` runs what git says now, or is stalled; at the latest after `seconds`."""
+    from goldenpath.wire.governing import gitops
+
+    head = gitops(home).fetch()
+    wake(home)
+    give_up = time.monotonic() + seconds
+    while True:
+        found, is_alive = status(home)
+        is_there = found.commit == head and (found.is_ready or found.is_settled)
+        if not is_alive or is_there or time.monotonic() > give_up:
+            return found, is_alive
+        time.sleep(0.05)
+
+
+def stop(home: Home) -> bool:
+    """Ends what `up` runs and waits for it; False if nothing ran."""
+    return stop_supervisor(home.run)
+
+
+def wake(home: Home) -> None:
+    """Lets `up`, if it runs, look at git now instead of within a second."""
+    found = supervisor(home.run)
+    if found is not None:
+        os.kill(found.process, signal.SIGHUP)
+
+
+def is_up(home: Home) -> bool:
+    """Whether `goldenpath up` runs on this machine now."""
+    return supervisor(home.run) is not None

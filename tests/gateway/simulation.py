@@ -1,0 +1,107 @@
+"""Canaries by simulation: what the observer would count of them, and what the judge says.
+
+One row of a law per slice: how often each outcome is given in it. Of the canary's answers one in
+four is asked of the stable release too; `differ` is how often those two differ. The judge looks
+after every 50 answers of the canary (or `looks`), with every comparison it ever makes.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from goldenpath.gateway.analysis import Criteria
+from goldenpath.gateway.rollout import verdicts
+from goldenpath.gateway.tally import Tally
+from goldenpath.observe.outcomes import OUTCOMES, PAIRED, POINTS, names
+from tests.serve.running import CONTRACT
+
+SLICES = (0.6, 0.35, 0.05)
+LAW = np.array([[0.5, 0.3, 0.2], [0.6, 0.2, 0.2], [0.4, 0.35, 0.25]])
+SCORES = np.linspace(0.05, 0.95, len(POINTS))
+STEP, PAIRS = 50, 0.25
+Counts = dict[str, tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Canary:
+    """What a canary is really like."""
+
+    law: NDArray[np.float64]
+    differ: float
+    """Share of its answers that the stable release would have given otherwise."""
+    pairs: float = PAIRS
+    """Share of them that are asked of both; 0 where nothing copies requests."""
+    share: float = 0.1
+    """Of the traffic."""
+
+
+GOOD = Canary(LAW, 0.0)
+LIMIT = Canary(LAW + np.array([0.009, -0.009, 0.0]), 0.018)
+"""Nine tenths of the way to its margins."""
+
+
+def counted(source: np.random.Generator, answers: int, law: NDArray[np.float64]) -> Counts:
+    """What the observer would count of that many answers."""
+    sizes = source.multinomial(answers, SLICES)
+    given = np.array([source.multinomial(n, p) for n, p in zip(sizes, law, strict=True)])
+    below = np.searchsorted(np.sort(source.random(answers)), SCORES)
+    found = {
+        f"outcome {each}": (int(n), answers) for each, n in zip(OUTCOMES, given.sum(0), strict=True)
+    }
+    for value, (size, row) in enumerate(zip(sizes, given, strict=True)):
+        for each, hits in zip(OUTCOMES, row, strict=True):
+            found[f"{each} where status = {value}"] = (int(hits), int(size))
+    found |= {f"score below {p:g}": (int(n), answers) for p, n in zip(POINTS, below, strict=True)}
+    found[PAIRED] = (0, 0)
+    return found
+
+
+def actions(
+    seed: int, canary: Canary, criteria: Criteria, looks: int = STEP
+) -> Iterator[tuple[int, str]]:
+    """Answers of the canary and the verdict, look by look, without end."""
+    source = np.random.default_rng(seed)
+    totals: list[Counts] = [dict.fromkeys(names(CONTRACT), (0, 0)) for _ in range(2)]
+    tallies = [Tally(), Tally()]
+    others = round(looks / canary.share) - looks
+    while True:
+        for place, (size, rates) in enumerate(((others, LAW), (looks, canary.law))):
+            new = counted(source, size, rates)
+            old = totals[place]
+            totals[place] = {k: (old[k][0] + new[k][0], old[k][1] + new[k][1]) for k in new}
+            tallies[place].requests += size
+            tallies[place].durations[20] += size
+        asked = int(source.binomial(looks, canary.pairs))
+        differ = int(source.binomial(asked, canary.differ))
+        for each in totals:
+            each[PAIRED] = (each[PAIRED][0] + differ, each[PAIRED][1] + asked)
+        found = verdicts(
+            "prod/credit", ["a", "b"], {"prod/credit/a": tallies[0], "prod/credit/b": tallies[1]},
+            criteria, {"prod/credit/a": totals[0], "prod/credit/b": totals[1]}, steps=2,
+        )["b"]  # fmt: skip
+        yield tallies[1].requests, found.action
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What became of a canary: after how many answers, if at all."""
+
+    advanced: int | None
+    rolled_back: int | None
+
+
+def fate(
+    seed: int, canary: Canary, end: int, criteria: Criteria | None = None, looks: int = STEP
+) -> Fate:
+    """Follows it until it is rolled back, or to the `end`th answer."""
+    advanced = None
+    for answers, action in actions(seed, canary, criteria or Criteria(), looks):
+        if action == "roll back":
+            return Fate(advanced, answers)
+        if action == "advance" and advanced is None:
+            advanced = answers
+        if answers >= end:
+            return Fate(advanced, None)
+    raise AssertionError
