@@ -133,6 +133,18 @@ def test_a_crash_without_a_last_event_is_uncertain_until_the_restart() -> None:
     assert [s.replicas for s in restarted.shares] == [0, 0]
 
 
+def test_a_run_that_starts_says_how_long_the_one_before_was_alive() -> None:
+    seen = at(100).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    again = Event(event(110, "platform.started").time, "platform.started", "system",
+                  details={"seen": seen})  # fmt: skip
+    events = [*EVENTS[:5], again, ready(111, OLD)]
+
+    alive, between = one(90, events=events), one(105, events=events)
+
+    assert alive.certainty == "certain"
+    assert (between.certainty, between.seen_until) == ("uncertain", at(100))
+
+
 def test_what_runs_now_is_certain_if_the_platform_is_seen_alive() -> None:
     events = EVENTS[:3]
     (unseen,) = live_at(HISTORY, events, at(40))

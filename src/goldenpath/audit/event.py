@@ -6,6 +6,7 @@ What `details` hold where an answer is made from them:
     content.lost, content.back                     the same, of the process of a model that is code
     route.changed                                  slots: a list of {name, digest, percent};
                                                    empty where nothing is routed any more
+    platform.started                               seen: when the run before was last alive
     platform.stopped                               orderly: every server had ended before
     platform.alarm                                 what, message
     log.anchored                                   heads: a list of {stage, model, replica, number,
@@ -45,7 +46,6 @@ Kind = Literal[
     "log.expired",
     "platform.started",
     "platform.stopped",
-    "platform.alive",
     "platform.alarm",
 ]
 

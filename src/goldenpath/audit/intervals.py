@@ -28,7 +28,9 @@ def intervals(events: Iterable[Event], digest: str) -> tuple[Interval, ...]:
     for event in events:
         if event.kind in ("platform.started", "platform.stopped"):
             is_orderly = event.kind == "platform.stopped"
-            ending = "the platform stopped" if is_orderly else f"not seen after {last or '?'}"
+            seen = str((event.details or {}).get("seen") or "")
+            known = max(last, seen) or "?"
+            ending = "the platform stopped" if is_orderly else f"not seen after {known}"
             done += [replace(each, end=event.time, ending=ending) for each in open_.values()]
             open_ = {}
         elif event.kind.startswith("server.") and (not digest or event.digest == digest):

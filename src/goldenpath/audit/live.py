@@ -181,19 +181,29 @@ def _seen(
             last_sign = when
     if not servers:
         return _Seen((), route, "certain", None)
-    next_sign = _next_sign(events, time, alive)
+    next_sign, seen = _next_sign(events, time, alive)
     if next_sign or last_sign == time:
         return _Seen(tuple(servers.values()), route, "certain", None)
     ups = tuple(replace(server, certainty="uncertain") for server in servers.values())
-    return _Seen(ups, route, "uncertain", last_sign)
+    signs = [sign for sign in (last_sign, seen) if sign is not None]
+    return _Seen(ups, route, "uncertain", max(signs, default=None))
 
 
-def _next_sign(events: Sequence[Event], time: datetime, alive: datetime | None) -> bool:
-    """Whether the same run of the platform was seen alive after `time`."""
+def _next_sign(
+    events: Sequence[Event], time: datetime, alive: datetime | None
+) -> tuple[bool, datetime | None]:
+    """Whether the same run of the platform was seen alive after `time`, and when it was before.
+
+    A run that starts says when the one before it was last alive: a crash hides that no longer.
+    """
     for event in events:
         if _when(event) > time and _is_sign_of_life(event):
-            return event.kind != "platform.started"
-    return alive is not None and alive >= time
+            seen = (event.details or {}).get("seen")
+            if event.kind != "platform.started" or not isinstance(seen, str):
+                return event.kind != "platform.started", None
+            last = datetime.fromisoformat(seen)
+            return last >= time, last
+    return alive is not None and alive >= time, None
 
 
 def _is_sign_of_life(event: Event) -> bool:

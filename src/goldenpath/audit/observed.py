@@ -41,10 +41,11 @@ def event_of(what: Observation, time: datetime, commit: str) -> Event:
                 when, "admission.refused", "system", stage, model, str(digest), asked,
                 {"findings": found},
             )  # fmt: skip
-        case Platformed(kind, process):
-            return Event(
-                when, kind, "system", commit=commit, details={"process": process, "orderly": True}
-            )
+        case Platformed(kind, process, seen):
+            facts: dict[str, JsonValue] = {"process": process, "orderly": True}
+            if seen:
+                facts["seen"] = timestamp(datetime.fromisoformat(seen))
+            return Event(when, kind, "system", commit=commit, details=facts)
         case Warned(name, kind_of_alarm, words):
             stage, _, model = name.partition("/")
             return Event(

@@ -11,17 +11,18 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Literal
 
 from goldenpath.attest.p256 import to_pem
 from goldenpath.attest.policy import TrustedKey
 from goldenpath.canonical import JsonValue
-from goldenpath.errors import GoldenPathError, Unavailable
+from goldenpath.errors import GoldenPathError, InvalidInput, Unavailable
 from goldenpath.promote.admission import release_policy
 from goldenpath.reconcile.launch import TrustedPem
 from goldenpath.reconcile.loop import Admit, Reconciler, Refused, Source, summary
 from goldenpath.reconcile.status import Fault as StatusFault
-from goldenpath.reconcile.status import Status, judge, since_before, write_status
+from goldenpath.reconcile.status import Status, judge, read_status, since_before, write_status
 from goldenpath.targets.child import Message
 from goldenpath.targets.local import LocalSettings, LocalTarget, Trust
 from goldenpath.targets.routing import RouteChanged
@@ -40,6 +41,8 @@ class Platformed:
 
     kind: Literal["platform.started", "platform.stopped"]
     process: int
+    seen: str = ""
+    """When the run before was last seen alive; empty if there was none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +139,8 @@ class Machine:
     def serve(self, *, once: bool) -> Status:
         """Works until a signal says stop or, with `once`, until nothing is on its way."""
         with self._signals() as wakened:
-            self.happened(Platformed("platform.started", os.getpid()))
+            seen = _last_seen(self._run / "status.json")
+            self.happened(Platformed("platform.started", os.getpid(), seen))
             try:
                 while not self._stop:
                     status = self._step()
@@ -296,6 +300,15 @@ class Machine:
             os.read(descriptor, 1024)
             return True
         return False
+
+
+def _last_seen(file: Path) -> str:
+    """What the run before published last: every two seconds, whatever ended it then."""
+    try:
+        before = read_status(file)
+    except InvalidInput:
+        return ""  # a power cut in the middle of it
+    return before.time if before is not None else ""
 
 
 def _lasting(status: Status) -> Status:

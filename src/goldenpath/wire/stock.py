@@ -69,7 +69,7 @@ def inventory(home: Home, running: Status | None = None) -> tuple[Cell, ...]:
             running = found if is_alive else None
         except NotFound:
             running = None
-    looks = _Looks(home, trusted.platform, wanted)
+    looks = _Looks(home, trusted.platform, wanted, running)
     cells = compare(wanted, running, looks, _aliases(home), now())
     looks.keep()
     return cells
@@ -88,28 +88,31 @@ class _Looks:
     A verdict is kept for the digest, the trust in force, and everything that refers to the release.
     """
 
-    def __init__(self, home: Home, platform: Platform, wanted: Survey) -> None:
+    def __init__(
+        self, home: Home, platform: Platform, wanted: Survey, running: Status | None
+    ) -> None:
         self._platform = platform
         self._standing = wanted.standing
         self._now = now()
         self._file = home.run / "inventory"
         self._store = store_of(home, platform)
-        about = self._store.about() if isinstance(self._store, LayoutStore) else None
-        self._about: Mapping[Digest, str] | None = about
-        self._key = hashlib.sha256(
-            b"\0".join(
-                (__version__.encode(), _valid(platform, self._now), render_platform(platform))
-            )
-        ).hexdigest()
+        self._about: Mapping[str, str] | None = None
+        if isinstance(self._store, LayoutStore):
+            named = {slot.digest.text for each in wanted.deployments for slot in each.slots}
+            runs = () if running is None else running.deployments
+            named |= {slot.digest for each in runs for slot in each.running}
+            self._about = self._store.about(named)
+        said = (__version__.encode(), _valid(platform, self._now), render_platform(platform))
+        self._key = hashlib.sha256(b"\0".join(said)).hexdigest()
         self._known = _recall(self._file, self._key)
         self._is_new = False
 
     def __call__(self, digest: Digest, stage: str, model: str) -> Looked:
         if self._about is None:
             return self._look(digest, stage, model).looked
-        if digest not in self._about:
+        if digest.text not in self._about:
             return Looked(False, False, f"{digest.short} is not in the registry")
-        about, key = self._about[digest], f"{stage}/{model}@{digest}"
+        about, key = self._about[digest.text], f"{stage}/{model}@{digest}"
         known = self._known.get(key)
         if known is None or known.about != about or "" < known.until <= render_time(self._now):
             known = self._known[key] = self._look(digest, stage, model, about)
