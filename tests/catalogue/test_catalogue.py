@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from goldenpath.catalogue.aliases import read_aliases
 from goldenpath.catalogue.entry import Entry, Point, entry
 from goldenpath.catalogue.process import Catalogue
 from goldenpath.digest import Digest
@@ -134,19 +133,6 @@ def test_an_alias_follows_to_another_version_and_back(catalogue: Catalogue, fold
     assert alias() == [("prod", int(two.number))]
     catalogue.set_alias("credit", "prod", FIRST.text)
     assert alias() == [("prod", int(one.number))]
-
-
-def test_aliases_are_read_without_mlflow(
-    catalogue: Catalogue, folder: Path, tmp_path: Path
-) -> None:
-    catalogue.register(release(SECOND))
-    catalogue.set_alias("credit", "test", SECOND.text)
-
-    assert read_aliases(folder / "mlflow.db")["credit"]["test"] == SECOND.text
-    assert read_aliases(folder / "none.db") == {}
-    (tmp_path / "other.db").write_bytes(b"x" * 100)
-    with pytest.raises(Unavailable, match="cannot be read"):
-        read_aliases(tmp_path / "other.db")
 
 
 def test_an_alias_of_an_unregistered_release_is_refused(catalogue: Catalogue) -> None:
