@@ -3,9 +3,9 @@
 import hashlib
 import os
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
+from threading import Thread
 
 import msgspec
 
@@ -175,28 +175,31 @@ class Watch:
     def __init__(self, home: Home, every: timedelta = EVERY) -> None:
         self._home = home
         self._every = every
-        self._pool = ThreadPoolExecutor(1, "inventory")
-        self._running: Future[tuple[Warned, ...]] | None = None
+        self._running: Thread | None = None
+        self._news: tuple[Warned, ...] = ()
         self._next: datetime | None = None
         self._found: tuple[Warned, ...] = ()
 
     def __call__(self, status: Status) -> tuple[Warned, ...]:
         """What was unequal when it was looked at last; never waits."""
         at = datetime.fromisoformat(status.time)
-        if self._running is not None and self._running.done():
-            self._found, self._running = self._running.result(), None
+        if self._running is not None and not self._running.is_alive():
+            self._found, self._running = self._news, None
             self._next = at + self._every
         # Right after a change servers are on their way, which is no alarm.
         if self._running is None and status.is_ready and (self._next is None or self._next <= at):
-            self._running = self._pool.submit(self._look, status)
+            # A daemon: what ends the machine does not wait for it, and it leaves nothing half done.
+            self._running = Thread(target=self._look, args=(status,), daemon=True)
+            self._running.start()
         return self._found
 
-    def _look(self, status: Status) -> tuple[Warned, ...]:
+    def _look(self, status: Status) -> None:
         try:
             cells = inventory(self._home, status)
         except GoldenPathError as error:
-            return (Warned("", "inventory", error.message),)
-        return tuple(
+            self._news = (Warned("", "inventory", error.message),)
+            return
+        self._news = tuple(
             Warned(each.deployment, "inventory", f"{each.digest[:19]}: {each.message}")
             for each in cells
             if not each.agrees
