@@ -32,7 +32,7 @@ def test_the_bound_on_200_good_canaries_follows_from_alpha() -> None:
 
 
 def test_of_200_good_canaries_at_most_2_are_rolled_back() -> None:
-    fates = [fate(seed, (GOOD, LIMIT)[seed % 2], 4000, looks=250) for seed in range(200)]
+    fates = [fate(seed, (GOOD, LIMIT)[seed % 2], 4000, looks=500) for seed in range(200)]
 
     assert sum(each.rolled_back is not None for each in fates) <= 2
 
@@ -46,7 +46,7 @@ def test_a_good_canary_advances() -> None:
 
 @pytest.mark.parametrize("harm", HARMFUL.values(), ids=HARMFUL.keys())
 def test_different_answers_for_5_percent_are_found_before_500_were_harmed(harm: Canary) -> None:
-    fates = [fate(seed, harm, 10_000, looks=200) for seed in range(20)]
+    fates = [fate(seed, harm, 10_000, looks=250) for seed in range(12)]
 
     assert all(each.advanced is None for each in fates)
     assert max((each.rolled_back or 20_000) * 0.05 for each in fates) < 500
@@ -56,7 +56,7 @@ def test_harm_in_one_declared_slice_is_found_though_nothing_copies_requests() ->
     law = LAW.copy()
     law[2] = (0.0, 0.1, 0.9)  # errors and latency stay as they are
 
-    fates = [fate(seed, Canary(law, 0.05, pairs=0.0), 10_000, looks=100) for seed in range(20)]
+    fates = [fate(seed, Canary(law, 0.05, pairs=0.0), 10_000, looks=100) for seed in range(12)]
 
     assert max((each.rolled_back or 20_000) * SLICES[2] for each in fates) < 100
 
