@@ -11,7 +11,11 @@ from goldenpath.serve.payload import Answered, SpoolHeader
 from tests.observe.spooling import CONTRACT, FACTS, answer, header
 
 SLICED = dataclasses.replace(
-    CONTRACT, features=(CONTRACT.features[0], Feature("status", "category", categories=(0.0, 2.0)))
+    CONTRACT,
+    features=(
+        dataclasses.replace(CONTRACT.features[0], slices=(50.0, 150.0)),
+        Feature("status", "category", categories=(0.0, 2.0)),
+    ),
 )
 
 
@@ -42,6 +46,10 @@ def test_shares_are_counted_over_all_and_per_slice_and_told_once() -> None:
     assert counts["decline where status = 2"] == [2, 2]
     assert counts["refer where status = 0"] == [1, 2]
     assert counts["score below 0.3"] == [1, 4]
+    name = CONTRACT.features[0].name
+    assert counts[f"accept where {name} = below 50"] == [1, 1]
+    assert counts[f"decline where {name} = 150 and above"] == [2, 2]
+    assert counts[f"refer where {name} = 50 to 150"] == [1, 1]
     assert [*counting.news()] == []
 
 

@@ -1,5 +1,6 @@
 """What a training wrote is judged only if it can be: no missing column, no NaN, no odd target."""
 
+import dataclasses
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -128,3 +129,15 @@ def test_a_model_that_does_not_fit_the_contract_is_refused(
         evaluate(fewer, outputs)
     with pytest.raises(InvalidInput, match="has no output 'margin'"):
         evaluate(other, outputs)
+
+
+def test_a_number_that_is_cut_has_metrics_for_each_part(outputs: Path, declared: Project) -> None:
+    first, *others = declared.contract.features
+    cut = dataclasses.replace(first, slices=(-1e9, 1e9))
+    contract = dataclasses.replace(declared.contract, features=(cut, *others))
+
+    found = evaluate(dataclasses.replace(declared, contract=contract), outputs)
+
+    rows = {each.slice: each.rows for each in found.metrics if each.name == "roc_auc"}
+    assert rows[f"{first.name}=-1e+09 to 1e+09"] == rows[""]
+    assert f"{first.name}=below -1e+09" not in rows

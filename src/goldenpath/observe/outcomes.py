@@ -15,14 +15,13 @@ import numpy as np
 from goldenpath.canonical import JsonValue
 from goldenpath.observe.decide import Facts, decide
 from goldenpath.observe.records import Block
+from goldenpath.project.slicing import slices
 from goldenpath.project.spec import Contract
 
 OUTCOMES = ("accept", "refer", "decline")
 POINTS = (0.003, 0.01, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.97)
 """Where the distributions of two scores are compared: fixed, so that any two releases can be."""
 PAIRED = "differs from the live answer"
-MOST_SLICES = 12
-"""Values of a category beyond which it is no slice."""
 MOST_PAIRS = 20_000
 
 Counts = dict[str, list[int]]
@@ -75,17 +74,9 @@ def names(contract: Contract) -> Iterator[str]:
     """Every share that is counted for a release with this contract."""
     yield from (f"outcome {each}" for each in OUTCOMES)
     yield from (f"score below {point:g}" for point in POINTS)
-    for _, feature, value in _slices(contract):
-        yield from (f"{each} where {feature} = {value:g}" for each in OUTCOMES)
+    for part in slices(contract):
+        yield from (f"{each} where {part.feature} = {part.label}" for each in OUTCOMES)
     yield PAIRED
-
-
-def _slices(contract: Contract) -> Iterator[tuple[int, str, float]]:
-    """Column, feature and value of every declared slice."""
-    for column, feature in enumerate(contract.features):
-        if feature.kind == "category" and len(feature.categories) <= MOST_SLICES:
-            for value in feature.categories:
-                yield column, feature.name, value
 
 
 def _count(counts: Counts, contract: Contract, block: Block, outcomes: "np.ndarray") -> None:
@@ -95,13 +86,13 @@ def _count(counts: Counts, contract: Contract, block: Block, outcomes: "np.ndarr
         _add(counts, f"outcome {each}", int(hit[each].sum()), total)
     for point in POINTS:
         _add(counts, f"score below {point:g}", int((block.scores < point).sum()), total)
-    for column, feature, value in _slices(contract):
-        inside = block.rows[:, column] == np.float32(value)
+    for part in slices(contract):
+        values = block.rows[:, part.column]
+        inside = (values >= np.float32(part.low)) & (values < np.float32(part.high))
         size = int(inside.sum())
         for each in OUTCOMES if size else ():
-            _add(
-                counts, f"{each} where {feature} = {value:g}", int((hit[each] & inside).sum()), size
-            )
+            name = f"{each} where {part.feature} = {part.label}"
+            _add(counts, name, int((hit[each] & inside).sum()), size)
 
 
 def _pair(route: _Route, slot: str, counts: Counts, block: Block, outcomes: list[str]) -> None:

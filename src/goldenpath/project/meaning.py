@@ -6,6 +6,7 @@ Every function takes one section that has the right shape, and yields its faults
 import ast
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from goldenpath.errors import InvalidInput
@@ -54,6 +55,10 @@ def _feature_faults(at: str, feature: Feature) -> Iterator[Fault]:
         yield Fault(FILE, f"{at}.categories", "the codes that are allowed", "nothing")
     if feature.kind == "number" and feature.categories:
         yield Fault(FILE, f"{at}.categories", "no codes for kind number", "a list")
+    if feature.kind == "category" and feature.slices:
+        yield Fault(FILE, f"{at}.slices", "no cuts for kind category: its codes are slices", "cuts")
+    if any(after <= before for before, after in pairwise(feature.slices)):
+        yield Fault(FILE, f"{at}.slices", "rising numbers", f"{list(feature.slices)}")
     low, high = feature.minimum, feature.maximum
     if low is not None and high is not None and low > high:
         yield Fault(FILE, f"{at}.maximum", f"at least the minimum {low:g}", f"{high:g}")

@@ -31,6 +31,8 @@ class Feature:
     """Whether NaN is allowed."""
     mutable: bool = False
     """Whether the person it is about can change it at will, as robustness looks at it."""
+    slices: tuple[float, ...] = ()
+    """Where a number is cut into slices, rising; each has metrics and an eye of the judge."""
 
 
 @dataclass(frozen=True, slots=True)

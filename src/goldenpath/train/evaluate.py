@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from goldenpath.errors import InvalidInput
+from goldenpath.project.slicing import slices
 from goldenpath.project.spec import Contract, Project
 from goldenpath.train.data import read_parquet
 from goldenpath.train.decision import accepted
@@ -124,7 +126,8 @@ def _scored(contract: Contract, table: pa.Table, score: Scorer, file: str) -> tu
 
 
 def _metrics(project: Project, table: pa.Table, target: Floats, scores: Floats) -> Iterator[Metric]:
-    for name, rows in _groups(table, project.slices):
+    groups = chain(_groups(table, project.slices), _parts(project, table))
+    for name, rows in groups:
         part_target, part_scores = target[rows], scores[rows]
         accept = accepted(project.contract.decision, part_scores)
         cuts = [band.below for band in project.contract.decision.bands[:-1]]
@@ -157,6 +160,17 @@ def _groups(table: pa.Table, slices: Sequence[str]) -> Iterator[tuple[str, NDArr
             )
         for value in values:
             yield f"{column}={value}", np.flatnonzero(labels == value)
+
+
+def _parts(project: Project, table: pa.Table) -> Iterator[tuple[str, NDArray[np.int64]]]:
+    """Slices of the contract: the same groups as the judge of a canary looks at."""
+    for part in slices(project.contract):
+        if part.feature in project.slices:
+            continue  # the training named its values itself
+        values = np.asarray(_column(table, part.feature), np.float32)
+        inside = (values >= np.float32(part.low)) & (values < np.float32(part.high))
+        if project.contract.features[part.column].slices and inside.any():
+            yield f"{part.feature}={part.label}", np.flatnonzero(inside)
 
 
 def _labels(table: pa.Table, column: str) -> list[str]:
