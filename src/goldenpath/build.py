@@ -39,8 +39,7 @@ from goldenpath.errors import InvalidInput, NotFound
 from goldenpath.oci.copy import copy
 from goldenpath.oci.store import Store
 from goldenpath.project.contract import render_contract
-from goldenpath.project.spec import Project
-from goldenpath.train.evaluate import MODEL
+from goldenpath.project.spec import MODEL, Project
 from goldenpath.train.record import Source, TrainingRun
 from goldenpath.train.run import Trained
 

@@ -80,6 +80,27 @@ def test_all_faults_are_reported_at_once(project: Path) -> None:
     assert "7 faults" in caught.value.message
 
 
+def test_outputs_name_the_model_and_its_tables(project: Path) -> None:
+    _edit(project, '"model.onnx", "reference.parquet"', '"../model.onnx"')
+    (outside,) = faults(project, NOW)
+    _edit(project, '"../model.onnx"', '"model.pkl"')
+    absent = faults(project, NOW)
+
+    assert outside.key == "training.outputs[0]"
+    assert _keys(absent) == ["training.outputs"] * 2
+    assert [fault.expected.split("'")[1] for fault in absent] == ["reference.parquet", "model.onnx"]
+
+
+def test_outputs_of_a_model_that_is_code_are_named(project: Path) -> None:
+    code = '\n[contract.python]\nentry = "credit_default.train:train"\n'
+    _edit(project, 'outputs = ["model.onnx", "reference.parquet", "evaluation.parquet"]\n', "")
+    assert faults(project, NOW) == ()
+
+    (project / "goldenpath.toml").write_text((project / "goldenpath.toml").read_text() + code)
+    (fault,) = faults(project, NOW)
+    assert (fault.key, fault.got) == ("training.outputs", "none")
+
+
 def test_a_category_needs_its_codes(project: Path) -> None:
     _edit(project, "categories = [0, 1, 2, 3, 4, 5, 6]\n", "")
 

@@ -74,14 +74,20 @@ def test_lint_and_tests_that_fail_are_recorded(quick: Quick, tmp_path: Path) -> 
         ("import os; os.kill(os.getpid(), 9)", "ended with signal 9"),
         ("import goldenpath", "No module named 'goldenpath'"),
         ("(output / 'model.onnx').unlink()", "wrote no model.onnx"),
+        ("(output / 'notes.md').touch()", "left notes.md, which it does not declare"),
+        ("(output / 'key').symlink_to('/etc/passwd')", "left key, which it does not declare"),
+        (
+            "(output / 'model.onnx').unlink(); (output / 'model.onnx').symlink_to('/etc/passwd')",
+            "left model.onnx, which is no regular file",
+        ),
         ("(output / 'model.onnx').write_bytes(b'x')", "not a model that can be served"),
         ("(output / 'reference.parquet').write_bytes(b'x')", "not a Parquet file"),
         ("Path('left-over.txt').write_text('x')", "the source changed during the training"),
         ("data['clients'].open('ab').write(b'x')", "has changed during the training"),
         ("Path('/dev/full').write_bytes(b'x')", "No space left on device"),
         (
-            "(output / 'noise').write_bytes(__import__('os').urandom(4))",
-            "does not repeat itself: two runs on a sample differ in noise",
+            "(output / 'model.onnx').write_bytes(__import__('os').urandom(4))",
+            "does not repeat itself: two runs on a sample differ in model.onnx",
         ),
     ],
 )
@@ -103,6 +109,7 @@ def test_a_training_that_hangs_is_ended(quick: Quick, tmp_path: Path) -> None:
 
 def test_a_training_that_says_so_need_not_repeat_itself(quick: Quick, tmp_path: Path) -> None:
     quick.edit("goldenpath.toml", "time_limit", "repeatable = false\ntime_limit")
+    quick.edit("goldenpath.toml", 'outputs = ["model.onnx"', 'outputs = ["noise", "model.onnx"')
 
     run = quick.run("(output / 'noise').write_bytes(__import__('os').urandom(4))", tmp_path / "w")
 

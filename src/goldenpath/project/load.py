@@ -15,10 +15,19 @@ from goldenpath.project.meaning import (
     contract_faults,
     data_faults,
     entry_faults,
+    output_faults,
     slice_faults,
 )
 from goldenpath.project.schema import schema_faults
-from goldenpath.project.spec import Contract, DataSource, Project, Tier, Training
+from goldenpath.project.spec import (
+    EVALUATION,
+    REFERENCE,
+    Contract,
+    DataSource,
+    Project,
+    Tier,
+    Training,
+)
 from goldenpath.project.statements import REQUIRED, required_statements, statement_faults
 from goldenpath.project.text import read_text
 
@@ -112,7 +121,12 @@ def _declared_faults(root: Path, value: Mapping[str, object], *, read: bool) -> 
         if evaluation := _evaluation(value):
             yield from entry_faults(root, evaluation, "evaluation.entry")
     if "training" not in bad:
-        yield from entry_faults(root, _training(value).entry, "training.entry")
+        training, is_code = _training(value), "python" in _section(value, "contract")
+        yield from entry_faults(root, training.entry, "training.entry")
+        # What a model that is code is loaded from is nothing that can be guessed.
+        is_said = not is_code or "outputs" in _section(value, "training")
+        outputs = training.outputs if is_said else (REFERENCE, EVALUATION)
+        yield from output_faults(outputs, is_code=is_code)
     if "data" not in bad:
         yield from data_faults(root, _data(value), read=read)
 

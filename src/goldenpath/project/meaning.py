@@ -13,7 +13,7 @@ from goldenpath.errors import InvalidInput
 from goldenpath.project.fault import Fault, did_you_mean
 from goldenpath.project.listing import digest_data
 from goldenpath.project.pointer import read_pointer
-from goldenpath.project.spec import Contract, DataSource, Feature
+from goldenpath.project.spec import EVALUATION, MODEL, REFERENCE, Contract, DataSource, Feature
 
 FILE = "goldenpath.toml"
 _PINNED = re.compile(r"@sha256:[a-f0-9]{64}$")
@@ -70,6 +70,16 @@ def slice_faults(slices: Sequence[str], protected: Sequence[str]) -> Iterator[Fa
         if name not in slices:
             hint = did_you_mean(name, slices)
             yield Fault(FILE, "evaluation.protected", "one of evaluation.slices", repr(name), hint)
+
+
+def output_faults(outputs: Sequence[str], *, is_code: bool) -> Iterator[Fault]:
+    """Declared outputs without the tables, or without the model."""
+    for name in (REFERENCE, EVALUATION, *(() if is_code else (MODEL,))):
+        if name not in outputs:
+            hint = did_you_mean(name, outputs)
+            yield Fault(FILE, "training.outputs", f"{name!r} among them", "it is not", hint)
+    if is_code and {*outputs} <= {REFERENCE, EVALUATION}:
+        yield Fault(FILE, "training.outputs", "the files that the model is loaded from", "none")
 
 
 def entry_faults(root: Path, entry: str, key: str = "training.entry") -> Iterator[Fault]:

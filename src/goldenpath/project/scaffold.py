@@ -68,6 +68,7 @@ FRAMEWORKS: Mapping[str, Framework] = {
         "frameworks/python",
         {
             'kind = "logistic" # or "boosting"': 'kind = "logistic"',
+            'outputs = ["model.onnx"': 'outputs = ["scorecard.json"',
             '  "onnx",\n  "onnxruntime",\n  "pyarrow",\n  "scikit-learn",\n  "skl2onnx",\n': "",
             'dev = ["pytest", "ruff"]\n': 'dev = ["pytest", "ruff"]\n'
             "# What only the training needs: the model is served with the dependencies above.\n"

@@ -13,6 +13,8 @@ FeatureKind = Literal["number", "category"]
 Scalar = bool | int | float | str
 SourceKind = Literal["local", "dvc", "oci", "url"]
 
+MODEL, REFERENCE, EVALUATION = "model.onnx", "reference.parquet", "evaluation.parquet"
+"""What a training writes; for a model that is code, its own files in the place of the first."""
 _STORES = ("oci://", "oci+http://", "oci+https://", "layout:")
 
 
@@ -177,6 +179,8 @@ class Training:
     """MiB beyond which an allocation of the training fails; 0 for no limit."""
     repeatable: bool = True
     """Whether the same inputs give the same bytes; tried on the sample, and refused if not."""
+    outputs: tuple[str, ...] = (MODEL, REFERENCE, EVALUATION)
+    """Every file that training and evaluation leave in `output`, and no other."""
 
 
 @dataclass(frozen=True, slots=True)

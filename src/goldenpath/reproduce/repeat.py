@@ -16,11 +16,11 @@ from goldenpath.errors import InvalidInput, VerificationError
 from goldenpath.oci.store import Store
 from goldenpath.project.load import load_project
 from goldenpath.project.meaning import FILE
-from goldenpath.project.spec import Project
+from goldenpath.project.spec import REFERENCE, Project
 from goldenpath.reproduce.causes import causes
 from goldenpath.reproduce.checkout import bring_data, check_out, find_source, project_folder
 from goldenpath.train.decision import bands
-from goldenpath.train.evaluate import REFERENCE, columns_of
+from goldenpath.train.evaluate import columns_of
 from goldenpath.train.run import Trained
 from goldenpath.train.score import model_scores
 

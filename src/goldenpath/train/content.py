@@ -20,8 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goldenpath.errors import InvalidInput
-from goldenpath.project.spec import Contract, PythonModel
-from goldenpath.train.evaluate import EVALUATION, REFERENCE
+from goldenpath.project.spec import EVALUATION, REFERENCE, Contract, PythonModel
 from goldenpath.train.lock import Locked
 from goldenpath.train.process import tail
 from goldenpath.train.rebuild import rebuild_environment

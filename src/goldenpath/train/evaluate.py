@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from goldenpath.errors import InvalidInput
 from goldenpath.project.slicing import slices
-from goldenpath.project.spec import Contract, Project
+from goldenpath.project.spec import EVALUATION, REFERENCE, Contract, Project
 from goldenpath.train.data import read_parquet
 from goldenpath.train.decision import accepted
 from goldenpath.train.golden import make_golden
@@ -23,8 +23,6 @@ from goldenpath.train.score import Scorer
 
 Floats = NDArray[np.float64]
 
-MODEL, REFERENCE, EVALUATION = "model.onnx", "reference.parquet", "evaluation.parquet"
-"""What the training writes; for a model that is code, its own files in the place of the first."""
 KEY, TARGET, SCORE = "key", "target", "score"
 MAX_GROUPS = 50
 """Values of one slice; more is a mistake in the choice of the column."""

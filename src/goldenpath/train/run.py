@@ -18,20 +18,13 @@ from goldenpath.drift.profile import Profile, build_profile
 from goldenpath.durable import timestamp
 from goldenpath.errors import InvalidInput, Unavailable
 from goldenpath.project.listing import digest_file
-from goldenpath.project.spec import Project
+from goldenpath.project.spec import MODEL, REFERENCE, Project
 from goldenpath.project.statements import THRESHOLDS
 from goldenpath.settings import training_environment
 from goldenpath.train import data, environment, source
 from goldenpath.train.bring import Depot, bring_all
 from goldenpath.train.content import Content, gather, lay_out, served
-from goldenpath.train.evaluate import (
-    KEY,
-    MODEL,
-    REFERENCE,
-    Evaluation,
-    evaluate,
-    refuse_missing,
-)
+from goldenpath.train.evaluate import KEY, Evaluation, evaluate, refuse_missing
 from goldenpath.train.kept import Place, keep, key_of, learn
 from goldenpath.train.lock import Locked, parse_lock, refuse_sources
 from goldenpath.train.logged import Logged, read_logged

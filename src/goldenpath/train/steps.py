@@ -12,14 +12,14 @@ from typing import TypeVar
 from goldenpath.canonical import parse_object
 from goldenpath.errors import InvalidInput
 from goldenpath.project.listing import digest_file
-from goldenpath.project.spec import Project, Scalar
+from goldenpath.project.spec import Project, Scalar, Training
 from goldenpath.settings import told_to_mlflow
 from goldenpath.train.process import run
 from goldenpath.train.record import Check
 
 CHECK_LIMIT = 1800.0
 """Seconds that lint or tests of a project may take."""
-_MAX_BLAS = 1000
+_MAX_BLAS, _MAX_NAMED = 1000, 20
 T = TypeVar("T")
 RUNNER = Path(__file__).with_name("runner.py")
 
@@ -71,14 +71,17 @@ def training(bench: Bench, name: str, overlay: Mapping[str, Scalar]) -> Made:
     """Runs the entry point into the folder `name` of the work folder.
 
     `overlay` is laid over the parameters. Raises `InvalidInput`, with the last lines that the
-    training said, if it fails, runs too long, or ends without having come to its end.
+    training said, if it fails, runs too long, ends without having come to its end, or leaves other
+    files than it declares.
     """
     spec, output = bench.project.training, bench.work / name
     output.mkdir()
     made = _call(bench, spec.entry, output, overlay, f"{name}.json")
     if not bench.project.evaluation:
+        _refuse_undeclared(spec, output)
         return made
     after = _call(bench, bench.project.evaluation, output, overlay, f"{name}-evaluation.json")
+    _refuse_undeclared(spec, output)
     peak = max(made.peak_memory, after.peak_memory)
     return Made(made.seconds + after.seconds, peak, made.blas)
 
@@ -146,6 +149,27 @@ def refuse_difference(bench: Bench, first: str, second: str) -> None:
             f"sample differ in {', '.join(different)}",
             hint="use the seed that the training is given and its number of threads, or declare "
             "training.repeatable = false",
+        )
+
+
+def _refuse_undeclared(spec: Training, output: Path) -> None:
+    """What lies there besides files is undeclared too: a link could point anywhere."""
+    entries = {path for path in output.rglob("*") if path.is_symlink() or not path.is_dir()}
+    found = {path.relative_to(output).as_posix() for path in entries}
+    absent, left = sorted({*spec.outputs} - found), sorted(found - {*spec.outputs})
+    wrong = [
+        *([f"wrote no {', '.join(absent)}"] if absent else []),
+        *([f"left {', '.join(left[:_MAX_NAMED])}, which it does not declare"] if left else []),
+        *(
+            f"left {path.name}, which is no regular file"
+            for path in sorted(entries)
+            if path.is_symlink() or not path.is_file()
+        ),
+    ]
+    if wrong:
+        raise InvalidInput(
+            f"the training {spec.entry} {' and '.join(wrong)}",
+            hint="training.outputs in goldenpath.toml names every file that a training leaves",
         )
 
 
