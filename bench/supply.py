@@ -131,7 +131,7 @@ def copied(source: Store, destination: Store, image: Descriptor) -> None:
 
 
 def make_model(path: Path, size: int) -> None:
-    path.parent.mkdir(parents=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     block = os.urandom(1_000_000)
     with path.open("wb") as file:
         for number in range(size // len(block)):
