@@ -1,5 +1,6 @@
 """A model that is code: trained, its environment rebuilt offline, and packed with every wheel."""
 
+import json
 import os
 import shutil
 from dataclasses import replace
@@ -8,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from goldenpath.artifact.pack import CODE, RUNTIME, WHEELS, Packed, pack
-from goldenpath.artifact.unpack import unpack
+from goldenpath.artifact.pack import CODE, PROFILE, RUNTIME, WHEELS, Packed, pack
+from goldenpath.artifact.unpack import open_release, unpack
 from goldenpath.build import contents_of
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, Unavailable, VerificationError
@@ -19,7 +20,9 @@ from goldenpath.project.load import load_project
 from goldenpath.project.scaffold import create
 from goldenpath.project.spec import Project, PythonModel
 from goldenpath.registry.memory import MemoryStore
+from goldenpath.reproduce.distance import distance, is_served_from
 from goldenpath.train.content import lay_out, served
+from goldenpath.train.evaluate import columns_of
 from goldenpath.train.rebuild import installed, rebuild_environment
 from goldenpath.train.run import Trained, train
 from goldenpath.train.runtime import Runtime, parse_runtime, render_runtime
@@ -93,6 +96,28 @@ def test_a_release_carries_code_runtime_and_each_wheel_in_a_layer_of_its_own(
     manifest = Manifest.parse(read(store, packed.modelpack, MAX_MANIFEST))
     kinds = [layer.media_type.split(".")[-3] for layer in manifest.layers]
     assert sorted(kinds) == ["code", "code", "doc", "weight"]
+
+
+def test_two_releases_of_code_are_asked_the_same_rows_each_in_its_own_environment(
+    project: Path, packed: Packed, scorecard: Trained, store: MemoryStore, tmp_path: Path
+) -> None:
+    released, declared = open_release(store, packed.image.digest).files, load_project(project)
+    card = json.loads(released["models/scorecard.json"])
+    card["intercept"] += 0.5
+    other = {**released, "models/scorecard.json": json.dumps(card).encode()}
+    table = columns_of(scorecard.outputs / "reference.parquet", declared.contract)
+
+    found = distance(
+        declared, table, released, other, tmp_path / "work", uv=UV, tools=environment()
+    )
+
+    assert found.rows == len(table["age"])
+    assert 0 < found.mean < found.largest < 0.125
+    assert found.decisions_changed > 0
+    served = [name for name in sorted(released) if is_served_from(declared, name)]
+    assert "models/scorecard.json" in served
+    assert RUNTIME in served
+    assert PROFILE not in served
 
 
 def _rebuild(runtime: Runtime, wheels: Path, to: Path) -> Path:

@@ -41,6 +41,7 @@ def verb(reference: str, source: str | None, output: Format) -> None:
             given=source,
             work=work,
             throwaway=wire.throwaway_store,
+            uv=wire.uv(),
             tools=tools,
             train=lambda project, folder: train(
                 project,
@@ -87,4 +88,6 @@ def _text(found: Reproduction) -> str:
             f"{found.mean_difference:.2g} in the mean; {found.decisions_changed} of "
             f"{found.rows} reference rows are decided otherwise"
         )
+    if found.unscored:
+        lines.append(f"scores    not compared: {found.unscored}")
     return "\n".join(lines)

@@ -4,26 +4,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from goldenpath.artifact.pack import FRAME, MODEL, pack
+from goldenpath.artifact.pack import FRAME, pack
 from goldenpath.artifact.unpack import open_release
 from goldenpath.attest.evidence import origin_of, packages_of
 from goldenpath.attest.policy import Verified
 from goldenpath.build import contents_of
 from goldenpath.digest import Digest
-from goldenpath.errors import InvalidInput, VerificationError
+from goldenpath.errors import GoldenPathError, InvalidInput, VerificationError
 from goldenpath.oci.store import Store
 from goldenpath.project.load import load_project
 from goldenpath.project.meaning import FILE
 from goldenpath.project.spec import REFERENCE, Project
 from goldenpath.reproduce.causes import causes
 from goldenpath.reproduce.checkout import bring_data, check_out, find_source, project_folder
-from goldenpath.train.decision import bands
+from goldenpath.reproduce.distance import Distance, distance, is_served_from
 from goldenpath.train.evaluate import columns_of
 from goldenpath.train.run import Trained
-from goldenpath.train.score import model_scores
 
+NO_DISTANCE = Distance(0, 0.0, 0.0, 0)
 UNSTEADY = (
     "the training itself: two repetitions here differ from each other (an unset seed, the time, "
     "threads or the order of rows)"
@@ -42,6 +40,7 @@ class Shop:
     """A repository to take instead."""
     work: Path
     throwaway: Callable[[], Store]
+    uv: str
     tools: Mapping[str, str]
     train: Callable[[Project, Path], Trained]
     report: Callable[[str], None]
@@ -67,6 +66,8 @@ class Reproduction:
     mean_difference: float = 0.0
     decisions_changed: int = 0
     """Rows that fall into another band."""
+    unscored: str = ""
+    """Why the models, which differ, could not both be asked here."""
 
 
 def reproduce(verified: Verified, shop: Shop) -> Reproduction:
@@ -104,11 +105,9 @@ def reproduce(verified: Verified, shop: Shop) -> Reproduction:
         reasons = causes(origin, packages_of(verified), trained.run) or (
             _unrecorded(project, files, shop),
         )
-    rows, largest, mean, changed = (
-        _distance(project, trained, released[MODEL], shop.work)
-        if MODEL in different and MODEL in released
-        else (0, 0.0, 0.0, 0)
-    )
+    apart, unscored = NO_DISTANCE, ""
+    if any(is_served_from(project, name) for name in different):
+        apart, unscored = _distance(project, trained, released, files, shop)
     return Reproduction(
         digest=verified.subject.text,
         repeated=repeated.text,
@@ -117,10 +116,11 @@ def reproduce(verified: Verified, shop: Shop) -> Reproduction:
         equal=repeated == verified.subject,
         files=different,
         causes=reasons,
-        rows=rows,
-        largest_difference=largest,
-        mean_difference=mean,
-        decisions_changed=changed,
+        rows=apart.rows,
+        largest_difference=apart.largest,
+        mean_difference=apart.mean,
+        decisions_changed=apart.decisions_changed,
+        unscored=unscored,
     )
 
 
@@ -138,14 +138,17 @@ def _unrecorded(project: Project, first: Mapping[str, bytes], shop: Shop) -> str
 
 
 def _distance(
-    project: Project, trained: Trained, weights: bytes, work: Path
-) -> tuple[int, float, float, int]:
-    path = work / "released.onnx"
-    path.write_bytes(weights)
-    contract = project.contract
-    table = columns_of(trained.outputs / REFERENCE, contract)
-    then = model_scores(path, contract, table)
-    now = model_scores(trained.outputs / "model.onnx", contract, table)
-    gaps = np.abs(then - now)
-    changed = bands(contract.decision, then) != bands(contract.decision, now)
-    return len(gaps), float(gaps.max()), float(gaps.mean()), int(changed.sum())
+    project: Project,
+    trained: Trained,
+    released: Mapping[str, bytes],
+    repeated: Mapping[str, bytes],
+    shop: Shop,
+) -> tuple[Distance, str]:
+    shop.report("asking both models")
+    table = columns_of(trained.outputs / REFERENCE, project.contract)
+    place = shop.work / "asked"
+    try:
+        found = distance(project, table, released, repeated, place, uv=shop.uv, tools=shop.tools)
+    except GoldenPathError as error:  # what differs and why has been found out all the same
+        return NO_DISTANCE, error.message
+    return found, ""
