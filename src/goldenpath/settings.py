@@ -44,6 +44,12 @@ FORGE_TOKEN_VARIABLE = "GOLDENPATH_FORGE_TOKEN"
 FORGE_TOKEN_FILE_VARIABLE = "GOLDENPATH_FORGE_TOKEN_FILE"
 """A file with that token in it, instead."""
 
+PROMETHEUS_VARIABLE = "GOLDENPATH_PROMETHEUS"
+"""Address of the Prometheus by whose counts `goldenpath judge` decides; no verdict otherwise."""
+
+PROMETHEUS_TOKEN_VARIABLE = "GOLDENPATH_PROMETHEUS_TOKEN_FILE"
+"""A file with the bearer token that Prometheus asks for."""
+
 CA_VARIABLE = "GOLDENPATH_CA_FILE"
 """PEM file of the authorities that registries and forges are trusted by; the system's otherwise."""
 

@@ -37,6 +37,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "waive": ("waive", "Waive one closed gate for a release, signed with your own SSH key."),
     "promote": ("promote", "Bring a release into a stage by a signed commit."),
     "rollout": ("rollout", "Give a canary more of the traffic, by a signed commit."),
+    "judge": ("judge", "Judge a canary by what Prometheus counted, and commit the verdict."),
     "rollback": ("rollback", "Take a canary away, or go back to the release before."),
     "catalogue": ("catalogue", "Let the aliases of the catalogue follow git."),
     "hold": ("hold", "Keep a model as it is in a stage until somebody resumes."),

@@ -10,6 +10,7 @@ spend: a fifth each for the gateway's counts, outcomes, scores, slices and pairs
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from goldenpath.gateway.analysis import Comparison, Criteria, Share, Verdict, judge
 from goldenpath.gateway.tally import BUCKETS, BUCKETS_PER_DOUBLING, Tally, upper_bound
@@ -21,6 +22,48 @@ PAIRED = "differs from the live answer"
 
 Answers = Mapping[str, Sequence[int]]
 """What the observer counted of one slot: hits and total by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """What any source counted of one release in one stretch of traffic."""
+
+    requests: int = 0
+    failed: int = 0
+    slower: Mapping[float, int] = field(default_factory=dict)
+    """Requests that took longer than so many seconds."""
+    answers: Answers = field(default_factory=dict)
+
+
+def verdict_on(stable: Arm, canary: Arm, criteria: Criteria, judgements: int = 1) -> Verdict:
+    """The verdict on a canary from counts whose durations have any bounds."""
+    compared = [
+        *arm_comparisons(stable, canary, criteria),
+        *answer_comparisons(stable.answers, canary.answers, criteria),
+    ]
+    return judge(_answers(canary.answers), compared, criteria, judgements)
+
+
+def arm_comparisons(stable: Arm, canary: Arm, criteria: Criteria) -> Iterator[Comparison]:
+    """Errors and durations; a bound is held against the first that is `latency_factor` above."""
+    if not stable.requests or not canary.requests:
+        return
+    bounds = sorted(stable.slower.keys() & canary.slower.keys())
+    points = []
+    for bound in bounds:
+        above = [each for each in bounds if each >= bound * criteria.latency_factor]
+        points += [(bound, above[0])] if above else []
+    part = _FAMILY / (len(points) + 1)
+    failed = Share(stable.failed, stable.requests), Share(canary.failed, canary.requests)
+    yield Comparison("errors", *failed, criteria.errors, part=part)
+    for bound, above_it in points:
+        yield Comparison(
+            f"slower than {bound * 1000:.3g} ms",
+            Share(stable.slower[bound], stable.requests),
+            Share(canary.slower[above_it], canary.requests),
+            criteria.slow,
+            part=part,
+        )
 
 
 def verdicts(

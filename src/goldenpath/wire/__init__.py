@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from goldenpath.wire.here import tools as tools
     from goldenpath.wire.here import uv as uv
     from goldenpath.wire.here import write_whole as write_whole
+    from goldenpath.wire.judging import judged as judged
     from goldenpath.wire.machine import Listening as Listening
     from goldenpath.wire.machine import canary_verdicts as canary_verdicts
     from goldenpath.wire.machine import detach as detach
@@ -72,6 +73,7 @@ _PARTS = {
         "platform_store",
         "release",
     ),
+    "judging": ("judged",),
     "machine": ("Listening", "serve", "detach", "canary_verdicts", "send"),
     "watching": ("await_status", "is_up", "status", "stop", "wake"),
     "stock": ("desired", "inventory"),

@@ -1,0 +1,48 @@
+"""`goldenpath judge`: one look at a canary by the counts of Prometheus, for a job that repeats."""
+
+from pathlib import Path
+
+import click
+
+from goldenpath import wire
+from goldenpath.cli.acting import identity_options
+from goldenpath.cli.changing import Place, leave_change
+from goldenpath.cli.output import Format, output_option, show
+
+
+@click.command()
+@click.argument("model")
+@click.option("--stage", required=True, help="The stage that it runs in.")
+@click.option("--dry-run", is_flag=True, help="Show the verdict and commit nothing.")
+@identity_options
+@output_option
+def verb(
+    model: str, stage: str, dry_run: bool, name: str | None, key: Path | None, output: Format
+) -> None:
+    """Judge the canary of MODEL once; advance, hold or roll back by a signed commit.
+
+    Without counts there is no verdict: the canary stays, and the exit code says so.
+    """
+    home = wire.home()
+    acting = wire.identity(name, key)
+    found = wire.judged(home, acting, model, stage, dry_run=dry_run)
+    if found is None:
+        show({"canary": None}, f"{stage}/{model} has no canary: nothing to judge", output)
+        return
+    verdict = found.verdict
+    if found.done is not None and found.done.deployment is not None:
+        place = Place(acting.name, stage, model, found.done.deployment.slots[-1].digest)
+        is_step = verdict.action == "advance"
+        leave_change(
+            home, "rollout.stepped" if is_step else "rollout.rolled-back", place, found.done
+        )
+    lines = [
+        f"{found.name}: {verdict.action} at {found.percent} percent: {verdict.reason}",
+        f"  {verdict.requests} answers of the canary since {found.since.isoformat()}",
+        *(f"  {each.words}" for each in verdict.telling),
+    ]
+    if found.done is not None and found.done.branch:
+        lines.append(f"main takes no push: the commit waits in the branch {found.done.branch}")
+    else:
+        lines.append(f"commit {found.commit}" if found.commit else "nothing was changed")
+    show(found, "\n".join(lines), output)

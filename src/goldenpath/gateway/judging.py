@@ -1,0 +1,109 @@
+"""Judges a canary once by what a source counted, and commits the verdict: for a job in a cluster.
+
+Nothing is remembered between two runs: the step begins with the commit that last changed the
+InferenceService, and holds that are on record stand in `release.yaml`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from goldenpath.digest import Digest
+from goldenpath.errors import InvalidInput, NotFound, Unavailable
+from goldenpath.gateway.analysis import Criteria, Verdict
+from goldenpath.gateway.rollout import Arm, verdict_on
+from goldenpath.gitops.assess import deployment_of, placement_of
+from goldenpath.gitops.desired import Deployment, Rollout
+from goldenpath.gitops.manifests import service_path
+from goldenpath.gitops.promotion import Desk, Promoted
+from goldenpath.gitops.rolling import Grounds, note_hold, roll_back, roll_out
+from goldenpath.gitops.trust import follow
+
+
+class Source(Protocol):
+    """Where the counts of two releases come from."""
+
+    def arms(
+        self, stage: str, model: str, releases: Sequence[Digest], since: datetime, until: datetime
+    ) -> tuple[Arm, ...]:
+        """What was counted of each; raises `Unavailable` or `InvalidInput` if nobody knows."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What was decided about a canary, and what came of it."""
+
+    name: str
+    canary: Digest
+    percent: int
+    since: datetime
+    verdict: Verdict
+    done: Promoted | None = None
+    """The canary's step or its end; None while it stays."""
+    commit: str = ""
+    """Of the verdict; empty if nothing was committed."""
+
+
+def judge_once(
+    desk: Desk, source: Source, model: str, stage: str, *, dry_run: bool = False
+) -> Judgement | None:
+    """Judges the canary of a model and commits the verdict; None if there is no canary.
+
+    A rollout whose `judge` is a person is judged, and nothing is committed. Raises `Unavailable`
+    if the source cannot tell: then there is no verdict, and the canary stays as it is.
+    """
+    trusted = follow(desk.repository, desk.pin)
+    wanted = deployment_of(desk.repository, trusted, stage, model)
+    placement = placement_of(desk.repository, trusted, stage, model)
+    if wanted is None or placement is None:
+        raise NotFound(f"{model} is not in {stage}", hint="goldenpath status shows what is where")
+    if len(wanted.slots) < 2:
+        return None
+    changed = desk.repository.last_change(trusted.commit, service_path(stage, model))
+    (step,) = desk.repository.commits([changed])
+    verdict = _verdict(desk, source, wanted, placement.rollout, step.time)
+    canary = wanted.slots[-1]
+    found = Judgement(wanted.name, canary.digest, canary.percent, step.time, verdict)
+    if dry_run or placement.rollout.judge != "auto":
+        return found
+    return _enacted(desk, wanted, placement.rollout, found)
+
+
+def _verdict(
+    desk: Desk, source: Source, wanted: Deployment, rollout: Rollout, since: datetime
+) -> Verdict:
+    canary = wanted.slots[-1]
+    releases = (wanted.slots[0].digest, canary.digest)
+    try:
+        counted = source.arms(wanted.stage, wanted.model, releases, since, desk.clock())
+    except (Unavailable, InvalidInput, NotFound) as error:
+        raise Unavailable(
+            f"no verdict on {wanted.name}, the canary stays at {canary.percent} percent: "
+            f"{error.message}",
+            hint=error.hint,
+        ) from error
+    judgements = (len(wanted.slots) - 1) * max(len(rollout.steps) - 1, 1)
+    one, other = counted
+    return verdict_on(one, other, Criteria.of(rollout.criteria), judgements)
+
+
+def _enacted(desk: Desk, wanted: Deployment, rollout: Rollout, found: Judgement) -> Judgement:
+    verdict = found.verdict
+    numbers = tuple(telling.words for telling in verdict.telling)
+    grounds = Grounds(found.canary, found.percent, numbers)
+    words = f"{verdict.reason} ({verdict.requests} answers at {found.percent} percent)"
+    model, stage = wanted.model, wanted.stage
+    done, commit = None, ""
+    if verdict.action == "advance":
+        to = rollout.after(found.percent)
+        done = roll_out(desk, model, stage, to, reason=words, grounds=grounds)
+    elif verdict.action == "roll back":
+        done = roll_back(desk, model, stage, reason=words, grounds=grounds)
+    elif verdict.requests:
+        commit = note_hold(desk, model, stage, verdict.state, words, grounds)
+    return Judgement(
+        found.name, found.canary, found.percent, found.since, verdict, done,
+        done.commit if done else commit,
+    )  # fmt: skip
