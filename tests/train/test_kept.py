@@ -2,12 +2,13 @@
 
 import importlib.util
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from goldenpath.errors import InvalidInput
-from goldenpath.train.kept import KEPT, keep, key_of, learn
+from goldenpath.train.kept import KEPT, Place, keep, key_of, learn
 from goldenpath.train.machine import can_confine
 from tests.train.conftest import Quick
 
@@ -25,21 +26,26 @@ class Maker:
         return Path(sys.executable)
 
 
+def _kept(folder: Path, key: str, make: Maker) -> Place:
+    with keep(folder, key, make) as place:
+        return place
+
+
 def test_an_environment_is_made_once_and_again_if_it_was_left_half_made(tmp_path: Path) -> None:
     make = Maker()
-    first = keep(tmp_path, "a" * 64, make)
-    again = keep(tmp_path, "a" * 64, make)
+    first = _kept(tmp_path, "a" * 64, make)
+    again = _kept(tmp_path, "a" * 64, make)
     assert (make.made, first, first.is_compiled) == (1, again, False)
 
     (first.folder / "complete").unlink()
-    keep(tmp_path, "a" * 64, make)
+    _kept(tmp_path, "a" * 64, make)
 
     assert make.made == 2
 
 
 def test_what_a_build_imported_is_compiled_from_the_source_before_the_next(tmp_path: Path) -> None:
     make, bytecode = Maker(), tmp_path / "bytecode"
-    place = keep(tmp_path / "kept", "a" * 64, make)
+    place = _kept(tmp_path / "kept", "a" * 64, make)
     beside = bytecode / place.environment.relative_to("/")
     beside.mkdir(parents=True)
     # Whatever a build wrote as bytecode is not taken over: only its name is.
@@ -47,7 +53,7 @@ def test_what_a_build_imported_is_compiled_from_the_source_before_the_next(tmp_p
     (beside / "absent.cpython-311.pyc").write_bytes(b"evil")
 
     learn(place, bytecode)
-    compiled = keep(tmp_path / "kept", "a" * 64, make)
+    compiled = _kept(tmp_path / "kept", "a" * 64, make)
 
     assert compiled.is_compiled
     found = Path(importlib.util.cache_from_source(str(place.environment / "module.py")))
@@ -57,10 +63,24 @@ def test_what_a_build_imported_is_compiled_from_the_source_before_the_next(tmp_p
 
 def test_only_a_few_are_kept(tmp_path: Path) -> None:
     for number in range(KEPT + 2):
-        keep(tmp_path, f"{number:064}", Maker())
+        _kept(tmp_path, f"{number:064}", Maker())
 
     left = sorted(path.name for path in tmp_path.iterdir() if path.is_dir())
     assert left == [f"{number:064}" for number in range(2, KEPT + 2)]
+
+
+def test_what_a_build_holds_stays_however_many_build_beside_it(tmp_path: Path) -> None:
+    with ExitStack() as builds:
+        places = [
+            builds.enter_context(keep(tmp_path, f"{number:064}", Maker()))
+            for number in range(KEPT + 2)
+        ]
+        _kept(tmp_path, "a" * 64, Maker())
+
+        assert all((place.environment / "module.py").is_file() for place in places)
+    _kept(tmp_path, "b" * 64, Maker())
+
+    assert len([path for path in tmp_path.iterdir() if path.is_dir()]) == KEPT
 
 
 def test_another_lock_or_another_request_is_another_environment(project: Path) -> None:

@@ -3,7 +3,8 @@
 Kept only where the kernel confines what a project runs (Landlock): then nothing a project runs can
 write here, and an environment is the one that uv made from the lock. The key is the lock, what asks
 for it, and the interpreter. Modules that a build has imported are compiled before the next one: by
-their names, from the files of the environment, never from what the build wrote.
+their names, from the files of the environment, never from what the build wrote. A build holds the
+one it uses, and what somebody holds is not removed.
 """
 
 import fcntl
@@ -12,7 +13,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,8 +21,8 @@ from goldenpath.durable import write_whole
 from goldenpath.errors import Unavailable
 
 KEPT = 4
-"""Environments that stay; those used longest ago go first."""
-_COMPLETE, _MODULES, _COMPILED = "complete", "modules.txt", "compiled"
+"""Environments that stay; those used longest ago go first, but none that a build holds."""
+_COMPLETE, _MODULES, _COMPILED, _HELD = "complete", "modules.txt", "compiled", "held"
 _MAX_MODULES = 20_000
 
 
@@ -48,25 +49,34 @@ def key_of(root: Path, lock: bytes, uv: str, tools: Mapping[str, str]) -> str:
     return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
 
 
-def keep(kept: Path, key: str, make: Callable[[Path], Path]) -> Place:
-    """The environment of that key, made by `make` if it is not there.
+@contextmanager
+def keep(kept: Path, key: str, make: Callable[[Path], Path]) -> Iterator[Place]:
+    """The environment of that key, made by `make` if it is not there; nobody removes it meanwhile.
 
     Raises `Unavailable` if the folder cannot be used.
     """
-    folder = kept / key
-    try:
-        with _locked(kept):
-            if not (folder / _COMPLETE).is_file():
-                shutil.rmtree(folder, ignore_errors=True)
-                folder.mkdir(mode=0o700)
-                python = make(folder / "environment")
-                write_whole(folder / _COMPLETE, str(python).encode(), 0o600)
-            os.utime(folder)
-            python = Path((folder / _COMPLETE).read_text("utf-8"))
-            _compile(folder, python)
-            _forget(kept)
-    except OSError as error:
-        raise Unavailable(f"{folder} cannot be used: {error}") from error
+    with ExitStack() as held:
+        try:
+            place = _taken(kept, kept / key, make, held)
+        except OSError as error:
+            raise Unavailable(f"{kept / key} cannot be used: {error}") from error
+        yield place
+
+
+def _taken(kept: Path, folder: Path, make: Callable[[Path], Path], held: ExitStack) -> Place:
+    with _locked(kept):
+        if not (folder / _COMPLETE).is_file():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(mode=0o700)
+            python = make(folder / "environment")
+            write_whole(folder / _COMPLETE, str(python).encode(), 0o600)
+        os.utime(folder)
+        python = Path((folder / _COMPLETE).read_text("utf-8"))
+        _compile(folder, python)
+        mark = _open(folder / _HELD)
+        held.callback(os.close, mark)
+        fcntl.flock(mark, fcntl.LOCK_SH)
+        _forget(kept)
     return Place(folder, python, (folder / _COMPILED).is_file())
 
 
@@ -104,15 +114,27 @@ def _forget(kept: Path) -> None:
     places = [path for path in kept.iterdir() if path.is_dir()]
     places.sort(key=lambda path: path.stat().st_mtime, reverse=True)
     for place in places[KEPT:]:
-        shutil.rmtree(place, ignore_errors=True)
+        mark = _open(place / _HELD)
+        try:
+            fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            continue
+        else:
+            shutil.rmtree(place, ignore_errors=True)
+        finally:
+            os.close(mark)
 
 
 @contextmanager
 def _locked(kept: Path) -> Iterator[None]:
     kept.mkdir(mode=0o700, parents=True, exist_ok=True)
-    held = os.open(kept / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    held = _open(kept / "lock")
     try:
         fcntl.flock(held, fcntl.LOCK_EX)
         yield
     finally:
         os.close(held)
+
+
+def _open(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

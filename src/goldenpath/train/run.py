@@ -7,7 +7,7 @@ again afterwards, so that nothing can have changed meanwhile.
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -99,27 +99,28 @@ def train(
     data change meanwhile; `Unavailable` if the environment cannot be made.
     """
     root, started = Path(project.root), now()
-    ready = _prepare(project, work, uv, report, tools, indexes or project.indexes, kept, depot)
-    bench, lock, locked = ready.bench, ready.lock, ready.locked
-    installed = environment.describe(bench.folder, bench.python, lock, locked, uv)
-    content = None
-    if project.contract.python is not None:
-        wheels = (kept or work.parent) / "wheels"
-        content = gather(bench, installed, locked, uv=uv, tools=tools, kept=wheels)
-    with meanwhile(bench, partial(lint_and_tests, bench)) as checked:
-        smoke, made = _trained(bench, report)
-        report("evaluating")
-        with _scorer(bench, content, uv, tools) as score:
-            evaluation = evaluate(project, work / "outputs", score)
-        report("waiting for lint and tests")
-        checks = (*checked.result(), *smoke, *_verdicts(evaluation))
-    data.refuse_changed(bench.data, project.data, "during the training")
-    _refuse_moved(ready.commit, source.read_source(root, tools))
-    learn(ready.place, bench.work / "bytecode")
-    times = started, now()
-    run = _record(ready, installed, evaluation, checks, made, times, tools)
-    profile, logged = _profile(project, evaluation), read_logged(work / "outputs-mlflow")
-    return Trained(run, work / "outputs", profile, evaluation.rows, content, logged)
+    allowed = indexes or project.indexes
+    with _prepared(project, work, uv, report, tools, allowed, kept, depot) as ready:
+        bench, lock, locked = ready.bench, ready.lock, ready.locked
+        installed = environment.describe(bench.folder, bench.python, lock, locked, uv)
+        content = None
+        if project.contract.python is not None:
+            wheels = (kept or work.parent) / "wheels"
+            content = gather(bench, installed, locked, uv=uv, tools=tools, kept=wheels)
+        with meanwhile(bench, partial(lint_and_tests, bench)) as checked:
+            smoke, made = _trained(bench, report)
+            report("evaluating")
+            with _scorer(bench, content, uv, tools) as score:
+                evaluation = evaluate(project, work / "outputs", score)
+            report("waiting for lint and tests")
+            checks = (*checked.result(), *smoke, *_verdicts(evaluation))
+        data.refuse_changed(bench.data, project.data, "during the training")
+        _refuse_moved(ready.commit, source.read_source(root, tools))
+        learn(ready.place, bench.work / "bytecode")
+        times = started, now()
+        run = _record(ready, installed, evaluation, checks, made, times, tools)
+        profile, logged = _profile(project, evaluation), read_logged(work / "outputs-mlflow")
+        return Trained(run, work / "outputs", profile, evaluation.rows, content, logged)
 
 
 def rehearse(
@@ -136,17 +137,20 @@ def rehearse(
 
     Raises as `train` does; a check that failed is told and not raised.
     """
-    bench = _prepare(project, work, uv, report, tools, project.indexes, kept, depot).bench
-    with meanwhile(bench, partial(lint_and_tests, bench)) as checked:
-        report("training on a sample")
-        smoke = training(bench, "smoke", project.training.smoke_parameters)
-        report("waiting for lint and tests")
-        checks = checked.result()
-    data.refuse_changed(bench.data, project.data, "during the training")
-    return (*checks, _smoke_check(smoke))
+    allowed = project.indexes
+    with _prepared(project, work, uv, report, tools, allowed, kept, depot) as ready:
+        bench = ready.bench
+        with meanwhile(bench, partial(lint_and_tests, bench)) as checked:
+            report("training on a sample")
+            smoke = training(bench, "smoke", project.training.smoke_parameters)
+            report("waiting for lint and tests")
+            checks = checked.result()
+        data.refuse_changed(bench.data, project.data, "during the training")
+        return (*checks, _smoke_check(smoke))
 
 
-def _prepare(
+@contextmanager
+def _prepared(
     project: Project,
     work: Path,
     uv: str,
@@ -155,7 +159,7 @@ def _prepare(
     indexes: tuple[str, ...],
     kept: Path | None,
     depot: Depot | None,
-) -> _Ready:
+) -> Iterator[_Ready]:
     root = Path(project.root)
     report("checking source, lock and data")
     commit = source.read_source(root, tools)
@@ -167,9 +171,9 @@ def _prepare(
     paths = bring_all(root, project.data, depot)
     datasets = data.describe_all(paths, project.data)
     report("making the locked environment")
-    place = _kept_environment(root, lock, kept, uv, tools)
-    bench = _bench(project, work, uv, tools, paths, place)
-    return _Ready(commit, lock, locked, datasets, bench, place)
+    with _kept_environment(root, lock, kept, uv, tools) as place:
+        bench = _bench(project, work, uv, tools, paths, place)
+        yield _Ready(commit, lock, locked, datasets, bench, place)
 
 
 def _profile(project: Project, evaluation: Evaluation) -> Profile:
@@ -195,10 +199,10 @@ def _scorer(
 
 def _kept_environment(
     root: Path, lock: bytes, kept: Path | None, uv: str, tools: Mapping[str, str]
-) -> Place | None:
+) -> AbstractContextManager[Place | None]:
     """An environment that may be used again; None where a project's programs could change it."""
     if kept is None or not can_confine() or kept.resolve().is_relative_to(root.resolve()):
-        return None
+        return nullcontext()
     # Copies: a file that uv's cache has as well could be changed there.
     apart = {**tools, "UV_LINK_MODE": "copy"}
     return keep(
