@@ -16,6 +16,7 @@ INFERENCE_DURATION_BOUNDS = (
 PREDICTIONS = "ml.predictions"  # counter, {prediction}
 PREDICTION_SCORE = "ml.prediction.score"  # histogram, 1
 PREDICTION_OUTCOME = "ml.prediction.outcome"  # counter, {prediction}
+SLICE_OUTCOME = "ml.prediction.slice.outcome"  # counter, {prediction}
 FEATURE_BIN = "ml.feature.bin"  # counter, {value}: one bin of the signed reference profile
 FEATURE_OUT_OF_RANGE = "ml.feature.out_of_range"  # counter, {value}
 DRIFT_PSI = "ml.drift.psi"  # gauge, {nat}
@@ -29,6 +30,7 @@ DESCRIPTIONS = {
     PREDICTIONS: "Rows that were scored.",
     PREDICTION_SCORE: "Scores, by the bounds of the signed reference profile.",
     PREDICTION_OUTCOME: "Decisions by the packaged policy.",
+    SLICE_OUTCOME: "Decisions by the packaged policy in a slice that the contract declares.",
     FEATURE_BIN: "Values of an input or of the score in a bin of the signed reference profile.",
     FEATURE_OUT_OF_RANGE: "Values that training never saw.",
     DRIFT_PSI: "Population stability index against the reference.",
@@ -43,6 +45,7 @@ MODEL_NAME = "ml.model.name"
 FEATURE_NAME = "ml.feature.name"
 FEATURE_BIN_LABEL = "ml.feature.bin.label"
 OUTCOME = "ml.prediction.outcome"
+SLICE_LABEL = "ml.slice.label"
 OUTPUT_NAME = "ml.output.name"
 ERROR_TYPE = "error.type"
 MANIFEST_DIGEST = "oci.manifest.digest"

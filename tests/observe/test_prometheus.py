@@ -1,5 +1,6 @@
 """Prometheus as a source of the judge: a real one reads our page, and one that answers wrongly."""
 
+import dataclasses
 import json
 import socket
 import subprocess
@@ -22,11 +23,13 @@ from goldenpath.errors import InvalidInput, Unavailable
 from goldenpath.gateway.judging import judge_once
 from goldenpath.gitops.desired import Rollout
 from goldenpath.gitops.promotion import promote
+from goldenpath.observe.decide import Facts
 from goldenpath.observe.otlp import TelemetryFiles
 from goldenpath.observe.prometheus import Prometheus
 from goldenpath.observe.records import Block
 from goldenpath.observe.scraping import MetricsPage
 from goldenpath.observe.telemetry import Telemetry
+from goldenpath.project.spec import Feature
 from goldenpath.serve.payload import SpoolHeader
 from tests.attest.programs import program
 from tests.gitops.road import MODEL, Road
@@ -35,6 +38,12 @@ from tests.observe.spooling import CONTRACT, FACTS, START, answer, draw
 ONE, TWO = Digest("sha256:" + "1" * 64), Digest("sha256:" + "2" * 64)
 T = datetime(2026, 11, 23, 9, tzinfo=UTC)
 PLAN = Rollout((10, 50, 100), {"requests": 500.0}, "auto")
+
+
+_INCOME = Feature("income", "number", slices=(100.0,))
+SLICED = Facts(
+    dataclasses.replace(CONTRACT, features=(_INCOME, *CONTRACT.features[1:])), FACTS.profile
+)
 
 
 class Serving:
@@ -48,7 +57,7 @@ class Serving:
     def restart(self) -> None:
         self._number += 1
         files = TelemetryFiles(self._folder / str(self._number))
-        self.telemetry = Telemetry(files, None, lambda digest: FACTS, started=T, share=0.0)
+        self.telemetry = Telemetry(files, None, lambda digest: SLICED, started=T, share=0.0)
 
     def page(self, openmetrics: bool) -> bytes:
         return self.telemetry.page(openmetrics)
@@ -138,6 +147,9 @@ def test_a_real_prometheus_decides_by_what_it_read_from_our_page(tmp_path: Path)
             assert (one.requests, one.failed, two.requests, two.failed) == (1402, 2, 581, 1)
             assert one.answers["outcome decline"] == (420, 1400)
             assert two.answers["outcome decline"] == (174, 580)
+            side = "below 100" if draw(1, 1)[0, 0] < 100 else "100 and above"
+            assert one.answers[f"decline where income = {side}"] == (420, 1400)
+            assert len([name for name in two.answers if "where income" in name]) == 6
             assert (one.slower[0.005], two.slower[10.0]) == (0, 0)
 
             road.now = datetime.now(UTC)

@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from goldenpath.canonical import JsonValue
 from goldenpath.observe.decide import Facts, decide
 from goldenpath.observe.records import Block
-from goldenpath.project.slicing import slices
+from goldenpath.project.slicing import Slice, slices
 from goldenpath.project.spec import Contract
 
 OUTCOMES = ("accept", "refer", "decline")
@@ -79,6 +80,12 @@ def names(contract: Contract) -> Iterator[str]:
     yield PAIRED
 
 
+def inside_of(part: Slice, block: Block) -> NDArray[np.bool_]:
+    """Which rows are of that slice."""
+    values = block.rows[:, part.column]
+    return (values >= np.float32(part.low)) & (values < np.float32(part.high))
+
+
 def _count(counts: Counts, contract: Contract, block: Block, outcomes: "np.ndarray") -> None:
     total = len(outcomes)
     hit = {each: outcomes == each for each in OUTCOMES}
@@ -87,8 +94,7 @@ def _count(counts: Counts, contract: Contract, block: Block, outcomes: "np.ndarr
     for point in POINTS:
         _add(counts, f"score below {point:g}", int((block.scores < point).sum()), total)
     for part in slices(contract):
-        values = block.rows[:, part.column]
-        inside = (values >= np.float32(part.low)) & (values < np.float32(part.high))
+        inside = inside_of(part, block)
         size = int(inside.sum())
         for each in OUTCOMES if size else ():
             name = f"{each} where {part.feature} = {part.label}"

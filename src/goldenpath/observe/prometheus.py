@@ -31,14 +31,15 @@ _PIECE = timedelta(hours=1)
 _REQUESTS = f"{metric_name(names.REQUEST_DURATION, 's')}_bucket"
 _SCORES = f"{metric_name(names.PREDICTION_SCORE, '1')}_bucket"
 _OUTCOMES = f"{metric_name(names.PREDICTION_OUTCOME, '{prediction}')}_total"
-_RELEASE, _STAGE, _MODEL, _REPLICA, _STATUS, _OUTCOME, _ROUTE = (
+_SLICES = f"{metric_name(names.SLICE_OUTCOME, '{prediction}')}_total"
+_RELEASE, _STAGE, _MODEL, _REPLICA, _STATUS, _OUTCOME, _ROUTE, _FEATURE, _LABEL = (
     name.replace(".", "_")
     for name in (
         names.MANIFEST_DIGEST, names.ENVIRONMENT, names.SERVICE_NAME, names.SERVICE_INSTANCE,
-        names.STATUS_CODE, names.OUTCOME, names.ROUTE,
+        names.STATUS_CODE, names.OUTCOME, names.ROUTE, names.FEATURE_NAME, names.SLICE_LABEL,
     )
 )  # fmt: skip
-_OWN = ("__name__", _RELEASE, _REPLICA, _STATUS, _OUTCOME, _ROUTE, "le")
+_OWN = ("__name__", _RELEASE, _REPLICA, _STATUS, _OUTCOME, _ROUTE, _FEATURE, _LABEL, "le")
 """Labels that tell our series apart; the rest is of whoever scraped."""
 
 
@@ -97,7 +98,7 @@ class Prometheus:
             self._require_scraping(moment)
         wanted = "|".join(each.text for each in releases)
         where = (
-            f'{{__name__=~"{_REQUESTS}|{_SCORES}|{_OUTCOMES}",{_STAGE}="{_quoted(stage)}",'
+            f'{{__name__=~"{_REQUESTS}|{_SCORES}|{_OUTCOMES}|{_SLICES}",{_STAGE}="{_quoted(stage)}",'
             f'{_MODEL}="{_quoted(model)}",{_RELEASE}=~"{wanted}"}}'
         )
         grown = self._grown(where, since, until)
@@ -163,6 +164,7 @@ def _arm(grown: Mapping[frozenset[str], int], release: Digest) -> Arm:
     within: dict[float, int] = defaultdict(int)
     scored: dict[float, int] = defaultdict(int)
     outcomes = dict.fromkeys(OUTCOMES, 0)
+    sliced: dict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(OUTCOMES, 0))
     for labels, number in grown.items():
         of = dict(label.split("=", 1) for label in labels)
         if of.get(_RELEASE) != release.text:
@@ -171,6 +173,9 @@ def _arm(grown: Mapping[frozenset[str], int], release: Digest) -> Arm:
         if name == _OUTCOMES:
             outcome = of.get(_OUTCOME, "")
             outcomes[outcome] = outcomes.get(outcome, 0) + number
+        elif name == _SLICES:
+            counts = sliced[f"{of.get(_FEATURE)} = {of.get(_LABEL)}"]
+            counts[of.get(_OUTCOME, "")] = counts.get(of.get(_OUTCOME, ""), 0) + number
         elif name == _SCORES:
             scored[bound] += number
         else:
@@ -181,7 +186,12 @@ def _arm(grown: Mapping[frozenset[str], int], release: Digest) -> Arm:
     slower = {bound: requests - count for bound, count in within.items() if bound < math.inf}
     if any(count < 0 for count in slower.values()):
         raise Unavailable(f"the durations that Prometheus has of {release.short} contradict")
-    return Arm(requests, failed, slower, _answers(outcomes, scored))
+    parts = {
+        f"{outcome} where {part}": (hits, sum(counts.values()))
+        for part, counts in sliced.items()
+        for outcome, hits in counts.items()
+    }
+    return Arm(requests, failed, slower, {**_answers(outcomes, scored), **parts})
 
 
 def _bound(text: str) -> float:

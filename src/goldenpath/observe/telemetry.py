@@ -19,10 +19,12 @@ from goldenpath.drift.verdict import Verdict
 from goldenpath.observe.decide import Facts, decide
 from goldenpath.observe.exposition import exposition
 from goldenpath.observe.otlp import Sender, TelemetryFiles
+from goldenpath.observe.outcomes import OUTCOMES, inside_of
 from goldenpath.observe.records import Block
 from goldenpath.observe.segment import Checkpoint
 from goldenpath.observe.series import Attributes, Series, metrics_data, resource
 from goldenpath.observe.spans import exemplar, route, spans
+from goldenpath.project.slicing import slices
 from goldenpath.serve.payload import Answered, SpoolHeader
 
 Key = tuple[str, str, str]
@@ -198,11 +200,25 @@ def _record_predictions(
     edges = facts.profile.score.edges[1:-1]
     series.record(names.PREDICTION_SCORE, "1", scores, edges, output)
     outcomes = decide(facts.contract, block.scores).outcomes
+    if outcomes:
+        _record_slices(series, block, facts, outcomes)
     for outcome in sorted(set(outcomes)):
         number = outcomes.count(outcome)
         series.count(
             names.PREDICTION_OUTCOME, "{prediction}", number, (*model, (names.OUTCOME, outcome))
         )
+
+
+def _record_slices(series: Series, block: Block, facts: Facts, outcomes: Sequence[str]) -> None:
+    """Every slice from the first answer on, so that what a judge compares is known beforehand."""
+    found = np.array(outcomes, object)
+    for part in slices(facts.contract):
+        inside = inside_of(part, block)
+        where = ((names.FEATURE_NAME, part.feature), (names.SLICE_LABEL, part.label))
+        for outcome in OUTCOMES:
+            number = int((inside & (found == outcome)).sum())
+            kind = (*where, (names.OUTCOME, outcome))
+            series.count(names.SLICE_OUTCOME, "{prediction}", number, kind)
 
 
 def _nanoseconds(moment: datetime) -> int:
