@@ -192,7 +192,7 @@ def test_a_model_that_cannot_be_served_gives_no_scores(
 
     with (
         pytest.raises(InvalidInput, match=said),
-        served(contract, model, place, python, {"PATH": os.environ["PATH"]}) as score,
+        served(contract, model, place, python, {"PATH": os.environ["PATH"]}, {}) as score,
     ):
         score(table)
 

@@ -8,8 +8,12 @@ from pathlib import Path
 import pytest
 
 from goldenpath.errors import InvalidInput
+from goldenpath.project.load import load_project
+from goldenpath.settings import Home
 from goldenpath.train.kept import KEPT, Place, keep, key_of, learn
 from goldenpath.train.machine import can_confine
+from goldenpath.train.run import train
+from tests.starter import NOW, UV, environment
 from tests.train.conftest import Quick
 
 
@@ -103,6 +107,20 @@ def test_a_training_writes_nowhere_but_into_project_and_work_folder(
         quick.run(f"Path({str(outside)!r}).write_text('x')", tmp_path / "work")
 
     assert not outside.exists()
+
+
+@pytest.mark.skipif(not can_confine(), reason="SKIPPED: this kernel has no Landlock")
+def test_a_training_cannot_read_the_key_of_the_build(quick: Quick, tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    home.build_key.parent.mkdir(parents=True)
+    home.build_key.write_text("a key")
+    quick.write(f"Path({str(home.build_key)!r}).read_text()")
+
+    with pytest.raises(InvalidInput, match=r"PermissionError.*release\.pem"):
+        train(
+            load_project(quick.folder), home.builds / "work", uv=UV, now=lambda: NOW,
+            report=lambda _: None, tools=environment(), kept=home.kept, closed=(home.root,),
+        )  # fmt: skip
 
 
 def test_a_training_that_wants_more_memory_than_declared_is_ended(

@@ -23,6 +23,7 @@ def rehearsed(project: Project, home: Home, output: Format) -> None:
             report=report,
             tools=wire.tools(),
             depot=wire.depot(home, report),
+            closed=wire.closed(home),
         )
     lines = [f"{'ok' if each.passed else 'FAIL':6} {each.name:16} {each.detail}" for each in checks]
     show({"checks": checks}, "\n".join(lines), output)

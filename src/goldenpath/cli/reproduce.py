@@ -42,6 +42,7 @@ def verb(reference: str, source: str | None, output: Format) -> None:
             work=work,
             throwaway=wire.throwaway_store,
             uv=wire.uv(),
+            closed=wire.closed(home),
             tools=tools,
             train=lambda project, folder: train(
                 project,
@@ -52,6 +53,7 @@ def verb(reference: str, source: str | None, output: Format) -> None:
                 tools=tools,
                 kept=home.kept,
                 depot=wire.depot(home, report),
+                closed=wire.closed(home),
             ),
             report=report,
         )

@@ -11,6 +11,7 @@ from goldenpath.artifact.layers import MODELS
 from goldenpath.artifact.pack import CODE, FRAME, MODEL, RUNTIME, WHEELS
 from goldenpath.project.spec import Project
 from goldenpath.settings import training_environment
+from goldenpath.train.confine import confined
 from goldenpath.train.content import served
 from goldenpath.train.decision import bands
 from goldenpath.train.rebuild import rebuild_environment
@@ -50,14 +51,15 @@ def distance(
     *,
     uv: str,
     tools: Mapping[str, str],
+    closed: tuple[Path, ...] = (),
 ) -> Distance:
     """Scores `table` with both releases below the folder `work`.
 
     A model that is code runs in the environment that its own wheels give. Raises `Unavailable` if
     one cannot be made here, and `InvalidInput` if a model gives no scores.
     """
-    before = _scores(project, table, then, work / "released", uv, tools)
-    after = _scores(project, table, now, work / "repeated", uv, tools)
+    before = _scores(project, table, then, work / "released", uv, tools, closed)
+    after = _scores(project, table, now, work / "repeated", uv, tools, closed)
     gaps = np.abs(before - after)
     decision = project.contract.decision
     changed = bands(decision, before) != bands(decision, after)
@@ -65,7 +67,13 @@ def distance(
 
 
 def _scores(
-    project: Project, table: Table, files: Files, place: Path, uv: str, tools: Mapping[str, str]
+    project: Project,
+    table: Table,
+    files: Files,
+    place: Path,
+    uv: str,
+    tools: Mapping[str, str],
+    closed: tuple[Path, ...],
 ) -> NDArray[np.float64]:
     contract = project.contract
     place.mkdir(parents=True)
@@ -83,7 +91,8 @@ def _scores(
     for folder in ("home", "temporary"):
         (place / folder).mkdir()
     seen = training_environment(tools, place, project.training.threads)
-    with served(contract, contract.python, place, python, seen) as score:
+    limits = confined((place,), (), closed)
+    with served(contract, contract.python, place, python, seen, limits) as score:
         return score(table)
 
 

@@ -41,6 +41,8 @@ class Shop:
     work: Path
     throwaway: Callable[[], Store]
     uv: str
+    closed: tuple[Path, ...]
+    """Folders in which code of the release reads only what is its own."""
     tools: Mapping[str, str]
     train: Callable[[Project, Path], Trained]
     report: Callable[[str], None]
@@ -148,7 +150,10 @@ def _distance(
     table = columns_of(trained.outputs / REFERENCE, project.contract)
     place = shop.work / "asked"
     try:
-        found = distance(project, table, released, repeated, place, uv=shop.uv, tools=shop.tools)
+        found = distance(
+            project, table, released, repeated, place,
+            uv=shop.uv, tools=shop.tools, closed=shop.closed,
+        )  # fmt: skip
     except GoldenPathError as error:  # what differs and why has been found out all the same
         return NO_DISTANCE, error.message
     return found, ""

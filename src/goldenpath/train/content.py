@@ -113,14 +113,21 @@ def lay_out(
 
 @contextmanager
 def served(
-    contract: Contract, model: PythonModel, place: Path, python: Path, seen: Mapping[str, str]
+    contract: Contract,
+    model: PythonModel,
+    place: Path,
+    python: Path,
+    seen: Mapping[str, str],
+    limits: Mapping[str, object],
 ) -> Iterator[Scorer]:
     """A scorer of the model laid out in `place`, in a process that ends with the block.
+
+    `limits` are what the process takes away from itself first.
 
     Raises `InvalidInput` if the model does not load or dies, takes longer than the contract says,
     or gives scores that are none.
     """
-    with _Process(model, python, place, seen) as process:
+    with _Process(model, python, place, seen, limits) as process:
         yield lambda table: checked(process.score(rows_of(contract, table)))
 
 
@@ -128,8 +135,14 @@ class _Process:
     """The model in its own process; killed with all it started when the block ends."""
 
     def __init__(
-        self, model: PythonModel, python: Path, place: Path, seen: Mapping[str, str]
+        self,
+        model: PythonModel,
+        python: Path,
+        place: Path,
+        seen: Mapping[str, str],
+        limits: Mapping[str, object],
     ) -> None:
+        self._limits = limits
         self._entry, self._place = model.entry, place
         # Many rows are asked at once here, so a call gets the longer of the two limits.
         self._limit = max(model.start_limit, model.time_limit)
@@ -149,7 +162,8 @@ class _Process:
                 start_new_session=True,
             )
         code, folder = self._place / "code", self._place / "model"
-        self._tell({"entry": self._entry, "code": str(code), "folder": str(folder)})
+        hello = {"entry": self._entry, "code": str(code), "folder": str(folder)}
+        self._tell({**hello, "limits": self._limits})
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -175,7 +189,7 @@ class _Process:
             )
         return scores
 
-    def _tell(self, message: Mapping[str, str]) -> None:
+    def _tell(self, message: Mapping[str, object]) -> None:
         if self._process.stdin is None:
             raise TypeError("the program was started without a pipe")
         with suppress(BrokenPipeError):  # it has died; that there is no answer says so

@@ -85,6 +85,7 @@ def train(
     indexes: tuple[str, ...] = (),
     kept: Path | None = None,
     depot: Depot | None = None,
+    closed: tuple[Path, ...] = (),
 ) -> Trained:
     """Trains the project as it is checked out, in the folder `work`, which is emptied first.
 
@@ -92,6 +93,7 @@ def train(
     `indexes` are the package indexes that the platform allows; those of the project otherwise.
     `kept` is a folder in which environments and wheels stay from one build to the next.
     `depot` fetches data that are not in the project; without one there may be none.
+    `closed` are folders in which the project's programs read only what is theirs.
     A dirty tree, and lint or tests that fail, are recorded and not refused here.
 
     Raises `InvalidInput` for a missing or stale lock or one with other sources, for missing or
@@ -101,7 +103,7 @@ def train(
     root, started = Path(project.root), now()
     allowed = indexes or project.indexes
     with _prepared(project, work, uv, report, tools, allowed, kept, depot) as ready:
-        bench, lock, locked = ready.bench, ready.lock, ready.locked
+        bench, lock, locked = replace(ready.bench, closed=closed), ready.lock, ready.locked
         installed = environment.describe(bench.folder, bench.python, lock, locked, uv)
         content = None
         if project.contract.python is not None:
@@ -132,6 +134,7 @@ def rehearse(
     tools: Mapping[str, str],
     kept: Path | None = None,
     depot: Depot | None = None,
+    closed: tuple[Path, ...] = (),
 ) -> tuple[Check, ...]:
     """Lint, tests and a training on a sample: what a change is asked before it is merged.
 
@@ -139,7 +142,7 @@ def rehearse(
     """
     allowed = project.indexes
     with _prepared(project, work, uv, report, tools, allowed, kept, depot) as ready:
-        bench = ready.bench
+        bench = replace(ready.bench, closed=closed)
         with meanwhile(bench, partial(lint_and_tests, bench)) as checked:
             report("training on a sample")
             smoke = training(bench, "smoke", project.training.smoke_parameters)
@@ -193,7 +196,8 @@ def _scorer(
         return
     place = bench.work / "content"
     python = lay_out(content, outputs, place, uv=uv, tools=tools)
-    with served(contract, contract.python, place, python, bench.environment) as score:
+    limits = {**bench.limits, "memory": 0}
+    with served(contract, contract.python, place, python, bench.environment, limits) as score:
         yield score
 
 
@@ -236,7 +240,7 @@ def _bench(
         if place.is_compiled:
             # What is not compiled there yet is little, and would not be looked for elsewhere.
             seen = {**seen, "PYTHONPYCACHEPREFIX": "", "PYTHONDONTWRITEBYTECODE": "1"}
-    return Bench(project, work, made, python, seen, threading.Event(), paths, can_confine())
+    return Bench(project, work, made, python, seen, threading.Event(), paths)
 
 
 def _trained(bench: Bench, report: Callable[[str], None]) -> tuple[tuple[Check, ...], Made]:

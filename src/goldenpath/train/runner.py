@@ -35,7 +35,7 @@ def main() -> None:
     request = json.loads(sys.stdin.readline())
     # A descriptor of its own, since pytest puts another file into the place of standard input.
     threading.Thread(target=_end_with_the_build, args=(os.dup(0),), daemon=True).start()
-    _give_up(request.get("writable"), request.get("memory", 0))
+    give_up(request)
     if "module" in request:
         sys.path.insert(0, str(Path.cwd()))
         sys.argv[1:] = request["arguments"]
@@ -69,25 +69,34 @@ def _blas() -> str:
     return ""
 
 
-def _give_up(writable: "list[str] | None", memory: int) -> None:
+class _Limits(TypedDict, total=False):
+    writable: list[str]
+    readable: list[str]
+    memory: int
+
+
+def give_up(limits: _Limits) -> None:
     """Takes away what the request says, for good and for all that is started from here."""
-    if memory:
+    if memory := limits.get("memory", 0):
         resource.setrlimit(resource.RLIMIT_DATA, (memory * 1024 * 1024,) * 2)
-    if writable is not None:
-        _confine(writable)
+    if "writable" in limits:
+        _confine(limits["writable"], limits["readable"])
 
 
-def _confine(writable: "list[str]") -> None:
-    """Landlock: nothing can be written, made or removed but below these folders."""
+def _confine(writable: "list[str]", readable: "list[str]") -> None:
+    """Landlock: nothing is written, made or removed, and no file read, but below these folders."""
     library = ctypes.CDLL(None, use_errno=True)
     create, add, restrict, flags = 444, 445, 446, ctypes.c_uint32(0)
     abi = library.syscall(create, None, ctypes.c_size_t(0), ctypes.c_uint32(1))
-    # Every right of that version but to execute (1), to read a file (4) and to list a folder (8).
-    bits = ((1 << (13 if abi < 2 else 14 if abi < 3 else 15)) - 1) & ~0b1101
-    rules = library.syscall(create, struct.pack("<Q", bits), ctypes.c_size_t(8), flags)
-    for path in writable:
-        place = os.open(path, os.O_PATH | os.O_CLOEXEC)
-        if library.syscall(add, rules, 1, struct.pack("<Qi", bits, place), flags):
+    # Every right of that version but to execute (1) and to list a folder (8); 4 reads a file.
+    read, bits = 4, ((1 << (13 if abi < 2 else 14 if abi < 3 else 15)) - 1) & ~0b1101
+    rules = library.syscall(create, struct.pack("<Q", bits | read), ctypes.c_size_t(8), flags)
+    for path, right in (*((each, bits) for each in writable), *((each, read) for each in readable)):
+        try:
+            place = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        except (FileNotFoundError, PermissionError):
+            continue  # gone since it was listed, or closed anyway
+        if library.syscall(add, rules, 1, struct.pack("<Qi", right, place), flags):
             sys.exit(f"{path} cannot be allowed to this program: Landlock refused the rule")
         os.close(place)
     library.prctl(38, 1, 0, 0, 0)  # no new privileges, without which Landlock refuses

@@ -14,6 +14,7 @@ from goldenpath.errors import InvalidInput
 from goldenpath.project.listing import digest_file
 from goldenpath.project.spec import Project, Scalar, Training
 from goldenpath.settings import told_to_mlflow
+from goldenpath.train.confine import confined
 from goldenpath.train.process import run
 from goldenpath.train.record import Check
 
@@ -39,8 +40,8 @@ class Bench:
     given_up: threading.Event
     data: Mapping[str, Path]
     """Where the data are, by name."""
-    is_confined: bool = False
-    """Whether the programs may write below the project and the work folder only."""
+    closed: tuple[Path, ...] = ()
+    """Folders in which the programs read only what is theirs."""
 
     @property
     def root(self) -> Path:
@@ -50,11 +51,9 @@ class Bench:
     @property
     def limits(self) -> dict[str, object]:
         """What every program of the build is told to take away from itself."""
-        writable = [str(self.root), str(self.work), "/dev", "/proc"]
-        return {
-            "writable": writable if self.is_confined else None,
-            "memory": self.project.training.memory_limit,
-        }
+        shared = (self.folder, *self.data.values())
+        limits = confined((self.root, self.work), shared, self.closed)
+        return {**limits, "memory": self.project.training.memory_limit}
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from goldenpath.wire.comparing import compared as compared
     from goldenpath.wire.comparing import trust as trust
     from goldenpath.wire.evidence import catalogue as catalogue
+    from goldenpath.wire.evidence import closed as closed
     from goldenpath.wire.evidence import depot as depot
     from goldenpath.wire.evidence import sources as sources
     from goldenpath.wire.evidence import workshop as workshop
@@ -77,7 +78,7 @@ _PARTS = {
     "machine": ("Listening", "serve", "detach", "canary_verdicts", "send"),
     "watching": ("await_status", "is_up", "status", "stop", "wake"),
     "stock": ("desired", "inventory"),
-    "evidence": ("catalogue", "depot", "sources", "workshop"),
+    "evidence": ("catalogue", "closed", "depot", "sources", "workshop"),
     "signing": ("docker_reference", "public_key", "signer"),
 }
 _WHERE = {name: part for part, names in _PARTS.items() for name in names}

@@ -53,6 +53,11 @@ def depot(home: Home, report: Callable[[str], None]) -> "Depot":
     )
 
 
+def closed(home: Home) -> tuple[Path, ...]:
+    """Where keys lie that no program of a project reads."""
+    return (home.root, Path.home() / ".ssh", Path.home() / ".gnupg")
+
+
 def _published(home: Home, platform: "Platform", key: bytes) -> "Store | None":
     """Where releases go besides the home: the store of the stages, for a key that counts there."""
     uri = store_uri(home, platform)
@@ -93,6 +98,7 @@ def workshop(home: Home, work: Path, report: Callable[[str], None]) -> "Workshop
             tools=environment,
             kept=home.kept,
             depot=depot(home, report),
+            closed=closed(home),
         ),
         clock=now,
         report=report,
