@@ -38,6 +38,7 @@ from goldenpath.drift.profile import render_profile
 from goldenpath.errors import InvalidInput, NotFound
 from goldenpath.oci.copy import copy
 from goldenpath.oci.store import Store
+from goldenpath.oci.stream import Watch, unwatched
 from goldenpath.project.contract import render_contract
 from goldenpath.project.spec import MODEL, Project
 from goldenpath.train.record import Source, TrainingRun
@@ -84,6 +85,8 @@ class Workshop:
     """The store that stages run from, where it is another one and the key counts there."""
     advisories: Advisories | None = None
     """Known vulnerabilities; without them the scan says that it did not look."""
+    watch: Watch = unwatched
+    """Hears how far packing is."""
 
 
 def build(project: Project, workshop: Workshop, *, allow_dirty: bool = False) -> Built:
@@ -102,7 +105,7 @@ def build(project: Project, workshop: Workshop, *, allow_dirty: bool = False) ->
         _refuse_failed_checks(trained.run)
         workshop.report("packing")
         contents = contents_of(project, trained)
-        packed = pack(workshop.store, contents)
+        packed = pack(workshop.store, contents, workshop.watch)
         is_new = not _is_complete(packed.image.digest, workshop)
         if is_new:
             workshop.report("attesting and signing")

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -44,7 +44,7 @@ def divide(
     """
     for path in files:
         check_path(path, InvalidInput)
-    sizes = {path: _size(content) for path, content in files.items()}
+    sizes = {path: size_of(content) for path, content in files.items()}
     singles = set(alone)
     one = sorted(set(together))
     large = [path for path in files if path in singles or sizes[path] > LARGE]
@@ -57,14 +57,18 @@ def divide(
     return tuple(Layer(tuple((path, files[path]) for path in group)) for group in groups if group)
 
 
-def render_layer(layer: Layer) -> Iterator[bytes]:
-    """The tar of a layer, in chunks; every file is read once."""
+def render_layer(
+    layer: Layer, told: Callable[[int], object] = lambda _size: None
+) -> Iterator[bytes]:
+    """The tar of a layer, in chunks; every file is read once, and `told` hears how far it is."""
     for folder in _folders(path for path, _ in layer.files):
         yield header(Entry(folder, 0, is_folder=True))
     for path, content in layer.files:
-        size = _size(content)
+        size = size_of(content)
         yield header(Entry(path, size))
-        yield from _read(content, size)
+        for chunk in _read(content, size):
+            told(len(chunk))
+            yield chunk
         yield padding(size)
     yield END
 
@@ -74,7 +78,8 @@ def _folders(paths: Iterable[str]) -> list[str]:
     return sorted(parents - {"."})
 
 
-def _size(content: Content) -> int:
+def size_of(content: Content) -> int:
+    """Bytes of a file of a release. Raises `NotFound` or `InvalidInput` for a bad one."""
     if isinstance(content, bytes):
         return len(content)
     try:

@@ -11,11 +11,12 @@ from urllib.parse import urlsplit, urlunsplit
 
 from goldenpath.artifact import modelpack
 from goldenpath.artifact.archive import Entry
-from goldenpath.artifact.layers import MODELS, Content, Layer, divide, render_layer
+from goldenpath.artifact.layers import MODELS, Content, Layer, divide, render_layer, size_of
 from goldenpath.canonical import JsonValue, canonical_json
 from goldenpath.oci.descriptor import IMAGE_CONFIG, IMAGE_LAYER, IMAGE_MANIFEST, Descriptor
 from goldenpath.oci.manifest import Manifest
 from goldenpath.oci.store import Store
+from goldenpath.oci.stream import Watch, unwatched
 from goldenpath.train.runtime import Runtime, render_runtime
 
 FRAME = f"{MODELS}/goldenpath"
@@ -74,13 +75,14 @@ class Packed:
     modelpack: Descriptor
 
 
-def pack(store: Store, contents: Contents) -> Packed:
+def pack(store: Store, contents: Contents, watch: Watch = unwatched) -> Packed:
     """Writes the release into `store`. Raises `NotFound` or `InvalidInput` for a bad file."""
     weights = tuple(f"{MODELS}/{name}" for name in contents.model_files)
     files = _files(contents)
     alone = (*weights, *(path for path in files if path.startswith(WHEELS + "/")))
     layers = divide(files, alone, [path for path in files if path.startswith(CODE + "/")])
-    blobs = tuple(store.add(IMAGE_LAYER, render_layer(layer)) for layer in layers)
+    with watch(sum(size_of(content) for content in files.values())) as told:
+        blobs = tuple(store.add(IMAGE_LAYER, render_layer(layer, told)) for layer in layers)
     image = _push_image(store, contents, layers, blobs)
     return Packed(image, _push_modelpack(store, contents, layers, blobs, image))
 

@@ -1,7 +1,6 @@
 """Verifies a digest: gathers what a store holds about it, within bounds, and judges it."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Sequence
 from datetime import datetime
 
 from goldenpath.attest.documents import STATEMENTS, Document, Documents
@@ -12,19 +11,13 @@ from goldenpath.errors import InvalidInput, NotFound, VerificationError
 from goldenpath.oci.descriptor import EMPTY, Descriptor
 from goldenpath.oci.manifest import MAX_MANIFEST, Manifest
 from goldenpath.oci.store import Store
-
-Watch = Callable[[int], AbstractContextManager[Callable[[int], object]]]
-"""Given the bytes that will be read, wants to hear of each piece that was."""
+from goldenpath.oci.stream import Watch, unwatched
 
 MAX_REFERRERS = 200
 MAX_STATEMENT = 16 * 1024 * 1024
 """Bytes of the largest statement that is read."""
 MAX_LAYERS = 2
 """Layers of a referrer that are read; one more is enough to know that it is no statement."""
-
-
-def _unwatched(_total: int) -> AbstractContextManager[Callable[[int], object]]:
-    return nullcontext(lambda _size: None)
 
 
 def verify(
@@ -44,7 +37,7 @@ def verify(
 
 
 def gather(
-    store: Store, digest: Digest, *, blobs: bool = False, watch: Watch = _unwatched
+    store: Store, digest: Digest, *, blobs: bool = False, watch: Watch = unwatched
 ) -> Documents:
     """What the store holds about `digest`; nothing of it is believed yet."""
     image, _ = _collect(store, store.resolve(digest.text), MAX_MANIFEST)

@@ -31,7 +31,9 @@ def verb(folder: Path, allow_dirty: bool, smoke: bool, output: Format) -> None:
         rehearsed(project, home, output)
         return
     with workplace(home.builds, project.name) as work, working() as report:
-        built = build(project, wire.workshop(home, work, report), allow_dirty=allow_dirty)
+        built = build(
+            project, wire.workshop(home, work, report, report.moving), allow_dirty=allow_dirty
+        )
     wire.event_log(home).append(
         Event(
             time=timestamp(wire.now()),

@@ -3,31 +3,64 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from goldenpath.cli.output import note
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 LARGE = 10_000_000
 """Bytes from which on moving them takes long enough to show it."""
 
 
+class Steps:
+    """Says which step the work is at, and within a large one how far."""
+
+    def __init__(self, progress: "Progress | None") -> None:
+        """Without a `progress` each step is a line."""
+        self._progress = progress
+
+    def __call__(self, step: str) -> None:
+        """The next step."""
+        if self._progress is None:
+            note(step)
+            return
+        task = self._progress.tasks[0]
+        self._progress.console.print(f"[dim]{task.description}[/dim]")
+        self._progress.update(task.id, description=step)
+
+    @contextmanager
+    def moving(self, total: int) -> Iterator[Callable[[int], object]]:
+        """A bar for `total` bytes of this step, if they are enough to wait for."""
+        progress = self._progress
+        if progress is None or total < LARGE:
+            yield lambda _size: None
+            return
+        task = progress.tasks[0]
+        progress.update(task.id, total=total, completed=0)
+        yield lambda size: progress.advance(task.id, size)
+        task.total = None
+
+
 @contextmanager
-def working() -> Iterator[Callable[[str], None]]:
+def working() -> Iterator[Steps]:
     """A line per step; on a terminal one line that changes, with the time it takes."""
     if not sys.stderr.isatty():
-        yield note
+        yield Steps(None)
         return
     from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("starting")
-
-        def report(step: str) -> None:
-            progress.console.print(f"[dim]{progress.tasks[0].description}[/dim]")
-            progress.update(task, description=step)
-
-        yield report
+        progress.add_task("starting", total=None)
+        yield Steps(progress)
 
 
 @contextmanager

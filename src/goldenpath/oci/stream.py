@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,15 @@ if TYPE_CHECKING:
 
 Again = Callable[[int], Iterable[bytes]]
 """Reads a content once more, from a byte on."""
+Watch = Callable[[int], AbstractContextManager[Callable[[int], object]]]
+"""Given the bytes that will be read, wants to hear of each piece that was."""
 _ASIDE = 4 * 1024 * 1024
 """Bytes from which on a thread of its own hashes, while the chunk is being written or sent."""
+
+
+def unwatched(_total: int) -> AbstractContextManager[Callable[[int], object]]:
+    """The `Watch` of nobody."""
+    return nullcontext(lambda _size: None)
 
 
 class Meter:

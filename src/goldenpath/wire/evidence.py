@@ -24,6 +24,7 @@ from goldenpath.wire.stores import locate, open_store, store_uri
 if TYPE_CHECKING:
     from goldenpath.build import Workshop
     from goldenpath.oci.store import Store
+    from goldenpath.oci.stream import Watch
     from goldenpath.promote.platform import Platform
     from goldenpath.train.bring import Depot
 
@@ -65,13 +66,16 @@ def _published(home: Home, platform: "Platform", key: bytes) -> "Store | None":
     return open_store(uri) if counts and uri != f"layout:{home.registry}" else None
 
 
-def workshop(home: Home, work: Path, report: Callable[[str], None]) -> "Workshop":
+def workshop(
+    home: Home, work: Path, report: Callable[[str], None], watch: "Watch | None" = None
+) -> "Workshop":
     """What a build in the folder `work` works with. Raises `NotFound` without a platform."""
     from goldenpath.attest.advisories import read_advisories
     from goldenpath.attest.keys import key_from_pem, public_pem
     from goldenpath.attest.statement import BUILDER
     from goldenpath.build import Workshop
     from goldenpath.gitops.rotation import require_trusted
+    from goldenpath.oci.stream import unwatched
     from goldenpath.train.run import train
     from goldenpath.train.source import read_source
 
@@ -103,4 +107,5 @@ def workshop(home: Home, work: Path, report: Callable[[str], None]) -> "Workshop
         clock=now,
         report=report,
         advisories=read_advisories(Path(advisories)) if advisories else None,
+        watch=watch or unwatched,
     )
