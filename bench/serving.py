@@ -217,18 +217,28 @@ def _profile(contract: Contract) -> Profile:
 
 
 @contextmanager
-def _ours(launch: ServerLaunch, replica: str, spool: str) -> Iterator[Served]:
-    command = ["taskset", "-c", "0", sys.executable, "-m", "goldenpath.serve"]
-    fresh = replace(launch, replica=replica, spool=spool)
+def _child(
+    module: str, core: str, launch: object
+) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, object]]]:
+    """A process of ours on one core, and what it said when it was ready."""
+    command = ["taskset", "-c", core, sys.executable, "-m", module]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdin is not None
         assert child.stdout is not None
-        child.stdin.write(msgspec.json.encode(fresh) + b"\n")
+        child.stdin.write(msgspec.json.encode(launch) + b"\n")
         child.stdin.flush()
         event = json.loads(child.stdout.readline())
         if event["event"] != "ready":
-            raise OSError(f"the server did not start: {event}")
-        yield Served(event["address"], child.pid)
+            raise OSError(f"{module} did not start: {event}")
+        yield child, event
+
+
+@contextmanager
+def _ours(launch: ServerLaunch, replica: str, spool: str) -> Iterator[Served]:
+    fresh = replace(launch, replica=replica, spool=spool)
+    with _child("goldenpath.serve", "0", fresh) as (child, event):
+        assert child.stdin is not None
+        yield Served(str(event["address"]), child.pid)
         child.stdin.close()
         child.wait(30)
 
@@ -237,16 +247,10 @@ def _ours(launch: ServerLaunch, replica: str, spool: str) -> Iterator[Served]:
 def _observer(home: Path, store: str, core: str) -> Iterator[int]:
     """The process that makes log, drift and telemetry of the records; its id."""
     home.mkdir()
-    command = ["taskset", "-c", core, sys.executable, "-m", "goldenpath.observe"]
     launch = ObserverLaunch(home=str(home), store=store)
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+    with _child("goldenpath.observe", core, launch) as (child, _):
         assert child.stdin is not None
         assert child.stdout is not None
-        child.stdin.write(msgspec.json.encode(launch) + b"\n")
-        child.stdin.flush()
-        event = json.loads(child.stdout.readline())
-        if event["event"] != "ready":
-            raise OSError(f"the observer did not start: {event}")
         # What it says of each segment is read and dropped, so that its pipe never fills.
         threading.Thread(target=child.stdout.read, daemon=True).start()
         yield child.pid

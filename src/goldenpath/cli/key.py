@@ -10,7 +10,7 @@ from goldenpath import wire
 from goldenpath.attest.policy import TrustedKey
 from goldenpath.cli.acting import identity_options
 from goldenpath.cli.output import Format, output_option, show
-from goldenpath.gitops.founding import platform_files
+from goldenpath.cli.trusting import change_platform
 from goldenpath.gitops.rotation import BEGINNING, ended, revoked, with_key
 from goldenpath.promote.platform import Platform
 
@@ -93,11 +93,7 @@ def _change(
     key: Path | None,
     output: Format,
 ) -> None:
-    home, acting = wire.home(), wire.identity(name, key)
-    trusted = wire.trusted(home)
-    files = platform_files(change(trusted.platform))
-    done = wire.change_trust(home, trusted, files, f"platform: {what}\n", acting)
-    show(done, f"{what}: {done.words}", output)
+    change_platform(change, f"platform: {what}\n", what, wire.identity(name, key), output)
 
 
 def _utc(moment: datetime | None) -> datetime | None:

@@ -10,8 +10,10 @@ from goldenpath.attest.policy import Person
 from goldenpath.attest.sshsig import SshKey, fingerprint
 from goldenpath.cli.acting import identity_options
 from goldenpath.cli.output import Format, output_option, show
-from goldenpath.gitops.founding import platform_files, with_person, without_person
+from goldenpath.cli.trusting import change_platform
+from goldenpath.gitops.founding import with_person, without_person
 from goldenpath.gitops.identity import require_listed
+from goldenpath.promote.platform import Platform
 
 
 @click.group
@@ -48,16 +50,16 @@ def add(
     output: Format,
 ) -> None:
     """List a person in platform.toml, by a signed commit."""
-    home, acting = wire.home(), wire.identity(name, key)
-    trusted = wire.trusted(home)
-    require_listed(acting, trusted.platform, wire.now())
-    if make_key:
-        SshKey.generate(ssh_key.with_suffix(""))
-    person = Person(new, roles, SshKey.load(ssh_key).public_line)
-    files = platform_files(with_person(trusted.platform, person))
+    acting = wire.identity(name, key)
+
+    def listed(platform: Platform) -> Platform:
+        require_listed(acting, platform, wire.now())  # before a key is made
+        if make_key:
+            SshKey.generate(ssh_key.with_suffix(""))
+        return with_person(platform, Person(new, roles, SshKey.load(ssh_key).public_line))
+
     message = f"platform: list {new}\n\nRoles: {', '.join(roles)}\n"
-    done = wire.change_trust(home, trusted, files, message, acting)
-    show(done, f"{new}: {done.words}", output)
+    change_platform(listed, message, new, acting, output)
 
 
 @verb.command("end")
@@ -69,10 +71,9 @@ def end(
     leaving: str, at: datetime | None, name: str | None, key: Path | None, output: Format
 ) -> None:
     """End the time of a person; what they signed before still counts."""
-    home, acting = wire.home(), wire.identity(name, key)
-    trusted = wire.trusted(home)
     moment = at.replace(tzinfo=UTC) if at else wire.now().replace(microsecond=0)
-    files = platform_files(without_person(trusted.platform, leaving, moment))
     message = f"platform: end the time of {leaving}\n\nFrom {moment.isoformat()} on.\n"
-    done = wire.change_trust(home, trusted, files, message, acting)
-    show(done, f"{leaving}: {done.words}", output)
+    change_platform(
+        lambda platform: without_person(platform, leaving, moment),
+        message, leaving, wire.identity(name, key), output,
+    )  # fmt: skip

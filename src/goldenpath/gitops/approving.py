@@ -6,15 +6,15 @@ from datetime import timedelta
 from goldenpath.attest.attach import attach_ssh
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
-from goldenpath.gitops.assess import assess, deployment_of, placement_of
+from goldenpath.gitops.assess import deployment_of, placement_of
 from goldenpath.gitops.change import Change
 from goldenpath.gitops.forge import NOT_ASKED, Asked
-from goldenpath.gitops.identity import require_listed
 from goldenpath.gitops.manifests import release_path
 from goldenpath.gitops.placement import render_placement
 from goldenpath.gitops.promotion import Desk, Published, deciding_anew, publish
-from goldenpath.gitops.trust import Trusted, follow
-from goldenpath.promote.approval import LIFETIME, approval, why_not
+from goldenpath.gitops.trust import Trusted
+from goldenpath.gitops.word import seen
+from goldenpath.promote.approval import LIFETIME, approval
 from goldenpath.promote.glass import Glass
 
 
@@ -45,15 +45,10 @@ def approve(
     Where the glass was broken for this release, this is the second person: a commit says so.
     Raises `InvalidInput` if the person could not approve here anyway.
     """
-    trusted = follow(desk.repository, desk.pin)
-    now = desk.clock()
-    person = require_listed(desk.acting, trusted.platform, now)
-    assessed = assess(desk.repository, trusted, desk.store, digest, stage, "", now)
-    refused = why_not(person, assessed.evidence, assessed.stage)
-    if refused:
-        raise InvalidInput(f"{person.name} cannot approve {digest.short} for {stage}: {refused}")
+    before = seen(desk, digest, stage, f"approve {digest.short}")
+    person, assessed, now = before.person, before.assessed, before.now
     model = assessed.evidence.model
-    glass = _open_glass(desk, trusted, stage, model, digest)
+    glass = _open_glass(desk, before.trusted, stage, model, digest)
     matching = [role for role in person.roles if role in assessed.stage.approver_roles]
     role = (matching or list(person.roles) or ["person"])[0]
     verified = assessed.evidence.verified

@@ -7,11 +7,8 @@ from goldenpath.attest.attach import attach_ssh
 from goldenpath.attest.statement import render_time
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
-from goldenpath.gitops.assess import assess
-from goldenpath.gitops.identity import require_listed
 from goldenpath.gitops.promotion import Desk
-from goldenpath.gitops.trust import follow
-from goldenpath.promote.approval import why_not
+from goldenpath.gitops.word import seen
 from goldenpath.promote.waiver import waiver
 
 
@@ -39,13 +36,8 @@ def waive(
     Raises `InvalidInput` if the gate is open or cannot be waived, or the person is one whose word
     would not count.
     """
-    trusted = follow(desk.repository, desk.pin)
-    now = desk.clock()
-    person = require_listed(desk.acting, trusted.platform, now)
-    assessed = assess(desk.repository, trusted, desk.store, digest, stage, "", now)
-    refused = why_not(person, assessed.evidence, assessed.stage)
-    if refused:
-        raise InvalidInput(f"{person.name} cannot waive {gate} for {stage}: {refused}")
+    before = seen(desk, digest, stage, f"waive {gate}")
+    assessed, now = before.assessed, before.now
     statement = waiver(assessed.evidence, gate, assessed.stage, reason, until, now)
     findings = {each.check: each for each in assessed.decision.findings}
     finding = findings.get(gate)
@@ -56,7 +48,7 @@ def waive(
     image = desk.store.resolve(digest.text)
     hung = attach_ssh(desk.store, image, statement, desk.acting.key, now)
     return Waived(
-        person=person.name,
+        person=before.person.name,
         gate=gate,
         stage=stage,
         model=assessed.evidence.model,

@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from goldenpath.durable import write_whole
+from goldenpath.durable import locked, write_whole
 from goldenpath.errors import Unavailable
 
 KEPT = 4
@@ -64,7 +64,8 @@ def keep(kept: Path, key: str, make: Callable[[Path], Path]) -> Iterator[Place]:
 
 
 def _taken(kept: Path, folder: Path, make: Callable[[Path], Path], held: ExitStack) -> Place:
-    with _locked(kept):
+    kept.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with locked(kept / "lock"):
         if not (folder / _COMPLETE).is_file():
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(mode=0o700)
@@ -123,17 +124,6 @@ def _forget(kept: Path) -> None:
             shutil.rmtree(place, ignore_errors=True)
         finally:
             os.close(mark)
-
-
-@contextmanager
-def _locked(kept: Path) -> Iterator[None]:
-    kept.mkdir(mode=0o700, parents=True, exist_ok=True)
-    held = _open(kept / "lock")
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(held)
 
 
 def _open(path: Path) -> int:
