@@ -1,9 +1,9 @@
 """One request on its way to an answer: sent, repeated where that is safe, answered once."""
 
-import json
 import time
 from typing import TYPE_CHECKING, Protocol
 
+from goldenpath.gateway.agreement import agree
 from goldenpath.gateway.lane import Lane, LaneSlot
 from goldenpath.gateway.message import Answer, RequestHead, refusal
 from goldenpath.gateway.tally import Tally
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 RETRIES = 2
 RETRIES_AFTER_SENDING = 1
 """Only for requests without effect; a request that kills servers must not kill them all."""
-TOLERANCE = 1e-6
 _SHADOW = f"\r\n{HEADER_SHADOW}: 1\r\n\r\n".encode()
 
 
@@ -219,27 +218,3 @@ class Shadow:
         self._tally.count(status, time.monotonic() - self._started)
         self._tally.compared += 1
         self._tally.disagreed += not is_same
-
-
-def agree(live: Answer, shadow: Answer) -> bool:
-    """Whether two answers to one request hold the same outputs, up to rounding."""
-    if live.status != shadow.status:
-        return False
-    try:
-        mine, other = json.loads(live.body)["outputs"], json.loads(shadow.body)["outputs"]
-        return len(mine) == len(other) and all(
-            a["name"] == b["name"] and _close(a["data"], b["data"])
-            for a, b in zip(mine, other, strict=True)
-        )
-    except (ValueError, KeyError, TypeError):
-        return live.body == shadow.body
-
-
-def _close(mine: object, other: object) -> bool:
-    if isinstance(mine, list) and isinstance(other, list):
-        return len(mine) == len(other) and all(
-            _close(a, b) for a, b in zip(mine, other, strict=True)
-        )
-    if isinstance(mine, float) and isinstance(other, int | float):
-        return abs(mine - other) <= TOLERANCE
-    return mine == other
