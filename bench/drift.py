@@ -17,7 +17,7 @@ from goldenpath.drift.sequential import Detector, State, look
 from goldenpath.observe.decide import Facts
 from goldenpath.observe.launch import ObserverLaunch
 from goldenpath.observe.monitor import Monitor
-from goldenpath.observe.observer import Observer
+from goldenpath.observe.observer import Observer, Refusals
 from goldenpath.observe.otlp import TelemetryFiles
 from goldenpath.observe.outcomes import Outcomes
 from goldenpath.observe.payloadlog import PredictionLog
@@ -170,6 +170,7 @@ def _observer(root: Path, facts: Facts) -> tuple[Observer, Subjects]:
         Telemetry(TelemetryFiles(root / "telemetry"), None, lambda digest: facts, started=NOW),
         Outcomes(lambda digest: facts),
         lambda event: None,
+        Refusals(root / "refusals.json"),
     )
     return observer, subjects
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from goldenpath.reconcile.refusals import read_refusals
 from goldenpath.reconcile.target import Apply
 from tests.targets.contract import deployment, release
 from tests.targets.local import Machine, machine
@@ -153,6 +154,37 @@ def test_what_two_parsers_could_read_differently_is_refused(
     assert answer.startswith(b"HTTP/1.1 %d" % status), answer
     assert answer.count(b"HTTP/1.1") == 1
     assert told(answer)["error"]
+
+
+def test_what_the_gateway_answers_itself_is_counted_and_published(here: Machine) -> None:
+    def counts() -> Counter[tuple[str, str, int]]:
+        """How often each was refused, by model, method and status."""
+        found = read_refusals(here.run / "refusals.json")
+        return Counter({(x.deployment, x.method, x.status): sum(x.buckets) for x in found})
+
+    here.ask()
+    before = counts()
+    here.ask(x_goldenpath_slot="r99")
+    here.ask("/prod/nobody/v2/models/nobody/infer")
+    raw(here, b"BREW " + PATH + b" HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+    raw(here, b"GET / HTTP/1.1\r\nHost: h\r\nX: " + b"a" * 40_000)
+    raw(here, post(b"Content-Length: 99999999\r\n", b""))
+
+    wanted = Counter({
+        ("prod/credit", "POST", 404): 1,
+        ("", "POST", 404): 1,
+        ("", "_OTHER", 431): 1,
+        ("", "_OTHER", 413): 1,
+    })  # fmt: skip
+    here.until(lambda: all((counts() - before)[key] >= number for key, number in wanted.items()))
+
+
+def test_a_chunked_body_is_bounded(here: Machine) -> None:
+    chunk = b"100000\r\n" + bytes(1 << 20) + b"\r\n"
+
+    answer = raw(here, post(b"Transfer-Encoding: chunked\r\n", b""), *[chunk] * 17)
+
+    assert answer.startswith(b"HTTP/1.1 413")
 
 
 def test_nothing_after_a_bad_request_is_read(here: Machine) -> None:

@@ -17,6 +17,7 @@ from goldenpath.observe.otlp import TelemetryFiles
 from goldenpath.observe.records import Block
 from goldenpath.observe.scraping import MetricsPage
 from goldenpath.observe.telemetry import Telemetry
+from goldenpath.reconcile.refusals import Refused
 from goldenpath.serve.access import load_access
 from tests.attest.programs import program
 from tests.observe.spooling import DIGEST, FACTS, answer, draw, header
@@ -25,6 +26,7 @@ from tests.serve.tokens import access_file
 ROOT = Path(__file__).parent.parent.parent
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 PARENT = f"00-{'1' * 32}-{'2' * 16}-01"
+REFUSED = Refused("", "_OTHER", "http", 431, [2, 1, *[0] * 13], 0.009, 0.001, 0.007)
 SAMPLE = re.compile(r'([a-z_]+)\{((?:[a-z_]+="[^"]*",?)+)\} (\S+)( # \{.*)?')
 
 
@@ -43,6 +45,7 @@ def telemetry(tmp_path_factory: pytest.TempPathFactory) -> Telemetry:
         ]
         fresh, _ = monitor.add(Block.of(header(replica), answered), NOW)
         telemetry.add(fresh)
+    telemetry.refused([Refused("prod/credit", "POST", "http", 503), REFUSED])
     telemetry.flush(monitor.verdicts, NOW, finish=True)
     return telemetry
 
@@ -159,3 +162,22 @@ def test_prometheus_itself_takes_the_page(telemetry: Telemetry) -> None:
         [program("promtool"), "check", "metrics"], input=telemetry.page(False), capture_output=True
     )
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_what_the_gateway_answered_itself_is_on_the_page(telemetry: Telemetry) -> None:
+    samples = _samples(telemetry.page(False))
+    name = "http_server_request_duration_seconds"
+
+    own = [
+        (family, labels, value)
+        for (family, _), (labels, value) in samples.items()
+        if labels["service_instance_id"] == "gateway"
+    ]
+    counts = {labels["http_response_status_code"]: labels for family, labels, _ in own}
+    assert counts["503"]["http_route"] == "/prod/credit"
+    assert counts["503"]["error_type"] == "503"
+    assert counts["431"]["http_request_method"] == "_OTHER"
+    assert "oci_manifest_digest" not in counts["431"] and "http_route" not in counts["431"]
+    refused = [(family, value) for family, labels, value in own if labels.get("le") == "0.005"]
+    assert (f"{name}_bucket", 2.0) in refused
+    assert (f"{name}_count", 3.0) in [(family, value) for family, _, value in own]

@@ -26,6 +26,8 @@ class Machine:
 
     target: LocalTarget
     happened: list[Happened | RouteChanged] = field(default_factory=list)
+    run: Path = Path()
+    """Where sockets and what is published lie."""
     client: urllib3.PoolManager = field(
         default_factory=lambda: urllib3.PoolManager(maxsize=16, retries=False)
     )
@@ -81,7 +83,7 @@ def machine(
     )
     happened: list[Happened | RouteChanged] = []
     target = LocalTarget(settings, lambda stage: trust, happened.append)
-    found = Machine(target, happened)
+    found = Machine(target, happened, settings.run)
     try:
         yield found
     finally:

@@ -77,7 +77,12 @@ async def run() -> None:
     except msgspec.DecodeError as error:
         raise InvalidInput(f"the first line of standard input is no launch: {error}") from error
     dispatcher = Dispatcher(
-        loop, timeout=launch.timeout, held=launch.held, seed=secrets.randbits(64), tell=tell
+        loop,
+        timeout=launch.timeout,
+        held=launch.held,
+        seed=secrets.randbits(64),
+        tell=tell,
+        scheme="https" if launch.entrance.certificate else "http",
     )
     clients = Clients()
     shown = Shown(launch.entrance, _log)
@@ -127,6 +132,8 @@ async def sweep(dispatcher: Dispatcher, clients: Clients) -> None:
         clients.expire(loop.time())
         dispatcher.tell_busy()
         total = sum(tally.requests for tally in dispatcher.tallies.values())
+        if dispatcher.refusals.changed:
+            tell({"event": "refused", "refused": dispatcher.refusals.all()})
         if total != told:
             told = total
             tell({"event": "tally", "tallies": dispatcher.tallies})

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from goldenpath.gateway.exchange import Asking, Exchange, Shadow
 from goldenpath.gateway.head import Lines
 from goldenpath.gateway.lane import Lane, LaneSlot
-from goldenpath.gateway.message import Answer, RequestHead, refusal
-from goldenpath.gateway.tally import Tally
+from goldenpath.gateway.message import Answer, RequestHead
+from goldenpath.gateway.tally import Refusals, Tally
 from goldenpath.gateway.upstream import Pool
 from goldenpath.reconcile.launch import Route, Routes
 
@@ -30,12 +30,14 @@ class Dispatcher:
         held: int,
         seed: int,
         tell: Callable[[dict[str, object]], None],
+        scheme: str = "http",
     ) -> None:
         self.loop = loop
         self.timeout = timeout
         self.random = random.Random(seed)  # noqa: S311 - spreads load and names answers, no secret
         self.ids = _ids(self.random)
         self.lines = Lines()
+        self.refusals = Refusals(scheme)
         self._tell = tell
         self._lanes: dict[bytes, Lane] = {}
         self._routes: Mapping[bytes, Route] = {}
@@ -125,15 +127,15 @@ class Dispatcher:
         lane = exchange.lane
         if not lane.slots:
             if lane.served:
-                exchange.finish(refusal(503, "the model is stopped by its declaration"))
+                exchange.refuse(503, "the model is stopped by its declaration")
             else:
-                exchange.finish(refusal(404, "the model is not served here any more"))
+                exchange.refuse(404, "the model is not served here any more")
             return
         forced = exchange.head.slot
         if forced is not None:
             slot = lane.slots.get(forced.decode("ascii", "replace"))
             if slot is None:
-                exchange.finish(refusal(404, "the model has no such slot"))
+                exchange.refuse(404, "the model has no such slot")
                 return
         else:
             # Drawn once, and kept while the route has it.
@@ -166,8 +168,7 @@ class Dispatcher:
         """Keeps a request until a server is there: a start, a restart, a wake from zero."""
         size = len(exchange.body)
         if len(self._held) >= self._limit or self._held_bytes + size > MAX_HELD_BYTES:
-            busy = refusal(503, "no model server is ready", [(b"retry-after", b"1")])
-            exchange.finish(busy)
+            exchange.refuse(503, "no model server is ready", [(b"retry-after", b"1")])
             return
         self._held.append(exchange)
         self._held_bytes += size

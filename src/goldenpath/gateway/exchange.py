@@ -1,6 +1,7 @@
 """One request on its way to an answer: sent, repeated where that is safe, answered once."""
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from goldenpath.gateway.agreement import agree
@@ -137,7 +138,7 @@ class Exchange:
         elif not sent:
             self.dispatcher.hold(self)
         else:
-            self.finish(refusal(502, reason))
+            self.refuse(502, reason)
 
     def give_up(self, status: int, reason: str) -> None:
         """Time is up, or the client is gone."""
@@ -146,7 +147,15 @@ class Exchange:
         if self.passing:
             self._end_passing(is_whole=False)
         else:
-            self.finish(refusal(status, reason, [(b"retry-after", b"1")] if status == 503 else ()))
+            self.refuse(status, reason, [(b"retry-after", b"1")] if status == 503 else ())
+
+    def refuse(self, status: int, reason: str, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
+        """Answers without a server."""
+        if not self.done:
+            seconds = time.monotonic() - self.started
+            refusals = self.dispatcher.refusals
+            refusals.count(self.lane.name, self.head.method, status, seconds)
+            self.finish(refusal(status, reason, headers))
 
     def finish(self, answer: Answer) -> None:
         """Gives the client its one answer; later ones are dropped."""

@@ -214,6 +214,10 @@ class Client(asyncio.Protocol):
         if self._transport is None or self._busy:
             return
         if self._refused is not None:
+            # Only who was waited for took time; the others were refused as soon as they were read.
+            late = self._refused.status == 408
+            waited = self._dispatcher.loop.time() - self.since if late else 0.0
+            self._dispatcher.refusals.count("", b"", self._refused.status, waited)
             self._transport.write(self._refused.render(b"", keep_alive=False))
             self._end()
         else:
@@ -236,10 +240,11 @@ class Client(asyncio.Protocol):
                 return
             found = self._find(head)
             if found is None:
-                self.reply(refusal(404, "no model is served at this path"), b"")
+                self._reply_with(head, refusal(404, "no model is served at this path"))
                 return
             if head.method not in (b"GET", b"POST"):
-                self.reply(refusal(405, "expected GET or POST", [(b"allow", b"GET, POST")]), b"")
+                allow = [(b"allow", b"GET, POST")]
+                self._reply_with(head, refusal(405, "expected GET or POST", allow))
                 return
             lane, self._beginning = found
             if self._reader is None:
@@ -247,6 +252,11 @@ class Client(asyncio.Protocol):
         exchange = self._dispatcher.submit(self, lane, head, self._beginning, body)
         if not exchange.done:
             self._exchange = exchange
+
+    def _reply_with(self, head: RequestHead, answer: Answer) -> None:
+        """An answer of the gateway's own, for no model that is served here."""
+        self._dispatcher.refusals.count("", head.method, answer.status, 0.0)
+        self.reply(answer, b"")
 
     def _find(self, head: RequestHead) -> tuple[Lane, bytes] | None:
         """The lane and the beginning of a message; most clients ask for the same target again."""

@@ -1,7 +1,9 @@
-"""What the gateway counts per release: requests, failures and durations, for the canary judge."""
+"""What the gateway counts: per release for the canary judge, and what it answered itself."""
 
 from bisect import bisect_left
 from dataclasses import dataclass, field
+
+from goldenpath.reconcile.refusals import Refused
 
 BUCKETS_PER_DOUBLING = 4
 FIRST_BOUND = 0.0001
@@ -45,3 +47,28 @@ class Tally:
         elif status >= 400:
             self.refused += 1
         self.durations[bucket(seconds)] += 1
+
+
+class Refusals:
+    """Answers of the gateway's own, by deployment, method and status."""
+
+    def __init__(self, scheme: str = "http") -> None:
+        self._scheme = scheme
+        self._counts: dict[tuple[str, str, int], Refused] = {}
+        self.changed = False
+        """Whether something was counted since somebody looked."""
+
+    def count(self, deployment: str, method: bytes, status: int, seconds: float) -> None:
+        """Counts one answer; methods that nobody serves are one, so that there are few series."""
+        name = method.decode() if method in (b"GET", b"POST") else "_OTHER"
+        key = (deployment, name, status)
+        found = self._counts.get(key)
+        if found is None:
+            found = self._counts[key] = Refused(deployment, name, self._scheme, status)
+        found.add(seconds)
+        self.changed = True
+
+    def all(self) -> list[Refused]:
+        """Everything that was counted."""
+        self.changed = False
+        return list(self._counts.values())

@@ -18,7 +18,7 @@ from goldenpath.canonical import JsonValue
 from goldenpath.errors import GoldenPathError
 from goldenpath.observe.launch import ObserverLaunch
 from goldenpath.observe.monitor import Monitor
-from goldenpath.observe.observer import Observer
+from goldenpath.observe.observer import Observer, Refusals
 from goldenpath.observe.otlp import Sender, TelemetryFiles
 from goldenpath.observe.outcomes import Outcomes
 from goldenpath.observe.payloadlog import PredictionLog
@@ -27,6 +27,7 @@ from goldenpath.observe.scraping import MetricsPage
 from goldenpath.observe.subjects import Subjects
 from goldenpath.observe.tail import Tail
 from goldenpath.observe.telemetry import Telemetry
+from goldenpath.reconcile.refusals import FILE
 from goldenpath.registry.layout import LayoutStore
 from goldenpath.serve.access import load_access
 from goldenpath.settings import Home
@@ -78,7 +79,8 @@ def _assemble(
             sender.close()
         subjects.close()
 
-    observer = Observer(launch, tail, log, monitor, telemetry, Outcomes(facts), _emit)
+    refusals = Refusals(home.run / FILE)
+    observer = Observer(launch, tail, log, monitor, telemetry, Outcomes(facts), _emit, refusals)
     return observer, close, {"metrics": page.address} if page else {}
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from goldenpath.canonical import JsonValue
 from goldenpath.errors import GoldenPathError
@@ -15,8 +16,30 @@ from goldenpath.observe.records import Block, decisive
 from goldenpath.observe.segment import Checkpoint
 from goldenpath.observe.tail import Batch, Tail
 from goldenpath.observe.telemetry import Telemetry
+from goldenpath.reconcile.refusals import read_refusals
 
 Emit = Callable[[Mapping[str, JsonValue]], None]
+
+
+@dataclass(slots=True)
+class Refusals:
+    """What the gateway answered itself, followed in the file where the supervisor publishes it."""
+
+    path: Path
+    seen: int = 0
+    """When the file was written that was read last."""
+
+    def look(self, telemetry: Telemetry, emit: Emit) -> None:
+        """Reads the file if it is another."""
+        try:
+            written = self.path.stat().st_mtime_ns
+            if written != self.seen:
+                self.seen = written
+                telemetry.refused(read_refusals(self.path))
+        except FileNotFoundError:
+            return
+        except GoldenPathError as error:
+            emit({"event": "failed", "message": error.message})
 
 
 @dataclass(slots=True)
@@ -30,6 +53,7 @@ class Observer:
     telemetry: Telemetry
     outcomes: Outcomes
     emit: Emit
+    refusals: Refusals
     is_stuck: bool = False
     """The last round could not seal: nothing more is read, the spool on disk holds it."""
 
@@ -40,6 +64,7 @@ class Observer:
             for batch in self.tail.batches():
                 self.log.add(batch, seconds)
                 self._observe(batch, now)
+        self.refusals.look(self.telemetry, self.emit)
         for news in self.outcomes.news():
             self.emit(news)
         # Before a spool file goes: what was counted from it must not depend on it any more.

@@ -22,9 +22,10 @@ from goldenpath.observe.otlp import Sender, TelemetryFiles
 from goldenpath.observe.outcomes import OUTCOMES, inside_of
 from goldenpath.observe.records import Block
 from goldenpath.observe.segment import Checkpoint
-from goldenpath.observe.series import Attributes, Series, metrics_data, resource
+from goldenpath.observe.series import Attributes, Distribution, Series, metrics_data, resource
 from goldenpath.observe.spans import exemplar, route, spans
 from goldenpath.project.slicing import slices
+from goldenpath.reconcile.refusals import Refused
 from goldenpath.serve.payload import Answered, SpoolHeader
 
 Key = tuple[str, str, str]
@@ -97,6 +98,28 @@ class Telemetry:
             series.count(names.LOG_LOST, "{record}", checkpoint.lost_rows)
             self._is_changed = True
 
+    def refused(self, found: Sequence[Refused]) -> None:
+        """Takes over what the gateway answered itself, all of it since the gateway started."""
+        with self._lock:
+            for each in found:
+                stage, _, model = each.deployment.partition("/")
+                series = self._one(stage, model or "gateway", "", "gateway", "")
+                attributes: Attributes = (
+                    (names.REQUEST_METHOD, each.method),
+                    (names.URL_SCHEME, each.scheme),
+                    *(((names.ROUTE, f"/{each.deployment}"),) if model else ()),
+                    (names.STATUS_CODE, each.status),
+                    *(((names.ERROR_TYPE, str(each.status)),) if each.status >= 500 else ()),
+                )
+                series.histograms[names.REQUEST_DURATION, "s", attributes] = Distribution(
+                    names.REQUEST_DURATION_BOUNDS,
+                    np.array(each.buckets, np.int64),
+                    each.total,
+                    each.shortest,
+                    each.longest,
+                )
+            self._is_changed = True
+
     def flush(self, verdicts: Verdicts, now: datetime, *, finish: bool = False) -> None:
         """Exports if it is time to and something has changed."""
         waited = (now - self._exported).total_seconds()
@@ -149,9 +172,10 @@ class Telemetry:
                 names.SERVICE_INSTANCE: instance,
                 names.ENVIRONMENT: stage,
                 names.MANIFEST_DIGEST: digest,
-                **({names.SLOT: slot} if slot else {}),
+                names.SLOT: slot,
             }
-            series = self._series[key] = Series(resource(where), self._started)
+            known = {name: value for name, value in where.items() if value}
+            series = self._series[key] = Series(resource(known), self._started)
         return series
 
 

@@ -82,7 +82,7 @@ class LocalTarget:
         self._gateway = Gateway(
             settings.gateway,
             settings.environment,
-            settings.run / "logs" / "gateway.log",
+            settings.run,
             settings.listen,
             settings.entrance,
             report,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from goldenpath.canonical import JsonValue
 from goldenpath.reconcile.launch import Entrance, GatewayLaunch, Route, Routes, RouteSlot
+from goldenpath.reconcile.refusals import FILE, write_refusals
 from goldenpath.targets.child import Message
 from goldenpath.targets.sidecar import Sidecar
 
@@ -27,18 +28,23 @@ class Gateway:
         self,
         command: tuple[str, ...],
         environment: Mapping[str, str],
-        log: Path,
+        run: Path,
         listen: str,
         entrance: Entrance,
         report: Callable[[RouteChanged], None],
         demand: Callable[[Message], None],
     ) -> None:
-        self.sidecar = Sidecar("gateway", command, environment, log, self._launch)
+        self.sidecar = Sidecar(
+            "gateway", command, environment, run / "logs" / "gateway.log", self._launch
+        )
         self.generation = 0
         self.applied = 0
         self.address = ""
         self.tallies: Mapping[str, JsonValue] = {}
         self._listen = listen
+        self._refusals = run / FILE
+        # Counts of a gateway before this one would be added to nothing.
+        self._refusals.unlink(missing_ok=True)
         self._entrance = entrance
         self._report = report
         self._demand = demand
@@ -62,6 +68,8 @@ class Gateway:
                     self._tell_changes()
                 case "busy" | "woke":
                     self._demand(message)
+                case "refused":
+                    write_refusals(message.get("refused"), self._refusals)
                 case "tally":
                     tallies = message.get("tallies")
                     self.tallies = tallies if isinstance(tallies, dict) else {}
