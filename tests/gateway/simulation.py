@@ -12,15 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goldenpath.gateway.analysis import Criteria
-from goldenpath.gateway.rollout import verdicts
+from goldenpath.gateway.rollout import PAIRED, PAIRED_SLICE, verdicts
 from goldenpath.gateway.tally import Tally
-from goldenpath.observe.outcomes import OUTCOMES, PAIRED, POINTS, names
+from goldenpath.observe.outcomes import OUTCOMES, POINTS, names
 from tests.serve.running import CONTRACT
 
 SLICES = (0.6, 0.35, 0.05)
 LAW = np.array([[0.5, 0.3, 0.2], [0.6, 0.2, 0.2], [0.4, 0.35, 0.25]])
 SCORES = np.linspace(0.05, 0.95, len(POINTS))
 STEP, PAIRS = 50, 0.25
+IN_SLICES = tuple(f"{PAIRED_SLICE}status = {value}" for value in range(len(SLICES)))
 Counts = dict[str, tuple[int, int]]
 
 
@@ -30,7 +31,9 @@ class Canary:
 
     law: NDArray[np.float64]
     differ: float
-    """Share of its answers that the stable release would have given otherwise."""
+    """Share of its answers that the stable release would have given otherwise, in each slice."""
+    only: int | None = None
+    """The one slice in which they differ; None: in all."""
     pairs: float = PAIRS
     """Share of them that are asked of both; 0 where nothing copies requests."""
     share: float = 0.1
@@ -54,8 +57,18 @@ def counted(source: np.random.Generator, answers: int, law: NDArray[np.float64])
         for each, hits in zip(OUTCOMES, row, strict=True):
             found[f"{each} where status = {value}"] = (int(hits), int(size))
     found |= {f"score below {p:g}": (int(n), answers) for p, n in zip(POINTS, below, strict=True)}
-    found[PAIRED] = (0, 0)
-    return found
+    return found | dict.fromkeys((PAIRED, *IN_SLICES), (0, 0))
+
+
+def pairs(source: np.random.Generator, answers: int, canary: Canary) -> Counts:
+    """What the observer would count of the answers that were asked of both."""
+    asked = source.multinomial(int(source.binomial(answers, canary.pairs)), SLICES)
+    at = [canary.differ if canary.only in (None, place) else 0.0 for place in range(len(SLICES))]
+    differ = source.binomial(asked, at)
+    found = {
+        name: (int(n), int(total)) for name, n, total in zip(IN_SLICES, differ, asked, strict=True)
+    }
+    return {PAIRED: (int(differ.sum()), int(asked.sum())), **found}
 
 
 def actions(
@@ -73,10 +86,9 @@ def actions(
             totals[place] = {k: (old[k][0] + new[k][0], old[k][1] + new[k][1]) for k in new}
             tallies[place].requests += size
             tallies[place].durations[20] += size
-        asked = int(source.binomial(looks, canary.pairs))
-        differ = int(source.binomial(asked, canary.differ))
-        for each in totals:
-            each[PAIRED] = (each[PAIRED][0] + differ, each[PAIRED][1] + asked)
+        for name, (hits, total) in pairs(source, looks, canary).items():
+            for each in totals:
+                each[name] = (each[name][0] + hits, each[name][1] + total)
         found = verdicts(
             "prod/credit", ["a", "b"], {"prod/credit/a": tallies[0], "prod/credit/b": tallies[1]},
             criteria, {"prod/credit/a": totals[0], "prod/credit/b": totals[1]}, steps=2,

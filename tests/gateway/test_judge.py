@@ -61,6 +61,14 @@ def test_harm_in_one_declared_slice_is_found_though_nothing_copies_requests() ->
     assert max((each.rolled_back or 20_000) * SLICES[2] for each in fates) < 100
 
 
+def test_harm_that_no_share_shows_is_found_in_one_slice_by_its_pairs() -> None:
+    hidden = Canary(LAW, 0.35, only=2)  # 1.75 percent of all answers, within the margin over all
+
+    fates = [fate(seed, hidden, 20_000, looks=250) for seed in range(12)]
+
+    assert max((each.rolled_back or 40_000) * 0.35 * SLICES[2] for each in fates) < 500
+
+
 def test_what_is_simulated_is_what_is_counted() -> None:
     assert set(counted(np.random.default_rng(1), 100, LAW)) == set(names(CONTRACT))
 

@@ -82,3 +82,13 @@ def test_harm_shows_in_errors_durations_and_one_slice() -> None:
         assert (verdict.action, name in verdict.reason) == ("roll back", True), verdict
     assert verdict_on(GOOD, replace(GOOD, answers={}), criteria).action == "hold"
     assert verdict_on(Arm(), Arm(), criteria).action == "hold"
+
+
+def test_a_source_with_a_gap_advances_nothing_and_still_takes_harm_back() -> None:
+    criteria, broken = Criteria(requests=500), replace(GOOD, gaps=("segment 3 of r1 is gone",))
+
+    held = verdict_on(GOOD, broken, criteria)
+    assert verdict_on(GOOD, GOOD, criteria).action == "advance"
+    assert (held.action, held.state) == ("hold", "gaps")
+    assert "segment 3 of r1 is gone" in held.reason and held.numbers[-1] == broken.gaps[0]
+    assert verdict_on(broken, replace(GOOD, failed=1000), criteria).action == "roll back"

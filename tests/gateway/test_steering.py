@@ -3,12 +3,12 @@
 from dataclasses import asdict
 from pathlib import Path
 
+from goldenpath.gateway.rollout import PAIRED
 from goldenpath.gateway.steering import Steering
 from goldenpath.gateway.tally import Tally
 from goldenpath.gitops.assess import deployment_of, placement_of
 from goldenpath.gitops.desired import Rollout
 from goldenpath.gitops.promotion import promote
-from goldenpath.observe.outcomes import PAIRED
 from goldenpath.reconcile.status import Status, describe
 from goldenpath.reconcile.target import Running
 from tests.gitops.road import MODEL, Road

@@ -3,8 +3,9 @@ import dataclasses
 import msgspec
 import numpy as np
 
+from goldenpath.gateway.rollout import PAIRED
 from goldenpath.observe.decide import Facts
-from goldenpath.observe.outcomes import PAIRED, Outcomes
+from goldenpath.observe.outcomes import Outcomes
 from goldenpath.observe.records import Block
 from goldenpath.project.spec import Feature
 from goldenpath.serve.payload import Answered, SpoolHeader
@@ -65,3 +66,22 @@ def test_two_answers_to_one_question_are_a_pair() -> None:
 
     for counts in found.values():
         assert isinstance(counts, dict) and counts[PAIRED] == [4, 4]
+        assert counts["differs where status = 2"] == [2, 2]
+
+
+def test_a_copy_asked_of_the_live_release_counts_for_pairs_alone() -> None:
+    counting = outcomes()
+    canary = answer(0, ROWS)
+    copy = msgspec.structs.replace(answer(5, ROWS), prediction_id=canary.prediction_id, shadow=True)
+    counting.add(block(answer(4, ROWS), copy, slot="stable"))
+    counting.add(block(canary, slot="canary"))
+    counting.add(block(msgspec.structs.replace(answer(6, ROWS), shadow=True), slot="dark"))
+
+    stable, live, dark = (
+        counting.counts("prod/credit", slot) for slot in ("stable", "canary", "dark")
+    )
+
+    assert stable["outcome accept"] == live["outcome accept"] == [1, 4]
+    assert stable[PAIRED] == live[PAIRED] == [0, 4]
+    assert stable["score below 0.3"] == [1, 4]
+    assert dark["outcome accept"] == [1, 4]  # what gets copies alone is compared by them

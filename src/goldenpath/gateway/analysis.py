@@ -45,7 +45,8 @@ class Criteria:
     score: float = 0.05
     """How far the distribution of scores may move, at any point."""
     slice: float = 0.1
-    """How far the share of any outcome may move in a declared slice."""
+    """How far the share of any outcome may move in a declared slice, and of how many pairs in it
+    the outcome may differ."""
     disagreement: float = 0.02
     """Share of paired answers whose outcome may differ from that of the stable release."""
 
@@ -136,12 +137,19 @@ class Verdict:
     comparisons: tuple[Judged, ...]
     state: str = ""
     """A few words that stay the same while the reason does, whatever the numbers."""
+    gaps: tuple[str, ...] = ()
+    """What the source of the counts does not know."""
 
     @property
     def telling(self) -> tuple[Judged, ...]:
         """The comparisons that speak most against the canary, at most five."""
         asked = [each for each in self.comparisons if each.canary.total]
         return tuple(sorted(asked, key=lambda each: each.doubt)[:5])
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The grounds of a commit: what speaks most against the canary, and what is not known."""
+        return (*(each.words for each in self.telling), *self.gaps[:3])
 
 
 def judge(

@@ -91,8 +91,7 @@ def _verdict(
 
 def _enacted(desk: Desk, wanted: Deployment, rollout: Rollout, found: Judgement) -> Judgement:
     verdict = found.verdict
-    numbers = tuple(telling.words for telling in verdict.telling)
-    grounds = Grounds(found.canary, found.percent, numbers)
+    grounds = Grounds(found.canary, found.percent, verdict.numbers)
     words = f"{verdict.reason} ({verdict.requests} answers at {found.percent} percent)"
     model, stage = wanted.model, wanted.stage
     done, commit = None, ""

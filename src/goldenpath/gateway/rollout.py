@@ -1,16 +1,16 @@
-"""From what gateway and observer counted to the judge's verdict on each canary.
+"""From what any source counted of two releases to the judge's verdict on the canary.
 
 Durations are compared at fixed points, one per doubling, since a quantile of the data itself would
 move with every look. The counts begin anew with each change of a route, so that both releases are
 judged on the same stretch of traffic.
 
 What is compared is fixed before anything was seen, and so is the part of `alpha` that each may
-spend: a fifth each for the gateway's counts, outcomes, scores, slices and pairs.
+spend: a fifth each for errors and durations, outcomes, scores, slices and pairs.
 """
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import accumulate
 
 from goldenpath.gateway.analysis import Comparison, Criteria, Share, Verdict, judge
 from goldenpath.gateway.tally import BUCKETS, BUCKETS_PER_DOUBLING, Tally, upper_bound
@@ -19,9 +19,11 @@ _FIRST = 4 * BUCKETS_PER_DOUBLING
 """Durations below 1.6 ms are all the same to us."""
 _FAMILY = 0.2
 PAIRED = "differs from the live answer"
+PAIRED_SLICE = "differs where "
+"""Begins the name of a share of pairs in one slice."""
 
 Answers = Mapping[str, Sequence[int]]
-"""What the observer counted of one slot: hits and total by name."""
+"""Hits and total by name, as the observer counts them for one slot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,26 +35,40 @@ class Arm:
     slower: Mapping[float, int] = field(default_factory=dict)
     """Requests that took longer than so many seconds."""
     answers: Answers = field(default_factory=dict)
+    gaps: tuple[str, ...] = ()
+    """What the source knows that it does not know, a sentence each: nothing advances on it."""
+
+    @classmethod
+    def of(cls, tally: Tally, answers: Answers) -> "Arm":
+        """From counts of requests and of answers."""
+        longer = [*accumulate(reversed(tally.durations))][::-1]
+        slower = {upper_bound(at): longer[at + 1] for at in range(_FIRST, BUCKETS - 1)}
+        return cls(tally.requests, tally.failed, slower if tally.requests else {}, answers)
 
 
-def verdict_on(stable: Arm, canary: Arm, criteria: Criteria, judgements: int = 1) -> Verdict:
-    """The verdict on a canary from counts whose durations have any bounds."""
+def verdict_on(
+    stable: Arm, canary: Arm, criteria: Criteria, judgements: int = 1, seen: int | None = None
+) -> Verdict:
+    """The verdict on a canary with `seen` answers, of which more may be on their way."""
     compared = [
         *arm_comparisons(stable, canary, criteria),
         *answer_comparisons(stable.answers, canary.answers, criteria),
     ]
-    return judge(_answers(canary.answers), compared, criteria, judgements)
+    answers = _answers(canary.answers) if seen is None else seen
+    verdict = judge(answers, compared, criteria, judgements)
+    gaps = tuple(dict.fromkeys((*stable.gaps, *canary.gaps)))
+    if gaps and verdict.action == "advance":
+        # What is there speaks for it, and what is not there might not.
+        words = f"not everything is known: {gaps[0]}"
+        return replace(verdict, action="hold", reason=words, state="gaps", gaps=gaps)
+    return replace(verdict, gaps=gaps)
 
 
 def arm_comparisons(stable: Arm, canary: Arm, criteria: Criteria) -> Iterator[Comparison]:
     """Errors and durations; a bound is held against the first that is `latency_factor` above."""
     if not stable.requests or not canary.requests:
         return
-    bounds = sorted(stable.slower.keys() & canary.slower.keys())
-    points = []
-    for bound in bounds:
-        above = [each for each in bounds if each >= bound * criteria.latency_factor]
-        points += [(bound, above[0])] if above else []
+    points = [*_points(sorted(stable.slower.keys() & canary.slower.keys()), criteria)]
     part = _FAMILY / (len(points) + 1)
     failed = Share(stable.failed, stable.requests), Share(canary.failed, canary.requests)
     yield Comparison("errors", *failed, criteria.errors, part=part)
@@ -64,6 +80,17 @@ def arm_comparisons(stable: Arm, canary: Arm, criteria: Criteria) -> Iterator[Co
             criteria.slow,
             part=part,
         )
+
+
+def _points(bounds: Sequence[float], criteria: Criteria) -> Iterator[tuple[float, float]]:
+    """Of each doubling the first bound, and the one that the canary is held against."""
+    last = 0.0
+    for bound in bounds:
+        # Never below the factor: a canary that is slower by just so much keeps within its margin.
+        above = [each for each in bounds if each >= bound * criteria.latency_factor]
+        if above and bound >= last * 2 * (1 - 1e-9):
+            last = bound
+            yield bound, above[0]
 
 
 def verdicts(
@@ -80,47 +107,26 @@ def verdicts(
     """
     stable, *canaries = slots
     known = answers or {}
-    name = f"{deployment}/{stable}"
+
+    def arm(slot: str) -> Arm:
+        name = f"{deployment}/{slot}"
+        return Arm.of(tallies.get(name, Tally()), known.get(name, {}))
+
     found = {}
     for slot in canaries:
-        other = f"{deployment}/{slot}"
-        tally = tallies.get(other, Tally())
-        compared = [
-            *comparisons(tallies.get(name, Tally()), tally, criteria),
-            *answer_comparisons(known.get(name, {}), known.get(other, {}), criteria),
-        ]
+        canary = arm(slot)
         # What the gateway sent but the observer has not read yet must not count as harmless.
-        seen = tally.requests if answers is None else _answers(known.get(other, {}))
-        found[slot] = judge(seen, compared, criteria, len(canaries) * steps)
+        seen = canary.requests if answers is None else _answers(canary.answers)
+        found[slot] = verdict_on(arm(stable), canary, criteria, len(canaries) * steps, seen)
     return found
 
 
 def _answers(counts: Answers) -> int:
-    return max((total for name, (_, total) in counts.items() if name != PAIRED), default=0)
+    return max((total for name, (_, total) in counts.items() if not _is_paired(name)), default=0)
 
 
-def comparisons(stable: Tally, canary: Tally, criteria: Criteria) -> Iterator[Comparison]:
-    """What the gateway's counts can say about a canary."""
-    if not stable.requests or not canary.requests:
-        return
-    later = round(BUCKETS_PER_DOUBLING * math.log2(criteria.latency_factor))
-    places = range(_FIRST, BUCKETS - later, BUCKETS_PER_DOUBLING)
-    part = _FAMILY / (len(places) + 1)
-    yield Comparison(
-        "errors",
-        Share(stable.failed, stable.requests),
-        Share(canary.failed, canary.requests),
-        criteria.errors,
-        part=part,
-    )
-    for place in places:
-        yield Comparison(
-            f"slower than {upper_bound(place) * 1000:.3g} ms",
-            Share(sum(stable.durations[place + 1 :]), stable.requests),
-            Share(sum(canary.durations[place + 1 + later :]), canary.requests),
-            criteria.slow,
-            part=part,
-        )
+def _is_paired(name: str) -> bool:
+    return name == PAIRED or name.startswith(PAIRED_SLICE)
 
 
 def answer_comparisons(
@@ -129,24 +135,28 @@ def answer_comparisons(
     """What the two releases answered, over all and per slice; nothing before both did."""
     shared = [name for name in stable if name in canary]
     pairs = canary[PAIRED][1] if PAIRED in shared else 0
-    for begin, margin in (
-        ("outcome ", criteria.outcome),
-        ("score ", criteria.score),
-        ("", criteria.slice),
-    ):
-        family = (
-            [name for name in shared if name.startswith(begin)]
-            if begin
-            else [name for name in shared if not name.startswith(("outcome ", "score ", PAIRED))]
-        )
+    families = {
+        kind: [name for name in shared if name.startswith(kind)] for kind in ("outcome ", "score ")
+    }
+    families["where "] = [name for name in shared if " where " in name]
+    margins = (criteria.outcome, criteria.score, criteria.slice)
+    for (kind, family), margin in zip(families.items(), margins, strict=True):
         for name in family:
-            pair = Share(*stable[name]), Share(*canary[name])
+            part = _FAMILY / len(family)
+            if _is_paired(name):
+                yield _pairs(name, canary[name], margin, part)
+                continue
             # Where pairs tell how many answers differ, no share of an outcome is off by more.
-            guards = begin == "outcome " and not pairs
-            yield Comparison(name, *pair, margin, True, _FAMILY / len(family), guards)
+            guards = kind == "outcome " and not pairs
+            pair = Share(*stable[name]), Share(*canary[name])
+            yield Comparison(name, *pair, margin, True, part, guards)
     if PAIRED in shared:
-        hits, total = canary[PAIRED]
-        yield Comparison(
-            PAIRED, Share(0, total), Share(hits, total), criteria.disagreement, part=_FAMILY,
-            guards=pairs > 0, paired=True,
-        )  # fmt: skip
+        asked = _pairs(PAIRED, canary[PAIRED], criteria.disagreement, _FAMILY)
+        yield replace(asked, guards=pairs > 0)
+
+
+def _pairs(name: str, share: Sequence[int], margin: float, part: float) -> Comparison:
+    hits, total = share
+    return Comparison(
+        name, Share(0, total), Share(hits, total), margin, part=part, paired=True
+    )  # fmt: skip

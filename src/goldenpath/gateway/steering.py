@@ -131,8 +131,7 @@ class Steering:
 
 
 def _grounds(canary: SlotStatus, verdict: Verdict) -> Grounds:
-    numbers = tuple(telling.words for telling in verdict.telling)
-    return Grounds(Digest(canary.digest), canary.percent, numbers)
+    return Grounds(Digest(canary.digest), canary.percent, verdict.numbers)
 
 
 def _is_canary(each: DeploymentStatus) -> bool:
