@@ -138,7 +138,7 @@ def _replicas(folder: Path, launch: ServerLaunch, stack: ExitStack) -> Iterator[
     """Each replica has a core that it shares with who loads it; so two are fair against one."""
     script = folder / "row.lua"
     script.write_text(
-        f"wrk.method = 'POST'\nwrk.body = [[{tensor(ROWS[:1]).decode()}]]\n"
+        f"wrk.method = 'POST'\nwrk.body = [==[{tensor(ROWS[:1]).decode()}]==]\n"
         "wrk.headers['Content-Type'] = 'application/json'\n"
     )
     servers = []

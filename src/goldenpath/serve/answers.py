@@ -27,6 +27,8 @@ class Asked(msgspec.Struct, eq=False):
     scores: bytes = b""
     values: list[float] | None = None
     """The scores again, as numbers."""
+    has_scores: bool = False
+    """Whether each of them lies in [0, 1]."""
     reasons: Scores | None = None
     """Weights, shape `(rows, codes)`, of a model that gives reasons."""
     status: int = 200
@@ -43,10 +45,6 @@ class Asked(msgspec.Struct, eq=False):
 
 
 NO_SCORE = "the model gave no score in [0, 1]"
-
-
-def _are_scores(values: list[float]) -> bool:
-    return all(0.0 <= value <= 1.0 for value in values)
 
 
 class Answers:
@@ -76,7 +74,7 @@ class Answers:
             if question.form == "tabular":
                 self._tabular(asked, question)
                 return
-            if 0.0 <= values[0] <= 1.0 and (len(values) == 1 or _are_scores(values)):
+            if asked.has_scores:
                 self._infer(asked, question, values)
                 return
             asked.refusal = Refusal(500, NO_SCORE, NO_SCORE)

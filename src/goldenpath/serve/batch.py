@@ -21,7 +21,7 @@ from goldenpath.serve.answers import Answers, Asked
 from goldenpath.serve.asking import Asking, deal
 from goldenpath.serve.exchange import Exchange, refuse
 from goldenpath.serve.inputs import InputRules, Refusal
-from goldenpath.serve.model import Model, ModelApart, Rows, Scores
+from goldenpath.serve.model import Doubles, Model, ModelApart, Rows, Scores
 from goldenpath.serve.protocol import Question
 from goldenpath.serve.record import Recorder
 
@@ -354,7 +354,7 @@ def _values(asked: Asked) -> list[float]:
 def _stack(batch: Sequence[Asked], width: int) -> Rows:
     """All rows of a batch below each other."""
     flat: list[float] = []
-    arrays: list[Rows] = []
+    arrays: list[Rows | Doubles] = []
     for asked in batch:
         values = asked.question.values if asked.question else []
         if isinstance(values, list):
@@ -366,7 +366,9 @@ def _stack(batch: Sequence[Asked], width: int) -> Rows:
         arrays.append(values)
     if not arrays:
         return _rows(flat, width)
-    return np.concatenate([*arrays, _rows(flat, width)])
+    # What is too large for 32 bits becomes infinite here and is refused by the input rules.
+    with np.errstate(over="ignore"):
+        return np.concatenate([*arrays, _rows(flat, width)], dtype=np.float32, casting="same_kind")
 
 
 def _rows(flat: list[float], width: int) -> Rows:
@@ -374,7 +376,6 @@ def _rows(flat: list[float], width: int) -> Rows:
     try:
         packed = struct.pack(f"<{len(flat)}f", *flat)
     except OverflowError:
-        # What is too large for 32 bits becomes infinite here and is refused by the input rules.
         with np.errstate(over="ignore"):
             return np.array(flat, dtype=np.float32).reshape(-1, width)
     return np.frombuffer(packed, dtype=np.float32).reshape(-1, width)

@@ -14,6 +14,8 @@ from goldenpath.errors import GoldenPathError, InvalidInput
 from goldenpath.project.spec import Contract
 
 Rows = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+"""Rows as they were parsed, before they are rounded to what a model sees."""
 """Shape `(n, features)`, NaN where a value is missing."""
 Scores = NDArray[np.float32]
 """Shape `(n,)`, or `(n, 1 + reasons)` of a model that gives reasons; NaN for no answer."""

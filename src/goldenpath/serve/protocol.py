@@ -8,8 +8,8 @@ from typing import Literal
 import msgspec
 
 from goldenpath.errors import InvalidInput
-from goldenpath.serve.flat import IS_AVAILABLE, read_flat
-from goldenpath.serve.model import Rows, Scores
+from goldenpath.serve.flat import IS_AVAILABLE, FlatReader
+from goldenpath.serve.model import Doubles, Rows, Scores
 from goldenpath.serve.tensors import InputShape, LooseTensor, Tensor, TensorParameters, rows_of
 
 MOST_SUBJECT = 256
@@ -55,7 +55,7 @@ Form = Literal["json", "binary", "tabular", "contents", "raw"]
 class Question(msgspec.Struct, eq=False):
     """What a request asks, whatever form it came in."""
 
-    values: list[float] | Rows
+    values: list[float] | Rows | Doubles
     """Flat, or of shape `(rows, features)`."""
     rows: int
     id: str
@@ -74,7 +74,7 @@ class Reader:
     def __init__(self, shape: InputShape, output: str, *, flat: bool = IS_AVAILABLE) -> None:
         """Without `flat` the general reader reads everything."""
         self._shape = shape
-        self._flat = flat
+        self._flat = FlatReader(shape) if flat else None
         self._output = output
 
     def read(self, body: bytes, json_length: int | None) -> Question:
@@ -84,7 +84,7 @@ class Reader:
         """
         binary = b""
         if json_length is None:
-            flat = read_flat(body, self._shape) if self._flat else None
+            flat = self._flat.read(body) if self._flat else None
             if flat is not None:
                 check_names(flat[1], None, len(flat[0]))
                 return Question(flat[0], len(flat[0]), flat[1], None, "json")
