@@ -39,6 +39,10 @@ class Folder:
         self._waiting = Lock()
         self._unsynced: set[Path] = set()
 
+    def own(self, name: str) -> Path:
+        """One of our own files."""
+        return self._own / name
+
     def create(self, folders: Iterable[Path]) -> None:
         """Makes the folders and our own."""
         with self._words():
@@ -184,20 +188,13 @@ class Folder:
                     partial.unlink()
 
     def append_line(self, name: str, line: str) -> None:
-        """Adds a line to one of our own files, once, on disk when this returns."""
+        """Adds a line to one of our own files; it is on disk when this returns."""
         with self.locked(), self._words():
             path = self._own / name
-            if line in self.lines(name):
-                return
             torn = _last_byte(path) not in (b"", b"\n")
             with path.open("ab", buffering=0) as file:
                 file.write(("\n" if torn else "").encode() + line.encode() + b"\n")
                 os.fsync(file.fileno())
-
-    def lines(self, name: str) -> list[str]:
-        """The whole lines of one of our own files; what a killed writer left is not one."""
-        content = read_regular(self._own / name, limit=1 << 30)
-        return [] if content is None else content.decode("ascii", "replace").split("\n")[:-1]
 
     @contextmanager
     def _words(self) -> Iterator[None]:

@@ -8,13 +8,11 @@ pushing again, and never shows something that is not there.
 """
 
 import hashlib
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
-from goldenpath.canonical import JsonValue, canonical_json, parse_object
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound, VerificationError
 from goldenpath.oci.descriptor import IMAGE_INDEX, MANIFEST_TYPES, Descriptor
@@ -28,21 +26,12 @@ from goldenpath.oci.manifest import (
 )
 from goldenpath.oci.stream import Meter, verified
 from goldenpath.registry.folder import Folder, read_regular, stream_regular
+from goldenpath.registry.listing import REF_NAME, Entry, Listing, tag_of
 
-REF_NAME = "org.opencontainers.image.ref.name"
 LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 RESUMED = 16 * 1024 * 1024
 """Bytes from which on a blob that a killed process left unfinished is worth taking up."""
-Entry = dict[str, JsonValue]
-_NOTE = re.compile(r"([0-9a-f]{64}) ([0-9a-f]{64}|-)")
-
-
-class _Listed(msgspec.Struct):
-    digest: str
-
-
-class _Listing(msgspec.Struct):
-    manifests: list[_Listed]
+_SUBJECTS = "subjects"
 
 
 class LayoutStore:
@@ -55,6 +44,7 @@ class LayoutStore:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._folder = Folder(root)
+        self._listing = Listing(root, self._folder.own(_SUBJECTS))
 
     def fetch(self, descriptor: Descriptor) -> Iterator[bytes]:
         """See `Store.fetch`."""
@@ -102,14 +92,14 @@ class LayoutStore:
         if descriptor.media_type not in MANIFEST_TYPES:
             self._folder.sync_later(self._blob(descriptor.digest))
             return True
-        return any(entry.get("digest") == descriptor.digest.text for entry in self._entries())
+        return descriptor.digest.hex in self._listing.index().digests
 
     def resolve(self, name: str) -> Descriptor:
         """See `Store.resolve`."""
-        for entry in self._entries():
-            if name in (entry.get("digest"), _tag(entry)):
-                found = Descriptor.from_json(entry, "entry of index.json")
-                return Descriptor(found.media_type, found.digest, found.size)
+        entry = self._listing.index().named.get(name)
+        if entry is not None:
+            found = Descriptor.from_json(entry, "entry of index.json")
+            return Descriptor(found.media_type, found.digest, found.size)
         if not name.startswith("sha256:"):
             raise NotFound(f"tag {name!r} is not in the store {self._root}")
         return self._resolve_blob(Digest(name))
@@ -124,7 +114,7 @@ class LayoutStore:
 
     def tags(self) -> tuple[str, ...]:
         """See `Store.tags`."""
-        return tuple(sorted({tag for tag in map(_tag, self._entries()) if tag}))
+        return tuple(sorted({tag for tag in map(tag_of, self._listing.index().entries) if tag}))
 
     def referrers(
         self, subject: Digest, artifact_type: str | None = None
@@ -146,28 +136,19 @@ class LayoutStore:
 
         One look for all of them, where `referrers` of each would read the index a thousand times.
         """
-        found: dict[str, list[str]] = {}
-        for manifest, _, of in (note.partition(" ") for note in self._notes()):
-            found.setdefault(of, []).append(manifest)
-        mine = {each for those in found.values() for each in those}
-        listed = {each.digest[7:] for each in self._digests()}
-        # What other tools put here was not noted, and may refer to anything.
-        foreign = hashlib.sha256(" ".join(sorted(listed - mine)).encode()).hexdigest()
+        listed = self._listing.digests()
+        foreign = " ".join(sorted(self._listing.foreign(listed)))
+        begin = hashlib.sha256(foreign.encode()).hexdigest()
+
+        def told(image: str) -> str:
+            referring = " ".join((begin, *sorted(self._listing.referring(image[7:]))))
+            return hashlib.sha256(referring.encode()).hexdigest()
+
         return {
-            image: hashlib.sha256(
-                " ".join((foreign, *sorted(found.get(image[7:], [])))).encode()
-            ).hexdigest()
+            image: told(image)
             for image in images
             if image[7:] in listed and self._blob(Digest(image)).is_file()
         }
-
-    def _digests(self) -> Sequence[_Listed]:
-        """The entries of the index as far as their digests go: much faster than all of them."""
-        content = read_regular(self._root / "index.json")
-        try:
-            return msgspec.json.decode(content or b'{"manifests":[]}', type=_Listing).manifests
-        except (msgspec.DecodeError, msgspec.ValidationError) as error:
-            raise InvalidInput(f"{self._root}/index.json is no index: {error}") from error
 
     def _blob(self, digest: Digest) -> Path:
         return self._root / "blobs" / "sha256" / digest.hex
@@ -189,41 +170,29 @@ class LayoutStore:
                 self._folder.write(self._root / "oci-layout", [LAYOUT])
                 self._folder.write(index, [Index(()).render()])
 
-    def _entries(self) -> list[Entry]:
-        content = read_regular(self._root / "index.json")
-        if content is None:
-            return []
-        entries = parse_object(content, f"{self._root}/index.json").get("manifests")
-        if not isinstance(entries, list):
-            raise InvalidInput(f"{self._root}/index.json needs a list of manifests")
-        return [entry for entry in entries if isinstance(entry, dict)]
-
-    def _edit_index(self, edit: Callable[[list[Entry]], list[Entry]]) -> None:
+    def _edit_index(self, edit: Callable[[Sequence[Entry]], Sequence[Entry]]) -> None:
         # Entries are edited as JSON, not as descriptors, since other tools keep members in them
         # (platform, for one) that are not ours to drop.
         with self._folder.locked():
-            before = self._entries()
+            before = self._listing.index().entries
             after = edit(before)
             if after == before:
                 return
             document = {"schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": after}
-            self._folder.write(self._root / "index.json", [canonical_json(document)])
+            content = msgspec.json.encode(document, order="sorted")
+            self._folder.write(self._root / "index.json", [content])
+            self._listing.written(after)
 
     def _note_subject(self, digest: Digest, manifest: Manifest | Index) -> None:
         subject = manifest.subject.digest.hex if manifest.subject else "-"
-        self._folder.append_line("subjects", f"{digest.hex} {subject}")
+        if self._listing.subject(digest.hex) != subject:
+            self._folder.append_line(_SUBJECTS, f"{digest.hex} {subject}")
 
     def _candidates(self, subject: Digest) -> set[Digest]:
         """Manifests that may refer to `subject`: those noted, and those nobody noted."""
-        noted = [match.groups() for match in map(_NOTE.fullmatch, self._notes()) if match]
-        known = {manifest for manifest, _ in noted}
-        found = {manifest for manifest, of in noted if of == subject.hex}
-        listed = {entry.get("digest") for entry in self._entries()}
-        foreign = {d[7:] for d in listed if isinstance(d, str)} - known
-        return {Digest("sha256:" + each) for each in found | foreign}
-
-    def _notes(self) -> list[str]:
-        return self._folder.lines("subjects")
+        foreign = self._listing.foreign(self._listing.index().digests)
+        noted = self._listing.referring(subject.hex)
+        return {Digest("sha256:" + each) for each in (*noted, *foreign)}
 
     def _read_manifest(self, digest: Digest) -> tuple[Descriptor, Manifest | Index] | None:
         content = read_regular(self._blob(digest), MAX_MANIFEST)
@@ -243,28 +212,22 @@ class LayoutStore:
         return read[0]
 
 
-def _tag(entry: Entry) -> str | None:
-    annotations = entry.get("annotations")
-    name = annotations.get(REF_NAME) if isinstance(annotations, dict) else None
-    return name if isinstance(name, str) else None
-
-
-def _listed(entries: list[Entry], descriptor: Descriptor) -> list[Entry]:
+def _listed(entries: Sequence[Entry], descriptor: Descriptor) -> Sequence[Entry]:
     if any(entry.get("digest") == descriptor.digest.text for entry in entries):
         return entries
-    return [*entries, descriptor.to_json()]
+    return (*entries, descriptor.to_json())
 
 
-def _tagged(entries: list[Entry], name: str, descriptor: Descriptor) -> list[Entry]:
+def _tagged(entries: Sequence[Entry], name: str, descriptor: Descriptor) -> Sequence[Entry]:
     """Moves the tag: one entry carries it, and no manifest drops out of the list."""
     digest = descriptor.digest.text
     entry = next((e for e in entries if e.get("digest") == digest), descriptor.to_json())
     new = _with_tag(_untagged(entry), name)
     if new in entries:
         return entries
-    released = [_untagged(e) if _tag(e) == name else e for e in entries]
-    tagged = {e.get("digest") for e in (*released, new) if _tag(e)}
-    return [*(e for e in released if _tag(e) or e.get("digest") not in tagged), new]
+    released = [_untagged(e) if tag_of(e) == name else e for e in entries]
+    tagged = {e.get("digest") for e in (*released, new) if tag_of(e)}
+    return (*(e for e in released if tag_of(e) or e.get("digest") not in tagged), new)
 
 
 def _with_tag(entry: Entry, name: str) -> Entry:
