@@ -45,10 +45,19 @@ FORGE_TOKEN_FILE_VARIABLE = "GOLDENPATH_FORGE_TOKEN_FILE"
 """A file with that token in it, instead."""
 
 PROMETHEUS_VARIABLE = "GOLDENPATH_PROMETHEUS"
-"""Address of the Prometheus by whose counts `goldenpath judge` decides; no verdict otherwise."""
+"""Address of the Prometheus by whose counts `goldenpath judge` decides."""
 
 PROMETHEUS_TOKEN_VARIABLE = "GOLDENPATH_PROMETHEUS_TOKEN_FILE"
 """A file with the bearer token that Prometheus asks for."""
+
+PREDICTIONS_VARIABLE = "GOLDENPATH_PREDICTIONS"
+"""Where the prediction log lies by which `goldenpath judge` decides, a folder or a URL."""
+
+LOG_KEYS_VARIABLE = "GOLDENPATH_LOG_KEYS"
+"""PEM file of the public keys that sign that log; `keys/log.pub` in the home otherwise."""
+
+SUBJECT_KEYS_VARIABLE = "GOLDENPATH_SUBJECT_KEYS"
+"""Folders, parted by colons, whose `subjects.db` open the inputs in that log for slices."""
 
 CA_VARIABLE = "GOLDENPATH_CA_FILE"
 """PEM file of the authorities that registries and forges are trusted by; the system's otherwise."""

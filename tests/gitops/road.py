@@ -127,6 +127,7 @@ class Road:
         run: TrainingRun | None = None,
         contract: Contract = CONTRACT,
         extra: Mapping[str, bytes] | None = None,
+        profile: bytes = b"{}",
     ) -> Digest:
         folder = self.folder / "outputs"
         folder.mkdir(exist_ok=True)
@@ -135,7 +136,7 @@ class Road:
             self.store,
             Contents(
                 name=MODEL, version="1", outputs=folder, contract=render_contract(contract),
-                profile=b"{}", lock=b"version = 1\n", python_version="3.11.7",
+                profile=profile, lock=b"version = 1\n", python_version="3.11.7",
                 documents={**documents(), **(extra or {})}, commit="a" * 40,
                 committed_at="2026-11-20T08:00:00Z",
             ),

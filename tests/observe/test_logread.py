@@ -157,8 +157,14 @@ def _cheat_remove_table(home: Home) -> None:
     table_of(next(checkpoints(home.predictions))).unlink()
 
 
+def _cheat_move(home: Home) -> None:
+    """As if another model had said it: signature and digests hold."""
+    (home.predictions / "prod" / "credit").rename(home.predictions / "prod" / "other")
+
+
 @pytest.mark.parametrize(
-    "cheat", [_cheat_table, _cheat_drop, _cheat_swap, _cheat_own_key, _cheat_remove_table]
+    "cheat",
+    [_cheat_table, _cheat_drop, _cheat_swap, _cheat_own_key, _cheat_remove_table, _cheat_move],
 )
 def test_cheating_is_found(home: Home, cheat: object) -> None:
     _seal(home, [answer(0, draw(2, 0))], 1)

@@ -24,6 +24,7 @@ from goldenpath.settings import Home, ObjectStore
 from goldenpath.train.bring import TITLE, Depot, bring
 from goldenpath.wire import locate
 from tests.attest.programs import program
+from tests.train.buckets import buckets, fill
 from tests.train.conftest import Quick
 
 
@@ -323,50 +324,19 @@ def test_a_pointer_that_is_wrong_is_said(tmp_path: Path, text: str, said: str) -
 
 @pytest.fixture
 def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A server that speaks the protocol of S3: moto, in a process of its own."""
-    log = tmp_path / "moto.log"
-    with log.open("wb") as said:
-        server = subprocess.Popen(
-            [program("moto_server"), "-H", "127.0.0.1", "-p", "0"], stdout=said, stderr=said
-        )
-    try:
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            monkeypatch.setenv(name, "test")
-        yield _address(log, server)
-    finally:
-        server.terminate()
-        server.wait(10)
-
-
-def _address(log: Path, server: "subprocess.Popen[bytes]") -> str:
-    for _ in range(600):
-        assert server.poll() is None, log.read_text()
-        for word in log.read_text().split():
-            if word.startswith("http://127.0.0.1:"):
-                return word
-        threading.Event().wait(0.05)
-    pytest.fail("moto did not start")
+    with buckets(tmp_path, monkeypatch) as address:
+        yield address
 
 
 @pytest.mark.interop
 def test_data_in_a_bucket_are_fetched(months: Path, tmp_path: Path, s3: str) -> None:
-    from pyarrow.fs import S3FileSystem
-
-    system = S3FileSystem(
-        endpoint_override=s3,
-        allow_bucket_creation=True,
-        allow_delayed_open=True,  # type: ignore[call-arg]  # the stubs do not know it yet
-    )
-    system.create_dir("bank")
-    for path in months.rglob("*.csv"):
-        with system.open_output_stream(f"bank/data/{path.relative_to(months)}") as into:
-            into.write(path.read_bytes())
+    fill(s3, "bank", months)
     place = depot(tmp_path, objects=ObjectStore(s3, "eu-central-1"))
 
-    folder = bring(tmp_path, source("s3://bank/data/", months), place)
-    file = bring(tmp_path, source("s3://bank/data/04.csv", months / "04.csv"), place)
+    folder = bring(tmp_path, source("s3://bank/", months), place)
+    file = bring(tmp_path, source("s3://bank/04.csv", months / "04.csv"), place)
 
-    assert (folder.name, file.name) == ("data", "04.csv")
+    assert (folder.name, file.name) == ("bank", "04.csv")
     with pytest.raises(NotFound, match="is not there"):
         bring(tmp_path, source("s3://bank/nothing/", months / "05.csv"), place)
     with pytest.raises((NotFound, Unavailable)):

@@ -144,6 +144,15 @@ def key_from_pem(name: str, pem: bytes) -> TrustedKey:
     return TrustedKey(name, _der(key))
 
 
+def keys_from_pem(name: str, pem: bytes) -> tuple[bytes, ...]:
+    """The public keys of a file with several, as DER. Raises `InvalidInput` if there is none."""
+    end = b"-----END PUBLIC KEY-----"
+    blocks = [each + end for each in pem.split(end)[:-1]]
+    if not blocks:
+        raise InvalidInput(f"{name} holds no public key: expected PEM")
+    return tuple(key_from_pem(name, each.lstrip()).public_key for each in blocks)
+
+
 def _open_cosign(pem: bytes, passphrase: bytes, name: str) -> bytes:
     """The PKCS #8 in cosign's file (go-securesystemslib, encrypted): scrypt, then secretbox."""
     lines = [line for line in pem.splitlines() if line and not line.startswith(b"-----")]

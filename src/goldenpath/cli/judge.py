@@ -1,4 +1,4 @@
-"""`goldenpath judge`: one look at a canary by the counts of Prometheus, for a job that repeats."""
+"""`goldenpath judge`: one look at a canary by prediction log or Prometheus, for a repeated job."""
 
 from pathlib import Path
 
@@ -40,6 +40,7 @@ def verb(
         f"{found.name}: {verdict.action} at {found.percent} percent: {verdict.reason}",
         f"  {verdict.requests} answers of the canary since {found.since.isoformat()}",
         *(f"  {each.words}" for each in verdict.telling),
+        *(f"  not known: {each}" for each in verdict.gaps),
     ]
     if found.done is not None and found.done.branch:
         lines.append(f"main takes no push: the commit waits in the branch {found.done.branch}")

@@ -6,7 +6,7 @@ InferenceService, and holds that are on record stand in `release.yaml`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from goldenpath.digest import Digest
@@ -19,6 +19,9 @@ from goldenpath.gitops.manifests import service_path
 from goldenpath.gitops.promotion import Desk, Promoted
 from goldenpath.gitops.rolling import Grounds, note_hold, roll_back, roll_out
 from goldenpath.gitops.trust import follow
+
+LONGEST = timedelta(days=14)
+"""Of a step that is judged: a source is read from its beginning at each look."""
 
 
 class Source(Protocol):
@@ -74,19 +77,28 @@ def judge_once(
 def _verdict(
     desk: Desk, source: Source, wanted: Deployment, rollout: Rollout, since: datetime
 ) -> Verdict:
-    canary = wanted.slots[-1]
-    releases = (wanted.slots[0].digest, canary.digest)
     try:
-        counted = source.arms(wanted.stage, wanted.model, releases, since, desk.clock())
+        stable, canary = _counted(source, wanted, since, desk.clock())
     except (Unavailable, InvalidInput, NotFound) as error:
+        percent = wanted.slots[-1].percent
         raise Unavailable(
-            f"no verdict on {wanted.name}, the canary stays at {canary.percent} percent: "
-            f"{error.message}",
+            f"no verdict on {wanted.name}, the canary stays at {percent} percent: {error.message}",
             hint=error.hint,
         ) from error
     judgements = (len(wanted.slots) - 1) * max(len(rollout.steps) - 1, 1)
-    one, other = counted
-    return verdict_on(one, other, Criteria.of(rollout.criteria), judgements)
+    return verdict_on(stable, canary, Criteria.of(rollout.criteria), judgements)
+
+
+def _counted(
+    source: Source, wanted: Deployment, since: datetime, until: datetime
+) -> tuple[Arm, ...]:
+    if until - since > LONGEST:
+        raise InvalidInput(
+            f"the step began {(until - since).days} days ago: expected at most {LONGEST.days}",
+            hint="decide by goldenpath rollout or goldenpath rollback",
+        )
+    releases = (wanted.slots[0].digest, wanted.slots[-1].digest)
+    return source.arms(wanted.stage, wanted.model, releases, since, until)
 
 
 def _enacted(desk: Desk, wanted: Deployment, rollout: Rollout, found: Judgement) -> Judgement:

@@ -5,7 +5,7 @@ end can only be seen against another witness: the audit log notes every few minu
 how far each replica had come, and a replica that ended in order has said so itself.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -15,7 +15,15 @@ from goldenpath.digest import Digest
 from goldenpath.errors import GoldenPathError
 from goldenpath.observe.logread import log_public_key, verified
 from goldenpath.observe.retention import is_expired, numbers_of, read_expired
-from goldenpath.observe.segment import BEGINNING, Checkpoint, checkpoints, replica_of, table_of
+from goldenpath.observe.segment import (
+    Checkpoint,
+    Link,
+    broken_links,
+    checkpoints,
+    misplaced,
+    replica_of,
+    table_of,
+)
 from goldenpath.serve.payload import read
 from goldenpath.settings import Home
 
@@ -101,10 +109,14 @@ class Anchor:
 class _Chain:
     """What was found of one replica on the way."""
 
-    found: list[tuple[Checkpoint, str]]
+    found: list[Link]
     sequences: set[int]
     breaks: list[str]
     expired: int = 0
+
+    def broken(self) -> Iterator[str]:
+        """Where it does not hold together."""
+        return broken_links(sorted(self.found, key=lambda link: link.checkpoint.number))
 
 
 _Key = tuple[str, str, str]
@@ -121,7 +133,7 @@ def check_log(home: Home, anchors: Iterable[Anchor] = ()) -> LogReport:
         try:
             if is_expired(path):
                 checkpoint, numbers = read_expired(path, public_key)
-                chain.found.append((checkpoint, Digest.of(path.read_bytes()).text))
+                chain.found.append(Link(checkpoint, Digest.of(path.read_bytes()).text))
                 chain.sequences |= numbers
                 chain.expired += 1
                 continue
@@ -130,31 +142,18 @@ def check_log(home: Home, anchors: Iterable[Anchor] = ()) -> LogReport:
         except GoldenPathError as error:
             chain.breaks.append(f"{path.name}: {error.message}")
             continue
-        chain.found.append((checkpoint, Digest.of(path.read_bytes()).text))
+        chain.found.append(Link(checkpoint, Digest.of(path.read_bytes()).text))
         chain.sequences.update(int(number) for number in column.to_pylist() if number is not None)
+        if elsewhere := misplaced(checkpoint, *key):
+            chain.breaks.append(f"{path.name}: {elsewhere}")
         if column.length() != checkpoint.rows:
             chain.breaks.append(
                 f"{path.name}: expected {checkpoint.rows} records, got {column.length()}"
             )
-    breaks = [text for chain in chains.values() for text in (*chain.breaks, *_links(chain))]
+    breaks = [text for chain in chains.values() for text in (*chain.breaks, *chain.broken())]
     breaks += _cut_off(chains, anchors)
     replicas = tuple(_report(chain) for chain in chains.values() if chain.found)
     return LogReport(replicas, tuple(breaks), _waiting(home))
-
-
-def _links(chain: _Chain) -> list[str]:
-    """Where a chain does not follow on from the checkpoint before."""
-    wrong, previous = [], BEGINNING
-    ordered = sorted(chain.found, key=lambda item: item[0].number)
-    for expected, (checkpoint, digest) in enumerate(ordered):
-        name = f"{checkpoint.replica} segment {checkpoint.number}"
-        if checkpoint.number != expected:
-            wrong.append(f"{name}: expected segment {expected}")
-            break
-        if checkpoint.previous != previous:
-            wrong.append(f"{name}: does not follow the checkpoint before")
-        previous = digest
-    return wrong
 
 
 def _cut_off(chains: Mapping[_Key, _Chain], anchors: Iterable[Anchor]) -> list[str]:
@@ -162,7 +161,8 @@ def _cut_off(chains: Mapping[_Key, _Chain], anchors: Iterable[Anchor]) -> list[s
     wrong = []
     for anchor in anchors:
         chain = chains.get((anchor.stage, anchor.model, anchor.replica))
-        found = {each.number: each.content for each, _ in chain.found} if chain else {}
+        known = [link.checkpoint for link in chain.found] if chain else []
+        found = {each.number: each.content for each in known}
         if found.get(anchor.number) != anchor.digest:
             what = "is another" if anchor.number in found else "is gone"
             wrong.append(
@@ -173,7 +173,7 @@ def _cut_off(chains: Mapping[_Key, _Chain], anchors: Iterable[Anchor]) -> list[s
 
 
 def _report(chain: _Chain) -> ReplicaReport:
-    ordered = sorted((checkpoint for checkpoint, _ in chain.found), key=lambda c: c.number)
+    ordered = sorted((link.checkpoint for link in chain.found), key=lambda each: each.number)
     first, last = ordered[0], ordered[-1]
     seen, lost = chain.sequences, _lost(ordered)
     # A server counts its requests from 0, and says itself which of them it lost.

@@ -18,7 +18,13 @@ from goldenpath.digest import Digest
 from goldenpath.errors import NotFound, VerificationError
 from goldenpath.observe.payloadlog import timestamp
 from goldenpath.observe.records import FEATURES, SALT, anonymous
-from goldenpath.observe.segment import Checkpoint, checkpoints, parse_checkpoint, table_of
+from goldenpath.observe.segment import (
+    Checkpoint,
+    checkpoints,
+    parse_checkpoint,
+    require_content,
+    table_of,
+)
 from goldenpath.observe.subjects import Subject, Subjects
 from goldenpath.settings import Home
 
@@ -136,18 +142,30 @@ def _open(
     subject = _subject(home, record)
     if isinstance(subject, str):
         return None, subject
-    plain = subject.open(ciphertext, str(record["prediction_id"]))
-    if hashlib.sha256(plain).digest() != values["input_commitment"]:
-        raise VerificationError(
-            f"inputs of prediction {record['prediction_id']} are not what was committed to"
-        )
+    commitment = values["input_commitment"]
+    raw = open_inputs(subject, ciphertext, commitment, str(record["prediction_id"]))
     names = json.loads((table.schema.metadata or {})[FEATURES])
-    numbers = np.frombuffer(plain[SALT:], "<f4").tolist()
+    numbers = np.frombuffer(raw, "<f4").tolist()
     opened = {
         name: None if number != number else number
         for name, number in zip(names, numbers, strict=True)
     }
     return opened, "opened and equal to the commitment"
+
+
+def open_inputs(
+    subject: Subject, ciphertext: bytes, commitment: object, prediction_id: str
+) -> bytes:
+    """The inputs of one prediction, little-endian 32-bit floats.
+
+    Raises `VerificationError` if the key does not open them, or they are not what was committed to.
+    """
+    plain = subject.open(ciphertext, prediction_id)
+    if hashlib.sha256(plain).digest() != commitment:
+        raise VerificationError(
+            f"inputs of prediction {prediction_id} are not what was committed to"
+        )
+    return plain[SALT:]
 
 
 def _subject(
@@ -199,15 +217,12 @@ def verified(path: Path, public_key: bytes) -> Checkpoint:
     Raises `VerificationError` if one does not.
     """
     checkpoint = parse_checkpoint(path.read_bytes(), public_key)
+    table = table_of(path)
     try:
-        content = Digest.of(table_of(path).read_bytes())
+        content = table.read_bytes()
     except FileNotFoundError as error:
-        raise VerificationError(f"segment {table_of(path).name} is gone") from error
-    if content.text != checkpoint.content:
-        raise VerificationError(
-            f"segment {table_of(path).name} has the wrong digest: "
-            f"expected {checkpoint.content}, got {content}"
-        )
+        raise VerificationError(f"segment {table.name} is gone") from error
+    require_content(table.name, content, checkpoint)
     return checkpoint
 
 

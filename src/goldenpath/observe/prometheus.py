@@ -17,14 +17,12 @@ import msgspec
 
 from goldenpath import instruments as names
 from goldenpath.digest import Digest
-from goldenpath.errors import InvalidInput, Unavailable
+from goldenpath.errors import Unavailable
 from goldenpath.gateway.rollout import Arm
 from goldenpath.observe.exposition import metric_name
 from goldenpath.observe.outcomes import OUTCOMES
 from goldenpath.rest import Rest
 
-LONGEST = timedelta(days=14)
-"""Of a step that is judged."""
 _BEFORE = timedelta(minutes=5)
 """As far back as Prometheus itself looks for the last sample."""
 _PIECE = timedelta(hours=1)
@@ -89,11 +87,6 @@ class Prometheus:
 
         Raises `Unavailable` or `InvalidInput` where that cannot be known.
         """
-        if until - since > LONGEST:
-            raise InvalidInput(
-                f"the step began {(until - since).days} days ago: expected at most {LONGEST.days}",
-                hint="decide by goldenpath rollout or goldenpath rollback",
-            )
         for moment in (since, until):
             self._require_scraping(moment)
         wanted = "|".join(each.text for each in releases)

@@ -5,7 +5,7 @@ It names the checkpoint before it of the same replica, how far into the spool it
 lost, so that nothing can be changed, dropped or put in between unseen.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -87,6 +87,46 @@ def parse_checkpoint(content: bytes, public_key: bytes | None) -> Checkpoint:
     if statement.subjects != (Digest(checkpoint.content),):
         raise VerificationError("checkpoint is about another segment than it describes")
     return checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A checkpoint whose signature held, and the digest of its file."""
+
+    checkpoint: Checkpoint
+    digest: str
+
+
+def broken_links(chain: Sequence[Link], *, begins_anywhere: bool = False) -> Iterator[str]:
+    """Where segments of one replica, in their order, do not follow on from the one before."""
+    number, previous = 0, BEGINNING
+    if begins_anywhere and chain:
+        number, previous = chain[0].checkpoint.number, chain[0].checkpoint.previous
+    for link in chain:
+        checkpoint = link.checkpoint
+        name = f"{checkpoint.replica} segment {checkpoint.number}"
+        if checkpoint.number != number:
+            yield f"{name}: expected segment {number}"
+        elif checkpoint.previous != previous:
+            yield f"{name}: does not follow the checkpoint before"
+        number, previous = checkpoint.number + 1, link.digest
+
+
+def misplaced(checkpoint: Checkpoint, stage: str, model: str, replica: str) -> str:
+    """How a checkpoint contradicts the place where its file lies; nothing if it does not."""
+    found = (checkpoint.stage, checkpoint.model, checkpoint.replica)
+    if found == (stage, model, replica):
+        return ""
+    return f"expected a segment of {stage}/{model} {replica}, got one of {'/'.join(found)}"
+
+
+def require_content(name: str, content: bytes, checkpoint: Checkpoint) -> None:
+    """Raises `VerificationError` if a table is not what its checkpoint was signed about."""
+    found = Digest.of(content).text
+    if found != checkpoint.content:
+        raise VerificationError(
+            f"segment {name} has the wrong digest: expected {checkpoint.content}, got {found}"
+        )
 
 
 def _from_json(value: Mapping[str, JsonValue]) -> Checkpoint:

@@ -75,6 +75,21 @@ class Subjects:
         self._day = ""
         self._version = self._data_version()
 
+    @classmethod
+    def existing(cls, keys: Path) -> "Subjects":
+        """To open what was encrypted and nothing else. Raises `Unavailable` if it is not there."""
+        self = cls.__new__(cls)
+        path = keys / FILE
+        try:
+            address = f"{path.absolute().as_uri()}?mode=ro"
+            self._database = sqlite3.connect(address, timeout=10, uri=True)
+            found = self._database.execute("SELECT value FROM setting WHERE name = 'index'")
+            self._index = bytes(found.fetchone()[0])
+        except (OSError, sqlite3.Error, TypeError) as error:
+            raise Unavailable(f"keys of subjects in {path} cannot be opened: {error}") from error
+        self._cache, self._day, self._version = {}, "", self._data_version()
+        return self
+
     def close(self) -> None:
         """Closes the file."""
         self._database.close()

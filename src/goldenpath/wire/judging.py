@@ -1,17 +1,23 @@
-"""The canary judge where no gateway of ours is: its source is a Prometheus."""
+"""The canary judge where no gateway of ours is: prediction log, Prometheus, or both tell."""
 
 import os
 from pathlib import Path
 
+from goldenpath.attest.keys import keys_from_pem
 from goldenpath.errors import InvalidInput
-from goldenpath.gateway.judging import Judgement, judge_once
+from goldenpath.gateway.judging import Judgement, Source, judge_once
 from goldenpath.gitops.identity import Identity
 from goldenpath.observe.prometheus import Prometheus
+from goldenpath.oci.store import Store
 from goldenpath.settings import (
     CA_VARIABLE,
+    LOG_KEYS_VARIABLE,
+    PREDICTIONS_VARIABLE,
     PROMETHEUS_TOKEN_VARIABLE,
     PROMETHEUS_VARIABLE,
+    SUBJECT_KEYS_VARIABLE,
     Home,
+    ObjectStore,
 )
 from goldenpath.wire.changing import desk
 
@@ -20,21 +26,61 @@ def judged(
     home: Home, acting: Identity, model: str, stage: str, *, dry_run: bool
 ) -> Judgement | None:
     """The verdict of now, committed; None without a canary. Raises `Unavailable` without counts."""
-    return judge_once(desk(home, acting), _source(), model, stage, dry_run=dry_run)
+    here = desk(home, acting)
+    return judge_once(here, _source(home, here.store), model, stage, dry_run=dry_run)
 
 
-def _source() -> Prometheus:
-    address = os.environ.get(PROMETHEUS_VARIABLE, "")
-    if not address:
+def _source(home: Home, store: Store) -> Source:
+    where, address = (
+        os.environ.get(name, "") for name in (PREDICTIONS_VARIABLE, PROMETHEUS_VARIABLE)
+    )
+    if not (where or address):
         raise InvalidInput(
-            f"no source of counts is known, so there is no verdict: expected {PROMETHEUS_VARIABLE}",
+            "no source of counts is known, so there is no verdict: expected "
+            f"{PREDICTIONS_VARIABLE}, {PROMETHEUS_VARIABLE} or both",
             hint=f"{PROMETHEUS_VARIABLE}=http://prometheus.monitoring:9090",
         )
+    if not where:
+        return _prometheus(address)
+    log = _log(home, store, where, needs_slices=not address)
+    if not address:
+        return log
+    from goldenpath.observe.joined import Joined
+
+    return Joined(log, _prometheus(address))
+
+
+def _prometheus(address: str) -> Prometheus:
     named, token = os.environ.get(PROMETHEUS_TOKEN_VARIABLE), ""
     if named:
-        try:
-            token = Path(named).read_text("ascii").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise InvalidInput(f"{PROMETHEUS_TOKEN_VARIABLE} names no token: {named}") from error
+        token = _read(PROMETHEUS_TOKEN_VARIABLE, Path(named)).strip()
     authorities = os.environ.get(CA_VARIABLE)
     return Prometheus(address, token, Path(authorities) if authorities else None)
+
+
+def _log(home: Home, store: Store, where: str, *, needs_slices: bool) -> Source:
+    # Arrow takes a while to import, and a Prometheus needs none of it.
+    from goldenpath.observe.logsource import PredictionLogSource
+    from goldenpath.observe.opening import Inputs
+    from goldenpath.observe.releases import Releases
+    from goldenpath.observe.shelf import Shelf
+
+    named = os.environ.get(LOG_KEYS_VARIABLE) or str(home.log_key.with_suffix(".pub"))
+    keys = keys_from_pem(named, _read(LOG_KEYS_VARIABLE, Path(named)).encode())
+    folders = os.environ.get(SUBJECT_KEYS_VARIABLE, "")
+    inputs = Inputs(tuple(Path(each) for each in folders.split(":"))) if folders else None
+    shelf = Shelf(where, ObjectStore.of(os.environ))
+    return PredictionLogSource(
+        shelf, keys, Releases(store, _unreadable), inputs, needs_slices=needs_slices
+    )
+
+
+def _unreadable(message: str) -> None:
+    raise InvalidInput(message)
+
+
+def _read(variable: str, path: Path) -> str:
+    try:
+        return path.read_text("ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{variable} names a file that cannot be read: {path}") from error

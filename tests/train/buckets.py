@@ -1,0 +1,54 @@
+"""A server that speaks the protocol of S3: moto, in a process of its own."""
+
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.attest.programs import program
+
+
+@contextmanager
+def buckets(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Its address; credentials that it takes are in the environment."""
+    log = folder / "moto.log"
+    with log.open("wb") as said:
+        server = subprocess.Popen(
+            [program("moto_server"), "-H", "127.0.0.1", "-p", "0"], stdout=said, stderr=said
+        )
+    try:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.setenv(name, "test")
+        yield _address(log, server)
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+def fill(address: str, bucket: str, folder: Path) -> None:
+    """Puts every file of a folder into a new bucket, under its path there."""
+    from pyarrow.fs import S3FileSystem
+
+    system = S3FileSystem(
+        endpoint_override=address,
+        allow_bucket_creation=True,
+        allow_delayed_open=True,  # type: ignore[call-arg]  # the stubs do not know it yet
+    )
+    system.create_dir(bucket)
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with system.open_output_stream(f"{bucket}/{path.relative_to(folder)}") as into:
+                into.write(path.read_bytes())
+
+
+def _address(log: Path, server: "subprocess.Popen[bytes]") -> str:
+    for _ in range(600):
+        assert server.poll() is None, log.read_text()
+        for word in log.read_text().split():
+            if word.startswith("http://127.0.0.1:"):
+                return word
+        threading.Event().wait(0.05)
+    pytest.fail("moto did not start")
