@@ -1,5 +1,6 @@
 """The contract has one text, and every other text of it is refused."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -33,3 +34,16 @@ def test_a_changed_contract_is_refused(content: bytes, key: str, value: str | in
 def test_the_same_contract_in_another_form_is_refused(content: bytes) -> None:
     with pytest.raises(InvalidInput, match="canonical"):
         parse_contract(content.replace(b'"version":1', b'"version": 1'))
+
+
+def test_labels_are_part_of_a_contract_only_where_there_are_some(starter: Path) -> None:
+    contract = load_project(starter).contract
+    named = replace(contract.features[1], labels=("man", "woman"))
+    features = (contract.features[0], named, *contract.features[2:])
+
+    content = render_contract(replace(contract, features=features))
+
+    assert parse_contract(content).features[1].labels == ("man", "woman")
+    assert b"labels" not in render_contract(contract)
+    with pytest.raises(InvalidInput, match="canonical"):
+        parse_contract(content.replace(b'"labels":["man","woman"]', b'"labels":[]'))

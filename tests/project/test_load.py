@@ -107,6 +107,13 @@ def test_a_category_needs_its_codes(project: Path) -> None:
     assert _keys(faults(project, NOW)) == ["contract.features[2].categories"]
 
 
+def test_labels_are_as_many_as_codes(project: Path) -> None:
+    codes = "categories = [0, 1, 2, 3, 4, 5, 6]\n"
+    _edit(project, codes, f'{codes}labels = ["none", "school"]\n')
+
+    assert _keys(faults(project, NOW)) == ["contract.features[2].labels"]
+
+
 @pytest.mark.parametrize("entry", ["credit_default.missing:train", "credit_default.train:fit"])
 def test_the_entry_point_has_to_exist(project: Path, entry: str) -> None:
     _edit(project, "credit_default.train:train", entry)

@@ -231,6 +231,10 @@ def live(metrics: tuple[Metric, ...] = METRICS, **changes: object) -> Live:
             (CONTRACT.features[0], Feature("sex", "category", categories=(1.0, 2.0, 3.0))),
             "fewer categories",
         ),
+        (
+            (CONTRACT.features[0], replace(CONTRACT.features[1], labels=("one", "two"))),
+            "takes labels no more",
+        ),
     ],
 )
 def test_callers_of_the_live_release_are_not_broken(

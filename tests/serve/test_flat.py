@@ -28,7 +28,7 @@ def _same(body: bytes, reader: FlatReader | None = None) -> bool:
     if found is None:
         return False
     rows, request_id = found
-    question = Reader(SHAPE, "probability", flat=False).read(body, None)
+    question = Reader(SHAPE, ("probability",), flat=False).read(body, None)
     general = to_float32(question.values).reshape(-1, 4)
     np.testing.assert_array_equal(to_float32(rows), general)
     assert (question.id, question.rows, question.subjects) == (request_id, len(rows), None)
@@ -169,7 +169,7 @@ def test_whatever_is_sent_both_readers_agree(
 
 def test_both_readers_serve_the_same_question() -> None:
     body = json.dumps(_body()).encode()
-    quick, general = (Reader(SHAPE, "probability", flat=flat) for flat in (IS_AVAILABLE, False))
+    quick, general = (Reader(SHAPE, ("probability",), flat=flat) for flat in (IS_AVAILABLE, False))
     ours, theirs = quick.read(body, None), general.read(body, None)
     np.testing.assert_array_equal(
         to_float32(ours.values).reshape(-1, 4), to_float32(theirs.values).reshape(-1, 4)

@@ -8,16 +8,18 @@ import jsonschema
 import numpy as np
 import pytest
 
+from goldenpath import rpc
 from goldenpath.drift.profile import build_profile
 from goldenpath.errors import GoldenPathError, InvalidInput
 from goldenpath.observe.decide import Facts
 from goldenpath.observe.records import Block, names, to_table
 from goldenpath.observe.subjects import Subject
 from goldenpath.project.spec import Reason, ReasonPolicy
+from goldenpath.rpc import messages
 from goldenpath.serve.model import OnnxModel
 from goldenpath.serve.payload import SpoolHeader, read
 from tests.serve.onnx_graph import logistic_regression
-from tests.serve.running import CONTRACT, WEIGHTS, run, running
+from tests.serve.running import CONTRACT, INFER, WEIGHTS, expected, question, run, running
 
 REASONS = ReasonPolicy(
     codes=(
@@ -66,6 +68,121 @@ def test_the_weightiest_reasons_are_told_and_recorded(tmp_path: Path) -> None:
     table = to_table(block, facts, _keys(block), "2026-11-23")
     told = [[each["code"] for each in row or ()] for row in table["reasons"].to_pylist()]
     assert told == [["R3", "R2"], ["R2"], []]
+
+
+ROW = [1000.0, 40.0, 2.0, 1.0]
+WEIGHED = [float(weight) for weight in np.array(ROW, np.float32) * WEIGHTS]
+WISHES: dict[str, tuple[dict[str, object], list[str], int]] = {
+    "nothing is said": ({}, ["probability", "reasons"], 0),
+    "all in binary": (
+        {"parameters": {"binary_data_output": True}},
+        ["probability", "reasons"],
+        4 + 16,
+    ),
+    "one of them": ({"outputs": [{"name": "reasons"}]}, ["reasons"], 0),
+    "the other": ({"outputs": [{"name": "probability"}]}, ["probability"], 0),
+    "in another order, one in binary": (
+        {
+            "outputs": [
+                {"name": "reasons", "parameters": {"binary_data": True}},
+                {"name": "probability"},
+            ]
+        },
+        ["reasons", "probability"],
+        16,
+    ),
+    "all in binary but one": (
+        {
+            "parameters": {"binary_data_output": True},
+            "outputs": [
+                {"name": "probability"},
+                {"name": "reasons", "parameters": {"binary_data": False}},
+            ],
+        },
+        ["probability", "reasons"],
+        4,
+    ),
+}
+
+
+@pytest.mark.parametrize("wish", WISHES)
+def test_weights_are_a_second_output_in_the_form_that_is_wanted(tmp_path: Path, wish: str) -> None:
+    asked, names, size = WISHES[wish]
+
+    async def main() -> None:
+        async with running(tmp_path, _model(), contract=EXPLAINED) as server:
+            answer = await server.ask(INFER, question(ROW, ROW, **asked))
+            length = int(answer.headers.get("inference-header-content-length", len(answer.body)))
+            head, raw = answer.body[:length], answer.body[length:]
+            assert len(raw) == 2 * size
+            outputs = json.loads(head)["outputs"]
+            assert [each["name"] for each in outputs] == names
+            for each in outputs:
+                mine = each.get("parameters", {}).get("binary_data_size", 0)
+                values = np.frombuffer(raw[:mine], "<f4").tolist() if mine else each["data"]
+                raw = raw[mine:]
+                right = WEIGHED if each["name"] == "reasons" else expected([ROW])
+                assert values == pytest.approx(right * 2, abs=1e-6)
+                assert each["shape"] == ([2, 4] if each["name"] == "reasons" else [2])
+            assert not raw
+
+    run(main)
+
+
+@pytest.mark.parametrize("is_raw", [True, False])
+@pytest.mark.parametrize("names", [(), ("reasons",), ("reasons", "probability")])
+def test_weights_are_a_second_output_of_a_message(
+    tmp_path: Path, names: tuple[str, ...], is_raw: bool
+) -> None:
+    values = np.array(ROW, "<f4")
+    tensor: dict[str, object] = {"name": "features", "datatype": "FP32", "shape": [1, 4]}
+    if not is_raw:
+        tensor["contents"] = {"fp32_contents": ROW}
+    fields: dict[str, object] = {
+        "model_name": "credit",
+        "inputs": [tensor],
+        "outputs": [{"name": name} for name in names],
+        "raw_input_contents": [values.tobytes()] if is_raw else [],
+    }
+    right = {"probability": expected([ROW]), "reasons": WEIGHED}
+
+    async def main() -> None:
+        async with running(tmp_path, _model(), contract=EXPLAINED) as server:
+            body = messages.render("ModelInferRequest", fields)
+            answer = messages.parse_answer((await server.ask(rpc.PREFIX + rpc.INFER, body)).body)
+            assert [each.name for each in answer.outputs] == list(names or right)
+            for place, each in enumerate(answer.outputs):
+                found = (
+                    np.frombuffer(answer.raw_output_contents[place], "<f4").tolist()
+                    if is_raw
+                    else list(each.contents.fp32_contents)
+                )
+                assert found == pytest.approx(right[each.name], abs=1e-6)
+
+    run(main)
+
+
+def test_outputs_that_do_not_exist_are_refused_and_those_that_do_are_in_the_metadata(
+    tmp_path: Path,
+) -> None:
+    async def main() -> None:
+        async with running(tmp_path, _model(), contract=EXPLAINED) as server:
+            twice = [{"name": "reasons"}, {"name": "reasons"}]
+            answer = await server.ask(INFER, question(ROW, outputs=twice))
+            assert answer.error == "output reasons is asked for 2 times"
+            answer = await server.ask(INFER, question(ROW, outputs=[{"name": "why"}]))
+            assert answer.error == (
+                "output 'why' does not exist: expected 'probability' or 'reasons'"
+            )
+            document = (await server.ask("/openapi.json")).json()
+            schema = {"$ref": "#/components/schemas/InferAnswer", **document}
+            answer = await server.ask(INFER, question(ROW))
+            jsonschema.Draft202012Validator(schema).validate(answer.json())
+            told = json.loads((await server.ask("/v2/models/credit")).body)
+            assert told["outputs"][1] == {"name": "reasons", "datatype": "FP32", "shape": [-1, 4]}
+            assert told["goldenpath"]["reasons"] == ["R1", "R2", "R3", "R4"]
+
+    run(main)
 
 
 def _keys(block: Block) -> dict[str, Subject]:

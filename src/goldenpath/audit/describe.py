@@ -107,7 +107,7 @@ def _inputs(bundle: Bundle) -> Lines:
                 each.kind,
                 "" if each.minimum is None else each.minimum,
                 "" if each.maximum is None else each.maximum,
-                " ".join(f"{code:g}" for code in each.categories),
+                ", ".join(each.code_names),
                 "yes" if each.missing else "no",
             )
             for each in contract.features

@@ -11,7 +11,12 @@ CONTRACT_VERSION = 1
 
 def render_contract(contract: Contract) -> bytes:
     """Canonical JSON of the contract."""
-    return canonical_json(msgspec.to_builtins(contract))
+    value = msgspec.to_builtins(contract)
+    for feature in value["features"]:
+        # Without labels it keeps the bytes, and so the digest, from before there were any.
+        if not feature["labels"]:
+            del feature["labels"]
+    return canonical_json(value)
 
 
 def parse_contract(content: bytes) -> Contract:

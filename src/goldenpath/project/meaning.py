@@ -55,6 +55,9 @@ def _feature_faults(at: str, feature: Feature) -> Iterator[Fault]:
         yield Fault(FILE, f"{at}.categories", "the codes that are allowed", "nothing")
     if feature.kind == "number" and feature.categories:
         yield Fault(FILE, f"{at}.categories", "no codes for kind number", "a list")
+    if feature.labels and len(feature.labels) != len(feature.categories):
+        expected = f"{len(feature.categories)}, one for each code"
+        yield Fault(FILE, f"{at}.labels", expected, f"{len(feature.labels)}")
     if feature.kind == "category" and feature.slices:
         yield Fault(FILE, f"{at}.slices", "no cuts for kind category: its codes are slices", "cuts")
     if any(after <= before for before, after in pairwise(feature.slices)):

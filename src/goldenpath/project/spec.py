@@ -29,12 +29,22 @@ class Feature:
     maximum: float | None = None
     categories: tuple[float, ...] = ()
     """Every code that is allowed, for kind `category`."""
+    labels: tuple[str, ...] = ()
+    """A text for each code, in their order, that callers may send instead of it; or none."""
     missing: bool = False
     """Whether NaN is allowed."""
     mutable: bool = False
     """Whether the person it is about can change it at will, as robustness looks at it."""
     slices: tuple[float, ...] = ()
     """Where a number is cut into slices, rising; each has metrics and an eye of the judge."""
+
+    @property
+    def code_names(self) -> tuple[str, ...]:
+        """The codes as people read them, with their labels if they have some."""
+        codes = [f"{code:g}" for code in self.categories]
+        if not self.labels:
+            return tuple(codes)
+        return tuple(f"{c} ({label})" for c, label in zip(codes, self.labels, strict=True))
 
 
 @dataclass(frozen=True, slots=True)

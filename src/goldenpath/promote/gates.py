@@ -8,7 +8,7 @@ from goldenpath.attest.evidence import checks_of, evaluation_of, origin_of
 from goldenpath.attest.policy import Finding
 from goldenpath.attest.scan import faults as scan_faults
 from goldenpath.attest.scan import scan_of
-from goldenpath.project.spec import Contract
+from goldenpath.project.spec import Contract, Feature
 from goldenpath.project.statements import document_faults, required_statements
 from goldenpath.promote.approval import Approvals
 from goldenpath.promote.champion import champion
@@ -246,8 +246,14 @@ def _breaks(live: Contract, new: Contract) -> Iterator[str]:
             yield f"{each.name} may be missing no more"
         if set(old.categories) - set(each.categories):
             yield f"{each.name} takes fewer categories"
+        if set(_labels(old)) - set(_labels(each)):
+            yield f"{each.name} takes labels no more, or means other codes by them"
     if (live.input_tensor, live.output) != (new.input_tensor, new.output):
         yield f"names differ: {live.input_tensor} and {live.output}"
+
+
+def _labels(feature: Feature) -> Iterator[tuple[str, float]]:
+    return zip(feature.labels, feature.categories, strict=False)
 
 
 def _words(span: timedelta) -> str:

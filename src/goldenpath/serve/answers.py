@@ -1,5 +1,7 @@
 """Answers as bytes on the wire, for one release."""
 
+from collections.abc import Iterator
+
 import msgspec
 import numpy as np
 
@@ -9,10 +11,10 @@ from goldenpath.project.spec import Contract
 from goldenpath.serve.calls import Calls
 from goldenpath.serve.decision import Decider
 from goldenpath.serve.exchange import Exchange, render
-from goldenpath.serve.identity import Identity
+from goldenpath.serve.identity import Identity, outputs_of
 from goldenpath.serve.inputs import Refusal
 from goldenpath.serve.model import Scores
-from goldenpath.serve.protocol import Question, Writer
+from goldenpath.serve.protocol import Output, Question, Writer
 from goldenpath.serve.tabular import TabularAnswer
 
 
@@ -44,6 +46,10 @@ class Asked(msgspec.Struct, eq=False):
         return self.refusal.note if self.refusal else ""
 
 
+_JSON = b"\r\ncontent-type: application/json"
+_MESSAGE = b"\r\ncontent-type: " + rpc.MEDIA_TYPE.encode("ascii")
+_BINARY = b"\r\ncontent-type: application/octet-stream\r\ninference-header-content-length: %d"
+
 NO_SCORE = "the model gave no score in [0, 1]"
 
 
@@ -60,6 +66,7 @@ class Answers:
             slot=identity.slot,
             output=contract.output_tensor,
         )
+        self._names = outputs_of(contract)
         self._start = (
             f"HTTP/1.1 200 OK\r\n{HEADER_RELEASE}: {identity.digest}\r\n"
             f"{HEADER_SLOT}: {identity.slot}\r\n{HEADER_PREDICTION}: "
@@ -82,20 +89,14 @@ class Answers:
 
     def _infer(self, asked: Asked, question: Question, values: list[float]) -> None:
         exchange, name = asked.exchange, asked.prediction_id.encode("ascii")
-        if question.form == "json":
-            body = self._writer.json(name, question.id, values)
-            more = b"\r\ncontent-type: application/json"
-        elif question.form in ("contents", "raw"):
-            body = self._calls.render(asked.prediction_id, question, values, asked.scores)
-            more = b"\r\ncontent-type: " + rpc.MEDIA_TYPE.encode("ascii")
+        if question.form == "json" and asked.reasons is None:
+            body, more = self._writer.json(name, question.id, values), _JSON
+        elif question.form != "binary" or asked.reasons is not None:
+            body, more = self._several(asked, question, values)
         else:
             scores = np.frombuffer(asked.scores, dtype="<f4")
             head, raw = self._writer.binary(name, question.id, scores)
-            body = head + raw
-            more = (
-                b"\r\ncontent-type: application/octet-stream"
-                b"\r\ninference-header-content-length: %d" % len(head)
-            )
+            body, more = head + raw, _BINARY % len(head)
         if not exchange.keep_alive:
             more += b"\r\nconnection: close"
         exchange.answer = b"%b%b%b\r\ncontent-length: %d\r\n\r\n%b" % (
@@ -105,6 +106,27 @@ class Answers:
             len(body),
             body,
         )
+
+    def _several(
+        self, asked: Asked, question: Question, values: list[float]
+    ) -> tuple[bytes, bytes]:
+        """Every output that is wanted, over either door; body and the headers that say its form."""
+        there = {output.name: output for output in self._outputs(asked, values)}
+        usual = tuple((name, question.form == "binary") for name in there)
+        wanted = [(there[name], is_binary) for name, is_binary in question.outputs or usual]
+        if question.form in ("contents", "raw"):
+            outputs = [output for output, _ in wanted]
+            return self._calls.render(asked.prediction_id, question, outputs), _MESSAGE
+        name = asked.prediction_id.encode("ascii")
+        head, raw = self._writer.several(name, question.id, wanted)
+        return head + raw, _BINARY % len(head) if question.form == "binary" else _JSON
+
+    def _outputs(self, asked: Asked, values: list[float]) -> Iterator[Output]:
+        yield Output(self._names[0], [len(values)], values, asked.scores)
+        if asked.reasons is not None:
+            weights = asked.reasons.astype("<f4")
+            shape, flat = list(weights.shape), weights.ravel().tolist()
+            yield Output(self._names[1], shape, flat, weights.tobytes())
 
     def _tabular(self, asked: Asked, question: Question) -> None:
         identity = self._identity

@@ -7,13 +7,19 @@ how the gateway hands it on. Values go through the same checks as those of the R
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from goldenpath import rpc
 from goldenpath.errors import InvalidInput, NotFound
 from goldenpath.project.spec import Contract
-from goldenpath.serve.identity import SERVER, Identity, describe
-from goldenpath.serve.protocol import Question, check_names, check_outputs
+from goldenpath.serve.identity import SERVER, Identity, describe, outputs_of
+from goldenpath.serve.labels import text_of
+from goldenpath.serve.protocol import (
+    Form,
+    Output,
+    Question,
+    check_names,
+    check_outputs,
+    subjects_of,
+)
 from goldenpath.serve.tensors import InputShape, LooseTensor, TensorParameters, rows_of
 
 if TYPE_CHECKING:
@@ -26,8 +32,10 @@ _FIELDS = {
     "UINT64": "uint64_contents",
     "FP32": "fp32_contents",
     "FP64": "fp64_contents",
+    "BOOL": "bool_contents",
+    "BYTES": "bytes_contents",
 }
-"""Where the numbers of a tensor stand that are not raw bytes."""
+"""Where the values of a tensor stand that are not raw bytes."""
 
 
 class Calls:
@@ -61,8 +69,11 @@ class Calls:
         values, rows = rows_of(tensors, self._shape, b"".join(raw))
         subjects = _subjects(request)
         check_names(request.id, subjects, rows)
-        check_outputs([output.name for output in request.outputs], self._contract.output_tensor)
-        return Question(values, rows, request.id, subjects, "raw" if raw else "contents")
+        names = [output.name for output in request.outputs]
+        check_outputs(names, outputs_of(self._contract))
+        form: Form = "raw" if raw else "contents"
+        wanted = tuple((name, form == "raw") for name in names)
+        return Question(values, rows, request.id, subjects, form, wanted)
 
     def answer(self, name: str, body: bytes, *, is_ready: bool) -> bytes:
         """The answer to a call that needs no model.
@@ -85,20 +96,18 @@ class Calls:
             self._is_meant(asked.name, asked.version)
         return render(f"{name}Response", answers[name]())
 
-    def render(
-        self, prediction_id: str, question: Question, scores: Sequence[float], raw: bytes
-    ) -> bytes:
+    def render(self, prediction_id: str, question: Question, outputs: Sequence[Output]) -> bytes:
         """A `ModelInferResponse`; its numbers are raw bytes if those of the request were."""
         from goldenpath.rpc.messages import render, text_parameters
 
         identity = self._identity
-        output: dict[str, object] = {
-            "name": self._contract.output_tensor,
-            "datatype": "FP32",
-            "shape": [len(scores)],
-        }
-        if question.form == "contents":
-            output["contents"] = {"fp32_contents": scores}
+        is_raw = question.form == "raw"
+        told: list[dict[str, object]] = [
+            {"name": each.name, "datatype": "FP32", "shape": each.shape} for each in outputs
+        ]
+        for output, one in zip(outputs, told, strict=True):
+            if not is_raw:
+                one["contents"] = {"fp32_contents": output.values}
         said = {
             "prediction_id": prediction_id,
             "release": identity.digest,
@@ -109,10 +118,10 @@ class Calls:
             "model_version": identity.digest,
             "id": question.id or prediction_id,
             "parameters": text_parameters(said),
-            "outputs": [output],
+            "outputs": told,
         }
-        if question.form == "raw":
-            fields["raw_output_contents"] = [raw]
+        if is_raw:
+            fields["raw_output_contents"] = [each.raw for each in outputs]
         return render("ModelInferResponse", fields)
 
     def _is_meant(self, model: str, version: str) -> None:
@@ -139,17 +148,18 @@ def _tensor(tensor: "InputTensor", raw: bytes | None) -> LooseTensor:
             f"input {tensor.name} of datatype {tensor.datatype} has {', '.join(others)}: "
             f"expected {field}"
         )
-    numbers = list(contents.get(field, ())) if field else []
-    return LooseTensor(tensor.name, shape, tensor.datatype, numbers)
+    if field is None and others:
+        raise InvalidInput(
+            f"input {tensor.name} of datatype {tensor.datatype[:20]} has {', '.join(others)}: "
+            "expected raw_input_contents"
+        )
+    values = list(contents.get(field, ())) if field else []
+    values = [text_of(each) if isinstance(each, bytes) else each for each in values]
+    return LooseTensor(tensor.name, shape, tensor.datatype, values)
 
 
 def _subjects(request: "InferRequest") -> list[str] | None:
     """Whom each row is about: a JSON list of text, since parameters of messages have no lists."""
     if "subjects" not in request.parameters:
         return None
-    try:
-        return msgspec.json.decode(request.parameters["subjects"].string_param, type=list[str])
-    except ValueError as error:
-        raise InvalidInput(
-            f"the parameter subjects is no JSON list of text in string_param: {error}"
-        ) from error
+    return subjects_of(request.parameters["subjects"].string_param)

@@ -8,7 +8,7 @@ wrong with it. So it does where simdjson is not installed.
 import numpy as np
 
 from goldenpath.serve.model import Doubles
-from goldenpath.serve.tensors import DATATYPES, MOST_ROWS, InputShape
+from goldenpath.serve.tensors import MOST_ROWS, NUMBERS, InputShape
 
 try:
     import simdjson
@@ -96,7 +96,7 @@ def _rows(tensor: object, expected: InputShape) -> Doubles | None:
     # A key that stands twice means the first to one parser and the last to the other.
     if len(keys) != len(_TENSOR) or frozenset(keys) != _TENSOR:
         return None
-    if tensor["name"] != expected.tensor or tensor["datatype"] not in DATATYPES:
+    if tensor["name"] != expected.tensor or tensor["datatype"] not in NUMBERS:
         return None
     shape, data = tensor["shape"], tensor["data"]
     if not (isinstance(shape, simdjson.Array) and isinstance(data, simdjson.Array)):

@@ -1,10 +1,11 @@
 """Who answers, and what the server says of itself and of its model, over either door."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from goldenpath import __version__
-from goldenpath.project.spec import Contract
+from goldenpath.project.spec import Contract, Feature
+from goldenpath.serve.tensors import DATATYPES
 
 SERVER: Mapping[str, object] = {
     "name": "goldenpath",
@@ -24,13 +25,38 @@ class Identity:
     replica: str
 
 
+def outputs_of(contract: Contract) -> tuple[str, ...]:
+    """The tensors that the model gives: scores, and weights of reasons where it has some."""
+    reasons = contract.reasons
+    return (contract.output_tensor, *([reasons.tensor] if reasons is not None else []))
+
+
 def describe(identity: Identity, contract: Contract) -> Mapping[str, object]:
-    """What the model takes and gives."""
+    """What the model takes and gives, in the fields that the protocol has for that."""
+    widths = [[], *([[len(contract.reasons.codes)]] if contract.reasons is not None else [])]
+    named = zip(outputs_of(contract), widths, strict=True)
     shape = [-1, len(contract.features)]
     return {
         "name": identity.model,
         "versions": [identity.digest],
-        "platform": "python" if contract.python else "onnxruntime_onnx",
+        # As the specification names platforms, <project>_<format>; it has no name for code.
+        "platform": "goldenpath_python" if contract.python else "onnx_onnxv1",
         "inputs": [{"name": contract.input_tensor, "datatype": "FP32", "shape": shape}],
-        "outputs": [{"name": contract.output_tensor, "datatype": "FP32", "shape": [-1]}],
+        "outputs": [{"name": n, "datatype": "FP32", "shape": [-1, *width]} for n, width in named],
     }
+
+
+def describe_further(contract: Contract) -> Mapping[str, object]:
+    """What is taken instead of the one tensor, and what codes and weights mean."""
+    reasons = contract.reasons
+    columns = [
+        {"name": each.name, "datatypes": _datatypes(each)}
+        | ({"labels": dict(zip(each.labels, each.categories, strict=True))} if each.labels else {})
+        for each in contract.features
+    ]
+    told = {"reasons": [each.code for each in reasons.codes]} if reasons is not None else {}
+    return {"columns": columns, **told}
+
+
+def _datatypes(feature: Feature) -> Sequence[str]:
+    return DATATYPES if feature.labels else DATATYPES[:-1]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from goldenpath.errors import InvalidInput
 from goldenpath.project.spec import Contract, Feature
 from goldenpath.serve.model import Rows
 
@@ -26,6 +27,14 @@ class Refusal:
     status: int
     message: str
     note: str
+
+
+class Unfit(InvalidInput):
+    """Raised for a request that can be read and has a value that the contract does not know."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
 
 
 class InputRules:
@@ -80,7 +89,7 @@ class InputRules:
         for row, column in places[:MOST_FAULTS]:
             feature = self._features[column]
             place = f"row {row}, column {feature.name}"
-            expected = _expected(feature)
+            expected = expectation(feature)
             messages.append(f"{place}: expected {expected}, got {_got(rows[row, column])}")
             notes.append(f"{place}: expected {expected}")
         if len(places) > MOST_FAULTS:
@@ -116,9 +125,10 @@ def _padded(codes: list[tuple[float, ...]]) -> Rows:
     return np.array([(*some, *([some[0]] * (width - len(some)))) for some in codes], np.float32)
 
 
-def _expected(feature: Feature) -> str:
+def expectation(feature: Feature) -> str:
+    """What a value of the feature has to be, in words."""
     if feature.kind == "category" and feature.categories:
-        known = ", ".join(f"{code:g}" for code in feature.categories[:20])
+        known = ", ".join(feature.code_names[:20])
         return f"one of {known}" + (", …" if len(feature.categories) > 20 else "")
     low, high = feature.minimum, feature.maximum
     if low is not None and high is not None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from goldenpath.canonical import JsonValue
 from goldenpath.instruments import HEADER_PREDICTION, HEADER_RELEASE, HEADER_SLOT
 from goldenpath.project.spec import Contract, Feature
+from goldenpath.serve.identity import outputs_of
 from goldenpath.serve.protocol import MOST_SUBJECT
 from goldenpath.serve.tensors import DATATYPES, MOST_ROWS
 
@@ -47,7 +48,7 @@ def _schemas(contract: Contract) -> Schema:
         given: Schema = {"code": {"enum": codes}, "text": text, "weight": {"type": "number"}}
         decision["reasons"] = {**_list(_object(given)), "maxItems": contract.reasons.most}
     output: Schema = {
-        "name": {"const": contract.output_tensor},
+        "name": {"enum": [*outputs_of(contract)]},
         "shape": _list({"type": "integer"}),
         "datatype": {"const": "FP32"},
         "data": _list({"type": "number"}),
@@ -85,9 +86,14 @@ def _schemas(contract: Contract) -> Schema:
 
 def _infer_request(contract: Contract) -> Schema:
     names: list[JsonValue] = [contract.input_tensor, *(f.name for f in contract.features)]
-    types: list[JsonValue] = list(DATATYPES)
+    has_labels = any(feature.labels for feature in contract.features)
+    types: list[JsonValue] = [*(DATATYPES if has_labels else DATATYPES[:-1])]
+    kinds: list[JsonValue] = ["number", "boolean", "null", "array"]
     # Its length is the product of the shape, which a schema cannot say.
-    data: Schema = {"type": ["array", "null"], "items": {"type": ["number", "null", "array"]}}
+    data: Schema = {
+        "type": ["array", "null"],
+        "items": {"type": [*kinds, *(["string"] if has_labels else [])]},
+    }
     tensor: Schema = {
         "name": {"enum": names},
         "shape": {**_list({"type": "integer", "minimum": 1}), "minItems": 1, "maxItems": 2},
@@ -102,7 +108,7 @@ def _infer_request(contract: Contract) -> Schema:
     }
     inputs = _list(_object(tensor, required=["name", "shape", "datatype"]))
     output: Schema = {
-        "name": {"const": contract.output_tensor},
+        "name": {"enum": [*outputs_of(contract)]},
         "parameters": _parameters({"binary_data": {"type": ["boolean", "null"]}}),
     }
     outputs = _list(_object(output, required=["name"]))
@@ -110,10 +116,17 @@ def _infer_request(contract: Contract) -> Schema:
         {
             "id": _name(),
             "parameters": _parameters(
-                {"subjects": _subjects(), "binary_data_output": {"type": "boolean"}}
+                {
+                    "subjects": {**_subjects(), "type": ["array", "string", "null"]},
+                    "binary_data_output": {"type": "boolean"},
+                }
             ),
             "inputs": {**inputs, "minItems": 1, "maxItems": max(1, len(contract.features))},
-            "outputs": {**outputs, "type": ["array", "null"], "maxItems": 1},
+            "outputs": {
+                **outputs,
+                "type": ["array", "null"],
+                "maxItems": len(outputs_of(contract)),
+            },
         },
         required=["inputs"],
     )
@@ -144,12 +157,13 @@ def _row(contract: Contract) -> Schema:
 
 
 def _feature(feature: Feature) -> Schema:
-    schema: Schema = {"type": ["number", "null"] if feature.missing else "number"}
+    kinds: list[JsonValue] = ["number", *(["string"] if feature.labels else [])]
+    schema: Schema = {"type": [*kinds, "null"] if feature.missing else kinds}
     if feature.description:
         schema["description"] = feature.description
     if feature.kind == "category" and feature.categories:
         missing: list[JsonValue] = [None] if feature.missing else []
-        return schema | {"enum": [*feature.categories, *missing]}
+        return schema | {"enum": [*feature.categories, *feature.labels, *missing]}
     if feature.minimum is not None:
         schema["minimum"] = feature.minimum
     if feature.maximum is not None:

@@ -3,6 +3,7 @@
 Specification: the required API, and the extension `binary_tensor_data`.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -26,7 +27,8 @@ class RequestedOutput(msgspec.Struct):
 class RequestParameters(msgspec.Struct):
     """Parameters of a request that mean something here; others are let through."""
 
-    subjects: list[str] | None = None
+    subjects: list[str] | str | None = None
+    """A list, or the JSON of one as a text, which is all that the protocol knows for parameters."""
     binary_data_output: bool = False
 
 
@@ -52,6 +54,10 @@ Form = Literal["json", "binary", "tabular", "contents", "raw"]
 """How values came: three forms of REST, two of messages."""
 
 
+Wanted = tuple[str, bool]
+"""The name of an output, and whether it is wanted in binary."""
+
+
 class Question(msgspec.Struct, eq=False):
     """What a request asks, whatever form it came in."""
 
@@ -61,6 +67,17 @@ class Question(msgspec.Struct, eq=False):
     id: str
     subjects: list[str] | None
     form: Form
+    outputs: tuple[Wanted, ...] = ()
+    """Those that are wanted; empty: all that there are, as `form` says."""
+
+
+class Output(msgspec.Struct):
+    """A tensor of an answer: 32-bit floats, row-major."""
+
+    name: str
+    shape: list[int]
+    values: list[float]
+    raw: bytes
 
 
 _strict = msgspec.json.Decoder(InferRequest)
@@ -71,11 +88,13 @@ _encode = msgspec.json.encode
 class Reader:
     """Parses requests for one model."""
 
-    def __init__(self, shape: InputShape, output: str, *, flat: bool = IS_AVAILABLE) -> None:
+    def __init__(
+        self, shape: InputShape, outputs: Sequence[str], *, flat: bool = IS_AVAILABLE
+    ) -> None:
         """Without `flat` the general reader reads everything."""
         self._shape = shape
         self._flat = FlatReader(shape) if flat else None
-        self._output = output
+        self._outputs = outputs
 
     def read(self, body: bytes, json_length: int | None) -> Question:
         """The question in a body; `json_length` bytes of it are JSON, all if None.
@@ -98,29 +117,44 @@ class Reader:
         request = _parse(body)
         values, rows = rows_of(request.inputs, self._shape, binary)
         parameters = request.parameters
-        subjects = parameters.subjects if parameters else None
+        subjects = subjects_of(parameters.subjects) if parameters else None
         if subjects is not None or request.id:
             check_names(request.id, subjects, rows)
-        wants_binary = parameters is not None and parameters.binary_data_output
+        binary_wanted = parameters is not None and parameters.binary_data_output
+        wanted: tuple[Wanted, ...] = ()
         if request.outputs:
-            wants_binary = self._wanted(request.outputs, wants_binary)
-        return Question(values, rows, request.id, subjects, "binary" if wants_binary else "json")
+            wanted = self._wanted(request.outputs, binary_wanted)
+            binary_wanted = any(is_binary for _, is_binary in wanted)
+        form: Form = "binary" if binary_wanted else "json"
+        return Question(values, rows, request.id, subjects, form, wanted)
 
-    def _wanted(self, outputs: list[RequestedOutput], default: bool) -> bool:
-        check_outputs([output.name for output in outputs], self._output)
-        parameters = outputs[0].parameters
-        if parameters is None or parameters.binary_data is None:
-            return default
-        return parameters.binary_data
+    def _wanted(self, outputs: list[RequestedOutput], default: bool) -> tuple[Wanted, ...]:
+        check_outputs([output.name for output in outputs], self._outputs)
+        chosen = [each.parameters.binary_data if each.parameters else None for each in outputs]
+        return tuple(
+            (each.name, default if binary is None else binary)
+            for each, binary in zip(outputs, chosen, strict=True)
+        )
 
 
-def check_outputs(names: list[str], output: str) -> None:
-    """Raises `InvalidInput` if something else than the one output is asked for."""
+def subjects_of(given: list[str] | str | None) -> list[str] | None:
+    """Whom each row is about. Raises `InvalidInput` for a text that is no JSON list of texts."""
+    if not isinstance(given, str):
+        return given
+    try:
+        return msgspec.json.decode(given, type=list[str])
+    except ValueError as error:
+        raise InvalidInput(f"the parameter subjects is no JSON list of texts: {error}") from error
+
+
+def check_outputs(names: list[str], outputs: Sequence[str]) -> None:
+    """Raises `InvalidInput` if an output is asked for that is not there, or one twice."""
     for name in names:
-        if name != output:
-            raise InvalidInput(f"output {name[:80]!r} does not exist: expected {output!r}")
-    if len(names) > 1:
-        raise InvalidInput(f"output {output} is asked for {len(names)} times")
+        if name not in outputs:
+            expected = " or ".join(map(repr, outputs))
+            raise InvalidInput(f"output {name[:80]!r} does not exist: expected {expected}")
+        if names.count(name) > 1:
+            raise InvalidInput(f"output {name} is asked for {names.count(name)} times")
 
 
 def check_names(request_id: str, subjects: list[str] | None, rows: int) -> None:
@@ -160,7 +194,8 @@ class Writer:
             b',"parameters":{"release":' + _encode(version) + b',"slot":' + _encode(slot)
         )
         self._start = b'{"model_name":' + _encode(model) + b',"model_version":' + _encode(version)
-        self._output = b'"},"outputs":[{"name":' + _encode(output) + b',"datatype":"FP32","shape":['
+        self._first = b'[{"name":' + _encode(output) + b',"datatype":"FP32","shape":['
+        self._output = b'"},"outputs":' + self._first
 
     def json(self, prediction_id: bytes, request_id: str, scores: list[float]) -> bytes:
         """An answer with its numbers in JSON."""
@@ -178,6 +213,26 @@ class Writer:
             b'%b%d],"parameters":{"binary_data_size":%d}}]}' % (head, len(scores), len(raw)),
             raw,
         )
+
+    def several(
+        self, prediction_id: bytes, request_id: str, outputs: Sequence[tuple[Output, bool]]
+    ) -> tuple[bytes, bytes]:
+        """An answer with any outputs, each in JSON or in binary: the JSON and what follows it."""
+        told, raw = [], b""
+        for output, is_binary in outputs:
+            one: dict[str, object] = {
+                "name": output.name,
+                "datatype": "FP32",
+                "shape": output.shape,
+            }
+            if is_binary:
+                one["parameters"] = {"binary_data_size": len(output.raw)}
+                raw += output.raw
+            else:
+                one["data"] = output.values
+            told.append(one)
+        head = self._head(prediction_id, request_id).removesuffix(self._first)
+        return b"%b%b}" % (head, _encode(told)), raw
 
     def _head(self, prediction_id: bytes, request_id: str) -> bytes:
         name = _encode(request_id) if request_id else b'"' + prediction_id + b'"'

@@ -23,8 +23,14 @@ from goldenpath.serve.batch import Batcher
 from goldenpath.serve.calls import Calls
 from goldenpath.serve.exchange import Exchange, refuse, render, respond
 from goldenpath.serve.http import Host, Limits
-from goldenpath.serve.identity import SERVER, Identity, describe
-from goldenpath.serve.inputs import InputRules, Refusal
+from goldenpath.serve.identity import (
+    SERVER,
+    Identity,
+    describe,
+    describe_further,
+    outputs_of,
+)
+from goldenpath.serve.inputs import InputRules, Refusal, Unfit
 from goldenpath.serve.model import Model, ModelApart
 from goldenpath.serve.protocol import Reader
 from goldenpath.serve.record import OnLoss, Recorder
@@ -75,7 +81,7 @@ class Server:
         self.access = access
         """Who may ask; may be replaced while serving."""
         self._shape = InputShape.of(contract)
-        self._reader = Reader(self._shape, contract.output_tensor)
+        self._reader = Reader(self._shape, outputs_of(contract))
         self._calls = Calls(identity, contract)
         self._recorder = Recorder(spool, on_loss)
         self._batcher = Batcher(
@@ -219,6 +225,9 @@ class Server:
             else:
                 length = exchange.headers.get(b"inference-header-content-length")
                 question = self._reader.read(exchange.body, int(length) if length else None)
+        except Unfit as error:
+            batcher.refuse(exchange, error.refusal)
+            return
         except InvalidInput as error:
             batcher.refuse(exchange, Refusal(400, error.message, error.message))
             return
@@ -236,7 +245,7 @@ class Server:
         elif exchange.method != b"GET":
             refuse(exchange, 405, "expected GET", headers={"allow": "GET"})
         elif target.endswith(b"/ready") and not self._can_answer:
-            respond(exchange, 503, {"ready": False})
+            respond(exchange, 503, {**self._pages[target], "ready": False})
         else:
             respond(exchange, 200, self._pages[target])
 
@@ -282,22 +291,24 @@ def _framing(headers: dict[bytes, bytes]) -> Refusal | None:
 
 def _routes(
     identity: Identity, contract: Contract
-) -> tuple[Mapping[bytes, str], Mapping[bytes, object]]:
+) -> tuple[Mapping[bytes, str], Mapping[bytes, Mapping[str, object]]]:
     """Targets that ask for predictions, and pages that never change."""
     model = f"/v2/models/{identity.model}"
     bases = [model, *(f"{model}/versions/{v}" for v in (identity.digest, identity.slot))]
     asks = {f"{base}/infer": "infer" for base in bases}
     asks[f"/v1/models/{identity.model}/predict"] = "tabular"
     asks[rpc.PREFIX + rpc.INFER] = "call"
-    pages: dict[str, object] = {
+    pages: dict[str, Mapping[str, object]] = {
         "/v2/health/live": {"live": True},
-        "/v2/health/ready": {"ready": True},
+        # The specification calls it "live" here as well; its servers say "ready".
+        "/v2/health/ready": {"ready": True, "live": True},
         "/v2": SERVER,
+        "/v2/": SERVER,
         "/v2/models": {"models": [identity.model]},
         "/openapi.json": openapi.document(contract, identity.digest),
     }
     for base in bases:
-        pages[base] = describe(identity, contract)
+        pages[base] = {**describe(identity, contract), "goldenpath": describe_further(contract)}
         pages[f"{base}/ready"] = {"name": identity.model, "ready": True}
     return (
         {target.encode("ascii"): form for target, form in asks.items()},

@@ -1,9 +1,12 @@
 """The convenient form: rows by column name in, decisions out."""
 
+from collections.abc import Mapping, Sequence
+
 import msgspec
 
 from goldenpath.errors import InvalidInput
 from goldenpath.serve.decision import Decision
+from goldenpath.serve.labels import Given, coded
 from goldenpath.serve.protocol import Question, check_names
 from goldenpath.serve.tensors import MOST_ROWS, InputShape, to_float32
 
@@ -12,6 +15,14 @@ class TabularRequest(msgspec.Struct):
     """`rows` by column name; null or an absent column is a missing value."""
 
     rows: list[dict[str, float | None]]
+    subjects: list[str] | None = None
+    id: str = ""
+
+
+class LabelledRequest(msgspec.Struct):
+    """The same where a label may stand instead of a code."""
+
+    rows: list[dict[str, float | str | None]]
     subjects: list[str] | None = None
     id: str = ""
 
@@ -28,24 +39,28 @@ class TabularAnswer(msgspec.Struct):
 
 
 _decoder = msgspec.json.Decoder(TabularRequest)
+_labelled = msgspec.json.Decoder(LabelledRequest)
 
 
 def read(body: bytes, shape: InputShape) -> Question:
     """The question in a body. Raises `InvalidInput` for anything that is not a request."""
     try:
-        request = _decoder.decode(body)
+        decoder = _labelled if shape.has_labels else _decoder
+        request: TabularRequest | LabelledRequest = decoder.decode(body)
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"the body is not a request: {error}") from error
-    count = len(request.rows)
+    table: Sequence[Mapping[str, Given]] = request.rows
+    count = len(table)
     if not 0 < count <= MOST_ROWS:
         raise InvalidInput(f"rows has {count} rows: expected 1 to {MOST_ROWS}")
     check_names(request.id, request.subjects, count)
     known = set(shape.names)
-    values: list[float | None] = []
-    for number, row in enumerate(request.rows):
+    values: list[Given] = []
+    for number, row in enumerate(table):
         if not row.keys() <= known:
             unknown = ", ".join(sorted(row.keys() - known)[:10])
             raise InvalidInput(f"row {number} has columns that the contract does not: {unknown}")
         values += [row.get(name) for name in shape.names]
-    rows = to_float32(values).reshape(count, len(shape.names))
+    flat = coded(values, shape.columns) if shape.has_labels else to_float32(values)
+    rows = flat.reshape(count, len(shape.names))
     return Question(rows, count, request.id, request.subjects, "tabular")

@@ -1,17 +1,20 @@
 """Tensors of the Open Inference Protocol: what a request holds, as rows of the model's input.
 
-Numbers come as JSON (flat or nested, row-major) or, by the binary tensor extension, as raw bytes
-behind the JSON. A request names either one tensor of all features or one tensor per feature.
+Values come as JSON (flat or nested, row-major) or, by the binary tensor extension, as raw bytes
+behind the JSON. A request names either one tensor of all features or one tensor per feature. True
+and false are 1 and 0, texts are codes by the labels of the contract: all a model sees are numbers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import isnan, nan
 
 import msgspec
 import numpy as np
 
 from goldenpath.errors import InvalidInput
 from goldenpath.project.spec import Contract
+from goldenpath.serve.labels import Column, coded, texts_in
 from goldenpath.serve.model import Rows
 
 _BINARY: dict[str, np.dtype[np.generic]] = {
@@ -26,8 +29,13 @@ _BINARY: dict[str, np.dtype[np.generic]] = {
     "UINT16": np.dtype("<u2"),
     "UINT32": np.dtype("<u4"),
     "UINT64": np.dtype("<u8"),
+    "BF16": np.dtype("<u2"),
+    "BOOL": np.dtype("<u1"),
 }
-DATATYPES = tuple(_BINARY)
+_TRUTHS = (0.0, 1.0)
+NUMBERS = frozenset(_BINARY) - {"BOOL"}
+"""Datatypes whose values are JSON numbers."""
+DATATYPES = (*_BINARY, "BYTES")
 MOST_ROWS = 100_000
 """Rows of the largest request."""
 
@@ -65,11 +73,20 @@ class InputShape:
 
     tensor: str
     names: tuple[str, ...]
+    columns: tuple[Column, ...] = ()
+    """One for each name."""
 
     @classmethod
     def of(cls, contract: Contract) -> "InputShape":
         """From the contract."""
-        return cls(contract.input_tensor, tuple(feature.name for feature in contract.features))
+        features = contract.features
+        names = tuple(feature.name for feature in features)
+        return cls(contract.input_tensor, names, tuple(map(Column.of, features)))
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether texts are taken for some column."""
+        return any(column.has_labels for column in self.columns)
 
 
 def rows_of(
@@ -95,7 +112,7 @@ def _whole(
             f"with n from 1 to {MOST_ROWS}"
         )
     count = shape[0]
-    values, used = _values(tensor, count * width, binary, 0)
+    values, used = _values(tensor, count * width, binary, 0, columns=expected.columns)
     _all_used(binary, used)
     if isinstance(values, list):
         return values, count
@@ -118,8 +135,10 @@ def _by_name(
                 f"input {tensor.name} has the shape {tensor.shape[:8]}: "
                 f"expected [{count}] or [{count}, 1], like the inputs before it"
             )
-        values, offset = _values(tensor, count, binary, offset)
-        rows[:, places[tensor.name]] = to_float32(values)
+        place = places[tensor.name]
+        columns = expected.columns[place : place + 1]
+        values, offset = _values(tensor, count, binary, offset, columns=columns)
+        rows[:, place] = to_float32(values)
     _all_used(binary, offset)
     return rows, count
 
@@ -143,39 +162,85 @@ def _names_agree(names: list[str], expected: InputShape) -> None:
 
 
 def _values(
-    tensor: Tensor | LooseTensor, size: int, binary: bytes, offset: int
+    tensor: Tensor | LooseTensor,
+    size: int,
+    binary: bytes,
+    offset: int,
+    *,
+    columns: Sequence[Column],
 ) -> tuple[list[float] | Rows, int]:
-    if tensor.datatype not in _BINARY:
-        raise InvalidInput(
-            f"input {tensor.name} has the datatype {tensor.datatype[:20]!r}: "
-            f"expected one of {', '.join(DATATYPES)}"
-        )
+    """The values of one tensor, and where those of the next one begin in `binary`."""
     length = tensor.parameters.binary_data_size if tensor.parameters else None
     if length is not None:
-        return _from_binary(tensor, size, binary, offset, length), offset + length
-    data = tensor.data
-    if isinstance(tensor, LooseTensor):
-        data = _flat(tensor, data)
-    if not isinstance(data, list) or len(data) != size:
-        got = len(data) if isinstance(data, list) else "none"
-        raise InvalidInput(f"input {tensor.name} has {got} values: expected {size}")
-    return data, offset
+        found = _from_binary(tensor, size, binary, offset, length=length, columns=columns)
+        return found, offset + length
+    data = tensor.data if isinstance(tensor, Tensor) else _leaves(tensor)
+    if len(data) != size:
+        raise InvalidInput(f"input {tensor.name} has {len(data)} values: expected {size}")
+    if tensor.datatype == "BYTES":
+        return _coded(tensor, data, columns), offset
+    numbers = tensor.data if isinstance(tensor, Tensor) else [_number(tensor, x) for x in data]
+    if tensor.datatype in NUMBERS:
+        return numbers, offset
+    if tensor.datatype != "BOOL":
+        raise _unknown(tensor)
+    if not all(value in _TRUTHS or isnan(value) for value in numbers):
+        raise _no_truth(tensor)
+    return numbers, offset
 
 
 def _from_binary(
-    tensor: Tensor | LooseTensor, size: int, binary: bytes, offset: int, length: int
+    tensor: Tensor | LooseTensor,
+    size: int,
+    binary: bytes,
+    offset: int,
+    *,
+    length: int,
+    columns: Sequence[Column],
 ) -> Rows:
     if tensor.data:
         raise InvalidInput(f"input {tensor.name} has both data and binary_data_size")
-    dtype = _BINARY[tensor.datatype]
+    if length < 0 or offset + length > len(binary):
+        raise InvalidInput(f"input {tensor.name} ends after the body: {length} bytes expected")
+    if tensor.datatype == "BYTES":
+        texts = texts_in(tensor.name, binary[offset : offset + length], size)
+        return _coded(tensor, texts, columns)
+    dtype = _BINARY.get(tensor.datatype)
+    if dtype is None:
+        raise _unknown(tensor)
     if length != size * dtype.itemsize:
         raise InvalidInput(
             f"input {tensor.name} has {length} binary bytes: expected {size * dtype.itemsize}"
         )
-    if offset + length > len(binary):
-        raise InvalidInput(f"input {tensor.name} ends after the body: {length} bytes expected")
     raw = np.frombuffer(binary, dtype=dtype, count=size, offset=offset)
+    if tensor.datatype == "BF16":
+        # The upper half of a 32-bit float.
+        return (raw.astype("<u4") << 16).view("<f4").astype(np.float32, copy=False)
+    if tensor.datatype == "BOOL" and (raw > 1).any():
+        raise _no_truth(tensor)
     return to_float32(raw)
+
+
+def _coded(tensor: Tensor | LooseTensor, data: Sequence[object], columns: Sequence[Column]) -> Rows:
+    if not any(column.has_labels for column in columns):
+        raise _unknown(tensor, _BINARY)
+    texts = [text for text in data if text is None or isinstance(text, str)]
+    if len(texts) != len(data):
+        raise InvalidInput(f"input {tensor.name} of datatype BYTES holds numbers: expected texts")
+    return coded(texts, columns)
+
+
+def _unknown(tensor: Tensor | LooseTensor, expected: Iterable[str] = DATATYPES) -> InvalidInput:
+    return InvalidInput(
+        f"input {tensor.name} has the datatype {tensor.datatype[:20]!r}: "
+        f"expected one of {', '.join(expected)}"
+    )
+
+
+def _no_truth(tensor: Tensor | LooseTensor) -> InvalidInput:
+    return InvalidInput(
+        f"input {tensor.name} of datatype BOOL holds another value than true and false"
+    )
 
 
 def _all_used(binary: bytes, used: int) -> None:
@@ -189,31 +254,34 @@ def to_float32(values: object) -> Rows:
         return np.asarray(values, dtype=np.float32)
 
 
-def _flat(tensor: LooseTensor, data: object) -> list[float]:
-    """Row-major values of nested lists; null is a missing value."""
-    flat: list[float] = []
-    _flatten(tensor.name, data, len(tensor.shape), flat)
-    return flat
+def _number(tensor: LooseTensor, leaf: object) -> float:
+    """A value as a number; null is a missing one."""
+    if leaf is None:
+        return nan
+    if isinstance(leaf, bool) and tensor.datatype != "BOOL":
+        raise InvalidInput(f"input {tensor.name} holds a bool: expected numbers")
+    if not isinstance(leaf, int | float):
+        raise InvalidInput(f"input {tensor.name} holds a {type(leaf).__name__}: expected numbers")
+    try:
+        return float(leaf)
+    except OverflowError as error:
+        raise InvalidInput(f"input {tensor.name} holds a number that is too large") from error
 
 
-def _flatten(name: str, data: object, depth: int, flat: list[float]) -> None:
+def _leaves(tensor: LooseTensor) -> list[object]:
+    """Row-major values of nested lists."""
+    leaves: list[object] = []
+    _flatten(tensor.name, tensor.data, len(tensor.shape), leaves)
+    return leaves
+
+
+def _flatten(name: str, data: object, depth: int, leaves: list[object]) -> None:
     if not isinstance(data, list):
-        raise InvalidInput(f"input {name} has no list of numbers as its data")
+        raise InvalidInput(f"input {name} has no list of values as its data")
     for item in data:
         if isinstance(item, list):
             if depth < 2:
                 raise InvalidInput(f"input {name} is nested deeper than its shape says")
-            _flatten(name, item, depth - 1, flat)
-        elif item is None:
-            flat.append(float("nan"))
-        elif isinstance(item, float) or type(item) is int:
-            flat.append(_float(name, item))
+            _flatten(name, item, depth - 1, leaves)
         else:
-            raise InvalidInput(f"input {name} holds a {type(item).__name__}: expected numbers")
-
-
-def _float(name: str, number: float) -> float:
-    try:
-        return float(number)
-    except OverflowError as error:
-        raise InvalidInput(f"input {name} holds a number that is too large") from error
+            leaves.append(item)
