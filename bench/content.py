@@ -80,7 +80,7 @@ def _rounds(folder: Path, addresses: Mapping[str, str]) -> dict[str, list[float]
     tensor = {"name": "features", "shape": [1, WIDTH], "datatype": "FP32", "data": [0.5] * WIDTH}
     script = folder / "row.lua"
     script.write_text(
-        f"wrk.method = 'POST'\nwrk.body = [==[{json.dumps({'inputs': [tensor]})}]]\n"
+        f"wrk.method = 'POST'\nwrk.body = [==[{json.dumps({'inputs': [tensor]})}]==]\n"
         "wrk.headers['Content-Type'] = 'application/json'\n"
     )
     for address in addresses.values():
