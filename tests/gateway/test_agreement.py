@@ -8,6 +8,7 @@ import pytest
 from goldenpath.gateway.agreement import agree
 from goldenpath.gateway.message import Answer
 from goldenpath.serve.answers import Answers, Asked
+from goldenpath.serve.asking import deal
 from goldenpath.serve.calls import Calls
 from goldenpath.serve.exchange import Exchange
 from goldenpath.serve.identity import Identity
@@ -29,7 +30,7 @@ def _said(form: Form, scores: list[float], slot: str) -> Answer:
     identity = Identity("prod", "credit", slot, f"sha256:{slot * 64}", "one")
     exchange = Exchange(_Connection(), b"POST", b"", {}, b"", True, 0, "")
     asked = Asked(exchange, Question([], len(scores), "", None, form), prediction_id="a" * 32)
-    asked.scores, asked.values = np.array(scores, "<f4").tobytes(), scores
+    deal([asked], np.zeros((len(scores), 1), np.float32), np.array(scores, np.float32))
     Answers(identity, CONTRACT, Calls(identity, CONTRACT)).render(asked)
     assert exchange.answer is not None
     head, _, body = exchange.answer.partition(b"\r\n\r\n")

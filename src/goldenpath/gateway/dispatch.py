@@ -184,7 +184,7 @@ class Dispatcher:
         if slot is None:
             return
         slot.tally.count(exchange.status, time.monotonic() - exchange.started)
-        if exchange.lane.has_copies and answer is not None and answer.status == 200:
+        if slot.is_compared and answer is not None and answer.status == 200:
             self._copy(exchange, slot, answer)
 
     def _copy(self, exchange: Exchange, slot: LaneSlot, answer: Answer) -> None:

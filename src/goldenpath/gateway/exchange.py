@@ -98,10 +98,6 @@ class Exchange:
         if self.connection is not None:
             self.connection.more(piece)
 
-    def answered(self, answer: Answer) -> None:
-        """A model server answered."""
-        self.finish(answer)
-
     def begins(self, answer: Answer) -> None:
         """A large answer begins."""
         if not self.done:
@@ -165,6 +161,9 @@ class Exchange:
         self.status = answer.status
         self.client.reply(answer, self._said())
         self.dispatcher.finished(self, answer)
+
+    answered = finish
+    """A model server answered."""
 
     def _end_passing(self, *, is_whole: bool) -> None:
         if self.done:

@@ -7,7 +7,6 @@ go to llhttp, which reads or refuses them (RFC 9112, section 11.2, request smugg
 """
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from goldenpath.gateway.message import HOP_BY_HOP, RequestHead
@@ -59,13 +58,13 @@ _KINDS = {
 }
 _FOR_THIS_HOP = frozenset({LENGTH, DROPPED, KEEP, CLOSE, CONTINUE})
 _ID = HEADER_PREDICTION.encode() + b": "
-_VARYING = {
+VARYING = {
     spelled: SUBJECT if name == HEADER_SUBJECT else PLAIN
     for name in ("traceparent", "tracestate", "x-request-id", HEADER_SUBJECT)
     for spelled in (name.encode(), name.title().encode())
 }
 """Names whose values are seldom the same twice, as most clients spell them."""
-_TEXT = b"\t" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
+TEXT = b"\t" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
 """What a value may be made of."""
 
 Line = tuple[int, bytes, int]
@@ -73,14 +72,8 @@ Line = tuple[int, bytes, int]
 _ODD: Line = (ODD, b"", 0)
 
 
-@dataclass(slots=True)
-class AnswerHead:
-    """The head of an answer that can be passed on as it is."""
-
-    status: int
-    length: int
-    names_release: bool
-    """Whether the server said itself which release it is."""
+AnswerHead = tuple[int, int, bool]
+"""Status, length, and whether the server said itself which release it is; a head to pass on."""
 
 
 class Lines:
@@ -137,13 +130,13 @@ class Lines:
             length = head[at + len(usual[1]) :]
             is_plain = head[at - ID_LENGTH : at].isalnum() and length.isdigit()
             if is_plain and head.startswith(usual[1], at) and len(length) <= LONGEST_LENGTH:
-                return AnswerHead(usual[2], int(length), usual[3])
+                return usual[2], int(length), usual[3]
         found = self._read_answer(head)
         if found is not None:
             before, name, rest = head.partition(_ID)
             between, last, length = rest[ID_LENGTH:].rpartition(b"\r\ncontent-length: ")
             if name and last and length.isdigit() and rest[:ID_LENGTH].isalnum():
-                self._usual = (before + name, between + last, found.status, found.names_release)
+                self._usual = (before + name, between + last, found[0], found[2])
         return found
 
     def _read_answer(self, head: bytes) -> AnswerHead | None:
@@ -165,13 +158,13 @@ class Lines:
             else:
                 return None  # with what is meant for this hop it cannot be passed on as it is
         # Without a length the end of the answer is the end of the connection.
-        return AnswerHead(status, length, names_release) if length >= 0 else None
+        return (status, length, names_release) if length >= 0 else None
 
     def _read(self, line: bytes) -> Line:
         spelled, _, text = line.partition(b":")
-        kind = _VARYING.get(spelled)
+        kind = VARYING.get(spelled)
         if kind is not None:
-            return _ODD if text.translate(None, _TEXT) else (kind, text.strip(b" \t"), 0)
+            return _ODD if text.translate(None, TEXT) else (kind, text.strip(b" \t"), 0)
         found = _LINE.fullmatch(line)
         if found is None:
             return _ODD

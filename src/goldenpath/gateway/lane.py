@@ -15,7 +15,7 @@ from goldenpath.reconcile.launch import Route, RouteSlot
 class LaneSlot:
     """One release behind a lane."""
 
-    __slots__ = ("name", "percent", "pools", "said", "shadow", "tally")
+    __slots__ = ("is_compared", "name", "percent", "pools", "said", "shadow", "tally")
 
     def __init__(self, slot: RouteSlot, pools: tuple[Pool, ...], tally: Tally) -> None:
         self.name = slot.name
@@ -23,6 +23,8 @@ class LaneSlot:
         self.shadow = slot.shadow
         self.pools = pools
         self.tally = tally
+        self.is_compared = False
+        """Whether some of its answers are held against those of another release."""
         self.said = f"{HEADER_RELEASE}: {slot.digest}\r\n{HEADER_SLOT}: {slot.name}\r\n".encode()
         """The lines of an answer that say who gave it."""
 
@@ -47,8 +49,6 @@ class Lane:
         self.slots: Mapping[str, LaneSlot] = {}
         self.shadows: tuple[LaneSlot, ...] = ()
         self.stable: LaneSlot | None = None
-        self.has_copies = False
-        """Whether some answers are held against those of another release."""
         self.asked = False
         """Whether a request came since somebody looked."""
         self._point = point
@@ -60,7 +60,8 @@ class Lane:
         self.slots = slots
         self.shadows = tuple(slot for slot in slots.values() if slot.shadow and slot.pools)
         self.stable = slots[route.slots[0].name] if route.slots else None
-        self.has_copies = len(slots) > 1
+        for slot in slots.values():
+            slot.is_compared = bool(self.shadows) or slot is not self.stable
         live = [slot for slot in route.slots if not slot.shadow]
         self._shares = tuple((upto, slots[name]) for upto, name in shares(live))
 
@@ -68,7 +69,7 @@ class Lane:
         """No route leads here any more."""
         self.served = False
         self.slots, self.shadows, self._shares = {}, (), ()
-        self.stable, self.has_copies = None, False
+        self.stable = None
 
     def compared_with(self, answered: LaneSlot, name: bytes) -> tuple[LaneSlot, ...]:
         """Who is asked the same once more: shadows, and for every fourth canary answer the stable.

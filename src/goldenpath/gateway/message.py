@@ -58,11 +58,17 @@ class RequestHead:
 
     def beginning(self, target: bytes) -> bytes:
         """Everything that a server gets before the id, whose header is the last one."""
-        if self.method == b"GET" and not self.length:
-            return b"GET %b HTTP/1.1\r\n%b%b: " % (target, self.lines, _PREDICTION)
-        return b"%b %b HTTP/1.1\r\n%bcontent-length: %d\r\n%b: " % (
-            self.method, target, self.lines, self.length, _PREDICTION,
-        )  # fmt: skip
+        says_length = self.length or self.method != b"GET"
+        return beginning(
+            self.method, target, self.lines, b"%d" % self.length if says_length else b""
+        )
+
+
+def beginning(method: bytes, target: bytes, lines: bytes, length: bytes) -> bytes:
+    """The head of a request as a server gets it, up to the value of the last header, the id."""
+    if length:
+        lines += b"content-length: %b\r\n" % length
+    return b"%b %b HTTP/1.1\r\n%b%b: " % (method, target, lines, _PREDICTION)
 
 
 class Answer:

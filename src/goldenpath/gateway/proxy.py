@@ -5,6 +5,7 @@ from typing import cast
 
 from goldenpath.gateway.dispatch import Dispatcher
 from goldenpath.gateway.exchange import Exchange
+from goldenpath.gateway.form import Form
 from goldenpath.gateway.head import MAX_HEAD, MAX_HEADERS
 from goldenpath.gateway.lane import Lane
 from goldenpath.gateway.message import END, WHOLE, Answer, RequestHead, refusal, written
@@ -51,14 +52,11 @@ class Client(asyncio.Protocol):
         self._exchange: Exchange | None = None
         self._claimed = 0
         self._reader: RequestReader | None = None
-        self._known = b""
-        """The head that was read last, as it came; most clients repeat themselves."""
-        self._head: RequestHead | None = None
+        self._form: Form | None = None
+        """The head that was read last; most clients repeat themselves."""
         self._lane: Lane | None = None
-        self._beginning = b""
-        self._place = (b"", b"")
-        self._there: tuple[Lane, bytes] | None = None
-        """Where the target and host of `_place` lead."""
+        """Where it leads, with the target as the servers there see it."""
+        self._target = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are no subclass of it, so `isinstance` would not do.
@@ -98,17 +96,17 @@ class Client(asyncio.Protocol):
 
     def _read(self, data: bytes) -> None:
         """Reads one request; what is behind it stays in `_rest`."""
-        known, head = self._known, self._head
-        if head is None or not data.startswith(known):
+        form = self._form
+        if form is None or not form.read(data):
             end = data.find(END)
-            head = self._dispatcher.lines.request(data[:end]) if 0 < end <= MAX_HEAD else None
-            if head is None:
+            read = self._dispatcher.lines.request(data[:end]) if 0 < end <= MAX_HEAD else None
+            if read is None:
                 self._read_odd(data, is_partial=end < 0)
                 return
-            known = self._known = data[: end + 4]
-            self._head, self._lane = head, None
+            form = self._form = Form(data[: end + 4], read)
+            self._lane = None
         self._is_partial = False
-        body = data[len(known) :]
+        head, body = form.head, data[form.size :]
         missing = head.length - len(body)
         if missing < 0:
             body, self._rest = body[:missing], body[missing:]
@@ -155,9 +153,9 @@ class Client(asyncio.Protocol):
             self._exchange.feed(piece)
             return rest
         self._parts.append(piece)
-        if not self._missing and self._head is not None:
+        if not self._missing and self._form is not None:
             body, self._parts, self._rest = b"".join(self._parts), [], rest
-            self._route(self._head, body)
+            self._route(self._form.head, body)
             self._work()
         return b""
 
@@ -238,7 +236,7 @@ class Client(asyncio.Protocol):
             if head.target == b"/healthz":
                 self.reply(HEALTH, b"")
                 return
-            found = self._find(head)
+            found = self._dispatcher.find(head.target, head.host)
             if found is None:
                 self._reply_with(head, refusal(404, "no model is served at this path"))
                 return
@@ -246,10 +244,12 @@ class Client(asyncio.Protocol):
                 allow = [(b"allow", b"GET, POST")]
                 self._reply_with(head, refusal(405, "expected GET or POST", allow))
                 return
-            lane, self._beginning = found
+            lane, self._target = found
             if self._reader is None:
                 self._lane = lane
-        exchange = self._dispatcher.submit(self, lane, head, self._beginning, body)
+        form = self._form if self._reader is None else None
+        beginning = (form or head).beginning(self._target)
+        exchange = self._dispatcher.submit(self, lane, head, beginning, body)
         if not exchange.done:
             self._exchange = exchange
 
@@ -257,14 +257,6 @@ class Client(asyncio.Protocol):
         """An answer of the gateway's own, for no model that is served here."""
         self._dispatcher.refusals.count("", head.method, answer.status, 0.0)
         self.reply(answer, b"")
-
-    def _find(self, head: RequestHead) -> tuple[Lane, bytes] | None:
-        """The lane and the beginning of a message; most clients ask for the same target again."""
-        place, found = (head.target, head.host), self._there
-        if found is None or place != self._place or not found[0].served:
-            found = self._dispatcher.find(*place)
-            self._place, self._there = place, found
-        return (found[0], head.beginning(found[1])) if found is not None else None
 
     # What an exchange calls.
 

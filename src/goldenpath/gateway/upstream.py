@@ -3,7 +3,7 @@
 import asyncio
 from typing import Protocol, cast
 
-from goldenpath.gateway.head import MAX_HEAD, AnswerHead, Lines
+from goldenpath.gateway.head import MAX_HEAD, Lines
 from goldenpath.gateway.message import END, WHOLE, Answer
 from goldenpath.gateway.odd import AnswerReader
 
@@ -134,16 +134,15 @@ class Connection(asyncio.Protocol):
             self._odd = AnswerReader()
             self._read_odd(self._odd, data)
             return
-        length = len(data) - end - 4
-        if length == found.length:
-            self._finish(Answer(found.status, head, data[end + 4 :], found.names_release, data))
+        status, length, names_release = found
+        if length == len(data) - end - 4:
+            self._finish(Answer(status, head, data[end + 4 :], names_release, data))
         else:
-            self._begin(found, head, data[end + 4 :])
+            self._begin(Answer(status, head, b"", names_release), length, data[end + 4 :])
 
-    def _begin(self, found: AnswerHead, head: bytes, body: bytes) -> None:
-        answer = Answer(found.status, head, b"", found.names_release)
-        self._answer, self._missing = answer, found.length
-        if found.length > WHOLE and self._waiting is not None:
+    def _begin(self, answer: Answer, length: int, body: bytes) -> None:
+        self._answer, self._missing = answer, length
+        if length > WHOLE and self._waiting is not None:
             self._passes = True
             self._waiting.begins(answer)
         self._read_body(answer, body)
