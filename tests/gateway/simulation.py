@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goldenpath.gateway.analysis import Criteria
-from goldenpath.gateway.rollout import PAIRED, PAIRED_SLICE, verdicts
+from goldenpath.gateway.rollout import PAIRED, PAIRED_SLICE, Arm, verdict_on
 from goldenpath.gateway.tally import Tally
+from goldenpath.instruments import REQUEST_DURATION_BOUNDS
 from goldenpath.observe.outcomes import OUTCOMES, POINTS, names
 from tests.serve.running import CONTRACT
 
@@ -71,29 +72,65 @@ def pairs(source: np.random.Generator, answers: int, canary: Canary) -> Counts:
     return {PAIRED: (int(differ.sum()), int(asked.sum())), **found}
 
 
+@dataclass(frozen=True)
+class Source:
+    """How the judge of a canary gets its counts."""
+
+    every: float
+    """Seconds between two looks."""
+    lag: float
+    """Seconds after which an answer is in the counts, at worst."""
+    knows_pairs: bool = True
+
+    def looks(self, rate: float) -> int:
+        """Answers of the canary between two looks, if it gives `rate` a second."""
+        return max(round(self.every * rate), 1)
+
+    def harmed(self, fate: "Fate", rate: float, share: float) -> float:
+        """Harmed answers until it was taken back, those included that were not counted yet."""
+        return ((fate.rolled_back or 10**9) + self.lag * rate) * share
+
+
+HERE = Source(every=1, lag=0.5)
+"""`goldenpath up`: its own gateway and observer."""
+LOG = Source(every=60, lag=6)
+"""`goldenpath judge` once a minute; the log is sealed every 5 seconds and copied."""
+PROMETHEUS = Source(every=60, lag=16, knows_pairs=False)
+"""The same with a scrape every 15 seconds of a page that is half a second behind."""
+
+
+def arm(requests: int, counts: Counts, source: Source) -> Arm:
+    """What a source hands to the judge."""
+    if source.knows_pairs:
+        tally = Tally(requests=requests)
+        tally.durations[20] = requests
+        return Arm.of(tally, counts)
+    slower = dict.fromkeys(REQUEST_DURATION_BOUNDS, 0)
+    known = {name: share for name, share in counts.items() if not name.startswith("differs ")}
+    return Arm(requests, 0, slower, known)
+
+
 def actions(
-    seed: int, canary: Canary, criteria: Criteria, looks: int = STEP
+    seed: int, canary: Canary, criteria: Criteria, looks: int = STEP, source: Source = HERE
 ) -> Iterator[tuple[int, str]]:
     """Answers of the canary and the verdict, look by look, without end."""
-    source = np.random.default_rng(seed)
+    random = np.random.default_rng(seed)
     totals: list[Counts] = [dict.fromkeys(names(CONTRACT), (0, 0)) for _ in range(2)]
-    tallies = [Tally(), Tally()]
+    requests = [0, 0]
     others = round(looks / canary.share) - looks
     while True:
         for place, (size, rates) in enumerate(((others, LAW), (looks, canary.law))):
-            new = counted(source, size, rates)
+            new = counted(random, size, rates)
             old = totals[place]
             totals[place] = {k: (old[k][0] + new[k][0], old[k][1] + new[k][1]) for k in new}
-            tallies[place].requests += size
-            tallies[place].durations[20] += size
-        for name, (hits, total) in pairs(source, looks, canary).items():
+            requests[place] += size
+        for name, (hits, total) in pairs(random, looks, canary).items():
             for each in totals:
                 each[name] = (each[name][0] + hits, each[name][1] + total)
-        found = verdicts(
-            "prod/credit", ["a", "b"], {"prod/credit/a": tallies[0], "prod/credit/b": tallies[1]},
-            criteria, {"prod/credit/a": totals[0], "prod/credit/b": totals[1]}, steps=2,
-        )["b"]  # fmt: skip
-        yield tallies[1].requests, found.action
+        stable, other = (
+            arm(number, counts, source) for number, counts in zip(requests, totals, strict=True)
+        )
+        yield requests[1], verdict_on(stable, other, criteria, judgements=2).action
 
 
 @dataclass(frozen=True)
@@ -105,11 +142,16 @@ class Fate:
 
 
 def fate(
-    seed: int, canary: Canary, end: int, criteria: Criteria | None = None, looks: int = STEP
+    seed: int,
+    canary: Canary,
+    end: int,
+    criteria: Criteria | None = None,
+    looks: int = STEP,
+    source: Source = HERE,
 ) -> Fate:
     """Follows it until it is rolled back, or to the `end`th answer."""
     advanced = None
-    for answers, action in actions(seed, canary, criteria or Criteria(), looks):
+    for answers, action in actions(seed, canary, criteria or Criteria(), looks, source):
         if action == "roll back":
             return Fate(advanced, answers)
         if action == "advance" and advanced is None:

@@ -13,7 +13,18 @@ import pytest
 
 from goldenpath.gateway.analysis import Criteria
 from goldenpath.observe.outcomes import names
-from tests.gateway.simulation import GOOD, LAW, LIMIT, SLICES, Canary, counted, fate
+from tests.gateway.simulation import (
+    GOOD,
+    LAW,
+    LIMIT,
+    LOG,
+    PROMETHEUS,
+    SLICES,
+    Canary,
+    Source,
+    counted,
+    fate,
+)
 from tests.serve.running import CONTRACT
 
 WORSE = LAW - [0.05, 0.0, -0.05]
@@ -50,6 +61,47 @@ def test_different_answers_for_5_percent_are_found_before_500_were_harmed(harm: 
 
     assert all(each.advanced is None for each in fates)
     assert max((each.rolled_back or 20_000) * 0.05 for each in fates) < 500
+
+
+RATE = 10
+"""Answers of the canary in a second: 100 of the model, at 10 percent."""
+
+
+@pytest.mark.parametrize("source", [LOG, PROMETHEUS], ids=["log", "Prometheus"])
+def test_once_a_minute_in_a_cluster_at_most_2_of_200_good_canaries_are_rolled_back(
+    source: Source,
+) -> None:
+    looks = source.looks(RATE)
+    fates = [fate(seed, (GOOD, LIMIT)[seed % 2], 6000, None, looks, source) for seed in range(200)]
+
+    assert sum(each.rolled_back is not None for each in fates) <= 2
+    assert sum(each.advanced is not None for each in fates) >= 100
+
+
+@pytest.mark.parametrize(
+    ("source", "harm", "most"),
+    [
+        (LOG, HARMFUL["as many are accepted and declined as before"], 500),
+        (PROMETHEUS, HARMFUL["nothing copies requests"], 650),
+    ],
+    ids=["log", "Prometheus"],
+)
+def test_once_a_minute_in_a_cluster_harm_is_found(
+    source: Source, harm: Canary, most: float
+) -> None:
+    """By Prometheus, which knows no pairs, up to 5 in 100 are found only after 500 (docs)."""
+    looks = source.looks(RATE)
+    fates = [fate(seed, harm, 15_000, None, looks, source) for seed in range(24)]
+
+    assert all(each.advanced is None for each in fates)
+    harmed = sorted(source.harmed(each, RATE, 0.05) for each in fates)
+    assert harmed[-1] < most and harmed[12] < 300
+
+
+def test_prometheus_alone_does_not_see_answers_that_move_no_share() -> None:
+    hidden = HARMFUL["as many are accepted and declined as before"]
+
+    assert fate(1, hidden, 20_000, None, 600, PROMETHEUS).rolled_back is None
 
 
 def test_harm_in_one_declared_slice_is_found_though_nothing_copies_requests() -> None:

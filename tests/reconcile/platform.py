@@ -42,9 +42,9 @@ MAIN = "from goldenpath.cli.main import main; main()"
 
 
 class OneMachine:
-    """A home with keys, a registry and a gitops repository that has one stage without gates."""
+    """A home with keys, a registry and a gitops repository; the `free` stages have no gates."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, free: tuple[str, ...] = ("dev",)) -> None:
         self.home = Home(folder / "home")
         self.folder = folder
         self.engineer = Identity("platform-engineer", SshKey.generate(folder / "engineer"))
@@ -55,7 +55,9 @@ class OneMachine:
         self.store = LayoutStore(self.home.registry)
         self.signer = PemSigner.load(self.home.build_key)
         platform = self.trusted().platform
-        stages = (Stage("dev", ()), *platform.stages[1:])
+        stages = tuple(
+            Stage(each.name, ()) if each.name in free else each for each in platform.stages
+        )
         self.commit(platform_files(replace(platform, stages=stages)))
 
     def trusted(self) -> Trusted:
@@ -69,9 +71,16 @@ class OneMachine:
             key or self.engineer.key, datetime.now(UTC),
         )  # fmt: skip
 
-    def release(self, shift: float = 0.0, *, signed: bool = True, status: float = 0.5) -> Digest:
+    def release(
+        self,
+        shift: float = 0.0,
+        *,
+        signed: bool = True,
+        status: float = 0.5,
+        name: str = "credit",
+    ) -> Digest:
         """A release with all its evidence; `status` is the weight of that feature."""
-        outputs = self.folder / f"outputs{shift},{status}"
+        outputs = self.folder / f"outputs{name}{shift},{status}"
         outputs.mkdir()
         weights = WEIGHTS.copy()
         weights[2] = status
@@ -81,7 +90,8 @@ class OneMachine:
             "limit": rows * 1000, "age": rows, "status": np.floor(rows) % 3, "paid": rows * 2,
         }  # fmt: skip
         contents = Contents(
-            name="credit", version="1", outputs=outputs, contract=render_contract(CONTRACT),
+            name=name, version="1", outputs=outputs,
+            contract=render_contract(replace(CONTRACT, name=name)),
             profile=render_profile(build_profile(CONTRACT, table, rows / 100)), lock=b"lock",
             python_version="3.11", documents={}, commit="a" * 40,
             committed_at="2026-11-20T08:00:00Z",
@@ -90,7 +100,7 @@ class OneMachine:
         if signed:
             for each in statements(training_run(), (image.digest,), builder=BUILDER):
                 attach(self.store, image, each, self.signer, NOW)
-            sign_image(self.store, image, "registry.example/models/credit", self.signer, NOW)
+            sign_image(self.store, image, f"registry.example/models/{name}", self.signer, NOW)
         return image.digest
 
     def deploy(
@@ -98,15 +108,17 @@ class OneMachine:
         *releases: tuple[Digest, int],
         key: SshKey | None = None,
         rollout: Rollout | None = None,
+        stage: str = "dev",
+        model: str = "credit",
     ) -> str:
-        """Commits what dev shall run."""
+        """Commits what a stage shall run."""
         slots = tuple(Slot(slot_name(digest), digest, share) for digest, share in releases)
-        deployment = Deployment("dev", "credit", slots)
+        deployment = Deployment(stage, model, slots)
         files = dict[str, bytes | None](render_deployment(deployment, self.trusted().platform))
         if rollout is not None:
             newest, previous = releases[-1][0], releases[0][0]
             placement = Placement(newest, previous, "", "", rollout, (), None)
-            files[release_path("dev", "credit")] = render_placement(placement)
+            files[release_path(stage, model)] = render_placement(placement)
         return self.commit(files, key)
 
     def up(self, *options: str, **variables: str) -> "Up":
