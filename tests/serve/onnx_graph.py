@@ -8,27 +8,33 @@ from numpy.typing import NDArray
 
 
 def logistic_regression(
-    weights: NDArray[np.float32], bias: float, *, reasons: bool = False
+    weights: NDArray[np.float32],
+    bias: float,
+    *,
+    reasons: bool = False,
+    names: tuple[str, str, str] = ("features", "probability", "reasons"),
 ) -> bytes:
     """`probability = sigmoid(features @ weights + bias)`, shapes `(n, f)` to `(n, 1)`.
 
-    With `reasons` also `reasons = features * weights`, one column per feature.
+    With `reasons` also `reasons = features * weights`, one column per feature. `names` are what
+    the three tensors are called.
     """
     width = len(weights)
+    features, probability, why = names
     nodes = [
-        node("MatMul", ["features", "weights"], ["product"]),
+        node("MatMul", [features, "weights"], ["product"]),
         node("Add", ["product", "bias"], ["logit"]),
-        node("Sigmoid", ["logit"], ["probability"]),
+        node("Sigmoid", ["logit"], [probability]),
     ]
     constants = [
         _tensor("weights", [width, 1], weights),
         _tensor("bias", [1], np.array([bias], dtype=np.float32)),
     ]
     if not reasons:
-        return graph(nodes, width, constants)
-    nodes.append(node("Mul", ["features", "row"], ["reasons"]))
+        return graph(nodes, width, constants, {probability: 1}, features)
+    nodes.append(node("Mul", [features, "row"], [why]))
     constants.append(_tensor("row", [1, width], weights))
-    return graph(nodes, width, constants, {"probability": 1, "reasons": width})
+    return graph(nodes, width, constants, {probability: 1, why: width}, features)
 
 
 def graph(
@@ -36,6 +42,7 @@ def graph(
     width: int,
     constants: Sequence[bytes] = (),
     outputs: Mapping[str, int] = MappingProxyType({"probability": 1}),
+    features: str = "features",
 ) -> bytes:
     """A model from `features` of shape `(n, width)` to outputs of so many columns."""
     content = b"".join(
@@ -43,7 +50,7 @@ def graph(
             *(_bytes(1, each) for each in nodes),
             _bytes(2, b"credit"),
             *(_bytes(5, constant) for constant in constants),
-            _bytes(11, _value("features", width)),
+            _bytes(11, _value(features, width)),
             *(_bytes(12, _value(name, columns)) for name, columns in outputs.items()),
         ]
     )

@@ -38,12 +38,13 @@ class Packed:
     store: LayoutStore
     image: Descriptor
     signer: PemSigner
+    model: str = "credit"
 
     def launch(self, replica: str = "one") -> ServerLaunch:
         """What starts a server for it, listening in the folder."""
         return ServerLaunch(
             stage="prod",
-            model="credit",
+            model=self.model,
             slot="r" + self.image.digest.hex[:12],
             digest=self.image.digest.text,
             replica=replica,
@@ -58,18 +59,20 @@ class Packed:
         )
 
 
-def packed(folder: Path, *, signed: bool = True, model: bytes | None = None) -> Packed:
-    """Packs the model of these tests."""
+def packed(
+    folder: Path, *, signed: bool = True, model: bytes | None = None, contract: Contract = CONTRACT
+) -> Packed:
+    """Packs the model of these tests, or another one."""
     outputs = folder / "outputs"
     outputs.mkdir()
     content = logistic_regression(WEIGHTS, -0.5) if model is None else model
     (outputs / "model.onnx").write_bytes(content)
     store, signer = LayoutStore(folder / "registry"), new_signer()
-    contents = _contents(outputs, CONTRACT)
+    contents = _contents(outputs, contract)
     image = pack(store, contents).image
     if signed:
         sign_image(store, image, REPOSITORY, signer, NOW)
-    return Packed(folder, store, image, signer)
+    return Packed(folder, store, image, signer, contract.name)
 
 
 def another(before: Packed, model: bytes) -> Descriptor:
@@ -106,7 +109,7 @@ def packed_code(folder: Path, model: str, *, time_limit: float = 5.0) -> Packed:
 
 def _contents(outputs: Path, contract: Contract) -> Contents:
     return Contents(
-        name="credit",
+        name=contract.name,
         version="1.0.0",
         outputs=outputs,
         contract=render_contract(contract),

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from tests.serve.conformance import scores, served
 from tests.serve.process import Process, packed, started
 from tests.serve.running import ROW, expected
 
@@ -89,6 +91,39 @@ asyncio.run(both())
 )
 
 
+# KServe, "Binary Tensor Data Extension", "Inference Client Example", with rows where it has 2 x 2.
+BINARY = """
+import asyncio, json, sys
+import numpy as np
+from kserve import InferenceRESTClient, InferInput, InferRequest, RESTConfig
+from kserve.protocol.infer_type import RequestedOutput
+
+def request(**more):
+    given = [("input0", "FP16", np.array([1.1, 2.22, 3.345], np.float16), True),
+             ("input1", "UINT32", np.array([1, 2, 3], np.uint32), False),
+             ("input2", "BOOL", np.array([True, False, True]), True)]
+    inputs = []
+    for name, datatype, values, binary in given:
+        inputs.append(InferInput(name=name, datatype=datatype, shape=[3]))
+        inputs[-1].set_data_from_numpy(values, binary_data=binary)
+    return InferRequest("mymodel", inputs, request_id="2ja0ls9j1309", **more)
+
+async def main():
+    client = InferenceRESTClient(RESTConfig(protocol="v2"))
+    wanted = [RequestedOutput("output0", {"binary_data": True}),
+              RequestedOutput("output1", {"binary_data": False})]
+    for asked in ({"request_outputs": wanted}, {"parameters": {"binary_data_output": True}}, {}):
+        answer = await client.infer("http://" + sys.argv[1], request(**asked), model_name="mymodel")
+        assert answer.id == "2ja0ls9j1309"
+        first, second = answer.outputs
+        np.testing.assert_allclose(first.as_numpy(), json.loads(sys.argv[2]), atol=1e-6)
+        assert second.as_numpy().shape == (3, 3)
+    await client.close()
+
+asyncio.run(main())
+"""
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     launch = packed(tmp_path_factory.mktemp("foreign")).launch()
@@ -115,6 +150,19 @@ def test_clients_of_other_projects_are_answered_right(server: Process, script: s
     ]
 
     done = subprocess.run([python, "-c", script, *given], capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.interop
+def test_the_client_of_kserves_documentation_is_answered(tmp_path: Path) -> None:
+    python = _program("clients", "bin", "python")
+    halves = [float(np.float16(number)) for number in (1.1, 2.22, 3.345)]
+    rows = [list(row) for row in zip(halves, (1, 2, 3), (1, 0, 1), strict=True)]
+
+    with served(tmp_path, "three") as three:
+        given = [three.address, json.dumps(scores("three", rows))]
+        done = subprocess.run([python, "-c", BINARY, *given], capture_output=True, text=True)
 
     assert done.returncode == 0, done.stderr
 

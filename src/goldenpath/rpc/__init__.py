@@ -8,5 +8,7 @@ PREFIX = f"/{SERVICE}/"
 """Where the calls stand in a target, over gRPC and as the body of a POST over HTTP/1.1."""
 INFER = "ModelInfer"
 CALLS = ("ServerLive", "ServerReady", "ModelReady", "ServerMetadata", "ModelMetadata", INFER)
+EXTENSIONS = ("binary_tensor_data",)
+"""Of the protocol, that a server here has."""
 MEDIA_TYPE = "application/proto"
 """Of a message that is the body of a request or an answer over HTTP/1.1."""

@@ -92,7 +92,8 @@ def forward(upstream: Upstream) -> Ask:
             key = call.name.removeprefix("Server").lower()
             return _message(call.name, {key: health.status == 200})
         if call.name == "ServerMetadata":
-            return _message(call.name, {"name": "goldenpath", "version": __version__})
+            said = {"name": "goldenpath", "version": __version__, "extensions": rpc.EXTENSIONS}
+            return _message(call.name, said)
         try:
             target = _target(call)
         except InvalidInput as error:

@@ -122,6 +122,8 @@ class OutputTensor(Protocol):
     """One output of an answer."""
 
     name: str
+    datatype: str
+    shape: Sequence[int]
     contents: Contents
 
 

@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from goldenpath import __version__
+from goldenpath import __version__, rpc
 from goldenpath.project.spec import Contract, Feature
 from goldenpath.serve.tensors import DATATYPES
 
 SERVER: Mapping[str, object] = {
     "name": "goldenpath",
     "version": __version__,
-    "extensions": ["binary_tensor_data"],
+    "extensions": list(rpc.EXTENSIONS),
 }
 
 
