@@ -26,7 +26,7 @@ from goldenpath.observe.payloadlog import PredictionLog
 from goldenpath.observe.subjects import Subjects
 from goldenpath.observe.tail import Tail
 from goldenpath.registry.layout import LayoutStore
-from goldenpath.serve.payload import Answered, SpoolHeader, SpoolMark, render_frame
+from goldenpath.serve.payload import Answered, Said, SpoolHeader, SpoolMark, render_frame
 from goldenpath.settings import HOME_VARIABLE, Home, project_environment
 from tests.audit.made import (
     PROMOTED,
@@ -80,6 +80,13 @@ def seal(home: Home, made: Made) -> str:
         inputs=np.array([35.0, 2.0], "<f4").tobytes(),
         scores=np.array([0.2], "<f4").tobytes(),
         subjects=["client"],
+        said=Said(
+            process="consumer loan",
+            channel="branch",
+            oversight="human-in-loop",
+            features_at=started - 3600 * 1_000_000_000,
+            references=[{"bureau": "Q-17", "features": "snapshot-9"}],
+        ),
     )
     home.spool.mkdir(parents=True)
     frames = (render_frame(header), render_frame([answer]), render_frame(SpoolMark(end=True)))
@@ -135,6 +142,13 @@ def test_an_answer_leads_to_model_data_code_and_people(served: Served) -> None:
         "signed by  platform-engineer",
         "server     one",
         "cosign verify",
+        "used for   consumer loan",
+        "channel    branch",
+        "oversight  human-in-loop, as the caller said",
+        "cut-off    0.",
+        "sources    bureau Q-17, features snapshot-9",
+        "0 of an unseen category, 1:00:00 old",
+        ", stable",
     ):
         assert word in result.stdout, word
     assert "FINDING" not in result.stdout
@@ -182,7 +196,10 @@ def test_answers_of_a_minute_are_counted_by_release(served: Served) -> None:
     now = answers_at(served.home, ANSWERED)
     later = answers_at(served.home, ANSWERED + timedelta(minutes=5))
 
-    assert now == {("prod", "credit"): {served.made.image.digest.text: 1}}
-    assert later == {}
+    assert now is not None and later is not None
+    assert now.by_release == {("prod", "credit"): {served.made.image.digest.text: 1}}
+    assert now.by_process == {("prod", "credit"): {"consumer loan": 1}}
+    assert later.by_release == {}
     text = CliRunner().invoke(at.verb, [ANSWERED.isoformat()], env=served.environment).stdout
     assert "1 answers in that minute" in text
+    assert "used for consumer loan: 1 in that minute" in text

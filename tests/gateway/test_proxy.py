@@ -223,11 +223,26 @@ def test_who_waits_for_a_word_before_the_body_gets_it(here: Machine) -> None:
         assert told(connection.recv(1 << 16))["got"] == 2
 
 
-def test_a_client_does_not_mark_its_requests_as_shadows(here: Machine) -> None:
-    head = here.ask(x_goldenpath_shadow="1")[2]["head"]
+def test_a_client_does_not_mark_its_requests(here: Machine) -> None:
+    slot = release(1).name
+    heads = [
+        here.ask(x_goldenpath_shadow="1", x_goldenpath_slot=slot)[2]["head"],
+        here.ask(x_goldenpath_canary="1", x_goldenpath_slot=slot)[2]["head"],
+    ]
+    both = b"X-Goldenpath-Canary: 1\r\nX-Goldenpath-Shadow: 1\r\n"
+    mine = b"X-Goldenpath-Slot: " + slot.encode() + b"\r\nConnection: close\r\n"
+    heads.append(told(raw(here, post(both + mine + b"Content-Length: 2\r\n", b"{}")))["head"])
 
-    assert isinstance(head, list)
-    assert not [line for line in head if "shadow" in line]
+    for head in heads:
+        assert isinstance(head, list)
+        assert not [line for line in head if "shadow" in line or "canary" in line]
+
+
+def test_a_server_is_told_that_its_release_is_being_tried(here: Machine) -> None:
+    for number, expected in ((1, 0), (2, 1)):
+        head = here.ask(x_goldenpath_slot=release(number).name)[2]["head"]
+        assert isinstance(head, list)
+        assert head.count("x-goldenpath-canary: 1") == expected
 
 
 MANY = 48 * 1024 * 1024

@@ -60,7 +60,12 @@ class Packed:
 
 
 def packed(
-    folder: Path, *, signed: bool = True, model: bytes | None = None, contract: Contract = CONTRACT
+    folder: Path,
+    *,
+    signed: bool = True,
+    model: bytes | None = None,
+    contract: Contract = CONTRACT,
+    profile: bytes = b'{"rows":1}',
 ) -> Packed:
     """Packs the model of these tests, or another one."""
     outputs = folder / "outputs"
@@ -68,7 +73,7 @@ def packed(
     content = logistic_regression(WEIGHTS, -0.5) if model is None else model
     (outputs / "model.onnx").write_bytes(content)
     store, signer = LayoutStore(folder / "registry"), new_signer()
-    contents = _contents(outputs, contract)
+    contents = replace(_contents(outputs, contract), profile=profile)
     image = pack(store, contents).image
     if signed:
         sign_image(store, image, REPOSITORY, signer, NOW)

@@ -95,6 +95,8 @@ class Live:
     seen_until: datetime | None
     """Last sign of life before the time, where the certainty is not `certain`."""
     mismatches: tuple[Mismatch, ...]
+    uses: Mapping[str, int] | None = None
+    """Predictions of that minute by business process; None if nobody counted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,8 @@ def _one(live: Live) -> Iterator[str]:
     yield f"{live.stage}/{live.model}"
     for share in live.shares:
         yield f"  {_share(share)}"
+    for process, count in sorted((live.uses or {}).items()):
+        yield f"  used for {process or 'UNKNOWN: no process named'}: {count} in that minute"
     if live.certainty != "certain":
         seen = show_moment(live.seen_until) if live.seen_until else "never"
         yield f"  {live.certainty}: last sign of life before that moment {seen}"

@@ -2,22 +2,26 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
-import pyarrow.parquet as pq
+import pyarrow as pa
 
 from goldenpath.audit.bundle import LogSummary
 from goldenpath.digest import Digest
 from goldenpath.errors import NotFound
 from goldenpath.observe.logcheck import check_log
-from goldenpath.observe.logread import log_public_key, verified
+from goldenpath.observe.logread import log_public_key, read_columns, verified
 from goldenpath.observe.retention import is_expired, read_expired
 from goldenpath.observe.segment import Checkpoint, checkpoints, parse_checkpoint, table_of
 from goldenpath.settings import Home
 
 HALF = timedelta(seconds=30)
 """Half of the window around a moment in which answers are counted."""
+
+Name = tuple[str, str]
+"""Stage and model."""
 
 
 def summarise(home: Home, digest: Digest, until: datetime) -> LogSummary | None:
@@ -50,8 +54,17 @@ def _is_by(checkpoint: Checkpoint, until: datetime) -> bool:
     return datetime.fromisoformat(checkpoint.sealed_at) <= until
 
 
-def answers_at(home: Home, moment: datetime) -> Mapping[tuple[str, str], Mapping[str, int]] | None:
-    """Records of the minute around `moment`, by stage and model, then release.
+@dataclass(frozen=True, slots=True)
+class Minute:
+    """Records of the minute around a moment, each by stage and model."""
+
+    by_release: Mapping[Name, Mapping[str, int]]
+    by_process: Mapping[Name, Mapping[str, int]]
+    """Of those that are not expired; without a name where the caller gave none."""
+
+
+def answers_at(home: Home, moment: datetime) -> Minute | None:
+    """Who answered in the minute around `moment`, and for what.
 
     None if there is no prediction log. Raises `VerificationError` if a segment is not what was
     signed.
@@ -61,7 +74,8 @@ def answers_at(home: Home, moment: datetime) -> Mapping[tuple[str, str], Mapping
     except NotFound:
         return None
     begin, end = moment - HALF, moment + HALF
-    found: dict[tuple[str, str], Counter[str]] = {}
+    found: dict[Name, Counter[str]] = {}
+    used: dict[Name, Counter[str]] = {}
     for path in checkpoints(home.predictions):
         claimed = parse_checkpoint(path.read_bytes(), public_key)
         if not _overlaps(claimed, begin, end):
@@ -73,12 +87,15 @@ def answers_at(home: Home, moment: datetime) -> Mapping[tuple[str, str], Mapping
             counted[checkpoint.release] += checkpoint.rows
             continue
         checkpoint = verified(path, public_key)
-        table = pq.read_table(table_of(path), columns=["t_start", "decisive"])
-        times = table.filter(table["decisive"])["t_start"].to_numpy()
-        count = int(((times >= _numpy(begin)) & (times < _numpy(end))).sum())
-        counted = found.setdefault((checkpoint.stage, checkpoint.model), Counter())
-        counted[checkpoint.release] += count
-    return found
+        table = read_columns(table_of(path), ["t_start", "decisive", "process"])
+        table = table.filter(table["decisive"])
+        times = table["t_start"].to_numpy()
+        is_inside = (times >= _numpy(begin)) & (times < _numpy(end))
+        name = (checkpoint.stage, checkpoint.model)
+        found.setdefault(name, Counter())[checkpoint.release] += int(is_inside.sum())
+        processes = table.filter(pa.array(is_inside))["process"].to_pylist()
+        used.setdefault(name, Counter()).update(str(each or "") for each in processes)
+    return Minute(found, used)
 
 
 def _overlaps(claimed: Checkpoint, begin: datetime, end: datetime) -> bool:

@@ -11,6 +11,7 @@ from goldenpath.attest.evidence import datasets_of, metrics_of, origin_of
 from goldenpath.attest.provenance import Origin
 from goldenpath.attest.statement import APPROVAL, DECISION, member
 from goldenpath.audit.bundle import Bundle
+from goldenpath.audit.circumstances import circumstances
 from goldenpath.audit.describe import TOO_FEW
 from goldenpath.audit.intervals import Interval, intervals
 from goldenpath.audit.live import Live, live_at
@@ -142,6 +143,7 @@ def _lines(made: Trace) -> Iterator[str]:
     score = record["score"]
     shown = f"{score:.6g}" if isinstance(score, float) else "none"
     yield f"  answer     score {shown}, {record['band']}: {record['outcome']}"
+    yield from circumstances(made.prediction)
     yield f"  inputs     {made.prediction.inputs_state}"
     yield f"  sealed in  {made.prediction.segment}, checkpoint {made.prediction.checkpoint_digest}"
     yield ""

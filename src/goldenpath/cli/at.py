@@ -1,5 +1,7 @@
 """`goldenpath at`: what was live at a time."""
 
+from dataclasses import replace
+
 import click
 
 from goldenpath import wire
@@ -30,8 +32,12 @@ def verb(time: str, stage: str | None, model: str | None, output: Format) -> Non
     history = read_history(wire.gitops(home), head, model)
     alive = now if wire.is_up(home) else None
     answers = answers_at(home, moment)
-    found = live_at(history, wire.event_log(home).read(), moment, answers, alive)
+    counted = answers.by_release if answers else None
+    found = live_at(history, wire.event_log(home).read(), moment, counted, alive)
+    used = answers.by_process if answers else {}
     chosen = tuple(
-        live for live in found if stage in (None, live.stage) and model in (None, live.model)
+        replace(live, uses=used.get((live.stage, live.model)))
+        for live in found
+        if stage in (None, live.stage) and model in (None, live.model)
     )
     show(chosen, render_live(chosen, moment), output)

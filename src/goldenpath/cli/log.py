@@ -1,6 +1,5 @@
 """`goldenpath log`: the prediction log, checked, shown, and one person forgotten."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -16,7 +15,7 @@ from goldenpath.durable import timestamp
 from goldenpath.errors import NotFound, VerificationError
 from goldenpath.observe.erasure import erase_subject, expire_inputs
 from goldenpath.observe.logcheck import check_log
-from goldenpath.observe.logread import records
+from goldenpath.observe.logread import Record, records
 from goldenpath.observe.retention import expire_records
 
 
@@ -101,7 +100,7 @@ def expire(
     show({"what": what, "before": timestamp(before), "gone": gone}, text, output)
 
 
-def _line(record: Mapping[str, str | int | float | bool | None]) -> str:
+def _line(record: Record) -> str:
     score = record["score"]
     answer = f"{score:.4f} {record['band']} {record['outcome']}" if score is not None else ""
     what = answer or f"{record['status']} {record['refusal'] or record['outcome'] or ''}"

@@ -89,10 +89,10 @@ class Dispatcher:
 
     def _slots(self, route: Route, before: Mapping[str, LaneSlot]) -> dict[str, LaneSlot]:
         found = {}
-        for slot in route.slots:
+        for place, slot in enumerate(route.slots):
             pools = tuple(self._pools[address] for address in slot.addresses)
             tally = before[slot.name].tally if slot.name in before else Tally()
-            found[slot.name] = LaneSlot(slot, pools, tally)
+            found[slot.name] = LaneSlot(slot, pools, tally, is_canary=place > 0)
         return found
 
     def find(self, target: bytes, host: bytes) -> tuple[Lane, bytes] | None:

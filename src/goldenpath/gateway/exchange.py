@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from goldenpath.gateway.agreement import agree
 from goldenpath.gateway.lane import Lane, LaneSlot
-from goldenpath.gateway.message import Answer, RequestHead, refusal
+from goldenpath.gateway.message import END, Answer, RequestHead, refusal
 from goldenpath.gateway.tally import Tally
 from goldenpath.gateway.upstream import Connection
 from goldenpath.instruments import HEADER_SHADOW
@@ -79,7 +79,8 @@ class Exchange:
 
     def message(self) -> bytes:
         """What a server is sent."""
-        return b"%b%b\r\n\r\n%b" % (self.beginning, self.name, self.body)
+        end = END if self.slot is None else self.slot.end
+        return b"%b%b%b%b" % (self.beginning, self.name, end, self.body)
 
     def flows(self) -> None:
         """The rest of a large request may follow; from here on it cannot be repeated."""

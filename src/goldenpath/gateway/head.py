@@ -11,6 +11,7 @@ from typing import Final
 
 from goldenpath.gateway.message import HOP_BY_HOP, RequestHead
 from goldenpath.instruments import (
+    HEADER_CANARY,
     HEADER_PREDICTION,
     HEADER_RELEASE,
     HEADER_SHADOW,
@@ -55,6 +56,7 @@ _KINDS = {
     # The id is the gateway's to give: a client could otherwise make two answers share one.
     HEADER_PREDICTION.encode(): DROPPED,
     HEADER_SHADOW.encode(): DROPPED,
+    HEADER_CANARY.encode(): DROPPED,
 }
 _FOR_THIS_HOP = frozenset({LENGTH, DROPPED, KEEP, CLOSE, CONTINUE})
 _ID = HEADER_PREDICTION.encode() + b": "

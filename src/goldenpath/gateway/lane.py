@@ -5,19 +5,24 @@ A lane stays the same object while its route changes, so that who holds one need
 
 from collections.abc import Collection, Mapping
 
+from goldenpath.gateway.message import END
 from goldenpath.gateway.split import rotate, shares, sticky_point
 from goldenpath.gateway.tally import Tally
 from goldenpath.gateway.upstream import Pool
-from goldenpath.instruments import HEADER_RELEASE, HEADER_SLOT
+from goldenpath.instruments import HEADER_CANARY, HEADER_RELEASE, HEADER_SLOT
 from goldenpath.reconcile.launch import Route, RouteSlot
+
+_CANARY = b"\r\n" + HEADER_CANARY.encode() + b": 1" + END
 
 
 class LaneSlot:
     """One release behind a lane."""
 
-    __slots__ = ("is_compared", "name", "percent", "pools", "said", "shadow", "tally")
+    __slots__ = ("end", "is_compared", "name", "percent", "pools", "said", "shadow", "tally")
 
-    def __init__(self, slot: RouteSlot, pools: tuple[Pool, ...], tally: Tally) -> None:
+    def __init__(
+        self, slot: RouteSlot, pools: tuple[Pool, ...], tally: Tally, *, is_canary: bool = False
+    ) -> None:
         self.name = slot.name
         self.percent = slot.percent
         self.shadow = slot.shadow
@@ -27,6 +32,8 @@ class LaneSlot:
         """Whether some of its answers are held against those of another release."""
         self.said = f"{HEADER_RELEASE}: {slot.digest}\r\n{HEADER_SLOT}: {slot.name}\r\n".encode()
         """The lines of an answer that say who gave it."""
+        self.end = _CANARY if is_canary else END
+        """What stands between the id, the last line of every request, and the body."""
 
     def pool(self, tried: Collection[str] = ()) -> Pool | None:
         """The pool with the fewest requests, untried ones first; None if no server can answer."""

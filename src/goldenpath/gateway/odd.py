@@ -17,12 +17,18 @@ from goldenpath.gateway.message import (
     refusal,
     written,
 )
-from goldenpath.instruments import HEADER_PREDICTION, HEADER_SHADOW, HEADER_SLOT, HEADER_SUBJECT
+from goldenpath.instruments import (
+    HEADER_CANARY,
+    HEADER_PREDICTION,
+    HEADER_SHADOW,
+    HEADER_SLOT,
+    HEADER_SUBJECT,
+)
 
 MAX_ODD_BODY = 16 * 1024 * 1024
 """Bytes of the largest body that is kept because its length was not said first, 16 MiB."""
 
-_OURS = (HEADER_PREDICTION.encode(), HEADER_SHADOW.encode())
+_OURS = (HEADER_PREDICTION.encode(), HEADER_SHADOW.encode(), HEADER_CANARY.encode())
 
 
 class RequestReader:

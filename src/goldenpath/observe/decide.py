@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +12,29 @@ from goldenpath.project.spec import Contract
 
 
 @dataclass(frozen=True, slots=True)
+class Parts:
+    """Digests of what in a release made a decision; empty where there is no such part.
+
+    Of contract parts: SHA-256 of their canonical JSON.
+    """
+
+    model: str = ""
+    """Of the model's file; of several, of the canonical JSON of their digests by path."""
+    decision: str = ""
+    """Of `decision`: bands, outcomes, fallback."""
+    schema: str = ""
+    """Of `features`, `input_tensor`, `output` and `output_tensor`."""
+    explainer: str = ""
+    """Of `reasons`, which makes codes of the weights that the model gives."""
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """The parts of a release that the observer needs."""
 
     contract: Contract
     profile: Profile
+    parts: Parts = Parts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +59,32 @@ def decide(contract: Contract, scores: Floats) -> Decisions:
     return Decisions(names[places].tolist(), outcomes[places].tolist(), fallback)
 
 
-def unseen(profile: Profile, rows: Floats) -> NDArray[np.int16]:
-    """Per row, how many features have a value that the reference never saw."""
-    total = np.zeros(len(rows), np.int16)
+def to_cutoff(contract: Contract, scores: Floats) -> Floats:
+    """How far each score lies from the next bound at which the outcome is another one.
+
+    NaN where there is no score, or no such bound.
+    """
+    bands = contract.decision.bands
+    bounds = [low.below for low, high in pairwise(bands) if low.outcome != high.outcome]
+    if not bounds:
+        return np.full(len(scores), np.nan, np.float32)
+    distance = np.abs(scores[:, None].astype(np.float64) - np.array(bounds)).min(axis=1)
+    with np.errstate(invalid="ignore"):
+        distance[~((scores >= 0) & (scores <= 1))] = np.nan
+    near: Floats = distance.astype(np.float32)
+    return near
+
+
+def unseen(profile: Profile, rows: Floats) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
+    """Per row, how many features have a value that the reference never saw.
+
+    And how many of those are numbers beyond its range; the others are categories.
+    """
+    total, beyond = np.zeros(len(rows), np.int16), np.zeros(len(rows), np.int16)
     for bins, column in zip(profile.features, rows.T, strict=True):
         known = np.isin(column, np.array(bins.atoms, np.float32)) | np.isnan(column)
         if bins.edges:
             known |= (column >= bins.edges[0]) & (column <= bins.edges[-1])
+            beyond += ~known
         total += ~known
-    return total
+    return total, beyond

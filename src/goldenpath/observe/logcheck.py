@@ -6,14 +6,14 @@ how far each replica had come, and a replica that ended in order has said so its
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
 
 from goldenpath.digest import Digest
 from goldenpath.errors import GoldenPathError
-from goldenpath.observe.logread import log_public_key, verified
+from goldenpath.observe.logread import log_public_key, read_columns, verified
 from goldenpath.observe.retention import is_expired, numbers_of, read_expired
 from goldenpath.observe.segment import (
     Checkpoint,
@@ -54,6 +54,10 @@ class ReplicaReport:
     """Whether the last spool file was complete."""
     first: str
     last: str
+    clock_error_ms: float | None = None
+    """How wrong the clock of this machine can have been; None where nobody was known to keep it."""
+    processes: tuple[str, ...] = ()
+    """Business processes that callers named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,8 @@ class LogReport:
             f"{r.missing} missing{'' if r.has_ended else '; open end'}"
             + (f"; {r.expired} segments expired" if r.expired else "")
             + (f"; the clock went back {r.clock_jumps} times" if r.clock_jumps else "")
+            + (f"; times right to {r.clock_error_ms:.3g} ms" if r.clock_error_ms else "")
+            + (f"; for {', '.join(r.processes)}" if r.processes else "")
             for r in self.replicas
         ]
         lines += self.breaks
@@ -113,6 +119,8 @@ class _Chain:
     sequences: set[int]
     breaks: list[str]
     expired: int = 0
+    clock_errors: set[int | None] = field(default_factory=set)
+    processes: set[str] = field(default_factory=set)
 
     def broken(self) -> Iterator[str]:
         """Where it does not hold together."""
@@ -138,17 +146,20 @@ def check_log(home: Home, anchors: Iterable[Anchor] = ()) -> LogReport:
                 chain.expired += 1
                 continue
             checkpoint = verified(path, public_key)
-            column = pq.read_table(table_of(path), columns=["sequence"])["sequence"]
+            table = read_columns(table_of(path), ["sequence", "clock_error_ns", "process"])
         except GoldenPathError as error:
             chain.breaks.append(f"{path.name}: {error.message}")
             continue
         chain.found.append(Link(checkpoint, Digest.of(path.read_bytes()).text))
-        chain.sequences.update(int(number) for number in column.to_pylist() if number is not None)
+        column = table["sequence"].to_pylist()
+        chain.sequences.update(int(number) for number in column if number is not None)
+        chain.clock_errors.update(pc.unique(table["clock_error_ns"]).to_pylist())
+        chain.processes.update(filter(None, pc.unique(table["process"]).to_pylist()))
         if elsewhere := misplaced(checkpoint, *key):
             chain.breaks.append(f"{path.name}: {elsewhere}")
-        if column.length() != checkpoint.rows:
+        if len(column) != checkpoint.rows:
             chain.breaks.append(
-                f"{path.name}: expected {checkpoint.rows} records, got {column.length()}"
+                f"{path.name}: expected {checkpoint.rows} records, got {len(column)}"
             )
     breaks = [text for chain in chains.values() for text in (*chain.breaks, *chain.broken())]
     breaks += _cut_off(chains, anchors)
@@ -196,7 +207,15 @@ def _report(chain: _Chain) -> ReplicaReport:
         has_ended=last.is_last and not last.torn,
         first=first.first_time,
         last=last.last_time,
+        clock_error_ms=_worst(chain.clock_errors),
+        processes=tuple(sorted(chain.processes)),
     )
+
+
+def _worst(errors: set[int | None]) -> float | None:
+    """Milliseconds; None if it is not known of every record."""
+    known = [each for each in errors if each is not None]
+    return max(known) / 1e6 if known and len(known) == len(errors) else None
 
 
 def _lost(ordered: list[Checkpoint]) -> set[int]:

@@ -2,12 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,9 +16,10 @@ import pyarrow.parquet as pq
 
 from goldenpath.attest.keys import key_from_pem
 from goldenpath.digest import Digest
-from goldenpath.errors import NotFound, VerificationError
+from goldenpath.errors import InvalidInput, NotFound, VerificationError
+from goldenpath.observe.circumstances import FIELDS
 from goldenpath.observe.payloadlog import timestamp
-from goldenpath.observe.records import FEATURES, SALT, anonymous
+from goldenpath.observe.records import FEATURES, SALT, SCHEMA, VERSION, VERSIONS, anonymous
 from goldenpath.observe.segment import (
     Checkpoint,
     checkpoints,
@@ -50,21 +52,29 @@ _COLUMNS = (
     "missing",
     "unseen",
     "decisive",
+    "duration_ns",
+    "out_of_range",
+    "cutoff_distance",
+    *(field.name for field in FIELDS),
 )
+Value = str | int | float | bool | list[str] | None
+Record = Mapping[str, Value]
+"""One record's readable columns by name; times RFC 3339."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
     """One record, from a segment whose digest and signature held."""
 
-    record: Mapping[str, str | int | float | bool | None]
-    """Every readable column by name; times RFC 3339."""
+    record: Record
     commitment: str
-    """SHA-256 over salt and inputs, in hexadecimal; empty for a refusal."""
+    """SHA-256 over salt, inputs and references, in hexadecimal; empty for a refusal."""
     inputs: Mapping[str, float | None] | None
     """By feature, None for NaN; None if they cannot be opened, and `inputs_state` says why."""
     inputs_state: str
     """`opened and equal to the commitment`, `erased`, `expired`, or `none` for a refusal."""
+    references: Mapping[str, str]
+    """Outside data that were consulted, identifier by kind; empty if they cannot be opened."""
     segment: str
     """Name of the Parquet file, relative to the log."""
     checkpoint: Checkpoint
@@ -111,19 +121,20 @@ def find_prediction(home: Home, prediction_id: str) -> Prediction:
 
 def _prediction(home: Home, path: Path, place: int) -> Prediction:
     checkpoint = verified(path, log_public_key(home))
-    table = pq.read_table(table_of(path))
+    table = read_columns(table_of(path), SCHEMA.names)
     row = table.slice(place, 1)
     sealed = row.select(["input_commitment", "input_ciphertext"])
     values: dict[str, object] = sealed.to_pylist()[0]
     record = _readable(row)
     commitment = values["input_commitment"]
     hexadecimal = commitment.hex() if isinstance(commitment, bytes) else ""
-    inputs, state = _open(home, table, record, values)
+    opened, named, state = _open(home, table, record, values)
     return Prediction(
         record=record,
         commitment=hexadecimal,
-        inputs=inputs,
+        inputs=opened,
         inputs_state=state,
+        references=named,
         segment=str(table_of(path).relative_to(home.predictions)),
         checkpoint=checkpoint,
         checkpoint_digest=Digest.of(path.read_bytes()).text,
@@ -133,30 +144,33 @@ def _prediction(home: Home, path: Path, place: int) -> Prediction:
 def _open(
     home: Home,
     table: pa.Table,
-    record: Mapping[str, str | int | float | bool | None],
+    record: Record,
     values: Mapping[str, object],
-) -> tuple[Mapping[str, float | None] | None, str]:
+) -> tuple[Mapping[str, float | None] | None, Mapping[str, str], str]:
+    """Inputs and references, and what became of them."""
     ciphertext = values["input_ciphertext"]
     if not isinstance(ciphertext, bytes):
-        return None, "none"
+        return None, {}, "none"
     subject = _subject(home, record)
     if isinstance(subject, str):
-        return None, subject
+        return None, {}, subject
     commitment = values["input_commitment"]
     raw = open_inputs(subject, ciphertext, commitment, str(record["prediction_id"]))
     names = json.loads((table.schema.metadata or {})[FEATURES])
-    numbers = np.frombuffer(raw, "<f4").tolist()
+    numbers = np.frombuffer(raw, "<f4", len(names)).tolist()
+    rest = raw[4 * len(names) :]
+    named = msgspec.json.decode(rest, type=dict[str, str]) if rest else {}
     opened = {
         name: None if number != number else number
         for name, number in zip(names, numbers, strict=True)
     }
-    return opened, "opened and equal to the commitment"
+    return opened, named, "opened and equal to the commitment"
 
 
 def open_inputs(
     subject: Subject, ciphertext: bytes, commitment: object, prediction_id: str
 ) -> bytes:
-    """The inputs of one prediction, little-endian 32-bit floats.
+    """The inputs of one prediction, little-endian 32-bit floats, and behind them its references.
 
     Raises `VerificationError` if the key does not open them, or they are not what was committed to.
     """
@@ -168,9 +182,7 @@ def open_inputs(
     return plain[SALT:]
 
 
-def _subject(
-    home: Home, record: Mapping[str, str | int | float | bool | None]
-) -> Subject | Literal["erased", "expired"]:
+def _subject(home: Home, record: Record) -> Subject | Literal["erased", "expired"]:
     """Whose keys open the inputs, or why none do."""
     subjects = Subjects(home.keys)
     try:
@@ -187,12 +199,12 @@ def _subject(
 
 def records(
     home: Home, *, stage: str = "*", model: str = "*", since: datetime | None = None
-) -> Iterator[Mapping[str, str | int | float | bool | None]]:
+) -> Iterator[Record]:
     """Records, the newest first, without inputs; segments are not verified on the way."""
     for path in reversed(list(checkpoints(home.predictions, stage, model))):
         if not table_of(path).exists():
             continue
-        table = pq.read_table(table_of(path), columns=[*_COLUMNS])
+        table = read_columns(table_of(path), _COLUMNS)
         if since is not None:
             table = table.filter(pc.greater_equal(table["t_start"], pa.scalar(since)))
         table = table.sort_by([("t_start", "descending")])
@@ -202,13 +214,39 @@ def records(
                 yield _readable(chunk.slice(position, 1))
 
 
-def _readable(row: pa.Table) -> Mapping[str, str | int | float | bool | None]:
+def read_columns(path: Path, columns: Sequence[str]) -> pa.Table:
+    """These columns of a segment; what a file of an older version does not have is null there.
+
+    Raises `InvalidInput` for a version that is not known here.
+    """
+    known = pq.read_schema(path)
+    version = (known.metadata or {}).get(VERSION, b"")
+    if version not in VERSIONS:
+        raise InvalidInput(
+            f"segment {path.name} has version {version.decode('utf-8', 'replace')[:20]!r}: "
+            f"expected one of {', '.join(each.decode() for each in VERSIONS)}",
+            hint="read it with the goldenpath release that made it",
+        )
+    table = pq.read_table(path, columns=[each for each in columns if each in known.names])
+    for name in columns:
+        if name not in known.names:
+            empty = pa.nulls(table.num_rows, SCHEMA.field(name).type)
+            table = table.append_column(SCHEMA.field(name).with_nullable(True), empty)
+    return table
+
+
+def _readable(row: pa.Table) -> Record:
     # A time of nanoseconds has no form in Python's own values, so it is taken as a number.
     left = {"input_commitment", "input_ciphertext", "t_start"} & set(row.column_names)
-    values: dict[str, str | int | float | bool | None] = row.drop_columns(sorted(left)).to_pylist()[
-        0
-    ]
-    return {"t_start": timestamp(pc.cast(row["t_start"], pa.int64())[0].as_py() or 0), **values}
+    values: dict[str, Value] = row.drop_columns(sorted(left)).to_pylist()[0]
+    started: int = pc.cast(row["t_start"], pa.int64())[0].as_py() or 0
+    times = {"t_start": timestamp(started), "t_end": timestamp(started + _whole(values))}
+    return {**values, **times}
+
+
+def _whole(values: Record) -> int:
+    duration = values["duration_ns"]
+    return duration if isinstance(duration, int) else 0
 
 
 def verified(path: Path, public_key: bytes) -> Checkpoint:

@@ -51,7 +51,7 @@ class Inputs:
                     raw = open_inputs(subject, ciphertext, commitment, str(name))
                 except VerificationError:
                     continue  # the key of another observer under the same name
-                rows[place] = np.frombuffer(raw, "<f4")
+                rows[place] = np.frombuffer(raw, "<f4", width)
                 opened += 1
                 break
         return opened

@@ -17,6 +17,7 @@ from goldenpath.attest.sign import Signer
 from goldenpath.digest import Digest
 from goldenpath.durable import write_whole
 from goldenpath.errors import InvalidInput
+from goldenpath.observe.circumstances import FEW, FIELDS
 from goldenpath.observe.decide import Facts
 from goldenpath.observe.records import Block, names, to_table
 from goldenpath.observe.segment import (
@@ -44,6 +45,7 @@ _DICTIONARIES = [
     "band",
     "outcome",
     "status",
+    *(field.name for field in FIELDS if field.type == FEW),
 ]
 
 

@@ -11,7 +11,16 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from goldenpath.drift.profile import Floats
-from goldenpath.observe.decide import Facts, decide, unseen
+from goldenpath.observe.circumstances import (
+    FEW,
+    FIELDS,
+    circumstances,
+    constant,
+    few,
+    identifiers,
+    oversight,
+)
+from goldenpath.observe.decide import Facts, Parts, decide, to_cutoff, unseen
 from goldenpath.observe.subjects import Subject
 from goldenpath.serve.decision import told
 from goldenpath.serve.payload import Answered, SpoolHeader
@@ -19,37 +28,43 @@ from goldenpath.serve.payload import Answered, SpoolHeader
 SALT, NONCE = 16, 12
 FEATURES = b"goldenpath.features"
 """Metadata of the Parquet file: names of the inputs in their order, as a JSON list."""
-_FEW = pa.dictionary(pa.int32(), pa.string())
 _FIELDS: "list[pa.Field[pa.DataType]]" = [
     pa.field("prediction_id", pa.string(), nullable=False),
     pa.field("t_start", pa.timestamp("ns", "UTC"), nullable=False),
     pa.field("duration_ns", pa.int64(), nullable=False),
     pa.field("inference_ns", pa.int64(), nullable=False),
-    pa.field("stage", _FEW, nullable=False),
-    pa.field("model", _FEW, nullable=False),
-    pa.field("release_digest", _FEW, nullable=False),
-    pa.field("traffic_slot", _FEW, nullable=False),
-    pa.field("replica", _FEW, nullable=False),
+    pa.field("stage", FEW, nullable=False),
+    pa.field("model", FEW, nullable=False),
+    pa.field("release_digest", FEW, nullable=False),
+    pa.field("traffic_slot", FEW, nullable=False),
+    pa.field("replica", FEW, nullable=False),
     pa.field("sequence", pa.int64(), nullable=False),
     pa.field("row", pa.int32(), nullable=False),
     pa.field("status", pa.int16(), nullable=False),
-    pa.field("caller", _FEW, nullable=False),
+    pa.field("caller", FEW, nullable=False),
     pa.field("subject_ref", pa.string()),
     pa.field("input_commitment", pa.binary(32)),
     pa.field("input_ciphertext", pa.binary()),
-    pa.field("key_day", _FEW, nullable=False),
+    pa.field("key_day", FEW, nullable=False),
     pa.field("missing", pa.int16(), nullable=False),
     pa.field("unseen", pa.int16(), nullable=False),
     pa.field("score", pa.float32()),
-    pa.field("band", _FEW),
-    pa.field("outcome", _FEW),
+    pa.field("band", FEW),
+    pa.field("outcome", FEW),
     pa.field("fallback_used", pa.bool_(), nullable=False),
     pa.field("refusal", pa.string()),
     pa.field("trace_id", pa.string()),
     pa.field("decisive", pa.bool_(), nullable=False),
     pa.field("reasons", pa.list_(pa.struct([("code", pa.string()), ("weight", pa.float32())]))),
+    pa.field("out_of_range", pa.int16(), nullable=False),
+    pa.field("cutoff_distance", pa.float32()),
+    *FIELDS,
 ]
-SCHEMA = pa.schema(_FIELDS, metadata={"goldenpath.version": "2"})
+VERSION = b"goldenpath.version"
+"""Metadata of the Parquet file. Files of version 2 have the columns up to `reasons`."""
+VERSIONS = (b"2", b"3")
+"""Those that are read here; the last one is written."""
+SCHEMA = pa.schema(_FIELDS, metadata={VERSION: VERSIONS[-1]})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,12 +124,13 @@ def to_table(
         "sequence": np.repeat(np.array([a.sequence for a in answered]), records),
         "row": np.concatenate([np.arange(n, dtype=np.int32) for n in records]),
         "status": np.repeat(np.array([a.status for a in answered], np.int16), records),
-        "caller": _few([a.caller for a in answered], records),
+        "caller": few([a.caller for a in answered], records, optional=False),
         "refusal": _texts([a.refusal[:500] or None for a in answered], records),
         "trace_id": _texts([a.traceparent[3:35] or None for a in answered], records),
         **_constants(block.header, day, total),
         **_encrypted(block, ids, served, subjects, day),
-        **_judged(block, facts, served),
+        **_judged(block, facts, served, records),
+        **circumstances(block.header, answered, records, facts.parts if facts else Parts()),
         "decisive": np.repeat([not a.shadow for a in answered], records),
         "reasons": _reasons(answered, facts),
     }
@@ -160,15 +176,7 @@ def _constants(header: SpoolHeader, day: str, total: int) -> dict[str, object]:
         "replica": header.replica,
         "key_day": day,
     }
-    zeros = np.zeros(total, np.int32)
-    return {name: pa.DictionaryArray.from_arrays(zeros, [v]) for name, v in values.items()}
-
-
-def _few(values: list[str], records: NDArray[np.int64]) -> object:
-    distinct = sorted(set(values))
-    place = {value: i for i, value in enumerate(distinct)}
-    codes = np.repeat(np.array([place[value] for value in values], np.int32), records)
-    return pa.DictionaryArray.from_arrays(codes, pa.array(distinct, pa.string()))
+    return {name: constant(value, total) for name, value in values.items()}
 
 
 def _texts(values: list[str | None], records: NDArray[np.int64]) -> list[str | None]:
@@ -184,7 +192,7 @@ def _encrypted(
     subjects: Mapping[str, Subject],
     day: str,
 ) -> dict[str, object]:
-    """Commitment, ciphertext and pseudonym; the salt is encrypted with the inputs.
+    """Commitment, ciphertext and pseudonym; both hold salt, inputs, and references as JSON.
 
     A commitment without salt over a birth date, a canton and an income can be guessed in seconds.
     """
@@ -198,6 +206,7 @@ def _encrypted(
     ciphertexts: list[bytes | None] = []
     at = 0
     everyone = iter(names(block, day))
+    named = identifiers(block.answered)
     for prediction_id, is_served in zip(ids, served.tolist(), strict=True):
         if not is_served:
             references.append(None)
@@ -208,6 +217,8 @@ def _encrypted(
         subject = subjects[name]
         start = at * (SALT + NONCE)
         plain = random[start : start + SALT] + data[at * width : at * width + width]
+        if named:
+            plain += named[at]
         nonce = random[start + SALT : start + SALT + NONCE]
         references.append(None if name == nobody else subject.reference)
         commitments.append(sha256(plain).digest())
@@ -220,10 +231,15 @@ def _encrypted(
     }
 
 
-def _judged(block: Block, facts: Facts | None, served: NDArray[np.bool_]) -> dict[str, object]:
+def _judged(
+    block: Block,
+    facts: Facts | None,
+    served: NDArray[np.bool_],
+    records: NDArray[np.int64],
+) -> dict[str, object]:
     total = len(served)
-    missing, strange = np.zeros(total, np.int16), np.zeros(total, np.int16)
-    scores = np.full(total, np.nan, np.float32)
+    missing, strange, beyond = np.zeros((3, total), np.int16)
+    scores, distances = np.full((2, total), np.nan, np.float32)
     bands, outcomes = np.full(total, None, object), np.full(total, None, object)
     fallback = np.zeros(total, np.bool_)
     scores[served] = block.scores
@@ -232,12 +248,17 @@ def _judged(block: Block, facts: Facts | None, served: NDArray[np.bool_]) -> dic
         decisions = decide(facts.contract, block.scores)
         bands[served], outcomes[served] = decisions.bands, decisions.outcomes
         fallback[served] = decisions.fallback
-        strange[served] = unseen(facts.profile, block.rows)
+        strange[served], beyond[served] = unseen(facts.profile, block.rows)
+        distances[served] = to_cutoff(facts.contract, block.scores)
+    decided = pa.array(outcomes, pa.string()).dictionary_encode()
     return {
         "missing": missing,
         "unseen": strange,
         "score": pa.array(scores, mask=np.isnan(scores)),
         "band": pa.array(bands, pa.string()).dictionary_encode(),
-        "outcome": pa.array(outcomes, pa.string()).dictionary_encode(),
+        "outcome": decided,
+        "out_of_range": beyond,
+        "cutoff_distance": pa.array(distances, mask=np.isnan(distances)),
+        **oversight(block.answered, records, decided),
         "fallback_used": fallback,
     }

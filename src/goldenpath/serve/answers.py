@@ -14,6 +14,7 @@ from goldenpath.serve.exchange import Exchange, render
 from goldenpath.serve.identity import Identity, outputs_of
 from goldenpath.serve.inputs import Refusal
 from goldenpath.serve.model import Scores
+from goldenpath.serve.payload import Said
 from goldenpath.serve.protocol import Output, Question, Writer
 from goldenpath.serve.tabular import TabularAnswer
 
@@ -34,6 +35,8 @@ class Asked(msgspec.Struct, eq=False):
     reasons: Scores | None = None
     """Weights, shape `(rows, codes)`, of a model that gives reasons."""
     status: int = 200
+    said: Said | None = None
+    """What the caller said of a request that was read and refused."""
 
     @property
     def rows(self) -> int:
@@ -149,6 +152,8 @@ class Answers:
         if refusal is None:
             return
         asked.status, asked.inputs, asked.scores = refusal.status, b"", b""
+        if asked.question is not None:
+            asked.said = asked.question.said
         asked.values, asked.question, asked.reasons = None, None, None
         self._send(asked, refusal.status, msgspec.json.encode({"error": refusal.message}))
 

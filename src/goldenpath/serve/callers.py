@@ -21,8 +21,8 @@ from goldenpath.serve.server import Server
 
 _SHOWN = "x-goldenpath-"
 """Headers that become trailing metadata."""
-_WANTED = WANTED - {b"x-goldenpath-shadow"}
-"""No gateway is in front of this door: nobody may say that an answer counts for nothing."""
+_WANTED = WANTED - {b"x-goldenpath-shadow", b"x-goldenpath-canary"}
+"""No gateway is in front of this door: nobody may say what only the gateway knows."""
 
 
 class _Caller:

@@ -7,6 +7,8 @@ how the gateway hands it on. Values go through the same checks as those of the R
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from goldenpath import rpc
 from goldenpath.errors import InvalidInput, NotFound
 from goldenpath.project.spec import Contract
@@ -18,8 +20,8 @@ from goldenpath.serve.protocol import (
     Question,
     check_names,
     check_outputs,
-    subjects_of,
 )
+from goldenpath.serve.said import RequestParameters, said_of, subjects_of
 from goldenpath.serve.tensors import InputShape, LooseTensor, TensorParameters, rows_of
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ _FIELDS = {
     "BYTES": "bytes_contents",
 }
 """Where the values of a tensor stand that are not raw bytes."""
+_PARAMETERS = frozenset(RequestParameters.__struct_fields__) - {"binary_data_output"}
 
 
 class Calls:
@@ -67,13 +70,14 @@ class Calls:
             for place, tensor in enumerate(request.inputs)
         ]
         values, rows = rows_of(tensors, self._shape, b"".join(raw))
-        subjects = _subjects(request)
+        parameters = _parameters(request)
+        subjects, said = subjects_of(parameters), said_of(parameters, rows)
         check_names(request.id, subjects, rows)
         names = [output.name for output in request.outputs]
         check_outputs(names, outputs_of(self._contract))
         form: Form = "raw" if raw else "contents"
         wanted = tuple((name, form == "raw") for name in names)
-        return Question(values, rows, request.id, subjects, form, wanted)
+        return Question(values, rows, request.id, subjects, form, wanted, said)
 
     def answer(self, name: str, body: bytes, *, is_ready: bool) -> bytes:
         """The answer to a call that needs no model.
@@ -158,8 +162,11 @@ def _tensor(tensor: "InputTensor", raw: bytes | None) -> LooseTensor:
     return LooseTensor(tensor.name, shape, tensor.datatype, values)
 
 
-def _subjects(request: "InferRequest") -> list[str] | None:
-    """Whom each row is about: a JSON list of text, since parameters of messages have no lists."""
-    if "subjects" not in request.parameters:
-        return None
-    return subjects_of(request.parameters["subjects"].string_param)
+def _parameters(request: "InferRequest") -> RequestParameters:
+    """Those that mean something, all of them texts: parameters of messages have no lists."""
+    given = request.parameters
+    texts = {name: given[name].string_param for name in _PARAMETERS if name in given}
+    try:
+        return msgspec.convert(texts, RequestParameters)
+    except msgspec.ValidationError as error:
+        raise InvalidInput(f"a parameter is wrong: {error}") from error

@@ -1,12 +1,15 @@
 """The OpenAPI document of a release, made from its contract."""
 
 from collections.abc import Mapping
+from typing import get_args
 
 from goldenpath.canonical import JsonValue
 from goldenpath.instruments import HEADER_PREDICTION, HEADER_RELEASE, HEADER_SLOT
 from goldenpath.project.spec import Contract, Feature
 from goldenpath.serve.identity import outputs_of
+from goldenpath.serve.payload import Oversight
 from goldenpath.serve.protocol import MOST_SUBJECT
+from goldenpath.serve.said import LABEL, LONGEST_REFERENCE, MOST_KINDS
 from goldenpath.serve.tensors import DATATYPES, MOST_ROWS
 
 Schema = dict[str, JsonValue]
@@ -71,7 +74,13 @@ def _schemas(contract: Contract) -> Schema:
             }
         ),
         "TabularRequest": _object(
-            {"rows": _rows(), "subjects": _subjects(), "id": _name()}, required=["rows"]
+            {
+                "rows": _rows(),
+                "subjects": _subjects(),
+                "id": _name(),
+                "parameters": _parameters(_said()),
+            },
+            required=["rows"],
         ),
         "TabularAnswer": _object(
             {
@@ -115,12 +124,7 @@ def _infer_request(contract: Contract) -> Schema:
     return _object(
         {
             "id": _name(),
-            "parameters": _parameters(
-                {
-                    "subjects": {**_subjects(), "type": ["array", "string", "null"]},
-                    "binary_data_output": {"type": "boolean"},
-                }
-            ),
+            "parameters": _parameters({**_said(), "binary_data_output": {"type": "boolean"}}),
             "inputs": {**inputs, "minItems": 1, "maxItems": max(1, len(contract.features))},
             "outputs": {
                 **outputs,
@@ -135,6 +139,26 @@ def _infer_request(contract: Contract) -> Schema:
 def _parameters(meant: Schema) -> Schema:
     """Parameters with those that mean something; others are let through."""
     return {"type": ["object", "null"], "properties": meant}
+
+
+def _said() -> Schema:
+    """What may be said of a request for the record."""
+    label: Schema = {"type": "string", "pattern": f"^({LABEL})?$"}
+    reference: Schema = {"type": "string", "minLength": 1, "maxLength": LONGEST_REFERENCE}
+    kinds: Schema = {
+        "type": "object",
+        "propertyNames": {"pattern": f"^{LABEL}$"},
+        "additionalProperties": reference,
+        "maxProperties": MOST_KINDS,
+    }
+    return {
+        "subjects": {**_subjects(), "type": ["array", "string", "null"]},
+        "process": label,
+        "channel": label,
+        "oversight": {"enum": [*get_args(Oversight)]},
+        "features_at": {"type": ["string", "null"], "format": "date-time"},
+        "reference_data": {"type": ["array", "string", "null"], "items": kinds},
+    }
 
 
 def _subjects() -> Schema:

@@ -27,7 +27,9 @@ import msgspec
 
 from goldenpath.errors import InvalidInput, VerificationError
 
-SPOOL_VERSION = 1
+SPOOL_VERSION = 2
+_KNOWN = (1, SPOOL_VERSION)
+"""In version 1 callers said nothing of a request beside its subjects."""
 FRAME = struct.Struct("<II")
 """Length and CRC-32 of the payload that follows."""
 
@@ -36,6 +38,13 @@ MAX_FRAME = 64 * 1024 * 1024
 
 READ_AT_ONCE = 8 * 1024 * 1024
 """Bytes of whole frames that one `read` gives back, give or take one frame."""
+
+
+OVERLOAD = "too many requests wait"
+"""What the record says of a request that was shed."""
+
+Oversight = Literal["", "automatic", "human-in-loop"]
+"""Whether a person looks at the decision; empty if nobody said."""
 
 
 class SpoolHeader(msgspec.Struct, frozen=True, array_like=True):
@@ -53,6 +62,24 @@ class SpoolHeader(msgspec.Struct, frozen=True, array_like=True):
     """Sequence number of the first request that can be in this file."""
     scheme: Literal["http", "https"] = "http"
     """Whether clients have to use TLS."""
+    clock_offset: int | None = None
+    """By how much the kernel still moves the clock, in nanoseconds; None: nobody keeps it."""
+    clock_error: int | None = None
+    """How wrong the clock can be at most, in nanoseconds, as who keeps it says."""
+
+
+class Said(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a caller said of a request beside its values: for the record, not for the answer."""
+
+    process: str = ""
+    """In which business process it is asked."""
+    channel: str = ""
+    """Over which way its own client came."""
+    oversight: Oversight = ""
+    features_at: int = 0
+    """As of when the values are, in nanoseconds since 1970; 0 if nobody said."""
+    references: list[dict[str, str]] | None = None
+    """Outside data that were consulted, a row each: their identifiers by their kind."""
 
 
 class Answered(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -89,6 +116,9 @@ class Answered(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The tensors of the protocol, the tabular form, or a message of gRPC."""
     shadow: bool = False
     """The answer went to nobody: it was only held against that of another release."""
+    canary: bool = False
+    """The gateway gave the request to a release that is being tried."""
+    said: Said | None = None
 
 
 class SpoolMark(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -179,8 +209,8 @@ def _decode(path: Path, payload: bytes, offset: int) -> Frame:
         raise VerificationError(
             f"{path.name} has a frame at offset {offset} that is no record: {error}"
         ) from error
-    if header.version != SPOOL_VERSION:
+    if header.version not in _KNOWN:
         raise InvalidInput(
-            f"{path.name} has spool version {header.version}: expected {SPOOL_VERSION}"
+            f"{path.name} has spool version {header.version}: expected at most {SPOOL_VERSION}"
         )
     return header

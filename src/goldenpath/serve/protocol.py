@@ -11,6 +11,8 @@ import msgspec
 from goldenpath.errors import InvalidInput
 from goldenpath.serve.flat import IS_AVAILABLE, FlatReader
 from goldenpath.serve.model import Doubles, Rows, Scores
+from goldenpath.serve.payload import Said
+from goldenpath.serve.said import RequestParameters, said_of, subjects_of
 from goldenpath.serve.tensors import InputShape, LooseTensor, Tensor, TensorParameters, rows_of
 
 MOST_SUBJECT = 256
@@ -22,14 +24,6 @@ class RequestedOutput(msgspec.Struct):
 
     name: str
     parameters: TensorParameters | None = None
-
-
-class RequestParameters(msgspec.Struct):
-    """Parameters of a request that mean something here; others are let through."""
-
-    subjects: list[str] | str | None = None
-    """A list, or the JSON of one as a text, which is all that the protocol knows for parameters."""
-    binary_data_output: bool = False
 
 
 class InferRequest(msgspec.Struct):
@@ -69,6 +63,7 @@ class Question(msgspec.Struct, eq=False):
     form: Form
     outputs: tuple[Wanted, ...] = ()
     """Those that are wanted; empty: all that there are, as `form` says."""
+    said: Said | None = None
 
 
 class Output(msgspec.Struct):
@@ -117,16 +112,17 @@ class Reader:
         request = _parse(body)
         values, rows = rows_of(request.inputs, self._shape, binary)
         parameters = request.parameters
-        subjects = subjects_of(parameters.subjects) if parameters else None
+        subjects = subjects_of(parameters) if parameters else None
         if subjects is not None or request.id:
             check_names(request.id, subjects, rows)
+        said = said_of(parameters, rows) if parameters else None
         binary_wanted = parameters is not None and parameters.binary_data_output
         wanted: tuple[Wanted, ...] = ()
         if request.outputs:
             wanted = self._wanted(request.outputs, binary_wanted)
             binary_wanted = any(is_binary for _, is_binary in wanted)
         form: Form = "binary" if binary_wanted else "json"
-        return Question(values, rows, request.id, subjects, form, wanted)
+        return Question(values, rows, request.id, subjects, form, wanted, said)
 
     def _wanted(self, outputs: list[RequestedOutput], default: bool) -> tuple[Wanted, ...]:
         check_outputs([output.name for output in outputs], self._outputs)
@@ -135,16 +131,6 @@ class Reader:
             (each.name, default if binary is None else binary)
             for each, binary in zip(outputs, chosen, strict=True)
         )
-
-
-def subjects_of(given: list[str] | str | None) -> list[str] | None:
-    """Whom each row is about. Raises `InvalidInput` for a text that is no JSON list of texts."""
-    if not isinstance(given, str):
-        return given
-    try:
-        return msgspec.json.decode(given, type=list[str])
-    except ValueError as error:
-        raise InvalidInput(f"the parameter subjects is no JSON list of texts: {error}") from error
 
 
 def check_outputs(names: list[str], outputs: Sequence[str]) -> None:

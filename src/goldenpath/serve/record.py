@@ -71,6 +71,8 @@ class Recorder:
                 b"" if asked.reasons is None else asked.reasons.tobytes(),
                 _DOORS.get(exchange.target[:3], "infer"),
                 b"x-goldenpath-shadow" in exchange.headers,
+                b"x-goldenpath-canary" in exchange.headers,
+                question.said if question else asked.said,
             )
             records.append(record)
         return records

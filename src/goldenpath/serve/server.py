@@ -32,6 +32,7 @@ from goldenpath.serve.identity import (
 )
 from goldenpath.serve.inputs import InputRules, Refusal, Unfit
 from goldenpath.serve.model import Model, ModelApart
+from goldenpath.serve.payload import OVERLOAD
 from goldenpath.serve.protocol import Reader
 from goldenpath.serve.record import OnLoss, Recorder
 from goldenpath.serve.spool import SpoolWriter
@@ -180,8 +181,9 @@ class Server:
     def accept(self, exchange: Exchange) -> None:
         """Takes a request that was read whole; its answer may be there at once or come later."""
         if not self._behind_gateway:
-            # Who asks directly is answered, and cannot say that the answer counts for nothing.
+            # Who asks directly is answered, and cannot say what only the gateway knows.
             exchange.headers.pop(b"x-goldenpath-shadow", None)
+            exchange.headers.pop(b"x-goldenpath-canary", None)
         form = self._asks.get(exchange.target)
         if self.access is not None and not self._admit(self.access, exchange, form):
             return
@@ -209,8 +211,8 @@ class Server:
     def _ask(self, exchange: Exchange, form: str) -> None:
         batcher = self._batcher
         if batcher.is_full or not batcher.is_available:
-            full, lost = "too many requests wait", "the model is not available now"
-            message = full if batcher.is_full else lost
+            lost = "the model is not available now"
+            message = OVERLOAD if batcher.is_full else lost
             batcher.refuse(exchange, Refusal(503, message, message))
             return
         refusal = _framing(exchange.headers)

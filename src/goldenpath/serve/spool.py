@@ -14,7 +14,10 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from goldenpath.errors import Unavailable
+from goldenpath.serve.clock import clock_state
 from goldenpath.serve.payload import Answered, SpoolHeader, SpoolMark, render_frame
 
 ROTATE_BYTES = 64 * 1024 * 1024
@@ -211,14 +214,11 @@ class _Sync:
 
 
 def _at(header: SpoolHeader, first: int) -> SpoolHeader:
-    return SpoolHeader(
-        header.version,
-        header.stage,
-        header.model,
-        header.slot,
-        header.digest,
-        header.replica,
-        header.features,
-        time.time_ns(),
-        first,
+    clock = clock_state()
+    return replace(
+        header,
+        started=time.time_ns(),
+        first=first,
+        clock_offset=clock.offset if clock else None,
+        clock_error=clock.error if clock else None,
     )

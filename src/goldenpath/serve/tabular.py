@@ -8,15 +8,20 @@ from goldenpath.errors import InvalidInput
 from goldenpath.serve.decision import Decision
 from goldenpath.serve.labels import Given, coded
 from goldenpath.serve.protocol import Question, check_names
+from goldenpath.serve.said import RequestParameters, said_of, subjects_of
 from goldenpath.serve.tensors import MOST_ROWS, InputShape, to_float32
 
 
 class TabularRequest(msgspec.Struct):
-    """`rows` by column name; null or an absent column is a missing value."""
+    """`rows` by column name; null or an absent column is a missing value.
+
+    `subjects` may stand beside `rows` or among the parameters.
+    """
 
     rows: list[dict[str, float | None]]
     subjects: list[str] | None = None
     id: str = ""
+    parameters: RequestParameters | None = None
 
 
 class LabelledRequest(msgspec.Struct):
@@ -25,6 +30,7 @@ class LabelledRequest(msgspec.Struct):
     rows: list[dict[str, float | str | None]]
     subjects: list[str] | None = None
     id: str = ""
+    parameters: RequestParameters | None = None
 
 
 class TabularAnswer(msgspec.Struct):
@@ -53,7 +59,11 @@ def read(body: bytes, shape: InputShape) -> Question:
     count = len(table)
     if not 0 < count <= MOST_ROWS:
         raise InvalidInput(f"rows has {count} rows: expected 1 to {MOST_ROWS}")
-    check_names(request.id, request.subjects, count)
+    subjects, said = request.subjects, None
+    if request.parameters is not None:
+        subjects = subjects_of(request.parameters) if subjects is None else subjects
+        said = said_of(request.parameters, count)
+    check_names(request.id, subjects, count)
     known = set(shape.names)
     values: list[Given] = []
     for number, row in enumerate(table):
@@ -63,4 +73,4 @@ def read(body: bytes, shape: InputShape) -> Question:
         values += [row.get(name) for name in shape.names]
     flat = coded(values, shape.columns) if shape.has_labels else to_float32(values)
     rows = flat.reshape(count, len(shape.names))
-    return Question(rows, count, request.id, request.subjects, "tabular")
+    return Question(rows, count, request.id, subjects, "tabular", said=said)
