@@ -7,6 +7,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 
 from goldenpath.gateway.exchange import Asking, Exchange, Shadow
+from goldenpath.gateway.form import Forms
 from goldenpath.gateway.head import Lines
 from goldenpath.gateway.lane import Lane, LaneSlot
 from goldenpath.gateway.message import Answer, RequestHead
@@ -37,6 +38,7 @@ class Dispatcher:
         self.random = random.Random(seed)  # noqa: S311 - spreads load and names answers, no secret
         self.ids = _ids(self.random)
         self.lines = Lines()
+        self.forms = Forms()
         self.refusals = Refusals(scheme)
         self._tell = tell
         self._lanes: dict[bytes, Lane] = {}

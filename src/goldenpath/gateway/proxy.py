@@ -103,7 +103,7 @@ class Client(asyncio.Protocol):
             if read is None:
                 self._read_odd(data, is_partial=end < 0)
                 return
-            form = self._form = Form(data[: end + 4], read)
+            form = self._form = self._dispatcher.forms.of(data[: end + 4], read)
             self._lane = None
         self._is_partial = False
         head, body = form.head, data[form.size :]
