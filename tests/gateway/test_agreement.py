@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from goldenpath.gateway.agreement import agree
-from goldenpath.gateway.message import Answer
+from goldenpath.gateway.message import END, Answer
 from goldenpath.serve.answers import Answers, Asked
 from goldenpath.serve.asking import deal
 from goldenpath.serve.calls import Calls
@@ -33,8 +33,8 @@ def _said(form: Form, scores: list[float], slot: str) -> Answer:
     deal([asked], np.zeros((len(scores), 1), np.float32), np.array(scores, np.float32))
     Answers(identity, CONTRACT, Calls(identity, CONTRACT)).render(asked)
     assert exchange.answer is not None
-    head, _, body = exchange.answer.partition(b"\r\n\r\n")
-    return Answer(int(head.split(b" ", 2)[1]), head, body, True)
+    size = exchange.answer.index(END) + len(END)
+    return Answer(int(exchange.answer.split(b" ", 2)[1]), exchange.answer, size, True)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -44,13 +44,13 @@ def test_answers_agree_by_value_whatever_says_who_gave_them(form: Form) -> None:
     assert agree(live, _said(form, [0.25, 0.5 + 5e-7], "b"))
     assert not agree(live, _said(form, [0.25, 0.5 + 1e-5], "b"))
     assert not agree(live, _said(form, [0.25], "b"))
-    assert not agree(live, Answer(422, live.head, live.body, True))
+    assert not agree(live, Answer(422, live.wire, live.size, True))
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_an_answer_that_is_cut_off_agrees_only_with_itself(form: Form) -> None:
     live = _said(form, [0.25, 0.5], "a")
-    broken = Answer(200, live.head, live.body[:-3], True)
+    broken = Answer(200, live.wire[:-3], live.size, True)
 
     assert not agree(live, broken)
     assert agree(broken, broken)
@@ -58,7 +58,8 @@ def test_an_answer_that_is_cut_off_agrees_only_with_itself(form: Form) -> None:
 
 def test_what_only_one_release_gives_is_not_compared() -> None:
     def answer(*outputs: dict[str, object]) -> Answer:
-        return Answer(200, b"HTTP/1.1 200 OK", json.dumps({"outputs": outputs}).encode(), True)
+        head = b"HTTP/1.1 200 OK" + END
+        return Answer(200, head + json.dumps({"outputs": outputs}).encode(), len(head), True)
 
     score: dict[str, object] = {"name": "probability", "shape": [1], "data": [1]}
     near: dict[str, object] = {"name": "probability", "shape": [1], "data": [0.9999999]}

@@ -42,7 +42,7 @@ class Judge:
     def __init__(self, head: bytes) -> None:
         self.url = b""
         self.headers: list[tuple[bytes, bytes]] = []
-        self.is_whole = False
+        self.is_whole = self.keep_alive = False
         self.parser = httptools.HttpRequestParser(self)
         self.parser.feed_data(head + b"\r\n\r\n")
 
@@ -54,6 +54,8 @@ class Judge:
 
     def on_headers_complete(self) -> None:
         self.is_whole = True
+        # Once a message without a body is over, the parser has forgotten.
+        self.keep_alive = bool(self.parser.should_keep_alive())
 
     def values(self, name: bytes) -> list[bytes]:
         return [value for known, value in self.headers if known == name]
@@ -63,6 +65,7 @@ class Judge:
 @given(heads)
 @example(b"POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nTransfer-Encoding: chunked")
 @example(b"POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nContent-Length: 5")
+@example(b"POST /a HTTP/1.1\r\nHost: h\r\nConnection: close")
 @example(b"POST /a HTTP/1.1\r\nHost: h\r\nX: a\r\n\r\nGET /b HTTP/1.1")
 def test_a_head_that_is_taken_means_the_same_to_another_parser(head: bytes) -> None:
     lines = Lines()
@@ -79,7 +82,7 @@ def test_a_head_that_is_taken_means_the_same_to_another_parser(head: bytes) -> N
         assert judge.values(b"host") == [found.host]
         assert [int(each) for each in judge.values(b"content-length")] in ([found.length], [])
         assert not judge.values(b"transfer-encoding")
-        assert judge.parser.should_keep_alive() is found.keep_alive
+        assert judge.keep_alive is found.keep_alive
         passed = Judge(b"POST / HTTP/1.1\r\n" + found.lines.removesuffix(b"\r\n"))
         assert passed.headers == [pair for pair in judge.headers if pair[0] not in HIDDEN]
 

@@ -3,7 +3,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goldenpath.gateway.split import rotate, shares, sticky_point
+from goldenpath.gateway.split import Sticky, rotate, shares
 from goldenpath.reconcile.launch import RouteSlot
 
 
@@ -32,7 +32,7 @@ def test_who_is_on_the_canary_stays_there_while_its_share_grows(
     subject: bytes, one: int, other: int
 ) -> None:
     less, more = sorted((one, other))
-    point = sticky_point("prod/credit", subject)
+    point = Sticky("prod/credit").point(subject)
     before, after = choose(slots(100 - less, less), point), choose(slots(100 - more, more), point)
 
     assert before == "r0" or after == "r1"
@@ -40,8 +40,8 @@ def test_who_is_on_the_canary_stays_there_while_its_share_grows(
 
 def test_subjects_spread_like_the_percentages_and_apart_for_each_route() -> None:
     subjects = [str(n).encode() for n in range(4000)]
-    one = [sticky_point("prod/credit", subject) < 0.1 for subject in subjects]
-    other = [sticky_point("prod/fraud", subject) < 0.1 for subject in subjects]
+    one = [Sticky("prod/credit").point(subject) < 0.1 for subject in subjects]
+    other = [Sticky("prod/fraud").point(subject) < 0.1 for subject in subjects]
 
     assert 330 <= sum(one) <= 470
     assert sum(a and b for a, b in zip(one, other, strict=True)) < 80

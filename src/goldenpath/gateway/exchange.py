@@ -104,7 +104,7 @@ class Exchange:
         if not self.done:
             self.passing = True
             self.status = answer.status
-            self.client.begin_reply(answer, self._said())
+            self.client.begin_reply(answer, self.slot.said if self.slot is not None else b"")
 
     def goes_on(self, piece: bytes) -> None:
         """A piece of it."""
@@ -160,7 +160,7 @@ class Exchange:
             return
         self.done = True
         self.status = answer.status
-        self.client.reply(answer, self._said())
+        self.client.reply(answer, self.slot.said if self.slot is not None else b"")
         self.dispatcher.finished(self, answer)
 
     answered = finish
@@ -173,9 +173,6 @@ class Exchange:
         self.status = self.status if is_whole else 502
         self.client.end_reply(is_whole=is_whole)
         self.dispatcher.finished(self, None)
-
-    def _said(self) -> bytes:
-        return self.slot.said if self.slot is not None else b""
 
 
 class Shadow:

@@ -9,7 +9,7 @@ go to llhttp, which reads or refuses them (RFC 9112, section 11.2, request smugg
 import re
 from typing import Final
 
-from goldenpath.gateway.message import HOP_BY_HOP, RequestHead
+from goldenpath.gateway.message import END, HOP_BY_HOP, RequestHead
 from goldenpath.instruments import (
     HEADER_CANARY,
     HEADER_PREDICTION,
@@ -74,8 +74,9 @@ Line = tuple[int, bytes, int]
 _ODD: Line = (ODD, b"", 0)
 
 
-AnswerHead = tuple[int, int, bool]
-"""Status, length, and whether the server said itself which release it is; a head to pass on."""
+AnswerHead = tuple[int, int, int, bool]
+"""A head to pass on: status, its size with the empty line, the length of what follows, and whether
+the server said itself which release it is."""
 
 
 class Lines:
@@ -85,8 +86,10 @@ class Lines:
         self._known: dict[bytes, Line] = {}
         self._statuses: dict[bytes, int] = {}
         self._firsts: dict[bytes, tuple[bytes, bytes]] = {}
-        self._usual: tuple[bytes, bytes, int, bool] | None = None
-        """An answer but for its id and length: what is before, what is between, what it said."""
+        self._last = b""
+        """The answer before, as a pattern of all that are like it but for id and length."""
+        self._usual: tuple[re.Pattern[bytes], int, bool] | None = None
+        """The pattern of most answers, and what they say."""
 
     def request(self, head: bytes) -> RequestHead | None:
         """The request whose head, without the empty line, this is; None if it is odd."""
@@ -124,21 +127,26 @@ class Lines:
             expects=CONTINUE in special,
         )
 
+    def usual(self, data: bytes) -> AnswerHead | None:
+        """An answer like those before but for its id and length; None for every other one."""
+        if self._usual is None:
+            return None
+        pattern, status, names_release = self._usual
+        found = pattern.match(data)
+        return (status, found.end(), int(found[1]), names_release) if found is not None else None
+
     def answer(self, head: bytes) -> AnswerHead | None:
         """The answer whose head, without the empty line, this is; None if it is odd."""
-        usual = self._usual
-        if usual is not None and head.startswith(usual[0]):
-            at = len(usual[0]) + ID_LENGTH
-            length = head[at + len(usual[1]) :]
-            is_plain = head[at - ID_LENGTH : at].isalnum() and length.isdigit()
-            if is_plain and head.startswith(usual[1], at) and len(length) <= LONGEST_LENGTH:
-                return usual[2], int(length), usual[3]
         found = self._read_answer(head)
         if found is not None:
             before, name, rest = head.partition(_ID)
             between, last, length = rest[ID_LENGTH:].rpartition(b"\r\ncontent-length: ")
             if name and last and length.isdigit() and rest[:ID_LENGTH].isalnum():
-                self._usual = (before + name, between + last, found[0], found[2])
+                # What comes twice is worth a pattern; a head with a clock in it is not.
+                source = _answer_source(before + name, between + last)
+                if source == self._last:
+                    self._usual = (re.compile(source), found[0], found[3])
+                self._last = source
         return found
 
     def _read_answer(self, head: bytes) -> AnswerHead | None:
@@ -160,7 +168,7 @@ class Lines:
             else:
                 return None  # with what is meant for this hop it cannot be passed on as it is
         # Without a length the end of the answer is the end of the connection.
-        return (status, length, names_release) if length >= 0 else None
+        return (status, len(head) + len(END), length, names_release) if length >= 0 else None
 
     def _read(self, line: bytes) -> Line:
         spelled, _, text = line.partition(b":")
@@ -202,6 +210,11 @@ class Lines:
         if len(self._known) >= REMEMBERED_LINES:
             self._known.clear()
         self._known[line] = read
+
+
+def _answer_source(before: bytes, between: bytes) -> bytes:
+    name, length = rb"[0-9A-Za-z]{%d}" % ID_LENGTH, rb"(0|[1-9][0-9]{0,%d})" % (LONGEST_LENGTH - 1)
+    return re.escape(before) + name + re.escape(between) + length + rb"\r\n\r\n"
 
 
 def _meaning(name: bytes, value: bytes) -> Line:

@@ -6,7 +6,7 @@ A lane stays the same object while its route changes, so that who holds one need
 from collections.abc import Collection, Mapping
 
 from goldenpath.gateway.message import END
-from goldenpath.gateway.split import rotate, shares, sticky_point
+from goldenpath.gateway.split import Sticky, rotate, shares
 from goldenpath.gateway.tally import Tally
 from goldenpath.gateway.upstream import Pool
 from goldenpath.instruments import HEADER_CANARY, HEADER_RELEASE, HEADER_SLOT
@@ -59,6 +59,7 @@ class Lane:
         self.asked = False
         """Whether a request came since somebody looked."""
         self._point = point
+        self._sticky = Sticky(self.name)
         self._shares: tuple[tuple[float, LaneSlot], ...] = ()
 
     def follow(self, route: Route, slots: Mapping[str, LaneSlot]) -> None:
@@ -93,7 +94,7 @@ class Lane:
         if subject is None:
             self._point = point = rotate(self._point)
         else:
-            point = sticky_point(self.name, subject)
+            point = self._sticky.point(subject)
         for upto, slot in self._shares:
             if point < upto:
                 return slot

@@ -74,23 +74,30 @@ def beginning(method: bytes, target: bytes, lines: bytes, length: bytes) -> byte
 class Answer:
     """One answer as it goes over the wire, but for its last header lines."""
 
-    __slots__ = ("body", "head", "names_release", "status", "wire")
+    __slots__ = ("names_release", "size", "status", "wire")
 
-    def __init__(
-        self, status: int, head: bytes, body: bytes, names_release: bool, wire: bytes = b""
-    ) -> None:
+    def __init__(self, status: int, wire: bytes, size: int, names_release: bool) -> None:
         self.status = status
-        self.head = head
-        """Status line and headers, without the last line end."""
-        self.body = body
-        self.names_release = names_release
         self.wire = wire
-        """Head and body as they came, if they came in one piece."""
+        """Head and body."""
+        self.size = size
+        """Bytes of the head, with the empty line behind it."""
+        self.names_release = names_release
+
+    @property
+    def head(self) -> bytes:
+        """Status line and headers, without the last line end."""
+        return self.wire[: self.size - len(END)]
+
+    @property
+    def body(self) -> bytes:
+        """What follows the head."""
+        return self.wire[self.size :]
 
     def render(self, extra: bytes, keep_alive: bool) -> bytes:
         """The bytes for the client; `extra` are whole lines, unless the server said them itself."""
         if keep_alive and (self.names_release or not extra):
-            return self.wire or self.head + END + self.body
+            return self.wire
         more = b"" if self.names_release else extra
         close = b"" if keep_alive else b"connection: close\r\n"
         return b"%b\r\n%b%b\r\n%b" % (self.head, more, close, self.body)
@@ -106,7 +113,8 @@ def written(status: int, headers: Headers, body: bytes) -> Answer:
     if status not in (204, 304):
         lines.append(b"content-length: %d" % len(body))
     names = any(name == HEADER_RELEASE.encode() for name, _ in headers)
-    return Answer(status, b"\r\n".join(lines), body, names)
+    head = b"\r\n".join(lines) + END
+    return Answer(status, head + body, len(head), names)
 
 
 def refusal(status: int, message: str, headers: Sequence[tuple[bytes, bytes]] = ()) -> Answer:

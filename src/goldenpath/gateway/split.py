@@ -4,7 +4,6 @@ A request has a point in [0, 1). The slots share that interval, canaries first a
 release at its end, so that whoever is on a canary stays on it while its share grows.
 """
 
-import functools
 import hashlib
 from collections.abc import Sequence
 
@@ -23,10 +22,18 @@ def rotate(point: float) -> float:
     return (point + GOLDEN_RATIO) % 1.0
 
 
-def sticky_point(route: str, subject: bytes) -> float:
-    """The point of a subject: always the same for one route, unrelated between two routes."""
-    salted = hashlib.blake2b(subject, digest_size=8, salt=_salt(route)).digest()
-    return int.from_bytes(salted, "big") / 2.0**64
+class Sticky:
+    """The points of subjects: always the same for one route, unrelated between two routes."""
+
+    def __init__(self, route: str) -> None:
+        salt = hashlib.blake2b(route.encode(), digest_size=16).digest()
+        self._begun = hashlib.blake2b(digest_size=8, salt=salt)
+
+    def point(self, subject: bytes) -> float:
+        """The point of one subject, in [0, 1)."""
+        salted = self._begun.copy()
+        salted.update(subject)
+        return int.from_bytes(salted.digest(), "big") / 2.0**64
 
 
 def shares(slots: Sequence[RouteSlot]) -> tuple[tuple[float, str], ...]:
@@ -42,8 +49,3 @@ def shares(slots: Sequence[RouteSlot]) -> tuple[tuple[float, str], ...]:
         if slot.percent:
             found.append((reached / total, slot.name))
     return tuple(found)
-
-
-@functools.lru_cache(maxsize=4096)
-def _salt(route: str) -> bytes:
-    return hashlib.blake2b(route.encode(), digest_size=16).digest()

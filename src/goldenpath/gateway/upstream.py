@@ -122,23 +122,25 @@ class Connection(asyncio.Protocol):
             self._read_head(self._part + data if self._part else data)
 
     def _read_head(self, data: bytes) -> None:
-        end = data.find(END)
-        if end < 0:
-            self._part = data
-            if len(data) > MAX_HEAD:
-                self._break("the head of the model server's answer is too large", sent=True)
-            return
-        head = data[:end]
-        found = self._pool.lines.answer(head)
+        lines = self._pool.lines
+        found = lines.usual(data)
         if found is None:
-            self._odd = AnswerReader()
-            self._read_odd(self._odd, data)
-            return
-        status, length, names_release = found
-        if length == len(data) - end - 4:
-            self._finish(Answer(status, head, data[end + 4 :], names_release, data))
+            end = data.find(END)
+            if end < 0:
+                self._part = data
+                if len(data) > MAX_HEAD:
+                    self._break("the head of the model server's answer is too large", sent=True)
+                return
+            found = lines.answer(data[:end])
+            if found is None:
+                self._odd = AnswerReader()
+                self._read_odd(self._odd, data)
+                return
+        status, size, length, names_release = found
+        if len(data) == size + length:
+            self._finish(Answer(status, data, size, names_release))
         else:
-            self._begin(Answer(status, head, b"", names_release), length, data[end + 4 :])
+            self._begin(Answer(status, data[:size], size, names_release), length, data[size:])
 
     def _begin(self, answer: Answer, length: int, body: bytes) -> None:
         self._answer, self._missing = answer, length
@@ -154,7 +156,7 @@ class Connection(asyncio.Protocol):
         elif not self._passes:
             self._pieces.append(data)
             if not self._missing:
-                answer.body = b"".join(self._pieces)
+                answer.wire += b"".join(self._pieces)
                 self._finish(answer)
         elif self._waiting is not None:
             if data:
