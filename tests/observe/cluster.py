@@ -8,6 +8,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -119,19 +120,21 @@ class Cluster:
         """The answers as an observer sees them."""
         return Block.of(self.header(release, "r"), answered)
 
-    def write(self, replica: str, release: Digest, answered: list[Answered], rows: int) -> None:
-        """A server's answers, a segment per `rows`, sealed by an observer that is a process."""
-        home = Home(self._folder / replica)
+    def write(self, name: str, said: Mapping[str, list[Answered]], rows: int) -> None:
+        """Answers of some replicas, sealed `rows` at a time by an observer that is a process.
+
+        A replica whose name begins with `two` is the canary's.
+        """
+        home = Home(self._folder / name)
         home.spool.mkdir(parents=True)
-        head, end = self.header(release, replica), SpoolMark(end=True)
-        for at in range(0, len(answered), rows):
-            frames: list[Frame] = [
-                msgspec.structs.replace(head, first=at),
-                answered[at : at + rows],
-                end,
-            ]
-            spool = home.spool / f"dev.{MODEL}.{replica}.{at // rows + 1:04d}.spool"
-            spool.write_bytes(b"".join(render_frame(each) for each in frames))
+        for replica, answered in said.items():
+            release = self.canary if replica.startswith("two") else self.stable
+            head, end = self.header(release, replica), SpoolMark(end=True)
+            for at in range(0, len(answered), rows):
+                begin = msgspec.structs.replace(head, first=at)
+                frames: list[Frame] = [begin, answered[at : at + rows], end]
+                spool = home.spool / f"dev.{MODEL}.{replica}.{at // rows + 1:04d}.spool"
+                spool.write_bytes(b"".join(render_frame(each) for each in frames))
         launch = ObserverLaunch(str(home.root), str(self.road.home.registry), interval=0.01)
         subprocess.run(
             [sys.executable, "-m", "goldenpath.observe"],

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -24,17 +25,14 @@ from tests.observe.cluster import Cluster, Traffic, traffic
 from tests.train.buckets import buckets, fill
 
 SLOTS = ("stable", "canary")
-REPLICAS = ("r-one", "r-two")
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Cluster:
     cluster = Cluster(tmp_path_factory.mktemp("cluster"))
     said = written(cluster)
-    for replica, release, answered in zip(
-        REPLICAS, (cluster.stable, cluster.canary), (said.stable, said.canary), strict=True
-    ):
-        cluster.write(replica, release, answered, rows=100)
+    cluster.write("first", {"one": said.stable}, rows=100)
+    cluster.write("second", {"two": said.canary}, rows=100)
     return cluster
 
 
@@ -116,7 +114,7 @@ def test_it_is_read_from_a_bucket(
 
 def segment(folder: Path, number: int) -> Path:
     """A checkpoint file of the canary's replica."""
-    end = f"r-two-{number}.checkpoint.json"
+    end = f"-two-{number}.checkpoint.json"
     return next(path for path in checkpoints(folder) if path.name.endswith(end))
 
 
@@ -153,7 +151,7 @@ def swap_tables(folder: Path) -> None:
 
 def name_a_replica_like_another(folder: Path) -> None:
     path = segment(folder, 1)
-    path.rename(path.with_name(path.name.replace("r-two", "r-three")))
+    path.rename(path.with_name(path.name.replace("two", "three")))
 
 
 def leave_rubbish(folder: Path) -> None:
@@ -161,11 +159,11 @@ def leave_rubbish(folder: Path) -> None:
 
 
 WRONG: dict[str, tuple[Callable[[Path], None], str, int]] = {
-    "a segment is missing": (drop, "r-two segment 2: expected segment 1", 300),
+    "a segment is missing": (drop, "two segment 2: expected segment 1", 300),
     "the first segment is missing": (drop_the_first, "what was before segment 1 is gone", 300),
-    "a table is missing": (drop_the_table, "r-two-1.parquet: the table is gone", 300),
+    "a table is missing": (drop_the_table, "two-1.parquet: the table is gone", 300),
     "a byte was changed": (change_a_byte, "has the wrong digest", 300),
-    "a checkpoint was forged": (forge_a_checkpoint, "r-two-1.checkpoint.json: ", 300),
+    "a checkpoint was forged": (forge_a_checkpoint, "two-1.checkpoint.json: ", 300),
     "tables were swapped": (swap_tables, "has the wrong digest", 300),
     "a name was changed": (name_a_replica_like_another, "expected a segment of dev/", 300),
     "something else lies there": (leave_rubbish, "is no name of a checkpoint", 400),
@@ -210,7 +208,10 @@ def test_a_log_that_ends_early_or_never_came_shows_beside_prometheus(cluster: Cl
     class Counted:
         """A Prometheus that saw more canary answers than the log has."""
 
+        asked: ClassVar[list[tuple[object, ...]]] = []
+
         def arms(self, *asked: object) -> tuple[Arm, ...]:
+            self.asked.append(asked[3:])
             slices = {"accept where sex = 1": (100, 200), "outcome accept": (1, 2)}
             return Arm(1500, answers=slices), Arm(450, 9, {0.1: 3}, answers=slices)
 
@@ -221,6 +222,8 @@ def test_a_log_that_ends_early_or_never_came_shows_beside_prometheus(cluster: Cl
 
     stable, canary = joined(source(cluster, opened=False))
     assert f"450 requests of {cluster.canary.short}, and the log has 400" in canary.gaps[-1]
+    begin, minute = cluster.since, timedelta(minutes=1)
+    assert Counted.asked == [(begin, begin + 5 * minute), (begin + minute, begin + 4 * minute)]
     assert not any("450" in gap for gap in stable.gaps)
     assert canary.answers["accept where sex = 1"] == (100, 200)
     assert canary.answers["outcome accept"][1] == 400

@@ -165,7 +165,7 @@ def judge(
     alpha = criteria.alpha / max(judgements, 1)
     even = 1 / len(comparisons)
     judged = tuple(_compare(each, alpha * (each.part or even)) for each in comparisons)
-    harm = [each for each in judged if each.is_harm]
+    harm = sorted((each for each in judged if each.is_harm), key=lambda each: each.doubt)
     if harm:
         return Verdict("roll back", "; ".join(each.words for each in harm[:3]), requests, judged)
     if requests < criteria.requests:
