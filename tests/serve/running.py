@@ -207,11 +207,14 @@ def records(folder: Path) -> list[Answered]:
     """Every record of a spool folder."""
     found: list[Answered] = []
     for path in sorted(folder.glob("*.spool")):
-        frames, offset = read(path)
-        assert offset == path.stat().st_size
-        for frame in frames:
-            if isinstance(frame, list):
-                found += frame
+        offset = 0
+        while offset < path.stat().st_size:
+            frames, after = read(path, offset)
+            assert after > offset
+            offset = after
+            for frame in frames:
+                if isinstance(frame, list):
+                    found += frame
     return found
 
 

@@ -18,7 +18,7 @@ from goldenpath.serve.inputs import Refusal, Unfit, expectation
 from goldenpath.serve.model import Rows
 
 MOST_SHOWN = 40
-"""Characters of an unknown text that the refusal repeats."""
+"""Characters of an unknown text or name that a refusal repeats."""
 
 
 Given = float | str | None

@@ -6,7 +6,7 @@ import msgspec
 
 from goldenpath.errors import InvalidInput
 from goldenpath.serve.decision import Decision
-from goldenpath.serve.labels import Given, coded
+from goldenpath.serve.labels import MOST_SHOWN, Given, coded
 from goldenpath.serve.protocol import Question, check_names
 from goldenpath.serve.said import RequestParameters, said_of, subjects_of
 from goldenpath.serve.tensors import MOST_ROWS, InputShape, to_float32
@@ -68,7 +68,8 @@ def read(body: bytes, shape: InputShape) -> Question:
     values: list[Given] = []
     for number, row in enumerate(table):
         if not row.keys() <= known:
-            unknown = ", ".join(sorted(row.keys() - known)[:10])
+            others = sorted(row.keys() - known)[:10]
+            unknown = ", ".join(name[:MOST_SHOWN] for name in others)
             raise InvalidInput(f"row {number} has columns that the contract does not: {unknown}")
         values += [row.get(name) for name in shape.names]
     flat = coded(values, shape.columns) if shape.has_labels else to_float32(values)

@@ -5,6 +5,7 @@ behind the JSON. A request names either one tensor of all features or one tensor
 and false are 1 and 0, texts are codes by the labels of the contract: all a model sees are numbers.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import isnan, nan
@@ -14,7 +15,7 @@ import numpy as np
 
 from goldenpath.errors import InvalidInput
 from goldenpath.project.spec import Contract
-from goldenpath.serve.labels import Column, coded, texts_in
+from goldenpath.serve.labels import MOST_SHOWN, Column, coded, texts_in
 from goldenpath.serve.model import Rows
 
 _BINARY: dict[str, np.dtype[np.generic]] = {
@@ -146,12 +147,12 @@ def _by_name(
 def _names_agree(names: list[str], expected: InputShape) -> None:
     if len(names) == len(expected.names) and set(names) == set(expected.names):
         return
-    known = set(expected.names)
-    unknown = sorted({name for name in names if name not in known})
-    absent = [name for name in expected.names if name not in set(names)]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    times = Counter(names)
+    unknown = sorted(times.keys() - set(expected.names))
+    absent = [name for name in expected.names if name not in times]
+    twice = sorted(name for name, number in times.items() if number > 1)
     wrong = [
-        f"{what} {', '.join(some[:10])}"
+        f"{what} {', '.join(name[:MOST_SHOWN] for name in some[:10])}"
         for what, some in (("unknown:", unknown), ("absent:", absent), ("twice:", twice))
         if some
     ]
