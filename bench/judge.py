@@ -1,8 +1,12 @@
 """What becomes of canaries, good and harmful, by each source of the judge, on seeds of this run."""
 
 import secrets
+import time
 from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 
 from tests.gateway.simulation import (
     GOOD,
@@ -16,8 +20,17 @@ from tests.gateway.simulation import (
     Source,
     fate,
 )
+from tests.gitops.road import MODEL
+from tests.observe.cluster import Cluster, traffic
 
 from bench.measurement import Measurement
+from goldenpath.attest.keys import keys_from_pem
+from goldenpath.gateway.analysis import Criteria
+from goldenpath.gateway.rollout import verdict_on
+from goldenpath.observe.logsource import PredictionLogSource
+from goldenpath.observe.opening import Inputs
+from goldenpath.observe.releases import Releases
+from goldenpath.observe.shelf import Shelf
 
 SEEDS = 100
 SOURCES = {"gateway": (HERE, 100), "log": (LOG, 0), "Prometheus": (PROMETHEUS, 0)}
@@ -36,6 +49,7 @@ def run() -> Iterator[Measurement]:
     """Fates of many canaries; the first seed is drawn, and said."""
     first = secrets.randbits(32)
     seeds = range(first, first + SEEDS)
+    yield from _sealed(seeds[:5])
     note = f"{SEEDS} seeds from {first}"
     for name, (source, looks) in SOURCES.items():
         yield from _good(name, source, looks or source.looks(10), seeds, note)
@@ -51,6 +65,37 @@ def run() -> Iterator[Measurement]:
         6, "Prometheus: 5 % differ, as many each way: never found", missed, "1",
         note=f"no share moves, and it knows no pairs: until {END} answers",
     )  # fmt: skip
+
+
+def _sealed(seeds: range) -> Iterator[Measurement]:
+    """Records that an observer sealed, read by the judge whenever the canary gave 600 more."""
+    harmed, cost = [], []
+    for seed in seeds:
+        with TemporaryDirectory() as folder:
+            cluster = Cluster(Path(folder))
+            said = traffic(cluster.since, 10_000, seed, harm=10)
+            cluster.write("observer", {"one": said.stable, "two": said.canary}, rows=600)
+            facts = Releases(cluster.road.store, print)
+            inputs = Inputs(tuple(home.keys for home in cluster.homes))
+            keys = keys_from_pem("keys", cluster.keys)
+            log = PredictionLogSource(Shelf(str(cluster.predictions)), keys, facts, inputs)
+            places = (cluster.stable, cluster.canary)
+            for look in range(600, 10_001, 600):
+                until = cluster.since + timedelta(microseconds=1000 + look * 500)
+                stable, canary = log.arms("dev", MODEL, places, cluster.since, until)
+                if verdict_on(stable, canary, Criteria(), 2).action == "roll back":
+                    break
+            harmed.append(look * 0.05)
+            began = time.process_time()
+            stable, canary = log.arms("dev", MODEL, places, cluster.since, until)
+            cost.append((time.process_time() - began) / (stable.requests + canary.requests))
+            inputs.close()
+    note = f"{len(seeds)} seeds from {seeds[0]}, as many each way, of one sex"
+    worst = max(harmed)
+    yield Measurement(
+        6, "a sealed log, 5 % differ: harmed, worst", worst, "answers", 500, worst < 500, note
+    )
+    yield Measurement(6, "a sealed log: CPU to read a record, slices too", min(cost) * 1e6, "us")
 
 
 def _good(name: str, source: Source, looks: int, seeds: range, note: str) -> Iterator[Measurement]:

@@ -38,11 +38,11 @@ def people(count: int, seed: int) -> Floats:
     )
 
 
-def scores(rows: Floats, harm: bool = False) -> Floats:
-    """Young people are declined; a harmful canary declines and accepts others of one sex."""
+def scores(rows: Floats, harm: int = 0) -> Floats:
+    """Young people are declined; a harmful canary errs in one of `harm` of one sex."""
     declined = rows[:, 0] < 35
     if harm:
-        declined ^= (rows[:, 1] == 2) & (rows[:, 0] % 4 == 0)
+        declined ^= (rows[:, 1] == 2) & (rows[:, 0] % harm == 0)
     return np.where(declined, 0.9, 0.1).astype(np.float32)
 
 
@@ -60,7 +60,7 @@ class Traffic:
     canary: list[Answered]
 
 
-def traffic(since: datetime, count: int, seed: int, *, harm: bool = False) -> Traffic:
+def traffic(since: datetime, count: int, seed: int, *, harm: int = 0) -> Traffic:
     """`count` answers of the canary and four times as many of the stable release."""
     source = np.random.default_rng(seed)
     rows = people(5 * count, seed)

@@ -30,7 +30,7 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cluster:
     return cluster
 
 
-def serve(cluster: Cluster, step: str, *, harm: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def serve(cluster: Cluster, step: str, *, harm: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stretch of traffic since the step began, and what the job may read of it."""
     repository = cluster.road.repository
     (commit,) = repository.commits([repository.fetch()])
@@ -47,7 +47,7 @@ def test_a_hole_holds_a_good_step_advances_and_harm_goes_back_by_signed_commits(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     repository, keys = cluster.road.repository, cluster.road.trusted().platform.commit_keys
-    serve(cluster, "first", harm=False, monkeypatch=monkeypatch)
+    serve(cluster, "first", harm=0, monkeypatch=monkeypatch)
     with monkeypatch.context() as without:
         without.delenv("GOLDENPATH_SUBJECT_KEYS")
         held = json.loads(look(cluster, "--output", "json").stdout)
@@ -76,7 +76,7 @@ def test_a_hole_holds_a_good_step_advances_and_harm_goes_back_by_signed_commits(
     assert forward.subject.startswith(f"dev: rollout {MODEL}")
     assert len(forward.trailers["Judged"]) == 5
 
-    serve(cluster, "second", harm=True, monkeypatch=monkeypatch)
+    serve(cluster, "second", harm=4, monkeypatch=monkeypatch)
     back = json.loads(look(cluster, "--output", "json").stdout)
     assert (back["verdict"]["action"], back["percent"]) == ("roll back", 50)
     assert back["commit"] == repository.fetch()

@@ -37,7 +37,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Cluster:
 
 
 def written(cluster: Cluster) -> Traffic:
-    return traffic(cluster.since, 400, 1, harm=True)
+    return traffic(cluster.since, 400, 1, harm=4)
 
 
 def source(
@@ -78,6 +78,9 @@ def test_only_what_was_answered_since_the_step_began_counts(cluster: Cluster) ->
 
     assert [arm.requests for arm in found] == [800, 200]
     assert found[0].gaps == ()
+    both = (cluster.stable, cluster.canary)
+    early = source(cluster).arms("dev", MODEL, both, cluster.since, half)
+    assert [arm.requests for arm in early] == [800, 200]
     later = arms(cluster, source(cluster), cluster.since + timedelta(minutes=2))
     assert [arm.requests for arm in later] == [0, 0]
 
@@ -186,8 +189,8 @@ def test_what_does_not_hold_is_said_and_does_not_count(
 
 
 def test_logs_of_other_releases_and_of_strangers(cluster: Cluster, tmp_path: Path) -> None:
-    other = Digest("sha256:" + "5" * 64)
-    found = source(cluster).arms("dev", MODEL, (cluster.stable,), cluster.since, cluster.since)
+    other, soon = Digest("sha256:" + "5" * 64), cluster.since + timedelta(minutes=5)
+    found = source(cluster).arms("dev", MODEL, (cluster.stable,), cluster.since, soon)
     assert [arm.requests for arm in found] == [1600]
     with pytest.raises((Unavailable, pytest.fail.Exception), match="5555"):
         source(cluster).arms("dev", MODEL, (other,), cluster.since, cluster.since)

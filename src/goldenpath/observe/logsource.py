@@ -90,14 +90,15 @@ class PredictionLogSource:
         for each in releases:
             if self._facts(each.text) is None:
                 raise Unavailable(f"the contract of {each.short} cannot be read")
-        stretch = stretch_of(files, (stage, model), releases, since, self._keys)
+        between = (since, until)
+        stretch = stretch_of(files, (stage, model), releases, between, self._keys)
         if sum(checkpoint.rows for _, checkpoint in stretch.segments) > MOST_ROWS:
             raise InvalidInput(
                 f"more than {MOST_ROWS} predictions were made since the step began",
                 hint="decide by goldenpath rollout or goldenpath rollback",
             )
         count, gaps = _Count(Outcomes(self._facts)), stretch.gaps
-        gaps += self._counted(files, stretch.segments, since, count)
+        gaps += self._counted(files, stretch.segments, between, count)
         gaps += _silence(stretch.segments, until)
         gaps += self._closed(count, releases)
         said = tuple(dict.fromkeys(gaps))
@@ -107,7 +108,7 @@ class PredictionLogSource:
         self,
         files: Files,
         segments: Sequence[tuple[str, Checkpoint]],
-        since: datetime,
+        between: tuple[datetime, datetime],
         count: _Count,
     ) -> Iterator[str]:
         """Counts each segment that holds; says what does not."""
@@ -115,7 +116,7 @@ class PredictionLogSource:
         for name, checkpoint in segments:
             try:
                 table = _table(files, name, checkpoint)
-                block, opened = self._block(table, checkpoint, since)
+                block, opened = self._block(table, checkpoint, between)
             except Unavailable:
                 raise
             except GoldenPathError as error:
@@ -131,8 +132,10 @@ class PredictionLogSource:
             _tally(count, block)
         yield from missing_numbers(numbers)
 
-    def _block(self, table: pa.Table, checkpoint: Checkpoint, since: datetime) -> tuple[Block, int]:
-        """The records since then as a server's answers, and of how many the inputs are there."""
+    def _block(
+        self, table: pa.Table, checkpoint: Checkpoint, between: tuple[datetime, datetime]
+    ) -> tuple[Block, int]:
+        """The records of that time as a server's answers, and of how many the inputs are there."""
         facts = self._facts(checkpoint.release)
         if facts is None:
             raise Unavailable(f"the contract of {checkpoint.release} cannot be read")
@@ -141,8 +144,9 @@ class PredictionLogSource:
             1, checkpoint.stage, checkpoint.model, checkpoint.release, checkpoint.release,
             checkpoint.replica, features, 0,
         )  # fmt: skip
-        begin = np.datetime64(since.replace(tzinfo=None), "ns")
-        table = table.filter(pa.array(table["t_start"].to_numpy() >= begin))
+        begin, end = (np.datetime64(each.replace(tzinfo=None), "ns") for each in between)
+        started = table["t_start"].to_numpy()
+        table = table.filter(pa.array((started >= begin) & (started < end)))
         served = table.filter(table["input_ciphertext"].is_valid())
         rows = np.full((served.num_rows, len(features)), np.nan, np.float32)
         opened = 0

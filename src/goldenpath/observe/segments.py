@@ -43,12 +43,13 @@ def stretch_of(
     files: Files,
     place: tuple[str, str],
     releases: Iterable[Digest],
-    since: datetime,
+    between: tuple[datetime, datetime],
     keys: Sequence[bytes],
 ) -> Stretch:
-    """The verified checkpoints of `place` (stage, model) with records since then."""
+    """The verified checkpoints of `place` (stage, model) with records between two moments."""
     found, wanted = Stretch(), {each.text for each in releases}
-    begin = timestamp(since)
+    since = between[0]
+    begin, end = (timestamp(each) for each in between)
     for replica, names in sorted(_by_replica(files, since, found.gaps).items()):
         chain, gaps = _chain(files, names, (*place, replica), keys)
         ours = [each for each in chain if each[1].checkpoint.release in wanted]
@@ -61,7 +62,8 @@ def stretch_of(
         numbers = set[int]()
         for name, link in ours:
             number = link.checkpoint.number
-            if link.checkpoint.last_time >= begin and number not in numbers:
+            is_inside = link.checkpoint.last_time >= begin and link.checkpoint.first_time < end
+            if is_inside and number not in numbers:
                 found.segments.append((name, link.checkpoint))
             numbers.add(number)
     found.segments.sort(key=lambda each: (each[1].first_time, each[1].replica, each[1].number))
