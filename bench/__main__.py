@@ -28,6 +28,7 @@ MODULES = (
     "transfer",
     "gitops",
     "reconcile",
+    "inventory",
     "serving",
     "content",
     "record",

@@ -1,8 +1,5 @@
-"""What following git costs: a pass in which nothing changed, and the verbs that show it."""
+"""What following git costs: a first pass, and one in which nothing changed."""
 
-import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
-from tests.reconcile.platform import MAIN, OneMachine
+from tests.reconcile.platform import OneMachine
 from tests.targets.memory import MemoryTarget
 
 from bench.measurement import Measurement
@@ -20,7 +17,6 @@ from goldenpath.gitops.desired import Deployment, Slot, slot_name
 from goldenpath.gitops.manifests import render_deployment
 from goldenpath.reconcile.loop import Reconciler
 from goldenpath.reconcile.source import GitSource
-from goldenpath.reconcile.status import write_status
 
 MODELS, STAGES, ROUNDS = 1000, ("dev", "test", "prod"), 5
 
@@ -41,10 +37,6 @@ def run() -> Iterator[Measurement]:
         yield Measurement(6, "first pass over 3,000 deployments", first, "s")
         again = median(_seconds(lambda: loop.step(datetime.now(UTC))) for _ in range(ROUNDS))
         yield Measurement(6, "a pass over them without a change", again, "s", 1.0, again < 1.0)
-        write_status(loop.step(datetime.now(UTC)), here.home.run / "status.json")
-        for verb in ("status", "inventory"):
-            took = median(_seconds(lambda verb=verb: _verb(here, verb)) for _ in range(3))  # type: ignore[misc]
-            yield Measurement(6, f"goldenpath {verb} of them", took, "s", 0.5, took < 0.5)
 
 
 def _declare(here: OneMachine) -> None:
@@ -61,13 +53,3 @@ def _seconds(work: Callable[[], object]) -> float:
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
-
-
-def _verb(here: OneMachine, verb: str) -> None:
-    subprocess.run(
-        [sys.executable, "-c", MAIN, verb],
-        env={**os.environ, "GOLDENPATH_HOME": str(here.home.root)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        check=False,
-    )

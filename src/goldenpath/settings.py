@@ -121,6 +121,30 @@ class ObjectStore:
 
 
 @dataclass(frozen=True, slots=True)
+class Tracking:
+    """The MLflow of a platform, and what is shown to it: the variables that MLflow itself reads."""
+
+    uri: str
+    """Empty: the database in the home."""
+    user: str = ""
+    password: str = ""
+    token: str = ""
+    ca_file: Path | None = None
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> "Tracking":
+        """From the environment."""
+        authorities = environment.get("MLFLOW_TRACKING_SERVER_CERT_PATH")
+        return cls(
+            environment.get(TRACKING_VARIABLE, ""),
+            environment.get("MLFLOW_TRACKING_USERNAME", ""),
+            environment.get("MLFLOW_TRACKING_PASSWORD", ""),
+            environment.get("MLFLOW_TRACKING_TOKEN", ""),
+            Path(authorities) if authorities else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Home:
     """The folder of the embedded defaults: path arithmetic only, nothing is created."""
 

@@ -11,6 +11,7 @@ import pytest
 from goldenpath.audit.event import Event
 from goldenpath.audit.intent import read_history
 from goldenpath.audit.live import Live, live_at
+from goldenpath.catalogue.registered import Registered
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, Stalled, VerificationError
 from goldenpath.gitops.assess import placement_of
@@ -152,8 +153,9 @@ def test_it_is_shown_everywhere_until_somebody_else_approves(road: Emergency) ->
     assert words in why.missing[0].message
     assert "by one of: validator, risk-manager" in why.missing[0].cure
     survey = Surveyor(road.repository).survey(trusted)
-    cells = compare(survey, None, lambda *_: Looked(True, True, ""), {}, road.now)
-    assert [each.deployment for each in cells if each.marks] == [f"prod/{MODEL}"]
+    seen = Looked(True, True, "")
+    found = compare(survey, None, lambda *_: seen, Registered(), ("prod",), road.now)
+    assert [each.deployment for each in found.cells if each.marks] == [f"prod/{MODEL}"]
     who = [each.who for each in duties(road.repository, trusted, road.standing(), road.now).paths]
     assert "platform-engineer" in who
     assert "glass broken" in {each.kind for each in road.live().mismatches}

@@ -60,5 +60,6 @@ def test_what_was_kept_and_cannot_be_read_is_made_anew(
 def test_a_folder_that_cannot_be_written_is_said(world: World, tmp_path: Path) -> None:
     world.commit("engineer", world.deployed(ONE))
 
+    (tmp_path / "file").write_text("")
     with pytest.raises(Unavailable, match="cannot be written"):
-        Surveyor(world.repository, tmp_path / "none" / "survey").survey(world.trusted())
+        Surveyor(world.repository, tmp_path / "file" / "survey").survey(world.trusted())

@@ -6,12 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from goldenpath.attest.forms import PREDICATE_TYPE
+from goldenpath.attest.statement import SIGNED
+from goldenpath.catalogue.registered import Model, Registered
 from goldenpath.digest import Digest
 from goldenpath.gitops.desired import Deployment, Slot, slot_name
 from goldenpath.gitops.manifests import Survey
+from goldenpath.oci.descriptor import Descriptor
 from goldenpath.reconcile.inventory import Cell, Looked, compare
 from goldenpath.reconcile.status import Status, describe
 from goldenpath.reconcile.target import Running
+from goldenpath.registry.layout import LayoutStore
 from goldenpath.wire.stock import Watch, inventory
 from tests.reconcile.platform import OneMachine
 
@@ -36,16 +41,21 @@ def cells(
     git: Deployment,
     runs: Deployment | None = None,
     looked: Looked = GOOD,
-    aliases: dict[str, dict[str, str]] | None = None,
+    catalogue: Registered | None = None,
 ) -> tuple[Cell, ...]:
-    status = running(runs or git)
-    return compare(Survey((git,), {}, ()), status, lambda *_: looked, aliases or {}, NOW)
+    status, stages = running(runs or git), ("dev", "test", "prod")
+    survey, known = Survey((git,), {}, ()), catalogue or Registered()
+    return compare(survey, status, lambda *_: looked, known, stages, NOW).cells
+
+
+def knows(*releases: Digest, shared: bool = False, **aliases: Digest) -> Registered:
+    named = {stage: digest.text for stage, digest in aliases.items()}
+    model = Model(named, frozenset(each.text for each in releases))
+    return Registered({"credit": model}, is_shared=shared)
 
 
 def test_what_agrees_everywhere_says_nothing() -> None:
-    known = {"credit": {"dev": ONE.text}}
-
-    (cell,) = cells(deployed((ONE, 100)), aliases=known)
+    (cell,) = cells(deployed((ONE, 100)), catalogue=knows(ONE, dev=ONE))
 
     assert cell.agrees
     assert (cell.git, cell.running, cell.registry, cell.signed, cell.catalogue) == (
@@ -76,29 +86,59 @@ def test_a_release_that_the_registry_lost_is_marked() -> None:
 
 
 @pytest.mark.parametrize(
-    ("aliases", "said"),
+    ("known", "said"),
     [
-        ({"credit": {"dev": TWO.text}}, "alias dev is at"),
-        ({"credit": {}}, "alias dev is not set"),
-        ({"credit": {"prod": ONE.text}}, "alias dev is not set"),
+        (knows(ONE, TWO, dev=TWO), f"alias dev is at {TWO.short}"),
+        (knows(ONE), "alias dev is not set"),
+        (knows(TWO), "has no version of it"),
+        (Registered(is_shared=True), "has no version of it"),
+        (
+            Registered({"credit": Model({"dev": ""}, frozenset({ONE.text}))}),
+            "at a version of no release",
+        ),
     ],
 )
-def test_an_alias_that_points_elsewhere_is_marked(
-    aliases: dict[str, dict[str, str]], said: str
-) -> None:
-    (cell,) = cells(deployed((ONE, 100)), aliases=aliases)
+def test_what_the_catalogue_has_otherwise_is_marked(known: Registered, said: str) -> None:
+    (cell,) = cells(deployed((ONE, 100)), catalogue=known)
 
     assert cell.catalogue is False
     assert said in cell.message
 
 
-def test_a_canary_and_a_model_that_the_catalogue_does_not_know_have_no_alias() -> None:
-    found = cells(deployed((ONE, 90), (TWO, 10)), aliases={"credit": {"dev": ONE.text}})
+def test_a_canary_needs_a_version_and_no_alias() -> None:
+    found = cells(deployed((ONE, 90), (TWO, 10)), catalogue=knows(ONE, TWO, dev=ONE))
+    assert [each.catalogue for each in found] == [True, True]
 
-    assert [each.catalogue for each in sorted(found, key=lambda c: c.digest != ONE.text)] == [
-        True, None,
-    ]  # fmt: skip
+    found = cells(deployed((ONE, 90), (TWO, 10)), catalogue=knows(ONE, dev=ONE))
+    assert {each.digest: each.catalogue for each in found} == {ONE.text: True, TWO.text: False}
+
+
+def test_a_model_that_was_not_built_here_is_not_held_against_the_catalogue_of_this_machine() -> (
+    None
+):
     assert cells(deployed((ONE, 100)))[0].catalogue is None
+
+
+def test_an_alias_of_a_stage_in_which_git_wants_nothing_is_marked() -> None:
+    known = knows(ONE, dev=ONE, prod=ONE, champion=ONE)
+
+    here, left = cells(deployed((ONE, 100)), catalogue=known)
+
+    assert here.agrees
+    assert (left.deployment, left.git, left.running, left.catalogue) == (
+        "prod/credit", None, None, False,
+    )  # fmt: skip
+    assert "git wants nothing of credit there" in left.message
+
+
+def test_a_catalogue_that_cannot_be_read_hides_nothing_else() -> None:
+    git = deployed((ONE, 100))
+    away = Registered(fault="the catalogue gives no answer")
+
+    found = compare(Survey((git,), {}, ()), running(git), lambda *_: GOOD, away, ("dev",), NOW)
+
+    assert found.cells[0].agrees and not found.agrees
+    assert found.faults == (away.fault,)
 
 
 def test_a_release_is_verified_once_and_again_when_anything_about_it_changed(
@@ -109,18 +149,26 @@ def test_a_release_is_verified_once_and_again_when_anything_about_it_changed(
     digest = here.release()
     here.deploy((digest, 100))
     up = running(deployed((digest, 100)))
-    assert inventory(here.home, up)[0].agrees
+    assert inventory(here.home, up).agrees
     kept = (here.home.run / "inventory").stat()
 
-    assert inventory(here.home, up)[0].agrees
+    assert inventory(here.home, up).agrees
     assert (here.home.run / "inventory").stat() == kept
     here.release(0.5)  # another release is nobody's business
-    assert inventory(here.home, up)[0].agrees
-    assert (here.home.run / "inventory").stat() == kept
+    assert inventory(here.home, up).agrees
 
-    (here.home.registry / "blobs" / "sha256" / digest.hex).unlink()
-    (cell,) = inventory(here.home, up)
+    blobs, store = here.home.registry / "blobs" / "sha256", LayoutStore(here.home.registry)
+    (signature,) = (each for each in store.referrers(digest) if _type(each) == SIGNED)
+    (blobs / signature.digest.hex).unlink()
+    (cell,) = inventory(here.home, up).cells
+    assert (cell.registry, cell.signed) == (True, False)
+    (blobs / digest.hex).unlink()
+    (cell,) = inventory(here.home, up).cells
     assert (cell.registry, cell.signed) == (False, False)
+
+
+def _type(referrer: Descriptor) -> str:
+    return referrer.annotations.get(PREDICATE_TYPE, "")
 
 
 def test_what_is_unequal_is_watched_beside_the_loop(tmp_path: Path) -> None:

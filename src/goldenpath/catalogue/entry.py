@@ -8,12 +8,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from goldenpath.catalogue.tags import COMMIT_TAG, DIGEST_TAG
 from goldenpath.digest import Digest
 from goldenpath.train.logged import Logged
 from goldenpath.train.record import Environment, Metric, TrainingRun
-
-DIGEST_TAG = "oci.digest"
-COMMIT_TAG = "git.commit"
 
 _NOT_ALLOWED = re.compile(r"[^\w\-. :/]")
 _MAX_VALUE = 5000
@@ -60,7 +58,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Alias:
-    """`name` (a stage) points at the version of this release from now on."""
+    """`name` (a stage) points at the version of this release from now on; empty: at none."""
 
     model: str
     name: str

@@ -26,7 +26,8 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.tracking import MlflowClient
 
-from goldenpath.catalogue.entry import COMMIT_TAG, DIGEST_TAG, Alias, DatasetLink, Entry, Version
+from goldenpath.catalogue.entry import Alias, DatasetLink, Entry, Version
+from goldenpath.catalogue.tags import COMMIT_TAG, DIGEST_TAG
 from goldenpath.errors import NotFound
 
 Item = TypeVar("Item")
@@ -78,7 +79,14 @@ class MlflowCatalogue:
         return _version(made, is_new=True)
 
     def set_alias(self, alias: Alias) -> Version:
-        """Points an alias at a release. Raises `NotFound` if that was never registered."""
+        """Points an alias at a release, or at nothing; the version is the one it is about.
+
+        Raises `NotFound` if that was never registered.
+        """
+        if not alias.digest:
+            pointed = self._client.get_model_version_by_alias(alias.model, alias.name)
+            self._client.delete_registered_model_alias(alias.model, alias.name)
+            return _version(pointed, is_new=False)
         found = self._find(alias.model, alias.digest)
         if found is None:
             raise NotFound(f"the catalogue has no version of {alias.model} for {alias.digest}")

@@ -50,6 +50,10 @@ class Catalogue:
         """Lets the alias `stage` follow git. Raises `NotFound` for an unregistered release."""
         return self._ask(Job(alias=Alias(model, stage, digest)))
 
+    def take_alias(self, model: str, stage: str) -> Version:
+        """Takes an alias away that a stage has no use for; the version is the one it named."""
+        return self._ask(Job(alias=Alias(model, stage, "")))
+
     def close(self) -> None:
         """Lets the process end by itself; whoever does not want its answers any more kills it."""
         for stream in (self._process.stdin, self._process.stdout):

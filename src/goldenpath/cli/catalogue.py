@@ -3,6 +3,7 @@
 import click
 
 from goldenpath import wire
+from goldenpath.catalogue.entry import Version
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.cli.progress import working
 
@@ -12,24 +13,33 @@ from goldenpath.cli.progress import working
 def verb(output: Format) -> None:
     """Let the aliases of the catalogue follow git: one per stage, on the stable release.
 
-    Git leads: an alias that somebody moved by hand is moved back.
+    Git leads: an alias that somebody moved by hand is moved back, and that of a stage in which git
+    wants nothing of the model is taken away.
     """
     home = wire.home()
     with working() as report:
         report("asking git what is stable in each stage")
-        wanted = wire.desired(home)[1].deployments
+        trusted, wanted = wire.desired(home)
+        stable = {(d.model, d.stage): d.slots[0].digest.text for d in wanted.deployments}
         report("telling the catalogue")
         with wire.catalogue(home) as catalogue:
             followed = [
-                {
-                    "model": each.model,
-                    "alias": each.stage,
-                    "digest": each.slots[0].digest.text,
-                    "version": catalogue.set_alias(
-                        each.model, each.stage, each.slots[0].digest.text
-                    ).number,
-                }
-                for each in wanted
+                _line(model, stage, digest, catalogue.set_alias(model, stage, digest))
+                for (model, stage), digest in stable.items()
             ]
-    lines = [f"{a['model']}@{a['alias']}  version {a['version']}  {a['digest']}" for a in followed]
+            followed += [
+                _line(model, stage, "", catalogue.take_alias(model, stage))
+                for model, known in wire.registered(home).models.items()
+                for stage in known.aliases
+                if trusted.platform.stage(stage) is not None and (model, stage) not in stable
+            ]
+    lines = [
+        f"{each['model']}@{each['alias']}  version {each['version']}  "
+        f"{each['digest'] or 'taken away'}"
+        for each in followed
+    ]
     show(followed, "\n".join(lines) or "no stage runs anything", output)
+
+
+def _line(model: str, stage: str, digest: str, version: Version) -> dict[str, str]:
+    return {"model": model, "alias": stage, "digest": digest, "version": version.number}

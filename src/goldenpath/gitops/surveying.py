@@ -95,6 +95,7 @@ class Surveyor:
         content = msgspec.msgpack.encode(_Cache(2, self._key, self._kept))
         new = self._file.with_name(f"{self._file.name}.{os.getpid()}.new")
         try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
             new.write_bytes(content)
             new.replace(self._file)
         except OSError as error:

@@ -1,9 +1,10 @@
 """Git, registry, signatures and what runs, held against each other release by release."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from goldenpath.catalogue.registered import Registered
 from goldenpath.digest import Digest
 from goldenpath.gitops.desired import Mark
 from goldenpath.gitops.manifests import Survey
@@ -23,9 +24,6 @@ class Looked:
 
 Look = Callable[[Digest, str, str], Looked]
 """What the registry has of a release in a stage, by its model's name there."""
-Aliases = Mapping[str, Mapping[str, str]]
-"""Of the catalogue: digest by alias (a stage), by model; a model that it does not know is absent.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +39,8 @@ class Cell:
     registry: bool
     signed: bool
     catalogue: bool | None
-    """Whether the alias of the stage points at it; None where nothing is to be compared."""
+    """Whether it has a version there, with the alias of the stage if it is the stable release; None
+    where nothing is to be compared."""
     message: str
     """What is not as it should be, in words; empty if all agree."""
     marks: tuple[Mark, ...] = ()
@@ -53,10 +52,28 @@ class Cell:
         return not self.message
 
 
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """All cells, and what could not be asked."""
+
+    cells: tuple[Cell, ...]
+    faults: tuple[str, ...] = ()
+
+    @property
+    def agrees(self) -> bool:
+        """Whether everything could be asked, and nothing is unequal."""
+        return not self.faults and all(cell.agrees for cell in self.cells)
+
+
 def compare(
-    wanted: Survey, status: Status | None, look: Look, aliases: Aliases, now: datetime
-) -> tuple[Cell, ...]:
-    """Every release that git wants or that runs, by deployment."""
+    wanted: Survey,
+    status: Status | None,
+    look: Look,
+    catalogue: Registered,
+    stages: Collection[str],
+    now: datetime,
+) -> Inventory:
+    """Every release that git wants, that runs, or that an alias of a stage names."""
     stable = {each.name: each.slots[0].digest.text for each in wanted.deployments}
     git = {
         (each.name, slot.digest.text): slot.percent
@@ -75,29 +92,50 @@ def compare(
         stage, _, model = name.partition("/")
         seen = look(Digest(digest), stage, model)
         percent, found = git.get((name, digest)), running.get((name, digest))
-        alias = _alias(name, aliases) if stable.get(name) == digest else None
-        message = seen.message or _difference(percent, found, name in stopped)
+        is_known, elsewhere = _registered(
+            catalogue, stage, model, digest, is_stable=stable.get(name) == digest
+        )
+        words = (seen.message, _difference(percent, found, name in stopped), elsewhere)
+        message = "; ".join(filter(None, words))
+        marked = marks(wanted.standing.get(name), now)
         cells.append(
             Cell(
-                name, digest, percent, found, seen.is_there, seen.is_signed,
-                None if alias is None else alias == digest,
-                message or _elsewhere(name, alias, digest), marks(wanted.standing.get(name), now),
+                name, digest, percent, found, seen.is_there, seen.is_signed, is_known, message,
+                marked,
             )
         )  # fmt: skip
-    return tuple(cells)
+    names = {cell.deployment for cell in cells}
+    left = (each for each in _left(catalogue, stages, look) if each.deployment not in names)
+    return Inventory((*cells, *left), (catalogue.fault,) if catalogue.fault else ())
 
 
-def _alias(name: str, aliases: Aliases) -> str | None:
-    """What the alias of the stage points at, empty without one; None for an unknown model."""
-    stage, model = name.split("/", 1)
-    return aliases[model].get(stage, "") if model in aliases else None
+def _registered(
+    catalogue: Registered, stage: str, model: str, digest: str, *, is_stable: bool
+) -> tuple[bool | None, str]:
+    """Whether the catalogue agrees about a release, and in words how it does not."""
+    known = catalogue.models.get(model)
+    if known is None and not catalogue.is_shared:
+        return None, ""
+    if known is None or digest not in known.releases:
+        return False, "the catalogue has no version of it: build it again, which registers it"
+    alias = known.aliases.get(stage)
+    if not is_stable or alias == digest:
+        return True, ""
+    place = "is not set" if alias is None else f"is at {alias[:19] or 'a version of no release'}"
+    return False, f"the catalogue's alias {stage} {place}: run goldenpath catalogue"
 
 
-def _elsewhere(name: str, alias: str | None, digest: str) -> str:
-    if alias is None or alias == digest:
-        return ""
-    place = f"is at {alias[:19]}" if alias else "is not set"
-    return f"the catalogue's alias {name.partition('/')[0]} {place}: goldenpath catalogue"
+def _left(catalogue: Registered, stages: Collection[str], look: Look) -> Iterator[Cell]:
+    """What aliases of stages name."""
+    for model, known in sorted(catalogue.models.items()):
+        for stage, digest in sorted(known.aliases.items()):
+            if stage in stages and digest:
+                seen = look(Digest(digest), stage, model)
+                yield Cell(
+                    f"{stage}/{model}", digest, None, None, seen.is_there, seen.is_signed, False,
+                    f"the catalogue's alias {stage} is at it, and git wants nothing of {model} "
+                    "there: run goldenpath catalogue",
+                )  # fmt: skip
 
 
 def _difference(git: int | None, running: int | None, is_stopped: bool) -> str:

@@ -7,7 +7,6 @@ first, then its content is stored, then it is listed; whatever is killed in betw
 pushing again, and never shows something that is not there.
 """
 
-import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -131,24 +130,26 @@ class LayoutStore:
         wanted = (found[digest] for digest in sorted(found))
         return tuple(d for d in wanted if artifact_type in (None, d.artifact_type))
 
+    def state(self) -> str:
+        """A text that changes whenever a blob comes or goes, or anything is listed or noted."""
+        return self._listing.state()
+
     def about(self, images: Collection[str]) -> Mapping[str, str]:
         """For each of these digests that is there: a text that changes with what refers to it.
 
         One look for all of them, where `referrers` of each would read the index a thousand times.
         """
-        listed = self._listing.digests()
+        listed, referring = self._listing.digests(), self._listing.references()
+        blobs = self._root / "blobs" / "sha256"
+        there = frozenset(each.name for each in blobs.iterdir()) if blobs.is_dir() else frozenset()
         foreign = " ".join(sorted(self._listing.foreign(listed)))
-        begin = hashlib.sha256(foreign.encode()).hexdigest()
+        begin, known = Digest.of(foreign.encode()).hex, listed & there
 
         def told(image: str) -> str:
-            referring = " ".join((begin, *sorted(self._listing.referring(image[7:]))))
-            return hashlib.sha256(referring.encode()).hexdigest()
+            manifests = sorted(there.intersection(referring.get(image, ())))
+            return Digest.of(" ".join((begin, *manifests)).encode()).hex
 
-        return {
-            image: told(image)
-            for image in images
-            if image[7:] in listed and self._blob(Digest(image)).is_file()
-        }
+        return {each: told(each[7:]) for each in images if each[7:] in known}
 
     def _blob(self, digest: Digest) -> Path:
         return self._root / "blobs" / "sha256" / digest.hex

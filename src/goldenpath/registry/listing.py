@@ -86,6 +86,17 @@ class Listing:
             self._learn()
             return tuple(self._referring.get(subject, ()))
 
+    def references(self) -> Mapping[str, Collection[str]]:
+        """Manifests by what they were noted to refer to, all in hex."""
+        with self._lock:
+            self._learn()
+            return {of: tuple(those) for of, those in self._referring.items()}
+
+    def state(self) -> str:
+        """A text that changes whenever a blob comes or goes, or anything is listed or noted."""
+        places = (self._file, self._notes, self._root / "blobs" / "sha256")
+        return " ".join(str(_state(each)) for each in places)
+
     def foreign(self, listed: frozenset[str]) -> frozenset[str]:
         """Those that nobody noted: another tool put them here, and they may refer to anything."""
         with self._lock:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from goldenpath.wire.signing import signer as signer
     from goldenpath.wire.stock import desired as desired
     from goldenpath.wire.stock import inventory as inventory
+    from goldenpath.wire.stock import registered as registered
     from goldenpath.wire.stores import locate as locate
     from goldenpath.wire.stores import open_store as open_store
     from goldenpath.wire.stores import place as place
@@ -77,7 +78,7 @@ _PARTS = {
     "judging": ("judged",),
     "machine": ("Listening", "serve", "detach", "canary_verdicts", "send"),
     "watching": ("await_status", "is_up", "status", "stop", "wake"),
-    "stock": ("desired", "inventory"),
+    "stock": ("desired", "inventory", "registered"),
     "evidence": ("catalogue", "closed", "depot", "sources", "workshop"),
     "signing": ("docker_reference", "public_key", "signer"),
 }

@@ -6,27 +6,32 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Thread
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from goldenpath import __version__
-from goldenpath.attest.statement import WAIVER, member, render_time
+from goldenpath.attest.statement import render_time
+from goldenpath.catalogue.registered import Registered
 from goldenpath.digest import Digest
 from goldenpath.errors import GoldenPathError, NotFound
 from goldenpath.gitops.manifests import Survey
 from goldenpath.gitops.surveying import Surveyor
 from goldenpath.gitops.trust import Trusted
 from goldenpath.promote.platform import Platform, render_platform
-from goldenpath.reconcile.inventory import Cell, Looked, compare
+from goldenpath.reconcile.inventory import Inventory, Looked, compare
 from goldenpath.reconcile.source import GitSource
 from goldenpath.reconcile.status import Status
 from goldenpath.registry.layout import LayoutStore
-from goldenpath.settings import TRACKING_VARIABLE, Home
-from goldenpath.targets.machine import Warned
+from goldenpath.settings import Home, Tracking
 from goldenpath.wire.governing import gitops
 from goldenpath.wire.here import now
 from goldenpath.wire.stores import store_of
 from goldenpath.wire.watching import status
+
+if TYPE_CHECKING:
+    from goldenpath.attest.policy import Verified
+    from goldenpath.targets.machine import Warned
 
 EVERY = timedelta(minutes=1)
 """How often `up` holds everything against everything else."""
@@ -47,6 +52,8 @@ class _Known(msgspec.Struct):
 
     version: int
     key: str
+    state: str
+    """Of the registry when `about` was asked for last."""
     looked: dict[str, _Kept]
 
 
@@ -57,7 +64,7 @@ def desired(home: Home) -> tuple[Trusted, Survey]:
     return trusted, Surveyor(gitops(home), home.run / "survey").survey(trusted)
 
 
-def inventory(home: Home, running: Status | None = None) -> tuple[Cell, ...]:
+def inventory(home: Home, running: Status | None = None) -> Inventory:
     """Every release that git wants or that runs, as each source sees it.
 
     Without `running` it is what `up` published, if it runs.
@@ -70,16 +77,28 @@ def inventory(home: Home, running: Status | None = None) -> tuple[Cell, ...]:
         except NotFound:
             running = None
     looks = _Looks(home, trusted.platform, wanted, running)
-    cells = compare(wanted, running, looks, _aliases(home), now())
+    stages = {stage.name for stage in trusted.platform.stages}
+    found_out = compare(wanted, running, looks, registered(home), stages, now())
     looks.keep()
-    return cells
+    return found_out
 
 
-def _aliases(home: Home) -> Mapping[str, Mapping[str, str]]:
-    """Of the catalogue on this machine; a server is not asked about a thousand models."""
-    from goldenpath.catalogue.aliases import read_aliases
+def registered(home: Home) -> Registered:
+    """What the catalogue holds; what cannot be read is said and hides nothing else."""
+    tracking = Tracking.of(os.environ)
+    scheme, _, path = tracking.uri.partition("://")
+    try:
+        if scheme in ("http", "https"):
+            from goldenpath.catalogue.server import ask_registered
 
-    return {} if os.environ.get(TRACKING_VARIABLE) else read_aliases(home.catalogue)
+            return ask_registered(tracking)
+        if scheme not in ("", "sqlite"):
+            return Registered(fault=f"a catalogue at {scheme}:// can be told, but not read")
+        from goldenpath.catalogue.database import read_registered
+
+        return read_registered(Path(path.removeprefix("/")) if scheme else home.catalogue)
+    except GoldenPathError as error:
+        return Registered(fault=error.message)
 
 
 class _Looks:
@@ -92,55 +111,68 @@ class _Looks:
         self, home: Home, platform: Platform, wanted: Survey, running: Status | None
     ) -> None:
         self._platform = platform
-        self._standing = wanted.standing
+        self._wanted = wanted
+        self._running = running
         self._now = now()
         self._file = home.run / "inventory"
         self._store = store_of(home, platform)
+        self._layout = self._store if isinstance(self._store, LayoutStore) else None
         self._about: Mapping[str, str] | None = None
-        if isinstance(self._store, LayoutStore):
-            named = {slot.digest.text for each in wanted.deployments for slot in each.slots}
-            runs = () if running is None else running.deployments
-            named |= {slot.digest for each in runs for slot in each.running}
-            self._about = self._store.about(named)
+        self._verified: dict[Digest, Verified] = {}
         said = (__version__.encode(), _valid(platform, self._now), render_platform(platform))
         self._key = hashlib.sha256(b"\0".join(said)).hexdigest()
-        self._known = _recall(self._file, self._key)
-        self._is_new = False
+        self._state = "" if self._layout is None else self._layout.state()
+        before = _recall(self._file, self._key)
+        self._before, self._is_same = before.looked, before.state == self._state
+        self._after: dict[str, _Kept] = {}
 
     def __call__(self, digest: Digest, stage: str, model: str) -> Looked:
-        if self._about is None:
+        if self._layout is None:
             return self._look(digest, stage, model).looked
-        if digest.text not in self._about:
-            return Looked(False, False, f"{digest.short} is not in the registry")
-        about, key = self._about[digest.text], f"{stage}/{model}@{digest}"
-        known = self._known.get(key)
-        if known is None or known.about != about or "" < known.until <= render_time(self._now):
-            known = self._known[key] = self._look(digest, stage, model, about)
-            self._is_new = True
+        key = f"{stage}/{model}@{digest.text}"
+        known = self._before.get(key)
+        if known is not None and "" < known.until <= render_time(self._now):
+            known = None
+        if known is None or not self._is_same:
+            about = self._told(self._layout).get(digest.text)
+            if about is None:
+                return Looked(False, False, f"{digest.short} is not in the registry")
+            if known is None or known.about != about:
+                known = self._look(digest, stage, model, about)
+        self._after[key] = known
         return known.looked
 
     def keep(self) -> None:
         """Writes down what was verified; it is safe to delete."""
-        if self._is_new:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            partial = self._file.with_name(f"{self._file.name}.{os.getpid()}.new")
-            partial.write_bytes(msgspec.msgpack.encode(_Known(1, self._key, self._known)))
-            partial.replace(self._file)
+        if self._layout is None or (self._is_same and self._after == self._before):
+            return
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        partial = self._file.with_name(f"{self._file.name}.{os.getpid()}.new")
+        known = _Known(2, self._key, self._state, self._after)
+        partial.write_bytes(msgspec.msgpack.encode(known))
+        partial.replace(self._file)
+
+    def _told(self, layout: LayoutStore) -> Mapping[str, str]:
+        """What the layout says about everything that is looked at, asked for once."""
+        if self._about is None:
+            named = {slot.digest.text for each in self._wanted.deployments for slot in each.slots}
+            runs = () if self._running is None else self._running.deployments
+            named |= {slot.digest for each in runs for slot in each.running}
+            self._about = layout.about(named)
+        return self._about
 
     def _look(self, digest: Digest, stage: str, model: str, about: str = "") -> _Kept:
-        from goldenpath.attest.verify import verify
-        from goldenpath.promote.admission import release_policy
+        from goldenpath.attest.statement import WAIVER, member
         from goldenpath.reconcile.admission import lapsed
 
-        policy, people = release_policy(self._platform), self._platform.people
         try:
-            verified = verify(self._store, digest, policy, people=people, now=self._now)
+            verified = self._verify(digest)
         except NotFound as error:
             return _Kept(about, "", Looked(False, False, error.message))
         wrong = [each.message for each in verified.findings if each.status == "fail"]
         place = self._platform.stage(stage)
         if place is not None:
-            standing = self._standing.get(f"{stage}/{model}")
+            standing = self._wanted.standing.get(f"{stage}/{model}")
             glass = None if standing is None else standing.glass
             wrong += lapsed(verified, place, self._platform, model, self._now, glass)
         ends = [
@@ -149,6 +181,18 @@ class _Looks:
         ]
         until = min((end for end in ends if end > render_time(self._now)), default="")
         return _Kept(about, until, Looked(True, verified.holds, "; ".join(wrong)))
+
+    def _verify(self, digest: Digest) -> "Verified":
+        """What counts about a release, found out once for all the stages that it runs in."""
+        from goldenpath.attest.verify import verify
+        from goldenpath.promote.admission import release_policy
+
+        if digest not in self._verified:
+            policy, people = release_policy(self._platform), self._platform.people
+            self._verified[digest] = verify(
+                self._store, digest, policy, people=people, now=self._now
+            )
+        return self._verified[digest]
 
 
 def _valid(platform: Platform, at: datetime) -> bytes:
@@ -161,12 +205,12 @@ def _valid(platform: Platform, at: datetime) -> bytes:
     ).encode()
 
 
-def _recall(file: Path, key: str) -> dict[str, _Kept]:
+def _recall(file: Path, key: str) -> _Known:
     try:
         found = msgspec.msgpack.decode(file.read_bytes(), type=_Known)
     except (OSError, msgspec.DecodeError, msgspec.ValidationError):
-        return {}  # never written, of another version or cut short: everything is verified again
-    return found.looked if (found.version, found.key) == (1, key) else {}
+        found = None  # never written, of another version or cut short
+    return found if found and (found.version, found.key) == (2, key) else _Known(2, key, "", {})
 
 
 class Watch:
@@ -180,7 +224,7 @@ class Watch:
         self._next: datetime | None = None
         self._found: tuple[Warned, ...] = ()
 
-    def __call__(self, status: Status) -> tuple[Warned, ...]:
+    def __call__(self, status: Status) -> "tuple[Warned, ...]":
         """What was unequal when it was looked at last; never waits."""
         at = datetime.fromisoformat(status.time)
         if self._running is not None and not self._running.is_alive():
@@ -194,13 +238,17 @@ class Watch:
         return self._found
 
     def _look(self, status: Status) -> None:
+        from goldenpath.targets.machine import Warned
+
         try:
-            cells = inventory(self._home, status)
+            found = inventory(self._home, status)
         except GoldenPathError as error:
             self._news = (Warned("", "inventory", error.message),)
             return
-        self._news = tuple(
+        unequal = (
             Warned(each.deployment, "inventory", f"{each.digest[:19]}: {each.message}")
-            for each in cells
+            for each in found.cells
             if not each.agrees
         )
+        unasked = (Warned("", "inventory", fault) for fault in found.faults)
+        self._news = (*unequal, *unasked)
