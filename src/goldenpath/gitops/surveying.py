@@ -6,6 +6,7 @@ A thousand models over three stages are three thousand files, of which a commit 
 import hashlib
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 
@@ -99,7 +100,8 @@ class Surveyor:
             new.write_bytes(content)
             new.replace(self._file)
         except OSError as error:
-            new.unlink(missing_ok=True)
+            with suppress(OSError):  # what was written of it; the reason is told below
+                new.unlink()
             raise Unavailable(
                 f"{self._file} cannot be written: {error.strerror}",
                 hint="check that its disk has room and is writable",
