@@ -7,8 +7,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from goldenpath.attest.keys import PemSigner, generate_key
-from goldenpath.errors import NotFound
+from goldenpath.errors import NotFound, VerificationError
 from goldenpath.observe.erasure import expire_inputs
+from goldenpath.observe.keeping import end_what_is_old
+from goldenpath.observe.launch import Keep, Keeping
 from goldenpath.observe.logcheck import Anchor, check_log
 from goldenpath.observe.logread import find_prediction
 from goldenpath.observe.payloadlog import PredictionLog
@@ -147,7 +149,7 @@ def test_old_inputs_are_closed_and_every_proof_still_holds(home: Home) -> None:
     before = find_prediction(home, old)
     assert before.inputs is not None
 
-    assert expire_inputs(home, date(2026, 8, 1)) == ["2026-05-06"]
+    assert expire_inputs(home, date(2026, 8, 1)) == ["2026-05-06 prod"]
     assert expire_inputs(home, date(2026, 8, 1)) == []
 
     closed, kept = find_prediction(home, old), find_prediction(home, new)
@@ -190,3 +192,46 @@ def test_a_table_that_goes_without_a_word_or_with_a_false_one_is_missed(home: Ho
     assert "is about something else" in check_log(home).breaks[0]
     words[0].unlink()
     assert "is gone" in check_log(home).breaks[0]
+
+
+def test_what_a_stage_keeps_no_longer_is_ended_by_itself(home: Home) -> None:
+    _segments(home, [NOW - timedelta(days=200), NOW])
+    old = str(pq.read_table(table_of(next(checkpoints(home.predictions))))["prediction_id"][0])
+    far = datetime(2027, 1, 1, tzinfo=UTC)
+
+    def ended(*keep: Keep, now: datetime = NOW) -> list[tuple[object, object, object]]:
+        events = end_what_is_old(home, Keeping(keep), now)
+        return [
+            (each["what"], each["stage"], len(list(str(each["gone"]).split(","))))
+            for each in events
+        ]
+
+    assert ended() == ended(Keep("prod")) == ended(Keep("prod", 365, 3650)) == []
+    assert ended(Keep("dev", 100, 100), now=far) == []
+    assert ended(Keep("prod", 100, 3650)) == [("inputs", "prod", 1)]
+    assert find_prediction(home, old).inputs_state == "expired"
+    assert ended(Keep("prod", 100, 3650)) == []
+    assert ended(Keep("dev", 9), Keep("prod", 90, 90), now=far) == [("records", "prod", 2)]
+    assert check_log(home).holds and check_log(home).replicas[0].expired == 2
+
+
+def test_keys_of_before_stages_had_their_own_go_with_the_longest(home: Home) -> None:
+    subjects = Subjects(home.keys)
+    subjects.keep(["a"], "2026-01-01")
+    subjects.keep(["a"], "2026-01-01 prod")
+
+    assert subjects.expire("2026-06-01", "prod") == ["2026-01-01 prod"]
+    assert [*end_what_is_old(home, Keeping((Keep("dev", 0), Keep("prod", 9))), NOW)] == []
+    (event,) = end_what_is_old(home, Keeping((Keep("dev", 300), Keep("prod", 9))), NOW)
+    assert event["gone"] == ["2026-01-01"]
+    subjects.close()
+
+
+def test_a_segment_that_was_changed_is_not_ended(home: Home) -> None:
+    _segments(home, [NOW])
+    table_of(next(checkpoints(home.predictions))).write_bytes(b"something else")
+
+    with pytest.raises(VerificationError, match="wrong digest"):
+        list(
+            end_what_is_old(home, Keeping((Keep("prod", 0, 1),)), datetime(2027, 1, 1, tzinfo=UTC))
+        )

@@ -95,7 +95,7 @@ def test_inputs_open_with_the_key_of_the_person_and_agree_with_the_commitment(ho
     home.seal()
     (record,) = pq.read_table(table_of(next(checkpoints(home.predictions)))).to_pylist()
 
-    subject = home.subjects.find("client-7", "2026-11-22")
+    subject = home.subjects.find("client-7", "2026-11-22 prod")
 
     assert subject is not None and subject.reference == record["subject_ref"]
     plain = subject.open(record["input_ciphertext"], record["prediction_id"])
@@ -106,12 +106,12 @@ def test_inputs_open_with_the_key_of_the_person_and_agree_with_the_commitment(ho
 
 
 def test_an_erased_person_gets_a_new_pseudonym_and_the_old_inputs_stay_closed(home: _Home) -> None:
-    first = home.subjects.keep(["client-7"], "2026-11-22")["client-7"]
+    first = home.subjects.keep(["client-7"], "2026-11-22 prod")["client-7"]
     other = Subjects(home.root / "keys")
 
     assert other.erase("client-7") is not None
     assert other.erase("client-7") is None
-    again = home.subjects.keep(["client-7"], "2026-11-22")["client-7"]
+    again = home.subjects.keep(["client-7"], "2026-11-22 prod")["client-7"]
 
     assert again.reference != first.reference
     ciphertext = bytes(12) + first.cipher.encrypt(bytes(12), b"secret", b"id-0")

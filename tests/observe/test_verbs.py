@@ -4,28 +4,37 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
 from goldenpath.attest.keys import generate_key
+from goldenpath.attest.sshsig import SshKey
+from goldenpath.audit.event import Event
+from goldenpath.audit.log import EventLog
+from goldenpath.canonical import JsonValue
 from goldenpath.cli.log import verb as log
+from goldenpath.errors import NotFound, VerificationError
+from goldenpath.observe.logread import find_prediction
 from goldenpath.observe.monitor import Monitor
 from goldenpath.observe.payloadlog import PredictionLog
 from goldenpath.observe.records import Block
 from goldenpath.observe.report import drift_reports
-from goldenpath.observe.segment import checkpoints, table_of
+from goldenpath.observe.segment import checkpoints, parse_checkpoint, table_of
 from goldenpath.observe.subjects import Subjects
 from goldenpath.observe.tail import Tail
 from goldenpath.settings import HOME_VARIABLE, Home
 from tests.observe.spooling import FACTS, answer, draw, header, spool_path, write_spool
 
-NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
+NOW = datetime(2026, 10, 1, 9, 30, tzinfo=UTC)
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     home = Home(tmp_path)
-    write_spool(spool_path(home.spool), [answer(i, draw(2, i)) for i in range(3)])
+    answered = [answer(i, draw(2, i), subjects=["client", "other"]) for i in range(3)]
+    write_spool(spool_path(home.spool), answered)
+    SshKey.generate(tmp_path / "officer")
     subjects = Subjects(home.keys)
     signer = generate_key(home.log_key)
     writer = PredictionLog(home.predictions, subjects, signer, lambda digest: FACTS)
@@ -58,6 +67,80 @@ def test_a_log_that_was_changed_is_not_a_success(home: Home) -> None:
     status, text = _run(home, "check")
 
     assert status != 0 and "wrong digest" in text
+
+
+def _acting(home: Home, *words: str) -> tuple[int, str, BaseException | None]:
+    """As a security officer, who needs a reason."""
+    who = ("--as", "security-officer", "--key", str(home.root / "officer"), "--reason", "a request")
+    done = CliRunner(env={HOME_VARIABLE: str(home.root)}).invoke(log, [*words, *who])
+    return done.exit_code, done.output, done.exception
+
+
+def _ids(home: Home) -> list[str]:
+    table = pq.read_table(table_of(next(checkpoints(home.predictions))))
+    return [str(each) for each in table["prediction_id"].to_pylist()]
+
+
+def test_one_person_is_erased_and_nobody_else(home: Home) -> None:
+    mine, other, *_ = _ids(home)
+    assert find_prediction(home, mine).inputs is not None
+
+    status, text, _ = _acting(home, "erase", "client")
+
+    assert status == 0 and "the key is destroyed" in text
+    assert find_prediction(home, mine).inputs_state == "erased"
+    assert find_prediction(home, other).inputs is not None
+    assert isinstance(_acting(home, "erase", "client")[2], NotFound)
+    assert _run(home, "check")[0] == 0
+    (event,) = EventLog(home.events).read()
+    assert (event.kind, event.actor) == ("subject.erased", "security-officer")
+    assert event.details and "client" not in str(event.details)
+
+
+@pytest.mark.parametrize("stage", [(), ("--stage", "prod")])
+def test_old_inputs_and_records_are_ended_and_the_rest_still_proves(
+    home: Home, stage: tuple[str, ...]
+) -> None:
+    first = _ids(home)[0]
+    for what in ("inputs", "records"):
+        elsewhere = _acting(home, "expire", what, "--days", "5", "--stage", "dev")[1]
+        assert "0 days" in elsewhere or "0 segments" in elsewhere
+        assert "0 " in _acting(home, "expire", what, "--days", "90000", *stage)[1]
+
+    _, text, _ = _acting(home, "expire", "inputs", "--days", "5", *stage, "--output", "json")
+    assert json.loads(text)["gone"] == ["2026-10-01 prod"]
+    assert find_prediction(home, first).inputs_state == "expired"
+    _, text, _ = _acting(home, "expire", "records", "--days", "5", *stage)
+    assert "1 segments" in text
+    with pytest.raises(NotFound):
+        find_prediction(home, first)
+
+    status, text = _run(home, "check")
+    assert status == 0 and "1 segments expired" in text and "3 requests" in text
+    assert "no record" in _run(home, "show")[1]
+    kinds = [each.kind for each in EventLog(home.events).read()]
+    assert set(kinds) == {"log.expired"}
+    last = [*EventLog(home.events).read()][-1]
+    assert last.details and last.details["reason"] == "a request"
+
+
+def test_the_end_that_the_audit_log_noted_may_not_be_cut_off(home: Home) -> None:
+    (path,) = checkpoints(home.predictions)
+    noted = parse_checkpoint(path.read_bytes(), None)
+    head: dict[str, JsonValue] = {
+        "stage": "prod", "model": "credit", "replica": "r1", "number": 0, "digest": noted.content,
+    }  # fmt: skip
+    EventLog(home.events).append(
+        Event("2026-10-01T10:00:00.000000Z", "log.anchored", "system", details={"heads": [head]})
+    )
+    assert _run(home, "check")[0] == 0
+
+    table_of(path).unlink()
+    path.unlink()
+
+    done = CliRunner(env={HOME_VARIABLE: str(home.root)}).invoke(log, ["check"])
+    assert isinstance(done.exception, VerificationError)
+    assert "r1 segment 0 is gone: the audit log noted it" in done.output
 
 
 def test_drift_is_reported_from_what_the_monitor_left(home: Home) -> None:

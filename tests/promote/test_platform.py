@@ -7,6 +7,7 @@ from goldenpath.attest.policy import TrustedKey
 from goldenpath.attest.statement import SBOM
 from goldenpath.errors import InvalidInput
 from goldenpath.promote.datarules import DataRules
+from goldenpath.promote.logrules import LogRules
 from goldenpath.promote.platform import parse_platform, render_platform
 from goldenpath.promote.trust import Demands
 from tests.gitops.example import DER, line, platform
@@ -39,6 +40,22 @@ def test_rules_for_data_read_back() -> None:
     wrong = render_platform(full).decode().replace('max-age = "3650d"', 'max-age = "ten years"')
     with pytest.raises(InvalidInput, match=r"data\.max-age: expected a duration"):
         parse_platform(wrong.encode())
+
+
+def test_rules_for_the_log_read_back() -> None:
+    rules = LogRules("refuse", timedelta(days=180), timedelta(days=3650))
+    *before, last = platform().stages
+    full = dataclasses.replace(platform(), stages=(*before, dataclasses.replace(last, log=rules)))
+
+    assert parse_platform(render_platform(full)) == full
+    for old, new, said in (
+        ('on-loss = "refuse"', 'on-loss = "perhaps"', "on-loss: expected serve or refuse"),
+        ('inputs = "180d"', 'inputs = "36h"', "inputs: expected whole days"),
+        ('records = "3650d"', 'records = "90d"', "records: expected at least as long as inputs"),
+        ('records = "3650d"', 'recods = "90d"', "recods: is not a known key"),
+    ):
+        with pytest.raises(InvalidInput, match=said):
+            parse_platform(render_platform(full).decode().replace(old, new).encode())
 
 
 @pytest.mark.parametrize(

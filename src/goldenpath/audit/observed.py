@@ -9,7 +9,8 @@ from goldenpath.digest import Digest
 from goldenpath.durable import timestamp
 from goldenpath.gitops.promotion import Promoted
 from goldenpath.reconcile.loop import Refused
-from goldenpath.targets.machine import Alarm, Anchored, Observation, Platformed, Warned
+from goldenpath.targets.child import Message
+from goldenpath.targets.machine import Alarm, Anchored, Expired, Observation, Platformed, Warned
 from goldenpath.targets.routing import RouteChanged
 from goldenpath.targets.server import Happened
 
@@ -55,11 +56,17 @@ def event_of(what: Observation, time: datetime, commit: str) -> Event:
         case Anchored(heads):
             newest: list[JsonValue] = [{name: head.get(name) for name in _HEAD} for head in heads]
             return Event(when, "log.anchored", "system", commit=commit, details={"heads": newest})
-        case Alarm(message):
-            named = {name: message.get(name) for name in ("stage", "model", "digest")}
-            stage, model, release = (str(value or "") for value in named.values())
-            rest = {name: value for name, value in message.items() if name not in named}
-            return Event(when, "drift.alarm", "system", stage, model, release, commit, rest)
+        case Alarm(message) | Expired(message):
+            told: Kind = "drift.alarm" if isinstance(what, Alarm) else "log.expired"
+            return _told(told, message, when, commit)
+
+
+def _told(kind: Kind, message: Message, when: str, commit: str) -> Event:
+    """What the observer said, with what it is about where events have it."""
+    named = {name: message.get(name) for name in ("stage", "model", "digest")}
+    stage, model, release = (str(value or "") for value in named.values())
+    rest = {name: value for name, value in message.items() if name not in named}
+    return Event(when, kind, "system", stage, model, release, commit, rest)
 
 
 def moved_event(kind: Kind, actor: str, digest: Digest, done: Promoted, time: datetime) -> Event:

@@ -73,21 +73,28 @@ def erase(subject: str, name: str | None, key: Path | None, reason: str) -> None
 @verb.command("expire")
 @click.argument("what", type=click.Choice(["inputs", "records"]))
 @click.option("--days", type=click.IntRange(1), required=True, help="What is older goes.")
+@click.option("--stage", help="Only in this stage.")
 @identity_options
 @click.option("--reason", required=True, help="Why, for the audit log.")
 @output_option
 def expire(
-    what: str, days: int, name: str | None, key: Path | None, reason: str, output: Format
+    what: str,
+    days: int,
+    stage: str | None,
+    name: str | None,
+    key: Path | None,
+    reason: str,
+    output: Format,
 ) -> None:
     """Close old inputs by destroying their keys, or delete old records; every proof still holds."""
     home, now = wire.home(), wire.now()
     who = wire.identity(name, key).name
     before = now - timedelta(days=days)
     if what == "inputs":
-        gone = expire_inputs(home, before.date())
+        gone = expire_inputs(home, before.date(), stage)
         text = f"inputs sealed before {before.date()} are closed for good: {len(gone)} days"
     else:
-        gone = expire_records(home, before, now)
+        gone = expire_records(home, before, now, stage or "*")
         text = f"records made before {timestamp(before)} are deleted: {len(gone)} segments"
     listed: list[JsonValue] = [*gone]
     details: dict[str, JsonValue] = {
@@ -96,7 +103,9 @@ def expire(
         "gone": listed,
         "reason": reason,
     }
-    wire.event_log(home).append(Event(timestamp(now), "log.expired", who, details=details))
+    wire.event_log(home).append(
+        Event(timestamp(now), "log.expired", who, stage or "", details=details)
+    )
     show({"what": what, "before": timestamp(before), "gone": gone}, text, output)
 
 

@@ -1,10 +1,10 @@
 """The observer as a process: `python -m goldenpath.observe`, a child of `goldenpath up`.
 
-The first line on standard input is an `ObserverLaunch`; its end means: seal what is there and exit.
+The first line on standard input is an `ObserverLaunch`, later ones are `Keeping`; its end means:
+seal what is there and exit.
 Standard output carries one JSON object per line.
 """
 
-import select
 import signal
 import sys
 from collections.abc import Callable, Mapping
@@ -16,9 +16,10 @@ import msgspec
 from goldenpath.attest.keys import PemSigner, generate_key
 from goldenpath.canonical import JsonValue
 from goldenpath.errors import GoldenPathError
-from goldenpath.observe.launch import ObserverLaunch
+from goldenpath.observe.launch import Keeping, ObserverLaunch
 from goldenpath.observe.monitor import Monitor
 from goldenpath.observe.observer import Observer, Refusals
+from goldenpath.observe.orders import Orders
 from goldenpath.observe.otlp import Sender, TelemetryFiles
 from goldenpath.observe.outcomes import Outcomes
 from goldenpath.observe.payloadlog import PredictionLog
@@ -37,16 +38,19 @@ def main() -> int:
     """Runs until standard input ends."""
     # Ctrl-C reaches the whole group; the supervisor says when everything was answered.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    line = sys.stdin.buffer.readline()
+    orders = Orders(sys.stdin.fileno())
     try:
-        launch = msgspec.json.decode(line, type=ObserverLaunch)
+        launch = msgspec.json.decode(orders.first(), type=ObserverLaunch)
         observer, close, said = _assemble(launch)
     except (msgspec.DecodeError, GoldenPathError) as error:
         _emit({"event": "failed", "message": str(error)})
         return 1
     _emit({"event": "ready", **said})
-    while not _has_ended(launch.interval):
-        observer.round(datetime.now(UTC))
+    while not orders.have_ended:
+        for line in orders.within(launch.interval):
+            _heed(line, observer)
+        if not orders.have_ended:
+            observer.round(datetime.now(UTC))
     observer.round(datetime.now(UTC), finish=True)
     close()
     _emit({"event": "stopped"})
@@ -100,10 +104,12 @@ def _signer(path: Path) -> PemSigner:
     return PemSigner.load(path) if path.exists() else generate_key(path)
 
 
-def _has_ended(seconds: float) -> bool:
-    """Whether standard input has ended; waits at most `seconds` for it."""
-    readable, _, _ = select.select([sys.stdin], [], [], seconds)
-    return bool(readable) and not sys.stdin.buffer.readline()
+def _heed(line: bytes, observer: Observer) -> None:
+    """Takes what the supervisor says meanwhile: how long what is kept."""
+    try:
+        observer.keeping = msgspec.json.decode(line, type=Keeping)
+    except msgspec.DecodeError as error:
+        _failed(f"a line of standard input is not understood: {error}")
 
 
 def _emit(event: Mapping[str, JsonValue]) -> None:

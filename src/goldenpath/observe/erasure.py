@@ -16,10 +16,13 @@ def erase_subject(home: Home, subject: str) -> str | None:
     return erased
 
 
-def expire_inputs(home: Home, before: date) -> list[str]:
-    """Destroys the keys of inputs that were sealed before that day; the days that had one."""
+def expire_inputs(home: Home, before: date, stage: str | None = None) -> list[str]:
+    """Destroys the keys of inputs that were sealed before that day; the days that had one.
+
+    Of one stage if it is named; "" stands for days of before stages had keys of their own.
+    """
     subjects = Subjects(home.keys)
     try:
-        return subjects.expire(before.isoformat())
+        return subjects.expire(before.isoformat(), stage)
     finally:
         subjects.close()

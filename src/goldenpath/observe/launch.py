@@ -4,6 +4,25 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class Keep:
+    """How many days the log of a stage is kept; 0 is without end."""
+
+    stage: str
+    inputs: int = 0
+    records: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """What the observer is told after its launch, a line each time that it changes."""
+
+    stages: tuple[Keep, ...]
+
+
+NOTHING_ENDS = Keeping(())
+
+
+@dataclass(frozen=True, slots=True)
 class ObserverLaunch:
     """Everything that the observer needs; it reads nothing else from outside."""
 

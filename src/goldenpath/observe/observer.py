@@ -8,7 +8,8 @@ from pathlib import Path
 from goldenpath.canonical import JsonValue
 from goldenpath.errors import GoldenPathError
 from goldenpath.observe.findings import DriftFinding
-from goldenpath.observe.launch import ObserverLaunch
+from goldenpath.observe.keeping import EVERY, end_what_is_old
+from goldenpath.observe.launch import NOTHING_ENDS, Keeping, ObserverLaunch
 from goldenpath.observe.monitor import Monitor
 from goldenpath.observe.outcomes import Outcomes
 from goldenpath.observe.payloadlog import PredictionLog
@@ -17,6 +18,7 @@ from goldenpath.observe.segment import Checkpoint
 from goldenpath.observe.tail import Batch, Tail
 from goldenpath.observe.telemetry import Telemetry
 from goldenpath.reconcile.refusals import read_refusals
+from goldenpath.settings import Home
 
 Emit = Callable[[Mapping[str, JsonValue]], None]
 
@@ -56,6 +58,9 @@ class Observer:
     refusals: Refusals
     is_stuck: bool = False
     """The last round could not seal: nothing more is read, the spool on disk holds it."""
+    keeping: Keeping = NOTHING_ENDS
+    _ended: tuple[Keeping, datetime] | None = None
+    """By which rules and when it was last looked for what is too old."""
 
     def round(self, now: datetime, *, finish: bool = False) -> None:
         """Does what there is to do. With `finish` everything that waits is sealed."""
@@ -83,7 +88,19 @@ class Observer:
                 self.emit(_sealed(checkpoint))
             if is_last:
                 self.tail.forget(path)
+        self._end_what_is_old(now)
         self.telemetry.flush(self.monitor.verdicts, now, finish=finish)
+
+    def _end_what_is_old(self, now: datetime) -> None:
+        ended = self._ended
+        if ended is not None and ended[0] == self.keeping and now - ended[1] < EVERY:
+            return
+        self._ended = (self.keeping, now)
+        try:
+            for event in end_what_is_old(Home(Path(self.launch.home)), self.keeping, now):
+                self.emit(event)
+        except (GoldenPathError, OSError) as error:
+            self.emit({"event": "failed", "message": f"what is too old was kept: {error}"})
 
     def _observe(self, batch: Batch, now: datetime) -> None:
         try:

@@ -30,7 +30,7 @@ from goldenpath.observe.segment import (
     render_checkpoint,
     replica_of,
 )
-from goldenpath.observe.subjects import Subjects
+from goldenpath.observe.subjects import Subjects, day_of
 from goldenpath.observe.tail import Batch
 from goldenpath.serve.payload import Answered, SpoolHeader
 
@@ -139,7 +139,7 @@ class PredictionLog:
         return checkpoint
 
     def _table(self, header: SpoolHeader, answered: list[Answered], now: datetime) -> bytes:
-        day = f"{now:%Y-%m-%d}"
+        day = day_of(now, header.stage)
         block = Block.of(header, answered)
         subjects = self._subjects.keep(names(block, day), day)
         table = to_table(block, self._facts(header.digest), subjects, day)

@@ -27,20 +27,21 @@ VERSION = 1
 EXPIRED = ".expired.json"
 
 
-def expire_records(home: Home, before: datetime, now: datetime) -> list[str]:
-    """Deletes every segment whose last record is older; their names.
+def expire_records(home: Home, before: datetime, now: datetime, stage: str = "*") -> list[str]:
+    """Deletes every segment of a stage whose last record is older; their names.
 
     Raises `VerificationError` at one that does not hold: nothing wrong is covered up.
     """
     signer = PemSigner.load(home.log_key)
     gone = []
-    for path in checkpoints(home.predictions):
+    for path in checkpoints(home.predictions, stage):
         table = table_of(path)
         if not table.exists():
             continue
-        checkpoint = verified(path, signer.public_key())
-        if checkpoint.last_time >= timestamp(before):
+        claimed = parse_checkpoint(path.read_bytes(), signer.public_key())
+        if claimed.last_time >= timestamp(before):
             continue
+        checkpoint = verified(path, signer.public_key())
         numbers = pq.read_table(table, columns=["sequence"])["sequence"].to_pylist()
         predicate: Mapping[str, JsonValue] = {
             "version": VERSION,

@@ -4,8 +4,8 @@ The log itself can never change, so what is personal in it is encrypted under a 
 person, and the person stands in it as a pseudonym that only that key can make. The keys are the one
 thing outside the log that can be deleted. A person is found here by a keyed hash of the name.
 
-Inputs need a second key beside that of the person: that of the day on which they were sealed. When
-it goes, the inputs of everybody of that day are closed for good, and every proof still holds.
+Inputs need a second key beside that of the person: that of the day on which its stage sealed them.
+When it goes, the inputs of everybody of that day are closed for good, and every proof still holds.
 """
 
 import hmac
@@ -13,6 +13,7 @@ import secrets
 import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -53,6 +54,11 @@ class Subject:
             ) from error
 
 
+def day_of(now: datetime, stage: str) -> str:
+    """The name of the key of a day in a stage."""
+    return f"{now:%Y-%m-%d} {stage}"
+
+
 class Subjects:
     """The key of each person, in a SQLite file that only its owner may read."""
 
@@ -71,8 +77,8 @@ class Subjects:
             self._index = self._setting("index")
         except (OSError, sqlite3.Error) as error:
             raise Unavailable(f"keys of subjects in {path} cannot be opened: {error}") from error
-        self._cache: dict[str, Subject] = {}
-        self._day = ""
+        self._caches: dict[str, dict[str, Subject]] = {}
+        """By day, what was looked up already."""
         self._version = self._data_version()
 
     @classmethod
@@ -87,7 +93,7 @@ class Subjects:
             self._index = bytes(found.fetchone()[0])
         except (OSError, sqlite3.Error, TypeError) as error:
             raise Unavailable(f"keys of subjects in {path} cannot be opened: {error}") from error
-        self._cache, self._day, self._version = {}, "", self._data_version()
+        self._caches, self._version = {}, self._data_version()
         return self
 
     def close(self) -> None:
@@ -97,17 +103,18 @@ class Subjects:
     def keep(self, names: Iterable[str], day: str) -> Mapping[str, Subject]:
         """The subject of every name; who is new gets a key, which is on disk when this returns."""
         self._forget_what_others_erased()
-        if day != self._day:
-            self._cache.clear()
-            self._day = day
-        wanted = set(names)
-        unknown = sorted(wanted - self._cache.keys())
-        if len(self._cache) + len(unknown) > _MOST_CACHED:
-            self._cache.clear()
-            unknown = sorted(wanted)
+        if day not in self._caches:
+            # Stages have a day each; those of yesterday are not asked for again.
+            self._caches = {d: c for d, c in self._caches.items() if d[:10] == day[:10]}
+        cache, wanted = self._caches.get(day, {}), set(names)
+        unknown = sorted(wanted - cache.keys())
+        if sum(map(len, self._caches.values())) + len(unknown) > _MOST_CACHED:
+            self._caches.clear()
+            cache, unknown = {}, sorted(wanted)
         if unknown:
-            self._load(unknown)
-        return self._cache
+            self._load(unknown, day, cache)
+        self._caches[day] = cache
+        return cache
 
     def find(self, name: str, day: str) -> Subject | None:
         """The subject of a name; None if there never was one or it was erased, or the day was."""
@@ -127,51 +134,59 @@ class Subjects:
         return {subject.reference: subject for subject in found}
 
     def day_key(self, day: str) -> bytes | None:
-        """The key of a day, `YYYY-MM-DD`; None if there was none or it was destroyed."""
+        """The key of a day, see `day_of`; None if there was none or it was destroyed."""
         found = self._database.execute("SELECT key FROM day WHERE name = ?", (day,)).fetchone()
         return None if found is None else bytes(found[0])
 
-    def expire(self, before: str) -> list[str]:
-        """Destroys the keys of every day before the one named; which those were."""
-        rows = self._database.execute("SELECT name FROM day WHERE name < ?", (before,)).fetchall()
-        self._database.execute("DELETE FROM day WHERE name < ?", (before,))
-        return sorted(str(row[0]) for row in rows)
+    def expire(self, before: str, stage: str | None = None) -> list[str]:
+        """Destroys the keys of every day before the one named, `YYYY-MM-DD`; which those were.
+
+        Those of one stage if it is named; days of before stages had their own are of stage "".
+        """
+        days = self._database.execute("SELECT name FROM day").fetchall()
+        gone = sorted(
+            day for (day,) in days if day[:10] < before and stage in (None, day[10:].strip())
+        )
+        self._database.executemany("DELETE FROM day WHERE name = ?", [(day,) for day in gone])
+        self._caches.clear()
+        return gone
 
     def erase(self, name: str) -> str | None:
         """Destroys the key; gives back the reference that it made, None if there was none."""
         place = (self._place(name),)
         found = self._database.execute("SELECT key FROM subject WHERE place = ?", place).fetchone()
         self._database.execute("DELETE FROM subject WHERE place = ?", place)
-        self._cache.pop(name, None)
+        for cache in self._caches.values():
+            cache.pop(name, None)
         return None if found is None else Subject.of(found[0], b"").reference
 
-    def _load(self, names: list[str]) -> None:
+    def _load(self, names: list[str], day: str, cache: dict[str, Subject]) -> None:
         fresh = [(self._place(name), secrets.token_bytes(32)) for name in names]
         try:
             self._database.execute("BEGIN IMMEDIATE")
             self._database.execute(
-                "INSERT OR IGNORE INTO day VALUES (?, ?)", (self._day, secrets.token_bytes(32))
+                "INSERT OR IGNORE INTO day VALUES (?, ?)", (day, secrets.token_bytes(32))
             )
             (of_day,) = self._database.execute(
-                "SELECT key FROM day WHERE name = ?", (self._day,)
+                "SELECT key FROM day WHERE name = ?", (day,)
             ).fetchone()
             self._database.executemany("INSERT OR IGNORE INTO subject VALUES (?, ?)", fresh)
             for name, (place, _) in zip(names, fresh, strict=True):
                 (key,) = self._database.execute(
                     "SELECT key FROM subject WHERE place = ?", (place,)
                 ).fetchone()
-                self._cache[name] = Subject.of(key, of_day)
+                cache[name] = Subject.of(key, of_day)
             self._database.execute("COMMIT")
         except sqlite3.Error as error:
             if self._database.in_transaction:
                 self._database.execute("ROLLBACK")
-            self._cache.clear()
+            self._caches.clear()
             raise Unavailable(f"keys of subjects cannot be written: {error}") from error
 
     def _forget_what_others_erased(self) -> None:
         version = self._data_version()
         if version != self._version:
-            self._cache.clear()
+            self._caches.clear()
             self._version = version
 
     def _data_version(self) -> int:

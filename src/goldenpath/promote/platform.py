@@ -13,6 +13,8 @@ from goldenpath.attest.policy import Person, TrustedKey
 from goldenpath.promote.datarules import NO_RULES, DataRules, read_rules, rules_lines
 from goldenpath.promote.expression import Expression, read_expression
 from goldenpath.promote.forge import ForgeSettings, forge_lines, read_forge
+from goldenpath.promote.logrules import NO_RULES as NO_LOG_RULES
+from goldenpath.promote.logrules import LogRules, log_lines, read_log_rules
 from goldenpath.promote.named import NamedGate, read_named
 from goldenpath.promote.table import Table, duration_text, read_table, refuse_faults
 from goldenpath.promote.trust import (
@@ -99,6 +101,7 @@ class Stage:
     freezes: tuple[Freeze, ...] = ()
     glass: BreakGlass | None = None
     """None: nobody enters without all approvals, whatever happens."""
+    log: LogRules = NO_LOG_RULES
 
     def frozen(self, now: datetime) -> Freeze | None:
         """The freeze that holds at `now`, if one does."""
@@ -207,6 +210,7 @@ def _stage(table: Table, names: set[str]) -> Stage:
         soak=table.duration("soak"),
         freezes=tuple(filter(None, map(_freeze, table.tables("freeze")))),
         glass=_glass(table.table("break-glass")) if table.has("break-glass") else None,
+        log=read_log_rules(table.table("log")) if table.has("log") else NO_LOG_RULES,
     )
     table.end()
     return stage
@@ -285,6 +289,7 @@ def _lines(platform: Platform) -> Iterator[str]:
             yield f"approvals = {stage.glass.approvals}"
             yield f"roles = {listed(stage.glass.roles)}"
             yield f"overdue = {quoted(stage.glass.overdue)}"
+        yield from log_lines(stage.log)
     if platform.forge is not None:
         yield from forge_lines(platform.forge)
     for gate in platform.expressions:

@@ -61,6 +61,13 @@ class ServerLaunch:
 
 
 @dataclass(frozen=True, slots=True)
+class Terms:
+    """What a server is told while it serves, a line each time that it changes."""
+
+    on_loss: Literal["serve", "refuse"] = "serve"
+
+
+@dataclass(frozen=True, slots=True)
 class RouteSlot:
     """One release behind a route."""
 

@@ -20,7 +20,7 @@ import uvloop
 
 from goldenpath.errors import GoldenPathError, InvalidInput
 from goldenpath.project.spec import Contract
-from goldenpath.reconcile.launch import ServerLaunch
+from goldenpath.reconcile.launch import ServerLaunch, Terms
 from goldenpath.serve.doors import Doors
 from goldenpath.serve.equality import refuse_other_answers
 from goldenpath.serve.http import Limits
@@ -92,7 +92,7 @@ async def _serve(launch: ServerLaunch, content: Content, started: float) -> None
     )
     server.warm_up()
     loop = asyncio.get_running_loop()
-    stop = _stop_wishes(loop)
+    stop = _wishes(loop, server)
     loop.add_signal_handler(signal.SIGHUP, doors.reload, server)
     door, taken = await _second_door(server, launch, doors)
     address = await server.listen(launch.listen, doors.tls)
@@ -150,15 +150,25 @@ def _spool(identity: Identity, content: Content, launch: ServerLaunch) -> SpoolW
     return SpoolWriter(Path(launch.spool), header, report=_report)
 
 
-def _stop_wishes(loop: asyncio.AbstractEventLoop) -> asyncio.Event:
-    """Set at the end of standard input and by SIGTERM or SIGINT."""
+def _wishes(loop: asyncio.AbstractEventLoop, server: Server) -> asyncio.Event:
+    """Set at the end of standard input and by SIGTERM or SIGINT; until then terms may change."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
 
+    def heed(line: bytes) -> None:
+        try:
+            server.on_loss = msgspec.json.decode(line, type=Terms).on_loss
+        except ValueError as error:
+            _report(f"a line of standard input is not understood: {error}")
+
     def wait_for_end() -> None:
-        while os.read(0, 4096):
-            pass
+        rest = b""
+        while said := os.read(0, 4096):
+            *lines, rest = (rest + said).split(b"\n")
+            for line in lines:
+                loop.call_soon_threadsafe(heed, line)
+            rest = rest[-MAX_LAUNCH:]
         loop.call_soon_threadsafe(stop.set)
 
     # A thread of its own, since an event loop cannot watch every kind of standard input.

@@ -22,7 +22,7 @@ class Recorder:
 
     def __init__(self, spool: SpoolWriter | None, on_loss: OnLoss) -> None:
         self._spool = spool
-        self._on_loss = on_loss
+        self.on_loss = on_loss
         self._sequence = 0
 
     @property
@@ -38,7 +38,7 @@ class Recorder:
         records = self._records(batch, inference)
         if self._spool.append(records):
             self._sequence += len(records)
-        elif self._on_loss == "serve":
+        elif self.on_loss == "serve":
             self._spool.lose(records)
             self._sequence += len(records)
         else:

@@ -105,6 +105,15 @@ class Server:
         return self._recorder.answered
 
     @property
+    def on_loss(self) -> OnLoss:
+        """What happens to requests that cannot be written down; may be changed while serving."""
+        return self._recorder.on_loss
+
+    @on_loss.setter
+    def on_loss(self, on_loss: OnLoss) -> None:
+        self._recorder.on_loss = on_loss
+
+    @property
     def _can_answer(self) -> bool:
         return self._is_ready and self._batcher.is_available
 

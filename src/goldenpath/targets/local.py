@@ -16,7 +16,7 @@ import msgspec
 
 from goldenpath.canonical import JsonValue
 from goldenpath.gitops.desired import Deployment, Slot
-from goldenpath.reconcile.launch import Entrance, Route, RouteSlot, ServerLaunch, TrustedPem
+from goldenpath.reconcile.launch import Entrance, Route, RouteSlot, ServerLaunch, Terms, TrustedPem
 from goldenpath.reconcile.target import Action, Apply, Prune, Running
 from goldenpath.targets.child import Child, Message
 from goldenpath.targets.demand import Demand
@@ -66,10 +66,15 @@ class LocalTarget:
     """Deployments as processes here. `observe` also moves everything on by one step."""
 
     def __init__(
-        self, settings: LocalSettings, trust: Callable[[str], Trust], report: Report
+        self,
+        settings: LocalSettings,
+        trust: Callable[[str], Trust],
+        report: Report,
+        terms: Callable[[str], Terms] = lambda _: Terms(),
     ) -> None:
         self._settings = settings
         self._trust = trust
+        self._terms = terms
         self._report = report
         self._deployments: dict[str, Deployment] = {}
         self._routed: dict[str, Deployment] = {}
@@ -181,8 +186,9 @@ class LocalTarget:
             for message in sidecar.tick(now):
                 hear(message)
         self._start_missing()
-        for server in self._servers.values():
+        for (name, _, _), server in self._servers.items():
             self._tell(server.tick(now))
+            server.follow(self._terms(name.partition("/")[0]))
         self._drain_servers()
         self._settle()
         for name, deployment in self._deployments.items():
@@ -250,6 +256,7 @@ class LocalTarget:
                 uv=self._settings.uv,
                 search=self._settings.environment.get("PATH", ""),
                 threshold=trust.threshold,
+                on_loss=self._terms(deployment.stage).on_loss,
             )
 
         def start(launch: ServerLaunch) -> Child:

@@ -19,7 +19,8 @@ from goldenpath.attest.policy import TrustedKey
 from goldenpath.canonical import JsonValue
 from goldenpath.errors import GoldenPathError, InvalidInput, Unavailable
 from goldenpath.promote.admission import release_policy
-from goldenpath.reconcile.launch import TrustedPem
+from goldenpath.promote.platform import Platform
+from goldenpath.reconcile.launch import Terms, TrustedPem
 from goldenpath.reconcile.loop import Admit, Reconciler, Refused, Source, summary
 from goldenpath.reconcile.status import Fault as StatusFault
 from goldenpath.reconcile.status import Status, judge, read_status, since_before, write_status
@@ -61,6 +62,13 @@ class Anchored:
 
 
 @dataclass(frozen=True, slots=True)
+class Expired:
+    """What of the prediction log the observer ended, since its stage keeps it no longer."""
+
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
 class Warned:
     """Something that somebody has to look at now, once for as long as it lasts."""
 
@@ -70,7 +78,7 @@ class Warned:
     message: str
 
 
-Observation = Happened | RouteChanged | Refused | Platformed | Alarm | Anchored | Warned
+Observation = Happened | RouteChanged | Refused | Platformed | Alarm | Anchored | Expired | Warned
 """What the audit log should know; the log itself is above this package."""
 
 
@@ -99,7 +107,7 @@ class Machine:
         self._steer = steer
         self._watch = watch
         self._stretch = Stretch()
-        self._target = LocalTarget(settings, self._trust, self.happened)
+        self._target = LocalTarget(settings, self._trust, self.happened, self._terms)
         self._reconciler = Reconciler(source, admit, self._target, self.happened)
         self._pending: deque[Observation] = deque()
         self._heads: dict[str, Message] = {}
@@ -120,6 +128,8 @@ class Machine:
                 self.happened(Alarm(message))
             elif message.get("event") == "sealed":
                 self._heads[f"{message.get('replica')}"] = message
+            elif message.get("event") == "expired":
+                self.happened(Expired(message))
             elif message.get("event") == "answers":
                 self._stretch.hear(message)
 
@@ -156,6 +166,11 @@ class Machine:
         return self._step_status()
 
     @property
+    def platform(self) -> Platform | None:
+        """The platform file that is in force; None before one was trusted."""
+        return self._reconciler.trusted.platform if self._reconciler.trusted else None
+
+    @property
     def _commit(self) -> str:
         return self._reconciler.trusted.commit if self._reconciler.trusted else ""
 
@@ -168,6 +183,12 @@ class Machine:
         keys = tuple(_pem(key) for key in policy.keys)
         names = (policy.repository or "", policy.builder or "")
         return Trust(keys, policy.required, *names, policy.threshold)
+
+    def _terms(self, stage: str) -> Terms:
+        """What holds for the servers of a stage, by the platform file that is in force."""
+        platform = self.platform
+        found = platform.stage(stage) if platform is not None else None
+        return Terms(found.log.on_loss) if found is not None else Terms()
 
     def _anchor(self) -> None:
         """Notes in the audit log how far the prediction log has come."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from goldenpath.errors import Unavailable
-from goldenpath.reconcile.launch import ServerLaunch
+from goldenpath.reconcile.launch import ServerLaunch, Terms
 from goldenpath.targets.child import Child
 
 FIRST_PAUSE = 0.5
@@ -44,6 +44,7 @@ class Server:
         self._start = start
         self._child: Child | None = None
         self._launch = prepare()
+        self._terms = Terms(self._launch.on_loss)
         self._failures = 0
         self._again_at = 0.0
         self._deadline = 0.0
@@ -93,6 +94,12 @@ class Server:
             return f"it used {used // mib} MiB, and its limit is {self._memory // mib} MiB"
         return ""
 
+    def follow(self, terms: Terms) -> None:
+        """Tells a server that is ready what holds for it now, if it is something else."""
+        if self._child is not None and self.address and terms != self._terms:
+            self._child.tell(terms)
+            self._terms = terms
+
     def drain(self, now: float) -> None:
         """Lets it finish what it has, then leave."""
         if self.draining:
@@ -111,6 +118,7 @@ class Server:
             self._pause(now, error.message)
             return
         child.tell(self._launch)
+        self._terms = Terms(self._launch.on_loss)
         self._child = child
         self._deadline = now + START_SECONDS
 

@@ -17,12 +17,16 @@ class Sidecar:
         environment: Mapping[str, str],
         log: Path,
         launch: Callable[[], object],
+        news: Callable[[], object | None] = lambda: None,
     ) -> None:
         self.name = name
         self._command = command
         self._environment = environment
         self._log = log
         self._launch = launch
+        self._news = news
+        """What it is told after its launch and whenever it is something else; None: nothing."""
+        self._told: object | None = None
         self._failures = 0
         self._again_at = 0.0
         self.child: Child | None = None
@@ -38,6 +42,11 @@ class Sidecar:
             self.child = Child(self.name, self._command, self._environment, self._log)
             self.starts += 1
             self.child.tell(self._launch())
+            self._told = None
+        news = self._news()
+        if news is not None and news != self._told:
+            self.child.tell(news)
+            self._told = news
         for message in self.child.messages():
             if message.get("event") == "failed":
                 self.message = str(message.get("message", ""))

@@ -17,7 +17,7 @@ from goldenpath.gateway.sending import Sent, Wish, send_rows
 from goldenpath.gateway.steering import Moves, Steering, judged, plans
 from goldenpath.gitops.identity import Identity
 from goldenpath.gitops.promotion import Desk, Promoted
-from goldenpath.observe.launch import ObserverLaunch
+from goldenpath.observe.launch import Keep, Keeping, ObserverLaunch
 from goldenpath.project.contract import parse_contract
 from goldenpath.promote.platform import Platform
 from goldenpath.reconcile.launch import DoorLaunch
@@ -84,13 +84,15 @@ def serve(home: Home, asked: Listening, *, once: bool, say: Callable[[str], None
             steer=_steering(home, platform, say),
             watch=Watch(home),
         )
-        machine.attend(_observer(home, settings, asked.metrics or ""))
+        machine.attend(_observer(home, settings, asked.metrics or "", lambda: machine.platform))
         if asked.grpc:
             machine.attend(_door(settings, asked.grpc))
         return machine.serve(once=once)
 
 
-def _observer(home: Home, settings: LocalSettings, metrics: str) -> Sidecar:
+def _observer(
+    home: Home, settings: LocalSettings, metrics: str, platform: Callable[[], Platform | None]
+) -> Sidecar:
     launch = ObserverLaunch(
         home=str(home.root),
         store=str(settings.store),
@@ -99,7 +101,22 @@ def _observer(home: Home, settings: LocalSettings, metrics: str) -> Sidecar:
     )
     command = (sys.executable, "-m", "goldenpath.observe")
     log = settings.run / "logs" / "observer.log"
-    return Sidecar("observer", command, settings.environment, log, lambda: launch)
+
+    def keeping() -> Keeping | None:
+        found = platform()
+        return _keeping(found) if found is not None else None
+
+    return Sidecar("observer", command, settings.environment, log, lambda: launch, keeping)
+
+
+def _keeping(platform: Platform) -> Keeping:
+    """How long each stage keeps its log."""
+    return Keeping(
+        tuple(
+            Keep(stage.name, stage.log.inputs.days, stage.log.records.days)
+            for stage in platform.stages
+        )
+    )
 
 
 def _door(settings: LocalSettings, listen: str) -> Sidecar:
