@@ -1,7 +1,9 @@
 """The gateway as clients meet it: a real process, raw bytes over loopback."""
 
 import json
+import random
 import re
+import select
 import socket
 import time
 from collections import Counter
@@ -12,6 +14,7 @@ import pytest
 
 from goldenpath.reconcile.refusals import read_refusals
 from goldenpath.reconcile.target import Apply
+from tests.serve.test_fuzz_process import HTTP_TOKENS, mutated
 from tests.targets.contract import deployment, release
 from tests.targets.local import Machine, machine
 
@@ -156,14 +159,15 @@ def test_what_two_parsers_could_read_differently_is_refused(
     assert told(answer)["error"]
 
 
-def test_what_the_gateway_answers_itself_is_counted_and_published(here: Machine) -> None:
-    def counts() -> Counter[tuple[str, str, int]]:
-        """How often each was refused, by model, method and status."""
-        found = read_refusals(here.run / "refusals.json")
-        return Counter({(x.deployment, x.method, x.status): sum(x.buckets) for x in found})
+def refused(here: Machine) -> Counter[tuple[str, str, int]]:
+    """How often the gateway refused each, by model, method and status, as it is published."""
+    found = read_refusals(here.run / "refusals.json")
+    return Counter({(x.deployment, x.method, x.status): sum(x.buckets) for x in found})
 
+
+def test_what_the_gateway_answers_itself_is_counted_and_published(here: Machine) -> None:
     here.ask()
-    before = counts()
+    before = refused(here)
     here.ask(x_goldenpath_slot="r99")
     here.ask("/prod/nobody/v2/models/nobody/infer")
     raw(here, b"BREW " + PATH + b" HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
@@ -176,7 +180,9 @@ def test_what_the_gateway_answers_itself_is_counted_and_published(here: Machine)
         ("", "_OTHER", 431): 1,
         ("", "_OTHER", 413): 1,
     })  # fmt: skip
-    here.until(lambda: all((counts() - before)[key] >= number for key, number in wanted.items()))
+    here.until(
+        lambda: all((refused(here) - before)[key] >= number for key, number in wanted.items())
+    )
 
 
 def test_a_chunked_body_is_bounded(here: Machine) -> None:
@@ -185,6 +191,41 @@ def test_a_chunked_body_is_bounded(here: Machine) -> None:
     answer = raw(here, post(b"Transfer-Encoding: chunked\r\n", b""), *[chunk] * 17)
 
     assert answer.startswith(b"HTTP/1.1 413")
+
+
+def test_wrong_streams_neither_break_the_gateway_nor_make_it_grow(here: Machine) -> None:
+    memory = Path(f"/proc/{here.target.gateway_process()}/status")
+    source = random.Random(5)  # noqa: S311 - spoils requests, no secret
+    valid = post(b"Content-Length: 2\r\nX-Long: " + b"a" * 200 + b"\r\n", b"{}")
+
+    def resident() -> int:
+        return int(memory.read_text().partition("VmRSS:")[2].split()[0]) // 1024
+
+    def send(content: bytes) -> bytes:
+        host, port = here.target.address.split(":")
+        with socket.create_connection((host, int(port)), timeout=30) as connection:
+            connection.sendall(content)
+            # Who ends before the answer is there hears none, as from other proxies.
+            select.select([connection], [], [], 0.01)
+            connection.shutdown(socket.SHUT_WR)
+            received = b""
+            while chunk := connection.recv(1 << 16):
+                received += chunk
+        return received
+
+    for _ in range(100):
+        send(mutated(source, valid, HTTP_TOKENS))
+    before, statuses = resident(), Counter[bytes]()
+    for _ in range(600):
+        statuses.update(
+            re.findall(rb"HTTP/1\.1 ([0-9]{3}) ", send(mutated(source, valid, HTTP_TOKENS)))
+        )
+
+    # 501 is what an upgrade gets; no server ever saw a request that made it close the connection.
+    assert not [status for status in statuses if status >= b"500" and status != b"501"], statuses
+    assert statuses[b"400"] > 200 and statuses[b"200"] > 10
+    assert resident() - before < 16
+    assert here.ask()[0] == 200
 
 
 def test_nothing_after_a_bad_request_is_read(here: Machine) -> None:
@@ -300,6 +341,7 @@ def test_a_request_that_kills_servers_is_repeated_once_then_answered_with_502(
         here.until(lambda: len(servers - set(here.target.servers())) == 2)
         assert status == 502
         assert body["error"]
+        here.until(lambda: refused(here)["prod/credit", "POST", 502] == 1)
         assert here.ask()[0] == 200
 
 
@@ -312,3 +354,4 @@ def test_a_stopped_model_says_so(tmp_path: Path) -> None:
 
         assert status == 503
         assert "stopped" in str(body["error"])
+        here.until(lambda: refused(here)["prod/credit", "POST", 503] == 1)

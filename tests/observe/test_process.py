@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+import urllib3
 
 from goldenpath.artifact.pack import Contents, pack
 from goldenpath.drift.profile import render_profile
 from goldenpath.observe.launch import ObserverLaunch
 from goldenpath.observe.segment import checkpoints, parse_checkpoint, table_of
 from goldenpath.project.contract import render_contract
+from goldenpath.reconcile.refusals import FILE, Refused, write_refusals
 from goldenpath.registry.layout import LayoutStore
 from goldenpath.serve.payload import Answered, SpoolHeader, SpoolMark, render_frame
 from tests.observe.spooling import CONTRACT, START, answer, draw, profile
@@ -41,9 +43,13 @@ def digest(tmp_path: Path) -> str:
 
 
 class _Process:
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, metrics: str = "") -> None:
         launch = ObserverLaunch(
-            home=str(root), store=str(root / "registry"), interval=0.02, seal_seconds=0.05
+            home=str(root),
+            store=str(root / "registry"),
+            metrics=metrics,
+            interval=0.02,
+            seal_seconds=0.05,
         )
         self.child = subprocess.Popen(
             [sys.executable, "-m", "goldenpath.observe"],
@@ -96,6 +102,26 @@ def test_drift_is_reported_once_and_everything_is_sealed_at_the_end(
     assert sum(int(str(e["rows"])) for e in events if e["event"] == "sealed") == 4000
     assert not list((tmp_path / "spool").iterdir())
     assert (tmp_path / "telemetry" / "metrics.jsonl").stat().st_size > 1000
+
+
+def test_what_the_gateway_refused_is_on_the_page_once_it_is_published(tmp_path: Path) -> None:
+    process = _Process(tmp_path, "127.0.0.1:0")
+    assert process.child.stdout is not None
+    address = json.loads(process.child.stdout.readline())["metrics"]
+    refused = Refused("prod/credit", "POST", "http", 404)
+    series = (
+        b'service_name="credit",service_instance_id="gateway",deployment_environment_name="prod"'
+    )
+
+    for times in (1, 2):
+        refused.add(0.0)
+        write_refusals([refused], tmp_path / "run" / FILE)
+        page = b""
+        while b'route="/prod/credit",http_response_status_code="404"} %d\n' % times not in page:
+            page = urllib3.request("GET", f"http://{address}/metrics").data
+        assert series in page
+
+    process.finish()
 
 
 def test_killed_at_any_moment_it_loses_and_doubles_nothing(tmp_path: Path, digest: str) -> None:

@@ -14,12 +14,15 @@ from goldenpath.errors import GoldenPathError, InvalidInput
 from goldenpath.observe.decide import Facts
 from goldenpath.observe.records import Block, names, to_table
 from goldenpath.observe.subjects import Subject
+from goldenpath.project.spec import PythonModel as PythonEntry
 from goldenpath.project.spec import Reason, ReasonPolicy
 from goldenpath.rpc import messages
+from goldenpath.serve.apart import PythonModel, terms_of
 from goldenpath.serve.model import OnnxModel
 from goldenpath.serve.payload import SpoolHeader, read
 from tests.serve.onnx_graph import logistic_regression
 from tests.serve.running import CONTRACT, INFER, WEIGHTS, expected, question, run, running
+from tests.serve.test_worker import place
 
 REASONS = ReasonPolicy(
     codes=(
@@ -158,6 +161,52 @@ def test_weights_are_a_second_output_of_a_message(
                     else list(each.contents.fp32_contents)
                 )
                 assert found == pytest.approx(right[each.name], abs=1e-6)
+
+    run(main)
+
+
+CODE = """
+import numpy as np
+
+def load(files):
+    weights = np.loadtxt(files / "weights.txt", dtype=np.float32)
+    return lambda rows: (1 / (1 + np.exp(-(rows @ weights - 0.5))), rows * weights)
+"""
+
+
+def test_a_model_that_is_code_gives_its_weights_over_every_door(tmp_path: Path) -> None:
+    contract = replace(EXPLAINED, python=PythonEntry("scoring:load"))
+    message = messages.render(
+        "ModelInferRequest",
+        {
+            "model_name": "credit",
+            "inputs": [{"name": "features", "datatype": "FP32", "shape": [1, 4]}],
+            "raw_input_contents": [np.array(ROW, "<f4").tobytes()],
+        },
+    )
+
+    async def main() -> None:
+        example = np.array([[1000, 40, 1, 0]], dtype=np.float32)
+        model = PythonModel(place(tmp_path, CODE), terms_of(contract), example, print)
+        await model.start()
+        async with running(tmp_path, model, contract=contract) as server:
+            told = json.loads((await server.ask("/v2/models/credit")).body)
+            assert told["platform"] == "goldenpath_python"
+            assert [each["name"] for each in told["outputs"]] == ["probability", "reasons"]
+            binary: dict[str, object] = {"parameters": {"binary_data_output": True}}
+            plain = await server.ask(INFER, question(ROW))
+            raw = await server.ask(INFER, question(ROW, **binary))
+            called = await server.ask(rpc.PREFIX + rpc.INFER, message)
+            length = int(raw.headers["inference-header-content-length"])
+            found = [
+                [value for each in json.loads(plain.body)["outputs"] for value in each["data"]],
+                np.frombuffer(raw.body[length:], "<f4").tolist(),
+                np.frombuffer(
+                    b"".join(messages.parse_answer(called.body).raw_output_contents), "<f4"
+                ).tolist(),
+            ]
+            for values in found:
+                assert values == pytest.approx([*expected([ROW]), *WEIGHED], abs=1e-5)
 
     run(main)
 

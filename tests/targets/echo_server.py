@@ -23,7 +23,7 @@ async def answer(
     COUNT.append(launch.replica)
     try:
         while head := await reader.readuntil(b"\r\n\r\n"):
-            lines = head.decode().lower().split("\r\n")
+            lines = head.decode("latin-1").lower().split("\r\n")
             length = next((int(x[15:]) for x in lines if x.startswith("content-length:")), 0)
             if "x-early: 1" in lines:
                 writer.write(b"HTTP/1.1 413 Too Large\r\ncontent-length: 2\r\n\r\n{}")

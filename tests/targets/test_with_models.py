@@ -9,12 +9,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from goldenpath import rpc
 from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
 from goldenpath.gitops.desired import Deployment, Scaling, Slot, slot_name
 from goldenpath.reconcile.target import Apply
+from goldenpath.rpc import messages
 from goldenpath.serve.payload import Answered, read
 from goldenpath.targets.local import Trust
 from tests.serve.onnx_graph import logistic_regression
@@ -114,6 +117,42 @@ def test_a_shadow_answers_the_same_question_and_nobody_decides_by_it(
     records = recorded(tmp_path)
     assert {each.prediction_id for each in records if each.shadow} == ids
     assert {each.prediction_id for each in records if not each.shadow} == ids
+
+
+def test_a_shadow_that_says_the_same_agrees_in_every_form(
+    here: Machine, packed_release: Packed
+) -> None:
+    live = packed_release.image.digest
+    # Another model by its bytes, and the same by what it answers, up to rounding.
+    dark = another(packed_release, logistic_regression(WEIGHTS, -0.50000006)).digest
+    slots = (Slot(slot_name(live), live, 100), Slot(slot_name(dark), dark, 0))
+    here.target.perform(Apply(Deployment("prod", "credit", slots)))
+    here.settle()
+    columns = ("limit", "age", "status", "paid")
+    table = json.dumps({"rows": [dict(zip(columns, ROW, strict=True))]}).encode()
+    binary = json.dumps(question(ROW, parameters={"binary_data_output": True})).encode()
+    tensor = {"name": "features", "datatype": "FP32", "shape": [1, 4]}
+    asked: dict[str, object] = {"model_name": "credit", "inputs": [tensor]}
+    raw = asked | {"raw_input_contents": [np.array(ROW, "<f4").tobytes()]}
+    contents = asked | {"inputs": [tensor | {"contents": {"fp32_contents": ROW}}]}
+    call = f"/prod/credit{rpc.PREFIX}{rpc.INFER}"
+    asks = [
+        ("/prod/credit/v2/models/credit/infer", QUESTION),
+        ("/prod/credit/v2/models/credit/infer", binary),
+        ("/prod/credit/v1/models/credit/predict", table),
+        (call, messages.render("ModelInferRequest", raw)),
+        (call, messages.render("ModelInferRequest", contents)),
+    ]
+    for path, body in asks:
+        found = here.client.request("POST", f"http://{here.target.address}{path}", body=body)
+        assert found.status == 200, found.data
+
+    def pairs() -> tuple[JsonValue, JsonValue]:
+        tally = here.target.tallies.get(f"prod/credit/{slot_name(dark)}")
+        return (tally["compared"], tally["disagreed"]) if isinstance(tally, dict) else (0, 0)
+
+    here.until(lambda: pairs()[0] == len(asks))
+    assert pairs() == (len(asks), 0)
 
 
 def test_servers_follow_the_requests_at_a_time_within_their_bounds(tmp_path: Path) -> None:

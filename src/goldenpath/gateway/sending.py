@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -15,7 +16,10 @@ from numpy.typing import NDArray
 from goldenpath.errors import InvalidInput
 from goldenpath.gateway.client import Call, Door, Reply, post_all
 from goldenpath.instruments import HEADER_PREDICTION, HEADER_RELEASE, HEADER_SLOT
-from goldenpath.project.spec import Contract, DecisionPolicy
+from goldenpath.project.spec import Contract, DecisionPolicy, Feature
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 KEPT = 5
 """Prediction ids and errors that a summary names."""
@@ -80,7 +84,8 @@ def send_rows(door: Door, path: str, contract: Contract, wish: Wish, seed: int) 
 def read_rows(path: Path, contract: Contract, subject: str, limit: int | None) -> Batch:
     """The contract's columns of a Parquet file, in the contract's order; missing values as NaN.
 
-    Raises `InvalidInput` naming the columns that are absent.
+    A label stands for its code. Raises `InvalidInput` naming the columns that are absent or no
+    numbers.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -96,10 +101,31 @@ def read_rows(path: Path, contract: Contract, subject: str, limit: int | None) -
         raise InvalidInput(f"{path} is not a Parquet file that can be read: {error}") from error
     table = table.slice(0, limit) if limit is not None else table
     rows = np.empty((table.num_rows, len(wanted)), dtype="<f4")
-    for place, name in enumerate(wanted):
-        rows[:, place] = table.column(name).cast(pa.float64()).to_numpy()
+    for place, feature in enumerate(contract.features):
+        try:
+            rows[:, place] = _numbers(table.column(feature.name), feature)
+        except (TypeError, ValueError) as error:
+            raise InvalidInput(
+                f"column {feature.name} of {path} holds what is no number: {error}"
+            ) from error
     names = tuple(str(value) for value in table.column(subject).to_pylist()) if subject else None
     return Batch(rows, names)
+
+
+def _numbers(
+    column: "pa.ChunkedArray[pa.Scalar[pa.DataType]]", feature: Feature
+) -> NDArray[np.float64]:
+    """Raises `TypeError` or `ValueError` for what is neither a number nor a label."""
+    import pyarrow as pa
+
+    if not pa.types.is_string(column.type):
+        return np.asarray(column.cast(pa.float64()).to_numpy())
+    codes = dict(zip(feature.labels, feature.categories, strict=False))
+    texts: list[str | None] = column.to_numpy().tolist()
+    unknown = next((text for text in texts if text is not None and text not in codes), None)
+    if unknown is not None:
+        raise ValueError(repr(unknown[:80]))
+    return np.array([codes[text] if text is not None else np.nan for text in texts])
 
 
 def calls(batch: Batch, contract: Contract, size: int, trace: bool, seed: int) -> Iterator[Call]:
@@ -114,7 +140,8 @@ def calls(batch: Batch, contract: Contract, size: int, trace: bool, seed: int) -
             "datatype": "FP32",
             "parameters": {"binary_data_size": len(raw)},
         }
-        request: dict[str, object] = {"inputs": [tensor]}
+        wanted = [{"name": contract.output_tensor}]
+        request: dict[str, object] = {"inputs": [tensor], "outputs": wanted}
         if batch.subjects is not None:
             request["parameters"] = {"subjects": batch.subjects[start : start + size]}
         head = msgspec.json.encode(request)
