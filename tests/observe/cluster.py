@@ -103,9 +103,10 @@ class Cluster:
         self.predictions = folder / "predictions"
         self._folder = folder
         rendered = render_profile(profile())
-        self.stable, self.canary = (
-            self.road.release(each, profile=rendered) for each in (b"one", b"two")
+        self.stable, self.canary, self.dark = (
+            self.road.release(each, profile=rendered) for each in (b"one", b"two", b"three")
         )
+        self.releases = {"one": self.stable, "two": self.canary, "three": self.dark}
         desk = self.road.desk("platform-engineer")
         promote(desk, self.stable, "dev")
         promote(desk, self.canary, "dev", rollout=PLAN)
@@ -123,12 +124,12 @@ class Cluster:
     def write(self, name: str, said: Mapping[str, list[Answered]], rows: int) -> None:
         """Answers of some replicas, sealed `rows` at a time by an observer that is a process.
 
-        A replica whose name begins with `two` is the canary's.
+        The first part of a replica's name says of which release it is.
         """
         home = Home(self._folder / name)
         home.spool.mkdir(parents=True)
         for replica, answered in said.items():
-            release = self.canary if replica.startswith("two") else self.stable
+            release = self.releases[replica.partition("-")[0]]
             head, end = self.header(release, replica), SpoolMark(end=True)
             for at in range(0, len(answered), rows):
                 begin = msgspec.structs.replace(head, first=at)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import ClassVar
 
+import msgspec
 import pytest
 
 from goldenpath.attest.keys import generate_key, keys_from_pem
@@ -32,7 +33,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Cluster:
     cluster = Cluster(tmp_path_factory.mktemp("cluster"))
     said = written(cluster)
     cluster.write("first", {"one": said.stable}, rows=100)
-    cluster.write("second", {"two": said.canary}, rows=100)
+    copies = [msgspec.structs.replace(each, shadow=True) for each in said.canary]
+    cluster.write("second", {"two": said.canary, "three": copies[:50]}, rows=100)
     return cluster
 
 
@@ -83,6 +85,25 @@ def test_only_what_was_answered_since_the_step_began_counts(cluster: Cluster) ->
     assert [arm.requests for arm in early] == [800, 200]
     later = arms(cluster, source(cluster), cluster.since + timedelta(minutes=2))
     assert [arm.requests for arm in later] == [0, 0]
+
+
+def test_a_release_that_gets_copies_alone_is_compared_by_them(cluster: Cluster) -> None:
+    places = (cluster.stable, cluster.dark)
+    until = cluster.since + timedelta(minutes=5)
+
+    stable, dark = source(cluster).arms("dev", MODEL, places, cluster.since, until)
+
+    assert (stable.requests, dark.requests) == (1600, 50)
+    assert dark.answers["outcome accept"][1] == 50
+    assert dark.answers[PAIRED][1] == 13  # of every fourth the stable release was asked too
+
+
+def test_a_hole_in_the_log_of_another_release_is_none(cluster: Cluster, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(cluster.predictions, tmp_path / "log"))
+    (other,) = (path for path in checkpoints(folder) if "three" in path.name)
+    table_of(other).unlink()
+
+    assert [arm.gaps for arm in arms(cluster, source(cluster, folder))] == [(), ()]
 
 
 def test_without_keys_of_subjects_slices_are_a_gap_and_pairs_are_not(cluster: Cluster) -> None:
@@ -154,7 +175,7 @@ def swap_tables(folder: Path) -> None:
 
 def name_a_replica_like_another(folder: Path) -> None:
     path = segment(folder, 1)
-    path.rename(path.with_name(path.name.replace("two", "three")))
+    path.rename(path.with_name(path.name.replace("two", "four")))
 
 
 def leave_rubbish(folder: Path) -> None:
