@@ -31,8 +31,7 @@ MOST_PAIRS = 20_000
 
 Counts = dict[str, list[int]]
 """Hits and total by name."""
-Answers = NDArray[np.object_]
-"""Outcomes of the rows of one request."""
+Words = NDArray[np.object_]
 Mask = NDArray[np.bool_]
 
 
@@ -41,7 +40,7 @@ class _Route:
     """One model in one stage: counts by slot, and answers that a copy may come for."""
 
     slots: dict[str, Counts] = field(default_factory=dict)
-    answers: "OrderedDict[str, tuple[str, Answers]]" = field(default_factory=OrderedDict)
+    answers: "OrderedDict[str, tuple[str, list[str]]]" = field(default_factory=OrderedDict)
     live: set[str] = field(default_factory=set)
     """Slots by whose answers somebody decided."""
 
@@ -106,7 +105,7 @@ def inside_of(part: Slice, block: Block) -> Mask:
 
 
 def _count(
-    counts: Counts, contract: Contract, block: Block, outcomes: Answers, counted: Mask
+    counts: Counts, contract: Contract, block: Block, outcomes: Words, counted: Mask
 ) -> None:
     total = int(counted.sum())
     hit = {each: (outcomes == each) & counted for each in OUTCOMES}
@@ -122,19 +121,17 @@ def _count(
             _add(counts, name, int((hit[each] & inside).sum()), size)
 
 
-def _pair(
-    route: _Route, counts: Counts, contract: Contract, block: Block, outcomes: Answers
-) -> None:
+def _pair(route: _Route, counts: Counts, contract: Contract, block: Block, outcomes: Words) -> None:
     """Holds answers to the same question by two releases against each other: a shadow's pairs.
 
     The second of two answers with one prediction id is counted, whichever release it is of: the
     share of pairs that differ is the same from both sides.
     """
-    slot, end = block.header.slot, 0
+    slot, end, listed = block.header.slot, 0, outcomes.tolist()
     others: dict[str, tuple[Mask, Mask]] = {}
     for answered in block.answered:
         begin, end = end, end + answered.rows
-        mine = outcomes[begin:end]
+        mine = listed[begin:end]
         known = route.answers.pop(answered.prediction_id, None)
         if known is None or known[0] == slot or len(known[1]) != len(mine):
             route.answers[answered.prediction_id] = (slot, mine)
@@ -142,7 +139,7 @@ def _pair(
         nothing = np.zeros((2, len(outcomes)), np.bool_)
         paired, differs = others.setdefault(known[0], (nothing[0], nothing[1]))
         paired[begin:end] = True
-        differs[begin:end] = known[1] != mine
+        differs[begin:end] = [a != b for a, b in zip(known[1], mine, strict=True)]
     for other, (paired, differs) in others.items():
         for name, inside in _places(contract, block):
             found = int((differs & inside).sum()), int((paired & inside).sum())
