@@ -91,6 +91,31 @@ asyncio.run(both())
 )
 
 
+DATATYPES = """
+import json, sys
+import ml_dtypes
+import numpy as np
+import tritonclient.grpc as over_grpc
+import tritonclient.http as over_http
+
+http, calls, right = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+numbers = {"BF16": ml_dtypes.bfloat16, "FP16": np.float16, "UINT64": np.uint64}
+truths = {"BOOL": np.array([True, False, True]),
+          "BYTES": np.array([b"yes", b"no", b"yes"], np.object_)}
+
+def ask(module, client, number, truth, **binary):
+    inputs = [module.InferInput("input0", [3], number), module.InferInput("input1", [3], truth)]
+    inputs[0].set_data_from_numpy(np.array([1, 2, 3], numbers[number]), **binary)
+    inputs[1].set_data_from_numpy(truths[truth], **binary)
+    found = client.infer("mymodel", inputs).as_numpy("output0")
+    np.testing.assert_allclose(found, right, atol=1e-6)
+
+for truth in truths:
+    for number in numbers:
+        ask(over_http, over_http.InferenceServerClient(http), number, truth, binary_data=True)
+        ask(over_grpc, over_grpc.InferenceServerClient(calls), number, truth)
+    ask(over_http, over_http.InferenceServerClient(http), "UINT64", truth, binary_data=False)
+"""
 # KServe, "Binary Tensor Data Extension", "Inference Client Example", with rows where it has 2 x 2.
 BINARY = """
 import asyncio, json, sys
@@ -163,6 +188,18 @@ def test_the_client_of_kserves_documentation_is_answered(tmp_path: Path) -> None
     with served(tmp_path, "three") as three:
         given = [three.address, json.dumps(scores("three", rows))]
         done = subprocess.run([python, "-c", BINARY, *given], capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.interop
+def test_texts_truths_and_halves_of_another_client_are_understood(tmp_path: Path) -> None:
+    python = _program("clients", "bin", "python")
+
+    with served(tmp_path, "two") as two:
+        right = scores("two", [[1, 1], [2, 0], [3, 1]])
+        given = [two.address, two.grpc, json.dumps(right)]
+        done = subprocess.run([python, "-c", DATATYPES, *given], capture_output=True, text=True)
 
     assert done.returncode == 0, done.stderr
 
