@@ -173,9 +173,12 @@ def _table(files: Files, name: str, checkpoint: Checkpoint) -> pa.Table:
     content = files[name]()
     require_content(name, content, checkpoint)
     try:
-        table = pq.read_table(BytesIO(content), columns=_COLUMNS)
-    except (pa.ArrowInvalid, KeyError) as error:
+        table = pq.ParquetFile(BytesIO(content)).read(columns=_COLUMNS, use_threads=False)
+    except pa.ArrowInvalid as error:
         raise VerificationError(f"the table cannot be read: {error}") from error
+    absent = sorted(set(_COLUMNS) - set(table.column_names))
+    if absent:
+        raise VerificationError(f"the table has no column {absent[0]}")
     if table.num_rows != checkpoint.rows:
         raise VerificationError(f"expected {checkpoint.rows} records, got {table.num_rows}")
     for column, value in (
