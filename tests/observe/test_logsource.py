@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import ClassVar
 
@@ -78,8 +78,10 @@ def test_only_what_was_answered_since_the_step_began_counts(cluster: Cluster) ->
 
     found = arms(cluster, source(cluster), half)
 
+    elsewhere = half.astimezone(timezone(timedelta(hours=-9)))
     assert [arm.requests for arm in found] == [800, 200]
     assert found[0].gaps == ()
+    assert arms(cluster, source(cluster), elsewhere) == found
     both = (cluster.stable, cluster.canary)
     early = source(cluster).arms("dev", MODEL, both, cluster.since, half)
     assert [arm.requests for arm in early] == [800, 200]

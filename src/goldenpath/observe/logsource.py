@@ -7,7 +7,7 @@ and pairs, and in declared slices as far as keys open the inputs.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 
 import numpy as np
@@ -90,7 +90,7 @@ class PredictionLogSource:
         for each in releases:
             if self._facts(each.text) is None:
                 raise Unavailable(f"the contract of {each.short} cannot be read")
-        between = (since, until)
+        between = (since.astimezone(UTC), until.astimezone(UTC))
         stretch = stretch_of(files, (stage, model), releases, between, self._keys)
         if sum(checkpoint.rows for _, checkpoint in stretch.segments) > MOST_ROWS:
             raise InvalidInput(
