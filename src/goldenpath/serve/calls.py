@@ -5,7 +5,8 @@ how the gateway hands it on. Values go through the same checks as those of the R
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from math import prod
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
@@ -13,7 +14,7 @@ from goldenpath import rpc
 from goldenpath.errors import InvalidInput, NotFound
 from goldenpath.project.spec import Contract
 from goldenpath.serve.identity import SERVER, Identity, describe, outputs_of
-from goldenpath.serve.labels import text_of
+from goldenpath.serve.labels import MOST_SHOWN, text_of
 from goldenpath.serve.protocol import (
     Form,
     Output,
@@ -22,7 +23,13 @@ from goldenpath.serve.protocol import (
     check_outputs,
 )
 from goldenpath.serve.said import RequestParameters, said_of, subjects_of
-from goldenpath.serve.tensors import InputShape, LooseTensor, TensorParameters, rows_of
+from goldenpath.serve.tensors import (
+    InputShape,
+    LooseTensor,
+    Tensor,
+    TensorParameters,
+    rows_of,
+)
 
 if TYPE_CHECKING:
     from goldenpath.rpc.messages import InferRequest, InputTensor
@@ -38,6 +45,8 @@ _FIELDS = {
     "BYTES": "bytes_contents",
 }
 """Where the values of a tensor stand that are not raw bytes."""
+MOST_DIMENSIONS = 8
+"""Of a shape that is looked at; right ones have one or two."""
 _PARAMETERS = frozenset(RequestParameters.__struct_fields__) - {"binary_data_output"}
 
 
@@ -60,11 +69,15 @@ class Calls:
 
         request = parse_infer(body)
         self._is_meant(request.model_name, request.model_version)
-        raw = list(request.raw_input_contents)
-        if raw and len(raw) != len(request.inputs):
+        # Before anything is made of them: one that says nothing is two bytes of a message.
+        _bound("inputs", len(request.inputs), len(self._shape.names))
+        _bound("outputs", len(request.outputs), len(outputs_of(self._contract)))
+        count = len(request.raw_input_contents)
+        if count and count != len(request.inputs):
             raise InvalidInput(
-                f"raw_input_contents holds {len(raw)} tensors: expected {len(request.inputs)}"
+                f"raw_input_contents holds {count} tensors: expected {len(request.inputs)}"
             )
+        raw = list(request.raw_input_contents)
         tensors = [
             _tensor(tensor, raw[place] if raw else None)
             for place, tensor in enumerate(request.inputs)
@@ -135,31 +148,41 @@ class Calls:
             raise NotFound(f"version {version[:80]!r} of {model} is not served here")
 
 
-def _tensor(tensor: "InputTensor", raw: bytes | None) -> LooseTensor:
+def _bound(what: str, number: int, most: int) -> None:
+    if number > most:
+        raise InvalidInput(f"the request has {number} {what}: expected at most {most}")
+
+
+def _tensor(tensor: "InputTensor", raw: bytes | None) -> Tensor | LooseTensor:
     """An input as the REST form has it, so that the same checks apply."""
     from goldenpath.rpc.messages import contents_of
 
-    shape, contents = list(tensor.shape), contents_of(tensor)
+    contents, name = contents_of(tensor), tensor.name[:MOST_SHOWN]
+    if len(tensor.shape) > MOST_DIMENSIONS:
+        raise InvalidInput(
+            f"input {name} has {len(tensor.shape)} dimensions: expected at most {MOST_DIMENSIONS}"
+        )
+    shape = list(tensor.shape)
     if raw is not None:
         if contents:
-            raise InvalidInput(f"input {tensor.name} has both contents and raw_input_contents")
+            raise InvalidInput(f"input {name} has both contents and raw_input_contents")
         size = TensorParameters(binary_data_size=len(raw))
         return LooseTensor(tensor.name, shape, tensor.datatype, None, size)
     field = _FIELDS.get(tensor.datatype)
     others = sorted(contents.keys() - {field})
-    if field is not None and others:
+    if others:
         raise InvalidInput(
-            f"input {tensor.name} of datatype {tensor.datatype} has {', '.join(others)}: "
-            f"expected {field}"
+            f"input {name} of datatype {tensor.datatype[:20]} has {', '.join(others)}: "
+            f"expected {field or 'raw_input_contents'}"
         )
-    if field is None and others:
-        raise InvalidInput(
-            f"input {tensor.name} of datatype {tensor.datatype[:20]} has {', '.join(others)}: "
-            "expected raw_input_contents"
-        )
-    values = list(contents.get(field, ())) if field else []
-    values = [text_of(each) if isinstance(each, bytes) else each for each in values]
-    return LooseTensor(tensor.name, shape, tensor.datatype, values)
+    values = contents.get(field, ()) if field else ()
+    if len(values) != prod(shape):
+        raise InvalidInput(f"input {name} has {len(values)} values: expected {prod(shape)}")
+    if field == "bytes_contents":
+        texts = [text_of(each) for each in cast("Sequence[bytes]", values)]
+        return LooseTensor(tensor.name, shape, tensor.datatype, texts)
+    # What the field is for is what it holds, so that nothing has to be looked at one by one.
+    return Tensor(tensor.name, shape, tensor.datatype, list(cast("Sequence[float]", values)))
 
 
 def _parameters(request: "InferRequest") -> RequestParameters:

@@ -175,7 +175,7 @@ def _values(
     if length is not None:
         found = _from_binary(tensor, size, binary, offset, length=length, columns=columns)
         return found, offset + length
-    data = tensor.data if isinstance(tensor, Tensor) else _leaves(tensor)
+    data = tensor.data if isinstance(tensor, Tensor) else _leaves(tensor, size)
     if len(data) != size:
         raise InvalidInput(f"input {tensor.name} has {len(data)} values: expected {size}")
     if tensor.datatype == "BYTES":
@@ -269,20 +269,23 @@ def _number(tensor: LooseTensor, leaf: object) -> float:
         raise InvalidInput(f"input {tensor.name} holds a number that is too large") from error
 
 
-def _leaves(tensor: LooseTensor) -> list[object]:
-    """Row-major values of nested lists."""
+def _leaves(tensor: LooseTensor, size: int) -> list[object]:
+    """Row-major values of nested lists. Raises `InvalidInput` at once if they are too many."""
     leaves: list[object] = []
-    _flatten(tensor.name, tensor.data, len(tensor.shape), leaves)
+    _flatten(tensor.name, tensor.data, len(tensor.shape), leaves, size)
     return leaves
 
 
-def _flatten(name: str, data: object, depth: int, leaves: list[object]) -> None:
+def _flatten(name: str, data: object, depth: int, leaves: list[object], size: int) -> None:
     if not isinstance(data, list):
         raise InvalidInput(f"input {name} has no list of values as its data")
+    if len(leaves) + len(data) > size and (depth < 2 or len(data) > size):
+        found = len(leaves) + len(data)
+        raise InvalidInput(f"input {name} has {found} values: expected {size}")
     for item in data:
         if isinstance(item, list):
             if depth < 2:
                 raise InvalidInput(f"input {name} is nested deeper than its shape says")
-            _flatten(name, item, depth - 1, leaves)
+            _flatten(name, item, depth - 1, leaves, size)
         else:
             leaves.append(item)
