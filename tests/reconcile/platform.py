@@ -78,13 +78,20 @@ class OneMachine:
         signed: bool = True,
         status: float = 0.5,
         name: str = "credit",
+        ballast: int = 0,
     ) -> Digest:
-        """A release with all its evidence; `status` is the weight of that feature."""
+        """A release with all its evidence; `status` is the weight of that feature.
+
+        `ballast` is the size of a file beside the model that nobody reads but to verify it.
+        """
         outputs = self.folder / f"outputs{name}{shift},{status}"
         outputs.mkdir()
         weights = WEIGHTS.copy()
         weights[2] = status
         (outputs / "model.onnx").write_bytes(logistic_regression(weights, -0.5 + shift))
+        if ballast:
+            (outputs / "ballast.bin").touch()
+            os.truncate(outputs / "ballast.bin", ballast)
         rows = np.random.default_rng(1).uniform(20, 60, 500)
         table = {
             "limit": rows * 1000, "age": rows, "status": np.floor(rows) % 3, "paid": rows * 2,
@@ -95,6 +102,7 @@ class OneMachine:
             profile=render_profile(build_profile(CONTRACT, table, rows / 100)), lock=b"lock",
             python_version="3.11", documents={}, commit="a" * 40,
             committed_at="2026-11-20T08:00:00Z",
+            model_files=("model.onnx", "ballast.bin") if ballast else ("model.onnx",),
         )  # fmt: skip
         image = pack(self.store, contents).image
         if signed:

@@ -13,7 +13,7 @@ from goldenpath.gitops.trust import Trusted
 from goldenpath.promote.glass import Glass
 from goldenpath.promote.platform import Platform
 from goldenpath.promote.trust import Demands
-from goldenpath.reconcile.loop import Reconciler, Refused
+from goldenpath.reconcile.loop import Reconciler, Refused, Underway
 from goldenpath.reconcile.status import Condition, DeploymentStatus, Status
 from tests.gitops.example import platform
 from tests.targets.memory import MemoryTarget
@@ -70,6 +70,7 @@ class World:
         self.refused: list[Refused] = []
         self.bad: dict[Digest, str] = {}
         self.away = False
+        self.slow: set[Digest] = set()
         self.asked: list[Digest] = []
         self.now = NOW
         self.loop = Reconciler(self.source, self.admit, self.target, self.refused.append)
@@ -85,6 +86,8 @@ class World:
         self.asked.append(digest)
         if self.away:
             raise Unavailable("the registry is away")
+        if digest in self.slow:
+            raise Underway("it is being verified")
         reason = self.bad.get(digest)
         return (Finding("signature", "fail" if reason else "pass", reason or "good"),)
 
@@ -291,3 +294,59 @@ def test_files_that_did_not_change_are_not_read_again(world: World) -> None:
 
     assert [each.name for each in status.deployments] == ["dev/churn", "dev/credit"]
     assert world.runs == (TWO,)
+
+
+def test_what_is_still_being_verified_holds_up_nothing_else_and_is_asked_with_every_step(
+    world: World,
+) -> None:
+    world.source.commit(wanted(ONE), wanted(ONE, model="fraud"))
+    world.step()
+    world.source.commit(wanted(ONE, THREE), wanted(TWO, model="fraud"))
+    world.slow.add(THREE)
+
+    status = world.step(0.1)
+
+    assert world.target.deployments["dev/fraud"].slots[0].digest == TWO
+    assert world.target.deployments["dev/credit"].slots[0].percent == 100
+    assert condition(status.deployments[0], "Reconciling").reason == "Verifying"
+    assert not world.refused
+    world.slow.clear()
+    world.step(0.1)
+    assert world.runs == (ONE, THREE)
+
+
+def test_what_runs_keeps_its_canary_while_all_is_verified_anew(world: World) -> None:
+    world.source.commit(wanted(ONE, TWO))
+    world.step()
+    world.source.platform = replace(
+        world.source.platform, demands=Demands(repository="https://git.example/other")
+    )
+    world.source.commit(wanted(ONE, TWO))
+    world.slow.add(TWO)
+
+    world.step()
+
+    assert world.runs == (ONE, TWO)
+
+
+def test_a_restart_does_not_wait_for_a_canary_that_is_still_being_verified(world: World) -> None:
+    world.source.commit(wanted(ONE, TWO))
+    world.slow.add(TWO)
+
+    world.step()
+
+    assert world.runs == (ONE,)
+
+
+def test_a_refusal_stands_while_it_is_looked_at_anew_and_is_told_once(world: World) -> None:
+    world.source.commit(wanted(ONE))
+    world.bad[ONE] = "no signature"
+    world.step()
+    world.slow.add(ONE)
+
+    status = world.step(10)
+    assert condition(status.deployments[0], "Stalled").reason == "AdmissionRefused"
+    world.slow.clear()
+    world.step()
+
+    assert len(world.refused) == 1

@@ -31,11 +31,30 @@ def admit(
     `glass` is what git says was broken for the deployment and waits for a second person. Every
     byte of the image is read. Raises `NotFound` if the store has no such release.
     """
+    verified = verified_whole(store, platform, digest, now)
+    return judged(verified, platform, deployment, now, glass)
+
+
+def verified_whole(store: Store, platform: Platform, digest: Digest, now: datetime) -> Verified:
+    """What counts about a release, with every byte of the image read.
+
+    Raises `NotFound` if the store has no such release.
+    """
+    policy = release_policy(platform)
+    return verify(store, digest, policy, people=platform.people, now=now, blobs=True)
+
+
+def judged(
+    verified: Verified,
+    platform: Platform,
+    deployment: Deployment,
+    now: datetime,
+    glass: Glass | None = None,
+) -> tuple[Finding, ...]:
+    """What follows for a deployment from what counts about a release."""
     stage = platform.stage(deployment.stage)
     if stage is None:
         raise InvalidInput(f"the stage {deployment.stage!r} is not in platform.toml")
-    policy = release_policy(platform)
-    verified = verify(store, digest, policy, people=platform.people, now=now, blobs=True)
     decided = decisions(verified, stage, platform, deployment.model, now, glass)
     return (*verified.findings, *decided)
 

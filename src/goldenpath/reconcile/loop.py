@@ -5,7 +5,7 @@ having seen a change. Fail static: what runs keeps running when git, registry or
 read, and nothing new starts.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -26,6 +26,12 @@ from goldenpath.reconcile.target import Running, Target
 ASK_AGAIN = timedelta(seconds=5)
 """How soon a release that was not admitted is looked at again; then each time twice as late."""
 LONGEST_PAUSE = timedelta(minutes=10)
+UNDERWAY = "Verifying"
+"""The reason of what is still being checked."""
+
+
+class Underway(Unavailable):
+    """The checks of a release go on beside the loop: it asks again with every step."""
 
 
 class Source(Protocol):
@@ -45,7 +51,10 @@ class Source(Protocol):
 
 
 Admit = Callable[[Platform, Deployment, Digest, datetime, Glass | None], tuple[Finding, ...]]
-"""The checks of one release for one stage, as `goldenpath.reconcile.admission.admit` makes them."""
+"""The checks of one release for one stage, as `goldenpath.reconcile.admission.admit` makes them.
+
+Raises `Underway` if they take longer than the loop has time for.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +117,7 @@ class Reconciler:
         except Unavailable as error:
             fault = Fault("TargetUnavailable", error.message, is_final=False)
             return self._status(now, {}, {}, {}, fault)
-        wanted, faults = self._admitted(now)
+        wanted, faults = self._admitted(now, observed)
         if self._trusted is not None:
             held = {name for name in faults if name not in wanted}
             for action in plan(wanted, observed, held):
@@ -156,8 +165,13 @@ class Reconciler:
             {name: each for part in parts for name, each in part.standing.items()},
         )
 
-    def _admitted(self, now: datetime) -> tuple[dict[str, Deployment], dict[str, Fault]]:
-        """What may run, and why the rest may not, by name."""
+    def _admitted(
+        self, now: datetime, observed: Collection[str]
+    ) -> tuple[dict[str, Deployment], dict[str, Fault]]:
+        """What may run, and why the rest may not, by name.
+
+        What runs stays as it is while any release of it is still being checked.
+        """
         wanted: dict[str, Deployment] = {}
         faults = {
             name: Fault("Malformed", problem, is_final=True)
@@ -170,7 +184,8 @@ class Reconciler:
                 if fault is not None:
                     refused[slot.digest] = fault
             part = admitted_part(deployment, refused)
-            if part is not None:
+            waits = any(fault.reason == UNDERWAY for fault in refused.values())
+            if part is not None and not (waits and deployment.name in observed):
                 wanted[deployment.name] = part
             if refused:
                 faults[deployment.name] = next(iter(refused.values()))
@@ -182,15 +197,21 @@ class Reconciler:
             return Fault("NotTrusted", "no commit of the gitops repository is trusted", False)
         key = (deployment.stage, deployment.model, digest)
         platform = self._trusted.platform
-        known = self._judged.get(key)
-        is_current = known is not None and known.platform == platform
-        if known is not None and is_current and (known.again_at is None or now < known.again_at):
+        before = self._judged.get(key)
+        known = before if before is not None and before.platform == platform else None
+        if known is not None and (known.again_at is None or now < known.again_at):
             return known.fault
-        fault = self._verify(deployment, digest, now)
-        pause = min(known.pause * 2, LONGEST_PAUSE) if known and is_current else ASK_AGAIN
+        try:
+            fault = self._verify(deployment, digest, now)
+        except Underway as error:
+            # A verdict that is looked at anew stands until there is another one.
+            first = _Judged(platform, Fault(UNDERWAY, error.message, False), now, timedelta(0))
+            self._judged[key] = replace(known or first, again_at=now)
+            return self._judged[key].fault
+        pause = min(max(known.pause * 2, ASK_AGAIN), LONGEST_PAUSE) if known else ASK_AGAIN
         # Evidence may still arrive; a refusal is looked at again, though git need not change.
         self._judged[key] = _Judged(platform, fault, now + pause if fault else None, pause)
-        if fault is not None and fault.is_final and (known is None or known.fault != fault):
+        if fault is not None and fault.is_final and (before is None or before.fault != fault):
             finding = Finding("admission", "fail", fault.message)
             commit = self._trusted.commit
             self._report(Refused(deployment.stage, deployment.model, digest, commit, (finding,)))
@@ -202,6 +223,8 @@ class Reconciler:
             standing = self._survey.standing.get(deployment.name)
             glass = standing.glass if standing is not None else None
             findings = self._admit(self._trusted.platform, deployment, digest, now, glass)
+        except Underway:
+            raise
         except (VerificationError, InvalidInput) as error:
             return _refusal(digest, error.message)
         except GoldenPathError as error:
