@@ -105,6 +105,12 @@ def test_without_a_source_or_its_keys_nothing_is_decided(
     monkeypatch.setenv("GOLDENPATH_SUBJECT_KEYS", str(cluster.road.folder / "nothing"))
     with pytest.raises(Unavailable, match=r"keys of subjects in .* cannot be opened"):
         look(cluster)
+    monkeypatch.delenv("GOLDENPATH_SUBJECT_KEYS")
+    serve(cluster, "first", harm=0, monkeypatch=monkeypatch)
+    monkeypatch.setenv("GOLDENPATH_PROMETHEUS", "http://127.0.0.1:1")  # both, and one is away
+    with pytest.raises(Unavailable, match=r"Prometheus at .* gives no answer"):
+        look(cluster)
+    monkeypatch.delenv("GOLDENPATH_PROMETHEUS")
     monkeypatch.delenv("GOLDENPATH_PREDICTIONS")
     with pytest.raises(InvalidInput, match="GOLDENPATH_PREDICTIONS, GOLDENPATH_PROMETHEUS or both"):
         look(cluster)

@@ -9,7 +9,7 @@ from typing import ClassVar
 import msgspec
 import pytest
 
-from goldenpath.attest.keys import generate_key, keys_from_pem
+from goldenpath.attest.keys import generate_key, keys_from_pem, public_pem
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, Unavailable
 from goldenpath.gateway.rollout import PAIRED, Arm
@@ -221,8 +221,6 @@ def test_logs_of_other_releases_and_of_strangers(cluster: Cluster, tmp_path: Pat
         source(cluster).arms("test", MODEL, (cluster.stable,), cluster.since, cluster.since)
 
     stranger = generate_key(tmp_path / "stranger.pem")
-    from goldenpath.attest.keys import public_pem
-
     stable, canary = arms(cluster, source(cluster, keys=public_pem(stranger)))
     assert (stable.requests, canary.requests) == (0, 0)
     assert "not signed by the key of the log" in canary.gaps[0]
@@ -230,7 +228,9 @@ def test_logs_of_other_releases_and_of_strangers(cluster: Cluster, tmp_path: Pat
         source(cluster, keys=b"none")
 
 
-def test_a_log_that_ends_early_or_never_came_shows_beside_prometheus(cluster: Cluster) -> None:
+def test_a_log_that_ends_early_or_never_came_shows_beside_prometheus(
+    cluster: Cluster, tmp_path: Path
+) -> None:
     class Counted:
         """A Prometheus that saw more canary answers than the log has."""
 
@@ -254,6 +254,11 @@ def test_a_log_that_ends_early_or_never_came_shows_beside_prometheus(cluster: Cl
     assert canary.answers["accept where sex = 1"] == (100, 200)
     assert canary.answers["outcome accept"][1] == 400
     assert (canary.requests, canary.failed) == (400, 0)
+
+    nothing = source(cluster, keys=public_pem(generate_key(tmp_path / "stranger.pem")))
+    stable, canary = joined(nothing)
+    assert [(arm.requests, arm.failed) for arm in (stable, canary)] == [(1500, 0), (450, 9)]
+    assert canary.slower == {0.1: 3} and "not signed by the key of the log" in canary.gaps[0]
 
     silent = source(cluster).arms(
         "dev", MODEL, (cluster.stable,), cluster.since, datetime.now(UTC) + timedelta(hours=1)
