@@ -41,7 +41,15 @@ COLUMNS = [
 ]
 JSON = {
     "id": "42",
-    "parameters": {"subjects": ["a", "b"], "binary_data_output": False},
+    "parameters": {
+        "subjects": ["a", "b"],
+        "binary_data_output": False,
+        "process": "loans",
+        "channel": "web",
+        "oversight": "automatic",
+        "features_at": "2026-11-23T10:00:00Z",
+        "reference_data": [{"register": "17"}, {}],
+    },
     "inputs": COLUMNS,
     "outputs": [{"name": "output0", "parameters": {"binary_data": False}}],
 }
