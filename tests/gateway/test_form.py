@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goldenpath.gateway.form import MOST_PATTERNS, MOST_SEEN, OFTEN, Form, Forms
+from goldenpath.gateway.form import Form, Forms
 from goldenpath.gateway.head import Lines
 from goldenpath.gateway.message import END
+from goldenpath.heads import MOST_PATTERNS, MOST_SEEN, OFTEN
 
 TARGET = b"/v2/models/100%/infer"
 FIRST = (

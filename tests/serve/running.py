@@ -12,8 +12,8 @@ import uvloop
 
 from goldenpath.project.spec import Band, Contract, DecisionPolicy, Feature, MonitorSettings
 from goldenpath.serve.access import Access
-from goldenpath.serve.http import Limits
 from goldenpath.serve.identity import Identity
+from goldenpath.serve.limits import Limits
 from goldenpath.serve.model import LinearModel, Model, ModelApart, OnnxModel, Rows, Scores
 from goldenpath.serve.payload import SPOOL_VERSION, Answered, SpoolHeader, read
 from goldenpath.serve.record import OnLoss

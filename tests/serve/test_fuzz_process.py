@@ -22,7 +22,7 @@ import pytest
 
 from goldenpath import rpc
 from goldenpath.rpc import messages
-from goldenpath.serve.http import Limits
+from goldenpath.serve.limits import Limits
 from tests.serve.conformance import BIAS, MODELS, scores, weights
 from tests.serve.onnx_graph import logistic_regression
 from tests.serve.process import Process, packed, started

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from goldenpath.serve.http import Limits
+from goldenpath.serve.limits import Limits
 from tests.serve.running import (
     INFER,
     ROW,

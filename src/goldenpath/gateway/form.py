@@ -1,30 +1,10 @@
-"""The heads of one client's requests: what stays the same, and what differs from one to the next.
+"""The head of a client's requests, and how it is passed on when only its values differ."""
 
-Most clients send one head again and again with another trace, subject or length in it. A form that
-was seen often becomes a pattern: the bytes around such values are compared, not parsed again. What
-equals a head that can be read in one way only, but for values that pass the same checks, is read in
-that way too.
-"""
+from goldenpath import heads
+from goldenpath.gateway.head import LENGTH, MAX_HEAD, SUBJECT, VARYING
+from goldenpath.gateway.message import RequestHead, beginning
 
-import re
-from collections import Counter
-
-from goldenpath.gateway.head import LENGTH, LONGEST_LENGTH, MAX_HEAD, SUBJECT, VARYING
-from goldenpath.gateway.message import END, RequestHead, beginning
-
-OFTEN = 8
-"""Times that a form is seen before it becomes a pattern, which takes as long as ten requests."""
-MOST_PATTERNS = 64
-MOST_SEEN = 256
-LONGEST_FORM = 4096
-"""Bytes of a head; a longer one is read line by line each time."""
-
-# A quantifier with a plus gives nothing back, so no head takes long to be found different.
-_TEXT = rb"[ \t]*+([\t -~\x80-\xff]*+)"
-_LENGTH = rb"[ \t]*+(0|[1-9][0-9]{0,%d}+)[ \t]*+" % (LONGEST_LENGTH - 1)
 _KINDS = VARYING | {b"content-length": LENGTH, b"Content-Length": LENGTH}
-
-Pattern = re.Pattern[bytes]
 
 
 class Form:
@@ -36,7 +16,11 @@ class Form:
     )  # fmt: skip
 
     def __init__(
-        self, whole: bytes, head: RequestHead, pattern: Pattern | None, kinds: tuple[int, ...]
+        self,
+        whole: bytes,
+        head: RequestHead,
+        pattern: heads.Pattern | None = None,
+        kinds: tuple[int, ...] = (),
     ) -> None:
         """From a head with its empty line, and what it was understood as."""
         self.head = head
@@ -98,45 +82,17 @@ class Form:
 
 
 class Forms:
-    """The forms that the clients of a gateway use; bounded, and first come, first served."""
+    """The forms that the clients of a gateway use."""
 
     def __init__(self) -> None:
-        self._seen = Counter[bytes]()
-        self._patterns: dict[bytes, Pattern] = {}
+        self._patterns = heads.Patterns(
+            {name: heads.LENGTH if kind == LENGTH else heads.TEXT for name, kind in _KINDS.items()}
+        )
 
     def of(self, whole: bytes, head: RequestHead) -> Form:
         """The form of a head that was read line by line."""
-        if len(whole) > LONGEST_FORM:
-            return Form(whole, head, None, ())
-        source, kinds = _source(whole)
-        return Form(whole, head, self._pattern(source) if kinds else None, kinds)
-
-    def _pattern(self, source: bytes) -> Pattern | None:
-        known = self._patterns.get(source)
-        if known is not None or len(self._patterns) >= MOST_PATTERNS:
-            return known
-        self._seen[source] += 1
-        if self._seen[source] >= OFTEN:
-            del self._seen[source]
-            self._patterns[source] = known = re.compile(source)
-        elif len(self._seen) > MOST_SEEN:
-            self._seen.clear()
-        return known
-
-
-def _source(whole: bytes) -> tuple[bytes, tuple[int, ...]]:
-    """A head as a regular expression, and what each of its values is."""
-    first, *lines = whole.removesuffix(END).split(b"\r\n")
-    parts, kinds = [re.escape(first)], []
-    for line in lines:
-        name = line[: line.index(b":")]
-        kind = _KINDS.get(name)
-        if kind is None:
-            parts.append(re.escape(line))
-        else:
-            kinds.append(kind)
-            parts.append(re.escape(name) + b":" + (_LENGTH if kind == LENGTH else _TEXT))
-    return rb"\r\n".join([*parts, rb"\r\n"]), tuple(kinds)
+        pattern, names = self._patterns.of(whole)
+        return Form(whole, head, pattern, tuple(_KINDS[name] for name in names))
 
 
 def _escaped(text: bytes) -> bytes:

@@ -10,6 +10,7 @@ from goldenpath.gateway.head import MAX_HEAD, MAX_HEADERS
 from goldenpath.gateway.lane import Lane
 from goldenpath.gateway.message import END, WHOLE, Answer, RequestHead, refusal, written
 from goldenpath.gateway.odd import RequestReader
+from goldenpath.heads import PATIENCE
 
 MAX_BODY = 64 * 1024 * 1024
 """Bytes of the largest request, 64 MiB; what is larger than `WHOLE` is never kept whole."""
@@ -54,6 +55,7 @@ class Client(asyncio.Protocol):
         self._reader: RequestReader | None = None
         self._form: Form | None = None
         """The head that was read last; most clients repeat themselves."""
+        self._forms = 0
         self._lane: Lane | None = None
         """Where it leads, with the target as the servers there see it."""
         self._target = b""
@@ -103,7 +105,7 @@ class Client(asyncio.Protocol):
             if read is None:
                 self._read_odd(data, is_partial=end < 0)
                 return
-            form = self._form = self._dispatcher.forms.of(data[: end + 4], read)
+            form = self._form = self._form_of(data[: end + 4], read)
             self._lane = None
         self._is_partial = False
         head, body = form.head, data[form.size :]
@@ -114,6 +116,11 @@ class Client(asyncio.Protocol):
             self._collect(head, body)
             return
         self._route(head, body)
+
+    def _form_of(self, whole: bytes, head: RequestHead) -> Form:
+        self._forms += 1
+        patient = self._forms <= PATIENCE
+        return self._dispatcher.forms.of(whole, head) if patient else Form(whole, head)
 
     def _read_odd(self, data: bytes, *, is_partial: bool) -> None:
         """Waits for the rest of a head that may be plain; others are llhttp's from here on."""

@@ -16,7 +16,8 @@ from goldenpath.rpc import messages
 from goldenpath.rpc.door import Ask, Call, Door, Reply
 from goldenpath.serve.doors import Doors
 from goldenpath.serve.exchange import Exchange
-from goldenpath.serve.http import WANTED, Limits
+from goldenpath.serve.http import WANTED
+from goldenpath.serve.limits import Limits
 from goldenpath.serve.server import Server
 
 _SHOWN = "x-goldenpath-"

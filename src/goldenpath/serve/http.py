@@ -8,14 +8,16 @@ write per connection and turn. There is no HTTP/1.0 keep-alive and no upgrade.
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from time import monotonic, monotonic_ns
 from typing import Literal, cast
 
 import httptools
 
+from goldenpath import heads
 from goldenpath.reconcile.tls import peer_name
 from goldenpath.serve.exchange import Exchange, refuse
+from goldenpath.serve.limits import Limits
+from goldenpath.serve.repeat import Repeated, Repeats
 
 WANTED = frozenset(
     {
@@ -36,25 +38,6 @@ WANTED = frozenset(
 """Headers that are kept; every other one is read over."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one server puts up with. Sizes in bytes, times in seconds."""
-
-    head: int = 16 * 1024
-    headers: int = 100
-    body: int = 8 * 1024 * 1024
-    bodies: int = 128 * 1024 * 1024
-    """Of all bodies together that are still being received."""
-    connections: int = 4096
-    pipelined: int = 64
-    """Requests of one connection that wait for their answer before it is read no further."""
-    head_time: float = 10.0
-    body_time: float = 30.0
-    idle_time: float = 75.0
-    write_time: float = 30.0
-    linger_time: float = 2.0
-
-
 class Host:
     """What the connections of a server share."""
 
@@ -69,6 +52,7 @@ class Host:
         self.draining = False
         self.held = 0
         """Bytes of bodies that are still being received."""
+        self.repeats = Repeats()
 
     def connect(self) -> "Connection":
         """The protocol of a new connection."""
@@ -117,6 +101,10 @@ class Connection(asyncio.Protocol):
         self._body_size = 0
         self._wire = 0
         self._modern = True
+        self._data = b""
+        """What the parser is fed, if a request begins in it."""
+        self._repeated: Repeated | None = None
+        self._heads = 0
 
     # What the event loop calls.
 
@@ -142,7 +130,33 @@ class Connection(asyncio.Protocol):
         """Parses what arrived, and answers what needs no model."""
         if self._phase == "linger":
             return
+        try:
+            before = self._repeated if self._phase == "idle" else None
+            if before is None or not self._repeat(before, data):
+                self._parse(data)
+        finally:
+            self._host.settle()
+        queue = self._queue
+        if queue and queue[0].answer is not None:
+            self.flush()
+        if len(queue) > self._limits.pipelined:
+            self._set_reading(False)
+
+    def _repeat(self, repeated: Repeated, data: bytes) -> bool:
+        """Takes a request that is like the one before; false if it is the parser's."""
+        found = repeated.read(data, WANTED)
+        if found is None:
+            return False
+        headers, body = found
+        if len(data) - len(body) > self._limits.head or len(body) > self._limits.body:
+            return False
+        self._since = monotonic()
+        self._accept(b"POST", repeated.target, headers, body, keep_alive=True)
+        return True
+
+    def _parse(self, data: bytes) -> None:
         started_in = self._phase
+        self._data = data if started_in == "idle" else b""
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -155,13 +169,6 @@ class Connection(asyncio.Protocol):
         else:
             if self._phase == started_in:
                 self._count(len(data))
-        finally:
-            self._host.settle()
-        queue = self._queue
-        if queue and queue[0].answer is not None:
-            self.flush()
-        if len(queue) > self._limits.pipelined:
-            self._set_reading(False)
 
     def eof_received(self) -> bool:
         """The client sends no more; true keeps the connection until it is answered."""
@@ -239,21 +246,41 @@ class Connection(asyncio.Protocol):
         self._parts = []
         self._phase = "idle"
         self._since = monotonic()
+        keep_alive = self._modern and parser.should_keep_alive()
+        method, headers = parser.get_method(), self._headers
+        if self._data and keep_alive and method == b"POST":
+            self._learn(headers, body)
+        self._accept(method, self._target, headers, body, keep_alive=keep_alive)
+
+    def _learn(self, headers: dict[bytes, bytes], body: bytes) -> None:
+        self._heads += 1
+        if self._heads <= heads.PATIENCE and b"expect" not in headers and b"upgrade" not in headers:
+            self._repeated = self._host.repeats.of(self._data, self._target, headers, body)
+        self._data = b""  # a second request in the same piece is not where it begins
+
+    def _accept(
+        self,
+        method: bytes,
+        target: bytes,
+        headers: dict[bytes, bytes],
+        body: bytes,
+        *,
+        keep_alive: bool,
+    ) -> None:
         if self._queue and not self._queue[-1].keep_alive:
             return  # the answer before says that the connection closes after it
-        keep_alive = self._modern and parser.should_keep_alive() and not self._host.draining
         exchange = Exchange(
             self,
-            parser.get_method(),
-            self._target,
-            self._headers,
+            method,
+            target,
+            headers,
             body,
-            keep_alive,
+            keep_alive and not self._host.draining,
             monotonic_ns(),
             self.peer,
         )
         self._queue.append(exchange)
-        if b"upgrade" not in self._headers:
+        if b"upgrade" not in headers:
             self._host.accept(exchange)
 
     # What the server calls.

@@ -22,7 +22,7 @@ from goldenpath.serve.answers import Answers
 from goldenpath.serve.batch import Batcher
 from goldenpath.serve.calls import Calls
 from goldenpath.serve.exchange import Exchange, refuse, render, respond
-from goldenpath.serve.http import Host, Limits
+from goldenpath.serve.http import Host
 from goldenpath.serve.identity import (
     SERVER,
     Identity,
@@ -31,6 +31,7 @@ from goldenpath.serve.identity import (
     outputs_of,
 )
 from goldenpath.serve.inputs import InputRules, Refusal, Unfit
+from goldenpath.serve.limits import Limits
 from goldenpath.serve.model import Model, ModelApart
 from goldenpath.serve.payload import OVERLOAD
 from goldenpath.serve.protocol import Reader
