@@ -127,7 +127,7 @@ def test_what_would_wait_too_long_is_shed_and_recorded(tmp_path: Path) -> None:
     rows = [[1.0, 20.0, 0.0, 0.0]] * 6000
 
     async def main() -> None:
-        async with running(tmp_path, Watched(0.05)) as server:
+        async with running(tmp_path, Watched(0.01)) as server:
             statuses = await _all(server, [question(*rows)] * 8)
             assert set(statuses) == {200, 503}
 
