@@ -9,6 +9,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import nan
+from typing import cast
 
 import numpy as np
 
@@ -47,13 +48,12 @@ class Column:
 
         Raises `Unfit` for a text that is no label, `InvalidInput` if there are no labels.
         """
-        known, codes = self._codes, list[float]()
-        for row, value in enumerate(values):
-            code = known.get(value, value)
-            if isinstance(code, str) or code is None:
-                raise self._refusal(row, code or "")
-            codes.append(code)
-        return codes
+        known = self._codes
+        found = list(map(known.get, values, values))
+        if str in set(map(type, found)):
+            row = next(row for row, code in enumerate(found) if isinstance(code, str))
+            raise self._refusal(row, str(found[row]))
+        return cast("list[float]", found)
 
     def _refusal(self, row: int, text: str) -> InvalidInput:
         if not self.has_labels:
