@@ -69,16 +69,16 @@ ADVISORIES_VARIABLE = "GOLDENPATH_ADVISORIES"
 """A folder of advisories in the OSV format; vulnerabilities are not scanned otherwise."""
 
 CERTIFICATE_VARIABLE = "GOLDENPATH_TLS_CERTIFICATE"
-"""PEM file of what the gateway of `goldenpath up` presents; it speaks plain HTTP otherwise."""
+"""PEM file of what `goldenpath up` presents at each of its doors; plain text otherwise."""
 
 PRIVATE_KEY_VARIABLE = "GOLDENPATH_TLS_KEY"
 """PEM file of the key of that certificate."""
 
 CLIENT_CA_VARIABLE = "GOLDENPATH_TLS_CLIENT_CA"
-"""PEM file of authorities; with it every client of the gateway needs a certificate of theirs."""
+"""PEM file of authorities; with it every client of a door needs a certificate of theirs."""
 
 ACCESS_VARIABLE = "GOLDENPATH_ACCESS_FILE"
-"""Who may ask the models: tokens and issuers; everybody who reaches the gateway otherwise."""
+"""Who may ask the models and read metrics: tokens and issuers; who reaches a door otherwise."""
 
 TOKEN_VARIABLE = "GOLDENPATH_TOKEN"
 """The bearer token that `goldenpath send` shows."""

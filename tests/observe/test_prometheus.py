@@ -30,10 +30,13 @@ from goldenpath.observe.records import Block
 from goldenpath.observe.scraping import MetricsPage
 from goldenpath.observe.telemetry import Telemetry
 from goldenpath.project.spec import Feature
+from goldenpath.reconcile.tls import server_context
+from goldenpath.serve.access import load_access
 from goldenpath.serve.payload import SpoolHeader
 from tests.attest.programs import program
 from tests.gitops.road import MODEL, Road
 from tests.observe.spooling import CONTRACT, FACTS, START, answer, draw
+from tests.serve.tokens import Authority, access_file
 
 ONE, TWO = Digest("sha256:" + "1" * 64), Digest("sha256:" + "2" * 64)
 T = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -76,13 +79,13 @@ class Serving:
 
 
 @contextmanager
-def real(folder: Path, page: MetricsPage) -> Iterator[str]:
-    """A Prometheus that scrapes the page ten times a second; its address."""
+def real(folder: Path, page: MetricsPage, **how: object) -> Iterator[str]:
+    """A Prometheus that scrapes the page ten times a second, as its job says; its address."""
     binary = program("prometheus")
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{found.getsockname()[1]}"
-    job = {"job_name": "models", "static_configs": [{"targets": [page.address]}]}
+    job = {"job_name": "models", "static_configs": [{"targets": [page.address]}], **how}
     every = {"scrape_interval": "100ms", "scrape_timeout": "100ms"}
     (folder / "prometheus.yml").write_text(json.dumps({"global": every, "scrape_configs": [job]}))
     with (folder / "log").open("wb") as log:
@@ -117,6 +120,30 @@ def asked(address: str, query: str) -> float:
         return -1
     result = found.json()["data"]["result"] if found.status == 200 else []
     return float(result[0]["value"][1]) if result else -1
+
+
+@pytest.mark.interop
+def test_a_real_prometheus_reads_over_tls_with_certificate_and_token(tmp_path: Path) -> None:
+    authority, serving = Authority(tmp_path), Serving(tmp_path / "serving")
+    ours, client = authority.issue("observer"), authority.issue("prometheus")
+    access = load_access(access_file(tmp_path, reader=["metrics"]), pytest.fail)
+    tls = server_context(ours.certificate, ours.key, authority.path)
+    page = MetricsPage("127.0.0.1:0", serving.page, access, tls)
+    trusting = {
+        "ca_file": str(authority.path),
+        "cert_file": str(client.certificate),
+        "key_file": str(client.key),
+    }
+    serving.answer(ONE, 7)
+    try:
+        token = {"credentials": "reader"}
+        with real(
+            tmp_path, page, scheme="https", tls_config=trusting, authorization=token
+        ) as address:
+            until(lambda: asked(address, "sum(ml_prediction_outcome_total)") == 7)
+            assert asked(address, 'up{job="models"}') == 1
+    finally:
+        page.close()
 
 
 @pytest.mark.interop

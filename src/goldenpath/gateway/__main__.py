@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import os
 import secrets
 import signal
 import ssl
@@ -14,6 +15,7 @@ import uvloop
 
 from goldenpath.errors import GoldenPathError, InvalidInput, Unavailable
 from goldenpath.gateway.dispatch import Dispatcher
+from goldenpath.gateway.naming import Naming
 from goldenpath.gateway.proxy import Client, Clients
 from goldenpath.reconcile.launch import GatewayLaunch, Routes
 from goldenpath.reconcile.tls import HANDSHAKE_TIME, Shown
@@ -67,6 +69,17 @@ async def listen(
         await asyncio.sleep(0.1)
 
 
+async def listen_inside(path: str, make: Callable[[], Client]) -> asyncio.Server:
+    """A server on a socket that only this user may open."""
+    mask = os.umask(0o177)
+    try:
+        return await asyncio.get_running_loop().create_unix_server(make, path, backlog=1024)
+    except OSError as error:
+        raise Unavailable(f"the gateway cannot listen on {path}: {error}") from error
+    finally:
+        os.umask(mask)
+
+
 async def run() -> None:
     """Serves until standard input ends, then answers what came before and leaves."""
     loop = asyncio.get_running_loop()
@@ -92,7 +105,14 @@ async def run() -> None:
     if routes is None:
         return
     dispatcher.apply(routes)
-    server = await listen(loop, launch.listen, lambda: Client(dispatcher, clients), shown.context)
+    inside = None
+    if launch.inner:
+        naming = Naming(launch.word, is_inner=True)
+        inside = await listen_inside(launch.inner, lambda: Client(dispatcher, clients, naming))
+    outside = Naming(launch.word)
+    server = await listen(
+        loop, launch.listen, lambda: Client(dispatcher, clients, outside), shown.context
+    )
     host, port = server.sockets[0].getsockname()[:2]
     tell({"event": "ready", "address": f"{host}:{port}"})
     tell({"event": "applied", "generation": routes.generation})
@@ -101,6 +121,8 @@ async def run() -> None:
         await follow(reader, dispatcher)
     finally:
         server.close()
+        if inside is not None:
+            inside.close()
         clients.drain()
         give_up = loop.time() + DRAIN_SECONDS
         while clients.open and loop.time() < give_up:

@@ -11,6 +11,7 @@ from typing import Final
 
 from goldenpath.gateway.message import END, HOP_BY_HOP, RequestHead
 from goldenpath.instruments import (
+    HEADER_CALLER,
     HEADER_CANARY,
     HEADER_PREDICTION,
     HEADER_RELEASE,
@@ -44,6 +45,7 @@ CLOSE: Final = 7
 CONTINUE: Final = 8
 RELEASE: Final = 9
 KEEP: Final = 10
+CALLER: Final = 11
 
 _LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([\t -~\x80-\xff]*)")
 _REQUEST = re.compile(rb"(GET|POST) (/[!-~]{0,8000}) HTTP/1\.1")
@@ -57,8 +59,9 @@ _KINDS = {
     HEADER_PREDICTION.encode(): DROPPED,
     HEADER_SHADOW.encode(): DROPPED,
     HEADER_CANARY.encode(): DROPPED,
+    HEADER_CALLER.encode(): CALLER,
 }
-_FOR_THIS_HOP = frozenset({LENGTH, DROPPED, KEEP, CLOSE, CONTINUE})
+_FOR_THIS_HOP = frozenset({LENGTH, DROPPED, KEEP, CLOSE, CONTINUE, CALLER})
 _ID = HEADER_PREDICTION.encode() + b": "
 VARYING = {
     spelled: SUBJECT if name == HEADER_SUBJECT else PLAIN
@@ -125,6 +128,7 @@ class Lines:
             slot=slot[1] if slot else None,
             keep_alive=CLOSE not in special,
             expects=CONTINUE in special,
+            caller=special[CALLER][1] if CALLER in special else b"",
         )
 
     def usual(self, data: bytes) -> AnswerHead | None:

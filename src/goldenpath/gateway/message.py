@@ -55,6 +55,8 @@ class RequestHead:
     keep_alive: bool
     expects: bool
     """The client waits for a word before it sends the body."""
+    caller: bytes = b""
+    """Whom it names, which is never passed on as it is."""
 
     def beginning(self, target: bytes) -> bytes:
         """Everything that a server gets before the id, whose header is the last one."""

@@ -18,6 +18,7 @@ from goldenpath.gateway.message import (
     written,
 )
 from goldenpath.instruments import (
+    HEADER_CALLER,
     HEADER_CANARY,
     HEADER_PREDICTION,
     HEADER_SHADOW,
@@ -28,7 +29,9 @@ from goldenpath.instruments import (
 MAX_ODD_BODY = 16 * 1024 * 1024
 """Bytes of the largest body that is kept because its length was not said first, 16 MiB."""
 
-_OURS = (HEADER_PREDICTION.encode(), HEADER_SHADOW.encode(), HEADER_CANARY.encode())
+_OURS = tuple(
+    name.encode() for name in (HEADER_PREDICTION, HEADER_SHADOW, HEADER_CANARY, HEADER_CALLER)
+)
 
 
 class RequestReader:
@@ -122,6 +125,7 @@ class RequestReader:
             self._parser.get_method(), self._url, lines, length, self._find(b"host") or b"",
             self._find(HEADER_SUBJECT.encode()), self._find(HEADER_SLOT.encode()),
             bool(self._parser.should_keep_alive()), False,
+            self._find(HEADER_CALLER.encode()) or b"",
         )  # fmt: skip
 
     def _find(self, name: bytes) -> bytes | None:

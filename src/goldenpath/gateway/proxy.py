@@ -9,6 +9,7 @@ from goldenpath.gateway.form import Form
 from goldenpath.gateway.head import MAX_HEAD, MAX_HEADERS
 from goldenpath.gateway.lane import Lane
 from goldenpath.gateway.message import END, WHOLE, Answer, RequestHead, refusal, written
+from goldenpath.gateway.naming import Name, Naming
 from goldenpath.gateway.odd import RequestReader
 from goldenpath.heads import PATIENCE
 
@@ -30,8 +31,10 @@ HEALTH = written(200, [(b"content-type", b"application/json")], b'{"live":true}'
 class Client(asyncio.Protocol):
     """One client's connection; one request at a time is worked on, others wait their turn."""
 
-    def __init__(self, dispatcher: Dispatcher, clients: "Clients") -> None:
+    def __init__(self, dispatcher: Dispatcher, clients: "Clients", naming: Naming) -> None:
         self._dispatcher = dispatcher
+        self._naming = naming
+        self._name: Name | None = None
         self._clients = clients
         self._transport: asyncio.Transport | None = None
         self.since = dispatcher.loop.time()
@@ -63,6 +66,7 @@ class Client(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are no subclass of it, so `isinstance` would not do.
         self._transport = cast(asyncio.Transport, transport)
+        self._name = self._naming.of(transport)
         self._clients.open.add(self)
         if len(self._clients.open) > MAX_CLIENTS:
             self._refuse(503, "too many connections")
@@ -256,6 +260,8 @@ class Client(asyncio.Protocol):
                 self._lane = lane
         form = self._form if self._reader is None else None
         beginning = (form or head).beginning(self._target)
+        if self._name is not None:
+            beginning = self._name(beginning, head)
         exchange = self._dispatcher.submit(self, lane, head, beginning, body)
         if not exchange.done:
             self._exchange = exchange

@@ -29,8 +29,9 @@ from goldenpath.observe.subjects import Subjects
 from goldenpath.observe.tail import Tail
 from goldenpath.observe.telemetry import Telemetry
 from goldenpath.reconcile.refusals import FILE
+from goldenpath.reconcile.tls import Shown
 from goldenpath.registry.layout import LayoutStore
-from goldenpath.serve.access import load_access
+from goldenpath.serve.access import Access, load_access
 from goldenpath.settings import Home
 
 
@@ -38,6 +39,7 @@ def main() -> int:
     """Runs until standard input ends."""
     # Ctrl-C reaches the whole group; the supervisor says when everything was answered.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     orders = Orders(sys.stdin.fileno())
     try:
         launch = msgspec.json.decode(orders.first(), type=ObserverLaunch)
@@ -93,11 +95,26 @@ def _page(launch: ObserverLaunch, telemetry: Telemetry) -> MetricsPage | None:
     if not launch.metrics:
         return None
     try:
-        access = load_access(Path(launch.access), _say) if launch.access else None
-        return MetricsPage(launch.metrics, telemetry.page, access)
+        shown = Shown(launch.entrance, _say)
+        page = MetricsPage(launch.metrics, telemetry.page, _access(launch), shown.context)
     except GoldenPathError as error:
         _failed(error.message)
         return None
+
+    def reload(number: int, frame: object) -> None:
+        shown.reload()
+        try:
+            page.access = _access(launch)
+        except GoldenPathError as error:
+            _say(f"not reloaded: {error.message}")
+
+    signal.signal(signal.SIGHUP, reload)
+    return page
+
+
+def _access(launch: ObserverLaunch) -> Access | None:
+    file = launch.entrance.access
+    return load_access(Path(file), _say) if file else None
 
 
 def _signer(path: Path) -> PemSigner:

@@ -1,6 +1,8 @@
 """What the observer is told when it starts: the first line on its standard input, as JSON."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from goldenpath.reconcile.launch import Entrance
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +36,8 @@ class ObserverLaunch:
     """An OTLP/HTTP receiver; empty: telemetry stays on disk."""
     metrics: str = ""
     """`HOST:PORT` on which Prometheus may read the metrics; empty: nowhere."""
-    access: str = ""
-    """File of bearer tokens and issuers for that; empty: everybody who reaches it may read."""
+    entrance: Entrance = field(default_factory=Entrance)
+    """How readers of that come in: the same files as for callers of the gateway."""
     interval: float = 0.5
     """Seconds between two looks at the spool."""
     seal_seconds: float = 5.0

@@ -4,6 +4,7 @@ No server is asked and none waits: all of it was added up from their records. On
 and in a thread of its own, so that a slow reader delays other readers and nothing else.
 """
 
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -22,14 +23,18 @@ class MetricsPage:
     """A listener with one page; `page` renders it, as OpenMetrics if asked to."""
 
     def __init__(
-        self, address: str, page: Callable[[bool], bytes], access: Access | None = None
+        self,
+        address: str,
+        page: Callable[[bool], bytes],
+        access: Access | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         """Raises `InvalidInput` or `Unavailable` if nobody can listen there."""
         host, _, port = address.rpartition(":")
         if not host or not port.isdigit():
             raise InvalidInput(f"cannot listen on {address!r}: expected HOST:PORT")
         try:
-            self._server = _Server((host, int(port)), page, access)
+            self._server = _Server((host, int(port)), page, access, tls)
         except (OSError, OverflowError) as error:
             raise Unavailable(f"cannot listen on {address} for metrics: {error}") from error
         self.address = f"{host}:{self._server.server_port}"
@@ -37,6 +42,15 @@ class MetricsPage:
             target=self._server.serve_forever, name="metrics", daemon=True
         )
         self._thread.start()
+
+    @property
+    def access(self) -> Access | None:
+        """Who may read; may be replaced while serving."""
+        return self._server.access
+
+    @access.setter
+    def access(self, access: Access | None) -> None:
+        self._server.access = access
 
     def close(self) -> None:
         """Ends the listener."""
@@ -47,11 +61,20 @@ class MetricsPage:
 
 class _Server(HTTPServer):
     def __init__(
-        self, address: tuple[str, int], page: Callable[[bool], bytes], access: Access | None
+        self,
+        address: tuple[str, int],
+        page: Callable[[bool], bytes],
+        access: Access | None,
+        tls: ssl.SSLContext | None,
     ) -> None:
         self.page = page
         self.access = access
         super().__init__(address, _Request)
+        if tls is not None:
+            # Hands are shaken when a request is read, within its time limit, and not on accepting.
+            self.socket = tls.wrap_socket(
+                self.socket, server_side=True, do_handshake_on_connect=False
+            )
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A reader that went away is no event."""

@@ -58,6 +58,8 @@ class ServerLaunch:
     """`PATH` on which uv finds a Python of another version than that of the server."""
     grpc: str = ""
     """Where calls over gRPC are taken as well, `unix:PATH` or `127.0.0.1:PORT`; empty: nowhere."""
+    word: str = ""
+    """Behind which the gateway names callers; empty: whatever is said of them is ignored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,10 @@ class GatewayLaunch:
     """Requests that may wait for a slot without a ready server."""
     entrance: Entrance = Entrance()
     """Tokens are looked at by the model servers behind it."""
+    inner: str = ""
+    """Path of a socket on which the door for gRPC comes in, without TLS; empty: there is none."""
+    word: str = ""
+    """Behind which callers are named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,5 +137,8 @@ class DoorLaunch:
     listen: str
     """`127.0.0.1:PORT`."""
     gateway: str
-    """`HOST:PORT` to which calls are handed on."""
+    """`unix:PATH` or `HOST:PORT` to which calls are handed on, without TLS."""
     timeout: float = 30.0
+    entrance: Entrance = Entrance()
+    word: str = ""
+    """Behind which callers are named."""

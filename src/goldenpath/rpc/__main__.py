@@ -13,8 +13,10 @@ import uvloop
 
 from goldenpath.errors import GoldenPathError, InvalidInput
 from goldenpath.reconcile.launch import DoorLaunch
+from goldenpath.reconcile.tls import Shown
 from goldenpath.rpc.door import Door
 from goldenpath.rpc.forward import Upstream, forward
+from goldenpath.rpc.secure import credentials
 
 LARGEST = 8 * 1024 * 1024
 """Bytes of the longest message, as the model servers have it."""
@@ -30,9 +32,12 @@ async def run() -> None:
         launch = msgspec.json.decode(await reader.readline(), type=DoorLaunch)
     except msgspec.DecodeError as error:
         raise InvalidInput(f"the first line of standard input is no launch: {error}") from error
+    shown = Shown(launch.entrance, _log)
+    loop.add_signal_handler(signal.SIGHUP, shown.reload)
     upstream = Upstream(launch.gateway, launch.timeout)
-    door = Door(forward(upstream), largest=LARGEST)
-    _tell({"event": "ready", "address": await door.open(launch.listen)})
+    door = Door(forward(upstream, launch.word), largest=LARGEST)
+    secure = credentials(launch.entrance, lambda: shown.renewed, _log)
+    _tell({"event": "ready", "address": await door.open(launch.listen, secure)})
     await reader.read()
     await door.close(GRACE)
     upstream.close()
@@ -48,6 +53,11 @@ def main() -> int:
         _tell({"event": "failed", "message": error.message})
         return error.exit_code
     return 0
+
+
+def _log(message: str) -> None:
+    """One line for people."""
+    sys.stderr.write(f"{message}\n")
 
 
 def _tell(event: dict[str, str]) -> None:

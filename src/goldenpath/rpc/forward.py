@@ -14,6 +14,8 @@ import msgspec
 
 from goldenpath import __version__, rpc
 from goldenpath.errors import InvalidInput
+from goldenpath.instruments import HEADER_CALLER
+from goldenpath.reconcile.naming import told
 from goldenpath.rpc.door import Ask, Call, Reply
 from goldenpath.rpc.messages import parse_infer, parse_named, render
 
@@ -24,17 +26,18 @@ KEPT_SECONDS = 60.0
 LARGEST_HEAD = 64 * 1024
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,200}")
 _OWN = (b"grpc-", b":")
+_CALLER = HEADER_CALLER.encode()
+_HOST = "gateway"
 
 Pair = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Upstream:
-    """Connections to one HTTP server that are used in turn."""
+    """Connections to one HTTP server, `unix:PATH` or `HOST:PORT`, that are used in turn."""
 
     def __init__(self, address: str, seconds: float) -> None:
         """`seconds` is how long an answer may take."""
-        host, _, port = address.rpartition(":")
-        self._host, self._port = host, int(port)
+        self._address = address
         self._seconds = seconds
         self._idle: list[tuple[float, Pair]] = []
 
@@ -62,7 +65,7 @@ class Upstream:
         is_whole = False
         try:
             lines = b"".join(b"%b: %b\r\n" % pair for pair in headers.items())
-            head = f"{method} {target} HTTP/1.1\r\nhost: {self._host}:{self._port}\r\n"
+            head = f"{method} {target} HTTP/1.1\r\nhost: {_HOST}\r\n"
             length = b"content-length: %d\r\n\r\n" % len(body)
             writer.write(head.encode("ascii") + lines + length + body)
             reply, keep = await _answer(reader)
@@ -80,11 +83,14 @@ class Upstream:
             if monotonic() - since < KEPT_SECONDS and not reader.at_eof():
                 return reader, writer
             writer.close()
-        return await asyncio.open_connection(self._host, self._port, limit=LARGEST_HEAD)
+        host, _, port = self._address.rpartition(":")
+        if host == "unix":
+            return await asyncio.open_unix_connection(port, limit=LARGEST_HEAD)
+        return await asyncio.open_connection(host, int(port), limit=LARGEST_HEAD)
 
 
-def forward(upstream: Upstream) -> Ask:
-    """Hands calls on to the stage that they name."""
+def forward(upstream: Upstream, word: str = "") -> Ask:
+    """Hands calls on to the stage that they name, and says behind `word` who asks."""
 
     async def ask(call: Call) -> Reply:
         if call.name in ("ServerLive", "ServerReady"):
@@ -101,8 +107,10 @@ def forward(upstream: Upstream) -> Ask:
         headers = {
             name: value
             for name, value in call.headers.items()
-            if not name.startswith(_OWN) and name not in (STAGE, b"host")
+            if not name.startswith(_OWN) and name not in (STAGE, b"host", _CALLER)
         }
+        if word and call.peer:
+            headers[_CALLER] = told(word, call.peer)
         headers[b"content-type"] = rpc.MEDIA_TYPE.encode("ascii")
         return await upstream.request("POST", target, headers, call.message)
 

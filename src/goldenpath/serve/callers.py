@@ -5,15 +5,13 @@ HTTP is read back here, which costs microseconds and keeps the rules in one plac
 """
 
 import asyncio
-from pathlib import Path
 from time import monotonic_ns
-
-import grpc
 
 from goldenpath import rpc
 from goldenpath.reconcile.launch import ServerLaunch
 from goldenpath.rpc import messages
 from goldenpath.rpc.door import Ask, Call, Door, Reply
+from goldenpath.rpc.secure import credentials
 from goldenpath.serve.doors import Doors
 from goldenpath.serve.exchange import Exchange
 from goldenpath.serve.http import WANTED
@@ -22,7 +20,7 @@ from goldenpath.serve.server import Server
 
 _SHOWN = "x-goldenpath-"
 """Headers that become trailing metadata."""
-_WANTED = WANTED - {b"x-goldenpath-shadow", b"x-goldenpath-canary"}
+_WANTED = WANTED - {b"x-goldenpath-shadow", b"x-goldenpath-canary", b"x-goldenpath-caller"}
 """No gateway is in front of this door: nobody may say what only the gateway knows."""
 
 
@@ -50,7 +48,8 @@ async def open_door(
     """
     messages.parse_infer(b"")  # the first call finds everything loaded
     door = Door(ask_of(server), largest=limits.body)
-    return door, await door.open(launch.grpc, _credentials(launch, doors))
+    shown = credentials(doors.entrance, lambda: doors.renewed, doors.report)
+    return door, await door.open(launch.grpc, shown)
 
 
 def ask_of(server: Server) -> Ask:
@@ -80,34 +79,3 @@ def _reply(answer: bytes) -> Reply:
     pairs = (line.split(": ", 1) for line in lines)
     headers = {name: value for name, value in pairs if name.startswith(_SHOWN)}
     return Reply(int(first.split(" ", 2)[1]), headers, body)
-
-
-def _credentials(launch: ServerLaunch, doors: Doors) -> object:
-    """TLS by the same files as the other door, shown anew after each reload; None without."""
-    if not launch.certificate:
-        return None
-    shown = 0
-
-    def renew() -> object:
-        nonlocal shown
-        if doors.renewed == shown:
-            return None
-        try:
-            fresh = _configuration(launch)
-        except OSError as error:
-            doors.report(f"not reloaded for gRPC: {error}")
-            return None
-        shown = doors.renewed
-        return fresh
-
-    return grpc.dynamic_ssl_server_credentials(
-        _configuration(launch), renew, bool(launch.client_authorities)
-    )
-
-
-def _configuration(launch: ServerLaunch) -> object:
-    authorities = launch.client_authorities
-    return grpc.ssl_server_certificate_configuration(
-        [(Path(launch.private_key).read_bytes(), Path(launch.certificate).read_bytes())],
-        root_certificates=Path(authorities).read_bytes() if authorities else None,
-    )

@@ -88,6 +88,7 @@ async def _serve(launch: ServerLaunch, content: Content, started: float) -> None
         report=_report,
         on_loss=launch.on_loss,
         access=doors.access(),
+        word=launch.word,
         behind_gateway=launch.listen.startswith(("unix:", "127.0.0.1:")),
     )
     server.warm_up()

@@ -23,12 +23,10 @@ class Doors:
         """Raises `GoldenPathError` if a file that the launch names cannot be used."""
         self.report = report
         self._access = launch.access
-        self._shown = Shown(
-            Entrance(
-                launch.access, launch.certificate, launch.private_key, launch.client_authorities
-            ),
-            report,
+        self.entrance = Entrance(
+            launch.access, launch.certificate, launch.private_key, launch.client_authorities
         )
+        self._shown = Shown(self.entrance, report)
 
     @property
     def tls(self) -> ssl.SSLContext | None:

@@ -30,6 +30,7 @@ WANTED = frozenset(
         b"inference-header-content-length",
         b"traceparent",
         b"upgrade",
+        b"x-goldenpath-caller",
         b"x-goldenpath-canary",
         b"x-goldenpath-prediction-id",
         b"x-goldenpath-shadow",

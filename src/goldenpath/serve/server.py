@@ -15,6 +15,7 @@ from pathlib import Path
 from goldenpath import rpc
 from goldenpath.errors import InvalidInput, NotFound, Unavailable
 from goldenpath.project.spec import Contract
+from goldenpath.reconcile.naming import heard
 from goldenpath.reconcile.tls import HANDSHAKE_TIME
 from goldenpath.serve import openapi, tabular
 from goldenpath.serve.access import Access, Denied, Scope
@@ -78,8 +79,10 @@ class Server:
         on_loss: OnLoss = "serve",
         access: Access | None = None,
         behind_gateway: bool = False,
+        word: str = "",
     ) -> None:
         self._behind_gateway = behind_gateway
+        self._word = word
         self.access = access
         """Who may ask; may be replaced while serving."""
         self._shape = InputShape.of(contract)
@@ -194,6 +197,9 @@ class Server:
             # Who asks directly is answered, and cannot say what only the gateway knows.
             exchange.headers.pop(b"x-goldenpath-shadow", None)
             exchange.headers.pop(b"x-goldenpath-canary", None)
+        if b"x-goldenpath-caller" in exchange.headers:
+            named = heard(self._word, exchange.headers.pop(b"x-goldenpath-caller"))
+            exchange.caller = named or exchange.caller
         form = self._asks.get(exchange.target)
         if self.access is not None and not self._admit(self.access, exchange, form):
             return

@@ -16,7 +16,15 @@ import msgspec
 
 from goldenpath.canonical import JsonValue
 from goldenpath.gitops.desired import Deployment, Slot
-from goldenpath.reconcile.launch import Entrance, Route, RouteSlot, ServerLaunch, Terms, TrustedPem
+from goldenpath.reconcile.launch import (
+    Entrance,
+    GatewayLaunch,
+    Route,
+    RouteSlot,
+    ServerLaunch,
+    Terms,
+    TrustedPem,
+)
 from goldenpath.reconcile.target import Action, Apply, Prune, Running
 from goldenpath.targets.child import Child, Message
 from goldenpath.targets.demand import Demand
@@ -40,6 +48,10 @@ class LocalSettings:
     server: tuple[str, ...]
     gateway: tuple[str, ...]
     entrance: Entrance = field(default_factory=Entrance)
+    inner: str = ""
+    """Path of the socket on which a door for gRPC reaches the gateway; empty: there is no door."""
+    word: str = field(default_factory=lambda: secrets.token_hex(16))
+    """Behind which the gateway names callers to the servers."""
     uv: str = "uv"
     """The program that makes environments of models that are code."""
     warm: int = 1
@@ -88,8 +100,12 @@ class LocalTarget:
             settings.gateway,
             settings.environment,
             settings.run,
-            settings.listen,
-            settings.entrance,
+            GatewayLaunch(
+                settings.listen,
+                entrance=settings.entrance,
+                inner=settings.inner,
+                word=settings.word,
+            ),
             report,
             self._hear_demand,
         )
@@ -121,8 +137,8 @@ class LocalTarget:
     def reload(self) -> None:
         """Lets gateway and servers read their certificates and access rules again."""
         ready = [server.child for server in self._servers.values() if server.address]
-        if self._gateway.address:
-            ready.append(self._gateway.sidecar.child)
+        sidecars = (self._gateway.sidecar, *(sidecar for sidecar, _ in self._sidecars))
+        ready += [sidecar.child for sidecar in sidecars if sidecar.is_ready]
         for child in ready:
             if child is not None:
                 child.reload()
@@ -256,6 +272,7 @@ class LocalTarget:
                 uv=self._settings.uv,
                 search=self._settings.environment.get("PATH", ""),
                 threshold=trust.threshold,
+                word=self._settings.word,
                 on_loss=self._terms(deployment.stage).on_loss,
             )
 

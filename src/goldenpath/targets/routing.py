@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from goldenpath.canonical import JsonValue
-from goldenpath.reconcile.launch import Entrance, GatewayLaunch, Route, Routes, RouteSlot
+from goldenpath.reconcile.launch import GatewayLaunch, Route, Routes, RouteSlot
 from goldenpath.reconcile.refusals import FILE, write_refusals
 from goldenpath.targets.child import Message
 from goldenpath.targets.sidecar import Sidecar
@@ -29,8 +29,7 @@ class Gateway:
         command: tuple[str, ...],
         environment: Mapping[str, str],
         run: Path,
-        listen: str,
-        entrance: Entrance,
+        launch: GatewayLaunch,
         report: Callable[[RouteChanged], None],
         demand: Callable[[Message], None],
     ) -> None:
@@ -41,11 +40,10 @@ class Gateway:
         self.applied = 0
         self.address = ""
         self.tallies: Mapping[str, JsonValue] = {}
-        self._listen = listen
+        self._wanted = launch
         self._refusals = run / FILE
         # Counts of a gateway before this one would be added to nothing.
         self._refusals.unlink(missing_ok=True)
-        self._entrance = entrance
         self._report = report
         self._demand = demand
         self._starts = 0
@@ -85,7 +83,7 @@ class Gateway:
 
     def _launch(self) -> GatewayLaunch:
         # A gateway that is started again has to come back where its clients know it.
-        return GatewayLaunch(self.address or self._listen, entrance=self._entrance)
+        return replace(self._wanted, listen=self.address or self._wanted.listen)
 
     def _publish(self) -> None:
         self.generation += 1

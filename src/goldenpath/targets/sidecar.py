@@ -33,6 +33,8 @@ class Sidecar:
         self.starts = 0
         """How often it was started."""
         self.message = ""
+        self.is_ready = False
+        """Whether it said that it is."""
 
     def tick(self, now: float) -> Iterator[Message]:
         """What it said; starts it if it does not run."""
@@ -53,6 +55,7 @@ class Sidecar:
             else:
                 self._failures = 0
                 self.message = ""
+                self.is_ready = self.is_ready or message.get("event") == "ready"
             yield message
         if self.child.exit_code is not None:
             pause = min(FIRST_PAUSE * 2 ** min(self._failures, 10), LONGEST_PAUSE)
@@ -61,6 +64,7 @@ class Sidecar:
             self.message = self.message or f"{self.name} ended: {self.child.last_words()}"
             self.child.close()
             self.child = None
+            self.is_ready = False
 
     def end(self, wait: Callable[[], float]) -> list[Message]:
         """Lets it drain and leave, and gives back what it said meanwhile.

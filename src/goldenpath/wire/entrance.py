@@ -15,6 +15,7 @@ from goldenpath.settings import (
     PRIVATE_KEY_VARIABLE,
     TOKEN_VARIABLE,
 )
+from goldenpath.targets.local import LONGEST_SOCKET
 
 
 def entrance(environment: Mapping[str, str]) -> Entrance:
@@ -43,6 +44,21 @@ def door_of(address: str, scheme: str, environment: Mapping[str, str]) -> Door:
     except OSError as error:
         raise InvalidInput(f"the files for TLS cannot be used: {error}") from error
     return Door(address, context, token)
+
+
+def inner_socket(run: Path) -> str:
+    """Where the door for gRPC reaches the gateway, in a folder that is there after this.
+
+    Raises `InvalidInput` if the kernel takes no path that long.
+    """
+    path = (run / "sockets" / "gateway.sock").absolute()
+    if len(str(path)) > LONGEST_SOCKET:
+        raise InvalidInput(
+            f"{path} is too long for a socket: expected at most {LONGEST_SOCKET} letters",
+            hint="put GOLDENPATH_HOME where its path is shorter, or leave out --grpc",
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return str(path)
 
 
 def _file(name: str, path: str) -> str:

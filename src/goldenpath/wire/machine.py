@@ -11,7 +11,7 @@ from goldenpath.artifact.unpack import open_release
 from goldenpath.attest.sshsig import SshKey
 from goldenpath.audit.observed import event_of, moved_event
 from goldenpath.digest import Digest
-from goldenpath.errors import InvalidInput, NotFound, Unavailable
+from goldenpath.errors import NotFound, Unavailable
 from goldenpath.gateway.analysis import Verdict
 from goldenpath.gateway.sending import Sent, Wish, send_rows
 from goldenpath.gateway.steering import Moves, Steering, judged, plans
@@ -29,7 +29,7 @@ from goldenpath.targets.machine import Machine
 from goldenpath.targets.sidecar import Sidecar
 from goldenpath.targets.supervisor import alone, start_detached
 from goldenpath.wire.bringing import Admission
-from goldenpath.wire.entrance import door_of, entrance
+from goldenpath.wire.entrance import door_of, entrance, inner_socket
 from goldenpath.wire.governing import forge, gitops
 from goldenpath.wire.here import event_log, now, uv
 from goldenpath.wire.stock import Watch, desired
@@ -57,11 +57,6 @@ def serve(home: Home, asked: Listening, *, once: bool, say: Callable[[str], None
     source, log = GitSource(gitops(home), home.trust), event_log(home)
     platform = source.newest().platform  # before anything is made in a home that is none
     callers = entrance(os.environ)
-    if asked.grpc and callers.certificate:
-        raise InvalidInput(
-            "gRPC is taken in plain text only: expected no certificate for the gateway beside it",
-            hint="put the gRPC door of a model server behind TLS, or leave out --grpc",
-        )
     with alone(home.run):
         settings = LocalSettings(
             run=home.run,
@@ -72,6 +67,7 @@ def serve(home: Home, asked: Listening, *, once: bool, say: Callable[[str], None
             server=(sys.executable, "-m", "goldenpath.serve"),
             gateway=(sys.executable, "-m", "goldenpath.gateway"),
             entrance=callers,
+            inner=inner_socket(home.run) if asked.grpc else "",
             uv=uv(),
         )
         machine = Machine(
@@ -98,6 +94,7 @@ def _observer(
         store=str(settings.store),
         endpoint=os.environ.get(OTLP_VARIABLE, ""),
         metrics=metrics,
+        entrance=settings.entrance,
     )
     command = (sys.executable, "-m", "goldenpath.observe")
     log = settings.run / "logs" / "observer.log"
@@ -120,10 +117,10 @@ def _keeping(platform: Platform) -> Keeping:
 
 
 def _door(settings: LocalSettings, listen: str) -> Sidecar:
-    """gRPC before the gateway, in a process of its own."""
-    if settings.listen.endswith(":0"):
-        raise InvalidInput("calls over gRPC need a gateway whose port is known: expected not 0")
-    launch = DoorLaunch(listen, settings.listen)
+    """gRPC before the gateway, in a process of its own, by the same certificates."""
+    launch = DoorLaunch(
+        listen, f"unix:{settings.inner}", entrance=settings.entrance, word=settings.word
+    )
     command = (sys.executable, "-m", "goldenpath.rpc")
     log = settings.run / "logs" / "grpc.log"
     return Sidecar("grpc", command, settings.environment, log, lambda: launch)
