@@ -178,6 +178,24 @@ def test_a_message_that_is_too_large_is_refused_unread(calls: _Calls) -> None:
     assert calls.refused("ModelInfer", b"\0" * (9 << 20))[0] == "RESOURCE_EXHAUSTED"
 
 
+def test_a_message_that_is_too_large_once_unpacked_is_refused(release: Packed) -> None:
+    launch = replace(release.launch("gzip"), grpc="127.0.0.1:0", spool="")
+    with started(launch) as process:
+        memory = Path(f"/proc/{process.child.pid}/status")
+        channel = grpc.insecure_channel(
+            str(process.event["grpc"]), compression=grpc.Compression.Gzip
+        )
+        with channel:
+            calls = _Calls(channel)
+            assert calls("ModelInfer", _contents(ROW))
+            # 64 KiB on the wire.
+            code, message = calls.refused("ModelInfer", b"\0" * (64 << 20))
+        peak = int(memory.read_text().partition("VmHWM:")[2].split()[0]) // 1024
+
+    assert (code, "larger than max" in message) == ("RESOURCE_EXHAUSTED", True)
+    assert peak < 160
+
+
 def test_calls_stand_in_the_log_with_caller_subjects_and_trace(tmp_path: Path) -> None:
     rules = access_file(tmp_path, batch=["infer"], reader=["read"])
     release = packed(tmp_path)
