@@ -79,16 +79,20 @@ class OneMachine:
         status: float = 0.5,
         name: str = "credit",
         ballast: int = 0,
+        broken: bool = False,
     ) -> Digest:
         """A release with all its evidence; `status` is the weight of that feature.
 
-        `ballast` is the size of a file beside the model that nobody reads but to verify it.
+        `ballast` is the size of a file beside the model that nobody reads but to verify it; a model
+        that is `broken` is signed like any other, and cannot be loaded.
         """
         outputs = self.folder / f"outputs{name}{shift},{status}"
         outputs.mkdir()
         weights = WEIGHTS.copy()
         weights[2] = status
         (outputs / "model.onnx").write_bytes(logistic_regression(weights, -0.5 + shift))
+        if broken:
+            (outputs / "model.onnx").write_bytes(b"this is no graph")
         if ballast:
             (outputs / "ballast.bin").touch()
             os.truncate(outputs / "ballast.bin", ballast)

@@ -20,6 +20,7 @@ import urllib3
 from goldenpath.attest.sshsig import SshKey
 from goldenpath.audit.log import EventLog
 from goldenpath.digest import Digest
+from goldenpath.gitops.manifests import service_path
 from goldenpath.observe.logcheck import check_log
 from goldenpath.observe.logread import find_prediction
 from goldenpath.observe.segment import checkpoints, table_of
@@ -213,6 +214,63 @@ def _change_model(here: OneMachine, digest: Digest, other: Digest) -> None:
         content[len(content) // 2] ^= 1
         path.chmod(0o644)
         path.write_bytes(content)
+
+
+def test_a_model_that_crashes_at_start_is_tried_again_and_the_one_before_answers(
+    serving: Serving,
+) -> None:
+    here, up, good = serving.here, serving.up, serving.good
+    broken = here.release(3.0, broken=True)
+
+    def failures() -> int:
+        events = EventLog(here.home.events).read()
+        return sum(each.kind == "server.failed" and each.digest == broken.text for each in events)
+
+    before = up.until(lambda status: runs(status, good))
+    with Traffic(before.gateway) as traffic:
+        here.deploy((broken, 100))
+        status = up.until(lambda status: failures() > 1 and not status.is_ready)
+    ready, reconciling, _ = status.deployments[0].conditions
+    assert (ready.reason, reconciling.holds) == ("ServerFailed", True)
+    assert "it ended with exit code" in ready.message
+    assert set(traffic.statuses) == {200}
+    assert goldenpath(here.home, "status")[0] == 7
+    here.deploy((good, 100))
+    up.until(lambda status: runs(status, good))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (b"protocolVersion: v2", b"protocolVersion: v1", "protocolVersion"),
+        (b"apiVersion:", b"<<<<<<< ours\napiVersion:", "not valid YAML"),
+        (b"minReplicas: 1", b"minReplicas: [1]", "minReplicas"),
+    ],
+)
+def test_a_malformed_inferenceservice_changes_nothing_that_runs(
+    serving: Serving, old: bytes, new: bytes, said: str
+) -> None:
+    here, up, good = serving.here, serving.up, serving.good
+    path = service_path("dev", "credit")
+    whole = here.repository.read(here.repository.fetch(), path)
+    assert whole is not None and old in whole
+
+    here.commit({path: whole.replace(old, new)})
+    status = up.until(
+        lambda status: any(
+            each.type == "Stalled" and each.holds for each in status.deployments[0].conditions
+        )
+    )
+
+    stalled = status.deployments[0].conditions[-1]
+    assert (stalled.reason, path in stalled.message) == ("Malformed", True)
+    assert said in stalled.message
+    assert status.deployments[0].running[0].digest == good.text
+    with Traffic(status.gateway) as traffic:
+        while not traffic.answered:
+            time.sleep(0.01)
+    here.commit({path: whole})
+    up.until(lambda status: runs(status, good))
 
 
 def test_only_one_may_run_and_a_taken_port_says_so(serving: Serving) -> None:

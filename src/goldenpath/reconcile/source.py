@@ -55,10 +55,14 @@ class GitSource:
 
     def newest(self) -> Trusted:
         """The newest commit if it can be had and trusted, else the last one that could."""
+        return self.seen()[0]
+
+    def seen(self) -> tuple[Trusted, str]:
+        """Like `newest`, and in words why it is not what git has now; empty if it is."""
         try:
-            return self.follow()
-        except (VerificationError, Unavailable):
-            return self.last()
+            return self.follow(), ""
+        except (VerificationError, Unavailable) as error:
+            return self.last(), error.message
 
     def files(self, commit: str) -> Mapping[str, bytes]:
         """Every file below `envs/` in a commit."""

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Thread
@@ -59,9 +60,12 @@ class _Known(msgspec.Struct):
 
 def desired(home: Home) -> tuple[Trusted, Survey]:
     """The newest commit that was trusted here, and what it wants to run."""
-    source = GitSource(gitops(home), home.trust)
-    trusted = source.newest()
-    return trusted, Surveyor(gitops(home), home.run / "survey").survey(trusted)
+    trusted = GitSource(gitops(home), home.trust).newest()
+    return trusted, _surveyed(home, trusted)
+
+
+def _surveyed(home: Home, trusted: Trusted) -> Survey:
+    return Surveyor(gitops(home), home.run / "survey").survey(trusted)
 
 
 def inventory(home: Home, running: Status | None = None) -> Inventory:
@@ -69,7 +73,8 @@ def inventory(home: Home, running: Status | None = None) -> Inventory:
 
     Without `running` it is what `up` published, if it runs.
     """
-    trusted, wanted = desired(home)
+    trusted, behind = GitSource(gitops(home), home.trust).seen()
+    wanted = _surveyed(home, trusted)
     if running is None:
         try:
             found, is_alive = status(home)
@@ -80,6 +85,9 @@ def inventory(home: Home, running: Status | None = None) -> Inventory:
     stages = {stage.name for stage in trusted.platform.stages}
     found_out = compare(wanted, running, looks, registered(home), stages, now())
     looks.keep()
+    if behind:
+        last = f"{behind}; what follows is of {trusted.commit[:12]}, the last commit that counts"
+        return replace(found_out, faults=(last, *found_out.faults))
     return found_out
 
 
