@@ -80,7 +80,7 @@ def test_a_machine_lets_in_who_shows_certificate_and_token(doors: Doors) -> None
         pa.table({"limit": [1000.0], "age": [40.0], "status": [1.0], "paid": [0.0]}), rows
     )
     trusting = {"GOLDENPATH_CA_FILE": str(doors.authority.path), **doors.variables}
-    send = ("send", "credit", "--stage", "dev", "--rows", str(rows))
+    send = ("send", "credit", "--stage", "dev", "--rows", str(rows), "--process", "a rehearsal")
     code, sent = goldenpath(doors.here.home, *send, GOLDENPATH_TOKEN="branch", **trusting)
     assert code == 0, sent
 
@@ -91,8 +91,21 @@ def test_a_machine_lets_in_who_shows_certificate_and_token(doors: Doors) -> None
     assert doors.ask("branch") == 401
     doors.up.process.send_signal(signal.SIGTERM)
     doors.up.process.wait(30)
-    callers = {str(record["caller"]) for record in records(doors.here.home)}
-    assert callers == {"branch", "other"}
+    found = [*records(doors.here.home)]
+    assert {record["caller"] for record in found} == {"branch", "other"}
+    (named,) = (record for record in found if record["process"])
+    _, traced = goldenpath(doors.here.home, "trace", str(named["prediction_id"]))
+    assert isinstance(traced, dict)
+    record = traced["prediction"]["record"]
+    assert (record["process"], record["caller"]) == ("a rehearsal", "branch")
+    assert record["traffic_role"] == "stable" and record["model_digest"].startswith("sha256:")
+    assert record["oversight_by"] == "policy" and record["cutoff_distance"] > 0
+    _, checked = goldenpath(doors.here.home, "log", "check")
+    assert isinstance(checked, dict)
+    assert checked["replicas"][0]["processes"] == ["a rehearsal"]
+    _, live = goldenpath(doors.here.home, "at", record["t_start"], "--model", "credit")
+    assert isinstance(live, list)
+    assert live[0]["uses"]["a rehearsal"] == 1
 
 
 def test_half_a_door_and_absent_files_are_refused(tmp_path: Path) -> None:

@@ -32,6 +32,8 @@ from goldenpath.gateway.sending import Sent, Wish
     show_default=True,
     help="Requests at a time.",
 )
+@click.option("--process", help="Business process, for the records.")
+@click.option("--channel", help="Channel over which it was asked, for the records.")
 @click.option("--trace", is_flag=True, help="Ask for a span of every request.")
 @click.option("--record", type=click.Path(path_type=Path), help="Write the result here as JSON.")
 @output_option
@@ -43,12 +45,16 @@ def verb(
     batch: int,
     subject: str,
     concurrency: int,
+    process: str | None,
+    channel: str | None,
     trace: bool,
     record: Path | None,
     output: Format,
 ) -> None:
     """Send rows of a table to MODEL and show who answered what, and how fast."""
-    wish = Wish(file, limit, batch, subject, concurrency, trace)
+    named = {"process": process, "channel": channel}
+    said = {name: label for name, label in named.items() if label}
+    wish = Wish(file, limit, batch, subject, concurrency, trace, said)
     sent = wire.send(wire.home(), stage, model, wish)
     if record is not None:
         wire.write_whole(record, msgspec.json.encode(sent) + b"\n")

@@ -5,7 +5,7 @@ import time
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,6 +39,8 @@ class Wish:
     concurrency: int = 8
     trace: bool = False
     """Asks for a span of every request."""
+    said: Mapping[str, str] = field(default_factory=dict)
+    """What stands in the records of all: process, channel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ def send_rows(door: Door, path: str, contract: Contract, wish: Wish, seed: int) 
     """Sends the rows of a file and counts what comes back."""
     batch = read_rows(wish.file, contract, wish.subject, wish.limit)
     began = time.perf_counter()
-    requests = calls(batch, contract, wish.batch, wish.trace, seed)
+    requests = calls(batch, contract, wish, seed)
     replies = post_all(door, path, requests, wish.concurrency)
     return summarise(replies, time.perf_counter() - began, contract.decision)
 
@@ -128,11 +130,11 @@ def _numbers(
     return np.array([codes[text] if text is not None else np.nan for text in texts])
 
 
-def calls(batch: Batch, contract: Contract, size: int, trace: bool, seed: int) -> Iterator[Call]:
-    """Requests in Open Inference Protocol v2 with binary tensors, `size` rows each."""
+def calls(batch: Batch, contract: Contract, wish: Wish, seed: int) -> Iterator[Call]:
+    """Requests in Open Inference Protocol v2 with binary tensors, as many rows each as wished."""
     source = random.Random(seed)  # noqa: S311 - ids of traces, no secret
-    for start in range(0, len(batch.rows), size):
-        rows = batch.rows[start : start + size]
+    for start in range(0, len(batch.rows), wish.batch):
+        rows = batch.rows[start : start + wish.batch]
         raw = rows.tobytes()
         tensor = {
             "name": contract.input_tensor,
@@ -142,16 +144,19 @@ def calls(batch: Batch, contract: Contract, size: int, trace: bool, seed: int) -
         }
         wanted = [{"name": contract.output_tensor}]
         request: dict[str, object] = {"inputs": [tensor], "outputs": wanted}
+        parameters: dict[str, object] = {**wish.said}
         if batch.subjects is not None:
-            request["parameters"] = {"subjects": batch.subjects[start : start + size]}
+            parameters["subjects"] = batch.subjects[start : start + wish.batch]
+        if parameters:
+            request["parameters"] = parameters
         head = msgspec.json.encode(request)
         headers = [
             ("content-type", "application/octet-stream"),
             ("inference-header-content-length", str(len(head))),
         ]
-        if batch.subjects is not None and size == 1:
+        if batch.subjects is not None and wish.batch == 1:
             headers.append(("x-goldenpath-subject", batch.subjects[start]))
-        if trace:
+        if wish.trace:
             trace_id, span = source.getrandbits(128), source.getrandbits(64)
             headers.append(("traceparent", f"00-{trace_id:032x}-{span:016x}-01"))
         yield headers, head + raw
