@@ -33,17 +33,21 @@ def outputs_of(contract: Contract) -> tuple[str, ...]:
 
 def describe(identity: Identity, contract: Contract) -> Mapping[str, object]:
     """What the model takes and gives, in the fields that the protocol has for that."""
-    widths = [[], *([[len(contract.reasons.codes)]] if contract.reasons is not None else [])]
-    named = zip(outputs_of(contract), widths, strict=True)
-    shape = [-1, len(contract.features)]
+    outputs = [_tensor(contract.output_tensor)]
+    if contract.reasons is not None:
+        outputs.append(_tensor(contract.reasons.tensor, len(contract.reasons.codes)))
     return {
         "name": identity.model,
         "versions": [identity.digest],
         # As the specification names platforms, <project>_<format>; it has no name for code.
         "platform": "goldenpath_python" if contract.python else "onnx_onnxv1",
-        "inputs": [{"name": contract.input_tensor, "datatype": "FP32", "shape": shape}],
-        "outputs": [{"name": n, "datatype": "FP32", "shape": [-1, *width]} for n, width in named],
+        "inputs": [_tensor(contract.input_tensor, len(contract.features))],
+        "outputs": outputs,
     }
+
+
+def _tensor(name: str, *width: int) -> Mapping[str, object]:
+    return {"name": name, "datatype": "FP32", "shape": [-1, *width]}
 
 
 def describe_further(contract: Contract) -> Mapping[str, object]:
