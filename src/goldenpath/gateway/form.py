@@ -11,8 +11,8 @@ class Form:
     """Reads the next head of a client, if it is like the one before."""
 
     __slots__ = (
-        "_first", "_kinds", "_pattern", "_target", "_template", "_values", "_whole", "_written",
-        "head", "size",
+        "_first", "_length", "_pattern", "_subject", "_target", "_template", "_values", "_whole",
+        "_written", "head", "size",
     )  # fmt: skip
 
     def __init__(
@@ -29,8 +29,9 @@ class Form:
         """Bytes of it."""
         self._first = self._whole = whole
         self._pattern = pattern
-        self._kinds = kinds
-        """What each value in the pattern is."""
+        self._length = kinds.index(LENGTH) if LENGTH in kinds else None
+        self._subject = kinds.index(SUBJECT) if SUBJECT in kinds else None
+        """Which of the values in the pattern they are."""
         self._values: tuple[bytes, ...] = ()
         self._target = self._template = self._written = b""
 
@@ -41,13 +42,12 @@ class Form:
         found = self._pattern.match(data) if self._pattern is not None else None
         if found is None or found.end() > MAX_HEAD:
             return False
-        head, self._values = self.head, found.groups()
-        for kind, value in zip(self._kinds, self._values, strict=True):
-            if kind == LENGTH:
-                head.length = int(value)
-            elif kind == SUBJECT:
-                head.subject = value.rstrip(b" \t")
-        self.size = found.end()
+        head, values = self.head, found.groups()
+        if self._length is not None:
+            head.length = int(values[self._length])
+        if self._subject is not None:
+            head.subject = values[self._subject].rstrip(b" \t")
+        self._values, self.size = values, found.end()
         self._whole = data[: self.size]
         self._written = b""
         return True
