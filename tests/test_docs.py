@@ -40,6 +40,17 @@ def variables() -> Iterator[tuple[str, str]]:
                 yield variable, " ".join(meaning.split())
 
 
+def test_every_key_of_the_platform_file_is_on_the_page_of_settings() -> None:
+    page = (ROOT / "docs" / "settings.md").read_text()
+    for source in (ROOT / "src" / "goldenpath" / "promote").glob("*.py"):
+        text = source.read_text()
+        found = re.findall(
+            r"\.(?:texts?|count|flag|duration|moment|tables?)\(\s*\"([a-z-]+)\"", text
+        )
+        for key in found if source.stem != "admission" else ():
+            assert f"{key}`" in page or f"{key}]" in page, f"{source.stem}: {key}"
+
+
 def test_every_make_command_of_the_documentation_exists() -> None:
     for page in PAGES:
         for target in re.findall(r"\bmake ([a-z-]+)", code(page)):

@@ -14,7 +14,7 @@ import urllib3
 
 from goldenpath.errors import InvalidInput
 from goldenpath.observe.logread import records
-from goldenpath.wire.entrance import door_of, entrance
+from goldenpath.wire.entrance import door_of, entrance, inner_socket
 from tests.reconcile.platform import OneMachine, Up, goldenpath
 from tests.serve.running import ROW, question
 from tests.serve.tokens import Authority, Certificate, access_file
@@ -120,5 +120,8 @@ def test_half_a_door_and_absent_files_are_refused(tmp_path: Path) -> None:
     ):
         with pytest.raises(InvalidInput):
             entrance(wrong)
+    with pytest.raises(InvalidInput, match="too long for a socket"):
+        inner_socket(tmp_path / ("a" * 100))
+    assert Path(inner_socket(tmp_path)).parent.is_dir()
     with pytest.raises(InvalidInput):
         door_of("127.0.0.1:1", "https", {"GOLDENPATH_CA_FILE": str(tmp_path / "absent")})

@@ -22,6 +22,7 @@ from tests.serve.running import ROW, expected, question
 from tests.serve.tokens import Authority, Certificate, access_file
 
 PATH = "/dev/credit/v2/models/credit/infer"
+WORKLOAD = "spiffe://bank.example/loans/scoring"
 NAMES = ("scoring-batch", "Büro, Zürich 100%")
 BUILD = Path(__file__).parents[2] / "build"
 CALL = messages.render(
@@ -176,12 +177,15 @@ def _await(address: str, up: Up) -> None:
 
 def test_a_certificate_names_the_caller_and_a_client_cannot(doors: Doors) -> None:
     batch, office = (doors.authority.issue(name) for name in NAMES)
+    workload = doors.authority.issue("spire", uri=WORKLOAD)
     lie = {"x_goldenpath_caller": "somebody-else"}
 
     assert doors.post(batch) == doors.post(batch, **lie) == doors.post(office) == 200
     answer = messages.parse_answer(doors.call(batch, **lie))
     assert answer.outputs[0].contents.fp32_contents == pytest.approx(expected([ROW]))
     doors.call(office)
+    assert doors.post(workload) == 200
+    doors.call(workload)
     with pytest.raises((urllib3.exceptions.HTTPError, OSError)):
         doors.post(None)
     with pytest.raises(grpc.RpcError) as refused:
@@ -190,7 +194,7 @@ def test_a_certificate_names_the_caller_and_a_client_cannot(doors: Doors) -> Non
     with grpc.insecure_channel(doors.calls) as plain, pytest.raises(grpc.RpcError):
         plain.unary_unary(rpc.PREFIX + rpc.INFER)(CALL, timeout=0.5)
 
-    assert _callers(doors, 5) == [NAMES[place] for place in (0, 0, 1, 0, 1)]
+    assert _callers(doors, 7) == [*(NAMES[place] for place in (0, 0, 1, 0, 1)), *[WORKLOAD] * 2]
 
 
 def _callers(doors: Doors, count: int) -> list[str]:

@@ -102,21 +102,30 @@ class Authority:
         certificate = self._certificate(self._name, self._key.public_key(), is_authority=True)
         self.path.write_bytes(certificate.public_bytes(Encoding.PEM))
 
-    def issue(self, name: str, to: str = "") -> Certificate:
-        """A certificate with this common name, in files named `to`."""
+    def issue(self, name: str, to: str = "", *, uri: str = "") -> Certificate:
+        """A certificate with this common name, in files named `to`; with `uri` for that instead."""
         key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        certificate = self._certificate(subject, key.public_key(), is_authority=False)
+        kind = NameOID.ORGANIZATION_NAME if uri else NameOID.COMMON_NAME
+        subject = x509.Name([x509.NameAttribute(kind, name)])
+        certificate = self._certificate(subject, key.public_key(), is_authority=False, uri=uri)
         files = Certificate(self._folder / f"{to or name}.pem", self._folder / f"{to or name}.key")
         files.certificate.write_bytes(certificate.public_bytes(Encoding.PEM))
         files.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         return files
 
     def _certificate(
-        self, subject: x509.Name, key: ec.EllipticCurvePublicKey, *, is_authority: bool
+        self,
+        subject: x509.Name,
+        key: ec.EllipticCurvePublicKey,
+        *,
+        is_authority: bool,
+        uri: str = "",
     ) -> x509.Certificate:
         now = datetime.now(UTC)
-        here = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+        local = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+        here = x509.SubjectAlternativeName(
+            [x509.UniformResourceIdentifier(uri), local] if uri else [local]
+        )
         builder = x509.CertificateBuilder(
             issuer_name=self._name,
             subject_name=subject,

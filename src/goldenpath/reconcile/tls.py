@@ -73,11 +73,16 @@ class Shown:
 
 
 def peer_name(certificate: object) -> str:
-    """The common name in what a connection says of its client, empty if there is none."""
+    """The name in what a connection says of its client, empty if there is none.
+
+    The common name; else the first URI, which is what workloads have (SPIFFE), or host name.
+    """
     if not isinstance(certificate, dict):
         return ""
-    for part in certificate.get("subject", ()):
-        for name, value in part:
-            if name == "commonName":
+    pairs = [pair for part in certificate.get("subject", ()) for pair in part]
+    pairs += certificate.get("subjectAltName", ())
+    for kind in ("commonName", "URI", "DNS"):
+        for name, value in pairs:
+            if name == kind and value:
                 return str(value)[:256]
     return ""

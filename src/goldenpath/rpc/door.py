@@ -57,7 +57,7 @@ class Call:
     headers: Mapping[bytes, bytes]
     """The metadata that is text."""
     peer: str
-    """Common name in the certificate of the client; empty if it has shown none."""
+    """Name in the certificate of the client; empty if it has shown none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,9 @@ def _headers(metadata: tuple[tuple[str, str | bytes], ...]) -> Mapping[bytes, by
 
 
 def _peer(authenticated: Mapping[str, list[bytes]]) -> str:
-    names = authenticated.get("x509_common_name", [])
+    """As `peer_name` of `goldenpath.reconcile.tls`."""
+    kinds = ("x509_common_name", "peer_uri", "peer_dns")
+    names = [name for kind in kinds for name in authenticated.get(kind, []) if name]
     return names[0].decode("utf-8", "replace")[:256] if names else ""
 
 
