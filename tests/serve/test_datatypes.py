@@ -229,13 +229,16 @@ def test_a_table_takes_labels_by_the_same_rules(tmp_path: Path) -> None:
 
 
 def test_the_metadata_says_what_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "plain").mkdir()
+
     async def main() -> None:
         async with running(tmp_path, contract=LABELLED) as server:
             told = json.loads((await server.ask("/v2/models/credit")).body)["goldenpath"]
-            columns = {each["name"]: each for each in told["columns"]}
-            assert columns["status"]["labels"] == dict(zip(LABELS, (0.0, 1.0, 2.0), strict=True))
-            assert "BYTES" in columns["status"]["datatypes"]
-            assert "BYTES" not in columns["age"]["datatypes"]
-            assert {"BOOL", "BF16"} <= set(columns["age"]["datatypes"])
+            assert told["columns"] == ["limit", "age", "status", "paid"]
+            assert told["labels"] == {"status": dict(zip(LABELS, (0.0, 1.0, 2.0), strict=True))}
+            assert {"BYTES", "BOOL", "BF16"} <= set(told["datatypes"])
+        async with running(tmp_path / "plain", spooling=False) as server:
+            told = json.loads((await server.ask("/v2/models/credit")).body)["goldenpath"]
+            assert "BYTES" not in told["datatypes"] and "labels" not in told
 
     run(main)

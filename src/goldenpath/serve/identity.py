@@ -1,10 +1,10 @@
 """Who answers, and what the server says of itself and of its model, over either door."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from goldenpath import __version__, rpc
-from goldenpath.project.spec import Contract, Feature
+from goldenpath.project.spec import Contract
 from goldenpath.serve.tensors import DATATYPES
 
 SERVER: Mapping[str, object] = {
@@ -51,16 +51,19 @@ def _tensor(name: str, *width: int) -> Mapping[str, object]:
 
 
 def describe_further(contract: Contract) -> Mapping[str, object]:
-    """What is taken instead of the one tensor, and what codes and weights mean."""
-    reasons = contract.reasons
-    columns = [
-        {"name": each.name, "datatypes": _datatypes(each)}
-        | ({"labels": dict(zip(each.labels, each.categories, strict=True))} if each.labels else {})
-        for each in contract.features
-    ]
-    told = {"reasons": [each.code for each in reasons.codes]} if reasons is not None else {}
-    return {"columns": columns, **told}
-
-
-def _datatypes(feature: Feature) -> Sequence[str]:
-    return DATATYPES if feature.labels else DATATYPES[:-1]
+    """What may be sent instead of the one tensor, and what codes and weights mean."""
+    features, reasons = contract.features, contract.reasons
+    labels = {
+        each.name: dict(zip(each.labels, each.categories, strict=True))
+        for each in features
+        if each.labels
+    }
+    told: dict[str, object] = {
+        "columns": [each.name for each in features],
+        "datatypes": DATATYPES if labels else DATATYPES[:-1],
+    }
+    if labels:
+        told["labels"] = labels
+    if reasons is not None:
+        told["reasons"] = [each.code for each in reasons.codes]
+    return told
