@@ -15,18 +15,22 @@ from goldenpath.attest.sshsig import SshKey
 from goldenpath.audit.log import EventLog
 from goldenpath.cli import (
     approve,
+    at,
     confirm,
     gate,
     hold,
     init,
+    inventory,
     person,
     platform,
     promote,
+    report,
     requests,
     resume,
     rollback,
     rollout,
     sod,
+    status,
     why,
 )
 from goldenpath.digest import Digest
@@ -35,6 +39,7 @@ from goldenpath.promote.platform import BreakGlass
 from tests.gitops.forges import TOKEN, FakeForge, serving
 from tests.gitops.protected import protect
 from tests.gitops.road import MODEL, Road
+from tests.reconcile.platform import Up
 
 Run = Callable[..., Result]
 
@@ -263,13 +268,36 @@ def test_breaking_the_glass_is_a_flag_with_a_reason(road: Road, run: Run) -> Non
     assert bring(road, run, digest).exit_code == REFUSED
 
     done = bring(road, run, digest, "--break-glass", why_now)
-    asked = run(why.verb, MODEL, "--not-in", "dev")
+    words = f"platform-engineer broke the glass ({why_now}): a second person has to approve by"
+    everywhere = (
+        (why.verb, (MODEL, "--not-in", "dev")),
+        (inventory.verb, ()),
+        (at.verb, ("now",)),
+        (report.verb, (digest.text, "--to", str(road.folder / "report.md"))),
+    )
+    assert [words in said(run(verb, *asked), road) for verb, asked in everywhere] == [True] * 4
+    with Up(road.home) as up:
+        up.until(lambda status: any(each.marks for each in status.deployments))
+        shown = run(status.verb).stdout
+    assert words in shown
+    (alarm,) = [each for each in EventLog(road.home.events).read() if each.kind == "platform.alarm"]
+    assert alarm.details is not None and words in str(alarm.details["message"])
+
     second = run(approve.verb, digest.text, "--to", "dev", *acting(road, "validator"))
 
     assert f"glass broken: platform-engineer broke the glass ({why_now})" in done.stdout
-    assert "a second person has to approve by" in asked.stdout
+    assert not any(words in said(run(verb, *asked), road) for verb, asked in everywhere)
     assert "stands for what platform-engineer did by broken glass: commit" in second.stdout
-    assert kinds(road)[-2:] == ["release.promoted", "release.approved"]
+    moves = [kind for kind in kinds(road) if kind.startswith("release.")]
+    assert moves == ["release.refused", "release.promoted", "release.approved"]
+
+
+def said(result: Result, road: Road) -> str:
+    """What a verb said and wrote."""
+    page = road.folder / "report.md"
+    written = page.read_text() if page.exists() else ""
+    page.unlink(missing_ok=True)
+    return result.output + written
 
 
 def test_a_key_that_is_listed_already_is_refused(road: Road, run: Run) -> None:

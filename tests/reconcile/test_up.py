@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -26,6 +27,7 @@ from goldenpath.observe.logread import find_prediction
 from goldenpath.observe.segment import checkpoints, table_of
 from goldenpath.reconcile.status import Status
 from goldenpath.serve.payload import read
+from goldenpath.wire.watching import silence
 from tests.reconcile.platform import OneMachine, Up, goldenpath
 from tests.serve.running import ROW, question
 
@@ -321,6 +323,7 @@ def test_killing_it_at_ten_random_moments_loses_nothing(here: OneMachine) -> Non
         assert checked.holds and checked.events >= before
         before = checked.events
         assert here.repository.fetch() == head
+    _is_noticed(here)
     with here.up() as up:
         up.until(lambda status: runs(status, one))
 
@@ -340,3 +343,25 @@ def test_killing_it_at_ten_random_moments_loses_nothing(here: OneMachine) -> Non
     subprocess.run([*git, "fsck", "--full", "--strict"], check=True, capture_output=True)
     now = subprocess.run([*git, "rev-parse", "main"], check=True, capture_output=True, text=True)
     assert now.stdout.strip() == head
+
+
+def _is_noticed(here: OneMachine) -> None:
+    """What says that the machine was killed: status and inventory now, the audit log for ever."""
+    code, status = goldenpath(here.home, "status")
+    assert code == 7 and isinstance(status, dict)
+    code, inventory = goldenpath(here.home, "inventory")
+    assert code == 7 and isinstance(inventory, dict)
+    assert [each["running"] for each in inventory["cells"]] == [None]
+    _, live = goldenpath(here.home, "at", "now")
+    assert "uncertain" in json.dumps(live)
+    started = [each for each in EventLog(here.home.events).read() if each.kind[:8] == "platform"]
+    assert {each.kind for each in started} == {"platform.started"}
+    assert any(each.details and each.details.get("seen") for each in started)
+
+
+def test_a_machine_that_hangs_is_no_machine_that_runs(serving: Serving) -> None:
+    status = serving.up.until(lambda status: bool(status.gateway))
+    at = datetime.fromisoformat(status.time)
+
+    assert silence(status, at + timedelta(seconds=5)) is None
+    assert silence(status, at + timedelta(minutes=2)) == timedelta(minutes=2)

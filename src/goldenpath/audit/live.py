@@ -294,17 +294,17 @@ def _mismatches(
         elif share.replicas and share.observed is not None and share.observed != share.intended:
             wanted = "nothing" if share.intended is None else f"{share.intended} %"
             yield Mismatch("share differs", f"{short} had {share.observed} %, git says {wanted}")
+    if intent is not None and intent.glass is not None:
+        yield Mismatch("glass broken", intent.glass.words(time))
     if intent is not None and any(share.replicas for share in shares):
-        yield from _unauthorised(intent, time)
+        yield from _unauthorised(intent)
 
 
-def _unauthorised(intent: Intent, time: datetime) -> Iterable[Mismatch]:
+def _unauthorised(intent: Intent) -> Iterable[Mismatch]:
     if not intent.signer:
         yield Mismatch(
             "commit not signed", f"no listed key signed the commit {intent.commit[:12]} in force"
         )
-    if intent.glass is not None:
-        yield Mismatch("glass broken", intent.glass.words(time))
     if intent.glass is not None or intent.second:
         return
     approvers = set(intent.approved_by) - {intent.author, intent.signer}

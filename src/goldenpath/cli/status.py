@@ -23,7 +23,10 @@ def verb(context: click.Context, wait: float, output: Format) -> None:
     """Exits 7 if something that git wants does not run."""
     status, is_alive = wire.await_status(wire.home(), wait) if wait else wire.status(wire.home())
     if not is_alive:
-        note("goldenpath up does not run here; this is how it was when it ended")
+        note(f"goldenpath up does not run here; this is how it was when it ended, {status.time}")
+    silent = wire.silence(status, wire.now()) if is_alive else None
+    if silent is not None:
+        note(f"goldenpath up hangs: it has said nothing for {silent.total_seconds():.0f} s")
     has_canaries = is_alive and any(len(each.running) > 1 for each in status.deployments)
     judged = wire.canary_verdicts(wire.home(), status) if has_canaries else {}
     lines = [
@@ -36,7 +39,7 @@ def verb(context: click.Context, wait: float, output: Format) -> None:
         show({**asdict(status), "canaries": judged}, "", output)
     else:
         show(status, text_of(status) + "".join(lines), output)
-    if not (is_alive and status.is_ready):
+    if not (is_alive and status.is_ready) or silent is not None:
         context.exit(REFUSED)
 
 

@@ -262,7 +262,7 @@ class Machine:
             Warned(each.name, mark.kind, mark.message)
             for each in status.deployments
             for mark in each.marks
-            if mark.kind == "overdue"
+            if mark.kind in ("glass", "overdue")
         ) | frozenset(self._watch(status))
         for each in sorted(now - self._warned, key=lambda warned: warned.name):
             self.happened(each)

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from goldenpath.wire.stores import throwaway_store as throwaway_store
     from goldenpath.wire.watching import await_status as await_status
     from goldenpath.wire.watching import is_up as is_up
+    from goldenpath.wire.watching import silence as silence
     from goldenpath.wire.watching import status as status
     from goldenpath.wire.watching import stop as stop
     from goldenpath.wire.watching import wake as wake
@@ -77,7 +78,7 @@ _PARTS = {
     ),
     "judging": ("judged",),
     "machine": ("Listening", "serve", "detach", "canary_verdicts", "send"),
-    "watching": ("await_status", "is_up", "status", "stop", "wake"),
+    "watching": ("await_status", "is_up", "silence", "status", "stop", "wake"),
     "stock": ("desired", "inventory", "registered"),
     "evidence": ("catalogue", "closed", "depot", "sources", "workshop"),
     "signing": ("docker_reference", "public_key", "signer"),

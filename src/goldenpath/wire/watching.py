@@ -3,11 +3,15 @@
 import os
 import signal
 import time
+from datetime import datetime, timedelta
 
 from goldenpath.errors import NotFound
 from goldenpath.reconcile.status import Status, read_status
 from goldenpath.settings import Home
 from goldenpath.targets.supervisor import is_held, stop_supervisor, supervisor
+
+SILENT = timedelta(seconds=30)
+"""`up` publishes every two seconds: after this it hangs, whatever holds its lock."""
 
 
 def status(home: Home) -> tuple[Status, bool]:
@@ -16,6 +20,12 @@ def status(home: Home) -> tuple[Status, bool]:
     if found is None:
         raise NotFound("goldenpath up never ran here", hint="run goldenpath up")
     return found, is_held(home.run)
+
+
+def silence(status: Status, at: datetime) -> timedelta | None:
+    """How long a machine that runs has said nothing, if that is longer than it should be."""
+    silent = at - datetime.fromisoformat(status.time)
+    return silent if silent > SILENT else None
 
 
 def await_status(home: Home, seconds: float) -> tuple[Status, bool]:
