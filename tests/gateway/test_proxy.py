@@ -193,6 +193,17 @@ def test_a_chunked_body_is_bounded(here: Machine) -> None:
     assert answer.startswith(b"HTTP/1.1 413")
 
 
+def test_a_body_in_the_smallest_chunks_takes_no_more_than_its_bytes(here: Machine) -> None:
+    memory = Path(f"/proc/{here.target.gateway_process()}/status")
+    headers = b"Transfer-Encoding: chunked\r\nConnection: close\r\n"
+    before = int(memory.read_text().partition("VmHWM:")[2].split()[0])
+
+    answer = raw(here, post(headers, b"2\r\nab\r\n" * 1_000_000), b"0\r\n\r\n")
+
+    assert told(answer)["got"] == 2_000_000
+    assert int(memory.read_text().partition("VmHWM:")[2].split()[0]) - before < 24 * 1024
+
+
 def test_wrong_streams_neither_break_the_gateway_nor_make_it_grow(here: Machine) -> None:
     memory = Path(f"/proc/{here.target.gateway_process()}/status")
     source = random.Random(5)  # noqa: S311 - spoils requests, no secret

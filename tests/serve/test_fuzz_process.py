@@ -330,6 +330,21 @@ LARGEST = {
 }
 
 
+def test_a_body_in_the_smallest_chunks_takes_no_more_than_its_bytes(
+    server: Server, warm: float
+) -> None:
+    before = server.memory("VmHWM")
+    with closing(server.connect()) as connection:
+        head = f"POST {INFER} HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
+        connection.sendall(head.encode() + b"2\r\n[[\r\n" * 1_000_000)
+        # Everything was read, for this is answered after it; the last of it is refused.
+        connection.sendall(b"0\r\n\r\n")
+        assert _read(connection).status == 400
+
+    assert server.memory("VmHWM") - before < 24
+    assert server.memory("VmRSS") - warm < LEFT
+
+
 _START = MESSAGE[:9]
 """The name of the model."""
 LARGEST_MESSAGES = {

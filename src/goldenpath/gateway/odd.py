@@ -51,7 +51,7 @@ class RequestReader:
         self._headers: Headers = []
         self._head_size = 0
         self._in_head = True
-        self._body: list[bytes] = []
+        self._body = bytearray()
         self._size = 0
 
     def feed(self, data: bytes) -> None:
@@ -107,12 +107,12 @@ class RequestReader:
         elif not self._claim(len(body)):
             self.refuse(503, "too many large requests at once")
         elif self.refused is None:
-            self._body.append(body)
+            self._body += body
 
     def on_message_complete(self) -> None:
         self.in_message = False
         if self.refused is None:
-            body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+            body = bytes(self._body)
             self.requests.append((self._request(len(body)), body))
 
     def _request(self, length: int) -> RequestHead:

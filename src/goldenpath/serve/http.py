@@ -98,7 +98,7 @@ class Connection(asyncio.Protocol):
         self._headers: dict[bytes, bytes] = {}
         self._head_size = 0
         self._head_count = 0
-        self._parts: list[bytes] = []
+        self._body = bytearray()
         self._body_size = 0
         self._wire = 0
         self._modern = True
@@ -123,8 +123,8 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone; what was asked is still worked off and recorded."""
         self._host.connections.discard(self)
-        self._host.held -= self._body_size if self._parts else 0
-        self._parts = []
+        self._host.held -= self._body_size if self._body else 0
+        self._body = bytearray()
         self._transport = None
 
     def data_received(self, data: bytes) -> None:
@@ -195,7 +195,7 @@ class Connection(asyncio.Protocol):
         self._target = b""
         self._headers = {}
         self._head_size = self._head_count = self._body_size = self._wire = 0
-        self._parts = []
+        self._body = bytearray()
 
     def on_url(self, url: bytes) -> None:
         """A piece of the target."""
@@ -231,7 +231,8 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body."""
-        self._parts.append(body)
+        # A list of what comes in chunks of two bytes would be twenty times as large.
+        self._body += body
         self._body_size += len(body)
         self._host.held += len(body)
         if self._body_size > self._limits.body:
@@ -241,10 +242,9 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """The whole request is there."""
-        parts, parser = self._parts, self._parser
+        parser, body = self._parser, bytes(self._body)
         self._host.held -= self._body_size
-        body = parts[0] if len(parts) == 1 else b"".join(parts)
-        self._parts = []
+        self._body = bytearray()
         self._phase = "idle"
         self._since = monotonic()
         keep_alive = self._modern and parser.should_keep_alive()
@@ -374,9 +374,9 @@ class Connection(asyncio.Protocol):
             exchange = Exchange(self, b"", b"", {}, b"", False, 0, self.peer)
             self._queue.append(exchange)
         refuse(exchange, status, message, headers=headers)
-        if self._parts:
+        if self._body:
             self._host.held -= self._body_size
-            self._parts = []
+            self._body = bytearray()
         self._phase = "linger"
         self.flush()
 
