@@ -5,6 +5,7 @@ seal what is there and exit.
 Standard output carries one JSON object per line.
 """
 
+import gc
 import signal
 import sys
 from collections.abc import Callable, Mapping
@@ -34,6 +35,9 @@ from goldenpath.registry.layout import LayoutStore
 from goldenpath.serve.access import Access, load_access
 from goldenpath.settings import Home
 
+COLLECT = (50_000, 20, 50)
+"""New objects after which cycles are looked for: a batch has many objects and leaves none."""
+
 
 def main() -> int:
     """Runs until standard input ends."""
@@ -47,6 +51,8 @@ def main() -> int:
     except (msgspec.DecodeError, GoldenPathError) as error:
         _emit({"event": "failed", "message": str(error)})
         return 1
+    gc.freeze()
+    gc.set_threshold(*COLLECT)
     _emit({"event": "ready", **said})
     while not orders.have_ended:
         for line in orders.within(launch.interval):

@@ -5,7 +5,7 @@ are one value for a whole segment, which costs a file next to nothing.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 import msgspec
 import numpy as np
@@ -36,8 +36,7 @@ FIELDS: "list[pa.Field[pa.DataType]]" = [
 ]
 Records = NDArray[np.int64]
 """How many records each request has: one a row, one for a refusal."""
-Outcomes: TypeAlias = "pa.DictionaryArray[pa.lib.Int32Type, pa.lib.StringType]"
-Value = TypeVar("Value")
+Texts: TypeAlias = "pa.DictionaryArray[pa.lib.Int32Type, pa.lib.StringType]"
 _MODES = {"refer": "human-in-loop"}
 _ERRORS = {422: "input contract", 500: "model", 503: "unavailable"}
 _SILENT = Said()
@@ -61,29 +60,24 @@ def circumstances(
     }
 
 
-def oversight(
-    answered: Sequence[Answered],
-    records: Records,
-    outcomes: Outcomes,
-) -> dict[str, object]:
+def oversight(answered: Sequence[Answered], records: Records, outcomes: Texts) -> dict[str, object]:
     """Whether a person looked at each decision: as the caller said, else as the policy means it.
 
     What the policy refers goes to a person; the rest is decided by the score alone.
     """
     names = [_MODES.get(str(each), "automatic") for each in outcomes.dictionary.to_pylist()]
-    mode = pa.array(names, pa.string()).take(outcomes.indices)
-    by = pc.if_else(mode.is_valid(), "policy", pa.scalar(None, pa.string()))
-    if any(each.said is not None and each.said.oversight for each in answered):
-        said = _spread([each.said.oversight if each.said else "" for each in answered], records)
-        declared = pa.array([each or None for each in said], pa.string())
-        mode, by = pc.coalesce(declared, mode), pc.if_else(declared.is_valid(), "caller", by)
+    meant = pa.array(names, pa.string()).take(outcomes.indices)
+    said = few([each.said.oversight if each.said else "" for each in answered], records)
+    declared = said.cast(pa.string())
+    by_policy = pc.if_else(meant.is_valid(), "policy", pa.scalar(None, pa.string()))
+    by = pc.if_else(declared.is_valid(), "caller", by_policy)
     return {
-        "oversight_mode": mode.dictionary_encode(),
+        "oversight_mode": pc.coalesce(declared, meant).dictionary_encode(),
         "oversight_by": by.dictionary_encode(),
     }
 
 
-def few(values: Sequence[str], records: Records, *, optional: bool = True) -> object:
+def few(values: Sequence[str], records: Records, *, optional: bool = True) -> Texts:
     """A column of few different texts, one a request; an empty one is no value if `optional`."""
     distinct = sorted(set(values))
     if len(distinct) == 1 and (distinct[0] or optional):
@@ -95,7 +89,7 @@ def few(values: Sequence[str], records: Records, *, optional: bool = True) -> ob
     return pa.DictionaryArray.from_arrays(codes, known, mask=is_none)
 
 
-def constant(value: str, total: int) -> object:
+def constant(value: str, total: int) -> Texts:
     """A column of one text; of none if it is empty."""
     if not value:
         return pa.repeat(pa.scalar(None, FEW), total)
@@ -127,13 +121,25 @@ def _said(answered: Sequence[Answered], records: Records) -> dict[str, object]:
             "reference_kinds": pa.repeat(pa.scalar(None, KINDS), total),
         }
     said = [each.said or _SILENT for each in answered]
-    kinds = [sorted(found) or None for each in answered for found in _kinds(each)]
+    as_of = np.array([each.features_at for each in said], np.int64)
+    started = np.array([each.started for each in answered], np.int64)
+    # Below 0 if the values were dated ahead of their use.
+    ages = np.repeat((started - as_of) // 1_000_000, records)
     return {
         "process": few([each.process for each in said], records),
         "channel": few([each.channel for each in said], records),
-        "feature_age_ms": pa.array(_spread([_age(each) for each in answered], records)),
-        "reference_kinds": pa.array(kinds, KINDS),
+        "feature_age_ms": pa.array(ages, mask=np.repeat(as_of == 0, records)),
+        "reference_kinds": _kinds_of(answered),
     }
+
+
+def _kinds_of(answered: Sequence[Answered]) -> object:
+    """The kinds of each record; there are few different sets of them, so each is made once."""
+    places: dict[tuple[str, ...], int] = {}
+    found = [
+        places.setdefault(tuple(kinds), len(places)) for each in answered for kinds in _kinds(each)
+    ]
+    return pa.array([sorted(kinds) or None for kinds in places], KINDS).take(pa.array(found))
 
 
 def _named(answered: Answered) -> Sequence[Mapping[str, str]]:
@@ -146,16 +152,6 @@ def _kinds(answered: Answered) -> Sequence[Collection[str]]:
     """The kinds, a record each: of a refused request all in one, and no identifier is kept."""
     named = _named(answered)
     return named if answered.rows else [set().union(*named)]
-
-
-def _spread(values: Sequence[Value], records: Records) -> list[Value]:
-    return [v for v, n in zip(values, records.tolist(), strict=True) for _ in range(n)]
-
-
-def _age(answered: Answered) -> int | None:
-    """Milliseconds that the values were old; below 0 if they were dated ahead."""
-    as_of = answered.said.features_at if answered.said is not None else 0
-    return (answered.started - as_of) // 1_000_000 if as_of else None
 
 
 def _role(answered: Answered) -> str:
