@@ -17,12 +17,8 @@ from pathlib import Path
 from goldenpath.attest.policy import Person
 from goldenpath.attest.sshsig import SshKey
 from goldenpath.errors import InvalidInput, NotFound, Unavailable, VerificationError
-from goldenpath.gitops.commit import (
-    Commit,
-    insert_signature,
-    parse_commit,
-    render_commit,
-)
+from goldenpath.gitops.address import Address
+from goldenpath.gitops.commit import Commit, insert_signature, parse_commit, render_commit
 from goldenpath.gitops.git import Git, GitFailed
 from goldenpath.gitops.signature import verify_commit
 from goldenpath.settings import tool_environment
@@ -54,9 +50,8 @@ class Repository:
     """The branch `main` of the repository at `url`, through a bare repository at `cache`."""
 
     def __init__(self, url: str, cache: Path, environment: Mapping[str, str] | None = None) -> None:
-        if url.startswith("-"):
-            raise InvalidInput(f"{url!r} is not the address of a git repository")
         given = os.environ if environment is None else environment
+        self._address = Address(url)
         self.url = url
         self.cache = cache
         self._git = Git(cache, tool_environment(given))
@@ -77,20 +72,20 @@ class Repository:
             except GitFailed as error:
                 if "non-fast-forward" in error.words or "rejected" in error.words:
                     raise VerificationError(
-                        f"the history of {self.url} was rewritten: {local} is not in it any more",
+                        f"the history of {self._address} was rewritten: {local} is not in it",
                         hint="find out who rewrote it; remove the cache to accept the new history",
                     ) from error
                 raise self._unreachable(error) from error
             head = self._local()
         if head is None:
-            raise NotFound(f"{self.url} has no branch main", hint="run goldenpath init")
+            raise NotFound(f"{self._address} has no branch main", hint="run goldenpath init")
         return head
 
     def head(self) -> str:
         """The last commit that was fetched, without asking the remote. Raises `NotFound`."""
         found = self._local()
         if found is None:
-            raise NotFound(f"nothing was fetched from {self.url} yet")
+            raise NotFound(f"nothing was fetched from {self._address} yet")
         return found
 
     def read(self, commit: str, path: str) -> bytes | None:
@@ -156,7 +151,7 @@ class Repository:
                 self._git.run("fetch", "--no-tags", self.url, f"+{reference}:{reference}")
             except GitFailed as error:
                 if "couldn't find remote ref" in error.words:
-                    raise NotFound(f"{self.url} has no branch {name}") from error
+                    raise NotFound(f"{self._address} has no branch {name}") from error
                 raise self._unreachable(error) from error
         return self._ask("rev-parse", reference).decode().strip()
 
@@ -274,12 +269,12 @@ class Repository:
             except GitFailed as error:
                 if any(word in error.words for word in _MOVED):
                     raise MovedOn(
-                        f"main of {self.url} moved on meanwhile: it is no longer {parent}",
+                        f"main of {self._address} moved on meanwhile: it is no longer {parent}",
                         hint="run the command again, it decides on the new state",
                     ) from error
                 if error.is_refusal:
                     raise Protected(
-                        f"{self.url} refused the commit: {_last_line(error.words)}",
+                        f"{self._address} refused the commit: {self._said(error)}",
                         hint="the branch may be protected; push a branch and open a pull request",
                     ) from error
                 raise self._unreachable(error) from error
@@ -291,7 +286,7 @@ class Repository:
         except GitFailed as error:
             if error.is_refusal:
                 raise InvalidInput(
-                    f"{self.url} refused the branch {branch}: {_last_line(error.words)}"
+                    f"{self._address} refused the branch {branch}: {self._said(error)}"
                 ) from error
             raise self._unreachable(error) from error
 
@@ -301,7 +296,7 @@ class Repository:
         except GitFailed as error:
             raise self._unreachable(error) from error
         if not said:
-            raise NotFound(f"{self.url} has no branch main", hint="run goldenpath init")
+            raise NotFound(f"{self._address} has no branch main", hint="run goldenpath init")
         return said[0]
 
     def _local(self) -> str | None:
@@ -376,9 +371,12 @@ class Repository:
                 hint="check that its disk has room and is writable",
             ) from error
 
+    def _said(self, error: GitFailed) -> str:
+        return _last_line(self._address.cleared(error.words))
+
     def _unreachable(self, error: GitFailed) -> Unavailable:
         return Unavailable(
-            f"the gitops repository {self.url} cannot be used: {_last_line(error.words)}",
+            f"the gitops repository {self._address} cannot be used: {self._said(error)}",
             hint="check its address, the network, your access and its disk, then run this again",
         )
 
