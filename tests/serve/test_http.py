@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from goldenpath.serve.exchange import Exchange
+from goldenpath.serve.http import Host
 from goldenpath.serve.limits import Limits
 from tests.serve.running import (
     INFER,
@@ -268,3 +270,13 @@ def test_a_wrong_prediction_id_is_refused_and_not_echoed(tmp_path: Path) -> None
             assert len(answer.headers["x-goldenpath-prediction-id"]) == 32
 
     run(main)
+
+
+def test_a_body_is_let_go_once_it_was_read() -> None:
+    seen: list[tuple[Exchange, bytes]] = []
+    host = Host(lambda exchange: seen.append((exchange, exchange.body)), lambda: None, Limits())
+
+    host.connect().data_received(request("POST", "/", b"abc"))
+
+    ((exchange, body),) = seen
+    assert (body, exchange.body) == (b"abc", b"")

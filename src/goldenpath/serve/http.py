@@ -283,6 +283,8 @@ class Connection(asyncio.Protocol):
         self._queue.append(exchange)
         if b"upgrade" not in headers:
             self._host.accept(exchange)
+            # What was read of it waits for its answer; all the rest would, too.
+            exchange.body = b""
 
     # What the server calls.
 
