@@ -247,6 +247,21 @@ def test_each_door_shows_a_new_certificate_without_a_stop(doors: Doors) -> None:
     doors.call(client)
 
 
+def test_a_door_whose_port_is_taken_is_said_and_the_others_open(tmp_path: Path) -> None:
+    here = OneMachine(tmp_path)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        place = f"127.0.0.1:{taken.getsockname()[1]}"
+        with here.up("--grpc", "127.0.0.1:0", "--metrics", place) as up:
+            up.until(lambda status: status.is_ready)
+            while (said := (here.home.run / "said").read_text()).count("\n") < 3:
+                assert up.process.poll() is None
+                time.sleep(0.1)
+    assert f"observer: cannot listen on {place} for metrics" in said
+    assert "grpc: 127.0.0.1:" in said
+
+
 def test_metrics_want_a_token_where_models_do(tmp_path: Path) -> None:
     here, authority = OneMachine(tmp_path), Authority(tmp_path)
     rules = access_file(tmp_path, branch=["infer"], prometheus=["metrics"])

@@ -90,3 +90,12 @@ def test_one_of_four_is_rolled_out_and_the_others_are_untouched(tmp_path: Path) 
         for (_, release), many in answered[stage, model].items():
             asked[release] += many
         assert found == asked
+        roles = {
+            (each["release_digest"], each["traffic_role"])
+            for each in records(here.home, stage=stage, model=model)
+        }
+        if (stage, model) == moving:
+            assert {(one.text, "stable"), (two.text, "canary")} <= roles
+            assert (one.text, "canary") not in roles
+        else:
+            assert roles == {(wanted[stage, model][0].text, "stable")}

@@ -121,9 +121,15 @@ class Machine:
         self._woken = True
 
     def attend(self, sidecar: Sidecar) -> None:
-        """Keeps another child running; what it says about a finding goes into the audit log."""
+        """Keeps another child running.
+
+        What it says about a finding goes into the audit log; where it listens, and what it cannot
+        do, is said to people: once, and again after it made progress.
+        """
+        complaints: set[str] = set()
 
         def hear(message: Message) -> None:
+            self._pass_on(sidecar.name, message, complaints)
             if message.get("event") == "alarm":
                 self.happened(Alarm(message))
             elif message.get("event") == "sealed":
@@ -134,6 +140,18 @@ class Machine:
                 self._stretch.hear(message)
 
         self._target.attend(sidecar, hear)
+
+    def _pass_on(self, name: str, message: Message, complaints: set[str]) -> None:
+        event, text = message.get("event"), str(message.get("message", ""))
+        if event == "ready":
+            for what in ("address", "metrics"):
+                if message.get(what):
+                    self._say(f"{name if what == 'address' else what}: {message[what]}")
+        elif event == "sealed":
+            complaints.clear()
+        elif event == "failed" and text not in complaints:
+            complaints.add(text)
+            self._say(f"{name}: {text}")
 
     def happened(self, what: Observation) -> None:
         """Puts something into the audit log; if that cannot be written now, then as soon as it can.
