@@ -1,5 +1,6 @@
 """Bad input gets a clear refusal and nothing changes: the whole command line on a real platform."""
 
+import shlex
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -121,6 +122,8 @@ class Said:
         ("rollback fresh --stage dev --reason x", "platform-engineer", 3, "fresh"),
         ("rollback mine --stage live --reason x", "platform-engineer", 2, "live"),
         ("hold mine --stage live --reason x", "platform-engineer", 2, "live"),
+        ("hold mine --stage dev --reason ' '", "platform-engineer", 2, "a reason is needed"),
+        ("rollback mine --stage dev --reason ''", "platform-engineer", 2, "a reason is needed"),
         ("rollout mine --stage dev --to 50", "platform-engineer", 2, "mine"),
     ],
 )
@@ -130,7 +133,7 @@ def test_what_may_not_be_is_refused_and_nothing_changes(
     is_verb_of_a_release = command.split()[0] in ("promote", "approve")
     arguments = [
         scene.releases[word].text if is_verb_of_a_release and word in scene.releases else word
-        for word in command.split()
+        for word in shlex.split(command)
     ]
     before = scene.town.state()
 

@@ -10,6 +10,7 @@ from goldenpath.audit.event import Kind
 from goldenpath.cli.acting import identity_options
 from goldenpath.cli.changing import Place, leave_change, show_change
 from goldenpath.cli.output import Format, output_option
+from goldenpath.cli.parameters import REASON
 from goldenpath.gitops.promotion import Desk, Promoted
 
 
@@ -21,7 +22,9 @@ def holding(
     @click.command(help=words)
     @click.argument("model")
     @click.option("--stage", required=True, help="The stage that it runs in.")
-    @click.option("--reason", required=True, help="Why, for the commit and the audit log.")
+    @click.option(
+        "--reason", type=REASON, required=True, help="Why, for the commit and the audit log."
+    )
     @identity_options
     @output_option
     def verb(

@@ -11,6 +11,7 @@ from goldenpath.audit.event import Event
 from goldenpath.canonical import JsonValue
 from goldenpath.cli.acting import identity_options
 from goldenpath.cli.output import Format, output_option, show
+from goldenpath.cli.parameters import REASON
 from goldenpath.durable import timestamp
 from goldenpath.errors import NotFound, VerificationError
 from goldenpath.observe.erasure import erase_subject, expire_inputs
@@ -55,7 +56,9 @@ def show_records(
 @verb.command("erase")
 @click.argument("subject")
 @identity_options
-@click.option("--reason", required=True, help="Why, for the audit log; do not name the person.")
+@click.option(
+    "--reason", type=REASON, required=True, help="Why, for the audit log; do not name the person."
+)
 def erase(subject: str, name: str | None, key: Path | None, reason: str) -> None:
     """Destroy the key of one person: inputs and the link go, every proof still holds."""
     home = wire.home()
@@ -75,7 +78,7 @@ def erase(subject: str, name: str | None, key: Path | None, reason: str) -> None
 @click.option("--days", type=click.IntRange(1), required=True, help="What is older goes.")
 @click.option("--stage", help="Only in this stage.")
 @identity_options
-@click.option("--reason", required=True, help="Why, for the audit log.")
+@click.option("--reason", type=REASON, required=True, help="Why, for the audit log.")
 @output_option
 def expire(
     what: str,

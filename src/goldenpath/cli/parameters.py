@@ -24,4 +24,19 @@ class _Address(click.ParamType[str]):
         return text
 
 
+class _Reason(click.ParamType[str]):
+    """Words that will stand in a commit or in the audit log."""
+
+    name = "TEXT"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        text = str(value).strip()
+        if not text:
+            self.fail("a reason is needed: expected words, got none")
+        return text
+
+
 ADDRESS = _Address()
+REASON = _Reason()

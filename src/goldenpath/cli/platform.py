@@ -7,6 +7,7 @@ import click
 from goldenpath import wire
 from goldenpath.cli.acting import identity_options
 from goldenpath.cli.output import Format, output_option, show
+from goldenpath.cli.parameters import REASON
 from goldenpath.errors import NotFound
 from goldenpath.gitops.founding import platform_files
 from goldenpath.promote.admission import admission_of, render_admission
@@ -36,7 +37,7 @@ def show_policy(output: Format) -> None:
 
 @verb.command("change")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--reason", required=True, help="Why, for the commit.")
+@click.option("--reason", type=REASON, required=True, help="Why, for the commit.")
 @identity_options
 @output_option
 def change(file: Path, reason: str, name: str | None, key: Path | None, output: Format) -> None:

@@ -8,6 +8,7 @@ from goldenpath import wire
 from goldenpath.cli.acting import identity_options
 from goldenpath.cli.changing import Place, leave_change, show_change
 from goldenpath.cli.output import Format, output_option
+from goldenpath.cli.parameters import REASON
 from goldenpath.gitops.rolling import roll_back
 
 
@@ -15,7 +16,7 @@ from goldenpath.gitops.rolling import roll_back
 @click.argument("model")
 @click.option("--stage", required=True, help="The stage that it runs in.")
 @click.option("--to", "reference", help="A release that was live there; the one before else.")
-@click.option("--reason", required=True, help="Why, for the commit and the audit log.")
+@click.option("--reason", type=REASON, required=True, help="Why, for the commit and the audit log.")
 @identity_options
 @output_option
 def verb(

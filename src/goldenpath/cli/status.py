@@ -62,7 +62,8 @@ def _deployment(each: DeploymentStatus) -> list[str]:
     running = {slot.digest: slot.percent for slot in each.running}
     for slot in each.wanted:
         share = f"{slot.percent}%"
-        now = f"{running[slot.digest]}%" if slot.digest in running else "not running"
+        is_running = slot.digest in running and each.phase != "stopped"
+        now = f"{running[slot.digest]}%" if is_running else "not running"
         lines.append(f"  {slot.digest[:19]}  wanted {share:>4}  running {now:>4}")
     cold = each.cold_starts
     if cold is not None:

@@ -9,6 +9,7 @@ from goldenpath import wire
 from goldenpath.cli.acting import identity_options
 from goldenpath.cli.changing import Place, leave_event
 from goldenpath.cli.output import Format, output_option, show
+from goldenpath.cli.parameters import REASON
 from goldenpath.gitops.waiving import waive
 
 
@@ -16,7 +17,7 @@ from goldenpath.gitops.waiving import waive
 @click.argument("reference")
 @click.option("--gate", required=True, help="The gate that is closed.")
 @click.option("--for", "--to", "stage", required=True, help="The stage it is waived for.")
-@click.option("--reason", required=True, help="Why the release may pass all the same.")
+@click.option("--reason", type=REASON, required=True, help="Why the release may pass all the same.")
 @click.option(
     "--until", type=click.DateTime(["%Y-%m-%d"]), required=True, help="The day it ends, in UTC."
 )

@@ -63,7 +63,8 @@ def _held(
     placement = placement_of(repository, trusted, stage, model)
     if placement is None:
         return ()
-    cures = {"hold": f"goldenpath resume {model} --stage {stage}, by anybody who is listed"}
+    resume = f"goldenpath resume {model} --stage {stage} --reason …"
+    cures = {"hold": f"{resume}, by anybody who is listed"}
     by = placement.glass.by if placement.glass is not None else ""
     able = [
         each.name

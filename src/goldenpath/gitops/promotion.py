@@ -242,7 +242,7 @@ def _require_free(desk: Desk, trusted: Trusted, stage: str, model: str, now: dat
     if placement is not None and placement.hold:
         raise Stalled(
             f"{stage}/{model} is on hold: {placement.hold}",
-            hint=f"goldenpath resume {model} --stage {stage}",
+            hint=f"goldenpath resume {model} --stage {stage} --reason …",
         )
     if placement is not None and placement.glass is not None:
         raise Stalled(

@@ -164,7 +164,7 @@ def _require_free(desk: Desk, trusted: Trusted, placement: Placement, current: D
     if placement.hold:
         raise Stalled(
             f"{current.name} is on hold: {placement.hold}",
-            hint=f"goldenpath resume {current.model} --stage {current.stage}",
+            hint=f"goldenpath resume {current.model} --stage {current.stage} --reason …",
         )
     now = desk.clock()
     stage = stage_of(trusted.platform, current.stage)
