@@ -273,6 +273,18 @@ def test_roles_clocks_kinds_of_failure_and_distances_are_told_apart(tmp_path: Pa
     assert [each.references for each in referred] == [{"bureau": "one"}, {}]
 
 
+def test_many_processes_are_named_in_few_words(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    answered = [
+        msgspec.structs.replace(answer(number, draw(1, 1)), said=Said(process=f"p{number:02}"))
+        for number in range(13)
+    ]
+    _sealed(home, answered, _header())
+
+    assert len(check_log(home).replicas[0].processes) == 13
+    assert "p08, p09 and 3 more" in check_log(home).page()
+
+
 def test_a_bound_counts_only_where_the_outcome_changes() -> None:
     bands = (Band("a", 0.2, "accept"), Band("b", 0.5, "accept"), Band("c", 1.01, "decline"))
     scores = np.array([0.2, 0.9, np.nan, 2.0], np.float32)

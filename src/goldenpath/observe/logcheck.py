@@ -5,7 +5,7 @@ end can only be seen against another witness: the audit log notes every few minu
 how far each replica had come, and a replica that ended in order has said so itself.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -26,6 +26,9 @@ from goldenpath.observe.segment import (
 )
 from goldenpath.serve.payload import read
 from goldenpath.settings import Home
+
+_MOST_NAMED = 10
+"""Processes that a page names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,7 @@ class LogReport:
             + (f"; {r.expired} segments expired" if r.expired else "")
             + (f"; the clock went back {r.clock_jumps} times" if r.clock_jumps else "")
             + (f"; times right to {r.clock_error_ms:.3g} ms" if r.clock_error_ms else "")
-            + (f"; for {', '.join(r.processes)}" if r.processes else "")
+            + (f"; for {_some(r.processes)}" if r.processes else "")
             for r in self.replicas
         ]
         lines += self.breaks
@@ -210,6 +213,12 @@ def _report(chain: _Chain) -> ReplicaReport:
         clock_error_ms=_worst(chain.clock_errors),
         processes=tuple(sorted(chain.processes)),
     )
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first of many."""
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + more
 
 
 def _worst(errors: set[int | None]) -> float | None:
