@@ -1,6 +1,7 @@
 """The verbs over a home in which an observer has worked."""
 
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +15,10 @@ from goldenpath.audit.event import Event
 from goldenpath.audit.log import EventLog
 from goldenpath.canonical import JsonValue
 from goldenpath.cli.log import verb as log
-from goldenpath.errors import NotFound, VerificationError
+from goldenpath.errors import InvalidInput, NotFound, VerificationError
+from goldenpath.gitops.founding import Wishes, found
+from goldenpath.gitops.identity import Identity
+from goldenpath.gitops.worktree import Repository
 from goldenpath.observe.logread import find_prediction
 from goldenpath.observe.monitor import Monitor
 from goldenpath.observe.payloadlog import PredictionLog
@@ -34,7 +38,6 @@ def home(tmp_path: Path) -> Home:
     home = Home(tmp_path)
     answered = [answer(i, draw(2, i), subjects=["client", "other"]) for i in range(3)]
     write_spool(spool_path(home.spool), answered)
-    SshKey.generate(tmp_path / "officer")
     subjects = Subjects(home.keys)
     signer = generate_key(home.log_key)
     writer = PredictionLog(home.predictions, subjects, signer, lambda digest: FACTS)
@@ -69,6 +72,17 @@ def test_a_log_that_was_changed_is_not_a_success(home: Home) -> None:
     assert status != 0 and "wrong digest" in text
 
 
+@pytest.fixture
+def governed(home: Home, tmp_path: Path) -> Home:
+    """The same with a platform that lists who may act."""
+    environment = {"PATH": os.environ["PATH"]}
+    officer = Identity("security-officer", SshKey.generate(tmp_path / "officer"))
+    repository = Repository(str(home.gitops), home.gitops_cache, environment)
+    wishes = Wishes("127.0.0.1:0", "registry.example/models", ("security-officer",))
+    found(home, repository, officer, wishes, environment, NOW)
+    return home
+
+
 def _acting(home: Home, *words: str) -> tuple[int, str, BaseException | None]:
     """As a security officer, who needs a reason."""
     who = ("--as", "security-officer", "--key", str(home.root / "officer"), "--reason", "a request")
@@ -81,7 +95,21 @@ def _ids(home: Home) -> list[str]:
     return [str(each) for each in table["prediction_id"].to_pylist()]
 
 
-def test_one_person_is_erased_and_nobody_else(home: Home) -> None:
+def test_who_is_not_listed_ends_nothing(governed: Home) -> None:
+    (governed.root / "officer").write_bytes(b"")
+    SshKey.generate(governed.root / "another")
+    (governed.root / "another").replace(governed.root / "officer")
+
+    for words in (("erase", "client"), ("expire", "inputs", "--days", "5")):
+        refused = _acting(governed, *words)[2]
+        assert isinstance(refused, InvalidInput) and "is not the key" in refused.message
+
+    assert find_prediction(governed, _ids(governed)[0]).inputs is not None
+    assert [*EventLog(governed.events).read()] == []
+
+
+def test_one_person_is_erased_and_nobody_else(governed: Home) -> None:
+    home = governed
     mine, other, *_ = _ids(home)
     assert find_prediction(home, mine).inputs is not None
 
@@ -99,8 +127,9 @@ def test_one_person_is_erased_and_nobody_else(home: Home) -> None:
 
 @pytest.mark.parametrize("stage", [(), ("--stage", "prod")])
 def test_old_inputs_and_records_are_ended_and_the_rest_still_proves(
-    home: Home, stage: tuple[str, ...]
+    governed: Home, stage: tuple[str, ...]
 ) -> None:
+    home = governed
     first = _ids(home)[0]
     for what in ("inputs", "records"):
         elsewhere = _acting(home, "expire", what, "--days", "5", "--stage", "dev")[1]

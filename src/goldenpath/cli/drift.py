@@ -43,7 +43,7 @@ def verb(
 
 def _close(finding: str, reason: str, name: str | None, key: Path | None) -> None:
     home, now = wire.home(), wire.now()
-    closed = close(home.findings, finding, wire.identity(name, key).name, reason, now)
+    closed = close(home.findings, finding, wire.person(home, name, key).name, reason, now)
     details: dict[str, JsonValue] = {"finding": closed.id, "reason": reason}
     event = Event(
         closed.closed_at, "drift.closed", closed.closed_by, closed.stage, closed.model,

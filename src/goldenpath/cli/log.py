@@ -62,7 +62,7 @@ def show_records(
 def erase(subject: str, name: str | None, key: Path | None, reason: str) -> None:
     """Destroy the key of one person: inputs and the link go, every proof still holds."""
     home = wire.home()
-    who = wire.identity(name, key).name
+    who = wire.person(home, name, key).name
     reference = erase_subject(home, subject)
     if reference is None:
         raise NotFound("the log holds no key of that subject")
@@ -91,7 +91,7 @@ def expire(
 ) -> None:
     """Close old inputs by destroying their keys, or delete old records; every proof still holds."""
     home, now = wire.home(), wire.now()
-    who = wire.identity(name, key).name
+    who = wire.person(home, name, key).name
     before = now - timedelta(days=days)
     if what == "inputs":
         gone = expire_inputs(home, before.date(), stage)

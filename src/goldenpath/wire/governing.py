@@ -5,9 +5,10 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from goldenpath.attest.policy import Person
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound
-from goldenpath.gitops.identity import Identity, find_identity
+from goldenpath.gitops.identity import Identity, find_identity, require_listed
 from goldenpath.gitops.trust import Pin, Trusted, follow, write_pin
 from goldenpath.gitops.worktree import Repository
 from goldenpath.oci.names import find
@@ -21,6 +22,7 @@ from goldenpath.settings import (
     TRUST_VARIABLE,
     Home,
 )
+from goldenpath.wire.here import now
 from goldenpath.wire.stores import locate, store_of
 
 if TYPE_CHECKING:
@@ -51,6 +53,14 @@ def trusted(home: Home) -> Trusted:
 def identity(name: str | None, key: Path | None, *, make_key: bool = False) -> Identity:
     """Who acts, by flags, environment or git's own settings."""
     return find_identity(name, key, os.environ, make_key=make_key)
+
+
+def person(home: Home, name: str | None, key: Path | None) -> Person:
+    """Who acts, as `platform.toml` lists this name with this key.
+
+    Raises `InvalidInput` if it lists nobody like that: an event would name somebody at will.
+    """
+    return require_listed(identity(name, key), trusted(home).platform, now())
 
 
 def forge(platform: Platform) -> "Forge | None":
