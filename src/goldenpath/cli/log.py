@@ -117,4 +117,5 @@ def _line(record: Record) -> str:
     answer = f"{score:.4f} {record['band']} {record['outcome']}" if score is not None else ""
     what = answer or f"{record['status']} {record['refusal'] or record['outcome'] or ''}"
     where = f"{record['stage']}/{record['model']}/{record['traffic_slot']}"
-    return f"{record['t_start']}  {record['prediction_id']}  {where}  {what}"
+    use = f"  for {record['process']}" if record["process"] else ""
+    return f"{record['t_start']}  {record['prediction_id']}  {where}  {what}{use}"
