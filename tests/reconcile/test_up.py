@@ -28,7 +28,7 @@ from goldenpath.observe.segment import checkpoints, table_of
 from goldenpath.reconcile.status import Status
 from goldenpath.serve.payload import read
 from goldenpath.wire.watching import silence
-from tests.reconcile.platform import OneMachine, Up, goldenpath
+from tests.reconcile.platform import PATIENCE, OneMachine, Up, goldenpath
 from tests.serve.running import ROW, question
 
 PATH = "/dev/credit/v2/models/credit/infer"
@@ -234,7 +234,7 @@ def test_a_model_that_crashes_at_start_is_tried_again_and_the_one_before_answers
         status = up.until(lambda status: failures() > 1 and not status.is_ready)
     ready, reconciling, _ = status.deployments[0].conditions
     assert (ready.reason, reconciling.holds) == ("ServerFailed", True)
-    assert "it ended with exit code" in ready.message
+    assert "not an ONNX graph that runs here" in ready.message
     assert set(traffic.statuses) == {200}
     assert goldenpath(here.home, "status")[0] == 7
     here.deploy((good, 100))
@@ -325,6 +325,10 @@ def test_killing_it_at_ten_random_moments_loses_nothing(here: OneMachine) -> Non
         assert here.repository.fetch() == head
     _is_noticed(here)
     with here.up() as up:
+        # Asked at once: what the killed one published is no answer.
+        code, shown = goldenpath(here.home, "status", "--wait", str(PATIENCE))
+        assert code == 0 and isinstance(shown, dict)
+        assert shown["process"] == up.process.pid
         up.until(lambda status: runs(status, one))
 
     assert answered

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from goldenpath.errors import NotFound, Unavailable, VerificationError
+from goldenpath.canonical import MAX_DOCUMENT
+from goldenpath.errors import InvalidInput, NotFound, Unavailable, VerificationError
 from goldenpath.oci.descriptor import IMAGE_MANIFEST, Descriptor
 from goldenpath.oci.store import Store, read
 from goldenpath.registry.layout import LayoutStore
@@ -60,6 +61,32 @@ def test_members_of_other_tools_stay_in_the_index(tmp_path: Path) -> None:
 
     entries = json.loads((tmp_path / "index.json").read_bytes())["manifests"]
     assert [entry.get("platform") for entry in entries if entry["digest"] == manifest.digest.text]
+
+
+def test_an_index_that_nobody_could_read_any_more_is_not_written(tmp_path: Path) -> None:
+    store = LayoutStore(tmp_path)
+    manifest = put_manifest(store, b"layer")
+    file = tmp_path / "index.json"
+    index = json.loads(file.read_bytes())
+    index["manifests"][0]["annotations"] = {"note": "x" * (MAX_DOCUMENT - 500)}
+    file.write_text(json.dumps(index))
+    before = file.stat()
+
+    with pytest.raises(InvalidInput, match="is full"):
+        put_manifest(store, b"other")
+
+    assert (file.stat().st_ino, file.stat().st_size) == (before.st_ino, before.st_size)
+    assert LayoutStore(tmp_path).resolve(manifest.digest.text) == manifest
+
+
+def test_what_another_writer_lists_is_seen_at_once(tmp_path: Path) -> None:
+    one, two = LayoutStore(tmp_path), LayoutStore(tmp_path)
+    subject = put_manifest(one, b"subject")
+    for number, (writer, reader) in enumerate(((one, two), (two, one)) * 3):
+        note = put_manifest(writer, str(number).encode(), subject, "text/note")
+        writer.tag("newest", note)
+        assert reader.resolve("newest").digest == note.digest
+        assert note.digest in [each.digest for each in reader.referrers(subject.digest)]
 
 
 def test_referrers_that_another_tool_wrote_are_found(tmp_path: Path) -> None:

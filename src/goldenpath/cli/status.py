@@ -21,6 +21,8 @@ from goldenpath.reconcile.status import Condition, DeploymentStatus, Status
 @click.pass_context
 def verb(context: click.Context, wait: float, output: Format) -> None:
     """Exits 7 if something that git wants does not run."""
+    if wait and not wire.is_up(wire.home()):
+        note("goldenpath up does not run here yet; waiting for it")
     status, is_alive = wire.await_status(wire.home(), wait) if wait else wire.status(wire.home())
     if not is_alive:
         note(f"goldenpath up does not run here; this is how it was when it ended, {status.time}")

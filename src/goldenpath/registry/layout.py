@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from goldenpath.canonical import MAX_DOCUMENT
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound, VerificationError
 from goldenpath.oci.descriptor import IMAGE_INDEX, MANIFEST_TYPES, Descriptor
@@ -181,6 +182,11 @@ class LayoutStore:
                 return
             document = {"schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": after}
             content = msgspec.json.encode(document, order="sorted")
+            if len(content) > MAX_DOCUMENT:  # nobody could read it any more
+                raise InvalidInput(
+                    f"{self._root} is full: expected at most {MAX_DOCUMENT} bytes of index.json",
+                    hint="keep releases in a registry, or in layouts of their own",
+                )
             self._folder.write(self._root / "index.json", [content])
             self._listing.written(after)
 

@@ -29,18 +29,22 @@ def silence(status: Status, at: datetime) -> timedelta | None:
 
 
 def await_status(home: Home, seconds: float) -> tuple[Status, bool]:
-    """The status once `up` runs what git says now, or is stalled; at the latest after `seconds`."""
+    """The status once `up` runs what git says now, or is stalled; at the latest after `seconds`.
+
+    What a run before published says nothing about this one.
+    """
     from goldenpath.wire.governing import gitops
 
     head = gitops(home).fetch()
     wake(home)
     give_up = time.monotonic() + seconds
-    while True:
-        found, is_alive = status(home)
-        is_there = found.commit == head and (found.is_ready or found.is_settled)
-        if not is_alive or is_there or time.monotonic() > give_up:
-            return found, is_alive
+    while time.monotonic() < give_up:
+        runs, found = supervisor(home.run), read_status(home.run / "status.json")
+        is_its = runs is not None and found is not None and found.process == runs.process
+        if found and is_its and found.commit == head and (found.is_ready or found.is_settled):
+            break
         time.sleep(0.05)
+    return status(home)
 
 
 def stop(home: Home) -> bool:
