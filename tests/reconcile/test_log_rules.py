@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import urllib3
 
-from goldenpath.attest.keys import PemSigner
+from goldenpath.attest.keys import generate_key
 from goldenpath.audit.log import EventLog
 from goldenpath.gitops.founding import platform_files
 from goldenpath.observe.logcheck import check_log
@@ -97,12 +97,10 @@ def test_a_stage_decides_what_happens_without_room_for_records(tmp_path: Path, d
 def test_a_stage_keeps_its_log_as_long_as_it_says(tmp_path: Path) -> None:
     here = OneMachine(tmp_path)
     home = here.home
-    write_spool(spool_path(home.spool), [answer(0, draw(2, 1), subjects=["a", "b"])])
-    with here.up("--once") as up:  # makes the key of the log
-        up.process.wait(40)
-    subjects, signer = Subjects(home.keys), PemSigner.load(home.log_key)
-    path = spool_path(home.spool, replica="old")
-    write_spool(path, [answer(0, draw(2, 1), subjects=["a", "b"])])
+    subjects, signer = Subjects(home.keys), generate_key(home.log_key)
+    for replica in ("r1", "r2"):
+        path = spool_path(home.spool, replica=replica)
+        write_spool(path, [answer(0, draw(2, 1), subjects=["a", "b"])])
     log = PredictionLog(home.predictions, subjects, signer, lambda digest: None)
     for batch in Tail(home.spool, log.resume, pytest.fail).batches():
         log.add(batch, 0.0)
@@ -118,8 +116,8 @@ def test_a_stage_keeps_its_log_as_long_as_it_says(tmp_path: Path) -> None:
     with here.up():
         for changed in (rules, replace(rules, records=timedelta(days=30))):
             stages = [replace(s, log=changed) if s == prod else s for s in platform.stages]
-            here.commit(platform_files(replace(platform, stages=tuple(stages))))
             before = len(_expired(here))
+            here.commit(platform_files(replace(platform, stages=tuple(stages))))
             _until(partial(_has_more, here, before))
 
     inputs, records = _expired(here)

@@ -1,6 +1,7 @@
 """Every door of `goldenpath up` behind TLS: REST, gRPC and the page for Prometheus."""
 
 import json
+import os
 import signal
 import socket
 import ssl
@@ -275,3 +276,25 @@ def test_metrics_want_a_token_where_models_do(tmp_path: Path) -> None:
         while doors.scrape(client, "other")[0] != 200:
             assert doors.up.process.poll() is None
         assert doors.scrape(client, "prometheus")[0] == 401
+
+
+def test_calls_go_on_after_the_gateway_was_killed(doors: Doors) -> None:
+    client = doors.authority.issue("patient")
+    (gateway,) = (each for each in doors.up.children() if b"goldenpath.gateway" in _command(each))
+
+    os.kill(int(gateway.name), signal.SIGKILL)
+
+    give_up = time.monotonic() + 30
+    while True:
+        try:
+            doors.call(client)
+        except grpc.RpcError as error:
+            assert error.code() == grpc.StatusCode.UNAVAILABLE
+            assert time.monotonic() < give_up
+            time.sleep(0.1)
+        else:
+            break
+
+
+def _command(process: Path) -> bytes:
+    return (process / "cmdline").read_bytes()
