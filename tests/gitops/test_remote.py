@@ -173,3 +173,13 @@ def test_commits_travel_over_ssh_and_back(tmp_path: Path) -> None:
     with pytest.raises(MovedOn):
         here.commit(first, {"a": b"3"}, "late", "engineer", key, NOW)
     assert here.fetch() == second
+
+
+def test_what_ssh_says_of_a_refusal_is_said(tmp_path: Path) -> None:
+    client = tmp_path / "ssh"
+    client.write_text('#!/bin/sh\necho "git@host: Permission denied (publickey)." >&2\nexit 255\n')
+    client.chmod(0o755)
+    environment = {"PATH": os.environ["PATH"], "GIT_SSH_COMMAND": str(client)}
+
+    with pytest.raises(Unavailable, match="Permission denied"):
+        Repository("git@host:remote.git", tmp_path / "cache", environment).fetch()

@@ -393,4 +393,6 @@ def _last_line(words: str) -> str:
     lines = [line.strip() for line in words.splitlines() if line.strip()]
     useful = [line for line in lines if line.startswith(("fatal:", "error:", "!", "remote:"))]
     chosen = (useful or lines or ["git gave no reason"])[0]
+    if "Could not read from remote repository" in chosen:
+        chosen = lines[0]  # SSH spoke first, and knows why
     return chosen.removeprefix("fatal: ").removeprefix("error: ")[:300]
