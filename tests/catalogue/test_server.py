@@ -26,8 +26,10 @@ def test_what_a_server_has_otherwise_is_marked_and_set_right(tmp_path: Path) -> 
     with mlflow_server(tmp_path / "server") as address:
 
         def cells() -> list[tuple[str, bool, str]]:
+            """All of them lie in the registry, signed, whatever the catalogue says."""
             _, answer = goldenpath(here.home, "inventory", MLFLOW_TRACKING_URI=address)
             assert isinstance(answer, dict), answer
+            assert all(each["registry"] and each["signed"] for each in answer["cells"])
             return [(each["deployment"], each["catalogue"], each["message"])
                     for each in answer["cells"]]  # fmt: skip
 

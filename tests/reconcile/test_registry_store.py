@@ -16,6 +16,7 @@ from goldenpath.oci.copy import copy
 from goldenpath.reconcile.status import Status
 from goldenpath.registry.layout import LayoutStore
 from goldenpath.wire.bringing import Admission
+from goldenpath.wire.stock import inventory
 from goldenpath.wire.stores import store_of
 from tests.reconcile.platform import OneMachine
 from tests.registry.fake_registry import State, fake_registry
@@ -62,7 +63,12 @@ def test_up_pulls_what_it_admits_and_needs_the_registry_no_more(tmp_path: Path) 
             up.until(lambda status: _runs(status, good))
             here.deploy((unsigned, 100))
             refused = up.until(lambda status: "is not admitted" in str(status))
+        found = {each.digest: each for each in inventory(here.home).cells}
+        asked = len(registry.asked)
+        assert {each.digest: each for each in inventory(here.home).cells} == found
+        assert len(registry.asked) == asked  # a thousand releases are not asked for again
 
+    assert (found[unsigned.text].registry, found[unsigned.text].signed) == (True, False)
     pulled = LayoutStore(here.home.registry)
     assert _runs(refused, good)
     assert [each.check for each in _admitted(here, good) if each.status == "fail"] == []

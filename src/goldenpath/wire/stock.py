@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -36,6 +35,8 @@ if TYPE_CHECKING:
 
 EVERY = timedelta(minutes=1)
 """How often `up` holds everything against everything else."""
+REMEMBERED = timedelta(minutes=10)
+"""How long a verdict on a release in a registry over HTTP is kept, which says of no change."""
 
 
 class _Kept(msgspec.Struct, array_like=True, frozen=True):
@@ -112,7 +113,8 @@ def registered(home: Home) -> Registered:
 class _Looks:
     """Looks at releases in the registry; in a layout each only once while nothing has changed.
 
-    A verdict is kept for the digest, the trust in force, and everything that refers to the release.
+    A verdict is kept for the digest, the trust in force, and everything that refers to the release;
+    one on a release in a registry over HTTP for a while.
     """
 
     def __init__(
@@ -125,7 +127,7 @@ class _Looks:
         self._file = home.run / "inventory"
         self._store = store_of(home, platform)
         self._layout = self._store if isinstance(self._store, LayoutStore) else None
-        self._about: Mapping[str, str] | None = None
+        self._about: dict[str, str] | None = None
         self._verified: dict[Digest, Verified] = {}
         said = (__version__.encode(), _valid(platform, self._now), render_platform(platform))
         self._key = hashlib.sha256(b"\0".join(said)).hexdigest()
@@ -135,15 +137,18 @@ class _Looks:
         self._after: dict[str, _Kept] = {}
 
     def __call__(self, digest: Digest, stage: str, model: str) -> Looked:
-        if self._layout is None:
-            return self._look(digest, stage, model).looked
         key = f"{stage}/{model}@{digest.text}"
         known = self._before.get(key)
         if known is not None and "" < known.until <= render_time(self._now):
             known = None
-        if known is None or not self._is_same:
-            about = self._told(self._layout).get(digest.text)
-            if about is None:
+        if self._layout is None:
+            if known is None:
+                later = render_time(self._now + REMEMBERED)
+                found = self._look(digest, stage, model, "")
+                known = _Kept("", min(found.until or later, later), found.looked)
+        elif known is None or not self._is_same:
+            about = self._told(self._layout, digest)
+            if not about:
                 return Looked(False, False, f"{digest.short} is not in the registry")
             if known is None or known.about != about:
                 known = self._look(digest, stage, model, about)
@@ -152,7 +157,7 @@ class _Looks:
 
     def keep(self) -> None:
         """Writes down what was verified; it is safe to delete."""
-        if self._layout is None or (self._is_same and self._after == self._before):
+        if self._is_same and self._after == self._before:
             return
         self._file.parent.mkdir(parents=True, exist_ok=True)
         partial = self._file.with_name(f"{self._file.name}.{os.getpid()}.new")
@@ -160,16 +165,21 @@ class _Looks:
         partial.write_bytes(msgspec.msgpack.encode(known))
         partial.replace(self._file)
 
-    def _told(self, layout: LayoutStore) -> Mapping[str, str]:
-        """What the layout says about everything that is looked at, asked for once."""
+    def _told(self, layout: LayoutStore, digest: Digest) -> str:
+        """What the layout says about a release; empty if it is not there.
+
+        Everything that git wants or that runs is asked for in one go.
+        """
         if self._about is None:
             named = {slot.digest.text for each in self._wanted.deployments for slot in each.slots}
             runs = () if self._running is None else self._running.deployments
             named |= {slot.digest for each in runs for slot in each.running}
-            self._about = layout.about(named)
-        return self._about
+            self._about = {**dict.fromkeys(named, ""), **layout.about(named)}
+        if digest.text not in self._about:
+            self._about[digest.text] = layout.about({digest.text}).get(digest.text, "")
+        return self._about[digest.text]
 
-    def _look(self, digest: Digest, stage: str, model: str, about: str = "") -> _Kept:
+    def _look(self, digest: Digest, stage: str, model: str, about: str) -> _Kept:
         from goldenpath.attest.statement import WAIVER, member
         from goldenpath.reconcile.admission import lapsed
 
