@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from goldenpath import rpc
 from goldenpath.rpc import messages
+from goldenpath.serve.said import RequestParameters
 from tests.serve.running import INFER, ROW, Running, expected, question, request, running
 
 SETTINGS = settings(
@@ -38,7 +39,9 @@ MESSAGE = messages.render(
     "ModelInferRequest",
     {
         "model_name": "credit",
-        "parameters": messages.text_parameters({"subjects": '["a"]'}),
+        "parameters": messages.text_parameters(
+            {"subjects": '["a"]', "process": "loan", "reference_data": '[{"bureau": "one"}]'}
+        ),
         "inputs": [
             {
                 "name": "features",
@@ -66,17 +69,18 @@ tensor = st.fixed_dictionaries(
     },
     optional={"parameters": st.fixed_dictionaries({"binary_data_size": st.integers()}) | value},
 )
+said = st.dictionaries(st.sampled_from([*RequestParameters.__struct_fields__]), value)
 body = st.fixed_dictionaries(
     {"inputs": st.lists(tensor, max_size=5) | value},
     optional={
         "id": value,
-        "parameters": st.fixed_dictionaries({"subjects": value}) | value,
+        "parameters": said | value,
         "outputs": st.lists(st.fixed_dictionaries({"name": value}), max_size=2) | value,
     },
 )
 tabular = st.fixed_dictionaries(
     {"rows": st.lists(st.dictionaries(st.sampled_from(["limit", "age", "x"]), leaf)) | value},
-    optional={"subjects": value, "id": value},
+    optional={"subjects": value, "id": value, "parameters": said | value},
 )
 
 
