@@ -40,7 +40,8 @@ class Client(asyncio.Protocol):
         self.since = dispatcher.loop.time()
         self._rest = b""
         """What was sent ahead and is not looked at yet."""
-        self._parts: list[bytes] = []
+        self._part = bytearray()
+        """Of a body; a list of what comes in small pieces would be many times as large."""
         self._missing = 0
         """Bytes of the body that is being collected, or that passes by."""
         self._busy = False
@@ -154,7 +155,7 @@ class Client(asyncio.Protocol):
         elif not self._claim(head.length):
             self._refuse(503, "too many large requests at once")
         else:
-            self._parts = [body]
+            self._part += body
 
     def _take(self, data: bytes) -> bytes:
         """Takes what belongs to the body that is under way; returns what is behind it."""
@@ -163,9 +164,9 @@ class Client(asyncio.Protocol):
         if self._exchange is not None:
             self._exchange.feed(piece)
             return rest
-        self._parts.append(piece)
+        self._part += piece
         if not self._missing and self._form is not None:
-            body, self._parts, self._rest = b"".join(self._parts), [], rest
+            body, self._part, self._rest = bytes(self._part), bytearray(), rest
             self._route(self._form.head, body)
             self._work()
         return b""
@@ -179,7 +180,7 @@ class Client(asyncio.Protocol):
     @property
     def _owes(self) -> bool:
         waiting = self._reader is not None and bool(self._reader.requests)
-        return waiting or bool(self._parts or self._rest or self._refused)
+        return waiting or bool(self._missing or self._rest or self._refused)
 
     def expire(self, now: float) -> None:
         """Closes the connection if it has been idle, or half way through a request, too long."""
