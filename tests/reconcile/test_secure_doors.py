@@ -228,6 +228,8 @@ def test_metrics_are_read_over_tls(doors: Doors) -> None:
 
     status, page = doors.scrape(client)
 
+    said = (doors.here.home.run / "said").read_text()
+    assert f"metrics: https://{doors.metrics}/metrics" in said and f"grpc: {doors.calls}" in said
     assert status == 200 and page.endswith(b"\n")
     with pytest.raises((urllib3.exceptions.HTTPError, OSError)):
         doors.scrape(None)

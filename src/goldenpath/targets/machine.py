@@ -144,9 +144,10 @@ class Machine:
     def _pass_on(self, name: str, message: Message, complaints: set[str]) -> None:
         event, text = message.get("event"), str(message.get("message", ""))
         if event == "ready":
-            for what in ("address", "metrics"):
-                if message.get(what):
-                    self._say(f"{name if what == 'address' else what}: {message[what]}")
+            if address := message.get("address"):
+                self._say(f"{name}: {address}")
+            if metrics := message.get("metrics"):
+                self._say(f"metrics: {self._scheme}://{metrics}/metrics")
         elif event == "sealed":
             complaints.clear()
         elif event == "failed" and text not in complaints:
