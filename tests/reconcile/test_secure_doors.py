@@ -228,8 +228,11 @@ def test_metrics_are_read_over_tls(doors: Doors) -> None:
 
     status, page = doors.scrape(client)
 
-    said = (doors.here.home.run / "said").read_text()
-    assert f"metrics: https://{doors.metrics}/metrics" in said and f"grpc: {doors.calls}" in said
+    file = doors.here.home.run / "said"
+    wanted = (f"metrics: https://{doors.metrics}/metrics", f"grpc: {doors.calls}")
+    while not all(each in file.read_text() for each in wanted):
+        assert doors.up.process.poll() is None
+        time.sleep(0.1)
     assert status == 200 and page.endswith(b"\n")
     with pytest.raises((urllib3.exceptions.HTTPError, OSError)):
         doors.scrape(None)
