@@ -14,9 +14,10 @@ from goldenpath.gitops.desired import Deployment, Slot, slot_name
 from goldenpath.gitops.manifests import Survey
 from goldenpath.oci.descriptor import Descriptor
 from goldenpath.reconcile.inventory import Cell, Looked, compare
-from goldenpath.reconcile.status import Status, describe
+from goldenpath.reconcile.status import Status, describe, write_status
 from goldenpath.reconcile.target import Running
 from goldenpath.registry.layout import LayoutStore
+from goldenpath.targets.supervisor import alone
 from goldenpath.wire.stock import Watch, inventory
 from tests.reconcile.platform import OneMachine
 
@@ -182,3 +183,18 @@ def test_what_is_unequal_is_watched_beside_the_loop(tmp_path: Path) -> None:
 
     assert [(each.name, each.what) for each in found] == [("dev/credit", "inventory")]
     assert watch(replace(up, time=NOW.isoformat())) == found
+
+
+def test_a_machine_that_hangs_is_a_fault_of_the_inventory(tmp_path: Path) -> None:
+    here = OneMachine(tmp_path)
+    digest = here.release()
+    here.deploy((digest, 100))
+    long_ago = replace(running(deployed((digest, 100))), time="2026-01-01T00:00:00+00:00")
+    write_status(long_ago, here.home.run / "status.json")
+
+    with alone(here.home.run):
+        found = inventory(here.home)
+
+    assert found.cells[0].agrees and not found.agrees
+    assert "goldenpath up hangs" in found.faults[0]
+    assert inventory(here.home).cells[0].running is None

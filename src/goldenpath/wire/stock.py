@@ -27,7 +27,7 @@ from goldenpath.settings import Home, Tracking
 from goldenpath.wire.governing import gitops
 from goldenpath.wire.here import now
 from goldenpath.wire.stores import store_of
-from goldenpath.wire.watching import status
+from goldenpath.wire.watching import silence, status
 
 if TYPE_CHECKING:
     from goldenpath.attest.policy import Verified
@@ -76,20 +76,26 @@ def inventory(home: Home, running: Status | None = None) -> Inventory:
     """
     trusted, behind = GitSource(gitops(home), home.trust).seen()
     wanted = _surveyed(home, trusted)
+    last = f"{behind}; what follows is of {trusted.commit[:12]}, the last commit that counts"
+    faults = [last] if behind else []
     if running is None:
-        try:
-            found, is_alive = status(home)
-            running = found if is_alive else None
-        except NotFound:
-            running = None
+        running = _published(home, faults)
     looks = _Looks(home, trusted.platform, wanted, running)
     stages = {stage.name for stage in trusted.platform.stages}
-    found_out = compare(wanted, running, looks, registered(home), stages, now())
+    found = compare(wanted, running, looks, registered(home), stages, now())
     looks.keep()
-    if behind:
-        last = f"{behind}; what follows is of {trusted.commit[:12]}, the last commit that counts"
-        return replace(found_out, faults=(last, *found_out.faults))
-    return found_out
+    return replace(found, faults=(*faults, *found.faults))
+
+
+def _published(home: Home, faults: list[str]) -> Status | None:
+    """What `up` says that runs; nothing if it does not run itself."""
+    try:
+        found, is_alive = status(home)
+    except NotFound:
+        return None
+    if is_alive and silence(found, now()) is not None:
+        faults.append(f"goldenpath up hangs: what it said last is of {found.time}")
+    return found if is_alive else None
 
 
 def registered(home: Home) -> Registered:
