@@ -226,14 +226,15 @@ def test_clients_of_other_projects_call_through_tls(doors: Doors, script: str) -
 def test_metrics_are_read_over_tls(doors: Doors) -> None:
     client = doors.authority.issue("prometheus")
 
-    status, page = doors.scrape(client)
-
+    assert doors.post(client) == 200
+    while b"ml_prediction" not in (scraped := doors.scrape(client))[1]:
+        assert scraped[0] == 200 and doors.up.process.poll() is None
+        time.sleep(0.1)
     file = doors.here.home.run / "said"
     wanted = (f"metrics: https://{doors.metrics}/metrics", f"grpc: {doors.calls}")
     while not all(each in file.read_text() for each in wanted):
         assert doors.up.process.poll() is None
         time.sleep(0.1)
-    assert status == 200 and page.endswith(b"\n")
     with pytest.raises((urllib3.exceptions.HTTPError, OSError)):
         doors.scrape(None)
 
