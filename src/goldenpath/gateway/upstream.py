@@ -56,6 +56,8 @@ class Connection(asyncio.Protocol):
         self._clear()
 
     def _clear(self) -> None:
+        self._is_fresh = True
+        """Whether nothing of an answer was read yet."""
         self._part = b""
         self._answer: Answer | None = None
         self._pieces: list[bytes] = []
@@ -112,6 +114,18 @@ class Connection(asyncio.Protocol):
             self._waiting.hold_back(False)
 
     def data_received(self, data: bytes) -> None:
+        waiting = self._waiting
+        found = self._pool.lines.usual(data) if self._is_fresh else None
+        if found is not None and waiting is not None and len(data) == found[1] + found[2]:
+            # Nearly every answer: like those before it, and in one piece.
+            self._waiting = None
+            self._pool.ended(self, keep=not waiting.missing, failed=False)
+            waiting.answered(Answer(found[0], data, found[1], found[3]))
+        else:
+            self._is_fresh = False
+            self._receive(data)
+
+    def _receive(self, data: bytes) -> None:
         if self._waiting is None:
             self.close()  # an answer to nothing must never be taken for that to the next request
         elif self._odd is not None:
@@ -189,10 +203,9 @@ class Connection(asyncio.Protocol):
         waiting, self._waiting = self._waiting, None
         if waiting is None:
             return
-        if self._answer is not None or self._odd is not None or self._part:
-            if self._passes:
-                self.pause(False)
-            self._clear()
+        if self._passes:
+            self.pause(False)
+        self._clear()
         # A server that answers before it has everything does not know where the next one begins.
         self._pool.ended(self, keep=keep and not waiting.missing, failed=False)
         if answer is None:
