@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from goldenpath.heads import OFTEN, PATIENCE
 from goldenpath.serve.exchange import Exchange, respond
-from goldenpath.serve.http import WANTED, Host
+from goldenpath.serve.http import Host
 from goldenpath.serve.limits import Limits
 from goldenpath.serve.repeat import Repeats
 
@@ -109,9 +109,9 @@ def test_a_head_that_is_known_is_taken_without_the_parser() -> None:
     assert known is not None
     other = HEAD.replace(b"aa-bb", b"cc-dd").replace(b": 4", b": 6")
     changed = {b"content-length": b"6", b"traceparent": b"00-cc-dd-01"}
-    assert known.read(other + b"longer", WANTED) == (changed, b"longer")
-    assert known.read(other + b"short", WANTED) is None
-    assert known.read(other + b"too long", WANTED) is None
+    assert known.read(other + b"longer") == (changed, b"longer")
+    assert known.read(other + b"short") is None
+    assert known.read(other + b"too long") is None
 
 
 @pytest.mark.parametrize(

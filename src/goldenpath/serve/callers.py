@@ -14,8 +14,7 @@ from goldenpath.rpc.door import Ask, Call, Door, Reply
 from goldenpath.rpc.secure import credentials
 from goldenpath.serve.doors import Doors
 from goldenpath.serve.exchange import Exchange
-from goldenpath.serve.http import WANTED
-from goldenpath.serve.limits import Limits
+from goldenpath.serve.limits import WANTED, Limits
 from goldenpath.serve.server import Server
 
 _SHOWN = "x-goldenpath-"

@@ -16,27 +16,8 @@ import httptools
 from goldenpath import heads
 from goldenpath.reconcile.tls import peer_name
 from goldenpath.serve.exchange import Exchange, refuse
-from goldenpath.serve.limits import Limits
+from goldenpath.serve.limits import WANTED, Limits
 from goldenpath.serve.repeat import Repeated, Repeats
-
-WANTED = frozenset(
-    {
-        b"authorization",
-        b"content-length",
-        b"content-type",
-        b"content-encoding",
-        b"expect",
-        b"host",
-        b"inference-header-content-length",
-        b"traceparent",
-        b"upgrade",
-        b"x-goldenpath-caller",
-        b"x-goldenpath-canary",
-        b"x-goldenpath-prediction-id",
-        b"x-goldenpath-shadow",
-    }
-)
-"""Headers that are kept; every other one is read over."""
 
 
 class Host:
@@ -103,7 +84,7 @@ class Connection(asyncio.Protocol):
         self._wire = 0
         self._modern = True
         self._data = b""
-        """What the parser is fed, if a request begins in it."""
+        """What the parser is fed just now, if a request begins in it."""
         self._repeated: Repeated | None = None
         self._heads = 0
 
@@ -145,7 +126,7 @@ class Connection(asyncio.Protocol):
 
     def _repeat(self, repeated: Repeated, data: bytes) -> bool:
         """Takes a request that is like the one before; false if it is the parser's."""
-        found = repeated.read(data, WANTED)
+        found = repeated.read(data)
         if found is None:
             return False
         headers, body = found
@@ -170,6 +151,8 @@ class Connection(asyncio.Protocol):
         else:
             if self._phase == started_in:
                 self._count(len(data))
+        finally:
+            self._data = b""
 
     def eof_received(self) -> bool:
         """The client sends no more; true keeps the connection until it is answered."""
@@ -255,7 +238,7 @@ class Connection(asyncio.Protocol):
 
     def _learn(self, headers: dict[bytes, bytes], body: bytes) -> None:
         self._heads += 1
-        if self._heads <= heads.PATIENCE and b"expect" not in headers and b"upgrade" not in headers:
+        if self._heads <= heads.PATIENCE and not headers.keys() & {b"expect", b"upgrade"}:
             self._repeated = self._host.repeats.of(self._data, self._target, headers, body)
         self._data = b""  # a second request in the same piece is not where it begins
 

@@ -1,6 +1,25 @@
-"""What a server puts up with from whoever connects to it."""
+"""What a server takes and puts up with from whoever connects to it."""
 
 from dataclasses import dataclass
+
+WANTED = frozenset(
+    {
+        b"authorization",
+        b"content-length",
+        b"content-type",
+        b"content-encoding",
+        b"expect",
+        b"host",
+        b"inference-header-content-length",
+        b"traceparent",
+        b"upgrade",
+        b"x-goldenpath-caller",
+        b"x-goldenpath-canary",
+        b"x-goldenpath-prediction-id",
+        b"x-goldenpath-shadow",
+    }
+)
+"""Headers that are kept; every other one is read over."""
 
 
 @dataclass(frozen=True, slots=True)

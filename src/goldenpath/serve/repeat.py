@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from goldenpath import heads
 from goldenpath.instruments import HEADER_PREDICTION, HEADER_SUBJECT
+from goldenpath.serve.limits import WANTED
 
 END = b"\r\n\r\n"
 _VARYING = ("traceparent", "tracestate", "x-request-id", HEADER_PREDICTION, HEADER_SUBJECT)
@@ -60,22 +61,20 @@ class Repeated:
         self._size = len(whole)
         self._length = int(headers[b"content-length"])
 
-    def read(
-        self, data: bytes, wanted: frozenset[bytes]
-    ) -> tuple[dict[bytes, bytes], bytes] | None:
+    def read(self, data: bytes) -> tuple[dict[bytes, bytes], bytes] | None:
         """The headers and the body of a request, if the data are one with such a head."""
-        if not data.startswith(self._whole) and not self._compare(data, wanted):
+        if not data.startswith(self._whole) and not self._compare(data):
             return None
         if len(data) != self._size + self._length:
             return None
         return self._headers.copy(), data[self._size :]
 
-    def _compare(self, data: bytes, wanted: frozenset[bytes]) -> bool:
+    def _compare(self, data: bytes) -> bool:
         found = self._pattern.match(data) if self._pattern is not None else None
         if found is None:
             return False
         for name, value in zip(self._names, found.groups(), strict=True):
-            if name in wanted:
+            if name in WANTED:
                 self._headers[name] = value
         self._size = found.end()
         self._length = int(self._headers[b"content-length"])
