@@ -17,7 +17,7 @@ from goldenpath.errors import REFUSED, InvalidInput
 from goldenpath.gitops.assess import assess, decision_statement, deployment_of
 from goldenpath.gitops.waiving import Waived
 from goldenpath.gitops.waiving import waive as sign_waiver
-from goldenpath.promote.decision import Decision
+from goldenpath.promote.gate import Decision
 from goldenpath.reconcile.admission import admit
 from goldenpath.train.record import Metric
 from tests.gitops.road import METRICS, MODEL, Road, good_run

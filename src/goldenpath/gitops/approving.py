@@ -1,21 +1,47 @@
 """A person's word over a release, and where the glass was broken the second person's commit."""
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from goldenpath.attest.attach import attach_ssh
+from goldenpath.attest.policy import Person
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
-from goldenpath.gitops.assess import deployment_of, placement_of
+from goldenpath.gitops.assess import Assessed, assess, deployment_of, placement_of
 from goldenpath.gitops.change import Change
 from goldenpath.gitops.forge import NOT_ASKED, Asked
+from goldenpath.gitops.identity import require_listed
 from goldenpath.gitops.manifests import release_path
 from goldenpath.gitops.placement import render_placement
 from goldenpath.gitops.promotion import Desk, Published, deciding_anew, publish
-from goldenpath.gitops.trust import Trusted
-from goldenpath.gitops.word import seen
-from goldenpath.promote.approval import LIFETIME, approval
+from goldenpath.gitops.trust import Trusted, follow
+from goldenpath.promote.approval import LIFETIME, approval, why_not
 from goldenpath.promote.glass import Glass
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A release before a person whose word counts there."""
+
+    trusted: Trusted
+    now: datetime
+    person: Person
+    assessed: Assessed
+
+
+def seen(desk: Desk, digest: Digest, stage: str, doing: str) -> Seen:
+    """What there is to see at a desk. Raises `InvalidInput` if the person's word would not count.
+
+    `doing` is a verb and its object, for that message.
+    """
+    trusted = follow(desk.repository, desk.pin)
+    now = desk.clock()
+    person = require_listed(desk.acting, trusted.platform, now)
+    assessed = assess(desk.repository, trusted, desk.store, digest, stage, "", now)
+    refused = why_not(person, assessed.evidence, assessed.stage)
+    if refused:
+        raise InvalidInput(f"{person.name} cannot {doing} for {stage}: {refused}")
+    return Seen(trusted, now, person, assessed)
 
 
 @dataclass(frozen=True, slots=True)

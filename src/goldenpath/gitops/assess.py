@@ -28,13 +28,11 @@ from goldenpath.project.spec import Contract
 from goldenpath.project.statements import CARD
 from goldenpath.promote.admission import release_policy
 from goldenpath.promote.approval import approvals, evidence_seen
-from goldenpath.promote.breaking import break_glass, rule_of
-from goldenpath.promote.breaking import overrule as overrule_people
-from goldenpath.promote.decision import Decision
 from goldenpath.promote.facts import written_gates
-from goldenpath.promote.gate import Evidence, Live, judge_all
+from goldenpath.promote.gate import Decision, Evidence, Live, judge_all
 from goldenpath.promote.gates import GATES
-from goldenpath.promote.glass import Glass
+from goldenpath.promote.glass import Glass, break_glass, rule_of
+from goldenpath.promote.glass import overrule as overrule_people
 from goldenpath.promote.platform import Platform, Stage
 from goldenpath.promote.waiver import overrule, waivers
 from goldenpath.train.rows import MAX_BYTES, Rows, parse_rows

@@ -13,7 +13,7 @@ from goldenpath.gitops.countersign import agreement, set_up_is_over
 from goldenpath.gitops.desired import Standing
 from goldenpath.gitops.trust import Trusted, platform_at
 from goldenpath.gitops.worktree import Repository
-from goldenpath.promote.breaking import may_break
+from goldenpath.promote.glass import may_break
 from goldenpath.promote.platform import FILE, Platform
 from goldenpath.promote.table import duration_text
 

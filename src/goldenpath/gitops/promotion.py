@@ -26,7 +26,7 @@ from goldenpath.gitops.placement import check_steps, parse_placement, render_pla
 from goldenpath.gitops.trust import Trusted, follow
 from goldenpath.gitops.worktree import MovedOn, Protected, Repository
 from goldenpath.oci.store import Store
-from goldenpath.promote.decision import Decision
+from goldenpath.promote.gate import Decision
 
 ATTEMPTS = 10
 """How often a change is decided anew because somebody else committed first."""

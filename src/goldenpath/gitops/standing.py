@@ -14,8 +14,7 @@ from goldenpath.errors import InvalidInput
 from goldenpath.gitops.desired import Deployment, Mark, MarkKind, Placement, Standing
 from goldenpath.gitops.manifests import parse_deployments, service_path
 from goldenpath.gitops.placement import is_marked, parse_placement
-from goldenpath.promote.breaking import may_break
-from goldenpath.promote.glass import Glass
+from goldenpath.promote.glass import Glass, may_break
 from goldenpath.promote.platform import Platform, Stage
 
 SKEW = timedelta(minutes=15)

@@ -7,8 +7,8 @@ from goldenpath.attest.attach import attach_ssh
 from goldenpath.attest.statement import render_time
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
+from goldenpath.gitops.approving import seen
 from goldenpath.gitops.promotion import Desk
-from goldenpath.gitops.word import seen
 from goldenpath.promote.waiver import waiver
 
 

@@ -14,6 +14,7 @@ from goldenpath.attest.policy import Finding, Verified
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, VerificationError
 from goldenpath.project.spec import Contract
+from goldenpath.promote.glass import Glass
 from goldenpath.promote.platform import Platform, Stage
 from goldenpath.train.record import Metric
 from goldenpath.train.rows import Rows
@@ -49,6 +50,32 @@ class Evidence:
     platform: Platform
     rows: Rows | None = None
     """The rows that the release was evaluated on, where they are to be had."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether `digest` may enter `stage`, and why. Allowed exactly if no finding failed."""
+
+    digest: Digest
+    model: str
+    stage: str
+    decided_at: str
+    """RFC 3339, UTC."""
+    actor: str
+    findings: tuple[Finding, ...]
+    approvals: tuple[Digest, ...]
+    """Envelopes of the approvals that counted."""
+    evidence: tuple[Digest, ...]
+    """Envelopes of every statement that was looked at, sorted."""
+    waivers: tuple[Digest, ...] = ()
+    """Envelopes of the waivers that overruled a finding, sorted."""
+    glass: Glass | None = None
+    """The break-glass record, or None for a regular promotion."""
+
+    @property
+    def allowed(self) -> bool:
+        """Whether no gate failed."""
+        return all(finding.status != "fail" for finding in self.findings)
 
 
 class Gate(Protocol):

@@ -15,8 +15,8 @@ from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
 from goldenpath.promote.approval import is_same_person, why_not
-from goldenpath.promote.breaking import OVERRULED
 from goldenpath.promote.gate import Evidence
+from goldenpath.promote.glass import OVERRULED
 from goldenpath.promote.platform import Stage
 
 UNWAIVABLE = frozenset({"evidence", "approvals"})

@@ -12,8 +12,7 @@ from goldenpath.gitops.desired import Deployment
 from goldenpath.oci.store import Store
 from goldenpath.promote.admission import release_policy
 from goldenpath.promote.approval import confirmed, stood_for
-from goldenpath.promote.breaking import may_break
-from goldenpath.promote.glass import Glass
+from goldenpath.promote.glass import Glass, may_break
 from goldenpath.promote.platform import Platform, Stage
 from goldenpath.promote.waiver import Excuse, excuses
 
