@@ -6,6 +6,8 @@ refused, since a verifier and a user of a document that disagree about it are an
 """
 
 import json
+import re
+from itertools import accumulate
 from typing import NoReturn
 
 import rfc8785
@@ -16,6 +18,14 @@ JsonValue = None | bool | int | float | str | list["JsonValue"] | dict[str, "Jso
 
 MAX_DOCUMENT = 16 * 1024 * 1024
 """Bytes of the largest JSON document that is read, 16 MiB."""
+MAX_DEPTH = 100
+"""Levels of objects and lists in a file of any kind. Ours have a dozen."""
+
+# RFC 8259, section 7. A string without an end is skipped as far as it was looked at.
+_ESCAPE = re.compile(rb"\\.", re.DOTALL)
+_STRING = re.compile(rb'"[^"]*+"?')
+_NO_STRUCTURE = bytes(set(range(256)) - set(b'[]{}"'))
+_STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 
 
 def canonical_json(value: object) -> bytes:
@@ -29,10 +39,10 @@ def canonical_json(value: object) -> bytes:
 def parse_json(content: bytes, what: str) -> JsonValue:
     """The value of a JSON document; `what` names it in messages.
 
-    Raises `InvalidInput` for bad UTF-8, bad JSON, a duplicate key, NaN or more than `MAX_DOCUMENT`.
+    Raises `InvalidInput` for bad UTF-8, bad JSON, a duplicate key, NaN, more than `MAX_DOCUMENT`
+    or more than `MAX_DEPTH`.
     """
-    if len(content) > MAX_DOCUMENT:
-        raise InvalidInput(f"{what} is too large: expected at most {MAX_DOCUMENT} bytes")
+    check_bounds(content, what)
     try:
         value: JsonValue = json.loads(
             content.decode("utf-8"), object_pairs_hook=_object, parse_constant=_constant
@@ -48,6 +58,22 @@ def parse_object(content: bytes, what: str) -> dict[str, JsonValue]:
     if not isinstance(value, dict):
         raise InvalidInput(f"{what} is not a JSON object")
     return value
+
+
+def check_bounds(content: bytes, what: str) -> None:
+    """Raises `InvalidInput` for JSON that is too large or too deep for a parser that recurses.
+
+    Up to the first fault of a document a parser and this scan agree on what is a string; behind it
+    nothing is parsed.
+    """
+    if len(content) > MAX_DOCUMENT:
+        raise InvalidInput(f"{what} is too large: expected at most {MAX_DOCUMENT} bytes")
+    if content.count(b"[") + content.count(b"{") <= MAX_DEPTH:
+        return
+    plain = _ESCAPE.sub(b"", content) if b"\\" in content else content
+    brackets = _STRING.sub(b"", plain.translate(None, _NO_STRUCTURE))
+    if max(accumulate(map(_STEP.__getitem__, brackets)), default=0) > MAX_DEPTH:
+        raise InvalidInput(f"{what} is nested too deeply: expected at most {MAX_DEPTH} levels")
 
 
 def _object(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:

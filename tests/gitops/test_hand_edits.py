@@ -9,7 +9,7 @@ import yaml
 from goldenpath.canonical import JsonValue
 from goldenpath.gitops.manifests import service_path
 from goldenpath.gitops.rolling import roll_back, roll_out
-from goldenpath.gitops.strict import parse_yaml, render_yaml
+from goldenpath.parsers.yaml_parser import parse_yaml, render_yaml
 from tests.gitops.road import MODEL, Road
 
 PATH = service_path("dev", MODEL)

@@ -14,7 +14,7 @@ from goldenpath.gitops.desired import (
 )
 from goldenpath.gitops.manifests import Survey, parse_deployments, render_deployment, survey
 from goldenpath.gitops.placement import parse_placement, render_placement
-from goldenpath.gitops.strict import parse_yaml
+from goldenpath.parsers.yaml_parser import parse_yaml
 from tests.gitops.crds import check
 from tests.gitops.example import ONE, TWO, platform
 

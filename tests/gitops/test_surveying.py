@@ -35,6 +35,29 @@ def test_a_surveyor_says_what_reading_everything_says(world: World, tmp_path: Pa
     look(world, file)
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"a: " + b"[" * 120_000 + b"]" * 120_000 + b"\n",
+        b"- " * 120_000,
+        b"a: &a [1]\nb: [*a, *a]\n",
+        b"a: " + b"x" * 300_000,
+        b"a: \xff\n",
+        b"a: \0\n",
+        b"a: 1\n---\n" * 1000,
+    ],
+)
+def test_a_hostile_file_stops_its_own_deployment_alone(world: World, content: bytes) -> None:
+    bomb = service_path("dev", "bomb")
+    world.commit("engineer", {**world.deployed(ONE), bomb: content})
+
+    found = Surveyor(world.repository).survey(world.trusted())
+
+    assert [each.slots[0].digest for each in found.deployments] == [ONE]
+    assert found.problems.keys() == {"dev/bomb"}
+    assert found.problems["dev/bomb"].startswith(bomb)
+
+
 def test_one_surveyor_follows_one_commit_after_the_other(world: World) -> None:
     surveyor = Surveyor(world.repository)
     world.commit("engineer", world.deployed(ONE))

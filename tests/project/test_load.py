@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from goldenpath.errors import InvalidInput, NotFound
+from goldenpath.parsers.fault import Fault
 from goldenpath.project.contract import parse_contract, render_contract
-from goldenpath.project.fault import Fault
 from goldenpath.project.load import faults, load_project
 from tests.starter import NOW
 

@@ -88,7 +88,7 @@ def test_all_faults_of_a_policy_are_told_at_once() -> None:
         (b"", "version: expected 1; build-key: expected at least one"),
         (b"version = 1\nrequired = []", "required: expected at least one predicate type"),
         (b"version = 1\nbuild-key = 1", "build-key: expected an array of tables"),
-        (b"\xff", "not valid TOML"),
+        (b"\xff", "not UTF-8"),
     ],
 )
 def test_a_policy_that_demands_nothing_is_no_policy(content: bytes, said: str) -> None:

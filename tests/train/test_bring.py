@@ -308,10 +308,10 @@ def test_data_that_dvc_has_in_another_form_are_refused(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("outs: []\n", "one output"),
-        (POINTER.format(md5="abc", path="a"), "names no MD5"),
+        ("outs: []\n", "outs: expected a list with at least 1"),
+        (POINTER.format(md5="abc", path="a"), r"outs\[0\].md5: expected a text like"),
         (POINTER.format(md5="a" * 32, path="../a"), "outside of its folder"),
-        ("not: [yaml", "not a file of DVC"),
+        ("not: [yaml", "a.dvc is not valid YAML"),
         (POINTER.format(md5="a" * 32, path="a"), "no repository of DVC"),
     ],
 )

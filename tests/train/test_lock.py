@@ -68,7 +68,17 @@ def test_a_file_without_a_hash_is_refused() -> None:
         refuse_sources(parse_lock(_lock(f'registry = "{INDEX}"', digest="md5:0")), ())
 
 
-@pytest.mark.parametrize("content", [b"\xff", b"x = ", b"x = 1", b"package = [{name = 'a'}]"])
-def test_what_is_not_a_lock_is_refused(content: bytes) -> None:
-    with pytest.raises(InvalidInput, match="not a lock of uv"):
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"\xff", "is not UTF-8"),
+        (b"x = ", "is not valid TOML"),
+        (b"x = " + b"[" * 100_000, "is nested too deeply"),
+        (b"x = 1", "package: expected a value, got nothing"),
+        (b"package = [{name = 'a'}, {}]", "has 3 faults: package.0..source: expected a value"),
+    ],
+)
+def test_what_is_not_a_lock_is_refused(content: bytes, said: str) -> None:
+    with pytest.raises(InvalidInput, match=f"^uv.lock {said}|^uv.lock .*{said}") as refused:
         parse_lock(content)
+    assert refused.value.hint == "make it again with uv lock"

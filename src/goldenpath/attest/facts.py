@@ -27,8 +27,8 @@ from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
 from goldenpath.oci.manifest import Index, document_type, parse_manifest
 from goldenpath.oci.store import Store
+from goldenpath.parsers.yaml_parser import parse_yaml
 from goldenpath.project.statements import THRESHOLDS
-from goldenpath.project.text import parse_yaml
 
 LIMITS = f"{FRAME}/{THRESHOLDS}"
 SMALL = 16 * 1024 * 1024
@@ -221,8 +221,8 @@ def _joined(one: JsonValue, other: JsonValue) -> JsonValue:
 
 def _yaml(content: bytes) -> JsonValue:
     try:
-        value = parse_json(canonical_json(parse_yaml(content.decode("utf-8"))), "limits")
-    except (InvalidInput, UnicodeDecodeError):
+        value = parse_json(canonical_json(parse_yaml(content, "limits")), "limits")
+    except InvalidInput:
         # Not as it should be written; that it changed shows among the files.
         return None
     if isinstance(value, dict):

@@ -4,12 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Literal
+from typing import Annotated, Literal
 
-import yaml
+import msgspec
+from msgspec import Meta
 
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
+from goldenpath.parsers.typed import typed
+from goldenpath.parsers.yaml_parser import parse_yaml
 
 MAP = "map-02024R1689-20260727.yaml"
 
@@ -24,8 +27,9 @@ class Control:
     title: str
     source: Source
     """A: machine facts; M: facts and a person's words; H: a person's words."""
-    law: tuple[str, ...]
-    needs: tuple[str, ...]
+    needs: Annotated[tuple[str, ...], Meta(min_length=1)]
+    """What has to be there; a field that needs nothing could not be proved."""
+    law: tuple[str, ...] = ()
     show: str = ""
     rule: str = ""
 
@@ -47,45 +51,27 @@ class ControlMap:
     fields: tuple[Control, ...]
 
 
+class _MapFile(msgspec.Struct, forbid_unknown_fields=True):
+    version: Literal[1]
+    celex: str
+    law: str
+    note: str
+    sections: dict[str, str]
+    fields: tuple[Control, ...]
+
+
 def parse_map(content: bytes) -> ControlMap:
-    """Parses a map. Raises `InvalidInput` naming what is wrong."""
-    value = yaml.safe_load(content)
-    if not isinstance(value, dict) or value.get("version") != 1:
-        raise InvalidInput("the map of controls needs version 1")
-    fields = tuple(_control(each) for each in value.get("fields", []))
-    numbers = [each.number for each in fields]
+    """Parses a map. Raises `InvalidInput` naming everything that is wrong."""
+    what = "the map of controls"
+    file = typed(parse_yaml(content, what), _MapFile, what)
+    numbers = [each.number for each in file.fields]
     if len(set(numbers)) != len(numbers):
-        raise InvalidInput("the map of controls has a field twice")
-    return ControlMap(
-        celex=str(value["celex"]),
-        law=str(value["law"]),
-        note=str(value["note"]),
-        digest=Digest.of(content),
-        sections={str(key): str(text) for key, text in value["sections"].items()},
-        fields=fields,
-    )
+        raise InvalidInput(f"{what} has a field twice")
+    digest = Digest.of(content)
+    return ControlMap(file.celex, file.law, file.note, digest, file.sections, file.fields)
 
 
 @cache
 def current_map() -> ControlMap:
     """The map that comes with this version."""
     return parse_map((files("goldenpath.audit") / MAP).read_bytes())
-
-
-def _control(value: Mapping[str, object]) -> Control:
-    source = value.get("source")
-    if source not in ("A", "M", "H"):
-        raise InvalidInput(f"field {value.get('number')} has the source {source!r}")
-    needs = value.get("needs")
-    if not isinstance(needs, list) or not needs:
-        raise InvalidInput(f"field {value.get('number')} needs nothing, so nothing can prove it")
-    law = value.get("law", [])
-    return Control(
-        number=str(value["number"]),
-        title=str(value["title"]),
-        source=source,
-        law=tuple(map(str, law)) if isinstance(law, list) else (),
-        needs=tuple(map(str, needs)),
-        show=str(value.get("show", "")),
-        rule=str(value.get("rule", "")),
-    )

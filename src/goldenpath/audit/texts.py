@@ -4,17 +4,18 @@ Nothing is ever put in the place of a text that is missing, and a placeholder is
 """
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-import yaml
-
 from goldenpath.audit.bundle import Bundle
 from goldenpath.digest import Digest
+from goldenpath.errors import InvalidInput
+from goldenpath.parsers.toml_parser import parse_toml
+from goldenpath.parsers.yaml_parser import parse_yaml, quote_yaml
 from goldenpath.project.statements import REQUIRED
+from goldenpath.project.text import MAX_TEXT
 
 Standing = Literal["DECLARED", "STALE", "MISSING", "CONTRADICTED"]
 
@@ -56,8 +57,8 @@ def is_demanded(bundle: Bundle, reference: str) -> bool | None:
     if declaration is None:
         return None
     try:
-        tier = tomllib.loads(declaration.decode()).get("tier")
-    except (ValueError, RecursionError):
+        tier = parse_toml(declaration, "goldenpath.toml").get("tier")
+    except InvalidInput:
         return None
     required = next((each for name, each in REQUIRED.items() if name == tier), None)
     if required is None:
@@ -72,10 +73,9 @@ def is_demanded(bundle: Bundle, reference: str) -> bool | None:
 def document(content: bytes) -> Mapping[str, object]:
     """A YAML document as a mapping; empty for anything else, which the judgement then names."""
     try:
-        value = yaml.safe_load(content)
-    except (yaml.YAMLError, ValueError, RecursionError):
+        return parse_yaml(content, "the document", limit=MAX_TEXT, number_keys=True)
+    except InvalidInput:
         return {}
-    return {str(key): each for key, each in value.items()} if isinstance(value, dict) else {}
 
 
 def _folder(bundle: Bundle, reference: str, folder: str) -> Text:
@@ -129,7 +129,7 @@ def _parsed(name: str, content: bytes, section: str) -> tuple[Mapping[str, str],
         return header, ""
     if isinstance(wanted, str):
         return header, wanted.strip()
-    return header, yaml.safe_dump(wanted, sort_keys=False, allow_unicode=True).strip()
+    return header, quote_yaml(wanted)
 
 
 def _markdown(content: bytes, section: str) -> tuple[Mapping[str, str], str]:

@@ -11,7 +11,7 @@ from goldenpath.attest.p256 import to_pem
 from goldenpath.attest.policy import TrustedKey
 from goldenpath.attest.statement import PROVENANCE, SBOM, SIGNED
 from goldenpath.gitops.manifests import SERVICE_FILE
-from goldenpath.gitops.strict import render_yaml
+from goldenpath.parsers.yaml_parser import render_yaml
 from goldenpath.promote.platform import Platform
 from goldenpath.promote.trust import Demands
 

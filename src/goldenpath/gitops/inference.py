@@ -14,7 +14,7 @@ from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
 from goldenpath.gitops.desired import Deployment, Scaling, Slot, slot_name
 from goldenpath.gitops.quantities import parse_bytes, parse_seconds
-from goldenpath.gitops.strict import parse_yaml
+from goldenpath.parsers.yaml_parser import parse_yaml
 from goldenpath.promote.platform import Platform
 
 SCHEME = "oci+native://"

@@ -21,7 +21,7 @@ from goldenpath.gitops.inference import (
     check_shares,
 )
 from goldenpath.gitops.placement import is_marked, parse_placement
-from goldenpath.gitops.strict import parse_yaml, render_yaml
+from goldenpath.parsers.yaml_parser import parse_yaml, render_yaml
 from goldenpath.promote.platform import Platform
 
 SERVICE_FILE = "inferenceservice.yaml"

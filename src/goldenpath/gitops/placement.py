@@ -8,7 +8,7 @@ from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
 from goldenpath.gitops.desired import Placement, Rollout
-from goldenpath.gitops.strict import parse_yaml, render_yaml
+from goldenpath.parsers.yaml_parser import parse_yaml, render_yaml
 from goldenpath.promote.glass import Glass
 
 _KEYS = {

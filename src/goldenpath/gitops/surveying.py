@@ -85,15 +85,15 @@ class Surveyor:
             return
         try:
             found = msgspec.msgpack.decode(self._file.read_bytes(), type=_Cache)
-        except (msgspec.DecodeError, msgspec.ValidationError):
+        except (msgspec.DecodeError, msgspec.ValidationError, RecursionError):
             return  # written by another version or cut short: everything is read again
-        if found.version == 2 and found.key == key:
+        if found.version == 3 and found.key == key:
             self._kept = found.files
 
     def _remember(self) -> None:
         if self._file is None:
             return
-        content = msgspec.msgpack.encode(_Cache(2, self._key, self._kept))
+        content = msgspec.msgpack.encode(_Cache(3, self._key, self._kept))
         new = self._file.with_name(f"{self._file.name}.{os.getpid()}.new")
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)

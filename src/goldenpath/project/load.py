@@ -1,6 +1,5 @@
 """Reads `goldenpath.toml` and says everything that is wrong with it at once."""
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -9,7 +8,8 @@ from typing import TypeVar
 import msgspec
 
 from goldenpath.errors import InvalidInput, NotFound
-from goldenpath.project.fault import Fault
+from goldenpath.parsers.fault import Fault
+from goldenpath.parsers.toml_parser import parse_toml
 from goldenpath.project.meaning import (
     FILE,
     contract_faults,
@@ -100,10 +100,7 @@ def _declaration(root: Path) -> dict[str, object]:
             f"{root} is not a project: expected {FILE} in it",
             hint="run the command in a project, or start one with goldenpath new NAME",
         )
-    try:
-        return tomllib.loads(read_text(path))
-    except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"{path} is not valid TOML: {error}") from error
+    return parse_toml(read_text(path).encode(), str(path))
 
 
 def _declared_faults(root: Path, value: Mapping[str, object], *, read: bool) -> Iterator[Fault]:

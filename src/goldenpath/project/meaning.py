@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from goldenpath.errors import InvalidInput
-from goldenpath.project.fault import Fault, did_you_mean
+from goldenpath.parsers.fault import Fault, did_you_mean
 from goldenpath.project.listing import digest_data
 from goldenpath.project.pointer import read_pointer
 from goldenpath.project.spec import EVALUATION, MODEL, REFERENCE, Contract, DataSource, Feature

@@ -1,12 +1,15 @@
 """Writes the digest of data into `goldenpath.toml`, and leaves every other letter as it was."""
 
 import re
-import tomllib
 from pathlib import Path
+
+import msgspec
 
 from goldenpath.digest import Digest
 from goldenpath.durable import write_whole
 from goldenpath.errors import InvalidInput
+from goldenpath.parsers.toml_parser import parse_toml
+from goldenpath.parsers.typed import typed
 from goldenpath.project.meaning import FILE
 from goldenpath.project.text import read_text
 
@@ -32,7 +35,22 @@ def pin(root: Path, name: str, digest: Digest) -> bool:
     if changed == body:
         return False
     text = text[: table.start(1)] + changed + text[table.end(1) :]
-    if tomllib.loads(text)["data"][name]["digest"] != digest.text:
+    if _pinned(text, name) != digest.text:
         raise InvalidInput(f"{FILE} cannot be changed here: write {line} yourself")
     write_whole(path, text.encode(), path.stat().st_mode & 0o777)
     return True
+
+
+class _Pinned(msgspec.Struct):
+    """What a source of data says about itself; everything else is read by `load`."""
+
+    digest: str = ""
+
+
+class _Declaration(msgspec.Struct):
+    data: dict[str, _Pinned] = {}
+
+
+def _pinned(text: str, name: str) -> str:
+    declaration = typed(parse_toml(text.encode(), FILE), _Declaration, FILE)
+    return declaration.data.get(name, _Pinned()).digest

@@ -1,13 +1,16 @@
 """A `.dvc` file: what DVC commits to git in the place of data (DVC documentation, `.dvc` files)."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
 
 from goldenpath.errors import InvalidInput
-from goldenpath.project.text import parse_yaml, read_text
-
-_MD5 = re.compile(r"[a-f0-9]{32}(\.dir)?")
+from goldenpath.parsers.typed import typed
+from goldenpath.parsers.yaml_parser import parse_yaml
+from goldenpath.project.text import MAX_TEXT, read_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,18 +24,23 @@ class Pointer:
     """Relative to the folder of the `.dvc` file."""
 
 
+class _Output(msgspec.Struct):
+    """One entry of `outs`; DVC writes more keys, which say nothing about the bytes."""
+
+    md5: Annotated[str, Meta(pattern=r"^[a-f0-9]{32}(\.dir)?$")]
+    path: Annotated[str, Meta(min_length=1)]
+    hash: Literal["md5"] = "md5"
+
+
+class _PointerFile(msgspec.Struct):
+    outs: Annotated[tuple[_Output, ...], Meta(min_length=1, max_length=1)]
+
+
 def read_pointer(file: Path) -> Pointer:
     """The pointer in `file`. Raises `InvalidInput` for anything but one output with an MD5."""
-    try:
-        value = parse_yaml(read_text(file))
-    except InvalidInput as error:
-        raise InvalidInput(f"{file.name} is not a file of DVC: {error.message}") from error
-    outputs = value.get("outs")
-    if not isinstance(outputs, list) or len(outputs) != 1 or not isinstance(outputs[0], dict):
-        raise InvalidInput(f"{file.name} is not a file of DVC with one output")
-    md5, path = str(outputs[0].get("md5", "")), str(outputs[0].get("path", ""))
-    if _MD5.fullmatch(md5) is None or outputs[0].get("hash", "md5") != "md5":
-        raise InvalidInput(f"{file.name} names no MD5: expected what dvc add writes, got {md5!r}")
-    if not path or Path(path).is_absolute() or ".." in Path(path).parts:
-        raise InvalidInput(f"{file.name} has an output outside of its folder: {path!r}")
-    return Pointer(md5.removesuffix(".dir"), md5.endswith(".dir"), path)
+    value = parse_yaml(read_text(file).encode(), file.name, limit=MAX_TEXT)
+    hint = "expected what dvc add writes: one output with its MD5"
+    (output,) = typed(value, _PointerFile, file.name, hint=hint).outs
+    if Path(output.path).is_absolute() or ".." in Path(output.path).parts:
+        raise InvalidInput(f"{file.name} has an output outside of its folder: {output.path!r}")
+    return Pointer(output.md5.removesuffix(".dir"), output.md5.endswith(".dir"), output.path)

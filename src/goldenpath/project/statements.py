@@ -12,10 +12,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from goldenpath.errors import InvalidInput
-from goldenpath.project.fault import Fault
+from goldenpath.parsers.fault import Fault
 from goldenpath.project.schema import schema_faults
 from goldenpath.project.spec import Tier
-from goldenpath.project.text import front_matter, parse_yaml, read_text
+from goldenpath.project.text import front_matter, parse_statement, read_text
 
 THRESHOLDS = "compliance/thresholds.yaml"
 CARD = "compliance/card.md"
@@ -118,7 +118,7 @@ def _file_faults(
         if text is None:
             yield Fault(file, "", f"the statement {numbers}", "no such file")
             return
-        values, body = _parsed(text, file.endswith(".md"))
+        values, body = _parsed(text, file)
     except InvalidInput as error:
         yield Fault(file, "", "a readable statement", error.message)
         return
@@ -131,9 +131,9 @@ def _file_faults(
 
 
 @lru_cache(maxsize=128)
-def _parsed(text: str, is_page: bool) -> tuple[Mapping[str, object], str]:
+def _parsed(text: str, file: str) -> tuple[Mapping[str, object], str]:
     # Each gate of each stage asks for the same texts, and YAML is slow to read.
-    return front_matter(text) if is_page else (parse_yaml(text), "")
+    return front_matter(text, file) if file.endswith(".md") else (parse_statement(text, file), "")
 
 
 def _approval_faults(

@@ -1,15 +1,15 @@
 """What people declared inside a release: limits, groups, tier. Read strictly, never guessed."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
+from goldenpath.parsers.toml_parser import parse_toml
+from goldenpath.parsers.yaml_parser import parse_yaml
 from goldenpath.project.spec import Tier
 from goldenpath.project.statements import REQUIRED, THRESHOLDS
-from goldenpath.project.text import parse_yaml
 
 PROJECT = "goldenpath.toml"
 
@@ -53,10 +53,7 @@ def declared_limits(documents: Mapping[str, bytes]) -> Limits:
 @lru_cache(maxsize=16)
 def _limits(content: bytes) -> Limits:
     # Five gates ask for the limits of one release, and YAML is slow to read.
-    try:
-        value = parse_yaml(content.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise InvalidInput(f"{THRESHOLDS} is not UTF-8") from error
+    value = parse_yaml(content, THRESHOLDS)
     listed = value.get("metrics")
     if not isinstance(listed, list) or not listed:
         raise InvalidInput(f"{THRESHOLDS} needs a list of metrics")
@@ -85,10 +82,7 @@ def protected_columns(documents: Mapping[str, bytes]) -> tuple[str, ...] | None:
 
 
 def _project(documents: Mapping[str, bytes]) -> dict[str, object]:
-    try:
-        return tomllib.loads(documents.get(PROJECT, b"").decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"{PROJECT} in the release is not valid TOML") from error
+    return parse_toml(documents.get(PROJECT, b""), f"{PROJECT} in the release")
 
 
 def _limit(value: object) -> Limit:

@@ -4,11 +4,11 @@ Faults of one file are shown together, since who mends one wants to know of the 
 """
 
 import re
-import tomllib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from goldenpath.errors import InvalidInput
+from goldenpath.parsers.toml_parser import parse_toml
 
 _DURATION = re.compile(r"(\d{1,6})(s|m|h|d)")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -110,10 +110,7 @@ class Table:
 
 def read_table(content: bytes, file: str) -> Table:
     """The outermost table of a TOML file. Raises `InvalidInput` if it is not TOML at all."""
-    try:
-        return Table(tomllib.loads(content.decode("utf-8")), "", [])
-    except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"{file} is not valid TOML: {error}") from error
+    return Table(parse_toml(content, file), "", [])
 
 
 def refuse_faults(table: Table, file: str) -> None:

@@ -4,14 +4,21 @@ A lock is only as good as its sources: uv writes down any index it was told of, 
 there ever after. So a lock is refused unless each package comes from an index that is allowed.
 """
 
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 from urllib.parse import unquote, urlsplit
 
+import msgspec
+from msgspec import Meta
+
 from goldenpath.errors import InvalidInput
+from goldenpath.parsers.toml_parser import parse_toml
+from goldenpath.parsers.typed import typed
 
 FILE = "uv.lock"
+MAX_LOCK = 16 * 1024 * 1024
+"""Bytes of the largest lock that is read, 16 MiB: a thousand packages with all wheels need two."""
 _HASH_LENGTH = len("sha256:") + 64
 
 
@@ -34,14 +41,45 @@ class Locked:
         return self.source in {(kind, ".") for kind in ("editable", "virtual", "directory")}
 
 
+class _File(msgspec.Struct):
+    """A file of a package; a directory of wheels has a path or a name in place of an address."""
+
+    url: str = ""
+    path: str = ""
+    filename: str = ""
+    hash: str = ""
+
+    @property
+    def place(self) -> str:
+        return self.url or self.path or self.filename
+
+
+class _Package(msgspec.Struct):
+    name: str
+    source: Annotated[dict[str, str], Meta(min_length=1)]
+    version: str = ""
+    wheels: tuple[_File, ...] = ()
+    sdist: _File | None = None
+
+    @property
+    def files(self) -> tuple[_File, ...]:
+        return (*self.wheels, self.sdist) if self.sdist else self.wheels
+
+
+class _LockFile(msgspec.Struct):
+    """As far as it is read here: uv writes more, and more with each version."""
+
+    package: tuple[_Package, ...]
+
+
 def parse_lock(content: bytes) -> tuple[Locked, ...]:
     """The packages of a lock. Raises `InvalidInput` if it is not one of uv's."""
+    hint = "make it again with uv lock"
     try:
-        value = tomllib.loads(content.decode("utf-8"))
-        return tuple(_locked(entry) for entry in value["package"])
-    except (ValueError, RecursionError, LookupError, TypeError) as error:
-        hint = "make it again with uv lock"
-        raise InvalidInput(f"{FILE} is not a lock of uv: {error}", hint=hint) from error
+        value = parse_toml(content, FILE, limit=MAX_LOCK)
+    except InvalidInput as error:
+        raise InvalidInput(error.message, hint=hint) from error
+    return tuple(map(_locked, typed(value, _LockFile, FILE, hint=hint).package))
 
 
 def refuse_sources(packages: Sequence[Locked], allowed: Sequence[str]) -> None:
@@ -62,25 +100,16 @@ def refuse_sources(packages: Sequence[Locked], allowed: Sequence[str]) -> None:
         )
 
 
-def _locked(entry: Mapping[str, object]) -> Locked:
-    source = entry["source"]
-    if not isinstance(source, dict) or not source:
-        raise TypeError(f"package {entry['name']} has no source")
-    kind, place = next(iter(source.items()))
+def _locked(package: _Package) -> Locked:
+    kind, place = next(iter(package.source.items()))
+    names = {unquote(urlsplit(each.place).path.rsplit("/", 1)[-1]): each for each in package.files}
     return Locked(
-        str(entry["name"]),
-        str(entry.get("version", "")),
-        (kind, str(place)),
-        {name: digest for name, _, digest in _files(entry)},
-        {name: place for name, place, _ in _files(entry)},
+        package.name,
+        package.version,
+        (kind, place),
+        {name: file.hash for name, file in names.items()},
+        {name: file.place for name, file in names.items()},
     )
-
-
-def _files(entry: Mapping[str, object]) -> Iterator[tuple[str, str, str]]:
-    wheels, sdist = entry.get("wheels", []), entry.get("sdist")
-    for file in (*(wheels if isinstance(wheels, list) else ()), *([sdist] if sdist else ())):
-        place = str(file.get("url") or file.get("path") or file.get("filename"))
-        yield unquote(urlsplit(place).path.rsplit("/", 1)[-1]), place, str(file.get("hash", ""))
 
 
 def _faults(locked: Locked, allowed: set[str]) -> Iterator[str]:

@@ -1,0 +1,75 @@
+"""Values of files as types: a `msgspec` struct is the type and the schema of a file at once.
+
+The quick way reads a file without faults. A file with faults is held against the JSON schema of its
+type, so that all faults are shown together: who mends one wants to know of the next.
+"""
+
+from functools import cache
+from pathlib import Path
+from typing import TypeVar, cast
+
+import msgspec
+
+from goldenpath.canonical import MAX_DOCUMENT, JsonValue, parse_json
+from goldenpath.errors import InvalidInput, Unavailable
+from goldenpath.parsers.fault import Fault
+from goldenpath.parsers.violations import violations
+
+T = TypeVar("T")
+
+
+def typed(value: object, kind: type[T], what: str, *, hint: str | None = None) -> T:
+    """`value`, as a parser returned it, as a `kind`. Raises `InvalidInput` with all its faults."""
+    try:
+        return msgspec.convert(value, kind)
+    except (msgspec.ValidationError, RecursionError) as error:
+        refuse(type_faults(value, kind, what), what, hint=hint)
+        # A rule that JSON schema cannot say, such as one of `__post_init__`.
+        raise InvalidInput(f"{what} is wrong: {error}", hint=hint) from error
+
+
+def parse_typed(content: bytes, kind: type[T], what: str, *, hint: str | None = None) -> T:
+    """A JSON document as a `kind`. Raises `InvalidInput` with all its faults."""
+    return typed(parse_json(content, what), kind, what, hint=hint)
+
+
+def read_typed(path: Path, kind: type[T], *, hint: str | None = None) -> T:
+    """A file that holds one JSON document. Raises `FileNotFoundError` and `InvalidInput`."""
+    return parse_typed(read_bounded(path, MAX_DOCUMENT), kind, str(path), hint=hint)
+
+
+def read_bounded(path: Path, limit: int) -> bytes:
+    """The bytes of a file, `limit` at most.
+
+    Raises `FileNotFoundError` if there is none, `Unavailable` if it cannot be read, and
+    `InvalidInput` if it is larger.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(limit + 1)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise Unavailable(f"{path} cannot be read: {error.strerror}") from error
+    if len(content) > limit:
+        raise InvalidInput(f"{path} is too large: expected at most {limit} bytes")
+    return content
+
+
+def type_faults(value: object, kind: type, what: str) -> tuple[Fault, ...]:
+    """What `value` has against the schema of `kind`."""
+    return violations(msgspec.to_builtins(value, str_keys=True), schema_of(kind), what)
+
+
+@cache
+def schema_of(kind: type) -> dict[str, JsonValue]:
+    """The JSON schema of a type, for editors and for messages."""
+    return cast(dict[str, JsonValue], msgspec.json.schema(kind))
+
+
+def refuse(faults: tuple[Fault, ...], what: str, *, hint: str | None = None) -> None:
+    """Raises `InvalidInput` that lists the faults, if there are any."""
+    if faults:
+        count = "a fault" if len(faults) == 1 else f"{len(faults)} faults"
+        listed = "; ".join(str(fault).removeprefix(f"{fault.file}: ") for fault in faults)
+        raise InvalidInput(f"{what} has {count}: {listed}", hint=hint)
