@@ -1,0 +1,299 @@
+"""The one reader of HTTP/1.1 heads: of requests and of answers, for servers and for clients.
+
+It takes what can be read in one way only and refuses all the rest (RFC 9112, sections 6 and 11.2).
+Most lines of a head are the same in each request of a client and in each answer of a server, so a
+line that was understood once is looked up. `tests/http/test_reader.py` holds the reader against
+llhttp and names every message that llhttp takes and this reader does not.
+"""
+
+import re
+from typing import Final
+
+from goldenpath.http.heads import (
+    CHUNKED,
+    END,
+    HOP_BY_HOP,
+    UNTIL_CLOSE,
+    AnswerHead,
+    BadMessage,
+    FieldRules,
+    RequestHead,
+    connection_options,
+)
+
+LONGEST_LENGTH = 12
+"""Digits of the longest Content-Length."""
+REMEMBERED_LINES = 1024
+LONGEST_REMEMBERED = 200
+"""Bytes of a line; longer ones are seldom the same twice."""
+METHODS = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"PATCH", b"OPTIONS", b"TRACE"})
+
+# What a line means. Plain integers: an enumeration costs as much to compare as all the rest.
+_PLAIN: Final = 0
+_WANTED: Final = 1
+_LENGTH: Final = 2
+_CONNECTION: Final = 3
+_CODING: Final = 4
+_EXPECT: Final = 5
+_DROPPED: Final = 6
+_HIDDEN: Final = 7
+"""Wanted, and not passed on."""
+
+_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([\t -~\x80-\xff]*)")
+_REQUEST = re.compile(rb"([A-Z]{3,7}) ([!-~]+) HTTP/1\.([01])")
+_BEGINNING = re.compile(rb"[A-Z]{1,7}(?: [!-~]*(?: [ -~]{0,8}\r?)?)?")
+_STATUS = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9][0-9])(?: [\t -~\x80-\xff]*)?")
+_ABSOLUTE = re.compile(rb"(?i:https?)://([^/?@]+)([/?].*)?")
+_HOST = re.compile(rb"[A-Za-z0-9\-._~%!$&'()*+,;=:\[\]]*")
+
+Line = tuple[int, bytes, bytes]
+"""What a line means, the name of its field in lower case, and its value."""
+
+
+class _Lines:
+    """Reads header lines and remembers them; bounded, and a line means the same to everybody."""
+
+    def __init__(self, rules: FieldRules) -> None:
+        self._rules = rules
+        self._known: dict[bytes, Line] = {}
+        self.get = self._known.get
+
+    def read(self, line: bytes) -> Line:
+        """What a line means. Raises `BadMessage` for one that is none."""
+        found = _LINE.fullmatch(line)
+        if found is None:
+            raise BadMessage(400, f"a header line is not valid: {_shown(line)}")
+        name, value = found[1].lower(), found[2].rstrip(b" \t")
+        read = (self._kind(name), name, value)
+        if len(line) <= LONGEST_REMEMBERED:
+            if len(self._known) >= REMEMBERED_LINES:
+                self._known.clear()
+            self._known[line] = read
+        return read
+
+    def _kind(self, name: bytes) -> int:
+        if name in self._rules.wanted:
+            return _HIDDEN if name in self._rules.dropped else _WANTED
+        special = {
+            b"content-length": _LENGTH,
+            b"connection": _CONNECTION,
+            b"transfer-encoding": _CODING,
+            b"expect": _EXPECT,
+        }
+        is_dropped = name in HOP_BY_HOP or name in self._rules.dropped
+        return special.get(name, _DROPPED if is_dropped else _PLAIN)
+
+
+class _Framing:
+    """Fields that say where a message ends and what becomes of its connection."""
+
+    __slots__ = ("coding", "expectation", "length", "options")
+
+    def __init__(self) -> None:
+        self.length = -1
+        self.coding: bytes | None = None
+        self.expectation = b""
+        self.options: set[bytes] = set()
+
+    def add(self, kind: int, value: bytes) -> None:
+        """Takes in one field. Raises `BadMessage` if it contradicts another one."""
+        if kind == _CONNECTION:
+            self.options |= connection_options(value)
+        elif kind == _LENGTH:
+            if self.length >= 0:
+                raise BadMessage(400, "the header content-length is given twice")
+            if not value.isdigit() or len(value) > LONGEST_LENGTH:
+                raise BadMessage(400, f"content-length is not a number of bytes: {_shown(value)}")
+            self.length = int(value)
+        elif kind == _CODING:
+            if self.coding is not None:
+                raise BadMessage(400, "the header transfer-encoding is given twice")
+            self.coding = value.lower()
+        elif kind == _EXPECT:
+            self.expectation = value.lower()
+            if self.expectation != b"100-continue":
+                raise BadMessage(417, "expected the expectation 100-continue")
+
+    def body(self) -> int | None:
+        """Bytes of the body, `CHUNKED`, or None if nothing is said of it."""
+        if self.coding is None:
+            return self.length if self.length >= 0 else None
+        if self.length >= 0:
+            raise BadMessage(400, "both content-length and transfer-encoding are given")
+        if self.coding != b"chunked":
+            raise BadMessage(501, "the transfer-encoding is not supported: expected chunked")
+        return CHUNKED
+
+
+class RequestReader:
+    """Reads the heads of requests for one server."""
+
+    def __init__(self, rules: FieldRules, *, longest: int, most: int) -> None:
+        """`longest` is the largest head in bytes, `most` the largest number of its header lines."""
+        self.longest = longest
+        self.rules = rules
+        self._most = most
+        self._wanted = rules.wanted | {b"host"}
+        self._lines = _Lines(FieldRules(self._wanted, rules.dropped))
+
+    def find_end(self, data: bytes) -> int:
+        """Where the head ends that `data` begins with, without its empty line; -1 if not yet.
+
+        Raises `BadMessage` for what can become no head, or is too large already.
+        """
+        end = data.find(END)
+        if end < 0:
+            self._check_beginning(data)
+        elif end > self.longest:
+            self._refuse_size(data[:end])
+        return end
+
+    def read(self, head: bytes) -> RequestHead:
+        """The request whose head, without the empty line, this is. Raises `BadMessage`."""
+        first, *lines = head.split(b"\r\n")
+        method, target, minor = _request_line(first)
+        if len(lines) > self._most:
+            raise BadMessage(431, f"the head is too large: expected at most {self._most} headers")
+        fields: dict[bytes, bytes] = {}
+        kept: list[bytes] = []
+        framing = None
+        known = self._lines.get
+        for line in lines:
+            kind, name, value = known(line) or self._lines.read(line)
+            if kind == _PLAIN:
+                kept.append(line)
+            elif kind in (_WANTED, _HIDDEN):
+                if name in fields:
+                    raise BadMessage(400, f"the header {name.decode()} is given twice")
+                fields[name] = value
+                if kind == _WANTED:
+                    kept.append(line)
+            elif kind != _DROPPED:
+                framing = framing or _Framing()
+                framing.add(kind, value)
+        _check_host(fields.get(b"host"), is_modern=bool(minor))
+        if not target.startswith(b"/"):
+            target = _absolute(method, target, fields, kept)
+        request = RequestHead(method, target, fields, 0, bool(minor), False, kept)
+        if framing is not None:
+            self._frame(request, framing, is_modern=bool(minor))
+        return request
+
+    def _frame(self, request: RequestHead, framing: _Framing, *, is_modern: bool) -> None:
+        length, options = framing.body(), framing.options
+        if length == CHUNKED and not is_modern:
+            raise BadMessage(400, "HTTP/1.0 knows no transfer-encoding")
+        request.length = length or 0
+        request.keep_alive = is_modern and b"close" not in options
+        request.expects = is_modern and bool(framing.expectation) and length not in (None, 0)
+        named = options - HOP_BY_HOP - {b"close"}
+        if named:
+            # Otherwise a client could take out of a request what the next server decides by.
+            wanted = named & self._wanted
+            if wanted:
+                name = min(wanted).decode()
+                raise BadMessage(400, f"the header {name} is not for one connection only")
+            request.lines = [
+                line for line in request.lines if line.partition(b":")[0].lower() not in named
+            ]
+
+    def _check_beginning(self, data: bytes) -> None:
+        if len(data) > self.longest + len(END):
+            self._refuse_size(data)
+        first, ended, lines = data.partition(b"\r\n")
+        if ended:
+            _request_line(first)
+        elif _BEGINNING.fullmatch(first) is None:
+            raise BadMessage(400, f"not a valid HTTP/1.1 request: {_shown(first)}")
+        if lines and not data.endswith(b"\r") and lines.count(b"\n") != lines.count(b"\r"):
+            raise BadMessage(400, "a header line does not end with CR and LF")
+        if lines.count(b"\r\n") > self._most:
+            raise BadMessage(431, f"the head is too large: expected at most {self._most} headers")
+
+    def _refuse_size(self, data: bytes) -> None:
+        if b"\r\n" in data[: self.longest]:
+            raise BadMessage(431, f"the head is too large: expected at most {self.longest} bytes")
+        raise BadMessage(414, f"the target is too long: expected at most {self.longest} bytes")
+
+
+class AnswerReader:
+    """Reads the heads of answers from one server."""
+
+    def __init__(self, *, longest: int, most: int) -> None:
+        self.longest = longest
+        self._most = most
+        self._lines = _Lines(FieldRules(frozenset()))
+
+    def find_end(self, data: bytes) -> int:
+        """Where the head ends that `data` begins with, without its empty line; -1 if not yet."""
+        end = data.find(END)
+        if end > self.longest or (end < 0 and len(data) > self.longest + len(END)):
+            raise BadMessage(502, "the head of the answer is too large")
+        if end < 0 and not b"HTTP/1.".startswith(data[:7]):
+            raise BadMessage(502, "the answer is not valid HTTP/1.1")
+        return end
+
+    def read(self, head: bytes, method: bytes) -> AnswerHead:
+        """The answer to a request of `method` whose head this is. Raises `BadMessage`."""
+        first, *lines = head.split(b"\r\n")
+        found = _STATUS.fullmatch(first)
+        if found is None or len(lines) > self._most:
+            raise BadMessage(502, "the answer is not valid HTTP/1.1")
+        status, is_modern = int(found[2]), found[1] == b"1"
+        if status == 101:
+            raise BadMessage(502, "the server changes the protocol, which nobody asked for")
+        fields: list[tuple[bytes, bytes]] = []
+        framing, is_plain = _Framing(), is_modern
+        for line in lines:
+            kind, name, value = self._lines.get(line) or self._lines.read(line)
+            fields.append((name, value))
+            if kind != _PLAIN:
+                is_plain = is_plain and kind == _LENGTH
+                if kind in (_LENGTH, _CODING, _CONNECTION):
+                    framing.add(kind, value)
+        length = framing.body()
+        if status < 200 or status in (204, 304) or method == b"HEAD":
+            is_plain = is_plain and method == b"HEAD"
+            length = 0  # RFC 9112, section 6.3: no body follows, whatever the fields say
+        elif length is None:
+            length, is_plain = UNTIL_CLOSE, False
+        if length == CHUNKED and not is_modern:
+            raise BadMessage(502, "HTTP/1.0 knows no transfer-encoding")
+        keep_alive = is_modern and b"close" not in framing.options and length != UNTIL_CLOSE
+        return AnswerHead(status, len(head) + len(END), length, keep_alive, fields, is_plain)
+
+
+def _request_line(line: bytes) -> tuple[bytes, bytes, int]:
+    found = _REQUEST.fullmatch(line)
+    if found is None or b"#" in found[2]:
+        raise BadMessage(400, f"not a valid HTTP/1.1 request: {_shown(line)}")
+    if found[1] not in METHODS:
+        raise BadMessage(400, f"the method is not known: {_shown(found[1])}")
+    return found[1], found[2], int(found[3])
+
+
+def _check_host(host: bytes | None, *, is_modern: bool) -> None:
+    if host is None:
+        if is_modern:
+            raise BadMessage(400, "the header host is missing")
+    elif _HOST.fullmatch(host) is None:
+        raise BadMessage(400, f"host is not a name and a port: {_shown(host)}")
+
+
+def _absolute(method: bytes, target: bytes, fields: dict[bytes, bytes], kept: list[bytes]) -> bytes:
+    """Path and query of an absolute target, whose host is the one that counts."""
+    if target == b"*" and method == b"OPTIONS":
+        return target
+    found = _ABSOLUTE.fullmatch(target)
+    if found is None or _HOST.fullmatch(found[1]) is None:
+        raise BadMessage(400, f"the target is not a path: {_shown(target)}")
+    # RFC 9112, section 3.2.2: the field Host is ignored, and replaced when forwarded.
+    fields[b"host"] = found[1]
+    kept[:] = [line for line in kept if line[:5].lower() != b"host:"]
+    kept.append(b"host: " + found[1])
+    rest = found[2] or b"/"
+    return rest if rest.startswith(b"/") else b"/" + rest
+
+
+def _shown(text: bytes) -> str:
+    return repr(text[:60])[1:]
