@@ -47,8 +47,8 @@ _ANY = st.lists(st.one_of(st.sampled_from(LINES), st.binary(max_size=12)), max_s
 
 
 def _head(first: bytes, lines: list[bytes]) -> bytes:
-    head = b"\r\n".join([first, *lines])
-    return head[: head.find(b"\r\n\r\n")] if b"\r\n\r\n" in head else head
+    whole = b"\r\n".join([first, *lines, b"", b""])
+    return whole[: whole.find(b"\r\n\r\n")]
 
 
 request_heads = st.builds(
