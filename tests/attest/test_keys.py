@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.poly1305 import Poly1305
+from nacl.secret import SecretBox
 
 from goldenpath.attest.keys import (
     CommandSigner,
@@ -19,8 +19,7 @@ from goldenpath.attest.keys import (
     public_pem,
 )
 from goldenpath.attest.p256 import is_signed
-from goldenpath.attest.secretbox import _hsalsa20, _stream, open_box
-from goldenpath.errors import InvalidInput, NotFound, Unavailable, VerificationError
+from goldenpath.errors import InvalidInput, NotFound, Unavailable
 from tests.attest.releases import new_signer
 
 _SIGN = """
@@ -97,27 +96,6 @@ def test_a_command_that_fails_or_lies_is_not_believed(tmp_path: Path) -> None:
         CommandSigner((str(tmp_path / "absent"),), key.public_key()).sign(b"m")
 
 
-def test_the_secret_box_opens_the_vector_of_nacl() -> None:
-    key = bytes.fromhex("1b27556473e985d462cd51197a9a46c76009549eac6474f206c4ee0844f68389")
-    nonce = bytes.fromhex("69696ee955b62b73cd62bda875fc73d68219e0036b7a0b37")
-    message = (
-        "be075fc53c81f2d5cf141316ebeb0c7b5228c52a4c62cbd44b66849b64244ffce5ecbaaf33bd751a"
-        "1ac728d45e6c61296cdc3c01233561f41db66cce314adb310e3be8250c46f06dceea3a7fa1348057"
-        "e2f6556ad6b1318a024a838f21af1fde048977eb48f59ffd4924ca1c60902e52f0a089bc76897040"
-        "e082f937763848645e0705"
-    )
-    box = bytes.fromhex(
-        "f3ffc7703f9400e52a7dfb4b3d3305d98e993b9f48681273c29650ba32fc76ce48332ea7164d96a4"
-        "476fb8c531a1186ac0dfc17c98dce87b4da7f011ec48c97271d2c20f9b928fe2270d6fb863d51738"
-        "b48eeee314a7cc8ab932164548e526ae90224368517acfeabd6bb3732bc0e9da99832b61ca01b6de"
-        "56244a9e88d5f9b37973f622a43d14a6599b1f654cb45a74e355a5"
-    )
-
-    assert open_box(key, nonce, box).hex() == message
-    with pytest.raises(VerificationError):
-        open_box(key, nonce, box[:-1] + b"\0")
-
-
 def test_cosigns_own_key_file_is_opened(tmp_path: Path) -> None:
     private = ec.generate_private_key(ec.SECP256R1())
     (tmp_path / "cosign.key").write_bytes(_cosign_file(private, b"words"))
@@ -129,25 +107,50 @@ def test_cosigns_own_key_file_is_opened(tmp_path: Path) -> None:
         PemSigner.load(tmp_path / "cosign.key", "other")
 
 
-def _cosign_file(private: ec.EllipticCurvePrivateKey, passphrase: bytes) -> bytes:
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"kdf": {"N": 2**22, "r": 64}}, "asks for .* bytes of memory"),
+        ({"kdf": {"N": 2**40}, "cipher": "x"}, "has 2 faults: cipher.name: .*kdf.params.N: "),
+        ({"nonce": "AAAA"}, "does not open"),
+        ({"ciphertext": ""}, "does not open"),
+    ],
+)
+def test_a_hostile_key_file_is_refused(
+    tmp_path: Path, changes: dict[str, object], said: str
+) -> None:
+    private = ec.generate_private_key(ec.SECP256R1())
+    (tmp_path / "cosign.key").write_bytes(_cosign_file(private, b"words", **changes))
+
+    with pytest.raises(InvalidInput, match=said):
+        PemSigner.load(tmp_path / "cosign.key", "words")
+
+
+def _cosign_file(
+    private: ec.EllipticCurvePrivateKey, passphrase: bytes, **changes: object
+) -> bytes:
     secret = private.private_bytes(
         serialization.Encoding.DER,
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
     salt, nonce = b"s" * 32, b"n" * 24
-    subkey = _hsalsa20(scrypt(passphrase, salt=salt, n=1024, r=8, p=1, dklen=32), nonce[:16])
-    stream = _stream(subkey, nonce[16:], 32 + len(secret))
-    ciphertext = bytes(a ^ b for a, b in zip(secret, stream[32:], strict=True))
-    box = Poly1305.generate_tag(stream[:32], ciphertext) + ciphertext
+    key = scrypt(passphrase, salt=salt, n=1024, r=8, p=1, dklen=32)
+    work = changes.get("kdf", {})
+    assert isinstance(work, dict)
     document = {
         "kdf": {
             "name": "scrypt",
-            "params": {"N": 1024, "r": 8, "p": 1},
+            "params": {"N": 1024, "r": 8, "p": 1, **work},
             "salt": b64encode(salt).decode(),
         },
-        "cipher": {"name": "nacl/secretbox", "nonce": b64encode(nonce).decode()},
-        "ciphertext": b64encode(box).decode(),
+        "cipher": {
+            "name": changes.get("cipher", "nacl/secretbox"),
+            "nonce": changes.get("nonce", b64encode(nonce).decode()),
+        },
+        "ciphertext": changes.get(
+            "ciphertext", b64encode(SecretBox(key).encrypt(secret, nonce).ciphertext).decode()
+        ),
     }
     body = b64encode(json.dumps(document).encode())
     label = b"ENCRYPTED SIGSTORE " + b"PRIVATE KEY"

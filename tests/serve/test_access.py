@@ -1,17 +1,19 @@
 """Who is let in, who is not, and what is written down of it."""
 
 import http.server
+import json
 import threading
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from goldenpath.errors import InvalidInput, NotFound, VerificationError
 from goldenpath.serve import jwt
 from goldenpath.serve.access import Denied, load_access, parse_access
 from goldenpath.serve.jwks import KeySet
 from tests.serve.running import INFER, ROW, question, records, run, running
-from tests.serve.tokens import AUDIENCE, ISSUER, Provider, access_file, encode
+from tests.serve.tokens import AUDIENCE, ISSUER, Provider, access_file, encode, nest
 
 PROVIDER = Provider()
 
@@ -72,6 +74,9 @@ CHEATS = {
     "too many parts": PROVIDER.token() + b".x",
     "no token": b"...",
     "not ascii": b"\xff.\xff.\xff",
+    "a nest as its head": encode(b"[" * 5000).encode() + b".e30.AA",
+    "a nest in its head": encode(b'{"a":' * 1100 + b"1" + b"}" * 1100).encode() + b".e30.AA",
+    "a nest in its claims": PROVIDER.token(nest=nest(500)),
 }
 
 
@@ -87,6 +92,32 @@ def test_a_token_that_does_not_hold_is_refused(tmp_path: Path, cheat: str) -> No
         )
     access = load_access(access_file(tmp_path, PROVIDER), _silent)
     assert isinstance(access.admit(b"Bearer " + CHEATS[cheat], "infer", 100), Denied)
+
+
+def test_a_private_key_among_the_keys_is_taken_as_its_public_half() -> None:
+    (jwk, *_) = json.loads(PROVIDER.jwks())["keys"]
+    content = json.dumps({"keys": [{**jwk, "d": "AQAB", "alg": "HS256"}]}).encode()
+
+    keys = jwt.parse_jwks(content)
+
+    assert isinstance(keys["r"].key, rsa.RSAPublicKey)
+    assert keys["r"].algorithm_name == "RS256"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "not valid JSON"),
+        (b'{"keys": ' + b"[" * 100_000, "nested too deeply"),
+        (b'{"keys": [{"kty": 1}, {"n": ""}]}', "has 2 faults"),
+        (b'{"keys": [{"kty": "RSA"}]}', "is damaged"),
+        (b'{"keys": [{"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}]}', "is damaged"),
+        (b'{"keys": [%b]}' % b",".join([b'{"kty": "OKP"}'] * 65), "65 keys: expected at most 64"),
+    ],
+)
+def test_a_set_of_keys_that_is_wrong_is_refused(content: bytes, said: str) -> None:
+    with pytest.raises(InvalidInput, match=said):
+        jwt.parse_jwks(content)
 
 
 @pytest.mark.parametrize(
@@ -131,20 +162,22 @@ def test_keys_are_fetched_and_those_that_are_known_outlive_their_provider() -> N
             """Says nothing."""
 
     said: list[str] = []
+    times = [0.0]
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Keys) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         address = f"http://127.0.0.1:{server.server_port}"
-        keys = KeySet(f"{address}/jwks", said.append)
+        keys = KeySet(f"{address}/jwks", said.append, clock=lambda: times[-1])
         moved = KeySet(f"{address}/moved", said.append)
         server.shutdown()
         thread.join()
-    assert set(keys.keys_for("r", 0)) == {"r", "e"}
-    assert not moved.keys_for("r", 0)
+    assert set(keys.keys_for("r")) == {"r", "e"}
+    assert not moved.keys_for("r")
     assert [message.partition(" cannot ")[0] for message in said] == [
         f"the keys of {address}/moved"
     ]
-    assert set(keys.keys_for("unknown", 1000)) == {"r", "e"}
+    times.append(1000.0)
+    assert set(keys.keys_for("unknown")) == {"r", "e"}
 
 
 def test_the_caller_is_recorded_and_strangers_are_turned_away(tmp_path: Path) -> None:

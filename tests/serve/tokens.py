@@ -24,6 +24,14 @@ def encode(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
+def nest(levels: int) -> list[object]:
+    """Lists in lists."""
+    value: list[object] = []
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
 def _number(value: int) -> str:
     return encode(value.to_bytes((value.bit_length() + 7) // 8, "big"))
 

@@ -15,17 +15,14 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from goldenpath.attest.cosign_key import is_cosign_key, open_cosign_key
 from goldenpath.attest.p256 import is_signed, to_pem
 from goldenpath.attest.policy import TrustedKey
-from goldenpath.attest.secretbox import open_box
 from goldenpath.attest.sign import Signer
-from goldenpath.canonical import parse_object
 from goldenpath.durable import write_new
-from goldenpath.errors import InvalidInput, NotFound, Unavailable, VerificationError
+from goldenpath.errors import InvalidInput, NotFound, Unavailable
 
 _SHA256 = ec.ECDSA(hashes.SHA256())
-_COSIGN = (b"ENCRYPTED SIGSTORE PRIVATE KEY", b"ENCRYPTED COSIGN PRIVATE KEY")
-_MAX_SCRYPT_MEMORY = 512 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +45,8 @@ class PemSigner:
         """The key in `content`, called `name` in what is said of it. Raises `InvalidInput`."""
         secret = None if passphrase is None else passphrase.encode()
         try:
-            if any(label in content for label in _COSIGN):
-                der = _open_cosign(content, secret or b"", name)
+            if is_cosign_key(content):
+                der = open_cosign_key(content, secret or b"", f"signing key {name}")
                 private = serialization.load_der_private_key(der, None)
             else:
                 private = serialization.load_pem_private_key(content, secret)
@@ -151,33 +148,6 @@ def keys_from_pem(name: str, pem: bytes) -> tuple[bytes, ...]:
     if not blocks:
         raise InvalidInput(f"{name} holds no public key: expected PEM")
     return tuple(key_from_pem(name, each.lstrip()).public_key for each in blocks)
-
-
-def _open_cosign(pem: bytes, passphrase: bytes, name: str) -> bytes:
-    """The PKCS #8 in cosign's file (go-securesystemslib, encrypted): scrypt, then secretbox."""
-    lines = [line for line in pem.splitlines() if line and not line.startswith(b"-----")]
-    what = f"signing key {name}"
-    document = parse_object(b64decode(b"".join(lines)), what)
-    kdf, cipher, ciphertext = (document.get(name) for name in ("kdf", "cipher", "ciphertext"))
-    if not (isinstance(kdf, dict) and isinstance(cipher, dict) and isinstance(ciphertext, str)):
-        raise InvalidInput(f"{what} has another layout than cosign's")
-    params, salt, nonce = kdf.get("params"), kdf.get("salt"), cipher.get("nonce")
-    known = kdf.get("name") == "scrypt" and cipher.get("name") == "nacl/secretbox"
-    if not (known and isinstance(params, dict) and isinstance(salt, str)):
-        raise InvalidInput(f"{what} uses another cipher than cosign does")
-    n, r, p = (params.get(name) for name in ("N", "r", "p"))
-    if not (isinstance(n, int) and isinstance(r, int) and isinstance(p, int)):
-        raise InvalidInput(f"{what} has no scrypt parameters")
-    # A hostile file could ask for more memory than there is.
-    if n * r * 128 > _MAX_SCRYPT_MEMORY or p > 16 or not isinstance(nonce, str):
-        raise InvalidInput(f"{what} asks for too much work or has no nonce")
-    key = hashlib.scrypt(
-        passphrase, salt=b64decode(salt), n=n, r=r, p=p, dklen=32, maxmem=2 * _MAX_SCRYPT_MEMORY
-    )
-    try:
-        return open_box(key, b64decode(nonce), b64decode(ciphertext))
-    except VerificationError as error:
-        raise InvalidInput(f"{what}: {error.message}") from error
 
 
 def _p256(private: object, name: str) -> ec.EllipticCurvePrivateKey:

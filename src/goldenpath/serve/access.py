@@ -105,7 +105,7 @@ class Access:
         denied = Denied(401, "the token is not known")
         for issuer, source in self._issuers:
             try:
-                keys = source.keys_for(jwt.key_name(token), now)
+                keys = source.keys_for(jwt.key_name(token))
                 claims = jwt.verify(
                     token, keys, issuer=issuer.issuer, audience=issuer.audience, now=now
                 )

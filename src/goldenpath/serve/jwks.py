@@ -1,11 +1,19 @@
-"""The public keys of an OpenID provider, fetched beside the traffic and never in its way."""
+"""The public keys of an OpenID provider, fetched beside the traffic and never in its way.
+
+PyJWT's own client follows redirections, reads without a limit and fetches while a caller waits.
+"""
 
 import threading
+import time
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from goldenpath.errors import GoldenPathError, InvalidInput
-from goldenpath.serve.jwt import PublicKey, parse_jwks
+from goldenpath.serve.jwt import parse_jwks
+
+if TYPE_CHECKING:
+    from jwt import PyJWK
 
 MAX_SET = 1024 * 1024
 FRESH = 300.0
@@ -23,13 +31,18 @@ class KeySet:
         url: str,
         report: Callable[[str], None],
         *,
-        keys: Mapping[str, PublicKey] | None = None,
+        keys: Mapping[str, "PyJWK"] | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """With an address the keys are fetched at once, and again from time to time."""
+        """With an address the keys are fetched at once, and again from time to time.
+
+        `clock` never goes back, whatever happens to the time of day.
+        """
         self._url = url
         self._report = report
-        self._keys: Mapping[str, PublicKey] = keys or {}
-        self._asked: float | None = None
+        self._keys: Mapping[str, PyJWK] = keys or {}
+        self._clock = clock
+        self._asked = clock()
         self._thread: threading.Thread | None = None
         if url:
             _check_address(url)
@@ -40,10 +53,9 @@ class KeySet:
         """Keys that do not change until the server is told to read its files again."""
         return cls("", lambda _: None, keys=parse_jwks(content))
 
-    def keys_for(self, name: str, now: float) -> Mapping[str, PublicKey]:
+    def keys_for(self, name: str) -> Mapping[str, "PyJWK"]:
         """The keys as they are known; asks for new ones if they are old or `name` is not there."""
-        if self._asked is None:
-            self._asked = now  # fetched just now, when the server started
+        now = self._clock()
         waited = now - self._asked
         if self._url and (waited > FRESH or (name not in self._keys and waited > PAUSE)):
             self._asked = now
