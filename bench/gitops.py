@@ -23,6 +23,7 @@ from goldenpath.promote.platform import Platform
 from goldenpath.reconcile.loop import Reconciler
 from goldenpath.reconcile.source import GitSource
 from goldenpath.reconcile.target import Action, Apply, Running
+from goldenpath.reconcile.verdicts import Answer
 from goldenpath.settings import Home
 
 MODELS = 1000
@@ -52,7 +53,7 @@ def run() -> Iterator[Measurement]:
         trusted = follow(repository, home.trust)
         yield from _survey(home, repository, trusted)
         reconciler = Reconciler(
-            GitSource(repository, home.trust), lambda *_: (), _Obedient(), lambda _: None
+            GitSource(repository, home.trust), lambda *_: Answer(()), _Obedient(), lambda _: None
         )
         now = datetime.now(UTC)
         yield _timed("reconcile, first pass", lambda: reconciler.step(now), 1)

@@ -32,6 +32,7 @@ from goldenpath.gitops.manifests import render_deployment
 from goldenpath.reconcile.loop import Reconciler
 from goldenpath.reconcile.source import GitSource
 from goldenpath.reconcile.status import write_status
+from goldenpath.reconcile.verdicts import Answer
 from goldenpath.targets.supervisor import alone
 
 MODELS, STAGES, ROUNDS = 1000, ("dev", "test", "prod"), 9
@@ -62,7 +63,7 @@ def _fill(here: OneMachine) -> Iterator[Measurement]:
     good = (Finding("signature", "pass", "good"),)
     loop = Reconciler(
         GitSource(here.repository, here.home.trust),
-        lambda *_: good,
+        lambda *_: Answer(good),
         MemoryTarget(),
         lambda refused: None,
     )

@@ -17,6 +17,7 @@ from goldenpath.gitops.desired import Deployment, Slot, slot_name
 from goldenpath.gitops.manifests import render_deployment
 from goldenpath.reconcile.loop import Reconciler
 from goldenpath.reconcile.source import GitSource
+from goldenpath.reconcile.verdicts import Answer
 
 MODELS, STAGES, ROUNDS = 1000, ("dev", "test", "prod"), 5
 
@@ -29,7 +30,7 @@ def run() -> Iterator[Measurement]:
         good = (Finding("signature", "pass", "good"),)
         loop = Reconciler(
             GitSource(here.repository, here.home.trust),
-            lambda *_: good,
+            lambda *_: Answer(good),
             MemoryTarget(),
             lambda refused: None,
         )

@@ -5,7 +5,10 @@ The environment is read here and nowhere else, and handed on as values.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
+
+from goldenpath.errors import InvalidInput
 
 HOME_VARIABLE = "GOLDENPATH_HOME"
 """Where the embedded defaults keep their state; `.goldenpath` in the working folder otherwise."""
@@ -83,6 +86,9 @@ ACCESS_VARIABLE = "GOLDENPATH_ACCESS_FILE"
 TOKEN_VARIABLE = "GOLDENPATH_TOKEN"
 """The bearer token that `goldenpath send` shows."""
 
+EVIDENCE_VARIABLE = "GOLDENPATH_EVIDENCE_SECONDS"
+"""Seconds for which `goldenpath up` waits for evidence that a commit names; 30 otherwise."""
+
 DEBUG_VARIABLE = "GOLDENPATH_DEBUG"
 """If set, a fault of goldenpath itself shows its traceback instead of one sentence."""
 
@@ -97,6 +103,18 @@ def registry_files(environment: Mapping[str, str]) -> tuple[Path, ...]:
     found.append((Path(docker) if docker else home / ".docker") / "config.json")
     found += [Path(runtime) / "containers" / "auth.json"] if runtime else []
     return tuple(found)
+
+
+def evidence_patience(environment: Mapping[str, str]) -> timedelta:
+    """How long evidence that a commit names may still arrive. Raises `InvalidInput`."""
+    text = environment.get(EVIDENCE_VARIABLE) or "30"
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= 3600:
+        raise InvalidInput(f"{EVIDENCE_VARIABLE} is {text!r}, expected seconds from 0 to 3600")
+    return timedelta(seconds=seconds)
 
 
 def mirrors(environment: Mapping[str, str], host: str) -> tuple[str, ...]:

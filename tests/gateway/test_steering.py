@@ -1,6 +1,7 @@
 """The judge's verdicts as signed commits: each reason to hold once, with the numbers."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from datetime import timedelta
 from pathlib import Path
 
 from goldenpath.gateway.rollout import PAIRED
@@ -9,6 +10,7 @@ from goldenpath.gateway.tally import Tally
 from goldenpath.gitops.assess import deployment_of, placement_of
 from goldenpath.gitops.desired import Rollout
 from goldenpath.gitops.promotion import promote
+from goldenpath.promote.platform import Freeze
 from goldenpath.reconcile.status import Status, describe
 from goldenpath.reconcile.target import Running
 from tests.gitops.road import MODEL, Road
@@ -58,3 +60,26 @@ def test_each_reason_to_hold_is_committed_once_with_the_numbers(tmp_path: Path) 
     assert next(road.repository.history()).subject.startswith(f"dev: rollout {MODEL}")
     placement = placement_of(road.repository, road.trusted(), "dev", MODEL)
     assert placement is not None and placement.judged == ()
+
+
+def test_a_canary_that_a_freeze_kept_moves_once_the_freeze_is_over_without_a_commit(
+    tmp_path: Path,
+) -> None:
+    road = Road(tmp_path)
+    road.promote(road.release(b"one"), "dev")
+    promote(road.desk("platform-engineer"), road.release(b"two"), "dev", rollout=PLAN)
+    platform = road.trusted().platform
+    dev, *others = platform.stages
+    freeze = Freeze(road.now, road.now + timedelta(hours=1), "end of the year")
+    road.change_platform(replace(platform, stages=(replace(dev, freezes=(freeze,)), *others)))
+    said: list[str] = []
+    steering = Steering(road.machine(), lambda *_: None, said.append)
+
+    assert not steering(seen(road, 1600, 1))
+    road.pass_time(minutes=30)
+    assert not steering(seen(road, 1600, 1))
+    road.pass_time(minutes=31)
+    assert steering(seen(road, 1600, 1))
+
+    assert len([line for line in said if "stays as it is" in line]) == 1
+    assert next(road.repository.history()).subject.startswith(f"dev: rollout {MODEL}")

@@ -128,6 +128,7 @@ class Road:
         contract: Contract = CONTRACT,
         extra: Mapping[str, bytes] | None = None,
         profile: bytes = b"{}",
+        model: str = MODEL,
     ) -> Digest:
         folder = self.folder / "outputs"
         folder.mkdir(exist_ok=True)
@@ -135,18 +136,20 @@ class Road:
         packed = pack(
             self.store,
             Contents(
-                name=MODEL, version="1", outputs=folder, contract=render_contract(contract),
+                name=model, version="1", outputs=folder,
+                contract=render_contract(dataclasses.replace(contract, name=model)),
                 profile=profile, lock=b"version = 1\n", python_version="3.11.7",
                 documents={**documents(), **(extra or {})}, commit="a" * 40,
                 committed_at="2026-11-20T08:00:00Z",
             ),
         )  # fmt: skip
         subjects = (packed.image.digest,)
-        said = statements(run or good_run(), subjects, builder=BUILDER)
+        trained = dataclasses.replace(run or good_run(), model=model)
+        said = statements(trained, subjects, builder=BUILDER)
         for each in (*said, scan_statement(scan({"model.onnx": b""}, ()), subjects)):
             attach(self.store, packed.image, each, self.signer, self.now)
         sign_image(
-            self.store, packed.image, f"registry.example/models/{MODEL}", self.signer, self.now
+            self.store, packed.image, f"registry.example/models/{model}", self.signer, self.now
         )
         return packed.image.digest
 
@@ -169,6 +172,16 @@ class Road:
         steps: tuple[int, ...] = (100,),
     ) -> Promoted:
         self.pass_time(minutes=1)
+        return self.promote_now(digest, stage, by=by, steps=steps)
+
+    def promote_now(
+        self,
+        digest: Digest,
+        stage: str,
+        *,
+        by: str = "platform-engineer",
+        steps: tuple[int, ...] = (100,),
+    ) -> Promoted:
         return promote(self.desk(by), digest, stage, steps=steps)
 
     def approve(self, digest: Digest, *people: str) -> list[Approved]:

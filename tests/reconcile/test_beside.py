@@ -14,8 +14,8 @@ from goldenpath.gitops.desired import Deployment, Slot, slot_name
 from goldenpath.gitops.manifests import render_deployment
 from goldenpath.oci.descriptor import Descriptor
 from goldenpath.promote.platform import Platform
-from goldenpath.reconcile.loop import Underway
 from goldenpath.reconcile.status import Status
+from goldenpath.reconcile.verdicts import Question, Underway
 from goldenpath.registry.layout import LayoutStore
 from goldenpath.wire.bringing import Admission
 from tests.reconcile.platform import PATIENCE, OneMachine
@@ -49,10 +49,12 @@ def test_others_are_admitted_meanwhile_and_what_three_stages_want_is_read_once(
     here = OneMachine(tmp_path)
     small, large = here.release(), here.release(name="large", ballast=2 << 20)
     store, platform, at = Gated(here.home.registry), here.trusted().platform, datetime.now(UTC)
-    admission = Admission(lambda _: store, lambda: datetime.now(UTC))
+    admission = Admission(lambda _: store)
 
     def fails(stage: str, digest: Digest) -> bool:
-        found = admission(platform, deployment(stage, "large", (digest, 100)), digest, at, None)
+        question = Question(at, at, 1)
+        wanted = deployment(stage, "large", (digest, 100))
+        found = admission(platform, wanted, digest, question).findings
         return any(each.status == "fail" for each in found)
 
     for stage in ("dev", "test", "prod"):

@@ -10,11 +10,11 @@ from goldenpath.errors import GoldenPathError, NotFound, Unavailable, Verificati
 from goldenpath.gitops.desired import Deployment, Slot, slot_name
 from goldenpath.gitops.manifests import render_deployment, service_path
 from goldenpath.gitops.trust import Trusted
-from goldenpath.promote.glass import Glass
 from goldenpath.promote.platform import Platform
 from goldenpath.promote.trust import Demands
-from goldenpath.reconcile.loop import Reconciler, Refused, Underway
+from goldenpath.reconcile.loop import Reconciler
 from goldenpath.reconcile.status import Condition, DeploymentStatus, Status
+from goldenpath.reconcile.verdicts import Answer, Question, Refused, Underway
 from tests.gitops.example import platform
 from tests.targets.memory import MemoryTarget
 
@@ -72,24 +72,23 @@ class World:
         self.away = False
         self.slow: set[Digest] = set()
         self.asked: list[Digest] = []
+        self.questions: list[Question] = []
+        self.absent: set[Digest] = set()
         self.now = NOW
         self.loop = Reconciler(self.source, self.admit, self.target, self.refused.append)
 
     def admit(
-        self,
-        known: Platform,
-        deployment: Deployment,
-        digest: Digest,
-        now: datetime,
-        glass: Glass | None,
-    ) -> tuple[Finding, ...]:
+        self, known: Platform, deployment: Deployment, digest: Digest, question: Question
+    ) -> Answer:
         self.asked.append(digest)
+        self.questions.append(question)
         if self.away:
             raise Unavailable("the registry is away")
         if digest in self.slow:
             raise Underway("it is being verified")
         reason = self.bad.get(digest)
-        return (Finding("signature", "fail" if reason else "pass", reason or "good"),)
+        finding = Finding("signature", "fail" if reason else "pass", reason or "good")
+        return Answer((finding,), tuple(each for each in question.named if each in self.absent))
 
     def step(self, seconds: float = 1) -> Status:
         self.now += timedelta(seconds=seconds)

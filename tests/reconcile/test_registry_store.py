@@ -14,6 +14,7 @@ from goldenpath.gitops.desired import Deployment, Slot, slot_name
 from goldenpath.gitops.founding import platform_files
 from goldenpath.oci.copy import copy
 from goldenpath.reconcile.status import Status
+from goldenpath.reconcile.verdicts import Question
 from goldenpath.registry.layout import LayoutStore
 from goldenpath.wire.bringing import Admission
 from goldenpath.wire.stock import inventory
@@ -48,8 +49,8 @@ def _admitted(here: OneMachine, digest: Digest) -> tuple[Finding, ...]:
     """The verdict of a machine that starts while the registry is gone."""
     platform, now = here.trusted().platform, datetime.now(UTC)
     deployment = Deployment("dev", "credit", (Slot(slot_name(digest), digest, 100),))
-    admission = Admission(lambda platform: store_of(here.home, platform), lambda: now)
-    return admission(platform, deployment, digest, now, None)
+    admission = Admission(lambda platform: store_of(here.home, platform))
+    return admission(platform, deployment, digest, Question(now, now, 1)).findings
 
 
 def test_up_pulls_what_it_admits_and_needs_the_registry_no_more(tmp_path: Path) -> None:
@@ -67,6 +68,9 @@ def test_up_pulls_what_it_admits_and_needs_the_registry_no_more(tmp_path: Path) 
         asked = len(registry.asked)
         assert {each.digest: each for each in inventory(here.home).cells} == found
         assert len(registry.asked) == asked  # a thousand releases are not asked for again
+        here.deploy((good, 50), (unsigned, 50))
+        inventory(here.home)
+        assert len(registry.asked) > asked  # a newer commit on the deployment asks anew
 
     assert (found[unsigned.text].registry, found[unsigned.text].signed) == (True, False)
     pulled = LayoutStore(here.home.registry)

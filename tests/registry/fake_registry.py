@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 import ssl
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -33,6 +34,8 @@ class Faults:
     forgets: bool = False
     """A session ends with a request that broke off, as with docker-registry."""
     wrong_bytes: bool = False
+    delay: float = 0.0
+    """Seconds before each answer."""
     has_referrers: bool = True
     has_ranges: bool = True
     page: int = 2
@@ -100,6 +103,8 @@ class _Handler(BaseHTTPRequestHandler):
         state, faults = self.state, self.state.faults
         body = self._body(int(self.headers.get("Content-Length") or 0))
         url = urlsplit(self.path)
+        if faults.delay:
+            time.sleep(faults.delay)
         with state.lock:
             state.asked.append((method, self.path, dict(self.headers.items())))
             if faults.refuse:

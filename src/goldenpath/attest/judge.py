@@ -76,7 +76,9 @@ def examine(
         for finding in control.answer(documents, counted, demand)
     ]
     findings.extend(_reported(refusals, documents.left_out))
-    return Examination(Verified(digest, tuple(counted), tuple(findings)), tuple(refusals))
+    present = frozenset(each.listed.digest for each in documents.referrers if not each.fault)
+    verified = Verified(digest, tuple(counted), tuple(findings), present)
+    return Examination(verified, tuple(refusals))
 
 
 def _consider(

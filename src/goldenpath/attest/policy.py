@@ -92,6 +92,8 @@ class Verified:
     subject: Digest
     statements: tuple[SignedStatement, ...]
     findings: tuple[Finding, ...]
+    present: frozenset[Digest] = frozenset()
+    """Referrers that the store listed and gave whole, whether or not they count."""
 
     @property
     def holds(self) -> bool:

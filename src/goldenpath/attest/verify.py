@@ -1,6 +1,7 @@
 """Verifies a digest: gathers what a store holds about it, within bounds, and judges it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from goldenpath.attest.documents import STATEMENTS, Document, Documents
@@ -37,20 +38,49 @@ def verify(
 
 
 def gather(
-    store: Store, digest: Digest, *, blobs: bool = False, watch: Watch = unwatched
+    store: Store,
+    digest: Digest,
+    *,
+    blobs: bool = False,
+    watch: Watch = unwatched,
+    workers: int = 1,
 ) -> Documents:
-    """What the store holds about `digest`; nothing of it is believed yet."""
+    """What the store holds about `digest`; nothing of it is believed yet.
+
+    More `workers` ask a store that is far away for several referrers at a time.
+    """
     image, _ = _collect(store, store.resolve(digest.text), MAX_MANIFEST)
     # Cosign lists its bundles under the type of their empty config (formats, section 3.6).
     kinds = (*STATEMENTS, EMPTY)
-    listed = [each for kind in kinds for each in store.referrers(digest, kind)]
-    return Documents(
+    every = store.referrers(digest)  # once for all kinds: a registry may take long to answer
+    listed = [each for kind in kinds for each in every if each.artifact_type == kind]
+    documents = Documents(
         image=image,
-        referrers=tuple(_document(store, each) for each in listed[:MAX_REFERRERS]),
+        referrers=_documents(store, listed[:MAX_REFERRERS], workers),
         left_out=max(0, len(listed) - MAX_REFERRERS),
-        blobs=len(_blobs(image)) if blobs else None,
-        faults=_faults(store, image, watch) if blobs else (),
     )
+    return with_blobs(store, documents, watch=watch) if blobs else documents
+
+
+def with_blobs(
+    store: Store, documents: Documents, *, is_known_whole: bool = False, watch: Watch = unwatched
+) -> Documents:
+    """The documents with what is wrong with the blobs of the image, each read to its end.
+
+    A digest stands for the same bytes for ever: what was once read whole (`is_known_whole`) need
+    not be read again.
+    """
+    faults = () if is_known_whole else _faults(store, documents.image, watch)
+    return replace(documents, blobs=len(_blobs(documents.image)), faults=faults)
+
+
+def _documents(store: Store, listed: Sequence[Descriptor], workers: int) -> tuple[Document, ...]:
+    if workers == 1:
+        return tuple(_document(store, each) for each in listed)
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(workers, thread_name_prefix="gather") as pool:
+        return tuple(pool.map(lambda each: _document(store, each), listed))
 
 
 def _document(store: Store, listed: Descriptor) -> Document:
@@ -95,4 +125,4 @@ def _faults(store: Store, image: bytes, watch: Watch) -> tuple[str, ...]:
     return tuple(found)
 
 
-__all__ = ["gather", "judge", "verify"]
+__all__ = ["gather", "judge", "verify", "with_blobs"]

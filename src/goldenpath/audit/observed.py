@@ -8,7 +8,7 @@ from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
 from goldenpath.durable import timestamp
 from goldenpath.gitops.promotion import Promoted
-from goldenpath.reconcile.loop import Refused
+from goldenpath.reconcile.verdicts import Refused
 from goldenpath.targets.child import Message
 from goldenpath.targets.machine import Alarm, Anchored, Expired, Observation, Platformed, Warned
 from goldenpath.targets.routing import RouteChanged

@@ -18,10 +18,11 @@ from goldenpath.demo.whole import walk_the_road
     show_default=True,
     help="Where the demo works; made anew each time.",
 )
-def verb(folder: Path) -> None:
+@click.option("--poll", type=click.FloatRange(0, 60), default=0.5, hidden=True)
+def verb(folder: Path, poll: float) -> None:
     """Walk a real credit model down the whole road.
 
     Prints each command before it runs it and checks what each step claims. Leaves the folder to
     look around in, and no process. Exits non-zero if a claim does not hold.
     """
-    click.echo(walk_the_road(folder.absolute(), os.environ, note, wire.now))
+    click.echo(walk_the_road(folder.absolute(), os.environ, note, wire.now, poll=poll))

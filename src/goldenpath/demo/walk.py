@@ -39,6 +39,8 @@ class Walk:
     folder: Path
     say: Callable[[str], None]
     environment: Mapping[str, str]
+    poll: float = 0.5
+    """Seconds between two looks while something is waited for."""
     step: str = ""
     claims: list[Claim] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -107,7 +109,7 @@ class Walk:
         """Asks until the answer is as expected or the time is up, and returns the last answer."""
         deadline = time.monotonic() + seconds
         while not done(answer := self.ask(line)) and time.monotonic() < deadline:
-            time.sleep(0.5)
+            time.sleep(self.poll)
         return answer
 
     def claim(self, text: str, holds: bool) -> None:

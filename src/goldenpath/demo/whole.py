@@ -20,10 +20,15 @@ def walk_the_road(
     caller: Mapping[str, str],
     say: Callable[[str], None],
     now: Callable[[], datetime],
+    *,
+    poll: float = 0.5,
 ) -> str:
-    """Does everything in `folder` and returns the last page. Raises `ClaimFailed`."""
+    """Does everything in `folder` and returns the last page. Raises `ClaimFailed`.
+
+    `poll` is the time in seconds between two looks while something is waited for.
+    """
     _make_anew(folder)
-    walk = Walk(folder, say, environment(folder, caller))
+    walk = Walk(folder, say, environment(folder, caller), poll)
     try:
         _everything(walk, now)
     except BaseException:

@@ -5,6 +5,7 @@ can read: the numbers are in it. Git stays the one way to change a stage, for a 
 """
 
 from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from typing import Literal
 
 import msgspec
@@ -21,6 +22,9 @@ from goldenpath.gitops.promotion import Desk, Promoted
 from goldenpath.gitops.rolling import Grounds, note_hold, roll_back, roll_out
 from goldenpath.gitops.worktree import Repository
 from goldenpath.reconcile.status import DeploymentStatus, SlotStatus, Status
+
+LOOK_AGAIN = timedelta(minutes=1)
+"""How soon a canary that a person or a calendar keeps is looked at again without a commit."""
 
 Moves = Literal["rollout.stepped", "rollout.rolled-back"]
 Moved = Callable[[Moves, Digest, Promoted], None]
@@ -67,8 +71,8 @@ class Steering:
         self._plans = plans(desk.repository)
         self._moved = moved
         self._say = say
-        self._settled: dict[str, str] = {}
-        """By deployment: the commit whose canary was dealt with."""
+        self._settled: dict[str, tuple[str, str]] = {}
+        """By deployment: the commit whose canary was dealt with, and until when that is enough."""
         self._noted: set[tuple[str, str, int, str]] = set()
         """Holds that are on record: deployment, canary, percent and state."""
 
@@ -77,7 +81,8 @@ class Steering:
         return any(self._steer(status, each) for each in status.deployments if _is_canary(each))
 
     def _steer(self, status: Status, each: DeploymentStatus) -> bool:
-        if self._settled.get(each.name) == status.commit:
+        commit, until = self._settled.get(each.name, ("", ""))
+        if commit == status.commit and (not until or status.time < until):
             return False
         try:
             rollout = self._plans(status.commit, each.name)
@@ -89,14 +94,16 @@ class Steering:
                 return self._held(each, canary, verdict)
             self._move(each, canary, rollout, verdict)
         except Stalled as error:
-            # A person or a calendar keeps it; looked at again when git changes, not each second.
-            self._settled[each.name] = status.commit
-            self._say(f"{each.name}: the canary stays as it is: {error.message}")
+            # A person keeps it until git changes; a calendar ends by itself.
+            again = datetime.fromisoformat(status.time) + LOOK_AGAIN
+            self._settled[each.name] = (status.commit, again.isoformat())
+            if commit != status.commit:
+                self._say(f"{each.name}: the canary stays as it is: {error.message}")
             return False
         except GoldenPathError as error:
             self._say(f"{each.name}: the canary is not moved: {error.message}")
             return False
-        self._settled[each.name] = status.commit
+        self._settled[each.name] = (status.commit, "")
         return True
 
     def _held(self, each: DeploymentStatus, canary: SlotStatus, verdict: Verdict) -> bool:

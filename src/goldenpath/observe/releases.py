@@ -1,5 +1,6 @@
 """What each release says about itself, out of the store that holds it."""
 
+import time
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -18,26 +19,42 @@ from goldenpath.project.spec import Contract
 _SCHEMA = ("features", "input_tensor", "output", "output_tensor")
 
 
-class Releases:
-    """Contract and profile by digest, each read and verified once."""
+RETRY = 10.0
+"""Seconds after which a release that could not be opened is tried again."""
 
-    def __init__(self, store: Store, report: Callable[[str], None]) -> None:
+
+class Releases:
+    """Contract and profile by digest, each read and verified once.
+
+    Only success is remembered: a release that cannot be opened now may be on its way.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        report: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._store = store
         self._report = report
-        self._known: dict[str, Facts | None] = {}
+        self._clock = clock
+        self._known: dict[str, Facts] = {}
+        self._failed: dict[str, float] = {}
+        """When a release that could not be opened is tried again, by digest."""
 
     def __call__(self, digest: str) -> Facts | None:
-        """What the release says; None, once reported, for one that cannot be opened."""
-        if digest not in self._known:
+        """What the release says; None for one that cannot be opened, which is reported."""
+        if digest not in self._known and self._failed.get(digest, 0.0) <= self._clock():
             try:
                 files = files_of(self._store, Digest(digest), keep={CONTRACT, PROFILE})
                 contract = parse_contract(files[CONTRACT].content)
                 profile = parse_profile(files[PROFILE].content)
                 self._known[digest] = Facts(contract, profile, parts_of(contract, files))
+                self._failed.pop(digest, None)
             except (GoldenPathError, KeyError) as error:
                 self._report(f"release {digest} cannot be opened: {error}")
-                self._known[digest] = None
-        return self._known[digest]
+                self._failed[digest] = self._clock() + RETRY
+        return self._known.get(digest)
 
 
 def parts_of(contract: Contract, files: Mapping[str, File]) -> Parts:

@@ -1,5 +1,7 @@
 """May this release run in this stage? Asked before anything of it is loaded."""
 
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -56,6 +58,27 @@ def judged(
         raise InvalidInput(f"the stage {deployment.stage!r} is not in platform.toml")
     decided = decisions(verified, stage, platform, deployment.model, now, glass)
     return (*verified.findings, *decided)
+
+
+def missing(verified: Verified, named: Collection[Digest]) -> tuple[Digest, ...]:
+    """Envelopes that a commit counts on and that the store did not give, sorted.
+
+    `named` are those that the commit names. A decision among them cites what it rests on: those
+    approvals, waivers and statements of machines are counted on as well.
+    """
+    wanted = set(named)
+    for decision in verified.of_type(DECISION):
+        if decision.envelope in wanted:
+            wanted.update(_cited(decision))
+    return tuple(sorted(wanted - verified.present))
+
+
+def _cited(decision: SignedStatement) -> Iterator[Digest]:
+    for key in ("approvals", "waivers", "evidence"):
+        listed = decision.statement.predicate.get(key)
+        for text in listed if isinstance(listed, list) else ():
+            with suppress(InvalidInput):  # no digest: nothing that could still arrive
+                yield Digest(str(text))
 
 
 def decisions(

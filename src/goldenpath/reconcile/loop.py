@@ -6,32 +6,19 @@ read, and nothing new starts.
 """
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from goldenpath.attest.policy import Finding
 from goldenpath.digest import Digest
-from goldenpath.errors import GoldenPathError, InvalidInput, Unavailable, VerificationError
+from goldenpath.errors import GoldenPathError, Unavailable, VerificationError
 from goldenpath.gitops.desired import Deployment
 from goldenpath.gitops.manifests import Survey, survey
 from goldenpath.gitops.standing import freezes, marks
 from goldenpath.gitops.trust import Trusted
-from goldenpath.promote.glass import Glass
-from goldenpath.promote.platform import Platform
 from goldenpath.reconcile.plan import admitted_part, plan
 from goldenpath.reconcile.status import DeploymentStatus, Fault, Status, describe, judge
 from goldenpath.reconcile.target import Running, Target
-
-ASK_AGAIN = timedelta(seconds=5)
-"""How soon a release that was not admitted is looked at again; then each time twice as late."""
-LONGEST_PAUSE = timedelta(minutes=10)
-UNDERWAY = "Verifying"
-"""The reason of what is still being checked."""
-
-
-class Underway(Unavailable):
-    """The checks of a release go on beside the loop: it asks again with every step."""
+from goldenpath.reconcile.verdicts import AWAITED, PATIENCE, UNDERWAY, Admit, Refused, Verdicts
 
 
 class Source(Protocol):
@@ -50,48 +37,24 @@ class Source(Protocol):
         """Everything below `envs/` in a commit."""
 
 
-Admit = Callable[[Platform, Deployment, Digest, datetime, Glass | None], tuple[Finding, ...]]
-"""The checks of one release for one stage, as `goldenpath.reconcile.admission.admit` makes them.
-
-Raises `Underway` if they take longer than the loop has time for.
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A release that git wants was not admitted; nothing of it was loaded."""
-
-    stage: str
-    model: str
-    digest: Digest
-    commit: str
-    findings: tuple[Finding, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Judged:
-    """The verdict on one release in one stage, under one platform file."""
-
-    platform: Platform
-    fault: Fault | None
-    again_at: datetime | None = None
-    pause: timedelta = ASK_AGAIN
-
-
 class Reconciler:
     """Compares and acts; all it keeps between two steps can be found out anew."""
 
     def __init__(
-        self, source: Source, admit: Admit, target: Target, report: Callable[[Refused], None]
+        self,
+        source: Source,
+        admit: Admit,
+        target: Target,
+        report: Callable[[Refused], None],
+        *,
+        patience: timedelta = PATIENCE,
     ) -> None:
         self._source = source
-        self._admit = admit
         self._target = target
-        self._report = report
+        self._verdicts = Verdicts(admit, report, patience)
         self._trusted: Trusted | None = None
         self._survey = Survey((), {}, ())
         self._fault: Fault | None = None
-        self._judged: dict[tuple[str, str, Digest], _Judged] = {}
         self._read: dict[str, tuple[bytes, Survey]] = {}
 
     @property
@@ -104,14 +67,12 @@ class Reconciler:
 
         With `anew`, releases that were not admitted are looked at whatever their pause.
         """
+        self._verdicts.begin_step()
         if anew:
             self._source.hurry()
-            self._judged = {
-                key: replace(each, again_at=each.again_at and now)
-                for key, each in self._judged.items()
-            }
+            self._verdicts.ask_again(now)
         if look:
-            self._look()
+            self._look(now)
         try:
             observed = self._target.observe()
         except Unavailable as error:
@@ -125,7 +86,7 @@ class Reconciler:
             observed = self._target.observe()
         return self._status(now, wanted, observed, faults, self._fault)
 
-    def _look(self) -> None:
+    def _look(self, now: datetime) -> None:
         """Follows git as far as it is trusted, and reads what it wants if that is new."""
         try:
             trusted = self._source.follow()
@@ -141,15 +102,16 @@ class Reconciler:
         if self._trusted is not None and trusted.commit == self._trusted.commit:
             return
         try:
-            self._survey = self._survey_of(trusted)
+            files = self._source.files(trusted.commit)
+            self._survey = self._survey_of(trusted, files)
         except GoldenPathError as error:
             self._fault = _git_fault(error)
             return
         self._trusted = trusted
+        self._verdicts.follow(trusted, self._survey, files, now)
 
-    def _survey_of(self, trusted: Trusted) -> Survey:
+    def _survey_of(self, trusted: Trusted, files: Mapping[str, bytes]) -> Survey:
         """Everything that git wants; files that did not change are not parsed again."""
-        files = self._source.files(trusted.commit)
         if self._trusted is None or self._trusted.platform != trusted.platform:
             self._read = {}
         for path, content in files.items():
@@ -180,60 +142,16 @@ class Reconciler:
         for deployment in self._survey.deployments:
             refused: dict[Digest, Fault] = {}
             for slot in deployment.slots:
-                fault = self._judge(deployment, slot.digest, now)
+                fault = self._verdicts.fault(deployment, slot.digest, now)
                 if fault is not None:
                     refused[slot.digest] = fault
             part = admitted_part(deployment, refused)
-            waits = any(fault.reason == UNDERWAY for fault in refused.values())
+            waits = any(fault.reason in (UNDERWAY, AWAITED) for fault in refused.values())
             if part is not None and not (waits and deployment.name in observed):
                 wanted[deployment.name] = part
             if refused:
                 faults[deployment.name] = next(iter(refused.values()))
         return wanted, faults
-
-    def _judge(self, deployment: Deployment, digest: Digest, now: datetime) -> Fault | None:
-        """Why the release may not run in the stage; verified once per platform file."""
-        if self._trusted is None:
-            return Fault("NotTrusted", "no commit of the gitops repository is trusted", False)
-        key = (deployment.stage, deployment.model, digest)
-        platform = self._trusted.platform
-        before = self._judged.get(key)
-        known = before if before is not None and before.platform == platform else None
-        if known is not None and (known.again_at is None or now < known.again_at):
-            return known.fault
-        try:
-            fault = self._verify(deployment, digest, now)
-        except Underway as error:
-            # A verdict that is looked at anew stands until there is another one.
-            first = _Judged(platform, Fault(UNDERWAY, error.message, False), now, timedelta(0))
-            self._judged[key] = replace(known or first, again_at=now)
-            return self._judged[key].fault
-        pause = min(max(known.pause * 2, ASK_AGAIN), LONGEST_PAUSE) if known else ASK_AGAIN
-        # Evidence may still arrive; a refusal is looked at again, though git need not change.
-        self._judged[key] = _Judged(platform, fault, now + pause if fault else None, pause)
-        if fault is not None and fault.is_final and (before is None or before.fault != fault):
-            finding = Finding("admission", "fail", fault.message)
-            commit = self._trusted.commit
-            self._report(Refused(deployment.stage, deployment.model, digest, commit, (finding,)))
-        return fault
-
-    def _verify(self, deployment: Deployment, digest: Digest, now: datetime) -> Fault | None:
-        assert self._trusted is not None  # noqa: S101 - the caller's first line
-        try:
-            standing = self._survey.standing.get(deployment.name)
-            glass = standing.glass if standing is not None else None
-            findings = self._admit(self._trusted.platform, deployment, digest, now, glass)
-        except Underway:
-            raise
-        except (VerificationError, InvalidInput) as error:
-            return _refusal(digest, error.message)
-        except GoldenPathError as error:
-            return Fault("NotVerified", error.message, is_final=False)
-        failed = [finding for finding in findings if finding.status == "fail"]
-        if not failed:
-            return None
-        words = "; ".join(f"{finding.check}: {finding.message}" for finding in failed)
-        return _refusal(digest, words)
 
     def _status(
         self,
@@ -282,10 +200,6 @@ def summary(status: DeploymentStatus) -> str:
     return f"{status.name}: {status.phase}" + (f" ({shares})" if shares else "") + (
         "" if ready.holds else f": {ready.message}"
     )  # fmt: skip
-
-
-def _refusal(digest: Digest, words: str) -> Fault:
-    return Fault("AdmissionRefused", f"{digest.short} is not admitted: {words}", is_final=True)
 
 
 def _git_fault(error: GoldenPathError) -> Fault:

@@ -54,6 +54,8 @@ class DeploymentStatus:
     """Since this machine runs; None before the first one."""
     marks: tuple[Mark, ...] = ()
     """What keeps it as it is: a hold, broken glass."""
+    is_retried: bool = False
+    """Whether what is wrong is looked at again by itself: evidence may still arrive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,12 @@ class Status:
         )
 
     @property
+    def may_change(self) -> bool:
+        """Whether waiting may make it ready: something is on its way, or is looked at again."""
+        is_open = not self.is_settled or any(each.is_retried for each in self.deployments)
+        return is_open and not self.is_ready
+
+    @property
     def is_ready(self) -> bool:
         """Whether everything that git wants runs."""
         return all(each.holds == (each.type == "Ready") for each in self.all_conditions())
@@ -105,7 +113,9 @@ class Fault:
     reason: str
     message: str
     is_final: bool
-    """Whether only a change of the desired state helps."""
+    """Whether nothing is on its way any more: it is as it is until something else changes."""
+    is_retried: bool = False
+    """Whether what is final is looked at again all the same, since evidence may still arrive."""
 
 
 def describe(
@@ -133,6 +143,7 @@ def describe(
         judge(agrees, fault, running.message if running else "", since),
         running.cold_starts if running else None,
         marks,
+        fault is not None and fault.is_retried,
     )
 
 

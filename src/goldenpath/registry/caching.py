@@ -6,12 +6,16 @@ answer. Everything is written to the registry.
 """
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 from goldenpath.digest import Digest
 from goldenpath.errors import NotFound, Unavailable
-from goldenpath.oci.copy import Copied, copy
+from goldenpath.oci.copy import copy
 from goldenpath.oci.descriptor import Descriptor
 from goldenpath.oci.store import Store
+
+_AT_ONCE = 8
+"""Referrers that are copied at a time."""
 
 
 class CachingStore:
@@ -21,12 +25,20 @@ class CachingStore:
         self.origin = origin
         self.cache = cache
 
-    def bring(self, digest: Digest) -> Copied:
-        """Copies a release with all that is said about it into the cache, verified on its way.
+    def bring(self, digest: Digest) -> None:
+        """Copies a release and what refers to it into the cache, verified on its way.
 
         What is there is not sent again. Raises `NotFound` if the registry has no such release.
         """
-        return copy(self.origin, self.cache, self._named(digest.text))
+        copy(self.origin, self.cache, self._named(digest.text), referrers=False)
+        listed = self.origin.referrers(digest)
+        # Side by side, for a registry may be far away; what refers to referrers says nothing here.
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="bring") as pool:
+            for each in [pool.submit(self._bring_referrer, found) for found in listed]:
+                each.result()
+
+    def _bring_referrer(self, found: Descriptor) -> None:
+        copy(self.origin, self.cache, found, referrers=False, workers=1)
 
     def fetch(self, descriptor: Descriptor) -> Iterator[bytes]:
         """See `Store.fetch`."""

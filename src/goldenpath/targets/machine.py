@@ -21,9 +21,10 @@ from goldenpath.errors import GoldenPathError, InvalidInput, Unavailable
 from goldenpath.promote.admission import release_policy
 from goldenpath.promote.platform import Platform
 from goldenpath.reconcile.launch import Terms, TrustedPem
-from goldenpath.reconcile.loop import Admit, Reconciler, Refused, Source, summary
+from goldenpath.reconcile.loop import Reconciler, Source, summary
 from goldenpath.reconcile.status import Fault as StatusFault
 from goldenpath.reconcile.status import Status, judge, read_status, since_before, write_status
+from goldenpath.reconcile.verdicts import PATIENCE, Admit, Refused
 from goldenpath.targets.child import Message
 from goldenpath.targets.local import LocalSettings, LocalTarget, Trust
 from goldenpath.targets.routing import RouteChanged
@@ -96,6 +97,7 @@ class Machine:
         record: Callable[[Observation, str], object],
         steer: Callable[[Status], bool] | None = None,
         watch: Callable[[Status], "tuple[Warned, ...]"] = lambda _: (),
+        patience: timedelta = PATIENCE,
     ) -> None:
         self._run = settings.run
         self._scheme: Literal["http", "https"] = (
@@ -108,7 +110,7 @@ class Machine:
         self._watch = watch
         self._stretch = Stretch()
         self._target = LocalTarget(settings, self._trust, self.happened, self._terms)
-        self._reconciler = Reconciler(source, admit, self._target, self.happened)
+        self._reconciler = Reconciler(source, admit, self._target, self.happened, patience=patience)
         self._pending: deque[Observation] = deque()
         self._heads: dict[str, Message] = {}
         self._anchored = now()

@@ -5,26 +5,26 @@ on its way, and everything that runs, and every other change, goes on meanwhile.
 """
 
 import time
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from queue import SimpleQueue
 from threading import Thread
 
-from goldenpath.attest.policy import Finding, Verified
-from goldenpath.attest.verify import verify
+from goldenpath.attest.documents import Documents
+from goldenpath.attest.policy import Verified
+from goldenpath.attest.verify import gather, judge, with_blobs
 from goldenpath.digest import Digest
 from goldenpath.errors import NotFound
 from goldenpath.gitops.desired import Deployment
 from goldenpath.oci.store import Store
 from goldenpath.promote.admission import release_policy
-from goldenpath.promote.glass import Glass
 from goldenpath.promote.platform import Platform
-from goldenpath.reconcile.admission import judged, verified_whole
-from goldenpath.reconcile.loop import Underway
+from goldenpath.reconcile.admission import judged, missing
+from goldenpath.reconcile.verdicts import Answer, Question, Underway
 from goldenpath.registry.caching import CachingStore
 from goldenpath.registry.layout import LayoutStore
 
@@ -32,138 +32,144 @@ AT_ONCE = 0.2
 """Seconds that one step of the loop grants; each release gets half of what is left of it."""
 THREADS = 4
 """Releases that are read at a time."""
-FRESH = timedelta(minutes=1)
-"""How long what was found stays good for who asks then."""
-KEPT = 16
-"""Releases of which it is remembered, since the next stage may ask for the same."""
+READERS = 8
+"""Statements that a registry is asked for at a time."""
+MOST_READINGS = 64
+"""Finished readings that are kept for whoever asked before they began."""
+MOST_WHOLE = 4096
+"""Releases of which it is remembered that every byte was read."""
 
 
 @dataclass(slots=True)
-class _Work:
-    """A thread finds out what counts about a release, for all deployments that wait for it."""
+class _Reading:
+    """A thread reads what there is about a release, for all who asked before it began."""
 
     platform: Platform
     digest: Digest
     deployment: Deployment
     """The first one that asked."""
-    glass: Glass | None
-    begun: datetime
+    question: Question
+    everywhere: bool
+    """Whether the registry is asked, and not the copy on this machine alone."""
     doing: str = "waits to be verified"
-    ended: datetime | None = None
-    is_all: bool = True
-    """Whether whatever the platform's store knows was looked at, and not the copy here alone."""
-    told: set[str] = field(default_factory=set)
-    """Deployments that know: who asks once more wants it looked at anew."""
     found: "Future[Verified]" = field(default_factory=Future)
 
 
 class Admission:
-    """Admits releases from a store; those of a registry once they are here whole."""
+    """Admits releases from a store; those of a registry once they are here whole.
 
-    def __init__(
-        self, open_store: Callable[[Platform], Store], now: Callable[[], datetime]
-    ) -> None:
+    What is said about a release grows, so a reading answers only those who asked before it began.
+    What is kept is which releases were read to the last byte: those bytes cannot change.
+    """
+
+    def __init__(self, open_store: Callable[[Platform], Store]) -> None:
         self._open_store = open_store
-        self._now = now
         self._layout: tuple[Platform, LayoutStore] | None = None
-        self._works: dict[Digest, _Work] = {}
-        self._recent: deque[Digest] = deque()
-        self._queue: SimpleQueue[_Work] = SimpleQueue()
+        self._readings: list[_Reading] = []
+        self._whole: OrderedDict[Digest, None] = OrderedDict()
+        self._queue: SimpleQueue[_Reading] = SimpleQueue()
         self._threads: list[Thread] = []
         self._step: datetime | None = None
         self._left = AT_ONCE
 
     def __call__(
-        self,
-        platform: Platform,
-        deployment: Deployment,
-        digest: Digest,
-        at: datetime,
-        glass: Glass | None,
-    ) -> tuple[Finding, ...]:
-        """See `goldenpath.reconcile.admission.admit`. Raises `Underway` while it is looked at.
+        self, platform: Platform, deployment: Deployment, digest: Digest, question: Question
+    ) -> Answer:
+        """See `goldenpath.reconcile.verdicts.Admit`. Raises `Underway` while it is looked at.
 
         What is here and suffices needs no registry; else the registry may know more of it.
         """
-        work = self._works.get(digest)
-        if work is None or work.platform != platform or self._is_known(work, deployment):
-            work = self._begin(_Work(platform, digest, deployment, glass, at))
-        self._grant(work, at)
-        if not work.found.done():
-            raise Underway(f"{digest.short} {work.doing}")
-        work.told.add(deployment.name)
-        self._forget(digest)
-        findings = judged(work.found.result(), platform, deployment, at, glass)
-        if work.is_all or not _fails(findings):
-            return findings
-        self._begin(_Work(platform, digest, deployment, glass, at))
-        raise Underway(f"{digest.short} is being looked for in the registry")
+        running, everywhere = None, False
+        for reading in self._able(platform, digest, question):
+            if not reading.found.done():
+                running = reading
+                continue
+            answer = _answer(reading.found.result(), platform, deployment, question)
+            if reading.everywhere or _suffices(answer):
+                return answer
+            everywhere = True
+        if running is not None and running.everywhere >= everywhere:
+            reading = running
+        else:
+            reading = self._begin(_Reading(platform, digest, deployment, question, everywhere))
+        if not self._is_done(reading, question.at):
+            raise Underway(f"{digest.short} {reading.doing}")
+        return self(platform, deployment, digest, question)
 
-    def _is_known(self, work: _Work, deployment: Deployment) -> bool:
-        is_old = work.ended is not None and self._now() - work.ended > FRESH
-        return is_old or deployment.name in work.told
+    def _able(self, platform: Platform, digest: Digest, question: Question) -> tuple[_Reading, ...]:
+        """Readings that began after the question was asked, the oldest first."""
+        return tuple(
+            each
+            for each in self._readings
+            if each.digest == digest
+            and each.question.step >= question.step
+            and each.platform == platform
+        )
 
-    def _begin(self, work: _Work) -> _Work:
-        self._works[work.digest] = work
-        self._queue.put(work)
+    def _begin(self, reading: _Reading) -> _Reading:
+        finished = [each for each in self._readings if each.found.done()]
+        for oldest in finished[: max(0, len(finished) - MOST_READINGS)]:
+            self._readings.remove(oldest)
+        self._readings.append(reading)
+        self._queue.put(reading)
         if len(self._threads) < THREADS:
             # Not a pool: nobody waits for these at the end, and they leave nothing half done.
             self._threads.append(Thread(target=self._labour, daemon=True))
             self._threads[-1].start()
-        return work
+        return reading
 
-    def _grant(self, work: _Work, at: datetime) -> None:
+    def _is_done(self, reading: _Reading, at: datetime) -> bool:
         """Waits for it, as far as this step of the loop has time left."""
         if at != self._step:
             self._step, self._left = at, AT_ONCE
         begun = time.monotonic()
-        wait([work.found], max(0.0, self._left / 2))
+        wait([reading.found], max(0.0, self._left / 2))
         self._left -= time.monotonic() - begun
-
-    def _forget(self, digest: Digest) -> None:
-        """What was found may be large, and is not kept of every release."""
-        self._recent.append(digest)
-        while len(self._recent) > KEPT:
-            oldest = self._works.get(self._recent.popleft())
-            if oldest is not None and oldest.told and oldest.digest not in self._recent:
-                del self._works[oldest.digest]
+        return reading.found.done()
 
     def _labour(self) -> None:
         while True:
-            work = self._queue.get()
+            reading = self._queue.get()
             try:
-                work.found.set_result(self._found(work))
+                reading.found.set_result(self._found(reading))
             except Exception as error:
-                work.found.set_exception(error)
-            work.ended = self._now()
+                reading.found.set_exception(error)
 
-    def _found(self, work: _Work) -> Verified:
-        store = self._store(work.platform)
-        here = store.cache if isinstance(store, CachingStore) else store
-
-        def verified() -> Verified:
-            work.doing = "is being verified"
-            return verified_whole(here, work.platform, work.digest, work.begun)
-
+    def _found(self, reading: _Reading) -> Verified:
+        store = self._store(reading.platform)
         if not isinstance(store, CachingStore):
-            return verified()
-        with suppress(NotFound):
-            found = verified()
-            if not _fails(judged(found, work.platform, work.deployment, work.begun, work.glass)):
-                work.is_all = False
-                return found
-        work.doing = "is being pulled from the registry"
-        there = verify(
-            store.origin,
-            work.digest,
-            release_policy(work.platform),
-            people=work.platform.people,
-            now=work.begun,
-        )
+            reading.everywhere = True
+            return self._verified(store, reading)
+        if not reading.everywhere:
+            with suppress(NotFound):
+                found = self._verified(store.cache, reading)
+                if _suffices(
+                    _answer(found, reading.platform, reading.deployment, reading.question)
+                ):
+                    return found
+            reading.everywhere = True
+        reading.doing = "is being pulled from the registry"
+        there = self._judged(reading, gather(store, reading.digest, workers=READERS))
         if not there.holds:
             return there
-        store.bring(work.digest)
-        return verified()
+        store.bring(reading.digest)
+        return self._verified(store.cache, reading)
+
+    def _verified(self, store: Store, reading: _Reading) -> Verified:
+        """What counts about the release, with every byte of it read, now or before."""
+        reading.doing = "is being verified"
+        documents = gather(store, reading.digest)
+        is_known = reading.digest in self._whole
+        documents = with_blobs(store, documents, is_known_whole=is_known)
+        if not documents.faults:
+            self._whole[reading.digest] = None
+            if len(self._whole) > MOST_WHOLE:
+                self._whole.popitem(last=False)
+        return self._judged(reading, documents)
+
+    def _judged(self, reading: _Reading, documents: Documents) -> Verified:
+        policy, people = release_policy(reading.platform), reading.platform.people
+        return judge(reading.digest, documents, policy, people, reading.question.at)
 
     def _store(self, platform: Platform) -> Store:
         """The platform's store; a layout stays open, since it knows what it lists."""
@@ -176,5 +182,12 @@ class Admission:
         return store
 
 
-def _fails(findings: tuple[Finding, ...]) -> bool:
-    return any(each.status == "fail" for each in findings)
+def _answer(
+    verified: Verified, platform: Platform, deployment: Deployment, question: Question
+) -> Answer:
+    findings = judged(verified, platform, deployment, question.at, question.glass)
+    return Answer(findings, missing(verified, question.named))
+
+
+def _suffices(answer: Answer) -> bool:
+    return all(each.status != "fail" for each in answer.findings)

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import signal
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from goldenpath.promote.platform import Platform
 from goldenpath.reconcile.launch import DoorLaunch
 from goldenpath.reconcile.source import GitSource
 from goldenpath.reconcile.status import Status
-from goldenpath.settings import OTLP_VARIABLE, Home, tool_environment
+from goldenpath.settings import OTLP_VARIABLE, Home, evidence_patience, tool_environment
 from goldenpath.targets.local import LocalSettings
 from goldenpath.targets.machine import Machine
 from goldenpath.targets.sidecar import Sidecar
@@ -57,6 +58,8 @@ def serve(home: Home, asked: Listening, *, once: bool, say: Callable[[str], None
     source, log = GitSource(gitops(home), home.trust), event_log(home)
     platform = source.newest().platform  # before anything is made in a home that is none
     callers = entrance(os.environ)
+    # A verb wakes whoever holds the lock: before the loop listens for that, it must not end us.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with alone(home.run):
         settings = LocalSettings(
             run=home.run,
@@ -73,12 +76,13 @@ def serve(home: Home, asked: Listening, *, once: bool, say: Callable[[str], None
         machine = Machine(
             settings,
             source,
-            Admission(lambda platform: store_of(home, platform), now),
+            Admission(lambda platform: store_of(home, platform)),
             say=say,
             now=now,
             record=lambda what, commit: log.append(event_of(what, now(), commit)),
             steer=_steering(home, platform, say),
             watch=Watch(home),
+            patience=evidence_patience(os.environ),
         )
         machine.attend(_observer(home, settings, asked.metrics or "", lambda: machine.platform))
         if asked.grpc:

@@ -148,10 +148,12 @@ class _Looks:
         if known is not None and "" < known.until <= render_time(self._now):
             known = None
         if self._layout is None:
-            if known is None:
+            # What is said about a release grows: a newer commit on its deployment asks anew.
+            about = self._version(f"{stage}/{model}")
+            if known is None or known.about != about:
                 later = render_time(self._now + REMEMBERED)
-                found = self._look(digest, stage, model, "")
-                known = _Kept("", min(found.until or later, later), found.looked)
+                found = self._look(digest, stage, model, about)
+                known = _Kept(about, min(found.until or later, later), found.looked)
         elif known is None or not self._is_same:
             about = self._told(self._layout, digest)
             if not about:
@@ -160,6 +162,12 @@ class _Looks:
                 known = self._look(digest, stage, model, about)
         self._after[key] = known
         return known.looked
+
+    def _version(self, name: str) -> str:
+        """A text that changes with what git says about a deployment."""
+        declared = next((d for d in self._wanted.deployments if d.name == name), None)
+        said = repr((declared, self._wanted.standing.get(name))).encode()
+        return hashlib.sha256(said).hexdigest()
 
     def keep(self) -> None:
         """Writes down what was verified; it is safe to delete."""

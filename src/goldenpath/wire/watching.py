@@ -29,9 +29,10 @@ def silence(status: Status, at: datetime) -> timedelta | None:
 
 
 def await_status(home: Home, seconds: float) -> tuple[Status, bool]:
-    """The status once `up` runs what git says now, or is stalled; at the latest after `seconds`.
+    """The status once `up` runs what git says now; at the latest after `seconds`.
 
-    What a run before published says nothing about this one.
+    It ends early only for what no time can heal, such as a file that cannot be read. What a run
+    before published says nothing about this one.
     """
     from goldenpath.wire.governing import gitops
 
@@ -41,7 +42,7 @@ def await_status(home: Home, seconds: float) -> tuple[Status, bool]:
     while time.monotonic() < give_up:
         runs, found = supervisor(home.run), read_status(home.run / "status.json")
         is_its = runs is not None and found is not None and found.process == runs.process
-        if found and is_its and found.commit == head and (found.is_ready or found.is_settled):
+        if found and is_its and found.commit == head and not found.may_change:
             break
         time.sleep(0.05)
     return status(home)
