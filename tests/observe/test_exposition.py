@@ -1,13 +1,16 @@
 """The page that Prometheus reads: both formats, exemplars, access, and Prometheus' own checker."""
 
 import http.client
-import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from prometheus_client import Metric
+from prometheus_client.openmetrics import parser as openmetrics
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from goldenpath import instruments
 from goldenpath.errors import Unavailable
@@ -27,7 +30,6 @@ ROOT = Path(__file__).parent.parent.parent
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 PARENT = f"00-{'1' * 32}-{'2' * 16}-01"
 REFUSED = Refused("", "_OTHER", "http", 431, [2, 1, *[0] * 13], 0.009, 0.001, 0.007)
-SAMPLE = re.compile(r'([a-z_]+)\{((?:[a-z_]+="[^"]*",?)+)\} (\S+)( # \{.*)?')
 
 
 @pytest.fixture(scope="module")
@@ -52,15 +54,19 @@ def telemetry(tmp_path_factory: pytest.TempPathFactory) -> Telemetry:
 
 def _samples(page: bytes) -> dict[tuple[str, str], tuple[Mapping[str, str], float]]:
     found: dict[tuple[str, str], tuple[Mapping[str, str], float]] = {}
-    for line in page.decode().splitlines():
-        if not line.startswith("#"):
-            sample = SAMPLE.fullmatch(line)
-            assert sample is not None, line
-            name, labels, value, _ = sample.groups()
-            assert (name, labels) not in found
-            pairs = dict(re.findall(r'([a-z_]+)="([^"]*)"', labels))
-            found[name, labels] = (pairs, float(value))
+    read: Callable[[str], Iterable[Metric]] = text_string_to_metric_families
+    for family in read(page.decode()):
+        assert family.documentation
+        for sample in family.samples:
+            key = sample.name, str(sample.labels)
+            assert key not in found
+            found[key] = (sample.labels, sample.value)
     return found
+
+
+def _extended(page: str) -> list[Sample]:
+    read: Callable[[str], Iterable[Metric]] = openmetrics.text_string_to_metric_families
+    return [sample for family in read(page) for sample in family.samples]
 
 
 def test_replicas_add_up_and_name_release_slot_and_stage(telemetry: Telemetry) -> None:
@@ -73,6 +79,15 @@ def test_replicas_add_up_and_name_release_slot_and_stage(telemetry: Telemetry) -
         assert labels["oci_manifest_digest"] == DIGEST
         assert labels["deployment_environment_name"] == "prod"
         assert labels["goldenpath_slot"] == "stable"
+
+
+def test_both_formats_say_the_same(telemetry: Telemetry) -> None:
+    extended = telemetry.page(True).decode()
+
+    found = {(each.name, str(each.labels)): each.value for each in _extended(extended)}
+
+    plain = _samples(telemetry.page(False))
+    assert found == {name: value for name, (_, value) in plain.items()}
 
 
 def test_durations_have_the_buckets_and_labels_of_the_convention(telemetry: Telemetry) -> None:
@@ -93,20 +108,24 @@ def test_durations_have_the_buckets_and_labels_of_the_convention(telemetry: Tele
 def test_exemplars_lead_to_the_trace_in_openmetrics_only(telemetry: Telemetry) -> None:
     page = telemetry.page(True).decode()
 
-    assert page.endswith("# EOF\n")
-    wanted = f'# {{trace_id="{"1" * 32}",span_id="'
-    found = [line for line in page.splitlines() if wanted in line]
-    assert any(line.startswith("http_server_request_duration_seconds_bucket") for line in found)
-    assert any(line.startswith("ml_inference_duration_seconds_bucket") for line in found)
+    samples = _extended(page)
+    led = {each.name for each in samples if each.exemplar is not None}
+    assert led == {
+        "http_server_request_duration_seconds_bucket",
+        "ml_inference_duration_seconds_bucket",
+    }
+    exemplars = [each.exemplar for each in samples if each.exemplar is not None]
+    assert {each.labels["trace_id"] for each in exemplars} == {"1" * 32}
+    assert all(len(each.labels["span_id"]) == 16 for each in exemplars)
     assert "trace_id" not in telemetry.page(False).decode()
 
 
-@pytest.mark.parametrize("openmetrics", [False, True])
+@pytest.mark.parametrize("extended", [False, True])
 def test_every_metric_is_described_in_the_documentation(
-    telemetry: Telemetry, openmetrics: bool
+    telemetry: Telemetry, extended: bool
 ) -> None:
     documented = (ROOT / "docs" / "telemetry.md").read_text()
-    page = telemetry.page(openmetrics).decode()
+    page = telemetry.page(extended).decode()
     for line in page.splitlines():
         if line.startswith("# TYPE "):
             name = line.split()[2].removesuffix("_total")
