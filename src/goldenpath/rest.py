@@ -8,7 +8,7 @@ import msgspec
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from goldenpath.canonical import JsonValue
+from goldenpath.canonical import JsonValue, check_bounds
 from goldenpath.errors import InvalidInput, NotFound, Unavailable
 
 MAX_BYTES = 4 * 1024 * 1024
@@ -74,8 +74,9 @@ class Rest:
         if answer.status >= 300:
             raise self._refused(answer.status, path, content)
         try:
+            check_bounds(content, "the answer")
             value: JsonValue = msgspec.json.decode(content)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, InvalidInput) as error:
             raise Unavailable(f"{self.what} at {self.base} does not answer in JSON") from error
         return value
 

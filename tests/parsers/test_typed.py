@@ -8,7 +8,7 @@ import pytest
 from msgspec import Meta
 
 from goldenpath.errors import InvalidInput, Unavailable
-from goldenpath.parsers.typed import parse_typed, read_bounded, read_typed, typed
+from goldenpath.parsers.typed import decode_record, parse_typed, read_bounded, read_typed, typed
 
 
 class Port(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -88,3 +88,14 @@ def test_a_file_is_read_up_to_its_limit(tmp_path: Path) -> None:
     assert read_bounded(file, 5) == b"12345"
     with pytest.raises(InvalidInput, match="at most 4 bytes"):
         read_bounded(file, 4)
+
+
+def test_a_record_of_another_process_is_read_quickly_and_as_strictly() -> None:
+    content = b'{"version": 1, "ports": [{"name": "web"}]}'
+    assert decode_record(content, Listener, "f") == Listener(1, (Port("web"),))
+    with pytest.raises(InvalidInput, match="f has 2 faults"):
+        decode_record(b'{"version": 1, "ports": [{"number": 0}]}', Listener, "f")
+    with pytest.raises(InvalidInput, match="f is not valid JSON"):
+        decode_record(b'{"version": 1', Listener, "f")
+    with pytest.raises(InvalidInput, match="f is nested too deeply"):
+        decode_record(b'{"x": ' + b"[" * 5000 + b"]" * 5000 + b"}", Listener, "f")

@@ -25,7 +25,8 @@ from goldenpath.attest.statement import (
 from goldenpath.attest.system import SystemPackage
 from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
-from goldenpath.errors import VerificationError
+from goldenpath.errors import InvalidInput, VerificationError
+from goldenpath.parsers.typed import typed
 from goldenpath.project.spec import Contract
 from goldenpath.train.record import Check, Dataset, Golden, Metric, Package, TrainingRun
 
@@ -187,10 +188,9 @@ def _finite(value: object) -> JsonValue:
 
 def _typed(signed: SignedStatement, value: JsonValue, kind: type[_T]) -> _T:
     try:
-        return msgspec.convert(value, kind)
-    except msgspec.ValidationError as error:
-        kind_name = signed.statement.predicate_type
-        raise VerificationError(f"statement {kind_name} cannot be read: {error}") from error
+        return typed(value, kind, f"statement {signed.statement.predicate_type}")
+    except InvalidInput as error:
+        raise VerificationError(error.message, hint=error.hint) from error
 
 
 def _string(value: JsonValue, name: str) -> str:

@@ -12,8 +12,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
-from goldenpath.canonical import parse_object
+import msgspec
+
 from goldenpath.digest import Digest
 from goldenpath.durable import write_whole
 from goldenpath.errors import InvalidInput, NotFound, Unavailable, VerificationError
@@ -24,6 +26,7 @@ from goldenpath.gitops.placement import parse_placement
 from goldenpath.gitops.signature import verify_commit
 from goldenpath.gitops.standing import Files, Step, refusal
 from goldenpath.gitops.worktree import Repository
+from goldenpath.parsers.typed import read_typed
 from goldenpath.promote.platform import FILE, Platform, parse_platform
 
 _MACHINE_PATH = re.compile(r"envs/[^/]+/[^/]+/(inferenceservice|release)\.yaml")
@@ -45,6 +48,12 @@ class Trusted:
 class Pin:
     """What this machine knows to be right: the first commit, and the last that was verified."""
 
+    root: str
+    verified: str
+
+
+class _PinFile(msgspec.Struct):
+    version: Literal[1]
     root: str
     verified: str
 
@@ -105,17 +114,13 @@ def verify_chain(repository: Repository, pin: Pin, end: str) -> None:
 def read_pin(file: Path) -> Pin:
     """The pinned commits. Raises `NotFound` if this machine was never told whom to trust."""
     try:
-        content = file.read_bytes()
+        pin = read_typed(file, _PinFile)
     except FileNotFoundError as error:
         raise NotFound(
             f"no platform was set up here: {file} does not exist",
             hint="run goldenpath init, or name the folder of a platform in GOLDENPATH_HOME",
         ) from error
-    value = parse_object(content, str(file))
-    root, verified = value.get("root"), value.get("verified")
-    if value.get("version") != 1 or not isinstance(root, str) or not isinstance(verified, str):
-        raise InvalidInput(f"{file} needs version 1 and the strings root and verified")
-    return Pin(root, verified)
+    return Pin(pin.root, pin.verified)
 
 
 def write_pin(file: Path, pin: Pin) -> None:

@@ -6,13 +6,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-import msgspec
-
 from goldenpath.canonical import canonical_json
 from goldenpath.drift.verdict import Verdict
 from goldenpath.durable import write_whole
 from goldenpath.errors import InvalidInput, NotFound
 from goldenpath.observe.segment import checked_name
+from goldenpath.parsers.typed import read_typed
 
 VERSION = 1
 
@@ -73,13 +72,9 @@ def load(folder: Path, name: str) -> DriftFinding:
     """One finding. Raises `NotFound`, and `InvalidInput` if the file is not one."""
     path = folder / f"{checked_name(name)}.json"
     try:
-        content = path.read_bytes()
+        finding = read_typed(path, DriftFinding)
     except FileNotFoundError as error:
         raise NotFound(f"there is no finding {name}") from error
-    try:
-        finding = msgspec.json.decode(content, type=DriftFinding)
-    except msgspec.DecodeError as error:
-        raise InvalidInput(f"finding {name} cannot be read: {error}") from error
     if finding.version != VERSION:
         raise InvalidInput(f"finding {name} has version {finding.version}: expected {VERSION}")
     return finding

@@ -11,6 +11,7 @@ from goldenpath.drift.sequential import State
 from goldenpath.durable import write_whole
 from goldenpath.errors import InvalidInput
 from goldenpath.observe.segment import checked_name
+from goldenpath.parsers.typed import read_record
 
 VERSION = 1
 
@@ -81,11 +82,8 @@ def load_watch(folder: Path, stage: str, model: str, release: str) -> Watch:
 
 
 def read_watch(path: Path) -> Watch:
-    """One state file. Raises `InvalidInput` if it is not one."""
-    try:
-        watch = msgspec.json.decode(path.read_bytes(), type=Watch)
-    except msgspec.DecodeError as error:
-        raise InvalidInput(f"drift state {path} cannot be read: {error}") from error
+    """One state file. Raises `FileNotFoundError`, and `InvalidInput` if it is not one."""
+    watch = read_record(path, Watch)
     if watch.version != VERSION:
         raise InvalidInput(f"drift state {path} has version {watch.version}: expected {VERSION}")
     return watch

@@ -10,7 +10,7 @@ from typing import TypeVar, cast
 
 import msgspec
 
-from goldenpath.canonical import MAX_DOCUMENT, JsonValue, parse_json
+from goldenpath.canonical import MAX_DOCUMENT, JsonValue, check_bounds, parse_json
 from goldenpath.errors import InvalidInput, Unavailable
 from goldenpath.parsers.fault import Fault
 from goldenpath.parsers.violations import violations
@@ -36,6 +36,23 @@ def parse_typed(content: bytes, kind: type[T], what: str, *, hint: str | None = 
 def read_typed(path: Path, kind: type[T], *, hint: str | None = None) -> T:
     """A file that holds one JSON document. Raises `FileNotFoundError` and `InvalidInput`."""
     return parse_typed(read_bounded(path, MAX_DOCUMENT), kind, str(path), hint=hint)
+
+
+def decode_record(content: bytes, kind: type[T], what: str, *, hint: str | None = None) -> T:
+    """Like `parse_typed`, five times as fast, for what another process of goldenpath wrote.
+
+    A key that stands twice is not noticed: nobody else reads these bytes in another way.
+    """
+    check_bounds(content, what)
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except (ValueError, RecursionError):
+        return parse_typed(content, kind, what, hint=hint)
+
+
+def read_record(path: Path, kind: type[T], *, hint: str | None = None) -> T:
+    """A file that another process of goldenpath wrote. Raises like `read_typed`."""
+    return decode_record(read_bounded(path, MAX_DOCUMENT), kind, str(path), hint=hint)
 
 
 def read_bounded(path: Path, limit: int) -> bytes:

@@ -13,6 +13,7 @@ import msgspec
 
 from goldenpath.errors import InvalidInput
 from goldenpath.instruments import REQUEST_DURATION_BOUNDS
+from goldenpath.parsers.typed import read_record
 
 FILE = "refusals.json"
 """In the folder of what runs now."""
@@ -51,11 +52,9 @@ def write_refusals(refused: object, path: Path) -> None:
 def read_refusals(path: Path) -> Sequence[Refused]:
     """What was published last; nothing if there is nothing. Raises `InvalidInput`."""
     try:
-        found = msgspec.json.decode(path.read_bytes(), type=list[Refused])
+        found = read_record(path, list[Refused])
     except FileNotFoundError:
         return ()
-    except ValueError as error:
-        raise InvalidInput(f"{path} holds no refusals of a gateway: {error}") from error
     if any(len(each.buckets) != len(REQUEST_DURATION_BOUNDS) + 1 for each in found):
         raise InvalidInput(f"{path} has other bounds of durations than this release")
     return found

@@ -8,8 +8,8 @@ from typing import Literal
 
 import msgspec
 
-from goldenpath.errors import InvalidInput
 from goldenpath.gitops.desired import Deployment, Mark
+from goldenpath.parsers.typed import read_record
 from goldenpath.reconcile.target import ColdStarts, Running
 
 STATUS_VERSION = 1
@@ -207,10 +207,8 @@ def write_status(status: Status, path: Path) -> None:
 
 
 def read_status(path: Path) -> Status | None:
-    """The status that was published last; None if there is none."""
+    """The status that was published last; None if there is none. Raises `InvalidInput`."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Status)
+        return read_record(path, Status, hint="restart goldenpath up")
     except FileNotFoundError:
         return None
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
-        raise InvalidInput(f"{path} is no status: {error}", hint="restart goldenpath up") from error

@@ -15,6 +15,7 @@ import msgspec
 
 from goldenpath.canonical import JsonValue, parse_object
 from goldenpath.errors import InvalidInput, VerificationError
+from goldenpath.parsers.typed import decode_record
 from goldenpath.registry.folder import read_regular, stream_regular
 
 REF_NAME = "org.opencontainers.image.ref.name"
@@ -106,10 +107,7 @@ class Listing:
     def digests(self) -> frozenset[str]:
         """What the index lists, in hex: sooner known than all of its entries."""
         content = read_regular(self._file)
-        try:
-            found = msgspec.json.decode(content or b'{"manifests":[]}', type=_Digests)
-        except (msgspec.DecodeError, msgspec.ValidationError) as error:
-            raise InvalidInput(f"{self._file} is no index: {error}") from error
+        found = decode_record(content or b'{"manifests":[]}', _Digests, str(self._file))
         return frozenset(each.digest[7:] for each in found.manifests)
 
     def _learn(self) -> None:

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from goldenpath.canonical import parse_object
 from goldenpath.errors import InvalidInput, Unavailable
+from goldenpath.parsers.typed import read_typed
 from goldenpath.reconcile.status import Status, read_status
 
 START_SECONDS = 120.0
@@ -58,13 +58,11 @@ def alone(run: Path) -> Iterator[None]:
 def supervisor(run: Path) -> Supervisor | None:
     """The supervisor of this machine; None if there is none."""
     try:
-        value = parse_object((run / "up.json").read_bytes(), "up.json")
+        found = read_typed(
+            run / "up.json", Supervisor, hint="stop goldenpath up and start it again"
+        )
     except FileNotFoundError:
         return None
-    process, started = value.get("process"), value.get("started")
-    if not isinstance(process, int) or not isinstance(started, int):
-        raise InvalidInput(f"{run / 'up.json'} needs the numbers process and started")
-    found = Supervisor(process, started)
     return found if found.is_alive() else None
 
 

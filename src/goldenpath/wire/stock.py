@@ -240,7 +240,7 @@ def _valid(platform: Platform, at: datetime) -> bytes:
 def _recall(file: Path, key: str) -> _Known:
     try:
         found = msgspec.msgpack.decode(file.read_bytes(), type=_Known)
-    except (OSError, msgspec.DecodeError, msgspec.ValidationError):
+    except (OSError, msgspec.DecodeError, msgspec.ValidationError, RecursionError):
         found = None  # never written, of another version or cut short
     return found if found and (found.version, found.key) == (2, key) else _Known(2, key, "", {})
 
