@@ -35,6 +35,7 @@ MODULES = (
     "soak",
     "gateway",
     "rollout",
+    "stages",
     "judge",
     "drift",
 )

@@ -204,3 +204,21 @@ def test_what_a_named_decision_cites_is_waited_for_too(tmp_path: Path) -> None:
             continue
 
     assert answer.missing == (APPROVED,)
+
+
+def test_a_store_that_cannot_say_is_asked_again_within_a_second_and_at_least_each_minute(
+    world: World,
+) -> None:
+    names(world, ONE)
+    world.away = True
+    world.step()
+    world.step(0.5)
+    assert len(world.asked) == 2
+    for _ in range(600):
+        world.step()
+    asked = len(world.asked)
+    for _ in range(61):
+        world.step()
+
+    assert len(world.asked) > asked
+    assert not world.refused

@@ -24,8 +24,12 @@ ASK_AGAIN = timedelta(seconds=5)
 """How soon a release that was refused is looked at again; then each time twice as late."""
 LONGEST_PAUSE = timedelta(minutes=10)
 FIRST_WAIT = timedelta(seconds=0.5)
-"""How soon evidence that a commit names is looked for again; then each time twice as late."""
+"""How soon a store is asked again that did not answer, or did not have what a commit names yet;
+then each time twice as late."""
 LONGEST_WAIT = timedelta(seconds=5)
+"""The longest pause while evidence that a commit names may still arrive."""
+LONGEST_OUTAGE = timedelta(minutes=1)
+"""The longest pause while a store cannot say."""
 PATIENCE = timedelta(seconds=30)
 """How long after a commit was first seen the evidence that it names may still arrive."""
 UNDERWAY = "Verifying"
@@ -184,14 +188,13 @@ class Verdicts:
         question = replace(question or self._question(deployment, digest, now), at=now)
         pause = known.pause if known is not None else timedelta(0)
         try:
-            fault, is_awaited = self._asked(deployment, digest, question, version)
+            fault = self._asked(deployment, digest, question, version)
         except Underway as error:
             # A verdict that is asked again stands until there is another one.
             fault = known.fault if known is not None else Fault(UNDERWAY, error.message, False)
             self._keep(key, version, fault, question=question, pause=pause)
             return fault
-        least, most = (FIRST_WAIT, LONGEST_WAIT) if is_awaited else (ASK_AGAIN, LONGEST_PAUSE)
-        pause = min(max(pause * 2, least), most)
+        pause = _next_pause(pause, fault)
         self._keep(key, version, fault, again_at=now + pause if fault else None, pause=pause)
         self._tell(key, version, fault)
         return fault
@@ -235,26 +238,26 @@ class Verdicts:
 
     def _asked(
         self, deployment: Deployment, digest: Digest, question: Question, version: _Version
-    ) -> tuple[Fault | None, bool]:
-        """The answer, and whether it is none yet since evidence that is named may still arrive."""
+    ) -> Fault | None:
+        """The answer as a fault; None if the release is admitted."""
         assert self._trusted is not None  # noqa: S101 - as above
         try:
             answer = self._admit(self._trusted.platform, deployment, digest, question)
         except Underway:
             raise
         except (VerificationError, InvalidInput) as error:
-            return _refusal(digest, error.message), False
+            return _refusal(digest, error.message)
         except GoldenPathError as error:
-            return Fault("NotVerified", error.message, is_final=False), False
+            return Fault("NotVerified", error.message, is_final=False)
         failed = [finding for finding in answer.findings if finding.status == "fail"]
         if not failed:
-            return None, False
+            return None
         if answer.missing and question.asked_at < version.seen + self._patience:
-            return _awaited(digest, answer.missing, version.seen + self._patience), True
+            return _awaited(digest, answer.missing, version.seen + self._patience)
         words = "; ".join(f"{finding.check}: {finding.message}" for finding in failed)
         if answer.missing:
             words += f"; the store has no {_listed(answer.missing)}, which the commit counts on"
-        return _refusal(digest, words), False
+        return _refusal(digest, words)
 
     def _tell(self, key: _Key, version: _Version, fault: Fault | None) -> None:
         """Reports a refusal once for each version of the files and each reason."""
@@ -266,6 +269,16 @@ class Verdicts:
         stage, model, digest = key
         finding = Finding("admission", "fail", fault.message)
         self._report(Refused(stage, model, digest, self._trusted.commit, (finding,)))
+
+
+def _next_pause(before: timedelta, fault: Fault | None) -> timedelta:
+    if fault is None:
+        return timedelta(0)
+    if fault.is_final:
+        least, most = ASK_AGAIN, LONGEST_PAUSE
+    else:
+        least, most = FIRST_WAIT, LONGEST_WAIT if fault.reason == AWAITED else LONGEST_OUTAGE
+    return min(max(before * 2, least), most)
 
 
 def _refusal(digest: Digest, words: str) -> Fault:
