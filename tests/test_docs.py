@@ -1,7 +1,6 @@
 """README and documentation against the code: what one names, the other has."""
 
 import ast
-import importlib
 import itertools
 import re
 import tomllib
@@ -11,7 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
-from goldenpath.cli.main import VERBS
+from goldenpath.cli.families import VERBS, command_of
 from goldenpath.promote.platform import GATES
 from goldenpath.promote.vocabulary import EXAMPLE, OPEN
 
@@ -65,41 +64,17 @@ def test_the_continuous_integration_runs_the_test_command_of_the_readme() -> Non
     assert (ROOT / ".ci" / "run").stat().st_mode & 0o111
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_verb_and_flag_of_the_documentation_exists(page: Path) -> None:
-    for line in code(page).splitlines():
-        for name, rest in re.findall(r"\bgoldenpath ([a-z]+)\b([^|&;#]*)", line):
-            assert name in VERBS, f"{page.name}: goldenpath {name}"
-            flags = _flags(_verb(name))
-            for flag in re.findall(r"(?<!\S)--[a-z-]+", rest):
-                assert flag in flags, f"{page.name}: goldenpath {name} {flag}"
-
-
-def _verb(name: str) -> click.Command:
-    command = importlib.import_module(f"goldenpath.cli.{VERBS[name][0]}").verb
-    assert isinstance(command, click.Command)
-    return command
-
-
-def _flags(command: click.Command) -> set[str]:
-    found = {"--help"}
-    for parameter in command.params:
-        found |= {*parameter.opts, *parameter.secondary_opts}
-    for each in command.commands.values() if isinstance(command, click.Group) else ():
-        found |= _flags(each)
-    return found
-
-
 @pytest.mark.parametrize("name", VERBS)
 def test_a_verb_says_what_it_does_and_prints_json_if_it_reports(name: str) -> None:
-    command = _verb(name)
-    silent = {"down", "log erase", "demo"}  # nothing to report, or a summary in a file
+    command = command_of(name)
+    silent = {"down", "log erase", "demo", "completion"}  # no record to print
     found = dict(command.commands) if isinstance(command, click.Group) else {"": command}
     for sub, each in found.items():
+        flags = {flag for parameter in each.params for flag in parameter.opts}
         assert each.help, f"{name} {sub}"
-        assert "--output" in _flags(each) or f"{name} {sub}".strip() in silent, f"{name} {sub}"
+        assert "--output" in flags or f"{name} {sub}".strip() in silent, f"{name} {sub}"
         for parameter in each.params:
-            if isinstance(parameter, click.Option):
+            if isinstance(parameter, click.Option) and not parameter.hidden:
                 assert parameter.help, f"goldenpath {name} {sub} {parameter.name} has no help"
 
 

@@ -11,6 +11,7 @@ An expected "no" (a closed gate, nothing to do) is a value, not an error; its ve
 Anything else that is raised is our bug and exits 1.
 """
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 
@@ -57,3 +58,11 @@ class Stalled(GoldenPathError):
 
 REFUSED = 7
 """Exit code of a verb whose answer is an orderly "no"."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str | None:
+    """A question for a hint if `name` is nearly one of the `known` names; None otherwise."""
+    from difflib import get_close_matches  # only a command that failed pays for it
+
+    near = get_close_matches(name.lower(), [each for each in known if each != name], n=1)
+    return f"did you mean {near[0]}?" if near else None

@@ -55,7 +55,7 @@ def test_a_report_is_written_whole_and_the_same_each_time(live: Live, tmp_path: 
     moment = (PROMOTED + timedelta(hours=3)).isoformat()
 
     def write(name: str) -> Result:
-        options = [digest, "--as-of", moment, "--to", str(tmp_path / name)]
+        options = [digest, "--as-of", moment, "--file", str(tmp_path / name)]
         return CliRunner().invoke(report.verb, options, env=live.environment)
 
     assert write("one.md").exit_code == 0

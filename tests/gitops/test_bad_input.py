@@ -107,24 +107,24 @@ class Said:
 @pytest.mark.parametrize(
     ("command", "by", "code", "said"),
     [
-        ("promote fresh --to live", "platform-engineer", 2, "expected one of dev, test, prod"),
-        ("approve fresh --to live", "validator", 2, "live"),
-        ("promote fresh --to test", "platform-engineer", 7, "FAIL   stage-before"),
-        ("promote unapproved --to prod", "platform-engineer", 7, "0 of 2"),
-        ("promote renewed --to prod", "platform-engineer", 7, "other evidence"),
-        ("promote expired --to prod", "platform-engineer", 7, "expired on"),
-        ("promote mine --to prod", "validator", 7, "is the one who promotes"),
-        ("approve fresh --to prod", "data-scientist", 2, "author of the change"),
-        ("approve fresh --to prod", "platform-engineer", 2, "none of the roles"),
-        ("approve fresh --to prod", "stranger", 2, "stranger"),
-        ("promote fresh --to dev", "stranger", 2, "stranger"),
-        ("promote mine --to prod --canary 50,10,100", "platform-engineer", 2, "rising numbers"),
+        ("promote fresh --stage live", "platform-engineer", 2, "expected one of dev, test, prod"),
+        ("approve fresh --stage live", "validator", 2, "live"),
+        ("promote fresh --stage test", "platform-engineer", 7, "FAIL   stage-before"),
+        ("promote unapproved --stage prod", "platform-engineer", 7, "0 of 2"),
+        ("promote renewed --stage prod", "platform-engineer", 7, "other evidence"),
+        ("promote expired --stage prod", "platform-engineer", 7, "expired on"),
+        ("promote mine --stage prod", "validator", 7, "is the one who promotes"),
+        ("approve fresh --stage prod", "data-scientist", 2, "author of the change"),
+        ("approve fresh --stage prod", "platform-engineer", 2, "none of the roles"),
+        ("approve fresh --stage prod", "stranger", 2, "stranger"),
+        ("promote fresh --stage dev", "stranger", 2, "stranger"),
+        ("promote mine --stage prod --canary 50,10,100", "platform-engineer", 2, "rising numbers"),
         ("rollback fresh --stage dev --reason x", "platform-engineer", 3, "fresh"),
         ("rollback mine --stage live --reason x", "platform-engineer", 2, "live"),
         ("hold mine --stage live --reason x", "platform-engineer", 2, "live"),
         ("hold mine --stage dev --reason ' '", "platform-engineer", 2, "a reason is needed"),
         ("rollback mine --stage dev --reason ''", "platform-engineer", 2, "a reason is needed"),
-        ("rollout mine --stage dev --to 50", "platform-engineer", 2, "mine"),
+        ("rollout mine --stage dev --percent 50", "platform-engineer", 2, "mine"),
     ],
 )
 def test_what_may_not_be_is_refused_and_nothing_changes(
@@ -155,7 +155,7 @@ def test_a_file_in_which_two_edits_collided_is_refused_until_it_is_whole_again(
     before = town.state()
 
     for command in (
-        ("promote", newer.text, "--to", "dev"),
+        ("promote", newer.text, "--stage", "dev"),
         ("rollback", "mine", "--stage", "dev", "--reason", "x"),
         ("hold", "mine", "--stage", "dev", "--reason", "x"),
     ):
@@ -163,7 +163,7 @@ def test_a_file_in_which_two_edits_collided_is_refused_until_it_is_whole_again(
         assert (code, f"{path} is not valid YAML" in told) == (2, True), told
     assert town.state() == before
     town.edit({path: whole})
-    assert words("promote", newer.text, "--to", "dev", by="platform-engineer")[0] == 0
+    assert words("promote", newer.text, "--stage", "dev", by="platform-engineer")[0] == 0
 
 
 def test_a_commit_that_nobody_signed_stops_every_change(scene: Scene, words: Said) -> None:
@@ -176,11 +176,11 @@ def test_a_commit_that_nobody_signed_stops_every_change(scene: Scene, words: Sai
     said = f"commit {made[:12]} is not signed"
 
     for command, by in (
-        (("promote", fresh, "--to", "dev"), "validator"),
+        (("promote", fresh, "--stage", "dev"), "validator"),
         (("rollback", "mine", "--stage", "dev", "--reason", "x"), "validator"),
-        (("approve", fresh, "--to", "prod"), "validator"),
+        (("approve", fresh, "--stage", "prod"), "validator"),
         (("sod",), ""),
-        (("why", "mine", "--not-in", "prod"), ""),
+        (("why", "mine", "--stage", "prod"), ""),
     ):
         code, told = words(*command, by=by)
         assert (code, said in told) == (4, True), told

@@ -67,7 +67,9 @@ def kinds(road: Road) -> list[str]:
 
 
 def bring(road: Road, run: Run, digest: Digest, *more: str) -> Result:
-    return run(promote.verb, digest.text, "--to", "dev", *more, *acting(road, "platform-engineer"))
+    return run(
+        promote.verb, digest.text, "--stage", "dev", *more, *acting(road, "platform-engineer")
+    )
 
 
 def test_a_release_comes_in_steps_forward_and_goes_back(road: Road, run: Run) -> None:
@@ -99,19 +101,19 @@ def test_a_release_comes_in_steps_forward_and_goes_back(road: Road, run: Run) ->
 def test_a_closed_gate_exits_7_says_why_and_leaves_an_event(road: Road, run: Run) -> None:
     digest = road.release()
 
-    done = run(promote.verb, digest.text, "--to", "test", *acting(road, "platform-engineer"))
+    done = run(promote.verb, digest.text, "--stage", "test", *acting(road, "platform-engineer"))
 
     assert done.exit_code == REFUSED
     assert "FAIL   stage-before" in done.stdout
-    assert f"cure: goldenpath promote {digest} --to dev" in done.stdout
+    assert f"cure: goldenpath promote {digest} --stage dev" in done.stdout
     assert kinds(road) == ["release.refused"]
 
 
 def test_gates_are_shown_without_changing_anything(road: Road, run: Run) -> None:
     digest = road.release()
 
-    dev = run(gate.verb, digest.text, "--as", "dev")
-    prod = run(gate.verb, digest.text, "--as", "prod", "--output", "json")
+    dev = run(gate.verb, digest.text, "--stage", "dev")
+    prod = run(gate.verb, digest.text, "--stage", "prod", "--output", "json")
 
     assert (dev.exit_code, "every gate is open" in dev.stdout) == (0, True)
     assert (prod.exit_code, json.loads(prod.stdout)["allowed"]) == (REFUSED, False)
@@ -121,7 +123,7 @@ def test_gates_are_shown_without_changing_anything(road: Road, run: Run) -> None
 def test_an_approval_is_told_to_the_audit_log(road: Road, run: Run) -> None:
     digest = road.release()
 
-    done = run(approve.verb, digest.text, "--to", "prod", *acting(road, "validator"))
+    done = run(approve.verb, digest.text, "--stage", "prod", *acting(road, "validator"))
 
     assert "validator approved" in done.stdout
     (event,) = EventLog(road.home.events).read()
@@ -131,7 +133,7 @@ def test_an_approval_is_told_to_the_audit_log(road: Road, run: Run) -> None:
 def test_why_says_what_is_missing(road: Road, run: Run) -> None:
     bring(road, run, road.release())
 
-    assert "is kept out of" in run(why.verb, MODEL, "--not-in", "prod").stdout
+    assert "is kept out of" in run(why.verb, MODEL, "--stage", "prod").stdout
 
 
 def test_a_person_is_listed_by_somebody_who_is(road: Road, run: Run) -> None:
@@ -172,7 +174,7 @@ def test_a_person_leaves_by_two_people(road: Road, run: Run) -> None:
     assert gone["data-scientist"] is not None
     assert gone["validator"] is None
     with pytest.raises(InvalidInput, match="the time of data-scientist ended"):
-        run(promote.verb, road.release().text, "--to", "dev", *acting(road, "data-scientist"))
+        run(promote.verb, road.release().text, "--stage", "dev", *acting(road, "data-scientist"))
 
 
 def test_a_build_key_is_rotated_as_documented(road: Road, run: Run, tmp_path: Path) -> None:
@@ -234,7 +236,9 @@ def test_a_model_is_held_and_resumed(road: Road, run: Run) -> None:
 def test_a_protected_main_gets_a_branch_and_no_event(road: Road, run: Run) -> None:
     protect(road.home.gitops)
 
-    done = run(promote.verb, road.release().text, "--to", "dev", *acting(road, "platform-engineer"))
+    done = run(
+        promote.verb, road.release().text, "--stage", "dev", *acting(road, "platform-engineer")
+    )
 
     assert done.exit_code == 0
     assert "waits in the branch goldenpath/promote-dev-credit-default" in done.stdout
@@ -270,10 +274,10 @@ def test_breaking_the_glass_is_a_flag_with_a_reason(road: Road, run: Run) -> Non
     done = bring(road, run, digest, "--break-glass", why_now)
     words = f"platform-engineer broke the glass ({why_now}): a second person has to approve by"
     everywhere = (
-        (why.verb, (MODEL, "--not-in", "dev")),
+        (why.verb, (MODEL, "--stage", "dev")),
         (inventory.verb, ()),
         (at.verb, ("now",)),
-        (report.verb, (digest.text, "--to", str(road.folder / "report.md"))),
+        (report.verb, (digest.text, "--file", str(road.folder / "report.md"))),
     )
     assert [words in said(run(verb, *asked), road) for verb, asked in everywhere] == [True] * 4
     with Up(road.home) as up:
@@ -283,7 +287,7 @@ def test_breaking_the_glass_is_a_flag_with_a_reason(road: Road, run: Run) -> Non
     (alarm,) = [each for each in EventLog(road.home.events).read() if each.kind == "platform.alarm"]
     assert alarm.details is not None and words in str(alarm.details["message"])
 
-    second = run(approve.verb, digest.text, "--to", "dev", *acting(road, "validator"))
+    second = run(approve.verb, digest.text, "--stage", "dev", *acting(road, "validator"))
 
     assert f"glass broken: platform-engineer broke the glass ({why_now})" in done.stdout
     assert not any(words in said(run(verb, *asked), road) for verb, asked in everywhere)

@@ -34,7 +34,7 @@ def test_laptop_ci_and_promotion_give_the_same_verdict(
     for stage in ("dev", "test"):
         road.promote(digest, stage)
     road.approve(digest, "validator", "risk-manager")
-    words = [digest.text, "--as", "prod", "--output", "json"]
+    words = [digest.text, "--stage", "prod", "--output", "json"]
 
     monkeypatch.setenv("GOLDENPATH_HOME", str(road.home.root))
     laptop = CliRunner().invoke(gate.verb, words)

@@ -220,11 +220,11 @@ def test_the_verb_leaves_an_event_and_the_gate_shows_the_waiver(
 
     done = CliRunner().invoke(
         waive.verb,
-        [digest.text, "--gate", "thresholds", "--for", "prod", "--reason", REASON, "--until",
+        [digest.text, "--gate", "thresholds", "--stage", "prod", "--reason", REASON, "--until",
          until, "--as", "validator", "--key", str(tmp_path / "validator")],
         catch_exceptions=False,
     )  # fmt: skip
-    shown = CliRunner().invoke(gate.verb, [digest.text, "--as", "prod"], catch_exceptions=False)
+    shown = CliRunner().invoke(gate.verb, [digest.text, "--stage", "prod"], catch_exceptions=False)
 
     assert "validator waived thresholds" in done.stdout
     assert "waived thresholds       roc_auc misses 0.85" in shown.stdout

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
+from goldenpath.cli.naming import PERSON
 from goldenpath.errors import InvalidInput
 from goldenpath.gateway.analysis import Criteria
 
 
 def identity_options(command: Callable[..., None]) -> Callable[..., None]:
     """Adds `--as NAME` and `--key PATH`."""
-    named = click.option("--as", "name", help="Who acts, as platform.toml lists them.")
+    named = click.option("--as", "name", type=PERSON, help="Who acts, as platform.toml lists them.")
     keyed = click.option(
         "--key", type=click.Path(path_type=Path, dir_okay=False), help="Their private SSH key."
     )

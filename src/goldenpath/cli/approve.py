@@ -8,13 +8,14 @@ import click
 from goldenpath import wire
 from goldenpath.cli.acting import identity_options
 from goldenpath.cli.changing import Place, leave_event
+from goldenpath.cli.naming import stage_option
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.gitops.approving import approve
 
 
 @click.command()
-@click.argument("reference")
-@click.option("--to", "--for", "stage", required=True, help="The stage it is approved for.")
+@click.argument("reference", metavar="RELEASE")
+@stage_option("The stage it is approved for.", old=("--to", "--for"))
 @click.option("--comment", default="", help="What the approver wants to be on record.")
 @click.option(
     "--days",
@@ -34,7 +35,7 @@ def verb(
     key: Path | None,
     output: Format,
 ) -> None:
-    """Approve REFERENCE for a stage, signed with your own SSH key."""
+    """Approve RELEASE for a stage, signed with your own SSH key."""
     home = wire.home()
     desk = wire.desk(home, wire.identity(name, key))
     digest = wire.release(home, reference)

@@ -10,17 +10,18 @@ from goldenpath.audit.live import live_at
 from goldenpath.audit.moment import parse_moment
 from goldenpath.audit.page import render_live
 from goldenpath.audit.predictions import answers_at
+from goldenpath.cli.naming import MODEL, stage_filter
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.errors import InvalidInput
 
 
 @click.command()
 @click.argument("time")
-@click.option("--stage", help="Only this stage.")
-@click.option("--model", help="Only this model.")
+@stage_filter()
+@click.option("--model", type=MODEL, help="Only this model.")
 @output_option
 def verb(time: str, stage: str | None, model: str | None, output: Format) -> None:
-    """Say what was live at TIME, who put it there and who approved.
+    """Show what was live at TIME, who put it there and who approved it.
 
     TIME is RFC 3339, local time such as '2026-01-14 14:03', 14:03 for today, or now.
     """

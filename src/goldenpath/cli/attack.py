@@ -20,7 +20,7 @@ from goldenpath.errors import VerificationError
 )
 @output_option
 def verb(suite: str, output: Format) -> None:
-    """Try to cheat the verifier on a throwaway release; exit 4 if anything gets through."""
+    """Attack the verifier on a throwaway release; exit 4 if anything gets through."""
     result = run(wire.throwaway_store)
     record = {"suite": suite, "holds": result.holds, **_fields(result)}
     show(record, _text(result), output)

@@ -11,7 +11,7 @@ from goldenpath.cli.progress import working
 @click.command()
 @output_option
 def verb(output: Format) -> None:
-    """Let the aliases of the catalogue follow git: one per stage, on the stable release.
+    """Set the aliases of the catalogue to what git wants, one for each stage.
 
     Git leads: an alias that somebody moved by hand is moved back, and that of a stage in which git
     wants nothing of the model is taken away.

@@ -8,6 +8,7 @@ from goldenpath import wire
 from goldenpath.audit.event import Event
 from goldenpath.canonical import JsonValue
 from goldenpath.cli.acting import identity_options
+from goldenpath.cli.naming import MODEL, stage_filter
 from goldenpath.cli.output import Format, note, output_option, show
 from goldenpath.drift.verdict import ColumnReport
 from goldenpath.observe.findings import close
@@ -16,15 +17,15 @@ from goldenpath.observe.report import DriftReport, drift_reports
 
 
 @click.command()
-@click.argument("model", required=False, default="*")
-@click.option("--stage", default="*", help="Only this stage.")
+@click.argument("model", type=MODEL, required=False, default="*")
+@stage_filter()
 @click.option("--close", "finding", metavar="FINDING", help="Close a finding, with a reason.")
 @click.option("--reason", default="", help="Why it is closed.")
 @identity_options
 @output_option
 def verb(
     model: str,
-    stage: str,
+    stage: str | None,
     finding: str | None,
     reason: str,
     name: str | None,
@@ -37,7 +38,7 @@ def verb(
         return
     home = wire.home()
     store = wire.platform_store(home)
-    reports = list(drift_reports(home, stage, model, Releases(store, note)))
+    reports = list(drift_reports(home, stage or "*", model, Releases(store, note)))
     show(reports, "\n\n".join(map(_page, reports)) or "nothing was counted yet", output)
 
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
+from click.exceptions import NoArgsIsHelpError
 
 from goldenpath.errors import GoldenPathError, InvalidInput, Unavailable
 from goldenpath.settings import DEBUG_VARIABLE, HOME_VARIABLE
@@ -34,9 +35,13 @@ def ending() -> Iterator[None]:
         yield
     except GoldenPathError as error:
         sys.exit(_say(error))
-    except click.ClickException as error:
+    except NoArgsIsHelpError as error:
         error.show()
         sys.exit(InvalidInput.exit_code)
+    except click.ClickException as error:
+        from goldenpath.cli.usage import explained  # only a wrong command line pays for it
+
+        sys.exit(_say(explained(error)))
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         sys.exit(INTERRUPTED)
@@ -91,7 +96,7 @@ def _bug(error: Exception) -> GoldenPathError:
     frame = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{Path(frame.filename).name}:{frame.lineno}"
     return GoldenPathError(
-        f"this is a fault of goldenpath itself, in {place}: {type(error).__name__}: {error}",
+        f"this is a bug in goldenpath, at {place}: {type(error).__name__}: {error}",
         hint=f"report it with what {DEBUG_VARIABLE}=1 in front of the command shows",
     )
 

@@ -6,22 +6,32 @@ import click
 
 from goldenpath import wire
 from goldenpath.cli.changing import findings_text
+from goldenpath.cli.naming import PERSON, refuse_stage, stage_option
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.errors import REFUSED
 from goldenpath.gitops.assess import assess
 
 
 @click.command()
-@click.argument("reference")
-@click.option("--as", "--as-stage", "stage", required=True, help="The stage whose gates judge.")
+@click.argument("reference", metavar="RELEASE")
+@stage_option("The stage whose gates judge.", old=("--as-stage",))
+@click.option(
+    "--as",
+    "name",
+    type=PERSON,
+    default="",
+    is_eager=True,
+    callback=refuse_stage,
+    help="Judge as if this person promoted it.",
+)
 @output_option
-def verb(reference: str, stage: str, output: Format) -> None:
-    """Show what a stage's gates say of REFERENCE; exit 7 if one is closed."""
+def verb(reference: str, stage: str, name: str, output: Format) -> None:
+    """Show what the gates of a stage say about RELEASE; exit 7 if one is closed."""
     home = wire.home()
     repository, store = wire.gitops(home), wire.platform_store(home)
     digest = wire.release(home, reference)
     trusted = wire.trusted(home)
-    judged = assess(repository, trusted, store, digest, stage, "", wire.now()).decision
+    judged = assess(repository, trusted, store, digest, stage, name, wire.now()).decision
     verdict = "every gate is open" if judged.allowed else "closed"
     text = f"{digest} for {stage}\n{findings_text(judged.findings)}\n{verdict}"
     show({"allowed": judged.allowed, "decision": judged}, text, output)

@@ -9,6 +9,7 @@ from goldenpath import wire
 from goldenpath.audit.event import Kind
 from goldenpath.cli.acting import identity_options
 from goldenpath.cli.changing import Place, leave_change, show_change
+from goldenpath.cli.naming import MODEL, stage_option
 from goldenpath.cli.output import Format, output_option
 from goldenpath.cli.parameters import REASON
 from goldenpath.gitops.promotion import Desk, Promoted
@@ -20,8 +21,8 @@ def holding(
     """The verb that does `work` on a model in a stage and leaves an event of that kind."""
 
     @click.command(help=words)
-    @click.argument("model")
-    @click.option("--stage", required=True, help="The stage that it runs in.")
+    @click.argument("model", type=MODEL)
+    @stage_option("The stage that it runs in.")
     @click.option(
         "--reason", type=REASON, required=True, help="Why, for the commit and the audit log."
     )

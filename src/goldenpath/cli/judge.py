@@ -7,12 +7,13 @@ import click
 from goldenpath import wire
 from goldenpath.cli.acting import identity_options
 from goldenpath.cli.changing import Place, leave_change
+from goldenpath.cli.naming import MODEL, stage_option
 from goldenpath.cli.output import Format, output_option, show
 
 
 @click.command()
-@click.argument("model")
-@click.option("--stage", required=True, help="The stage that it runs in.")
+@click.argument("model", type=MODEL)
+@stage_option("The stage that it runs in.")
 @click.option("--dry-run", is_flag=True, help="Show the verdict and commit nothing.")
 @identity_options
 @output_option

@@ -19,7 +19,7 @@ _MOMENT = click.DateTime()
 
 @click.group
 def verb() -> None:
-    """List, add, end or revoke a key that releases are signed with."""
+    """List, add, end or revoke a key that signs releases."""
 
 
 @verb.command("list")
@@ -79,7 +79,7 @@ def revoke(
     key: Path | None,
     output: Format,
 ) -> None:
-    """Revoke a key: nothing counts that it says to have signed since then."""
+    """Revoke a stolen key; nothing that it signed since then counts."""
     moment = BEGINNING if everything else _utc(at) or wire.now().replace(microsecond=0)
     _change(
         f"revoke the build key {stolen}", lambda p: revoked(p, stolen, moment), name, key, output

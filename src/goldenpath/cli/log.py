@@ -10,6 +10,7 @@ from goldenpath import wire
 from goldenpath.audit.event import Event
 from goldenpath.canonical import JsonValue
 from goldenpath.cli.acting import identity_options
+from goldenpath.cli.naming import MODEL, stage_filter
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.cli.parameters import REASON
 from goldenpath.durable import timestamp
@@ -22,13 +23,13 @@ from goldenpath.observe.retention import expire_records
 
 @click.group()
 def verb() -> None:
-    """Check and read the prediction log."""
+    """Check, show, erase or expire predictions in the log."""
 
 
 @verb.command("check")
 @output_option
 def check(output: Format) -> None:
-    """Check signatures, digests, chains, and what is missing."""
+    """Check signatures, digests and chains, and list what is missing."""
     home = wire.home()
     report = check_log(home, wire.anchors(home))
     show(report, report.page(), output)
@@ -37,19 +38,19 @@ def check(output: Format) -> None:
 
 
 @verb.command("show")
-@click.option("--model", default="*", help="Only this model.")
-@click.option("--stage", default="*", help="Only this stage.")
+@click.option("--model", type=MODEL, default="*", help="Only this model.")
+@stage_filter()
 @click.option("--since", type=click.DateTime(), help="Only from this time on, UTC.")
 @click.option(
     "--limit", type=click.IntRange(1), default=20, show_default=True, help="At most so many."
 )
 @output_option
 def show_records(
-    model: str, stage: str, since: datetime | None, limit: int, output: Format
+    model: str, stage: str | None, since: datetime | None, limit: int, output: Format
 ) -> None:
     """Show records, the newest first, without inputs."""
     begin = since.replace(tzinfo=UTC) if since else None
-    found = list(islice(records(wire.home(), stage=stage, model=model, since=begin), limit))
+    found = list(islice(records(wire.home(), stage=stage or "*", model=model, since=begin), limit))
     show(found, "\n".join(map(_line, found)) or "no record", output)
 
 
@@ -60,7 +61,10 @@ def show_records(
     "--reason", type=REASON, required=True, help="Why, for the audit log; do not name the person."
 )
 def erase(subject: str, name: str | None, key: Path | None, reason: str) -> None:
-    """Destroy the key of one person: inputs and the link go, every proof still holds."""
+    """Destroy the key of one person; proofs still hold.
+
+    The inputs of the person stay closed, and no record leads to them any more.
+    """
     home = wire.home()
     who = wire.person(home, name, key).name
     reference = erase_subject(home, subject)
@@ -76,7 +80,7 @@ def erase(subject: str, name: str | None, key: Path | None, reason: str) -> None
 @verb.command("expire")
 @click.argument("what", type=click.Choice(["inputs", "records"]))
 @click.option("--days", type=click.IntRange(1), required=True, help="What is older goes.")
-@click.option("--stage", help="Only in this stage.")
+@stage_filter("Only in this stage.")
 @identity_options
 @click.option("--reason", type=REASON, required=True, help="Why, for the audit log.")
 @output_option
@@ -89,7 +93,10 @@ def expire(
     reason: str,
     output: Format,
 ) -> None:
-    """Close old inputs by destroying their keys, or delete old records; every proof still holds."""
+    """Close old inputs or delete old records; proofs still hold.
+
+    Inputs are closed by destroying the keys of their days.
+    """
     home, now = wire.home(), wire.now()
     who = wire.person(home, name, key).name
     before = now - timedelta(days=days)

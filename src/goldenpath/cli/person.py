@@ -18,7 +18,7 @@ from goldenpath.promote.platform import Platform
 
 @click.group
 def verb() -> None:
-    """List or add a person who may approve and promote."""
+    """List, add or end a person who may approve and promote."""
 
 
 @verb.command("list")

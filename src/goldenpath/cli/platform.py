@@ -16,7 +16,7 @@ from goldenpath.promote.platform import parse_platform, render_platform
 
 @click.group
 def verb() -> None:
-    """Show or change platform.toml: stages, people, keys, registry."""
+    """Show or change platform.toml: stages, people, registry."""
 
 
 @verb.command("show")
@@ -41,7 +41,7 @@ def show_policy(output: Format) -> None:
 @identity_options
 @output_option
 def change(file: Path, reason: str, name: str | None, key: Path | None, output: Format) -> None:
-    """Put FILE in the place of platform.toml, and make anew what follows from it."""
+    """Replace platform.toml by FILE, and render what follows from it."""
     home, acting = wire.home(), wire.identity(name, key)
     try:
         platform = parse_platform(file.read_bytes())

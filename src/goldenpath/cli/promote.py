@@ -8,14 +8,15 @@ import click
 from goldenpath import wire
 from goldenpath.cli.acting import identity_options, parse_criteria, parse_steps
 from goldenpath.cli.changing import Place, leave_change, leave_event, refuse, show_change
+from goldenpath.cli.naming import stage_option
 from goldenpath.cli.output import Format, output_option
 from goldenpath.gitops.desired import Rollout
 from goldenpath.gitops.promotion import promote
 
 
 @click.command()
-@click.argument("reference")
-@click.option("--to", "stage", required=True, help="The stage to enter.")
+@click.argument("reference", metavar="RELEASE")
+@stage_option("The stage to enter.", old=("--to",))
 @click.option("--canary", default="100", help="Shares of the traffic, such as 10,50,100.")
 @click.option(
     "--judge",
@@ -42,7 +43,7 @@ def verb(
     key: Path | None,
     output: Format,
 ) -> None:
-    """Bring REFERENCE into a stage by a signed commit; exit 7 if a gate is closed."""
+    """Bring RELEASE into a stage by a signed commit; exit 7 if a gate is closed."""
     home = wire.home()
     desk = wire.desk(home, wire.identity(name, key))
     rollout = Rollout(parse_steps(canary), parse_criteria(criteria), judge)

@@ -11,12 +11,19 @@ from goldenpath.audit.moment import parse_moment
 from goldenpath.audit.predictions import summarise
 from goldenpath.audit.report import render_markdown, report
 from goldenpath.cli.output import Format, note, output_option, show
+from goldenpath.cli.renamed import RenamedOption
 
 
 @click.command()
-@click.argument("reference")
+@click.argument("reference", metavar="RELEASE")
 @click.option("--as-of", default="now", help="With what was known at this time.")
-@click.option("--to", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write here.")
+@click.option(
+    "--file",
+    cls=RenamedOption,
+    old=("--to",),
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the report here, and only its counts to the screen.",
+)
 @output_option
 def verb(reference: str, as_of: str, file: Path | None, output: Format) -> None:
     """Write the technical documentation of a release in the order of Annex IV, gaps first."""

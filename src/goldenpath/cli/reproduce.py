@@ -20,11 +20,11 @@ from goldenpath.train.workplace import workplace
 
 
 @click.command()
-@click.argument("reference")
+@click.argument("reference", metavar="RELEASE")
 @click.option("--from", "source", help="A clone or address of the project's repository.")
 @output_option
 def verb(reference: str, source: str | None, output: Format) -> None:
-    """Train REFERENCE again and compare it bit for bit; exit 7 if it differs.
+    """Train RELEASE again and compare it bit for bit; exit 7 if it differs.
 
     Commit, lock, data and parameters are those of its signed provenance. Data that git does not
     keep are taken from the project in the working folder.

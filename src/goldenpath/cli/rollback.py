@@ -7,15 +7,23 @@ import click
 from goldenpath import wire
 from goldenpath.cli.acting import identity_options
 from goldenpath.cli.changing import Place, leave_change, show_change
+from goldenpath.cli.naming import MODEL, stage_option
 from goldenpath.cli.output import Format, output_option
 from goldenpath.cli.parameters import REASON
+from goldenpath.cli.renamed import RenamedOption
 from goldenpath.gitops.rolling import roll_back
 
 
 @click.command()
-@click.argument("model")
-@click.option("--stage", required=True, help="The stage that it runs in.")
-@click.option("--to", "reference", help="A release that was live there; the one before else.")
+@click.argument("model", type=MODEL)
+@stage_option("The stage that it runs in.")
+@click.option(
+    "--release",
+    "reference",
+    cls=RenamedOption,
+    old=("--to",),
+    help="A release that was live there; the one before otherwise.",
+)
 @click.option("--reason", type=REASON, required=True, help="Why, for the commit and the audit log.")
 @identity_options
 @output_option

@@ -7,33 +7,42 @@ import click
 from goldenpath import wire
 from goldenpath.cli.acting import identity_options
 from goldenpath.cli.changing import Place, leave_change, show_change
+from goldenpath.cli.naming import MODEL, stage_option
 from goldenpath.cli.output import Format, output_option
+from goldenpath.cli.renamed import RenamedOption
 from goldenpath.errors import InvalidInput
 from goldenpath.gitops.rolling import roll_out
 
 
 @click.command()
-@click.argument("model")
-@click.option("--stage", required=True, help="The stage that it runs in.")
-@click.option("--to", default="next", show_default=True, help="Percent, or `next` by the plan.")
+@click.argument("model", type=MODEL)
+@stage_option("The stage that it runs in.")
+@click.option(
+    "--percent",
+    cls=RenamedOption,
+    old=("--to",),
+    default="next",
+    show_default=True,
+    help="Its share, or `next` by the plan.",
+)
 @click.option("--reason", default="", help="Why, for the commit.")
 @identity_options
 @output_option
 def verb(
     model: str,
     stage: str,
-    to: str,
+    percent: str,
     reason: str,
     name: str | None,
     key: Path | None,
     output: Format,
 ) -> None:
     """Give the canary of MODEL more of the traffic; 100 makes it the stable release."""
-    if to != "next" and not to.isdecimal():
-        raise InvalidInput(f"--to is {to!r}: expected a number up to 100, or next")
+    if percent != "next" and not percent.isdecimal():
+        raise InvalidInput(f"--percent is {percent!r}: expected a number up to 100, or next")
     home = wire.home()
     desk = wire.desk(home, wire.identity(name, key))
-    done = roll_out(desk, model, stage, None if to == "next" else int(to), reason=reason)
+    done = roll_out(desk, model, stage, None if percent == "next" else int(percent), reason=reason)
     if done.deployment is not None:
         place = Place(desk.acting.name, stage, model, done.deployment.slots[-1].digest)
         leave_change(home, "rollout.stepped", place, done)

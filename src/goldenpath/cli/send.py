@@ -6,6 +6,7 @@ import click
 import msgspec
 
 from goldenpath import wire
+from goldenpath.cli.naming import MODEL, stage_option
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.cli.parameters import READABLE
 from goldenpath.errors import Unavailable
@@ -13,8 +14,8 @@ from goldenpath.gateway.sending import Sent, Wish
 
 
 @click.command()
-@click.argument("model")
-@click.option("--stage", required=True, help="Stage to ask.")
+@click.argument("model", type=MODEL)
+@stage_option("The stage to ask.")
 @click.option("--rows", "file", type=READABLE, required=True, help="Parquet.")
 @click.option("--limit", type=click.IntRange(1), help="Rows to send at most.")
 @click.option(

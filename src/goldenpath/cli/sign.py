@@ -12,7 +12,7 @@ from goldenpath.oci.names import find
 
 
 @click.command()
-@click.argument("reference")
+@click.argument("reference", metavar="RELEASE")
 @click.option(
     "--signing-key",
     "file",
@@ -21,7 +21,7 @@ from goldenpath.oci.names import find
 )
 @output_option
 def verb(reference: str, file: Path | None, output: Format) -> None:
-    """Sign REFERENCE with another key: for a threshold, or after a key has changed."""
+    """Sign RELEASE with another key: for a threshold, or after a key has changed."""
     home = wire.home()
     store, name = wire.locate(reference, home)
     image, signer = find(store, name), wire.signer(home, file)

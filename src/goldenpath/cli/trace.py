@@ -13,7 +13,7 @@ from goldenpath.observe.logread import find_prediction
 @click.argument("prediction_id")
 @output_option
 def verb(prediction_id: str, output: Format) -> None:
-    """Go from one answer to model, data, code and people.
+    """Trace one answer to its model, data, code and people.
 
     PREDICTION_ID is what the answer carried in the header x-goldenpath-prediction-id, with the
     row number behind a dash if the request had several rows.

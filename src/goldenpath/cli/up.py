@@ -9,7 +9,7 @@ from goldenpath.cli.status import text_of
 from goldenpath.errors import REFUSED
 
 
-@click.command(help="Make this machine run what git says, until told to stop.")
+@click.command(help="Run on this machine what git wants, until told to stop.")
 @click.option("--once", is_flag=True, help="Stop again as soon as nothing is on its way.")
 @click.option("--listen", type=ADDRESS, help="Where the gateway answers.")
 @click.option("--metrics", type=ADDRESS, help="Where Prometheus may read /metrics; else nowhere.")

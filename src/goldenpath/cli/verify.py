@@ -20,7 +20,7 @@ _MARKS = {"pass": "ok", "fail": "FAIL", "waived": "waived", "not applicable": "-
 
 
 @click.command()
-@click.argument("reference")
+@click.argument("reference", metavar="RELEASE")
 @click.option(
     "--policy",
     "file",
@@ -31,7 +31,7 @@ _MARKS = {"pass": "ok", "fail": "FAIL", "waived": "waived", "not applicable": "-
 @click.option("--explain", is_flag=True, help="Print the checks as commands of other tools.")
 @output_option
 def verb(reference: str, file: Path | None, blobs: bool, explain: bool, output: Format) -> None:
-    """Check signatures and evidence of REFERENCE against a policy; exit 4 if it does not hold."""
+    """Check signatures and evidence of RELEASE against a policy; exit 4 if it does not hold."""
     home = wire.home()
     store, name = wire.locate(reference, home)
     digest = find(store, name).digest

@@ -8,15 +8,16 @@ import click
 from goldenpath import wire
 from goldenpath.cli.acting import identity_options
 from goldenpath.cli.changing import Place, leave_event
+from goldenpath.cli.naming import stage_option
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.cli.parameters import REASON
 from goldenpath.gitops.waiving import waive
 
 
 @click.command()
-@click.argument("reference")
+@click.argument("reference", metavar="RELEASE")
 @click.option("--gate", required=True, help="The gate that is closed.")
-@click.option("--for", "--to", "stage", required=True, help="The stage it is waived for.")
+@stage_option("The stage it is waived for.", old=("--for", "--to"))
 @click.option("--reason", type=REASON, required=True, help="Why the release may pass all the same.")
 @click.option(
     "--until", type=click.DateTime(["%Y-%m-%d"]), required=True, help="The day it ends, in UTC."
@@ -33,7 +34,7 @@ def verb(
     key: Path | None,
     output: Format,
 ) -> None:
-    """Waive one closed gate for REFERENCE, signed with your own SSH key.
+    """Waive one closed gate for RELEASE, signed with your own SSH key.
 
     Who waives may not promote the release, and may not be the author of its code.
     """

@@ -4,17 +4,18 @@ import click
 
 from goldenpath import wire
 from goldenpath.cli.changing import findings_text
+from goldenpath.cli.naming import MODEL, stage_option
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.gitops.missing import what_is_missing
 
 
 @click.command()
-@click.argument("model")
-@click.option("--not-in", "stage", required=True, help="The stage that it is not in.")
+@click.argument("model", type=MODEL)
+@stage_option("The stage that it is not in.", old=("--not-in",))
 @click.option("--release", "reference", help="A release; the newest one on its way otherwise.")
 @output_option
 def verb(model: str, stage: str, reference: str | None, output: Format) -> None:
-    """Name what keeps MODEL out of a stage, and who can give it."""
+    """List what keeps MODEL out of a stage, and who can help."""
     home = wire.home()
     digest = None if reference is None else wire.release(home, reference)
     store, trusted = wire.platform_store(home), wire.trusted(home)

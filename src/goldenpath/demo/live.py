@@ -104,7 +104,7 @@ def answer(walk: Walk, prediction: str, challenger: str, noted: str) -> None:
     traced = json.dumps(walk.ask(f"goldenpath trace {prediction}"))
     walk.claim("one answer leads to its model and its approvers", "validator" in traced)
     walk.run("goldenpath catalogue")
-    walk.run(f"goldenpath report {short(challenger)} --to report.md")
+    walk.run(f"goldenpath report {short(challenger)} --file report.md")
     report = (walk.folder / "report.md").read_text()
     walk.claim("the documentation begins with its gaps", "MISSING" in report.split("\n## ")[1])
     walk.claim("it never calls itself compliant", "compliant" not in report.lower())

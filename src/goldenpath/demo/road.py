@@ -53,7 +53,7 @@ def promote(walk: Walk, digest: str) -> None:
     """To dev, to test, and to prod only when two people who did not make it approve."""
     walk.begin("3  promote: dev, test, prod")
     _promote_to_test(walk, digest)
-    enter = f"goldenpath promote {short(digest)} --to prod {acting('platform-engineer')}"
+    enter = f"goldenpath promote {short(digest)} --stage prod {acting('platform-engineer')}"
     walk.run(enter, expect=7)
     walk.claim("prod stays closed without approvals", not _is_in_prod(walk, digest))
     _approve(walk, digest)
@@ -66,7 +66,9 @@ def enter_as_canary(walk: Walk, digest: str) -> None:
     _promote_to_test(walk, digest)
     _approve(walk, digest)
     steps = "--canary 10,50,100"
-    walk.run(f"goldenpath promote {short(digest)} --to prod {steps} {acting('platform-engineer')}")
+    walk.run(
+        f"goldenpath promote {short(digest)} --stage prod {steps} {acting('platform-engineer')}"
+    )
 
 
 def short(digest: str) -> str:
@@ -81,12 +83,12 @@ def acting(person: str) -> str:
 
 def _promote_to_test(walk: Walk, digest: str) -> None:
     for stage in ("dev", "test"):
-        walk.run(f"goldenpath promote {short(digest)} --to {stage} {acting('data-scientist')}")
+        walk.run(f"goldenpath promote {short(digest)} --stage {stage} {acting('data-scientist')}")
 
 
 def _approve(walk: Walk, digest: str) -> None:
     for person in ("validator", "risk-manager"):
-        walk.run(f"goldenpath approve {short(digest)} --to prod {acting(person)}")
+        walk.run(f"goldenpath approve {short(digest)} --stage prod {acting(person)}")
 
 
 def _is_in_prod(walk: Walk, digest: str) -> bool:

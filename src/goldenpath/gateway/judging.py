@@ -13,7 +13,7 @@ from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound, Unavailable
 from goldenpath.gateway.analysis import Criteria, Verdict
 from goldenpath.gateway.rollout import Arm, verdict_on
-from goldenpath.gitops.assess import deployment_of, placement_of
+from goldenpath.gitops.assess import deployment_of, placement_of, stage_of, unknown_model
 from goldenpath.gitops.desired import Deployment, Rollout
 from goldenpath.gitops.manifests import service_path
 from goldenpath.gitops.promotion import Desk, Promoted
@@ -58,10 +58,11 @@ def judge_once(
     if the source cannot tell: then there is no verdict, and the canary stays as it is.
     """
     trusted = follow(desk.repository, desk.pin)
+    stage_of(trusted.platform, stage)
     wanted = deployment_of(desk.repository, trusted, stage, model)
     placement = placement_of(desk.repository, trusted, stage, model)
     if wanted is None or placement is None:
-        raise NotFound(f"{model} is not in {stage}", hint="goldenpath status shows what is where")
+        raise unknown_model(desk.repository, trusted, model, stage)
     if len(wanted.slots) < 2:
         return None
     changed = desk.repository.last_change(trusted.commit, service_path(stage, model))

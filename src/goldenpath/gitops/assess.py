@@ -16,7 +16,7 @@ from goldenpath.attest.statement import DECISION, Statement
 from goldenpath.attest.verify import verify
 from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
-from goldenpath.errors import InvalidInput, NotFound
+from goldenpath.errors import InvalidInput, NotFound, did_you_mean
 from goldenpath.gitops.desired import Deployment, Placement
 from goldenpath.gitops.manifests import parse_deployments, release_path, service_path
 from goldenpath.gitops.placement import parse_placement
@@ -63,9 +63,24 @@ def stage_of(platform: Platform, name: str) -> Stage:
     """The stage of that name. Raises `InvalidInput` naming those that there are."""
     stage = platform.stage(name)
     if stage is None:
-        known = ", ".join(each.name for each in platform.stages)
-        raise InvalidInput(f"{name!r} is not a stage: expected one of {known}")
+        known = [each.name for each in platform.stages]
+        raise InvalidInput(
+            f"{name!r} is not a stage: expected one of {', '.join(known)}",
+            hint=did_you_mean(name, known),
+        )
     return stage
+
+
+def unknown_model(repository: Repository, trusted: Trusted, model: str, stage: str) -> NotFound:
+    """The error for a model that git does not want in a stage; its hint names the likely one."""
+    hint = similar_model(repository, trusted, model) or "goldenpath status shows what is where"
+    return NotFound(f"{model} is not in {stage}", hint=hint)
+
+
+def similar_model(repository: Repository, trusted: Trusted, model: str) -> str | None:
+    """A hint if a model that is in some stage has nearly this name; None otherwise."""
+    paths = (path.split("/") for path in repository.entries(trusted.commit, "envs/"))
+    return did_you_mean(model, sorted({parts[2] for parts in paths if len(parts) > 3}))
 
 
 def deployment_of(

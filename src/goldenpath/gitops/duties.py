@@ -106,7 +106,7 @@ def _by_glass(
         yield LonePath(f"each of {', '.join(able) or 'nobody'}", how, cure)
     for name, each in sorted(standing.items()):
         if each.glass is not None and name.partition("/")[0] == last.name:
-            cure = f"goldenpath approve REFERENCE --to {last.name}, by somebody else"
+            cure = f"goldenpath approve RELEASE --stage {last.name}, by somebody else"
             yield LonePath(each.glass.by, f"{name}: {each.glass.words(now)}", cure)
 
 

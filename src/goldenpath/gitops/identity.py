@@ -9,7 +9,7 @@ from pathlib import Path
 
 from goldenpath.attest.policy import Person
 from goldenpath.attest.sshsig import SshKey
-from goldenpath.errors import InvalidInput, NotFound
+from goldenpath.errors import InvalidInput, NotFound, did_you_mean
 from goldenpath.promote.platform import Platform
 from goldenpath.settings import IDENTITY_VARIABLE
 
@@ -78,9 +78,18 @@ def require_listed(
                 hint=f"act with --as {person.name}",
             )
     raise InvalidInput(
-        f"platform.toml does not list {identity.name}",
-        hint="somebody who is listed adds you with: goldenpath person add "
-        f"{identity.name} --role ROLE --ssh-key FILE.pub",
+        f"platform.toml does not list {identity.name}", hint=_cure(identity.name, platform)
+    )
+
+
+def _cure(name: str, platform: Platform) -> str:
+    """What somebody can do who acts under a name that is not listed."""
+    if platform.stage(name) is not None:
+        return f"--as names a person; name the stage with --stage {name}"
+    listed = [person.name for person in platform.people]
+    return did_you_mean(name, listed) or (
+        "somebody who is listed adds you with: goldenpath person add "
+        f"{name} --role ROLE --ssh-key FILE.pub"
     )
 
 

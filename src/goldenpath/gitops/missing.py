@@ -5,7 +5,7 @@ from datetime import datetime
 
 from goldenpath.attest.policy import Finding
 from goldenpath.digest import Digest
-from goldenpath.gitops.assess import assess, deployment_of, placement_of, stage_of
+from goldenpath.gitops.assess import assess, deployment_of, placement_of, similar_model, stage_of
 from goldenpath.gitops.desired import Standing
 from goldenpath.gitops.standing import marks, may_approve
 from goldenpath.gitops.trust import Trusted
@@ -42,6 +42,8 @@ def what_is_missing(
             return Missing(said, here.slots[-1].digest, held)
         first = trusted.platform.stages[0].name
         said = f"{model} is in no stage: bring a release into {first} with goldenpath promote"
+        similar = similar_model(repository, trusted, model)
+        said = f"{model} is in no stage: {similar}" if similar else said
         return Missing(said, None, ())
     if here is not None and candidate in {slot.digest for slot in here.slots}:
         held = _held(repository, trusted, stage_name, model, now)
@@ -52,7 +54,7 @@ def what_is_missing(
     if closed:
         names = ", ".join(finding.check for finding in closed)
         return Missing(f"{candidate} is kept out of {stage_name} by: {names}", candidate, closed)
-    said = f"nothing but the commit: goldenpath promote {candidate} --to {stage_name}"
+    said = f"nothing but the commit: goldenpath promote {candidate} --stage {stage_name}"
     return Missing(said, candidate, ())
 
 
@@ -71,7 +73,7 @@ def _held(
         for each in trusted.platform.people
         if each.name != by and may_approve(each, stage_of(trusted.platform, stage))
     ]
-    other = f"goldenpath approve {placement.digest} --to {stage}, by one of: {', '.join(able)}"
+    other = f"goldenpath approve {placement.digest} --stage {stage}, by one of: {', '.join(able)}"
     found = marks(Standing(placement.hold, placement.glass), now)
     return tuple(
         Finding(each.kind, "fail", each.message, cures.get(each.kind, other)) for each in found

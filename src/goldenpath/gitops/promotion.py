@@ -129,7 +129,7 @@ def place(
         raise InvalidInput(
             f"{current.name} has a canary in progress: {canaries[0].digest.short} "
             f"at {canaries[0].percent} percent",
-            hint=f"goldenpath rollout {model} --stage {stage} --to next, or goldenpath rollback",
+            hint=f"goldenpath rollout {model} --stage {stage}, or goldenpath rollback",
         )
     if stable.digest == digest:
         raise InvalidInput(f"{current.name} runs {digest.short} already: nothing to do")
@@ -248,7 +248,7 @@ def _require_free(desk: Desk, trusted: Trusted, stage: str, model: str, now: dat
         raise Stalled(
             f"nothing follows {placement.digest.short} into {stage} yet: "
             f"{placement.glass.words(now)}",
-            hint=f"goldenpath approve {placement.digest} --to {stage} by somebody else, "
+            hint=f"goldenpath approve {placement.digest} --stage {stage} by somebody else, "
             "or goldenpath rollback",
         )
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from goldenpath.attest.verify import verify
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound, Stalled, VerificationError
-from goldenpath.gitops.assess import deployment_of, stage_of
+from goldenpath.gitops.assess import deployment_of, stage_of, unknown_model
 from goldenpath.gitops.change import Change
 from goldenpath.gitops.desired import Deployment, Placement, Slot, slot_name
 from goldenpath.gitops.identity import require_listed
@@ -172,7 +172,7 @@ def _require_free(desk: Desk, trusted: Trusted, placement: Placement, current: D
     if glass is not None and glass.is_overdue(now) and holds_when_overdue(stage):
         raise Stalled(
             f"{current.name} stays as it is: {glass.words(now)}",
-            hint=f"goldenpath approve {placement.digest} --to {current.stage} by somebody else",
+            hint=f"goldenpath approve {placement.digest} --stage {current.stage} by somebody else",
         )
     if freeze is not None and glass is None:
         end = freeze.end.isoformat(timespec="minutes")
@@ -202,7 +202,7 @@ def _require_known(desk: Desk, trusted: Trusted, current: Deployment, to: Digest
     if to not in stable_before(desk.repository, trusted.commit, path, trusted.platform):
         raise InvalidInput(
             f"{to.short} was never the stable release of {current.name}",
-            hint=f"goldenpath promote {to} --to {current.stage} asks the gates",
+            hint=f"goldenpath promote {to} --stage {current.stage} asks the gates",
         )
 
 
@@ -222,7 +222,7 @@ def _state(desk: Desk, trusted: Trusted, model: str, stage: str) -> tuple[Deploy
     path = release_path(stage, model)
     content = desk.repository.read(trusted.commit, path)
     if current is None or content is None:
-        raise NotFound(f"{model} is not in {stage}", hint="goldenpath status shows what is where")
+        raise unknown_model(desk.repository, trusted, model, stage)
     return current, parse_placement(content, path)
 
 

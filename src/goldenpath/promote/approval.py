@@ -67,7 +67,7 @@ class Approvals:
             self.name,
             "fail",
             said,
-            f"goldenpath approve {evidence.digest} --to {stage.name}, by one of: {can}",
+            f"goldenpath approve {evidence.digest} --stage {stage.name}, by one of: {can}",
         )
 
 

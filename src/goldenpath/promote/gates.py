@@ -195,7 +195,7 @@ class StageBefore:
                 self.name,
                 "fail",
                 f"the release is not live in {before.name}",
-                f"goldenpath promote {evidence.digest} --to {before.name}",
+                f"goldenpath promote {evidence.digest} --stage {before.name}",
             )
         lasted = now - evidence.before_since
         left = stage.soak - lasted

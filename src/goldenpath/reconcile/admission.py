@@ -106,7 +106,7 @@ def decisions(
                 f"nobody who is listed has signed a promotion to {stage.name} that "
                 f"{stage.approvals} approvals, and a waiver for each gate that was waived, "
                 "stand behind",
-                f"run goldenpath promote {verified.subject.short} --to {stage.name}",
+                f"run goldenpath promote {verified.subject.short} --stage {stage.name}",
             ),
         )
     by = f", approved by {', '.join(standing.approved)}" if standing.approved else ""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from goldenpath.wire.governing import forge as forge
     from goldenpath.wire.governing import gitops as gitops
     from goldenpath.wire.governing import identity as identity
+    from goldenpath.wire.governing import last_names as last_names
     from goldenpath.wire.governing import person as person
     from goldenpath.wire.governing import platform_store as platform_store
     from goldenpath.wire.governing import release as release
@@ -74,6 +75,7 @@ _PARTS = {
         "gitops",
         "trusted",
         "identity",
+        "last_names",
         "person",
         "platform_store",
         "release",

@@ -2,6 +2,7 @@
 
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from goldenpath.attest.policy import Person
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound
 from goldenpath.gitops.identity import Identity, find_identity, require_listed
-from goldenpath.gitops.trust import Pin, Trusted, follow, write_pin
+from goldenpath.gitops.trust import Pin, Trusted, follow, last_trusted, write_pin
 from goldenpath.gitops.worktree import Repository
 from goldenpath.oci.names import find
 from goldenpath.oci.store import Store
@@ -48,6 +49,28 @@ def trusted(home: Home) -> Trusted:
             raise InvalidInput(f"{TRUST_VARIABLE} is not a commit: expected 40 or 64 hex digits")
         write_pin(home.trust, Pin(root, ""))
     return follow(gitops(home), home.trust)
+
+
+@dataclass(frozen=True, slots=True)
+class LastNames:
+    """The names that this machine read in git the last time."""
+
+    stages: tuple[str, ...]
+    people: tuple[str, ...]
+    models: tuple[str, ...]
+
+
+def last_names(home: Home) -> LastNames:
+    """The names of the platform as this machine knows it, without asking a remote."""
+    repository = gitops(home)
+    is_remote = GITOPS_VARIABLE in os.environ
+    known = last_trusted(repository, home.trust) if is_remote else trusted(home)
+    paths = (path.split("/") for path in repository.entries(known.commit, "envs/"))
+    return LastNames(
+        tuple(stage.name for stage in known.platform.stages),
+        tuple(person.name for person in known.platform.people),
+        tuple(sorted({parts[2] for parts in paths if len(parts) > 3})),
+    )
 
 
 def identity(name: str | None, key: Path | None, *, make_key: bool = False) -> Identity:

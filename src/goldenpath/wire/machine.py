@@ -12,7 +12,7 @@ from goldenpath.artifact.unpack import open_release
 from goldenpath.attest.sshsig import SshKey
 from goldenpath.audit.observed import event_of, moved_event
 from goldenpath.digest import Digest
-from goldenpath.errors import NotFound, Unavailable
+from goldenpath.errors import NotFound, Unavailable, did_you_mean
 from goldenpath.gateway.analysis import Verdict
 from goldenpath.gateway.sending import Sent, Wish, send_rows
 from goldenpath.gateway.steering import Moves, Steering, judged, plans
@@ -172,8 +172,11 @@ def send(home: Home, stage: str, model: str, wish: Wish) -> Sent:
     name = f"{stage}/{model}"
     found = next((each for each in wanted.deployments if each.name == name), None)
     if found is None:
-        known = ", ".join(each.name for each in wanted.deployments) or "nothing"
-        raise NotFound(f"{name} is not declared: expected one of {known}")
+        known = [each.name for each in wanted.deployments]
+        raise NotFound(
+            f"{name} is not declared: expected one of {', '.join(known) or 'nothing'}",
+            hint=did_you_mean(name, known),
+        )
     release = open_release(store_of(home, followed.platform), found.slots[0].digest)
     contract = parse_contract(release.files[CONTRACT])
     path = f"/{stage}/{model}/v2/models/{model}/infer"

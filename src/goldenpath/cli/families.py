@@ -1,0 +1,117 @@
+"""Every verb of the command line, in six families, with the line that `--help` shows.
+
+A verb is imported when it is used, so that `goldenpath --help` stays quick.
+"""
+
+import importlib
+from collections.abc import Mapping
+
+import click
+from click.exceptions import NoSuchCommand
+from click.shell_completion import CompletionItem
+
+FAMILIES: Mapping[str, Mapping[str, str]] = {
+    "Set up": {
+        "init": "Set up the platform on this machine: keys, registry, git.",
+        "person": "List, add or end a person who may approve and promote.",
+        "key": "List, add, end or revoke a key that signs releases.",
+        "platform": "Show or change platform.toml: stages, people, registry.",
+        "confirm": "Confirm a change of trust that somebody else proposed.",
+        "completion": "Print the completion script of bash, zsh or fish.",
+    },
+    "Build": {
+        "new": "Start a model project that trains and serves as it is.",
+        "check": "Check a project's declaration and report every fault.",
+        "data": "Compare a project's data with their pins, or pin them.",
+        "build": "Train, evaluate, pack, attest and sign a release.",
+        "sign": "Sign a release with one more key.",
+        "copy": "Copy a release with its evidence between two stores.",
+        "push": "Copy a release from this machine to a registry.",
+        "pull": "Copy a release from a registry to this machine.",
+        "catalogue": "Set the aliases of the catalogue to what git wants.",
+    },
+    "Promote": {
+        "gate": "Show what the gates of a stage say about a release.",
+        "why": "List what keeps a model out of a stage, and who can help.",
+        "approve": "Approve a release for a stage with your own SSH key.",
+        "waive": "Waive one closed gate for a release with your SSH key.",
+        "promote": "Bring a release into a stage by a signed commit.",
+        "requests": "List the pull requests that wait, and who approved them.",
+        "rollout": "Give a canary more of the traffic by a signed commit.",
+        "judge": "Judge a canary by log or Prometheus and commit the verdict.",
+        "rollback": "Take a canary away, or go back to the release before.",
+        "hold": "Keep a model as it is in a stage until somebody resumes.",
+        "resume": "End the hold of a model in a stage.",
+    },
+    "Run": {
+        "up": "Run on this machine what git wants, until told to stop.",
+        "down": "Stop what runs on this machine.",
+        "send": "Send rows of a table to a model and show the answers.",
+        "demo": "Walk a real credit model down the whole road.",
+    },
+    "Look": {
+        "status": "Show what is wanted, what runs, and whether they agree.",
+        "inventory": "Compare git, registry, catalogue and what runs.",
+        "inspect": "Show what a release holds and what is said about it.",
+        "diff": "Show what changed between two releases.",
+        "drift": "Show drift of inputs and predictions, or close a finding.",
+        "log": "Check, show, erase or expire predictions in the log.",
+        "events": "Show or check the audit log.",
+        "at": "Show what was live at a time, and who approved it.",
+    },
+    "Prove": {
+        "verify": "Check signatures and evidence of a release by a policy.",
+        "trace": "Trace one answer to its model, data, code and people.",
+        "reproduce": "Train a release again and compare it bit for bit.",
+        "report": "Write the technical documentation ordered by Annex IV.",
+        "sod": "List how one person alone could reach production.",
+        "attack": "Attack the verifier and show which control refused it.",
+    },
+}
+"""Family to verb to the line of help; `verify-self` is the module `verify_self`."""
+
+VERBS: Mapping[str, str] = {
+    name: line for family in FAMILIES.values() for name, line in family.items()
+}
+"""Every verb and its line of help, in the order of the families."""
+
+
+def command_of(name: str) -> click.Command:
+    """The command of a verb, imported now."""
+    module = importlib.import_module(f"goldenpath.cli.{name.replace('-', '_')}")
+    command = module.verb
+    if not isinstance(command, click.Command):
+        raise TypeError(f"{module.__name__}.verb is not a command")
+    command.name = name
+    return command
+
+
+class FamilyGroup(click.Group):
+    """A group whose help and completion show the verbs by family, without importing one."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in VERBS and not args[0].startswith("-") and not ctx.resilient_parsing:
+            raise NoSuchCommand(args[0], ctx=ctx)
+        return super().resolve_command(ctx, args)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return command_of(cmd_name) if cmd_name in VERBS else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        width = max(map(len, VERBS))
+        for family, verbs in FAMILIES.items():
+            with formatter.section(family):
+                formatter.write_dl([(name.ljust(width), line) for name, line in verbs.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        verbs = [
+            CompletionItem(name, help=line)
+            for name, line in VERBS.items()
+            if name.startswith(incomplete)
+        ]
+        return [*verbs, *click.Command.shell_complete(self, ctx, incomplete)]
