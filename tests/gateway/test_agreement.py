@@ -7,10 +7,10 @@ import pytest
 
 from goldenpath.gateway.agreement import agree
 from goldenpath.gateway.message import END, Answer
+from goldenpath.http.exchange import Exchange
 from goldenpath.serve.answers import Answers, Asked
 from goldenpath.serve.asking import deal
 from goldenpath.serve.calls import Calls
-from goldenpath.serve.exchange import Exchange
 from goldenpath.serve.identity import Identity
 from goldenpath.serve.protocol import Form, Question
 from tests.serve.running import CONTRACT

@@ -23,6 +23,7 @@ from goldenpath.errors import InvalidInput, Unavailable
 from goldenpath.gateway.judging import judge_once
 from goldenpath.gitops.desired import Rollout
 from goldenpath.gitops.promotion import promote
+from goldenpath.http.tls import server_context
 from goldenpath.observe.decide import Facts
 from goldenpath.observe.otlp import TelemetryFiles
 from goldenpath.observe.prometheus import Prometheus
@@ -30,7 +31,6 @@ from goldenpath.observe.records import Block
 from goldenpath.observe.scraping import MetricsPage
 from goldenpath.observe.telemetry import Telemetry
 from goldenpath.project.spec import Feature
-from goldenpath.reconcile.tls import server_context
 from goldenpath.serve.access import load_access
 from goldenpath.serve.payload import SpoolHeader
 from tests.attest.programs import program

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import uvloop
 
+from goldenpath.http.limits import Limits
 from goldenpath.project.spec import Band, Contract, DecisionPolicy, Feature, MonitorSettings
 from goldenpath.serve.access import Access
 from goldenpath.serve.identity import Identity
-from goldenpath.serve.limits import Limits
 from goldenpath.serve.model import LinearModel, Model, ModelApart, OnnxModel, Rows, Scores
 from goldenpath.serve.payload import SPOOL_VERSION, Answered, SpoolHeader, read
 from goldenpath.serve.record import OnLoss

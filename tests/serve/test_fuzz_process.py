@@ -21,8 +21,8 @@ import numpy as np
 import pytest
 
 from goldenpath import rpc
+from goldenpath.http.limits import Limits
 from goldenpath.rpc import messages
-from goldenpath.serve.limits import Limits
 from tests.serve.conformance import BIAS, MODELS, scores, weights
 from tests.serve.onnx_graph import logistic_regression
 from tests.serve.process import Process, packed, started

@@ -17,8 +17,8 @@ from goldenpath.errors import GoldenPathError, InvalidInput, Unavailable
 from goldenpath.gateway.dispatch import Dispatcher
 from goldenpath.gateway.naming import Naming
 from goldenpath.gateway.proxy import Client, Clients
+from goldenpath.http.tls import HANDSHAKE_TIME, Shown
 from goldenpath.reconcile.launch import GatewayLaunch, Routes
-from goldenpath.reconcile.tls import HANDSHAKE_TIME, Shown
 
 SWEEPS_A_SECOND = 10
 DRAIN_SECONDS = 25.0

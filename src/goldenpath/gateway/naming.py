@@ -8,9 +8,9 @@ import asyncio
 from collections.abc import Callable
 
 from goldenpath.gateway.message import RequestHead
+from goldenpath.http.tls import peer_name
 from goldenpath.instruments import HEADER_CALLER, HEADER_PREDICTION
 from goldenpath.reconcile.naming import heard, told
-from goldenpath.reconcile.tls import peer_name
 
 _LAST = HEADER_PREDICTION.encode() + b": "
 Name = Callable[[bytes, RequestHead], bytes]

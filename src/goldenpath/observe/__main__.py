@@ -17,6 +17,7 @@ import msgspec
 from goldenpath.attest.keys import PemSigner, generate_key
 from goldenpath.canonical import JsonValue
 from goldenpath.errors import GoldenPathError
+from goldenpath.http.tls import Shown
 from goldenpath.observe.launch import Keeping, ObserverLaunch
 from goldenpath.observe.monitor import Monitor
 from goldenpath.observe.observer import Observer, Refusals
@@ -30,7 +31,6 @@ from goldenpath.observe.subjects import Subjects
 from goldenpath.observe.tail import Tail
 from goldenpath.observe.telemetry import Telemetry
 from goldenpath.reconcile.refusals import FILE
-from goldenpath.reconcile.tls import Shown
 from goldenpath.registry.layout import LayoutStore
 from goldenpath.serve.access import Access, load_access
 from goldenpath.settings import Home

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from goldenpath.reconcile.launch import Entrance
+from goldenpath.http.entrance import Entrance
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,10 @@ carries one JSON object per line for the supervisor, its standard error is a log
 from dataclasses import dataclass
 from typing import Literal
 
+from goldenpath.http.entrance import Entrance
+
+_OPEN_TO_ALL = Entrance()
+
 
 @dataclass(frozen=True, slots=True)
 class TrustedPem:
@@ -100,19 +104,6 @@ class Routes:
 
 
 @dataclass(frozen=True, slots=True)
-class Entrance:
-    """How callers come in, as files of this machine; all of them are read again on SIGHUP."""
-
-    access: str = ""
-    """File of bearer tokens and issuers; empty: everybody who reaches the address may ask."""
-    certificate: str = ""
-    """PEM file of what the gateway presents; empty: no TLS."""
-    private_key: str = ""
-    client_authorities: str = ""
-    """PEM file of authorities; with it every client needs a certificate of theirs."""
-
-
-@dataclass(frozen=True, slots=True)
 class GatewayLaunch:
     """What the gateway is told first; `Routes` follow, one per line."""
 
@@ -122,7 +113,7 @@ class GatewayLaunch:
     """Seconds until an unanswered request gets 504, and a held one 503."""
     held: int = 1000
     """Requests that may wait for a slot without a ready server."""
-    entrance: Entrance = Entrance()
+    entrance: Entrance = _OPEN_TO_ALL
     """Tokens are looked at by the model servers behind it."""
     inner: str = ""
     """Path of a socket on which the door for gRPC comes in, without TLS; empty: there is none."""
@@ -139,6 +130,6 @@ class DoorLaunch:
     gateway: str
     """`unix:PATH` or `HOST:PORT` to which calls are handed on, without TLS."""
     timeout: float = 30.0
-    entrance: Entrance = Entrance()
+    entrance: Entrance = _OPEN_TO_ALL
     word: str = ""
     """Behind which callers are named."""

@@ -12,8 +12,8 @@ import msgspec
 import uvloop
 
 from goldenpath.errors import GoldenPathError, InvalidInput
+from goldenpath.http.tls import Shown
 from goldenpath.reconcile.launch import DoorLaunch
-from goldenpath.reconcile.tls import Shown
 from goldenpath.rpc.door import Door
 from goldenpath.rpc.forward import Upstream, forward
 from goldenpath.rpc.secure import credentials

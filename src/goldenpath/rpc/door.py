@@ -148,7 +148,7 @@ def _headers(metadata: tuple[tuple[str, str | bytes], ...]) -> Mapping[bytes, by
 
 
 def _peer(authenticated: Mapping[str, list[bytes]]) -> str:
-    """As `peer_name` of `goldenpath.reconcile.tls`."""
+    """As `peer_name` of `goldenpath.http.tls`."""
     kinds = ("x509_common_name", "peer_uri", "peer_dns")
     names = [name for kind in kinds for name in authenticated.get(kind, []) if name]
     return names[0].decode("utf-8", "replace")[:256] if names else ""

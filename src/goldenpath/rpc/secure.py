@@ -6,7 +6,7 @@ from pathlib import Path
 import grpc
 
 from goldenpath.errors import InvalidInput
-from goldenpath.reconcile.launch import Entrance
+from goldenpath.http.entrance import Entrance
 
 
 def credentials(

@@ -6,11 +6,12 @@ import msgspec
 import numpy as np
 
 from goldenpath import rpc
+from goldenpath.http.exchange import Exchange
+from goldenpath.http.writer import render
 from goldenpath.instruments import HEADER_PREDICTION, HEADER_RELEASE, HEADER_SLOT
 from goldenpath.project.spec import Contract
 from goldenpath.serve.calls import Calls
 from goldenpath.serve.decision import Decider
-from goldenpath.serve.exchange import Exchange, render
 from goldenpath.serve.identity import Identity, outputs_of
 from goldenpath.serve.inputs import Refusal
 from goldenpath.serve.model import Scores

@@ -17,9 +17,9 @@ from time import monotonic_ns, perf_counter
 import numpy as np
 
 from goldenpath.errors import GoldenPathError
+from goldenpath.http.exchange import Exchange, refuse
 from goldenpath.serve.answers import Answers, Asked
 from goldenpath.serve.asking import Asking, deal
-from goldenpath.serve.exchange import Exchange, refuse
 from goldenpath.serve.inputs import InputRules, Refusal
 from goldenpath.serve.model import Doubles, Model, ModelApart, Rows, Scores
 from goldenpath.serve.protocol import Question

@@ -8,13 +8,14 @@ import asyncio
 from time import monotonic_ns
 
 from goldenpath import rpc
+from goldenpath.http.exchange import Exchange
+from goldenpath.http.limits import Limits
 from goldenpath.reconcile.launch import ServerLaunch
 from goldenpath.rpc import messages
 from goldenpath.rpc.door import Ask, Call, Door, Reply
 from goldenpath.rpc.secure import credentials
 from goldenpath.serve.doors import Doors
-from goldenpath.serve.exchange import Exchange
-from goldenpath.serve.limits import WANTED, Limits
+from goldenpath.serve.request_fields import WANTED
 from goldenpath.serve.server import Server
 
 _SHOWN = "x-goldenpath-"

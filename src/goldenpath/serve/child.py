@@ -19,13 +19,13 @@ import msgspec
 import uvloop
 
 from goldenpath.errors import GoldenPathError, InvalidInput
+from goldenpath.http.limits import Limits
 from goldenpath.project.spec import Contract
 from goldenpath.reconcile.launch import ServerLaunch, Terms
 from goldenpath.serve.doors import Doors
 from goldenpath.serve.equality import refuse_other_answers
 from goldenpath.serve.identity import Identity
 from goldenpath.serve.inputs import InputRules
-from goldenpath.serve.limits import Limits
 from goldenpath.serve.model import ModelApart
 from goldenpath.serve.payload import SPOOL_VERSION, SpoolHeader
 from goldenpath.serve.release import Content, load

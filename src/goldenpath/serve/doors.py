@@ -10,8 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from goldenpath.errors import GoldenPathError
-from goldenpath.reconcile.launch import Entrance, ServerLaunch
-from goldenpath.reconcile.tls import Shown
+from goldenpath.http.entrance import Entrance
+from goldenpath.http.tls import Shown
+from goldenpath.reconcile.launch import ServerLaunch
 from goldenpath.serve.access import Access, load_access
 from goldenpath.serve.server import Server
 

@@ -1,29 +1,30 @@
 """A model server: routes of the protocol, one batcher, one listener, an orderly end."""
 
 import asyncio
-import contextlib
 import gc
-import os
 import re
-import socket
 import ssl
-import stat
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from time import monotonic_ns
 
 from goldenpath import rpc
-from goldenpath.errors import InvalidInput, NotFound, Unavailable
+from goldenpath.errors import InvalidInput, NotFound
+from goldenpath.http.content_encoding import decoded
+from goldenpath.http.exchange import Exchange, refuse, respond
+from goldenpath.http.heads import BadMessage, RequestHead
+from goldenpath.http.limits import Limits
+from goldenpath.http.listener import HttpListener
+from goldenpath.http.request_target import decoded_path
+from goldenpath.http.server_connection import ServerConnection
+from goldenpath.http.writer import render
 from goldenpath.project.spec import Contract
 from goldenpath.reconcile.naming import heard
-from goldenpath.reconcile.tls import HANDSHAKE_TIME
 from goldenpath.serve import openapi, tabular
 from goldenpath.serve.access import Access, Denied, Scope
 from goldenpath.serve.answers import Answers
 from goldenpath.serve.batch import Batcher
 from goldenpath.serve.calls import Calls
-from goldenpath.serve.exchange import Exchange, refuse, render, respond
-from goldenpath.serve.http import Host
 from goldenpath.serve.identity import (
     SERVER,
     Identity,
@@ -32,17 +33,15 @@ from goldenpath.serve.identity import (
     outputs_of,
 )
 from goldenpath.serve.inputs import InputRules, Refusal, Unfit
-from goldenpath.serve.limits import Limits
 from goldenpath.serve.model import Model, ModelApart
 from goldenpath.serve.payload import OVERLOAD
 from goldenpath.serve.protocol import Reader
 from goldenpath.serve.record import OnLoss, Recorder
+from goldenpath.serve.request_fields import RULES, VARYING
 from goldenpath.serve.spool import SpoolWriter
 from goldenpath.serve.tensors import InputShape
 
 SWEEP = 0.5
-BACKLOG = 2048
-"""Connections that may wait to be accepted; a full one refuses clients of a Unix socket at once."""
 COLLECT = (20_000, 10, 10)
 """New objects after which cycles are looked for: a request leaves none behind."""
 LINGER = 0.2
@@ -96,11 +95,12 @@ class Server:
             self._recorder,
             report=report,
         )
-        self._host = Host(self.accept, self._batcher.settle, limits or Limits())
+        self.settle = self._batcher.settle
+        """To be called once something was accepted: works off what waits."""
+        self._limits = limits or Limits()
+        self._listener = HttpListener(self, self._limits, RULES, VARYING)
         self._is_ready = False
-        self._listener: asyncio.Server | None = None
         self._sweeper: asyncio.TimerHandle | None = None
-        self._path: Path | None = None
         self._asks, self._pages = _routes(identity, contract)
 
     @property
@@ -133,63 +133,47 @@ class Server:
 
         Raises `InvalidInput` for another form, `Unavailable` if the address is taken.
         """
-        loop = asyncio.get_running_loop()
-        listening = _bind(address)
-        patience = HANDSHAKE_TIME if tls else None
-        if listening.family == socket.AF_UNIX:
-            self._path = Path(address.removeprefix("unix:"))
-            self._listener = await loop.create_unix_server(
-                self._host.connect,
-                sock=listening,
-                backlog=BACKLOG,
-                ssl=tls,
-                ssl_handshake_timeout=patience,
-            )
-        else:
-            host, port = listening.getsockname()
-            address = f"{host}:{port}"
-            self._listener = await loop.create_server(
-                self._host.connect,
-                sock=listening,
-                backlog=BACKLOG,
-                ssl=tls,
-                ssl_handshake_timeout=patience,
-            )
+        address = await self._listener.open(address, tls)
         self._is_ready = True
         self._sweep()
         return address
 
     async def drain(self, *, linger: float = LINGER, limit: float = 30.0) -> None:
         """Answers what is in flight and on its way, then closes everything."""
-        loop = asyncio.get_running_loop()
-        self._host.draining = True
         self._is_ready = False
-        if self._path is not None:
-            self._path.unlink(missing_ok=True)
-        # Connections in the backlog belong to clients that may have sent their request already.
-        await asyncio.sleep(linger)
-        if self._listener is not None:
-            self._listener.close()
-        end = loop.time() + limit
-        while loop.time() < end and (self._host.open_exchanges or not self._batcher.is_idle):
-            await asyncio.sleep(0.01)
-        for connection in tuple(self._host.connections):
-            connection.close_if_idle()
-        await asyncio.sleep(0)
-        for connection in tuple(self._host.connections):
-            connection.abort()
+        await self._listener.drain(lambda: self._batcher.is_idle, linger=linger, limit=limit)
         if self._sweeper is not None:
             self._sweeper.cancel()
         self._batcher.close()
 
     def _sweep(self) -> None:
-        self._host.sweep()
+        self._listener.sweep()
         self._batcher.watch()
         self._sweeper = asyncio.get_running_loop().call_later(SWEEP, self._sweep)
 
-    def settle(self) -> None:
-        """To be called once something was accepted: works off what waits."""
-        self._batcher.settle()
+    def take(
+        self, connection: ServerConnection, head: RequestHead, body: bytes, held: int
+    ) -> Exchange:
+        """Takes a request that a connection has read."""
+        exchange = Exchange(
+            connection,
+            head.method,
+            head.target,
+            head.fields.copy(),
+            body,
+            head.keep_alive and not self._listener.is_draining,
+            monotonic_ns(),
+            connection.peer,
+            None,
+            held,
+        )
+        self.accept(exchange)
+        # What was read of it waits for its answer; all the rest would, too.
+        exchange.body = b""
+        return exchange
+
+    def refused(self, status: int, seconds: float) -> None:
+        """Nobody was asked, so nothing is recorded."""
 
     def accept(self, exchange: Exchange) -> None:
         """Takes a request that was read whole; its answer may be there at once or come later."""
@@ -201,6 +185,9 @@ class Server:
             named = heard(self._word, exchange.headers.pop(b"x-goldenpath-caller"))
             exchange.caller = named or exchange.caller
         form = self._asks.get(exchange.target)
+        if form is None:
+            exchange.target = decoded_path(exchange.target)
+            form = self._asks.get(exchange.target)
         if self.access is not None and not self._admit(self.access, exchange, form):
             return
         if form is None:
@@ -211,7 +198,7 @@ class Server:
             self._ask(exchange, form)
 
     def _admit(self, access: Access, exchange: Exchange, form: str | None) -> bool:
-        target = exchange.target.partition(b"?")[0]
+        target = exchange.target
         if target in _OPEN:
             return True
         scope: Scope = "infer" if form else "metrics" if target == b"/metrics" else "read"
@@ -236,6 +223,9 @@ class Server:
             batcher.refuse(exchange, refusal)
             return
         try:
+            encoding = exchange.headers.get(b"content-encoding")
+            if encoding:
+                exchange.body = decoded(exchange.body, encoding, self._limits.body)
             if form == "tabular":
                 question = tabular.read(exchange.body, self._shape)
             elif form == "call":
@@ -243,6 +233,9 @@ class Server:
             else:
                 length = exchange.headers.get(b"inference-header-content-length")
                 question = self._reader.read(exchange.body, int(length) if length else None)
+        except BadMessage as error:
+            batcher.refuse(exchange, Refusal(error.status, error.message, error.message))
+            return
         except Unfit as error:
             batcher.refuse(exchange, error.refusal)
             return
@@ -255,13 +248,13 @@ class Server:
         batcher.ask(exchange, question)
 
     def _page(self, exchange: Exchange) -> None:
-        target = exchange.target.partition(b"?")[0]
+        target = exchange.target
         if target.startswith(_CALLS):
             self._call(exchange, target.removeprefix(_CALLS).decode("latin-1"))
         elif target not in self._pages:
             refuse(exchange, 404, f"{target[:200].decode('latin-1')} does not exist")
-        elif exchange.method != b"GET":
-            refuse(exchange, 405, "expected GET", headers={"allow": "GET"})
+        elif exchange.method not in (b"GET", b"HEAD"):
+            refuse(exchange, 405, "expected GET", headers={"allow": "GET, HEAD"})
         elif target.endswith(b"/ready") and not self._can_answer:
             respond(exchange, 503, {**self._pages[target], "ready": False})
         else:
@@ -297,9 +290,6 @@ def _framing(headers: dict[bytes, bytes]) -> Refusal | None:
         # A browser sends other types across origins without asking; so none of them is taken.
         message = "the content type is not known: expected application/json"
         return Refusal(415, message, message)
-    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
-        message = "a compressed body is not supported"
-        return Refusal(415, message, message)
     length = headers.get(b"inference-header-content-length")
     if length is not None and not (length.isdigit() and len(length) < 12):
         message = "inference-header-content-length is not a number of bytes"
@@ -332,43 +322,3 @@ def _routes(
         {target.encode("ascii"): form for target, form in asks.items()},
         {target.encode("ascii"): page for target, page in pages.items()},
     )
-
-
-def _bind(address: str) -> socket.socket:
-    """A listening socket: a file that only this user may open, or a loopback port."""
-    try:
-        if address.startswith("unix:"):
-            return _bind_file(Path(address.removeprefix("unix:")))
-        host, _, port = address.rpartition(":")
-        if not port.isdigit() or not host:
-            raise InvalidInput(f"cannot listen on {address!r}: expected unix:PATH or HOST:PORT")
-        listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((host, int(port)))
-    except (OSError, OverflowError) as error:
-        raise Unavailable(f"cannot listen on {address}: {error}") from error
-    return listening
-
-
-def _bind_file(path: Path) -> socket.socket:
-    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    if _is_stale(path):
-        path.unlink()
-    mask = os.umask(0o177)
-    try:
-        listening.bind(str(path))
-    finally:
-        os.umask(mask)
-    return listening
-
-
-def _is_stale(path: Path) -> bool:
-    """Whether the path is a socket that nobody listens on any more."""
-    if not path.exists() or not stat.S_ISSOCK(path.stat().st_mode):
-        return False
-    with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as probe:
-        try:
-            probe.connect(str(path))
-        except ConnectionRefusedError:
-            return True
-    return False

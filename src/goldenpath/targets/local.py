@@ -16,8 +16,8 @@ import msgspec
 
 from goldenpath.canonical import JsonValue
 from goldenpath.gitops.desired import Deployment, Slot
+from goldenpath.http.entrance import Entrance
 from goldenpath.reconcile.launch import (
-    Entrance,
     GatewayLaunch,
     Route,
     RouteSlot,

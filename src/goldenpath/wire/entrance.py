@@ -6,7 +6,7 @@ from pathlib import Path
 
 from goldenpath.errors import InvalidInput
 from goldenpath.gateway.client import Door
-from goldenpath.reconcile.launch import Entrance
+from goldenpath.http.entrance import Entrance
 from goldenpath.settings import (
     ACCESS_VARIABLE,
     CA_VARIABLE,

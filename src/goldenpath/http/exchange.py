@@ -1,10 +1,11 @@
-"""One HTTP request and its answer, and how answers look on the wire."""
+"""One request that was read whole, and its answer."""
 
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Protocol
 
 import msgspec
+
+from goldenpath.http.writer import error_body, render
 
 
 class Sender(Protocol):
@@ -31,10 +32,17 @@ class Exchange(msgspec.Struct, eq=False):
     """Monotonic nanoseconds."""
     caller: str
     answer: bytes | None = None
+    held: int = 0
+    """Bytes of the body that count against the limit of all bodies until it is answered."""
 
+    def feed(self, piece: bytes) -> None:
+        """Nothing is missing."""
 
-JSON = "application/json"
-_PHRASES = {status.value: status.phrase for status in HTTPStatus}
+    def hold_back(self, is_full: bool) -> None:
+        """The answer is sent in one piece."""
+
+    def lost(self) -> None:
+        """What was asked is still worked off and recorded."""
 
 
 def respond(
@@ -46,29 +54,23 @@ def respond(
 ) -> None:
     """Answers with `value` as JSON, with nothing if it is None."""
     body = b"" if value is None else msgspec.json.encode(value)
-    exchange.answer = render(status, body, headers=headers, keep_alive=exchange.keep_alive)
+    exchange.answer = render(
+        status,
+        body,
+        headers=headers,
+        keep_alive=exchange.keep_alive,
+        is_head=exchange.method == b"HEAD",
+    )
 
 
 def refuse(
     exchange: Exchange, status: int, message: str, *, headers: Mapping[str, str] | None = None
 ) -> None:
     """Answers with an error in the form of the protocol."""
-    respond(exchange, status, {"error": message}, headers=headers)
-
-
-def render(
-    status: int,
-    body: bytes,
-    *,
-    headers: Mapping[str, str] | None = None,
-    keep_alive: bool = True,
-    media_type: str = JSON,
-) -> bytes:
-    """An answer as it goes over the wire; names and values of headers are our own."""
-    lines = [f"HTTP/1.1 {status} {_PHRASES[status]}", f"content-length: {len(body)}"]
-    if body:
-        lines.append(f"content-type: {media_type}")
-    lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
-    if not keep_alive:
-        lines.append("connection: close")
-    return "\r\n".join(lines).encode("ascii") + b"\r\n\r\n" + body
+    exchange.answer = render(
+        status,
+        error_body(message),
+        headers=headers,
+        keep_alive=exchange.keep_alive,
+        is_head=exchange.method == b"HEAD",
+    )

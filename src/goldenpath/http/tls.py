@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from goldenpath.errors import GoldenPathError, InvalidInput
-from goldenpath.reconcile.launch import Entrance
+from goldenpath.http.entrance import Entrance
 
 HANDSHAKE_TIME = 10.0
 """Seconds in which a client must have shaken hands."""

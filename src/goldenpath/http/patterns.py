@@ -1,0 +1,176 @@
+"""Heads that are like one that was read before: compared, not read again.
+
+Most clients send one head again and again with another trace, subject or length in it. A head that
+was seen often becomes a pattern: what is around such values has to be the same to the byte, and the
+values have to be such as the reader would take in that place (RFC 9112, section 11.2).
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+
+from goldenpath.http.heads import RequestHead
+
+OFTEN = 8
+"""Times that a head is seen before it becomes a pattern, which takes as long as ten requests."""
+MOST_PATTERNS = 64
+MOST_SEEN = 256
+LONGEST = 4096
+"""Bytes of a head; a longer one is read each time."""
+PATIENCE = 32
+"""Heads of one client after which it is believed to have a new one each time."""
+
+# A quantifier with a plus gives nothing back, so no head takes long to be found different.
+TEXT = rb"[ \t]*+([\t -~\x80-\xff]*+)"
+"""A value with whatever blanks are in it and behind it."""
+LENGTH = rb"[ \t]*+(0|[1-9][0-9]{0,11}+)"
+
+Pattern = re.Pattern[bytes]
+
+
+class HeadPatterns:
+    """Patterns of the heads that the clients of one process use; bounded, first come first served.
+
+    Each pattern has a group for every value that may differ.
+    """
+
+    def __init__(self, varying: Iterable[str]) -> None:
+        """`varying` are names of fields in lower case whose values are seldom the same twice."""
+        self._values = {b"content-length": LENGTH, b"Content-Length": LENGTH}
+        for name in varying:
+            for spelled in (name, name.title()):
+                self._values[spelled.encode("ascii")] = TEXT
+        self._seen = Counter[bytes]()
+        self._known: dict[bytes, Pattern] = {}
+
+    def of(self, whole: bytes) -> tuple[Pattern | None, tuple[bytes, ...]]:
+        """The pattern of a head with its empty line, if there is one by now, and its names."""
+        if len(whole) > LONGEST:
+            return None, ()
+        first, *lines = whole.split(b"\r\n")[:-2]
+        parts, names = [re.escape(first)], []
+        for line in lines:
+            name = line.partition(b":")[0]
+            value = self._values.get(name)
+            if value is None:
+                parts.append(re.escape(line))
+            else:
+                names.append(name)
+                parts.append(re.escape(name) + b":" + value)
+        source = rb"\r\n".join([*parts, rb"\r\n"])
+        return (self._pattern(source) if names else None), tuple(names)
+
+    def _pattern(self, source: bytes) -> Pattern | None:
+        known = self._known.get(source)
+        if known is not None or len(self._known) >= MOST_PATTERNS:
+            return known
+        self._seen[source] += 1
+        if self._seen[source] >= OFTEN:
+            del self._seen[source]
+            self._known[source] = known = re.compile(source)
+        elif len(self._seen) > MOST_SEEN:
+            self._seen.clear()
+        return known
+
+
+class RepeatedHead:
+    """The head of a client that sends the same again, but for some values."""
+
+    __slots__ = (
+        "_first", "_length", "_names", "_pattern", "_places", "_target", "_template", "_values",
+        "_wanted", "_whole", "_written", "head", "note", "size",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        whole: bytes,
+        head: RequestHead,
+        pattern: Pattern | None = None,
+        names: tuple[bytes, ...] = (),
+    ) -> None:
+        """From a head with its empty line, and what it was understood as."""
+        self.head = head
+        """What was read last: its length and fields; its `lines` are those of the first."""
+        self.size = len(whole)
+        """Bytes of it."""
+        self.note: object = None
+        """What the application remembers of such a head."""
+        self._first = self._whole = whole
+        self._pattern = pattern
+        self._names = names
+        lowered = [name.lower() for name in names]
+        self._length = lowered.index(b"content-length") if b"content-length" in lowered else None
+        self._wanted = [(place, name) for place, name in enumerate(lowered) if name in head.fields]
+        self._values: tuple[bytes, ...] = ()
+        self._target = self._written = self._template = b""
+        self._places: list[int] | None = None
+        """Which values are passed on; None where all are."""
+
+    def read(self, data: bytes) -> bool:
+        """Whether the data begins with such a head; then `head` and `size` are its own."""
+        if data.startswith(self._whole):
+            return True
+        pattern = self._pattern
+        found = pattern.match(data) if pattern is not None else None
+        if found is None:
+            return False
+        size = found.end()
+        if size > LONGEST:
+            return False
+        head = self.head
+        self._values = values = found.groups()
+        if self._length is not None:
+            head.length = int(values[self._length])
+        for place, name in self._wanted:
+            head.fields[name] = values[place].rstrip(b" \t")
+        self.size = size
+        self._whole = data[:size]
+        self._written = b""
+        return True
+
+    def written(self, target: bytes) -> bytes:
+        """The head for another server, as `request_lines` writes it."""
+        if target != self._target:
+            self._target, self._template, self._written = target, b"", b""
+        if not self._written:
+            self._written = self._write(target)
+        return self._written
+
+    def _write(self, target: bytes) -> bytes:
+        if not self._values:
+            return request_lines(self.head, target)
+        if not self._template:
+            self._template = self._render(target)
+        if self._places is None:
+            return self._template % self._values
+        return self._template % tuple([self._values[place] for place in self._places])
+
+    def _render(self, target: bytes) -> bytes:
+        """What `_write` fills in: the lines that are passed on, and the length where it stands."""
+        kept = set(self.head.lines)
+        lines, places, names = [], [], iter(enumerate(self._names))
+        place, varying = next(names, (0, b""))
+        for line in self._first.split(b"\r\n")[1:-2]:
+            name = line[: line.index(b":")]
+            is_kept = line in kept or name.lower() == b"content-length"
+            if name != varying:
+                lines += [_escaped(line) + b"\r\n"] if is_kept else []
+                continue
+            if is_kept:
+                lines.append(name + b": %b\r\n")
+                places.append(place)
+            place, varying = next(names, (0, b""))
+        self._places = places if len(places) < len(self._names) else None
+        return b"%b %b HTTP/1.1\r\n" % (self.head.method, _escaped(target)) + b"".join(lines)
+
+
+def request_lines(head: RequestHead, target: bytes) -> bytes:
+    """Request line and header lines for another server, each ended, with the length of the body."""
+    lines = b"".join([b"%b\r\n" % line for line in head.lines])
+    if head.length or head.method not in (b"GET", b"HEAD"):
+        lines += b"content-length: %d\r\n" % max(head.length, 0)
+    return b"%b %b HTTP/1.1\r\n%b" % (head.method, target, lines)
+
+
+def _escaped(text: bytes) -> bytes:
+    return text.replace(b"%", b"%%")

@@ -1,0 +1,25 @@
+"""Targets of requests: the path without its query, percent-decoded once."""
+
+import re
+from urllib.parse import unquote_to_bytes
+
+_BROKEN = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+
+
+def decoded_path(target: bytes) -> bytes:
+    """The path of a target, each segment decoded once (RFC 3986, section 2.4).
+
+    A segment that would hold a slash or a control character after that stays as it is, and so does
+    one that is not well-formed: it names nothing here.
+    """
+    path = target.partition(b"?")[0]
+    if b"%" not in path:
+        return path
+    return b"/".join([_decoded(segment) for segment in path.split(b"/")])
+
+
+def _decoded(segment: bytes) -> bytes:
+    if _BROKEN.search(segment):
+        return segment
+    found = unquote_to_bytes(segment)
+    return segment if b"/" in found or any(byte < 0x20 for byte in found) else found

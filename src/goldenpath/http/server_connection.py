@@ -1,0 +1,402 @@
+"""The server's side of one connection: bytes in, requests out, answers in order.
+
+A connection is in one of five states. IDLE: nothing of a request is there. HEAD: a head has begun.
+BODY: a body is gathered. PASSING: a large body goes to whoever answers, piece by piece. CLOSED:
+nothing is read any more. Answers leave in the order of their requests, and after one that closes
+the connection comes none. What is refused is answered and ends the connection, since what follows
+could be understood in two ways (RFC 9112, section 11.2). An offer to upgrade is ignored.
+"""
+
+import asyncio
+from collections import deque
+from time import monotonic
+from typing import TYPE_CHECKING, Final, Protocol, cast
+
+from goldenpath.http.chunked import ChunkedReader
+from goldenpath.http.heads import CHUNKED, END, BadMessage, RequestHead
+from goldenpath.http.patterns import PATIENCE, RepeatedHead
+from goldenpath.http.tls import peer_name
+from goldenpath.http.writer import CONTINUE, error_body, render
+
+if TYPE_CHECKING:
+    from goldenpath.http.listener import HttpListener
+
+IDLE: Final = 0
+HEAD: Final = 1
+BODY: Final = 2
+PASSING: Final = 3
+CLOSED: Final = 4
+
+
+class PendingAnswer(Protocol):
+    """A request that was handed over, until its answer is sent."""
+
+    answer: bytes | None
+    """What is still to be sent; None while it is not known."""
+    keep_alive: bool
+    """Whether another request may follow."""
+    held: int
+    """Bytes of its body that count against the limit of all bodies until it is answered."""
+
+    def feed(self, piece: bytes) -> None:
+        """A piece of a large body that passes by."""
+
+    def hold_back(self, is_full: bool) -> None:
+        """Whether the client takes no more of a large answer for now."""
+
+    def lost(self) -> None:
+        """The client is gone."""
+
+
+class Refusal:
+    """An answer to what was never handed over."""
+
+    __slots__ = ("answer", "held", "keep_alive")
+
+    def __init__(self, answer: bytes) -> None:
+        self.answer: bytes | None = answer
+        self.keep_alive = False
+        self.held = 0
+
+    def feed(self, piece: bytes) -> None:
+        """Nothing is read after a refusal."""
+
+    def hold_back(self, is_full: bool) -> None:
+        """It is sent at once."""
+
+    def lost(self) -> None:
+        """It was the last."""
+
+
+class ServerConnection(asyncio.Protocol):
+    """One client's connection."""
+
+    def __init__(self, listener: "HttpListener") -> None:
+        self.listener = listener
+        self.peer = ""
+        """Who is at the other end, by its certificate; empty if it has shown none."""
+        self.repeated: RepeatedHead | None = None
+        """The head that was read last, if the client may send it again."""
+        self._limits = listener.limits
+        self._transport: asyncio.Transport | None = None
+        self._queue: deque[PendingAnswer] = deque()
+        self._state = IDLE
+        self._since = monotonic()
+        self._heads = 0
+        self._rest = b""
+        """What is received and not read yet."""
+        self._head: RequestHead | None = None
+        self._body = bytearray()
+        self._held = 0
+        self._missing = 0
+        self._chunks: ChunkedReader | None = None
+        self._is_working = False
+        self._is_reading = True
+        self._has_ended = False
+        self._stuck_since: float | None = None
+
+    # What the event loop calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client is there."""
+        # Transports of uvloop are not subclasses of those of asyncio, but do what they do.
+        self._transport = cast("asyncio.Transport", transport)
+        self.peer = peer_name(transport.get_extra_info("peercert"))
+        self.listener.connections.add(self)
+        if len(self.listener.connections) > self._limits.connections:
+            self._refuse(503, "too many connections", {"retry-after": "1"})
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client is gone; what was asked is still worked off and recorded."""
+        self._transport = None
+        self._state = CLOSED
+        self.listener.connections.discard(self)
+        self._let_go()
+        for pending in tuple(self._queue):
+            pending.lost()
+
+    def data_received(self, data: bytes) -> None:
+        """Reads what arrived, and answers what needs nobody."""
+        repeated, queue = self.repeated, self._queue
+        if (
+            repeated is not None
+            and self._state == IDLE
+            and not self._rest
+            and len(queue) < self._limits.pipelined
+            and repeated.read(data)
+            and len(data) == repeated.size + repeated.head.length
+            and repeated.head.length <= self._limits.body
+            and repeated.size <= self._limits.head
+            and (not queue or queue[-1].keep_alive)
+        ):
+            # Nearly every request: like the one before it, and in one piece.
+            queue.append(self.listener.take(self, repeated.head, data[repeated.size :], 0))
+            self.listener.settle()
+            if queue and queue[0].answer is not None:
+                self.flush()
+            return
+        if self._state == CLOSED:
+            return
+        self._rest = self._rest + data if self._rest else data
+        self._work()
+
+    def eof_received(self) -> bool:
+        """The client sends no more; true keeps the connection until it is answered."""
+        self._has_ended = True
+        return bool(self._queue)
+
+    def pause_writing(self) -> None:
+        """The client does not take its answers."""
+        self._stuck_since = monotonic()
+        if self._state != PASSING:
+            self._set_reading(False)
+        if self._queue:
+            self._queue[0].hold_back(True)
+
+    def resume_writing(self) -> None:
+        """It does again."""
+        self._stuck_since = None
+        if self._state != PASSING:
+            self._set_reading(True)
+        if self._queue:
+            self._queue[0].hold_back(False)
+
+    # What reads.
+
+    def _work(self) -> None:
+        """Reads requests as long as there is room for them, then lets them be worked off."""
+        if self._is_working:
+            return
+        self._is_working = True
+        try:
+            self._read_on()
+        except BadMessage as error:
+            self._refuse(error.status, error.message)
+        finally:
+            self._is_working = False
+            self.listener.settle()
+        if self._queue and self._queue[0].answer is not None:
+            self.flush()
+        if self._state == CLOSED:
+            return
+        if self._has_ended and not self._queue:
+            self._linger()  # what is left will never be whole
+        elif len(self._rest) > self._limits.ahead:
+            self._set_reading(False)
+
+    def _read_on(self) -> None:
+        while self._rest and self._state != CLOSED:
+            if self._state in (IDLE, HEAD):
+                if self._queue and not self._queue[-1].keep_alive:
+                    # The answer before says that the connection closes after it.
+                    self._rest, self._state = b"", CLOSED
+                    return
+                if len(self._queue) >= self._limits.pipelined:
+                    self.flush()  # what is answered already makes room
+                    if len(self._queue) >= self._limits.pipelined:
+                        return
+                if not self._read_head():
+                    return
+            elif self._state == PASSING:
+                self._pass_by()
+            else:
+                self._gather()
+
+    def _read_head(self) -> bool:
+        """Reads the next head; false if it is not all there."""
+        data, repeated = self._rest, self.repeated
+        if self._state == IDLE:
+            self._since = monotonic()
+            data = self._rest = data.removeprefix(b"\r\n") if data[:1] == b"\r" else data
+            if not data or data == b"\r":
+                return False
+            self._state = HEAD
+        if repeated is None or not repeated.read(data) or repeated.size > self._limits.head:
+            end = self.listener.reader.find_end(data)
+            if end < 0:
+                return False
+            head, size = self.listener.reader.read(data[:end]), end + len(END)
+            self.repeated = self._remember(data[:size], head)
+        else:
+            head, size = repeated.head, repeated.size
+        self._rest = data[size:]
+        self._begin_body(head)
+        return True
+
+    def _remember(self, whole: bytes, head: RequestHead) -> RepeatedHead | None:
+        self._heads += 1
+        if head.length == CHUNKED or head.expects or not head.keep_alive:
+            return None
+        if self._heads > PATIENCE:
+            return RepeatedHead(whole, head)
+        return RepeatedHead(whole, head, *self.listener.patterns.of(whole))
+
+    def _begin_body(self, head: RequestHead) -> None:
+        limits = self._limits
+        if head.length > limits.body:
+            raise BadMessage(413, f"the body is too large: expected at most {limits.body} bytes")
+        if head.expects and not self._rest and not self._queue and self._transport is not None:
+            self._transport.write(CONTINUE)
+        self._head, self._state = head, BODY
+        if head.length == CHUNKED:
+            self._chunks = ChunkedReader(limits.gathered + limits.head)
+        elif head.length <= len(self._rest):
+            body, self._rest = self._rest[: head.length], self._rest[head.length :]
+            self._hand_over(head, body)
+        else:
+            self._missing = head.length
+            if limits.whole is not None and head.length > limits.whole:
+                self._missing -= len(self._rest)
+                body, self._rest, self._state = self._rest, b"", PASSING
+                self._set_reading(False)  # until somebody takes it
+                self._queue.append(self.listener.take(self, head, body, 0))
+
+    def _gather(self) -> None:
+        """Takes what is there of the body."""
+        data, self._rest = self._rest, b""
+        if self._chunks is None:
+            piece, self._rest = data[: self._missing], data[self._missing :]
+            self._missing -= len(piece)
+            is_over = not self._missing
+        else:
+            piece = self._chunks.feed(data)
+            is_over, self._rest = self._chunks.is_over, self._chunks.rest
+        self.listener.held += len(piece)
+        self._held += len(piece)
+        # A list of what comes in small pieces would be many times as large.
+        self._body += piece
+        if self._chunks is not None and len(self._body) > self._limits.gathered:
+            most = self._limits.gathered
+            raise BadMessage(413, f"the body is too large: expected at most {most} bytes")
+        if self.listener.held > self._limits.bodies:
+            raise BadMessage(503, "too many large requests at once")
+        if is_over and self._head is not None:
+            body, self._body, self._chunks = bytes(self._body), bytearray(), None
+            self._head.length = len(body)
+            self._hand_over(self._head, body)
+
+    def _hand_over(self, head: RequestHead, body: bytes) -> None:
+        held, self._held = self._held, 0
+        self._head, self._state = None, IDLE
+        self._queue.append(self.listener.take(self, head, body, held))
+
+    def _pass_by(self) -> None:
+        piece, self._rest = self._rest[: self._missing], self._rest[self._missing :]
+        self._missing -= len(piece)
+        if not self._missing:
+            self._state = IDLE
+        self._queue[-1].feed(piece)
+
+    # What those call who answer.
+
+    @property
+    def may_go_on(self) -> bool:
+        """Whether another request may follow the one that is answered now."""
+        # Who is answered before the end of a request may send the rest of it: nobody reads that.
+        is_inside = self._state == PASSING
+        return not is_inside and not (self.listener.is_draining and not self._rest)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a request is being read or answered, up to the last byte."""
+        transport = self._transport
+        if transport is not None and transport.get_write_buffer_size():
+            return True
+        return bool(self._queue) or self._state in (HEAD, BODY, PASSING)
+
+    def flush(self) -> None:
+        """Sends the answers that are ready, in the order of their requests."""
+        queue, transport = self._queue, self._transport
+        ready: bytes | None = None
+        keep_alive = True
+        while queue and keep_alive:
+            pending = queue[0]
+            if pending.answer is None:
+                break
+            ready = pending.answer if ready is None else ready + pending.answer
+            keep_alive = pending.keep_alive
+            if pending.held:
+                self.listener.held -= pending.held
+            queue.popleft()
+        if transport is None or ready is None:
+            return
+        self._since = monotonic()
+        if ready:
+            transport.write(ready)
+        if not keep_alive or (self._has_ended and not queue and not self._rest):
+            self._linger()
+        elif not self._is_working and (self._rest or not self._is_reading):
+            if self._stuck_since is None and len(queue) <= self._limits.pipelined // 2:
+                self._set_reading(True)
+            self._work()
+
+    def send(self, piece: bytes) -> None:
+        """Sends a piece of a large answer, which is the first that is owed."""
+        if self._transport is not None:
+            self._transport.write(piece)
+
+    def let_flow(self, may: bool) -> None:
+        """Reads more of a large request, or stops that."""
+        self._set_reading(may)
+
+    def close_if_idle(self) -> None:
+        """Closes a connection that waits for nothing."""
+        if not self.is_busy and self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Ends the connection at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def check(self, now: float) -> None:
+        """Ends the connection if it has taken too long."""
+        limits, waited, state = self._limits, now - self._since, self._state
+        if self._stuck_since is not None and now - self._stuck_since > limits.write_time:
+            self.abort()
+        elif state == CLOSED:
+            if waited > limits.linger_time and not self._queue and self._transport is not None:
+                self._transport.close()
+        elif state == HEAD and waited > limits.head_time:
+            self._refuse(408, "the head took too long")
+        elif state == BODY and waited > limits.body_time:
+            self._refuse(408, "the body took too long")
+        elif state == IDLE and not self._queue and waited > limits.idle_time:
+            self.close_if_idle()
+
+    def _refuse(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
+        """Answers what came before, then with the refusal, and reads nothing any more."""
+        waited = monotonic() - self._since if status == 408 else 0.0
+        self.listener.refused(status, waited)
+        answer = render(status, error_body(message), headers=headers, keep_alive=False)
+        self._queue.append(Refusal(answer))
+        self._let_go()
+        self._state = CLOSED
+        self.flush()
+
+    def _let_go(self) -> None:
+        self.listener.held -= self._held
+        self._held = self._missing = 0
+        self._rest, self._body, self._chunks, self._head = b"", bytearray(), None, None
+
+    def _linger(self) -> None:
+        """Ends the sending half, so that a client that still sends can read the answer."""
+        self._let_go()
+        self._state = CLOSED
+        if self._transport is None:
+            return
+        self._set_reading(True)
+        if self._has_ended or not self._transport.can_write_eof():
+            self._transport.close()
+        else:
+            self._transport.write_eof()
+
+    def _set_reading(self, reading: bool) -> None:
+        transport = self._transport
+        if transport is None or self._is_reading == reading or transport.is_closing():
+            return
+        self._is_reading = reading
+        if reading:
+            transport.resume_reading()
+        else:
+            transport.pause_reading()

@@ -1,0 +1,23 @@
+"""The fields of a request that mean something to a model server."""
+
+from goldenpath.http.heads import FieldRules
+from goldenpath.instruments import HEADER_PREDICTION, HEADER_SUBJECT
+
+WANTED = frozenset(
+    {
+        b"authorization",
+        b"content-type",
+        b"content-encoding",
+        b"host",
+        b"inference-header-content-length",
+        b"traceparent",
+        b"x-goldenpath-caller",
+        b"x-goldenpath-canary",
+        b"x-goldenpath-prediction-id",
+        b"x-goldenpath-shadow",
+    }
+)
+"""Fields that are kept; every other one is ignored."""
+RULES = FieldRules(WANTED)
+VARYING = ("traceparent", "tracestate", "x-request-id", HEADER_PREDICTION, HEADER_SUBJECT)
+"""Fields whose values are seldom the same twice."""
