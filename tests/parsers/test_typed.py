@@ -17,14 +17,14 @@ class Port(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     note: str | None = None
 
 
-class HttpListener(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+class Listener(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     version: Literal[1]
     ports: Annotated[tuple[Port, ...], Meta(min_length=1)]
 
 
 def test_a_file_without_faults_is_a_value() -> None:
     content = b'{"version": 1, "ports": [{"name": "web"}]}'
-    assert parse_typed(content, HttpListener, "f") == HttpListener(1, (Port("web"),))
+    assert parse_typed(content, Listener, "f") == Listener(1, (Port("web"),))
 
 
 def test_every_fault_is_named_at_once() -> None:
@@ -35,7 +35,7 @@ def test_every_fault_is_named_at_once() -> None:
     }
 
     with pytest.raises(InvalidInput) as refused:
-        typed(value, HttpListener, "f.toml", hint="see the example")
+        typed(value, Listener, "f.toml", hint="see the example")
 
     assert refused.value.message == (
         "f.toml has 7 faults: "
@@ -54,7 +54,7 @@ def test_every_fault_is_named_at_once() -> None:
 
 def test_one_fault_is_one() -> None:
     with pytest.raises(InvalidInput, match=r"^f has a fault: ports: expected a list with"):
-        typed({"version": 1, "ports": []}, HttpListener, "f")
+        typed({"version": 1, "ports": []}, Listener, "f")
 
 
 @pytest.mark.parametrize(
@@ -73,13 +73,13 @@ def test_one_fault_is_one() -> None:
 )
 def test_a_hostile_document_is_refused(content: bytes, said: str) -> None:
     with pytest.raises(InvalidInput, match=said):
-        parse_typed(content, HttpListener, "f")
+        parse_typed(content, Listener, "f")
 
 
 def test_a_file_is_read_up_to_its_limit(tmp_path: Path) -> None:
     file = tmp_path / "f.json"
     with pytest.raises(FileNotFoundError):
-        read_typed(file, HttpListener)
+        read_typed(file, Listener)
     with pytest.raises(Unavailable, match="cannot be read"):
         read_bounded(tmp_path, 10)
 
