@@ -37,7 +37,7 @@ contracts: setup
 	$(BIN)/lint-imports --no-cache
 
 # What builds and what runs whole machines, beside all the rest: two halves of about the same time.
-LONG := tests/test_build.py tests/attest tests/reconcile tests/reproduce tests/train
+LONG := tests/release tests/deploy tests/train
 
 unit: setup
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target long short

@@ -17,8 +17,8 @@ from pathlib import Path
 from bench.measurement import Measurement
 from bench.supply import copied, packed, registry, verified
 from goldenpath.oci.reference import Reference
-from goldenpath.registry.connect import connect
-from goldenpath.registry.layout import LayoutStore
+from goldenpath.oci.stores.connect import connect
+from goldenpath.oci.stores.layout import LayoutStore
 
 SIZE = 5_000_000_000
 LIMIT = 200

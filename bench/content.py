@@ -21,11 +21,11 @@ import uvloop
 
 from bench.measurement import Measurement
 from goldenpath.project.spec import Band, Contract, DecisionPolicy, Feature, MonitorSettings
-from goldenpath.serve.apart import PythonModel
-from goldenpath.serve.identity import Identity
-from goldenpath.serve.model import Model, ModelApart, Rows, Scores
-from goldenpath.serve.server import Server
-from goldenpath.serve.worker import Terms, Workplace
+from goldenpath.serve.model.model import Model, ModelApart, Rows, Scores
+from goldenpath.serve.model.supervised_worker import SupervisedModel
+from goldenpath.serve.model.worker import WorkerTerms, Workplace
+from goldenpath.serve.protocol.release_identity import ReleaseIdentity
+from goldenpath.serve.server.model_server import ModelServer
 
 WIDTH = 20
 ROUNDS = 9
@@ -127,12 +127,12 @@ async def _serve(kind: str, folder: Path) -> None:
             folder / "scratch",
             {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
         )
-        terms = Terms("scoring:load", WIDTH, 1, 5.0, 30.0, 1024)
+        terms = WorkerTerms("scoring:load", WIDTH, 1, 5.0, 30.0, 1024)
         example = np.zeros((1, WIDTH), np.float32)
-        model = PythonModel(place, terms, example, lambda said: None)
+        model = SupervisedModel(place, terms, example, lambda said: None)
         await model.start()
-    identity = Identity("bench", "credit", "one", "sha256:" + "a" * 64, "one")
-    server = Server(identity, CONTRACT, model, None, report=print)
+    identity = ReleaseIdentity("bench", "credit", "one", "sha256:" + "a" * 64, "one")
+    server = ModelServer(identity, CONTRACT, model, None, report=print)
     server.warm_up()
     print(await server.listen("127.0.0.1:0"), flush=True)
     await asyncio.to_thread(os.read, 0, 1)

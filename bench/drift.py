@@ -11,21 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.measurement import Measurement
-from goldenpath.attest.keys import generate_key
 from goldenpath.drift.profile import Floats, Profile, build_profile, count
 from goldenpath.drift.sequential import Detector, State, look
-from goldenpath.observe.decide import Facts
-from goldenpath.observe.launch import ObserverLaunch
-from goldenpath.observe.monitor import Monitor
-from goldenpath.observe.observer import Observer, Refusals
-from goldenpath.observe.otlp import TelemetryFiles
-from goldenpath.observe.outcomes import Outcomes
-from goldenpath.observe.payloadlog import PredictionLog
-from goldenpath.observe.subjects import Subjects
-from goldenpath.observe.tail import Tail
-from goldenpath.observe.telemetry import Telemetry
+from goldenpath.observe.drift.monitor import Monitor
+from goldenpath.observe.drift.outcomes import Outcomes
+from goldenpath.observe.log.prediction_log import PredictionLog
+from goldenpath.observe.log.release_rules import Facts
+from goldenpath.observe.log.spool_tail import Tail
+from goldenpath.observe.log.subject_keys import Subjects
+from goldenpath.observe.observer import Observer, PublishedRefusals
+from goldenpath.observe.telemetry.otlp import TelemetryFiles
+from goldenpath.observe.telemetry.telemetry import Telemetry
+from goldenpath.processes.observer_launch import ObserverLaunch
 from goldenpath.project.spec import Band, Contract, DecisionPolicy, Feature, MonitorSettings
-from goldenpath.serve.payload import Answered, SpoolHeader, SpoolMark, render_frame
+from goldenpath.release.attest.keys import generate_key
+from goldenpath.serve.record.spool_format import Answered, SpoolHeader, SpoolMark, render_frame
 
 COLUMNS, ROWS = 20, 200_000
 REQUESTS, ROWS_A_REQUEST = 1000, 32
@@ -170,7 +170,7 @@ def _observer(root: Path, facts: Facts) -> tuple[Observer, Subjects]:
         Telemetry(TelemetryFiles(root / "telemetry"), None, lambda digest: facts, started=NOW),
         Outcomes(lambda digest: facts),
         lambda event: None,
-        Refusals(root / "refusals.json"),
+        PublishedRefusals(root / "refusals.json"),
     )
     return observer, subjects
 

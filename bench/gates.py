@@ -6,22 +6,22 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
-from tests.gitops.example import platform
-from tests.gitops.road import CONTRACT, METRICS, documents, good_run
+from tests.promote.example import platform
+from tests.promote.road import CONTRACT, METRICS, documents, good_run
 
 from bench.measurement import Measurement
-from goldenpath.attest.evidence import statements
-from goldenpath.attest.policy import SignedStatement, Verified
-from goldenpath.attest.scan import scan, scan_statement
 from goldenpath.digest import Digest
 from goldenpath.project.statements import CARD
-from goldenpath.promote.expression import Expression
-from goldenpath.promote.facts import written_gates
-from goldenpath.promote.gate import Evidence, Live, judge_all
-from goldenpath.promote.gates import GATES
-from goldenpath.promote.platform import GATES as NAMES
-from goldenpath.promote.platform import Stage
-from goldenpath.train.rows import Rows, parse_rows, render_rows
+from goldenpath.promote.gates.fact_gates import GATES
+from goldenpath.promote.gates.gate import Evidence, Live, judge_all
+from goldenpath.promote.gates.written_gates import written_gates
+from goldenpath.promote.platform.expression import Expression
+from goldenpath.promote.platform.platform import GATES as NAMES
+from goldenpath.promote.platform.platform import Stage
+from goldenpath.release.attest.policy import SignedStatement, Verified
+from goldenpath.release.evidence.scan import scan, scan_statement
+from goldenpath.release.evidence.training_statements import statements
+from goldenpath.train.evaluation.evaluation_rows import Rows, parse_rows, render_rows
 
 ROWS = 10_000
 VERDICTS = 1_000

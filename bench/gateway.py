@@ -13,17 +13,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
+from tests.deploy.contract import deployment, release
+from tests.deploy.machine.local import Machine, machine
 from tests.serve.onnx_graph import logistic_regression
 from tests.serve.process import another, packed
 from tests.serve.running import ROW, WEIGHTS, question
-from tests.targets.contract import deployment, release
-from tests.targets.local import Machine, machine
 
 from bench.measurement import Measurement
-from goldenpath.gateway.client import post_all
-from goldenpath.gitops.desired import Slot, slot_name
-from goldenpath.reconcile.target import Apply
-from goldenpath.targets.local import Trust
+from goldenpath.deploy.machine.local_target import StageTrust
+from goldenpath.deploy.reconcile.target import Apply
+from goldenpath.promote.manifests.desired import Slot, slot_name
+from goldenpath.serve.gateway.gateway_client import post_all
 
 REQUESTS = 4000
 ROUNDS = 5
@@ -70,7 +70,7 @@ def _serving(folder: Path) -> Iterator[Machine]:
         digest = another(one, logistic_regression(WEIGHTS, shift)).digest
         slots.append(Slot(slot_name(digest), digest, percent))
     launch = one.launch()
-    with machine(folder, server=SERVER, trust=Trust(launch.keys, launch.required)) as here:
+    with machine(folder, server=SERVER, trust=StageTrust(launch.keys, launch.required)) as here:
         here.target.perform(Apply(deployment(*slots)))
         here.settle()
         yield here
@@ -163,7 +163,7 @@ def _rollout(here: Machine) -> Measurement:
 
 _SENDER = """
 import json, sys, time
-from goldenpath.gateway.client import post_all
+from goldenpath.serve.gateway.gateway_client import post_all
 began = time.perf_counter()
 calls = (((), b"{}") for _ in iter(lambda: time.perf_counter() - began < 3, False))
 replies = post_all(sys.argv[1], sys.argv[2], calls, 8)

@@ -9,21 +9,21 @@ from pathlib import Path
 from statistics import median
 
 from bench.measurement import Measurement
-from goldenpath.attest.sshsig import SshKey
+from goldenpath.deploy.reconcile.gitops_source import GitSource
+from goldenpath.deploy.reconcile.loop import Reconciler
+from goldenpath.deploy.reconcile.target import Action, Apply, Running
+from goldenpath.deploy.reconcile.verdicts import AdmissionAnswer
 from goldenpath.digest import Digest
-from goldenpath.gitops.desired import Deployment, Placement, Rollout, Slot, slot_name
-from goldenpath.gitops.founding import Wishes, found
-from goldenpath.gitops.identity import Identity
-from goldenpath.gitops.manifests import release_path, render_deployment
-from goldenpath.gitops.placement import render_placement
-from goldenpath.gitops.surveying import Surveyor
-from goldenpath.gitops.trust import Trusted, follow
-from goldenpath.gitops.worktree import Repository
-from goldenpath.promote.platform import Platform
-from goldenpath.reconcile.loop import Reconciler
-from goldenpath.reconcile.source import GitSource
-from goldenpath.reconcile.target import Action, Apply, Running
-from goldenpath.reconcile.verdicts import Answer
+from goldenpath.promote.acts.founding import PlatformOptions, found
+from goldenpath.promote.manifests.deployment_files import release_path, render_deployment
+from goldenpath.promote.manifests.desired import Deployment, Placement, Rollout, Slot, slot_name
+from goldenpath.promote.manifests.placement import render_placement
+from goldenpath.promote.platform.platform import Platform
+from goldenpath.promote.repository.chain_of_trust import Trusted, follow
+from goldenpath.promote.repository.desired_state import Surveyor
+from goldenpath.promote.repository.identity import Identity
+from goldenpath.promote.repository.worktree import Repository
+from goldenpath.release.attest.signatures.sshsig import SshKey
 from goldenpath.settings import Home
 
 MODELS = 1000
@@ -53,7 +53,10 @@ def run() -> Iterator[Measurement]:
         trusted = follow(repository, home.trust)
         yield from _survey(home, repository, trusted)
         reconciler = Reconciler(
-            GitSource(repository, home.trust), lambda *_: Answer(()), _Obedient(), lambda _: None
+            GitSource(repository, home.trust),
+            lambda *_: AdmissionAnswer(()),
+            _Obedient(),
+            lambda _: None,
         )
         now = datetime.now(UTC)
         yield _timed("reconcile, first pass", lambda: reconciler.step(now), 1)
@@ -86,7 +89,7 @@ def _timed(
 
 def _fill(home: Home, repository: Repository, key: Path) -> None:
     engineer, now = Identity("platform-engineer", SshKey.generate(key)), datetime.now(UTC)
-    wishes = Wishes("127.0.0.1:0", "registry.example/models", ("platform-engineer",))
+    wishes = PlatformOptions("127.0.0.1:0", "registry.example/models", ("platform-engineer",))
     found(home, repository, engineer, wishes, dict(os.environ), now - timedelta(minutes=1))
     trusted = follow(repository, home.trust)
     files: dict[str, bytes | None] = {}

@@ -19,21 +19,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
-from tests.catalogue.test_catalogue import release as entry
-from tests.reconcile.platform import MAIN, OneMachine
-from tests.targets.memory import MemoryTarget
+from tests.deploy.machine.memory import MemoryTarget
+from tests.deploy.platform import MAIN, OneMachine
+from tests.release.catalogue.test_catalogue import release as entry
 
 from bench.measurement import Measurement
-from goldenpath.attest.policy import Finding
-from goldenpath.catalogue.process import Catalogue
+from goldenpath.deploy.machine.supervisor import alone
+from goldenpath.deploy.reconcile.gitops_source import GitSource
+from goldenpath.deploy.reconcile.loop import Reconciler
+from goldenpath.deploy.reconcile.status import write_status
+from goldenpath.deploy.reconcile.verdicts import AdmissionAnswer
 from goldenpath.digest import Digest
-from goldenpath.gitops.desired import Deployment, Slot, slot_name
-from goldenpath.gitops.manifests import render_deployment
-from goldenpath.reconcile.loop import Reconciler
-from goldenpath.reconcile.source import GitSource
-from goldenpath.reconcile.status import write_status
-from goldenpath.reconcile.verdicts import Answer
-from goldenpath.targets.supervisor import alone
+from goldenpath.promote.manifests.deployment_files import render_deployment
+from goldenpath.promote.manifests.desired import Deployment, Slot, slot_name
+from goldenpath.release.attest.policy import Finding
+from goldenpath.release.catalogue.catalogue_process import Catalogue
 
 MODELS, STAGES, ROUNDS = 1000, ("dev", "test", "prod"), 9
 Digests = Sequence[Digest]
@@ -63,7 +63,7 @@ def _fill(here: OneMachine) -> Iterator[Measurement]:
     good = (Finding("signature", "pass", "good"),)
     loop = Reconciler(
         GitSource(here.repository, here.home.trust),
-        lambda *_: Answer(good),
+        lambda *_: AdmissionAnswer(good),
         MemoryTarget(),
         lambda refused: None,
     )

@@ -8,7 +8,8 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from tests.gateway.simulation import (
+from tests.canary.cluster import Cluster, traffic
+from tests.canary.simulation import (
     GOOD,
     HERE,
     LAW,
@@ -20,17 +21,16 @@ from tests.gateway.simulation import (
     Source,
     fate,
 )
-from tests.gitops.road import MODEL
-from tests.observe.cluster import Cluster, traffic
+from tests.promote.road import MODEL
 
 from bench.measurement import Measurement
-from goldenpath.attest.keys import keys_from_pem
-from goldenpath.gateway.analysis import Criteria
-from goldenpath.gateway.rollout import verdict_on
-from goldenpath.observe.logsource import PredictionLogSource
-from goldenpath.observe.opening import Inputs
-from goldenpath.observe.releases import Releases
-from goldenpath.observe.shelf import Shelf
+from goldenpath.canary.analysis import Criteria
+from goldenpath.canary.arms import verdict_on
+from goldenpath.canary.sources.log_source import PredictionLogSource
+from goldenpath.observe.log.decrypted_inputs import Inputs
+from goldenpath.observe.log.log_storage import LogStorage
+from goldenpath.observe.log.release_parts import Releases
+from goldenpath.release.attest.keys import keys_from_pem
 
 SEEDS = 100
 SOURCES = {"gateway": (HERE, 100), "log": (LOG, 0), "Prometheus": (PROMETHEUS, 0)}
@@ -78,7 +78,7 @@ def _sealed(seeds: range) -> Iterator[Measurement]:
             facts = Releases(cluster.road.store, print)
             inputs = Inputs(tuple(home.keys for home in cluster.homes))
             keys = keys_from_pem("keys", cluster.keys)
-            log = PredictionLogSource(Shelf(str(cluster.predictions)), keys, facts, inputs)
+            log = PredictionLogSource(LogStorage(str(cluster.predictions)), keys, facts, inputs)
             places = (cluster.stable, cluster.canary)
             for look in range(600, 10_001, 600):
                 until = cluster.since + timedelta(microseconds=1000 + look * 500)

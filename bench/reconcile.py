@@ -7,17 +7,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
-from tests.reconcile.platform import OneMachine
-from tests.targets.memory import MemoryTarget
+from tests.deploy.machine.memory import MemoryTarget
+from tests.deploy.platform import OneMachine
 
 from bench.measurement import Measurement
-from goldenpath.attest.policy import Finding
+from goldenpath.deploy.reconcile.gitops_source import GitSource
+from goldenpath.deploy.reconcile.loop import Reconciler
+from goldenpath.deploy.reconcile.verdicts import AdmissionAnswer
 from goldenpath.digest import Digest
-from goldenpath.gitops.desired import Deployment, Slot, slot_name
-from goldenpath.gitops.manifests import render_deployment
-from goldenpath.reconcile.loop import Reconciler
-from goldenpath.reconcile.source import GitSource
-from goldenpath.reconcile.verdicts import Answer
+from goldenpath.promote.manifests.deployment_files import render_deployment
+from goldenpath.promote.manifests.desired import Deployment, Slot, slot_name
+from goldenpath.release.attest.policy import Finding
 
 MODELS, STAGES, ROUNDS = 1000, ("dev", "test", "prod"), 5
 
@@ -30,7 +30,7 @@ def run() -> Iterator[Measurement]:
         good = (Finding("signature", "pass", "good"),)
         loop = Reconciler(
             GitSource(here.repository, here.home.trust),
-            lambda *_: Answer(good),
+            lambda *_: AdmissionAnswer(good),
             MemoryTarget(),
             lambda refused: None,
         )

@@ -23,15 +23,15 @@ import uvloop
 from bench.measurement import Measurement
 from bench.peers import Served, tensor
 from bench.serving import ROWS, WIDTH, _launch, _observer, _ours
-from goldenpath.attest.keys import generate_key
-from goldenpath.observe.payloadlog import PredictionLog
-from goldenpath.observe.releases import Releases
-from goldenpath.observe.subjects import Subjects
-from goldenpath.observe.tail import Tail
-from goldenpath.reconcile.launch import ServerLaunch
-from goldenpath.registry.layout import LayoutStore
-from goldenpath.serve.payload import SPOOL_VERSION, Answered, SpoolHeader
-from goldenpath.serve.spool import SpoolWriter
+from goldenpath.observe.log.prediction_log import PredictionLog
+from goldenpath.observe.log.release_parts import Releases
+from goldenpath.observe.log.spool_tail import Tail
+from goldenpath.observe.log.subject_keys import Subjects
+from goldenpath.oci.stores.layout import LayoutStore
+from goldenpath.processes.launch import ServerLaunch
+from goldenpath.release.attest.keys import generate_key
+from goldenpath.serve.record.spool import SpoolWriter
+from goldenpath.serve.record.spool_format import SPOOL_VERSION, Answered, SpoolHeader
 
 RECORDS, RATE, SECONDS, ROUNDS, CONNECTIONS = 20_000, 1000, 3.0, 7, 16
 

@@ -13,14 +13,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
-from tests.reconcile.platform import MAIN, OneMachine, Up
+from tests.deploy.platform import MAIN, OneMachine, Up
 from tests.serve.running import ROW, question
 
 from bench.measurement import Measurement
 from goldenpath.digest import Digest
-from goldenpath.gitops.desired import Placement, Rollout
-from goldenpath.gitops.manifests import release_path
-from goldenpath.gitops.placement import render_placement
+from goldenpath.promote.manifests.deployment_files import release_path
+from goldenpath.promote.manifests.desired import Placement, Rollout
+from goldenpath.promote.manifests.placement import render_placement
 
 ROUNDS = 5
 RATE = 500

@@ -25,21 +25,21 @@ from statistics import median
 
 import msgspec
 import numpy as np
-from tests.attest.releases import NOW, REPOSITORY, new_signer
+from tests.release.attest.releases import NOW, REPOSITORY, new_signer
 
 from bench.measurement import Measurement
 from bench.peers import PEERS, Served, ask, served, version
 from bench.trees import boosted_trees
-from goldenpath.artifact.pack import Contents, pack
-from goldenpath.attest.attach import sign_image
-from goldenpath.attest.keys import public_pem
-from goldenpath.attest.statement import SIGNED
 from goldenpath.drift.profile import Profile, build_profile, render_profile
-from goldenpath.observe.launch import ObserverLaunch
+from goldenpath.oci.stores.layout import LayoutStore
+from goldenpath.processes.launch import ServerLaunch, TrustedPem
+from goldenpath.processes.observer_launch import ObserverLaunch
 from goldenpath.project.contract import render_contract
 from goldenpath.project.spec import Band, Contract, DecisionPolicy, Feature, MonitorSettings
-from goldenpath.reconcile.launch import ServerLaunch, TrustedPem
-from goldenpath.registry.layout import LayoutStore
+from goldenpath.release.artifact.pack import Contents, pack
+from goldenpath.release.attest.attach import sign_image
+from goldenpath.release.attest.keys import public_pem
+from goldenpath.release.attest.statement import SIGNED
 
 WIDTH = 20
 ONE_ROW = {"bare ASGI": 2.0, "KServe": 25.0, "MLServer": 20.0, "MLflow": 30.0, "BentoML": None}

@@ -11,15 +11,15 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.gitops.road import MODEL, Road
-from tests.reconcile.platform import Up
-from tests.reconcile.test_quick_promotion import STAGES, is_served, promote_and, release
-from tests.registry.fake_registry import fake_registry
-from tests.registry.test_remote import remote
+from tests.deploy.platform import Up
+from tests.deploy.reconcile.test_quick_promotion import STAGES, is_served, promote_and, release
+from tests.oci.stores.fake_registry import fake_registry
+from tests.oci.stores.test_remote import remote
+from tests.promote.road import MODEL, Road
 
 from bench.measurement import Measurement
 from goldenpath.oci.copy import copy
-from goldenpath.registry.layout import LayoutStore
+from goldenpath.oci.stores.layout import LayoutStore
 
 GOAL = 2.0
 DELAY = 0.3

@@ -20,15 +20,15 @@ from statistics import median
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from bench.measurement import Measurement
-from goldenpath.artifact.pack import Contents, Packed, pack
-from goldenpath.artifact.unpack import read_image
-from goldenpath.attest.attach import sign_image
-from goldenpath.attest.keys import PemSigner
 from goldenpath.oci.copy import copy
 from goldenpath.oci.descriptor import EMPTY, EMPTY_CONTENT, IMAGE_MANIFEST, Descriptor
 from goldenpath.oci.manifest import Manifest
 from goldenpath.oci.store import Store
-from goldenpath.registry.layout import LayoutStore
+from goldenpath.oci.stores.layout import LayoutStore
+from goldenpath.release.artifact.pack import Contents, Packed, pack
+from goldenpath.release.artifact.unpack import read_image
+from goldenpath.release.attest.attach import sign_image
+from goldenpath.release.attest.keys import PemSigner
 
 SIZE = 2_000_000_000
 ROUNDS = 3

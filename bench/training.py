@@ -14,7 +14,7 @@ from uv import find_uv_bin
 
 from bench.measurement import Measurement
 from goldenpath.errors import Unavailable
-from goldenpath.project.listing import digest_data
+from goldenpath.project.data_digest import digest_data
 from goldenpath.project.load import load_project
 from goldenpath.project.scaffold import create
 from goldenpath.settings import project_environment

@@ -24,8 +24,8 @@ from bench.supply import SIZE, find_tool, make_many, make_model, packed, registr
 from goldenpath.oci.copy import copy
 from goldenpath.oci.descriptor import Descriptor
 from goldenpath.oci.reference import Reference
-from goldenpath.registry.connect import connect
-from goldenpath.registry.layout import LayoutStore
+from goldenpath.oci.stores.connect import connect
+from goldenpath.oci.stores.layout import LayoutStore
 
 MANY = 2_000
 ROUNDS = 3

@@ -9,15 +9,15 @@ from pathlib import Path
 
 from bench.measurement import Measurement
 from bench.startup import GOLDENPATH, milliseconds
-from goldenpath.attest.attach import attach, sign_image
-from goldenpath.attest.keys import generate_key, key_from_pem, public_pem
-from goldenpath.attest.policy import Policy
-from goldenpath.attest.statement import METRICS, SIGNED, Statement
 from goldenpath.canonical import JsonValue
 from goldenpath.oci.descriptor import IMAGE_CONFIG, IMAGE_LAYER, IMAGE_MANIFEST
 from goldenpath.oci.manifest import Manifest
-from goldenpath.promote.admission import Admission, render_admission
-from goldenpath.registry.layout import LayoutStore
+from goldenpath.oci.stores.layout import LayoutStore
+from goldenpath.promote.gates.admission_policy import AdmissionPolicy, render_admission
+from goldenpath.release.attest.attach import attach, sign_image
+from goldenpath.release.attest.keys import generate_key, key_from_pem, public_pem
+from goldenpath.release.attest.policy import Policy
+from goldenpath.release.attest.statement import METRICS, SIGNED, Statement
 
 SIZE = 2_000_000_000
 
@@ -70,5 +70,5 @@ def _release(folder: Path, size: int) -> tuple[str, str, str]:
     sign_image(store, image, "", signer, now)
     key = key_from_pem("release", public_pem(signer))
     policy = folder / "policy.toml"
-    policy.write_bytes(render_admission(Admission(Policy((key,), (SIGNED, METRICS)))))
+    policy.write_bytes(render_admission(AdmissionPolicy(Policy((key,), (SIGNED, METRICS)))))
     return f"layout:{folder}/registry@{image.digest}", "--policy", str(policy)

@@ -11,8 +11,8 @@ import click
 import pytest
 
 from goldenpath.cli.families import VERBS, command_of
-from goldenpath.promote.platform import GATES
-from goldenpath.promote.vocabulary import EXAMPLE, OPEN
+from goldenpath.promote.platform.platform import GATES
+from goldenpath.promote.platform.vocabulary import EXAMPLE, OPEN
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"

@@ -16,12 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from goldenpath.attest.forms import BUNDLE
 from goldenpath.digest import Digest
-from goldenpath.registry.layout import LayoutStore
+from goldenpath.oci.stores.layout import LayoutStore
+from goldenpath.release.attest.media_types import BUNDLE
 from goldenpath.settings import HOME_VARIABLE, Home
 from tests.cli.saying import Command
-from tests.reconcile.platform import OneMachine
+from tests.deploy.platform import OneMachine
 
 DATA = Path(__file__).parent / "data"
 ANSWERS: dict[str, object] = json.loads((DATA / "home-0.1-answers.json").read_bytes())

@@ -5,29 +5,29 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from goldenpath.artifact.pack import Contents, pack
-from goldenpath.artifact.unpack import open_release
-from goldenpath.attest.attach import attach, attach_ssh, sign_image
-from goldenpath.attest.evidence import statements
-from goldenpath.attest.keys import PemSigner, key_from_pem, public_pem
-from goldenpath.attest.policy import Person, Policy
-from goldenpath.attest.sshsig import SshKey
-from goldenpath.attest.statement import APPROVAL, DECISION, EVIDENCE, SIGNED, Statement
-from goldenpath.attest.verify import verify
-from goldenpath.audit.bundle import Bundle, LogSummary
-from goldenpath.audit.event import Event
-from goldenpath.audit.live import Intent
+from goldenpath.audit.events.event import Event
+from goldenpath.audit.report.evidence_bundle import EvidenceBundle, LogSummary
+from goldenpath.audit.timeline.live import Intent
 from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
-from goldenpath.gitops.desired import Slot, slot_name
 from goldenpath.oci.descriptor import Descriptor
 from goldenpath.oci.store import Store
+from goldenpath.oci.stores.memory import MemoryStore
 from goldenpath.project.contract import render_contract
 from goldenpath.project.spec import Band, Contract, DecisionPolicy, Feature, MonitorSettings
-from goldenpath.registry.memory import MemoryStore
-from goldenpath.train.record import TrainingRun
-from tests.attest.releases import NOW, REPOSITORY, new_signer
-from tests.attest.runs import BUILDER, REMOTE, training_run
+from goldenpath.promote.manifests.desired import Slot, slot_name
+from goldenpath.release.artifact.pack import Contents, pack
+from goldenpath.release.artifact.unpack import open_release
+from goldenpath.release.attest.attach import attach, attach_ssh, sign_image
+from goldenpath.release.attest.keys import PemSigner, key_from_pem, public_pem
+from goldenpath.release.attest.policy import Person, Policy
+from goldenpath.release.attest.signatures.sshsig import SshKey
+from goldenpath.release.attest.statement import APPROVAL, DECISION, EVIDENCE, SIGNED, Statement
+from goldenpath.release.attest.verify import verify
+from goldenpath.release.evidence.training_statements import statements
+from goldenpath.train.training_run import TrainingRun
+from tests.release.attest.releases import NOW, REPOSITORY, new_signer
+from tests.release.attest.runs import BUILDER, REMOTE, training_run
 
 COMPLIANCE = Path(__file__).parents[2] / "src" / "goldenpath" / "project" / "starter" / "compliance"
 PROMOTED = NOW + timedelta(hours=1)
@@ -189,12 +189,12 @@ def lived(made: Made) -> tuple[Event, ...]:
 
 def bundle_of(
     made: Made, history: tuple[Intent, ...] | None = None, events: tuple[Event, ...] | None = None
-) -> Bundle:
+) -> EvidenceBundle:
     """Everything about the release, verified."""
     keys = (key_from_pem("release", public_pem(made.signer)),)
     policy = Policy(keys, (SIGNED, *EVIDENCE), 1, REMOTE, BUILDER)
     digest = made.image.digest
-    return Bundle(
+    return EvidenceBundle(
         digest=digest,
         model="credit",
         as_of="2026-11-23T12:00:00Z",

@@ -4,16 +4,16 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from goldenpath.attest.policy import Person
-from goldenpath.attest.sshsig import SshKey
 from goldenpath.digest import Digest
-from goldenpath.gitops.change import Change
-from goldenpath.gitops.desired import Deployment, Slot, slot_name
-from goldenpath.gitops.founding import Wishes, found, platform_files, with_person
-from goldenpath.gitops.identity import Identity
-from goldenpath.gitops.manifests import render_deployment
-from goldenpath.gitops.trust import follow
-from goldenpath.gitops.worktree import Repository
+from goldenpath.promote.acts.founding import PlatformOptions, found, platform_files, with_person
+from goldenpath.promote.manifests.deployment_files import render_deployment
+from goldenpath.promote.manifests.desired import Deployment, Slot, slot_name
+from goldenpath.promote.repository.chain_of_trust import follow
+from goldenpath.promote.repository.change import Change
+from goldenpath.promote.repository.identity import Identity
+from goldenpath.promote.repository.worktree import Repository
+from goldenpath.release.attest.policy import Person
+from goldenpath.release.attest.signatures.sshsig import SshKey
 from goldenpath.settings import Home
 
 FOUNDED = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
@@ -26,7 +26,7 @@ class Grounds:
         self.home = Home(folder / "home")
         self.repository = Repository(str(self.home.gitops), self.home.gitops_cache)
         self.engineer = Identity("platform-engineer", SshKey.generate(folder / "engineer"))
-        wishes = Wishes("127.0.0.1:0", "registry.example/models", ("platform-engineer",))
+        wishes = PlatformOptions("127.0.0.1:0", "registry.example/models", ("platform-engineer",))
         found(self.home, self.repository, self.engineer, wishes, environment, FOUNDED)
 
     def list_people(self, people: tuple[Person, ...], now: datetime) -> None:

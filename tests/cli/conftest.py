@@ -9,7 +9,7 @@ import pytest
 
 from goldenpath.digest import Digest
 from tests.cli.saying import Command
-from tests.gitops.road import Road
+from tests.promote.road import Road
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from goldenpath.cli.main import cli
-from tests.gitops.road import Road, good_run
+from tests.promote.road import Road, good_run
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from goldenpath.artifact.pack import pack
 from goldenpath.oci.copy import copy
-from goldenpath.registry.layout import LayoutStore
-from tests.artifact.made import contents
+from goldenpath.oci.stores.layout import LayoutStore
+from goldenpath.release.artifact.pack import pack
 from tests.cli.saying import Command
+from tests.release.artifact.made import contents
 
 ACTING = ("--as", "engineer", "--key")
 

@@ -68,7 +68,7 @@ def test_help_imports_no_verb() -> None:
 
     assert "goldenpath.cli.families" in done.stdout
     assert "goldenpath.cli.promote" not in done.stdout
-    assert "goldenpath.wire" not in done.stdout
+    assert "goldenpath.compose" not in done.stdout
 
 
 @pytest.mark.parametrize(

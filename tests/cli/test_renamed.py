@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from goldenpath import __version__
-from goldenpath.attest.sshsig import SshKey
 from goldenpath.cli.renamed import LAST
+from goldenpath.release.attest.signatures.sshsig import SshKey
 from tests.cli.conftest import Town
 from tests.cli.saying import Command
 

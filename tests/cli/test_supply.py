@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from goldenpath.artifact.pack import Packed, pack
 from goldenpath.cli.main import cli
 from goldenpath.errors import NotFound
-from goldenpath.registry.layout import LayoutStore
-from tests.artifact.made import contents
-from tests.registry.fake_registry import fake_registry
+from goldenpath.oci.stores.layout import LayoutStore
+from goldenpath.release.artifact.pack import Packed, pack
+from tests.oci.stores.fake_registry import fake_registry
+from tests.release.artifact.made import contents
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 import goldenpath.project
 from goldenpath.drift.profile import Floats, build_profile, count
 from goldenpath.drift.sequential import Detector, State, look
-from goldenpath.drift.verdict import Verdict, judge
+from goldenpath.drift.verdict import DriftVerdict, judge
 from goldenpath.project.load import load_project
 
 STARTER = Path(goldenpath.project.__file__).parent / "starter"
@@ -47,7 +47,7 @@ def detector() -> Detector:
     return Detector.of(build_profile(CONTRACT, table, _score(rows)), CONTRACT.monitor)
 
 
-def _watch(detector: Detector, month: str) -> tuple[Verdict, int]:
+def _watch(detector: Detector, month: str) -> tuple[DriftVerdict, int]:
     rows = _month(month)
     scores, state = _score(rows), State.fresh(detector.profile)
     for end in range(500, len(rows) + 1, 500):

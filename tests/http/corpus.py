@@ -4,7 +4,7 @@ import random
 
 from hypothesis import strategies as st
 
-from tests.serve.test_fuzz_process import HTTP_TOKENS, STREAM, mutated
+from tests.serve.server.test_fuzz_process import HTTP_TOKENS, STREAM, mutated
 
 LINES = [
     b"Host: h", b"host: other", b"Content-Length: 5", b"content-length: 7", b"Content-Length: 5, 5",

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 
 from hypothesis import example, given, settings
 
-from goldenpath.gateway.client import _read
-from goldenpath.gateway.head import Lines
-from goldenpath.gateway.odd import AnswerReader, RequestReader
 from goldenpath.http.exchange import Exchange
 from goldenpath.http.heads import RequestHead
 from goldenpath.http.limits import Limits
 from goldenpath.http.listener import HttpListener
 from goldenpath.http.server_connection import ServerConnection
-from goldenpath.rpc.forward import _answer
+from goldenpath.serve.gateway.fallback_reader import AnswerReader, RequestReader
+from goldenpath.serve.gateway.gateway_client import _read
+from goldenpath.serve.gateway.head import Lines
+from goldenpath.serve.grpc.grpc_forward import _answer
 from goldenpath.serve.request_fields import RULES
 from tests.http.corpus import answer_heads, request_heads, streams
 

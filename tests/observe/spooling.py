@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from goldenpath.drift.profile import Floats, Profile, build_profile
-from goldenpath.observe.decide import Facts
+from goldenpath.observe.log.release_rules import Facts
 from goldenpath.project.spec import Band, Contract, DecisionPolicy, Feature, MonitorSettings
-from goldenpath.serve.payload import Answered, SpoolHeader, SpoolMark, render_frame
+from goldenpath.serve.record.spool_format import Answered, SpoolHeader, SpoolMark, render_frame
 
 DIGEST = "sha256:" + "ab" * 32
 START = 1_790_000_000_000_000_000

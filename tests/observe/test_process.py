@@ -11,14 +11,14 @@ import pyarrow.parquet as pq
 import pytest
 import urllib3
 
-from goldenpath.artifact.pack import Contents, pack
 from goldenpath.drift.profile import render_profile
-from goldenpath.observe.launch import ObserverLaunch
-from goldenpath.observe.segment import checkpoints, parse_checkpoint, table_of
+from goldenpath.observe.log.segment import checkpoints, parse_checkpoint, table_of
+from goldenpath.oci.stores.layout import LayoutStore
+from goldenpath.processes.observer_launch import ObserverLaunch
 from goldenpath.project.contract import render_contract
-from goldenpath.reconcile.refusals import FILE, Refused, write_refusals
-from goldenpath.registry.layout import LayoutStore
-from goldenpath.serve.payload import Answered, SpoolHeader, SpoolMark, render_frame
+from goldenpath.release.artifact.pack import Contents, pack
+from goldenpath.serve.gateway.refusals import FILE, RefusedRequests, write_refusals
+from goldenpath.serve.record.spool_format import Answered, SpoolHeader, SpoolMark, render_frame
 from tests.observe.spooling import CONTRACT, START, answer, draw, profile
 
 
@@ -108,7 +108,7 @@ def test_what_the_gateway_refused_is_on_the_page_once_it_is_published(tmp_path: 
     process = _Process(tmp_path, "127.0.0.1:0")
     assert process.child.stdout is not None
     address = json.loads(process.child.stdout.readline())["metrics"]
-    refused = Refused("prod/credit", "POST", "http", 404)
+    refused = RefusedRequests("prod/credit", "POST", "http", 404)
     series = (
         b'service_name="credit",service_instance_id="gateway",deployment_environment_name="prod"'
     )

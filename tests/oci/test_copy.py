@@ -10,8 +10,8 @@ from goldenpath.oci.copy import copy, legacy_tag
 from goldenpath.oci.descriptor import IMAGE_INDEX, Descriptor
 from goldenpath.oci.manifest import Index
 from goldenpath.oci.store import Store
-from goldenpath.registry.layout import LayoutStore
-from goldenpath.registry.memory import MemoryStore
+from goldenpath.oci.stores.layout import LayoutStore
+from goldenpath.oci.stores.memory import MemoryStore
 from tests.oci.contract import put, put_manifest
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from goldenpath.errors import NotFound
 from goldenpath.oci.names import find
-from goldenpath.registry.memory import MemoryStore
+from goldenpath.oci.stores.memory import MemoryStore
 from tests.oci.contract import put_manifest
 
 

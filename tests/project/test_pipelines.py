@@ -15,7 +15,7 @@ import yaml
 from jsonschema import Draft7Validator
 
 from goldenpath import __version__
-from tests.attest.programs import program
+from tests.programs import program
 
 DATA = Path(__file__).parent.parent / "data"
 GITHUB, GITLAB = ".github/workflows/goldenpath.yml", ".gitlab-ci.yml"

@@ -14,17 +14,17 @@ from pathlib import Path
 import msgspec
 from uv import find_uv_bin
 
-from goldenpath.artifact.pack import Contents, pack
-from goldenpath.attest.attach import sign_image
-from goldenpath.attest.keys import PemSigner, public_pem
-from goldenpath.attest.statement import SIGNED
 from goldenpath.oci.descriptor import Descriptor
+from goldenpath.oci.stores.layout import LayoutStore
+from goldenpath.processes.launch import ServerLaunch, TrustedPem
 from goldenpath.project.contract import render_contract
 from goldenpath.project.spec import Contract, PythonModel
-from goldenpath.reconcile.launch import ServerLaunch, TrustedPem
-from goldenpath.registry.layout import LayoutStore
-from goldenpath.train.runtime import Runtime
-from tests.attest.releases import NOW, REPOSITORY, new_signer
+from goldenpath.release.artifact.pack import Contents, pack
+from goldenpath.release.attest.attach import sign_image
+from goldenpath.release.attest.keys import PemSigner, public_pem
+from goldenpath.release.attest.statement import SIGNED
+from goldenpath.train.environment.runtime import Runtime
+from tests.release.attest.releases import NOW, REPOSITORY, new_signer
 from tests.serve.onnx_graph import logistic_regression
 from tests.serve.running import CONTRACT, WEIGHTS, Answer, request
 from tests.serve.wheel import repacked

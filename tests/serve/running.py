@@ -10,15 +10,15 @@ from pathlib import Path
 import numpy as np
 import uvloop
 
+from goldenpath.http.access import Access
 from goldenpath.http.limits import Limits
 from goldenpath.project.spec import Band, Contract, DecisionPolicy, Feature, MonitorSettings
-from goldenpath.serve.access import Access
-from goldenpath.serve.identity import Identity
-from goldenpath.serve.model import LinearModel, Model, ModelApart, OnnxModel, Rows, Scores
-from goldenpath.serve.payload import SPOOL_VERSION, Answered, SpoolHeader, read
-from goldenpath.serve.record import OnLoss
-from goldenpath.serve.server import Server
-from goldenpath.serve.spool import SpoolWriter
+from goldenpath.serve.model.model import LinearModel, Model, ModelApart, OnnxModel, Rows, Scores
+from goldenpath.serve.protocol.release_identity import ReleaseIdentity
+from goldenpath.serve.record.spool import SpoolWriter
+from goldenpath.serve.record.spool_format import SPOOL_VERSION, Answered, SpoolHeader, read
+from goldenpath.serve.server.model_server import ModelServer
+from goldenpath.serve.server.recorder import OnLoss
 from tests.serve.onnx_graph import logistic_regression
 
 CONTRACT = Contract(
@@ -36,7 +36,7 @@ CONTRACT = Contract(
     monitor=MonitorSettings(),
 )
 WEIGHTS = np.array([-0.00001, 0.01, 0.5, 0.0], dtype=np.float32)
-IDENTITY = Identity("prod", "credit", "r" + "a" * 12, "sha256:" + "a" * 64, "one")
+IDENTITY = ReleaseIdentity("prod", "credit", "r" + "a" * 12, "sha256:" + "a" * 64, "one")
 INFER = "/v2/models/credit/infer"
 
 
@@ -82,7 +82,7 @@ class Answer:
 class Running:
     """A server that listens, and what it reported."""
 
-    server: Server
+    server: ModelServer
     path: Path
     spool: SpoolWriter | None
     reports: list[str] = field(default_factory=list)
@@ -170,7 +170,7 @@ async def running(
     """A server on a socket in `folder`, drained at the end."""
     reports: list[str] = []
     spool = writer(folder / "spool", reports.append) if spooling else None
-    server = Server(
+    server = ModelServer(
         IDENTITY,
         contract,
         model or linear_model(),

@@ -5,7 +5,7 @@ import zipfile
 from pathlib import Path
 
 from goldenpath.digest import Digest
-from goldenpath.train.runtime import Wheel
+from goldenpath.train.environment.runtime import Wheel
 
 
 def repacked(name: str, folder: Path) -> Wheel:

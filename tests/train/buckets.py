@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.attest.programs import program
+from tests.programs import program
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import pytest
 
 from goldenpath.project.load import load_project
 from goldenpath.project.spec import Project
-from goldenpath.train.bring import Depot
+from goldenpath.train.data.depot import Depot
 from goldenpath.train.run import Trained, train
 from tests.starter import NOW, UV, environment
 

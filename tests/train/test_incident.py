@@ -9,8 +9,8 @@ import pytest
 from goldenpath.drift.profile import count
 from goldenpath.drift.sequential import Detector, State, look
 from goldenpath.project.load import load_project
+from goldenpath.train.evaluation.score import model_scores
 from goldenpath.train.run import Trained
-from goldenpath.train.score import model_scores
 
 
 def _month(starter: Path, month: str) -> dict[str, np.ndarray[tuple[int], np.dtype[np.float32]]]:

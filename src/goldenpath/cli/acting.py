@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
+from goldenpath.canary.analysis import Criteria
 from goldenpath.cli.naming import PERSON
 from goldenpath.errors import InvalidInput
-from goldenpath.gateway.analysis import Criteria
 
 
 def identity_options(command: Callable[..., None]) -> Callable[..., None]:

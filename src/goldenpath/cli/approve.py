@@ -5,12 +5,12 @@ from pathlib import Path
 
 import click
 
-from goldenpath import wire
+from goldenpath import compose
 from goldenpath.cli.acting import identity_options
-from goldenpath.cli.changing import Place, leave_event
+from goldenpath.cli.changing import ActionContext, leave_event
 from goldenpath.cli.naming import stage_option
 from goldenpath.cli.output import Format, output_option, show
-from goldenpath.gitops.approving import approve
+from goldenpath.promote.acts.approving import approve
 
 
 @click.command()
@@ -36,11 +36,11 @@ def verb(
     output: Format,
 ) -> None:
     """Approve RELEASE for a stage, signed with your own SSH key."""
-    home = wire.home()
-    desk = wire.desk(home, wire.identity(name, key))
-    digest = wire.release(home, reference)
+    home = compose.home()
+    desk = compose.desk(home, compose.identity(name, key))
+    digest = compose.release(home, reference)
     done = approve(desk, digest, stage, comment=comment, lifetime=timedelta(days=days))
-    place = Place(done.person, stage, done.model, digest)
+    place = ActionContext(done.person, stage, done.model, digest)
     details = {"approval": done.envelope.text, "until": done.until, "comment": comment}
     if done.confirmed:
         details["confirmed"] = done.confirmed
@@ -53,5 +53,5 @@ def verb(
         where = f"commit {done.commit}" if done.commit else f"waits in the branch {done.branch}"
         where += f"\n{done.request.words}" if done.branch else ""
         text += f"\nstands for what {done.confirmed} did by broken glass: {where}"
-        wire.wake(home)
+        compose.wake(home)
     show(done, text, output)

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import click
 
-from goldenpath import wire
-from goldenpath.audit.intent import read_history
-from goldenpath.audit.live import live_at
-from goldenpath.audit.moment import parse_moment
-from goldenpath.audit.page import render_live
-from goldenpath.audit.predictions import answers_at
+from goldenpath import compose
+from goldenpath.audit.answers.predictions import answers_at
+from goldenpath.audit.timeline.intent import read_history
+from goldenpath.audit.timeline.live import live_at
+from goldenpath.audit.timeline.live_page import render_live
+from goldenpath.audit.timeline.moment import parse_moment
 from goldenpath.cli.naming import MODEL, stage_filter
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.errors import InvalidInput
@@ -25,16 +25,16 @@ def verb(time: str, stage: str | None, model: str | None, output: Format) -> Non
 
     TIME is RFC 3339, local time such as '2026-01-14 14:03', 14:03 for today, or now.
     """
-    home, now = wire.home(), wire.now()
+    home, now = compose.home(), compose.now()
     moment = parse_moment(time, now)
     if moment > now:
         raise InvalidInput(f"{time} has not come: nobody can have observed it")
-    head = wire.trusted(home).commit
-    history = read_history(wire.gitops(home), head, model)
-    alive = now if wire.is_up(home) else None
+    head = compose.trusted(home).commit
+    history = read_history(compose.gitops(home), head, model)
+    alive = now if compose.is_up(home) else None
     answers = answers_at(home, moment)
     counted = answers.by_release if answers else None
-    found = live_at(history, wire.event_log(home).read(), moment, counted, alive)
+    found = live_at(history, compose.event_log(home).read(), moment, counted, alive)
     used = answers.by_process if answers else {}
     chosen = tuple(
         replace(live, uses=used.get((live.stage, live.model)))

@@ -4,10 +4,10 @@ import sys
 
 import click
 
-from goldenpath import wire
-from goldenpath.attest.attacks.suite import SuiteResult, run
+from goldenpath import compose
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.errors import VerificationError
+from goldenpath.release.attacks.suite import SuiteResult, run
 
 
 @click.command()
@@ -21,7 +21,7 @@ from goldenpath.errors import VerificationError
 @output_option
 def verb(suite: str, output: Format) -> None:
     """Attack the verifier on a throwaway release; exit 4 if anything gets through."""
-    result = run(wire.throwaway_store)
+    result = run(compose.throwaway_store)
     record = {"suite": suite, "holds": result.holds, **_fields(result)}
     show(record, _text(result), output)
     if not result.holds:

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import click
 
-from goldenpath import wire
-from goldenpath.audit.event import Event
-from goldenpath.build import build
+from goldenpath import compose
+from goldenpath.audit.events.event import Event
 from goldenpath.cli.output import Format, note, output_option, show
 from goldenpath.cli.progress import working
 from goldenpath.cli.rehearsing import built_text, rehearsed
-from goldenpath.durable import timestamp
+from goldenpath.files import timestamp
 from goldenpath.project.load import load_project
+from goldenpath.release.build import build
 from goldenpath.train.workplace import workplace
 
 
@@ -25,18 +25,18 @@ def verb(folder: Path, allow_dirty: bool, smoke: bool, output: Format) -> None:
 
     Building the same commit again gives the same digest and adds nothing.
     """
-    home = wire.home()
+    home = compose.home()
     project = load_project(folder.absolute())
     if smoke:
         rehearsed(project, home, output)
         return
     with workplace(home.builds, project.name) as work, working() as report:
         built = build(
-            project, wire.workshop(home, work, report, report.moving), allow_dirty=allow_dirty
+            project, compose.workshop(home, work, report, report.moving), allow_dirty=allow_dirty
         )
-    wire.event_log(home).append(
+    compose.event_log(home).append(
         Event(
-            time=timestamp(wire.now()),
+            time=timestamp(compose.now()),
             kind="release.built",
             actor=built.run.source.author,
             model=built.model,

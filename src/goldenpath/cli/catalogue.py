@@ -2,10 +2,10 @@
 
 import click
 
-from goldenpath import wire
-from goldenpath.catalogue.entry import Version
+from goldenpath import compose
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.cli.progress import working
+from goldenpath.release.catalogue.entry import Version
 
 
 @click.command()
@@ -16,20 +16,20 @@ def verb(output: Format) -> None:
     Git leads: an alias that somebody moved by hand is moved back, and that of a stage in which git
     wants nothing of the model is taken away.
     """
-    home = wire.home()
+    home = compose.home()
     with working() as report:
         report("asking git what is stable in each stage")
-        trusted, wanted = wire.desired(home)
+        trusted, wanted = compose.desired(home)
         stable = {(d.model, d.stage): d.slots[0].digest.text for d in wanted.deployments}
         report("telling the catalogue")
-        with wire.catalogue(home) as catalogue:
+        with compose.catalogue(home) as catalogue:
             followed = [
                 _line(model, stage, digest, catalogue.set_alias(model, stage, digest))
                 for (model, stage), digest in stable.items()
             ]
             followed += [
                 _line(model, stage, "", catalogue.take_alias(model, stage))
-                for model, known in wire.registered(home).models.items()
+                for model, known in compose.registered(home).models.items()
                 for stage in known.aliases
                 if trusted.platform.stage(stage) is not None and (model, stage) not in stable
             ]

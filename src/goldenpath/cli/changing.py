@@ -3,22 +3,22 @@
 import sys
 from dataclasses import dataclass
 
-from goldenpath import wire
-from goldenpath.attest.policy import Finding
-from goldenpath.audit.event import Event, Kind
+from goldenpath import compose
+from goldenpath.audit.events.event import Event, Kind
 from goldenpath.canonical import JsonValue
 from goldenpath.cli.output import Format, note, show
 from goldenpath.digest import Digest
-from goldenpath.durable import timestamp
 from goldenpath.errors import REFUSED
-from goldenpath.gitops.promotion import Promoted
+from goldenpath.files import timestamp
+from goldenpath.promote.acts.promotion import Promoted
+from goldenpath.release.attest.policy import Finding
 from goldenpath.settings import Home
 
 _MARKS = {"pass": "ok", "fail": "FAIL", "waived": "waived", "not applicable": "-"}
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ActionContext:
     """Where something happened, and who did it."""
 
     actor: str
@@ -38,11 +38,11 @@ def findings_text(findings: tuple[Finding, ...]) -> str:
 
 
 def leave_event(
-    home: Home, kind: Kind, place: Place, commit: str, details: dict[str, JsonValue]
+    home: Home, kind: Kind, place: ActionContext, commit: str, details: dict[str, JsonValue]
 ) -> None:
     """Appends one event to the audit log."""
-    time = timestamp(wire.now())
-    wire.event_log(home).append(
+    time = timestamp(compose.now())
+    compose.event_log(home).append(
         Event(
             time=time,
             kind=kind,
@@ -56,7 +56,7 @@ def leave_event(
     )
 
 
-def leave_change(home: Home, kind: Kind, place: Place, done: Promoted) -> None:
+def leave_change(home: Home, kind: Kind, place: ActionContext, done: Promoted) -> None:
     """Appends the event of a change of a stage, and lets `up` look at git now.
 
     What waits in a branch has not happened yet.
@@ -74,16 +74,16 @@ def leave_change(home: Home, kind: Kind, place: Place, done: Promoted) -> None:
     if done.decision is not None and done.decision.glass is not None:
         details["breakGlass"] = done.decision.glass.to_json()
     leave_event(home, kind, place, done.commit, details)
-    wire.wake(home)
+    compose.wake(home)
 
 
-def show_change(place: Place, done: Promoted, output: Format) -> None:
+def show_change(place: ActionContext, done: Promoted, output: Format) -> None:
     """Shows what a change of a stage did."""
     lines = []
     if done.decision is not None:
         lines.append(findings_text(done.decision.findings))
     if done.decision is not None and done.decision.glass is not None and done.deployment:
-        lines.append(f"glass broken: {done.decision.glass.words(wire.now())}")
+        lines.append(f"glass broken: {done.decision.glass.words(compose.now())}")
     if done.deployment is not None:
         shares = ", ".join(f"{s.digest.short} {s.percent} %" for s in done.deployment.slots)
         lines.append(f"{place.stage}/{place.model}: {shares}")
@@ -99,7 +99,7 @@ def show_change(place: Place, done: Promoted, output: Format) -> None:
     show(done, "\n".join(lines), output)
 
 
-def refuse(place: Place) -> None:
+def refuse(place: ActionContext) -> None:
     """Says that the gates are closed, and ends with the exit code of an orderly no."""
     note(f"{place.digest.short} was not let into {place.stage}")
     sys.exit(REFUSED)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from goldenpath import wire
+from goldenpath import compose
 from goldenpath.cli.output import Format, note, output_option, show
 from goldenpath.errors import InvalidInput
 from goldenpath.project.load import faults
@@ -23,7 +23,7 @@ def verb(project: Path, schema: bool, output: Format) -> None:
     if schema:
         click.echo(schema_text("goldenpath"), nl=False)
         return
-    found = faults(project, wire.now())
+    found = faults(project, compose.now())
     lines = [str(fault) for fault in found] or ["no faults"]
     show({"faults": found}, "\n".join(lines), output)
     if found:

@@ -2,17 +2,19 @@
 
 from collections.abc import Iterator
 
-from goldenpath.attest.difference import Change, Difference, Section
-from goldenpath.attest.facts import Standing
-from goldenpath.attest.statement import member
 from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
+from goldenpath.release.attest.statement import member
+from goldenpath.release.evidence.difference import ChangedValue, ReleaseDifference, Section
+from goldenpath.release.evidence.release_facts import TrustedStatements
 
 _WIDTH = 44
 
 
 def lines(
-    found: Difference, before: tuple[Digest, Standing], after: tuple[Digest, Standing]
+    found: ReleaseDifference,
+    before: tuple[Digest, TrustedStatements],
+    after: tuple[Digest, TrustedStatements],
 ) -> Iterator[str]:
     """What `goldenpath diff` prints."""
     yield f"before  {_release(*before)}"
@@ -29,7 +31,7 @@ def lines(
     yield f"check it with: goldenpath verify {after[0]}"
 
 
-def _release(digest: Digest, known: Standing) -> str:
+def _release(digest: Digest, known: TrustedStatements) -> str:
     if known.signers:
         return f"{digest} verified, signed by {', '.join(known.signers)}"
     return f"{digest} observed: no signature of a trusted key"
@@ -41,7 +43,7 @@ def _marks(section: Section) -> str:
     return f"{section.before} -> {section.after}"
 
 
-def _line(change: Change) -> str:
+def _line(change: ChangedValue) -> str:
     said = f": intervals {change.intervals}" if change.intervals else ""
     name = change.path or "(all)"
     return f"  {name:<{_WIDTH}} {_short(change.before)} -> {_short(change.after)}{said}"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from goldenpath import wire
+from goldenpath import compose
 from goldenpath.cli.acting import identity_options
 from goldenpath.cli.output import Format, output_option, show
 
@@ -16,8 +16,8 @@ from goldenpath.cli.output import Format, output_option, show
 @output_option
 def verb(proposal: str, dry_run: bool, name: str | None, key: Path | None, output: Format) -> None:
     """Confirm PROPOSAL, a change of platform.toml that somebody else signed."""
-    home = wire.home()
-    done = wire.confirm(home, proposal, wire.identity(name, key), dry_run=dry_run)
+    home = compose.home()
+    done = compose.confirm(home, proposal, compose.identity(name, key), dry_run=dry_run)
     show(done, f"{done.diff.rstrip()}\n{done.words}", output)
     if done.commit:
-        wire.wake(home)
+        compose.wake(home)

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import click
 
-from goldenpath import wire
+from goldenpath import compose
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.cli.progress import working
 from goldenpath.errors import InvalidInput, NotFound
 from goldenpath.project.load import declared_data
-from goldenpath.train.survey import Seen, sample, survey
+from goldenpath.train.data.data_status import DataStatus, sample, survey
 
 
 @click.command()
@@ -28,13 +28,13 @@ def verb(
     names: tuple[str, ...], project: Path, pin: bool, parts: int | None, output: Format
 ) -> None:
     """Compare the data NAMES, or all, with their pins, or pin them."""
-    home, sources = wire.home(), declared_data(project)
+    home, sources = compose.home(), declared_data(project)
     unknown = set(names) - {each.name for each in sources}
     if unknown:
         known = ", ".join(each.name for each in sources)
         raise NotFound(f"there are no data {min(unknown)!r}: expected one of {known}")
     with working() as report:
-        depot = wire.depot(home, report)
+        depot = compose.depot(home, report)
         seen = []
         for each in sources:
             if names and each.name not in names:
@@ -50,7 +50,7 @@ def verb(
         sys.exit(InvalidInput.exit_code)
 
 
-def _line(seen: Seen) -> str:
+def _line(seen: DataStatus) -> str:
     verdict = "as pinned" if seen.agrees else "NOT as pinned"
     wrong = f" ({', '.join(seen.wrong)})" if seen.wrong else ""
     return f"{seen.name:16} {seen.digest}  {seen.files} files, {seen.size} bytes, {verdict}{wrong}"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from goldenpath import wire
+from goldenpath import compose
 from goldenpath.cli.output import note
 from goldenpath.demo.whole import walk_the_road
 
@@ -25,4 +25,4 @@ def verb(folder: Path, poll: float) -> None:
     Prints each command before it runs it and checks what each step claims. Leaves the folder to
     look around in, and no process. Exits non-zero if a claim does not hold.
     """
-    click.echo(walk_the_road(folder.absolute(), os.environ, note, wire.now, poll=poll))
+    click.echo(walk_the_road(folder.absolute(), os.environ, note, compose.now, poll=poll))

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import click
 
-from goldenpath import wire
-from goldenpath.artifact.inspection import Mark
-from goldenpath.attest.difference import Change, Section, difference
+from goldenpath import compose
 from goldenpath.cli.comparison import lines
 from goldenpath.cli.output import Format, note, output_option, show
+from goldenpath.release.artifact.inspection import Mark
+from goldenpath.release.evidence.difference import ChangedValue, Section, difference
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class ReleaseComparison:
     """Two releases and every value in which they differ."""
 
     before: str
@@ -21,7 +21,7 @@ class Comparison:
     before_mark: Mark
     after_mark: Mark
     sections: tuple[Section, ...]
-    changes: tuple[Change, ...]
+    changes: tuple[ChangedValue, ...]
 
 
 @click.command
@@ -41,13 +41,13 @@ def verb(before: str, after: str, file: Path | None, output: Format) -> None:
     Verified: signed by a trusted key. Observed: hashed here. Declared: said, and not signed by
     anybody trusted. Unknown: not said.
     """
-    home = wire.home()
-    trust = wire.trust(home, file)
+    home = compose.home()
+    trust = compose.trust(home, file)
     if trust.missing:
         note(f"nothing counts as verified here: {trust.missing}")
     old, new = trust.known(home, before), trust.known(home, after)
-    found = difference(*wire.compared(home, trust, old, new))
-    record = Comparison(
+    found = difference(*compose.compared(home, trust, old, new))
+    record = ReleaseComparison(
         old.digest.text,
         new.digest.text,
         old.standing.mark,

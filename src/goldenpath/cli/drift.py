@@ -4,16 +4,16 @@ from pathlib import Path
 
 import click
 
-from goldenpath import wire
-from goldenpath.audit.event import Event
+from goldenpath import compose
+from goldenpath.audit.events.event import Event
 from goldenpath.canonical import JsonValue
 from goldenpath.cli.acting import identity_options
 from goldenpath.cli.naming import MODEL, stage_filter
 from goldenpath.cli.output import Format, note, output_option, show
 from goldenpath.drift.verdict import ColumnReport
-from goldenpath.observe.findings import close
-from goldenpath.observe.releases import Releases
-from goldenpath.observe.report import DriftReport, drift_reports
+from goldenpath.observe.drift.drift_report import DriftReport, drift_reports
+from goldenpath.observe.drift.findings import close
+from goldenpath.observe.log.release_parts import Releases
 
 
 @click.command()
@@ -36,21 +36,21 @@ def verb(
     if finding:
         _close(finding, reason, name, key)
         return
-    home = wire.home()
-    store = wire.platform_store(home)
+    home = compose.home()
+    store = compose.platform_store(home)
     reports = list(drift_reports(home, stage or "*", model, Releases(store, note)))
     show(reports, "\n\n".join(map(_page, reports)) or "nothing was counted yet", output)
 
 
 def _close(finding: str, reason: str, name: str | None, key: Path | None) -> None:
-    home, now = wire.home(), wire.now()
-    closed = close(home.findings, finding, wire.person(home, name, key).name, reason, now)
+    home, now = compose.home(), compose.now()
+    closed = close(home.findings, finding, compose.person(home, name, key).name, reason, now)
     details: dict[str, JsonValue] = {"finding": closed.id, "reason": reason}
     event = Event(
         closed.closed_at, "drift.closed", closed.closed_by, closed.stage, closed.model,
         closed.release, details=details,
     )  # fmt: skip
-    wire.event_log(home).append(event)
+    compose.event_log(home).append(event)
     note(f"{closed.id} is closed; the monitor of {closed.stage}/{closed.model} starts afresh")
 
 

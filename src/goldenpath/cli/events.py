@@ -5,13 +5,13 @@ from itertools import islice
 
 import click
 
-from goldenpath import wire
-from goldenpath.audit.event import Event
-from goldenpath.audit.log import Checked
-from goldenpath.audit.moment import parse_moment
+from goldenpath import compose
+from goldenpath.audit.events.event import Event
+from goldenpath.audit.events.event_log import Checked
+from goldenpath.audit.timeline.moment import parse_moment
 from goldenpath.cli.output import Format, output_option, show
-from goldenpath.durable import timestamp
 from goldenpath.errors import VerificationError
+from goldenpath.files import timestamp
 
 
 @click.command()
@@ -22,14 +22,14 @@ from goldenpath.errors import VerificationError
 @output_option
 def verb(is_check: bool, since: str, kind: str, limit: int | None, output: Format) -> None:
     """Show and check the audit log."""
-    log = wire.event_log(wire.home())
+    log = compose.event_log(compose.home())
     if is_check:
         checked = log.check()
         show(checked, _page(checked), output)
         if not checked.holds:
             raise VerificationError(f"the audit log is broken at {checked.breaks[0].place}")
         return
-    begin = timestamp(parse_moment(since, wire.now())) if since else ""
+    begin = timestamp(parse_moment(since, compose.now())) if since else ""
     wanted = (e for e in log.read() if e.time >= begin and e.kind.startswith(kind))
     events = tuple(islice(wanted, limit))
     show([event.to_json() for event in events], "\n".join(_lines(events)) or "no event", output)

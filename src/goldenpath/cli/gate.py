@@ -4,12 +4,12 @@ import sys
 
 import click
 
-from goldenpath import wire
+from goldenpath import compose
 from goldenpath.cli.changing import findings_text
 from goldenpath.cli.naming import PERSON, refuse_stage, stage_option
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.errors import REFUSED
-from goldenpath.gitops.assess import assess
+from goldenpath.promote.acts.assess import assess
 
 
 @click.command()
@@ -27,11 +27,11 @@ from goldenpath.gitops.assess import assess
 @output_option
 def verb(reference: str, stage: str, name: str, output: Format) -> None:
     """Show what the gates of a stage say about RELEASE; exit 7 if one is closed."""
-    home = wire.home()
-    repository, store = wire.gitops(home), wire.platform_store(home)
-    digest = wire.release(home, reference)
-    trusted = wire.trusted(home)
-    judged = assess(repository, trusted, store, digest, stage, name, wire.now()).decision
+    home = compose.home()
+    repository, store = compose.gitops(home), compose.platform_store(home)
+    digest = compose.release(home, reference)
+    trusted = compose.trusted(home)
+    judged = assess(repository, trusted, store, digest, stage, name, compose.now()).decision
     verdict = "every gate is open" if judged.allowed else "closed"
     text = f"{digest} for {stage}\n{findings_text(judged.findings)}\n{verdict}"
     show({"allowed": judged.allowed, "decision": judged}, text, output)

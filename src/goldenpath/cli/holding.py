@@ -5,18 +5,18 @@ from pathlib import Path
 
 import click
 
-from goldenpath import wire
-from goldenpath.audit.event import Kind
+from goldenpath import compose
+from goldenpath.audit.events.event import Kind
 from goldenpath.cli.acting import identity_options
-from goldenpath.cli.changing import Place, leave_change, show_change
+from goldenpath.cli.changing import ActionContext, leave_change, show_change
 from goldenpath.cli.naming import MODEL, stage_option
 from goldenpath.cli.output import Format, output_option
 from goldenpath.cli.parameters import REASON
-from goldenpath.gitops.promotion import Desk, Promoted
+from goldenpath.promote.acts.promotion import Promoted, Workspace
 
 
 def holding(
-    work: Callable[[Desk, str, str, str], Promoted], kind: Kind, words: str
+    work: Callable[[Workspace, str, str, str], Promoted], kind: Kind, words: str
 ) -> click.Command:
     """The verb that does `work` on a model in a stage and leaves an event of that kind."""
 
@@ -31,11 +31,11 @@ def holding(
     def verb(
         model: str, stage: str, reason: str, name: str | None, key: Path | None, output: Format
     ) -> None:
-        home = wire.home()
-        desk = wire.desk(home, wire.identity(name, key))
+        home = compose.home()
+        desk = compose.desk(home, compose.identity(name, key))
         done = work(desk, model, stage, reason)
         if done.deployment is not None:
-            place = Place(desk.acting.name, stage, model, done.deployment.slots[-1].digest)
+            place = ActionContext(desk.acting.name, stage, model, done.deployment.slots[-1].digest)
             leave_change(home, kind, place, done)
             show_change(place, done, output)
 

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import click
 
-from goldenpath import wire
+from goldenpath import compose
 from goldenpath.cli.acting import identity_options
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.cli.parameters import ADDRESS
-from goldenpath.gitops.founding import Wishes
-from goldenpath.promote.platform import GATEWAY, URL
+from goldenpath.promote.acts.founding import PlatformOptions
+from goldenpath.promote.platform.platform import GATEWAY, URL
 
 
 @click.command
@@ -40,9 +40,9 @@ def verb(
     output: Format,
 ) -> None:
     """Set up the platform on this machine: keys, registry, gitops repository."""
-    home = wire.home()
-    acting = wire.identity(name, key, make_key=make_key)
-    done = wire.set_up(home, acting, Wishes(listen, registry, roles, url))
+    home = compose.home()
+    acting = compose.identity(name, key, make_key=make_key)
+    done = compose.set_up(home, acting, PlatformOptions(listen, registry, roles, url))
     made = ", ".join(done.created) or "nothing, all was there"
     show(
         done,

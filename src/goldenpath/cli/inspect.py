@@ -5,12 +5,12 @@ from pathlib import Path
 
 import click
 
-from goldenpath import wire
-from goldenpath.artifact.inspection import Inspection, inspect
-from goldenpath.attest.facts import marked
+from goldenpath import compose
 from goldenpath.cli.output import Format, note, output_option, show
 from goldenpath.cli.progress import moving
 from goldenpath.oci.copy import plan_size
+from goldenpath.release.artifact.inspection import Inspection, inspect
+from goldenpath.release.evidence.release_facts import marked
 
 
 @click.command
@@ -28,8 +28,8 @@ def verb(release: str, files: bool, file: Path | None, output: Format) -> None:
 
     RELEASE is a tag, a digest or its first digits, layout:PATH@NAME or oci://HOST/REPOSITORY:TAG.
     """
-    home = wire.home()
-    trust = wire.trust(home, file)
+    home = compose.home()
+    trust = compose.trust(home, file)
     if trust.missing:
         note(f"nothing counts as verified here: {trust.missing}")
     known = trust.known(home, release)

@@ -2,10 +2,10 @@
 
 import click
 
-from goldenpath import wire
+from goldenpath import compose
 from goldenpath.cli.output import Format, output_option, show
+from goldenpath.deploy.reconcile.inventory import Inventory
 from goldenpath.errors import REFUSED
-from goldenpath.reconcile.inventory import Inventory
 
 
 @click.command()
@@ -13,7 +13,7 @@ from goldenpath.reconcile.inventory import Inventory
 @click.pass_context
 def verb(context: click.Context, output: Format) -> None:
     """Compare git, registry, catalogue and what runs; exit 7 if something differs."""
-    found = wire.inventory(wire.home())
+    found = compose.inventory(compose.home())
     if output == "json":  # neither form of 3,000 deployments is made for nothing
         shown = {"agrees": found.agrees, "cells": found.cells, "faults": found.faults}
         show(shown, "", output)

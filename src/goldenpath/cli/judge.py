@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from goldenpath import wire
+from goldenpath import compose
 from goldenpath.cli.acting import identity_options
-from goldenpath.cli.changing import Place, leave_change
+from goldenpath.cli.changing import ActionContext, leave_change
 from goldenpath.cli.naming import MODEL, stage_option
 from goldenpath.cli.output import Format, output_option, show
 
@@ -24,15 +24,15 @@ def verb(
 
     Without counts there is no verdict: the canary stays, and the exit code says so.
     """
-    home = wire.home()
-    acting = wire.identity(name, key)
-    found = wire.judged(home, acting, model, stage, dry_run=dry_run)
+    home = compose.home()
+    acting = compose.identity(name, key)
+    found = compose.judged(home, acting, model, stage, dry_run=dry_run)
     if found is None:
         show({"canary": None}, f"{stage}/{model} has no canary: nothing to judge", output)
         return
     verdict = found.verdict
     if found.done is not None and found.done.deployment is not None:
-        place = Place(acting.name, stage, model, found.done.deployment.slots[-1].digest)
+        place = ActionContext(acting.name, stage, model, found.done.deployment.slots[-1].digest)
         is_step = verdict.action == "advance"
         leave_change(
             home, "rollout.stepped" if is_step else "rollout.rolled-back", place, found.done

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from goldenpath import wire
-from goldenpath.attest.policy import TrustedKey
+from goldenpath import compose
 from goldenpath.cli.acting import identity_options
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.cli.trusting import change_platform
-from goldenpath.gitops.rotation import BEGINNING, ended, revoked, with_key
-from goldenpath.promote.platform import Platform
+from goldenpath.promote.acts.rotation import BEGINNING, ended, revoked, with_key
+from goldenpath.promote.platform.platform import Platform
+from goldenpath.release.attest.policy import TrustedKey
 
 _MOMENT = click.DateTime()
 
@@ -26,7 +26,7 @@ def verb() -> None:
 @output_option
 def list_keys(output: Format) -> None:
     """List the build keys of platform.toml and when each counts."""
-    keys = wire.trusted(wire.home()).platform.build_keys
+    keys = compose.trusted(compose.home()).platform.build_keys
     show(keys, "\n".join(map(_line, keys)), output)
 
 
@@ -49,7 +49,7 @@ def add(
     output: Format,
 ) -> None:
     """Trust the public key in FILE (PEM) under a NEW name."""
-    made = wire.public_key(new, file, make=make_key)
+    made = compose.public_key(new, file, make=make_key)
     trusted = TrustedKey(new, made.public_key, _utc(start), _utc(end))
     _change(f"trust the build key {new}", lambda p: with_key(p, trusted), name, key, output)
 
@@ -61,7 +61,7 @@ def add(
 @output_option
 def end(old: str, at: datetime | None, name: str | None, key: Path | None, output: Format) -> None:
     """End the time of a key; what it signed before still counts."""
-    moment = _utc(at) or wire.now().replace(microsecond=0)
+    moment = _utc(at) or compose.now().replace(microsecond=0)
     _change(f"end the build key {old}", lambda p: ended(p, old, moment), name, key, output)
 
 
@@ -80,7 +80,7 @@ def revoke(
     output: Format,
 ) -> None:
     """Revoke a stolen key; nothing that it signed since then counts."""
-    moment = BEGINNING if everything else _utc(at) or wire.now().replace(microsecond=0)
+    moment = BEGINNING if everything else _utc(at) or compose.now().replace(microsecond=0)
     _change(
         f"revoke the build key {stolen}", lambda p: revoked(p, stolen, moment), name, key, output
     )
@@ -93,7 +93,7 @@ def _change(
     key: Path | None,
     output: Format,
 ) -> None:
-    change_platform(change, f"platform: {what}\n", what, wire.identity(name, key), output)
+    change_platform(change, f"platform: {what}\n", what, compose.identity(name, key), output)
 
 
 def _utc(moment: datetime | None) -> datetime | None:

@@ -6,19 +6,19 @@ from pathlib import Path
 
 import click
 
-from goldenpath import wire
-from goldenpath.audit.event import Event
+from goldenpath import compose
+from goldenpath.audit.events.event import Event
 from goldenpath.canonical import JsonValue
 from goldenpath.cli.acting import identity_options
 from goldenpath.cli.naming import MODEL, stage_filter
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.cli.parameters import REASON
-from goldenpath.durable import timestamp
 from goldenpath.errors import NotFound, VerificationError
-from goldenpath.observe.erasure import erase_subject, expire_inputs
-from goldenpath.observe.logcheck import check_log
-from goldenpath.observe.logread import Record, records
-from goldenpath.observe.retention import expire_records
+from goldenpath.files import timestamp
+from goldenpath.observe.log.erasure import erase_subject, expire_inputs
+from goldenpath.observe.log.log_check import check_log
+from goldenpath.observe.log.log_reader import Record, records
+from goldenpath.observe.log.retention import expire_records
 
 
 @click.group()
@@ -30,8 +30,8 @@ def verb() -> None:
 @output_option
 def check(output: Format) -> None:
     """Check signatures, digests and chains, and list what is missing."""
-    home = wire.home()
-    report = check_log(home, wire.anchors(home))
+    home = compose.home()
+    report = check_log(home, compose.anchors(home))
     show(report, report.page(), output)
     if not report.holds:
         raise VerificationError("the prediction log does not hold")
@@ -50,7 +50,9 @@ def show_records(
 ) -> None:
     """Show records, the newest first, without inputs."""
     begin = since.replace(tzinfo=UTC) if since else None
-    found = list(islice(records(wire.home(), stage=stage or "*", model=model, since=begin), limit))
+    found = list(
+        islice(records(compose.home(), stage=stage or "*", model=model, since=begin), limit)
+    )
     show(found, "\n".join(map(_line, found)) or "no record", output)
 
 
@@ -65,14 +67,14 @@ def erase(subject: str, name: str | None, key: Path | None, reason: str) -> None
 
     The inputs of the person stay closed, and no record leads to them any more.
     """
-    home = wire.home()
-    who = wire.person(home, name, key).name
+    home = compose.home()
+    who = compose.person(home, name, key).name
     reference = erase_subject(home, subject)
     if reference is None:
         raise NotFound("the log holds no key of that subject")
     details: dict[str, JsonValue] = {"subject_ref": reference, "reason": reason}
-    wire.event_log(home).append(
-        Event(timestamp(wire.now()), "subject.erased", who, details=details)
+    compose.event_log(home).append(
+        Event(timestamp(compose.now()), "subject.erased", who, details=details)
     )
     click.echo("the key is destroyed: inputs stay closed and no record leads to the person")
 
@@ -97,8 +99,8 @@ def expire(
 
     Inputs are closed by destroying the keys of their days.
     """
-    home, now = wire.home(), wire.now()
-    who = wire.person(home, name, key).name
+    home, now = compose.home(), compose.now()
+    who = compose.person(home, name, key).name
     before = now - timedelta(days=days)
     if what == "inputs":
         gone = expire_inputs(home, before.date(), stage)
@@ -113,7 +115,7 @@ def expire(
         "gone": listed,
         "reason": reason,
     }
-    wire.event_log(home).append(
+    compose.event_log(home).append(
         Event(timestamp(now), "log.expired", who, stage or "", details=details)
     )
     show({"what": what, "before": timestamp(before), "gone": gone}, text, output)

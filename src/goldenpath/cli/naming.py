@@ -14,7 +14,7 @@ from goldenpath.cli.renamed import RenamedOption
 from goldenpath.errors import GoldenPathError, InvalidInput, did_you_mean
 
 if TYPE_CHECKING:
-    from goldenpath.wire.governing import LastNames
+    from goldenpath.compose.gitops_access import LastNames
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -34,10 +34,10 @@ class PlatformName(click.ParamType[str]):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        from goldenpath import wire
+        from goldenpath import compose
 
         try:
-            names = self._known(wire.last_names(wire.home()))
+            names = self._known(compose.last_names(compose.home()))
         except (GoldenPathError, OSError):
             return []  # nothing to offer; the verb itself says what is wrong
         return [CompletionItem(each) for each in names if each.startswith(incomplete)]
@@ -55,9 +55,9 @@ def refuse_stage(ctx: click.Context, param: click.Parameter, value: str) -> str:
     """
     if not value or ctx.resilient_parsing:
         return value
-    from goldenpath import wire
+    from goldenpath import compose
 
-    platform = wire.trusted(wire.home()).platform
+    platform = compose.trusted(compose.home()).platform
     people = [each.name for each in platform.people]
     if value in people:
         return value

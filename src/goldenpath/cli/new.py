@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from goldenpath import wire
+from goldenpath import compose
 from goldenpath.cli.output import Format, note, output_option, show
 from goldenpath.project.scaffold import FRAMEWORKS, TEMPLATES, create
 
@@ -36,9 +36,9 @@ def verb(name: str, template: str, framework: str, into: Path | None, output: Fo
     folder = create(
         name,
         (into or Path(name)).absolute(),
-        uv=wire.uv(),
-        now=wire.now(),
-        environment=wire.tools(),
+        uv=compose.uv(),
+        now=compose.now(),
+        environment=compose.tools(),
         template=template,
         framework=framework,
         report=note,

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import click
 
-from goldenpath import wire
-from goldenpath.attest.policy import Person
-from goldenpath.attest.sshsig import SshKey, fingerprint
+from goldenpath import compose
 from goldenpath.cli.acting import identity_options
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.cli.trusting import change_platform
-from goldenpath.gitops.founding import with_person, without_person
-from goldenpath.gitops.identity import require_listed
-from goldenpath.promote.platform import Platform
+from goldenpath.promote.acts.founding import with_person, without_person
+from goldenpath.promote.platform.platform import Platform
+from goldenpath.promote.repository.identity import require_listed
+from goldenpath.release.attest.policy import Person
+from goldenpath.release.attest.signatures.sshsig import SshKey, fingerprint
 
 
 @click.group
@@ -25,7 +25,7 @@ def verb() -> None:
 @output_option
 def list_people(output: Format) -> None:
     """List the people of platform.toml with their roles and keys."""
-    people = wire.trusted(wire.home()).platform.people
+    people = compose.trusted(compose.home()).platform.people
     width = max((len(person.name) for person in people), default=0)
     lines = [
         f"{p.name:{width}}  {fingerprint(p.ssh_key)}  {', '.join(p.roles) or '-'}" for p in people
@@ -50,10 +50,10 @@ def add(
     output: Format,
 ) -> None:
     """List a person in platform.toml, by a signed commit."""
-    acting = wire.identity(name, key)
+    acting = compose.identity(name, key)
 
     def listed(platform: Platform) -> Platform:
-        require_listed(acting, platform, wire.now())  # before a key is made
+        require_listed(acting, platform, compose.now())  # before a key is made
         if make_key:
             SshKey.generate(ssh_key.with_suffix(""))
         return with_person(platform, Person(new, roles, SshKey.load(ssh_key).public_line))
@@ -71,9 +71,9 @@ def end(
     leaving: str, at: datetime | None, name: str | None, key: Path | None, output: Format
 ) -> None:
     """End the time of a person; what they signed before still counts."""
-    moment = at.replace(tzinfo=UTC) if at else wire.now().replace(microsecond=0)
+    moment = at.replace(tzinfo=UTC) if at else compose.now().replace(microsecond=0)
     message = f"platform: end the time of {leaving}\n\nFrom {moment.isoformat()} on.\n"
     change_platform(
         lambda platform: without_person(platform, leaving, moment),
-        message, leaving, wire.identity(name, key), output,
+        message, leaving, compose.identity(name, key), output,
     )  # fmt: skip

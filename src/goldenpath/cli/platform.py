@@ -4,14 +4,14 @@ from pathlib import Path
 
 import click
 
-from goldenpath import wire
+from goldenpath import compose
 from goldenpath.cli.acting import identity_options
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.cli.parameters import REASON
 from goldenpath.errors import NotFound
-from goldenpath.gitops.founding import platform_files
-from goldenpath.promote.admission import admission_of, render_admission
-from goldenpath.promote.platform import parse_platform, render_platform
+from goldenpath.promote.acts.founding import platform_files
+from goldenpath.promote.gates.admission_policy import admission_of, render_admission
+from goldenpath.promote.platform.platform import parse_platform, render_platform
 
 
 @click.group
@@ -23,7 +23,7 @@ def verb() -> None:
 @output_option
 def show_platform(output: Format) -> None:
     """Print platform.toml as the newest trusted commit has it."""
-    platform = wire.trusted(wire.home()).platform
+    platform = compose.trusted(compose.home()).platform
     show(platform, render_platform(platform).decode().rstrip(), output)
 
 
@@ -31,7 +31,7 @@ def show_platform(output: Format) -> None:
 @output_option
 def show_policy(output: Format) -> None:
     """Print what a release must show, as a file for verify --policy."""
-    admission = admission_of(wire.trusted(wire.home()).platform)
+    admission = admission_of(compose.trusted(compose.home()).platform)
     show(admission, render_admission(admission).decode().rstrip(), output)
 
 
@@ -42,7 +42,7 @@ def show_policy(output: Format) -> None:
 @output_option
 def change(file: Path, reason: str, name: str | None, key: Path | None, output: Format) -> None:
     """Replace platform.toml by FILE, and render what follows from it."""
-    home, acting = wire.home(), wire.identity(name, key)
+    home, acting = compose.home(), compose.identity(name, key)
     try:
         platform = parse_platform(file.read_bytes())
     except FileNotFoundError as error:
@@ -50,5 +50,7 @@ def change(file: Path, reason: str, name: str | None, key: Path | None, output: 
             f"{file} does not exist", hint=f"begin with: goldenpath platform show > {file}"
         ) from error
     message = f"platform: change\n\n{' '.join(reason.split())}\n"
-    done = wire.change_trust(home, wire.trusted(home), platform_files(platform), message, acting)
+    done = compose.change_trust(
+        home, compose.trusted(home), platform_files(platform), message, acting
+    )
     show(done, done.words, output)

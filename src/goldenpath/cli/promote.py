@@ -5,13 +5,13 @@ from typing import Literal
 
 import click
 
-from goldenpath import wire
+from goldenpath import compose
 from goldenpath.cli.acting import identity_options, parse_criteria, parse_steps
-from goldenpath.cli.changing import Place, leave_change, leave_event, refuse, show_change
+from goldenpath.cli.changing import ActionContext, leave_change, leave_event, refuse, show_change
 from goldenpath.cli.naming import stage_option
 from goldenpath.cli.output import Format, output_option
-from goldenpath.gitops.desired import Rollout
-from goldenpath.gitops.promotion import promote
+from goldenpath.promote.acts.promotion import promote
+from goldenpath.promote.manifests.desired import Rollout
 
 
 @click.command()
@@ -44,15 +44,15 @@ def verb(
     output: Format,
 ) -> None:
     """Bring RELEASE into a stage by a signed commit; exit 7 if a gate is closed."""
-    home = wire.home()
-    desk = wire.desk(home, wire.identity(name, key))
+    home = compose.home()
+    desk = compose.desk(home, compose.identity(name, key))
     rollout = Rollout(parse_steps(canary), parse_criteria(criteria), judge)
-    digest = wire.release(home, reference)
+    digest = compose.release(home, reference)
     done = promote(
         desk, digest, stage, rollout=rollout, reason=reason, glass=glass, dry_run=dry_run
     )
     model = done.decision.model if done.decision is not None else ""
-    place = Place(desk.acting.name, stage, model, digest)
+    place = ActionContext(desk.acting.name, stage, model, digest)
     show_change(place, done, output)
     if done.deployment is None:
         if not dry_run:

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from goldenpath import wire
-from goldenpath.artifact.unpack import unpack
+from goldenpath import compose
 from goldenpath.cli.output import Format, note, output_option
 from goldenpath.cli.transfer import referrers_option, registry_uri, show_transfer, transfer
 from goldenpath.digest import Digest
+from goldenpath.release.artifact.unpack import unpack
 
 
 @click.command
@@ -20,7 +20,7 @@ from goldenpath.digest import Digest
 @output_option
 def verb(reference: str, folder: Path | None, referrers: bool, output: Format) -> None:
     """Copy a release from a registry: REFERENCE is HOST/REPOSITORY:TAG or …@DIGEST."""
-    home = wire.home()
+    home = compose.home()
     done = transfer(
         registry_uri(reference),
         f"layout:{home.registry}",
@@ -28,7 +28,7 @@ def verb(reference: str, folder: Path | None, referrers: bool, output: Format) -
         tag=_local_tag(reference),
     )
     if folder is not None:
-        unpack(wire.open_store(f"layout:{home.registry}"), Digest(done.digest), folder)
+        unpack(compose.open_store(f"layout:{home.registry}"), Digest(done.digest), folder)
         note(f"unpacked into {folder}")
     show_transfer(done, output)
 

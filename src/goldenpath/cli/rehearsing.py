@@ -2,12 +2,12 @@
 
 import sys
 
-from goldenpath import wire
-from goldenpath.build import Built
+from goldenpath import compose
 from goldenpath.cli.output import Format, show
 from goldenpath.cli.progress import working
 from goldenpath.errors import InvalidInput
 from goldenpath.project.spec import Project
+from goldenpath.release.build import Built
 from goldenpath.settings import Home
 from goldenpath.train.run import rehearse
 from goldenpath.train.workplace import workplace
@@ -19,11 +19,11 @@ def rehearsed(project: Project, home: Home, output: Format) -> None:
         checks = rehearse(
             project,
             work,
-            uv=wire.uv(),
+            uv=compose.uv(),
             report=report,
-            tools=wire.tools(),
-            depot=wire.depot(home, report),
-            closed=wire.closed(home),
+            tools=compose.tools(),
+            depot=compose.depot(home, report),
+            closed=compose.closed(home),
         )
     lines = [f"{'ok' if each.passed else 'FAIL':6} {each.name:16} {each.detail}" for each in checks]
     show({"checks": checks}, "\n".join(lines), output)

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import click
 
-from goldenpath import wire
-from goldenpath.audit.controls import current_map
-from goldenpath.audit.evidence import gather
-from goldenpath.audit.moment import parse_moment
-from goldenpath.audit.predictions import summarise
-from goldenpath.audit.report import render_markdown, report
+from goldenpath import compose
+from goldenpath.audit.answers.evidence_gathering import gather
+from goldenpath.audit.answers.predictions import summarise
+from goldenpath.audit.report.control_map import current_map
+from goldenpath.audit.report.report import render_markdown, report
+from goldenpath.audit.timeline.moment import parse_moment
 from goldenpath.cli.output import Format, note, output_option, show
 from goldenpath.cli.renamed import RenamedOption
 
@@ -27,16 +27,16 @@ from goldenpath.cli.renamed import RenamedOption
 @output_option
 def verb(reference: str, as_of: str, file: Path | None, output: Format) -> None:
     """Write the technical documentation of a release in the order of Annex IV, gaps first."""
-    home = wire.home()
-    sources, digest = wire.sources(home, reference)
-    moment = parse_moment(as_of, wire.now())
+    home = compose.home()
+    sources, digest = compose.sources(home, reference)
+    moment = parse_moment(as_of, compose.now())
     bundle = gather(sources, digest, moment, summarise(home, digest, moment))
     made = report(bundle, current_map())
     text = render_markdown(made)
     if file is None:
         show(made, text.rstrip("\n"), output)
         return
-    wire.write_whole(file, text.encode())
+    compose.write_whole(file, text.encode())
     note(f"wrote {file}")
     counts = ", ".join(f"{count} {status}" for status, count in made.counts.items() if count)
     show(made.counts, counts, output)

@@ -5,16 +5,16 @@ from pathlib import Path
 
 import click
 
-from goldenpath import wire
-from goldenpath.attest.verify import verify
-from goldenpath.audit.event import Event
+from goldenpath import compose
+from goldenpath.audit.events.event import Event
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.cli.progress import working
-from goldenpath.durable import timestamp
 from goldenpath.errors import REFUSED
+from goldenpath.files import timestamp
 from goldenpath.oci.names import find
-from goldenpath.promote.admission import release_policy
-from goldenpath.reproduce.repeat import Reproduction, Shop, reproduce
+from goldenpath.promote.gates.admission_policy import release_policy
+from goldenpath.release.attest.verify import verify
+from goldenpath.release.reproduce.reproduction import Reproduction, ReproductionTools, reproduce
 from goldenpath.train.run import train
 from goldenpath.train.workplace import workplace
 
@@ -29,38 +29,38 @@ def verb(reference: str, source: str | None, output: Format) -> None:
     Commit, lock, data and parameters are those of its signed provenance. Data that git does not
     keep are taken from the project in the working folder.
     """
-    home = wire.home()
-    store, name = wire.locate(reference, home)
-    platform, tools = wire.trusted(home).platform, wire.tools()
+    home = compose.home()
+    store, name = compose.locate(reference, home)
+    platform, tools = compose.trusted(home).platform, compose.tools()
     policy, digest = release_policy(platform), find(store, name).digest
-    verified = verify(store, digest, policy, people=platform.people, now=wire.now())
+    verified = verify(store, digest, policy, people=platform.people, now=compose.now())
     with workplace(home.builds, "reproduce") as work, working() as report:
-        shop = Shop(
+        shop = ReproductionTools(
             store=store,
             near=Path.cwd(),
             given=source,
             work=work,
-            throwaway=wire.throwaway_store,
-            uv=wire.uv(),
-            closed=wire.closed(home),
+            throwaway=compose.throwaway_store,
+            uv=compose.uv(),
+            closed=compose.closed(home),
             tools=tools,
             train=lambda project, folder: train(
                 project,
                 folder,
-                uv=wire.uv(),
-                now=wire.now,
+                uv=compose.uv(),
+                now=compose.now,
                 report=report,
                 tools=tools,
                 kept=home.kept,
-                depot=wire.depot(home, report),
-                closed=wire.closed(home),
+                depot=compose.depot(home, report),
+                closed=compose.closed(home),
             ),
             report=report,
         )
         found = reproduce(verified, shop)
-    wire.event_log(home).append(
+    compose.event_log(home).append(
         Event(
-            time=timestamp(wire.now()),
+            time=timestamp(compose.now()),
             kind="release.reproduced",
             actor="system",
             model=found.model,

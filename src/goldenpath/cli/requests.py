@@ -4,10 +4,10 @@ from dataclasses import asdict
 
 import click
 
-from goldenpath import wire
+from goldenpath import compose
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.errors import InvalidInput
-from goldenpath.gitops.forge import Agreed, PullRequest
+from goldenpath.promote.repository.pull_request import Agreed, PullRequest
 
 
 @click.command()
@@ -17,7 +17,7 @@ def verb(output: Format) -> None:
 
     That is shown and counts for nothing here: `goldenpath approve` is the approval that counts.
     """
-    forge = wire.forge(wire.trusted(wire.home()).platform)
+    forge = compose.forge(compose.trusted(compose.home()).platform)
     if forge is None:
         raise InvalidInput(
             "no forge is set up",

@@ -1,6 +1,6 @@
 """`goldenpath resume`: ends a hold."""
 
 from goldenpath.cli.holding import holding
-from goldenpath.gitops.rolling import resume
+from goldenpath.promote.acts.rolling import resume
 
 verb = holding(resume, "rollout.resumed", "End the hold of MODEL in a stage.")

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import click
 
-from goldenpath import wire
+from goldenpath import compose
 from goldenpath.cli.acting import identity_options
-from goldenpath.cli.changing import Place, leave_change, show_change
+from goldenpath.cli.changing import ActionContext, leave_change, show_change
 from goldenpath.cli.naming import MODEL, stage_option
 from goldenpath.cli.output import Format, output_option
 from goldenpath.cli.parameters import REASON
 from goldenpath.cli.renamed import RenamedOption
-from goldenpath.gitops.rolling import roll_back
+from goldenpath.promote.acts.rolling import roll_back
 
 
 @click.command()
@@ -37,11 +37,11 @@ def verb(
     output: Format,
 ) -> None:
     """Take the canary of MODEL away, or go back to the release before."""
-    home = wire.home()
-    desk = wire.desk(home, wire.identity(name, key))
-    to = None if reference is None else wire.release(home, reference)
+    home = compose.home()
+    desk = compose.desk(home, compose.identity(name, key))
+    to = None if reference is None else compose.release(home, reference)
     done = roll_back(desk, model, stage, reason=reason, to=to)
     if done.deployment is not None:
-        place = Place(desk.acting.name, stage, model, done.deployment.slots[0].digest)
+        place = ActionContext(desk.acting.name, stage, model, done.deployment.slots[0].digest)
         leave_change(home, "rollout.rolled-back", place, done)
         show_change(place, done, output)

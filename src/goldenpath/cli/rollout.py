@@ -4,14 +4,14 @@ from pathlib import Path
 
 import click
 
-from goldenpath import wire
+from goldenpath import compose
 from goldenpath.cli.acting import identity_options
-from goldenpath.cli.changing import Place, leave_change, show_change
+from goldenpath.cli.changing import ActionContext, leave_change, show_change
 from goldenpath.cli.naming import MODEL, stage_option
 from goldenpath.cli.output import Format, output_option
 from goldenpath.cli.renamed import RenamedOption
 from goldenpath.errors import InvalidInput
-from goldenpath.gitops.rolling import roll_out
+from goldenpath.promote.acts.rolling import roll_out
 
 
 @click.command()
@@ -40,10 +40,10 @@ def verb(
     """Give the canary of MODEL more of the traffic; 100 makes it the stable release."""
     if percent != "next" and not percent.isdecimal():
         raise InvalidInput(f"--percent is {percent!r}: expected a number up to 100, or next")
-    home = wire.home()
-    desk = wire.desk(home, wire.identity(name, key))
+    home = compose.home()
+    desk = compose.desk(home, compose.identity(name, key))
     done = roll_out(desk, model, stage, None if percent == "next" else int(percent), reason=reason)
     if done.deployment is not None:
-        place = Place(desk.acting.name, stage, model, done.deployment.slots[-1].digest)
+        place = ActionContext(desk.acting.name, stage, model, done.deployment.slots[-1].digest)
         leave_change(home, "rollout.stepped", place, done)
         show_change(place, done, output)

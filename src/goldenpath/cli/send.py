@@ -5,12 +5,12 @@ from pathlib import Path
 import click
 import msgspec
 
-from goldenpath import wire
+from goldenpath import compose
 from goldenpath.cli.naming import MODEL, stage_option
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.cli.parameters import READABLE
 from goldenpath.errors import Unavailable
-from goldenpath.gateway.sending import Sent, Wish
+from goldenpath.serve.send_rows import SendOptions, Sent
 
 
 @click.command()
@@ -55,10 +55,10 @@ def verb(
     """Send rows of a table to MODEL and show who answered what, and how fast."""
     named = {"process": process, "channel": channel}
     said = {name: label for name, label in named.items() if label}
-    wish = Wish(file, limit, batch, subject, concurrency, trace, said)
-    sent = wire.send(wire.home(), stage, model, wish)
+    wish = SendOptions(file, limit, batch, subject, concurrency, trace, said)
+    sent = compose.send(compose.home(), stage, model, wish)
     if record is not None:
-        wire.write_whole(record, msgspec.json.encode(sent) + b"\n")
+        compose.write_whole(record, msgspec.json.encode(sent) + b"\n")
     show(sent, _text(sent), output)
     if sent.failed:
         raise Unavailable(f"{sent.failed} of {sent.requests} requests failed: {sent.errors[0]}")

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from goldenpath import wire
-from goldenpath.attest.attach import sign_image
-from goldenpath.attest.bundle import key_hint
+from goldenpath import compose
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.oci.names import find
+from goldenpath.release.attest.attach import sign_image
+from goldenpath.release.attest.bundle import key_hint
 
 
 @click.command()
@@ -22,10 +22,10 @@ from goldenpath.oci.names import find
 @output_option
 def verb(reference: str, file: Path | None, output: Format) -> None:
     """Sign RELEASE with another key: for a threshold, or after a key has changed."""
-    home = wire.home()
-    store, name = wire.locate(reference, home)
-    image, signer = find(store, name), wire.signer(home, file)
-    where = wire.docker_reference(reference, store, image, home)
-    made = sign_image(store, image, where, signer, wire.now())
+    home = compose.home()
+    store, name = compose.locate(reference, home)
+    image, signer = find(store, name), compose.signer(home, file)
+    where = compose.docker_reference(reference, store, image, home)
+    made = sign_image(store, image, where, signer, compose.now())
     record = {"digest": image.digest, "referrer": made.digest, "key": key_hint(signer.public_key())}
     show(record, f"{image.digest} signed, as {made.digest}", output)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from goldenpath import wire
+from goldenpath import compose
 from goldenpath.cli.acting import identity_options
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.errors import REFUSED
-from goldenpath.gitops.duties import duties
-from goldenpath.gitops.founding import platform_files
+from goldenpath.promote.acts.duties import duties
+from goldenpath.promote.acts.founding import platform_files
 
 
 @click.command()
@@ -20,16 +20,18 @@ from goldenpath.gitops.founding import platform_files
 @output_option
 def verb(seal: bool, name: str | None, key: Path | None, output: Format) -> None:
     """List every path by which one person or key alone reaches production; exit 7 if any."""
-    home = wire.home()
-    trusted = wire.trusted(home)
+    home = compose.home()
+    trusted = compose.trusted(home)
     if seal:
         files = platform_files(replace(trusted.platform, two_people=True))
         message = "platform: end set-up\n\nFrom here on two people change trust.\n"
-        done = wire.change_trust(home, trusted, files, message, wire.identity(name, key), two=True)
+        done = compose.change_trust(
+            home, trusted, files, message, compose.identity(name, key), two=True
+        )
         show(done, done.words, output)
         return
-    standing = wire.desired(home)[1].standing
-    found = duties(wire.gitops(home), trusted, standing, wire.now())
+    standing = compose.desired(home)[1].standing
+    found = duties(compose.gitops(home), trusted, standing, compose.now())
     lines = [f"{p.who}\n  {p.how}\n  cure: {p.cure}" for p in found.paths]
     if not found.paths:
         lines = [f"no path: nobody reaches production alone, as of {found.commit[:12]}"]

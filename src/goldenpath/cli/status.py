@@ -5,12 +5,12 @@ from dataclasses import asdict
 
 import click
 
-from goldenpath import wire
+from goldenpath import compose
+from goldenpath.canary.analysis import CanaryVerdict
+from goldenpath.canary.arms import PAIRED
 from goldenpath.cli.output import Format, note, output_option, show
+from goldenpath.deploy.reconcile.status import Condition, DeploymentStatus, Status
 from goldenpath.errors import REFUSED
-from goldenpath.gateway.analysis import Verdict
-from goldenpath.gateway.rollout import PAIRED
-from goldenpath.reconcile.status import Condition, DeploymentStatus, Status
 
 
 @click.command(help="Show what is wanted, what runs, and whether they agree.")
@@ -21,16 +21,18 @@ from goldenpath.reconcile.status import Condition, DeploymentStatus, Status
 @click.pass_context
 def verb(context: click.Context, wait: float, output: Format) -> None:
     """Exits 7 if something that git wants does not run."""
-    if wait and not wire.is_up(wire.home()):
+    if wait and not compose.is_up(compose.home()):
         note("goldenpath up does not run here yet; waiting for it")
-    status, is_alive = wire.await_status(wire.home(), wait) if wait else wire.status(wire.home())
+    status, is_alive = (
+        compose.await_status(compose.home(), wait) if wait else compose.status(compose.home())
+    )
     if not is_alive:
         note(f"goldenpath up does not run here; this is how it was when it ended, {status.time}")
-    silent = wire.silence(status, wire.now()) if is_alive else None
+    silent = compose.silence(status, compose.now()) if is_alive else None
     if silent is not None:
         note(f"goldenpath up hangs: it has said nothing for {silent.total_seconds():.0f} s")
     has_canaries = is_alive and any(len(each.running) > 1 for each in status.deployments)
-    judged = wire.canary_verdicts(wire.home(), status) if has_canaries else {}
+    judged = compose.canary_verdicts(compose.home(), status) if has_canaries else {}
     lines = [
         line
         for name, each in judged.items()
@@ -78,7 +80,7 @@ def _words(conditions: tuple[Condition, ...]) -> list[str]:
     return [f"{each.type}: {each.message}" for each in conditions if each.holds]
 
 
-def _canary(name: str, slot: str, verdict: Verdict) -> Iterator[str]:
+def _canary(name: str, slot: str, verdict: CanaryVerdict) -> Iterator[str]:
     yield f"\n{name}  canary {slot}: {verdict.action}: {verdict.reason}"
     for each in verdict.comparisons:
         if each.name == PAIRED and each.canary.total:

@@ -2,11 +2,11 @@
 
 import click
 
-from goldenpath import wire
-from goldenpath.audit.evidence import gather
-from goldenpath.audit.trace import render_trace, trace
+from goldenpath import compose
+from goldenpath.audit.answers.evidence_gathering import gather
+from goldenpath.audit.answers.trace import render_trace, trace
 from goldenpath.cli.output import Format, output_option, show
-from goldenpath.observe.logread import find_prediction
+from goldenpath.observe.log.log_reader import find_prediction
 
 
 @click.command()
@@ -18,8 +18,8 @@ def verb(prediction_id: str, output: Format) -> None:
     PREDICTION_ID is what the answer carried in the header x-goldenpath-prediction-id, with the
     row number behind a dash if the request had several rows.
     """
-    home = wire.home()
+    home = compose.home()
     prediction = find_prediction(home, prediction_id)
-    sources, digest = wire.sources(home, prediction.release)
-    made = trace(prediction, gather(sources, digest, wire.now()))
+    sources, digest = compose.sources(home, prediction.release)
+    made = trace(prediction, gather(sources, digest, compose.now()))
     show(made, render_trace(made), output)

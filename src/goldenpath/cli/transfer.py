@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 import click
 
-from goldenpath import wire
-from goldenpath.artifact.modelpack import ARTIFACT_TYPE
+from goldenpath import compose
 from goldenpath.cli.output import Format, show
 from goldenpath.cli.progress import moving
 from goldenpath.oci.copy import copy, plan_size
 from goldenpath.oci.descriptor import Descriptor
 from goldenpath.oci.names import find
 from goldenpath.oci.store import Store
+from goldenpath.release.artifact.modelpack import ARTIFACT_TYPE
 
 referrers_option = click.option(
     "--referrers/--no-referrers",
@@ -42,9 +42,9 @@ def registry_uri(text: str) -> str:
 
 def transfer(source: str, destination: str, *, referrers: bool, tag: str | None = None) -> Transfer:
     """Copies, and tags at the destination: as its reference says, else as `tag`."""
-    home = wire.home()
-    origin, name = wire.locate(source, home)
-    target, wanted = wire.locate(destination, home, beside=source)
+    home = compose.home()
+    origin, name = compose.locate(source, home)
+    target, wanted = compose.locate(destination, home, beside=source)
     descriptor = find(origin, name)
     with moving("copying", plan_size(origin, descriptor)) as told:
         done = copy(

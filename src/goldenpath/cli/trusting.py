@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-from goldenpath import wire
+from goldenpath import compose
 from goldenpath.cli.output import Format, show
-from goldenpath.gitops.founding import platform_files
-from goldenpath.gitops.identity import Identity
-from goldenpath.promote.platform import Platform
+from goldenpath.promote.acts.founding import platform_files
+from goldenpath.promote.platform.platform import Platform
+from goldenpath.promote.repository.identity import Identity
 
 
 def change_platform(
@@ -20,8 +20,8 @@ def change_platform(
 
     Nothing is committed if it raises.
     """
-    home = wire.home()
-    trusted = wire.trusted(home)
+    home = compose.home()
+    trusted = compose.trusted(home)
     files = platform_files(change(trusted.platform))
-    done = wire.change_trust(home, trusted, files, message, acting)
+    done = compose.change_trust(home, trusted, files, message, acting)
     show(done, f"{what}: {done.words}", output)

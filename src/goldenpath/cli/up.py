@@ -2,7 +2,7 @@
 
 import click
 
-from goldenpath import wire
+from goldenpath import compose
 from goldenpath.cli.output import Format, note, output_option, show
 from goldenpath.cli.parameters import ADDRESS
 from goldenpath.cli.status import text_of
@@ -27,9 +27,11 @@ def verb(
     output: Format,
 ) -> None:
     """Runs in the foreground, or starts itself in the background and waits until it is ready."""
-    home = wire.home()
-    asked = wire.Listening(listen, metrics, grpc)
-    status = wire.detach(home, asked) if detach else wire.serve(home, asked, once=once, say=note)
+    home = compose.home()
+    asked = compose.Listening(listen, metrics, grpc)
+    status = (
+        compose.detach(home, asked) if detach else compose.serve(home, asked, once=once, say=note)
+    )
     if detach or once:
         show(status, text_of(status), output)
         context.exit(0 if status.is_ready else REFUSED)

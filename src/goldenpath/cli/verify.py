@@ -6,15 +6,15 @@ from pathlib import Path
 
 import click
 
-from goldenpath import wire
-from goldenpath.attest.judge import judge
-from goldenpath.attest.policy import Verified
-from goldenpath.attest.verify import gather
+from goldenpath import compose
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.cli.progress import moving
 from goldenpath.errors import VerificationError
 from goldenpath.oci.names import find
-from goldenpath.promote.admission import admission_of, parse_admission
+from goldenpath.promote.gates.admission_policy import admission_of, parse_admission
+from goldenpath.release.attest.examination import judge
+from goldenpath.release.attest.policy import Verified
+from goldenpath.release.attest.verify import gather
 
 _MARKS = {"pass": "ok", "fail": "FAIL", "waived": "waived", "not applicable": "-"}
 
@@ -32,20 +32,20 @@ _MARKS = {"pass": "ok", "fail": "FAIL", "waived": "waived", "not applicable": "-
 @output_option
 def verb(reference: str, file: Path | None, blobs: bool, explain: bool, output: Format) -> None:
     """Check signatures and evidence of RELEASE against a policy; exit 4 if it does not hold."""
-    home = wire.home()
-    store, name = wire.locate(reference, home)
+    home = compose.home()
+    store, name = compose.locate(reference, home)
     digest = find(store, name).digest
     if file is None:
-        admission = admission_of(wire.trusted(home).platform)
+        admission = admission_of(compose.trusted(home).platform)
     else:
         admission = parse_admission(file.read_bytes(), file.name)
     policy, people = admission.policy, admission.people
     documents = gather(store, digest, blobs=blobs, watch=partial(moving, "reading"))
-    verified = judge(digest, documents, policy, people, wire.now())
+    verified = judge(digest, documents, policy, people, compose.now())
     if explain:
-        from goldenpath.attest.explain import explain as script
+        from goldenpath.release.evidence.explain import explain as script
 
-        click.echo(script(verified, documents, policy, people, wire.place(reference, home)))
+        click.echo(script(verified, documents, policy, people, compose.place(reference, home)))
     else:
         record = {"holds": verified.holds, "digest": digest, "findings": verified.findings}
         show(record, _text(verified), output)

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import click
 
-from goldenpath import wire
+from goldenpath import compose
 from goldenpath.cli.acting import identity_options
-from goldenpath.cli.changing import Place, leave_event
+from goldenpath.cli.changing import ActionContext, leave_event
 from goldenpath.cli.naming import stage_option
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.cli.parameters import REASON
-from goldenpath.gitops.waiving import waive
+from goldenpath.promote.acts.waiving import waive
 
 
 @click.command()
@@ -38,11 +38,11 @@ def verb(
 
     Who waives may not promote the release, and may not be the author of its code.
     """
-    home = wire.home()
-    desk = wire.desk(home, wire.identity(name, key))
-    digest = wire.release(home, reference)
+    home = compose.home()
+    desk = compose.desk(home, compose.identity(name, key))
+    digest = compose.release(home, reference)
     done = waive(desk, digest, gate, stage, reason=reason, until=until.replace(tzinfo=UTC))
-    place = Place(done.person, stage, done.model, digest)
+    place = ActionContext(done.person, stage, done.model, digest)
     leave_event(
         home,
         "release.waived",

@@ -2,11 +2,11 @@
 
 import click
 
-from goldenpath import wire
+from goldenpath import compose
 from goldenpath.cli.changing import findings_text
 from goldenpath.cli.naming import MODEL, stage_option
 from goldenpath.cli.output import Format, output_option, show
-from goldenpath.gitops.missing import what_is_missing
+from goldenpath.promote.acts.missing import what_is_missing
 
 
 @click.command()
@@ -16,10 +16,12 @@ from goldenpath.gitops.missing import what_is_missing
 @output_option
 def verb(model: str, stage: str, reference: str | None, output: Format) -> None:
     """List what keeps MODEL out of a stage, and who can help."""
-    home = wire.home()
-    digest = None if reference is None else wire.release(home, reference)
-    store, trusted = wire.platform_store(home), wire.trusted(home)
-    found = what_is_missing(wire.gitops(home), trusted, store, model, stage, digest, wire.now())
+    home = compose.home()
+    digest = None if reference is None else compose.release(home, reference)
+    store, trusted = compose.platform_store(home), compose.trusted(home)
+    found = what_is_missing(
+        compose.gitops(home), trusted, store, model, stage, digest, compose.now()
+    )
     lines = [found.summary]
     if found.missing:
         lines.append(findings_text(found.missing))

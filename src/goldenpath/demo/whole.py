@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
-from goldenpath.demo import live, road
+from goldenpath.demo import live_road, road
 from goldenpath.demo.walk import Walk, environment
 from goldenpath.errors import GoldenPathError, InvalidInput
 
@@ -42,15 +42,15 @@ def _everything(walk: Walk, now: Callable[[], datetime]) -> None:
     road.start(walk)
     stable = road.build_twice(walk)
     road.promote(walk, stable)
-    live.refuse(walk, stable)
-    live.export_months(walk)
-    live.serve(walk, stable)
+    live_road.refuse(walk, stable)
+    live_road.export_months(walk)
+    live_road.serve(walk, stable)
     challenger = road.challenge(walk)
-    live.roll_out(walk, challenger)
+    live_road.roll_out(walk, challenger)
     noted = now().strftime("%Y-%m-%dT%H:%M:%SZ")
-    prediction = live.incident(walk, stable)
-    live.answer(walk, prediction, challenger, noted)
-    live.stop(walk)
+    prediction = live_road.incident(walk, stable)
+    live_road.answer(walk, prediction, challenger, noted)
+    live_road.stop(walk)
     walk.end()
 
 
@@ -69,7 +69,7 @@ def _make_anew(folder: Path) -> None:
 
 def _leave_no_process(walk: Walk) -> None:
     try:
-        live.stop(walk)
+        live_road.stop(walk)
     except (GoldenPathError, OSError) as error:
         walk.say(f"  goldenpath down did not end in order: {error}")
 

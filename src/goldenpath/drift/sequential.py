@@ -93,7 +93,7 @@ class State:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Evidence:
+class DriftEvidence:
     """What one look found; logarithms, since evidence soon leaves the range of numbers."""
 
     columns: Array
@@ -105,7 +105,9 @@ class Evidence:
     is_alarm: bool
 
 
-def look(detector: Detector, state: State, counts: Counts, time: str) -> tuple[State, Evidence]:
+def look(
+    detector: Detector, state: State, counts: Counts, time: str
+) -> tuple[State, DriftEvidence]:
     """Adds the rows counted since the last look, `time` being when the first of them arrived."""
     grown = _grow(state, counts, time)
     return grown, weigh(detector, grown)
@@ -129,17 +131,19 @@ def _is_kept(start: int, age: int) -> bool:
     return start % (1 << octave) == 0
 
 
-def weigh(detector: Detector, state: State) -> Evidence:
+def weigh(detector: Detector, state: State) -> DriftEvidence:
     """The evidence in what was counted so far."""
     size = len(detector.profile.columns)
     if not state.starts:
-        return Evidence(np.full(size, -np.inf), np.zeros(size, np.intp), -np.inf, is_alarm=False)
+        return DriftEvidence(
+            np.full(size, -np.inf), np.zeros(size, np.intp), -np.inf, is_alarm=False
+        )
     counts = state.counts / detector.profile.design_effect
     weights = _log_mixture(detector, counts) - _log_best_null(detector, counts)
     columns = log_sum(weights, axis=0)
     total = float(log_sum(columns, axis=0)) - math.log(size)
     onset = np.argmax(weights, axis=0)
-    return Evidence(columns, onset, total, is_alarm=total >= math.log(detector.threshold))
+    return DriftEvidence(columns, onset, total, is_alarm=total >= math.log(detector.threshold))
 
 
 def _log_mixture(detector: Detector, counts: Array) -> Array:

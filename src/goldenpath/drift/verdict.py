@@ -17,7 +17,7 @@ from goldenpath.drift.distance import (
     psi_interval,
 )
 from goldenpath.drift.profile import ATOM_SHARE, Bins, Counts
-from goldenpath.drift.sequential import Detector, Evidence, State, weigh
+from goldenpath.drift.sequential import Detector, DriftEvidence, State, weigh
 
 Answer = Literal["drift", "no drift seen", "too few rows"]
 
@@ -49,7 +49,7 @@ class ColumnReport:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class DriftVerdict:
     """The answer about one deployment, its columns with the strongest evidence first."""
 
     answer: Answer
@@ -62,7 +62,7 @@ class Verdict:
     columns: tuple[ColumnReport, ...]
 
 
-def judge(detector: Detector, state: State) -> Verdict:
+def judge(detector: Detector, state: State) -> DriftVerdict:
     """Weighs what was counted so far and puts it into words."""
     evidence = weigh(detector, state)
     columns = sorted(
@@ -73,7 +73,7 @@ def judge(detector: Detector, state: State) -> Verdict:
         key=lambda column: -column.evidence,
     )
     answer = _answer(detector, state, evidence, columns)
-    return Verdict(
+    return DriftVerdict(
         answer=answer,
         sentence=_sentence(answer, columns),
         rows=max(state.rows, default=0),
@@ -85,7 +85,7 @@ def judge(detector: Detector, state: State) -> Verdict:
 
 
 def _answer(
-    detector: Detector, state: State, evidence: Evidence, columns: list[ColumnReport]
+    detector: Detector, state: State, evidence: DriftEvidence, columns: list[ColumnReport]
 ) -> Answer:
     if evidence.is_alarm:
         return "drift"
@@ -98,7 +98,7 @@ def _answer(
 def _column(
     detector: Detector,
     state: State,
-    evidence: Evidence,
+    evidence: DriftEvidence,
     position: int,
     bins: Bins,
     place: slice,

@@ -48,7 +48,7 @@ class PendingAnswer(Protocol):
         """The client is gone."""
 
 
-class Refusal:
+class RefusedMessage:
     """An answer to what was never handed over."""
 
     __slots__ = ("answer", "held", "keep_alive")
@@ -369,7 +369,7 @@ class ServerConnection(asyncio.Protocol):
         waited = monotonic() - self._since if status == 408 else 0.0
         self.listener.refused(status, waited)
         answer = render(status, error_body(message), headers=headers, keep_alive=False)
-        self._queue.append(Refusal(answer))
+        self._queue.append(RefusedMessage(answer))
         self._let_go()
         self._state = CLOSED
         self.flush()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from goldenpath.errors import GoldenPathError, InvalidInput
-from goldenpath.http.entrance import Entrance
+from goldenpath.http.listener_settings import ListenerSettings
 
 HANDSHAKE_TIME = 10.0
 """Seconds in which a client must have shaken hands."""
@@ -35,7 +35,7 @@ def server_context(certificate: Path, key: Path, authorities: Path | None) -> ss
 class Shown:
     """The certificate that is shown, read again on demand while connections come in."""
 
-    def __init__(self, entrance: Entrance, report: Callable[[str], None]) -> None:
+    def __init__(self, entrance: ListenerSettings, report: Callable[[str], None]) -> None:
         """Raises `InvalidInput` if a file cannot be used."""
         self._entrance = entrance
         self._report = report

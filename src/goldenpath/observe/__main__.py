@@ -14,25 +14,25 @@ from pathlib import Path
 
 import msgspec
 
-from goldenpath.attest.keys import PemSigner, generate_key
 from goldenpath.canonical import JsonValue
 from goldenpath.errors import GoldenPathError
+from goldenpath.http.access import Access, load_access
 from goldenpath.http.tls import Shown
-from goldenpath.observe.launch import Keeping, ObserverLaunch
-from goldenpath.observe.monitor import Monitor
-from goldenpath.observe.observer import Observer, Refusals
-from goldenpath.observe.orders import Orders
-from goldenpath.observe.otlp import Sender, TelemetryFiles
-from goldenpath.observe.outcomes import Outcomes
-from goldenpath.observe.payloadlog import PredictionLog
-from goldenpath.observe.releases import Releases
-from goldenpath.observe.scraping import MetricsPage
-from goldenpath.observe.subjects import Subjects
-from goldenpath.observe.tail import Tail
-from goldenpath.observe.telemetry import Telemetry
-from goldenpath.reconcile.refusals import FILE
-from goldenpath.registry.layout import LayoutStore
-from goldenpath.serve.access import Access, load_access
+from goldenpath.observe.drift.monitor import Monitor
+from goldenpath.observe.drift.outcomes import Outcomes
+from goldenpath.observe.log.prediction_log import PredictionLog
+from goldenpath.observe.log.release_parts import Releases
+from goldenpath.observe.log.spool_tail import Tail
+from goldenpath.observe.log.subject_keys import Subjects
+from goldenpath.observe.observer import Observer, PublishedRefusals
+from goldenpath.observe.telemetry.otlp import OtlpSender, TelemetryFiles
+from goldenpath.observe.telemetry.scraping import MetricsPage
+from goldenpath.observe.telemetry.telemetry import Telemetry
+from goldenpath.oci.stores.layout import LayoutStore
+from goldenpath.processes.commands import Commands
+from goldenpath.processes.observer_launch import Keeping, ObserverLaunch
+from goldenpath.release.attest.keys import PemSigner, generate_key
+from goldenpath.serve.gateway.refusals import FILE
 from goldenpath.settings import Home
 
 COLLECT = (50_000, 20, 50)
@@ -44,7 +44,7 @@ def main() -> int:
     # Ctrl-C reaches the whole group; the supervisor says when everything was answered.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    orders = Orders(sys.stdin.fileno())
+    orders = Commands(sys.stdin.fileno())
     try:
         launch = msgspec.json.decode(orders.first(), type=ObserverLaunch)
         observer, close, said = _assemble(launch)
@@ -72,7 +72,7 @@ def _assemble(
     subjects = Subjects(home.keys)
     facts = Releases(LayoutStore(Path(launch.store)), _failed)
     log = PredictionLog(home.predictions, subjects, _signer(home.log_key), facts)
-    sender = Sender(launch.endpoint, _say) if launch.endpoint else None
+    sender = OtlpSender(launch.endpoint, _say) if launch.endpoint else None
     telemetry = Telemetry(
         TelemetryFiles(home.telemetry),
         sender,
@@ -91,7 +91,7 @@ def _assemble(
             sender.close()
         subjects.close()
 
-    refusals = Refusals(home.run / FILE)
+    refusals = PublishedRefusals(home.run / FILE)
     observer = Observer(launch, tail, log, monitor, telemetry, Outcomes(facts), _emit, refusals)
     return observer, close, {"metrics": page.address} if page else {}
 

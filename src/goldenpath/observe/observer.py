@@ -7,24 +7,24 @@ from pathlib import Path
 
 from goldenpath.canonical import JsonValue
 from goldenpath.errors import GoldenPathError
-from goldenpath.observe.findings import DriftFinding
-from goldenpath.observe.keeping import EVERY, end_what_is_old
-from goldenpath.observe.launch import NOTHING_ENDS, Keeping, ObserverLaunch
-from goldenpath.observe.monitor import Monitor
-from goldenpath.observe.outcomes import Outcomes
-from goldenpath.observe.payloadlog import PredictionLog
-from goldenpath.observe.records import Block, decisive
-from goldenpath.observe.segment import Checkpoint
-from goldenpath.observe.tail import Batch, Tail
-from goldenpath.observe.telemetry import Telemetry
-from goldenpath.reconcile.refusals import read_refusals
+from goldenpath.observe.drift.findings import DriftFinding
+from goldenpath.observe.drift.monitor import Monitor
+from goldenpath.observe.drift.outcomes import Outcomes
+from goldenpath.observe.log.keeping import EVERY, end_what_is_old
+from goldenpath.observe.log.prediction_log import PredictionLog
+from goldenpath.observe.log.records import Block, decisive
+from goldenpath.observe.log.segment import Checkpoint
+from goldenpath.observe.log.spool_tail import SpoolBatch, Tail
+from goldenpath.observe.telemetry.telemetry import Telemetry
+from goldenpath.processes.observer_launch import NOTHING_ENDS, Keeping, ObserverLaunch
+from goldenpath.serve.gateway.refusals import read_refusals
 from goldenpath.settings import Home
 
 Emit = Callable[[Mapping[str, JsonValue]], None]
 
 
 @dataclass(slots=True)
-class Refusals:
+class PublishedRefusals:
     """What the gateway answered itself, followed in the file where the supervisor publishes it."""
 
     path: Path
@@ -55,7 +55,7 @@ class Observer:
     telemetry: Telemetry
     outcomes: Outcomes
     emit: Emit
-    refusals: Refusals
+    refusals: PublishedRefusals
     is_stuck: bool = False
     """The last round could not seal: nothing more is read, the spool on disk holds it."""
     keeping: Keeping = NOTHING_ENDS
@@ -102,7 +102,7 @@ class Observer:
         except (GoldenPathError, OSError) as error:
             self.emit({"event": "failed", "message": f"what is too old was kept: {error}"})
 
-    def _observe(self, batch: Batch, now: datetime) -> None:
+    def _observe(self, batch: SpoolBatch, now: datetime) -> None:
         try:
             block = Block.of(batch.header, batch.answered)
             fresh, raised = self.monitor.add(block, now)

@@ -73,7 +73,7 @@ class Meter:
             self._running = None
 
 
-class Verified(Iterator[bytes]):
+class VerifiedStream(Iterator[bytes]):
     """Chunks that end with `VerificationError` if they are not what `descriptor` says.
 
     A type of its own, so that a destination need not hash again what its source hashes already.
@@ -95,18 +95,18 @@ class Verified(Iterator[bytes]):
         """Whether `again` can be asked."""
         return self._again is not None
 
-    def again(self, prefix: Iterable[bytes] = (), size: int = 0) -> "Verified":
+    def again(self, prefix: Iterable[bytes] = (), size: int = 0) -> "VerifiedStream":
         """The same content from its first byte, for what got lost on its way.
 
         Its first `size` bytes come from `prefix`, a copy that broke off; they are verified too.
         """
         if self._again is None:
             raise InvalidInput(f"{self.descriptor.digest} can be read only once")
-        found = Verified(self.descriptor, chain(prefix, self._again(size)), self._again)
+        found = VerifiedStream(self.descriptor, chain(prefix, self._again(size)), self._again)
         found._told = self._told
         return found
 
-    def telling(self, told: Callable[[int], None]) -> "Verified":
+    def telling(self, told: Callable[[int], None]) -> "VerifiedStream":
         """The same; `told` hears the size of every chunk that passes."""
         self._told = told
         return self
@@ -122,17 +122,17 @@ def verified(
     descriptor: Descriptor,
     chunks: Iterable[bytes],
     again: Again | None = None,
-) -> Verified:
+) -> VerifiedStream:
     """The same chunks; ends with `VerificationError` if they are not what `descriptor` says.
 
     Stops at the first byte too many, so that nothing endless is read for a small promise. `again`
     reads the content once more from a byte on, for a source that can.
     """
-    if isinstance(chunks, Verified):
+    if isinstance(chunks, VerifiedStream):
         promised = (chunks.descriptor.digest, chunks.descriptor.size)
         if promised == (descriptor.digest, descriptor.size):
             return chunks
-    return Verified(descriptor, chunks, again)
+    return VerifiedStream(descriptor, chunks, again)
 
 
 def _verified(descriptor: Descriptor, chunks: Iterable[bytes]) -> Iterator[bytes]:

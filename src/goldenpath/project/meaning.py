@@ -11,7 +11,7 @@ from pathlib import Path
 
 from goldenpath.errors import InvalidInput
 from goldenpath.parsers.fault import Fault, did_you_mean
-from goldenpath.project.listing import digest_data
+from goldenpath.project.data_digest import digest_data
 from goldenpath.project.pointer import read_pointer
 from goldenpath.project.spec import EVALUATION, MODEL, REFERENCE, Contract, DataSource, Feature
 

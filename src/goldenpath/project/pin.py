@@ -6,8 +6,8 @@ from pathlib import Path
 import msgspec
 
 from goldenpath.digest import Digest
-from goldenpath.durable import write_whole
 from goldenpath.errors import InvalidInput
+from goldenpath.files import write_whole
 from goldenpath.parsers.toml_parser import parse_toml
 from goldenpath.parsers.typed import typed
 from goldenpath.project.meaning import FILE

@@ -146,7 +146,7 @@ class DataSource:
     path: str
     """A file or folder of the project; a `.dvc` file of it; `oci://…@sha256:…`; or a URL."""
     digest: str
-    """Of the content, as `goldenpath.project.listing` says, whatever the place."""
+    """Of the content, as `goldenpath.project.data_digest` says, whatever the place."""
     description: str = ""
     source: str = ""
     licence: str = ""

@@ -2,6 +2,6 @@
 
 import sys
 
-from goldenpath.serve.child import main
+from goldenpath.serve.server.lifecycle import main
 
 sys.exit(main())

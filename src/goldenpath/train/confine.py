@@ -7,7 +7,7 @@ that a training may need stays open, what is allowed to be read is all that lies
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from goldenpath.train.machine import can_confine
+from goldenpath.train.environment.hardware import can_confine
 
 
 def confined(

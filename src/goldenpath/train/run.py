@@ -15,22 +15,23 @@ from pathlib import Path
 
 from goldenpath.digest import Digest
 from goldenpath.drift.profile import Profile, build_profile
-from goldenpath.durable import timestamp
 from goldenpath.errors import InvalidInput, Unavailable
-from goldenpath.project.listing import digest_file
+from goldenpath.files import timestamp
+from goldenpath.project.data_digest import digest_file
 from goldenpath.project.spec import MODEL, REFERENCE, Project
 from goldenpath.project.statements import THRESHOLDS
 from goldenpath.settings import training_environment
-from goldenpath.train import data, environment, source
-from goldenpath.train.bring import Depot, bring_all
-from goldenpath.train.content import Content, gather, lay_out, served
-from goldenpath.train.evaluate import KEY, Evaluation, evaluate, refuse_missing
-from goldenpath.train.kept import Place, keep, key_of, learn
-from goldenpath.train.lock import Locked, parse_lock, refuse_sources
+from goldenpath.train import source_state
+from goldenpath.train.data import dataset
+from goldenpath.train.data.depot import Depot, bring_all
+from goldenpath.train.environment import locked_environment
+from goldenpath.train.environment.environment_cache import CachedEnvironment, keep, key_of, learn
+from goldenpath.train.environment.hardware import can_confine
+from goldenpath.train.environment.uv_lock import Locked, parse_lock, refuse_sources
+from goldenpath.train.evaluation.evaluate import KEY, Evaluation, evaluate, refuse_missing
+from goldenpath.train.evaluation.score import Scorer, onnx_scorer
 from goldenpath.train.logged import Logged, read_logged
-from goldenpath.train.machine import can_confine
-from goldenpath.train.record import Check, Dataset, Environment, Source, TrainingRun
-from goldenpath.train.score import Scorer, onnx_scorer
+from goldenpath.train.python_content import PythonContent, gather, lay_out, served
 from goldenpath.train.steps import (
     Bench,
     Made,
@@ -39,6 +40,7 @@ from goldenpath.train.steps import (
     refuse_difference,
     training,
 )
+from goldenpath.train.training_run import Check, Dataset, Environment, SourceState, TrainingRun
 
 MAX_SKEW = 1e-4
 """Difference between the scores of training and packaged model that is rounding."""
@@ -55,7 +57,7 @@ class Trained:
     profile: Profile
     rows: bytes
     """The evaluation rows that travel with the release."""
-    content: Content | None = None
+    content: PythonContent | None = None
     """For a model that is code: what it is served from."""
     logged: Logged | None = None
     """What the project's own code told MLflow."""
@@ -65,12 +67,12 @@ class Trained:
 class _Ready:
     """Everything that a training starts from, checked."""
 
-    commit: Source
+    commit: SourceState
     lock: bytes
     locked: tuple[Locked, ...]
     datasets: tuple[Dataset, ...]
     bench: Bench
-    place: Place | None
+    place: CachedEnvironment | None
     """Where the environment is kept, if it is."""
 
 
@@ -104,7 +106,7 @@ def train(
     allowed = indexes or project.indexes
     with _prepared(project, work, uv, report, tools, allowed, kept, depot) as ready:
         bench, lock, locked = replace(ready.bench, closed=closed), ready.lock, ready.locked
-        installed = environment.describe(bench.folder, bench.python, lock, locked, uv)
+        installed = locked_environment.describe(bench.folder, bench.python, lock, locked, uv)
         content = None
         if project.contract.python is not None:
             wheels = (kept or work.parent) / "wheels"
@@ -116,8 +118,8 @@ def train(
                 evaluation = evaluate(project, work / "outputs", score)
             report("waiting for lint and tests")
             checks = (*checked.result(), *smoke, *_verdicts(evaluation))
-        data.refuse_changed(bench.data, project.data, "during the training")
-        _refuse_moved(ready.commit, source.read_source(root, tools))
+        dataset.refuse_changed(bench.data, project.data, "during the training")
+        _refuse_moved(ready.commit, source_state.read_source(root, tools))
         learn(ready.place, bench.work / "bytecode")
         times = started, now()
         run = _record(ready, installed, evaluation, checks, made, times, tools)
@@ -148,7 +150,7 @@ def rehearse(
             smoke = training(bench, "smoke", project.training.smoke_parameters)
             report("waiting for lint and tests")
             checks = checked.result()
-        data.refuse_changed(bench.data, project.data, "during the training")
+        dataset.refuse_changed(bench.data, project.data, "during the training")
         return (*checks, _smoke_check(smoke))
 
 
@@ -165,14 +167,14 @@ def _prepared(
 ) -> Iterator[_Ready]:
     root = Path(project.root)
     report("checking source, lock and data")
-    commit = source.read_source(root, tools)
-    lock = environment.read_lock(root)
+    commit = source_state.read_source(root, tools)
+    lock = locked_environment.read_lock(root)
     locked = parse_lock(lock)
     # Before uv looks at the lock: it would ask whichever index stands in it.
     refuse_sources(locked, indexes)
-    environment.refuse_stale(root, uv, tools)
+    locked_environment.refuse_stale(root, uv, tools)
     paths = bring_all(root, project.data, depot)
-    datasets = data.describe_all(paths, project.data)
+    datasets = dataset.describe_all(paths, project.data)
     report("making the locked environment")
     with _kept_environment(root, lock, kept, uv, tools) as place:
         bench = _bench(project, work, uv, tools, paths, place)
@@ -186,7 +188,7 @@ def _profile(project: Project, evaluation: Evaluation) -> Profile:
 
 @contextmanager
 def _scorer(
-    bench: Bench, content: Content | None, uv: str, tools: Mapping[str, str]
+    bench: Bench, content: PythonContent | None, uv: str, tools: Mapping[str, str]
 ) -> Iterator[Scorer]:
     """What asks the packaged model: in the frame, or in the environment it is served from."""
     outputs, contract = bench.work / "outputs", bench.project.contract
@@ -203,7 +205,7 @@ def _scorer(
 
 def _kept_environment(
     root: Path, lock: bytes, kept: Path | None, uv: str, tools: Mapping[str, str]
-) -> AbstractContextManager[Place | None]:
+) -> AbstractContextManager[CachedEnvironment | None]:
     """An environment that may be used again; None where a project's programs could change it."""
     if kept is None or not can_confine() or kept.resolve().is_relative_to(root.resolve()):
         return nullcontext()
@@ -212,7 +214,7 @@ def _kept_environment(
     return keep(
         kept / "environments",
         key_of(root, lock, uv, tools),
-        lambda folder: environment.make_environment(root, folder, uv, apart),
+        lambda folder: locked_environment.make_environment(root, folder, uv, apart),
     )
 
 
@@ -222,7 +224,7 @@ def _bench(
     uv: str,
     tools: Mapping[str, str],
     paths: Mapping[str, Path],
-    place: Place | None,
+    place: CachedEnvironment | None,
 ) -> Bench:
     try:
         if work.exists():
@@ -234,7 +236,7 @@ def _bench(
     seen = training_environment(tools, work, project.training.threads)
     made = work / "environment" if place is None else place.environment
     if place is None:
-        python = environment.make_environment(Path(project.root), made, uv, tools)
+        python = locked_environment.make_environment(Path(project.root), made, uv, tools)
     else:
         python = place.python
         if place.is_compiled:
@@ -288,7 +290,7 @@ def _leakage(evaluation: Evaluation) -> Check:
     return Check("no leakage", shared == 0, said, 0.0)
 
 
-def _refuse_moved(before: Source, after: Source) -> None:
+def _refuse_moved(before: SourceState, after: SourceState) -> None:
     if (before.commit, before.dirty) != (after.commit, after.dirty):
         raise InvalidInput(
             f"the source changed during the training: expected commit {before.commit[:12]} as it "
@@ -321,7 +323,7 @@ def _record(
         metrics=evaluation.metrics,
         checks=checks,
         thresholds_digest=_digest_of(bench.root / THRESHOLDS),
-        thresholds_committed_at=source.changed_at(bench.root, THRESHOLDS, tools),
+        thresholds_committed_at=source_state.changed_at(bench.root, THRESHOLDS, tools),
         started_at=timestamp(times[0]),
         finished_at=timestamp(times[1]),
         training_seconds=round(made.seconds, 3),

@@ -11,12 +11,12 @@ from typing import TypeVar
 
 from goldenpath.canonical import parse_object
 from goldenpath.errors import InvalidInput
-from goldenpath.project.listing import digest_file
+from goldenpath.project.data_digest import digest_file
 from goldenpath.project.spec import Project, Scalar, Training
 from goldenpath.settings import told_to_mlflow
 from goldenpath.train.confine import confined
-from goldenpath.train.process import run
-from goldenpath.train.record import Check
+from goldenpath.train.program import run
+from goldenpath.train.training_run import Check
 
 CHECK_LIMIT = 1800.0
 """Seconds that lint or tests of a project may take."""

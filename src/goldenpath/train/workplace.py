@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from goldenpath.durable import locked
+from goldenpath.files import locked
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""Answers about one release or one prediction, gathered from all the evidence."""

@@ -1,0 +1,75 @@
+"""Gathers everything about one release into a bundle: the only effects behind a report."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from goldenpath import __version__
+from goldenpath.audit.events.event import Event
+from goldenpath.audit.events.event_log import EventLog
+from goldenpath.audit.report.evidence_bundle import EvidenceBundle, LogSummary
+from goldenpath.audit.timeline.intent import read_history
+from goldenpath.audit.timeline.moment import show_moment
+from goldenpath.digest import Digest
+from goldenpath.errors import VerificationError
+from goldenpath.oci.store import Store
+from goldenpath.project.contract import parse_contract
+from goldenpath.promote.gates.admission_policy import release_policy
+from goldenpath.promote.repository.chain_of_trust import Trusted
+from goldenpath.promote.repository.worktree import Repository
+from goldenpath.release.artifact.pack import CONTRACT, FRAME
+from goldenpath.release.artifact.unpack import open_release
+from goldenpath.release.attest.verify import verify
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where the evidence of one platform is."""
+
+    store: Store
+    repository: Repository
+    trusted: Trusted
+    log: EventLog
+
+
+def gather(
+    sources: Sources, digest: Digest, as_of: datetime, predictions: LogSummary | None = None
+) -> EvidenceBundle:
+    """All about `digest` up to `as_of`.
+
+    Raises `NotFound` if the store has no such release, `VerificationError` if its bytes are not
+    what the digest says: there is nothing to report of such a thing.
+    """
+    platform = sources.trusted.platform
+    policy = release_policy(platform)
+    verified = verify(sources.store, digest, policy, people=platform.people, now=as_of, blobs=True)
+    release = open_release(sources.store, digest)
+    files = {path: text for path, text in release.files.items() if path.startswith(FRAME + "/")}
+    if CONTRACT not in files:
+        raise VerificationError(f"{digest} has no {CONTRACT}: it is not a release of ours")
+    model = parse_contract(files[CONTRACT]).name
+    checked = sources.log.check(as_of)
+    history = read_history(sources.repository, sources.trusted.commit, model)
+    return EvidenceBundle(
+        digest=digest,
+        model=model,
+        as_of=show_moment(as_of),
+        generator=f"goldenpath {__version__}",
+        verified=verified,
+        files=files,
+        history=tuple(each for each in history if each.time <= as_of),
+        # A broken chain is a finding of the report and no reason to have none.
+        events=_about(sources.log.read(), model, as_of) if checked.holds else (),
+        events_head=checked.head.digest,
+        events_hold=checked.holds,
+        predictions=predictions,
+    )
+
+
+def _about(events: Iterable[Event], model: str, as_of: datetime) -> tuple[Event, ...]:
+    return tuple(
+        event
+        for event in events
+        if (event.model == model or event.kind.startswith("platform."))
+        and datetime.fromisoformat(event.time) <= as_of
+    )

@@ -1,0 +1,1 @@
+"""The audit log: events in one chain of hashes."""

@@ -1,0 +1,1 @@
+"""The technical documentation of a release, as a pure function of its evidence."""

@@ -1,0 +1,206 @@
+"""Pieces of evidence that disagree: found by machine, printed on page one, never smoothed over."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from goldenpath.audit.events.event import Event
+from goldenpath.audit.report.describe import AGE_COLUMNS, contract_of
+from goldenpath.audit.report.evidence_bundle import EvidenceBundle
+from goldenpath.audit.report.texts import document
+from goldenpath.audit.timeline.intervals import intervals
+from goldenpath.audit.timeline.live import Intent, live_at
+from goldenpath.digest import Digest
+from goldenpath.promote.gates.approval import is_same_person
+from goldenpath.release.attest.statement import APPROVAL
+from goldenpath.release.evidence.training_statements import (
+    checks_of,
+    datasets_of,
+    evaluation_of,
+    origin_of,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """Two pieces that disagree, and the fields that rest on them."""
+
+    fields: tuple[str, ...]
+    message: str
+
+
+def contradictions(bundle: EvidenceBundle) -> tuple[Contradiction, ...]:
+    """Every contradiction that can be seen in the bundle."""
+    return (
+        *_verification(bundle),
+        *_thresholds(bundle),
+        *_inputs_of_build(bundle),
+        *_approvals(bundle),
+        *_data(bundle),
+        *_service(bundle),
+        *_life(bundle),
+        *_glass(bundle),
+    )
+
+
+def _verification(bundle: EvidenceBundle) -> Iterator[Contradiction]:
+    for finding in bundle.verified.findings:
+        if finding.status == "fail":
+            yield Contradiction(("1.2", "2.29"), f"{finding.check}: {finding.message}")
+    for check in checks_of(bundle.verified):
+        if not check.passed:
+            yield Contradiction(("2.27",), f"the check {check.name} of the build failed")
+
+
+def _thresholds(bundle: EvidenceBundle) -> Iterator[Contradiction]:
+    found = evaluation_of(bundle.verified)
+    if found is None:
+        return
+    content = bundle.file("thresholds.yaml")
+    if content is not None and Digest.of(content).text != found.thresholds_digest:
+        yield Contradiction(
+            ("2.25",), "the thresholds in the release are not those that the evaluation names"
+        )
+    if not found.thresholds_committed_at or not found.started_at:
+        return
+    written, began = map(datetime.fromisoformat, (found.thresholds_committed_at, found.started_at))
+    if written > began:
+        yield Contradiction(
+            ("2.25",),
+            f"the thresholds were changed at {found.thresholds_committed_at}, after the run began "
+            f"at {found.started_at}: they prove nothing, even if the numbers pass",
+        )
+
+
+def _inputs_of_build(bundle: EvidenceBundle) -> Iterator[Contradiction]:
+    origin = origin_of(bundle.verified)
+    if origin is None:
+        return
+    if origin.internal.get("dirty") is True:
+        yield Contradiction(
+            ("10.7",), "the tree was dirty when the release was built: the commit is not its source"
+        )
+    for dataset in datasets_of(bundle.verified):
+        named = origin.materials.get(dataset.name)
+        if named is not None and named != dataset.digest:
+            yield Contradiction(
+                ("2.13", "10.7"),
+                f"provenance says {named} of the data set {dataset.name}, the statement on data "
+                f"says {dataset.digest}",
+            )
+    for name, digest in origin.materials.items():
+        content = bundle.file(name.removeprefix("compliance/"))
+        if content is not None and Digest.of(content).text != digest:
+            yield Contradiction(("10.7",), f"{name} in the release is not what the build was given")
+
+
+def _approvals(bundle: EvidenceBundle) -> Iterator[Contradiction]:
+    origin = origin_of(bundle.verified)
+    author = str(origin.internal.get("author", "")) if origin else ""
+    for approver in sorted({each.signer for each in bundle.of_type(APPROVAL)}):
+        if author and is_same_person(approver, author):
+            yield Contradiction(
+                ("0.3", "2.28", "10.6"),
+                f"{approver} approved a release of the own commit, whose author is {author}",
+            )
+    for each in _about(bundle):
+        both = sorted({each.author, each.signer} & set(each.approved_by))
+        for name in filter(None, both):
+            yield Contradiction(
+                ("0.3", "10.6"),
+                f"{name} is author and approver of the commit {each.commit[:12]} for {each.stage}",
+            )
+
+
+def _about(bundle: EvidenceBundle) -> Iterator[Intent]:
+    for each in bundle.history:
+        if any(slot.digest == bundle.digest for slot in each.slots):
+            yield each
+
+
+def _data(bundle: EvidenceBundle) -> Iterator[Contradiction]:
+    system = bundle.file("system.yaml")
+    declared = document(system).get("minimum_age") if system is not None else None
+    contract = contract_of(bundle)
+    bounds = {each.name: each for each in contract.features} if contract else {}
+    for dataset in datasets_of(bundle.verified):
+        for column in dataset.columns:
+            least, most = column.minimum, column.maximum
+            bound = bounds.get(column.name)
+            is_age = column.name.lower() in AGE_COLUMNS
+            if is_age and isinstance(declared, int) and least is not None and least < declared:
+                yield Contradiction(
+                    ("2.14", "11.3"),
+                    f"declared is an age of {declared} or more, the data set {dataset.name} holds "
+                    f"{column.name} {least:g}",
+                )
+            if bound is None:
+                continue
+            if bound.minimum is not None and least is not None and least < bound.minimum:
+                yield _outside(dataset.name, column.name, least, "at least", bound.minimum)
+            if bound.maximum is not None and most is not None and most > bound.maximum:
+                yield _outside(dataset.name, column.name, most, "at most", bound.maximum)
+
+
+def _outside(dataset: str, column: str, found: float, side: str, bound: float) -> Contradiction:
+    return Contradiction(
+        ("2.14", "3.6"),
+        f"the contract allows {column} {side} {bound:g}, the data set {dataset} holds {found:g}",
+    )
+
+
+def _service(bundle: EvidenceBundle) -> Iterator[Contradiction]:
+    """The declared day of first service against the first server that was seen."""
+    system = bundle.file("system.yaml")
+    declared = document(system).get("first_put_into_service") if system is not None else None
+    if declared is None or not bundle.history:
+        return
+    stages = [each.stage for each in bundle.history]
+    seen = [each for each in intervals(bundle.events, "") if each.stage == stages[-1]]
+    is_day = isinstance(declared, date)
+    day = declared.isoformat()[:10] if isinstance(declared, date) else str(declared)
+    if seen and (not is_day or seen[0].start[:10] < day):
+        yield Contradiction(
+            ("11.4",),
+            f"declared as first put into service: {day}; a server was seen in {seen[0].stage} "
+            f"at {seen[0].start}",
+        )
+
+
+def _life(bundle: EvidenceBundle) -> Iterator[Contradiction]:
+    """What was observed of this release against what git and the people allowed."""
+    judged = set[tuple[str, str]]()
+    for event in bundle.events:
+        if event.digest != bundle.digest.text or event.kind != "server.ready":
+            continue
+        loaded = (event.details or {}).get("loaded")
+        if isinstance(loaded, str) and loaded != event.digest:
+            yield Contradiction(
+                ("10.3", "2.29"), f"a server of this release loaded {loaded} at {event.time}"
+            )
+        # Every server that one commit asked for was allowed or not by the same commit.
+        if not event.commit or (event.stage, event.commit) not in judged:
+            judged.add((event.stage, event.commit))
+            yield from _unlawful(bundle, event)
+
+
+def _glass(bundle: EvidenceBundle) -> Iterator[Contradiction]:
+    """Where the release is on one person's word now."""
+    last = {(each.stage, each.model): each for each in bundle.history}
+    for (stage, _), each in last.items():
+        if each.glass is not None and any(slot.digest == bundle.digest for slot in each.slots):
+            words = each.glass.words(datetime.fromisoformat(bundle.as_of))
+            yield Contradiction(("0.3", "10.3", "6.4"), f"in {stage} {words}")
+
+
+def _unlawful(bundle: EvidenceBundle, event: Event) -> Iterator[Contradiction]:
+    when = datetime.fromisoformat(event.time)
+    found: Mapping[str, str] = {
+        mismatch.kind: mismatch.message
+        for live in live_at(bundle.history, bundle.events, when)
+        if (live.stage, live.model) == (event.stage, event.model)
+        for mismatch in live.mismatches
+    }
+    for kind in ("live without commit", "live without approval", "commit not signed"):
+        if kind in found:
+            yield Contradiction(("10.3", "0.3"), f"{kind} at {event.time}: {found[kind]}")

@@ -1,0 +1,293 @@
+"""What the report shows of the release itself: how it was made, from what, and how good it is.
+
+Each function prints facts of verified statements or of the image; none where there is no such
+fact, so that its absence stays a gap.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from goldenpath.audit.report.evidence_bundle import EvidenceBundle
+from goldenpath.audit.report.markdown import Lines, cell, rows
+from goldenpath.audit.report.texts import document
+from goldenpath.digest import Digest
+from goldenpath.errors import InvalidInput
+from goldenpath.project.contract import parse_contract
+from goldenpath.project.spec import Contract
+from goldenpath.release.evidence.training_statements import (
+    checks_of,
+    datasets_of,
+    evaluation_of,
+    metrics_of,
+    origin_of,
+    packages_of,
+)
+from goldenpath.train.training_run import Metric
+
+TOO_FEW = 30
+"""Rows below which a figure of a group says nothing; printed as such, never as a pass."""
+
+
+def contract_of(bundle: EvidenceBundle) -> Contract | None:
+    """The contract in the image; None if there is none that can be read."""
+    content = bundle.file("contract.json")
+    if content is None:
+        return None
+    try:
+        return parse_contract(content)
+    except InvalidInput:
+        return None
+
+
+def _identity(bundle: EvidenceBundle) -> Lines:
+    origin = origin_of(bundle.verified)
+    lines = [("Model", bundle.model), ("Release digest", bundle.digest)]
+    if origin is not None:
+        lines += [("Repository", origin.repository), ("Commit", origin.commit)]
+    return rows(("", ""), lines)
+
+
+def _environment(bundle: EvidenceBundle) -> Lines:
+    packages = packages_of(bundle.verified)
+    lock = bundle.file("uv.lock")
+    version = bundle.file("python-version")
+    head = []
+    if version is not None:
+        head.append(f"Python {cell(version.decode('utf-8', 'replace'))}.")
+    if lock is not None:
+        head.append(f"Lock: {Digest.of(lock)}; every package by hash.")
+    if not packages:
+        return tuple(head)
+    table = rows(
+        ("Package", "Version", "Licence"),
+        ((p.name, p.version, p.licence or "not known") for p in packages),
+    )
+    return (*head, "", *table) if head else table
+
+
+def _supply(bundle: EvidenceBundle) -> Lines:
+    files = sorted((path, Digest.of(content)) for path, content in bundle.files.items())
+    return (
+        f"One OCI image, {bundle.digest}, mounted or copied by any OCI runtime; over the same "
+        "layers a CNCF ModelPack artifact; served by Open Inference Protocol v2.",
+        "",
+        *rows(("Small file in the image", "Digest"), files),
+    )
+
+
+def _hardware(bundle: EvidenceBundle) -> Lines:
+    origin = origin_of(bundle.verified)
+    if origin is None:
+        return ()
+    named = ("platform", "cpu", "threads")
+    return rows(
+        ("Trained on", ""), ((n, origin.internal[n]) for n in named if n in origin.internal)
+    )
+
+
+def _compute(bundle: EvidenceBundle) -> Lines:
+    origin = origin_of(bundle.verified)
+    if origin is None:
+        return ()
+    return (
+        f"Build from {cell(origin.started_at)} to {cell(origin.finished_at)} on one machine.",
+        "No energy was measured, and none is estimated.",
+    )
+
+
+def _inputs(bundle: EvidenceBundle) -> Lines:
+    contract = contract_of(bundle)
+    if contract is None:
+        return ()
+    return rows(
+        ("Feature", "Kind", "From", "To", "Codes", "May be missing"),
+        (
+            (
+                each.name,
+                each.kind,
+                "" if each.minimum is None else each.minimum,
+                "" if each.maximum is None else each.maximum,
+                ", ".join(each.code_names),
+                "yes" if each.missing else "no",
+            )
+            for each in contract.features
+        ),
+    )
+
+
+def _policy(bundle: EvidenceBundle) -> Lines:
+    contract = contract_of(bundle)
+    if contract is None:
+        return ()
+    bands = contract.decision.bands
+    table = rows(("Band", "Score below", "Outcome"), ((b.name, b.below, b.outcome) for b in bands))
+    return (*table, "", f"Where no score can be had: {cell(contract.decision.fallback)}.")
+
+
+def _monitors(bundle: EvidenceBundle) -> Lines:
+    contract = contract_of(bundle)
+    if contract is None:
+        return ()
+    set_ = contract.monitor
+    return (
+        f"Declared for {len(contract.features)} features and the score: a shift up to "
+        f"{set_.floor_psi:g} nats (PSI) is tolerated, at most {set_.false_alarms_a_year:g} false "
+        f"alarms a year, a look every {set_.look_rows} rows.",
+    )
+
+
+def _parameters(bundle: EvidenceBundle) -> Lines:
+    origin = origin_of(bundle.verified)
+    if origin is None:
+        return ()
+    given = {"entry": origin.entry, "seed": origin.seed, **origin.parameters}
+    return rows(("Parameter", "Value"), given.items())
+
+
+def _steps(bundle: EvidenceBundle) -> Lines:
+    origin = origin_of(bundle.verified)
+    checks = checks_of(bundle.verified)
+    head = []
+    if origin is not None:
+        head = [
+            f"{cell(origin.builder)} ran {cell(origin.entry)} at commit {cell(origin.commit)} from "
+            f"{cell(origin.started_at)} to {cell(origin.finished_at)}.",
+            "",
+        ]
+    table = rows(
+        ("Check", "Passed", "Detail"),
+        ((c.name, "yes" if c.passed else "NO", c.detail) for c in checks),
+    )
+    return (*head, *table)
+
+
+def _datasets(bundle: EvidenceBundle) -> Lines:
+    return rows(
+        ("Data set", "Rows", "Digest", "Source", "Licence"),
+        ((d.name, d.rows, d.digest, d.source, d.licence) for d in datasets_of(bundle.verified)),
+    )
+
+
+def _columns(bundle: EvidenceBundle) -> Lines:
+    return rows(
+        ("Data set", "Column", "Type", "Missing", "Distinct", "Least", "Most", "Mean"),
+        (
+            (d.name, c.name, c.type, c.missing, c.distinct, *_range(c.minimum, c.maximum, c.mean))
+            for d in datasets_of(bundle.verified)
+            for c in d.columns
+        ),
+    )
+
+
+def _range(*values: float | None) -> tuple[object, ...]:
+    return tuple("" if value is None else value for value in values)
+
+
+def _metrics(bundle: EvidenceBundle) -> Lines:
+    return _metric_rows([m for m in metrics_of(bundle.verified) if not m.slice])
+
+
+def _groups(bundle: EvidenceBundle) -> Lines:
+    return _metric_rows([m for m in metrics_of(bundle.verified) if m.slice])
+
+
+def _metric_rows(metrics: list[Metric]) -> Lines:
+    return rows(
+        ("Group", "Metric", "Value", "95 % interval", "Rows"),
+        (
+            (m.slice or "all", m.name, m.value, _interval(m), m.rows)
+            if m.rows >= TOO_FEW
+            else (m.slice or "all", m.name, "not inferable", "too few rows", m.rows)
+            for m in metrics
+        ),
+    )
+
+
+def _interval(metric: Metric) -> str:
+    if metric.low is None or metric.high is None:
+        return "not inferable"
+    return f"{metric.low:.4g} to {metric.high:.4g}"
+
+
+def _evaluation(bundle: EvidenceBundle) -> Lines:
+    found = evaluation_of(bundle.verified)
+    if found is None:
+        return ()
+    return (
+        f"Evaluated on {found.rows} rows that the training had set apart.",
+        f"The packaged model and the training code differ by at most {found.largest_skew:g}.",
+        "How often this test set was used before, outside of these builds, cannot be seen.",
+    )
+
+
+def _thresholds(bundle: EvidenceBundle) -> Lines:
+    found = evaluation_of(bundle.verified)
+    content = bundle.file("thresholds.yaml")
+    if found is None or content is None:
+        return ()
+    limits = document(content).get("metrics")
+    listed = [each for each in limits if isinstance(each, dict)] if isinstance(limits, list) else []
+    return (
+        f"Thresholds {cell(found.thresholds_digest)}, last changed by a commit at "
+        f"{cell(found.thresholds_committed_at)}; the run began at {cell(found.started_at)}.",
+        "The time of a commit is the committer's word; no time-stamp authority confirmed it.",
+        "",
+        *rows(
+            ("Metric", "At least", "At most"),
+            ((m.get("metric", ""), m.get("minimum", ""), m.get("maximum", "")) for m in listed),
+        ),
+    )
+
+
+def _ages(bundle: EvidenceBundle) -> Lines:
+    found = [
+        (d.name, c.name, *_range(c.minimum, c.maximum))
+        for d in datasets_of(bundle.verified)
+        for c in d.columns
+        if c.name.lower() in AGE_COLUMNS
+    ]
+    return rows(("Data set", "Column", "Youngest", "Oldest"), found)
+
+
+AGE_COLUMNS = frozenset({"age", "age_years", "alter"})
+"""Names under which a data set keeps the age of a person."""
+
+
+def _security(bundle: EvidenceBundle) -> Lines:
+    return rows(
+        ("Check of the verifier", "Result", "What it saw"),
+        ((f.check, f.status, f.message) for f in bundle.verified.findings),
+    )
+
+
+def _build(bundle: EvidenceBundle) -> Lines:
+    origin = origin_of(bundle.verified)
+    if origin is None:
+        return ()
+    return rows(("Input of the build", "Digest"), sorted(origin.materials.items()))
+
+
+DESCRIBE: Mapping[str, Callable[[EvidenceBundle], Lines]] = MappingProxyType(
+    {
+        "identity": _identity,
+        "environment": _environment,
+        "supply": _supply,
+        "hardware": _hardware,
+        "compute": _compute,
+        "inputs": _inputs,
+        "policy": _policy,
+        "monitors": _monitors,
+        "parameters": _parameters,
+        "steps": _steps,
+        "datasets": _datasets,
+        "columns": _columns,
+        "metrics": _metrics,
+        "groups": _groups,
+        "evaluation": _evaluation,
+        "thresholds": _thresholds,
+        "ages": _ages,
+        "security": _security,
+        "build": _build,
+    }
+)
+"""By the `show` of the map."""

@@ -1,0 +1,246 @@
+"""What the report shows of the life of a release: who let it in, where it ran, what happened.
+
+Commits are intentions and events are observations; each table says which of them it is made from.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from goldenpath.audit.report.control_map import current_map
+from goldenpath.audit.report.evidence_bundle import EvidenceBundle
+from goldenpath.audit.report.markdown import Lines, cell, rows
+from goldenpath.audit.report.texts import document
+from goldenpath.audit.timeline.intervals import intervals
+from goldenpath.canonical import JsonValue
+from goldenpath.release.attest.statement import APPROVAL, DECISION, member
+from goldenpath.release.evidence.training_statements import origin_of
+
+LIMITS = (
+    "A signature proves who said something, not that it is true.",
+    "What happens outside of the platform is not seen: the truth of the data at its source, other "
+    "models in the same decision, what case workers do with an answer, other uses of a test set.",
+    "Commit times are the committers' own; no time-stamp authority confirmed any time.",
+    "Events and predictions are chained, so that a change shows; whoever holds this machine could "
+    "still cut the end of a log, unless its head was noted elsewhere.",
+    "A text by a person is printed in its own language, as it was written.",
+    "This is not a statement of conformity. It says what is proven, declared and missing.",
+)
+
+
+def _approvals(bundle: EvidenceBundle) -> Lines:
+    found = []
+    for each in bundle.of_type(APPROVAL):
+        said = dict(each.statement.predicate)
+        where = member(said, "scope", "environment") or said.get("stage") or ""
+        about = member(said, "seen", "evidence")
+        seen = f"{len(about)} documents" if isinstance(about, list) else "not said"
+        until = member(said, "scope", "until") or ""
+        found.append((each.signer, said.get("role") or "", where, seen, until, each.envelope))
+    heads = ("Person", "Role", "Stage", "Had seen", "Counts until", "Signed statement")
+    return rows(heads, found)
+
+
+def _predecessors(bundle: EvidenceBundle) -> Lines:
+    before: dict[str, str] = {}
+    for each in bundle.history:
+        for slot in each.slots:
+            if slot.digest == bundle.digest:
+                return (
+                    *rows(("Earlier release of the model", "First commit"), before.items()),
+                    "",
+                    "Differences of metrics: `goldenpath diff` of two releases.",
+                )
+            before.setdefault(slot.digest.text, each.commit)
+    return rows(("Earlier release of the model", "First commit"), before.items())
+
+
+def _changes(bundle: EvidenceBundle) -> Lines:
+    return rows(
+        ("Time", "Stage", "Releases", "Signed by", "Approved by", "Reason", "Commit"),
+        (
+            (
+                each.time.isoformat(),
+                each.stage,
+                " ".join(f"{slot.digest.short} {slot.percent} %" for slot in each.slots) or "none",
+                each.signer or "NOBODY LISTED",
+                ", ".join(each.approved_by),
+                each.reason,
+                each.commit[:12],
+            )
+            for each in bundle.history
+        ),
+    )
+
+
+def _waivers(bundle: EvidenceBundle) -> Lines:
+    return rows(
+        ("Gate", "Waived because", "Decision"),
+        (
+            (finding.get("check"), finding.get("message"), each.envelope)
+            for each in bundle.of_type(DECISION)
+            for finding in waived(each.statement.predicate)
+        ),
+    )
+
+
+def waived(predicate: Mapping[str, JsonValue]) -> list[dict[str, JsonValue]]:
+    """The findings of a decision that a waiver overruled."""
+    findings = predicate.get("findings")
+    listed = findings if isinstance(findings, list) else []
+    return [each for each in listed if isinstance(each, dict) and each.get("status") == "waived"]
+
+
+def _alarms(bundle: EvidenceBundle) -> Lines:
+    found = [each for each in bundle.events if each.kind.startswith("drift.")]
+    return rows(
+        ("Time", "What", "Stage", "By", "Details"),
+        ((e.time, e.kind, e.stage, e.actor, _details(e.details)) for e in found),
+    )
+
+
+def _corrections(bundle: EvidenceBundle) -> Lines:
+    found = [each for each in bundle.events if each.kind == "rollout.rolled-back"]
+    return rows(
+        ("Time", "Stage", "By", "Commit", "Details"),
+        ((e.time, e.stage, e.actor, e.commit[:12], _details(e.details)) for e in found),
+    )
+
+
+def _details(details: Mapping[str, object] | None) -> str:
+    plain = {name: value for name, value in (details or {}).items() if name != "slots"}
+    return "; ".join(f"{name}: {value}" for name, value in sorted(plain.items()))
+
+
+def _intervals(bundle: EvidenceBundle) -> Lines:
+    return rows(
+        ("Stage", "Server", "Ready", "Ended", "How it is known"),
+        (
+            (each.stage, each.replica, each.start, each.end or "", each.ending)
+            for each in intervals(bundle.events, bundle.digest.text)
+        ),
+    )
+
+
+def _actors(bundle: EvidenceBundle) -> Lines:
+    acted: dict[str, set[str]] = {}
+    for each in bundle.history:
+        acted.setdefault(each.signer or f"{each.author} (not listed)", set()).add("signed commits")
+        for name in each.approved_by:
+            acted.setdefault(name, set()).add("approved")
+    for statement in bundle.verified.statements:
+        if statement.kind == "person":
+            acted.setdefault(statement.signer, set()).add("signed statements")
+    return rows(("Who acted", "How"), ((n, ", ".join(sorted(acted[n]))) for n in sorted(acted)))
+
+
+def _log_state(bundle: EvidenceBundle) -> Lines:
+    lines = [f"Audit log: {len(bundle.events)} events about the model and the platform."]
+    lines.append(f"Its chain is {'whole' if bundle.events_hold else 'BROKEN'}.")
+    log = bundle.predictions
+    if log is not None:
+        lines.append(
+            f"Prediction log: {log.records} records, {cell(log.first)} to {cell(log.last)}, "
+            f"{log.lost} known to be missing."
+        )
+        lines += [f"Prediction log: {cell(each)}." for each in log.findings]
+    return tuple(lines)
+
+
+def _logs(bundle: EvidenceBundle) -> Lines:
+    return (
+        "One record for each prediction, chained and checkpointed; `goldenpath log` reads and "
+        "checks it. Events of the platform: `goldenpath events`, `goldenpath events --check`.",
+    )
+
+
+def _limits(bundle: EvidenceBundle) -> Lines:
+    return tuple(f"- {each}" for each in LIMITS)
+
+
+def _standards(bundle: EvidenceBundle) -> Lines:
+    return (
+        "As far as the map of this report knows, no standard for the AI Act is cited in the "
+        "Official Journal: there is no presumption of conformity. ISO/IEC 42001 never gives one.",
+        f"Law as read: {current_map().law} (CELEX {current_map().celex}).",
+    )
+
+
+def _declaration(bundle: EvidenceBundle) -> Lines:
+    return (
+        "Draft, of no effect until a person completes and signs it: one system, named "
+        f"{cell(bundle.model)}, release {bundle.digest}; the provider of field 1.1 draws it up "
+        "under sole responsibility.",
+    )
+
+
+def _registration(bundle: EvidenceBundle) -> Lines:
+    system = bundle.file("system.yaml")
+    value = document(system) if system is not None else {}
+    first = min((each.start for each in intervals(bundle.events, "")), default="")
+    return rows(
+        ("Entry", "Draft"),
+        (
+            ("System", bundle.model),
+            ("Annex III point (declared)", value.get("annex_iii_point") or ""),
+            ("First put into service (declared)", value.get("first_put_into_service") or ""),
+            ("First seen running (observed)", first),
+        ),
+    )
+
+
+def _statements(bundle: EvidenceBundle) -> Lines:
+    found = sorted(
+        bundle.verified.statements, key=lambda s: (s.statement.predicate_type, s.envelope.text)
+    )
+    return rows(
+        ("Statement", "Signed by", "Digest of the signed document"),
+        ((s.statement.predicate_type, f"{s.signer} ({s.kind})", s.envelope) for s in found),
+    )  # fmt: skip
+
+
+def how_to_check(bundle: EvidenceBundle) -> Lines:
+    """How to verify without this program, in commands of other projects."""
+    origin = origin_of(bundle.verified)
+    commit = origin.commit if origin else "COMMIT"
+    image = f"REGISTRY/{bundle.model}@{bundle.digest}"
+    return (
+        "```",
+        "# the signature of the release, with the public key from platform.toml",
+        f"cosign verify --key release.pub --insecure-ignore-tlog {image}",
+        "# what is said about it, and that each document has the digest that is cited here",
+        f"oras discover {image}",
+        "sha256sum FILE",
+        "# an approval: a statement and its SSH signature are the layers of its referrer",
+        "ssh-keygen -Y verify -f allowed_signers -I PERSON -n NAMESPACE -s SIGNATURE < STATEMENT",
+        "# the commits: what was intended, when, by whom",
+        "git -C GITOPS log --show-signature -- envs/",
+        f"git -C PROJECT show {commit}",
+        "# every check of the verifier as commands of other tools, filled in",
+        f"goldenpath verify {bundle.digest} --explain",
+        "# this report: gather the same bundle and compare the bytes",
+        f"goldenpath report {bundle.digest} --as-of {bundle.as_of}",
+        "```",
+    )
+
+
+NARRATE: Mapping[str, Callable[[EvidenceBundle], Lines]] = MappingProxyType(
+    {
+        "approvals": _approvals,
+        "predecessors": _predecessors,
+        "changes": _changes,
+        "waivers": _waivers,
+        "alarms": _alarms,
+        "corrections": _corrections,
+        "intervals": _intervals,
+        "actors": _actors,
+        "log-state": _log_state,
+        "logs": _logs,
+        "limits": _limits,
+        "standards": _standards,
+        "declaration": _declaration,
+        "registration": _registration,
+        "statements": _statements,
+        "verify": how_to_check,
+    }
+)
+"""By the `show` of the map."""

@@ -1,0 +1,228 @@
+"""What stands behind a field: for each thing that it needs, how good the evidence is, and why.
+
+Four sources are never mixed up: what was verified (a signature by a listed key, bound to this
+release), what was only observed, what somebody declared, and what is not there.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal, get_args
+
+from goldenpath.audit.report.control_map import Control
+from goldenpath.audit.report.evidence_bundle import EvidenceBundle
+from goldenpath.audit.report.texts import find_text, is_demanded
+from goldenpath.digest import Digest
+from goldenpath.promote.manifests.desired import Slot
+from goldenpath.release.attest.statement import (
+    APPROVAL,
+    DATASET,
+    DECISION,
+    METRICS,
+    PROVENANCE,
+    SBOM,
+    SIGNED,
+    TEST_RESULT,
+)
+
+Status = Literal[
+    "CONTRADICTED",
+    "MISSING",
+    "STALE",
+    "WAIVED",
+    "NOT YET OBSERVABLE",
+    "DECLARED",
+    "OBSERVED",
+    "PROVEN",
+    "NOT APPLICABLE",
+]
+"""From the worst to the best; a field is as good as the worst thing that it rests on."""
+
+ORDER: tuple[Status, ...] = get_args(Status)
+
+MEANING: Mapping[Status, str] = MappingProxyType(
+    {
+        "PROVEN": "a statement was found, its signature is good, it is bound to this release",
+        "OBSERVED": "the platform saw it and wrote it down in a chained log; nobody signed it",
+        "DECLARED": "a text by a person, approved, in date, no contradiction found",
+        "STALE": "approved, but older than its review date",
+        "WAIVED": "a waiver is in force",
+        "MISSING": "nothing is there",
+        "CONTRADICTED": "two pieces disagree",
+        "NOT YET OBSERVABLE": "needs time, or something to happen",
+        "NOT APPLICABLE": "a rule says that it is not asked for",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """One thing that a field needs, and what was found of it."""
+
+    need: str
+    status: Status
+    note: str
+    """One sentence with the names and digests by which it can be looked up."""
+    text: str = ""
+    """What a person wrote, verbatim."""
+
+
+STATEMENTS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "provenance": (PROVENANCE, "provenance of the build"),
+        "sbom": (SBOM, "bill of materials"),
+        "dataset": (DATASET, "statement on the data sets"),
+        "metrics": (METRICS, "evaluation"),
+        "tests": (TEST_RESULT, "test results"),
+        "signature": (SIGNED, "signature of the release"),
+        "decision": (DECISION, "decision of the gates"),
+        "approval": (APPROVAL, "approval by a person"),
+    }
+)
+
+_NOT_MADE: Mapping[str, str] = MappingProxyType(
+    {
+        "scan": "scan for known weaknesses (E05)",
+        "reviews": "exported record of code reviews (E02)",
+        "explanation": "explanation report (E13)",
+        "robustness": "robustness report (E12)",
+        "attack": "report on trials of attacks (E12)",
+        "envelope-gate": "verdict on the envelope of allowed changes (E14)",
+        "oversight-events": "record of overrides, second looks and stop drills (E22)",
+        "cleaning": "count of rows at each step of cleaning (E09)",
+        "peers": "observation of network peers (E18)",
+        "predecessor-metrics": "evaluation of the release before",
+        "retention-drill": "drill of restoring a release from the archive",
+        "monitor-events": "record of monitors that ran",
+    }
+)
+
+
+def prove(bundle: EvidenceBundle, control: Control) -> tuple[Proof, ...]:
+    """What was found of each thing that a field needs."""
+    return tuple(_prove(bundle, need, control) for need in control.needs)
+
+
+def worst(proofs: tuple[Proof, ...]) -> Status:
+    """The status of a field that rests on these."""
+    return min((proof.status for proof in proofs), key=ORDER.index)
+
+
+def _prove(bundle: EvidenceBundle, need: str, control: Control) -> Proof:
+    if need in STATEMENTS:
+        return _statement(bundle, need)
+    if need in _PARTICULAR:
+        return _PARTICULAR[need](bundle)
+    if need == "rule":
+        return Proof(need, "NOT APPLICABLE", control.rule)
+    if need in _NOT_MADE:
+        return Proof(need, "MISSING", f"no {_NOT_MADE[need]} is attached")
+    text = find_text(bundle, need)
+    note = f"{need}: {text.note}"
+    if text.standing == "MISSING" and is_demanded(bundle, need) is False:
+        note += "; the tier of this release does not ask for it"
+    return Proof(need, text.standing, note, text.body)
+
+
+def _statement(bundle: EvidenceBundle, need: str) -> Proof:
+    predicate_type, name = STATEMENTS[need]
+    found = bundle.of_type(predicate_type)
+    if not found:
+        return Proof(need, "MISSING", f"no {name} with a good signature is attached")
+    signers = ", ".join(sorted({f"{each.signer} ({each.kind})" for each in found}))
+    cited = ", ".join(each.envelope.text for each in found)
+    return Proof(need, "PROVEN", f"{name}, signed by {signers}: {cited}")
+
+
+def _of_image(name: str) -> Callable[[EvidenceBundle], Proof]:
+    def proof(bundle: EvidenceBundle) -> Proof:
+        content = bundle.file(name)
+        if content is None:
+            return Proof(name, "MISSING", f"{name} is not in the release")
+        where = f"{name} in the release, {Digest.of(content)}"
+        if not bundle.is_signed:
+            return Proof(name, "MISSING", f"{where}; the release is not verified")
+        return Proof(name, "PROVEN", where)
+
+    return proof
+
+
+def _commits(bundle: EvidenceBundle) -> Proof:
+    about = [each for each in bundle.history if _names(each.slots, bundle)]
+    if not about:
+        return Proof("commits", "NOT YET OBSERVABLE", "no commit has named this release so far")
+    unsigned = [each.commit[:12] for each in about if not each.signer]
+    if unsigned:
+        listed = ", ".join(unsigned)
+        return Proof(
+            "commits", "CONTRADICTED", f"commits without a signature that counts: {listed}"
+        )
+    return Proof("commits", "PROVEN", f"{len(about)} signed commits of the gitops repository")
+
+
+def _names(slots: tuple[Slot, ...], bundle: EvidenceBundle) -> bool:
+    return any(slot.digest == bundle.digest for slot in slots)
+
+
+def _events(bundle: EvidenceBundle) -> Proof:
+    if not bundle.events_hold:
+        return Proof("events", "CONTRADICTED", "the chain of the audit log is broken")
+    about = [each for each in bundle.events if each.digest == bundle.digest.text]
+    ready = [each for each in about if each.kind == "server.ready"]
+    if not ready:
+        return Proof("events", "NOT YET OBSERVABLE", "no server of this release was ever seen")
+    note = f"{len(about)} events, chain whole, head {bundle.events_head}"
+    return Proof("events", "OBSERVED", note)
+
+
+def _predictions(bundle: EvidenceBundle) -> Proof:
+    log = bundle.predictions
+    if log is None or log.records == 0:
+        return Proof("predictions", "NOT YET OBSERVABLE", "no prediction is recorded so far")
+    if log.findings:
+        return Proof("predictions", "CONTRADICTED", "; ".join(log.findings))
+    note = f"{log.records} records from {log.first} to {log.last}, {log.lost} known to be missing"
+    return Proof("predictions", "OBSERVED", note)
+
+
+def _alarms(bundle: EvidenceBundle) -> Proof:
+    found = [each for each in bundle.events if each.kind.startswith("drift.")]
+    if not found:
+        return Proof("alarms", "NOT YET OBSERVABLE", "no alarm has been raised so far")
+    return Proof("alarms", "OBSERVED", f"{len(found)} events on drift")
+
+
+def _outcomes(bundle: EvidenceBundle) -> Proof:
+    note = "no outcome has been joined to a prediction: how right it was live is not known yet"
+    return Proof("outcomes", "NOT YET OBSERVABLE", note)
+
+
+def _incidents(bundle: EvidenceBundle) -> Proof:
+    found = [each for each in bundle.events if each.kind == "rollout.rolled-back"]
+    if not found:
+        note = "no incident and no corrective change is recorded"
+        return Proof("incidents", "NOT YET OBSERVABLE", note)
+    text = find_text(bundle, "incidents/*")
+    if text.standing == "MISSING":
+        note = f"{len(found)} corrective changes, and no person has described an incident"
+        return Proof("incidents", "MISSING", note)
+    return Proof("incidents", text.standing, text.note, text.body)
+
+
+def _generator(bundle: EvidenceBundle) -> Proof:
+    return Proof("generator", "PROVEN", f"made by {bundle.generator} from this bundle")
+
+
+_PARTICULAR: Mapping[str, Callable[[EvidenceBundle], Proof]] = MappingProxyType(
+    {
+        "contract": _of_image("contract.json"),
+        "lock": _of_image("uv.lock"),
+        "commits": _commits,
+        "events": _events,
+        "predictions": _predictions,
+        "alarms": _alarms,
+        "outcomes": _outcomes,
+        "incidents": _incidents,
+        "generator": _generator,
+    }
+)

@@ -1,0 +1,184 @@
+"""The technical documentation of a release: gaps first, then the order of Annex IV.
+
+A pure function of the bundle and the map: same inputs, same bytes. What nobody wrote stays
+missing under its heading; no sentence of ours ever takes its place.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from goldenpath.audit.report.contradictions import Contradiction, contradictions
+from goldenpath.audit.report.control_map import Control, ControlMap, Source
+from goldenpath.audit.report.describe import DESCRIBE
+from goldenpath.audit.report.evidence_bundle import EvidenceBundle
+from goldenpath.audit.report.markdown import Lines, cell, quote, rows
+from goldenpath.audit.report.narrate import NARRATE, waived
+from goldenpath.audit.report.proof import MEANING, ORDER, Proof, Status, prove, worst
+from goldenpath.release.attest.statement import DECISION
+
+_SHOW: Mapping[str, Callable[[EvidenceBundle], Lines]] = {**DESCRIBE, **NARRATE}
+
+GAPS: tuple[Status, ...] = ("CONTRADICTED", "MISSING", "STALE", "WAIVED")
+"""What stands on page one, field by field."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field as it came out."""
+
+    number: str
+    title: str
+    source: Source
+    law: tuple[str, ...]
+    status: Status
+    proofs: tuple[Proof, ...]
+    contradictions: tuple[str, ...]
+    shown: Lines
+    """Markdown: facts, tables, texts by people set as quotations."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The whole document, before it is rendered."""
+
+    digest: str
+    model: str
+    as_of: str
+    bundle: str
+    """Digest of everything that it was made from."""
+    celex: str
+    law: str
+    map_digest: str
+    generator: str
+    counts: Mapping[str, int]
+    contradictions: tuple[Contradiction, ...]
+    sections: Mapping[str, str]
+    fields: tuple[Field, ...]
+
+    def field(self, number: str) -> Field:
+        """The field of that number."""
+        return next(each for each in self.fields if each.number == number)
+
+
+def report(bundle: EvidenceBundle, controls: ControlMap) -> Report:
+    """The report on the bundle, by this map."""
+    found = contradictions(bundle)
+    fields = tuple(_field(bundle, control, found) for control in controls.fields)
+    counted = Counter(each.status for each in fields)
+    return Report(
+        digest=bundle.digest.text,
+        model=bundle.model,
+        as_of=bundle.as_of,
+        bundle=bundle.root.text,
+        celex=controls.celex,
+        law=controls.law,
+        map_digest=controls.digest.text,
+        generator=bundle.generator,
+        counts={status: counted[status] for status in reversed(ORDER)},
+        contradictions=found,
+        sections=controls.sections,
+        fields=fields,
+    )
+
+
+def _field(bundle: EvidenceBundle, control: Control, found: tuple[Contradiction, ...]) -> Field:
+    proofs = prove(bundle, control)
+    against = tuple(each.message for each in found if control.number in each.fields)
+    status: Status = "CONTRADICTED" if against else worst(proofs)
+    if control.number == "6.4" and status == "PROVEN" and _has_waiver(bundle):
+        status = "WAIVED"
+    show = _SHOW[control.show](bundle) if control.show else ()
+    return Field(
+        number=control.number,
+        title=control.title,
+        source=control.source,
+        law=control.law,
+        status=status,
+        proofs=proofs,
+        contradictions=against,
+        shown=show,
+    )
+
+
+def _has_waiver(bundle: EvidenceBundle) -> bool:
+    return any(waived(each.statement.predicate) for each in bundle.of_type(DECISION))
+
+
+def render_markdown(made: Report) -> str:
+    """The report as Markdown."""
+    lines = [*_front(made)]
+    for number, title in made.sections.items():
+        if number == "0":
+            continue
+        lines += [f"## {number} {title}", ""]
+        for field in made.fields:
+            if field.number.partition(".")[0] == number:
+                lines += _rendered(field)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _front(made: Report) -> Iterator[str]:
+    yield f"# Technical documentation of {cell(made.model)}"
+    yield ""
+    yield f"Release {made.digest}, as of {made.as_of}."
+    yield ""
+    yield "## 0 What is missing, and what this report is"
+    yield ""
+    yield from rows(
+        ("Status", "Fields", "Meaning"),
+        ((status, count, MEANING[_status(status)]) for status, count in made.counts.items()),
+    )
+    yield ""
+    for status in GAPS:
+        found = [each for each in made.fields if each.status == status]
+        if found:
+            yield f"**{status}**"
+            yield ""
+            for field in found:
+                yield f"- {field.number} {field.title}: {'; '.join(cell(w) for w in _why(field))}"
+            yield ""
+    for field in made.fields:
+        if field.number.startswith("0.") and field.number != "0.1":
+            yield from _rendered(field)
+    yield from rows(
+        ("Made from", ""),
+        (
+            ("Bundle", made.bundle),
+            ("Law as read", f"{made.law}, CELEX {made.celex}"),
+            ("Map from law to evidence", made.map_digest),
+            ("Generator", made.generator),
+        ),
+    )
+    yield ""
+
+
+def _status(text: str) -> Status:
+    return next(each for each in ORDER if each == text)
+
+
+def _why(field: Field) -> tuple[str, ...]:
+    """What a gap comes from: the contradictions, else each need that has the field's status."""
+    if field.contradictions:
+        return field.contradictions
+    return tuple(proof.note for proof in field.proofs if proof.status == field.status)
+
+
+def _rendered(field: Field) -> Iterator[str]:
+    law = f" ({', '.join(field.law)})" if field.law else ""
+    yield f"### {field.number} {field.title}"
+    yield ""
+    yield f"**{field.status}**{law}"
+    yield ""
+    for message in field.contradictions:
+        yield f"- CONTRADICTED: {cell(message)}"
+    for proof in field.proofs:
+        yield f"- {proof.status}: {cell(proof.note)}"
+    yield ""
+    if field.shown:
+        yield from field.shown
+        yield ""
+    for proof in field.proofs:
+        if proof.text:
+            yield from quote(proof.text)
+            yield ""

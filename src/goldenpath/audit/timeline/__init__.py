@@ -1,0 +1,1 @@
+"""What was wanted and what was live, at any moment."""

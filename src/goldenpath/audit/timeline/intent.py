@@ -1,0 +1,149 @@
+"""What git intended, commit by commit: who put which release where, and who had agreed.
+
+Read from the objects of the repository alone, so that the answer needs nothing of ours and nothing
+that runs.
+"""
+
+import re
+from collections.abc import Iterator
+
+from goldenpath.audit.timeline.live import Intent
+from goldenpath.digest import Digest
+from goldenpath.errors import InvalidInput, NotFound, VerificationError
+from goldenpath.promote.manifests.deployment_files import (
+    RELEASE_FILE,
+    SERVICE_FILE,
+    parse_deployments,
+    release_path,
+    service_path,
+)
+from goldenpath.promote.manifests.desired import Placement, Slot
+from goldenpath.promote.manifests.placement import is_marked, parse_placement
+from goldenpath.promote.platform.break_glass import BreakGlass
+from goldenpath.promote.platform.platform import FILE, Platform
+from goldenpath.promote.repository.chain_of_trust import platform_at
+from goldenpath.promote.repository.change import APPROVED_BY, DECISION, REASON, RELEASE
+from goldenpath.promote.repository.commit import Commit
+from goldenpath.promote.repository.worktree import Repository
+from goldenpath.release.attest.policy import Person
+
+_PLACED = re.compile(
+    r"envs/(?P<stage>[^/]+)/(?P<model>[^/]+)/"
+    rf"(?P<file>{re.escape(SERVICE_FILE)}|{re.escape(RELEASE_FILE)})"
+)
+
+
+def read_history(repository: Repository, head: str, model: str | None = None) -> tuple[Intent, ...]:
+    """Every commit up to `head` that changed a deployment (of `model`), in order."""
+    return tuple(_History(repository, model).intents(head))
+
+
+class _History:
+    """Walks the commits once; trust and approvals are carried along as they stood then."""
+
+    def __init__(self, repository: Repository, model: str | None) -> None:
+        self._repository = repository
+        self._model = model
+        self._platforms: dict[str, Platform] = {}
+        self._approved: dict[tuple[str, str, str], tuple[str, ...]] = {}
+        self._broken: dict[tuple[str, str], Digest] = {}
+        """By stage and model: the release for which nobody but one stands."""
+        self._second: dict[tuple[str, str, Digest], str] = {}
+
+    def intents(self, head: str) -> Iterator[Intent]:
+        for commit in reversed(tuple(self._repository.history(to=head))):
+            placed = [found for path in commit.paths if (found := _PLACED.fullmatch(path))]
+            changed = {
+                (found["stage"], found["model"])
+                for found in placed
+                if self._model in (None, found["model"])
+                # A release file alone says something new only where glass was broken.
+                and (found["file"] == SERVICE_FILE or found.group(1, 2) in self._broken)
+            }
+            for stage, model in sorted(changed):
+                yield from self._intent(commit, stage, model)
+
+    def _intent(self, commit: Commit, stage: str, model: str) -> Iterator[Intent]:
+        platform = self._platform(commit.parents[0] if commit.parents else commit.id)
+        paths = (service_path(stage, model), release_path(stage, model))
+        service, file = self._repository.blobs([f"{commit.id}:{path}" for path in paths])
+        slots = self._slots(service, paths[0], platform)
+        if platform is None or slots is None:
+            return  # nothing that a reconciler could have followed
+        demanded = platform.stage(stage)
+        release = commit.trailer(RELEASE) or (slots[-1].digest.text if slots else "")
+        signer = self._signer(commit.id, platform.committers)
+        glass = self._glass((stage, model), file, slots, signer)
+        yield Intent(
+            time=commit.time,
+            stage=stage,
+            model=model,
+            commit=commit.id,
+            slots=slots,
+            author=commit.author,
+            signer=signer,
+            decision=commit.trailer(DECISION),
+            approved_by=self._approvers(commit, stage, model, release),
+            reason=commit.trailer(REASON) or commit.subject,
+            approvals_needed=demanded.approvals if demanded and slots else 0,
+            glass=glass,
+            second=self._second.get((stage, model, slots[-1].digest), "") if slots else "",
+        )
+
+    def _glass(
+        self, place: tuple[str, str], file: bytes | None, slots: tuple[Slot, ...], signer: str
+    ) -> BreakGlass | None:
+        """What is broken in that commit; who ended it while the release stays is the second."""
+        placement = _placement(file)
+        glass = placement.glass if placement is not None else None
+        if glass is not None and placement is not None:
+            self._broken[place] = placement.digest
+        elif place in self._broken:
+            digest = self._broken.pop(place)
+            if any(slot.digest == digest for slot in slots):
+                self._second[(*place, digest)] = signer
+        return glass
+
+    def _approvers(self, commit: Commit, stage: str, model: str, release: str) -> tuple[str, ...]:
+        """Who had approved the release for the stage by then: a later step needs no new leave."""
+        key = (stage, model, release)
+        named = {*self._approved.get(key, ()), *commit.trailers.get(APPROVED_BY, ())}
+        self._approved[key] = tuple(sorted(named))
+        return self._approved[key]
+
+    def _platform(self, commit: str) -> Platform | None:
+        (blob,) = self._repository.blob_ids([commit], FILE)
+        if blob is None:
+            return None
+        if blob not in self._platforms:
+            try:
+                self._platforms[blob] = platform_at(self._repository, commit)
+            except (InvalidInput, NotFound):
+                return None
+        return self._platforms[blob]
+
+    def _slots(
+        self, content: bytes | None, path: str, platform: Platform | None
+    ) -> tuple[Slot, ...] | None:
+        if content is None:
+            return ()
+        if platform is None:
+            return None
+        try:
+            (deployment,) = parse_deployments({path: content}, platform)
+        except InvalidInput:
+            return None
+        return () if deployment.stopped else deployment.slots
+
+    def _signer(self, commit: str, people: tuple[Person, ...]) -> str:
+        try:
+            return self._repository.verify(commit, people)
+        except VerificationError:
+            return ""  # shown as "commit not signed" wherever it matters
+
+
+def _placement(content: bytes | None) -> Placement | None:
+    try:
+        return parse_placement(content) if content is not None and is_marked(content) else None
+    except InvalidInput:
+        return None

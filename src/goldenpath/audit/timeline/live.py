@@ -1,0 +1,320 @@
+"""What was live at a time: what git intended, what was observed, and where the two disagree.
+
+Two time lines are kept apart. The intended one is commits of the gitops repository. The observed
+one is events of servers and routes. A process that is killed writes no last event, so every
+interval ends either with an event (certain) or with the last sign of life (uncertain from then on).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Literal
+
+from goldenpath.audit.events.event import Event
+from goldenpath.promote.manifests.desired import Slot
+from goldenpath.promote.platform.break_glass import BreakGlass
+
+Certainty = Literal["certain", "uncertain", "unknown"]
+
+SWITCHING = timedelta(minutes=2)
+"""How long after a commit a difference between git and what runs is a change under way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """One commit that says what shall run of a model in a stage."""
+
+    time: datetime
+    stage: str
+    model: str
+    commit: str
+    slots: tuple[Slot, ...]
+    """Empty where the commit takes the model out of the stage."""
+    author: str
+    signer: str
+    """Who signed, as `platform.toml` lists them then; empty if no listed key did."""
+    decision: str = ""
+    """Digest of the signed decision that the commit names."""
+    approved_by: tuple[str, ...] = ()
+    reason: str = ""
+    approvals_needed: int = 0
+    """What the stage demanded at that commit."""
+    glass: BreakGlass | None = None
+    """Broken for it, and nobody else stands for it yet."""
+    second: str = ""
+    """Who came to stand for it after the glass was broken."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficShare:
+    """One release that could have answered, with its part of the traffic in percent."""
+
+    digest: str
+    slot: str
+    intended: int | None
+    """What git said; None if git did not name the release."""
+    observed: int | None
+    """What the route said; None if no route named it."""
+    replicas: int
+    """Servers of it that were up."""
+    since: datetime | None
+    certainty: Certainty
+    answers: int | None = None
+    """Predictions that were recorded in the minute around the time; None if nobody counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """Two sources that disagree: a finding of its own class."""
+
+    kind: Literal[
+        "live without commit",
+        "live without approval",
+        "glass broken",
+        "commit not signed",
+        "intended but not live",
+        "share differs",
+        "ghost release",
+        "answers without server",
+    ]
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class LiveModel:
+    """One model in one stage at the time that was asked for."""
+
+    stage: str
+    model: str
+    time: datetime
+    shares: tuple[TrafficShare, ...]
+    """By share, the largest first."""
+    intent: Intent | None
+    """The commit in force; None if git did not know the model then."""
+    certainty: Certainty
+    seen_until: datetime | None
+    """Last sign of life before the time, where the certainty is not `certain`."""
+    mismatches: tuple[Mismatch, ...]
+    uses: Mapping[str, int] | None = None
+    """Predictions of that minute by business process; None if nobody counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Server:
+    digest: str
+    slot: str
+    since: datetime
+    certainty: Certainty
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What the events say of one model in one stage."""
+
+    servers: tuple[_Server, ...]
+    route: Mapping[str, tuple[str, int]]
+    """Digest to slot and percent."""
+    certainty: Certainty
+    until: datetime | None
+
+
+def live_at(
+    history: Sequence[Intent],
+    events: Iterable[Event],
+    time: datetime,
+    answers: Mapping[tuple[str, str], Mapping[str, int]] | None = None,
+    alive: datetime | None = None,
+) -> tuple[LiveModel, ...]:
+    """Every model that was live, or should have been, at `time`, by stage and name.
+
+    `history` is in the order of the commits. `answers` counts recorded predictions in the minute
+    around `time`, by stage and model, then digest; None if nobody looked. `alive` is a moment at
+    which the platform was seen to run besides the events, such as now.
+    """
+    known = sorted(events, key=lambda event: event.time)
+    names = {(each.stage, each.model) for each in history if each.time <= time}
+    names |= {(e.stage, e.model) for e in known if e.kind == "server.ready" and _when(e) <= time}
+    found = (_one(name, history, known, time, answers, alive) for name in sorted(names))
+    return tuple(live for live in found if live.shares or live.mismatches)
+
+
+def _one(
+    name: tuple[str, str],
+    history: Sequence[Intent],
+    events: Sequence[Event],
+    time: datetime,
+    answers: Mapping[tuple[str, str], Mapping[str, int]] | None,
+    alive: datetime | None,
+) -> LiveModel:
+    stage, model = name
+    past = [each for each in history if (each.stage, each.model) == name and each.time <= time]
+    intent = past[-1] if past else None
+    seen = _seen(stage, model, events, time, alive)
+    counted = None if answers is None else answers.get(name, {})
+    shares = _shares(intent, seen, counted)
+    return LiveModel(
+        stage,
+        model,
+        time,
+        shares,
+        intent,
+        seen.certainty,
+        seen.until,
+        tuple(_mismatches(past, shares, time)),
+    )
+
+
+def _seen(
+    stage: str, model: str, events: Sequence[Event], time: datetime, alive: datetime | None
+) -> _Seen:
+    servers: dict[str, _Server] = {}
+    route: dict[str, tuple[str, int]] = {}
+    last_sign: datetime | None = None
+    for event in events:
+        when = _when(event)
+        if when > time:
+            break
+        if event.kind in ("platform.started", "platform.stopped"):
+            # Servers are children of the platform: none outlives the run that started it.
+            servers, route = {}, {}
+        elif (event.stage, event.model) == (stage, model):
+            _apply(event, when, servers, route)
+        if _is_sign_of_life(event):
+            last_sign = when
+    if not servers:
+        return _Seen((), route, "certain", None)
+    next_sign, seen = _next_sign(events, time, alive)
+    if next_sign or last_sign == time:
+        return _Seen(tuple(servers.values()), route, "certain", None)
+    ups = tuple(replace(server, certainty="uncertain") for server in servers.values())
+    signs = [sign for sign in (last_sign, seen) if sign is not None]
+    return _Seen(ups, route, "uncertain", max(signs, default=None))
+
+
+def _next_sign(
+    events: Sequence[Event], time: datetime, alive: datetime | None
+) -> tuple[bool, datetime | None]:
+    """Whether the same run of the platform was seen alive after `time`, and when it was before.
+
+    A run that starts says when the one before it was last alive: a crash hides that no longer.
+    """
+    for event in events:
+        if _when(event) > time and _is_sign_of_life(event):
+            seen = (event.details or {}).get("seen")
+            if event.kind != "platform.started" or not isinstance(seen, str):
+                return event.kind != "platform.started", None
+            last = datetime.fromisoformat(seen)
+            return last >= time, last
+    return alive is not None and alive >= time, None
+
+
+def _is_sign_of_life(event: Event) -> bool:
+    return event.actor == "system" or event.kind.startswith("platform.")
+
+
+def _apply(
+    event: Event,
+    when: datetime,
+    servers: dict[str, _Server],
+    route: dict[str, tuple[str, int]],
+) -> None:
+    details = event.details or {}
+    replica = str(details.get("replica") or details.get("slot") or event.digest)
+    match event.kind:
+        case "server.ready":
+            slot = str(details.get("slot", ""))
+            servers[replica] = _Server(event.digest, slot, when, "certain")
+        case "server.stopped" | "server.failed":
+            servers.pop(replica, None)
+        case "route.changed":
+            route.clear()
+            route.update(_slots(event))
+
+
+def _slots(event: Event) -> dict[str, tuple[str, int]]:
+    slots = (event.details or {}).get("slots")
+    found: dict[str, tuple[str, int]] = {}
+    for slot in slots if isinstance(slots, list) else []:
+        if isinstance(slot, dict) and isinstance(slot.get("percent"), int | float):
+            percent = int(float(str(slot["percent"])))
+            found[str(slot.get("digest", ""))] = (str(slot.get("name", "")), percent)
+    return found
+
+
+def _shares(
+    intent: Intent | None, seen: _Seen, answers: Mapping[str, int] | None
+) -> tuple[TrafficShare, ...]:
+    wanted = {slot.digest.text: slot for slot in intent.slots} if intent else {}
+    digests = wanted.keys() | {s.digest for s in seen.servers} | seen.route.keys()
+    digests |= (answers or {}).keys()
+    shares = []
+    for digest in digests:
+        up = [server for server in seen.servers if server.digest == digest]
+        routed = seen.route.get(digest)
+        slot = wanted.get(digest)
+        name = slot.name if slot else routed[0] if routed else up[0].slot if up else ""
+        shares.append(
+            TrafficShare(
+                digest=digest,
+                slot=name,
+                intended=slot.percent if slot else None,
+                observed=routed[1] if routed else None,
+                replicas=len(up),
+                since=min((server.since for server in up), default=None),
+                certainty=seen.certainty if up else "certain" if seen.until is None else "unknown",
+                answers=None if answers is None else answers.get(digest, 0),
+            )
+        )
+    return tuple(sorted(shares, key=lambda s: (-(s.observed or 0), -(s.intended or 0), s.digest)))
+
+
+def _mismatches(
+    past: Sequence[Intent], shares: tuple[TrafficShare, ...], time: datetime
+) -> Iterable[Mismatch]:
+    intent = past[-1] if past else None
+    is_switching = intent is not None and time - intent.time <= SWITCHING
+    once = {slot.digest.text for each in past for slot in each.slots}
+    # What may be stopped while nobody asks is live without a server: the next request starts one.
+    asleep = {s.digest.text for s in intent.slots if not s.replicas} if intent is not None else ()
+    for share in shares:
+        short = share.digest[:19]
+        if share.digest in asleep and not share.replicas:
+            continue
+        if share.replicas and share.digest not in once:
+            yield Mismatch("live without commit", f"{short} ran and no commit had asked for it")
+        if share.answers and not share.replicas:
+            yield Mismatch(
+                "ghost release" if share.digest not in once else "answers without server",
+                f"{share.answers} answers carry {short}, and no server of it was seen",
+            )
+        if is_switching:
+            continue
+        if share.intended and not share.replicas:
+            yield Mismatch("intended but not live", f"no server of {short} was seen")
+        elif share.replicas and share.observed is not None and share.observed != share.intended:
+            wanted = "nothing" if share.intended is None else f"{share.intended} %"
+            yield Mismatch("share differs", f"{short} had {share.observed} %, git says {wanted}")
+    if intent is not None and intent.glass is not None:
+        yield Mismatch("glass broken", intent.glass.words(time))
+    if intent is not None and any(share.replicas for share in shares):
+        yield from _unauthorised(intent)
+
+
+def _unauthorised(intent: Intent) -> Iterable[Mismatch]:
+    if not intent.signer:
+        yield Mismatch(
+            "commit not signed", f"no listed key signed the commit {intent.commit[:12]} in force"
+        )
+    if intent.glass is not None or intent.second:
+        return
+    approvers = set(intent.approved_by) - {intent.author, intent.signer}
+    if len(approvers) < intent.approvals_needed:
+        yield Mismatch(
+            "live without approval",
+            f"{intent.stage} needs {intent.approvals_needed} approvals of people other than the "
+            f"author, the commit {intent.commit[:12]} names {len(approvers)}",
+        )
+
+
+def _when(event: Event) -> datetime:
+    return datetime.fromisoformat(event.time)

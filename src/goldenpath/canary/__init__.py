@@ -1,0 +1,1 @@
+"""The canary judge: counts of two releases, a verdict, and the commit that follows."""

@@ -1,0 +1,1 @@
+"""Where the judge's counts come from: the gateway, the log, Prometheus, or two of them."""

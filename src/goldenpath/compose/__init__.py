@@ -1,0 +1,97 @@
+"""Chooses implementations by the scheme of a URI: the only place where the seams are filled.
+
+A verb says `wire.open_store(…)`; what that needs is imported then, so that a verb which only asks
+git does not wait for the HTTP client, and `--help` waits for nothing.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from goldenpath.compose.building import catalogue as catalogue
+    from goldenpath.compose.building import closed as closed
+    from goldenpath.compose.building import depot as depot
+    from goldenpath.compose.building import sources as sources
+    from goldenpath.compose.building import workshop as workshop
+    from goldenpath.compose.canary_judge import judged as judged
+    from goldenpath.compose.gitops_access import forge as forge
+    from goldenpath.compose.gitops_access import gitops as gitops
+    from goldenpath.compose.gitops_access import identity as identity
+    from goldenpath.compose.gitops_access import last_names as last_names
+    from goldenpath.compose.gitops_access import person as person
+    from goldenpath.compose.gitops_access import platform_store as platform_store
+    from goldenpath.compose.gitops_access import release as release
+    from goldenpath.compose.gitops_access import trusted as trusted
+    from goldenpath.compose.inventory_watch import desired as desired
+    from goldenpath.compose.inventory_watch import inventory as inventory
+    from goldenpath.compose.inventory_watch import registered as registered
+    from goldenpath.compose.platform_changes import change_trust as change_trust
+    from goldenpath.compose.platform_changes import confirm as confirm
+    from goldenpath.compose.platform_changes import desk as desk
+    from goldenpath.compose.platform_changes import set_up as set_up
+    from goldenpath.compose.process_context import event_log as event_log
+    from goldenpath.compose.process_context import home as home
+    from goldenpath.compose.process_context import now as now
+    from goldenpath.compose.process_context import tools as tools
+    from goldenpath.compose.process_context import uv as uv
+    from goldenpath.compose.process_context import write_whole as write_whole
+    from goldenpath.compose.release_comparison import compared as compared
+    from goldenpath.compose.release_comparison import trust as trust
+    from goldenpath.compose.signing import docker_reference as docker_reference
+    from goldenpath.compose.signing import public_key as public_key
+    from goldenpath.compose.signing import signer as signer
+    from goldenpath.compose.stores import locate as locate
+    from goldenpath.compose.stores import open_store as open_store
+    from goldenpath.compose.stores import place as place
+    from goldenpath.compose.stores import store_uri as store_uri
+    from goldenpath.compose.stores import throwaway_store as throwaway_store
+    from goldenpath.compose.supervision import Listening as Listening
+    from goldenpath.compose.supervision import canary_verdicts as canary_verdicts
+    from goldenpath.compose.supervision import detach as detach
+    from goldenpath.compose.supervision import send as send
+    from goldenpath.compose.supervision import serve as serve
+    from goldenpath.compose.up_client import await_status as await_status
+    from goldenpath.compose.up_client import is_up as is_up
+    from goldenpath.compose.up_client import silence as silence
+    from goldenpath.compose.up_client import status as status
+    from goldenpath.compose.up_client import stop as stop
+    from goldenpath.compose.up_client import wake as wake
+    from goldenpath.compose.witness import anchors as anchors
+
+_PARTS = {
+    "witness": ("anchors",),
+    "process_context": ("home", "now", "event_log", "tools", "uv", "write_whole"),
+    "stores": (
+        "open_store",
+        "locate",
+        "throwaway_store",
+        "place",
+        "store_uri",
+    ),
+    "release_comparison": ("trust", "compared"),
+    "platform_changes": ("change_trust", "confirm", "desk", "set_up"),
+    "gitops_access": (
+        "forge",
+        "gitops",
+        "trusted",
+        "identity",
+        "last_names",
+        "person",
+        "platform_store",
+        "release",
+    ),
+    "canary_judge": ("judged",),
+    "supervision": ("Listening", "serve", "detach", "canary_verdicts", "send"),
+    "up_client": ("await_status", "is_up", "silence", "status", "stop", "wake"),
+    "inventory_watch": ("desired", "inventory", "registered"),
+    "building": ("catalogue", "closed", "depot", "sources", "workshop"),
+    "signing": ("docker_reference", "public_key", "signer"),
+}
+_WHERE = {name: part for part, names in _PARTS.items() for name in names}
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        if name not in _WHERE:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(importlib.import_module(f"{__name__}.{_WHERE[name]}"), name)

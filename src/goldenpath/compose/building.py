@@ -1,0 +1,111 @@
+"""What builds work with, and where all evidence is."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from goldenpath.audit.answers.evidence_gathering import Sources
+from goldenpath.compose.gitops_access import gitops, trusted
+from goldenpath.compose.process_context import event_log, now, tools, uv
+from goldenpath.compose.signing import signer
+from goldenpath.compose.stores import locate, open_store, store_uri
+from goldenpath.digest import Digest
+from goldenpath.oci.names import find
+from goldenpath.release.catalogue.catalogue_process import Catalogue
+from goldenpath.settings import (
+    ADVISORIES_VARIABLE,
+    BUILDER_VARIABLE,
+    TRACKING_VARIABLE,
+    Home,
+    ObjectStore,
+)
+
+if TYPE_CHECKING:
+    from goldenpath.oci.store import Store
+    from goldenpath.oci.stream import Watch
+    from goldenpath.promote.platform.platform import Platform
+    from goldenpath.release.build import BuildTools
+    from goldenpath.train.data.depot import Depot
+
+
+def catalogue(home: Home) -> Catalogue:
+    """MLflow: the server that the environment names, else a database of this machine."""
+    uri = os.environ.get(TRACKING_VARIABLE) or f"sqlite:///{home.catalogue}"
+    return Catalogue(uri, home.root / "mlflow")
+
+
+def sources(home: Home, reference: str) -> tuple[Sources, Digest]:
+    """Where all evidence is, and the release that `reference` names. Raises `NotFound`."""
+    store, name = locate(reference, home)
+    digest = find(store, name).digest
+    return Sources(store, gitops(home), trusted(home), event_log(home)), digest
+
+
+def depot(home: Home, report: Callable[[str], None]) -> "Depot":
+    """Where data that are not in a project are fetched to, and how."""
+    from goldenpath.train.data.depot import Depot
+
+    return Depot(
+        folder=home.data,
+        open_store=lambda reference: locate(reference, home),
+        objects=ObjectStore.of(os.environ),
+        report=report,
+    )
+
+
+def closed(home: Home) -> tuple[Path, ...]:
+    """Where keys lie that no program of a project reads."""
+    return (home.root, Path.home() / ".ssh", Path.home() / ".gnupg")
+
+
+def _published(home: Home, platform: "Platform", key: bytes) -> "Store | None":
+    """Where releases go besides the home: the store of the stages, for a key that counts there."""
+    uri = store_uri(home, platform)
+    counts = any(each.public_key == key for each in platform.build_keys)
+    return open_store(uri) if counts and uri != f"layout:{home.registry}" else None
+
+
+def workshop(
+    home: Home, work: Path, report: Callable[[str], None], watch: "Watch | None" = None
+) -> "BuildTools":
+    """What a build in the folder `work` works with. Raises `NotFound` without a platform."""
+    from goldenpath.oci.stream import unwatched
+    from goldenpath.promote.acts.rotation import require_trusted
+    from goldenpath.release.attest.keys import key_from_pem, public_pem
+    from goldenpath.release.attest.statement import BUILDER
+    from goldenpath.release.build import BuildTools
+    from goldenpath.release.evidence.advisories import read_advisories
+    from goldenpath.train.run import train
+    from goldenpath.train.source_state import read_source
+
+    key = signer(home)
+    platform = trusted(home).platform
+    # Known before the training begins, and not when a gate finds a release that counts nowhere.
+    require_trusted(platform, key.public_key(), now())
+    environment, advisories = tools(), os.environ.get(ADVISORIES_VARIABLE)
+    return BuildTools(
+        store=open_store(f"layout:{home.registry}"),
+        signer=key,
+        key=key_from_pem("build", public_pem(key)),
+        published=_published(home, platform, key.public_key()),
+        builder=os.environ.get(BUILDER_VARIABLE) or BUILDER,
+        repository=platform.registry_prefix,
+        catalogue=lambda: catalogue(home),
+        read_source=lambda project: read_source(Path(project.root), environment),
+        train=lambda project: train(
+            project,
+            work,
+            uv=uv(),
+            now=now,
+            report=report,
+            tools=environment,
+            kept=home.kept,
+            depot=depot(home, report),
+            closed=closed(home),
+        ),
+        clock=now,
+        report=report,
+        advisories=read_advisories(Path(advisories)) if advisories else None,
+        watch=watch or unwatched,
+    )

@@ -1,0 +1,286 @@
+"""What git wants, what runs, and whether registry, signatures and catalogue agree."""
+
+import hashlib
+import os
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from goldenpath import __version__
+from goldenpath.compose.gitops_access import gitops
+from goldenpath.compose.process_context import now
+from goldenpath.compose.stores import store_of
+from goldenpath.compose.up_client import silence, status
+from goldenpath.deploy.reconcile.gitops_source import GitSource
+from goldenpath.deploy.reconcile.inventory import Inventory, Looked, compare
+from goldenpath.deploy.reconcile.status import Status
+from goldenpath.digest import Digest
+from goldenpath.errors import GoldenPathError, NotFound
+from goldenpath.oci.stores.layout import LayoutStore
+from goldenpath.promote.manifests.deployment_files import Survey
+from goldenpath.promote.platform.platform import Platform, render_platform
+from goldenpath.promote.repository.chain_of_trust import Trusted
+from goldenpath.promote.repository.desired_state import Surveyor
+from goldenpath.release.attest.statement import render_time
+from goldenpath.release.catalogue.registered import Registered
+from goldenpath.settings import Home, Tracking
+
+if TYPE_CHECKING:
+    from goldenpath.deploy.machine.machine import Warned
+    from goldenpath.release.attest.policy import Verified
+
+EVERY = timedelta(minutes=1)
+"""How often `up` holds everything against everything else."""
+REMEMBERED = timedelta(minutes=10)
+"""How long a verdict on a release in a registry over HTTP is kept, which says of no change."""
+
+
+class _Kept(msgspec.Struct, array_like=True, frozen=True):
+    """One verdict."""
+
+    about: str
+    """What the store held about the release."""
+    until: str
+    """When it has to be looked at again, because a waiver ends; empty: never."""
+    looked: Looked
+
+
+class _Known(msgspec.Struct):
+    """Verdicts by deployment and digest."""
+
+    version: int
+    key: str
+    state: str
+    """Of the registry when `about` was asked for last."""
+    looked: dict[str, _Kept]
+
+
+def desired(home: Home) -> tuple[Trusted, Survey]:
+    """The newest commit that was trusted here, and what it wants to run."""
+    trusted = GitSource(gitops(home), home.trust).newest()
+    return trusted, _surveyed(home, trusted)
+
+
+def _surveyed(home: Home, trusted: Trusted) -> Survey:
+    return Surveyor(gitops(home), home.run / "survey").survey(trusted)
+
+
+def inventory(home: Home, running: Status | None = None) -> Inventory:
+    """Every release that git wants or that runs, as each source sees it.
+
+    Without `running` it is what `up` published, if it runs.
+    """
+    trusted, behind = GitSource(gitops(home), home.trust).seen()
+    wanted = _surveyed(home, trusted)
+    last = f"{behind}; what follows is of {trusted.commit[:12]}, the last commit that counts"
+    faults = [last] if behind else []
+    if running is None:
+        running = _published(home, faults)
+    looks = _Looks(home, trusted.platform, wanted, running)
+    stages = {stage.name for stage in trusted.platform.stages}
+    found = compare(wanted, running, looks, registered(home), stages, now())
+    looks.keep()
+    return replace(found, faults=(*faults, *found.faults))
+
+
+def _published(home: Home, faults: list[str]) -> Status | None:
+    """What `up` says that runs; nothing if it does not run itself."""
+    try:
+        found, is_alive = status(home)
+    except NotFound:
+        return None
+    if is_alive and silence(found, now()) is not None:
+        faults.append(f"goldenpath up hangs: what it said last is of {found.time}")
+    return found if is_alive else None
+
+
+def registered(home: Home) -> Registered:
+    """What the catalogue holds; what cannot be read is said and hides nothing else."""
+    tracking = Tracking.of(os.environ)
+    scheme, _, path = tracking.uri.partition("://")
+    try:
+        if scheme in ("http", "https"):
+            from goldenpath.release.catalogue.mlflow_server import ask_registered
+
+            return ask_registered(tracking)
+        if scheme not in ("", "sqlite"):
+            return Registered(fault=f"a catalogue at {scheme}:// can be told, but not read")
+        from goldenpath.release.catalogue.database import read_registered
+
+        return read_registered(Path(path.removeprefix("/")) if scheme else home.catalogue)
+    except GoldenPathError as error:
+        return Registered(fault=error.message)
+
+
+class _Looks:
+    """Looks at releases in the registry; in a layout each only once while nothing has changed.
+
+    A verdict is kept for the digest, the trust in force, and everything that refers to the release;
+    one on a release in a registry over HTTP for a while.
+    """
+
+    def __init__(
+        self, home: Home, platform: Platform, wanted: Survey, running: Status | None
+    ) -> None:
+        self._platform = platform
+        self._wanted = wanted
+        self._running = running
+        self._now = now()
+        self._file = home.run / "inventory"
+        self._store = store_of(home, platform)
+        self._layout = self._store if isinstance(self._store, LayoutStore) else None
+        self._about: dict[str, str] | None = None
+        self._verified: dict[Digest, Verified] = {}
+        said = (__version__.encode(), _valid(platform, self._now), render_platform(platform))
+        self._key = hashlib.sha256(b"\0".join(said)).hexdigest()
+        self._state = "" if self._layout is None else self._layout.state()
+        before = _recall(self._file, self._key)
+        self._before, self._is_same = before.looked, before.state == self._state
+        self._after: dict[str, _Kept] = {}
+
+    def __call__(self, digest: Digest, stage: str, model: str) -> Looked:
+        key = f"{stage}/{model}@{digest.text}"
+        known = self._before.get(key)
+        if known is not None and "" < known.until <= render_time(self._now):
+            known = None
+        if self._layout is None:
+            # What is said about a release grows: a newer commit on its deployment asks anew.
+            about = self._version(f"{stage}/{model}")
+            if known is None or known.about != about:
+                later = render_time(self._now + REMEMBERED)
+                found = self._look(digest, stage, model, about)
+                known = _Kept(about, min(found.until or later, later), found.looked)
+        elif known is None or not self._is_same:
+            about = self._told(self._layout, digest)
+            if not about:
+                return Looked(False, False, f"{digest.short} is not in the registry")
+            if known is None or known.about != about:
+                known = self._look(digest, stage, model, about)
+        self._after[key] = known
+        return known.looked
+
+    def _version(self, name: str) -> str:
+        """A text that changes with what git says about a deployment."""
+        declared = next((d for d in self._wanted.deployments if d.name == name), None)
+        said = repr((declared, self._wanted.standing.get(name))).encode()
+        return hashlib.sha256(said).hexdigest()
+
+    def keep(self) -> None:
+        """Writes down what was verified; it is safe to delete."""
+        if self._is_same and self._after == self._before:
+            return
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        partial = self._file.with_name(f"{self._file.name}.{os.getpid()}.new")
+        known = _Known(2, self._key, self._state, self._after)
+        partial.write_bytes(msgspec.msgpack.encode(known))
+        partial.replace(self._file)
+
+    def _told(self, layout: LayoutStore, digest: Digest) -> str:
+        """What the layout says about a release; empty if it is not there.
+
+        Everything that git wants or that runs is asked for in one go.
+        """
+        if self._about is None:
+            named = {slot.digest.text for each in self._wanted.deployments for slot in each.slots}
+            runs = () if self._running is None else self._running.deployments
+            named |= {slot.digest for each in runs for slot in each.running}
+            self._about = {**dict.fromkeys(named, ""), **layout.about(named)}
+        if digest.text not in self._about:
+            self._about[digest.text] = layout.about({digest.text}).get(digest.text, "")
+        return self._about[digest.text]
+
+    def _look(self, digest: Digest, stage: str, model: str, about: str) -> _Kept:
+        from goldenpath.deploy.reconcile.admission import lapsed
+        from goldenpath.release.attest.statement import WAIVER, member
+
+        try:
+            verified = self._verify(digest)
+        except NotFound as error:
+            return _Kept(about, "", Looked(False, False, error.message))
+        wrong = [each.message for each in verified.findings if each.status == "fail"]
+        place = self._platform.stage(stage)
+        if place is not None:
+            standing = self._wanted.standing.get(f"{stage}/{model}")
+            glass = None if standing is None else standing.glass
+            wrong += lapsed(verified, place, self._platform, model, self._now, glass)
+        ends = [
+            str(member(each.statement.predicate.get("scope"), "until"))
+            for each in verified.of_type(WAIVER)
+        ]
+        until = min((end for end in ends if end > render_time(self._now)), default="")
+        return _Kept(about, until, Looked(True, verified.holds, "; ".join(wrong)))
+
+    def _verify(self, digest: Digest) -> "Verified":
+        """What counts about a release, found out once for all the stages that it runs in."""
+        from goldenpath.promote.gates.admission_policy import release_policy
+        from goldenpath.release.attest.verify import verify
+
+        if digest not in self._verified:
+            policy, people = release_policy(self._platform), self._platform.people
+            self._verified[digest] = verify(
+                self._store, digest, policy, people=people, now=self._now
+            )
+        return self._verified[digest]
+
+
+def _valid(platform: Platform, at: datetime) -> bytes:
+    """Which keys count now: a verdict does not outlive one."""
+    return " ".join(
+        key.name
+        for key in platform.build_keys
+        if (key.valid_until is None or at < key.valid_until)
+        and (key.revoked_at is None or at < key.revoked_at)
+    ).encode()
+
+
+def _recall(file: Path, key: str) -> _Known:
+    try:
+        found = msgspec.msgpack.decode(file.read_bytes(), type=_Known)
+    except (OSError, msgspec.DecodeError, msgspec.ValidationError, RecursionError):
+        found = None  # never written, of another version or cut short
+    return found if found and (found.version, found.key) == (2, key) else _Known(2, key, "", {})
+
+
+class InventoryWatch:
+    """Makes the inventory again and again beside the reconcile loop, and says what is unequal."""
+
+    def __init__(self, home: Home, every: timedelta = EVERY) -> None:
+        self._home = home
+        self._every = every
+        self._running: Thread | None = None
+        self._news: tuple[Warned, ...] = ()
+        self._next: datetime | None = None
+        self._found: tuple[Warned, ...] = ()
+
+    def __call__(self, status: Status) -> "tuple[Warned, ...]":
+        """What was unequal when it was looked at last; never waits."""
+        at = datetime.fromisoformat(status.time)
+        if self._running is not None and not self._running.is_alive():
+            self._found, self._running = self._news, None
+            self._next = at + self._every
+        # Right after a change servers are on their way, which is no alarm.
+        if self._running is None and status.is_ready and (self._next is None or self._next <= at):
+            # A daemon: what ends the machine does not wait for it, and it leaves nothing half done.
+            self._running = Thread(target=self._look, args=(status,), daemon=True)
+            self._running.start()
+        return self._found
+
+    def _look(self, status: Status) -> None:
+        from goldenpath.deploy.machine.machine import Warned
+
+        try:
+            found = inventory(self._home, status)
+        except GoldenPathError as error:
+            self._news = (Warned("", "inventory", error.message),)
+            return
+        unequal = (
+            Warned(each.deployment, "inventory", f"{each.digest[:19]}: {each.message}")
+            for each in found.cells
+            if not each.agrees
+        )
+        unasked = (Warned("", "inventory", fault) for fault in found.faults)
+        self._news = (*unequal, *unasked)

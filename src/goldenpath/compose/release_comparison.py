@@ -1,0 +1,112 @@
+"""What is known here of a release: its facts, under the trust of this machine or of a file."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from goldenpath.audit.timeline.intent import read_history
+from goldenpath.canonical import JsonValue, canonical_json, parse_json
+from goldenpath.compose.gitops_access import gitops, trusted
+from goldenpath.compose.process_context import now
+from goldenpath.compose.stores import locate
+from goldenpath.digest import Digest
+from goldenpath.errors import NotFound, Unavailable
+from goldenpath.oci.descriptor import Descriptor
+from goldenpath.oci.names import find
+from goldenpath.oci.store import Store
+from goldenpath.promote.gates.admission_policy import release_policy
+from goldenpath.promote.platform.platform import Platform, parse_platform
+from goldenpath.promote.repository.chain_of_trust import Trusted, platform_at
+from goldenpath.release.attest.policy import Person, Policy
+from goldenpath.release.evidence.difference import Fact, Facts
+from goldenpath.release.evidence.release_facts import TrustedStatements, facts, standing
+from goldenpath.settings import Home
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A release and what of it counts here."""
+
+    store: Store
+    descriptor: Descriptor
+    standing: TrustedStatements
+
+    @property
+    def digest(self) -> Digest:
+        """The release."""
+        return self.descriptor.digest
+
+
+@dataclass(frozen=True, slots=True)
+class LocalTrust:
+    """Whose signatures count; nobody's where no platform was ever set up."""
+
+    policy: Policy
+    people: tuple[Person, ...] = ()
+    followed: Trusted | None = None
+    """The commit of the gitops repository that says so; None if a file did."""
+    missing: str = ""
+    """Why there is no trust at hand, so that nothing can be verified."""
+
+    def known(self, home: Home, reference: str) -> Known:
+        """Finds the release and judges what is said about it. Raises `NotFound`."""
+        store, name = locate(reference, home)
+        descriptor = find(store, name)
+        return Known(
+            store, descriptor, standing(store, descriptor.digest, self.policy, self.people, now())
+        )
+
+
+def trust(home: Home, file: Path | None) -> LocalTrust:
+    """The trust in `file`, a `platform.toml`, else that of this machine's gitops repository."""
+    if file is not None:
+        return _trust(parse_platform(file.read_bytes()))
+    try:
+        followed = trusted(home)
+    except (NotFound, Unavailable) as error:
+        # What a release holds can be seen without trust; that none was at hand is said.
+        return LocalTrust(Policy((), ()), missing=error.message)
+    return _trust(followed.platform, followed)
+
+
+def compared(home: Home, trust: LocalTrust, before: Known, after: Known) -> tuple[Facts, Facts]:
+    """The facts about both; layers that both have are not read if they are large."""
+    both = before.standing.layers & after.standing.layers
+    sides = (before, after)
+    placed = _placed(home, trust, {each.digest for each in sides})
+    found = []
+    for each in sides:
+        own = dict(facts(each.store, each.digest, each.standing, both))
+        if each.digest in placed and trust.followed is not None:
+            commit = trust.followed.commit[:12]
+            own["gitops policy"] = Fact(placed[each.digest], "verified", f"commit {commit}")
+        found.append(own)
+    return found[0], found[1]
+
+
+def _placed(
+    home: Home, trust: LocalTrust, digests: set[Digest]
+) -> dict[Digest, dict[str, JsonValue]]:
+    """By release and stage, what `platform.toml` demanded when it last entered the stage."""
+    found: dict[Digest, dict[str, JsonValue]] = {}
+    if trust.followed is None:
+        return found
+    repository = gitops(home)
+    for intent in read_history(repository, trust.followed.commit):
+        for slot in intent.slots:
+            if slot.digest in digests:
+                platform = platform_at(repository, intent.commit)
+                found.setdefault(slot.digest, {})[intent.stage] = _demands(platform, intent.stage)
+    return found
+
+
+def _demands(platform: Platform, stage: str) -> JsonValue:
+    found = platform.stage(stage)
+    written = [each for each in platform.own_gates if stage in each.stages]
+    value = {"stage": None if found is None else found, "written-gates": written}
+    return parse_json(canonical_json(msgspec.to_builtins(value, enc_hook=str)), "policy")
+
+
+def _trust(platform: Platform, followed: Trusted | None = None) -> LocalTrust:
+    return LocalTrust(release_policy(platform), platform.people, followed)

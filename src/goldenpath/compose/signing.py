@@ -1,0 +1,70 @@
+"""The machine's key of this process: a file, or a command in front of a KMS or an HSM."""
+
+import os
+import shlex
+from pathlib import Path
+
+from goldenpath.compose.gitops_access import trusted
+from goldenpath.errors import InvalidInput, NotFound
+from goldenpath.oci.descriptor import Descriptor
+from goldenpath.oci.manifest import MAX_MANIFEST, Manifest
+from goldenpath.oci.reference import Reference
+from goldenpath.oci.store import Store, read
+from goldenpath.release.attest.keys import CommandSigner, PemSigner, generate_key, key_from_pem
+from goldenpath.release.attest.policy import TrustedKey
+from goldenpath.release.attest.signatures.signer import Signer
+from goldenpath.settings import COMMAND_VARIABLE, KEY_VARIABLE, PASSPHRASE_VARIABLE, Home
+
+_MAX_PEM = 64 * 1024
+
+
+def signer(home: Home, file: Path | None = None) -> Signer:
+    """The key that signs: `file`, else what the environment names, else that of the home.
+
+    With a signing command the file is its public key. Raises `NotFound` or `InvalidInput`.
+    """
+    named = os.environ.get(KEY_VARIABLE)
+    command = os.environ.get(COMMAND_VARIABLE)
+    if command is None or file is not None:
+        if file is None and named and named.startswith("-----BEGIN"):
+            return PemSigner.of(named.encode(), os.environ.get(PASSPHRASE_VARIABLE), KEY_VARIABLE)
+        path = file or Path(named or home.build_key)
+        return PemSigner.load(path, os.environ.get(PASSPHRASE_VARIABLE))
+    try:
+        words = tuple(shlex.split(command))
+    except ValueError as error:
+        raise InvalidInput(f"{COMMAND_VARIABLE} cannot be parted into words: {error}") from error
+    if not words or not named:
+        raise InvalidInput(
+            f"{COMMAND_VARIABLE} needs a command, and {KEY_VARIABLE} the file of its public key"
+        )
+    return CommandSigner(words, public_key("command", Path(named)).public_key)
+
+
+def public_key(name: str, file: Path, *, make: bool = False) -> TrustedKey:
+    """The public key in a PEM file; with `make` a new pair, the private part as `.pem`."""
+    if make:
+        generate_key(file.with_suffix(".pem"), os.environ.get(PASSPHRASE_VARIABLE))
+        file = file.with_suffix(".pub")
+    try:
+        with file.open("rb") as opened:
+            return key_from_pem(name, opened.read(_MAX_PEM))
+    except FileNotFoundError as error:
+        raise NotFound(f"public key {file} does not exist") from error
+
+
+def docker_reference(reference: str, store: Store, image: Descriptor, home: Home) -> str:
+    """Where a release is said to be, for signatures in cosign's older form.
+
+    Empty if nothing here says so: a layout on a machine without a platform.
+    """
+    scheme, _, rest = reference.partition("://")
+    if scheme.startswith("oci") and rest:
+        named = Reference.parse(rest)
+        return f"{named.host}/{named.repository}"
+    annotations = Manifest.parse(read(store, image, MAX_MANIFEST)).annotations
+    title = annotations.get("org.opencontainers.image.title", "release")
+    try:
+        return f"{trusted(home).platform.registry_prefix}/{title}"
+    except NotFound:
+        return ""

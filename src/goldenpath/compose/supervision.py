@@ -1,0 +1,184 @@
+"""What `goldenpath up` runs on this machine, and what can be asked of it."""
+
+import os
+import secrets
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from goldenpath.audit.events.observed import event_of, moved_event
+from goldenpath.canary.analysis import CanaryVerdict
+from goldenpath.canary.steering import Moves, Steering, judged, plans
+from goldenpath.compose.gitops_access import forge, gitops
+from goldenpath.compose.inventory_watch import InventoryWatch, desired
+from goldenpath.compose.listeners import door_of, entrance, inner_socket
+from goldenpath.compose.process_context import event_log, now, uv
+from goldenpath.compose.stores import local_store, store_of
+from goldenpath.compose.up_client import status
+from goldenpath.deploy.machine.local_target import LocalSettings
+from goldenpath.deploy.machine.machine import Machine
+from goldenpath.deploy.machine.release_admission import ReleaseAdmission
+from goldenpath.deploy.machine.supervisor import alone, start_detached
+from goldenpath.deploy.reconcile.gitops_source import GitSource
+from goldenpath.deploy.reconcile.status import Status
+from goldenpath.digest import Digest
+from goldenpath.errors import NotFound, Unavailable, did_you_mean
+from goldenpath.processes.launch import DoorLaunch
+from goldenpath.processes.observer_launch import Keep, Keeping, ObserverLaunch
+from goldenpath.processes.sidecar import Sidecar
+from goldenpath.project.contract import parse_contract
+from goldenpath.promote.acts.promotion import Promoted, Workspace
+from goldenpath.promote.platform.platform import Platform
+from goldenpath.promote.repository.identity import Identity
+from goldenpath.release.artifact.pack import CONTRACT
+from goldenpath.release.artifact.unpack import open_release
+from goldenpath.release.attest.signatures.sshsig import SshKey
+from goldenpath.serve.send_rows import SendOptions, Sent, send_rows
+from goldenpath.settings import OTLP_VARIABLE, Home, evidence_patience, tool_environment
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where this machine is to be reached, as far as its user says so; each `HOST:PORT`."""
+
+    gateway: str | None = None
+    """None: as `platform.toml` has it."""
+    metrics: str | None = None
+    """None: nowhere."""
+    grpc: str | None = None
+    """None: nowhere."""
+
+
+def serve(home: Home, asked: Listening, *, once: bool, say: Callable[[str], None]) -> Status:
+    """Runs this machine in the foreground, with everything that it starts and writes down.
+
+    Raises `NotFound` if the machine was never set up, `InvalidInput` if another one runs.
+    """
+    source, log = GitSource(gitops(home), home.trust), event_log(home)
+    platform = source.newest().platform  # before anything is made in a home that is none
+    callers = entrance(os.environ)
+    # A verb wakes whoever holds the lock: before the loop listens for that, it must not end us.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with alone(home.run):
+        settings = LocalSettings(
+            run=home.run,
+            store=local_store(home, platform),
+            spool=home.spool,
+            listen=asked.gateway or platform.gateway,
+            environment=tool_environment(os.environ),
+            server=(sys.executable, "-m", "goldenpath.serve"),
+            gateway=(sys.executable, "-m", "goldenpath.serve.gateway"),
+            entrance=callers,
+            inner=inner_socket(home.run) if asked.grpc else "",
+            uv=uv(),
+        )
+        machine = Machine(
+            settings,
+            source,
+            ReleaseAdmission(lambda platform: store_of(home, platform)),
+            say=say,
+            now=now,
+            record=lambda what, commit: log.append(event_of(what, now(), commit)),
+            steer=_steering(home, platform, say),
+            watch=InventoryWatch(home),
+            patience=evidence_patience(os.environ),
+        )
+        machine.attend(_observer(home, settings, asked.metrics or "", lambda: machine.platform))
+        if asked.grpc:
+            machine.attend(_door(settings, asked.grpc))
+        return machine.serve(once=once)
+
+
+def _observer(
+    home: Home, settings: LocalSettings, metrics: str, platform: Callable[[], Platform | None]
+) -> Sidecar:
+    launch = ObserverLaunch(
+        home=str(home.root),
+        store=str(settings.store),
+        endpoint=os.environ.get(OTLP_VARIABLE, ""),
+        metrics=metrics,
+        entrance=settings.entrance,
+    )
+    command = (sys.executable, "-m", "goldenpath.observe")
+    log = settings.run / "logs" / "observer.log"
+
+    def keeping() -> Keeping | None:
+        found = platform()
+        return _keeping(found) if found is not None else None
+
+    return Sidecar("observer", command, settings.environment, log, lambda: launch, keeping)
+
+
+def _keeping(platform: Platform) -> Keeping:
+    """How long each stage keeps its log."""
+    return Keeping(
+        tuple(
+            Keep(stage.name, stage.log.inputs.days, stage.log.records.days)
+            for stage in platform.stages
+        )
+    )
+
+
+def _door(settings: LocalSettings, listen: str) -> Sidecar:
+    """gRPC before the gateway, in a process of its own, by the same certificates."""
+    launch = DoorLaunch(
+        listen, f"unix:{settings.inner}", entrance=settings.entrance, word=settings.word
+    )
+    command = (sys.executable, "-m", "goldenpath.serve.grpc")
+    log = settings.run / "logs" / "grpc.log"
+    return Sidecar("grpc", command, settings.environment, log, lambda: launch)
+
+
+def detach(home: Home, asked: Listening) -> Status:
+    """Starts the machine in the background and waits until nothing is on its way."""
+    wanted = {"--listen": asked.gateway, "--metrics": asked.metrics, "--grpc": asked.grpc}
+    options = [word for name, value in wanted.items() if value for word in (name, value)]
+    command = [sys.executable, "-c", "from goldenpath.cli.main import main; main()", "up"]
+    return start_detached(home.run, [*command, *options], os.environ)
+
+
+def canary_verdicts(home: Home, status: Status) -> Mapping[str, Mapping[str, CanaryVerdict]]:
+    """What the judge says of each canary, by deployment and slot, from what was counted."""
+    plan = plans(gitops(home))
+    return {
+        each.name: judged(status, each, plan(status.commit, each.name))
+        for each in status.deployments
+        if len(each.running) > 1
+    }
+
+
+def _steering(home: Home, platform: Platform, say: Callable[[str], None]) -> Steering | None:
+    """What moves canaries with this machine's key; None if it was given none."""
+    if not home.rollout_key.exists():
+        return None
+    acting = Identity("rollout", SshKey.load(home.rollout_key))
+    store = store_of(home, platform)
+    log = event_log(home)
+
+    def moved(kind: Moves, digest: Digest, done: Promoted) -> None:
+        log.append(moved_event(kind, acting.name, digest, done, now()))
+
+    desk = Workspace(gitops(home), home.trust, store, acting, now, forge(platform))
+    return Steering(desk, moved, say)
+
+
+def send(home: Home, stage: str, model: str, wish: SendOptions) -> Sent:
+    """Sends rows of a table to a model through the gateway of this machine."""
+    followed, wanted = desired(home)
+    running, is_alive = status(home)
+    if not (is_alive and running.gateway):
+        raise Unavailable("the gateway does not run here", hint="start it with goldenpath up")
+    name = f"{stage}/{model}"
+    found = next((each for each in wanted.deployments if each.name == name), None)
+    if found is None:
+        known = [each.name for each in wanted.deployments]
+        raise NotFound(
+            f"{name} is not declared: expected one of {', '.join(known) or 'nothing'}",
+            hint=did_you_mean(name, known),
+        )
+    release = open_release(store_of(home, followed.platform), found.slots[0].digest)
+    contract = parse_contract(release.files[CONTRACT])
+    path = f"/{stage}/{model}/v2/models/{model}/infer"
+    door = door_of(running.gateway, running.scheme, os.environ)
+    return send_rows(door, path, contract, wish, secrets.randbits(64))

@@ -1,0 +1,27 @@
+"""What the audit log knows of the prediction log."""
+
+from goldenpath.audit.events.event_log import EventLog
+from goldenpath.canonical import JsonValue
+from goldenpath.errors import InvalidInput
+from goldenpath.observe.log.log_check import Anchor
+from goldenpath.settings import Home
+
+
+def anchors(home: Home) -> tuple[Anchor, ...]:
+    """Every segment that it noted. Raises `VerificationError` if its own chain is broken."""
+    noted = (each for each in EventLog(home.events).read() if each.kind == "log.anchored")
+    heads = (each.details.get("heads") for each in noted if each.details)
+    return tuple(_anchor(head) for found in heads if isinstance(found, list) for head in found)
+
+
+def _anchor(head: JsonValue) -> Anchor:
+    match head:
+        case {
+            "stage": str(stage),
+            "model": str(model),
+            "replica": str(replica),
+            "number": int(number),
+            "digest": str(digest),
+        }:
+            return Anchor(stage, model, replica, number, digest)
+    raise InvalidInput("the audit log has an anchor that is none")

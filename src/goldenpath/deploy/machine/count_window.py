@@ -1,0 +1,49 @@
+"""What the observer counted since the traffic of a deployment was last distributed anew."""
+
+from collections.abc import Mapping
+
+from goldenpath.canonical import JsonValue
+
+Counts = dict[str, tuple[int, int]]
+"""Hits and total by name."""
+
+
+class CountWindow:
+    """Counts per `stage/model/slot`; a canary and its stable release are judged on one stretch."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, Counts] = {}
+        self._begun: dict[str, Counts] = {}
+
+    def hear(self, message: Mapping[str, JsonValue]) -> None:
+        """Takes the cumulative counts that an event `answers` brings."""
+        key = f"{message.get('deployment')}/{message.get('slot')}"
+        found = message.get("counts")
+        counts: Counts = {}
+        for name, share in found.items() if isinstance(found, dict) else ():
+            match share:
+                case [int(hits), int(total)]:
+                    counts[name] = (hits, total)
+        before = self._begun.get(key, {})
+        if any(counts.get(name, (0, 0))[1] < total for name, (_, total) in before.items()):
+            self._begun.pop(key)  # the observer was started again and counts from nothing
+        self._seen[key] = counts
+
+    def begin(self, deployment: str) -> None:
+        """From here on a new stretch is counted."""
+        for key, counts in self._seen.items():
+            if key.rpartition("/")[0] == deployment:
+                self._begun[key] = counts
+
+    def counts(self, deployment: str) -> dict[str, Counts]:
+        """What was counted in this stretch, by `stage/model/slot`."""
+        found = {}
+        for key, counts in self._seen.items():
+            if key.rpartition("/")[0] == deployment:
+                before = self._begun.get(key, {})
+                found[key] = {name: _less(n, before.get(name)) for name, n in counts.items()}
+        return found
+
+
+def _less(now: tuple[int, int], before: tuple[int, int] | None) -> tuple[int, int]:
+    return now if before is None else (now[0] - before[0], now[1] - before[1])

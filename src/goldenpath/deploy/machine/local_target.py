@@ -1,0 +1,395 @@
+"""The target on this machine: a gateway process, and one process per replica of each release.
+
+A change goes through in an order that leaves no moment without an answer: new servers start, they
+become ready, the gateway takes the new routes, and only then the old servers drain.
+"""
+
+import secrets
+import select
+import time
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from goldenpath.canonical import JsonValue
+from goldenpath.deploy.machine.routing import Gateway, RouteChanged
+from goldenpath.deploy.machine.server_process import ServerEvent, ServerProcess
+from goldenpath.deploy.machine.traffic_demand import TrafficDemand
+from goldenpath.deploy.reconcile.target import Action, Apply, Prune, Running
+from goldenpath.http.listener_settings import ListenerSettings
+from goldenpath.processes.child import Child, Message
+from goldenpath.processes.launch import (
+    GatewayLaunch,
+    Route,
+    RouteSlot,
+    ServerLaunch,
+    ServingTerms,
+    TrustedPem,
+)
+from goldenpath.processes.sidecar import Sidecar
+from goldenpath.promote.manifests.desired import Deployment, Slot
+
+LONGEST_SOCKET = 100
+"""Bytes of a socket's path; the kernel takes 107."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalSettings:
+    """Where the local target finds and leaves things, and what it starts."""
+
+    run: Path
+    store: Path
+    spool: Path
+    listen: str
+    environment: Mapping[str, str]
+    server: tuple[str, ...]
+    gateway: tuple[str, ...]
+    entrance: ListenerSettings = field(default_factory=ListenerSettings)
+    inner: str = ""
+    """Path of the socket on which a door for gRPC reaches the gateway; empty: there is no door."""
+    word: str = field(default_factory=lambda: secrets.token_hex(16))
+    """Behind which the gateway names callers to the servers."""
+    uv: str = "uv"
+    """The program that makes environments of models that are code."""
+    warm: int = 1
+    """Releases that stay started, without traffic, after they were replaced."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageTrust:
+    """What a model server has to verify for itself, per stage, before it loads anything."""
+
+    keys: tuple[TrustedPem, ...]
+    required: tuple[str, ...]
+    repository: str = ""
+    builder: str = ""
+    threshold: int = 1
+
+
+Report = Callable[[ServerEvent | RouteChanged], None]
+Key = tuple[str, str, int]
+"""Deployment, variant of a slot, and replica."""
+
+
+class LocalTarget:
+    """Deployments as processes here. `observe` also moves everything on by one step."""
+
+    def __init__(
+        self,
+        settings: LocalSettings,
+        trust: Callable[[str], StageTrust],
+        report: Report,
+        terms: Callable[[str], ServingTerms] = lambda _: ServingTerms(),
+    ) -> None:
+        self._settings = settings
+        self._trust = trust
+        self._terms = terms
+        self._report = report
+        self._deployments: dict[str, Deployment] = {}
+        self._routed: dict[str, Deployment] = {}
+        self._warm: dict[str, list[Slot]] = {}
+        self._servers: dict[Key, ServerProcess] = {}
+        self._leaving: list[ServerProcess] = []
+        self._doomed: dict[Key, int] = {}
+        self._demand = TrafficDemand()
+        self._sidecars: list[tuple[Sidecar, Callable[[Message], None]]] = []
+        self._gateway = Gateway(
+            settings.gateway,
+            settings.environment,
+            settings.run,
+            GatewayLaunch(
+                settings.listen,
+                entrance=settings.entrance,
+                inner=settings.inner,
+                word=settings.word,
+            ),
+            report,
+            self._hear_demand,
+        )
+
+    @property
+    def address(self) -> str:
+        """Where the gateway answers; empty until it is ready."""
+        return self._gateway.address
+
+    @property
+    def gateway_fault(self) -> str:
+        """Why the gateway does not run; empty while it does."""
+        return self._gateway.sidecar.message
+
+    @property
+    def tallies(self) -> Mapping[str, JsonValue]:
+        """The gateway's counts per `stage/model/slot`, as it told them last."""
+        return self._gateway.tallies
+
+    def servers(self) -> tuple[int, ...]:
+        """Process ids of the model servers."""
+        return tuple(server.child.pid for server in self._servers.values() if server.child)
+
+    def gateway_process(self) -> int:
+        """Process id of the gateway, 0 while there is none."""
+        child = self._gateway.sidecar.child
+        return child.pid if child is not None else 0
+
+    def reload(self) -> None:
+        """Lets gateway and servers read their certificates and access rules again."""
+        ready = [server.child for server in self._servers.values() if server.address]
+        sidecars = (self._gateway.sidecar, *(sidecar for sidecar, _ in self._sidecars))
+        ready += [sidecar.child for sidecar in sidecars if sidecar.is_ready]
+        for child in ready:
+            if child is not None:
+                child.reload()
+
+    def attend(self, sidecar: Sidecar, hear: Callable[[Message], None]) -> None:
+        """Keeps another child running beside the servers; `hear` gets what it says."""
+        self._sidecars.append((sidecar, hear))
+
+    def observe(self) -> Mapping[str, Running]:
+        """What runs now, by name."""
+        self._advance(time.monotonic())
+        return {name: self._running(name) for name in self._deployments}
+
+    def perform(self, action: Action) -> None:
+        """Takes note of what is to run; `observe` sees to it step by step."""
+        match action:
+            case Apply(deployment):
+                if self._deployments.get(deployment.name) != deployment:
+                    self._demand.begin(deployment, time.monotonic())
+                self._keep_warm(deployment)
+                self._deployments[deployment.name] = deployment
+            case Prune(name):
+                self._deployments.pop(name, None)
+                self._demand.forget(name)
+                self._routed.pop(name, None)
+                self._warm.pop(name, None)
+        self._advance(time.monotonic())
+
+    def wait(self, seconds: float, also: Sequence[int] = ()) -> None:
+        """Sleeps until a child says something, one of `also` is readable, or time is up."""
+        children = [server.child for server in (*self._servers.values(), *self._leaving)]
+        children += [self._gateway.sidecar.child, *(sidecar.child for sidecar, _ in self._sidecars)]
+        outputs = [child.output for child in children if child is not None]
+        poll = select.poll()
+        for descriptor in (*outputs, *also):
+            poll.register(descriptor, select.POLLIN)
+        poll.poll(seconds * 1000)
+
+    def close(self) -> None:
+        """Answers what came, then ends every child: the gateway first, the observer last."""
+
+        def wait() -> float:
+            self.wait(0.02)
+            self._drain_servers()
+            return time.monotonic()
+
+        self._gateway.sidecar.end(wait)
+        for server in self._servers.values():
+            server.drain(time.monotonic())
+            self._leaving.append(server)
+        self._servers = {}
+        while self._leaving:
+            wait()
+        for sidecar, hear in self._sidecars:
+            for message in sidecar.end(wait):
+                hear(message)
+
+    def _advance(self, now: float) -> None:
+        self._gateway.tick(now)
+        for sidecar, hear in self._sidecars:
+            for message in sidecar.tick(now):
+                hear(message)
+        self._start_missing()
+        for (name, _, _), server in self._servers.items():
+            self._tell(server.tick(now))
+            server.follow(self._terms(name.partition("/")[0]))
+        self._drain_servers()
+        self._settle()
+        for name, deployment in self._deployments.items():
+            # What did not come up yet has not shown that it can, and does not fall asleep.
+            is_ready = self._routed.get(name) == deployment and self._is_ready(name)
+            self._demand.ease(deployment, now, is_ready=is_ready and self._gateway.is_settled)
+        self._gateway.send(tuple(self._route(name) for name in sorted(self._routed)))
+        self._retire(now)
+
+    def _tell(self, happened: Sequence[ServerEvent]) -> None:
+        for each in happened:
+            self._report(each)
+
+    def _slots(self, name: str) -> Iterator[Slot]:
+        """The slots of a deployment that should have servers: wanted, still routed, or warm."""
+        deployment, routed = self._deployments[name], self._routed.get(name)
+        if self._sleeps(name):
+            return
+        seen: set[str] = set()
+        for source in (deployment, routed):
+            for slot in source.slots if source is not None and not source.stopped else ():
+                if _variant(slot) not in seen:
+                    seen.add(_variant(slot))
+                    yield slot
+        for slot in self._warm.get(name, []) if not deployment.stopped else ():
+            if _variant(slot) not in seen:
+                yield slot
+
+    def _wanted(self) -> Iterator[tuple[Key, Deployment, Slot]]:
+        for name in self._deployments:
+            yield from self._wanted_of(name)
+
+    def _wanted_of(self, name: str) -> Iterator[tuple[Key, Deployment, Slot]]:
+        for slot in self._slots(name):
+            for replica in range(self._replicas(name, slot)):
+                yield (name, _variant(slot), replica), self._deployments[name], slot
+
+    def _start_missing(self) -> None:
+        for key, deployment, slot in self._wanted():
+            if key not in self._servers:
+                self._servers[key] = self._server(deployment, slot)
+            self._doomed.pop(key, None)
+
+    def _server(self, deployment: Deployment, slot: Slot) -> ServerProcess:
+        def prepare() -> ServerLaunch:
+            trust = self._trust(deployment.stage)
+            replica = f"{slot.name}-{secrets.token_hex(6)}"
+            socket = self._settings.run / "sockets" / f"{replica}.sock"
+            short = len(str(socket)) <= LONGEST_SOCKET
+            return ServerLaunch(
+                stage=deployment.stage,
+                model=deployment.model,
+                slot=slot.name,
+                digest=str(slot.digest),
+                replica=replica,
+                store=str(self._settings.store),
+                keys=trust.keys,
+                required=trust.required,
+                listen=f"unix:{socket}" if short else "127.0.0.1:0",
+                spool=str(self._settings.spool),
+                repository=trust.repository,
+                builder=trust.builder,
+                access=self._settings.entrance.access,
+                scratch=str(self._settings.run / "contents"),
+                uv=self._settings.uv,
+                search=self._settings.environment.get("PATH", ""),
+                threshold=trust.threshold,
+                word=self._settings.word,
+                on_loss=self._terms(deployment.stage).on_loss,
+            )
+
+        def start(launch: ServerLaunch) -> Child:
+            (self._settings.run / "sockets").mkdir(parents=True, exist_ok=True)
+            log = self._settings.run / "logs" / f"{launch.stage}-{launch.model}-{launch.slot}.log"
+            name = f"server {launch.replica}"
+            environment = {**self._settings.environment, **dict(slot.env)}
+            return Child(name, self._settings.server, environment, log)
+
+        return ServerProcess(prepare, start, slot.memory)
+
+    def _keep_warm(self, deployment: Deployment) -> None:
+        """Notes the releases that `deployment` replaces, the last `warm` of them."""
+        before = self._deployments.get(deployment.name)
+        if before is None or self._settings.warm == 0:
+            return
+        staying = {slot.name for slot in deployment.slots}
+        replaced = [slot for slot in before.slots if slot.name not in staying]
+        known = [*replaced, *self._warm.get(deployment.name, [])]
+        warm = {slot.name: slot for slot in reversed(known) if slot.name not in staying}
+        self._warm[deployment.name] = [*reversed(warm.values())][: self._settings.warm]
+
+    def _addresses(self, name: str, slot: Slot) -> tuple[str, ...]:
+        if self._sleeps(name):
+            return ()
+        replicas = range(self._replicas(name, slot))
+        servers = (self._servers.get((name, _variant(slot), number)) for number in replicas)
+        return tuple(server.address for server in servers if server is not None and server.address)
+
+    def _replicas(self, name: str, slot: Slot) -> int:
+        """Servers of a release; the traffic decides for the stable one, within its bounds."""
+        deployment = self._deployments[name]
+        stable = (deployment, self._routed.get(name, deployment))
+        if any(each.slots[0].name == slot.name for each in stable):
+            return max(self._demand.servers(deployment), slot.replicas, 1)
+        return max(slot.replicas, 1)
+
+    def _sleeps(self, name: str) -> bool:
+        return self._demand.servers(self._deployments[name]) == 0
+
+    def _hear_demand(self, message: Message) -> None:
+        """What the gateway says about requests: how many there are, and how long one waited."""
+        busy = message.get("deployments")
+        if isinstance(busy, dict):
+            self._demand.hear(busy, self._deployments, time.monotonic())
+        elif isinstance(seconds := message.get("seconds"), int | float):
+            self._demand.woke(str(message.get("deployment")), seconds)
+
+    def _settle(self) -> None:
+        """Lets the routes follow a deployment once each of its slots can answer."""
+        for name, deployment in self._deployments.items():
+            routed = self._routed.get(name)
+            if routed == deployment:
+                continue
+            ready = all(self._addresses(name, slot) for slot in deployment.slots)
+            if routed is None or deployment.stopped or ready:
+                self._routed[name] = deployment
+
+    def _route(self, name: str) -> Route:
+        deployment = self._routed[name]
+        slots = tuple(
+            RouteSlot(
+                slot.name,
+                str(slot.digest),
+                slot.percent,
+                self._addresses(name, slot),
+                # A dark launch is a shadow: it answers what it is asked, and nobody hears it.
+                shadow=place > 0 and slot.percent == 0,
+            )
+            for place, slot in enumerate(() if deployment.stopped else deployment.slots)
+        )
+        return Route(deployment.stage, deployment.model, slots)
+
+    def _retire(self, now: float) -> None:
+        """Drains servers that nobody wants, once the gateway does not send to them any more."""
+        wanted = {key for key, _, _ in self._wanted()}
+        for key in [key for key in self._servers if key not in wanted]:
+            generation = self._doomed.setdefault(key, self._gateway.generation)
+            if self._gateway.applied >= generation or not self._servers[key].address:
+                del self._doomed[key]
+                server = self._servers.pop(key)
+                server.drain(now)
+                self._leaving.append(server)
+
+    def _drain_servers(self) -> None:
+        for server in self._leaving:
+            self._tell(server.tick(time.monotonic()))
+        self._leaving = [server for server in self._leaving if not server.gone]
+
+    def _running(self, name: str) -> Running:
+        deployment = self._deployments[name]
+        if deployment.stopped:
+            return Running(deployment, "stopped")
+        servers = [
+            self._servers[key]
+            for key in self._servers
+            if key[0] == name and any(_variant(slot) == key[1] for slot in deployment.slots)
+        ]
+        settled = self._routed.get(name) == deployment and self._gateway.is_settled
+        cold = self._demand.cold_starts(name)
+        failing = [server for server in servers if server.failures and not server.address]
+        if failing:
+            return Running(deployment, "failed", failing[0].message, cold)
+        if settled and self._sleeps(name):
+            message = "no server runs while nobody asks; one starts with the next request"
+            return Running(deployment, "asleep", message, cold)
+        if settled and servers and all(server.address for server in servers):
+            return Running(deployment, "ready", "", cold)
+        return Running(deployment, "starting", "waiting for model servers to become ready", cold)
+
+    def _is_ready(self, name: str) -> bool:
+        keys = [key for key, _, _ in self._wanted_of(name)]
+        return all(key in self._servers and self._servers[key].address for key in keys)
+
+
+def _variant(slot: Slot) -> str:
+    """The slot and what its servers are started with: others need servers of their own."""
+    more = msgspec.json.encode([slot.env, slot.memory])
+    return f"{slot.name} {zlib.crc32(more):08x}" if slot.env or slot.memory else slot.name

@@ -1,0 +1,387 @@
+"""One machine that follows git: the supervising process behind `goldenpath up`.
+
+Everything it starts is its child and ends with it, whatever ends it. The next one starts clean.
+"""
+
+import contextlib
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+from goldenpath.canonical import JsonValue
+from goldenpath.deploy.machine.count_window import CountWindow
+from goldenpath.deploy.machine.local_target import LocalSettings, LocalTarget, StageTrust
+from goldenpath.deploy.machine.routing import RouteChanged
+from goldenpath.deploy.machine.server_process import ServerEvent
+from goldenpath.deploy.reconcile.loop import DesiredStateSource, Reconciler, summary
+from goldenpath.deploy.reconcile.status import StallReason as StatusFault
+from goldenpath.deploy.reconcile.status import (
+    Status,
+    judge,
+    read_status,
+    since_before,
+    write_status,
+)
+from goldenpath.deploy.reconcile.verdicts import PATIENCE, Admit, RefusedRelease
+from goldenpath.errors import GoldenPathError, InvalidInput, Unavailable
+from goldenpath.processes.child import Message
+from goldenpath.processes.launch import ServingTerms, TrustedPem
+from goldenpath.processes.sidecar import Sidecar
+from goldenpath.promote.gates.admission_policy import release_policy
+from goldenpath.promote.platform.platform import Platform
+from goldenpath.release.attest.policy import TrustedKey
+from goldenpath.release.attest.signatures.p256 import to_pem
+
+LOOK_EVERY = timedelta(seconds=1)
+STATUS_EVERY = timedelta(seconds=2)
+ANCHOR_EVERY = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Platformed:
+    """The supervising process started, or is about to end in order."""
+
+    kind: Literal["platform.started", "platform.stopped"]
+    process: int
+    seen: str = ""
+    """When the run before was last seen alive; empty if there was none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """What the observer said about a drift."""
+
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Anchored:
+    """How far the prediction log had come, per replica: what may not be cut off unseen."""
+
+    heads: tuple[Message, ...]
+    """What the observer said of the newest segment of each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """What of the prediction log the observer ended, since its stage keeps it no longer."""
+
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something that somebody has to look at now, once for as long as it lasts."""
+
+    name: str
+    """`stage/model`; empty for the machine as a whole."""
+    what: str
+    message: str
+
+
+Observation = (
+    ServerEvent | RouteChanged | RefusedRelease | Platformed | Alarm | Anchored | Expired | Warned
+)
+"""What the audit log should know; the log itself is above this package."""
+
+
+class Machine:
+    """Runs the reconcile loop over the local target, until told to stop."""
+
+    def __init__(
+        self,
+        settings: LocalSettings,
+        source: DesiredStateSource,
+        admit: Admit,
+        *,
+        say: Callable[[str], None],
+        now: Callable[[], datetime],
+        record: Callable[[Observation, str], object],
+        steer: Callable[[Status], bool] | None = None,
+        watch: Callable[[Status], "tuple[Warned, ...]"] = lambda _: (),
+        patience: timedelta = PATIENCE,
+    ) -> None:
+        self._run = settings.run
+        self._scheme: Literal["http", "https"] = (
+            "https" if settings.entrance.certificate else "http"
+        )
+        self._say = say
+        self._now = now
+        self._record = record
+        self._steer = steer
+        self._watch = watch
+        self._stretch = CountWindow()
+        self._target = LocalTarget(settings, self._trust, self.happened, self._terms)
+        self._reconciler = Reconciler(source, admit, self._target, self.happened, patience=patience)
+        self._pending: deque[Observation] = deque()
+        self._heads: dict[str, Message] = {}
+        self._anchored = now()
+        self._log_fault = ""
+        self._status: Status | None = None
+        self._looked = self._written = now() - STATUS_EVERY
+        self._said: Mapping[str, str] = {}
+        self._warned: frozenset[Warned] = frozenset()
+        self._stop = False
+        self._woken = True
+
+    def attend(self, sidecar: Sidecar) -> None:
+        """Keeps another child running.
+
+        What it says about a finding goes into the audit log; where it listens, and what it cannot
+        do, is said to people: once, and again after it made progress.
+        """
+        complaints: set[str] = set()
+
+        def hear(message: Message) -> None:
+            self._pass_on(sidecar.name, message, complaints)
+            if message.get("event") == "alarm":
+                self.happened(Alarm(message))
+            elif message.get("event") == "sealed":
+                self._heads[f"{message.get('replica')}"] = message
+            elif message.get("event") == "expired":
+                self.happened(Expired(message))
+            elif message.get("event") == "answers":
+                self._stretch.hear(message)
+
+        self._target.attend(sidecar, hear)
+
+    def _pass_on(self, name: str, message: Message, complaints: set[str]) -> None:
+        event, text = message.get("event"), str(message.get("message", ""))
+        if event == "ready":
+            if address := message.get("address"):
+                self._say(f"{name}: {address}")
+            if metrics := message.get("metrics"):
+                self._say(f"metrics: {self._scheme}://{metrics}/metrics")
+        elif event == "sealed":
+            complaints.clear()
+        elif event == "failed" and text not in complaints:
+            complaints.add(text)
+            self._say(f"{name}: {text}")
+
+    def happened(self, what: Observation) -> None:
+        """Puts something into the audit log; if that cannot be written now, then as soon as it can.
+
+        Order is kept. What is still in the queue when the process is killed is observed anew by
+        the next one.
+        """
+        if isinstance(what, RouteChanged):
+            self._stretch.begin(f"{what.stage}/{what.model}")
+        self._pending.append(what)
+        self._flush()
+
+    def serve(self, *, once: bool) -> Status:
+        """Works until a signal says stop or, with `once`, until nothing is on its way."""
+        with self._signals() as wakened:
+            seen = _last_seen(self._run / "status.json")
+            self.happened(Platformed("platform.started", os.getpid(), seen))
+            try:
+                while not self._stop:
+                    status = self._step()
+                    if once and status.is_settled:
+                        break
+                    self._target.wait(0.5, [wakened])
+                    self._woken = self._drain(wakened) or self._woken
+            finally:
+                self._say("stopping: answering what came, then ending every server")
+                self._target.close()
+                self._anchor()
+                self.happened(Platformed("platform.stopped", os.getpid()))
+        return self._step_status()
+
+    @property
+    def platform(self) -> Platform | None:
+        """The platform file that is in force; None before one was trusted."""
+        return self._reconciler.trusted.platform if self._reconciler.trusted else None
+
+    @property
+    def _commit(self) -> str:
+        return self._reconciler.trusted.commit if self._reconciler.trusted else ""
+
+    def _trust(self, stage: str) -> StageTrust:
+        """What a model server verifies for itself, by the platform file that is in force."""
+        trusted = self._reconciler.trusted
+        if trusted is None:
+            return StageTrust((), ())
+        policy = release_policy(trusted.platform)
+        keys = tuple(_pem(key) for key in policy.keys)
+        names = (policy.repository or "", policy.builder or "")
+        return StageTrust(keys, policy.required, *names, policy.threshold)
+
+    def _terms(self, stage: str) -> ServingTerms:
+        """What holds for the servers of a stage, by the platform file that is in force."""
+        platform = self.platform
+        found = platform.stage(stage) if platform is not None else None
+        return ServingTerms(found.log.on_loss) if found is not None else ServingTerms()
+
+    def _anchor(self) -> None:
+        """Notes in the audit log how far the prediction log has come."""
+        if self._heads:
+            self.happened(Anchored(tuple(self._heads.values())))
+            self._heads = {}
+
+    def _step_status(self) -> Status:
+        assert self._status is not None  # noqa: S101 - `serve` made at least one step
+        return self._status
+
+    def _step(self) -> Status:
+        now = self._now()
+        woken = self._woken
+        look = woken or self._looked + LOOK_EVERY <= now
+        if look:
+            self._looked = now
+            self._woken = False
+        if woken:
+            self._target.reload()
+        if self._anchored + ANCHOR_EVERY <= now:
+            self._anchored = now
+            self._anchor()
+        self._flush()
+        status = self._complete(self._reconciler.step(now, look=look, anew=woken), now)
+        changed = self._status is None or _lasting(status) != _lasting(self._status)
+        self._status = status
+        if changed or now - self._written >= STATUS_EVERY:
+            write_status(status, self._run / "status.json")
+            self._written = now
+        self._tell(status)
+        self._warn(status)
+        self._refuse_taken_port(status)
+        if look and self._steer is not None:
+            self._woken = self._steer(status) or self._woken
+        return status
+
+    def _complete(self, status: Status, now: datetime) -> Status:
+        conditions = status.conditions
+        fault = self._target.gateway_fault or self._log_fault
+        if fault and all(each.holds == (each.type == "Ready") for each in conditions):
+            reason = "GatewayFailed" if self._target.gateway_fault else "AuditLogUnavailable"
+            conditions = judge(False, StatusFault(reason, fault, False), "", now.isoformat())
+        full = replace(
+            status,
+            process=os.getpid(),
+            gateway=self._target.address,
+            scheme=self._scheme,
+            conditions=conditions,
+            tallies=_numbers(self._target.tallies),
+            answers={
+                key: counts
+                for each in status.deployments
+                if len(each.running) > 1
+                for key, counts in self._stretch.counts(each.name).items()
+            },
+        )
+        return since_before(full, self._status)
+
+    def _refuse_taken_port(self, status: Status) -> None:
+        """A gateway that never came up is the user's to solve; later it is only tried again."""
+        if not status.gateway and self._target.gateway_fault:
+            raise Unavailable(
+                self._target.gateway_fault,
+                hint="stop the program that uses the port, or choose another with --listen",
+            )
+
+    def _warn(self, status: Status) -> None:
+        """An alarm once when it begins; again if it ended and comes back."""
+        now = frozenset(
+            Warned(each.name, mark.kind, mark.message)
+            for each in status.deployments
+            for mark in each.marks
+            if mark.kind in ("glass", "overdue")
+        ) | frozenset(self._watch(status))
+        for each in sorted(now - self._warned, key=lambda warned: warned.name):
+            self.happened(each)
+            self._say(f"{each.name or 'machine'}: ALARM: {each.message}")
+        self._warned = now
+
+    def _tell(self, status: Status) -> None:
+        lines = {each.name: summary(each) for each in status.deployments}
+        if status.gateway:
+            lines["gateway"] = f"gateway: {status.scheme}://{status.gateway}"
+        for each in status.conditions:
+            if each.holds and each.type != "Ready" and each.message:
+                lines["machine"] = f"machine: {each.reason}: {each.message}"
+        for name, line in lines.items():
+            if self._said.get(name) != line:
+                self._say(line)
+        for name in self._said.keys() - lines.keys():
+            self._say(f"{name}: gone" if name != "machine" else "machine: all is well again")
+        self._said = lines
+
+    def _flush(self) -> None:
+        while self._pending:
+            try:
+                self._record(self._pending[0], self._commit)
+            except GoldenPathError as error:
+                self._log_fault = error.message
+                return
+            self._pending.popleft()
+        self._log_fault = ""
+
+    @contextmanager
+    def _signals(self) -> Iterator[int]:
+        """A descriptor that becomes readable with each signal, so that no wait is missed."""
+        read, write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+
+        def stop(number: int, frame: object) -> None:
+            self._stop = True
+
+        def wake(number: int, frame: object) -> None:
+            self._woken = True
+
+        handlers = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: wake}
+        before = {number: signal.signal(number, each) for number, each in handlers.items()}
+        descriptor = signal.set_wakeup_fd(write)
+        try:
+            yield read
+        finally:
+            signal.set_wakeup_fd(descriptor)
+            for number, each in before.items():
+                signal.signal(number, each)
+            os.close(read)
+            os.close(write)
+
+    def _drain(self, descriptor: int) -> bool:
+        with contextlib.suppress(BlockingIOError):
+            os.read(descriptor, 1024)
+            return True
+        return False
+
+
+def _last_seen(file: Path) -> str:
+    """What the run before published last: every two seconds, whatever ended it then."""
+    try:
+        before = read_status(file)
+    except InvalidInput:
+        return ""  # a power cut in the middle of it
+    return before.time if before is not None else ""
+
+
+def _lasting(status: Status) -> Status:
+    """The status without what changes with every request."""
+    return replace(status, time="", tallies=None, answers=None)
+
+
+def _pem(key: TrustedKey) -> TrustedPem:
+    def text(time: datetime | None) -> str:
+        return time.isoformat() if time is not None else ""
+
+    times = (text(key.valid_from), text(key.valid_until), text(key.revoked_at))
+    return TrustedPem(key.name, to_pem(key.public_key), *times)
+
+
+def _numbers(tallies: Mapping[str, JsonValue]) -> dict[str, dict[str, int | list[int]]]:
+    """The counts of each slot."""
+    found: dict[str, dict[str, int | list[int]]] = {}
+    for name, tally in tallies.items():
+        counts = found.setdefault(name, {})
+        for key, value in tally.items() if isinstance(tally, dict) else ():
+            if isinstance(value, int):
+                counts[key] = value
+            elif isinstance(value, list):
+                counts[key] = [each for each in value if isinstance(each, int)]
+    return found

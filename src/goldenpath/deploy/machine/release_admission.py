@@ -1,0 +1,199 @@
+"""Admission beside the reconcile loop: releases are pulled and verified by threads of their own.
+
+The loop never waits for a registry or for gigabytes to be read: what takes longer than a moment is
+on its way, and everything that runs, and every other change, goes on meanwhile.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from queue import SimpleQueue
+from threading import Thread
+
+from goldenpath.deploy.reconcile.admission import judged, missing
+from goldenpath.deploy.reconcile.verdicts import AdmissionAnswer, AdmissionQuestion, Underway
+from goldenpath.digest import Digest
+from goldenpath.errors import NotFound
+from goldenpath.oci.store import Store
+from goldenpath.oci.stores.caching import CachingStore
+from goldenpath.oci.stores.layout import LayoutStore
+from goldenpath.promote.gates.admission_policy import release_policy
+from goldenpath.promote.manifests.desired import Deployment
+from goldenpath.promote.platform.platform import Platform
+from goldenpath.release.attest.documents import Documents
+from goldenpath.release.attest.policy import Verified
+from goldenpath.release.attest.verify import gather, judge, with_blobs
+
+AT_ONCE = 0.2
+"""Seconds that one step of the loop grants; each release gets half of what is left of it."""
+THREADS = 4
+"""Releases that are read at a time."""
+READERS = 8
+"""Statements that a registry is asked for at a time."""
+MOST_READINGS = 64
+"""Finished readings that are kept for whoever asked before they began."""
+MOST_WHOLE = 4096
+"""Releases of which it is remembered that every byte was read."""
+
+
+@dataclass(slots=True)
+class _Reading:
+    """A thread reads what there is about a release, for all who asked before it began."""
+
+    platform: Platform
+    digest: Digest
+    deployment: Deployment
+    """The first one that asked."""
+    question: AdmissionQuestion
+    everywhere: bool
+    """Whether the registry is asked, and not the copy on this machine alone."""
+    doing: str = "waits to be verified"
+    found: "Future[Verified]" = field(default_factory=Future)
+
+
+class ReleaseAdmission:
+    """Admits releases from a store; those of a registry once they are here whole.
+
+    What is said about a release grows, so a reading answers only those who asked before it began.
+    What is kept is which releases were read to the last byte: those bytes cannot change.
+    """
+
+    def __init__(self, open_store: Callable[[Platform], Store]) -> None:
+        self._open_store = open_store
+        self._layout: tuple[Platform, LayoutStore] | None = None
+        self._readings: list[_Reading] = []
+        self._whole: OrderedDict[Digest, None] = OrderedDict()
+        self._queue: SimpleQueue[_Reading] = SimpleQueue()
+        self._threads: list[Thread] = []
+        self._step: datetime | None = None
+        self._left = AT_ONCE
+
+    def __call__(
+        self,
+        platform: Platform,
+        deployment: Deployment,
+        digest: Digest,
+        question: AdmissionQuestion,
+    ) -> AdmissionAnswer:
+        """See `goldenpath.deploy.reconcile.verdicts.Admit`. Raises `Underway` while it is looked at.
+
+        What is here and suffices needs no registry; else the registry may know more of it.
+        """
+        running, everywhere = None, False
+        for reading in self._able(platform, digest, question):
+            if not reading.found.done():
+                running = reading
+                continue
+            answer = _answer(reading.found.result(), platform, deployment, question)
+            if reading.everywhere or _suffices(answer):
+                return answer
+            everywhere = True
+        if running is not None and running.everywhere >= everywhere:
+            reading = running
+        else:
+            reading = self._begin(_Reading(platform, digest, deployment, question, everywhere))
+        if not self._is_done(reading, question.at):
+            raise Underway(f"{digest.short} {reading.doing}")
+        return self(platform, deployment, digest, question)
+
+    def _able(
+        self, platform: Platform, digest: Digest, question: AdmissionQuestion
+    ) -> tuple[_Reading, ...]:
+        """Readings that began after the question was asked, the oldest first."""
+        return tuple(
+            each
+            for each in self._readings
+            if each.digest == digest
+            and each.question.step >= question.step
+            and each.platform == platform
+        )
+
+    def _begin(self, reading: _Reading) -> _Reading:
+        finished = [each for each in self._readings if each.found.done()]
+        for oldest in finished[: max(0, len(finished) - MOST_READINGS)]:
+            self._readings.remove(oldest)
+        self._readings.append(reading)
+        self._queue.put(reading)
+        if len(self._threads) < THREADS:
+            # Not a pool: nobody waits for these at the end, and they leave nothing half done.
+            self._threads.append(Thread(target=self._labour, daemon=True))
+            self._threads[-1].start()
+        return reading
+
+    def _is_done(self, reading: _Reading, at: datetime) -> bool:
+        """Waits for it, as far as this step of the loop has time left."""
+        if at != self._step:
+            self._step, self._left = at, AT_ONCE
+        begun = time.monotonic()
+        wait([reading.found], max(0.0, self._left / 2))
+        self._left -= time.monotonic() - begun
+        return reading.found.done()
+
+    def _labour(self) -> None:
+        while True:
+            reading = self._queue.get()
+            try:
+                reading.found.set_result(self._found(reading))
+            except Exception as error:
+                reading.found.set_exception(error)
+
+    def _found(self, reading: _Reading) -> Verified:
+        store = self._store(reading.platform)
+        if not isinstance(store, CachingStore):
+            reading.everywhere = True
+            return self._verified(store, reading)
+        if not reading.everywhere:
+            with suppress(NotFound):
+                found = self._verified(store.cache, reading)
+                if _suffices(
+                    _answer(found, reading.platform, reading.deployment, reading.question)
+                ):
+                    return found
+            reading.everywhere = True
+        reading.doing = "is being pulled from the registry"
+        there = self._judged(reading, gather(store, reading.digest, workers=READERS))
+        if not there.holds:
+            return there
+        store.bring(reading.digest)
+        return self._verified(store.cache, reading)
+
+    def _verified(self, store: Store, reading: _Reading) -> Verified:
+        """What counts about the release, with every byte of it read, now or before."""
+        reading.doing = "is being verified"
+        documents = gather(store, reading.digest)
+        is_known = reading.digest in self._whole
+        documents = with_blobs(store, documents, is_known_whole=is_known)
+        if not documents.faults:
+            self._whole[reading.digest] = None
+            if len(self._whole) > MOST_WHOLE:
+                self._whole.popitem(last=False)
+        return self._judged(reading, documents)
+
+    def _judged(self, reading: _Reading, documents: Documents) -> Verified:
+        policy, people = release_policy(reading.platform), reading.platform.people
+        return judge(reading.digest, documents, policy, people, reading.question.at)
+
+    def _store(self, platform: Platform) -> Store:
+        """The platform's store; a layout stays open, since it knows what it lists."""
+        known = self._layout
+        if known is not None and known[0] == platform:
+            return known[1]
+        store = self._open_store(platform)
+        if isinstance(store, LayoutStore):
+            self._layout = (platform, store)
+        return store
+
+
+def _answer(
+    verified: Verified, platform: Platform, deployment: Deployment, question: AdmissionQuestion
+) -> AdmissionAnswer:
+    findings = judged(verified, platform, deployment, question.at, question.glass)
+    return AdmissionAnswer(findings, missing(verified, question.named))
+
+
+def _suffices(answer: AdmissionAnswer) -> bool:
+    return all(each.status != "fail" for each in answer.findings)

@@ -1,0 +1,109 @@
+"""The gateway as the local target sees it: a child that takes routing tables and says when."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from goldenpath.canonical import JsonValue
+from goldenpath.processes.child import Message
+from goldenpath.processes.launch import GatewayLaunch, Route, Routes, RouteSlot
+from goldenpath.processes.sidecar import Sidecar
+from goldenpath.serve.gateway.refusals import FILE, write_refusals
+
+
+@dataclass(frozen=True, slots=True)
+class RouteChanged:
+    """The gateway has taken another distribution of the traffic of a deployment."""
+
+    stage: str
+    model: str
+    slots: tuple[RouteSlot, ...]
+    """Those with a server, with what they get in percent."""
+
+
+class Gateway:
+    """The gateway process, the table it should have, and the generation it has taken."""
+
+    def __init__(
+        self,
+        command: tuple[str, ...],
+        environment: Mapping[str, str],
+        run: Path,
+        launch: GatewayLaunch,
+        report: Callable[[RouteChanged], None],
+        demand: Callable[[Message], None],
+    ) -> None:
+        self.sidecar = Sidecar(
+            "gateway", command, environment, run / "logs" / "gateway.log", self._launch
+        )
+        self.generation = 0
+        self.applied = 0
+        self.address = ""
+        self.tallies: Mapping[str, JsonValue] = {}
+        self._wanted = launch
+        self._refusals = run / FILE
+        # Counts of a gateway before this one would be added to nothing.
+        self._refusals.unlink(missing_ok=True)
+        self._report = report
+        self._demand = demand
+        self._starts = 0
+        self._routes: tuple[Route, ...] = ()
+        self._told: dict[str, tuple[RouteSlot, ...]] = {}
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the gateway has taken the newest table."""
+        return self.applied == self.generation
+
+    def tick(self, now: float) -> None:
+        """Hears the gateway, and tells one that was started anew what it has to know."""
+        for message in self.sidecar.tick(now):
+            match message.get("event"):
+                case "ready":
+                    self.address = str(message["address"])
+                case "applied":
+                    self.applied = int(str(message["generation"]))
+                    self._tell_changes()
+                case "busy" | "woke":
+                    self._demand(message)
+                case "refused":
+                    write_refusals(message.get("refused"), self._refusals)
+                case "tally":
+                    tallies = message.get("tallies")
+                    self.tallies = tallies if isinstance(tallies, dict) else {}
+        if self.sidecar.starts != self._starts:
+            self._starts = self.sidecar.starts
+            self._publish()
+
+    def send(self, routes: tuple[Route, ...]) -> None:
+        """Sends a table, if it is another than the last one."""
+        if routes != self._routes:
+            self._routes = routes
+            self._publish()
+
+    def _launch(self) -> GatewayLaunch:
+        # A gateway that is started again has to come back where its clients know it.
+        return replace(self._wanted, listen=self.address or self._wanted.listen)
+
+    def _publish(self) -> None:
+        self.generation += 1
+        if self.sidecar.child is not None:
+            self.sidecar.child.tell(Routes(self.generation, self._routes))
+
+    def _tell_changes(self) -> None:
+        """Reports weights that are in force now; a replica's restart does not change them."""
+        if not self.is_settled:
+            return
+        now = {f"{route.stage}/{route.model}": route for route in self._routes}
+        for name in sorted({*now, *self._told}):
+            route = now.get(name)
+            slots = tuple(
+                replace(slot, addresses=())
+                for slot in (route.slots if route else ())
+                if slot.addresses
+            )
+            is_waiting = route is not None and bool(route.slots) and not slots
+            if not is_waiting and self._told.get(name, ()) != slots:
+                self._told[name] = slots
+                stage, _, model = name.partition("/")
+                self._report(RouteChanged(stage, model, slots))

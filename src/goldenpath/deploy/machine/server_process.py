@@ -1,0 +1,161 @@
+"""One model server of one replica of one release: started, watched, restarted, drained."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from goldenpath.errors import Unavailable
+from goldenpath.processes.child import Child
+from goldenpath.processes.launch import ServerLaunch, ServingTerms
+
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 60.0
+STEADY_SECONDS = 60.0
+"""A server that was ready this long starts anew with the first pause."""
+START_SECONDS = 120.0
+"""A model that is code makes its environment first."""
+DRAIN_SECONDS = 30.0
+
+
+Kind = Literal["server.ready", "server.failed", "server.stopped", "content.lost", "content.back"]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerEvent:
+    """Something about a server that the audit log should know."""
+
+    kind: Kind
+    launch: ServerLaunch
+    message: str = ""
+
+
+class ServerProcess:
+    """A state machine over child processes; `now` is monotonic seconds."""
+
+    def __init__(
+        self,
+        prepare: Callable[[], ServerLaunch],
+        start: Callable[[ServerLaunch], Child],
+        memory: int = 0,
+    ) -> None:
+        self._prepare = prepare
+        self._memory = memory
+        """Bytes that it may use; 0 is as many as there are."""
+        self._start = start
+        self._child: Child | None = None
+        self._launch = prepare()
+        self._terms = ServingTerms(self._launch.on_loss)
+        self._failures = 0
+        self._again_at = 0.0
+        self._deadline = 0.0
+        self._ready_since = 0.0
+        self.address = ""
+        """Where it answers; empty until it is ready."""
+        self.message = ""
+        """Why it is not ready, as far as known."""
+        self.draining = False
+
+    @property
+    def gone(self) -> bool:
+        """Whether it was told to leave and has left."""
+        return self.draining and self._child is None
+
+    @property
+    def failures(self) -> int:
+        """How often it failed since it last ran steadily."""
+        return self._failures
+
+    @property
+    def child(self) -> Child | None:
+        """The process, if there is one."""
+        return self._child
+
+    def tick(self, now: float) -> list[ServerEvent]:
+        """Looks at the process and does what is next."""
+        if self._child is None:
+            if not self.draining and now >= self._again_at:
+                self._launch_anew(now)
+            return []
+        happened = [*self._listen(self._child, now)]
+        if self._child.exit_code is not None:
+            happened.append(self._ended(self._child, now))
+        elif reason := self._excess(self._child, now):
+            self.message = f"it was killed: {reason}"
+            self._child.kill()
+            happened.append(self._ended(self._child, now))
+        return happened
+
+    def _excess(self, child: Child, now: float) -> str:
+        """Of time or memory; empty while it keeps within both."""
+        if self._deadline and now > self._deadline:
+            return "no answer in time"
+        if self._memory and (used := child.memory()) > self._memory:
+            mib = 1024 * 1024
+            return f"it used {used // mib} MiB, and its limit is {self._memory // mib} MiB"
+        return ""
+
+    def follow(self, terms: ServingTerms) -> None:
+        """Tells a server that is ready what holds for it now, if it is something else."""
+        if self._child is not None and self.address and terms != self._terms:
+            self._child.tell(terms)
+            self._terms = terms
+
+    def drain(self, now: float) -> None:
+        """Lets it finish what it has, then leave."""
+        if self.draining:
+            return
+        self.draining = True
+        self.address = ""
+        if self._child is not None:
+            self._deadline = now + DRAIN_SECONDS
+            self._child.end()
+
+    def _launch_anew(self, now: float) -> None:
+        self._launch = self._prepare()
+        try:
+            child = self._start(self._launch)
+        except Unavailable as error:
+            self._pause(now, error.message)
+            return
+        child.tell(self._launch)
+        self._terms = ServingTerms(self._launch.on_loss)
+        self._child = child
+        self._deadline = now + START_SECONDS
+
+    def _listen(self, child: Child, now: float) -> list[ServerEvent]:
+        happened = []
+        for message in child.messages():
+            if message.get("event") == "ready" and not self.draining:
+                self.address = str(message.get("address", ""))
+                self.message = ""
+                self._deadline = 0.0
+                self._ready_since = now
+                happened.append(ServerEvent("server.ready", self._launch))
+            elif message.get("event") == "content":
+                is_lost = message.get("turn") == "lost"
+                kind: Kind = "content.lost" if is_lost else "content.back"
+                why = str(message.get("message", ""))[:500]
+                happened.append(ServerEvent(kind, self._launch, why))
+            elif message.get("event") == "failed":
+                self.message = str(message.get("error") or message.get("message") or "")
+        return happened
+
+    def _ended(self, child: Child, now: float) -> ServerEvent:
+        words = self.message or child.last_words()
+        code = child.exit_code
+        child.close()
+        self._child = None
+        self._deadline = 0.0
+        if self.draining:
+            return ServerEvent("server.stopped", self._launch)
+        if self.address and now - self._ready_since > STEADY_SECONDS:
+            self._failures = 0
+        self.address = ""
+        self._pause(now, f"it ended with exit code {code}: {words}")
+        return ServerEvent("server.failed", self._launch, self.message)
+
+    def _pause(self, now: float, message: str) -> None:
+        pause = min(FIRST_PAUSE * 2 ** min(self._failures, 10), LONGEST_PAUSE)
+        self._failures += 1
+        self._again_at = now + pause
+        self.message = message

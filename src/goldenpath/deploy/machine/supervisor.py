@@ -1,0 +1,141 @@
+"""One supervising process per machine: its lock, its record, its start and its end."""
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from goldenpath.deploy.reconcile.status import Status, read_status
+from goldenpath.errors import InvalidInput, Unavailable
+from goldenpath.parsers.typed import read_typed
+
+START_SECONDS = 120.0
+STOP_SECONDS = 60.0
+_NAP = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Supervisor:
+    """The process that runs this machine: its id, and when it started in ticks of the kernel."""
+
+    process: int
+    started: int
+
+    def is_alive(self) -> bool:
+        """Whether that very process still runs, and not another one with its number."""
+        return started_at(self.process) == self.started
+
+
+@contextmanager
+def alone(run: Path) -> Iterator[None]:
+    """Holds the machine's lock. Raises `InvalidInput` if another supervisor runs."""
+    run.mkdir(parents=True, exist_ok=True)
+    with (run / "up.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InvalidInput(
+                f"goldenpath up already runs for {run.parent}",
+                hint="stop it with goldenpath down, or look at it with goldenpath status",
+            ) from error
+        me = os.getpid()
+        record = run / "up.json"
+        partial = record.with_name(f"up.json.{me}.new")
+        partial.write_text(json.dumps({"process": me, "started": started_at(me)}))
+        partial.replace(record)
+        try:
+            yield
+        finally:
+            record.unlink(missing_ok=True)
+
+
+def supervisor(run: Path) -> Supervisor | None:
+    """The supervisor of this machine; None if there is none."""
+    try:
+        found = read_typed(
+            run / "up.json", Supervisor, hint="stop goldenpath up and start it again"
+        )
+    except FileNotFoundError:
+        return None
+    return found if found.is_alive() else None
+
+
+def is_held(run: Path) -> bool:
+    """Whether some process holds the machine's lock."""
+    try:
+        with (run / "up.lock").open("r+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def started_at(process: int) -> int | None:
+    """When a process started, in ticks since the machine did; None if it does not run."""
+    try:
+        stat = Path(f"/proc/{process}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    # The name in parentheses may hold anything, so fields are counted from behind it.
+    fields = stat.rpartition(")")[2].split()
+    return None if fields[0] == "Z" else int(fields[19])
+
+
+def start_detached(run: Path, command: Sequence[str], environment: Mapping[str, str]) -> Status:
+    """Starts a supervisor in a session of its own; returns once nothing is on its way.
+
+    Raises `Unavailable` with its last words if it ends instead.
+    """
+    if is_held(run):
+        raise InvalidInput(
+            f"goldenpath up already runs for {run.parent}", hint="stop it with goldenpath down"
+        )
+    (run / "logs").mkdir(parents=True, exist_ok=True)
+    log = run / "logs" / "up.log"
+    with log.open("wb") as out:
+        started = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            env=dict(environment),
+            start_new_session=True,
+        )
+    give_up = time.monotonic() + START_SECONDS
+    while time.monotonic() < give_up:
+        if started.poll() is not None:
+            said = log.read_text(errors="replace").strip().splitlines()
+            words = [line.removeprefix("error: ") for line in said if line.startswith("error: ")]
+            raise Unavailable(
+                f"goldenpath up ended: {(words or said or ['no word'])[-1]}", hint=f"see {log}"
+            )
+        status = read_status(run / "status.json")
+        if status is not None and status.process == started.pid and status.is_settled:
+            return status
+        time.sleep(_NAP)
+    raise Unavailable("goldenpath up did not settle in time", hint="look at goldenpath status")
+
+
+def stop_supervisor(run: Path) -> bool:
+    """Asks the supervisor to end and waits until it has; False if there is none."""
+    found = supervisor(run)
+    if found is None:
+        return False
+    os.kill(found.process, signal.SIGTERM)
+    give_up = time.monotonic() + STOP_SECONDS
+    while found.is_alive():
+        if time.monotonic() > give_up:
+            raise Unavailable(
+                f"goldenpath up, process {found.process}, did not end in {STOP_SECONDS:g} s",
+                hint="look at the logs in the run folder of the home",
+            )
+        time.sleep(_NAP)
+    return True

@@ -1,0 +1,112 @@
+"""How many servers the traffic of each deployment asks for, down to none and up again.
+
+The rule is Knative's: as many as keep every server at its target of requests at a time, at once
+when there are more, and fewer only after a time without that many.
+"""
+
+import math
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from goldenpath.canonical import JsonValue
+from goldenpath.deploy.reconcile.target import ColdStarts
+from goldenpath.promote.manifests.desired import Deployment
+
+REMEMBERED = 1000
+"""Cold starts of a deployment that its quantiles are taken from."""
+
+
+@dataclass(slots=True)
+class _Level:
+    servers: int
+    busy_since: float
+    """When so many were needed last."""
+    peak: int = 0
+    """The most that was asked for since then."""
+    waking: bool = False
+    starts: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    """Seconds that the first request waited, of each wake."""
+    wakes: int = 0
+
+
+class TrafficDemand:
+    """What the gateway said about requests, as numbers of servers; `now` is monotonic seconds."""
+
+    def __init__(self) -> None:
+        self._levels: dict[str, _Level] = {}
+
+    def begin(self, deployment: Deployment, now: float) -> None:
+        """A deployment is new or changed: each release has to show once that it can answer."""
+        least = max(deployment.slots[0].replicas, 1)
+        level = self._levels.setdefault(deployment.name, _Level(least, now))
+        level.servers, level.busy_since = max(level.servers, least), now
+
+    def forget(self, name: str) -> None:
+        """The deployment is gone."""
+        self._levels.pop(name, None)
+
+    def servers(self, deployment: Deployment) -> int:
+        """Servers that the stable release should have; 0 is asleep."""
+        level = self._levels[deployment.name]
+        least, most = _bounds(deployment)
+        if deployment.slots[0].replicas == 0 and level.servers == 0 and _may_sleep(deployment):
+            return 0
+        return min(max(level.servers, least), most)
+
+    def hear(
+        self, busy: Mapping[str, JsonValue], wanted: Mapping[str, Deployment], now: float
+    ) -> None:
+        """Takes the requests at a time by deployment; each that is named had at least one."""
+        for name, said in busy.items():
+            level, deployment = self._levels.get(name), wanted.get(name)
+            if level is None or deployment is None or not isinstance(said, int | float):
+                continue
+            asked = max(math.ceil(said / deployment.scaling.target), 1)
+            if level.servers == 0:
+                level.waking = True
+            if asked >= level.servers:
+                level.servers = min(asked, _bounds(deployment)[1])
+                level.busy_since, level.peak = now, 0
+            else:
+                level.peak = max(level.peak, asked)
+
+    def woke(self, name: str, seconds: float) -> None:
+        """The gateway let a request through that had waited so long."""
+        level = self._levels.get(name)
+        if level is not None and level.waking:
+            level.waking = False
+            level.wakes += 1
+            level.starts.append(seconds)
+
+    def ease(self, deployment: Deployment, now: float, *, is_ready: bool) -> None:
+        """Lets the number fall after a time without need; while servers start, none goes by."""
+        level = self._levels[deployment.name]
+        if not is_ready:
+            level.busy_since = now
+        least = deployment.slots[0].replicas if _may_sleep(deployment) else 1
+        if level.servers > least and now - level.busy_since >= deployment.scaling.idle:
+            level.servers, level.busy_since, level.peak = max(level.peak, least), now, 0
+
+    def cold_starts(self, name: str) -> ColdStarts | None:
+        """How long requests waited for a server that had been stopped; None if none did."""
+        level = self._levels.get(name)
+        if level is None or not level.starts:
+            return None
+        ordered = sorted(level.starts)
+        return ColdStarts(level.wakes, _quantile(ordered, 0.5), _quantile(ordered, 0.99))
+
+
+def _bounds(deployment: Deployment) -> tuple[int, int]:
+    least = max(deployment.slots[0].replicas, 1)
+    return least, max(deployment.scaling.most, least)
+
+
+def _may_sleep(deployment: Deployment) -> bool:
+    """A canary that is to have a server keeps the stable release awake as well."""
+    return all(slot.replicas == 0 for slot in deployment.slots)
+
+
+def _quantile(ordered: list[float], share: float) -> float:
+    """The smallest value that `share` of all do not exceed."""
+    return ordered[max(math.ceil(share * len(ordered)) - 1, 0)]

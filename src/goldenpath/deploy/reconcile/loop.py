@@ -1,0 +1,223 @@
+"""The reconcile loop: makes a target agree with git, step by step.
+
+Level-triggered: every step looks at all of git and all of the target, so that nothing depends on
+having seen a change. Fail static: what runs keeps running when git, registry or trust cannot be
+read, and nothing new starts.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from goldenpath.deploy.reconcile.plan import admitted_part, plan
+from goldenpath.deploy.reconcile.status import (
+    DeploymentStatus,
+    StallReason,
+    Status,
+    describe,
+    judge,
+)
+from goldenpath.deploy.reconcile.target import Running, Target
+from goldenpath.deploy.reconcile.verdicts import (
+    AWAITED,
+    PATIENCE,
+    UNDERWAY,
+    Admit,
+    RefusedRelease,
+    Verdicts,
+)
+from goldenpath.digest import Digest
+from goldenpath.errors import GoldenPathError, Unavailable, VerificationError
+from goldenpath.promote.manifests.deployment_files import Survey, survey
+from goldenpath.promote.manifests.desired import Deployment
+from goldenpath.promote.manifests.restrictions import freezes, marks
+from goldenpath.promote.repository.chain_of_trust import Trusted
+
+
+class DesiredStateSource(Protocol):
+    """The gitops repository, as far as it is trusted."""
+
+    def follow(self) -> Trusted:
+        """The newest commit, its chain verified. Raises like `goldenpath.promote.repository.chain_of_trust.follow`."""
+
+    def hurry(self) -> None:
+        """The next `follow` asks, however short ago it asked."""
+
+    def last(self) -> Trusted:
+        """The newest commit that was trusted before, from what is here already."""
+
+    def files(self, commit: str) -> Mapping[str, bytes]:
+        """Everything below `envs/` in a commit."""
+
+
+class Reconciler:
+    """Compares and acts; all it keeps between two steps can be found out anew."""
+
+    def __init__(
+        self,
+        source: DesiredStateSource,
+        admit: Admit,
+        target: Target,
+        report: Callable[[RefusedRelease], None],
+        *,
+        patience: timedelta = PATIENCE,
+    ) -> None:
+        self._source = source
+        self._target = target
+        self._verdicts = Verdicts(admit, report, patience)
+        self._trusted: Trusted | None = None
+        self._survey = Survey((), {}, ())
+        self._fault: StallReason | None = None
+        self._read: dict[str, tuple[bytes, Survey]] = {}
+
+    @property
+    def trusted(self) -> Trusted | None:
+        """The commit that is followed."""
+        return self._trusted
+
+    def step(self, now: datetime, *, look: bool = True, anew: bool = False) -> Status:
+        """One pass. Without `look`, git is taken as it was seen last.
+
+        With `anew`, releases that were not admitted are looked at whatever their pause.
+        """
+        self._verdicts.begin_step()
+        if anew:
+            self._source.hurry()
+            self._verdicts.ask_again(now)
+        if look:
+            self._look(now)
+        try:
+            observed = self._target.observe()
+        except Unavailable as error:
+            fault = StallReason("TargetUnavailable", error.message, is_final=False)
+            return self._status(now, {}, {}, {}, fault)
+        wanted, faults = self._admitted(now, observed)
+        if self._trusted is not None:
+            held = {name for name in faults if name not in wanted}
+            for action in plan(wanted, observed, held):
+                self._target.perform(action)
+            observed = self._target.observe()
+        return self._status(now, wanted, observed, faults, self._fault)
+
+    def _look(self, now: datetime) -> None:
+        """Follows git as far as it is trusted, and reads what it wants if that is new."""
+        try:
+            trusted = self._source.follow()
+            self._fault = None
+        except GoldenPathError as error:
+            self._fault = _git_fault(error)
+            if self._trusted is not None:
+                return
+            try:
+                trusted = self._source.last()
+            except GoldenPathError:
+                return  # nothing was ever trusted here; `_fault` says why nothing new is
+        if self._trusted is not None and trusted.commit == self._trusted.commit:
+            return
+        try:
+            files = self._source.files(trusted.commit)
+            self._survey = self._survey_of(trusted, files)
+        except GoldenPathError as error:
+            self._fault = _git_fault(error)
+            return
+        self._trusted = trusted
+        self._verdicts.follow(trusted, self._survey, files, now)
+
+    def _survey_of(self, trusted: Trusted, files: Mapping[str, bytes]) -> Survey:
+        """Everything that git wants; files that did not change are not parsed again."""
+        if self._trusted is None or self._trusted.platform != trusted.platform:
+            self._read = {}
+        for path, content in files.items():
+            known = self._read.get(path)
+            if known is None or known[0] != content:
+                self._read[path] = (content, survey({path: content}, trusted.platform))
+        self._read = {path: self._read[path] for path in sorted(files)}
+        parts = [part for _, part in self._read.values()]
+        return Survey(
+            tuple(each for part in parts for each in part.deployments),
+            {name: problem for part in parts for name, problem in part.problems.items()},
+            tuple(field for part in parts for field in part.ignored),
+            {name: each for part in parts for name, each in part.standing.items()},
+        )
+
+    def _admitted(
+        self, now: datetime, observed: Collection[str]
+    ) -> tuple[dict[str, Deployment], dict[str, StallReason]]:
+        """What may run, and why the rest may not, by name.
+
+        What runs stays as it is while any release of it is still being checked.
+        """
+        wanted: dict[str, Deployment] = {}
+        faults = {
+            name: StallReason("Malformed", problem, is_final=True)
+            for name, problem in self._survey.problems.items()
+        }
+        for deployment in self._survey.deployments:
+            refused: dict[Digest, StallReason] = {}
+            for slot in deployment.slots:
+                fault = self._verdicts.fault(deployment, slot.digest, now)
+                if fault is not None:
+                    refused[slot.digest] = fault
+            part = admitted_part(deployment, refused)
+            waits = any(fault.reason in (UNDERWAY, AWAITED) for fault in refused.values())
+            if part is not None and not (waits and deployment.name in observed):
+                wanted[deployment.name] = part
+            if refused:
+                faults[deployment.name] = next(iter(refused.values()))
+        return wanted, faults
+
+    def _status(
+        self,
+        now: datetime,
+        wanted: Mapping[str, Deployment],
+        observed: Mapping[str, Running],
+        faults: Mapping[str, StallReason],
+        fault: StallReason | None,
+    ) -> Status:
+        since = now.isoformat()
+        declared = {each.name: each for each in self._survey.deployments}
+        names = sorted({*declared, *self._survey.problems, *observed})
+        deployments = tuple(
+            describe(
+                name,
+                declared.get(name),
+                observed.get(name),
+                faults.get(name),
+                since,
+                marks(self._survey.standing.get(name), now),
+            )
+            for name in names
+        )
+        return Status(
+            time=since,
+            process=0,
+            commit=self._trusted.commit if self._trusted else "",
+            gateway="",
+            deployments=deployments,
+            conditions=judge(
+                self._trusted is not None and fault is None,
+                fault,
+                "",
+                since,
+                agreed="git is followed as far as it is trusted",
+            ),
+            ignored=self._survey.ignored,
+            marks=freezes(self._trusted.platform, now) if self._trusted else (),
+        )
+
+
+def summary(status: DeploymentStatus) -> str:
+    """One line about a deployment: its state and, if it is not ready, why."""
+    ready = next(each for each in status.conditions if each.type == "Ready")
+    shares = ", ".join(f"{slot.digest[:19]} {slot.percent}%" for slot in status.running)
+    return f"{status.name}: {status.phase}" + (f" ({shares})" if shares else "") + (
+        "" if ready.holds else f": {ready.message}"
+    )  # fmt: skip
+
+
+def _git_fault(error: GoldenPathError) -> StallReason:
+    if isinstance(error, Unavailable):
+        return StallReason("GitUnavailable", error.message, is_final=False)
+    if isinstance(error, VerificationError):
+        return StallReason("CommitNotTrusted", error.message, is_final=True)
+    return StallReason("GitNotReadable", error.message, is_final=True)

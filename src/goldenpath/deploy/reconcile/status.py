@@ -1,0 +1,214 @@
+"""What is wanted, what runs and whether they agree, in words: the record that `up` publishes."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from goldenpath.deploy.reconcile.target import ColdStarts, Running
+from goldenpath.parsers.typed import read_record
+from goldenpath.promote.manifests.desired import Deployment, Mark
+
+STATUS_VERSION = 1
+ConditionType = Literal["Ready", "Reconciling", "Stalled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One claim about a deployment or about the whole machine, as Kubernetes words it."""
+
+    type: ConditionType
+    holds: bool
+    reason: str
+    """One word for machines."""
+    message: str
+    """A sentence for people."""
+    since: str
+    """When `holds` last changed; RFC 3339, UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlotStatus:
+    """One release of a deployment."""
+
+    name: str
+    digest: str
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentStatus:
+    """One model in one stage."""
+
+    name: str
+    wanted: tuple[SlotStatus, ...]
+    """What git says; empty if it says nothing that can be read."""
+    running: tuple[SlotStatus, ...]
+    """What was applied last; empty if nothing was."""
+    phase: str
+    conditions: tuple[Condition, ...]
+    cold_starts: ColdStarts | None = None
+    """Since this machine runs; None before the first one."""
+    marks: tuple[Mark, ...] = ()
+    """What keeps it as it is: a hold, broken glass."""
+    is_retried: bool = False
+    """Whether what is wrong is looked at again by itself: evidence may still arrive."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Everything at one moment."""
+
+    time: str
+    process: int
+    commit: str
+    """The commit that is followed: the last one that is trusted."""
+    gateway: str
+    deployments: tuple[DeploymentStatus, ...]
+    conditions: tuple[Condition, ...]
+    """Of the machine as a whole."""
+    ignored: tuple[str, ...] = ()
+    """Fields of InferenceServices that this machine does not honour."""
+    tallies: Mapping[str, Mapping[str, int | list[int]]] | None = None
+    """What the gateway counted per `stage/model/slot`."""
+    answers: Mapping[str, Mapping[str, tuple[int, int]]] | None = None
+    """What releases answered where there is a canary: hits and total per `stage/model/slot`."""
+    marks: tuple[Mark, ...] = ()
+    """Stages that are frozen."""
+    scheme: Literal["http", "https"] = "http"
+    """Of the gateway."""
+    version: int = STATUS_VERSION
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is on its way: all is ready, or waits for a change in git."""
+        return bool(self.gateway) and not any(
+            each.holds and each.type == "Reconciling" for each in self.all_conditions()
+        )
+
+    @property
+    def may_change(self) -> bool:
+        """Whether waiting may make it ready: something is on its way, or is looked at again."""
+        is_open = not self.is_settled or any(each.is_retried for each in self.deployments)
+        return is_open and not self.is_ready
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether everything that git wants runs."""
+        return all(each.holds == (each.type == "Ready") for each in self.all_conditions())
+
+    def all_conditions(self) -> tuple[Condition, ...]:
+        """Those of the machine and of every deployment."""
+        of_each = (condition for each in self.deployments for condition in each.conditions)
+        return (*self.conditions, *of_each)
+
+
+@dataclass(frozen=True, slots=True)
+class StallReason:
+    """Why something does not go on by itself, or not yet."""
+
+    reason: str
+    message: str
+    is_final: bool
+    """Whether nothing is on its way any more: it is as it is until something else changes."""
+    is_retried: bool = False
+    """Whether what is final is looked at again all the same, since evidence may still arrive."""
+
+
+def describe(
+    name: str,
+    wanted: Deployment | None,
+    running: Running | None,
+    fault: StallReason | None,
+    since: str,
+    marks: tuple[Mark, ...] = (),
+) -> DeploymentStatus:
+    """The status of one deployment."""
+    agrees = (
+        running is not None
+        and wanted is not None
+        and running.deployment == wanted
+        and running.phase in ("ready", "asleep", "stopped")
+    )
+    if fault is None and running is not None and running.phase == "failed":
+        fault = StallReason("ServerFailed", running.message, is_final=False)
+    return DeploymentStatus(
+        name,
+        slots(wanted),
+        slots(running.deployment if running else None),
+        running.phase if running else "absent",
+        judge(agrees, fault, running.message if running else "", since),
+        running.cold_starts if running else None,
+        marks,
+        fault is not None and fault.is_retried,
+    )
+
+
+def judge(
+    agrees: bool,
+    fault: StallReason | None,
+    progress: str,
+    since: str,
+    agreed: str = "what runs is what git wants",
+) -> tuple[Condition, ...]:
+    """The three conditions that follow from agreement and fault."""
+    stalled = fault is not None and fault.is_final
+    if fault is not None:
+        ready = Condition("Ready", False, fault.reason, fault.message, since)
+    elif agrees:
+        ready = Condition("Ready", True, "Agrees", agreed, since)
+    else:
+        ready = Condition("Ready", False, "Progressing", progress or "on its way", since)
+    moving = not agrees and not stalled
+    reason, message = (fault.reason, fault.message) if fault is not None else ("", "")
+    return (
+        ready,
+        Condition("Reconciling", moving, ready.reason if moving else "", message if moving else "",
+                  since),
+        Condition("Stalled", stalled, reason if stalled else "", message if stalled else "", since),
+    )  # fmt: skip
+
+
+def slots(deployment: Deployment | None) -> tuple[SlotStatus, ...]:
+    """The releases of a deployment, as the status shows them."""
+    if deployment is None:
+        return ()
+    return tuple(SlotStatus(each.name, str(each.digest), each.percent) for each in deployment.slots)
+
+
+def since_before(now: Status, before: Status | None) -> Status:
+    """`now` with the times at which conditions changed carried over from `before`."""
+    if before is None:
+        return now
+    known = {each.name: each.conditions for each in before.deployments}
+    deployments = tuple(
+        replace(each, conditions=_carried(each.conditions, known.get(each.name, ())))
+        for each in now.deployments
+    )
+    return replace(
+        now, deployments=deployments, conditions=_carried(now.conditions, before.conditions)
+    )
+
+
+def _carried(now: tuple[Condition, ...], before: tuple[Condition, ...]) -> tuple[Condition, ...]:
+    old = {(each.type, each.holds): each.since for each in before}
+    return tuple(replace(each, since=old.get((each.type, each.holds), each.since)) for each in now)
+
+
+def write_status(status: Status, path: Path) -> None:
+    """Publishes the status in one step; it describes a moment and needs no fsync."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.new")
+    partial.write_bytes(msgspec.json.encode(status))
+    partial.replace(path)
+
+
+def read_status(path: Path) -> Status | None:
+    """The status that was published last; None if there is none. Raises `InvalidInput`."""
+    try:
+        return read_record(path, Status, hint="restart goldenpath up")
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,301 @@
+"""Whether releases may run, asked for the commit that wants them.
+
+The bytes behind a digest never change. What is said about a digest grows: approvals and the
+decision arrive later, under the same digest. So a verdict answers for a version of a deployment's
+files, and only evidence that was read after that version was first seen here may refuse it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from goldenpath.deploy.reconcile.status import StallReason
+from goldenpath.digest import Digest
+from goldenpath.errors import GoldenPathError, InvalidInput, Unavailable, VerificationError
+from goldenpath.promote.manifests.deployment_files import Survey, release_path, service_path
+from goldenpath.promote.manifests.desired import Deployment, Restrictions
+from goldenpath.promote.manifests.placement import parse_placement
+from goldenpath.promote.platform.break_glass import BreakGlass
+from goldenpath.promote.platform.platform import Platform
+from goldenpath.promote.repository.chain_of_trust import Trusted
+from goldenpath.release.attest.policy import Finding
+
+ASK_AGAIN = timedelta(seconds=5)
+"""How soon a release that was refused is looked at again; then each time twice as late."""
+LONGEST_PAUSE = timedelta(minutes=10)
+FIRST_WAIT = timedelta(seconds=0.5)
+"""How soon a store is asked again that did not answer, or did not have what a commit names yet;
+then each time twice as late."""
+LONGEST_WAIT = timedelta(seconds=5)
+"""The longest pause while evidence that a commit names may still arrive."""
+LONGEST_OUTAGE = timedelta(minutes=1)
+"""The longest pause while a store cannot say."""
+PATIENCE = timedelta(seconds=30)
+"""How long after a commit was first seen the evidence that it names may still arrive."""
+UNDERWAY = "Verifying"
+"""The reason of what is still being checked."""
+AWAITED = "EvidenceAwaited"
+"""The reason of what waits for evidence that the commit names."""
+
+
+class Underway(Unavailable):
+    """The checks of a release go on beside the loop: it asks again with every step."""
+
+
+@dataclass(frozen=True, slots=True)
+class AdmissionQuestion:
+    """May a release run in a stage? Asked on behalf of a commit."""
+
+    at: datetime
+    """The time now."""
+    asked_at: datetime
+    """When it was asked first."""
+    step: int
+    """Number of the loop's step in which it was asked first: older readings do not answer it."""
+    glass: BreakGlass | None = None
+    """Break-glass that the commit says is open for the deployment."""
+    named: tuple[Digest, ...] = ()
+    """Envelopes that the commit says exist: the decision and the approvals."""
+
+
+@dataclass(frozen=True, slots=True)
+class AdmissionAnswer:
+    """What the evidence says, read no earlier than the question."""
+
+    findings: tuple[Finding, ...]
+    missing: tuple[Digest, ...] = ()
+    """Envelopes that the commit counts on and that were not found."""
+
+
+Admit = Callable[[Platform, Deployment, Digest, AdmissionQuestion], AdmissionAnswer]
+"""The checks of one release for one stage, as `goldenpath.deploy.reconcile.admission` makes them.
+
+Raises `Underway` if they take longer than the loop has time for.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedRelease:
+    """A release that git wants was not admitted; nothing of it was loaded."""
+
+    stage: str
+    model: str
+    digest: Digest
+    commit: str
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """The files of a deployment, and when this follower first saw them so."""
+
+    service: bytes | None
+    release: bytes | None
+    seen: datetime
+
+    def named(self, digest: Digest) -> tuple[Digest, ...] | None:
+        """Envelopes that the release file names for a release; None if it is not about that one."""
+        try:
+            placement = parse_placement(self.release) if self.release is not None else None
+        except InvalidInput:
+            return None  # `status` shows that the file cannot be read; the evidence decides
+        if placement is None or placement.digest != digest:
+            return None
+        decision = () if placement.decision is None else (placement.decision,)
+        return (*decision, *placement.approvals)
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """What is known about one release in one stage, under one platform file and version."""
+
+    platform: Platform
+    version: _Version
+    named: tuple[Digest, ...] | None
+    fault: StallReason | None
+    """None: admitted."""
+    question: AdmissionQuestion | None = None
+    """Asked and not answered yet."""
+    again_at: datetime | None = None
+    """When it is asked again though nothing changed; None: never."""
+    pause: timedelta = timedelta(0)
+
+    def is_due(self, now: datetime) -> bool:
+        """Whether it has to be asked now: the answer is still owed, or the pause is over."""
+        return self.question is not None or (self.again_at is not None and self.again_at <= now)
+
+
+_Key = tuple[str, str, Digest]
+
+
+class Verdicts:
+    """Asks for each release that git wants, and remembers the answer for as long as it stands.
+
+    An admission stands until the platform file changes or a commit names other evidence for the
+    release. A refusal stands until the files of its deployment change; it is asked again by itself,
+    ever more rarely, since evidence may still arrive.
+    """
+
+    def __init__(
+        self, admit: Admit, report: Callable[[RefusedRelease], None], patience: timedelta = PATIENCE
+    ) -> None:
+        self._admit = admit
+        self._report = report
+        self._patience = patience
+        self._step = 0
+        self._trusted: Trusted | None = None
+        self._standing: Mapping[str, Restrictions] = {}
+        self._versions: dict[str, _Version] = {}
+        self._verdicts: dict[_Key, _Verdict] = {}
+        self._reported: dict[_Key, tuple[_Version, str]] = {}
+
+    def begin_step(self) -> None:
+        """Counts the steps of the loop: what is asked in one wants evidence read since it began."""
+        self._step += 1
+
+    def follow(
+        self, trusted: Trusted, survey: Survey, files: Mapping[str, bytes], now: datetime
+    ) -> None:
+        """Takes over a commit. Files that did not change keep their first-seen time."""
+        self._trusted, self._standing = trusted, survey.standing
+        versions: dict[str, _Version] = {}
+        for each in survey.deployments:
+            service = files.get(service_path(each.stage, each.model))
+            release = files.get(release_path(each.stage, each.model))
+            known = self._versions.get(each.name)
+            if known is None or (known.service, known.release) != (service, release):
+                known = _Version(service, release, now)
+            versions[each.name] = known
+        self._versions = versions
+
+    def ask_again(self, now: datetime) -> None:
+        """Lets every release that was not admitted be asked again, whatever its pause."""
+        self._verdicts = {
+            key: replace(each, again_at=each.again_at and now)
+            for key, each in self._verdicts.items()
+        }
+
+    def fault(self, deployment: Deployment, digest: Digest, now: datetime) -> StallReason | None:
+        """Why the release may not run in the stage, or not yet; None if it may."""
+        if self._trusted is None:
+            return StallReason("NotTrusted", "no commit of the gitops repository is trusted", False)
+        key = (deployment.stage, deployment.model, digest)
+        version = self._versions[deployment.name]
+        known = self._still_standing(key, version)
+        if known is not None and not known.is_due(now):
+            return known.fault
+        question = known.question if known is not None else None
+        question = replace(question or self._question(deployment, digest, now), at=now)
+        pause = known.pause if known is not None else timedelta(0)
+        try:
+            fault = self._asked(deployment, digest, question, version)
+        except Underway as error:
+            # A verdict that is asked again stands until there is another one.
+            fault = (
+                known.fault if known is not None else StallReason(UNDERWAY, error.message, False)
+            )
+            self._keep(key, version, fault, question=question, pause=pause)
+            return fault
+        pause = _next_pause(pause, fault)
+        self._keep(key, version, fault, again_at=now + pause if fault else None, pause=pause)
+        self._tell(key, version, fault)
+        return fault
+
+    def _question(self, deployment: Deployment, digest: Digest, now: datetime) -> AdmissionQuestion:
+        standing = self._standing.get(deployment.name)
+        glass = standing.glass if standing is not None else None
+        named = self._versions[deployment.name].named(digest) or ()
+        return AdmissionQuestion(now, now, self._step, glass, named)
+
+    def _still_standing(self, key: _Key, version: _Version) -> _Verdict | None:
+        """The verdict before, unless what it answered for is another question now."""
+        known, trusted = self._verdicts.get(key), self._trusted
+        if known is None or trusted is None or known.platform != trusted.platform:
+            return None
+        if known.version is version:
+            return known
+        if known.fault is not None or known.question is not None:
+            return None
+        named = version.named(key[2])
+        if named is not None and named != known.named:
+            return None
+        kept = replace(known, version=version)
+        self._verdicts[key] = kept
+        return kept
+
+    def _keep(
+        self,
+        key: _Key,
+        version: _Version,
+        fault: StallReason | None,
+        *,
+        pause: timedelta,
+        question: AdmissionQuestion | None = None,
+        again_at: datetime | None = None,
+    ) -> None:
+        assert self._trusted is not None  # noqa: S101 - `fault` asked nothing otherwise
+        self._verdicts[key] = _Verdict(
+            self._trusted.platform, version, version.named(key[2]), fault, question, again_at, pause
+        )
+
+    def _asked(
+        self, deployment: Deployment, digest: Digest, question: AdmissionQuestion, version: _Version
+    ) -> StallReason | None:
+        """The answer as a fault; None if the release is admitted."""
+        assert self._trusted is not None  # noqa: S101 - as above
+        try:
+            answer = self._admit(self._trusted.platform, deployment, digest, question)
+        except Underway:
+            raise
+        except (VerificationError, InvalidInput) as error:
+            return _refusal(digest, error.message)
+        except GoldenPathError as error:
+            return StallReason("NotVerified", error.message, is_final=False)
+        failed = [finding for finding in answer.findings if finding.status == "fail"]
+        if not failed:
+            return None
+        if answer.missing and question.asked_at < version.seen + self._patience:
+            return _awaited(digest, answer.missing, version.seen + self._patience)
+        words = "; ".join(f"{finding.check}: {finding.message}" for finding in failed)
+        if answer.missing:
+            words += f"; the store has no {_listed(answer.missing)}, which the commit counts on"
+        return _refusal(digest, words)
+
+    def _tell(self, key: _Key, version: _Version, fault: StallReason | None) -> None:
+        """Reports a refusal once for each version of the files and each reason."""
+        if fault is None or not fault.is_final or self._trusted is None:
+            return
+        if self._reported.get(key) == (version, fault.message):
+            return
+        self._reported[key] = (version, fault.message)
+        stage, model, digest = key
+        finding = Finding("admission", "fail", fault.message)
+        self._report(RefusedRelease(stage, model, digest, self._trusted.commit, (finding,)))
+
+
+def _next_pause(before: timedelta, fault: StallReason | None) -> timedelta:
+    if fault is None:
+        return timedelta(0)
+    if fault.is_final:
+        least, most = ASK_AGAIN, LONGEST_PAUSE
+    else:
+        least, most = FIRST_WAIT, LONGEST_WAIT if fault.reason == AWAITED else LONGEST_OUTAGE
+    return min(max(before * 2, least), most)
+
+
+def _refusal(digest: Digest, words: str) -> StallReason:
+    message = f"{digest.short} is not admitted: {words}"
+    return StallReason("AdmissionRefused", message, is_final=True, is_retried=True)
+
+
+def _awaited(digest: Digest, missing: tuple[Digest, ...], until: datetime) -> StallReason:
+    message = (
+        f"{digest.short} waits for {_listed(missing)}, which the commit counts on and the store "
+        f"does not have yet; it is refused if that has not arrived by {until:%H:%M:%S}"
+    )
+    return StallReason(AWAITED, message, is_final=False)
+
+
+def _listed(digests: tuple[Digest, ...]) -> str:
+    shown = ", ".join(each.short for each in digests[:3])
+    return shown if len(digests) <= 3 else f"{shown} and {len(digests) - 3} more"

@@ -1,0 +1,163 @@
+"""Who may ask what: static bearer tokens and those of OpenID providers, each with its scopes.
+
+Static tokens are known by their SHA-256 only, so the file that lists them opens no door. A token
+that has proved right is remembered until it ends, for its signature costs more than an answer.
+Health is for everybody; without a file of access rules so is everything else.
+"""
+
+import hmac
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from goldenpath.errors import InvalidInput, NotFound, VerificationError
+from goldenpath.http import jwt
+from goldenpath.http.jwks import KeySet
+
+ACCESS_VERSION = 1
+MAX_FILE = 1024 * 1024
+MOST_REMEMBERED = 1024
+LONGEST_TOKEN = 8192
+
+Scope = Literal["infer", "read", "metrics"]
+"""To ask for predictions, to read what the model is, to read what the server measured."""
+
+
+class StaticToken(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A token that was handed out; `name` is the caller in every record."""
+
+    name: str
+    sha256: str
+    scopes: frozenset[Scope]
+
+
+class Issuer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An OpenID provider whose tokens are taken. `jwks` is a file or an https address."""
+
+    issuer: str
+    audience: str
+    jwks: str
+
+
+class AccessFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The file of access rules, JSON."""
+
+    version: int
+    tokens: list[StaticToken] = []
+    issuers: list[Issuer] = []
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """Why nobody is let in: 401 for who is not known, 403 for who may not."""
+
+    status: Literal[401, 403]
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Caller:
+    name: str
+    scopes: frozenset[str]
+    until: float
+
+
+class Access:
+    """The rules of one file."""
+
+    def __init__(self, rules: AccessFile, sources: Mapping[str, KeySet]) -> None:
+        self._static = {
+            bytes.fromhex(token.sha256): _Caller(token.name, frozenset(token.scopes), float("inf"))
+            for token in rules.tokens
+        }
+        self._issuers = [(issuer, sources[issuer.jwks]) for issuer in rules.issuers]
+        self._known: OrderedDict[bytes, _Caller] = OrderedDict()
+
+    def admit(self, header: bytes, scope: Scope, now: float) -> str | Denied:
+        """The name of the caller, or why not. `now` in seconds since 1970."""
+        kind, _, token = header.partition(b" ")
+        if kind.lower() != b"bearer" or not 0 < len(token) <= LONGEST_TOKEN:
+            return Denied(401, "expected a bearer token")
+        caller = self._caller(token.strip(), now)
+        if isinstance(caller, Denied):
+            return caller
+        if scope not in caller.scopes:
+            return Denied(403, f"the token lacks the scope {scope}")
+        return caller.name
+
+    def _caller(self, token: bytes, now: float) -> _Caller | Denied:
+        name = sha256(token).digest()
+        # Compared in constant time all the same; what an attacker could time is a hash anyway.
+        for known, caller in self._static.items():
+            if hmac.compare_digest(known, name):
+                return caller
+        remembered = self._known.get(name)
+        if remembered is not None and now < remembered.until:
+            return remembered
+        return self._verify(token, name, now)
+
+    def _verify(self, token: bytes, name: bytes, now: float) -> _Caller | Denied:
+        denied = Denied(401, "the token is not known")
+        for issuer, source in self._issuers:
+            try:
+                keys = source.keys_for(jwt.key_name(token))
+                claims = jwt.verify(
+                    token, keys, issuer=issuer.issuer, audience=issuer.audience, now=now
+                )
+            except VerificationError as error:
+                denied = Denied(401, error.message)
+                continue
+            scopes = frozenset([*claims.scope.split(), *claims.scp])
+            caller = _Caller(claims.sub[:256], scopes, claims.exp + jwt.LEEWAY)
+            self._known[name] = caller
+            if len(self._known) > MOST_REMEMBERED:
+                self._known.popitem(last=False)
+            return caller
+        return denied
+
+
+def load_access(path: Path, report: Callable[[str], None]) -> Access:
+    """The rules in a file, with the keys of their issuers.
+
+    Raises `NotFound` or `InvalidInput` if the file or a file of keys cannot be used.
+    """
+    rules = parse_access(_read(path))
+    sources = {}
+    for issuer in rules.issuers:
+        if issuer.jwks.startswith(("https://", "http://")):
+            sources[issuer.jwks] = KeySet(issuer.jwks, report)
+        else:
+            sources[issuer.jwks] = KeySet.of(_read(path.parent / issuer.jwks))
+    return Access(rules, sources)
+
+
+def parse_access(content: bytes) -> AccessFile:
+    """The rules in `content`. Raises `InvalidInput` naming what is wrong."""
+    try:
+        rules = msgspec.json.decode(content, type=AccessFile)
+        hashes = [bytes.fromhex(token.sha256) for token in rules.tokens]
+    except ValueError as error:
+        raise InvalidInput(f"not a file of access rules: {error}") from error
+    if rules.version != ACCESS_VERSION:
+        raise InvalidInput(
+            f"the access rules have version {rules.version}: expected {ACCESS_VERSION}"
+        )
+    if any(len(found) != 32 for found in hashes) or len(set(hashes)) != len(hashes):
+        raise InvalidInput("expected a SHA-256 of its own, in hexadecimal, for each token")
+    return rules
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE + 1)
+    except OSError as error:
+        raise NotFound(f"{path} cannot be read: {error.strerror}") from error
+    if len(content) > MAX_FILE:
+        raise InvalidInput(f"{path} is too large: expected at most {MAX_FILE} bytes")
+    return content

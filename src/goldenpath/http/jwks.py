@@ -1,0 +1,93 @@
+"""The public keys of an OpenID provider, fetched beside the traffic and never in its way.
+
+PyJWT's own client follows redirections, reads without a limit and fetches while a caller waits.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from goldenpath.errors import GoldenPathError, InvalidInput
+from goldenpath.http.jwt import parse_jwks
+
+if TYPE_CHECKING:
+    from jwt import PyJWK
+
+MAX_SET = 1024 * 1024
+FRESH = 300.0
+"""Seconds after which keys are fetched again."""
+PAUSE = 10.0
+"""Seconds between two tries, however many tokens name keys that are not known."""
+TIMEOUT = 5.0
+
+
+class KeySet:
+    """Keys by name. While there are none, every token is refused: this fails closed."""
+
+    def __init__(
+        self,
+        url: str,
+        report: Callable[[str], None],
+        *,
+        keys: Mapping[str, "PyJWK"] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """With an address the keys are fetched at once, and again from time to time.
+
+        `clock` never goes back, whatever happens to the time of day.
+        """
+        self._url = url
+        self._report = report
+        self._keys: Mapping[str, PyJWK] = keys or {}
+        self._clock = clock
+        self._asked = clock()
+        self._thread: threading.Thread | None = None
+        if url:
+            _check_address(url)
+            self._fetch()
+
+    @classmethod
+    def of(cls, content: bytes) -> "KeySet":
+        """Keys that do not change until the server is told to read its files again."""
+        return cls("", lambda _: None, keys=parse_jwks(content))
+
+    def keys_for(self, name: str) -> Mapping[str, "PyJWK"]:
+        """The keys as they are known; asks for new ones if they are old or `name` is not there."""
+        now = self._clock()
+        waited = now - self._asked
+        if self._url and (waited > FRESH or (name not in self._keys and waited > PAUSE)):
+            self._asked = now
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._fetch, name="jwks", daemon=True)
+                self._thread.start()
+        return self._keys
+
+    def _fetch(self) -> None:
+        try:
+            self._keys = parse_jwks(_download(self._url))
+        except (OSError, GoldenPathError) as error:
+            # The keys that are known stay good; a provider that is away must not close the door.
+            self._report(f"the keys of {self._url} cannot be fetched: {error}")
+
+
+def _download(url: str) -> bytes:
+    """What stands at the address itself: a redirection could lead away from https."""
+    from urllib.request import HTTPRedirectHandler, build_opener
+
+    class Stay(HTTPRedirectHandler):
+        def redirect_request(self, *_: object) -> None:
+            """Follows nothing; the answer then counts as an error."""
+
+    with build_opener(Stay).open(url, timeout=TIMEOUT) as answer:
+        content: bytes = answer.read(MAX_SET + 1)
+    if len(content) > MAX_SET:
+        raise InvalidInput(f"the keys are too many: expected at most {MAX_SET} bytes")
+    return content
+
+
+def _check_address(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "::1", "localhost"):
+        raise InvalidInput(f"keys are fetched by https only, not from {url}")

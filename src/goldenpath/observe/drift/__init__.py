@@ -1,0 +1,1 @@
+"""Drift of live traffic against the signed reference profile."""

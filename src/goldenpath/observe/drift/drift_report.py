@@ -1,0 +1,46 @@
+"""What can be said about drift now, from the state that the monitor left on disk."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from goldenpath.drift.sequential import Detector
+from goldenpath.drift.verdict import DriftVerdict, judge
+from goldenpath.observe.drift.findings import DriftFinding, findings
+from goldenpath.observe.drift.monitor_state import watches
+from goldenpath.observe.log.release_rules import Facts
+from goldenpath.settings import Home
+
+
+@dataclass(frozen=True, slots=True)
+class DriftReport:
+    """One release in one stage."""
+
+    stage: str
+    model: str
+    release: str
+    updated_at: str
+    verdict: DriftVerdict
+    findings: tuple[DriftFinding, ...]
+    """Open and closed, the oldest first."""
+
+
+def drift_reports(
+    home: Home, stage: str, model: str, facts: Callable[[str], Facts | None]
+) -> Iterator[DriftReport]:
+    """A report per release that was counted; `*` for any stage or model."""
+    known = tuple(findings(home.findings))
+    for watch in watches(home.drift, stage, model).values():
+        about = facts(watch.release)
+        if about is None:
+            continue
+        detector = Detector.of(about.profile, about.contract.monitor)
+        yield DriftReport(
+            stage=watch.stage,
+            model=watch.model,
+            release=watch.release,
+            updated_at=watch.updated_at,
+            verdict=judge(detector, watch.state(about.profile)),
+            findings=tuple(
+                f for f in known if f.release == watch.release and f.stage == watch.stage
+            ),
+        )

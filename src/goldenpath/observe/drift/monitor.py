@@ -1,0 +1,149 @@
+"""Watches every deployment for drift: counts rows, looks, and raises each alarm once."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from goldenpath.drift.profile import Counts, Profile, count
+from goldenpath.drift.sequential import Detector, DriftEvidence, State, look
+from goldenpath.drift.verdict import DriftVerdict, judge
+from goldenpath.errors import NotFound
+from goldenpath.observe.drift.findings import DriftFinding, drift_finding, load, save
+from goldenpath.observe.drift.monitor_state import MonitorState, load_watch, save_watch
+from goldenpath.observe.log.prediction_log import timestamp
+from goldenpath.observe.log.records import Block, decisive
+from goldenpath.observe.log.release_rules import Facts
+
+Key = tuple[str, str, str]
+"""Stage, model and digest of the release."""
+
+
+@dataclass(slots=True)
+class _Deployment:
+    """A watch and what is worked out of it."""
+
+    watch: MonitorState
+    facts: Facts
+    detector: Detector
+    state: State
+    waiting: Counts
+    since: str
+    total: Counts
+    """Everything counted since this process started."""
+    is_changed: bool = False
+
+
+class Monitor:
+    """All deployments of one home; state and findings are in files, so that a restart goes on."""
+
+    def __init__(self, folder: Path, findings: Path, facts: Callable[[str], Facts | None]) -> None:
+        self._folder = folder
+        self._findings = findings
+        self._facts = facts
+        self._deployments: dict[Key, _Deployment] = {}
+
+    def add(self, block: Block, now: datetime) -> tuple[Block, list[DriftFinding]]:
+        """Counts what was not counted before; gives it back, with the alarms it raised."""
+        header = block.header
+        deployment = self._deployment((header.stage, header.model, header.digest))
+        if deployment is None:
+            return block, []
+        fresh = _unseen(block, deployment.watch.seen.get(header.replica, 0))
+        if not fresh.answered:
+            return fresh, []
+        deployment.watch.seen[header.replica] = fresh.answered[-1].sequence + 1
+        deployment.is_changed = True
+        raised = []
+        for evidence in _looks(deployment, decisive(fresh)):
+            finding = self._alarm(deployment, evidence, now)
+            if finding is not None:
+                raised.append(finding)
+        return fresh, raised
+
+    def save(self, now: datetime) -> None:
+        """Writes what has changed."""
+        for deployment in self._deployments.values():
+            if deployment.is_changed:
+                watch = deployment.watch
+                watch.keep(deployment.state, deployment.waiting, deployment.since)
+                watch.updated_at = f"{now:%Y-%m-%dT%H:%M:%S.%fZ}"
+                save_watch(self._folder, watch)
+                deployment.is_changed = False
+
+    def verdicts(self) -> Iterator[tuple[Key, DriftVerdict, Profile, Counts]]:
+        """What can be said of every deployment now, and what was counted since the start."""
+        for key, deployment in self._deployments.items():
+            verdict = judge(deployment.detector, deployment.state)
+            yield key, verdict, deployment.facts.profile, deployment.total
+
+    def _deployment(self, key: Key) -> _Deployment | None:
+        deployment = self._deployments.get(key)
+        if deployment is None:
+            facts = self._facts(key[2])
+            if facts is None:
+                return None
+            watch = load_watch(self._folder, *key)
+            deployment = self._deployments[key] = _Deployment(
+                watch=watch,
+                facts=facts,
+                detector=Detector.of(facts.profile, facts.contract.monitor),
+                state=watch.state(facts.profile),
+                waiting=watch.waiting(facts.profile),
+                since=watch.pending_since,
+                total=Counts.zero(facts.profile),
+            )
+        return deployment
+
+    def _alarm(
+        self, deployment: _Deployment, evidence: DriftEvidence, now: datetime
+    ) -> DriftFinding | None:
+        watch = deployment.watch
+        if watch.finding and not self._is_open(watch.finding):
+            # A person has closed it: what was counted until then is dealt with.
+            watch.finding = ""
+            deployment.state = State.fresh(deployment.facts.profile)
+            return None
+        if not evidence.is_alarm or watch.finding:
+            return None
+        verdict = judge(deployment.detector, deployment.state)
+        finding = drift_finding(watch.stage, watch.model, watch.release, verdict, now)
+        save(self._findings, finding)
+        watch.finding = finding.id
+        return finding
+
+    def _is_open(self, name: str) -> bool:
+        try:
+            return load(self._findings, name).state == "open"
+        except NotFound:
+            return False
+
+
+def _unseen(block: Block, first: int) -> Block:
+    if not block.answered or block.answered[0].sequence >= first:
+        return block
+    answered = [item for item in block.answered if item.sequence >= first]
+    return Block.of(block.header, answered)
+
+
+def _looks(deployment: _Deployment, block: Block) -> Iterator[DriftEvidence]:
+    """Counts row by row up to each look, so that the looks do not depend on how rows arrive."""
+    settings, profile = deployment.facts.contract.monitor, deployment.facts.profile
+    started = np.repeat([a.started for a in block.answered], [a.rows for a in block.answered])
+    begin, total = 0, len(block.scores)
+    while begin < total:
+        if not deployment.waiting.rows:
+            deployment.since = timestamp(int(started[begin]))
+        end = min(begin + settings.look_rows - deployment.waiting.rows, total)
+        counted = count(profile, block.rows[begin:end], block.scores[begin:end])
+        deployment.waiting += counted
+        deployment.total += counted
+        begin = end
+        if deployment.waiting.rows >= settings.look_rows:
+            deployment.state, evidence = look(
+                deployment.detector, deployment.state, deployment.waiting, deployment.since
+            )
+            deployment.waiting = Counts.zero(profile)
+            yield evidence

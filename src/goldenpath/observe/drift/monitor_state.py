@@ -1,0 +1,101 @@
+"""What the monitor remembers of one deployment: counts, never rows."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from goldenpath.drift.profile import Counts, Profile
+from goldenpath.drift.sequential import State
+from goldenpath.errors import InvalidInput
+from goldenpath.files import write_whole
+from goldenpath.observe.log.segment import checked_name
+from goldenpath.parsers.typed import read_record
+
+VERSION = 1
+
+
+class MonitorState(msgspec.Struct):
+    """The state of the monitor of one release in one stage, as it stands in its file."""
+
+    stage: str
+    model: str
+    release: str
+    seen: dict[str, int]
+    """Per replica, the sequence number from which on requests are not counted yet."""
+    looks: int
+    starts: list[int]
+    times: list[str]
+    rows: list[int]
+    counts: list[list[int]]
+    pending_rows: int
+    """Rows since the last look, and what was counted of them."""
+    pending: list[int]
+    pending_since: str
+    finding: str = ""
+    """The alarm that is open; there is no other one before a person has closed it."""
+    updated_at: str = ""
+    version: int = VERSION
+
+    @classmethod
+    def fresh(cls, stage: str, model: str, release: str) -> "MonitorState":
+        """Before the first row."""
+        return cls(stage, model, release, {}, 0, [], [], [], [], 0, [], "")
+
+    def state(self, profile: Profile) -> State:
+        """What the detector works on. Raises `InvalidInput` if it is of another profile."""
+        if not self.starts:
+            return State(self.looks, (), (), (), np.zeros((0, profile.size), np.int64))
+        counts = np.array(self.counts, np.int64)
+        if counts.shape != (len(self.starts), profile.size):
+            raise InvalidInput(f"the drift state of {self.release} does not fit its profile")
+        return State(self.looks, tuple(self.starts), tuple(self.times), tuple(self.rows), counts)
+
+    def waiting(self, profile: Profile) -> Counts:
+        """What was counted since the last look."""
+        if not self.pending_rows:
+            return Counts.zero(profile)
+        return Counts(self.pending_rows, np.array(self.pending, np.int64))
+
+    def keep(self, state: State, waiting: Counts, since: str) -> None:
+        """Takes over what the detector made of new rows."""
+        self.looks, self.starts, self.times = state.looks, list(state.starts), list(state.times)
+        self.rows, self.counts = list(state.rows), state.counts.tolist()
+        self.pending_rows, self.pending = waiting.rows, waiting.values.tolist()
+        self.pending_since = since
+
+
+def watch_path(folder: Path, stage: str, model: str, release: str) -> Path:
+    """The file of one deployment."""
+    name = release.removeprefix("sha256:")
+    return folder / checked_name(stage) / checked_name(model) / f"{checked_name(name)}.json"
+
+
+def load_watch(folder: Path, stage: str, model: str, release: str) -> MonitorState:
+    """The state from disk, or a fresh one."""
+    path = watch_path(folder, stage, model, release)
+    try:
+        return read_watch(path)
+    except FileNotFoundError:
+        return MonitorState.fresh(stage, model, release)
+
+
+def read_watch(path: Path) -> MonitorState:
+    """One state file. Raises `FileNotFoundError`, and `InvalidInput` if it is not one."""
+    watch = read_record(path, MonitorState)
+    if watch.version != VERSION:
+        raise InvalidInput(f"drift state {path} has version {watch.version}: expected {VERSION}")
+    return watch
+
+
+def save_watch(folder: Path, watch: MonitorState) -> None:
+    """Writes the state, whole or not at all."""
+    path = watch_path(folder, watch.stage, watch.model, watch.release)
+    write_whole(path, msgspec.json.encode(watch))
+
+
+def watches(folder: Path, stage: str, model: str) -> Mapping[Path, MonitorState]:
+    """Every state of a model in a stage; `*` for any. The one updated last comes last."""
+    found = {path: read_watch(path) for path in folder.glob(f"{stage}/{model}/*.json")}
+    return dict(sorted(found.items(), key=lambda item: item[1].updated_at))

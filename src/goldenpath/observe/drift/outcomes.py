@@ -1,0 +1,162 @@
+"""Counts what each release answers, as shares that the canary judge can compare.
+
+All are cumulative since the observer started and go to the supervisor by name: `outcome decline`,
+`score below 0.2`, `decline where status = 2`, `differs from the live answer`,
+`differs where status = 2`. Which names there are follows from the contract alone, so that the judge
+can share out its chance of being wrong before it has seen anything.
+
+A copy that is asked of the live release counts for pairs alone: in its shares it would be a second
+time the question that the canary was asked, and their comparison wants answers that know nothing of
+each other. A release that gets nothing but copies is compared by them.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from goldenpath.canary.arms import PAIRED, PAIRED_SLICE
+from goldenpath.canonical import JsonValue
+from goldenpath.observe.log.records import Block
+from goldenpath.observe.log.release_rules import Facts, decide
+from goldenpath.project.slicing import Slice, slices
+from goldenpath.project.spec import Contract
+
+OUTCOMES = ("accept", "refer", "decline")
+POINTS = (0.003, 0.01, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.97)
+"""Where the distributions of two scores are compared: fixed, so that any two releases can be."""
+MOST_PAIRS = 20_000
+
+Counts = dict[str, list[int]]
+"""Hits and total by name."""
+Words = NDArray[np.object_]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(slots=True)
+class _Route:
+    """One model in one stage: counts by slot, and answers that a copy may come for."""
+
+    slots: dict[str, Counts] = field(default_factory=dict)
+    answers: "OrderedDict[str, tuple[str, list[str]]]" = field(default_factory=OrderedDict)
+    live: set[str] = field(default_factory=set)
+    """Slots by whose answers somebody decided."""
+
+
+class Outcomes:
+    """The counts of every slot of every route."""
+
+    def __init__(self, facts: Callable[[str], Facts | None]) -> None:
+        self._facts = facts
+        self._routes: dict[str, _Route] = {}
+        self._changed: set[tuple[str, str]] = set()
+
+    def add(self, block: Block) -> None:
+        """Counts the answers of one server."""
+        header = block.header
+        facts = self._facts(header.digest)
+        if facts is None or not len(block.scores):
+            return
+        name = f"{header.stage}/{header.model}"
+        route = self._routes.setdefault(name, _Route())
+        counts = route.slots.get(header.slot)
+        if counts is None:
+            counts = route.slots[header.slot] = {each: [0, 0] for each in names(facts.contract)}
+        outcomes = np.array(decide(facts.contract, block.scores).outcomes, object)
+        shown = np.repeat([not a.shadow for a in block.answered], [a.rows for a in block.answered])
+        if shown.any():
+            route.live.add(header.slot)
+        counted = shown if header.slot in route.live else np.ones(len(outcomes), np.bool_)
+        _count(counts, facts.contract, block, outcomes, counted)
+        _pair(route, counts, facts.contract, block, outcomes)
+        self._changed.add((name, header.slot))
+
+    def counts(self, deployment: str, slot: str) -> Mapping[str, list[int]]:
+        """What was counted of one slot of `stage/model`; empty if nothing was."""
+        route = self._routes.get(deployment)
+        return route.slots.get(slot, {}) if route else {}
+
+    def news(self) -> Iterator[Mapping[str, JsonValue]]:
+        """One event per slot that has changed since the last call."""
+        for name, slot in sorted(self._changed):
+            counts: dict[str, JsonValue] = {
+                key: list(value) for key, value in self._routes[name].slots[slot].items()
+            }
+            yield {"event": "answers", "deployment": name, "slot": slot, "counts": counts}
+        self._changed.clear()
+
+
+def names(contract: Contract) -> Iterator[str]:
+    """Every share that is counted for a release with this contract."""
+    yield from (f"outcome {each}" for each in OUTCOMES)
+    yield from (f"score below {point:g}" for point in POINTS)
+    for part in slices(contract):
+        yield from (f"{each} where {part.feature} = {part.label}" for each in OUTCOMES)
+        yield f"{PAIRED_SLICE}{part.feature} = {part.label}"
+    yield PAIRED
+
+
+def inside_of(part: Slice, block: Block) -> Mask:
+    """Which rows are of that slice."""
+    values = block.rows[:, part.column]
+    return (values >= np.float32(part.low)) & (values < np.float32(part.high))
+
+
+def _count(
+    counts: Counts, contract: Contract, block: Block, outcomes: Words, counted: Mask
+) -> None:
+    total = int(counted.sum())
+    hit = {each: (outcomes == each) & counted for each in OUTCOMES}
+    for each in OUTCOMES:
+        _add(counts, f"outcome {each}", int(hit[each].sum()), total)
+    for point in POINTS:
+        _add(counts, f"score below {point:g}", int((counted & (block.scores < point)).sum()), total)
+    for part in slices(contract):
+        inside = inside_of(part, block) & counted
+        size = int(inside.sum())
+        for each in OUTCOMES if size else ():
+            name = f"{each} where {part.feature} = {part.label}"
+            _add(counts, name, int((hit[each] & inside).sum()), size)
+
+
+def _pair(route: _Route, counts: Counts, contract: Contract, block: Block, outcomes: Words) -> None:
+    """Holds answers to the same question by two releases against each other: a shadow's pairs.
+
+    The second of two answers with one prediction id is counted, whichever release it is of: the
+    share of pairs that differ is the same from both sides.
+    """
+    slot, end, listed = block.header.slot, 0, outcomes.tolist()
+    others: dict[str, tuple[Mask, Mask]] = {}
+    for answered in block.answered:
+        begin, end = end, end + answered.rows
+        mine = listed[begin:end]
+        known = route.answers.pop(answered.prediction_id, None)
+        if known is None or known[0] == slot or len(known[1]) != len(mine):
+            route.answers[answered.prediction_id] = (slot, mine)
+            continue
+        nothing = np.zeros((2, len(outcomes)), np.bool_)
+        paired, differs = others.setdefault(known[0], (nothing[0], nothing[1]))
+        paired[begin:end] = True
+        differs[begin:end] = [a != b for a, b in zip(known[1], mine, strict=True)]
+    for other, (paired, differs) in others.items():
+        for name, inside in _places(contract, block):
+            found = int((differs & inside).sum()), int((paired & inside).sum())
+            for each in (counts, route.slots[other]):
+                if name in each:  # the other release may be cut into other slices
+                    _add(each, name, *found)
+    while len(route.answers) > MOST_PAIRS:
+        route.answers.popitem(last=False)
+
+
+def _places(contract: Contract, block: Block) -> Iterator[tuple[str, Mask]]:
+    yield PAIRED, np.ones(len(block.scores), np.bool_)
+    for part in slices(contract):
+        yield f"{PAIRED_SLICE}{part.feature} = {part.label}", inside_of(part, block)
+
+
+def _add(counts: Counts, name: str, hits: int, total: int) -> None:
+    share = counts[name]
+    share[0] += hits
+    share[1] += total

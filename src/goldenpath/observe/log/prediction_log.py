@@ -1,0 +1,229 @@
+"""Seals the prediction log: from spool files to signed segments, each record exactly once.
+
+A record counts as sealed once the checkpoint of its segment has its name. Until then everything is
+made again from the spool, which is deleted only afterwards; the checkpoint says how far it went, so
+a process that is killed at any point neither loses nor doubles a record.
+"""
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from goldenpath.digest import Digest
+from goldenpath.errors import InvalidInput
+from goldenpath.files import write_whole
+from goldenpath.observe.log.context_columns import FEW, FIELDS
+from goldenpath.observe.log.records import Block, names, to_table
+from goldenpath.observe.log.release_rules import Facts
+from goldenpath.observe.log.segment import (
+    BEGINNING,
+    SUFFIX,
+    Checkpoint,
+    checked_name,
+    folder_of,
+    parse_checkpoint,
+    render_checkpoint,
+    replica_of,
+)
+from goldenpath.observe.log.spool_tail import SpoolBatch
+from goldenpath.observe.log.subject_keys import Subjects, day_of
+from goldenpath.release.attest.signatures.signer import Signer
+from goldenpath.serve.record.spool_format import Answered, SpoolHeader
+
+_DICTIONARIES = [
+    "stage",
+    "model",
+    "release_digest",
+    "traffic_slot",
+    "replica",
+    "key_day",
+    "caller",
+    "band",
+    "outcome",
+    "status",
+    *(field.name for field in FIELDS if field.type == FEW),
+]
+
+
+@dataclass(slots=True)
+class _Chain:
+    """Where the chain of one replica stands."""
+
+    number: int = 0
+    previous: str = BEGINNING
+    positions: dict[str, int] = field(default_factory=dict)
+    """How far into each spool file it goes."""
+
+
+@dataclass(slots=True)
+class _Pending:
+    """Batches of one spool file that wait to be sealed."""
+
+    batches: list[SpoolBatch]
+    since: float
+    rows: int = 0
+
+
+class PredictionLog:
+    """The writing side: one process per home."""
+
+    def __init__(
+        self,
+        predictions: Path,
+        subjects: Subjects,
+        signer: Signer,
+        facts: Callable[[str], Facts | None],
+    ) -> None:
+        self._predictions = predictions
+        self._subjects = subjects
+        self._signer = signer
+        self._facts = facts
+        self._chains: dict[str, _Chain] = {}
+        self._pending: dict[Path, _Pending] = {}
+
+    def resume(self, header: SpoolHeader, spool: str) -> int:
+        """How far into the spool file the log already holds it."""
+        return self._chain(header).positions.get(spool, 0)
+
+    def add(self, batch: SpoolBatch, now: float) -> None:
+        """Takes a batch; nothing is written yet. `now` in seconds of any clock."""
+        pending = self._pending.setdefault(batch.path, _Pending([], now))
+        pending.batches.append(batch)
+        pending.rows += sum(max(answered.rows, 1) for answered in batch.answered)
+
+    def due(self, now: float, *, seconds: float, rows: int) -> list[Path]:
+        """Spool files with enough to seal: old, large, or complete."""
+        return [
+            path
+            for path, pending in self._pending.items()
+            if pending.rows >= rows
+            or pending.batches[-1].is_last
+            or (pending.rows and now - pending.since >= seconds)
+        ]
+
+    def waiting(self) -> list[Path]:
+        """Every spool file with something that is not sealed."""
+        return list(self._pending)
+
+    def seal(self, path: Path, now: datetime) -> tuple[Checkpoint | None, bool]:
+        """Seals what waits of a spool file; gives back whether that was all there will be of it.
+
+        After it the records are on disk, chained and signed. If it raises, everything still waits.
+        There is no checkpoint if there was nothing to write down.
+        """
+        batches = self._pending[path].batches
+        answered = [item for batch in batches for item in batch.answered]
+        checkpoint = None
+        if answered or any(batch.lost for batch in batches):
+            checkpoint = self._write(batches, answered, now)
+        del self._pending[path]
+        return checkpoint, batches[-1].is_last
+
+    def _write(
+        self, batches: list[SpoolBatch], answered: list[Answered], now: datetime
+    ) -> Checkpoint:
+        header = batches[-1].header
+        chain = self._chain(header)
+        content = self._table(header, answered, now)
+        checkpoint = _describe(batches, answered, chain, content, now)
+        stem = f"{now:%Y%m%dT%H}-{checked_name(header.replica)}-{chain.number}"
+        folder = folder_of(self._predictions, header.stage, header.model)
+        write_whole(folder / f"{stem}.parquet", content)
+        signed = render_checkpoint(checkpoint, self._signer)
+        write_whole(folder / f"{stem}{SUFFIX}", signed)
+        chain.number += 1
+        chain.previous = Digest.of(signed).text
+        chain.positions[checkpoint.spool] = checkpoint.end
+        return checkpoint
+
+    def _table(self, header: SpoolHeader, answered: list[Answered], now: datetime) -> bytes:
+        day = day_of(now, header.stage)
+        block = Block.of(header, answered)
+        subjects = self._subjects.keep(names(block, day), day)
+        table = to_table(block, self._facts(header.digest), subjects, day)
+        sink = io.BytesIO()
+        pq.write_table(
+            table,
+            sink,
+            compression="zstd",
+            use_dictionary=_DICTIONARIES,  # type: ignore[arg-type]
+        )
+        return sink.getvalue()
+
+    def _chain(self, header: SpoolHeader) -> _Chain:
+        chain = self._chains.get(header.replica)
+        if chain is None:
+            chain = self._chains[header.replica] = self._read_chain(header)
+        return chain
+
+    def _read_chain(self, header: SpoolHeader) -> _Chain:
+        chain = _Chain()
+        folder = folder_of(self._predictions, header.stage, header.model)
+        replica = checked_name(header.replica)
+        known = [p for p in folder.glob(f"*{SUFFIX}") if replica_of(p) == replica]
+        for orphan in folder.glob(f"*-{replica}-*.parquet"):
+            # Its checkpoint never came to be: the same records are made again from the spool.
+            if not orphan.with_name(orphan.name.removesuffix(".parquet") + SUFFIX).exists():
+                orphan.unlink()
+        for path in known:
+            content = path.read_bytes()
+            checkpoint = parse_checkpoint(content, self._signer.public_key())
+            if checkpoint.number >= chain.number:
+                chain.number = checkpoint.number + 1
+                chain.previous = Digest.of(content).text
+            end = max(chain.positions.get(checkpoint.spool, 0), checkpoint.end)
+            chain.positions[checkpoint.spool] = end
+        if chain.number != len(known):
+            raise InvalidInput(
+                f"the prediction log of replica {replica} has a gap: "
+                f"expected {chain.number} segments, got {len(known)}",
+                hint="run goldenpath log check, and keep a copy of the folder before you repair it",
+            )
+        return chain
+
+
+def _describe(
+    batches: list[SpoolBatch],
+    answered: list[Answered],
+    chain: _Chain,
+    content: bytes,
+    now: datetime,
+) -> Checkpoint:
+    header, last = batches[-1].header, batches[-1]
+    started = [item.started for item in answered] or [header.started]
+    return Checkpoint(
+        stage=header.stage,
+        model=header.model,
+        slot=header.slot,
+        replica=header.replica,
+        release=header.digest,
+        number=chain.number,
+        previous=chain.previous,
+        content=Digest.of(content).text,
+        rows=sum(max(item.rows, 1) for item in answered),
+        requests=len(answered),
+        refused=sum(item.rows == 0 for item in answered),
+        first_sequence=answered[0].sequence if answered else -1,
+        last_sequence=answered[-1].sequence if answered else -1,
+        lost=sum(batch.lost for batch in batches),
+        lost_rows=sum(batch.lost_rows for batch in batches),
+        lost_spans=" ".join(span for batch in batches for span in batch.lost_spans),
+        first_time=timestamp(min(started)),
+        last_time=timestamp(max(started)),
+        sealed_at=f"{now:%Y-%m-%dT%H:%M:%S.%fZ}",
+        spool=last.path.name,
+        begin=batches[0].begin,
+        end=last.end,
+        is_last=last.is_last,
+        torn=last.torn,
+    )
+
+
+def timestamp(nanoseconds: int) -> str:
+    """RFC 3339 with microseconds, of nanoseconds since 1970."""
+    moment = datetime.fromtimestamp(nanoseconds // 1000 / 1e6, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S.%fZ}"

@@ -1,0 +1,264 @@
+"""From answers of a model server to rows of the prediction log: encrypted, committed, columnar."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from goldenpath.drift.profile import Floats
+from goldenpath.observe.log.context_columns import (
+    FEW,
+    FIELDS,
+    circumstances,
+    constant,
+    few,
+    identifiers,
+    oversight,
+)
+from goldenpath.observe.log.release_rules import Facts, Parts, decide, to_cutoff, unseen
+from goldenpath.observe.log.subject_keys import Subject
+from goldenpath.serve.protocol.decision import told
+from goldenpath.serve.record.spool_format import Answered, SpoolHeader
+
+SALT, NONCE = 16, 12
+FEATURES = b"goldenpath.features"
+"""Metadata of the Parquet file: names of the inputs in their order, as a JSON list."""
+_FIELDS: "list[pa.Field[pa.DataType]]" = [
+    pa.field("prediction_id", pa.string(), nullable=False),
+    pa.field("t_start", pa.timestamp("ns", "UTC"), nullable=False),
+    pa.field("duration_ns", pa.int64(), nullable=False),
+    pa.field("inference_ns", pa.int64(), nullable=False),
+    pa.field("stage", FEW, nullable=False),
+    pa.field("model", FEW, nullable=False),
+    pa.field("release_digest", FEW, nullable=False),
+    pa.field("traffic_slot", FEW, nullable=False),
+    pa.field("replica", FEW, nullable=False),
+    pa.field("sequence", pa.int64(), nullable=False),
+    pa.field("row", pa.int32(), nullable=False),
+    pa.field("status", pa.int16(), nullable=False),
+    pa.field("caller", FEW, nullable=False),
+    pa.field("subject_ref", pa.string()),
+    pa.field("input_commitment", pa.binary(32)),
+    pa.field("input_ciphertext", pa.binary()),
+    pa.field("key_day", FEW, nullable=False),
+    pa.field("missing", pa.int16(), nullable=False),
+    pa.field("unseen", pa.int16(), nullable=False),
+    pa.field("score", pa.float32()),
+    pa.field("band", FEW),
+    pa.field("outcome", FEW),
+    pa.field("fallback_used", pa.bool_(), nullable=False),
+    pa.field("refusal", pa.string()),
+    pa.field("trace_id", pa.string()),
+    pa.field("decisive", pa.bool_(), nullable=False),
+    pa.field("reasons", pa.list_(pa.struct([("code", pa.string()), ("weight", pa.float32())]))),
+    pa.field("out_of_range", pa.int16(), nullable=False),
+    pa.field("cutoff_distance", pa.float32()),
+    *FIELDS,
+]
+VERSION = b"goldenpath.version"
+"""Metadata of the Parquet file. Files of version 2 have the columns up to `reasons`."""
+VERSIONS = (b"2", b"3")
+"""Those that are read here; the last one is written."""
+SCHEMA = pa.schema(_FIELDS, metadata={VERSION: VERSIONS[-1]})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """Answers with their rows as arrays: what log, monitor and telemetry all work on."""
+
+    header: SpoolHeader
+    answered: Sequence[Answered]
+    rows: Floats
+    """Of shape `(predictions, features)`; refusals have none."""
+    scores: Floats
+
+    @classmethod
+    def of(cls, header: SpoolHeader, answered: Sequence[Answered]) -> "Block":
+        """Decodes the answers, all at once."""
+        inputs = np.frombuffer(b"".join(a.inputs for a in answered), "<f4")
+        scores = np.frombuffer(b"".join(a.scores for a in answered), "<f4")
+        return cls(header, answered, inputs.reshape(-1, len(header.features)), scores)
+
+
+def decisive(block: Block) -> Block:
+    """The block without the answers of a shadow, by which nobody decided anything."""
+    if not any(answered.shadow for answered in block.answered):
+        return block
+    return Block.of(block.header, [each for each in block.answered if not each.shadow])
+
+
+def anonymous(stage: str, model: str, day: str) -> str:
+    """Under which name inputs are encrypted where the caller named nobody; `day` is a date."""
+    return f"\0{stage}\0{model}\0{day}"
+
+
+def names(block: Block, day: str) -> list[str]:
+    """The subject of every prediction."""
+    nobody = anonymous(block.header.stage, block.header.model, day)
+    result: list[str] = []
+    for answered in block.answered:
+        result.extend(answered.subjects or [nobody] * answered.rows)
+    return result
+
+
+def to_table(
+    block: Block, facts: Facts | None, subjects: Mapping[str, Subject], day: str
+) -> pa.Table:
+    """The records of a block. Without `facts` bands and outcomes are null, since nobody knows."""
+    answered = block.answered
+    rows = np.array([a.rows for a in answered], np.int64)
+    records = np.maximum(rows, 1)
+    served = np.repeat(rows > 0, records)
+    ids = [i for a in answered for i in _ids(a)]
+    total = len(ids)
+    columns: dict[str, object] = {
+        "prediction_id": ids,
+        "t_start": np.repeat(np.array([a.started for a in answered], "M8[ns]"), records),
+        "duration_ns": np.repeat(np.array([a.duration for a in answered]), records),
+        "inference_ns": np.repeat(np.array([a.inference for a in answered]), records),
+        "sequence": np.repeat(np.array([a.sequence for a in answered]), records),
+        "row": np.concatenate([np.arange(n, dtype=np.int32) for n in records]),
+        "status": np.repeat(np.array([a.status for a in answered], np.int16), records),
+        "caller": few([a.caller for a in answered], records, optional=False),
+        "refusal": _texts([a.refusal[:500] or None for a in answered], records),
+        "trace_id": _texts([a.traceparent[3:35] or None for a in answered], records),
+        **_constants(block.header, day, total),
+        **_encrypted(block, ids, served, subjects, day),
+        **_judged(block, facts, served, records),
+        **circumstances(block.header, answered, records, facts.parts if facts else Parts()),
+        "decisive": np.repeat([not a.shadow for a in answered], records),
+        "reasons": _reasons(answered, facts),
+    }
+    named = {**(SCHEMA.metadata or {}), FEATURES: json.dumps(block.header.features).encode()}
+    arrays = [_array(columns[field.name], field.type) for field in SCHEMA]
+    return pa.table(arrays, schema=SCHEMA.with_metadata(named))
+
+
+def _array(values: object, type_: pa.DataType) -> "pa.Array[pa.Scalar[pa.DataType]]":
+    if isinstance(values, pa.Array):
+        return values
+    return pa.array(values, type_)  # type: ignore[call-overload,no-any-return]
+
+
+def _ids(answered: Answered) -> list[str]:
+    if not answered.rows:
+        return [answered.prediction_id]
+    return [f"{answered.prediction_id}-{row}" for row in range(answered.rows)]
+
+
+def _reasons(answered: Sequence[Answered], facts: Facts | None) -> list[object]:
+    """What was told of each record: codes and weights, the weightiest first."""
+    policy = facts.contract.reasons if facts is not None else None
+    found: list[object] = []
+    for each in answered:
+        if policy is None or not each.reasons:
+            found.extend([None] * max(each.rows, 1))
+            continue
+        weights = np.frombuffer(each.reasons, "<f4").reshape(each.rows, -1)
+        found.extend(
+            [{"code": given.code, "weight": given.weight} for given in row]
+            for row in told(policy, weights)
+        )
+    return found
+
+
+def _constants(header: SpoolHeader, day: str, total: int) -> dict[str, object]:
+    values = {
+        "stage": header.stage,
+        "model": header.model,
+        "release_digest": header.digest,
+        "traffic_slot": header.slot,
+        "replica": header.replica,
+        "key_day": day,
+    }
+    return {name: constant(value, total) for name, value in values.items()}
+
+
+def _texts(values: list[str | None], records: NDArray[np.int64]) -> list[str | None]:
+    if not any(values):
+        return [None] * int(records.sum())
+    return [v for v, n in zip(values, records.tolist(), strict=True) for _ in range(n)]
+
+
+def _encrypted(
+    block: Block,
+    ids: Sequence[str],
+    served: NDArray[np.bool_],
+    subjects: Mapping[str, Subject],
+    day: str,
+) -> dict[str, object]:
+    """Commitment, ciphertext and pseudonym; both hold salt, inputs, and references as JSON.
+
+    A commitment without salt over a birth date, a canton and an income can be guessed in seconds.
+    """
+    width = 4 * len(block.header.features)
+    data = block.rows.tobytes()
+    random = os.urandom((SALT + NONCE) * len(block.rows))
+    nobody = anonymous(block.header.stage, block.header.model, day)
+    sha256 = hashlib.sha256
+    references: list[str | None] = []
+    commitments: list[bytes | None] = []
+    ciphertexts: list[bytes | None] = []
+    at = 0
+    everyone = iter(names(block, day))
+    named = identifiers(block.answered)
+    for prediction_id, is_served in zip(ids, served.tolist(), strict=True):
+        if not is_served:
+            references.append(None)
+            commitments.append(None)
+            ciphertexts.append(None)
+            continue
+        name = next(everyone)
+        subject = subjects[name]
+        start = at * (SALT + NONCE)
+        plain = random[start : start + SALT] + data[at * width : at * width + width]
+        if named:
+            plain += named[at]
+        nonce = random[start + SALT : start + SALT + NONCE]
+        references.append(None if name == nobody else subject.reference)
+        commitments.append(sha256(plain).digest())
+        ciphertexts.append(nonce + subject.cipher.encrypt(nonce, plain, prediction_id.encode()))
+        at += 1
+    return {
+        "subject_ref": references,
+        "input_commitment": commitments,
+        "input_ciphertext": ciphertexts,
+    }
+
+
+def _judged(
+    block: Block,
+    facts: Facts | None,
+    served: NDArray[np.bool_],
+    records: NDArray[np.int64],
+) -> dict[str, object]:
+    total = len(served)
+    missing, strange, beyond = np.zeros((3, total), np.int16)
+    scores, distances = np.full((2, total), np.nan, np.float32)
+    bands, outcomes = np.full(total, None, object), np.full(total, None, object)
+    fallback = np.zeros(total, np.bool_)
+    scores[served] = block.scores
+    missing[served] = np.isnan(block.rows).sum(axis=1)
+    if facts is not None:
+        decisions = decide(facts.contract, block.scores)
+        bands[served], outcomes[served] = decisions.bands, decisions.outcomes
+        fallback[served] = decisions.fallback
+        strange[served], beyond[served] = unseen(facts.profile, block.rows)
+        distances[served] = to_cutoff(facts.contract, block.scores)
+    decided = pa.array(outcomes, pa.string()).dictionary_encode()
+    return {
+        "missing": missing,
+        "unseen": strange,
+        "score": pa.array(scores, mask=np.isnan(scores)),
+        "band": pa.array(bands, pa.string()).dictionary_encode(),
+        "outcome": decided,
+        "out_of_range": beyond,
+        "cutoff_distance": pa.array(distances, mask=np.isnan(distances)),
+        **oversight(block.answered, records, decided),
+        "fallback_used": fallback,
+    }

@@ -1,0 +1,79 @@
+"""What each release says about itself, out of the store that holds it."""
+
+import time
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from goldenpath.canonical import JsonValue, canonical_json
+from goldenpath.digest import Digest
+from goldenpath.drift.profile import parse_profile
+from goldenpath.errors import GoldenPathError
+from goldenpath.observe.log.release_rules import Facts, Parts
+from goldenpath.oci.store import Store
+from goldenpath.project.contract import parse_contract
+from goldenpath.project.spec import Contract
+from goldenpath.release.artifact.inspection import File, files_of
+from goldenpath.release.artifact.pack import CODE, CONTRACT, FRAME, PROFILE
+
+_SCHEMA = ("features", "input_tensor", "output", "output_tensor")
+
+
+RETRY = 10.0
+"""Seconds after which a release that could not be opened is tried again."""
+
+
+class Releases:
+    """Contract and profile by digest, each read and verified once.
+
+    Only success is remembered: a release that cannot be opened now may be on its way.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        report: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._report = report
+        self._clock = clock
+        self._known: dict[str, Facts] = {}
+        self._failed: dict[str, float] = {}
+        """When a release that could not be opened is tried again, by digest."""
+
+    def __call__(self, digest: str) -> Facts | None:
+        """What the release says; None for one that cannot be opened, which is reported."""
+        if digest not in self._known and self._failed.get(digest, 0.0) <= self._clock():
+            try:
+                files = files_of(self._store, Digest(digest), keep={CONTRACT, PROFILE})
+                contract = parse_contract(files[CONTRACT].content)
+                profile = parse_profile(files[PROFILE].content)
+                self._known[digest] = Facts(contract, profile, parts_of(contract, files))
+                self._failed.pop(digest, None)
+            except (GoldenPathError, KeyError) as error:
+                self._report(f"release {digest} cannot be opened: {error}")
+                self._failed[digest] = self._clock() + RETRY
+        return self._known.get(digest)
+
+
+def parts_of(contract: Contract, files: Mapping[str, File]) -> Parts:
+    """What in a release decides, each part by its digest."""
+    made = {
+        path: file.digest
+        for path, file in files.items()
+        if not path.startswith(FRAME + "/") or path.startswith(CODE + "/")
+    }
+    schema = (contract.features, contract.input_tensor, contract.output, contract.output_tensor)
+    reasons = contract.reasons
+    return Parts(
+        model=next(iter(made.values())) if len(made) == 1 else _digest(made),
+        decision=_digest(contract.decision),
+        schema=_digest(dict(zip(_SCHEMA, schema, strict=True))),
+        explainer=_digest(reasons) if reasons is not None else "",
+    )
+
+
+def _digest(part: object) -> str:
+    value: JsonValue = msgspec.to_builtins(part)
+    return Digest.of(canonical_json(value)).text

@@ -1,0 +1,141 @@
+"""The segments of one stretch of time, wherever they lie: verified, and what is missing is said.
+
+The same rules as `goldenpath log check`, from the checkpoint before the stretch on: a signature by
+a key of the log, a digest, a chain per replica without a hole, no request number that is neither
+recorded nor counted as lost. What does not hold does not count, and is said.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from goldenpath.digest import Digest
+from goldenpath.errors import InvalidInput, NotFound, VerificationError
+from goldenpath.files import timestamp
+from goldenpath.observe.log.segment import (
+    SUFFIX,
+    Checkpoint,
+    CheckpointLink,
+    broken_links,
+    misplaced,
+    parse_checkpoint,
+)
+
+Files = Mapping[str, Callable[[], bytes]]
+
+_NAME = re.compile(r"(\d{8}T\d\d)-(.+)-(\d+)" + re.escape(SUFFIX))
+_SKEW = timedelta(hours=1)
+"""By how much the clocks of a replica and of whoever committed may differ."""
+
+
+@dataclass(slots=True)
+class SegmentWindow:
+    """What was found of some releases since a moment."""
+
+    segments: list[tuple[str, Checkpoint]] = field(default_factory=list)
+    """Names of the tables and their checkpoints, the oldest records first."""
+    gaps: list[str] = field(default_factory=list)
+
+
+def stretch_of(
+    files: Files,
+    place: tuple[str, str],
+    releases: Iterable[Digest],
+    between: tuple[datetime, datetime],
+    keys: Sequence[bytes],
+) -> SegmentWindow:
+    """The verified checkpoints of `place` (stage, model) with records between two moments."""
+    found, wanted = SegmentWindow(), {each.text for each in releases}
+    since = between[0]
+    begin, end = (timestamp(each) for each in between)
+    for replica, names in sorted(_by_replica(files, since, found.gaps).items()):
+        chain, gaps = _chain(files, names, (*place, replica), keys)
+        ours = [each for each in chain if each[1].checkpoint.release in wanted]
+        if chain and not ours:
+            continue  # a replica of a release that nobody asks about
+        links = [link for _, link in chain]
+        found.gaps += [*gaps, *broken_links(links, begins_anywhere=names[0][0] > 0)]
+        if chain and names[0][0] > 0 and links[0].checkpoint.last_time >= begin:
+            found.gaps.append(f"{replica}: what was before segment {names[0][0]} is gone")
+        numbers = set[int]()
+        for name, link in ours:
+            number = link.checkpoint.number
+            is_inside = link.checkpoint.last_time >= begin and link.checkpoint.first_time < end
+            if is_inside and number not in numbers:
+                found.segments.append((name, link.checkpoint))
+            numbers.add(number)
+    found.segments.sort(key=lambda each: (each[1].first_time, each[1].replica, each[1].number))
+    return found
+
+
+def _by_replica(
+    files: Files, since: datetime, gaps: list[str]
+) -> Mapping[str, list[tuple[int, str]]]:
+    """Numbers and names of checkpoints sealed since then, and of the one before them."""
+    earliest = f"{since - _SKEW:%Y%m%dT%H}"
+    found: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    older: dict[str, tuple[int, str]] = {}
+    for name in files:
+        match = _NAME.fullmatch(name)
+        if match is None:
+            if name.endswith(SUFFIX):
+                gaps.append(f"{name[:80]!r} is no name of a checkpoint")
+            continue
+        hour, replica, number = match[1], match[2], int(match[3])
+        if hour >= earliest:
+            found[replica].append((number, name))
+        elif (number, name) > older.get(replica, (-1, "")):
+            older[replica] = number, name
+    for replica, names in found.items():
+        names.sort()
+        if replica in older:
+            names.insert(0, older[replica])
+    return found
+
+
+def _chain(
+    files: Files, names: list[tuple[int, str]], place: tuple[str, str, str], keys: Sequence[bytes]
+) -> tuple[list[tuple[str, CheckpointLink]], list[str]]:
+    """What holds of one replica, in its order, and what does not."""
+    chain, gaps = [], []
+    for _, name in names:
+        try:
+            content = files[name]()
+            checkpoint = _signed(content, keys, place)
+        except (VerificationError, InvalidInput, NotFound) as error:
+            gaps.append(f"{name}: {error.message}")
+            continue
+        link = CheckpointLink(checkpoint, Digest.of(content).text)
+        chain.append((name.removesuffix(SUFFIX) + ".parquet", link))
+    chain.sort(key=lambda each: each[1].checkpoint.number)
+    return chain, gaps
+
+
+def _signed(content: bytes, keys: Sequence[bytes], place: tuple[str, str, str]) -> Checkpoint:
+    refused = "no key of the log is known"
+    for key in keys:
+        try:
+            checkpoint = parse_checkpoint(content, key)
+        except VerificationError as error:
+            refused = error.message
+            continue
+        refused = misplaced(checkpoint, *place)
+        if not refused:
+            return checkpoint
+    raise VerificationError(refused)
+
+
+def missing_numbers(segments: Iterable[tuple[Checkpoint, set[int]]]) -> Iterator[str]:
+    """Which replicas have request numbers that are neither recorded nor counted as lost.
+
+    Of each segment its checkpoint, and the numbers in its table or counted as lost.
+    """
+    known: dict[str, set[int]] = defaultdict(set)
+    for checkpoint, numbers in segments:
+        known[checkpoint.replica] |= numbers
+    for replica, numbers in sorted(known.items()):
+        missing = max(numbers) - min(numbers) + 1 - len(numbers) if numbers else 0
+        if missing:
+            yield f"{missing} requests of {replica} are neither recorded nor counted as lost"

@@ -1,0 +1,106 @@
+"""Reads the spool as it grows, from wherever the sealed log says it had come to."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from goldenpath.errors import GoldenPathError
+from goldenpath.serve.record.spool_format import Answered, SpoolHeader, SpoolMark, is_live, read
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolBatch:
+    """What one file had to say since the batch before."""
+
+    path: Path
+    header: SpoolHeader
+    answered: list[Answered]
+    lost: int
+    lost_rows: int
+    lost_spans: tuple[str, ...]
+    """Request numbers that were lost, each as `first+how many`."""
+    begin: int
+    end: int
+    """Offsets in the file between which it stood."""
+    is_last: bool
+    """The file is complete, or its writer is dead and everything whole was read."""
+    torn: int = 0
+    """Bytes of a frame that a killed writer left half-written; it was never answered."""
+
+
+@dataclass(slots=True)
+class _Position:
+    offset: int
+    header: SpoolHeader
+    is_done: bool = False
+
+
+@dataclass(slots=True)
+class Tail:
+    """The spool folder. `resume` says how far into a file the log already holds it."""
+
+    folder: Path
+    resume: Callable[[SpoolHeader, str], int]
+    report: Callable[[str], None]
+    _positions: dict[Path, _Position] = field(default_factory=dict)
+
+    def batches(self) -> Iterator[SpoolBatch]:
+        """Everything new, file by file in the order in which they were begun."""
+        for path in sorted(self.folder.glob("*.spool")):
+            position = self._positions.get(path)
+            try:
+                position = position or self._open(path)
+                if position is not None and not position.is_done:
+                    yield from self._read(path, position)
+            except GoldenPathError as error:
+                # Left as it lies for a person to look at: it is evidence, and others go on.
+                self.report(f"spool file is left alone: {error.message}")
+                if position is not None:
+                    position.is_done = True
+                    self._positions[path] = position
+            except FileNotFoundError:
+                self._positions.pop(path, None)
+
+    def forget(self, path: Path) -> None:
+        """Deletes a file of which everything is sealed."""
+        path.unlink(missing_ok=True)
+        self._positions.pop(path, None)
+
+    def _open(self, path: Path) -> _Position | None:
+        frames, _ = read(path, at_once=1)  # the header alone
+        if not frames or not isinstance(frames[0], SpoolHeader):
+            if not is_live(path):
+                # Its writer died before the header was whole, so nothing was answered from it.
+                path.unlink(missing_ok=True)
+            return None
+        position = _Position(self.resume(frames[0], path.name), frames[0])
+        self._positions[path] = position
+        return position
+
+    def _read(self, path: Path, position: _Position) -> Iterator[SpoolBatch]:
+        while not position.is_done:
+            live = is_live(path)
+            frames, offset = read(path, position.offset)
+            answered = [item for frame in frames if isinstance(frame, list) for item in frame]
+            marks = [frame for frame in frames if isinstance(frame, SpoolMark)]
+            is_exhausted = offset == position.offset
+            torn = path.stat().st_size - offset if is_exhausted and not live else 0
+            position.is_done = any(mark.end for mark in marks) or (is_exhausted and not live)
+            begin, position.offset = position.offset, offset
+            if frames or position.is_done:
+                yield SpoolBatch(
+                    path=path,
+                    header=position.header,
+                    answered=answered,
+                    lost=sum(mark.lost for mark in marks),
+                    lost_rows=sum(mark.lost_rows for mark in marks),
+                    lost_spans=tuple(
+                        f"{mark.first_lost}+{mark.lost}" for mark in marks if mark.lost
+                    ),
+                    begin=begin,
+                    end=offset,
+                    is_last=position.is_done,
+                    torn=torn,
+                )
+            if is_exhausted:
+                return

@@ -1,0 +1,1 @@
+"""Metrics and spans, made from records after the answers have left."""

@@ -1,0 +1,255 @@
+"""OpenTelemetry out of the records of answers: metrics, distributions, drift, and sampled spans.
+
+Nothing personal leaves this way: no inputs, no subjects, no score of one prediction. Distributions
+are counters over the bins of the signed profile, since histograms refuse negative values and raw
+values would need bounds of their own.
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from itertools import islice
+
+import numpy as np
+from opentelemetry.sdk.trace import ReadableSpan
+
+from goldenpath import instruments as names
+from goldenpath.drift.profile import Counts, Profile
+from goldenpath.drift.verdict import DriftVerdict
+from goldenpath.observe.drift.outcomes import OUTCOMES, inside_of
+from goldenpath.observe.log.records import Block
+from goldenpath.observe.log.release_rules import Facts, decide
+from goldenpath.observe.log.segment import Checkpoint
+from goldenpath.observe.telemetry.exposition import exposition
+from goldenpath.observe.telemetry.otlp import OtlpSender, TelemetryFiles
+from goldenpath.observe.telemetry.series import (
+    Attributes,
+    Distribution,
+    Series,
+    metrics_data,
+    resource,
+)
+from goldenpath.observe.telemetry.spans import exemplar, route, spans
+from goldenpath.project.slicing import slices
+from goldenpath.serve.gateway.refusals import RefusedRequests
+from goldenpath.serve.record.spool_format import Answered, SpoolHeader
+
+Key = tuple[str, str, str]
+Verdicts = Callable[[], Iterable[tuple[Key, DriftVerdict, Profile, Counts]]]
+_MOST_SERIES = 200
+_MOST_SPANS = 512
+
+
+class Telemetry:
+    """Adds up, and exports every `seconds`."""
+
+    def __init__(
+        self,
+        files: TelemetryFiles,
+        sender: OtlpSender | None,
+        facts: Callable[[str], Facts | None],
+        *,
+        started: datetime,
+        seconds: float = 5.0,
+        share: float = 0.01,
+    ) -> None:
+        self._files = files
+        self._sender = sender
+        self._facts = facts
+        self._started = _nanoseconds(started)
+        self._seconds = seconds
+        self._share = share
+        self._exported = started
+        self._series: dict[tuple[str, ...], Series] = {}
+        self._spans: list[ReadableSpan] = []
+        self._is_changed = False
+        self._lock = threading.Lock()
+        """Held while anything is read or changed: pages are asked for by another thread."""
+
+    def page(self, openmetrics: bool) -> bytes:
+        """Everything that was counted, as Prometheus reads it."""
+        with self._lock:
+            return exposition(list(self._series.values()), openmetrics=openmetrics)
+
+    def add(self, block: Block) -> None:
+        """Takes answers into account."""
+        if not block.answered:
+            return
+        facts = self._facts(block.header.digest)
+        with self._lock:
+            self._is_changed = True
+            series = self._replica(block.header)
+            room = _MOST_SPANS - len(self._spans)
+            found = spans(block.header, block.answered, series.resource, self._share)
+            sampled = list(islice(found, room))
+            self._spans += [span for _, span in sampled]
+            _record_requests(series, block, sampled)
+            _record_predictions(series, block, facts, sampled)
+
+    def sealed(self, checkpoint: Checkpoint) -> None:
+        """Counts what the log holds, and what it knows it lost."""
+        header = SpoolHeader(
+            version=1,
+            stage=checkpoint.stage,
+            model=checkpoint.model,
+            slot=checkpoint.slot,
+            digest=checkpoint.release,
+            replica=checkpoint.replica,
+            features=[],
+            started=0,
+        )
+        with self._lock:
+            series = self._replica(header)
+            series.count(names.LOG_RECORDS, "{record}", checkpoint.rows)
+            series.count(names.LOG_LOST, "{record}", checkpoint.lost_rows)
+            self._is_changed = True
+
+    def refused(self, found: Sequence[RefusedRequests]) -> None:
+        """Takes over what the gateway answered itself, all of it since the gateway started."""
+        with self._lock:
+            for each in found:
+                stage, _, model = each.deployment.partition("/")
+                series = self._one(stage, model or "gateway", "", "gateway", "")
+                attributes: Attributes = (
+                    (names.REQUEST_METHOD, each.method),
+                    (names.URL_SCHEME, each.scheme),
+                    *(((names.ROUTE, f"/{each.deployment}"),) if model else ()),
+                    (names.STATUS_CODE, each.status),
+                    *(((names.ERROR_TYPE, str(each.status)),) if each.status >= 500 else ()),
+                )
+                series.histograms[names.REQUEST_DURATION, "s", attributes] = Distribution(
+                    names.REQUEST_DURATION_BOUNDS,
+                    np.array(each.buckets, np.int64),
+                    each.total,
+                    each.shortest,
+                    each.longest,
+                )
+            self._is_changed = True
+
+    def flush(self, verdicts: Verdicts, now: datetime, *, finish: bool = False) -> None:
+        """Exports if it is time to and something has changed."""
+        waited = (now - self._exported).total_seconds()
+        if not self._is_changed or (waited < self._seconds and not finish):
+            return
+        self._exported, self._is_changed = now, False
+        found = list(verdicts())
+        with self._lock:
+            for key, verdict, profile, counts in found:
+                self._drift(key, verdict, profile, counts)
+            data = metrics_data(list(self._series.values()), _nanoseconds(now))
+            made, self._spans = self._spans, []
+        self._files.metrics(data)
+        if made:
+            self._files.traces(made)
+        if self._sender is not None:
+            self._sender.send(data)
+            if made:
+                self._sender.send(made)
+
+    def _drift(self, key: Key, verdict: DriftVerdict, profile: Profile, counts: Counts) -> None:
+        stage, model, digest = key
+        series = self._one(stage, model, digest, "observer", "")
+        series.gauge(names.DRIFT_EVIDENCE, "1", verdict.evidence)
+        for column in verdict.columns:
+            if column.psi is not None:
+                feature = ((names.FEATURE_NAME, column.name),)
+                series.gauge(names.DRIFT_PSI, "{nat}", column.psi.value, feature)
+        for bins, place in profile.slices():
+            for label, number in zip(bins.labels, counts.values[place].tolist(), strict=True):
+                bin_ = ((names.FEATURE_NAME, bins.name), (names.FEATURE_BIN_LABEL, label))
+                series.sums[names.FEATURE_BIN, "{value}", bin_] = number
+            unseen = int(counts.values[place][-2])
+            feature = ((names.FEATURE_NAME, bins.name),)
+            series.sums[names.FEATURE_OUT_OF_RANGE, "{value}", feature] = unseen
+
+    def _replica(self, header: SpoolHeader) -> Series:
+        return self._one(header.stage, header.model, header.digest, header.replica, header.slot)
+
+    def _one(self, stage: str, model: str, digest: str, instance: str, slot: str) -> Series:
+        key = (stage, model, digest, instance)
+        series = self._series.get(key)
+        if series is None:
+            if len(self._series) >= _MOST_SERIES:
+                # The oldest replica is gone for long: its last values were exported.
+                del self._series[next(iter(self._series))]
+            where = {
+                names.SERVICE_NAME: model,
+                names.SERVICE_VERSION: digest.removeprefix("sha256:")[:12],
+                names.SERVICE_INSTANCE: instance,
+                names.ENVIRONMENT: stage,
+                names.MANIFEST_DIGEST: digest,
+                names.SLOT: slot,
+            }
+            known = {name: value for name, value in where.items() if value}
+            series = self._series[key] = Series(resource(known), self._started)
+        return series
+
+
+Sampled = Sequence[tuple[Answered, ReadableSpan]]
+
+
+def _record_requests(series: Series, block: Block, sampled: Sampled) -> None:
+    kinds = [(item.door, item.status) for item in block.answered]
+    seconds = np.array([item.duration for item in block.answered]) / 1e9
+    for kind in sorted(set(kinds)):
+        door, status = kind
+        attributes: Attributes = (
+            (names.REQUEST_METHOD, "POST"),
+            (names.URL_SCHEME, block.header.scheme),
+            (names.ROUTE, route(block.header, door)),
+            (names.STATUS_CODE, status),
+            *(((names.ERROR_TYPE, str(status)),) if status >= 500 else ()),
+        )
+        series.record(
+            names.REQUEST_DURATION,
+            "s",
+            seconds[[found == kind for found in kinds]],
+            names.REQUEST_DURATION_BOUNDS,
+            attributes,
+            [
+                exemplar(span, item.duration)
+                for item, span in sampled
+                if (item.door, item.status) == kind
+            ],
+        )
+
+
+def _record_predictions(
+    series: Series, block: Block, facts: Facts | None, sampled: Sampled
+) -> None:
+    model = ((names.MODEL_NAME, block.header.model),)
+    times = np.array([item.inference for item in block.answered if item.rows]) / 1e9
+    further = [exemplar(span, item.inference) for item, span in sampled if item.rows]
+    bounds = names.INFERENCE_DURATION_BOUNDS
+    series.record(names.INFERENCE_DURATION, "s", times, bounds, model, further)
+    series.count(names.PREDICTIONS, "{prediction}", len(block.scores), model)
+    if facts is None:
+        return
+    output = (*model, (names.OUTPUT_NAME, facts.contract.output))
+    scores = block.scores.astype(np.float64)
+    edges = facts.profile.score.edges[1:-1]
+    series.record(names.PREDICTION_SCORE, "1", scores, edges, output)
+    outcomes = decide(facts.contract, block.scores).outcomes
+    if outcomes:
+        _record_slices(series, block, facts, outcomes)
+    for outcome in sorted(set(outcomes)):
+        number = outcomes.count(outcome)
+        series.count(
+            names.PREDICTION_OUTCOME, "{prediction}", number, (*model, (names.OUTCOME, outcome))
+        )
+
+
+def _record_slices(series: Series, block: Block, facts: Facts, outcomes: Sequence[str]) -> None:
+    """Every slice from the first answer on, so that what a judge compares is known beforehand."""
+    found = np.array(outcomes, object)
+    for part in slices(facts.contract):
+        inside = inside_of(part, block)
+        where = ((names.FEATURE_NAME, part.feature), (names.SLICE_LABEL, part.label))
+        for outcome in OUTCOMES:
+            number = int((inside & (found == outcome)).sum())
+            kind = (*where, (names.OUTCOME, outcome))
+            series.count(names.SLICE_OUTCOME, "{prediction}", number, kind)
+
+
+def _nanoseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1e6) * 1000

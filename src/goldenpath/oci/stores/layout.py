@@ -1,0 +1,252 @@
+"""A store in a folder: the OCI image layout, readable by every other tool that knows it.
+
+`index.json` lists every manifest, tagged or not. Beside the specification's files the folder
+`goldenpath` holds a lock, unfinished files, and `subjects`: one line per manifest with its subject,
+so that referrers are found without opening every manifest. A manifest is written down in that file
+first, then its content is stored, then it is listed; whatever is killed in between is completed by
+pushing again, and never shows something that is not there.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from goldenpath.canonical import MAX_DOCUMENT
+from goldenpath.digest import Digest
+from goldenpath.errors import InvalidInput, NotFound, VerificationError
+from goldenpath.oci.descriptor import IMAGE_INDEX, MANIFEST_TYPES, Descriptor
+from goldenpath.oci.manifest import (
+    MAX_MANIFEST,
+    Index,
+    Manifest,
+    as_referrer,
+    document_type,
+    parse_manifest,
+)
+from goldenpath.oci.stores.folder import Folder, read_regular, stream_regular
+from goldenpath.oci.stores.layout_index import REF_NAME, Entry, Listing, tag_of
+from goldenpath.oci.stream import Meter, verified
+
+LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
+RESUMED = 16 * 1024 * 1024
+"""Bytes from which on a blob that a killed process left unfinished is worth taking up."""
+_SUBJECTS = "subjects"
+
+
+class LayoutStore:
+    """Implements `Store` in the folder `root`, which the first write creates.
+
+    Safe for concurrent writers, threads and processes. Readers take no lock and need no right to
+    write.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._folder = Folder(root)
+        self._listing = Listing(root, self._folder.own(_SUBJECTS))
+
+    def fetch(self, descriptor: Descriptor) -> Iterator[bytes]:
+        """See `Store.fetch`."""
+        path = self._blob(descriptor.digest)
+        return verified(descriptor, stream_regular(path), lambda start: stream_regular(path, start))
+
+    def push(self, descriptor: Descriptor, chunks: Iterable[bytes]) -> None:
+        """See `Store.push`."""
+        self._prepare()
+        if descriptor.media_type not in MANIFEST_TYPES:
+            if self._holds(descriptor):
+                self._folder.sync_later(self._blob(descriptor.digest))
+            else:
+                # The manifest that names this blob is written after it, and for good.
+                content = verified(descriptor, chunks)
+                if content.is_repeatable and descriptor.size >= RESUMED:
+                    self._folder.take_up(self._blob(descriptor.digest), content)
+                else:
+                    self._folder.write(self._blob(descriptor.digest), content, sync_later=True)
+            return
+        if descriptor.size > MAX_MANIFEST:
+            raise InvalidInput(f"manifest {descriptor.digest} is larger than {MAX_MANIFEST} bytes")
+        document = b"".join(verified(descriptor, chunks))
+        manifest = parse_manifest(descriptor.media_type, document)
+        self._note_subject(descriptor.digest, manifest)
+        if not self._holds(descriptor):
+            self._folder.write(self._blob(descriptor.digest), [document])
+        self._edit_index(lambda entries: _listed(entries, as_referrer(descriptor, manifest)))
+
+    def add(self, media_type: str, chunks: Iterable[bytes]) -> Descriptor:
+        """See `Store.add`."""
+        self._prepare()
+        meter = Meter()
+
+        def place() -> Path:
+            return self._blob(meter.digest)
+
+        self._folder.write(place, meter.through(chunks), sync_later=True)
+        return Descriptor(media_type, meter.digest, meter.size)
+
+    def exists(self, descriptor: Descriptor) -> bool:
+        """See `Store.exists`; a manifest is there once it is listed too."""
+        if not self._holds(descriptor):
+            return False
+        if descriptor.media_type not in MANIFEST_TYPES:
+            self._folder.sync_later(self._blob(descriptor.digest))
+            return True
+        return descriptor.digest.hex in self._listing.index().digests
+
+    def resolve(self, name: str) -> Descriptor:
+        """See `Store.resolve`."""
+        entry = self._listing.index().named.get(name)
+        if entry is not None:
+            found = Descriptor.from_json(entry, "entry of index.json")
+            return Descriptor(found.media_type, found.digest, found.size)
+        if not name.startswith("sha256:"):
+            raise NotFound(f"tag {name!r} is not in the store {self._root}")
+        return self._resolve_blob(Digest(name))
+
+    def tag(self, name: str, descriptor: Descriptor) -> None:
+        """See `Store.tag`."""
+        if not name or len(name) > 255 or not name.isprintable() or name.startswith("sha256:"):
+            raise InvalidInput(f"tag {name[:200]!r} is not valid")
+        if not self._holds(descriptor):
+            raise NotFound(f"manifest {descriptor.digest} is not in the store {self._root}")
+        self._edit_index(lambda entries: _tagged(entries, name, descriptor))
+
+    def tags(self) -> tuple[str, ...]:
+        """See `Store.tags`."""
+        return tuple(sorted({tag for tag in map(tag_of, self._listing.index().entries) if tag}))
+
+    def referrers(
+        self, subject: Digest, artifact_type: str | None = None
+    ) -> tuple[Descriptor, ...]:
+        """See `Store.referrers`."""
+        found: dict[Digest, Descriptor] = {}
+        for digest in self._candidates(subject):
+            read = self._read_manifest(digest)
+            if read is None:
+                continue
+            descriptor, manifest = read
+            if manifest.subject is not None and manifest.subject.digest == subject:
+                found[digest] = as_referrer(descriptor, manifest)
+        wanted = (found[digest] for digest in sorted(found))
+        return tuple(d for d in wanted if artifact_type in (None, d.artifact_type))
+
+    def state(self) -> str:
+        """A text that changes whenever a blob comes or goes, or anything is listed or noted."""
+        return self._listing.state()
+
+    def about(self, images: Collection[str]) -> Mapping[str, str]:
+        """For each of these digests that is there: a text that changes with what refers to it.
+
+        One look for all of them, where `referrers` of each would read the index a thousand times.
+        """
+        listed, referring = self._listing.digests(), self._listing.references()
+        blobs = self._root / "blobs" / "sha256"
+        there = frozenset(each.name for each in blobs.iterdir()) if blobs.is_dir() else frozenset()
+        foreign = " ".join(sorted(self._listing.foreign(listed)))
+        begin, known = Digest.of(foreign.encode()).hex, listed & there
+
+        def told(image: str) -> str:
+            manifests = sorted(there.intersection(referring.get(image, ())))
+            return Digest.of(" ".join((begin, *manifests)).encode()).hex
+
+        return {each: told(each[7:]) for each in images if each[7:] in known}
+
+    def _blob(self, digest: Digest) -> Path:
+        return self._root / "blobs" / "sha256" / digest.hex
+
+    def _holds(self, descriptor: Descriptor) -> bool:
+        # A blob cut short by a crash of the machine has the wrong size, and is written again.
+        try:
+            return self._blob(descriptor.digest).stat().st_size == descriptor.size
+        except FileNotFoundError:
+            return False
+
+    def _prepare(self) -> None:
+        index = self._root / "index.json"
+        if index.is_file():
+            return
+        self._folder.create((self._root / "blobs" / "sha256",))
+        with self._folder.locked():
+            if not index.is_file():
+                self._folder.write(self._root / "oci-layout", [LAYOUT])
+                self._folder.write(index, [Index(()).render()])
+
+    def _edit_index(self, edit: Callable[[Sequence[Entry]], Sequence[Entry]]) -> None:
+        # Entries are edited as JSON, not as descriptors, since other tools keep members in them
+        # (platform, for one) that are not ours to drop.
+        with self._folder.locked():
+            before = self._listing.index().entries
+            after = edit(before)
+            if after == before:
+                return
+            document = {"schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": after}
+            content = msgspec.json.encode(document, order="sorted")
+            if len(content) > MAX_DOCUMENT:  # nobody could read it any more
+                raise InvalidInput(
+                    f"{self._root} is full: expected at most {MAX_DOCUMENT} bytes of index.json",
+                    hint="keep releases in a registry, or in layouts of their own",
+                )
+            self._folder.write(self._root / "index.json", [content])
+            self._listing.written(after)
+
+    def _note_subject(self, digest: Digest, manifest: Manifest | Index) -> None:
+        subject = manifest.subject.digest.hex if manifest.subject else "-"
+        if self._listing.subject(digest.hex) != subject:
+            self._folder.append_line(_SUBJECTS, f"{digest.hex} {subject}")
+
+    def _candidates(self, subject: Digest) -> set[Digest]:
+        """Manifests that may refer to `subject`: those noted, and those nobody noted."""
+        foreign = self._listing.foreign(self._listing.index().digests)
+        noted = self._listing.referring(subject.hex)
+        return {Digest("sha256:" + each) for each in (*noted, *foreign)}
+
+    def _read_manifest(self, digest: Digest) -> tuple[Descriptor, Manifest | Index] | None:
+        content = read_regular(self._blob(digest), MAX_MANIFEST)
+        if content is None:
+            return None
+        if Digest.of(content) != digest:
+            raise VerificationError(f"manifest {digest} in {self._root} was changed")
+        media_type = document_type(content)
+        if media_type not in MANIFEST_TYPES:
+            return None
+        return Descriptor(media_type, digest, len(content)), parse_manifest(media_type, content)
+
+    def _resolve_blob(self, digest: Digest) -> Descriptor:
+        read = self._read_manifest(digest)
+        if read is None:
+            raise NotFound(f"manifest {digest} is not in the store {self._root}")
+        return read[0]
+
+
+def _listed(entries: Sequence[Entry], descriptor: Descriptor) -> Sequence[Entry]:
+    if any(entry.get("digest") == descriptor.digest.text for entry in entries):
+        return entries
+    return (*entries, descriptor.to_json())
+
+
+def _tagged(entries: Sequence[Entry], name: str, descriptor: Descriptor) -> Sequence[Entry]:
+    """Moves the tag: one entry carries it, and no manifest drops out of the list."""
+    digest = descriptor.digest.text
+    entry = next((e for e in entries if e.get("digest") == digest), descriptor.to_json())
+    new = _with_tag(_untagged(entry), name)
+    if new in entries:
+        return entries
+    released = [_untagged(e) if tag_of(e) == name else e for e in entries]
+    tagged = {e.get("digest") for e in (*released, new) if tag_of(e)}
+    return (*(e for e in released if tag_of(e) or e.get("digest") not in tagged), new)
+
+
+def _with_tag(entry: Entry, name: str) -> Entry:
+    annotations = entry.get("annotations")
+    kept = annotations if isinstance(annotations, dict) else {}
+    return {**entry, "annotations": {**kept, REF_NAME: name}}
+
+
+def _untagged(entry: Entry) -> Entry:
+    annotations = entry.get("annotations")
+    if not isinstance(annotations, dict):
+        return entry
+    kept = {key: text for key, text in annotations.items() if key != REF_NAME}
+    plain = {key: value for key, value in entry.items() if key != "annotations"}
+    return {**plain, "annotations": kept} if kept else plain

@@ -1,0 +1,248 @@
+"""A store behind HTTP: the OCI distribution specification, version 1.1.
+
+Works with registries of version 1.0 too: where the referrers API is missing, the fallback tag is
+kept as the specification demands.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from threading import Lock
+from urllib.parse import urljoin
+
+from goldenpath.canonical import parse_object
+from goldenpath.digest import Digest
+from goldenpath.errors import InvalidInput, NotFound, VerificationError
+from goldenpath.oci.descriptor import (
+    EMPTY,
+    IMAGE_INDEX,
+    IMAGE_MANIFEST,
+    MANIFEST_TYPES,
+    Descriptor,
+)
+from goldenpath.oci.manifest import MAX_MANIFEST, Index, as_referrer, parse_manifest
+from goldenpath.oci.reference import is_tag
+from goldenpath.oci.stores.download import download
+from goldenpath.oci.stores.fallback import Fallback
+from goldenpath.oci.stores.session import Session
+from goldenpath.oci.stores.streaming import Unfinished, note_name, stream
+from goldenpath.oci.stores.transport import Response, Transport, content, finish
+from goldenpath.oci.stores.upload import Upload
+from goldenpath.oci.stream import verified
+
+_FALLBACK = re.compile(r"sha256-[0-9a-f]{64}")
+_NEXT = re.compile(r'<([^>]*)>\s*;[^,]*rel="?next"?')
+_MAX_PAGES = 1000
+_NO_API = frozenset({400, 404, 405, 406, 501})
+_ACCEPT = {"Accept": f"{IMAGE_MANIFEST}, {IMAGE_INDEX}"}
+_MISSING = 3
+"""How often a manifest is put: another process may be sending a blob of it again just now."""
+_AT_ONCE = 4 * 1024 * 1024
+"""Bytes of a blob that is sent from memory in one request."""
+
+
+class RemoteStore:
+    """Implements `Store` for one repository of a registry. Safe to share between threads."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        repository: str,
+        *,
+        mirrors: Iterable[Transport] = (),
+        mounts: Iterable[str] = (),
+        unfinished: Path | None = None,
+    ) -> None:
+        """Content is read from `mirrors` first, names never; `mounts` are repositories of the
+        same registry in which a blob may be already; in the folder `unfinished` it is noted how
+        large uploads go on that were killed."""
+        self._transport = transport
+        self._repository = repository
+        self._mirrors = tuple(mirrors)
+        self._mounts = tuple(name for name in mounts if name != repository)
+        self._unfinished = Unfinished(unfinished)
+        self._fallback = Fallback(transport, repository, unfinished)
+        self._turns: dict[Digest, Lock] = {}
+        self._sent: set[Digest] = set()
+        self._has_referrers: bool | None = None
+
+    def fetch(self, descriptor: Descriptor) -> Iterator[bytes]:
+        """See `Store.fetch`. A broken connection is taken up again where it broke."""
+        kind = "manifests" if descriptor.media_type in MANIFEST_TYPES else "blobs"
+        path = self._path(kind, descriptor.digest.text)
+        origins = (*self._mirrors, self._transport)
+
+        def read(start: int) -> Iterator[bytes]:
+            return download(origins, path, self._pull, descriptor, start)
+
+        return verified(descriptor, read(0), read)
+
+    def push(self, descriptor: Descriptor, chunks: Iterable[bytes]) -> None:
+        """See `Store.push`."""
+        if descriptor.media_type in MANIFEST_TYPES:
+            self._push_manifest(descriptor, chunks)
+            return
+        # Registries rewrite what says that a blob is in a repository, and for that moment it is
+        # not: no blob is sent twice, and nobody's manifest overtakes one that is on its way.
+        with self._turns.setdefault(descriptor.digest, Lock()):
+            if descriptor.digest not in self._sent:
+                # The one blob that everybody sends all the time is left as it is.
+                if descriptor.media_type != EMPTY or not self.exists(descriptor):
+                    self._push_blob(descriptor, chunks)
+                self._sent.add(descriptor.digest)
+
+    def _push_blob(self, descriptor: Descriptor, chunks: Iterable[bytes]) -> None:
+        source, session = verified(descriptor, chunks), self._session()
+        if descriptor.size > _AT_ONCE and source.is_repeatable:
+            name = note_name(self._transport.base, self._repository, descriptor.digest)
+            stream(session, source, self._mounts, self._unfinished, name)
+        elif not session.start(descriptor.digest, self._mounts):
+            Upload(session).write(source, descriptor.digest)
+
+    def add(self, media_type: str, chunks: Iterable[bytes]) -> Descriptor:
+        """See `Store.add`."""
+        session = self._session()
+        session.start()
+        return Upload(session).write(chunks).described(media_type)
+
+    def exists(self, descriptor: Descriptor) -> bool:
+        """See `Store.exists`."""
+        kind = "manifests" if descriptor.media_type in MANIFEST_TYPES else "blobs"
+        answer = self._get("HEAD", self._path(kind, descriptor.digest.text))
+        finish(answer)
+        length = answer.headers.get("Content-Length")
+        return answer.status == 200 and length in (None, str(descriptor.size))
+
+    def resolve(self, name: str) -> Descriptor:
+        """See `Store.resolve`."""
+        found = self._manifest(name)
+        if found is None:
+            raise NotFound(f"manifest {name!r} is not in {self._repository}")
+        return found[0]
+
+    def tag(self, name: str, descriptor: Descriptor) -> None:
+        """See `Store.tag`."""
+        if not is_tag(name):
+            raise InvalidInput(f"tag {name[:200]!r} is not valid")
+        body = b"".join(self.fetch(descriptor))
+        finish(self._put_manifest(name, descriptor.media_type, body))
+
+    def tags(self) -> tuple[str, ...]:
+        """See `Store.tags`; without those that only stand in for the referrers API."""
+        found: set[str] = set()
+        for answer in self._pages(self._path("tags", "list")):
+            if answer.status != 200:
+                finish(answer)
+                break
+            names = parse_object(content(answer), "list of tags").get("tags")
+            if isinstance(names, list):
+                found.update(name for name in names if isinstance(name, str))
+        return tuple(sorted(tag for tag in found if not _FALLBACK.fullmatch(tag)))
+
+    def referrers(
+        self, subject: Digest, artifact_type: str | None = None
+    ) -> tuple[Descriptor, ...]:
+        """See `Store.referrers`."""
+        found = self._from_api(subject) if self._has_referrers is not False else None
+        if found is None:
+            found = self._fallback.listed(subject)
+        once = {descriptor.digest: descriptor for descriptor in found}
+        wanted = (once[digest] for digest in sorted(once))
+        return tuple(d for d in wanted if artifact_type in (None, d.artifact_type))
+
+    def _push_manifest(self, descriptor: Descriptor, chunks: Iterable[bytes]) -> None:
+        if descriptor.size > MAX_MANIFEST:
+            raise InvalidInput(f"manifest {descriptor.digest} is larger than {MAX_MANIFEST} bytes")
+        body = b"".join(verified(descriptor, chunks))
+        manifest = parse_manifest(descriptor.media_type, body)
+        answer = self._put_whole(descriptor, body)
+        finish(answer)
+        if manifest.subject is None:
+            return
+        if "OCI-Subject" in answer.headers:
+            self._has_referrers = True
+            return
+        plain = Descriptor(descriptor.media_type, descriptor.digest, descriptor.size)
+        self._fallback.add(manifest.subject.digest, as_referrer(plain, manifest))
+
+    def _put_whole(self, descriptor: Descriptor, body: bytes) -> Response:
+        """Puts a manifest; again after a pause if a blob is missing for the moment."""
+        for attempt in range(1, _MISSING + 1):
+            try:
+                return self._put_manifest(descriptor.digest.text, descriptor.media_type, body)
+            except InvalidInput as error:
+                # It may have dropped a blob since; whoever tries again shall send all of them.
+                self._sent.clear()
+                if attempt == _MISSING or "MANIFEST_BLOB_UNKNOWN" not in error.message:
+                    raise
+            self._transport.pause(attempt)
+        raise InvalidInput(f"manifest {descriptor.digest} was not tried")
+
+    def _from_api(self, subject: Digest) -> tuple[Descriptor, ...] | None:
+        """None if the registry has no such API."""
+        found: list[Descriptor] = []
+        for answer in self._pages(self._path("referrers", subject.text), _NO_API):
+            media_type = answer.headers.get("Content-Type", "").split(";")[0].strip()
+            if answer.status != 200 or media_type != IMAGE_INDEX:
+                finish(answer)
+                self._has_referrers = False
+                return None
+            found.extend(Index.parse(content(answer, MAX_MANIFEST)).manifests)
+        self._has_referrers = True
+        return tuple(found)
+
+    def _pages(self, path: str, also: frozenset[int] = frozenset({404})) -> Iterator[Response]:
+        for _ in range(_MAX_PAGES):
+            answer = self._transport.send("GET", path, scope=self._pull, takes=also | {200})
+            yield answer
+            following = _NEXT.search(answer.headers.get("Link", ""))
+            if answer.status != 200 or following is None:
+                return
+            path = urljoin(urljoin(self._transport.base, path), following[1])
+        raise VerificationError(f"registry sends more than {_MAX_PAGES} pages for {path}")
+
+    def _manifest(self, name: str) -> tuple[Descriptor, bytes] | None:
+        """A manifest with its content, which is small: what a header says need not be believed."""
+        if not name.startswith("sha256:") and not is_tag(name):
+            raise InvalidInput(f"{name[:200]!r} is neither a tag nor a digest")
+        answer = self._get("GET", self._path("manifests", name))
+        if answer.status == 404:
+            finish(answer)
+            return None
+        body = content(answer, MAX_MANIFEST)
+        media_type = answer.headers.get("Content-Type", "").split(";")[0].strip()
+        descriptor = Descriptor.of(media_type, body)
+        if name.startswith("sha256:") and descriptor.digest != Digest(name):
+            raise VerificationError(
+                f"manifest has the wrong digest: expected {name}, got {descriptor.digest}"
+            )
+        return descriptor, body
+
+    def _get(self, method: str, path: str) -> Response:
+        takes = frozenset({200, 404})
+        return self._transport.send(method, path, scope=self._pull, headers=_ACCEPT, takes=takes)
+
+    def _put_manifest(self, name: str, media_type: str, body: bytes) -> Response:
+        return self._transport.send(
+            "PUT",
+            self._path("manifests", name),
+            scope=self._push_scope,
+            headers={"Content-Type": media_type},
+            body=body,
+            takes=frozenset({200, 201, 202}),
+        )
+
+    def _session(self) -> Session:
+        return Session(self._transport, self._path("blobs", "uploads/"), self._push_scope)
+
+    def _path(self, kind: str, name: str) -> str:
+        return f"/v2/{self._repository}/{kind}/{name}"
+
+    @property
+    def _pull(self) -> str:
+        return f"repository:{self._repository}:pull"
+
+    @property
+    def _push_scope(self) -> str:
+        mounts = (f"repository:{name}:pull" for name in self._mounts)
+        return " ".join((f"repository:{self._repository}:pull,push", *mounts))

@@ -1,0 +1,1 @@
+"""What people and machines may do to a platform, as pure functions."""

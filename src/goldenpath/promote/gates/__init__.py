@@ -1,0 +1,1 @@
+"""The gates of a stage: pure functions of the evidence of a release."""

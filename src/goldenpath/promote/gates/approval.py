@@ -1,0 +1,228 @@
+"""Approvals: a person's signed word over one digest, one stage and the exact evidence they saw.
+
+What was signed does not stretch: other bytes, another stage or new evidence need a new word.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from goldenpath.canonical import JsonValue
+from goldenpath.digest import Digest
+from goldenpath.errors import InvalidInput
+from goldenpath.promote.gates.gate import Evidence
+from goldenpath.promote.platform.platform import Stage
+from goldenpath.release.attest.policy import Finding, Person, SignedStatement, Verified
+from goldenpath.release.attest.statement import (
+    APPROVAL,
+    CHECKPOINT,
+    OBSERVED,
+    WAIVER,
+    Statement,
+    member,
+    parse_time,
+    render_time,
+)
+from goldenpath.release.evidence.training_statements import origin_of
+
+LIFETIME = timedelta(days=30)
+"""How long an approval counts, unless it says less."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedApproval:
+    """One approval, and why it does not count; empty if it does."""
+
+    person: str
+    envelope: Digest
+    refused: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Approvals:
+    """Enough different people of the right role approved exactly this."""
+
+    name: str = "approvals"
+
+    def judge(self, evidence: Evidence, stage: Stage, now: datetime) -> Finding:
+        """Counts people, not signatures."""
+        if stage.approvals == 0:
+            return Finding(self.name, "not applicable", f"{stage.name} asks for no approval")
+        words = approvals(evidence, stage, now)
+        counted = sorted({word.person for word in words if not word.refused})
+        refused = "; ".join(f"{w.person}: {w.refused}" for w in words if w.refused)
+        said = f"{len(counted)} of {stage.approvals} people approved"
+        said += f" ({', '.join(counted)})" if counted else ""
+        said += f"; not counted: {refused}" if refused else ""
+        if len(counted) >= stage.approvals:
+            return Finding(self.name, "pass", said)
+        able = [
+            person.name
+            for person in evidence.platform.people
+            if person.name not in counted and not why_not(person, evidence, stage)
+        ]
+        can = ", ".join(able) or "nobody that platform.toml lists: add a person of the role"
+        return Finding(
+            self.name,
+            "fail",
+            said,
+            f"goldenpath approve {evidence.digest} --stage {stage.name}, by one of: {can}",
+        )
+
+
+def approval(
+    digest: Digest,
+    stage: Stage,
+    role: str,
+    verified: Verified,
+    now: datetime,
+    *,
+    model: str,
+    comment: str = "",
+    lifetime: timedelta = LIFETIME,
+) -> Statement:
+    """The statement to sign. Raises `InvalidInput` for a lifetime that is none."""
+    if not timedelta(0) < lifetime <= timedelta(days=366):
+        raise InvalidInput("an approval lives for at least a second and at most a year")
+    seen: list[JsonValue] = [each.text for each in evidence_seen(verified)]
+    predicate: dict[str, JsonValue] = {
+        "version": 1,
+        "decision": "approve",
+        "scope": {"environment": stage.name, "model": model, "until": render_time(now + lifetime)},
+        "role": role,
+        "seen": {"evidence": seen},
+        "comment": comment,
+    }
+    return Statement((digest,), APPROVAL, predicate)
+
+
+def evidence_seen(verified: Verified) -> tuple[Digest, ...]:
+    """Envelopes of everything that machines said before the release ran, sorted."""
+    return tuple(
+        sorted(
+            each.envelope
+            for each in verified.statements
+            if each.kind == "machine"
+            and each.statement.predicate_type not in (OBSERVED, CHECKPOINT)
+        )
+    )
+
+
+def approvals(evidence: Evidence, stage: Stage, now: datetime) -> tuple[SignedApproval, ...]:
+    """Every approval for the stage with its reason not to count, if there is one."""
+    return tuple(_words(evidence, stage, now))
+
+
+def why_not(person: Person, evidence: Evidence, stage: Stage) -> str:
+    """Why this person's approval cannot count here, whatever it says; empty if it can."""
+    if stage.approver_roles and not set(person.roles) & set(stage.approver_roles):
+        return f"has none of the roles {', '.join(stage.approver_roles)}"
+    origin = origin_of(evidence.verified)
+    author = str(origin.internal.get("author", "")) if origin is not None else ""
+    if is_same_person(person.name, author):
+        return "is the author of the change"
+    if person.name == evidence.actor:
+        return "is the one who promotes"
+    return ""
+
+
+def confirmed(
+    decision: SignedStatement, verified: Verified, stage: Stage, people: Sequence[Person]
+) -> tuple[str, ...]:
+    """Names of those whose approvals a signed decision rests on, checked without its word for it.
+
+    As of the decision: an approval that has expired since then does not stop what runs.
+    """
+    cited = _texts(decision.statement.predicate.get("approvals"))
+    counted = _agreeing(decision, verified, stage, people)
+    return tuple(sorted({each.signer for each in counted if each.envelope.text in cited}))
+
+
+def stood_for(
+    decision: SignedStatement, verified: Verified, stage: Stage, people: Sequence[Person]
+) -> tuple[str, ...]:
+    """Names of those who approved what a decision let in, before it or after: the second people."""
+    return tuple(sorted({each.signer for each in _agreeing(decision, verified, stage, people)}))
+
+
+def _agreeing(
+    decision: SignedStatement, verified: Verified, stage: Stage, people: Sequence[Person]
+) -> Iterator[SignedStatement]:
+    """Approvals by others of exactly what was decided, in time when it was."""
+    predicate, decided = decision.statement.predicate, decision.statement.signed_at
+    seen = _texts(predicate.get("evidence"))
+    roles = {person.name: set(person.roles) for person in people}
+    origin = origin_of(verified)
+    author = str(origin.internal.get("author", "")) if origin is not None else ""
+    for signed in verified.of_type(APPROVAL):
+        said = signed.statement.predicate
+        until = member(said.get("scope"), "until")
+        moment = parse_time(until) if isinstance(until, str) else None
+        counts = (
+            signed.kind == "person"
+            and said.get("decision") == "approve"
+            and member(said.get("scope"), "environment") == stage.name
+            # Else who promotes could put a release that was approved in another model's place.
+            and member(said.get("scope"), "model") == predicate.get("model")
+            and _texts(member(said.get("seen"), "evidence")) == seen
+            and (
+                not stage.approver_roles
+                or bool(roles.get(signed.signer, set()) & set(stage.approver_roles))
+            )
+            and signed.signer != decision.signer
+            and not is_same_person(signed.signer, author)
+        )
+        if counts and moment is not None and decided is not None and decided < moment:
+            yield signed
+
+
+def is_same_person(name: str, author: str) -> bool:
+    """Whether `Some Name <some@address>` is who `platform.toml` calls `some-name`."""
+    shown, _, address = author.partition("<")
+    candidates = {_slug(shown), _slug(address.partition("@")[0]), _slug(address.rstrip(">"))}
+    return name in candidates
+
+
+def _words(evidence: Evidence, stage: Stage, now: datetime) -> Iterator[SignedApproval]:
+    people = {person.name: person for person in evidence.platform.people}
+    for signed in evidence.verified.of_type(APPROVAL):
+        scope = signed.statement.predicate.get("scope")
+        if signed.kind != "person" or member(scope, "environment") != stage.name:
+            continue
+        person = people.get(signed.signer)
+        refused = "is not listed" if person is None else why_not(person, evidence, stage)
+        if member(scope, "model") != evidence.model:
+            refused = refused or f"approved it as the model {member(scope, 'model')}"
+        refused = refused or _stale(signed, evidence.verified, stage, now)
+        yield SignedApproval(signed.signer, signed.envelope, refused)
+
+
+def _stale(signed: SignedStatement, verified: Verified, stage: Stage, now: datetime) -> str:
+    predicate = signed.statement.predicate
+    if predicate.get("version") != 1 or predicate.get("decision") != "approve":
+        return "did not approve"
+    until = member(predicate.get("scope"), "until")
+    moment = parse_time(until) if isinstance(until, str) else None
+    if moment is None or moment <= now:
+        return f"expired on {until}"
+    if _texts(member(predicate.get("seen"), "evidence")) != [
+        each.text for each in evidence_seen(verified)
+    ]:
+        return "saw other evidence than there is now"
+    given = signed.statement.signed_at
+    for waiver in verified.of_type(WAIVER):
+        waived = waiver.statement.signed_at
+        if member(waiver.statement.predicate.get("scope"), "environment") != stage.name:
+            continue
+        if given is None or waived is None or given < waived:
+            return f"was given before {waiver.signer} waived a gate"
+    return ""
+
+
+def _texts(value: JsonValue) -> Sequence[str]:
+    return sorted(str(each) for each in value) if isinstance(value, list) else []
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")

@@ -1,0 +1,264 @@
+"""Gates over facts: signatures, source, checks, statements of people, schema, the stage before."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from goldenpath.project.spec import Contract, Feature
+from goldenpath.project.statements import document_faults, required_statements
+from goldenpath.promote.gates.approval import Approvals
+from goldenpath.promote.gates.champion import champion
+from goldenpath.promote.gates.data_gate import Data
+from goldenpath.promote.gates.declared_limits import declared_tier
+from goldenpath.promote.gates.gate import Evidence, Gate
+from goldenpath.promote.gates.measured import (
+    Measured,
+    calibration,
+    fairness,
+    robustness,
+    threshold_order,
+    thresholds,
+)
+from goldenpath.promote.platform.platform import Stage
+from goldenpath.release.attest.policy import Finding
+from goldenpath.release.evidence.scan import faults as scan_faults
+from goldenpath.release.evidence.scan import scan_of
+from goldenpath.release.evidence.training_statements import checks_of, evaluation_of, origin_of
+
+CHECKS = ("lint", "tests", "smoke training", "equality of the export")
+"""What every build has to have tried."""
+MAX_SKEW = 1e-4
+"""Largest difference of scores between the training code and the packaged model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """Signature and every required statement are there, by keys that count."""
+
+    name: str = "evidence"
+
+    def judge(self, evidence: Evidence, stage: Stage, now: datetime) -> Finding:
+        """Passes on the verdict of the verifier."""
+        failed = [f for f in evidence.verified.findings if f.status == "fail"]
+        if failed:
+            cure = failed[0].cure or "build the release again with the key of the build"
+            return Finding(self.name, "fail", "; ".join(f.message for f in failed), cure)
+        count = len(evidence.verified.statements)
+        return Finding(self.name, "pass", f"signature and {count} signed statements hold")
+
+
+@dataclass(frozen=True, slots=True)
+class CleanSource:
+    """The release was built from a commit and nothing else."""
+
+    name: str = "clean-source"
+
+    def judge(self, evidence: Evidence, stage: Stage, now: datetime) -> Finding:
+        """Looks at the provenance."""
+        origin = origin_of(evidence.verified)
+        if origin is None:
+            return Finding(self.name, "fail", "no provenance counts", "build the release again")
+        if origin.internal.get("dirty") is not False or not origin.commit:
+            return Finding(
+                self.name,
+                "fail",
+                "the release was built from a tree with changes that are in no commit",
+                "commit the changes and build again",
+            )
+        return Finding(self.name, "pass", f"built from commit {origin.commit[:12]}")
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """Lint, tests, smoke training and the equality of the export went well."""
+
+    name: str = "checks"
+
+    def judge(self, evidence: Evidence, stage: Stage, now: datetime) -> Finding:
+        """Looks at the test result and at the skew."""
+        checks, evaluation = checks_of(evidence.verified), evaluation_of(evidence.verified)
+        failed = [check for check in checks if not check.passed]
+        missing = [name for name in CHECKS if name not in {check.name for check in checks}]
+        if missing or evaluation is None:
+            said = f"no result of {', '.join(missing) or 'the evaluation'} was recorded"
+            return Finding(self.name, "fail", said, "build the release again")
+        if failed:
+            said = "; ".join(f"{check.name}: {check.detail}" for check in failed)
+            return Finding(self.name, "fail", said, "repair the project and build again")
+        skew = evaluation.largest_skew
+        if not skew <= MAX_SKEW:
+            return Finding(
+                self.name,
+                "fail",
+                f"training code and packaged model differ by {skew:.2g}, "
+                f"{skew - MAX_SKEW:.2g} more than the {MAX_SKEW:g} allowed",
+                "repair the export of the model and build again",
+            )
+        names = ", ".join(check.name for check in checks)
+        return Finding(
+            self.name,
+            "pass",
+            f"{names} passed; skew {skew:.2g}, {MAX_SKEW - skew:.2g} below the limit",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """The release holds no pickle, secret, refused licence or known vulnerability."""
+
+    name: str = "scan"
+
+    def judge(self, evidence: Evidence, stage: Stage, now: datetime) -> Finding:
+        """Looks at the scan of the build, with the licences that this platform refuses."""
+        found = scan_of(evidence.verified)
+        if found is None:
+            return Finding(
+                self.name, "fail", "no scan of the release counts", "build the release again"
+            )
+        wrong = tuple(scan_faults(found, evidence.platform.refused_licences))
+        if wrong:
+            cure = "take it out of the project or its packages and build again"
+            return Finding(self.name, "fail", "; ".join(wrong), cure)
+        known = "none known" if found.advisories else "not scanned"
+        refused = len(evidence.platform.refused_licences)
+        return Finding(
+            self.name,
+            "pass",
+            f"no pickle and no secret in {found.files} files; "
+            f"{len(found.licences)} packages against {refused} refused licences; "
+            f"vulnerabilities: {known}",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Statements:
+    """What people of this tier have to write is there, approved and in date."""
+
+    name: str = "statements"
+
+    def judge(self, evidence: Evidence, stage: Stage, now: datetime) -> Finding:
+        """Looks at the texts inside the release."""
+        tier, source = declared_tier(evidence.documents)
+        datasets = sorted(
+            path.removeprefix("compliance/datasets/").removesuffix(".md")
+            for path in evidence.documents
+            if path.startswith("compliance/datasets/")
+        )
+        required = required_statements(tier, tuple(datasets))
+        faults = document_faults(evidence.documents, required, now)
+        if faults:
+            return Finding(
+                self.name,
+                "fail",
+                "; ".join(f"{f.file} {f.key}: expected {f.expected}, got {f.got}" for f in faults),
+                "write or review the statement in the project, commit it, and build again",
+            )
+        numbers = ", ".join(dict.fromkeys(each.number for each in required))
+        return Finding(self.name, "pass", f"{numbers} of the tier {tier} ({source}) are in date")
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """Callers of the release that is live can call this one without a change."""
+
+    name: str = "schema"
+
+    def judge(self, evidence: Evidence, stage: Stage, now: datetime) -> Finding:
+        """Compares the contracts."""
+        if evidence.live is None:
+            return Finding(self.name, "not applicable", f"nothing is live in {stage.name} yet")
+        breaks = tuple(_breaks(evidence.live.contract, evidence.contract))
+        if breaks:
+            return Finding(
+                self.name,
+                "fail",
+                "; ".join(breaks),
+                "keep the contract, or publish the model under another name",
+            )
+        count = len(evidence.contract.features)
+        return Finding(self.name, "pass", f"takes the {count} inputs of the live release")
+
+
+@dataclass(frozen=True, slots=True)
+class StageBefore:
+    """The same digest was live in the stage before, for long enough."""
+
+    name: str = "stage-before"
+
+    def judge(self, evidence: Evidence, stage: Stage, now: datetime) -> Finding:
+        """Looks at the history of the gitops repository."""
+        before = evidence.platform.before(stage)
+        if before is None:
+            return Finding(self.name, "not applicable", f"{stage.name} is the first stage")
+        if evidence.before_since is None:
+            return Finding(
+                self.name,
+                "fail",
+                f"the release is not live in {before.name}",
+                f"goldenpath promote {evidence.digest} --stage {before.name}",
+            )
+        lasted = now - evidence.before_since
+        left = stage.soak - lasted
+        if left > timedelta(0):
+            return Finding(
+                self.name,
+                "fail",
+                f"live in {before.name} for {_words(lasted)}, {_words(left)} short of the soak",
+                f"wait until {(now + left).isoformat(timespec='seconds')}",
+            )
+        return Finding(
+            self.name, "pass", f"live in {before.name} for {_words(lasted)}, {_words(-left)} over"
+        )
+
+
+GATES: tuple[Gate, ...] = (
+    Signed(),
+    CleanSource(),
+    Checks(),
+    Scanned(),
+    Measured("thresholds", thresholds),
+    Measured("threshold-order", threshold_order),
+    Measured("calibration", calibration),
+    Measured("fairness", fairness),
+    Measured("robustness", robustness),
+    Statements(),
+    Data(),
+    Schema(),
+    Measured("champion", champion),
+    StageBefore(),
+    Approvals(),
+)
+"""Every gate; a stage chooses by name."""
+
+
+def _breaks(live: Contract, new: Contract) -> Iterator[str]:
+    before = [feature.name for feature in live.features]
+    after = [feature.name for feature in new.features]
+    if before != after:
+        gone, come = sorted(set(before) - set(after)), sorted(set(after) - set(before))
+        detail = f"without {', '.join(gone)}" if gone else f"with {', '.join(come)}"
+        yield f"inputs differ: {detail if gone or come else 'in another order'}"
+        return
+    for old, each in zip(live.features, new.features, strict=True):
+        if old.kind != each.kind:
+            yield f"{each.name} was a {old.kind} and is a {each.kind}"
+        if old.missing and not each.missing:
+            yield f"{each.name} may be missing no more"
+        if set(old.categories) - set(each.categories):
+            yield f"{each.name} takes fewer categories"
+        if set(_labels(old)) - set(_labels(each)):
+            yield f"{each.name} takes labels no more, or means other codes by them"
+    if (live.input_tensor, live.output) != (new.input_tensor, new.output):
+        yield f"names differ: {live.input_tensor} and {live.output}"
+
+
+def _labels(feature: Feature) -> Iterator[tuple[str, float]]:
+    return zip(feature.labels, feature.categories, strict=False)
+
+
+def _words(span: timedelta) -> str:
+    seconds = int(span.total_seconds())
+    for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds} seconds"

@@ -1,0 +1,229 @@
+"""Gates over measurements. What counts is the end of the 95 % interval that speaks against us.
+
+A point estimate that passes says little; an interval that passes says that the next sample would.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import permutations
+
+from goldenpath.errors import InvalidInput
+from goldenpath.promote.gates.declared_limits import (
+    DeclaredLimits,
+    FairnessLimit,
+    Limit,
+    declared_limits,
+    protected_columns,
+)
+from goldenpath.promote.gates.gate import Evidence
+from goldenpath.promote.platform.platform import Stage
+from goldenpath.release.attest.policy import Finding
+from goldenpath.release.evidence.training_statements import EvaluationStatement, evaluation_of
+from goldenpath.train.training_run import Metric
+
+CALIBRATION = "expected_calibration_error"
+MAX_CALIBRATION = 0.05
+"""Where the thresholds name no limit of their own."""
+ROBUSTNESS = "robustness_"
+ROBUSTNESS_LIMITS = (Limit("robustness_noise", None, 0.1),)
+"""What holds where the thresholds name no limit of their own."""
+BUILD = "improve the model and build again"
+
+
+Weigh = Callable[[DeclaredLimits, EvaluationStatement, Evidence], Finding]
+"""What a gate says of measurements that are there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A gate over what was measured; closed where limits or measurements are not to be had."""
+
+    name: str
+    weigh: Weigh
+
+    def judge(self, evidence: Evidence, stage: Stage, now: datetime) -> Finding:
+        """Asks `weigh`."""
+        evaluation = evaluation_of(evidence.verified)
+        if evaluation is None:
+            return Finding(self.name, "fail", "no evaluation counts", "build the release again")
+        try:
+            limits = declared_limits(evidence.documents)
+        except InvalidInput as error:
+            cure = "repair compliance/thresholds.yaml and build again"
+            return Finding(self.name, "fail", error.message, cure)
+        return replace(self.weigh(limits, evaluation, evidence), check=self.name)
+
+
+def passes(said: str) -> Finding:
+    """The gate is open; its name comes from the gate."""
+    return Finding("", "pass", said)
+
+
+def fails(said: str, cure: str = BUILD) -> Finding:
+    """The gate is closed."""
+    return Finding("", "fail", said, cure)
+
+
+def does_not_apply(said: str) -> Finding:
+    """There is nothing to judge."""
+    return Finding("", "not applicable", said)
+
+
+def thresholds(
+    limits: DeclaredLimits, evaluation: EvaluationStatement, evidence: Evidence
+) -> Finding:
+    """Every limit of `compliance/thresholds.yaml` is met by the whole interval."""
+    margins = _margins(limits.metrics, evaluation)
+    failed = [missed(limit, margin) for limit, margin in margins.items() if not margin >= 0]
+    if failed:
+        return fails("; ".join(failed))
+    closest = min(margins, key=lambda limit: margins[limit])
+    inside = f"{margins[closest]:.4f} inside"
+    return passes(f"{len(margins)} limits hold; {closest.metric} is closest, {inside}")
+
+
+def threshold_order(
+    limits: DeclaredLimits, evaluation: EvaluationStatement, evidence: Evidence
+) -> Finding:
+    """The limits were committed before the run that they judge, and are the ones it used."""
+    cure = "commit the limits first, then build"
+    if evaluation.thresholds_digest != limits.digest.text:
+        return fails("the run used other limits than it carries", cure)
+    committed = _moment(evaluation.thresholds_committed_at)
+    started = _moment(evaluation.started_at)
+    if committed is None or started is None or committed >= started:
+        then = evaluation.thresholds_committed_at or "never"
+        return fails(f"limits committed {then}, run started {evaluation.started_at}", cure)
+    minutes = (started - committed).total_seconds() / 60
+    return passes(f"committed {minutes:.1f} minutes before the run")
+
+
+def calibration(
+    limits: DeclaredLimits, evaluation: EvaluationStatement, evidence: Evidence
+) -> Finding:
+    """A score of 0.2 means two of ten: the upper end of the calibration error is low."""
+    metric = metric_of(evaluation.metrics, CALIBRATION)
+    if metric is None:
+        return does_not_apply("calibration was not measured")
+    declared = [limit.maximum for limit in limits.metrics if limit.metric == CALIBRATION]
+    maximum = next((each for each in declared if each is not None), MAX_CALIBRATION)
+    limit = Limit(CALIBRATION, None, maximum)
+    margin = margin_of(limit, metric)
+    if not margin >= 0:
+        return fails(missed(limit, margin))
+    return passes(f"calibration error is {margin:.4f} inside {maximum:g}")
+
+
+def fairness(
+    limits: DeclaredLimits, evaluation: EvaluationStatement, evidence: Evidence
+) -> Finding:
+    """A rate differs between groups by no more than declared.
+
+    Takes the worst pair of groups, each at the end of its interval that is against us.
+    """
+    limit = limits.fairness
+    if limit is None:
+        return does_not_apply("no limit of fairness is declared")
+    columns = protected_columns(evidence.documents)
+    groups, small = _groups(evaluation.metrics, limit, columns)
+    worst = min(_ratios(groups), default=None)
+    if worst is None:
+        return does_not_apply("no two groups have enough rows" + small)
+    ratio, low, high = worst
+    said = f"{limit.metric} of {low} is at least {ratio:.3f} of {high}" + small
+    margin = ratio - limit.minimum_ratio
+    if not margin >= 0:
+        return fails(f"{said}, {-margin:.3f} too low")
+    return passes(f"{said}, {margin:.3f} inside")
+
+
+def robustness(
+    limits: DeclaredLimits, evaluation: EvaluationStatement, evidence: Evidence
+) -> Finding:
+    """Few decisions change by noise, by a missing value, or by moving one mutable feature.
+
+    Takes the upper end of each interval; what has no limit is only told.
+    """
+    declared = [limit for limit in limits.metrics if limit.metric.startswith(ROBUSTNESS)]
+    named = {limit.metric for limit in declared}
+    measured = {m.name for m in evaluation.metrics if m.name.startswith(ROBUSTNESS)}
+    declared += [each for each in ROBUSTNESS_LIMITS if each.metric in measured - named]
+    if not measured and not declared:
+        return does_not_apply("robustness was not measured")
+    margins = _margins(declared, evaluation)
+    free = ", ".join(sorted(measured - {limit.metric for limit in declared}))
+    remark = f"; without a limit: {free}" if free else ""
+    failed = [missed(limit, margin) for limit, margin in margins.items() if not margin >= 0]
+    if failed:
+        return fails("; ".join(failed) + remark)
+    said = ", ".join(f"{limit.metric} {margin:.3f} inside" for limit, margin in margins.items())
+    return passes(said + remark)
+
+
+def metric_of(metrics: Sequence[Metric], name: str, of: str = "") -> Metric | None:
+    """The metric of that name and slice; None if it was not measured."""
+    return next((each for each in metrics if each.name == name and each.slice == of), None)
+
+
+def margin_of(limit: Limit, metric: Metric | None) -> float:
+    """How far the whole interval is inside the limit; NaN where that cannot be said."""
+    if metric is None or metric.low is None or metric.high is None:
+        return math.nan
+    inside = [math.inf]
+    if limit.minimum is not None:
+        inside.append(metric.low - limit.minimum)
+    if limit.maximum is not None:
+        inside.append(limit.maximum - metric.high)
+    return math.nan if any(math.isnan(each) for each in inside) else min(inside)
+
+
+def _margins(limits: Sequence[Limit], evaluation: EvaluationStatement) -> Mapping[Limit, float]:
+    return {
+        limit: margin_of(limit, metric_of(evaluation.metrics, limit.metric, limit.slice))
+        for limit in limits
+    }
+
+
+def missed(limit: Limit, margin: float) -> str:
+    """What to say of a limit that is not met."""
+    what = f"{limit.metric} {limit.slice}".strip()
+    if math.isnan(margin):
+        return f"{what} was not measured, or on too few rows for an interval"
+    bound = f"{limit.minimum:g}" if limit.minimum is not None else f"{limit.maximum:g}"
+    return f"{what} misses {bound} by {-margin:.4f} at the end of its interval"
+
+
+def _groups(
+    metrics: Sequence[Metric], limit: FairnessLimit, columns: tuple[str, ...] | None
+) -> tuple[Mapping[str, list[Metric]], str]:
+    """Groups with enough rows by column, and a remark on those without."""
+    groups: dict[str, list[Metric]] = {}
+    small: list[str] = []
+    for metric in metrics:
+        column, _, _ = metric.slice.partition("=")
+        if metric.name != limit.metric or not metric.slice:
+            continue
+        if columns is not None and column not in columns:
+            continue
+        if metric.rows < limit.minimum_rows or metric.low is None or metric.high is None:
+            small.append(metric.slice)
+        else:
+            groups.setdefault(column, []).append(metric)
+    return groups, f" (too small to say: {', '.join(small)})" if small else ""
+
+
+def _ratios(groups: Mapping[str, list[Metric]]) -> Iterator[tuple[float, str, str]]:
+    for members in groups.values():
+        for one, other in permutations(members, 2):
+            low, high = one.low or 0.0, other.high or 0.0
+            yield (low / high if high > 0 else 1.0), one.slice, other.slice
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

@@ -1,0 +1,1 @@
+"""The files of the gitops repository: what each deployment wants, as values and as text."""

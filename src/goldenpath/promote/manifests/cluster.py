@@ -1,0 +1,202 @@
+"""Files that let a cluster follow this repository and refuse what the build did not sign.
+
+Argo CD syncs the folders; Kyverno and the Sigstore policy-controller check signatures with the keys
+of `platform.toml`. Generated and committed, so that they work without us.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+
+from goldenpath.parsers.yaml_parser import render_yaml
+from goldenpath.promote.manifests.deployment_files import SERVICE_FILE
+from goldenpath.promote.platform.demands import Demands
+from goldenpath.promote.platform.platform import Platform
+from goldenpath.release.attest.policy import TrustedKey
+from goldenpath.release.attest.signatures.p256 import to_pem
+from goldenpath.release.attest.statement import PROVENANCE, SBOM, SIGNED
+
+_HEAD = b"# Generated from platform.toml by goldenpath; change that file and not this one.\n"
+_NAMES = {"sign": SIGNED, "slsa": PROVENANCE, "sbom": SBOM}
+"""What admission asks for, by the name that policies give it."""
+
+# Every URI that KServe could load from, so that nothing passes by its scheme.
+_IMAGES = (
+    '([object.spec.predictor.?model.?storageUri.orValue("")]'
+    ' + object.spec.?canary.orValue([]).map(c, c.predictor.?model.?storageUri.orValue("")))'
+    '.filter(u, u.contains("oci")).map(u, u.replace("oci+native://", "")'
+    '.replace("oci+fetch://", "").replace("oci+modelcar://", "").replace("oci://", ""))'
+)
+
+
+def render_cluster(platform: Platform) -> Mapping[str, bytes]:
+    """The files by path."""
+    keys = tuple(key for key in platform.build_keys if key.revoked_at is None)
+    images = [_image_policy(platform, name, keys) for name in _NAMES]
+    return {
+        "argocd/project.yaml": _HEAD + render_yaml(_project(platform)),
+        "argocd/applicationset.yaml": _HEAD + render_yaml(_application_set(platform.url)),
+        "policies/kyverno.yaml": _HEAD + render_yaml(_kyverno(platform, keys)),
+        "policies/policy-controller.yaml": _HEAD + b"---\n".join(map(render_yaml, images)),
+    }
+
+
+def _project(platform: Platform) -> dict[str, object]:
+    # Argo CD verifies GnuPG signatures alone; the SSH signatures of this repository are verified by
+    # goldenpath and by the remote's own hook, so no `sourceIntegrity` is claimed here.
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "AppProject",
+        "metadata": {"name": "models", "namespace": "argocd"},
+        "spec": {
+            "description": "Models, each by the digest that its signed commit names.",
+            "sourceRepos": [platform.url],
+            "destinations": [
+                {"server": "https://kubernetes.default.svc", "namespace": f"models-{stage.name}"}
+                for stage in platform.stages
+            ],
+            "clusterResourceWhitelist": [{"group": "", "kind": "Namespace"}],
+            "namespaceResourceWhitelist": [
+                {"group": "serving.kserve.io", "kind": "InferenceService"}
+            ],
+        },
+    }
+
+
+def _application_set(url: str) -> dict[str, object]:
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "ApplicationSet",
+        "metadata": {"name": "models", "namespace": "argocd"},
+        "spec": {
+            "goTemplate": True,
+            "goTemplateOptions": ["missingkey=error"],
+            "generators": [
+                {"git": {"repoURL": url, "revision": "main", "directories": [{"path": "envs/*/*"}]}}
+            ],
+            "template": {
+                "metadata": {
+                    "name": "{{index .path.segments 1}}-{{.path.basenameNormalized}}",
+                    "labels": {"env": "{{index .path.segments 1}}"},
+                },
+                "spec": {
+                    "project": "models",
+                    "source": {
+                        "repoURL": url,
+                        "targetRevision": "main",
+                        "path": "{{.path.path}}",
+                        "directory": {"include": SERVICE_FILE},
+                    },
+                    "destination": {
+                        "server": "https://kubernetes.default.svc",
+                        "namespace": "models-{{index .path.segments 1}}",
+                    },
+                    "syncPolicy": {
+                        "automated": {"prune": True, "selfHeal": True},
+                        "syncOptions": ["CreateNamespace=true", "ServerSideApply=true"],
+                    },
+                },
+            },
+        },
+    }
+
+
+def _kyverno(platform: Platform, keys: tuple[TrustedKey, ...]) -> dict[str, object]:
+    attestors = ", ".join(f"attestors.{_word(key.name)}" for key in keys)
+    return {
+        "apiVersion": "policies.kyverno.io/v1",
+        "kind": "ImageValidatingPolicy",
+        "metadata": {"name": "models-signed-by-the-build"},
+        "spec": {
+            "validationActions": ["Deny"],
+            "failurePolicy": "Fail",
+            "webhookConfiguration": {"timeoutSeconds": 30},
+            "matchConstraints": {
+                "resourceRules": [
+                    {
+                        "apiGroups": ["serving.kserve.io"],
+                        "apiVersions": ["v1beta1"],
+                        "operations": ["CREATE", "UPDATE"],
+                        "resources": ["inferenceservices"],
+                    }
+                ]
+            },
+            "images": [{"name": "models", "expression": _IMAGES}],
+            "matchImageReferences": [{"glob": f"{platform.registry_prefix}/*"}],
+            "validationConfigurations": {
+                "mutateDigest": False,
+                "verifyDigest": True,
+                "required": True,
+            },
+            "attestors": [
+                {
+                    "name": _word(key.name),
+                    "cosign": {
+                        "key": {"data": to_pem(key.public_key), "hashAlgorithm": "sha256"},
+                        "ctlog": {"insecureIgnoreTlog": True, "insecureIgnoreSCT": True},
+                    },
+                }
+                for key in keys
+            ],
+            "attestations": [
+                {"name": name, "intoto": {"type": kind}} for name, kind in _NAMES.items()
+            ],
+            "validations": [
+                *(_signed(name, attestors, platform.demands) for name in _NAMES),
+                *_built(platform.demands),
+            ],
+        },
+    }
+
+
+def _signed(name: str, attestors: str, demands: Demands) -> dict[str, str]:
+    wanted = demands.threshold if name == "sign" else 1
+    return {
+        "expression": (
+            "images.models.map(i, verifyAttestationSignatures"
+            f"(i, attestations.{name}, [{attestors}])).all(e, e >= {wanted})"
+        ),
+        "message": f"the model has no {name} attestation by {wanted} of the keys of the build",
+    }
+
+
+def _built(demands: Demands) -> Iterator[dict[str, str]]:
+    """What the provenance has to say, where the platform demands it."""
+    repository = "buildDefinition.externalParameters.repository"
+    for path, value in (
+        ("runDetails.builder.id", demands.builder),
+        (repository, demands.repository),
+    ):
+        if value is not None:
+            found = f"extractPayload(i, attestations.slsa).predicate.{path}"
+            yield {
+                "expression": f"images.models.map(i, {found} == {json.dumps(value)}).all(e, e)",
+                "message": f"the provenance of the model names another {path.rpartition('.')[2]}",
+            }
+
+
+def _image_policy(platform: Platform, name: str, keys: tuple[TrustedKey, ...]) -> dict[str, object]:
+    """Policies are and-ed, authorities or-ed: it cannot count keys, nor read what is attested."""
+    authorities: list[dict[str, object]] = []
+    for key in keys:
+        authority: dict[str, object] = {
+            "name": key.name,
+            "key": {"hashAlgorithm": "sha256", "data": to_pem(key.public_key)},
+        }
+        if name != "sign":
+            authority["attestations"] = [{"name": name, "predicateType": _NAMES[name]}]
+        authorities.append(authority)
+    return {
+        "apiVersion": "policy.sigstore.dev/v1beta1",
+        "kind": "ClusterImagePolicy",
+        "metadata": {"name": f"models-{name}"},
+        "spec": {
+            "mode": "enforce",
+            "images": [{"glob": f"{platform.registry_prefix}/**"}],
+            "authorities": authorities,
+        },
+    }
+
+
+def _word(name: str) -> str:
+    """A name as CEL takes it behind a dot."""
+    return "key_" + name.replace("-", "_")

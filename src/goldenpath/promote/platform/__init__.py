@@ -1,0 +1,1 @@
+"""`platform.toml`: stages, people, trust, and the rules of a stage."""

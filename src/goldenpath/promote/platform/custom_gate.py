@@ -1,0 +1,31 @@
+"""A gate that `platform.toml` names by the object that judges."""
+
+import re
+from dataclasses import dataclass
+
+from goldenpath.promote.platform.toml_table import Table
+
+_OBJECT = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+
+
+@dataclass(frozen=True, slots=True)
+class NamedGate:
+    """Which object judges in which stages, under which name."""
+
+    name: str
+    stages: tuple[str, ...]
+    object: str
+
+
+def read_named(table: Table, names: set[str], taken: tuple[str, ...]) -> NamedGate:
+    """One `[[gate]]` with an `object`; its faults go to the table."""
+    gate = NamedGate(table.text("name"), table.texts("stages"), table.text("object"))
+    table.end()
+    if gate.name in names or gate.name in taken:
+        table.fault("name", "a name that no other gate has", gate.name)
+    names.add(gate.name)
+    if not gate.stages:
+        table.fault("stages", "at least one stage", "nothing")
+    if gate.object and _OBJECT.fullmatch(gate.object) is None:
+        table.fault("object", "package.module:NAME", gate.object)
+    return gate

@@ -1,0 +1,160 @@
+"""What is trusted and what is demanded, as TOML: alike in `platform.toml` and in a policy file."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from goldenpath.promote.platform.toml_table import Table
+from goldenpath.release.attest.policy import Person, TrustedKey
+from goldenpath.release.attest.signatures.p256 import from_pem, to_pem
+from goldenpath.release.attest.statement import EVIDENCE, KINDS
+
+_NAME = re.compile(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?")
+_SSH_KEY = re.compile(r"[a-z0-9@.-]{4,64} [A-Za-z0-9+/]{20,2000}={0,2}")
+_URI = re.compile(r"[a-z][a-z0-9+.-]{0,20}:[!-~]{1,200}")
+
+
+@dataclass(frozen=True, slots=True)
+class Demands:
+    """What a release must show, whoever's keys sign it."""
+
+    repository: str | None = None
+    """Remote that it must have been built from; None accepts any."""
+    builder: str | None = None
+    """`builder.id` that its provenance must name; None accepts any."""
+    threshold: int = 1
+    """Different build keys that must have signed it."""
+    required: tuple[str, ...] = EVIDENCE
+    """Predicate types that must be there beside the signature."""
+
+
+def read_name(table: Table, seen: set[str]) -> str:
+    """The `name` of a table, which stands once among `seen`."""
+    name = table.text("name")
+    if name and _NAME.fullmatch(name) is None:
+        table.fault("name", "lower-case letters, digits and dashes, at most 40", name)
+    elif name in seen:
+        table.fault("name", "a name that stands once", name)
+    seen.add(name)
+    return name
+
+
+def read_person(table: Table, names: set[str]) -> Person:
+    """Somebody with an SSH key, and the time in which it counts."""
+    name, roles = read_name(table, names), table.texts("roles")
+    line = table.text("ssh-key").strip()
+    if line and _SSH_KEY.fullmatch(line) is None:
+        table.fault("ssh-key", "type and base64 of a public SSH key, without comment", line)
+    start, end = _period(table)
+    table.end()
+    return Person(name, roles, line, start, end)
+
+
+def read_build_key(table: Table, names: set[str]) -> TrustedKey:
+    """A machine's key, the time in which it counts, and the time from which it never does."""
+    name, pem = read_name(table, names), table.text("public-key")
+    der = from_pem(pem)
+    if pem and not der:
+        table.fault("public-key", "a PEM block BEGIN PUBLIC KEY of an ECDSA key on P-256", pem)
+    start, end = _period(table)
+    key = TrustedKey(name, der, start, end, table.moment("revoked-at"))
+    table.end()
+    return key
+
+
+def read_demands(table: Table) -> Demands:
+    """The demands among the other keys of a table."""
+    threshold = table.count("threshold", 1)
+    if threshold < 1:
+        table.fault("threshold", "a whole number from 1", threshold)
+    required: tuple[str, ...] = EVIDENCE
+    if table.has("required"):
+        required = tuple(KINDS.get(each, each) for each in table.texts("required"))
+    for each in required:
+        if _URI.fullmatch(each) is None:
+            known = ", ".join(KINDS)
+            table.fault("required", f"a predicate type or one of {known}", each)
+    return Demands(
+        repository=table.text("repository") if table.has("repository") else None,
+        builder=table.text("builder") if table.has("builder") else None,
+        threshold=threshold,
+        required=required,
+    )
+
+
+def check_keys(keys: Sequence[TrustedKey], threshold: int, faults: list[str]) -> None:
+    """Notes what no number of signatures could satisfy, and a key that would count twice."""
+    seen: dict[bytes, str] = {}
+    for key in keys:
+        if key.public_key and key.public_key in seen:
+            faults.append(f"{key.name}: has the same public-key as {seen[key.public_key]}")
+        seen.setdefault(key.public_key, key.name)
+    if threshold > max(1, len(seen)):
+        faults.append(f"threshold: expected at most the {len(seen)} build keys, got {threshold}")
+
+
+def check_people(people: Iterable[Person], faults: list[str]) -> None:
+    """Notes one key under two names, which would let one person act as two."""
+    seen: dict[str, str] = {}
+    for each in people:
+        if each.ssh_key and each.ssh_key in seen:
+            faults.append(f"{each.name}: has the same ssh-key as {seen[each.ssh_key]}")
+        seen[each.ssh_key] = each.name
+
+
+def demand_lines(demands: Demands) -> Iterator[str]:
+    """The demands that differ from those of a file that says nothing."""
+    if demands.repository is not None:
+        yield f"repository = {quoted(demands.repository)}"
+    if demands.builder is not None:
+        yield f"builder = {quoted(demands.builder)}"
+    if demands.threshold != 1:
+        yield f"threshold = {demands.threshold}"
+    if demands.required != EVIDENCE:
+        short = {kind: name for name, kind in KINDS.items()}
+        yield f"required = {listed(short.get(each, each) for each in demands.required)}"
+
+
+def key_lines(keys: Iterable[TrustedKey]) -> Iterator[str]:
+    """A table for each key."""
+    for key in keys:
+        yield from ("", "[[build-key]]", f"name = {quoted(key.name)}")
+        yield f'public-key = """\n{to_pem(key.public_key)}"""'
+        yield from _period_lines(key.valid_from, key.valid_until, key.revoked_at)
+
+
+def person_lines(kind: str, people: Iterable[Person]) -> Iterator[str]:
+    """A table for each person, or machine with an SSH key."""
+    for each in people:
+        yield from ("", f"[[{kind}]]", f"name = {quoted(each.name)}")
+        yield f"roles = {listed(each.roles)}"
+        yield f"ssh-key = {quoted(each.ssh_key)}"
+        yield from _period_lines(each.valid_from, each.valid_until, None)
+
+
+def quoted(text: str) -> str:
+    """A string of TOML."""
+    if any(ord(letter) < 32 or letter in '"\\\x7f' for letter in text):
+        return '"' + "".join(f"\\U{ord(letter):08x}" for letter in text) + '"'
+    return f'"{text}"'
+
+
+def listed(texts: Iterable[str]) -> str:
+    """A list of strings of TOML."""
+    return "[" + ", ".join(quoted(text) for text in texts) + "]"
+
+
+def _period(table: Table) -> tuple[datetime | None, datetime | None]:
+    start, end = table.moment("valid-from"), table.moment("valid-until")
+    if start is not None and end is not None and end <= start:
+        table.fault("valid-until", "a time after valid-from", end.isoformat())
+    return start, end
+
+
+def _period_lines(
+    start: datetime | None, end: datetime | None, revoked: datetime | None
+) -> Iterator[str]:
+    for key, moment in (("valid-from", start), ("valid-until", end), ("revoked-at", revoked)):
+        if moment is not None:
+            yield f"{key} = {moment.isoformat()}"

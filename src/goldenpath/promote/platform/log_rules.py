@@ -1,0 +1,53 @@
+"""What a stage demands of its prediction log: `[stage.log]` of `platform.toml`."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from goldenpath.promote.platform.demands import quoted
+from goldenpath.promote.platform.toml_table import Table, duration_text
+
+OnLoss = Literal["serve", "refuse"]
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class LogRules:
+    """What happens without room for a record, and how long what is kept; 0 is without end."""
+
+    on_loss: OnLoss = "serve"
+    """Requests that cannot be written down are answered and counted, or refused."""
+    inputs: timedelta = timedelta(0)
+    """How long inputs can be opened; in whole days, since their keys are made by the day."""
+    records: timedelta = timedelta(0)
+    """How long records are kept at all."""
+
+
+NO_RULES = LogRules()
+
+
+def read_log_rules(table: Table) -> LogRules:
+    """The rules; their faults go to the table."""
+    on_loss = table.text("on-loss", "serve")
+    if on_loss not in ("serve", "refuse"):
+        table.fault("on-loss", "serve or refuse", on_loss)
+    inputs, records = table.duration("inputs"), table.duration("records")
+    for key, kept in (("inputs", inputs), ("records", records)):
+        if kept % _DAY:
+            table.fault(key, "whole days", duration_text(kept))
+    if records and records < inputs:
+        table.fault("records", "at least as long as inputs", duration_text(records))
+    table.end()
+    return LogRules("refuse" if on_loss == "refuse" else "serve", inputs, records)
+
+
+def log_lines(rules: LogRules) -> Iterator[str]:
+    """The lines that read back as these rules."""
+    if rules == NO_RULES:
+        return
+    yield from ("", "[stage.log]", f"on-loss = {quoted(rules.on_loss)}")
+    if rules.inputs:
+        yield f"inputs = {quoted(duration_text(rules.inputs))}"
+    if rules.records:
+        yield f"records = {quoted(duration_text(rules.records))}"

@@ -1,0 +1,309 @@
+"""`platform.toml` as values: stages and their order, trust, registry and gateway.
+
+The file lives in the gitops repository, so trust itself has a history and changes by signed commit.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal
+
+from goldenpath.promote.platform.custom_gate import NamedGate, read_named
+from goldenpath.promote.platform.data_rules import NO_RULES, DataRules, read_rules, rules_lines
+from goldenpath.promote.platform.demands import (
+    Demands,
+    check_keys,
+    check_people,
+    demand_lines,
+    key_lines,
+    listed,
+    person_lines,
+    quoted,
+    read_build_key,
+    read_demands,
+    read_name,
+    read_person,
+)
+from goldenpath.promote.platform.expression import Expression, read_expression
+from goldenpath.promote.platform.forge_settings import ForgeSettings, forge_lines, read_forge
+from goldenpath.promote.platform.log_rules import NO_RULES as NO_LOG_RULES
+from goldenpath.promote.platform.log_rules import LogRules, log_lines, read_log_rules
+from goldenpath.promote.platform.toml_table import Table, duration_text, read_table, refuse_faults
+from goldenpath.release.attest.policy import Person, TrustedKey
+
+FILE = "platform.toml"
+GATEWAY = "127.0.0.1:8080"
+"""Where the gateway of one machine listens, unless told otherwise."""
+
+URL = "https://git.example/platform/gitops.git"
+"""Stands in the files for a cluster until the repository has an address of its own."""
+
+GATES = (
+    "evidence",
+    "clean-source",
+    "checks",
+    "scan",
+    "thresholds",
+    "threshold-order",
+    "calibration",
+    "fairness",
+    "robustness",
+    "statements",
+    "data",
+    "schema",
+    "champion",
+    "stage-before",
+    "approvals",
+)
+"""Every gate that a stage may name, in the order in which they are judged."""
+
+LONGEST_GLASS = timedelta(days=7)
+
+_PREFIX = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?(/[a-z0-9]+([._-][a-z0-9]+)*)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze:
+    """A time in which nothing new enters a stage; going back stays possible."""
+
+    start: datetime
+    end: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BreakGlassRules:
+    """How a release enters a stage in an emergency, before everybody has approved it."""
+
+    within: timedelta
+    """In which a second person has to approve."""
+    approvals: int = 0
+    """Approvals that are needed beforehand all the same."""
+    roles: tuple[str, ...] = ()
+    """Who breaks the glass needs one of these; empty admits every listed person."""
+    overdue: Literal["alarm", "hold"] = "hold"
+    """What happens when the time is over: an alarm, or nothing else moves there as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage of the road and what it demands of a release."""
+
+    name: str
+    gates: tuple[str, ...]
+    approvals: int = 0
+    """Distinct people that must approve, the author of the change excluded."""
+    approver_roles: tuple[str, ...] = ()
+    """Any approver needs one of these; empty admits every listed person."""
+    soak: timedelta = timedelta(0)
+    """How long a release must have been live in the stage before."""
+    freezes: tuple[Freeze, ...] = ()
+    glass: BreakGlassRules | None = None
+    """None: nobody enters without all approvals, whatever happens."""
+    log: LogRules = NO_LOG_RULES
+
+    def frozen(self, now: datetime) -> Freeze | None:
+        """The freeze that holds at `now`, if one does."""
+        return next((each for each in self.freezes if each.start <= now < each.end), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """The whole file."""
+
+    stages: tuple[Stage, ...]
+    """In the order in which a release goes through them."""
+    registry_prefix: str
+    """What `storageUri` starts with, without scheme: host and path, then the model's name."""
+    registry_store: str
+    """URI of the store behind it, for `goldenpath.compose.open_store`."""
+    build_keys: tuple[TrustedKey, ...]
+    """Keys of machines that build and sign releases."""
+    commit_keys: tuple[Person, ...]
+    """SSH keys of machines that may commit canary steps and rollbacks."""
+    people: tuple[Person, ...]
+    gateway: str = GATEWAY
+    url: str = URL
+    """Where a cluster finds the gitops repository."""
+    demands: Demands = field(default_factory=Demands)
+    """What every release must show."""
+    two_people: bool = False
+    """Whether set-up is over, so that one person alone changes no trust."""
+    expressions: tuple[Expression, ...] = ()
+    """Gates that this platform wrote itself, in CEL."""
+    named_gates: tuple[NamedGate, ...] = ()
+    """Gates that are objects of packages of this platform's own."""
+    refused_licences: tuple[str, ...] = ()
+    """SPDX names that no package of a release may be under."""
+    data: DataRules = NO_RULES
+    """What the data of every release have to keep to."""
+    forge: ForgeSettings | None = None
+    """Where pull requests are opened, if `main` takes no push."""
+
+    def stage(self, name: str) -> Stage | None:
+        """The stage of that name."""
+        return next((stage for stage in self.stages if stage.name == name), None)
+
+    def before(self, stage: Stage) -> Stage | None:
+        """The stage that a release has to pass first; None for the first stage."""
+        position = self.stages.index(stage)
+        return self.stages[position - 1] if position else None
+
+    @property
+    def own_gates(self) -> tuple[Expression | NamedGate, ...]:
+        """Every gate that stands in the file and not in goldenpath."""
+        return (*self.expressions, *self.named_gates)
+
+    @property
+    def committers(self) -> tuple[Person, ...]:
+        """Everybody whose signature on a commit counts: people and machines."""
+        return (*self.people, *self.commit_keys)
+
+
+def parse_platform(content: bytes, file: str = FILE) -> Platform:
+    """The value of `platform.toml`. Raises `InvalidInput` that lists all its faults at once."""
+    table = read_table(content, file)
+    if table.count("version", 0) != 1:
+        table.faults.append("version: expected 1")
+    registry = table.table("registry")
+    prefix, store = registry.text("prefix"), registry.text("store")
+    if prefix and _PREFIX.fullmatch(prefix) is None:
+        registry.fault("prefix", "a host and a path without scheme", prefix)
+    registry.end()
+    stage_names, actors, keys, own = set[str](), set[str](), set[str](), set[str]()
+    gates = table.tables("gate")
+    platform = Platform(
+        stages=tuple(_stage(each, stage_names) for each in table.tables("stage")),
+        registry_prefix=prefix,
+        registry_store=store,
+        build_keys=tuple(read_build_key(each, keys) for each in table.tables("build-key")),
+        commit_keys=tuple(read_person(each, actors) for each in table.tables("machine")),
+        people=tuple(read_person(each, actors) for each in table.tables("person")),
+        gateway=table.text("gateway", GATEWAY),
+        url=table.text("url", URL),
+        demands=read_demands(table),
+        two_people=table.flag("two-people"),
+        refused_licences=table.texts("refused-licences"),
+        expressions=tuple(read_expression(t, own, GATES) for t in gates if not t.has("object")),
+        named_gates=tuple(read_named(t, own, GATES) for t in gates if t.has("object")),
+        data=read_rules(table.table("data")) if table.has("data") else NO_RULES,
+        forge=read_forge(table.table("forge")) if table.has("forge") else None,
+    )
+    table.end()
+    _check_whole(platform, table)
+    refuse_faults(table, file)
+    return platform
+
+
+def render_platform(platform: Platform) -> bytes:
+    """The file, which parses back to the same value."""
+    return "\n".join(_lines(platform)).encode()
+
+
+def _stage(table: Table, names: set[str]) -> Stage:
+    stage = Stage(
+        name=read_name(table, names),
+        gates=table.texts("gates"),
+        approvals=table.count("approvals", 0),
+        approver_roles=table.texts("approver-roles"),
+        soak=table.duration("soak"),
+        freezes=tuple(filter(None, map(_freeze, table.tables("freeze")))),
+        glass=_glass(table.table("break-glass")) if table.has("break-glass") else None,
+        log=read_log_rules(table.table("log")) if table.has("log") else NO_LOG_RULES,
+    )
+    table.end()
+    return stage
+
+
+def _freeze(table: Table) -> Freeze | None:
+    start, end, reason = table.moment("from"), table.moment("until"), table.text("reason")
+    table.end()
+    if start is None or end is None or end <= start:
+        table.fault("until", "a time after from", end)
+        return None
+    return Freeze(start, end, reason)
+
+
+def _glass(table: Table) -> BreakGlassRules:
+    within, overdue = table.duration("within"), table.text("overdue", "hold")
+    if not timedelta(0) < within <= LONGEST_GLASS:
+        table.fault("within", "a time of at most 7 days", duration_text(within))
+    if overdue not in ("alarm", "hold"):
+        table.fault("overdue", "alarm or hold", overdue)
+    approvals, roles = table.count("approvals", 0), table.texts("roles")
+    table.end()
+    return BreakGlassRules(within, approvals, roles, "alarm" if overdue == "alarm" else "hold")
+
+
+def _check_whole(platform: Platform, table: Table) -> None:
+    if not platform.stages:
+        table.faults.append("stage: expected at least one [[stage]]")
+    elif not platform.stages[-1].gates:
+        last = platform.stages[-1].name
+        table.faults.append(f"stage {last}: expected gates, got none for the last stage")
+    check_people((*platform.people, *platform.commit_keys), table.faults)
+    check_keys(platform.build_keys, platform.demands.threshold, table.faults)
+    _check_gates(platform, table)
+
+
+def _check_gates(platform: Platform, table: Table) -> None:
+    for own in platform.own_gates:
+        for name in own.stages:
+            if platform.stage(name) is None:
+                table.faults.append(f"gate {own.name}: {name!r} is not a stage")
+    for stage in platform.stages:
+        for gate in stage.gates:
+            if gate not in GATES:
+                known = ", ".join(GATES)
+                table.faults.append(
+                    f"stage {stage.name}: {gate!r} is not a gate, expected one of {known}"
+                )
+
+
+def _lines(platform: Platform) -> Iterator[str]:
+    yield "# Stages, trust and registry of this platform. Every change is a signed commit."
+    yield "version = 1"
+    yield f"gateway = {quoted(platform.gateway)}"
+    yield f"url = {quoted(platform.url)}"
+    yield from demand_lines(platform.demands)
+    if platform.two_people:
+        yield "two-people = true"
+    if platform.refused_licences:
+        yield f"refused-licences = {listed(platform.refused_licences)}"
+    yield from ("", "[registry]", f"prefix = {quoted(platform.registry_prefix)}")
+    yield f"store = {quoted(platform.registry_store)}"
+    yield from rules_lines(platform.data)
+    for stage in platform.stages:
+        yield from ("", "[[stage]]", f"name = {quoted(stage.name)}")
+        yield f"gates = {listed(stage.gates)}"
+        yield f"approvals = {stage.approvals}"
+        yield f"approver-roles = {listed(stage.approver_roles)}"
+        yield f"soak = {quoted(duration_text(stage.soak))}"
+        for freeze in stage.freezes:
+            yield from ("", "[[stage.freeze]]", f"from = {freeze.start.isoformat()}")
+            yield from (f"until = {freeze.end.isoformat()}", f"reason = {quoted(freeze.reason)}")
+        if stage.glass is not None:
+            yield from ("", "[stage.break-glass]")
+            yield f"within = {quoted(duration_text(stage.glass.within))}"
+            yield f"approvals = {stage.glass.approvals}"
+            yield f"roles = {listed(stage.glass.roles)}"
+            yield f"overdue = {quoted(stage.glass.overdue)}"
+        yield from log_lines(stage.log)
+    if platform.forge is not None:
+        yield from forge_lines(platform.forge)
+    for gate in platform.expressions:
+        yield from ("", "[[gate]]", f"name = {quoted(gate.name)}")
+        yield f"stages = {listed(gate.stages)}"
+        yield f"when = {quoted(gate.when)}"
+        yield f"require = {quoted(gate.require)}"
+        if gate.cure:
+            yield f"cure = {quoted(gate.cure)}"
+    for named in platform.named_gates:
+        yield from ("", "[[gate]]", f"name = {quoted(named.name)}")
+        yield f"stages = {listed(named.stages)}"
+        yield f"object = {quoted(named.object)}"
+    yield from key_lines(platform.build_keys)
+    yield from person_lines("machine", platform.commit_keys)
+    yield from person_lines("person", platform.people)
+    yield ""

@@ -1,0 +1,65 @@
+"""The message of a commit that changes a stage: words for people, trailers for machines."""
+
+from dataclasses import dataclass
+
+from goldenpath.digest import Digest
+from goldenpath.promote.platform.break_glass import BreakGlass
+from goldenpath.release.attest.statement import render_time
+
+RELEASE, STAGE, MODEL = "Release-Digest", "Stage", "Model"
+DECISION, APPROVED_BY, REASON = "Decision", "Approved-By", "Reason"
+APPROVAL_SIGNATURE = "Approval-Signature"
+BREAK_GLASS, GLASS_UNTIL, CONFIRMS = "Break-Glass", "Break-Glass-Until", "Break-Glass-Confirmed"
+PREVIOUS, SHARE, JUDGED = "Previous-Digest", "Traffic-Share", "Judged"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change of one deployment: what, why, and who agreed."""
+
+    action: str
+    """One word: `promote`, `rollout`, `rollback`, `hold`, `resume`, `confirm`, `judge`."""
+    stage: str
+    model: str
+    digest: Digest
+    reason: str
+    share: int = 100
+    """Percent of the traffic that the release gets."""
+    previous: Digest | None = None
+    decision: Digest | None = None
+    approved_by: tuple[str, ...] = ()
+    judged: tuple[str, ...] = ()
+    """The judge's numbers, one comparison each."""
+    glass: BreakGlass | None = None
+    """On whose word alone it is made."""
+    confirms: str = ""
+    """Who broke the glass that this change stands for as well."""
+
+    def message(self) -> str:
+        """The commit message. Words of people cannot forge a trailer: each is one line."""
+        subject = f"{self.stage}: {self.action} {self.model} {self.digest.short}"
+        trailers = [
+            (RELEASE, self.digest.text),
+            (STAGE, self.stage),
+            (MODEL, self.model),
+            (SHARE, f"{self.share}"),
+        ]
+        if self.previous is not None:
+            trailers.append((PREVIOUS, self.previous.text))
+        if self.decision is not None:
+            trailers.append((DECISION, self.decision.text))
+        trailers += [(APPROVED_BY, name) for name in self.approved_by]
+        if self.glass is not None:
+            trailers.append((BREAK_GLASS, f"{self.glass.by}: {self.glass.reason}"))
+            trailers.append((GLASS_UNTIL, render_time(self.glass.until)))
+        if self.confirms:
+            trailers.append((CONFIRMS, self.confirms))
+        trailers += [(JUDGED, numbers) for numbers in self.judged]
+        trailers.append((REASON, _one_line(self.reason)))
+        lines = "\n".join(f"{name}: {_one_line(value)}" for name, value in trailers)
+        return f"{subject}\n\n{_one_line(self.reason)}\n\n{lines}\n"
+
+
+def _one_line(text: str) -> str:
+    kept = "".join(letter if letter.isprintable() else " " for letter in text)
+    return " ".join(kept.split())[:2000] or "none given"

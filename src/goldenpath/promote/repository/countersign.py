@@ -1,0 +1,152 @@
+"""Two people for every change of trust: a second signature inside the commit, over its new files.
+
+Without it one listed person could list a second key of their own, or lower what a stage asks for,
+and then promote alone. Set-up is exempt, since a platform begins with one person: it is over with
+`two-people = true` in `platform.toml`, or once anything has entered the last stage.
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from goldenpath.canonical import JsonValue, canonical_json
+from goldenpath.digest import Digest
+from goldenpath.errors import VerificationError
+from goldenpath.promote.platform.platform import FILE, Platform
+from goldenpath.promote.repository.change import APPROVAL_SIGNATURE, APPROVED_BY
+from goldenpath.promote.repository.commit import Commit
+from goldenpath.promote.repository.commit_signature import whose
+from goldenpath.promote.repository.worktree import Repository
+from goldenpath.release.attest.policy import Person
+from goldenpath.release.attest.signatures import sshsig
+from goldenpath.release.attest.signatures.sshsig import SshKey
+
+FOLDERS = ("argocd", "policies")
+"""What a cluster follows is trust too."""
+
+NAMESPACE = "goldenpath-trust"
+ENGINEER = "platform-engineer"
+"""One of the two people needs this role."""
+
+
+def is_protected(path: str) -> bool:
+    """Whether a change of the file changes who or what is trusted."""
+    return path == FILE or path.partition("/")[0] in FOLDERS
+
+
+def set_up_is_over(repository: Repository, commit: str, platform: Platform) -> bool:
+    """Whether a change on `commit` needs two people."""
+    last = platform.stages[-1].name
+    return platform.two_people or bool(repository.last_change(commit, f"envs/{last}"))
+
+
+def base_of(repository: Repository, commit: str) -> str:
+    """The last change of trust up to `commit`: no signature counts for two changes."""
+    return repository.last_change(commit, FILE, *FOLDERS)
+
+
+def sign_change(base: str, files: Mapping[str, bytes | None], name: str, key: SshKey) -> str:
+    """Both trailers of somebody who agrees to these files in the place of those of `base`."""
+    armored = key.sign(_statement(base, files), NAMESPACE)
+    packed = base64.b64encode(armored.encode()).decode()
+    return f"{APPROVED_BY}: {name}\n{APPROVAL_SIGNATURE}: {packed}\n"
+
+
+def agreed(
+    commit: Commit, base: str, files: Mapping[str, bytes | None], people: Sequence[Person]
+) -> str:
+    """Who else signed the files of the commit. Raises `VerificationError` if nobody did."""
+    packed = commit.trailer(APPROVAL_SIGNATURE)
+    if not packed:
+        raise VerificationError(
+            f"commit {commit.id[:12]} changes trust and one person alone signed it",
+            hint="change it through goldenpath, which asks a second person to confirm",
+        )
+    try:
+        armored = base64.b64decode(packed, validate=True).decode("ascii")
+        signer = sshsig.verify(armored, _statement(base, files), NAMESPACE)
+    except (binascii.Error, UnicodeDecodeError, VerificationError) as error:
+        raise VerificationError(
+            f"commit {commit.id[:12]} has an approval over another change of trust"
+        ) from error
+    return whose(signer, people, commit.time, f"the approval in commit {commit.id[:12]}")
+
+
+def who_may_agree(platform: Platform, other: str, now: datetime) -> tuple[str, ...]:
+    """Names of those who may confirm what `other` wants to change."""
+    roles = {person.name: set(person.roles) for person in platform.people}
+    return tuple(
+        person.name
+        for person in platform.people
+        if not _refused(platform, (other, person.name), roles)
+        and (person.valid_until is None or now < person.valid_until)
+    )
+
+
+def check_trust(
+    repository: Repository, commit: Commit, signer: str, before: Platform, after: Platform
+) -> None:
+    """Raises `VerificationError` if the commit changes trust and not two people stand for it."""
+    touched = tuple(filter(is_protected, commit.paths))
+    if len(commit.parents) > 1:
+        _check_merge(repository, commit, before)
+        return
+    if not touched or _is_harmless(touched, before, after):
+        return
+    (parent,) = commit.parents
+    if not set_up_is_over(repository, parent, before):
+        return
+    second = agreement(repository, commit, before)
+    roles = {person.name: set(person.roles) for person in before.people}
+    refused = _refused(before, (signer, second), roles)
+    if refused:
+        raise VerificationError(f"commit {commit.id[:12]} changes trust {refused}")
+
+
+def agreement(repository: Repository, commit: Commit, before: Platform) -> str:
+    """Who agreed to the change of trust that the commit is. Raises `VerificationError`."""
+    parent = commit.parents[0]
+    touched = sorted(filter(is_protected, commit.paths))
+    contents = repository.blobs([f"{commit.id}:{path}" for path in touched])
+    files = dict(zip(touched, contents, strict=True))
+    return agreed(commit, base_of(repository, parent), files, before.people)
+
+
+def _check_merge(repository: Repository, commit: Commit, before: Platform) -> None:
+    """A merge could bring back old trust, or what a side branch did while set-up was open."""
+    if not any(set_up_is_over(repository, parent, before) for parent in commit.parents):
+        return
+    for parent in commit.parents:
+        changed = [path for path in repository.differing(parent, commit.id) if is_protected(path)]
+        if changed:
+            raise VerificationError(
+                f"merge {commit.id[:12]} changes {changed[0]} against {parent[:12]}",
+                hint="bring the branch up to date by a rebase, and fast-forward main to it",
+            )
+
+
+def _is_harmless(touched: Sequence[str], before: Platform, after: Platform) -> bool:
+    """Where the gateway of a machine listens is nobody's trust."""
+    return set(touched) == {FILE} and replace(after, gateway=before.gateway) == before
+
+
+def _refused(platform: Platform, two: tuple[str, str], roles: Mapping[str, set[str]]) -> str:
+    wanted = {ENGINEER, *platform.stages[-1].approver_roles}
+    if two[0] == two[1]:
+        return f"and {two[0]} alone agreed to it"
+    if not any(ENGINEER in roles.get(name, set()) for name in two):
+        return f"and neither {two[0]} nor {two[1]} has the role {ENGINEER}"
+    for name in two:
+        if not roles.get(name, set()) & wanted:
+            return f"and {name} has none of the roles {', '.join(sorted(wanted))}"
+    return ""
+
+
+def _statement(base: str, files: Mapping[str, bytes | None]) -> bytes:
+    digests: dict[str, JsonValue] = {
+        path: None if content is None else Digest.of(content).text
+        for path, content in files.items()
+    }
+    return canonical_json({"version": 1, "base": base, "files": digests})

@@ -1,0 +1,143 @@
+"""What git wants, without reading again what did not change: each manifest is parsed once per blob.
+
+A thousand models over three stages are three thousand files, of which a commit changes one or two.
+"""
+
+import hashlib
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import fields
+from pathlib import Path
+
+import msgspec
+
+from goldenpath import __version__
+from goldenpath.errors import Unavailable
+from goldenpath.promote.manifests.deployment_files import RELEASE_FILE, SERVICE_FILE, Survey, survey
+from goldenpath.promote.manifests.desired import Deployment, Restrictions, Scaling, Slot
+from goldenpath.promote.platform.break_glass import BreakGlass
+from goldenpath.promote.platform.platform import Platform
+from goldenpath.promote.repository.chain_of_trust import Trusted
+from goldenpath.promote.repository.worktree import Repository
+
+FOLDER = "envs"
+
+
+class _Kept(msgspec.Struct, array_like=True, frozen=True):
+    """What the files of one deployment say."""
+
+    blobs: str
+    """Of the service file, and of the release file behind it where there is one."""
+    deployment: Deployment | None
+    name: str
+    problem: str
+    ignored: tuple[str, ...]
+    standing: Restrictions | None
+
+
+class _Cache(msgspec.Struct):
+    version: int
+    key: str
+    files: dict[str, _Kept]
+
+
+class Surveyor:
+    """Surveys commits of one repository; with `file`, what it learned outlives the process."""
+
+    def __init__(self, repository: Repository, file: Path | None = None) -> None:
+        self._repository = repository
+        self._file = file
+        self._key = ""
+        self._kept: dict[str, _Kept] = {}
+
+    def survey(self, trusted: Trusted) -> Survey:
+        """The same as `goldenpath.promote.manifests.deployment_files.survey` of every file below `envs/`."""
+        self._recall(_key(trusted.platform))
+        entries = self._repository.entries(trusted.commit, FOLDER)
+        wanted = {
+            path: blob + entries.get(f"{path.removesuffix(SERVICE_FILE)}{RELEASE_FILE}", "")
+            for path, blob in entries.items()
+            if path.endswith(f"/{SERVICE_FILE}")
+        }
+        new = [path for path, blobs in wanted.items() if not self._knows(path, blobs)]
+        both = [place for path in new for place in _both(path) if place in entries]
+        contents = self._repository.blobs([entries[place] for place in both])
+        files = {place: content or b"" for place, content in zip(both, contents, strict=True)}
+        for path in new:
+            found = {place: files[place] for place in _both(path) if place in files}
+            self._kept[path] = _look(wanted[path], found, trusted.platform)
+        gone = self._kept.keys() - wanted.keys()
+        for path in gone:
+            del self._kept[path]
+        if new or gone:
+            self._remember()
+        return _together([self._kept[path] for path in sorted(wanted)])
+
+    def _knows(self, path: str, blobs: str) -> bool:
+        return path in self._kept and self._kept[path].blobs == blobs
+
+    def _recall(self, key: str) -> None:
+        if self._key == key:
+            return
+        self._key, self._kept = key, {}
+        if self._file is None or not self._file.is_file():
+            return
+        try:
+            found = msgspec.msgpack.decode(self._file.read_bytes(), type=_Cache)
+        except (msgspec.DecodeError, msgspec.ValidationError, RecursionError):
+            return  # written by another version or cut short: everything is read again
+        if found.version == 3 and found.key == key:
+            self._kept = found.files
+
+    def _remember(self) -> None:
+        if self._file is None:
+            return
+        content = msgspec.msgpack.encode(_Cache(3, self._key, self._kept))
+        new = self._file.with_name(f"{self._file.name}.{os.getpid()}.new")
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            new.write_bytes(content)
+            new.replace(self._file)
+        except OSError as error:
+            with suppress(OSError):  # what was written of it; the reason is told below
+                new.unlink()
+            raise Unavailable(
+                f"{self._file} cannot be written: {error.strerror}",
+                hint="check that its disk has room and is writable",
+            ) from error
+
+
+def _key(platform: Platform) -> str:
+    """What decides how a manifest is read and kept: the platform, and this program."""
+    shape = [
+        field.name
+        for kind in (Deployment, Slot, Scaling, Restrictions, BreakGlass)
+        for field in fields(kind)
+    ]
+    stages = [stage.name for stage in platform.stages]
+    said = [__version__, *shape, "", platform.registry_prefix, *stages]
+    return hashlib.sha256("\0".join(said).encode()).hexdigest()
+
+
+def _both(path: str) -> tuple[str, str]:
+    return path, f"{path.removesuffix(SERVICE_FILE)}{RELEASE_FILE}"
+
+
+def _look(blobs: str, files: Mapping[str, bytes], platform: Platform) -> _Kept:
+    found = survey(files, platform)
+    standing = next(iter(found.standing.values()), None)
+    for name, problem in found.problems.items():
+        return _Kept(blobs, None, name, problem, found.ignored, standing)
+    deployment = next(iter(found.deployments), None)
+    name = "" if deployment is None else deployment.name
+    return _Kept(blobs, deployment, name, "", found.ignored, standing)
+
+
+def _together(kept: list[_Kept]) -> Survey:
+    return Survey(
+        tuple(each.deployment for each in kept if each.deployment is not None),
+        {each.name: each.problem for each in kept if each.problem},
+        tuple(field for each in kept for field in each.ignored),
+        {each.name: each.standing for each in kept if each.standing is not None},
+    )

@@ -1,0 +1,127 @@
+"""Who acts: a name that `platform.toml` lists, and the SSH key only that person holds."""
+
+import re
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from goldenpath.errors import InvalidInput, NotFound, did_you_mean
+from goldenpath.promote.platform.platform import Platform
+from goldenpath.release.attest.policy import Person
+from goldenpath.release.attest.signatures.sshsig import SshKey
+from goldenpath.settings import IDENTITY_VARIABLE
+
+_NAME = re.compile(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A person or machine that can sign."""
+
+    name: str
+    key: SshKey
+
+
+def find_identity(
+    name: str | None, key: Path | None, environment: Mapping[str, str], *, make_key: bool = False
+) -> Identity:
+    """From the flags, else the environment, else the person's own git configuration.
+
+    Raises `InvalidInput` if there is no name, `NotFound` with how to make one if there is no key.
+    """
+    given = name or environment.get(IDENTITY_VARIABLE) or _git_config("user.name", environment)
+    chosen = re.sub(r"[^a-z0-9]+", "-", given.lower()).strip("-")
+    if not given:
+        raise InvalidInput(
+            "it is not known who acts",
+            hint=f"give a name with --as NAME, or set {IDENTITY_VARIABLE}",
+        )
+    if _NAME.fullmatch(chosen) is None or (name is not None and name != chosen):
+        raise InvalidInput(
+            f"{given!r} is not a name that can act: expected lower-case letters, digits and dashes",
+            hint=f"give one with --as NAME, or set {IDENTITY_VARIABLE}",
+        )
+    path = key or _default_key(environment)
+    if make_key and not path.exists():
+        return Identity(chosen, SshKey.generate(path))
+    try:
+        return Identity(chosen, SshKey.load(path))
+    except NotFound as error:
+        raise NotFound(
+            error.message,
+            hint=f"make one with: ssh-keygen -t ed25519 -f {path} (or add --make-key to init)",
+        ) from error
+
+
+def require_listed(
+    identity: Identity, platform: Platform, now: datetime, *, machines: bool = False
+) -> Person:
+    """The entry of `platform.toml` for this name and this key, if its time is not over at `now`.
+
+    Raises `InvalidInput` if there is none: a commit by anybody else would be followed by nobody.
+    """
+    listed = platform.committers if machines else platform.people
+    for person in listed:
+        same = person.ssh_key.split()[:2] == identity.key.public_line.split()[:2]
+        if person.name == identity.name and same:
+            return _require_current(person, now)
+        if person.name == identity.name:
+            raise InvalidInput(
+                f"{identity.key.path} is not the key that platform.toml lists for {identity.name}",
+                hint="name the right key with --key",
+            )
+        if same:
+            raise InvalidInput(
+                f"{identity.key.path} is the key of {person.name}, not of {identity.name}",
+                hint=f"act with --as {person.name}",
+            )
+    raise InvalidInput(
+        f"platform.toml does not list {identity.name}", hint=_cure(identity.name, platform)
+    )
+
+
+def _cure(name: str, platform: Platform) -> str:
+    """What somebody can do who acts under a name that is not listed."""
+    if platform.stage(name) is not None:
+        return f"--as names a person; name the stage with --stage {name}"
+    listed = [person.name for person in platform.people]
+    return did_you_mean(name, listed) or (
+        "somebody who is listed adds you with: goldenpath person add "
+        f"{name} --role ROLE --ssh-key FILE.pub"
+    )
+
+
+def _require_current(person: Person, now: datetime) -> Person:
+    if person.valid_until is not None and now >= person.valid_until:
+        raise InvalidInput(
+            f"the time of {person.name} ended on {person.valid_until.isoformat()}",
+            hint="somebody else who is listed has to act",
+        )
+    if person.valid_from is not None and now < person.valid_from:
+        raise InvalidInput(f"the time of {person.name} begins on {person.valid_from.isoformat()}")
+    return person
+
+
+def _default_key(environment: Mapping[str, str]) -> Path:
+    configured = _git_config("user.signingkey", environment)
+    home = Path(environment.get("HOME", "~")).expanduser()
+    if configured and not configured.startswith(("ssh-", "key::")):
+        return Path(configured.replace("~", str(home), 1))
+    return home / ".ssh" / "id_ed25519"
+
+
+def _git_config(key: str, environment: Mapping[str, str]) -> str:
+    """What git is set to for this person; empty if nothing is, or without git."""
+    try:
+        done = subprocess.run(
+            ["git", "config", "--get", key],
+            capture_output=True,
+            env=dict(environment),
+            timeout=10,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.decode("utf-8", "replace").strip()

@@ -1,0 +1,403 @@
+"""The gitops repository, read and changed without a checkout.
+
+A bare cache repository holds what was fetched, so that what is known stays known when the remote
+cannot be reached. A change is a commit object made here, signed with an SSH key, and pushed on the
+condition that the branch still is where it was read: nobody's commit is ever lost.
+"""
+
+import fcntl
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from goldenpath.errors import InvalidInput, NotFound, Unavailable, VerificationError
+from goldenpath.promote.repository.address import Address
+from goldenpath.promote.repository.commit import (
+    Commit,
+    insert_signature,
+    parse_commit,
+    render_commit,
+)
+from goldenpath.promote.repository.commit_signature import verify_commit
+from goldenpath.promote.repository.git import Git, GitFailed
+from goldenpath.release.attest.policy import Person
+from goldenpath.release.attest.signatures.sshsig import SshKey
+from goldenpath.settings import tool_environment
+
+BRANCH = "refs/heads/main"
+MAX_FILE = 1024 * 1024
+"""Bytes of the largest file that is read from the repository, 1 MiB."""
+
+_BATCH = 500
+_PATH = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
+_MOVED = (
+    "stale info",
+    "fetch first",
+    "non-fast-forward",
+    "cannot lock ref",
+    "failed to update ref",
+)
+
+
+class MovedOn(Unavailable):
+    """The branch is no longer where it was read: fetch, decide again, commit again."""
+
+
+class Protected(InvalidInput):
+    """The remote takes no push to `main`; the commit waits in a branch or nowhere."""
+
+
+class Repository:
+    """The branch `main` of the repository at `url`, through a bare repository at `cache`."""
+
+    def __init__(self, url: str, cache: Path, environment: Mapping[str, str] | None = None) -> None:
+        given = os.environ if environment is None else environment
+        self._address = Address(url)
+        self.url = url
+        self.cache = cache
+        self._git = Git(cache, tool_environment(given))
+
+    def fetch(self) -> str:
+        """Fetches and returns the commit that `main` points at.
+
+        Raises `Unavailable` if the remote cannot be reached, `NotFound` if it has no `main`, and
+        `VerificationError` if its history was rewritten.
+        """
+        with self._locked():
+            local = self._local()
+            remote = self._remote()
+            if remote == local:
+                return remote
+            try:
+                self._git.run("fetch", "--no-tags", self.url, f"{BRANCH}:{BRANCH}")
+            except GitFailed as error:
+                if "non-fast-forward" in error.words or "rejected" in error.words:
+                    raise VerificationError(
+                        f"the history of {self._address} was rewritten: {local} is not in it",
+                        hint="find out who rewrote it; remove the cache to accept the new history",
+                    ) from error
+                raise self._unreachable(error) from error
+            head = self._local()
+        if head is None:
+            raise NotFound(f"{self._address} has no branch main", hint="run goldenpath init")
+        return head
+
+    def head(self) -> str:
+        """The last commit that was fetched, without asking the remote. Raises `NotFound`."""
+        found = self._local()
+        if found is None:
+            raise NotFound(f"nothing was fetched from {self._address} yet")
+        return found
+
+    def read(self, commit: str, path: str) -> bytes | None:
+        """One file as it stands in `commit`; None if it is not there."""
+        return self._blobs([f"{commit}:{path}"])[0]
+
+    def files(self, commit: str, prefix: str = "") -> Mapping[str, bytes]:
+        """Every file below `prefix` (a folder, or nothing for all) as it stands in `commit`."""
+        named = self.entries(commit, prefix)
+        contents = self._blobs(list(named.values()))
+        return {
+            path: content
+            for path, content in zip(named, contents, strict=True)
+            if content is not None
+        }
+
+    def entries(self, commit: str, prefix: str = "") -> Mapping[str, str]:
+        """The blob of every file below `prefix`: what stayed the same need not be read again."""
+        spec = ["--", prefix.rstrip("/") + "/"] if prefix else []
+        listed = self._ask("ls-tree", "-r", "-z", "--full-tree", commit, *spec)
+        named = {}
+        for entry in filter(None, listed.split(b"\0")):
+            head, _, path = entry.partition(b"\t")
+            mode, kind, blob = head.decode().split(" ")
+            if kind == "blob" and mode.startswith("100"):
+                named[path.decode("utf-8", "replace")] = blob
+        return named
+
+    def history(self, path: str | None = None, *, to: str | None = None) -> Iterator[Commit]:
+        """The commits up to `to` (the last one fetched), newest first; those that touch `path`."""
+        spec = ["--", path] if path else []
+        listed = self._ask("rev-list", "--full-history", to or self.head(), *spec).decode().split()
+        for start in range(0, len(listed), _BATCH):
+            yield from self.commits(listed[start : start + _BATCH])
+
+    def commits(self, ids: Sequence[str]) -> tuple[Commit, ...]:
+        """Those commits, with the paths each changed."""
+        raw = self._raw(ids)
+        changed = self._changed(ids)
+        return tuple(parse_commit(each, raw[each], changed[each]) for each in ids)
+
+    def between(self, start: str | None, end: str) -> tuple[str, ...]:
+        """Ids of the commits after `start` (all, if None) up to `end`, parents first."""
+        wanted = [end] if start is None else [end, f"^{start}"]
+        return tuple(self._ask("rev-list", "--topo-order", "--reverse", *wanted).decode().split())
+
+    def last_change(self, commit: str, *paths: str) -> str:
+        """The newest commit up to `commit` that touches one of `paths`; empty if none does."""
+        return self._ask("rev-list", "-1", "--full-history", commit, "--", *paths).decode().strip()
+
+    def differing(self, one: str, other: str) -> tuple[str, ...]:
+        """Paths that are not the same in both commits."""
+        listed = self._ask("diff-tree", "-r", "-z", "--no-renames", "--name-only", one, other)
+        return tuple(filter(None, listed.decode("utf-8", "replace").split("\0")))
+
+    def fetch_branch(self, name: str) -> str:
+        """Fetches another branch than `main` and returns its commit. Raises `NotFound`."""
+        reference = f"refs/heads/{name}"
+        if _PATH.fullmatch(name) is None:
+            raise InvalidInput(f"{name!r} cannot be the name of a branch")
+        with self._locked():
+            try:
+                self._git.run("fetch", "--no-tags", self.url, f"+{reference}:{reference}")
+            except GitFailed as error:
+                if "couldn't find remote ref" in error.words:
+                    raise NotFound(f"{self._address} has no branch {name}") from error
+                raise self._unreachable(error) from error
+        return self._ask("rev-parse", reference).decode().strip()
+
+    def contains(self, ancestor: str, commit: str) -> bool:
+        """Whether `ancestor` is `commit` or in its history."""
+        try:
+            self._git.run("merge-base", "--is-ancestor", ancestor, commit)
+        except GitFailed as error:
+            if error.words:
+                raise NotFound(f"commit {ancestor[:12]} or {commit[:12]} is not known") from error
+            return False
+        return True
+
+    def commit(
+        self,
+        parent: str | None,
+        files: Mapping[str, bytes | None],
+        message: str,
+        author: str,
+        key: SshKey,
+        now: datetime,
+        *,
+        branch: str = "main",
+    ) -> str:
+        """Writes, signs and pushes one commit on `parent`; returns its id.
+
+        `files` gives each changed path its content, None to delete it. `parent` None makes the
+        first commit. Raises `MovedOn`, with nothing changed, if `main` is not at `parent`. Another
+        branch than `main` is moved to the commit, wherever it was.
+        """
+        wrong = [path for path in files if _PATH.fullmatch(path) is None]
+        if wrong:
+            raise InvalidInput(f"{wrong[0]!r} cannot be a path in the gitops repository")
+        self._git.initialise()
+        tree = self._tree(parent, files)
+        content = render_commit(tree, (parent,) if parent else (), author, now, message)
+        signed = insert_signature(content, key.sign(content, "git"))
+        try:
+            made = self._git.run("hash-object", "-t", "commit", "-w", "--stdin", stdin=signed)
+        except GitFailed as error:
+            raise self._broken(error) from error
+        commit = made.decode().strip()
+        if branch == "main":
+            self._push(parent, commit)
+        else:
+            self._push_branch(commit, branch)
+        return commit
+
+    def diff(self, parent: str | None, files: Mapping[str, bytes | None]) -> str:
+        """What `commit` would change, as a unified diff; nothing is written to the remote."""
+        self._git.initialise()
+        before = parent or self._git.run("mktree").decode().strip()
+        after = self._tree(parent, files)
+        return self._ask("diff", "--no-color", "--no-renames", before, after).decode(
+            "utf-8", "replace"
+        )
+
+    def verify(self, commit: str, people: Sequence[Person]) -> str:
+        """Name of the one of `people` who signed `commit`.
+
+        Raises `VerificationError` if it is unsigned, tampered with, signed by a key that is not
+        listed, or signed outside the key's period of validity.
+        """
+        content = self._raw([commit])[commit]
+        return verify_commit(commit, content, people)
+
+    def raw(self, ids: Sequence[str]) -> Mapping[str, bytes]:
+        """The bytes of those commit objects. Raises `NotFound`."""
+        return self._raw(ids)
+
+    def blobs(self, names: Sequence[str]) -> tuple[bytes | None, ...]:
+        """Contents by blob id or `commit:path`, all in one go."""
+        return self._blobs(names)
+
+    def blob_ids(self, commits: Sequence[str], path: str) -> tuple[str | None, ...]:
+        """Id of the blob at `path` in each commit."""
+        asked = "".join(f"{each}:{path}\n" for each in commits).encode()
+        lines = self._ask("cat-file", "--batch-check=%(objectname) %(objecttype)", stdin=asked)
+        found = [line.split(" ") for line in lines.decode().splitlines()]
+        return tuple(line[0] if line[-1] == "blob" else None for line in found)
+
+    def _tree(self, parent: str | None, files: Mapping[str, bytes | None]) -> str:
+        with (
+            self._on_disk(),
+            tempfile.TemporaryDirectory(dir=self.cache, prefix="index-") as folder,
+        ):
+            index, lines, kept = Path(folder) / "index", [], []
+            for number, (path, content) in enumerate(files.items()):
+                if content is None:
+                    lines.append(f"0 {'0' * 40}\t{path}\0")
+                else:
+                    (Path(folder) / str(number)).write_bytes(content)
+                    kept.append((path, Path(folder) / str(number)))
+            try:
+                if parent is not None:
+                    self._git.run("read-tree", parent, index=index)
+                names = "".join(f"{file}\n" for _, file in kept).encode()
+                blobs = self._git.run(
+                    "hash-object", "-w", "--no-filters", "--stdin-paths", stdin=names
+                )
+                for (path, _), blob in zip(kept, blobs.decode().split(), strict=True):
+                    lines.append(f"100644 {blob}\t{path}\0")
+                self._git.run(
+                    "update-index", "-z", "--index-info", stdin="".join(lines).encode(), index=index
+                )
+                return self._git.run("write-tree", index=index).decode().strip()
+            except GitFailed as error:
+                raise self._broken(error) from error
+
+    def _push(self, parent: str | None, commit: str) -> None:
+        lease = f"--force-with-lease={BRANCH}:{parent or ''}"
+        with self._locked():
+            try:
+                self._git.run("push", "--porcelain", lease, self.url, f"{commit}:{BRANCH}")
+            except GitFailed as error:
+                if any(word in error.words for word in _MOVED):
+                    raise MovedOn(
+                        f"main of {self._address} moved on meanwhile: it is no longer {parent}",
+                        hint="run the command again, it decides on the new state",
+                    ) from error
+                if error.is_refusal:
+                    raise Protected(
+                        f"{self._address} refused the commit: {self._said(error)}",
+                        hint="the branch may be protected; push a branch and open a pull request",
+                    ) from error
+                raise self._unreachable(error) from error
+            self._ask("update-ref", BRANCH, commit)
+
+    def _push_branch(self, commit: str, branch: str) -> None:
+        try:
+            self._git.run("push", "--porcelain", self.url, f"+{commit}:refs/heads/{branch}")
+        except GitFailed as error:
+            if error.is_refusal:
+                raise InvalidInput(
+                    f"{self._address} refused the branch {branch}: {self._said(error)}"
+                ) from error
+            raise self._unreachable(error) from error
+
+    def _remote(self) -> str:
+        try:
+            said = self._git.run("ls-remote", "--quiet", self.url, BRANCH).decode().split()
+        except GitFailed as error:
+            raise self._unreachable(error) from error
+        if not said:
+            raise NotFound(f"{self._address} has no branch main", hint="run goldenpath init")
+        return said[0]
+
+    def _local(self) -> str | None:
+        self._git.initialise()
+        said = self._ask("for-each-ref", "--format=%(objectname)", BRANCH).decode().strip()
+        return said or None
+
+    def _raw(self, ids: Sequence[str]) -> dict[str, bytes]:
+        result = {}
+        for each, found in zip(ids, self._objects(ids), strict=True):
+            if found is None or found[0] != "commit":
+                raise NotFound(f"{each[:12]} is not a commit of the gitops repository")
+            result[each] = found[1]
+        return result
+
+    def _blobs(self, names: Sequence[str]) -> tuple[bytes | None, ...]:
+        if not names:
+            return ()
+        contents: list[bytes | None] = []
+        for name, found in zip(names, self._objects(names), strict=True):
+            if found is None or found[0] != "blob":
+                contents.append(None)
+            elif len(found[1]) > MAX_FILE:
+                raise InvalidInput(f"{name} is too large: expected at most {MAX_FILE} bytes")
+            else:
+                contents.append(found[1])
+        return tuple(contents)
+
+    def _objects(self, names: Sequence[str]) -> list[tuple[str, bytes] | None]:
+        try:
+            return list(self._git.objects(names))
+        except GitFailed as error:
+            raise self._broken(error) from error
+
+    def _changed(self, ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        result: dict[str, tuple[str, ...]] = dict.fromkeys(ids, ())
+        listed = self._ask(
+            "diff-tree", "--stdin", "--root", "-m", "--first-parent", "-r", "-z",
+            "--no-renames", "--name-only", stdin="".join(f"{each}\n" for each in ids).encode(),
+        )  # fmt: skip
+        now = ""
+        for part in listed.decode("utf-8", "replace").replace("\n", "\0").split("\0"):
+            if part in result:
+                now = part
+            elif part and now:
+                result[now] = (*result[now], part)
+        return result
+
+    def _ask(self, *arguments: str, stdin: bytes = b"") -> bytes:
+        try:
+            return self._git.run(*arguments, stdin=stdin)
+        except GitFailed as error:
+            raise self._broken(error) from error
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """One process at a time moves the reference in the cache."""
+        self._git.initialise()
+        with self._on_disk():
+            file = (self.cache / "goldenpath.lock").open("ab")
+        with file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    @contextmanager
+    def _on_disk(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise Unavailable(
+                f"{self.cache} cannot be written: {error.strerror}",
+                hint="check that its disk has room and is writable",
+            ) from error
+
+    def _said(self, error: GitFailed) -> str:
+        return _last_line(self._address.cleared(error.words))
+
+    def _unreachable(self, error: GitFailed) -> Unavailable:
+        return Unavailable(
+            f"the gitops repository {self._address} cannot be used: {self._said(error)}",
+            hint="check its address, the network, your access and its disk, then run this again",
+        )
+
+    def _broken(self, error: GitFailed) -> Unavailable:
+        if "bad revision" in error.words or "Not a valid object" in error.words:
+            raise NotFound(f"the gitops repository has no such commit: {_last_line(error.words)}")
+        return Unavailable(
+            f"the copy of the gitops repository cannot be used: {_last_line(error.words)}",
+            hint=f"check that {self.cache} is writable and its disk has room, or remove it",
+        )
+
+
+def _last_line(words: str) -> str:
+    lines = [line.strip() for line in words.splitlines() if line.strip()]
+    useful = [line for line in lines if line.startswith(("fatal:", "error:", "!", "remote:"))]
+    chosen = (useful or lines or ["git gave no reason"])[0]
+    if "Could not read from remote repository" in chosen:
+        chosen = lines[0]  # SSH spoke first, and knows why
+    return chosen.removeprefix("fatal: ").removeprefix("error: ")[:300]

@@ -1,0 +1,202 @@
+"""Packs a trained model as one OCI image and one ModelPack manifest over the same blobs.
+
+Same contents, same digest: on every machine, for every user, in every time zone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from posixpath import commonpath
+from urllib.parse import urlsplit, urlunsplit
+
+from goldenpath.canonical import JsonValue, canonical_json
+from goldenpath.oci.descriptor import IMAGE_CONFIG, IMAGE_LAYER, IMAGE_MANIFEST, Descriptor
+from goldenpath.oci.manifest import Manifest
+from goldenpath.oci.store import Store
+from goldenpath.oci.stream import Watch, unwatched
+from goldenpath.release.artifact import modelpack
+from goldenpath.release.artifact.archive import ArchiveEntry
+from goldenpath.release.artifact.layers import MODELS, Content, Layer, divide, render_layer, size_of
+from goldenpath.train.environment.runtime import Runtime, render_runtime
+
+FRAME = f"{MODELS}/goldenpath"
+"""Folder in the image of everything that goes with the model."""
+CONTRACT = f"{FRAME}/contract.json"
+PROFILE = f"{FRAME}/profile.json"
+LOCK = f"{FRAME}/env/uv.lock"
+PYTHON_VERSION = f"{FRAME}/env/python-version"
+MODEL = f"{MODELS}/model.onnx"
+CODE = f"{FRAME}/code"
+"""What lies below `src/` of the project, for a model that is code."""
+RUNTIME = f"{FRAME}/env/runtime.json"
+"""`goldenpath.train.environment.runtime.Runtime`, for a model that is code."""
+WHEELS = f"{FRAME}/env/wheels"
+"""Its wheels, each in a layer of its own, so that registries and nodes keep one copy of each."""
+
+_OCI = "org.opencontainers.image."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contents:
+    """What goes into a release."""
+
+    name: str
+    version: str
+    """The project's own version."""
+    outputs: Path
+    """Folder that the training wrote."""
+    model_files: tuple[str, ...] = ("model.onnx",)
+    """Files of it that are the model; whatever else lies there stays out."""
+    model_format: str = "onnx"
+    contract: bytes
+    profile: bytes
+    lock: bytes
+    python_version: str
+    documents: Mapping[str, bytes]
+    """`card.md` and `compliance/*.yaml`, by path."""
+    commit: str
+    committed_at: str
+    """RFC 3339, UTC; the release's only time."""
+    remote: str = ""
+    licence: str = ""
+    runtime: Runtime | None = None
+    """For a model that is code, as the two below."""
+    code: Mapping[str, bytes] = field(default_factory=dict)
+    """Files of `src/`, by path below it."""
+    wheels: Mapping[str, Path] = field(default_factory=dict)
+    """Every wheel of `runtime`, by file name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """The two manifests of a release; the digest of `image` is the model digest."""
+
+    image: Descriptor
+    modelpack: Descriptor
+
+
+def pack(store: Store, contents: Contents, watch: Watch = unwatched) -> Packed:
+    """Writes the release into `store`. Raises `NotFound` or `InvalidInput` for a bad file."""
+    weights = tuple(f"{MODELS}/{name}" for name in contents.model_files)
+    files = _files(contents)
+    alone = (*weights, *(path for path in files if path.startswith(WHEELS + "/")))
+    layers = divide(files, alone, [path for path in files if path.startswith(CODE + "/")])
+    with watch(sum(size_of(content) for content in files.values())) as told:
+        blobs = tuple(store.add(IMAGE_LAYER, render_layer(layer, told)) for layer in layers)
+    image = _push_image(store, contents, layers, blobs)
+    return Packed(image, _push_modelpack(store, contents, layers, blobs, image))
+
+
+def without_credentials(remote: str) -> str:
+    """The address of a git remote as it may be published."""
+    parts = urlsplit(remote)
+    if not parts.scheme:
+        return remote
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def _files(contents: Contents) -> dict[str, Content]:
+    files: dict[str, Content] = {
+        CONTRACT: contents.contract,
+        PROFILE: contents.profile,
+        LOCK: contents.lock,
+        PYTHON_VERSION: contents.python_version.encode() + b"\n",
+    }
+    files |= {f"{FRAME}/{path}": content for path, content in contents.documents.items()}
+    if contents.runtime is not None:
+        files[RUNTIME] = render_runtime(contents.runtime)
+        files |= {f"{CODE}/{path}": content for path, content in contents.code.items()}
+        files |= {f"{WHEELS}/{name}": path for name, path in contents.wheels.items()}
+    return files | {f"{MODELS}/{name}": contents.outputs / name for name in contents.model_files}
+
+
+def _push_image(
+    store: Store, contents: Contents, layers: tuple[Layer, ...], blobs: tuple[Descriptor, ...]
+) -> Descriptor:
+    labels = _labels(contents)
+    # A fixed architecture: kubelets take a single manifest on any node, and the content has none.
+    config = canonical_json(
+        {
+            "architecture": "amd64",
+            "os": "linux",
+            "created": contents.committed_at,
+            "config": {"Labels": labels},
+            "rootfs": {"type": "layers", "diff_ids": [blob.digest.text for blob in blobs]},
+            "history": [
+                {"created": contents.committed_at, "created_by": f"goldenpath: {_title(layer)}"}
+                for layer in layers
+            ],
+        }
+    )
+    titled = tuple(
+        Descriptor(IMAGE_LAYER, blob.digest, blob.size, None, {_OCI + "title": _title(layer)})
+        for layer, blob in zip(layers, blobs, strict=True)
+    )
+    manifest = Manifest(_push(store, IMAGE_CONFIG, config), titled, annotations=labels)
+    return _push(store, IMAGE_MANIFEST, manifest.render())
+
+
+def _push_modelpack(
+    store: Store,
+    contents: Contents,
+    layers: tuple[Layer, ...],
+    blobs: tuple[Descriptor, ...],
+    image: Descriptor,
+) -> Descriptor:
+    config = modelpack.render_config(_description(contents), contents.model_format, blobs)
+    typed = tuple(_typed(layer, blob) for layer, blob in zip(layers, blobs, strict=True))
+    manifest = Manifest(
+        config=_push(store, modelpack.CONFIG, config),
+        layers=typed,
+        subject=image,
+        artifact_type=modelpack.ARTIFACT_TYPE,
+        annotations=_labels(contents),
+    )
+    return _push(store, IMAGE_MANIFEST, manifest.render())
+
+
+def _typed(layer: Layer, blob: Descriptor) -> Descriptor:
+    path = layer.single
+    first = layer.files[0][0]
+    if first.startswith((CODE + "/", WHEELS + "/")):
+        return modelpack.code(blob, path or commonpath(name for name, _ in layer.files))
+    if path is None or path.startswith(FRAME + "/"):
+        return modelpack.documents(blob, path or FRAME)
+    content = layer.files[0][1]
+    size = len(content) if isinstance(content, bytes) else content.stat().st_size
+    return modelpack.weight(blob, ArchiveEntry(path, size))
+
+
+def _labels(contents: Contents) -> dict[str, str]:
+    labels = {
+        "title": contents.name,
+        "version": contents.version,
+        "revision": contents.commit,
+        "created": contents.committed_at,
+        "source": without_credentials(contents.remote),
+        "licenses": contents.licence,
+    }
+    return {_OCI + key: text for key, text in labels.items() if text}
+
+
+def _description(contents: Contents) -> dict[str, JsonValue]:
+    description: dict[str, JsonValue] = {
+        "name": contents.name,
+        "version": contents.version,
+        "revision": contents.commit,
+        "createdAt": contents.committed_at,
+        "sourceURL": without_credentials(contents.remote),
+        "licenses": [contents.licence] if contents.licence else [],
+    }
+    return {key: value for key, value in description.items() if value}
+
+
+def _title(layer: Layer) -> str:
+    path = layer.single or commonpath(name for name, _ in layer.files)
+    return path.removeprefix(MODELS + "/").replace("/", "-") + ".tar"
+
+
+def _push(store: Store, media_type: str, content: bytes) -> Descriptor:
+    descriptor = Descriptor.of(media_type, content)
+    store.push(descriptor, [content])
+    return descriptor

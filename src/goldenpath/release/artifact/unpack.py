@@ -1,0 +1,145 @@
+"""Opens a release so that what was checked is what is used.
+
+Nothing of a release touches a disk or reaches a parser of models before its digest and size held.
+"""
+
+import os
+import secrets
+import shutil
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from goldenpath.canonical import JsonValue, parse_object
+from goldenpath.digest import Digest
+from goldenpath.errors import InvalidInput, Unavailable, VerificationError
+from goldenpath.oci.descriptor import IMAGE_CONFIG, IMAGE_LAYER, IMAGE_MANIFEST
+from goldenpath.oci.manifest import MAX_MANIFEST, Manifest
+from goldenpath.oci.store import Store, read
+from goldenpath.release.artifact.archive import ArchiveEntry, read_tar
+from goldenpath.release.artifact.layers import MAX_LAYERS, MODELS
+
+MAX_IN_MEMORY = 4 * 1024**3
+"""Bytes of the largest release that is opened in memory unless the caller says otherwise."""
+MAX_ON_DISK = 1024**4
+MAX_FILES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A verified release: every byte of `files` was hashed on its way here."""
+
+    digest: Digest
+    manifest: Manifest
+    files: Mapping[str, bytes]
+    """By path in the image, `models/model.onnx` for one."""
+
+
+def open_release(
+    store: Store,
+    digest: Digest,
+    *,
+    limit: int = MAX_IN_MEMORY,
+    keep: Callable[[str], bool] = lambda path: True,
+) -> Release:
+    """The release in memory, of its files those that `keep` wants; every byte is read all the same.
+
+    Raises `VerificationError` if anything in it is wrong.
+    """
+    manifest = read_image(store, digest, limit=limit)
+    found: dict[str, bytes] = {}
+    for entry, content in _files(store, manifest):
+        if keep(entry.path):
+            found[entry.path] = b"".join(content)
+        else:
+            deque(content, maxlen=0)
+    return Release(digest, manifest, found)
+
+
+def unpack(
+    store: Store, digest: Digest, destination: Path, *, limit: int = MAX_ON_DISK
+) -> Manifest:
+    """Writes the release below `destination`, which must not exist; it appears whole or not.
+
+    Raises `VerificationError` if anything in it is wrong.
+    """
+    if destination.exists() or destination.is_symlink():
+        raise InvalidInput(f"folder {destination} is there already: name one that is not")
+    manifest = read_image(store, digest, limit=limit)
+    partial = destination.with_name(f".{destination.name}.{secrets.token_hex(8)}")
+    try:
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        partial.mkdir(mode=0o700)
+        for entry, content in _files(store, manifest):
+            _write(partial / entry.path, content)
+        partial.chmod(0o755)
+        partial.rename(destination)
+    except OSError as error:
+        raise Unavailable(f"{destination} cannot be written: {error.strerror}") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return manifest
+
+
+def read_image(store: Store, digest: Digest, *, limit: int = MAX_ON_DISK) -> Manifest:
+    """The manifest of a release, once its shape, its config and its promised sizes hold."""
+    descriptor = store.resolve(digest.text)
+    if descriptor.media_type != IMAGE_MANIFEST:
+        raise VerificationError(f"{digest} is no image manifest but {descriptor.media_type}")
+    manifest = Manifest.parse(read(store, descriptor, MAX_MANIFEST))
+    total = sum(layer.size for layer in manifest.layers)
+    if not 0 < len(manifest.layers) <= MAX_LAYERS:
+        raise VerificationError(
+            f"{digest} has {len(manifest.layers)} layers: expected 1 to {MAX_LAYERS}"
+        )
+    if total > limit:
+        raise VerificationError(f"{digest} is too large: expected at most {limit}, got {total}")
+    _check_config(store, manifest)
+    return manifest
+
+
+def _check_config(store: Store, manifest: Manifest) -> None:
+    types = {layer.media_type for layer in manifest.layers}
+    if manifest.config.media_type != IMAGE_CONFIG or types != {IMAGE_LAYER}:
+        raise VerificationError("the image is not a release: expected uncompressed image layers")
+    config = parse_object(read(store, manifest.config, MAX_MANIFEST), "image config")
+    root = config.get("rootfs")
+    listed: JsonValue = root.get("diff_ids") if isinstance(root, dict) else None
+    if listed != [layer.digest.text for layer in manifest.layers]:
+        raise VerificationError("the image config lists other layers than the manifest")
+
+
+def _files(store: Store, manifest: Manifest) -> Iterator[tuple[ArchiveEntry, Iterator[bytes]]]:
+    seen: set[str] = set()
+    folders: set[str] = set()
+    for layer in manifest.layers:
+        for entry, content in read_tar(store.fetch(layer)):
+            _check_place(entry, seen, folders)
+            if not entry.is_folder:
+                yield entry, content
+
+
+def _check_place(entry: ArchiveEntry, files: set[str], folders: set[str]) -> None:
+    # Upper and lower case are one on some file systems, so they are one here.
+    path = entry.path.casefold()
+    parents = {path[:cut] for cut, letter in enumerate(path) if letter == "/"}
+    if not (path.startswith(MODELS + "/") or (path == MODELS and entry.is_folder)):
+        raise VerificationError(f"{entry.path!r} lies outside of {MODELS}/")
+    if path in files or parents & files or (not entry.is_folder and path in folders):
+        raise VerificationError(f"{entry.path!r} stands twice in the release")
+    if len(files) + len(folders) >= MAX_FILES:
+        raise VerificationError(f"the release holds too many files: expected at most {MAX_FILES}")
+    folders |= parents
+    (folders if entry.is_folder else files).add(path)
+
+
+def _write(path: Path, content: Iterator[bytes]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
+    with os.fdopen(descriptor, "wb", buffering=0) as file:
+        for chunk in content:
+            view = memoryview(chunk)
+            while view:
+                view = view[file.write(view) or 0 :]
+        os.fsync(file.fileno())

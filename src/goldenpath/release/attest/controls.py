@@ -1,0 +1,315 @@
+"""The controls of the verifier: each a name and a pure function, none of them decoration.
+
+A statement counts only if every control of `OF_STATEMENTS` lets it pass; a release holds only if
+every control of `OF_RELEASES` does. `goldenpath attack` switches them off one by one and shows
+that exactly the attacks of each then succeed.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from goldenpath.canonical import parse_object
+from goldenpath.digest import Digest
+from goldenpath.errors import InvalidInput, VerificationError
+from goldenpath.release.attest import contents
+from goldenpath.release.attest.bundle import Bundle, key_hint
+from goldenpath.release.attest.documents import Candidate, Documents
+from goldenpath.release.attest.media_types import BUNDLE, SSH_SIGNATURE, SSH_STATEMENT
+from goldenpath.release.attest.policy import Demand, Finding, Person, SignedStatement, TrustedKey
+from goldenpath.release.attest.signatures.p256 import is_signed
+from goldenpath.release.attest.statement import (
+    APPROVAL,
+    CHECKPOINT,
+    DECISION,
+    KINDS,
+    OBSERVED,
+    PAYLOAD_TYPE,
+    SIGNED,
+    STATEMENT_TYPE,
+    WAIVER,
+)
+
+CLOCK_SKEW = timedelta(minutes=5)
+"""How far the clock of a signer may be ahead of ours."""
+
+FACTS = frozenset({SIGNED, *KINDS.values(), OBSERVED, CHECKPOINT})
+"""Predicate types that only machines may sign."""
+
+JUDGEMENTS = frozenset({APPROVAL, WAIVER, DECISION})
+"""Predicate types that only people may sign."""
+
+
+Signatory = TrustedKey | Person
+Refuse = Callable[[Candidate, "Signatory | None", Demand], str | None]
+Answer = Callable[[Documents, Sequence[SignedStatement], Demand], tuple[Finding, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class StatementControl:
+    """`refuse` gives the reason why a statement does not count, or None."""
+
+    name: str
+    refuse: Refuse
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseControl:
+    """`answer` gives its findings about the whole release."""
+
+    name: str
+    answer: Answer
+
+
+def signatory(candidate: Candidate, demand: Demand) -> Signatory | None:
+    """Whose good signature the statement carries, if it is anybody's whom we know."""
+    if candidate.kind == "person":
+        return _person(candidate, demand.people)
+    for key in demand.policy.keys:
+        if any(is_signed(key.public_key, candidate.signed, each) for each in candidate.signatures):
+            return key
+    return None
+
+
+def claimed_signatory(candidate: Candidate, demand: Demand) -> Signatory | None:
+    """Who says to have signed; used only where the control of signatures is switched off."""
+    if candidate.kind == "person":
+        return demand.people[0] if demand.people else None
+    hinted = (key for key in demand.policy.keys if key_hint(key.public_key) == candidate.hint)
+    return next(hinted, demand.policy.keys[0] if demand.policy.keys else None)
+
+
+def _person(candidate: Candidate, people: Sequence[Person]) -> Person | None:
+    # Most releases are verified before any person has spoken, and SSH takes a while to import.
+    from goldenpath.release.attest.signatures.sshsig import STATEMENT_NAMESPACE
+    from goldenpath.release.attest.signatures.sshsig import verify as verify_ssh
+
+    for signature in candidate.signatures:
+        try:
+            text = signature.decode("ascii", "replace")
+            line = verify_ssh(text, candidate.payload, STATEMENT_NAMESPACE)
+        except VerificationError:
+            continue
+        return next((person for person in people if person.ssh_key == line), None)
+    return None
+
+
+def _content(candidate: Candidate, _who: Signatory | None, _demand: Demand) -> str | None:
+    return candidate.document.fault or None
+
+
+def _layers(candidate: Candidate, _who: Signatory | None, _demand: Demand) -> str | None:
+    expected = 2 if candidate.kind == "person" else 1
+    found = len(candidate.manifest.layers)
+    return None if found == expected else f"it has {found} layers, expected {expected}"
+
+
+def _format(candidate: Candidate, _who: Signatory | None, _demand: Demand) -> str | None:
+    person = candidate.kind == "person"
+    expected = [PAYLOAD_TYPE, SSH_SIGNATURE] if person else [BUNDLE]
+    found = [layer.media_type for layer in candidate.manifest.layers[: len(expected)]]
+    kind = SSH_STATEMENT if person else BUNDLE
+    if candidate.manifest.artifact_type != kind or found != expected:
+        return f"it is {candidate.manifest.artifact_type} with {found[0]}, expected {kind}"
+    if person or candidate.bundle_type == BUNDLE:
+        return None
+    return f"the bundle says {candidate.bundle_type!r}, expected version 0.3"
+
+
+def _referrer(candidate: Candidate, _who: Signatory | None, demand: Demand) -> str | None:
+    subject = candidate.manifest.subject
+    if subject is not None and subject.digest == demand.digest:
+        return None
+    return f"it refers to {subject.digest if subject else 'nothing'}"
+
+
+def _unambiguous(candidate: Candidate, _who: Signatory | None, _demand: Demand) -> str | None:
+    try:
+        parse_object(candidate.payload, "statement")
+        if candidate.kind == "machine":
+            parse_object(candidate.document.layers[0], "bundle")
+    except InvalidInput as error:
+        return error.message
+    return None
+
+
+def _members(candidate: Candidate, _who: Signatory | None, _demand: Demand) -> str | None:
+    if candidate.kind == "person":
+        return None
+    try:
+        Bundle.parse(candidate.document.layers[0])
+    except InvalidInput as error:
+        # What the neighbouring controls look at is left to them, so that each stands for itself.
+        if "stands twice" in error.message or "not v0.3" in error.message:
+            return None
+        return error.message
+    return None
+
+
+def _payload_type(candidate: Candidate, _who: Signatory | None, _demand: Demand) -> str | None:
+    if candidate.payload_type == PAYLOAD_TYPE:
+        return None
+    return f"the payload is {candidate.payload_type!r}, expected {PAYLOAD_TYPE}"
+
+
+def _one_signature(candidate: Candidate, _who: Signatory | None, _demand: Demand) -> str | None:
+    count = len(candidate.signatures)
+    return None if count == 1 else f"it has {count} signatures, expected 1"
+
+
+def _signature(_candidate: Candidate, who: Signatory | None, _demand: Demand) -> str | None:
+    return None if who is not None else "it has no good signature by a trusted key"
+
+
+def _validity(candidate: Candidate, who: Signatory | None, demand: Demand) -> str | None:
+    if who is None:
+        return None
+    # Nobody but the signer says when it signed. Who does not say is judged as of now.
+    moment = candidate.signed_at or demand.now
+    if who.valid_from is not None and moment < who.valid_from:
+        return f"the key {who.name} was not valid yet at {moment:%Y-%m-%d %H:%M}"
+    if who.valid_until is not None and moment >= who.valid_until:
+        return f"the key {who.name} was not valid any more at {moment:%Y-%m-%d %H:%M}"
+    return None
+
+
+def _revocation(candidate: Candidate, who: Signatory | None, demand: Demand) -> str | None:
+    if not isinstance(who, TrustedKey) or who.revoked_at is None:
+        return None
+    if (candidate.signed_at or demand.now) < who.revoked_at:
+        return None
+    return f"the key {who.name} is revoked since {who.revoked_at:%Y-%m-%d %H:%M}"
+
+
+def _signing_time(candidate: Candidate, _who: Signatory | None, demand: Demand) -> str | None:
+    if candidate.signed_at is None or candidate.signed_at <= demand.now + CLOCK_SKEW:
+        return None
+    return f"it says to be signed in the future, at {candidate.signed_at:%Y-%m-%d %H:%M}"
+
+
+def _separation(candidate: Candidate, _who: Signatory | None, _demand: Demand) -> str | None:
+    if candidate.kind == "machine" and candidate.predicate_type in JUDGEMENTS:
+        return "a machine signed what only a person may say"
+    if candidate.kind == "person" and candidate.predicate_type in FACTS:
+        return "a person signed what only a machine may say"
+    return None
+
+
+def _statement_type(candidate: Candidate, _who: Signatory | None, _demand: Demand) -> str | None:
+    if candidate.statement_type == STATEMENT_TYPE:
+        return None
+    return f"the statement is {candidate.statement_type!r}, expected {STATEMENT_TYPE}"
+
+
+def _subject(candidate: Candidate, _who: Signatory | None, demand: Demand) -> str | None:
+    if demand.digest.hex in candidate.subjects:
+        return None
+    return f"it is about {', '.join(candidate.subjects)[:80] or 'nothing'}"
+
+
+def _sole_subject(candidate: Candidate, _who: Signatory | None, _demand: Demand) -> str | None:
+    if candidate.predicate_type != SIGNED or len(set(candidate.subjects)) == 1:
+        return None
+    return "a signature has to be about one digest alone"
+
+
+def _policy(_documents: Documents, _statements: object, demand: Demand) -> tuple[Finding, ...]:
+    policy = demand.policy
+    keys = {key.public_key for key in policy.keys}
+    if keys and policy.required and 1 <= policy.threshold <= len(keys):
+        return ()
+    message = "the policy demands nothing, so nothing can be refused"
+    if policy.threshold > len(keys):
+        message = f"the policy wants {policy.threshold} keys to sign and trusts {len(keys)}"
+    cure = "name at least one trusted key and one required predicate"
+    return (Finding("policy", "fail", message, cure),)
+
+
+def _image(documents: Documents, _statements: object, demand: Demand) -> tuple[Finding, ...]:
+    found = Digest.of(documents.image)
+    if found == demand.digest:
+        return (Finding("image", "pass", "the manifest has the digest that was asked for"),)
+    message = f"the store gave another manifest: expected {demand.digest}, got {found}"
+    return (Finding("image", "fail", message, "fetch it from a store that you trust"),)
+
+
+def _blobs(documents: Documents, _statements: object, _demand: Demand) -> tuple[Finding, ...]:
+    if documents.faults:
+        cure = "copy the release again from a store that is whole"
+        return tuple(Finding("blobs", "fail", fault, cure) for fault in documents.faults)
+    if documents.blobs is None:
+        message = "not read here: every byte is checked when the release is unpacked"
+        return (Finding("blobs", "not applicable", message),)
+    message = f"all {documents.blobs} blobs have their digest and size"
+    return (Finding("blobs", "pass", message),)
+
+
+def _threshold(
+    _documents: Documents, statements: Sequence[SignedStatement], demand: Demand
+) -> tuple[Finding, ...]:
+    # An attestation is no signature, though `cosign verify` takes one for it (formats, D7).
+    signers = sorted({s.signer for s in statements if s.statement.predicate_type == SIGNED})
+    wanted = demand.policy.threshold
+    message = f"signed by {', '.join(signers) or 'nobody'}: {wanted} wanted, {len(signers)} found"
+    if len(signers) >= wanted:
+        return (Finding("threshold", "pass", message),)
+    return (Finding("threshold", "fail", message, "sign the release with a trusted key"),)
+
+
+def _required(
+    _documents: Documents, statements: Sequence[SignedStatement], demand: Demand
+) -> tuple[Finding, ...]:
+    findings = []
+    for wanted in demand.policy.required:
+        if wanted == SIGNED:
+            continue
+        by = sorted({s.signer for s in statements if s.statement.predicate_type == wanted})
+        if by:
+            findings.append(Finding("required", "pass", f"{wanted} signed by {', '.join(by)}"))
+        else:
+            cure = "build the release again, so that its evidence is attached and signed"
+            message = f"{wanted} is missing: no statement of it counts"
+            findings.append(Finding("required", "fail", message, cure))
+    return tuple(findings)
+
+
+def _said(look: Callable[[Candidate, Demand], str | None]) -> Refuse:
+    """A control that looks at what is said and not at who says it."""
+    return lambda candidate, _who, demand: look(candidate, demand)
+
+
+OF_STATEMENTS: tuple[StatementControl, ...] = (
+    StatementControl("content", _content),
+    StatementControl("layers", _layers),
+    StatementControl("format", _format),
+    StatementControl("referrer", _referrer),
+    StatementControl("unambiguous", _unambiguous),
+    StatementControl("members", _members),
+    StatementControl("payload type", _payload_type),
+    StatementControl("one signature", _one_signature),
+    StatementControl("signature", _signature),
+    StatementControl("validity", _validity),
+    StatementControl("revocation", _revocation),
+    StatementControl("signing time", _signing_time),
+    StatementControl("separation", _separation),
+    StatementControl("statement type", _statement_type),
+    StatementControl("subject", _subject),
+    StatementControl("sole subject", _sole_subject),
+    StatementControl("build type", _said(contents.build_type)),
+    StatementControl("parameters", _said(contents.parameters)),
+    StatementControl("repository", _said(contents.repository)),
+    StatementControl("builder", _said(contents.builder)),
+    StatementControl("sbom", _said(contents.sbom)),
+    StatementControl("predicate", _said(contents.predicate)),
+)
+
+OF_RELEASES: tuple[ReleaseControl, ...] = (
+    ReleaseControl("policy", _policy),
+    ReleaseControl("image", _image),
+    ReleaseControl("blobs", _blobs),
+    ReleaseControl("threshold", _threshold),
+    ReleaseControl("required", _required),
+    ReleaseControl("test result", contents.test_result),
+    ReleaseControl("scan", contents.scan),
+    ReleaseControl("agreement", contents.agreement),
+)

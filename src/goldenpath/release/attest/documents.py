@@ -1,0 +1,160 @@
+"""What a store holds about a digest, before anything of it is believed.
+
+Reading is lenient here on purpose: every strictness is a named control of the verifier
+(`goldenpath.release.attest.controls`), so that each can be shown to matter.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+from goldenpath.canonical import JsonValue
+from goldenpath.digest import Digest
+from goldenpath.errors import InvalidInput
+from goldenpath.oci.descriptor import Descriptor
+from goldenpath.oci.manifest import Manifest
+from goldenpath.release.attest.dsse import pae
+from goldenpath.release.attest.media_types import BUNDLE, SSH_STATEMENT
+from goldenpath.release.attest.statement import (
+    PAYLOAD_TYPE,
+    SIGNED_AT,
+    Statement,
+    member,
+    parse_time,
+)
+
+STATEMENTS = (BUNDLE, SSH_STATEMENT)
+"""Artifact types of referrers that may hold a statement; others are none of the verifier's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One referrer as the store gave it."""
+
+    listed: Descriptor
+    """As the store lists it."""
+    manifest: bytes
+    layers: tuple[bytes, ...]
+    fault: str = ""
+    """What went wrong while it was fetched; empty if every byte was as described."""
+
+
+@dataclass(frozen=True, slots=True)
+class Documents:
+    """Everything that a verifier looks at."""
+
+    image: bytes
+    """The manifest of the release itself."""
+    referrers: tuple[Document, ...]
+    left_out: int = 0
+    """Referrers beyond the number that is read."""
+    blobs: int | None = None
+    """Blobs of the image that were read to the end; None if nobody asked for it."""
+    faults: tuple[str, ...] = ()
+    """What was wrong with blobs of the image."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A statement that somebody made, and what is claimed about it."""
+
+    document: Document
+    kind: Literal["machine", "person"]
+    manifest: Manifest
+    bundle_type: str
+    """Media type that the bundle itself names; empty for a person's statement."""
+    payload_type: str
+    payload: bytes
+    signatures: tuple[bytes, ...]
+    """DER signatures of a bundle; the armoured text of a person's."""
+    hint: str
+    statement_type: str
+    predicate_type: str
+    subjects: tuple[str, ...]
+    """The `sha256` of each subject, hex; whatever stands there."""
+    predicate: Mapping[str, JsonValue]
+    signed_at: datetime | None
+
+    @property
+    def signed(self) -> bytes:
+        """The bytes that a signature has to cover."""
+        return self.payload if self.kind == "person" else pae(self.payload_type, self.payload)
+
+    def statement(self) -> Statement:
+        """The statement, once every control let it pass."""
+        subjects = tuple(Digest("sha256:" + subject) for subject in self.subjects)
+        return Statement(subjects, self.predicate_type, self.predicate, self.signed_at)
+
+
+def read_candidate(document: Document) -> Candidate:
+    """What the referrer claims. Raises `InvalidInput` if nothing can be made of it."""
+    manifest = Manifest.parse(document.manifest)
+    if not document.layers:
+        raise InvalidInput("the referrer has no content")
+    if manifest.artifact_type == SSH_STATEMENT:
+        read = _Signed("", PAYLOAD_TYPE, document.layers[0], document.layers[1:], "")
+    else:
+        read = _bundle(document.layers[0])
+    value = _loads(read.payload, "statement")
+    listed, predicate = member(value, "subject"), member(value, "predicate")
+    subjects = listed if isinstance(listed, list) else []
+    moment = member(subjects[0] if subjects else None, "annotations", SIGNED_AT)
+    return Candidate(
+        document=document,
+        kind="person" if manifest.artifact_type == SSH_STATEMENT else "machine",
+        manifest=manifest,
+        bundle_type=read.bundle_type,
+        payload_type=read.payload_type,
+        payload=read.payload,
+        signatures=read.signatures,
+        hint=read.hint,
+        statement_type=_text(member(value, "_type")),
+        predicate_type=_text(member(value, "predicateType")),
+        subjects=tuple(_text(member(subject, "digest", "sha256")) for subject in subjects),
+        predicate=predicate if isinstance(predicate, dict) else {},
+        signed_at=parse_time(moment) if isinstance(moment, str) else None,
+    )
+
+
+class _Signed(NamedTuple):
+    bundle_type: str
+    payload_type: str
+    payload: bytes
+    signatures: tuple[bytes, ...]
+    hint: str
+
+
+def _bundle(content: bytes) -> _Signed:
+    bundle = _loads(content, "bundle")
+    envelope = member(bundle, "dsseEnvelope")
+    listed = member(envelope, "signatures")
+    return _Signed(
+        _text(member(bundle, "mediaType")),
+        _text(member(envelope, "payloadType")),
+        _bytes(member(envelope, "payload")),
+        tuple(_bytes(member(each, "sig")) for each in (listed if isinstance(listed, list) else [])),
+        _text(member(bundle, "verificationMaterial", "publicKey", "hint")),
+    )
+
+
+def _loads(content: bytes, what: str) -> JsonValue:
+    try:
+        value: JsonValue = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"{what} is not JSON: {error}") from error
+    return value
+
+
+def _text(value: JsonValue) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _bytes(value: JsonValue) -> bytes:
+    try:
+        return base64.b64decode(_text(value))
+    except (binascii.Error, ValueError) as error:
+        raise InvalidInput(f"envelope holds what is not base64: {error}") from error

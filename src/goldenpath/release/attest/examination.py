@@ -1,0 +1,140 @@
+"""The verdict about a digest: a pure function of documents, trust and time.
+
+What cannot be read or does not pass is reported and never trusted; it is fatal only if nothing
+valid of its kind remains.
+
+About time: without a time-stamp authority the moment of signing is the signer's own word. It lies
+under the signature, so nobody else can change it, but who steals a key can date back. Hence a
+stolen key is revoked as of the theft, or taken out of the policy. A statement that does not say
+when it was signed is judged as if it was signed now.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from goldenpath.digest import Digest
+from goldenpath.errors import InvalidInput
+from goldenpath.release.attest.controls import (
+    OF_RELEASES,
+    OF_STATEMENTS,
+    Signatory,
+    claimed_signatory,
+    signatory,
+)
+from goldenpath.release.attest.documents import Candidate, Document, Documents, read_candidate
+from goldenpath.release.attest.policy import (
+    Demand,
+    Finding,
+    Person,
+    Policy,
+    SignedStatement,
+    Verified,
+)
+
+UNREADABLE = "form"
+"""What refuses a referrer of which nothing can be made; not a control, since it cannot be off."""
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedStatement:
+    """A statement that does not count, and the control that said so."""
+
+    referrer: Digest
+    control: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """The verdict, and which control refused what."""
+
+    verified: Verified
+    refusals: tuple[RejectedStatement, ...]
+
+
+def judge(
+    digest: Digest,
+    documents: Documents,
+    policy: Policy,
+    people: Sequence[Person],
+    now: datetime,
+) -> Verified:
+    """All that counts about `digest`, and one finding per check."""
+    return examine(digest, documents, Demand(digest, policy, people, now)).verified
+
+
+def examine(
+    digest: Digest, documents: Documents, demand: Demand, *, without: frozenset[str] = frozenset()
+) -> Examination:
+    """`judge` with its reasons; `without` switches controls off to show what they are for."""
+    counted: list[SignedStatement] = []
+    refusals: list[RejectedStatement] = []
+    for document in documents.referrers:
+        match _consider(document, demand, without):
+            case RejectedStatement() as refusal:
+                refusals.append(refusal)
+            case statement:
+                counted.append(statement)
+    findings = [
+        finding
+        for control in OF_RELEASES
+        if control.name not in without
+        for finding in control.answer(documents, counted, demand)
+    ]
+    findings.extend(_reported(refusals, documents.left_out))
+    present = frozenset(each.listed.digest for each in documents.referrers if not each.fault)
+    verified = Verified(digest, tuple(counted), tuple(findings), present)
+    return Examination(verified, tuple(refusals))
+
+
+def _consider(
+    document: Document, demand: Demand, without: frozenset[str]
+) -> SignedStatement | RejectedStatement:
+    referrer = document.listed.digest
+    try:
+        candidate = read_candidate(document)
+    except InvalidInput as error:
+        return RejectedStatement(referrer, UNREADABLE, document.fault or error.message)
+    who = signatory(candidate, demand)
+    if who is None and "signature" in without:
+        who = claimed_signatory(candidate, demand)
+    for control in OF_STATEMENTS:
+        reason = None
+        if control.name not in without:
+            reason = control.refuse(candidate, who, demand)
+        if reason is not None:
+            return RejectedStatement(referrer, control.name, reason)
+    return _count(candidate, who, demand)
+
+
+def _count(
+    candidate: Candidate, who: Signatory | None, demand: Demand
+) -> SignedStatement | RejectedStatement:
+    referrer = candidate.document.listed.digest
+    if who is None:
+        return RejectedStatement(referrer, UNREADABLE, "nobody is trusted at all")
+    try:
+        statement = candidate.statement()
+    except InvalidInput as error:
+        return RejectedStatement(referrer, UNREADABLE, error.message)
+    return SignedStatement(statement, who.name, referrer, candidate.kind)
+
+
+def _reported(refusals: Sequence[RejectedStatement], left_out: int) -> list[Finding]:
+    found = [
+        Finding(
+            "ignored",
+            "not applicable",
+            f"{refusal.referrer.short} does not count ({refusal.control}): {refusal.reason}",
+        )
+        for refusal in refusals
+    ]
+    if left_out:
+        found.append(
+            Finding("ignored", "not applicable", f"{left_out} more referrers were not read")
+        )
+    return found
+
+
+__all__ = ["Demand", "Examination", "RejectedStatement", "examine", "judge"]

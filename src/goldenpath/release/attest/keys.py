@@ -1,0 +1,172 @@
+"""Keys of machines: PEM files, cosign's encrypted file, or a command in front of a KMS or HSM.
+
+All hold one ECDSA P-256 key and sign with SHA-256, the one algorithm that every verifier of
+container signatures accepts.
+"""
+
+import binascii
+import hashlib
+import subprocess
+from base64 import b64decode, b64encode
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from goldenpath.errors import InvalidInput, NotFound, Unavailable
+from goldenpath.files import write_new
+from goldenpath.release.attest.cosign_key import is_cosign_key, open_cosign_key
+from goldenpath.release.attest.policy import TrustedKey
+from goldenpath.release.attest.signatures.p256 import is_signed, to_pem
+from goldenpath.release.attest.signatures.signer import Signer
+
+_SHA256 = ec.ECDSA(hashes.SHA256())
+
+
+@dataclass(frozen=True, slots=True)
+class PemSigner:
+    """A key in memory, from a file."""
+
+    private: ec.EllipticCurvePrivateKey
+
+    @classmethod
+    def load(cls, path: Path, passphrase: str | None = None) -> "PemSigner":
+        """Loads PKCS #8 PEM, with or without passphrase, or cosign's own encrypted file.
+
+        Raises `NotFound` if the file is absent, `InvalidInput` if it is no such key or the
+        passphrase is missing or wrong.
+        """
+        return cls.of(_content(path), passphrase, str(path))
+
+    @classmethod
+    def of(cls, content: bytes, passphrase: str | None, name: str) -> "PemSigner":
+        """The key in `content`, called `name` in what is said of it. Raises `InvalidInput`."""
+        secret = None if passphrase is None else passphrase.encode()
+        try:
+            if is_cosign_key(content):
+                der = open_cosign_key(content, secret or b"", f"signing key {name}")
+                private = serialization.load_der_private_key(der, None)
+            else:
+                private = serialization.load_pem_private_key(content, secret)
+        except (TypeError, ValueError, UnsupportedAlgorithm) as error:
+            raise InvalidInput(
+                f"signing key {name} cannot be read: {error}",
+                hint="give the passphrase in GOLDENPATH_KEY_PASSPHRASE if it has one",
+            ) from error
+        return cls(_p256(private, name))
+
+    def public_key(self) -> bytes:
+        """The public key, as DER of its SubjectPublicKeyInfo."""
+        return _der(self.private.public_key())
+
+    def sign(self, message: bytes) -> bytes:
+        """The DER signature over `message`."""
+        return self.private.sign(message, _SHA256)
+
+
+@dataclass(frozen=True, slots=True)
+class CommandSigner:
+    """A key that only an external command can use: a KMS, an HSM, a smart card.
+
+    The contract: the command gets the message on standard input and, wherever an argument says
+    `{digest}`, its SHA-256 in base64; it prints the DER signature in base64 and exits 0. So
+
+        aws kms sign --key-id KEY --signing-algorithm ECDSA_SHA_256 --message-type DIGEST
+            --message {digest} --query Signature --output text
+
+    works as it stands. What comes back is checked with the public key before it is used.
+    """
+
+    command: tuple[str, ...]
+    public: bytes
+    """DER of the SubjectPublicKeyInfo."""
+    seconds: float = 60.0
+
+    def public_key(self) -> bytes:
+        """The public key that was given, as DER."""
+        return self.public
+
+    def sign(self, message: bytes) -> bytes:
+        """The DER signature over `message`. Raises `Unavailable` if the command fails."""
+        digest = b64encode(hashlib.sha256(message).digest()).decode()
+        command = [word.replace("{digest}", digest) for word in self.command]
+        try:
+            done = subprocess.run(
+                command, input=message, capture_output=True, timeout=self.seconds, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise Unavailable(f"signing command {command[0]} cannot be run: {error}") from error
+        if done.returncode != 0:
+            said = done.stderr[:2000].decode("utf-8", "replace").strip()
+            raise Unavailable(f"signing command {command[0]} exited {done.returncode}: {said}")
+        try:
+            signature = b64decode(done.stdout.strip(), validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise Unavailable(f"signing command {command[0]} printed no base64") from error
+        if not is_signed(self.public, message, signature):
+            raise Unavailable(f"signing command {command[0]} signed with another key than expected")
+        return signature
+
+
+def generate_key(path: Path, passphrase: str | None = None) -> PemSigner:
+    """Makes a key: PKCS #8 PEM at `path` (mode 0600) and the public PEM at `path` with `.pub`."""
+    private = ec.generate_private_key(ec.SECP256R1())
+    encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
+    if passphrase is not None:
+        encryption = serialization.BestAvailableEncryption(passphrase.encode())
+    pem = private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption
+    )
+    signer = PemSigner(private)
+    write_new(path, pem, 0o600)
+    write_new(path.with_suffix(".pub"), public_pem(signer), 0o644)
+    return signer
+
+
+def public_pem(signer: Signer) -> bytes:
+    """The public key as PEM, as cosign, openssl and policies take it."""
+    return to_pem(signer.public_key()).encode()
+
+
+def key_from_pem(name: str, pem: bytes) -> TrustedKey:
+    """A trusted key without limits of time. Raises `InvalidInput` if it is not P-256."""
+    try:
+        key = serialization.load_pem_public_key(pem)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise InvalidInput(f"public key {name} is not PEM: {error}") from error
+    if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != "secp256r1":
+        raise InvalidInput(f"public key {name} is not an ECDSA key on P-256")
+    return TrustedKey(name, _der(key))
+
+
+def keys_from_pem(name: str, pem: bytes) -> tuple[bytes, ...]:
+    """The public keys of a file with several, as DER. Raises `InvalidInput` if there is none."""
+    end = b"-----END PUBLIC KEY-----"
+    blocks = [each + end for each in pem.split(end)[:-1]]
+    if not blocks:
+        raise InvalidInput(f"{name} holds no public key: expected PEM")
+    return tuple(key_from_pem(name, each.lstrip()).public_key for each in blocks)
+
+
+def _p256(private: object, name: str) -> ec.EllipticCurvePrivateKey:
+    if not isinstance(private, ec.EllipticCurvePrivateKey) or private.curve.name != "secp256r1":
+        raise InvalidInput(f"signing key {name} is not an ECDSA key on P-256")
+    return private
+
+
+def _der(key: ec.EllipticCurvePublicKey) -> bytes:
+    return key.public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+
+
+def _content(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(64 * 1024)
+    except FileNotFoundError as error:
+        raise NotFound(f"signing key {path} does not exist") from error
+    except OSError as error:
+        raise InvalidInput(f"signing key {path} cannot be read: {error.strerror}") from error

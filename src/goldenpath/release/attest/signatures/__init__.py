@@ -1,0 +1,1 @@
+"""Signatures of machines and of people."""

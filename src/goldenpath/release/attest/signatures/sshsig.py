@@ -1,0 +1,336 @@
+"""OpenSSH signatures of people (OpenSSH, PROTOCOL.sshsig), so that no ssh-keygen is needed.
+
+What is signed here can be checked with `ssh-keygen -Y verify`, and the other way round. A key that
+only an agent or a hardware token holds is used through `ssh-keygen -Y sign`. Git commits are the
+same format in the namespace `git`.
+"""
+
+import base64
+import binascii
+import hashlib
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+
+from goldenpath.errors import InvalidInput, NotFound, Unavailable, VerificationError
+from goldenpath.files import write_new
+
+STATEMENT_NAMESPACE = "goldenpath"
+"""Of signed statements; commits have the namespace `git`."""
+
+GIT_NAMESPACE = "git"
+
+MAX_SIGNATURE = 16 * 1024
+"""Characters of the longest armoured signature that is read."""
+
+_MAGIC = b"SSHSIG"
+_BEGIN, _END = "-----BEGIN SSH SIGNATURE-----", "-----END SSH SIGNATURE-----"
+_ED25519, _ECDSA, _RSA = b"ssh-ed25519", b"ecdsa-sha2-nistp256", b"ssh-rsa"
+_TOKEN = b"sk-ssh-ed25519@openssh.com"
+_SIGNING_SECONDS = 120.0
+"""A person may have to type a passphrase or touch a token."""
+
+
+@dataclass(frozen=True, slots=True)
+class SshKey:
+    """A person's key: the private part in memory, or known only to `ssh-keygen` and its agent."""
+
+    public_line: str
+    """Type and base64 of the public key, without comment."""
+    path: Path
+    private: Ed25519PrivateKey | None = None
+    """None if `ssh-keygen` has to sign."""
+
+    @classmethod
+    def load(cls, path: Path, passphrase: str | None = None) -> "SshKey":
+        """Loads a private key, or a public one (`.pub`) whose private part an agent holds.
+
+        An encrypted key without a passphrase is left to `ssh-keygen`, which asks the agent and then
+        the terminal. Raises `NotFound` if the file is absent, `InvalidInput` if it is no such key.
+        """
+        content = _content(path)
+        if content.startswith((b"ssh-", b"ecdsa-", b"sk-")):
+            return cls(public_line(content.decode("utf-8", "replace")), path)
+        secret = None if passphrase is None else passphrase.encode()
+        try:
+            private = serialization.load_ssh_private_key(content, secret)
+        except TypeError:
+            return cls(_beside(path), path)
+        except (ValueError, UnsupportedAlgorithm) as error:
+            raise InvalidInput(
+                f"{path} is not a private SSH key that can be read: {error}",
+                hint="add the key to ssh-agent and name its .pub file instead",
+            ) from error
+        if not isinstance(private, Ed25519PrivateKey):
+            return cls(_line(private.public_key()), path)
+        return cls(_line(private.public_key()), path, private)
+
+    @classmethod
+    def of(cls, private: Ed25519PrivateKey, path: Path = Path("memory")) -> "SshKey":
+        """A key that is in memory already."""
+        return cls(_line(private.public_key()), path, private)
+
+    @classmethod
+    def generate(cls, path: Path) -> "SshKey":
+        """Makes an Ed25519 key without passphrase at `path` (mode 0600) and `path`.pub."""
+        private = Ed25519PrivateKey.generate()
+        key = cls.of(private, path)
+        content = private.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.OpenSSH,
+            serialization.NoEncryption(),
+        )
+        write_new(path, content, 0o600)
+        write_new(path.with_name(path.name + ".pub"), f"{key.public_line}\n".encode(), 0o644)
+        return key
+
+    def sign(self, message: bytes, namespace: str) -> str:
+        """The armoured signature over `message`; one namespace never counts in another.
+
+        Raises `Unavailable` if the key cannot be used now.
+        """
+        if self.private is None:
+            return self._sign_elsewhere(message, namespace)
+        signed = _signed_data(namespace.encode(), b"", b"sha512", message)
+        signature = _string(_ED25519) + _string(self.private.sign(signed))
+        return _armour(
+            _MAGIC
+            + (1).to_bytes(4, "big")
+            + _string(base64.b64decode(self.public_line.split()[1]))
+            + _string(namespace.encode())
+            + _string(b"")
+            + _string(b"sha512")
+            + _string(signature)
+        )
+
+    def _sign_elsewhere(self, message: bytes, namespace: str) -> str:
+        command = ["ssh-keygen", "-Y", "sign", "-f", str(self.path), "-n", namespace]
+        try:
+            done = subprocess.run(
+                command, input=message, capture_output=True, timeout=_SIGNING_SECONDS, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise Unavailable(f"ssh-keygen could not sign with {self.path}: {error}") from error
+        if done.returncode != 0:
+            said = done.stderr[:2000].decode("utf-8", "replace").strip()
+            raise Unavailable(
+                f"ssh-keygen could not sign with {self.path}: {said}",
+                hint="add the key with ssh-add, or name another one with --key",
+            )
+        armoured = done.stdout.decode("ascii", "replace")
+        if verify(armoured, message, namespace) != self.public_line:
+            raise Unavailable(f"ssh-keygen signed with another key than {self.path}")
+        return armoured
+
+
+def public_line(text: str) -> str:
+    """Type and base64 of one line of OpenSSH's public key format, without options or comment.
+
+    Raises `InvalidInput` if it is not a key whose signatures can be checked here.
+    """
+    words = text.split()
+    if len(words) < 2:
+        raise InvalidInput(f"{text[:80]!r} is not a public SSH key: expected its type and base64")
+    try:
+        blob = _base64(words[1])
+        kind = _public_key(blob)[0].decode()
+    except VerificationError as error:
+        raise InvalidInput(f"{text[:80]!r} is not a public SSH key: {error.message}") from error
+    if kind != words[0]:
+        raise InvalidInput(f"public SSH key says {words[0]} but holds {kind}")
+    return f"{kind} {words[1]}"
+
+
+def fingerprint(line: str) -> str:
+    """The fingerprint that `ssh-keygen -l` shows."""
+    blob = base64.b64decode(line.split()[1])
+    return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
+
+
+def verify(armored: str, message: bytes, namespace: str) -> str:
+    """The public key line of whoever signed `message`; whether to trust them is another question.
+
+    Raises `VerificationError` if the signature is malformed, bad or of another namespace.
+    """
+    read = _Reader(_unarmour(armored))
+    if read.take(6) != _MAGIC or read.number() != 1:
+        raise VerificationError("SSH signature has another format than SSHSIG version 1")
+    blob, found, reserved, algorithm, signature = (read.string() for _ in range(5))
+    read.end()
+    if found != namespace.encode():
+        raise VerificationError(
+            f"SSH signature has the wrong namespace: expected {namespace}, got {found[:80]!r}"
+        )
+    if algorithm not in (b"sha256", b"sha512"):
+        raise VerificationError(f"SSH signature uses the hash {algorithm[:20]!r}")
+    signed = _signed_data(found, reserved, algorithm, message)
+    kind, key, application = _public_key(blob)
+    try:
+        _check(kind, key, application, signature, signed)
+    except InvalidSignature as error:
+        raise VerificationError("SSH signature does not match what it should sign") from error
+    return f"{kind.decode()} {base64.b64encode(blob).decode()}"
+
+
+_Public = Ed25519PublicKey | ec.EllipticCurvePublicKey | rsa.RSAPublicKey
+
+
+def _check(kind: bytes, key: _Public, application: bytes, signature: bytes, signed: bytes) -> None:
+    read = _Reader(signature)
+    algorithm, value = read.string(), read.string()
+    if isinstance(key, rsa.RSAPublicKey):
+        # `ssh-rsa` as a signature algorithm is SHA-1
+        digest = {b"rsa-sha2-256": hashes.SHA256(), b"rsa-sha2-512": hashes.SHA512()}.get(algorithm)
+        if digest is None:
+            raise VerificationError(f"SSH signature uses the algorithm {algorithm[:40]!r}")
+        read.end()
+        key.verify(value, signed, padding.PKCS1v15(), digest)
+        return
+    if algorithm != kind:
+        raise VerificationError(f"SSH signature is {algorithm[:40]!r} but its key is {kind!r}")
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        read.end()
+        numbers = _Reader(value)
+        der = encode_dss_signature(numbers.integer(), numbers.integer())
+        numbers.end()
+        key.verify(der, signed, ec.ECDSA(hashes.SHA256()))
+        return
+    if kind == _TOKEN:
+        signed = _touched(read, application, signed)
+    read.end()
+    key.verify(value, signed)
+
+
+def _touched(read: "_Reader", application: bytes, signed: bytes) -> bytes:
+    """What a hardware token signs (OpenSSH, PROTOCOL.u2f); somebody must have touched it."""
+    flags, counter = read.take(1), read.take(4)
+    if not flags[0] & 1:
+        raise VerificationError("SSH signature was made without a touch of the token")
+    return hashlib.sha256(application).digest() + flags + counter + hashlib.sha256(signed).digest()
+
+
+def _public_key(blob: bytes) -> tuple[bytes, _Public, bytes]:
+    read = _Reader(blob)
+    kind = read.string()
+    application = b""
+    key: _Public
+    try:
+        if kind in (_ED25519, _TOKEN):
+            key = Ed25519PublicKey.from_public_bytes(read.string())
+            application = read.string() if kind == _TOKEN else b""
+        elif kind == _ECDSA:
+            if read.string() != b"nistp256":
+                raise VerificationError("SSH key names another curve than its type")
+            key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), read.string())
+        elif kind == _RSA:
+            exponent, modulus = read.integer(), read.integer()
+            key = rsa.RSAPublicNumbers(exponent, modulus).public_key()
+            if key.key_size < 2048:
+                raise VerificationError(f"RSA key has {key.key_size} bits, expected 2048 or more")
+        else:
+            raise VerificationError(f"SSH key is of the unknown type {kind[:40]!r}")
+    except ValueError as error:
+        raise VerificationError(f"SSH key cannot be read: {error}") from error
+    read.end()
+    return kind, key, application
+
+
+class _Reader:
+    """Strict reader of SSH's wire format (RFC 4251, section 5)."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self._at = 0
+
+    def take(self, count: int) -> bytes:
+        if count > len(self._content) - self._at:
+            raise VerificationError("SSH signature or key ends too early")
+        self._at += count
+        return self._content[self._at - count : self._at]
+
+    def number(self) -> int:
+        return int.from_bytes(self.take(4), "big")
+
+    def string(self) -> bytes:
+        return self.take(self.number())
+
+    def integer(self) -> int:
+        content = self.string()
+        padded = content[:1] == b"\0" and content[1:2] < b"\x80"
+        if not content or content[0] & 0x80 or padded:
+            raise VerificationError("SSH signature or key holds a malformed integer")
+        return int.from_bytes(content, "big")
+
+    def end(self) -> None:
+        if self._at != len(self._content):
+            raise VerificationError("SSH signature or key has bytes behind its end")
+
+
+def _signed_data(namespace: bytes, reserved: bytes, algorithm: bytes, message: bytes) -> bytes:
+    hashed = hashlib.new(algorithm.decode(), message).digest()
+    fields = (namespace, reserved, algorithm, hashed)
+    return _MAGIC + b"".join(_string(field) for field in fields)
+
+
+def _string(content: bytes) -> bytes:
+    return len(content).to_bytes(4, "big") + content
+
+
+def _armour(blob: bytes) -> str:
+    text = base64.b64encode(blob).decode()
+    lines = [text[at : at + 70] for at in range(0, len(text), 70)]
+    return "\n".join([_BEGIN, *lines, _END, ""])
+
+
+def _unarmour(armored: str) -> bytes:
+    if len(armored) > MAX_SIGNATURE:
+        raise VerificationError(f"SSH signature is longer than {MAX_SIGNATURE} characters")
+    lines = armored.strip().splitlines()
+    if len(lines) < 3 or lines[0] != _BEGIN or lines[-1] != _END:
+        raise VerificationError("SSH signature has no BEGIN and END line")
+    return _base64("".join(lines[1:-1]))
+
+
+def _base64(text: str) -> bytes:
+    try:
+        content = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise VerificationError(f"SSH signature or key is not base64: {error}") from error
+    if base64.b64encode(content).decode() != text:
+        raise VerificationError("SSH signature or key is not canonical base64")
+    return content
+
+
+def _line(key: object) -> str:
+    if not isinstance(key, _Public):
+        raise InvalidInput("SSH key is of a type that cannot sign here: use Ed25519")
+    content = key.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+    return public_line(content.decode())
+
+
+def _beside(path: Path) -> str:
+    try:
+        return public_line(_content(path.with_name(path.name + ".pub")).decode("utf-8", "replace"))
+    except NotFound as error:
+        raise InvalidInput(
+            f"{path} is encrypted and has no public key beside it",
+            hint=f"write it with: ssh-keygen -y -f {path} > {path}.pub",
+        ) from error
+
+
+def _content(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(64 * 1024)
+    except FileNotFoundError as error:
+        raise NotFound(
+            f"SSH key {path} does not exist", hint="make one with: ssh-keygen -t ed25519"
+        ) from error
+    except OSError as error:
+        raise InvalidInput(f"SSH key {path} cannot be read: {error.strerror}") from error

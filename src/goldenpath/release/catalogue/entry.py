@@ -1,0 +1,211 @@
+"""What is told to the catalogue, as values: MLflow's words for a training and its release.
+
+Names and limits are MLflow's; everything here is pure.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from goldenpath.digest import Digest
+from goldenpath.release.catalogue.tags import COMMIT_TAG, DIGEST_TAG
+from goldenpath.train.logged import Logged
+from goldenpath.train.training_run import Environment, Metric, TrainingRun
+
+_NOT_ALLOWED = re.compile(r"[^\w\-. :/]")
+_MAX_VALUE = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One metric."""
+
+    name: str
+    value: float
+    step: int = 0
+    time: int | None = None
+    """Milliseconds; the end of the run if absent."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetLink:
+    """A data set that went into the run, by digest."""
+
+    name: str
+    digest: str
+    source: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueEntry:
+    """One release with the run that made it."""
+
+    model: str
+    digest: str
+    source: str
+    """`oci://HOST/PATH/NAME@sha256:…`: where the release is, for whoever reads the catalogue."""
+    started_at: str
+    finished_at: str
+    parameters: Mapping[str, str]
+    metrics: tuple[Point, ...]
+    tags: Mapping[str, str]
+    datasets: tuple[DatasetLink, ...] = ()
+    artifacts: tuple[tuple[str, str], ...] = ()
+    """Path in the run and file, of what the project's own code logged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """`name` (a stage) points at the version of this release from now on; empty: at none."""
+
+    model: str
+    name: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A registered version as the catalogue names it."""
+
+    model: str
+    number: str
+    run_id: str
+    source: str
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a job was not done."""
+
+    error: str
+    is_missing: bool = False
+    """Whether something that was named is not in the catalogue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One line to the catalogue's process: exactly one of the two."""
+
+    entry: CatalogueEntry | None = None
+    alias: Alias | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobAnswer:
+    """One line back: exactly one of the two."""
+
+    version: Version | None = None
+    failure: Failure | None = None
+
+
+def entry(
+    run: TrainingRun,
+    digest: Digest,
+    source: str,
+    *,
+    modelpack: Digest | None = None,
+    statements: Mapping[str, Digest] = MappingProxyType({}),
+    logged: Logged | None = None,
+) -> CatalogueEntry:
+    """What the catalogue is told about a release.
+
+    `statements` names the signed documents about it (`provenance`, `sbom`, …) by digest. What the
+    project's own code `logged` stands beside ours; where both have a name, theirs is prefixed.
+    """
+    tags = {
+        DIGEST_TAG: digest.text,
+        COMMIT_TAG: run.source.commit,
+        "git.remote": run.source.remote,
+        "git.author": run.source.author,
+        "git.signer": run.source.signer,
+        "git.branch": run.source.branch,
+        "git.dirty": str(run.source.dirty).lower(),
+        "lock.digest": run.environment.lock_digest,
+        **_machine(run.environment),
+        "thresholds.digest": run.thresholds_digest,
+    }
+    if modelpack is not None:
+        tags["oci.modelpack"] = modelpack.text
+    tags |= {f"statement.{_allowed(name)}": each.text for name, each in statements.items()}
+    parameters = {
+        "seed": str(run.seed),
+        "entry": run.entry,
+        "threads": str(run.threads),
+        **{_allowed(name): str(value)[:_MAX_VALUE] for name, value in run.parameters.items()},
+    }
+    points, theirs = _points(run), logged or Logged({}, (), {}, ())
+    return CatalogueEntry(
+        model=run.model,
+        digest=digest.text,
+        source=source,
+        started_at=run.started_at,
+        finished_at=run.finished_at,
+        parameters={**_beside(theirs.parameters, parameters), **parameters},
+        metrics=(*points, *_also(theirs, {point.name for point in points})),
+        tags=_beside(theirs.tags, tags) | {name: text for name, text in tags.items() if text},
+        artifacts=tuple((name, str(path)) for name, path in theirs.artifacts),
+        datasets=tuple(
+            DatasetLink(each.name, each.digest, each.source or each.path, each.rows)
+            for each in run.datasets
+        ),
+    )
+
+
+def _machine(here: Environment) -> dict[str, str]:
+    """Interpreter, packages and machine, as tags."""
+    versions = " ".join(f"{package.name}=={package.version}" for package in here.packages)
+    frame = " ".join(f"{name}=={version}" for name, version in here.frame.items())
+    return {
+        "python": here.python,
+        "uv": here.uv,
+        "platform": here.platform,
+        "cpu": here.cpu,
+        "cpu.features": " ".join(here.cpu_features),
+        "blas": here.blas,
+        "locale": here.locale,
+        "frame": frame,
+        "packages": versions[:_MAX_VALUE],
+    }
+
+
+def _beside(theirs: Mapping[str, str], ours: Mapping[str, str]) -> dict[str, str]:
+    names = {name: _apart(_allowed(name), ours) for name in theirs}
+    return {names[name]: text[:_MAX_VALUE] for name, text in theirs.items()}
+
+
+def _also(theirs: Logged, ours: Collection[str]) -> Iterator[Point]:
+    for each in theirs.metrics:
+        yield Point(_apart(_allowed(each.name), ours), each.value, each.step, each.time)
+
+
+def _apart(name: str, taken: Collection[str]) -> str:
+    return f"logged.{name}"[:250] if name in taken else name
+
+
+def _points(run: TrainingRun) -> tuple[Point, ...]:
+    measured = [point for metric in run.metrics for point in _of_metric(metric)]
+    return (
+        *measured,
+        Point("training.seconds", run.training_seconds),
+        Point("training.peak_memory", float(run.peak_memory)),
+        Point("training.rows", float(run.rows_trained)),
+        Point("evaluation.rows", float(run.rows_evaluated)),
+        Point("largest_skew", run.largest_skew),
+        *(Point(_allowed(f"check.{each.name}.seconds"), each.seconds) for each in run.checks),
+    )
+
+
+def _of_metric(metric: Metric) -> Sequence[Point]:
+    name = metric.name if not metric.slice else f"{metric.name}/{metric.slice.replace('=', ':')}"
+    bounds = ((".low", metric.low), (".high", metric.high))
+    return [
+        Point(_allowed(name), metric.value),
+        *(Point(_allowed(name + end), value) for end, value in bounds if value is not None),
+    ]
+
+
+def _allowed(name: str) -> str:
+    return _NOT_ALLOWED.sub("_", name)[:250]

@@ -1,0 +1,115 @@
+"""Known vulnerabilities from a folder of advisories in the OSV format: offline, by digest.
+
+A folder of `*.json` as osv.dev exports them. Versions of releases are compared by their numbers;
+one that has more to it than numbers counts as affected if its range cannot be told.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from goldenpath.canonical import JsonValue, parse_object
+from goldenpath.digest import Digest
+from goldenpath.errors import InvalidInput
+from goldenpath.train.training_run import Package
+
+MAX_FILES = 500_000
+_MAX_SIZE = 4 * 1024 * 1024
+_RELEASE = re.compile(r"v?(\d{1,9}(?:\.\d{1,9}){0,9})(?:\.post\d{1,9})?")
+_ECOSYSTEM = "PyPI"
+
+
+@dataclass(frozen=True, slots=True)
+class Vulnerability:
+    """One advisory that one package falls under."""
+
+    advisory: str
+    package: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Advisories:
+    """What a folder says about Python packages, by normalised name."""
+
+    digest: str
+    """Over all files, so that a verdict names what it was made with."""
+    count: int
+    affected: Mapping[str, tuple[tuple[str, JsonValue], ...]]
+
+    def about(self, packages: Iterable[Package]) -> Iterator[Vulnerability]:
+        """Every advisory that one of the packages falls under."""
+        for package in packages:
+            for identity, affected in self.affected.get(_normal(package.name), ()):
+                if _is_affected(package.version, affected):
+                    yield Vulnerability(identity, package.name, package.version)
+
+
+def read_advisories(folder: Path) -> Advisories:
+    """Reads a folder. Raises `InvalidInput` if it is none, is empty, or a file is no advisory."""
+    files = sorted(folder.rglob("*.json")) if folder.is_dir() else []
+    if not 0 < len(files) <= MAX_FILES:
+        raise InvalidInput(f"{folder} holds {len(files)} advisories: expected 1 to {MAX_FILES}")
+    digests: list[str] = []
+    found: dict[str, list[tuple[str, JsonValue]]] = {}
+    for file in files:
+        if file.stat().st_size > _MAX_SIZE:
+            raise InvalidInput(f"{file} is too large: expected at most {_MAX_SIZE} bytes")
+        content = file.read_bytes()
+        digests.append(Digest.of(content).hex)
+        advisory = parse_object(content, str(file))
+        identity, listed = advisory.get("id"), advisory.get("affected", [])
+        if not isinstance(identity, str) or not isinstance(listed, list):
+            raise InvalidInput(f"{file} is no advisory in the OSV format")
+        if "withdrawn" in advisory:
+            continue
+        for each in listed:
+            package = each.get("package") if isinstance(each, dict) else None
+            if not isinstance(package, dict) or package.get("ecosystem") != _ECOSYSTEM:
+                continue
+            found.setdefault(_normal(str(package.get("name"))), []).append((identity, each))
+    whole = Digest.of("".join(digests).encode()).text
+    return Advisories(whole, len(files), {name: tuple(each) for name, each in found.items()})
+
+
+def _is_affected(version: str, affected: JsonValue) -> bool:
+    if not isinstance(affected, dict):
+        return False
+    versions, ranges = affected.get("versions"), affected.get("ranges")
+    if isinstance(versions, list) and version in versions:
+        return True
+    return any(_is_within(version, each) for each in (ranges if isinstance(ranges, list) else []))
+
+
+def _is_within(version: str, span: JsonValue) -> bool:
+    """OSV's evaluation: the last event at or below the version decides."""
+    events = span.get("events") if isinstance(span, dict) else None
+    if not isinstance(span, dict) or span.get("type") == "GIT" or not isinstance(events, list):
+        return False
+    own = _numbers(version)
+    inside = False
+    for event in events:
+        for kind, text in event.items() if isinstance(event, dict) else ():
+            at = _numbers(str(text))
+            if own is None or at is None:
+                return True
+            if kind == "introduced" and own >= at:
+                inside = True
+            elif (kind == "fixed" and own >= at) or (kind == "last_affected" and own > at):
+                inside = False
+    return inside
+
+
+def _numbers(version: str) -> tuple[int, ...] | None:
+    match = _RELEASE.fullmatch(version)
+    if match is None:
+        return None
+    numbers = [int(part) for part in match[1].split(".")]
+    while numbers and numbers[-1] == 0:
+        numbers.pop()
+    return tuple(numbers)
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()

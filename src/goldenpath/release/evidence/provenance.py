@@ -1,0 +1,155 @@
+"""SLSA provenance v1 of a training run.
+
+A key that lies on the machine that builds makes this an honest claim of build level 1; level 2
+needs a hosted builder that holds the key. The level is said in the documentation and not here.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from goldenpath import __version__
+from goldenpath.canonical import JsonValue
+from goldenpath.digest import Digest
+from goldenpath.errors import InvalidInput
+from goldenpath.release.attest.statement import BUILD_TYPE, member
+from goldenpath.train.training_run import Dataset, TrainingRun
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a release comes from, read back from its provenance."""
+
+    repository: str
+    commit: str
+    entry: str
+    parameters: Mapping[str, JsonValue]
+    seed: int
+    builder: str
+    started_at: str
+    finished_at: str
+    internal: Mapping[str, JsonValue]
+    """Python, uv, threads, platform, author of the commit, and whether the tree was dirty."""
+    materials: Mapping[str, str]
+    """Digest of every input by name, the lock as `uv.lock`, documents under their path."""
+
+
+def provenance(
+    run: TrainingRun, *, builder: str, documents: Mapping[str, Digest]
+) -> Mapping[str, JsonValue]:
+    """The predicate; `documents` are the texts of people that were packed beside the model."""
+    return {
+        "buildDefinition": {
+            "buildType": BUILD_TYPE,
+            "externalParameters": {
+                "repository": run.source.remote,
+                "commit": run.source.commit,
+                "entry": run.entry,
+                "parameters": dict(run.parameters),
+                "seed": run.seed,
+            },
+            "internalParameters": {
+                "python": run.environment.python,
+                "uv": run.environment.uv,
+                "platform": run.environment.platform,
+                "cpu": run.environment.cpu,
+                "cpuFeatures": " ".join(run.environment.cpu_features),
+                "blas": run.environment.blas,
+                "frame": dict(run.environment.frame),
+                "locale": run.environment.locale,
+                "threads": run.threads,
+                "dirty": run.source.dirty,
+                "author": run.source.author,
+                "signer": run.source.signer,
+            },
+            "resolvedDependencies": [*_materials(run), *_texts(documents)],
+        },
+        "runDetails": {
+            "builder": {"id": builder, "version": {"goldenpath": __version__}},
+            "metadata": {
+                "invocationId": f"{run.source.commit[:12]}-{run.started_at}",
+                "startedOn": run.started_at,
+                "finishedOn": run.finished_at,
+            },
+            "byproducts": [
+                {"name": name, "digest": _digest(digest)}
+                for name, digest in sorted(run.outputs.items())
+            ],
+        },
+    }
+
+
+def read_provenance(predicate: Mapping[str, JsonValue]) -> Origin:
+    """The origin that a predicate names. Raises `InvalidInput` if a member is missing."""
+    document = dict(predicate)
+    definition = member(document, "buildDefinition")
+    external = member(definition, "externalParameters")
+    internal = member(definition, "internalParameters")
+    parameters, seed = member(external, "parameters"), member(external, "seed")
+    if not isinstance(parameters, dict) or not isinstance(seed, int):
+        raise InvalidInput("provenance lacks the parameters or the seed")
+    return Origin(
+        repository=_text(external, "repository"),
+        commit=_text(external, "commit"),
+        entry=_text(external, "entry"),
+        parameters=parameters,
+        seed=seed,
+        builder=_text(document, "runDetails", "builder", "id"),
+        started_at=_text(document, "runDetails", "metadata", "startedOn"),
+        finished_at=_text(document, "runDetails", "metadata", "finishedOn"),
+        internal=internal if isinstance(internal, dict) else {},
+        materials=_read_materials(member(definition, "resolvedDependencies")),
+    )
+
+
+def _materials(run: TrainingRun) -> Sequence[JsonValue]:
+    source = run.source
+    return [
+        {
+            "name": "source",
+            "uri": f"git+{source.remote}@refs/heads/{source.branch}",
+            "digest": {"gitCommit": source.commit},
+        },
+        {
+            "name": "uv.lock",
+            "uri": "file:uv.lock",
+            "digest": _digest(run.environment.lock_digest),
+        },
+        *(_dataset(dataset) for dataset in run.datasets),
+    ]
+
+
+def _dataset(dataset: Dataset) -> dict[str, JsonValue]:
+    return {
+        "name": dataset.name,
+        "uri": dataset.path if "://" in dataset.path else f"file:{dataset.path}",
+        "digest": _digest(dataset.digest),
+        "annotations": {"rows": dataset.rows, "source": dataset.source},
+    }
+
+
+def _texts(documents: Mapping[str, Digest]) -> Sequence[JsonValue]:
+    return [
+        {"name": path, "uri": f"file:{path}", "digest": {"sha256": digest.hex}}
+        for path, digest in sorted(documents.items())
+    ]
+
+
+def _digest(text: str) -> dict[str, JsonValue]:
+    return {"sha256": Digest(text).hex}
+
+
+def _text(value: JsonValue, *path: str) -> str:
+    found = member(value, *path)
+    if not isinstance(found, str):
+        raise InvalidInput(f"provenance lacks the text {'.'.join(path)}")
+    return found
+
+
+def _read_materials(value: JsonValue) -> Mapping[str, str]:
+    materials = {}
+    for each in value if isinstance(value, list) else []:
+        name, digests = member(each, "name"), member(each, "digest")
+        if isinstance(name, str) and isinstance(digests, dict) and len(digests) == 1:
+            [(algorithm, found)] = digests.items()
+            materials[name] = f"{algorithm}:{found}"
+    return materials

@@ -1,0 +1,53 @@
+"""What a build recorded of the environment that trained and packed, out of its statements."""
+
+from dataclasses import replace
+
+from goldenpath.release.attest.policy import Verified
+from goldenpath.release.evidence.provenance import Origin
+from goldenpath.release.evidence.training_statements import origin_of, packages_of
+from goldenpath.train.environment.environment_equality import Surroundings
+from goldenpath.train.training_run import TrainingRun
+
+
+def surroundings_of(verified: Verified) -> Surroundings | None:
+    """Those of the release; None if no provenance counts."""
+    origin = origin_of(verified)
+    if origin is None:
+        return None
+    return replace(surroundings_then(origin), packages=packages_of(verified))
+
+
+def surroundings_then(origin: Origin) -> Surroundings:
+    """What provenance says, which is all but the packages."""
+    internal, threads = origin.internal, origin.internal.get("threads")
+    frame = internal.get("frame")
+
+    def text(name: str) -> str:
+        return str(internal.get(name, ""))
+
+    return Surroundings(
+        python=text("python"),
+        frame={name: str(each) for name, each in frame.items()} if isinstance(frame, dict) else {},
+        cpu=text("cpu"),
+        cpu_features=text("cpuFeatures"),
+        blas=text("blas"),
+        threads=threads if isinstance(threads, int) else None,
+        locale=text("locale"),
+        platform=text("platform"),
+    )
+
+
+def surroundings_now(run: TrainingRun) -> Surroundings:
+    """Those of a training that has just ended."""
+    here = run.environment
+    return Surroundings(
+        python=here.python,
+        packages=here.packages,
+        frame=here.frame,
+        cpu=here.cpu,
+        cpu_features=" ".join(here.cpu_features),
+        blas=here.blas,
+        threads=run.threads,
+        locale=here.locale,
+        platform=here.platform,
+    )

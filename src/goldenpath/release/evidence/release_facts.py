@@ -1,0 +1,232 @@
+"""What can be compared of a release, each section with a mark of how well it is known."""
+
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from goldenpath.canonical import JsonValue, canonical_json, parse_json
+from goldenpath.digest import Digest
+from goldenpath.errors import InvalidInput
+from goldenpath.oci.manifest import Index, document_type, parse_manifest
+from goldenpath.oci.store import Store
+from goldenpath.parsers.yaml_parser import parse_yaml
+from goldenpath.project.statements import THRESHOLDS
+from goldenpath.release.artifact.inspection import Inspection, Mark, files_of
+from goldenpath.release.artifact.pack import CONTRACT, FRAME
+from goldenpath.release.attest.documents import Candidate, Documents, read_candidate
+from goldenpath.release.attest.examination import judge
+from goldenpath.release.attest.policy import Person, Policy, SignedStatement
+from goldenpath.release.attest.statement import (
+    DATASET,
+    DECISION,
+    METRICS,
+    PROVENANCE,
+    SBOM,
+    SIGNED,
+    TEST_RESULT,
+    member,
+)
+from goldenpath.release.attest.verify import gather
+from goldenpath.release.evidence.difference import Fact, Facts
+from goldenpath.release.evidence.provenance import read_provenance
+
+LIMITS = f"{FRAME}/{THRESHOLDS}"
+SMALL = 16 * 1024 * 1024
+"""Bytes up to which a layer is read even where its digest says enough."""
+_PACKAGES = {"pkg:pypi/": "", "pkg:deb/": "deb:"}
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedStatements:
+    """What is said about a release, and what of it counts under the trust at hand."""
+
+    documents: Documents
+    counted: tuple[SignedStatement, ...]
+    signers: tuple[str, ...]
+    """Trusted keys that signed the release itself."""
+
+    @property
+    def mark(self) -> Mark:
+        """How well the content of the release is known once it is hashed."""
+        return "verified" if self.signers else "observed"
+
+    @property
+    def layers(self) -> frozenset[Digest]:
+        """The layers above `SMALL`, which are not worth reading if both sides have them."""
+        manifest = parse_manifest(document_type(self.documents.image), self.documents.image)
+        listed = () if isinstance(manifest, Index) else manifest.layers
+        return frozenset(layer.digest for layer in listed if layer.size > SMALL)
+
+
+def standing(
+    store: Store, digest: Digest, policy: Policy, people: Sequence[Person], now: datetime
+) -> TrustedStatements:
+    """Gathers and judges. Without keys in `policy` nothing counts. Raises `NotFound`."""
+    documents = gather(store, digest)
+    counted = judge(digest, documents, policy, people, now).statements
+    signing = (each for each in counted if each.statement.predicate_type == SIGNED)
+    signers = tuple(sorted({each.signer for each in signing}))
+    return TrustedStatements(
+        documents, counted, signers if len(signers) >= policy.threshold else ()
+    )
+
+
+def marked(found: Inspection, known: TrustedStatements) -> Inspection:
+    """The inspection with what is known of the release and of each referrer."""
+    signers = {each.envelope.text: each.signer for each in known.counted}
+    for each in known.counted:
+        for subject in each.statement.subjects:
+            signers.setdefault(subject.text, each.signer)
+    referrers = tuple(
+        replace(said, mark="verified", signer=signers[said.digest])
+        if said.digest in signers
+        else said
+        for said in found.referrers
+    )
+    return replace(found, mark=known.mark, signers=known.signers, referrers=referrers)
+
+
+def facts(
+    store: Store, digest: Digest, known: TrustedStatements, unread: Set[Digest] = frozenset()
+) -> Facts:
+    """Every section of which something is known; `unread` are large layers not worth reading,
+    since both
+    sides have them."""
+    found = dict(_of_files(store, digest, known, unread))
+    for candidate, fact in _statements(known):
+        for section, value in _stated(candidate).items():
+            if section == "decisions" and section in found:
+                value = _joined(found[section].value, value)
+            found[section] = replace(fact, value=value)
+    return found
+
+
+def _of_files(
+    store: Store, digest: Digest, known: TrustedStatements, unread: Set[Digest]
+) -> Iterator[tuple[str, Fact]]:
+    by = ", ".join(known.signers)
+    files = files_of(store, digest, keep=frozenset({CONTRACT, LIMITS}), unread=unread)
+    yield "files", Fact({path: each.digest for path, each in files.items()}, known.mark, by)
+    contract = files.get(CONTRACT)
+    if contract is not None:
+        value = parse_json(contract.content, "contract of the release")
+        if isinstance(value, dict):
+            for section, key in (("decision policy", "decision"), ("monitors", "monitor")):
+                yield section, Fact(value.pop(key, None), known.mark, by)
+        yield "schema", Fact(value, known.mark, by)
+    limits = files.get(LIMITS)
+    if limits is not None:
+        yield "limits", Fact(_yaml(limits.content), known.mark, by)
+
+
+def _statements(known: TrustedStatements) -> Iterator[tuple[Candidate, Fact]]:
+    """Every statement, those last that are to be believed, of them the newest last."""
+    signers = {each.envelope: each.signer for each in known.counted}
+    read: list[tuple[bool, str, Candidate, Fact]] = []
+    for document in known.documents.referrers:
+        if document.fault:
+            continue
+        try:
+            candidate = read_candidate(document)
+        except InvalidInput:
+            # Foreign referrers are of no concern here; `verify` names those that should hold.
+            continue
+        signer = signers.get(document.listed.digest)
+        fact = Fact(None, "declared" if signer is None else "verified", signer or "")
+        moment = candidate.signed_at.isoformat() if candidate.signed_at else ""
+        read.append((signer is not None, moment, candidate, fact))
+    for _, _, candidate, fact in sorted(read, key=lambda each: each[:2]):
+        yield candidate, fact
+
+
+def _stated(candidate: Candidate) -> Mapping[str, JsonValue]:
+    predicate = dict(candidate.predicate)
+    match candidate.predicate_type:
+        case kind if kind == PROVENANCE:
+            return _origin(predicate)
+        case kind if kind == DATASET:
+            return {"data": _keyed(member(predicate, "datasets"))}
+        case kind if kind == METRICS:
+            return {"metrics": _keyed(member(predicate, "metrics"))}
+        case kind if kind == SBOM:
+            return {"packages": _packages(member(predicate, "components"))}
+        case kind if kind == TEST_RESULT:
+            passed, failed = member(predicate, "passedTests"), member(predicate, "failedTests")
+            return {"checks": {**_each(passed, "passed"), **_each(failed, "failed")}}
+        case kind if kind == DECISION:
+            verdicts = _keyed(member(predicate, "findings"), "check", "status")
+            stage = {"allowed": member(predicate, "allowed"), "gates": verdicts}
+            return {"decisions": {str(member(predicate, "stage")): stage}}
+    return {}
+
+
+def _origin(predicate: dict[str, JsonValue]) -> Mapping[str, JsonValue]:
+    try:
+        origin = read_provenance(predicate)
+    except InvalidInput:
+        # Somebody else's provenance, of another build type: nothing in it is comparable.
+        return {}
+    machine = {key: origin.internal.get(key) for key in ("python", "uv", "platform", "cpu")}
+    return {
+        "code": {
+            "repository": origin.repository,
+            "commit": origin.commit,
+            "entry": origin.entry,
+            "dirty": origin.internal.get("dirty"),
+            "author": origin.internal.get("author"),
+        },
+        "parameters": {
+            **dict(origin.parameters),
+            "seed": origin.seed,
+            "threads": origin.internal.get("threads"),
+        },
+        "environment": {**machine, "uv.lock": origin.materials.get("uv.lock")},
+    }
+
+
+def _keyed(listed: JsonValue, key: str = "name", only: str = "") -> dict[str, JsonValue]:
+    """A list of objects by name, and by slice if they have one; of each all or one member."""
+    found: dict[str, JsonValue] = {}
+    for each in listed if isinstance(listed, list) else []:
+        if isinstance(each, dict):
+            part = each.get("slice")
+            name = f"{each.get(key)} [{part}]" if part else str(each.get(key))
+            rest = {k: v for k, v in each.items() if k not in (key, "slice")}
+            found[name] = each.get(only) if only else rest
+    return found
+
+
+def _packages(listed: JsonValue) -> dict[str, JsonValue]:
+    found: dict[str, JsonValue] = {}
+    for each in listed if isinstance(listed, list) else []:
+        purl, version = member(each, "purl"), member(each, "version")
+        kind = next((k for k in _PACKAGES if isinstance(purl, str) and purl.startswith(k)), None)
+        if kind is None or not isinstance(version, str):
+            continue
+        hashes = member(each, "hashes")
+        contents = [member(one, "content") for one in (hashes if isinstance(hashes, list) else [])]
+        found[f"{_PACKAGES[kind]}{member(each, 'name')}"] = {
+            "version": version,
+            "hashes": " ".join(sorted(str(content) for content in contents)) or None,
+        }
+    return found
+
+
+def _each(names: JsonValue, value: str) -> dict[str, JsonValue]:
+    return {str(name): value for name in (names if isinstance(names, list) else [])}
+
+
+def _joined(one: JsonValue, other: JsonValue) -> JsonValue:
+    both = (one, other)
+    return {k: v for each in both if isinstance(each, dict) for k, v in each.items()}
+
+
+def _yaml(content: bytes) -> JsonValue:
+    try:
+        value = parse_json(canonical_json(parse_yaml(content, "limits")), "limits")
+    except InvalidInput:
+        # Not as it should be written; that it changed shows among the files.
+        return None
+    if isinstance(value, dict):
+        value["metrics"] = _keyed(value.get("metrics"), "metric")
+    return value

@@ -1,0 +1,95 @@
+"""Finds the commit that a release was built from, and lays it out as it was."""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from goldenpath.errors import InvalidInput, NotFound
+from goldenpath.project.load import declared_data
+from goldenpath.project.meaning import FILE
+from goldenpath.project.pointer import read_pointer
+from goldenpath.train.source_state import git
+
+
+def find_source(
+    commit: str, remote: str, given: str | None, near: Path, tools: Mapping[str, str]
+) -> str:
+    """Where to clone from: what was `given`, else the repository around `near`, else the remote.
+
+    Raises `NotFound` if none of them can have the commit.
+    """
+    if given is not None:
+        return given
+    top = git(near, tools, "rev-parse", "--show-toplevel")
+    if top and git(near, tools, "cat-file", "-e", f"{commit}^{{commit}}") is not None:
+        return top
+    if remote:
+        return remote
+    raise NotFound(
+        f"commit {commit[:12]} is not here, and the release names no repository",
+        hint="name a clone that has it with --from",
+    )
+
+
+def check_out(
+    source: str, commit: str, remote: str, folder: Path, tools: Mapping[str, str]
+) -> None:
+    """Clones `source` into the new `folder` at `commit`, its remote being that of the release.
+
+    Raises `NotFound` if it cannot be cloned or does not have the commit.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    cloned = git(
+        folder.parent, tools, "clone", "--quiet", "--no-checkout", "--", source, str(folder)
+    )
+    if cloned is None:
+        raise NotFound(
+            f"{source} cannot be cloned", hint="name a clone that has the commit with --from"
+        )
+    if git(folder, tools, "checkout", "--quiet", "--detach", commit) is None:
+        raise NotFound(
+            f"{source} does not have commit {commit[:12]}",
+            hint="fetch it, or name a clone that has it with --from",
+        )
+    # The address of the remote stands in the release, so it is part of its digest.
+    arguments = ("set-url", "origin", remote) if remote else ("remove", "origin")
+    git(folder, tools, "remote", *arguments)
+
+
+def project_folder(checkout: Path, declaration: bytes) -> Path:
+    """The folder whose `goldenpath.toml` is the one that the release carries.
+
+    Raises `InvalidInput` if the commit has none.
+    """
+    found = sorted(checkout.rglob(FILE), key=lambda path: len(path.parts))
+    for path in found:
+        if path.is_file() and path.read_bytes() == declaration:
+            return path.parent
+    raise InvalidInput(f"the commit has no {FILE} like the one in the release")
+
+
+def bring_data(project: Path, near: Path) -> tuple[str, ...]:
+    """Copies data that git does not keep from the project `near`; the names that are missing.
+
+    Digests are compared by the training, so a file of the same name with other bytes is refused.
+    """
+    return tuple(_missing(project, near))
+
+
+def _missing(project: Path, near: Path) -> Iterator[str]:
+    for source in declared_data(project):
+        if source.kind in ("oci", "url"):
+            continue  # The training fetches them.
+        target, here = project / source.path, near / source.path
+        if source.kind == "dvc" and target.is_file():
+            output = read_pointer(target).path
+            target, here = target.parent / output, here.parent / output
+        if target.exists() or not target.resolve().is_relative_to(project.resolve()):
+            continue
+        if here.is_dir():
+            shutil.copytree(here, target)
+        elif here.is_file():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(here, target)
+        elif source.kind != "dvc":
+            yield source.name  # What DVC keeps may still be in its remote.

@@ -1,0 +1,161 @@
+"""Repeats the training of a release, packs the result, and says what differs and why."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from goldenpath.digest import Digest
+from goldenpath.errors import GoldenPathError, InvalidInput, VerificationError
+from goldenpath.oci.store import Store
+from goldenpath.project.load import load_project
+from goldenpath.project.meaning import FILE
+from goldenpath.project.spec import REFERENCE, Project
+from goldenpath.release.artifact.pack import FRAME, pack
+from goldenpath.release.artifact.unpack import open_release
+from goldenpath.release.attest.policy import Verified
+from goldenpath.release.build import contents_of
+from goldenpath.release.evidence.training_statements import origin_of, packages_of
+from goldenpath.release.reproduce.causes import causes
+from goldenpath.release.reproduce.checkout import bring_data, check_out, find_source, project_folder
+from goldenpath.release.reproduce.score_distance import ScoreDistance, distance, is_served_from
+from goldenpath.train.evaluation.evaluate import columns_of
+from goldenpath.train.run import Trained
+
+NO_DISTANCE = ScoreDistance(0, 0.0, 0.0, 0)
+UNSTEADY = (
+    "the training itself: two repetitions here differ from each other (an unset seed, the time, "
+    "threads or the order of rows)"
+)
+UNKNOWN = "nothing on record: two repetitions here agree with each other, not with the release"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReproductionTools:
+    """What a repetition works with; the verb fills it."""
+
+    store: Store
+    near: Path
+    """A folder where the commit and its data may be."""
+    given: str | None
+    """A repository to take instead."""
+    work: Path
+    throwaway: Callable[[], Store]
+    uv: str
+    closed: tuple[Path, ...]
+    """Folders in which code of the release reads only what is its own."""
+    tools: Mapping[str, str]
+    train: Callable[[Project, Path], Trained]
+    report: Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Reproduction:
+    """A release and its repetition."""
+
+    digest: str
+    repeated: str
+    """Digest of the release that the repetition gives."""
+    model: str
+    commit: str
+    equal: bool
+    files: tuple[str, ...]
+    """Files of the release that differ."""
+    causes: tuple[str, ...]
+    """What is on record to differ, or that nothing is; empty if equal."""
+    rows: int = 0
+    """Reference rows on which both models were asked; 0 if the models are the same bytes."""
+    largest_difference: float = 0.0
+    mean_difference: float = 0.0
+    decisions_changed: int = 0
+    """Rows that fall into another band."""
+    unscored: str = ""
+    """Why the models, which differ, could not both be asked here."""
+
+
+def reproduce(verified: Verified, shop: ReproductionTools) -> Reproduction:
+    """Trains the release again from its commit, lock, data and parameters.
+
+    Raises `VerificationError` if no provenance counts, `InvalidInput` if the release was built
+    from what no commit holds, and `NotFound` if commit or data cannot be had.
+    """
+    origin = origin_of(verified)
+    if origin is None:
+        raise VerificationError(f"no provenance of {verified.subject.short} counts")
+    if origin.internal.get("dirty") is not False:
+        raise InvalidInput("the release was built from changes that are in no commit")
+    released = open_release(shop.store, verified.subject).files
+    shop.report("checking out the commit")
+    source = find_source(origin.commit, origin.repository, shop.given, shop.near, shop.tools)
+    checkout = shop.work / "source"
+    check_out(source, origin.commit, origin.repository, checkout, shop.tools)
+    root = project_folder(checkout, released.get(f"{FRAME}/{FILE}", b""))
+    missing = bring_data(root, shop.near)
+    if missing:
+        raise InvalidInput(
+            f"the commit does not hold the data {', '.join(missing)}",
+            hint="run the command in the project that has them",
+        )
+    project = load_project(root)
+    trained = shop.train(project, shop.work / "first")
+    repeated, files = _packed(project, trained, shop)
+    different = tuple(
+        name for name in sorted({*released, *files}) if released.get(name) != files.get(name)
+    )
+    if repeated == verified.subject:
+        reasons: tuple[str, ...] = ()
+    else:
+        reasons = causes(origin, packages_of(verified), trained.run) or (
+            _unrecorded(project, files, shop),
+        )
+    apart, unscored = NO_DISTANCE, ""
+    if any(is_served_from(project, name) for name in different):
+        apart, unscored = _distance(project, trained, released, files, shop)
+    return Reproduction(
+        digest=verified.subject.text,
+        repeated=repeated.text,
+        model=project.name,
+        commit=origin.commit,
+        equal=repeated == verified.subject,
+        files=different,
+        causes=reasons,
+        rows=apart.rows,
+        largest_difference=apart.largest,
+        mean_difference=apart.mean,
+        decisions_changed=apart.decisions_changed,
+        unscored=unscored,
+    )
+
+
+def _packed(
+    project: Project, trained: Trained, shop: ReproductionTools
+) -> tuple[Digest, Mapping[str, bytes]]:
+    store = shop.throwaway()
+    digest = pack(store, contents_of(project, trained)).image.digest
+    return digest, open_release(store, digest).files
+
+
+def _unrecorded(project: Project, first: Mapping[str, bytes], shop: ReproductionTools) -> str:
+    """Told apart by one more training: does it agree with the first repetition?"""
+    shop.report("training once more, to see whether it repeats itself")
+    _, second = _packed(project, shop.train(project, shop.work / "second"), shop)
+    return UNKNOWN if first == second else UNSTEADY
+
+
+def _distance(
+    project: Project,
+    trained: Trained,
+    released: Mapping[str, bytes],
+    repeated: Mapping[str, bytes],
+    shop: ReproductionTools,
+) -> tuple[ScoreDistance, str]:
+    shop.report("asking both models")
+    table = columns_of(trained.outputs / REFERENCE, project.contract)
+    place = shop.work / "asked"
+    try:
+        found = distance(
+            project, table, released, repeated, place,
+            uv=shop.uv, tools=shop.tools, closed=shop.closed,
+        )  # fmt: skip
+    except GoldenPathError as error:  # what differs and why has been found out all the same
+        return NO_DISTANCE, error.message
+    return found, ""

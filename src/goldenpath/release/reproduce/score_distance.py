@@ -1,0 +1,105 @@
+"""How far the scores of two releases of one commit lie apart, each asked as it is served."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from goldenpath.project.spec import Project
+from goldenpath.release.artifact.layers import MODELS
+from goldenpath.release.artifact.pack import CODE, FRAME, MODEL, RUNTIME, WHEELS
+from goldenpath.settings import training_environment
+from goldenpath.train.confine import confined
+from goldenpath.train.environment.rebuild import rebuild_environment
+from goldenpath.train.environment.runtime import parse_runtime
+from goldenpath.train.evaluation.decision_bands import bands
+from goldenpath.train.evaluation.score import onnx_scorer
+from goldenpath.train.python_content import served
+
+Table = Mapping[str, NDArray[np.generic]]
+Files = Mapping[str, bytes]
+"""Of a release, by path; every byte verified."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreDistance:
+    """What the same rows say of two models."""
+
+    rows: int
+    largest: float
+    mean: float
+    decisions_changed: int
+    """Rows that fall into another band."""
+
+
+def is_served_from(project: Project, name: str) -> bool:
+    """Whether the file `name` of a release can change its scores."""
+    if project.contract.python is None:
+        return name == MODEL
+    framed = name.startswith(f"{FRAME}/")
+    return name.startswith((f"{CODE}/", f"{WHEELS}/")) or name == RUNTIME or not framed
+
+
+def distance(
+    project: Project,
+    table: Table,
+    then: Files,
+    now: Files,
+    work: Path,
+    *,
+    uv: str,
+    tools: Mapping[str, str],
+    closed: tuple[Path, ...] = (),
+) -> ScoreDistance:
+    """Scores `table` with both releases below the folder `work`.
+
+    A model that is code runs in the environment that its own wheels give. Raises `Unavailable` if
+    one cannot be made here, and `InvalidInput` if a model gives no scores.
+    """
+    before = _scores(project, table, then, work / "released", uv, tools, closed)
+    after = _scores(project, table, now, work / "repeated", uv, tools, closed)
+    gaps = np.abs(before - after)
+    decision = project.contract.decision
+    changed = bands(decision, before) != bands(decision, after)
+    return ScoreDistance(len(gaps), float(gaps.max()), float(gaps.mean()), int(changed.sum()))
+
+
+def _scores(
+    project: Project,
+    table: Table,
+    files: Files,
+    place: Path,
+    uv: str,
+    tools: Mapping[str, str],
+    closed: tuple[Path, ...],
+) -> NDArray[np.float64]:
+    contract = project.contract
+    place.mkdir(parents=True)
+    if contract.python is None:
+        (place / "model.onnx").write_bytes(files[MODEL])
+        return onnx_scorer(place / "model.onnx", contract)(table)
+    runtime = parse_runtime(files[RUNTIME])
+    _write(files, CODE, place / "code")
+    _write(files, WHEELS, place / "wheels")
+    _write({f"{MODELS}/{name}": files[f"{MODELS}/{name}"] for name in runtime.files}, MODELS,
+           place / "model")  # fmt: skip
+    python = rebuild_environment(
+        runtime, place / "wheels", place / "environment", uv=uv, environment=tools, compiled=False
+    )
+    for folder in ("home", "temporary"):
+        (place / folder).mkdir()
+    seen = training_environment(tools, place, project.training.threads)
+    limits = confined((place,), (), closed)
+    with served(contract, contract.python, place, python, seen, limits) as score:
+        return score(table)
+
+
+def _write(files: Files, folder: str, to: Path) -> None:
+    """The files below `folder`; names of a verified release do not leave it."""
+    for name, content in files.items():
+        if name.startswith(f"{folder}/"):
+            path = to / name.removeprefix(f"{folder}/")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)

@@ -1,0 +1,255 @@
+"""Brings requests to slots: choice, holding, time limits, shadows and counting."""
+
+import asyncio
+import random
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping
+
+from goldenpath.processes.launch import Route, Routes
+from goldenpath.serve.gateway.head import Lines
+from goldenpath.serve.gateway.message import Answer, RequestHead
+from goldenpath.serve.gateway.proxied_request import ProxiedRequest, Requester, Shadow
+from goldenpath.serve.gateway.repeated_heads import Forms
+from goldenpath.serve.gateway.route import TrafficRoute, TrafficSlot
+from goldenpath.serve.gateway.tally import RefusalCounts, Tally
+from goldenpath.serve.gateway.upstream import Pool
+
+MAX_SHADOWS = 64
+MAX_HELD_BYTES = 128 * 1024 * 1024
+"""Bytes of the requests that wait for a server."""
+
+
+class Dispatcher:
+    """Holds the routing table in force and every request that is not answered yet."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        timeout: float,
+        held: int,
+        seed: int,
+        tell: Callable[[dict[str, object]], None],
+        scheme: str = "http",
+    ) -> None:
+        self.loop = loop
+        self.timeout = timeout
+        self.random = random.Random(seed)  # noqa: S311 - spreads load and names answers, no secret
+        self.ids = _ids(self.random)
+        self.lines = Lines()
+        self.forms = Forms()
+        self.refusals = RefusalCounts(scheme)
+        self._tell = tell
+        self._lanes: dict[bytes, TrafficRoute] = {}
+        self._routes: Mapping[bytes, Route] = {}
+        self._pools: dict[str, Pool] = {}
+        self._limit = held
+        self._held: deque[ProxiedRequest] = deque()
+        self._held_bytes = 0
+        self._open: set[ProxiedRequest] = set()
+        self._shadows = 0
+        self._waiting: dict[bytes, float] = {}
+        """By lane without a server: since when a request waits for one."""
+        self._samples = 0
+        self._busy = Counter[bytes]()
+
+    @property
+    def tallies(self) -> dict[str, Tally]:
+        """The counts of every slot that was asked, by `stage/model/slot`."""
+        return {
+            f"{lane.name}/{slot.name}": slot.tally
+            for lane in self._lanes.values()
+            for slot in lane.slots.values()
+            if slot.tally.requests
+        }
+
+    def apply(self, routes: Routes) -> None:
+        """Puts a routing table in force: from here on no new request uses an older one."""
+        before = self._routes
+        self._routes = {f"{each.stage}/{each.model}".encode(): each for each in routes.routes}
+        self._open_pools()
+        for key, route in self._routes.items():
+            lane = self._lanes.get(key)
+            if lane is None:
+                lane = self._lanes[key] = TrafficRoute(key, self.random.random())
+            old = before.get(key)
+            # Where releases or weights have changed, the counts begin anew.
+            is_same = old is not None and _weights(old) == _weights(route)
+            lane.follow(route, self._slots(route, lane.slots if is_same else {}))
+        for key in self._lanes.keys() - self._routes.keys():
+            self._lanes.pop(key).leave()
+        self._retry_held()
+
+    def _open_pools(self) -> None:
+        routes = self._routes.values()
+        wanted = {each for route in routes for slot in route.slots for each in slot.addresses}
+        for address in self._pools.keys() - wanted:
+            self._pools.pop(address).retire()
+        for address in wanted - self._pools.keys():
+            self._pools[address] = Pool(address, self.loop, Lines())
+
+    def _slots(self, route: Route, before: Mapping[str, TrafficSlot]) -> dict[str, TrafficSlot]:
+        found = {}
+        for place, slot in enumerate(route.slots):
+            pools = tuple(self._pools[address] for address in slot.addresses)
+            tally = before[slot.name].tally if slot.name in before else Tally()
+            found[slot.name] = TrafficSlot(slot, pools, tally, is_canary=place > 0)
+        return found
+
+    def find(self, target: bytes, host: bytes) -> tuple[TrafficRoute, bytes] | None:
+        """The lane of a request, and the target as a server behind it sees it.
+
+        `/<stage>/<model>/v2/…` goes by its path; `/v2/…` by a host `<model>.<stage>.localhost`.
+        """
+        parts = target.split(b"/", 3)
+        if len(parts) == 4 and parts[0] == b"":
+            lane = self._lanes.get(parts[1] + b"/" + parts[2])
+            if lane is not None:
+                return lane, b"/" + parts[3]
+        labels = host.split(b":", 1)[0].lower().split(b".")
+        if len(labels) >= 3 and labels[-1] == b"localhost":
+            lane = self._lanes.get(labels[-2] + b"/" + b".".join(labels[:-2]))
+            if lane is not None:
+                return lane, target
+        return None
+
+    def submit(
+        self,
+        client: Requester,
+        lane: TrafficRoute,
+        head: RequestHead,
+        beginning: bytes,
+        body: bytes,
+    ) -> ProxiedRequest:
+        """Takes a request; `client` hears its one answer."""
+        exchange = ProxiedRequest(self, client, lane, head, beginning, body)
+        self._open.add(exchange)
+        lane.asked = True
+        self.place(exchange)
+        return exchange
+
+    def place(self, exchange: ProxiedRequest) -> None:
+        """Sends a request to the slot it belongs to, or holds it until there is one."""
+        lane = exchange.lane
+        if not lane.slots:
+            if lane.served:
+                exchange.refuse(503, "the model is stopped by its declaration")
+            else:
+                exchange.refuse(404, "the model is not served here any more")
+            return
+        forced = exchange.head.slot
+        if forced is not None:
+            slot = lane.slots.get(forced.decode("ascii", "replace"))
+            if slot is None:
+                exchange.refuse(404, "the model has no such slot")
+                return
+        else:
+            # Drawn once, and kept while the route has it.
+            wanted = lane.slots.get(exchange.wanted) if exchange.wanted else None
+            slot = wanted or lane.choose(exchange.head.subject)
+        if slot is not None:
+            exchange.wanted = slot.name
+        pool = slot.pool(exchange.tried) if slot is not None else None
+        if pool is None and forced is None:
+            # A canary whose servers are gone gives its share back; a forced slot is not replaced.
+            slot = lane.instead()
+            pool = slot.pool(exchange.tried) if slot is not None else None
+        if pool is None:
+            self.hold(exchange)
+            return
+        exchange.slot = slot
+        if self._waiting:
+            self._awake(lane)
+        if slot is not None and len(slot.pools) > 1:
+            exchange.tried |= {pool.address}
+        pool.send(exchange)
+
+    def _awake(self, lane: TrafficRoute) -> None:
+        since = self._waiting.pop(lane.key, None)
+        if since is not None:
+            seconds = time.monotonic() - since
+            self._tell({"event": "woke", "deployment": lane.name, "seconds": seconds})
+
+    def hold(self, exchange: ProxiedRequest) -> None:
+        """Keeps a request until a server is there: a start, a restart, a wake from zero."""
+        size = len(exchange.body)
+        if len(self._held) >= self._limit or self._held_bytes + size > MAX_HELD_BYTES:
+            exchange.refuse(503, "no model server is ready", [(b"retry-after", b"1")])
+            return
+        self._held.append(exchange)
+        self._held_bytes += size
+        lane = exchange.lane
+        if lane.key not in self._waiting:
+            self._waiting[lane.key] = time.monotonic()
+            self._tell({"event": "busy", "deployments": {lane.name: 1}})
+
+    def finished(self, exchange: ProxiedRequest, answer: Answer | None) -> None:
+        """Counts an answer that went out and starts its shadow; None is one that passed by."""
+        self._open.discard(exchange)
+        slot = exchange.slot
+        if slot is None:
+            return
+        slot.tally.count(exchange.status, time.monotonic() - exchange.started)
+        if slot.is_compared and answer is not None and answer.status == 200:
+            self._copy(exchange, slot, answer)
+
+    def _copy(self, exchange: ProxiedRequest, slot: TrafficSlot, answer: Answer) -> None:
+        """Sends a whole request once more, to whoever is compared; a large one was not kept."""
+        if not exchange.repeatable:
+            return
+        for shadow in exchange.lane.compared_with(slot, exchange.name):
+            pool = shadow.pool()
+            if shadow is not slot and pool is not None and self._shadows < MAX_SHADOWS:
+                self._shadows += 1
+                pool.send(Shadow(self, exchange, answer, shadow.tally))
+
+    def shadow_ended(self) -> None:
+        """One more shadow request may go out."""
+        self._shadows -= 1
+
+    def sweep(self) -> None:
+        """Ends what waited too long and looks again at what is held."""
+        now = time.monotonic()
+        held = set(self._held)
+        for exchange in [exchange for exchange in self._open if exchange.deadline < now]:
+            if exchange in held:
+                exchange.give_up(503, "no model server became ready in time")
+            else:
+                exchange.give_up(504, "the model server did not answer in time")
+        self._retry_held()
+        waiting = {exchange.lane.key for exchange in self._held}
+        self._waiting = {key: since for key, since in self._waiting.items() if key in waiting}
+        self._samples += 1
+        self._busy.update(exchange.lane.key for exchange in self._open)
+
+    def tell_busy(self) -> None:
+        """Says which deployments were asked since the last time, and by how many at a time."""
+        busy, self._busy = self._busy, Counter[bytes]()
+        samples, self._samples = max(self._samples, 1), 0
+        mean = {}
+        for lane in self._lanes.values():
+            if lane.asked or busy[lane.key]:
+                mean[lane.name] = busy[lane.key] / samples
+                lane.asked = False
+        if mean:
+            self._tell({"event": "busy", "deployments": mean})
+
+    def _retry_held(self) -> None:
+        held, self._held, self._held_bytes = self._held, deque(), 0
+        for exchange in held:
+            if not exchange.done:
+                exchange.attempts = 0
+                self.place(exchange)
+
+
+def _ids(source: random.Random) -> Iterator[bytes]:
+    """Prediction ids, 32 hexadecimal digits each; a thousand at a time cost little."""
+    while True:
+        digits = source.randbytes(16 * 1024).hex().encode()
+        for start in range(0, len(digits), 32):
+            yield digits[start : start + 32]
+
+
+def _weights(route: Route) -> list[tuple[str, int, bool]]:
+    return [(slot.name, slot.percent, slot.shadow) for slot in route.slots]

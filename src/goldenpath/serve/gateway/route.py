@@ -1,0 +1,106 @@
+"""One model's traffic: its slots in force, the pools of connections behind them, the counts.
+
+A lane stays the same object while its route changes, so that who holds one need not look it up.
+"""
+
+from collections.abc import Collection, Mapping
+
+from goldenpath.instruments import HEADER_CANARY, HEADER_RELEASE, HEADER_SLOT
+from goldenpath.processes.launch import Route, RouteSlot
+from goldenpath.serve.gateway.message import END
+from goldenpath.serve.gateway.split import Sticky, rotate, shares
+from goldenpath.serve.gateway.tally import Tally
+from goldenpath.serve.gateway.upstream import Pool
+
+_CANARY = b"\r\n" + HEADER_CANARY.encode() + b": 1" + END
+
+
+class TrafficSlot:
+    """One release behind a lane."""
+
+    __slots__ = ("end", "is_compared", "name", "percent", "pools", "said", "shadow", "tally")
+
+    def __init__(
+        self, slot: RouteSlot, pools: tuple[Pool, ...], tally: Tally, *, is_canary: bool = False
+    ) -> None:
+        self.name = slot.name
+        self.percent = slot.percent
+        self.shadow = slot.shadow
+        self.pools = pools
+        self.tally = tally
+        self.is_compared = False
+        """Whether some of its answers are held against those of another release."""
+        self.said = f"{HEADER_RELEASE}: {slot.digest}\r\n{HEADER_SLOT}: {slot.name}\r\n".encode()
+        """The lines of an answer that say who gave it."""
+        self.end = _CANARY if is_canary else END
+        """What stands between the id, the last line of every request, and the body."""
+
+    def pool(self, tried: Collection[str] = ()) -> Pool | None:
+        """The pool with the fewest requests, untried ones first; None if no server can answer."""
+        if len(self.pools) == 1:
+            only = self.pools[0]
+            return None if only.failures and only.is_open() else only
+        able = [pool for pool in self.pools if not pool.is_open()]
+        fresh = [pool for pool in able if pool.address not in tried] or able
+        return min(fresh, key=lambda pool: (pool.in_flight, pool.sent)) if fresh else None
+
+
+class TrafficRoute:
+    """Where the requests of `stage/model` go."""
+
+    def __init__(self, key: bytes, point: float) -> None:
+        self.key = key
+        self.name = key.decode()
+        self.served = True
+        """Whether the table in force has it."""
+        self.slots: Mapping[str, TrafficSlot] = {}
+        self.shadows: tuple[TrafficSlot, ...] = ()
+        self.stable: TrafficSlot | None = None
+        self.asked = False
+        """Whether a request came since somebody looked."""
+        self._point = point
+        self._sticky = Sticky(self.name)
+        self._shares: tuple[tuple[float, TrafficSlot], ...] = ()
+
+    def follow(self, route: Route, slots: Mapping[str, TrafficSlot]) -> None:
+        """Takes another route: from here on no new request uses the one before."""
+        self.served = True
+        self.slots = slots
+        self.shadows = tuple(slot for slot in slots.values() if slot.shadow and slot.pools)
+        self.stable = slots[route.slots[0].name] if route.slots else None
+        for slot in slots.values():
+            slot.is_compared = bool(self.shadows) or slot is not self.stable
+        live = [slot for slot in route.slots if not slot.shadow]
+        self._shares = tuple((upto, slots[name]) for upto, name in shares(live))
+
+    def leave(self) -> None:
+        """No route leads here any more."""
+        self.served = False
+        self.slots, self.shadows, self._shares = {}, (), ()
+        self.stable = None
+
+    def compared_with(self, answered: TrafficSlot, name: bytes) -> tuple[TrafficSlot, ...]:
+        """Who is asked the same once more: shadows, and for every fourth canary answer the stable.
+
+        By the id, which is random, so that no rhythm of callers decides it. Two answers to one
+        question tell the judge more than any number of answers to different ones.
+        """
+        if self.stable is None or answered is self.stable or name[-1:] not in b"048c":
+            return self.shadows
+        return (*self.shadows, self.stable)
+
+    def choose(self, subject: bytes | None) -> TrafficSlot | None:
+        """The slot that a request belongs to, whether or not it can answer just now."""
+        if subject is None:
+            self._point = point = rotate(self._point)
+        else:
+            point = self._sticky.point(subject)
+        for upto, slot in self._shares:
+            if point < upto:
+                return slot
+        return self._shares[-1][1] if self._shares else None
+
+    def instead(self) -> TrafficSlot | None:
+        """A slot that can answer now, for a request whose own cannot."""
+        able = [slot for _, slot in self._shares if slot.pool() is not None]
+        return max(able, key=lambda slot: slot.percent) if able else None

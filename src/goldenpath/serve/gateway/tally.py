@@ -1,0 +1,74 @@
+"""What the gateway counts: per release for the canary judge, and what it answered itself."""
+
+from bisect import bisect_left
+from dataclasses import dataclass, field
+
+from goldenpath.serve.gateway.refusals import RefusedRequests
+
+BUCKETS_PER_DOUBLING = 4
+FIRST_BOUND = 0.0001
+"""Seconds: the upper bound of the first bucket."""
+BUCKETS = 80
+"""Up to about 100 s."""
+
+
+def bucket(seconds: float) -> int:
+    """Index of the bucket that holds a duration; each is 19 percent wider than the one before."""
+    return bisect_left(_BOUNDS, seconds)
+
+
+def upper_bound(index: int) -> float:
+    """The longest duration of a bucket, in seconds."""
+    return float(FIRST_BOUND * 2 ** (index / BUCKETS_PER_DOUBLING))
+
+
+_BOUNDS = [upper_bound(index) for index in range(BUCKETS - 1)]
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of one slot of one route since the gateway started."""
+
+    requests: int = 0
+    failed: int = 0
+    """Answers with status 500 and above."""
+    refused: int = 0
+    """Answers with status 400 to 499."""
+    durations: list[int] = field(default_factory=lambda: [0] * BUCKETS)
+    compared: int = 0
+    """Shadow answers that were held against the live one."""
+    disagreed: int = 0
+
+    def count(self, status: int, seconds: float) -> None:
+        """Counts one answer."""
+        self.requests += 1
+        if status >= 500:
+            self.failed += 1
+        elif status >= 400:
+            self.refused += 1
+        self.durations[bucket(seconds)] += 1
+
+
+class RefusalCounts:
+    """Answers of the gateway's own, by deployment, method and status."""
+
+    def __init__(self, scheme: str = "http") -> None:
+        self._scheme = scheme
+        self._counts: dict[tuple[str, str, int], RefusedRequests] = {}
+        self.changed = False
+        """Whether something was counted since somebody looked."""
+
+    def count(self, deployment: str, method: bytes, status: int, seconds: float) -> None:
+        """Counts one answer; methods that nobody serves are one, so that there are few series."""
+        name = method.decode() if method in (b"GET", b"POST") else "_OTHER"
+        key = (deployment, name, status)
+        found = self._counts.get(key)
+        if found is None:
+            found = self._counts[key] = RefusedRequests(deployment, name, self._scheme, status)
+        found.add(seconds)
+        self.changed = True
+
+    def all(self) -> list[RefusedRequests]:
+        """Everything that was counted."""
+        self.changed = False
+        return list(self._counts.values())

@@ -1,0 +1,69 @@
+"""`python -m goldenpath.serve.grpc`: gRPC before the gateway, a child of `goldenpath up`.
+
+A process of its own, so that what HTTP/2 costs or breaks touches neither gateway nor servers. The
+first line on standard input is a `DoorLaunch`; its end means: answer what came, then leave.
+"""
+
+import asyncio
+import signal
+import sys
+
+import msgspec
+import uvloop
+
+from goldenpath.errors import GoldenPathError, InvalidInput
+from goldenpath.http.tls import Shown
+from goldenpath.processes.launch import DoorLaunch
+from goldenpath.serve.grpc.grpc_forward import Upstream, forward
+from goldenpath.serve.grpc.grpc_listener import GrpcListener
+from goldenpath.serve.grpc.grpc_tls import credentials
+
+LARGEST = 8 * 1024 * 1024
+"""Bytes of the longest message, as the model servers have it."""
+GRACE = 20.0
+
+
+async def run() -> None:
+    """Hands calls on until standard input ends."""
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    try:
+        launch = msgspec.json.decode(await reader.readline(), type=DoorLaunch)
+    except msgspec.DecodeError as error:
+        raise InvalidInput(f"the first line of standard input is no launch: {error}") from error
+    shown = Shown(launch.entrance, _log)
+    loop.add_signal_handler(signal.SIGHUP, shown.reload)
+    upstream = Upstream(launch.gateway, launch.timeout)
+    door = GrpcListener(forward(upstream, launch.word), largest=LARGEST)
+    secure = credentials(launch.entrance, lambda: shown.renewed, _log)
+    _tell({"event": "ready", "address": await door.open(launch.listen, secure)})
+    await reader.read()
+    await door.close(GRACE)
+    upstream.close()
+
+
+def main() -> int:
+    """Runs the door; a failure is one line on both outputs."""
+    # Ctrl-C reaches the whole group; the supervisor says when everything was answered.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        uvloop.run(run())
+    except GoldenPathError as error:
+        _tell({"event": "failed", "message": error.message})
+        return error.exit_code
+    return 0
+
+
+def _log(message: str) -> None:
+    """One line for people."""
+    sys.stderr.write(f"{message}\n")
+
+
+def _tell(event: dict[str, str]) -> None:
+    sys.stdout.buffer.write(msgspec.json.encode(event) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

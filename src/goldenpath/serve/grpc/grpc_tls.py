@@ -1,0 +1,50 @@
+"""TLS of a gRPC listener, by the same files as that of the other door."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import grpc
+
+from goldenpath.errors import InvalidInput
+from goldenpath.http.listener_settings import ListenerSettings
+
+
+def credentials(
+    entrance: ListenerSettings, renewed: Callable[[], int], report: Callable[[str], None]
+) -> object | None:
+    """What the listener presents, shown anew whenever `renewed` counts on; None without TLS.
+
+    Raises `InvalidInput` if a file cannot be read.
+    """
+    if not entrance.certificate:
+        return None
+    shown = renewed()
+
+    def renew() -> object:
+        nonlocal shown
+        if renewed() == shown:
+            return None
+        try:
+            fresh = _configuration(entrance)
+        except OSError as error:
+            report(f"not reloaded for gRPC: {error}")
+            return None
+        shown = renewed()
+        return fresh
+
+    try:
+        first = _configuration(entrance)
+    except OSError as error:
+        raise InvalidInput(f"the files for TLS cannot be read: {error}") from error
+    needed = bool(entrance.client_authorities)
+    made: object = grpc.dynamic_ssl_server_credentials(first, renew, needed)
+    return made
+
+
+def _configuration(entrance: ListenerSettings) -> object:
+    authorities = entrance.client_authorities
+    made: object = grpc.ssl_server_certificate_configuration(
+        [(Path(entrance.private_key).read_bytes(), Path(entrance.certificate).read_bytes())],
+        root_certificates=Path(authorities).read_bytes() if authorities else None,
+    )
+    return made

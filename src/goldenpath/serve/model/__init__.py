@@ -1,0 +1,1 @@
+"""A verified release as a model that scores rows."""

@@ -1,0 +1,127 @@
+"""A place for a model that is code: verified on the way in, closed to others, gone afterwards.
+
+Every file comes out of a layer whose digest was compared while it was read, and lands in a folder
+that only this user can enter; the environment is made there from the release's own wheels, by hash.
+What runs later is what lies there, and the content itself may not write to it.
+"""
+
+import fcntl
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from goldenpath.digest import Digest
+from goldenpath.errors import InvalidInput, Unavailable, VerificationError
+from goldenpath.oci.store import Store
+from goldenpath.processes.launch import ServerLaunch
+from goldenpath.release.artifact.layers import MODELS
+from goldenpath.release.artifact.pack import CODE, FRAME, RUNTIME, WHEELS
+from goldenpath.release.artifact.unpack import unpack
+from goldenpath.serve.model.worker import Workplace
+from goldenpath.settings import content_environment
+from goldenpath.train.environment.rebuild import rebuild_environment
+from goldenpath.train.environment.runtime import parse_runtime
+
+
+@contextmanager
+def prepare(launch: ServerLaunch, store: Store, digest: Digest) -> Iterator[Workplace]:
+    """The place of one server, until the block ends.
+
+    Raises `VerificationError` if release or wheels are not what they should be, `Unavailable` if
+    the place cannot be made.
+    """
+    if not launch.scratch:
+        raise InvalidInput(f"{digest} is code: expected a launch with a folder for it")
+    with _own_folder(Path(launch.scratch), launch.replica) as folder:
+        unpack(store, digest, folder / "release")
+        # Apart from the files that `load` gets, so that what is ours does not look like theirs.
+        frame, files = folder / "frame", folder / "release" / MODELS
+        (folder / "release" / FRAME).rename(frame)
+        scratch = folder / "scratch"
+        scratch.mkdir(mode=0o700)
+        environment = _environment(launch, folder, frame)
+        yield Workplace(
+            python=environment / "bin" / "python",
+            environment=environment,
+            code=frame / _below_frame(CODE),
+            files=files,
+            scratch=scratch,
+            variables=content_environment(scratch),
+        )
+
+
+def _environment(launch: ServerLaunch, folder: Path, frame: Path) -> Path:
+    path = frame / _below_frame(RUNTIME)
+    if not path.is_file():
+        raise VerificationError(f"{launch.digest} is code and holds no {RUNTIME}")
+    runtime = parse_runtime(path.read_bytes())
+    environment = folder / "environment"
+    rebuild_environment(
+        runtime,
+        frame / _below_frame(WHEELS),
+        environment,
+        uv=launch.uv,
+        environment={**content_environment(folder), "PATH": launch.search},
+        python=sys.executable if platform.python_version() == runtime.python else "",
+    )
+    shutil.rmtree(frame / _below_frame(WHEELS))  # they are installed; memory disks are small
+    return environment
+
+
+def _below_frame(path: str) -> str:
+    return path.removeprefix(FRAME + "/")
+
+
+@contextmanager
+def _own_folder(parent: Path, name: str) -> Iterator[Path]:
+    """A folder that only this user can enter; those of servers that were killed are removed."""
+    folder = parent / name
+    try:
+        parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = parent.stat()
+        if status.st_uid != os.geteuid() or status.st_mode & 0o022:
+            raise VerificationError(f"{parent} can be written by others: expected mode 0700")
+        with _locked(parent):
+            _sweep(parent)
+            folder.mkdir(mode=0o700)
+            held = _lock(folder, fcntl.LOCK_EX)
+    except OSError as error:
+        raise Unavailable(f"{folder} cannot be made: {error.strerror}") from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(held)
+
+
+def _sweep(parent: Path) -> None:
+    for folder in parent.iterdir():
+        try:
+            held = _lock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            continue
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(held)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    held = _lock(folder, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        os.close(held)
+
+
+def _lock(folder: Path, how: int) -> int:
+    held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(held, how)
+    except BlockingIOError:
+        os.close(held)
+        raise
+    return held

@@ -1,0 +1,214 @@
+"""A model as code, kept answering: started anew when it dies or hangs, replaced when it leaks.
+
+A process takes part only when it has answered the example of the contract. One that grew too large
+is replaced without a gap: the next one is warm before the old one ends. One that failed comes back
+at once the first time, then after pauses that double; meanwhile there is no answer, and that is
+said at once.
+"""
+
+import asyncio
+from collections.abc import Callable
+from time import monotonic
+from typing import Literal
+
+import numpy as np
+
+from goldenpath.errors import GoldenPathError, InvalidInput, Unavailable
+from goldenpath.project.spec import Contract
+from goldenpath.serve.model.model import Rows, Scores
+from goldenpath.serve.model.worker import Answered, Ready, Worker, WorkerTerms, Workplace
+
+ROWS_PER_CALL = 1024
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 30.0
+STEADY = 10.0
+"""Seconds after which a failure counts as the first one again."""
+
+
+def terms_of(contract: Contract) -> WorkerTerms:
+    """What the contract demands of a model that is code."""
+    python = contract.python
+    if python is None:
+        raise InvalidInput(f"the model of {contract.name} is no code")
+    reasons = len(contract.reasons.codes) if contract.reasons is not None else 0
+    return WorkerTerms(
+        python.entry,
+        len(contract.features),
+        1 + reasons,
+        python.time_limit,
+        python.start_limit,
+        python.memory_limit,
+    )
+
+
+Turn = Literal["lost", "back"]
+"""What became of a model that had answered before."""
+
+
+class SupervisedModel:
+    """One model, and the processes that were or are it; used from the event loop."""
+
+    def __init__(
+        self,
+        workplace: Workplace,
+        terms: WorkerTerms,
+        example: Rows,
+        report: Callable[[str], None],
+        happened: Callable[[Turn, str], None] = lambda turn, why: None,
+    ) -> None:
+        self.starts = 0
+        """Processes so far."""
+        self._workplace, self._terms, self._example = workplace, terms, example
+        self._report = report
+        self._happened = happened
+        self._loop = asyncio.get_running_loop()
+        self._current: Worker | None = None
+        self._next: Worker | None = None
+        self._is_warm = False
+        """Whether the next one may take over."""
+        self._since = 0.0
+        self._failures = 0
+        self._again: asyncio.TimerHandle | None = None
+        self._started: asyncio.Future[Ready] | None = None
+        self._is_closed = False
+
+    @property
+    def is_available(self) -> bool:
+        """Whether a process is there that answers."""
+        return self._current is not None
+
+    @property
+    def process(self) -> int:
+        """Id of the process that answers; 0 if there is none."""
+        return self._current.pid if self._current is not None else 0
+
+    async def start(self) -> Ready:
+        """Starts the first process and waits until it is warm; what it says of itself.
+
+        Raises `GoldenPathError` if that fails: a server does not start with less.
+        """
+        self._started = self._loop.create_future()
+        self._launch()
+        try:
+            return await self._started
+        finally:
+            self._started = None
+
+    def ask(self, rows: Rows, answered: Answered) -> None:
+        """Asks the model, over many rows in several calls."""
+        self._take_over()
+        if self._current is None:
+            self._loop.call_soon(answered, Unavailable("the model is being started anew"))
+            return
+        self._ask(self._current, rows, [], answered)
+
+    def watch(self) -> None:
+        """Replaces a process that has grown too large."""
+        current, limit = self._current, self._terms.memory_limit
+        if current is None or self._next is not None or self._again is not None:
+            return
+        held = current.resident
+        if held > limit:
+            self._report(f"the model's process holds {held} MiB, more than {limit}: replacing it")
+            self._retry()
+
+    def close(self) -> None:
+        """Ends every process."""
+        self._is_closed = True
+        if self._again is not None:
+            self._again.cancel()
+        for worker in (self._current, self._next):
+            if worker is not None:
+                worker.end("the server stopped")
+
+    def _ask(self, worker: Worker, rows: Rows, done: list[Scores], answered: Answered) -> None:
+        def heard(result: Scores | GoldenPathError) -> None:
+            if isinstance(result, GoldenPathError):
+                answered(result)
+                return
+            done.append(result if self._terms.outputs > 1 else result[:, 0])
+            rest = rows[ROWS_PER_CALL:]
+            if not len(rest):
+                if self._next is not None:
+                    self._loop.call_soon(self._take_over)
+                answered(done[0] if len(done) == 1 else np.concatenate(done))
+            elif worker.state == "ready":
+                self._ask(worker, rest, done, answered)
+            else:
+                answered(Unavailable("the model's process was lost between two calls"))
+
+        worker.ask(rows[:ROWS_PER_CALL], heard)
+
+    def _launch(self) -> None:
+        self._again = None
+        if self._is_closed:
+            return
+        self.starts += 1
+        self._is_warm = False
+        try:
+            self._next = Worker(self._workplace, self._terms, self._changed, self._report)
+        except Unavailable as error:
+            self._failed(error.message)
+
+    def _changed(self, worker: Worker) -> None:
+        if worker.state == "ready" and worker is self._next:
+            self._warm_up(worker)
+        elif worker.state == "ended" and worker is self._next:
+            self._next = None
+            self._failed(worker.why)
+        elif worker.state == "ended" and worker is self._current:
+            self._current = None
+            self._failed(worker.why)
+
+    def _warm_up(self, worker: Worker) -> None:
+        many = np.repeat(self._example, 256, axis=0)
+
+        def first(result: Scores | GoldenPathError) -> None:
+            if not isinstance(result, GoldenPathError):
+                worker.ask(many, second)
+            elif worker.state == "ready":
+                worker.end(result.message)
+
+        def second(result: Scores | GoldenPathError) -> None:
+            if not isinstance(result, GoldenPathError):
+                self._is_warm = True
+                self._take_over()
+            elif worker.state == "ready":
+                worker.end(result.message)
+
+        # What the content does only once, it does now.
+        worker.ask(self._example, first, self._terms.start_limit)
+
+    def _take_over(self) -> None:
+        """Lets a warm process take the place of the one before, if that is not being asked."""
+        worker, before = self._next, self._current
+        if worker is None or not self._is_warm or (before is not None and before.is_asked):
+            return
+        self._current, self._next, self._since = worker, None, monotonic()
+        if before is not None:
+            before.end("it was replaced")
+        elif self._started is None:
+            self._report("the model answers again")
+            self._happened("back", "")
+        if self._started is not None and worker.ready is not None:
+            self._started.set_result(worker.ready)
+
+    def _failed(self, why: str) -> None:
+        if self._is_closed:
+            return
+        if self._started is not None:
+            if not self._started.done():
+                self._started.set_exception(Unavailable(f"the model cannot be started: {why}"))
+            return
+        self._report(f"the model's process is lost: {why}")
+        self._happened("lost", why)
+        if self._next is None and self._again is None:
+            self._retry()
+
+    def _retry(self) -> None:
+        if self._since and monotonic() - self._since > STEADY:
+            self._failures = 0
+        doublings = min(self._failures - 1, 10)
+        pause = min(FIRST_PAUSE * 2**doublings, LONGEST_PAUSE) if self._failures else 0.0
+        self._failures += 1
+        self._again = self._loop.call_later(pause, self._launch)

@@ -1,0 +1,295 @@
+"""The process that a model as code runs in, as the frame sees it: one start, one end.
+
+The frame never waits for it: it asks, and hears the answer in its event loop. A process that dies,
+takes too long, or says anything but an answer to what it was asked is ended and hears no more.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import numpy as np
+
+from goldenpath.errors import GoldenPathError, Unavailable
+from goldenpath.serve.model import worker_program
+from goldenpath.serve.model.model import Rows, Scores
+
+MOST_WORDS = 64 * 1024
+"""Bytes of what a process prints that are passed on."""
+_TAIL = 2000
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """Where the content lies, and what it may use. Nobody else may write there."""
+
+    python: Path
+    """Interpreter of the model's own environment."""
+    environment: Path
+    code: Path
+    files: Path
+    scratch: Path
+    """The one folder that the content may write."""
+    variables: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerTerms:
+    """What is asked of the content, in the words of its contract."""
+
+    entry: str
+    columns: int
+    outputs: int
+    time_limit: float
+    start_limit: float
+    memory_limit: int
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """What the content says when it is loaded."""
+
+    python: str
+    isolation: list[str]
+
+
+State = Literal["starting", "ready", "ended"]
+Answered = Callable[[Scores | GoldenPathError], None]
+"""Hears the answer, why there is none, or `Unavailable` if the process ended over it."""
+
+
+class Worker(asyncio.Protocol):
+    """One process. At most one question at a time."""
+
+    def __init__(
+        self,
+        workplace: Workplace,
+        terms: WorkerTerms,
+        changed: Callable[["Worker"], None],
+        report: Callable[[str], None],
+    ) -> None:
+        """Starts it; `changed` is called when it is ready and when it has ended."""
+        self.state: State = "starting"
+        self.why = ""
+        """How it ended."""
+        self.ready: Ready | None = None
+        self._loop = asyncio.get_running_loop()
+        self._workplace, self._terms = workplace, terms
+        self._changed, self._report = changed, report
+        self._transport: asyncio.Transport | None = None
+        self._buffer = bytearray()
+        self._number = 0
+        self._answered: Answered | None = None
+        self._rows = 0
+        self._words = b""
+        self._printed = 0
+        ours, theirs = socket.socketpair()
+        reading, writing = os.pipe()
+        try:
+            self._process = subprocess.Popen(
+                [str(workplace.python), "-I", "-B", worker_program.__file__, str(theirs.fileno())],
+                cwd=workplace.scratch,
+                env=dict(workplace.variables),
+                stdin=subprocess.DEVNULL,
+                stdout=writing,
+                stderr=writing,
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,
+            )
+        except OSError as error:
+            ours.close()
+            os.close(reading)
+            raise Unavailable(f"the model's process cannot be started: {error}") from error
+        finally:
+            theirs.close()
+            os.close(writing)
+        self._speech = reading
+        os.set_blocking(reading, False)
+        self._loop.add_reader(reading, self._listen)
+        self._clock = self._loop.call_later(terms.start_limit, self._too_late, "to start")
+        self._ours = ours
+        self._joining = self._loop.create_task(self._join())
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether it owes an answer."""
+        return self._answered is not None
+
+    @property
+    def resident(self) -> int:
+        """MiB of memory that it holds; 0 if it has none any more."""
+        try:
+            pages = int(Path(f"/proc/{self.pid}/statm").read_text("ascii").split()[1])
+        except (OSError, IndexError):
+            return 0
+        return pages * _PAGE // 2**20
+
+    def ask(self, rows: Rows, answered: Answered, limit: float | None = None) -> None:
+        """Asks; `answered` is called exactly once, later. Only while `ready` and not asked.
+
+        The answer may take `limit` seconds, those of the contract if there is none.
+        """
+        if self.state != "ready" or self._answered is not None or self._transport is None:
+            raise ValueError(f"a question to a process that is {self.state} or busy")
+        self._number = (self._number + 1) % 2**32
+        self._answered, self._rows = answered, len(rows)
+        patience = self._terms.time_limit if limit is None else limit
+        self._clock = self._loop.call_later(patience, self._too_late, "to answer")
+        count, columns = rows.shape
+        body = rows.astype("<f4", copy=False).tobytes()
+        self._transport.write(
+            worker_program.render(worker_program.ASK, self._number, count, columns, body)
+        )
+
+    def end(self, why: str) -> None:
+        """Ends the process and all that it started, now."""
+        if self.state == "ended":
+            return
+        self.state, self.why = "ended", why
+        self._clock.cancel()
+        self._joining.cancel()
+        if self._transport is not None:
+            self._transport.abort()
+        else:
+            self._ours.close()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        # Its memory may take the kernel a while, in which others are answered.
+        threading.Thread(target=self._process.wait, name="reap", daemon=True).start()
+        self._listen()
+        self._loop.remove_reader(self._speech)
+        os.close(self._speech)
+        if self._answered is not None:
+            answered, self._answered = self._answered, None
+            answered(Unavailable(f"the model's process was lost: {why}"))
+        self._changed(self)
+
+    async def _join(self) -> None:
+        await self._loop.create_unix_connection(lambda: self, sock=self._ours)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The socket is in the event loop: says what to load."""
+        self._transport = transport  # type: ignore[assignment]
+        place, terms = self._workplace, self._terms
+        hello: worker_program.Hello = {
+            "code": str(place.code),
+            "files": str(place.files),
+            "entry": terms.entry,
+            "columns": terms.columns,
+            "outputs": terms.outputs,
+            "memory": 2 * terms.memory_limit,
+            "readable": [str(place.environment), str(place.code), str(place.files)],
+            "writable": str(place.scratch),
+        }
+        transport.write(  # type: ignore[attr-defined]
+            worker_program.render(worker_program.HELLO, 0, 0, 0, json.dumps(hello).encode())
+        )
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It closed its end: it has died, or is about to."""
+        self._transport = None
+        if self.state != "ended":
+            try:
+                code: int | None = self._process.wait(0.05)
+            except subprocess.TimeoutExpired:
+                code = None
+            self.end(_cause(code, self._last_words()))
+
+    def data_received(self, data: bytes) -> None:
+        """Takes what it says, and only what it may say now."""
+        self._buffer += data
+        while len(self._buffer) >= worker_program.HEAD.size and self.state != "ended":
+            head = worker_program.HEAD.unpack_from(self._buffer)
+            magic, version, kind, _, number, rows, columns, size = head
+            fits = self._most(kind, rows, columns)
+            if (magic, version, number) != (
+                worker_program.MAGIC,
+                worker_program.VERSION,
+                self._number,
+            ) or (size > fits):
+                self.end("it said what nobody asked it")
+                return
+            end = worker_program.HEAD.size + size
+            if len(self._buffer) < end:
+                return
+            body = bytes(self._buffer[worker_program.HEAD.size : end])
+            del self._buffer[:end]
+            self._take(kind, rows, columns, body)
+
+    def _most(self, kind: int, rows: int, columns: int) -> int:
+        """Bytes that a message of this form may have now; -1 if it may not come at all."""
+        if self.state == "starting":
+            return worker_program.MAX_TEXT if kind == worker_program.READY else -1
+        if self._answered is None:
+            return -1
+        if kind == worker_program.FAILED:
+            return worker_program.MAX_TEXT
+        is_right = kind == worker_program.ANSWER and (rows, columns) == (
+            self._rows,
+            self._terms.outputs,
+        )
+        return 4 * rows * columns if is_right else -1
+
+    def _take(self, kind: int, rows: int, columns: int, body: bytes) -> None:
+        if kind == worker_program.READY:
+            try:
+                self.ready = msgspec.json.decode(body, type=Ready)
+            except msgspec.DecodeError as error:
+                self.end(f"it said something else than that it is ready: {error}")
+                return
+            self._clock.cancel()
+            self.state = "ready"
+            self._changed(self)
+            return
+        answered, self._answered = self._answered, None
+        if answered is None or (kind == worker_program.ANSWER and len(body) != 4 * rows * columns):
+            self._answered = answered
+            self.end("its answer has another size than it says")
+            return
+        self._clock.cancel()
+        if kind == worker_program.FAILED:
+            text = body.decode("utf-8", "replace")
+            answered(GoldenPathError(f"the model failed: {text}"))
+        else:
+            answered(np.frombuffer(body, "<f4").reshape(rows, columns))
+
+    def _too_late(self, what: str) -> None:
+        self.end(f"it took too long {what}")
+
+    def _listen(self) -> None:
+        """Passes on what it prints, up to a limit: a chatty model must not fill the disk."""
+        with contextlib.suppress(BlockingIOError):
+            while said := os.read(self._speech, 65536):
+                self._words = (self._words + said)[-_TAIL:]
+                if self._printed < MOST_WORDS:
+                    self._report("model: " + said.decode("utf-8", "replace").rstrip("\n"))
+                self._printed += len(said)
+            self._loop.remove_reader(self._speech)
+
+    def _last_words(self) -> str:
+        self._listen()
+        lines = self._words.decode("utf-8", "replace").strip().splitlines()
+        return lines[-1].strip()[:500] if lines else ""
+
+
+def _cause(code: int | None, words: str) -> str:
+    if code is None:
+        how = "it closed its end of the socket"
+    else:
+        how = f"it ended with {f'signal {-code}' if code < 0 else f'exit code {code}'}"
+    return how + (f": {words}" if words else "")

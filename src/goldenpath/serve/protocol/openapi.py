@@ -1,0 +1,244 @@
+"""The OpenAPI document of a release, made from its contract."""
+
+from collections.abc import Mapping
+from typing import get_args
+
+from goldenpath.canonical import JsonValue
+from goldenpath.instruments import HEADER_PREDICTION, HEADER_RELEASE, HEADER_SLOT
+from goldenpath.project.spec import Contract, Feature
+from goldenpath.serve.protocol.open_inference import MOST_SUBJECT
+from goldenpath.serve.protocol.release_identity import outputs_of
+from goldenpath.serve.protocol.request_parameters import LABEL, LONGEST_REFERENCE, MOST_KINDS
+from goldenpath.serve.protocol.tensors import DATATYPES, MOST_ROWS
+from goldenpath.serve.record.spool_format import Oversight
+
+Schema = dict[str, JsonValue]
+
+
+def document(contract: Contract, release: str) -> Schema:
+    """OpenAPI 3.1: what can be asked of this release and what it answers."""
+    model = contract.name
+    paths: Schema = {
+        "/v2/health/live": _get("Whether the server lives", "live"),
+        "/v2/health/ready": _get("Whether the server answers", "ready"),
+        "/v2": _get("What the server is", "object"),
+        f"/v2/models/{model}": _get("What the model takes and gives", "object"),
+        f"/v2/models/{model}/ready": _get("Whether the model answers", "object"),
+        f"/v2/models/{model}/infer": _post("Score rows", "InferRequest", "InferAnswer"),
+        f"/v1/models/{model}/predict": _post("Decide on rows", "TabularRequest", "TabularAnswer"),
+    }
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": model, "version": release},
+        "paths": paths,
+        "components": {"schemas": _schemas(contract)},
+    }
+
+
+def _schemas(contract: Contract) -> Schema:
+    outcomes: list[JsonValue] = ["accept", "refer", "decline"]
+    bands: list[JsonValue] = [band.name for band in contract.decision.bands]
+    text: Schema = {"type": "string"}
+    decision: Schema = {
+        "id": text,
+        "score": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
+        "band": {"enum": [*bands, None]},
+        "outcome": {"enum": outcomes},
+        "fallback": {"type": "boolean"},
+    }
+    if contract.reasons is not None:
+        codes: list[JsonValue] = [reason.code for reason in contract.reasons.codes]
+        given: Schema = {"code": {"enum": codes}, "text": text, "weight": {"type": "number"}}
+        decision["reasons"] = {**_list(_object(given)), "maxItems": contract.reasons.most}
+    output: Schema = {
+        "name": {"enum": [*outputs_of(contract)]},
+        "shape": _list({"type": "integer"}),
+        "datatype": {"const": "FP32"},
+        "data": _list({"type": "number"}),
+    }
+    said: Schema = {"release": text, "slot": text, "prediction_id": text}
+    return {
+        "live": _object({"live": {"type": "boolean"}}),
+        "ready": _object({"ready": {"type": "boolean"}}),
+        "object": {"type": "object"},
+        "Error": _object({"error": text}),
+        "Row": _row(contract),
+        "InferRequest": _infer_request(contract),
+        "InferAnswer": _object(
+            {
+                "model_name": text,
+                "model_version": text,
+                "id": text,
+                "parameters": _object(said),
+                "outputs": _list(_object(output)),
+            }
+        ),
+        "TabularRequest": _object(
+            {
+                "rows": _rows(),
+                "subjects": _subjects(),
+                "id": _name(),
+                "parameters": _parameters(_said()),
+            },
+            required=["rows"],
+        ),
+        "TabularAnswer": _object(
+            {
+                "model": text,
+                **said,
+                "id": text,
+                "decisions": _list(_object(decision, required=["id", "score", "band", "outcome"])),
+            }
+        ),
+    }
+
+
+def _infer_request(contract: Contract) -> Schema:
+    names: list[JsonValue] = [contract.input_tensor, *(f.name for f in contract.features)]
+    has_labels = any(feature.labels for feature in contract.features)
+    types: list[JsonValue] = [*(DATATYPES if has_labels else DATATYPES[:-1])]
+    kinds: list[JsonValue] = ["number", "boolean", "null", "array"]
+    # Its length is the product of the shape, which a schema cannot say.
+    data: Schema = {
+        "type": ["array", "null"],
+        "items": {"type": [*kinds, *(["string"] if has_labels else [])]},
+    }
+    tensor: Schema = {
+        "name": {"enum": names},
+        "shape": {**_list({"type": "integer", "minimum": 1}), "minItems": 1, "maxItems": 2},
+        "datatype": {"enum": types},
+        "data": data,
+        "parameters": _parameters(
+            {
+                "binary_data_size": {"type": ["integer", "null"]},
+                "binary_data": {"type": ["boolean", "null"]},
+            }
+        ),
+    }
+    inputs = _list(_object(tensor, required=["name", "shape", "datatype"]))
+    output: Schema = {
+        "name": {"enum": [*outputs_of(contract)]},
+        "parameters": _parameters({"binary_data": {"type": ["boolean", "null"]}}),
+    }
+    outputs = _list(_object(output, required=["name"]))
+    return _object(
+        {
+            "id": _name(),
+            "parameters": _parameters({**_said(), "binary_data_output": {"type": "boolean"}}),
+            "inputs": {**inputs, "minItems": 1, "maxItems": max(1, len(contract.features))},
+            "outputs": {
+                **outputs,
+                "type": ["array", "null"],
+                "maxItems": len(outputs_of(contract)),
+            },
+        },
+        required=["inputs"],
+    )
+
+
+def _parameters(meant: Schema) -> Schema:
+    """Parameters with those that mean something; others are let through."""
+    return {"type": ["object", "null"], "properties": meant}
+
+
+def _said() -> Schema:
+    """What may be said of a request for the record."""
+    label: Schema = {"type": "string", "pattern": f"^({LABEL})?$"}
+    reference: Schema = {"type": "string", "minLength": 1, "maxLength": LONGEST_REFERENCE}
+    kinds: Schema = {
+        "type": "object",
+        "propertyNames": {"pattern": f"^{LABEL}$"},
+        "additionalProperties": reference,
+        "maxProperties": MOST_KINDS,
+    }
+    return {
+        "subjects": {**_subjects(), "type": ["array", "string", "null"]},
+        "process": label,
+        "channel": label,
+        "oversight": {"enum": [*get_args(Oversight)]},
+        "features_at": {"type": ["string", "null"], "format": "date-time"},
+        "reference_data": {"type": ["array", "string", "null"], "items": kinds},
+    }
+
+
+def _subjects() -> Schema:
+    """Whom each row is about; as many as there are rows, which a schema cannot say."""
+    return {"type": ["array", "null"], "items": _name()}
+
+
+def _name() -> Schema:
+    return {"type": "string", "maxLength": MOST_SUBJECT}
+
+
+def _row(contract: Contract) -> Schema:
+    required: list[JsonValue] = [f.name for f in contract.features if not f.missing]
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {feature.name: _feature(feature) for feature in contract.features},
+        "required": required,
+    }
+
+
+def _feature(feature: Feature) -> Schema:
+    kinds: list[JsonValue] = ["number", *(["string"] if feature.labels else [])]
+    schema: Schema = {"type": [*kinds, "null"] if feature.missing else kinds}
+    if feature.description:
+        schema["description"] = feature.description
+    if feature.kind == "category" and feature.categories:
+        missing: list[JsonValue] = [None] if feature.missing else []
+        return schema | {"enum": [*feature.categories, *feature.labels, *missing]}
+    if feature.minimum is not None:
+        schema["minimum"] = feature.minimum
+    if feature.maximum is not None:
+        schema["maximum"] = feature.maximum
+    return schema
+
+
+def _rows() -> Schema:
+    return _list({"$ref": "#/components/schemas/Row"}) | {"minItems": 1, "maxItems": MOST_ROWS}
+
+
+def _list(items: Schema) -> Schema:
+    return {"type": "array", "items": items}
+
+
+def _object(properties: Schema, *, required: list[JsonValue] | None = None) -> Schema:
+    needed: list[JsonValue] = list(properties) if required is None else required
+    return {"type": "object", "properties": properties, "required": needed}
+
+
+def _get(summary: str, schema: str) -> JsonValue:
+    return {"get": {"summary": summary, "responses": {"200": _answer("The answer", schema)}}}
+
+
+def _post(summary: str, question: str, answer: str) -> JsonValue:
+    answers: Schema = {"200": _answer("The answer", answer, _headers())}
+    for status, meaning in _REFUSALS.items():
+        answers[status] = _answer(meaning, "Error")
+    body: Schema = {"required": True, "content": _json(question)}
+    return {"post": {"summary": summary, "requestBody": body, "responses": answers}}
+
+
+_REFUSALS: Mapping[str, str] = {
+    "400": "The request is not understood",
+    "413": "The body is too large",
+    "415": "The body is of another type",
+    "422": "A value does not fit the contract; says which column and row, and why",
+    "500": "The model gave no score",
+    "503": "Too much at once; try again after the seconds in retry-after",
+}
+
+
+def _headers() -> Schema:
+    text: Schema = {"schema": {"type": "string"}}
+    return {HEADER_PREDICTION: text, HEADER_RELEASE: text, HEADER_SLOT: text}
+
+
+def _answer(description: str, schema: str, headers: Schema | None = None) -> Schema:
+    answer: Schema = {"description": description, "content": _json(schema)}
+    return answer | ({"headers": headers} if headers else {})
+
+
+def _json(schema: str) -> Schema:
+    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}

@@ -1,0 +1,70 @@
+"""Who answers, and what the server says of itself and of its model, over either door."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from goldenpath import __version__
+from goldenpath.project.spec import Contract
+from goldenpath.serve.protocol import inference_service
+from goldenpath.serve.protocol.tensors import DATATYPES
+
+SERVER: Mapping[str, object] = {
+    "name": "goldenpath",
+    "version": __version__,
+    "extensions": list(inference_service.EXTENSIONS),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseIdentity:
+    """Who answers."""
+
+    stage: str
+    model: str
+    slot: str
+    digest: str
+    replica: str
+
+
+def outputs_of(contract: Contract) -> tuple[str, ...]:
+    """The tensors that the model gives: scores, and weights of reasons where it has some."""
+    reasons = contract.reasons
+    return (contract.output_tensor, *([reasons.tensor] if reasons is not None else []))
+
+
+def describe(identity: ReleaseIdentity, contract: Contract) -> Mapping[str, object]:
+    """What the model takes and gives, in the fields that the protocol has for that."""
+    outputs = [_tensor(contract.output_tensor)]
+    if contract.reasons is not None:
+        outputs.append(_tensor(contract.reasons.tensor, len(contract.reasons.codes)))
+    return {
+        "name": identity.model,
+        "versions": [identity.digest],
+        # As the specification names platforms, <project>_<format>; it has no name for code.
+        "platform": "goldenpath_python" if contract.python else "onnx_onnxv1",
+        "inputs": [_tensor(contract.input_tensor, len(contract.features))],
+        "outputs": outputs,
+    }
+
+
+def _tensor(name: str, *width: int) -> Mapping[str, object]:
+    return {"name": name, "datatype": "FP32", "shape": [-1, *width]}
+
+
+def describe_further(contract: Contract) -> Mapping[str, object]:
+    """What may be sent instead of the one tensor, and what codes and weights mean."""
+    features, reasons = contract.features, contract.reasons
+    labels = {
+        each.name: dict(zip(each.labels, each.categories, strict=True))
+        for each in features
+        if each.labels
+    }
+    told: dict[str, object] = {
+        "columns": [each.name for each in features],
+        "datatypes": DATATYPES if labels else DATATYPES[:-1],
+    }
+    if labels:
+        told["labels"] = labels
+    if reasons is not None:
+        told["reasons"] = [each.code for each in reasons.codes]
+    return told

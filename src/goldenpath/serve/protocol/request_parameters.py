@@ -1,0 +1,98 @@
+"""Parameters of a request: what callers say of it beside its values, the same at every door.
+
+Nothing of it changes an answer. Process and channel stand in the clear, so they are short labels;
+identifiers of outside data may lead to a person and are sealed with the inputs.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, TypeVar
+
+import msgspec
+
+from goldenpath.errors import InvalidInput
+from goldenpath.serve.record.spool_format import Oversight, RequestContext
+
+MOST_KINDS = 8
+"""Kinds of outside data that one row may name."""
+LONGEST_REFERENCE = 256
+"""Characters of the longest identifier of outside data."""
+LABEL = "[A-Za-z0-9][A-Za-z0-9 ._:/-]{0,63}"
+"""A process, a channel, or a kind of outside data."""
+
+_LABEL = re.compile(LABEL)
+Listed = TypeVar("Listed")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class RequestParameters(msgspec.Struct):
+    """Parameters of a request that mean something here; others are let through."""
+
+    subjects: list[str] | str | None = None
+    """A list, or the JSON of one as a text, which is all that the protocol knows for parameters."""
+    binary_data_output: bool = False
+    process: str = ""
+    channel: str = ""
+    oversight: Oversight = ""
+    features_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    reference_data: list[dict[str, str]] | str | None = None
+    """Identifiers by kind, one object a row; or the JSON of that as a text."""
+
+
+def subjects_of(parameters: RequestParameters) -> list[str] | None:
+    """Whom each row is about. Raises `InvalidInput` for a text that is no JSON list of texts."""
+    given = parameters.subjects
+    return _listed("subjects", given, list[str]) if isinstance(given, str) else given
+
+
+def said_of(parameters: RequestParameters, rows: int) -> RequestContext | None:
+    """What the record keeps of them; None if they say nothing of the request.
+
+    Raises `InvalidInput` naming the parameter that is wrong.
+    """
+    process, channel, as_of = parameters.process, parameters.channel, parameters.features_at
+    references = parameters.reference_data
+    if isinstance(references, str):
+        references = _listed("reference_data", references, list[dict[str, str]])
+    if not (process or channel or parameters.oversight or as_of or references):
+        return None
+    for name, label in (("process", process), ("channel", channel)):
+        if label and _LABEL.fullmatch(label) is None:
+            raise InvalidInput(f"parameters.{name} is no label: expected {LABEL}")
+    if references is not None:
+        _check(references, rows)
+    moment = 0 if as_of is None else (as_of - _EPOCH) // timedelta(microseconds=1) * 1000
+    if not 0 <= moment < 2**63:
+        raise InvalidInput("parameters.features_at is out of range: expected 1970 to 2261")
+    return RequestContext(process, channel, parameters.oversight, moment, references)
+
+
+def _listed(name: str, text: str, kind: type[Listed]) -> Listed:
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except ValueError as error:
+        raise InvalidInput(f"the parameter {name} is no JSON list of texts: {error}") from error
+
+
+def _check(references: list[dict[str, str]], rows: int) -> None:
+    if len(references) != rows:
+        raise InvalidInput(
+            f"parameters.reference_data has {len(references)} objects: expected {rows}"
+        )
+    for row, found in enumerate(references):
+        if len(found) > MOST_KINDS:
+            raise InvalidInput(
+                f"parameters.reference_data names {len(found)} kinds in row {row}: "
+                f"expected at most {MOST_KINDS}"
+            )
+        for kind, name in found.items():
+            if _LABEL.fullmatch(kind) is None:
+                raise InvalidInput(
+                    f"parameters.reference_data has a kind in row {row} that is no label: "
+                    f"expected {LABEL}"
+                )
+            if not 0 < len(name) <= LONGEST_REFERENCE:
+                raise InvalidInput(
+                    f"parameters.reference_data has an identifier in row {row} of {len(name)} "
+                    f"characters: expected 1 to {LONGEST_REFERENCE}"
+                )

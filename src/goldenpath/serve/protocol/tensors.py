@@ -1,0 +1,293 @@
+"""Tensors of the Open Inference Protocol: what a request holds, as rows of the model's input.
+
+Values come as JSON (flat or nested, row-major) or, by the binary tensor extension, as raw bytes
+behind the JSON. A request names either one tensor of all features or one tensor per feature. True
+and false are 1 and 0, texts are codes by the labels of the contract: all a model sees are numbers.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import isnan, nan
+
+import msgspec
+import numpy as np
+
+from goldenpath.errors import InvalidInput
+from goldenpath.project.spec import Contract
+from goldenpath.serve.model.model import Rows
+from goldenpath.serve.protocol.labels import MOST_SHOWN, LabelledColumn, coded, texts_in
+
+_BINARY: dict[str, np.dtype[np.generic]] = {
+    "FP16": np.dtype("<f2"),
+    "FP32": np.dtype("<f4"),
+    "FP64": np.dtype("<f8"),
+    "INT8": np.dtype("<i1"),
+    "INT16": np.dtype("<i2"),
+    "INT32": np.dtype("<i4"),
+    "INT64": np.dtype("<i8"),
+    "UINT8": np.dtype("<u1"),
+    "UINT16": np.dtype("<u2"),
+    "UINT32": np.dtype("<u4"),
+    "UINT64": np.dtype("<u8"),
+    "BF16": np.dtype("<u2"),
+    "BOOL": np.dtype("<u1"),
+}
+_TRUTHS = (0.0, 1.0)
+NUMBERS = frozenset(_BINARY) - {"BOOL"}
+"""Datatypes whose values are JSON numbers."""
+DATATYPES = (*_BINARY, "BYTES")
+MOST_ROWS = 100_000
+"""Rows of the largest request."""
+
+
+class TensorParameters(msgspec.Struct):
+    """Parameters of a tensor that mean something here."""
+
+    binary_data_size: int | None = None
+    binary_data: bool | None = None
+
+
+class Tensor(msgspec.Struct):
+    """An input as most clients send it."""
+
+    name: str
+    shape: list[int]
+    datatype: str
+    data: list[float] = []
+    parameters: TensorParameters | None = None
+
+
+class LooseTensor(msgspec.Struct):
+    """An input with nested or missing numbers."""
+
+    name: str
+    shape: list[int]
+    datatype: str
+    data: object = None
+    parameters: TensorParameters | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InputShape:
+    """What a request has to hold."""
+
+    tensor: str
+    names: tuple[str, ...]
+    columns: tuple[LabelledColumn, ...] = ()
+    """One for each name."""
+
+    @classmethod
+    def of(cls, contract: Contract) -> "InputShape":
+        """From the contract."""
+        features = contract.features
+        names = tuple(feature.name for feature in features)
+        return cls(contract.input_tensor, names, tuple(map(LabelledColumn.of, features)))
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether texts are taken for some column."""
+        return any(column.has_labels for column in self.columns)
+
+
+def rows_of(
+    inputs: Sequence[Tensor | LooseTensor], expected: InputShape, binary: bytes
+) -> tuple[list[float] | Rows, int]:
+    """The values of a request and its number of rows.
+
+    Values are a flat list or an array of shape `(n, features)`. `binary` is what follows the JSON.
+    Raises `InvalidInput` naming the tensor.
+    """
+    if len(inputs) == 1 and inputs[0].name == expected.tensor:
+        return _whole(inputs[0], expected, binary)
+    return _by_name(inputs, expected, binary)
+
+
+def _whole(
+    tensor: Tensor | LooseTensor, expected: InputShape, binary: bytes
+) -> tuple[list[float] | Rows, int]:
+    shape, width = tensor.shape, len(expected.names)
+    if len(shape) != 2 or shape[1] != width or not 0 < shape[0] <= MOST_ROWS:
+        raise InvalidInput(
+            f"input {tensor.name} has the shape {shape[:8]}: expected [n, {width}] "
+            f"with n from 1 to {MOST_ROWS}"
+        )
+    count = shape[0]
+    values, used = _values(tensor, count * width, binary, 0, columns=expected.columns)
+    _all_used(binary, used)
+    if isinstance(values, list):
+        return values, count
+    return values.reshape(count, width), count
+
+
+def _by_name(
+    inputs: Sequence[Tensor | LooseTensor], expected: InputShape, binary: bytes
+) -> tuple[Rows, int]:
+    _names_agree([tensor.name for tensor in inputs], expected)
+    count = inputs[0].shape[0] if inputs[0].shape else 0
+    if not 0 < count <= MOST_ROWS:
+        raise InvalidInput(f"input {inputs[0].name} has {count} rows: expected 1 to {MOST_ROWS}")
+    rows = np.empty((count, len(expected.names)), dtype=np.float32)
+    places = {name: place for place, name in enumerate(expected.names)}
+    offset = 0
+    for tensor in inputs:
+        if tensor.shape not in ([count], [count, 1]):
+            raise InvalidInput(
+                f"input {tensor.name} has the shape {tensor.shape[:8]}: "
+                f"expected [{count}] or [{count}, 1], like the inputs before it"
+            )
+        place = places[tensor.name]
+        columns = expected.columns[place : place + 1]
+        values, offset = _values(tensor, count, binary, offset, columns=columns)
+        rows[:, place] = to_float32(values)
+    _all_used(binary, offset)
+    return rows, count
+
+
+def _names_agree(names: list[str], expected: InputShape) -> None:
+    if len(names) == len(expected.names) and set(names) == set(expected.names):
+        return
+    times = Counter(names)
+    unknown = sorted(times.keys() - set(expected.names))
+    absent = [name for name in expected.names if name not in times]
+    twice = sorted(name for name, number in times.items() if number > 1)
+    wrong = [
+        f"{what} {', '.join(name[:MOST_SHOWN] for name in some[:10])}"
+        for what, some in (("unknown:", unknown), ("absent:", absent), ("twice:", twice))
+        if some
+    ]
+    raise InvalidInput(
+        f"inputs do not fit the contract: expected the tensor {expected.tensor} or one tensor "
+        f"per feature; {'; '.join(wrong)}"
+    )
+
+
+def _values(
+    tensor: Tensor | LooseTensor,
+    size: int,
+    binary: bytes,
+    offset: int,
+    *,
+    columns: Sequence[LabelledColumn],
+) -> tuple[list[float] | Rows, int]:
+    """The values of one tensor, and where those of the next one begin in `binary`."""
+    length = tensor.parameters.binary_data_size if tensor.parameters else None
+    if length is not None:
+        found = _from_binary(tensor, size, binary, offset, length=length, columns=columns)
+        return found, offset + length
+    data = tensor.data if isinstance(tensor, Tensor) else _leaves(tensor, size)
+    if len(data) != size:
+        raise InvalidInput(f"input {tensor.name} has {len(data)} values: expected {size}")
+    if tensor.datatype == "BYTES":
+        return _coded(tensor, data, columns), offset
+    numbers = tensor.data if isinstance(tensor, Tensor) else [_number(tensor, x) for x in data]
+    if tensor.datatype in NUMBERS:
+        return numbers, offset
+    if tensor.datatype != "BOOL":
+        raise _unknown(tensor)
+    if not all(value in _TRUTHS or isnan(value) for value in numbers):
+        raise _no_truth(tensor)
+    return numbers, offset
+
+
+def _from_binary(
+    tensor: Tensor | LooseTensor,
+    size: int,
+    binary: bytes,
+    offset: int,
+    *,
+    length: int,
+    columns: Sequence[LabelledColumn],
+) -> Rows:
+    if tensor.data:
+        raise InvalidInput(f"input {tensor.name} has both data and binary_data_size")
+    if length < 0 or offset + length > len(binary):
+        raise InvalidInput(f"input {tensor.name} ends after the body: {length} bytes expected")
+    if tensor.datatype == "BYTES":
+        texts = texts_in(tensor.name, binary[offset : offset + length], size)
+        return _coded(tensor, texts, columns)
+    dtype = _BINARY.get(tensor.datatype)
+    if dtype is None:
+        raise _unknown(tensor)
+    if length != size * dtype.itemsize:
+        raise InvalidInput(
+            f"input {tensor.name} has {length} binary bytes: expected {size * dtype.itemsize}"
+        )
+    raw = np.frombuffer(binary, dtype=dtype, count=size, offset=offset)
+    if tensor.datatype == "BF16":
+        # The upper half of a 32-bit float.
+        return (raw.astype("<u4") << 16).view("<f4").astype(np.float32, copy=False)
+    if tensor.datatype == "BOOL" and (raw > 1).any():
+        raise _no_truth(tensor)
+    return to_float32(raw)
+
+
+def _coded(
+    tensor: Tensor | LooseTensor, data: Sequence[object], columns: Sequence[LabelledColumn]
+) -> Rows:
+    if not any(column.has_labels for column in columns):
+        raise _unknown(tensor, _BINARY)
+    texts = [text for text in data if text is None or isinstance(text, str)]
+    if len(texts) != len(data):
+        raise InvalidInput(f"input {tensor.name} of datatype BYTES holds numbers: expected texts")
+    return coded(texts, columns)
+
+
+def _unknown(tensor: Tensor | LooseTensor, expected: Iterable[str] = DATATYPES) -> InvalidInput:
+    return InvalidInput(
+        f"input {tensor.name} has the datatype {tensor.datatype[:20]!r}: "
+        f"expected one of {', '.join(expected)}"
+    )
+
+
+def _no_truth(tensor: Tensor | LooseTensor) -> InvalidInput:
+    return InvalidInput(
+        f"input {tensor.name} of datatype BOOL holds another value than true and false"
+    )
+
+
+def _all_used(binary: bytes, used: int) -> None:
+    if used != len(binary):
+        raise InvalidInput(f"{len(binary) - used} bytes of the body belong to no input")
+
+
+def to_float32(values: object) -> Rows:
+    """Values as the model sees them; what is too large becomes infinite and is refused later."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.asarray(values, dtype=np.float32)
+
+
+def _number(tensor: LooseTensor, leaf: object) -> float:
+    """A value as a number; null is a missing one."""
+    if leaf is None:
+        return nan
+    if isinstance(leaf, bool) and tensor.datatype != "BOOL":
+        raise InvalidInput(f"input {tensor.name} holds a bool: expected numbers")
+    if not isinstance(leaf, int | float):
+        raise InvalidInput(f"input {tensor.name} holds a {type(leaf).__name__}: expected numbers")
+    try:
+        return float(leaf)
+    except OverflowError as error:
+        raise InvalidInput(f"input {tensor.name} holds a number that is too large") from error
+
+
+def _leaves(tensor: LooseTensor, size: int) -> list[object]:
+    """Row-major values of nested lists. Raises `InvalidInput` at once if they are too many."""
+    leaves: list[object] = []
+    _flatten(tensor.name, tensor.data, len(tensor.shape), leaves, size)
+    return leaves
+
+
+def _flatten(name: str, data: object, depth: int, leaves: list[object], size: int) -> None:
+    if not isinstance(data, list):
+        raise InvalidInput(f"input {name} has no list of values as its data")
+    if len(leaves) + len(data) > size and (depth < 2 or len(data) > size):
+        found = len(leaves) + len(data)
+        raise InvalidInput(f"input {name} has {found} values: expected {size}")
+    for item in data:
+        if isinstance(item, list):
+            if depth < 2:
+                raise InvalidInput(f"input {name} is nested deeper than its shape says")
+            _flatten(name, item, depth - 1, leaves, size)
+        else:
+            leaves.append(item)

@@ -1,0 +1,1 @@
+"""The record of each answer, on its way to the prediction log."""

@@ -1,0 +1,221 @@
+"""Rows of a table as inference requests, and what came back as one record."""
+
+import random
+import time
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from goldenpath.errors import InvalidInput
+from goldenpath.instruments import HEADER_PREDICTION, HEADER_RELEASE, HEADER_SLOT
+from goldenpath.project.spec import Contract, DecisionPolicy, Feature
+from goldenpath.serve.gateway.gateway_client import Call, GatewayAddress, GatewayReply, post_all
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+KEPT = 5
+"""Prediction ids and errors that a summary names."""
+
+Rows = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class SendOptions:
+    """What to send, and how."""
+
+    file: Path
+    limit: int | None = None
+    batch: int = 50
+    subject: str = ""
+    """Column that says whom a row is about; empty if none does."""
+    concurrency: int = 8
+    trace: bool = False
+    """Asks for a span of every request."""
+    said: Mapping[str, str] = field(default_factory=dict)
+    """What stands in the records of all: process, channel."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowBatch:
+    """Rows of a table, ready to send."""
+
+    rows: Rows
+    subjects: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What came of sending rows."""
+
+    rows: int
+    requests: int
+    failed: int
+    """Requests without a good answer."""
+    seconds: float
+    milliseconds: Mapping[str, float]
+    """Latency of the requests: p50, p90, p99 and max."""
+    statuses: Mapping[str, int]
+    """Requests by HTTP status; 0 is no answer at all."""
+    slots: Mapping[str, int]
+    """Rows by the slot that answered."""
+    releases: Mapping[str, int]
+    """Rows by the digest that answered."""
+    outcomes: Mapping[str, int]
+    """Rows by outcome of the decision policy."""
+    prediction_ids: tuple[str, ...]
+    errors: tuple[str, ...]
+
+
+def send_rows(
+    door: GatewayAddress, path: str, contract: Contract, wish: SendOptions, seed: int
+) -> Sent:
+    """Sends the rows of a file and counts what comes back."""
+    batch = read_rows(wish.file, contract, wish.subject, wish.limit)
+    began = time.perf_counter()
+    requests = calls(batch, contract, wish, seed)
+    replies = post_all(door, path, requests, wish.concurrency)
+    return summarise(replies, time.perf_counter() - began, contract.decision)
+
+
+def read_rows(path: Path, contract: Contract, subject: str, limit: int | None) -> RowBatch:
+    """The contract's columns of a Parquet file, in the contract's order; missing values as NaN.
+
+    A label stands for its code. Raises `InvalidInput` naming the columns that are absent or no
+    numbers.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    wanted = [feature.name for feature in contract.features]
+    columns = [*wanted, *([subject] if subject and subject not in wanted else [])]
+    try:
+        absent = [name for name in columns if name not in pq.read_schema(path).names]
+        if absent:
+            raise InvalidInput(f"{path} has no column {', '.join(absent)}")
+        table = pq.read_table(path, columns=columns)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise InvalidInput(f"{path} is not a Parquet file that can be read: {error}") from error
+    table = table.slice(0, limit) if limit is not None else table
+    rows = np.empty((table.num_rows, len(wanted)), dtype="<f4")
+    for place, feature in enumerate(contract.features):
+        try:
+            rows[:, place] = _numbers(table.column(feature.name), feature)
+        except (TypeError, ValueError) as error:
+            raise InvalidInput(
+                f"column {feature.name} of {path} holds what is no number: {error}"
+            ) from error
+    names = tuple(str(value) for value in table.column(subject).to_pylist()) if subject else None
+    return RowBatch(rows, names)
+
+
+def _numbers(
+    column: "pa.ChunkedArray[pa.Scalar[pa.DataType]]", feature: Feature
+) -> NDArray[np.float64]:
+    """Raises `TypeError` or `ValueError` for what is neither a number nor a label."""
+    import pyarrow as pa
+
+    if not pa.types.is_string(column.type):
+        return np.asarray(column.cast(pa.float64()).to_numpy())
+    codes = dict(zip(feature.labels, feature.categories, strict=False))
+    texts: list[str | None] = column.to_numpy().tolist()
+    unknown = next((text for text in texts if text is not None and text not in codes), None)
+    if unknown is not None:
+        raise ValueError(repr(unknown[:80]))
+    return np.array([codes[text] if text is not None else np.nan for text in texts])
+
+
+def calls(batch: RowBatch, contract: Contract, wish: SendOptions, seed: int) -> Iterator[Call]:
+    """Requests in Open Inference Protocol v2 with binary tensors, as many rows each as wished."""
+    source = random.Random(seed)  # noqa: S311 - ids of traces, no secret
+    for start in range(0, len(batch.rows), wish.batch):
+        rows = batch.rows[start : start + wish.batch]
+        raw = rows.tobytes()
+        tensor = {
+            "name": contract.input_tensor,
+            "shape": list(rows.shape),
+            "datatype": "FP32",
+            "parameters": {"binary_data_size": len(raw)},
+        }
+        wanted = [{"name": contract.output_tensor}]
+        request: dict[str, object] = {"inputs": [tensor], "outputs": wanted}
+        parameters: dict[str, object] = {**wish.said}
+        if batch.subjects is not None:
+            parameters["subjects"] = batch.subjects[start : start + wish.batch]
+        if parameters:
+            request["parameters"] = parameters
+        head = msgspec.json.encode(request)
+        headers = [
+            ("content-type", "application/octet-stream"),
+            ("inference-header-content-length", str(len(head))),
+        ]
+        if batch.subjects is not None and wish.batch == 1:
+            headers.append(("x-goldenpath-subject", batch.subjects[start]))
+        if wish.trace:
+            trace_id, span = source.getrandbits(128), source.getrandbits(64)
+            headers.append(("traceparent", f"00-{trace_id:032x}-{span:016x}-01"))
+        yield headers, head + raw
+
+
+class _Output(msgspec.Struct):
+    data: list[float]
+
+
+class _Answer(msgspec.Struct):
+    outputs: list[_Output]
+
+
+def summarise(replies: Sequence[GatewayReply], seconds: float, policy: DecisionPolicy) -> Sent:
+    """What came back, counted."""
+    slots, releases, outcomes = Counter[str](), Counter[str](), Counter[str]()
+    ids: list[str] = []
+    errors: list[str] = []
+    for reply in replies:
+        if reply.status != 200:
+            errors.append(reply.body.decode("utf-8", "replace")[:500])
+            continue
+        scores = msgspec.json.decode(reply.body, type=_Answer).outputs[0].data
+        prediction = reply.headers.get(HEADER_PREDICTION, "")
+        slots[reply.headers.get(HEADER_SLOT, "")] += len(scores)
+        releases[reply.headers.get(HEADER_RELEASE, "")] += len(scores)
+        outcomes.update(_outcomes(policy, scores))
+        if len(ids) < KEPT:
+            ids.append(f"{prediction}-0")
+    statuses = Counter(str(reply.status) for reply in replies)
+    return Sent(
+        rows=slots.total(),
+        requests=len(replies),
+        failed=len(errors),
+        seconds=round(seconds, 3),
+        milliseconds=_latency([reply.seconds for reply in replies]),
+        statuses=dict(statuses),
+        slots=dict(slots),
+        releases=dict(releases),
+        outcomes=dict(outcomes),
+        prediction_ids=tuple(ids),
+        errors=tuple(errors[:KEPT]),
+    )
+
+
+def _outcomes(policy: DecisionPolicy, scores: Sequence[float]) -> Iterator[str]:
+    bounds = [band.below for band in policy.bands[:-1]]
+    for score in scores:
+        # A score on a bound belongs to the band above it: bands hold what is *below* their bound.
+        place = bisect_right(bounds, score)
+        yield policy.bands[place].outcome if 0.0 <= score <= 1.0 else policy.fallback
+
+
+def _latency(seconds: Sequence[float]) -> dict[str, float]:
+    if not seconds:
+        return {}
+    points = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
+    return {
+        name: round(float(np.quantile(seconds, point)) * 1000, 2) for name, point in points.items()
+    }

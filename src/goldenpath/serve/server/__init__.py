@@ -1,0 +1,1 @@
+"""The model server: one listener, one batcher, one release."""

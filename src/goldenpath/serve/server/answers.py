@@ -1,0 +1,170 @@
+"""Answers as bytes on the wire, for one release."""
+
+from collections.abc import Iterator
+
+import msgspec
+import numpy as np
+
+from goldenpath.http.exchange import Exchange
+from goldenpath.http.writer import render
+from goldenpath.instruments import HEADER_PREDICTION, HEADER_RELEASE, HEADER_SLOT
+from goldenpath.project.spec import Contract
+from goldenpath.serve.model.model import Scores
+from goldenpath.serve.protocol import inference_service
+from goldenpath.serve.protocol.calls import Calls
+from goldenpath.serve.protocol.decision import Decider
+from goldenpath.serve.protocol.inputs import Refusal
+from goldenpath.serve.protocol.open_inference import Output, Question, Writer
+from goldenpath.serve.protocol.release_identity import ReleaseIdentity, outputs_of
+from goldenpath.serve.protocol.tabular import TabularAnswer
+from goldenpath.serve.record.spool_format import RequestContext
+
+
+class PendingRequest(msgspec.Struct, eq=False):
+    """A question on its way to an answer. Bytes are little-endian 32-bit floats."""
+
+    exchange: Exchange
+    question: Question | None
+    refusal: Refusal | None = None
+    prediction_id: str = ""
+    inputs: bytes = b""
+    scores: bytes = b""
+    values: list[float] | None = None
+    """The scores again, as numbers."""
+    has_scores: bool = False
+    """Whether each of them lies in [0, 1]."""
+    reasons: Scores | None = None
+    """Weights, shape `(rows, codes)`, of a model that gives reasons."""
+    status: int = 200
+    said: RequestContext | None = None
+    """What the caller said of a request that was read and refused."""
+
+    @property
+    def rows(self) -> int:
+        """Rows that were asked for."""
+        return self.question.rows if self.question else 0
+
+    @property
+    def note(self) -> str:
+        """What the record says of a request that was not answered as asked."""
+        return self.refusal.note if self.refusal else ""
+
+
+_JSON = b"\r\ncontent-type: application/json"
+_MESSAGE = b"\r\ncontent-type: " + inference_service.MEDIA_TYPE.encode("ascii")
+_BINARY = b"\r\ncontent-type: application/octet-stream\r\ninference-header-content-length: %d"
+
+NO_SCORE = "the model gave no score in [0, 1]"
+
+
+class Answers:
+    """Renders what is sent; what never changes is rendered once."""
+
+    def __init__(self, identity: ReleaseIdentity, contract: Contract, calls: Calls) -> None:
+        self._identity = identity
+        self._calls = calls
+        self._decider = Decider(contract.decision, contract.reasons)
+        self._writer = Writer(
+            model=identity.model,
+            version=identity.digest,
+            slot=identity.slot,
+            output=contract.output_tensor,
+        )
+        self._names = outputs_of(contract)
+        self._start = (
+            f"HTTP/1.1 200 OK\r\n{HEADER_RELEASE}: {identity.digest}\r\n"
+            f"{HEADER_SLOT}: {identity.slot}\r\n{HEADER_PREDICTION}: "
+        ).encode("ascii")
+
+    def render(self, asked: PendingRequest) -> None:
+        """Puts the answer into the exchange."""
+        question, values = asked.question, asked.values
+        if asked.refusal is None and values is None:
+            raise ValueError("a question without an answer and without a refusal")
+        if question is not None and values is not None:
+            if question.form == "tabular":
+                self._tabular(asked, question)
+                return
+            if asked.has_scores:
+                self._infer(asked, question, values)
+                return
+            asked.refusal = Refusal(500, NO_SCORE, NO_SCORE)
+        self._refusal(asked)
+
+    def _infer(self, asked: PendingRequest, question: Question, values: list[float]) -> None:
+        exchange, name = asked.exchange, asked.prediction_id.encode("ascii")
+        if question.form == "json" and asked.reasons is None:
+            body, more = self._writer.json(name, question.id, values), _JSON
+        elif question.form != "binary" or asked.reasons is not None:
+            body, more = self._several(asked, question, values)
+        else:
+            scores = np.frombuffer(asked.scores, dtype="<f4")
+            head, raw = self._writer.binary(name, question.id, scores)
+            body, more = head + raw, _BINARY % len(head)
+        if not exchange.keep_alive:
+            more += b"\r\nconnection: close"
+        exchange.answer = b"%b%b%b\r\ncontent-length: %d\r\n\r\n%b" % (
+            self._start,
+            name,
+            more,
+            len(body),
+            body,
+        )
+
+    def _several(
+        self, asked: PendingRequest, question: Question, values: list[float]
+    ) -> tuple[bytes, bytes]:
+        """Every output that is wanted, over either door; body and the headers that say its form."""
+        there = {output.name: output for output in self._outputs(asked, values)}
+        usual = tuple((name, question.form == "binary") for name in there)
+        wanted = [(there[name], is_binary) for name, is_binary in question.outputs or usual]
+        if question.form in ("contents", "raw"):
+            outputs = [output for output, _ in wanted]
+            return self._calls.render(asked.prediction_id, question, outputs), _MESSAGE
+        name = asked.prediction_id.encode("ascii")
+        head, raw = self._writer.several(name, question.id, wanted)
+        return head + raw, _BINARY % len(head) if question.form == "binary" else _JSON
+
+    def _outputs(self, asked: PendingRequest, values: list[float]) -> Iterator[Output]:
+        yield Output(self._names[0], [len(values)], values, asked.scores)
+        if asked.reasons is not None:
+            weights = asked.reasons.astype("<f4")
+            shape, flat = list(weights.shape), weights.ravel().tolist()
+            yield Output(self._names[1], shape, flat, weights.tobytes())
+
+    def _tabular(self, asked: PendingRequest, question: Question) -> None:
+        identity = self._identity
+        scores = np.frombuffer(asked.scores, dtype="<f4")
+        decisions = list(self._decider.decide(asked.prediction_id, scores, asked.reasons))
+        if any(decision.fallback for decision in decisions):
+            asked.refusal = Refusal(200, NO_SCORE, f"fallback: {NO_SCORE}")
+        body = TabularAnswer(
+            identity.model,
+            identity.digest,
+            identity.slot,
+            asked.prediction_id,
+            question.id or asked.prediction_id,
+            decisions,
+        )
+        self._send(asked, 200, msgspec.json.encode(body))
+
+    def _refusal(self, asked: PendingRequest) -> None:
+        refusal = asked.refusal
+        if refusal is None:
+            return
+        asked.status, asked.inputs, asked.scores = refusal.status, b"", b""
+        if asked.question is not None:
+            asked.said = asked.question.said
+        asked.values, asked.question, asked.reasons = None, None, None
+        self._send(asked, refusal.status, msgspec.json.encode({"error": refusal.message}))
+
+    def _send(self, asked: PendingRequest, status: int, body: bytes) -> None:
+        headers = {
+            HEADER_RELEASE: self._identity.digest,
+            HEADER_SLOT: self._identity.slot,
+            HEADER_PREDICTION: asked.prediction_id,
+        }
+        if status == 503:
+            headers["retry-after"] = "1"
+        exchange = asked.exchange
+        exchange.answer = render(status, body, headers=headers, keep_alive=exchange.keep_alive)

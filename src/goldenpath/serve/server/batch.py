@@ -1,0 +1,391 @@
+"""One model call per turn of the event loop, over all requests that arrived in it.
+
+No timer waits for more: at low load a request is alone and is answered while it is read, under
+load the requests that became readable together share one call. What is wrong with one request is
+found per batch and refused for that request alone. Records are written before answers are sent.
+"""
+
+import asyncio
+import os
+import struct
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from time import monotonic_ns, perf_counter
+
+import numpy as np
+
+from goldenpath.errors import GoldenPathError
+from goldenpath.http.exchange import Exchange, refuse
+from goldenpath.serve.model.model import Doubles, Model, ModelApart, Rows, Scores
+from goldenpath.serve.protocol.inputs import InputRules, Refusal
+from goldenpath.serve.protocol.open_inference import Question
+from goldenpath.serve.server.answers import Answers, PendingRequest
+from goldenpath.serve.server.batch_call import BatchCall, deal
+from goldenpath.serve.server.recorder import Recorder
+
+ROWS_PER_CALL = 1024
+STEPS = (64, 256)
+"""Rows that a model is given at once; the quickest per row is found out while warming up.
+
+ONNX Runtime walks trees row by row for a few rows and tree by tree for many, which takes longer
+where all trees do not fit the cache.
+"""
+SLOW = 0.002
+"""Seconds; a call that takes longer leaves the thread of the event loop.
+
+Half of it costs 3 percent more at full load with 32 rows a request: model and loop push each other
+out of the caches.
+"""
+LONG = 0.02
+"""Seconds in all after which a call is timed no further."""
+GAP = 30_000
+"""Nanoseconds; a request that comes so long after the last answer was alone when it came."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long a call takes, learned while warming up, in seconds."""
+
+    call: float = 0.0
+    row: float = 0.0
+
+    def of(self, rows: int) -> float:
+        """What a call over so many rows takes."""
+        return self.call + self.row * rows
+
+    def rows_in(self, seconds: float) -> int:
+        """How many rows a call may have to end in time."""
+        return int((seconds - self.call) / self.row) if self.row else ROWS_PER_CALL
+
+
+class Batcher:
+    """Gathers requests, calls the model, and hands the results on."""
+
+    def __init__(
+        self,
+        model: Model | ModelApart,
+        rules: InputRules,
+        answers: Answers,
+        recorder: Recorder,
+        *,
+        report: Callable[[str], None],
+        waiting_rows: int = 16 * ROWS_PER_CALL,
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._apart = model if isinstance(model, ModelApart) else None
+        self._model = model if not isinstance(model, ModelApart) else None
+        self._rules = rules
+        self._answers = answers
+        self._recorder = recorder
+        self._report = report
+        self._most_waiting = waiting_rows
+        self._waiting: deque[PendingRequest] = deque()
+        self._rows_waiting = 0
+        self._refused: list[PendingRequest] = []
+        self._scheduled = False
+        self._thread: ThreadPoolExecutor | None = None
+        self._busy = False
+        self._pace = Pace()
+        self._step = ROWS_PER_CALL
+        self._most = ROWS_PER_CALL
+        self._names = _random_names()
+        self._ended = 0
+        self._last_size = 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing waits and nothing is being worked on."""
+        return not (self._waiting or self._refused or self._busy)
+
+    @property
+    def is_available(self) -> bool:
+        """Whether there is a model that answers."""
+        return self._apart is None or self._apart.is_available
+
+    @property
+    def is_full(self) -> bool:
+        """Whether another request would wait too long."""
+        return self._rows_waiting >= self._most_waiting
+
+    def warm_up(self) -> None:
+        """Calls the model as traffic will. Raises `GoldenPathError` if it does not work."""
+        if self._model is None:
+            return  # it has answered already, in its own process
+        one = _time(self._model, self._rules.examples(1))
+        times = {rows: _time(self._model, self._rules.examples(rows)) for rows in STEPS}
+        self._step = min(STEPS, key=lambda rows: times[rows] / rows)
+        self._pace = Pace(one, max(0.0, times[self._step] - one) / self._step)
+        # So much stays in the loop: another thread would cost more than it frees.
+        quick = self._pace.rows_in(SLOW)
+        self._most = min(ROWS_PER_CALL, quick) if quick >= self._step else ROWS_PER_CALL
+
+    def ask(self, exchange: Exchange, question: Question) -> None:
+        """Answers the question in this turn, or as soon as the model is free; see `settle`."""
+        self._waiting.append(PendingRequest(exchange, question))
+        self._rows_waiting += question.rows
+
+    def refuse(self, exchange: Exchange, refusal: Refusal) -> None:
+        """Answers with the refusal, once it is recorded; see `settle`."""
+        self._refused.append(PendingRequest(exchange, None, refusal))
+
+    def settle(self) -> None:
+        """To be called once a connection was read: works off what waits, at once if it is alone.
+
+        Another round of the event loop would only find out that nobody else is there.
+        """
+        if self._scheduled or not (self._waiting or self._refused):
+            return
+        if not self._is_alone():
+            self._schedule()
+            return
+        try:
+            self._turn()
+        except Exception as error:
+            # The connection is not at fault, so it does not get to see it.
+            self._loop.call_exception_handler({"message": "a turn failed", "exception": error})
+
+    def watch(self) -> None:
+        """To be called about twice a second."""
+        if self._apart is not None:
+            self._apart.watch()
+
+    def close(self) -> None:
+        """Ends the thread of slow calls, or the process of the model."""
+        if self._apart is not None:
+            self._apart.close()
+        if self._thread is not None:
+            self._thread.shutdown()
+
+    def _is_alone(self) -> bool:
+        waiting = self._waiting
+        return (
+            len(waiting) == 1
+            and self._last_size <= 1
+            and waiting[0].exchange.started - self._ended > GAP
+        )
+
+    def _schedule(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._scheduled = False
+        if self._busy or not self._waiting:
+            self._finish([], 0)
+            return
+        batch = self._take()
+        try:
+            self._work_off(batch)
+        except Exception:
+            # A fault of ours must not leave callers waiting; the event loop reports it.
+            self._give_up(batch)
+            raise
+        finally:
+            if self._waiting and not self._busy:
+                self._schedule()
+
+    def _work_off(self, batch: list[PendingRequest]) -> None:
+        rows = self._check(batch)
+        asked = [ask for ask in batch if ask.refusal is None]
+        if not asked:
+            self._finish(batch, 0)
+        elif self._apart is not None:
+            self._ask_apart(self._apart, batch, asked, rows)
+        elif self._model is None:
+            raise ValueError("a batch without a model")
+        elif self._pace.of(len(rows)) > SLOW:
+            self._call_aside(self._model, batch, asked, rows)
+        else:
+            start = monotonic_ns()
+            scores = self._predict(self._model, asked, rows)
+            inference = monotonic_ns() - start
+            deal(asked, rows, scores)
+            self._finish(batch, inference)
+
+    def _give_up(self, batch: Sequence[PendingRequest]) -> None:
+        for ask in batch:
+            if ask.exchange.answer is None:
+                refuse(ask.exchange, 500, "the server failed")
+        for connection in {ask.exchange.connection for ask in batch}:
+            connection.flush()
+
+    def _take(self) -> list[PendingRequest]:
+        """Requests for one call: as many as fit, and one at least."""
+        waiting = self._waiting
+        if self._rows_waiting <= self._most:
+            batch = list(waiting)
+            waiting.clear()
+            self._rows_waiting = 0
+            return batch
+        batch = [waiting.popleft()]
+        rows = batch[0].rows
+        while waiting and rows + waiting[0].rows <= self._most:
+            batch.append(waiting.popleft())
+            rows += batch[-1].rows
+        self._rows_waiting -= rows
+        return batch
+
+    def _check(self, batch: Sequence[PendingRequest]) -> Rows:
+        """The rows of the requests that fit the contract; the others get their refusal."""
+        rows = _stack(batch, len(self._rules.names))
+        if len(rows) == 1 and self._rules.accepts_row(_values(batch[0])):
+            return rows
+        right = self._rules.accept(rows)
+        if right is None:
+            return rows
+        kept, start = [rows[:0]], 0
+        for ask in batch:
+            part = slice(start, start + ask.rows)
+            start = part.stop
+            if right[part].all():
+                kept.append(rows[part])
+            else:
+                ask.refusal = self._rules.refusal(rows[part], right[part])
+        return np.concatenate(kept)
+
+    def _ask_apart(
+        self,
+        model: ModelApart,
+        batch: list[PendingRequest],
+        asked: list[PendingRequest],
+        rows: Rows,
+    ) -> None:
+        """Asks a model in another process; what follows comes with its answer."""
+        self._busy = True
+        start = monotonic_ns()
+
+        def finished() -> None:
+            self._busy = False
+            if self._waiting:
+                self._schedule()
+            try:
+                self._finish(batch, monotonic_ns() - start)
+            except Exception:
+                self._give_up(batch)
+                raise
+
+        BatchCall(model, asked, rows, self._report, finished).begin()
+
+    def _call_aside(
+        self, model: Model, batch: list[PendingRequest], asked: list[PendingRequest], rows: Rows
+    ) -> None:
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
+        self._busy = True
+        start = monotonic_ns()
+        future = self._thread.submit(self._predict, model, asked, rows)
+
+        def come_back() -> None:
+            self._busy = False
+            if self._waiting:
+                self._schedule()
+            try:
+                deal(asked, rows, future.result())
+                self._finish(batch, monotonic_ns() - start)
+            except Exception:
+                self._give_up(batch)
+                raise
+
+        def done(_: Future[Scores]) -> None:
+            self._loop.call_soon_threadsafe(come_back)
+
+        future.add_done_callback(done)
+
+    def _predict(self, model: Model, asked: Sequence[PendingRequest], rows: Rows) -> Scores:
+        """The score of each row; NaN for every row of a request on which the model fails."""
+        try:
+            step = self._step
+            if len(rows) <= step:
+                return model.predict(rows)
+            starts = range(0, len(rows), step)
+            parts = [model.predict(rows[start : start + step]) for start in starts]
+            return np.concatenate(parts)
+        except GoldenPathError as error:
+            if len(asked) == 1:
+                self._report(error.message)
+                return np.full(len(rows), np.nan, dtype=np.float32)
+        parts, start = [], 0
+        for ask in asked:
+            parts.append(self._predict(model, [ask], rows[start : start + ask.rows]))
+            start += ask.rows
+        return _joined(parts)
+
+    def _finish(self, batch: list[PendingRequest], inference: int) -> None:
+        """Renders, records, and only then sends."""
+        batch += self._refused
+        self._refused = []
+        if not batch:
+            return
+        for asked in batch:
+            given = asked.exchange.headers.get(b"x-goldenpath-prediction-id")
+            asked.prediction_id = given.decode("ascii") if given else next(self._names)
+            self._answers.render(asked)
+        self._recorder.record(batch, inference, self._answers)
+        for connection in {asked.exchange.connection for asked in batch}:
+            connection.flush()
+        self._last_size, self._ended = len(batch), monotonic_ns()
+
+
+def _time(model: Model, rows: Rows) -> float:
+    """Seconds of a call once it is warm; a slow one is not asked often."""
+    found: list[float] = []
+    while len(found) < 5 and sum(found) < LONG:
+        start = perf_counter()
+        model.predict(rows)
+        found.append(perf_counter() - start)
+    return min(found)
+
+
+def _random_names() -> Iterator[str]:
+    """128 random bits each, in hexadecimal; the kernel is asked for many at once."""
+    while True:
+        names = os.urandom(16 * 256).hex()
+        for start in range(0, len(names), 32):
+            yield names[start : start + 32]
+
+
+def _joined(parts: Sequence[Scores]) -> Scores:
+    """The parts below each other; those that failed have no columns for reasons."""
+    width = max(part.shape[1] if part.ndim == 2 else 1 for part in parts)
+    if width == 1:
+        return np.concatenate(parts)
+    whole = (part if part.ndim == 2 else np.full((len(part), width), np.nan) for part in parts)
+    return np.concatenate([*whole]).astype(np.float32)
+
+
+def _values(asked: PendingRequest) -> list[float]:
+    values = asked.question.values if asked.question else []
+    return values if isinstance(values, list) else values[0].tolist()
+
+
+def _stack(batch: Sequence[PendingRequest], width: int) -> Rows:
+    """All rows of a batch below each other."""
+    flat: list[float] = []
+    arrays: list[Rows | Doubles] = []
+    for asked in batch:
+        values = asked.question.values if asked.question else []
+        if isinstance(values, list):
+            flat += values
+            continue
+        if flat:
+            arrays.append(_rows(flat, width))
+            flat = []
+        arrays.append(values)
+    if not arrays:
+        return _rows(flat, width)
+    # What is too large for 32 bits becomes infinite here and is refused by the input rules.
+    with np.errstate(over="ignore"):
+        return np.concatenate([*arrays, _rows(flat, width)], dtype=np.float32, casting="same_kind")
+
+
+def _rows(flat: list[float], width: int) -> Rows:
+    # Four times as quick as numpy's own way from a list to 32-bit floats.
+    try:
+        packed = struct.pack(f"<{len(flat)}f", *flat)
+    except OverflowError:
+        with np.errstate(over="ignore"):
+            return np.array(flat, dtype=np.float32).reshape(-1, width)
+    return np.frombuffer(packed, dtype=np.float32).reshape(-1, width)

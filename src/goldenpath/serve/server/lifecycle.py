@@ -1,0 +1,194 @@
+"""The life of a model server process: launch line, verified model, traffic, orderly end.
+
+Nothing but the launch line comes from outside. A server that cannot verify its release says so and
+exits; it never starts with less. End of standard input or SIGTERM is the wish to drain.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+import time
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import uvloop
+
+from goldenpath.errors import GoldenPathError, InvalidInput
+from goldenpath.http.limits import Limits
+from goldenpath.processes.launch import ServerLaunch, ServingTerms
+from goldenpath.project.spec import Contract
+from goldenpath.serve.model.loaded_release import ModelContent, load
+from goldenpath.serve.model.model import ModelApart
+from goldenpath.serve.model.startup_checks import refuse_other_answers
+from goldenpath.serve.model.worker import Workplace
+from goldenpath.serve.protocol.inputs import InputRules
+from goldenpath.serve.protocol.release_identity import ReleaseIdentity
+from goldenpath.serve.record.spool import SpoolWriter
+from goldenpath.serve.record.spool_format import SPOOL_VERSION, SpoolHeader
+from goldenpath.serve.server.listener_files import ListenerFiles
+from goldenpath.serve.server.model_server import ModelServer
+
+if TYPE_CHECKING:
+    from goldenpath.serve.grpc.grpc_listener import GrpcListener
+
+GRACE = 25.0
+"""Seconds in which calls over gRPC are finished once the server is told to drain."""
+MAX_LAUNCH = 1024 * 1024
+"""Bytes of the longest launch line."""
+
+
+def main() -> int:
+    """Runs one server until it has drained; its exit code."""
+    started = time.monotonic()
+    try:
+        launch = read_launch(0)
+        with ExitStack() as stack:
+            content = load(launch, datetime.now(UTC), stack)
+            uvloop.run(_serve(launch, content, started))
+    except GoldenPathError as error:
+        _say({"event": "failed", "error": error.message, "hint": error.hint})
+        return error.exit_code
+    return 0
+
+
+def read_launch(descriptor: int) -> ServerLaunch:
+    """The first line of standard input. Raises `InvalidInput` if it is no launch record."""
+    line = b""
+    while not line.endswith(b"\n"):
+        # Byte by byte, for what follows the line is not part of it.
+        chunk = os.read(descriptor, 1)
+        if not chunk:
+            break
+        line += chunk
+        if len(line) > MAX_LAUNCH:
+            raise InvalidInput(f"the launch line is too long: expected at most {MAX_LAUNCH} bytes")
+    try:
+        return msgspec.json.decode(line, type=ServerLaunch)
+    except ValueError as error:
+        raise InvalidInput(f"the first line of standard input is no launch: {error}") from error
+
+
+async def _serve(launch: ServerLaunch, content: ModelContent, started: float) -> None:
+    identity = ReleaseIdentity(
+        launch.stage, launch.model, launch.slot, launch.digest, launch.replica
+    )
+    doors = ListenerFiles(launch, _report)
+    spool = _spool(identity, content, launch) if launch.spool else None
+    found = content.model
+    model = await _started(content.contract, found) if isinstance(found, Workplace) else found
+    largest = await refuse_other_answers(content.expected, model)
+    server = ModelServer(
+        identity,
+        content.contract,
+        model,
+        spool,
+        report=_report,
+        on_loss=launch.on_loss,
+        access=doors.access(),
+        word=launch.word,
+        behind_gateway=launch.listen.startswith(("unix:", "127.0.0.1:")),
+    )
+    server.warm_up()
+    loop = asyncio.get_running_loop()
+    stop = _wishes(loop, server)
+    loop.add_signal_handler(signal.SIGHUP, doors.reload, server)
+    door, taken = await _second_door(server, launch, doors)
+    address = await server.listen(launch.listen, doors.tls)
+    ready = {"event": "ready", "address": address, "seconds": round(time.monotonic() - started, 4)}
+    equality = {"differences": content.expected.differences, "answers_differ_by": largest}
+    _say(ready | taken | equality)
+    await stop.wait()
+    if door is not None:
+        await door.close(GRACE)
+    await server.drain()
+    if spool is not None:
+        spool.close()
+    lost = spool.lost_ever if spool else 0
+    _say({"event": "drained", "answered": server.answered, "lost": lost})
+
+
+async def _started(contract: Contract, place: Workplace) -> ModelApart:
+    """A model that is code, in its process and warm."""
+    from goldenpath.serve.model.supervised_worker import SupervisedModel, terms_of
+
+    def happened(turn: str, why: str) -> None:
+        _say({"event": "content", "turn": turn, "message": why})
+
+    example = InputRules(contract).examples(1)
+    model = SupervisedModel(place, terms_of(contract), example, _report, happened)
+    said = await model.start()
+    _report(f"the model runs apart, in Python {said.python}: {', '.join(said.isolation)}")
+    return model
+
+
+async def _second_door(
+    server: ModelServer, launch: ServerLaunch, doors: ListenerFiles
+) -> tuple["GrpcListener | None", dict[str, object]]:
+    """The listener for gRPC, if the launch wants one, and what to say of it."""
+    if not launch.grpc:
+        return None, {}
+    from goldenpath.serve.server.grpc_bridge import (
+        open_door,  # loads gRPC, which no other server needs
+    )
+
+    door, address = await open_door(server, launch, doors, Limits())
+    return door, {"grpc": address}
+
+
+def _spool(identity: ReleaseIdentity, content: ModelContent, launch: ServerLaunch) -> SpoolWriter:
+    header = SpoolHeader(
+        SPOOL_VERSION,
+        identity.stage,
+        identity.model,
+        identity.slot,
+        identity.digest,
+        identity.replica,
+        [feature.name for feature in content.contract.features],
+        time.time_ns(),
+        scheme="https" if launch.certificate else "http",
+    )
+    return SpoolWriter(Path(launch.spool), header, report=_report)
+
+
+def _wishes(loop: asyncio.AbstractEventLoop, server: ModelServer) -> asyncio.Event:
+    """Set at the end of standard input and by SIGTERM or SIGINT; until then terms may change."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+
+    def heed(line: bytes) -> None:
+        try:
+            server.on_loss = msgspec.json.decode(line, type=ServingTerms).on_loss
+        except ValueError as error:
+            _report(f"a line of standard input is not understood: {error}")
+
+    def wait_for_end() -> None:
+        rest = b""
+        while said := os.read(0, 4096):
+            *lines, rest = (rest + said).split(b"\n")
+            for line in lines:
+                loop.call_soon_threadsafe(heed, line)
+            rest = rest[-MAX_LAUNCH:]
+        loop.call_soon_threadsafe(stop.set)
+
+    # A thread of its own, since an event loop cannot watch every kind of standard input.
+    threading.Thread(target=wait_for_end, name="stdin", daemon=True).start()
+    return stop
+
+
+def _say(event: dict[str, object]) -> None:
+    """One line for the supervisor; whether it still listens is its own affair."""
+    try:
+        os.write(1, msgspec.json.encode(event) + b"\n")
+    except OSError as error:
+        _report(f"nobody reads the events: {error}")
+
+
+def _report(message: str) -> None:
+    """One line for people."""
+    sys.stderr.write(f"{message}\n")

@@ -1,0 +1,55 @@
+"""What stands between the address of a server and its model, as files that may change meanwhile.
+
+On SIGHUP certificate and access rules are read again. What cannot be read then changes nothing:
+the server goes on with what it has, and says so.
+"""
+
+import ssl
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from goldenpath.errors import GoldenPathError
+from goldenpath.http.access import Access, load_access
+from goldenpath.http.listener_settings import ListenerSettings
+from goldenpath.http.tls import Shown
+from goldenpath.processes.launch import ServerLaunch
+from goldenpath.serve.server.model_server import ModelServer
+
+
+class ListenerFiles:
+    """TLS and access of one launch."""
+
+    def __init__(self, launch: ServerLaunch, report: Callable[[str], None]) -> None:
+        """Raises `GoldenPathError` if a file that the launch names cannot be used."""
+        self.report = report
+        self._access = launch.access
+        self.entrance = ListenerSettings(
+            launch.access, launch.certificate, launch.private_key, launch.client_authorities
+        )
+        self._shown = Shown(self.entrance, report)
+
+    @property
+    def tls(self) -> ssl.SSLContext | None:
+        """For the listener; None without TLS."""
+        return self._shown.context
+
+    @property
+    def renewed(self) -> int:
+        """How often another certificate was taken."""
+        return self._shown.renewed
+
+    def access(self) -> Access | None:
+        """The rules as they stand in their file; None if there are none."""
+        return load_access(Path(self._access), self.report) if self._access else None
+
+    def reload(self, server: ModelServer) -> None:
+        """Reads the files again, each for itself and beside the traffic."""
+        threading.Thread(target=self._reload, args=(server,), name="reload", daemon=True).start()
+
+    def _reload(self, server: ModelServer) -> None:
+        self._shown.reload()
+        try:
+            server.access = self.access()
+        except GoldenPathError as error:
+            self.report(f"not reloaded: {error.message}")

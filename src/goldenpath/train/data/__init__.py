@@ -1,0 +1,1 @@
+"""The data of a training: fetched, digested and described."""

@@ -1,0 +1,163 @@
+"""Data as they are read: digest, size, shape, time range and a summary of each column."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset
+import pyarrow.parquet
+
+from goldenpath.errors import InvalidInput
+from goldenpath.project.data_digest import Digested, digest_data
+from goldenpath.project.spec import DataSource
+from goldenpath.train.training_run import ColumnSummary, Dataset
+
+_FORMATS: tuple[Literal["parquet", "csv"], ...] = ("parquet", "csv")
+_Values: TypeAlias = "pa.ChunkedArray[pa.Scalar[pa.DataType]]"
+
+
+def describe_all(paths: Mapping[str, Path], sources: Sequence[DataSource]) -> tuple[Dataset, ...]:
+    """The record of all data. Raises `InvalidInput` as `refuse_changed` and `describe` do."""
+    return tuple(
+        describe(
+            paths[each.name], each, _read_pinned(paths[each.name], each, "since it was pinned")
+        )
+        for each in sources
+    )
+
+
+def refuse_changed(paths: Mapping[str, Path], sources: Sequence[DataSource], when: str) -> None:
+    """Raises `InvalidInput` if something is gone or differs from its pinned digest."""
+    for source in sources:
+        _read_pinned(paths[source.name], source, when)
+
+
+def _read_pinned(path: Path, source: DataSource, when: str) -> Digested:
+    if not path.exists():
+        raise InvalidInput(f"{path} is missing {when}: expected the data {source.name!r}")
+    found = digest_data(path, pieces=source.pieces)
+    if found.digest.text != source.digest:
+        raise InvalidInput(
+            f"{path} has changed {when}: expected {source.digest}, got {found.digest}",
+            hint=f"bring the data back, or pin them anew with goldenpath data --pin {source.name}",
+        )
+    return found
+
+
+def describe(path: Path, source: DataSource, digested: Digested) -> Dataset:
+    """The record of one file or folder.
+
+    A format other than Parquet or CSV has no rows and no columns. Raises `InvalidInput` if the
+    files are not what their names say, or lack a column that the declaration names.
+    """
+    table = _table(path)
+    columns = () if table is None else tuple(_column(table, name) for name in table.schema.names)
+    first, last = _time_range(table, source)
+    return Dataset(
+        name=source.name,
+        path=source.path,
+        digest=source.digest,
+        size=digested.size,
+        rows=0 if table is None else table.count_rows(),
+        columns=columns,
+        source=source.source,
+        licence=source.licence,
+        description=source.description,
+        files=digested.files,
+        listing=source.digest if digested.listing else "",
+        first=first,
+        last=last,
+        repeated=_repeated(table, source),
+    )
+
+
+def read_parquet(path: Path) -> pa.Table:
+    """A Parquet file. Raises `InvalidInput` if it is absent or not one."""
+    try:
+        return pyarrow.parquet.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise InvalidInput(f"{path} is not a Parquet file: {error}") from error
+
+
+def _table(path: Path) -> pyarrow.dataset.Dataset | None:
+    """The rows in all Parquet files, else in all CSV files; None if there is neither."""
+    files = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
+    for suffix in _FORMATS:
+        chosen = [str(each) for each in files if each.suffix == f".{suffix}"]
+        if chosen:
+            try:
+                return pyarrow.dataset.dataset(chosen, format=suffix)
+            except (OSError, pa.ArrowException) as error:
+                raise InvalidInput(
+                    f"{path} does not hold {suffix.upper()} files: {error}"
+                ) from error
+    return None
+
+
+def _values(table: pyarrow.dataset.Dataset, name: str) -> _Values:
+    """One column at a time: memory is bounded by the largest of them."""
+    try:
+        return table.to_table(columns=[name])[name]
+    except (OSError, pa.ArrowException) as error:
+        raise InvalidInput(f"column {name!r} of the data cannot be read: {error}") from error
+
+
+def _declared(
+    table: pyarrow.dataset.Dataset | None, source: DataSource, key: str, name: str
+) -> "_Values | None":
+    if not name:
+        return None
+    if table is None or name not in table.schema.names:
+        raise InvalidInput(
+            f"the data {source.name!r} have no column {name!r}: data.{source.name}.{key} names it"
+        )
+    return _values(table, name)
+
+
+def _time_range(table: pyarrow.dataset.Dataset | None, source: DataSource) -> tuple[str, str]:
+    values = _declared(table, source, "time", source.time)
+    if values is None:
+        return "", ""
+    try:
+        moments = values.cast(pa.timestamp("us", "UTC"))
+    except pa.ArrowException as error:
+        raise InvalidInput(
+            f"column {source.time!r} of {source.name!r} holds no times: expected dates, got "
+            f"{values.type}",
+        ) from error
+    first, last = pc.min(moments).as_py(), pc.max(moments).as_py()
+    return _stamp(first), _stamp(last)
+
+
+def _stamp(moment: object) -> str:
+    if not isinstance(moment, datetime):
+        return ""
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _repeated(table: pyarrow.dataset.Dataset | None, source: DataSource) -> int | None:
+    values = _declared(table, source, "key", source.key)
+    if values is None:
+        return None
+    return len(values) - int(pc.count_distinct(values, mode="all").as_py())
+
+
+def _column(table: pyarrow.dataset.Dataset, name: str) -> ColumnSummary:
+    values = _values(table, name)
+    kind = values.type
+    is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
+    distinct = pc.count_distinct(values, mode="only_valid").as_py()
+    if not is_number or len(values) == values.null_count:
+        return ColumnSummary(name, str(kind), values.null_count, distinct)
+    return ColumnSummary(
+        name=name,
+        type=str(kind),
+        missing=values.null_count,
+        distinct=distinct,
+        minimum=float(pc.min(values).as_py()),
+        maximum=float(pc.max(values).as_py()),
+        mean=float(pc.mean(values.cast(pa.float64())).as_py()),
+    )

@@ -1,0 +1,109 @@
+"""How two models differ on the same rows: the value, and how sure it is.
+
+Rows that both models find hard make both look worse; on the same rows that cancels out, so a paired
+difference is surer than the difference of two intervals. Pure numpy: arrays in, estimates out.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from goldenpath.train.evaluation.metrics import (
+    MIN_CLASS,
+    MIN_ROWS,
+    RESAMPLES,
+    calibration_bins,
+    calibration_error,
+    losses,
+)
+
+Floats = NDArray[np.float64]
+Accepted = tuple[NDArray[np.bool_], NDArray[np.bool_]]
+
+
+@dataclass(frozen=True, slots=True)
+class PairedDifference:
+    """New minus old of one metric, and its standard error."""
+
+    value: float
+    error: float
+    rows: int
+
+
+def paired_difference(
+    metric: str, target: Floats, old: Floats, new: Floats, accepted: Accepted
+) -> PairedDifference | None:
+    """The difference of `metric` on these rows; None for one that cannot be paired here.
+
+    `accepted` says which rows the old and the new model accept.
+    """
+    if len(target) < MIN_ROWS:
+        return None
+    if metric == "roc_auc":
+        return _roc_auc(target, old, new)
+    if metric == "expected_calibration_error":
+        return _calibration(target, old, new)
+    if metric == "brier":
+        return _mean((new - target) ** 2 - (old - target) ** 2)
+    if metric == "log_loss":
+        return _mean(losses(target, new) - losses(target, old))
+    if metric == "acceptance_rate":
+        return _mean(accepted[1].astype(np.float64) - accepted[0])
+    name, _, cut = metric.rpartition("_")
+    if name == "accuracy_at":
+        return _mean(_hits(target, new, float(cut)) - _hits(target, old, float(cut)))
+    return None
+
+
+def _roc_auc(target: Floats, old: Floats, new: Floats) -> PairedDifference | None:
+    """Correlated ROC curves: DeLong, DeLong and Clarke-Pearson (1988), section 4.
+
+    With two curves the covariance of their structural components is the variance of the difference
+    of those components, row by row.
+    """
+    bad = target == 1
+    count, other = int(bad.sum()), int((~bad).sum())
+    if min(count, other) < MIN_CLASS:
+        return None
+    above_new, below_new = _placements(new[bad], new[~bad])
+    above_old, below_old = _placements(old[bad], old[~bad])
+    above, below = above_new - above_old, below_new - below_old
+    variance = above.var(ddof=1) / count + below.var(ddof=1) / other
+    return PairedDifference(float(above.mean()), math.sqrt(variance), len(target))
+
+
+def _placements(bad: Floats, good: Floats) -> tuple[Floats, Floats]:
+    """For each bad row the share of good ones below it, and the reverse; ties count half."""
+    return _shares_below(bad, good), 1 - _shares_below(good, bad)
+
+
+def _shares_below(values: Floats, others: Floats) -> Floats:
+    ordered = np.sort(others)
+    left = np.searchsorted(ordered, values, "left")
+    shares: Floats = (left + np.searchsorted(ordered, values, "right")) / (2 * len(others))
+    return shares
+
+
+def _calibration(target: Floats, old: Floats, new: Floats) -> PairedDifference:
+    """Paired bootstrap (Efron and Tibshirani 1993, chapter 8): both models on each resample."""
+    parts = [(score - target, calibration_bins(score)) for score in (old, new)]
+    was, now = (calibration_error(gaps, bins) for gaps, bins in parts)
+    draw = np.random.default_rng(0)
+    samples = []
+    for _ in range(RESAMPLES):
+        rows = draw.integers(0, len(target), len(target))
+        before, after = (calibration_error(gaps[rows], bins[rows]) for gaps, bins in parts)
+        samples.append(after - before)
+    return PairedDifference(now - was, float(np.std(samples, ddof=1)), len(target))
+
+
+def _mean(values: Floats) -> PairedDifference:
+    error = float(values.std(ddof=1)) / math.sqrt(len(values))
+    return PairedDifference(float(values.mean()), error, len(values))
+
+
+def _hits(target: Floats, score: Floats, cut: float) -> Floats:
+    hits: Floats = ((score >= cut) == (target == 1)).astype(np.float64)
+    return hits

@@ -1,0 +1,343 @@
+"""The technical documentation: what it proves, what it shows as missing, what it never says."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from goldenpath.audit.events.event import Event
+from goldenpath.audit.report.control_map import current_map
+from goldenpath.audit.report.evidence_bundle import EvidenceBundle
+from goldenpath.audit.report.report import Report, render_markdown, report
+from goldenpath.digest import Digest
+from goldenpath.release.attest.statement import (
+    APPROVAL,
+    DATASET,
+    DECISION,
+    METRICS,
+    PROVENANCE,
+    SBOM,
+    SIGNED,
+    TEST_RESULT,
+)
+from goldenpath.train.training_run import ColumnSummary, TrainingRun
+from tests.audit.made import (
+    Made,
+    bundle_of,
+    documents,
+    intent,
+    lived,
+    make_release,
+    run_of,
+)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    return make_release(tmp_path_factory.mktemp("release"))
+
+
+@pytest.fixture(scope="module")
+def bundle(made: Made) -> EvidenceBundle:
+    return bundle_of(made)
+
+
+def of(bundle: EvidenceBundle) -> Report:
+    return report(bundle, current_map())
+
+
+def without(bundle: EvidenceBundle, predicate_type: str) -> EvidenceBundle:
+    kept = tuple(
+        each
+        for each in bundle.verified.statements
+        if each.statement.predicate_type != predicate_type
+    )
+    return replace(bundle, verified=replace(bundle.verified, statements=kept))
+
+
+def with_files(bundle: EvidenceBundle, changed: Mapping[str, bytes | None]) -> EvidenceBundle:
+    files = dict(bundle.files)
+    for end, content in changed.items():
+        path = next(each for each in files if each.endswith("/" + end))
+        del files[path]
+        if content is not None:
+            files[path] = content
+    return replace(bundle, files=files)
+
+
+def rebuilt(folder: Path, run: TrainingRun) -> EvidenceBundle:
+    return bundle_of(make_release(folder, documents(), run))
+
+
+def test_the_map_has_the_fields_and_sources_of_the_specification() -> None:
+    fields = current_map().fields
+
+    assert len(fields) == 86
+    assert [sum(f.source == source for f in fields) for source in "AMH"] == [49, 10, 27]
+    assert current_map().celex == "02024R1689-20260727"
+
+
+def test_a_whole_release_has_proven_declared_and_missing_fields(bundle: EvidenceBundle) -> None:
+    made = of(bundle)
+
+    assert bundle.verified.holds
+    assert made.field("2.13").status == "PROVEN"
+    assert made.field("2.25").status == "DECLARED"
+    assert made.field("1.3").status == "DECLARED"
+    assert made.field("10.3").status == "OBSERVED"
+    assert made.field("9.4").status == "NOT YET OBSERVABLE"
+    assert made.field("1.11").status == "NOT APPLICABLE"
+    assert made.field("5.1").status == "MISSING"
+    assert sum(made.counts.values()) == 86
+
+
+def test_the_same_bundle_gives_the_same_bytes(bundle: EvidenceBundle, made: Made) -> None:
+    assert render_markdown(of(bundle)) == render_markdown(of(bundle_of(made)))
+
+
+def test_the_gaps_stand_before_everything_else(bundle: EvidenceBundle) -> None:
+    text = render_markdown(of(bundle))
+
+    first_section = text.index("## 1 ")
+    for field in of(bundle).fields:
+        if field.status in ("MISSING", "CONTRADICTED", "STALE", "WAIVED"):
+            assert 0 < text.index(f"- {field.number} {field.title}") < first_section
+
+
+def test_no_report_claims_conformity(bundle: EvidenceBundle) -> None:
+    text = render_markdown(of(bundle)).lower()
+
+    assert "compliant" not in text
+    assert "certified" not in text
+
+
+def test_every_field_stands_under_its_number_once(bundle: EvidenceBundle) -> None:
+    text = render_markdown(of(bundle))
+
+    for control in current_map().fields:
+        wanted = 0 if control.number == "0.1" else 1
+        assert len(re.findall(rf"^### {re.escape(control.number)} ", text, re.MULTILINE)) == wanted
+
+
+@pytest.mark.parametrize(
+    ("predicate_type", "fields"),
+    [
+        (PROVENANCE, ("2.1", "2.4", "10.7", "1.10")),
+        (SBOM, ("1.8", "2.3")),
+        (DATASET, ("2.13", "2.14", "11.3")),
+        (METRICS, ("2.23", "2.24", "2.25")),
+        (TEST_RESULT, ("2.27",)),
+        (SIGNED, ("1.2", "2.29")),
+        (APPROVAL, ("0.3", "2.28")),
+        (DECISION, ("6.4",)),
+    ],
+)
+def test_each_statement_that_is_taken_away_leaves_a_gap(
+    bundle: EvidenceBundle, predicate_type: str, fields: tuple[str, ...]
+) -> None:
+    assert predicate_type in {s.statement.predicate_type for s in bundle.verified.statements}
+
+    poorer = of(without(bundle, predicate_type))
+
+    assert [poorer.field(number).status for number in fields] == ["MISSING"] * len(fields)
+    page_one = render_markdown(poorer).partition("## 1 ")[0]
+    assert all(f"- {number} " in page_one for number in fields)
+
+
+@pytest.mark.parametrize(
+    ("file", "field"),
+    [
+        ("card.md", "1.3"),
+        ("system.yaml", "1.5"),
+        ("roles.yaml", "10.6"),
+        ("thresholds.yaml", "2.25"),
+        ("clients.md", "2.15"),
+        ("contract.json", "2.8"),
+        ("uv.lock", "1.8"),
+    ],
+)
+def test_each_file_that_is_taken_away_leaves_a_gap(
+    bundle: EvidenceBundle, file: str, field: str
+) -> None:
+    assert of(bundle).field(field).status != "MISSING"
+    assert of(with_files(bundle, {file: None})).field(field).status == "MISSING"
+
+
+def test_a_waiver_stands_on_page_one(tmp_path: Path) -> None:
+    made = of(bundle_of(make_release(tmp_path, waived=True)))
+
+    assert made.field("6.4").status == "WAIVED"
+    assert "until 2026-12-31" in " ".join(made.field("6.4").shown)
+    assert "- 6.4 " in render_markdown(made).partition("## 1 ")[0]
+
+
+def test_a_placeholder_is_a_missing_text(bundle: EvidenceBundle) -> None:
+    provider = of(bundle).field("1.1")
+
+    assert provider.status == "MISSING"
+    assert "placeholder" in " ".join(proof.note for proof in provider.proofs)
+    assert "to be filled" not in render_markdown(of(bundle))
+
+
+def test_a_missing_text_keeps_its_heading_and_gets_no_sentence(bundle: EvidenceBundle) -> None:
+    field = of(bundle).field("2.31")
+
+    assert field.status == "MISSING"
+    assert field.shown == ()
+    assert all(proof.text == "" for proof in field.proofs)
+
+
+def test_a_gap_says_if_the_tier_does_not_ask_for_the_text(tmp_path: Path) -> None:
+    texts = {**documents(), "goldenpath.toml": b'tier = "low"\n'}
+    made = of(bundle_of(make_release(tmp_path, texts, run_of(texts))))
+
+    def note(number: str) -> str:
+        return " ".join(proof.note for proof in made.field(number).proofs)
+
+    assert "does not ask for it" in note("5.1")
+    assert "does not ask for it" in note("4.1")
+    assert "does not ask for it" not in note("1.1")
+
+
+def test_an_old_text_is_stale_and_an_own_approval_is_contradicted(bundle: EvidenceBundle) -> None:
+    card = bundle.file("card.md") or b""
+    old = with_files(bundle, {"card.md": card.replace(b"2027-01-01", b"2026-11-01")})
+    own = with_files(bundle, {"card.md": card.replace(b"model-validator", b"data-scientist")})
+
+    assert of(old).field("1.3").status == "STALE"
+    assert of(own).field("1.3").status == "CONTRADICTED"
+
+
+def test_thresholds_that_came_after_the_run_are_contradicted(tmp_path: Path) -> None:
+    run = replace(run_of(documents()), thresholds_committed_at="2026-11-22T11:00:01Z")
+
+    field = of(rebuilt(tmp_path, run)).field("2.25")
+
+    assert field.status == "CONTRADICTED"
+    assert "after the run began" in field.contradictions[0]
+
+
+def test_other_thresholds_than_the_evaluated_ones_are_contradicted(tmp_path: Path) -> None:
+    run = replace(run_of(documents()), thresholds_digest=Digest.of(b"others").text)
+
+    assert of(rebuilt(tmp_path, run)).field("2.25").status == "CONTRADICTED"
+
+
+def test_data_beyond_what_the_contract_allows_are_contradicted(tmp_path: Path) -> None:
+    run = run_of(documents())
+    minors = (ColumnSummary("age", "int64", 0, 56, 17.0, 79.0, 35.5),)
+    changed = replace(run, datasets=(replace(run.datasets[0], columns=minors),))
+
+    field = of(rebuilt(tmp_path, changed)).field("2.14")
+
+    assert field.status == "CONTRADICTED"
+    assert "17" in field.contradictions[0]
+
+
+def test_a_declared_age_is_held_against_the_data(tmp_path: Path) -> None:
+    texts = documents()
+    texts["compliance/system.yaml"] += b"minimum_age: 25\n"
+    bundle = bundle_of(make_release(tmp_path, texts, run_of(texts)))
+
+    assert of(bundle).field("11.3").status == "CONTRADICTED"
+
+
+def test_a_dirty_tree_is_contradicted(tmp_path: Path) -> None:
+    run = run_of(documents())
+
+    field = of(rebuilt(tmp_path, replace(run, source=replace(run.source, dirty=True)))).field(
+        "10.7"
+    )
+
+    assert field.status == "CONTRADICTED"
+
+
+def test_an_approver_who_is_the_author_is_contradicted(made: Made) -> None:
+    history = (intent(made, approved_by=("platform-engineer", "validator", "manager")),)
+
+    field = of(bundle_of(made, history)).field("0.3")
+
+    assert field.status == "CONTRADICTED"
+    assert "author and approver" in field.contradictions[0]
+
+
+def test_an_approver_of_the_own_code_is_contradicted(tmp_path: Path) -> None:
+    run = run_of(documents())
+    own = replace(run, source=replace(run.source, author="Validator <validator@bank.example>"))
+
+    field = of(rebuilt(tmp_path, own)).field("2.28")
+
+    assert field.status == "CONTRADICTED"
+    assert "own commit" in field.contradictions[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"approved_by": ()}, "live without approval"),
+        ({"signer": ""}, "commit not signed"),
+    ],
+)
+def test_a_release_that_ran_without_leave_is_contradicted(
+    made: Made, change: dict[str, str | tuple[str, ...]], words: str
+) -> None:
+    field = of(bundle_of(made, (intent(made, "prod", **change),))).field("10.3")
+
+    assert field.status == "CONTRADICTED"
+    assert words in field.contradictions[0]
+
+
+def test_a_release_that_ran_without_a_commit_is_contradicted(made: Made) -> None:
+    field = of(bundle_of(made, ())).field("10.3")
+
+    assert "live without commit" in field.contradictions[0]
+
+
+def test_another_model_loaded_than_signed_is_contradicted(made: Made) -> None:
+    started, ready, stopped = lived(made)
+    swapped = Digest.of(b"swapped").text
+    other = replace(ready, details={**(ready.details or {}), "loaded": swapped})
+
+    field = of(bundle_of(made, None, (started, other, stopped))).field("10.3")
+
+    assert swapped in field.contradictions[0]
+
+
+def test_a_service_that_was_declared_as_not_begun_is_contradicted(bundle: EvidenceBundle) -> None:
+    assert of(bundle).field("11.4").status == "CONTRADICTED"
+
+
+def test_a_broken_audit_log_is_contradicted(bundle: EvidenceBundle) -> None:
+    assert of(replace(bundle, events_hold=False)).field("10.1").status == "CONTRADICTED"
+
+
+def test_a_release_that_never_ran_says_so(made: Made) -> None:
+    empty: tuple[Event, ...] = ()
+    fresh = of(bundle_of(made, (), empty))
+
+    assert fresh.field("10.3").status == "NOT YET OBSERVABLE"
+    assert fresh.field("11.4").status == "PROVEN"
+
+
+def test_a_release_that_does_not_verify_proves_nothing_of_its_files(bundle: EvidenceBundle) -> None:
+    failed = tuple(replace(f, status="fail") for f in bundle.verified.findings)
+    broken = replace(bundle, verified=replace(bundle.verified, findings=failed))
+
+    assert of(broken).field("2.8").status == "MISSING"
+    assert of(broken).field("2.29").status == "CONTRADICTED"
+
+
+def test_groups_with_too_few_rows_are_not_inferable(bundle: EvidenceBundle) -> None:
+    shown = " ".join(of(bundle).field("2.24").shown)
+
+    assert "| sex=2 | roc_auc | not inferable | too few rows | 12 |" in shown
+
+
+def test_words_of_people_cannot_forge_a_heading(made: Made) -> None:
+    forged = (intent(made, reason="## 9 All is well | <b>fine</b>"),)
+    text = render_markdown(of(bundle_of(made, forged)))
+
+    assert "\n## 9 All is well" not in text
+    assert "<b>" not in text

@@ -1,0 +1,81 @@
+"""`goldenpath up` on a machine whose store is a registry over HTTP."""
+
+import shutil
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from goldenpath.compose.inventory_watch import inventory
+from goldenpath.compose.stores import store_of
+from goldenpath.deploy.machine.release_admission import ReleaseAdmission
+from goldenpath.deploy.reconcile.status import Status
+from goldenpath.deploy.reconcile.verdicts import AdmissionQuestion
+from goldenpath.digest import Digest
+from goldenpath.errors import NotFound
+from goldenpath.oci.copy import copy
+from goldenpath.oci.stores.layout import LayoutStore
+from goldenpath.promote.acts.founding import platform_files
+from goldenpath.promote.manifests.desired import Deployment, Slot, slot_name
+from goldenpath.release.attest.policy import Finding
+from tests.deploy.platform import OneMachine
+from tests.oci.stores.fake_registry import State, fake_registry
+from tests.oci.stores.test_remote import remote
+
+
+def _machine(folder: Path, registry: State) -> OneMachine:
+    made = OneMachine(folder)
+    store = f"oci://{registry.address}/models"
+    made.commit(platform_files(replace(made.trusted().platform, registry_store=store)))
+    return made
+
+
+def _only_in_the_registry(here: OneMachine, registry: State, *releases: Digest) -> None:
+    store = remote(registry.address, "models")
+    for digest in releases:
+        copy(here.store, store, here.store.resolve(digest.text))
+    shutil.rmtree(here.home.registry)
+
+
+def _runs(status: Status, digest: Digest) -> bool:
+    return any(
+        [slot.digest for slot in each.running] == [digest.text] and each.phase == "ready"
+        for each in status.deployments
+    )
+
+
+def _admitted(here: OneMachine, digest: Digest) -> tuple[Finding, ...]:
+    """The verdict of a machine that starts while the registry is gone."""
+    platform, now = here.trusted().platform, datetime.now(UTC)
+    deployment = Deployment("dev", "credit", (Slot(slot_name(digest), digest, 100),))
+    admission = ReleaseAdmission(lambda platform: store_of(here.home, platform))
+    return admission(platform, deployment, digest, AdmissionQuestion(now, now, 1)).findings
+
+
+def test_up_pulls_what_it_admits_and_needs_the_registry_no_more(tmp_path: Path) -> None:
+    with fake_registry() as registry:
+        registry.faults.has_referrers = False
+        here = _machine(tmp_path, registry)
+        good, unsigned = here.release(), here.release(0.5, signed=False)
+        _only_in_the_registry(here, registry, good, unsigned)
+        here.deploy((good, 100))
+        with here.up() as up:
+            up.until(lambda status: _runs(status, good))
+            here.deploy((unsigned, 100))
+            refused = up.until(lambda status: "is not admitted" in str(status))
+        found = {each.digest: each for each in inventory(here.home).cells}
+        asked = len(registry.asked)
+        assert {each.digest: each for each in inventory(here.home).cells} == found
+        assert len(registry.asked) == asked  # a thousand releases are not asked for again
+        here.deploy((good, 50), (unsigned, 50))
+        inventory(here.home)
+        assert len(registry.asked) > asked  # a newer commit on the deployment asks anew
+
+    assert (found[unsigned.text].registry, found[unsigned.text].signed) == (True, False)
+    pulled = LayoutStore(here.home.registry)
+    assert _runs(refused, good)
+    assert [each.check for each in _admitted(here, good) if each.status == "fail"] == []
+    assert pulled.resolve(good.text)
+    with pytest.raises(NotFound):
+        pulled.resolve(unsigned.text)

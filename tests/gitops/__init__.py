@@ -1,1 +1,0 @@
-"""Tests of the gitops repository: real git, real signatures."""

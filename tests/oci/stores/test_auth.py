@@ -1,0 +1,106 @@
+"""Credentials: docker's files and helpers, and what registries ask for."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from goldenpath.errors import InvalidInput, Unavailable
+from goldenpath.oci.stores.auth import Challenge, Credentials, Keychain, parse_challenges
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("", ()),
+        ('Basic realm="x"', (Challenge("basic", {"realm": "x"}),)),
+        (
+            'Bearer realm="https://a.b/token",service="r",scope="repository:a:pull,push"',
+            (
+                Challenge(
+                    "bearer",
+                    {
+                        "realm": "https://a.b/token",
+                        "service": "r",
+                        "scope": "repository:a:pull,push",
+                    },
+                ),
+            ),
+        ),
+        (
+            'Negotiate, Basic realm="x"',
+            (Challenge("negotiate", {}), Challenge("basic", {"realm": "x"})),
+        ),
+    ],
+)
+def test_challenges_are_read(header: str, expected: tuple[Challenge, ...]) -> None:
+    assert parse_challenges(header) == expected
+
+
+def _file(folder: Path, value: object) -> Path:
+    file = folder / "config.json"
+    file.write_text(json.dumps(value))
+    return file
+
+
+def _helper(folder: Path, name: str, script: str) -> str:
+    program = folder / f"docker-credential-{name}"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    return f"{folder}:/usr/bin:/bin"
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ({"auth": "bWU6c2U6Y3JldA=="}, Credentials("me", "se:cret")),
+        ({"username": "me", "password": "secret"}, Credentials("me", "secret")),
+        ({"auth": "", "identitytoken": "long"}, Credentials("", "", "long")),
+        ({}, None),
+    ],
+)
+def test_an_entry_of_docker_is_understood(
+    tmp_path: Path, entry: dict[str, str], expected: Credentials | None
+) -> None:
+    keychain = Keychain([tmp_path / "absent", _file(tmp_path, {"auths": {"a.b:5000": entry}})])
+
+    assert keychain.find("a.b:5000") == expected
+    assert keychain.find("a.b") is None
+
+
+def test_a_helper_is_asked_for_its_host(tmp_path: Path) -> None:
+    path = _helper(
+        tmp_path, "vault", 'read host; echo "{\\"Username\\":\\"u\\",\\"Secret\\":\\"$host\\"}"'
+    )
+    file = _file(tmp_path, {"credHelpers": {"a.b": "vault"}})
+
+    assert Keychain([file], path).find("a.b") == Credentials("u", "a.b")
+
+
+def test_a_helper_that_knows_nothing_leaves_it_to_the_file(tmp_path: Path) -> None:
+    path = _helper(tmp_path, "none", "echo credentials not found in native keychain; exit 1")
+    auths = {"a.b": {"username": "u", "password": "p"}}
+    file = _file(tmp_path, {"credsStore": "none", "auths": auths})
+
+    assert Keychain([file], path).find("a.b") == Credentials("u", "p")
+
+
+def test_a_helper_that_fails_is_said(tmp_path: Path) -> None:
+    path = _helper(tmp_path, "broken", "echo locked >&2; exit 1")
+
+    with pytest.raises(Unavailable, match="locked"):
+        Keychain([_file(tmp_path, {"credsStore": "broken"})], path).find("a.b")
+    with pytest.raises(Unavailable, match="no answer"):
+        Keychain([_file(tmp_path, {"credsStore": "absent"})], path).find("a.b")
+
+
+def test_a_broken_file_is_said(tmp_path: Path) -> None:
+    for auth in ("???", "bm9jb2xvbg=="):
+        with pytest.raises(InvalidInput):
+            Keychain([_file(tmp_path, {"auths": {"a.b": {"auth": auth}}})]).find("a.b")
+    with pytest.raises(InvalidInput):
+        Keychain([_file(tmp_path, {"credsStore": "../../bin/sh"})]).find("a.b")
+
+
+def test_no_secret_is_shown_by_accident() -> None:
+    assert "secret" not in repr(Credentials("me", "secret", "secret"))

@@ -1,0 +1,60 @@
+"""A registry with a copy on this machine: the contract, and what the copy is for."""
+
+from pathlib import Path
+
+import pytest
+
+from goldenpath.errors import NotFound, Unavailable, VerificationError
+from goldenpath.oci.store import Store, read
+from goldenpath.oci.stores.caching import CachingStore
+from goldenpath.oci.stores.layout import LayoutStore
+from goldenpath.oci.stores.memory import MemoryStore
+from tests.oci.contract import StoreContract, put_manifest
+from tests.oci.stores.fake_registry import fake_registry
+from tests.oci.stores.test_remote import remote
+
+
+class TestCachingStore(StoreContract):
+    @pytest.fixture
+    def store(self) -> Store:
+        return CachingStore(MemoryStore(), MemoryStore())
+
+
+def test_what_was_brought_is_read_without_the_registry(tmp_path: Path) -> None:
+    with fake_registry() as registry:
+        store = CachingStore(remote(registry.address), LayoutStore(tmp_path))
+        image = put_manifest(store, b"image")
+        note = put_manifest(store, b"note", image, "text/note")
+        store.bring(image.digest)
+        asked = len(registry.asked)
+
+        assert read(store, image, 10_000)
+        assert len(registry.asked) == asked
+
+    store = CachingStore(remote(registry.address), LayoutStore(tmp_path))
+    assert store.resolve(image.digest.text) == image
+    assert [each.digest for each in store.referrers(image.digest)] == [note.digest]
+    with pytest.raises(Unavailable):
+        store.resolve("v1")
+
+
+def test_what_the_registry_lost_is_not_resolved_from_the_copy(tmp_path: Path) -> None:
+    cache = LayoutStore(tmp_path)
+    built = put_manifest(cache, b"built here, never pushed")
+
+    with fake_registry() as registry, pytest.raises(NotFound) as raised:
+        CachingStore(remote(registry.address), cache).resolve(built.digest.text)
+
+    assert "goldenpath push" in (raised.value.hint or "")
+
+
+def test_a_registry_that_sends_other_bytes_fills_no_copy(tmp_path: Path) -> None:
+    with fake_registry() as registry:
+        store = CachingStore(remote(registry.address), LayoutStore(tmp_path))
+        image = put_manifest(store, b"image")
+        registry.faults.wrong_bytes = True
+
+        with pytest.raises(VerificationError):
+            store.bring(image.digest)
+
+    assert not store.cache.exists(image)

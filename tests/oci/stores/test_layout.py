@@ -1,0 +1,257 @@
+"""The OCI image layout: the contract, other writers, other tools, and sudden death."""
+
+import fcntl
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from goldenpath.canonical import MAX_DOCUMENT
+from goldenpath.errors import InvalidInput, NotFound, Unavailable, VerificationError
+from goldenpath.oci.descriptor import IMAGE_MANIFEST, Descriptor
+from goldenpath.oci.store import Store, read
+from goldenpath.oci.stores.layout import LayoutStore
+from tests.oci.contract import BLOB, StoreContract, put, put_manifest
+
+
+class TestLayoutStore(StoreContract):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Store:
+        return LayoutStore(tmp_path / "registry")
+
+
+def test_reading_a_store_that_is_not_there_creates_nothing(tmp_path: Path) -> None:
+    store = LayoutStore(tmp_path / "registry")
+
+    assert store.tags() == ()
+    with pytest.raises(NotFound):
+        store.resolve("v1")
+    assert not (tmp_path / "registry").exists()
+
+
+def test_the_folder_is_what_the_specification_says(tmp_path: Path) -> None:
+    store = LayoutStore(tmp_path)
+    manifest = put_manifest(store, b"layer")
+    store.tag("v1", manifest)
+
+    index = json.loads((tmp_path / "index.json").read_bytes())
+
+    assert json.loads((tmp_path / "oci-layout").read_bytes()) == {"imageLayoutVersion": "1.0.0"}
+    assert [entry["digest"] for entry in index["manifests"]] == [manifest.digest.text]
+    assert index["manifests"][0]["annotations"]["org.opencontainers.image.ref.name"] == "v1"
+    assert (tmp_path / "blobs" / "sha256" / manifest.digest.hex).is_file()
+    assert list((tmp_path / "goldenpath" / "partial").iterdir()) == []
+
+
+def test_members_of_other_tools_stay_in_the_index(tmp_path: Path) -> None:
+    store = LayoutStore(tmp_path)
+    manifest = put_manifest(store, b"layer")
+    index = json.loads((tmp_path / "index.json").read_bytes())
+    index["manifests"][0]["platform"] = {"os": "linux", "architecture": "arm64"}
+    (tmp_path / "index.json").write_text(json.dumps(index))
+
+    store.tag("v1", manifest)
+    put_manifest(store, b"other")
+
+    entries = json.loads((tmp_path / "index.json").read_bytes())["manifests"]
+    assert [entry.get("platform") for entry in entries if entry["digest"] == manifest.digest.text]
+
+
+def test_an_index_that_nobody_could_read_any_more_is_not_written(tmp_path: Path) -> None:
+    store = LayoutStore(tmp_path)
+    manifest = put_manifest(store, b"layer")
+    file = tmp_path / "index.json"
+    index = json.loads(file.read_bytes())
+    index["manifests"][0]["annotations"] = {"note": "x" * (MAX_DOCUMENT - 500)}
+    file.write_text(json.dumps(index))
+    before = file.stat()
+
+    with pytest.raises(InvalidInput, match="is full"):
+        put_manifest(store, b"other")
+
+    assert (file.stat().st_ino, file.stat().st_size) == (before.st_ino, before.st_size)
+    assert LayoutStore(tmp_path).resolve(manifest.digest.text) == manifest
+
+
+def test_what_another_writer_lists_is_seen_at_once(tmp_path: Path) -> None:
+    one, two = LayoutStore(tmp_path), LayoutStore(tmp_path)
+    subject = put_manifest(one, b"subject")
+    for number, (writer, reader) in enumerate(((one, two), (two, one)) * 3):
+        note = put_manifest(writer, str(number).encode(), subject, "text/note")
+        writer.tag("newest", note)
+        assert reader.resolve("newest").digest == note.digest
+        assert note.digest in [each.digest for each in reader.referrers(subject.digest)]
+
+
+def test_referrers_that_another_tool_wrote_are_found(tmp_path: Path) -> None:
+    store = LayoutStore(tmp_path)
+    subject = put_manifest(store, b"subject")
+    note = put_manifest(store, b"note", subject, "text/note")
+
+    (tmp_path / "goldenpath" / "subjects").unlink()
+
+    assert [d.digest for d in LayoutStore(tmp_path).referrers(subject.digest)] == [note.digest]
+
+
+def test_a_torn_line_of_a_killed_writer_does_no_harm(tmp_path: Path) -> None:
+    store = LayoutStore(tmp_path)
+    subject = put_manifest(store, b"subject")
+    with (tmp_path / "goldenpath" / "subjects").open("a") as file:
+        file.write("0123456789abcdef")
+
+    note = put_manifest(store, b"note", subject, "text/note")
+
+    assert [d.digest for d in store.referrers(subject.digest)] == [note.digest]
+
+
+def test_a_changed_blob_is_refused_and_a_short_one_written_again(tmp_path: Path) -> None:
+    store = LayoutStore(tmp_path)
+    descriptor = put(store, b"content")
+    blob = tmp_path / "blobs" / "sha256" / descriptor.digest.hex
+
+    blob.write_bytes(b"c0ntent")
+    with pytest.raises(VerificationError, match="expected sha256:"):
+        read(store, descriptor, 100)
+    blob.write_bytes(b"con")
+    put(store, b"content")
+
+    assert read(store, descriptor, 100) == b"content"
+
+
+def test_a_pipe_in_place_of_a_blob_does_not_stop_the_reader(tmp_path: Path) -> None:
+    store = LayoutStore(tmp_path)
+    descriptor = put(store, b"content")
+    blob = tmp_path / "blobs" / "sha256" / descriptor.digest.hex
+    blob.unlink()
+    os.mkfifo(blob)
+
+    with pytest.raises(VerificationError, match="not a regular file"):
+        read(store, descriptor, 100)
+
+
+def test_a_folder_that_cannot_be_written_is_said_in_words(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(Unavailable, match="cannot be written"):
+        put(LayoutStore(tmp_path / "file" / "registry"), b"content")
+
+
+def test_a_push_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
+    def broken() -> "list[bytes]":
+        raise Unavailable("the line is dead")
+
+    store = LayoutStore(tmp_path)
+    with pytest.raises(Unavailable):
+        store.push(Descriptor.of(BLOB, b"content"), (chunk for _ in [0] for chunk in broken()))
+
+    assert list((tmp_path / "goldenpath" / "partial").iterdir()) == []
+
+
+def test_what_a_killed_writer_left_unfinished_is_swept(tmp_path: Path) -> None:
+    put(LayoutStore(tmp_path), b"content")
+    partial = tmp_path / "goldenpath" / "partial"
+    for name in ("abandoned", "young", "held"):
+        (partial / name).write_bytes(b"half")
+    for name in ("abandoned", "held"):
+        os.utime(partial / name, (1, 1))
+
+    with (partial / "held").open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        put(LayoutStore(tmp_path), b"other")
+
+    assert {path.name for path in partial.iterdir()} == {"young", "held"}
+
+
+def _write_notes(root: Path, writer: int) -> None:
+    store = LayoutStore(root)
+    subject = put_manifest(store, b"subject")
+    for number in range(10):
+        put_manifest(store, f"{writer}.{number}".encode(), subject, "text/note")
+        store.tag(f"t{writer}.{number}", subject)
+
+
+def test_writers_in_other_processes_lose_nothing(tmp_path: Path) -> None:
+    subject = put_manifest(LayoutStore(tmp_path), b"subject")
+    context = multiprocessing.get_context("spawn")
+    writers = [context.Process(target=_write_notes, args=(tmp_path, each)) for each in range(3)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+
+    store = LayoutStore(tmp_path)
+    assert [writer.exitcode for writer in writers] == [0, 0, 0]
+    assert len(store.referrers(subject.digest)) == 30
+    assert len(store.tags()) == 30
+
+
+_ENDLESS = """
+import sys
+from pathlib import Path
+from goldenpath.oci.stores.layout import LayoutStore
+from tests.oci.contract import put_manifest
+store = LayoutStore(Path(sys.argv[1]))
+subject = put_manifest(store, b"subject")
+print("started", flush=True)
+for number in range(100000):
+    note = put_manifest(store, f"{sys.argv[2]}.{number}".encode(), subject, "text/note")
+    print(note.digest, flush=True)
+"""
+
+
+def test_a_killed_writer_loses_nothing_it_had_finished(tmp_path: Path) -> None:
+    finished: list[str] = []
+    for attempt in range(5):
+        writer = subprocess.Popen(
+            [sys.executable, "-c", _ENDLESS, str(tmp_path), str(attempt)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "started\n"
+        time.sleep(0.02 * attempt)
+        writer.send_signal(signal.SIGKILL)
+        output = writer.communicate()[0]
+        # The last line may be cut; every whole one was a finished push.
+        finished.extend(line[:71] for line in output.splitlines(keepends=True) if len(line) == 72)
+
+    store = LayoutStore(tmp_path)
+    subject = put_manifest(store, b"subject")
+    listed = store.referrers(subject.digest)
+    assert set(finished) <= {d.digest.text for d in listed}
+    for descriptor in listed:
+        assert read(store, descriptor, 10_000)
+        put_manifest(store, descriptor.annotations["about"].encode(), subject, "text/note")
+        assert store.exists(Descriptor(IMAGE_MANIFEST, descriptor.digest, descriptor.size))
+
+
+def test_a_large_blob_is_copied_in_bounded_memory(tmp_path: Path) -> None:
+    size = 1 << 29
+    (tmp_path / "large").touch()
+    os.truncate(tmp_path / "large", size)
+    script = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from goldenpath.oci.stores.folder import stream_regular\n"
+        "from goldenpath.oci.stores.layout import LayoutStore\n"
+        "folder = Path(sys.argv[1])\n"
+        "store, other = LayoutStore(folder / 'one'), LayoutStore(folder / 'two')\n"
+        "blob = store.add('application/octet-stream', stream_regular(folder / 'large'))\n"
+        "other.push(blob, store.fetch(blob))\n"
+        # What getrusage says would be the most of the parent, which forked.
+        "status = Path('/proc/self/status').read_text()\n"
+        "print(blob.size, status.partition('VmHWM:')[2].split()[0])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+
+    copied, kilobytes = map(int, done.stdout.split())
+    assert copied == size
+    assert kilobytes < 200_000

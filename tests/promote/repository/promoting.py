@@ -1,0 +1,32 @@
+"""A process that promotes releases one after the other: python -m tests.promote.repository.promoting ..."""
+
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from goldenpath.digest import Digest
+from goldenpath.oci.stores.layout import LayoutStore
+from goldenpath.promote.acts.promotion import Workspace, promote
+from goldenpath.promote.repository.identity import Identity
+from goldenpath.promote.repository.worktree import Repository
+from goldenpath.release.attest.signatures.sshsig import SshKey
+from goldenpath.settings import Home
+
+
+def main(folder: Path, digests: list[str]) -> None:
+    """Promotes each to dev; prints the commits."""
+    home = Home(folder / "home")
+    desk = Workspace(
+        Repository(str(home.gitops), home.gitops_cache, {"PATH": os.environ["PATH"]}),
+        home.trust,
+        LayoutStore(home.registry),
+        Identity("platform-engineer", SshKey.load(folder / "platform-engineer")),
+        lambda: datetime.now(UTC),
+    )
+    for digest in digests:
+        print(promote(desk, Digest(digest), "dev").commit, flush=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2:])

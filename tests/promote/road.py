@@ -1,0 +1,197 @@
+"""A platform with its people and a registry, on which releases travel: everything real but slow."""
+
+import dataclasses
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from pathlib import Path
+
+from goldenpath.digest import Digest
+from goldenpath.oci.stores.layout import LayoutStore
+from goldenpath.project.contract import render_contract
+from goldenpath.project.spec import Band, Contract, DecisionPolicy, Feature, MonitorSettings
+from goldenpath.promote.acts.approving import Approved, approve
+from goldenpath.promote.acts.founding import PlatformOptions, found, platform_files, with_person
+from goldenpath.promote.acts.promotion import Promoted, Workspace, promote
+from goldenpath.promote.platform.platform import Platform
+from goldenpath.promote.repository.chain_of_trust import Trusted, follow
+from goldenpath.promote.repository.identity import Identity
+from goldenpath.promote.repository.worktree import Repository
+from goldenpath.release.artifact.pack import Contents, pack
+from goldenpath.release.attest.attach import attach, sign_image
+from goldenpath.release.attest.keys import PemSigner
+from goldenpath.release.attest.policy import Person
+from goldenpath.release.attest.signatures.sshsig import SshKey
+from goldenpath.release.evidence.scan import scan, scan_statement
+from goldenpath.release.evidence.training_statements import statements
+from goldenpath.settings import Home
+from goldenpath.train.training_run import Check, Metric, TrainingRun
+from tests.release.attest.runs import BUILDER, training_run
+
+START = datetime(2026, 11, 23, 8, tzinfo=UTC)
+MODEL = "credit-default"
+PEOPLE = {
+    "platform-engineer": ("platform-engineer",),
+    "validator": ("validator",),
+    "risk-manager": ("risk-manager",),
+    "data-scientist": ("validator",),
+}
+CONTRACT = Contract(
+    name=MODEL,
+    features=(Feature("age", "number"), Feature("sex", "category", categories=(1.0, 2.0))),
+    output="probability",
+    decision=DecisionPolicy((Band("low", 0.2, "accept"), Band("high", 1.01, "decline"))),
+    monitor=MonitorSettings(),
+)
+METRICS = (
+    Metric("roc_auc", 0.88, 0.87, 0.89, 6000),
+    Metric("brier", 0.05, 0.048, 0.052, 6000),
+    Metric("log_loss", 0.2, 0.19, 0.21, 6000),
+    Metric("expected_calibration_error", 0.01, 0.005, 0.02, 6000),
+    Metric("acceptance_rate", 0.8, 0.79, 0.81, 6000),
+    Metric("acceptance_rate", 0.8, 0.78, 0.82, 2600, "sex=1"),
+    Metric("acceptance_rate", 0.79, 0.77, 0.81, 3400, "sex=2"),
+    Metric("acceptance_rate", 0.1, None, None, 12, "age_band=90"),
+    Metric("robustness_noise", 0.0, 0.0, 0.002, 2000),
+    Metric("robustness_flip", 0.06, 0.05, 0.07, 2000),
+)
+CHECKS = tuple(
+    Check(name, True, "went well", 1.0)
+    for name in ("lint", "tests", "smoke training", "equality of the export")
+)
+
+
+def documents() -> dict[str, bytes]:
+    """The statements of the starter project, as they travel in a release."""
+    folder = Path(str(files("goldenpath.project"))) / "starter" / "compliance"
+    found = {
+        f"compliance/{path.relative_to(folder).as_posix()}": path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+    found["card.md"] = found.pop("compliance/card.md")
+    return found
+
+
+def good_run() -> TrainingRun:
+    """A run that every gate lets pass."""
+    thresholds = Digest.of(documents()["compliance/thresholds.yaml"]).text
+    return dataclasses.replace(
+        training_run(),
+        model=MODEL,
+        metrics=METRICS,
+        checks=CHECKS,
+        thresholds_digest=thresholds,
+    )
+
+
+class Road:
+    """A platform on one machine, its people, and a clock that is set by hand."""
+
+    def __init__(self, folder: Path, now: datetime = START) -> None:
+        self.folder = folder
+        self.home = Home(folder / "home")
+        self.now = now
+        self.people = {name: Identity(name, SshKey.generate(folder / name)) for name in PEOPLE}
+        self.repository = self.clone("cache")
+        engineer = self.people["platform-engineer"]
+        wishes = PlatformOptions(
+            "127.0.0.1:8080", "registry.example/models", ("platform-engineer",)
+        )
+        found(self.home, self.repository, engineer, wishes, {"PATH": "/usr/bin:/bin"}, self.now)
+        self.signer = PemSigner.load(self.home.build_key)
+        self.store = LayoutStore(self.home.registry)
+        platform = self.trusted().platform
+        for name, roles in PEOPLE.items():
+            key = self.people[name].key.public_line
+            platform = with_person(platform, Person(name, roles, key))
+        self.change_platform(platform)
+
+    def clone(self, name: str) -> Repository:
+        return Repository(str(self.home.gitops), self.folder / name, {"PATH": "/usr/bin:/bin"})
+
+    def trusted(self) -> Trusted:
+        return follow(self.repository, self.home.trust)
+
+    def change_platform(self, platform: Platform) -> None:
+        engineer = self.people["platform-engineer"]
+        self.repository.commit(
+            self.trusted().commit, platform_files(platform), "platform: change", engineer.name,
+            engineer.key, self.now,
+        )  # fmt: skip
+
+    def pass_time(self, **span: int) -> None:
+        self.now += timedelta(**span)
+
+    def release(
+        self,
+        weights: bytes = b"one",
+        run: TrainingRun | None = None,
+        contract: Contract = CONTRACT,
+        extra: Mapping[str, bytes] | None = None,
+        profile: bytes = b"{}",
+        model: str = MODEL,
+    ) -> Digest:
+        folder = self.folder / "outputs"
+        folder.mkdir(exist_ok=True)
+        (folder / "model.onnx").write_bytes(weights)
+        packed = pack(
+            self.store,
+            Contents(
+                name=model, version="1", outputs=folder,
+                contract=render_contract(dataclasses.replace(contract, name=model)),
+                profile=profile, lock=b"version = 1\n", python_version="3.11.7",
+                documents={**documents(), **(extra or {})}, commit="a" * 40,
+                committed_at="2026-11-20T08:00:00Z",
+            ),
+        )  # fmt: skip
+        subjects = (packed.image.digest,)
+        trained = dataclasses.replace(run or good_run(), model=model)
+        said = statements(trained, subjects, builder=BUILDER)
+        for each in (*said, scan_statement(scan({"model.onnx": b""}, ()), subjects)):
+            attach(self.store, packed.image, each, self.signer, self.now)
+        sign_image(
+            self.store, packed.image, f"registry.example/models/{model}", self.signer, self.now
+        )
+        return packed.image.digest
+
+    def desk(self, name: str, repository: Repository | None = None) -> Workspace:
+        identity = self.people[name]
+        return Workspace(
+            repository or self.repository, self.home.trust, self.store, identity, lambda: self.now
+        )
+
+    def machine(self) -> Workspace:
+        key = SshKey.load(self.home.rollout_key)
+        return dataclasses.replace(self.desk("validator"), acting=Identity("rollout", key))
+
+    def promote(
+        self,
+        digest: Digest,
+        stage: str,
+        *,
+        by: str = "platform-engineer",
+        steps: tuple[int, ...] = (100,),
+    ) -> Promoted:
+        self.pass_time(minutes=1)
+        return self.promote_now(digest, stage, by=by, steps=steps)
+
+    def promote_now(
+        self,
+        digest: Digest,
+        stage: str,
+        *,
+        by: str = "platform-engineer",
+        steps: tuple[int, ...] = (100,),
+    ) -> Promoted:
+        return promote(self.desk(by), digest, stage, steps=steps)
+
+    def approve(self, digest: Digest, *people: str) -> list[Approved]:
+        return [approve(self.desk(name), digest, "prod") for name in people]
+
+    def bring_to_prod(self, digest: Digest, steps: tuple[int, ...] = (100,)) -> Promoted:
+        for stage in ("dev", "test"):
+            done = self.promote(digest, stage)
+            assert done.commit, done.decision
+        self.approve(digest, "validator", "risk-manager")
+        return self.promote(digest, "prod", steps=steps)

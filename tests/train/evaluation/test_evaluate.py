@@ -1,0 +1,143 @@
+"""What a training wrote is judged only if it can be: no missing column, no NaN, no odd target."""
+
+import dataclasses
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from goldenpath.errors import InvalidInput
+from goldenpath.project.load import load_project
+from goldenpath.project.spec import Project
+from goldenpath.train.evaluation import evaluate as evaluation
+from goldenpath.train.evaluation.evaluate import Evaluation
+from goldenpath.train.evaluation.score import onnx_scorer
+from goldenpath.train.run import Trained
+
+EVALUATION = "evaluation.parquet"
+
+
+def evaluate(project: Project, outputs: Path) -> Evaluation:
+    """As the build does, asking the packaged graph."""
+    scorer = onnx_scorer(outputs / "model.onnx", project.contract)
+    return evaluation.evaluate(project, outputs, scorer)
+
+
+@pytest.fixture
+def outputs(trained: Trained, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(trained.outputs, tmp_path / "outputs"))
+
+
+@pytest.fixture
+def declared(starter: Path) -> Project:
+    return load_project(starter)
+
+
+def _put(outputs: Path, column: str, value: float | str | None, file: str = EVALUATION) -> None:
+    """Puts one value into the last row of a column."""
+    table = pq.read_table(outputs / file)
+    position = table.column_names.index(column)
+    values = [*table[column].to_pylist()[:-1], value]
+    pq.write_table(table.set_column(position, column, pa.array(values)), outputs / file)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("score", float("nan")),
+        ("score", None),
+        ("age", float("inf")),
+        ("age", None),
+        ("target", None),
+    ],
+)
+def test_what_is_not_a_number_is_refused(
+    outputs: Path, declared: Project, column: str, value: float | None
+) -> None:
+    _put(outputs, column, value)
+
+    with pytest.raises(InvalidInput, match=f"has a {column!r} that is not a number"):
+        evaluate(declared, outputs)
+
+
+def test_a_target_that_is_neither_is_refused(outputs: Path, declared: Project) -> None:
+    _put(outputs, "target", 2)
+
+    with pytest.raises(InvalidInput, match="targets other than 0 and 1"):
+        evaluate(declared, outputs)
+
+
+def test_missing_columns_and_rows_are_refused(outputs: Path, declared: Project) -> None:
+    table = pq.read_table(outputs / EVALUATION)
+    pq.write_table(table.drop_columns(["score"]), outputs / EVALUATION)
+
+    with pytest.raises(InvalidInput, match="lacks the columns score"):
+        evaluate(declared, outputs)
+
+    pq.write_table(table.slice(0, 0), outputs / EVALUATION)
+    with pytest.raises(InvalidInput, match="has no rows"):
+        evaluate(declared, outputs)
+
+
+def test_a_slice_with_too_many_values_is_refused(outputs: Path, declared: Project) -> None:
+    with pytest.raises(InvalidInput, match="slice 'key' has 6000 values"):
+        evaluate(replace(declared, slices=("key",)), outputs)
+
+
+def test_keys_on_both_sides_are_counted(outputs: Path, declared: Project) -> None:
+    assert evaluate(declared, outputs).shared_keys == 0
+    shutil.copy(outputs / "reference.parquet", outputs / EVALUATION)
+
+    assert evaluate(declared, outputs).shared_keys == 24_000
+
+
+def test_training_rows_without_a_key_cannot_be_told_apart(outputs: Path, declared: Project) -> None:
+    table = pq.read_table(outputs / "reference.parquet")
+    pq.write_table(table.drop_columns(["key"]), outputs / "reference.parquet")
+
+    assert evaluate(declared, outputs).shared_keys is None
+
+
+def test_a_key_that_repeats_among_the_training_rows_is_counted(
+    outputs: Path, declared: Project
+) -> None:
+    first = pq.read_table(outputs / "reference.parquet")["key"][0].as_py()
+    _put(outputs, "key", first, "reference.parquet")
+
+    assert evaluate(declared, outputs).repeated_keys == 1
+
+
+def test_a_score_that_the_packaged_model_does_not_give_shows_as_skew(
+    outputs: Path, declared: Project
+) -> None:
+    _put(outputs, "score", 0.999)
+
+    assert evaluate(declared, outputs).largest_skew > 0.1
+
+
+def test_a_model_that_does_not_fit_the_contract_is_refused(
+    outputs: Path, declared: Project
+) -> None:
+    contract = declared.contract
+    fewer = replace(declared, contract=replace(contract, features=contract.features[:5]))
+    other = replace(declared, contract=replace(contract, output_tensor="margin"))
+
+    with pytest.raises(InvalidInput, match="has other inputs"):
+        evaluate(fewer, outputs)
+    with pytest.raises(InvalidInput, match="has no output 'margin'"):
+        evaluate(other, outputs)
+
+
+def test_a_number_that_is_cut_has_metrics_for_each_part(outputs: Path, declared: Project) -> None:
+    first, *others = declared.contract.features
+    cut = dataclasses.replace(first, slices=(-1e9, 1e9))
+    contract = dataclasses.replace(declared.contract, features=(cut, *others))
+
+    found = evaluate(dataclasses.replace(declared, contract=contract), outputs)
+
+    rows = {each.slice: each.rows for each in found.metrics if each.name == "roc_auc"}
+    assert rows[f"{first.name}=-1e+09 to 1e+09"] == rows[""]
+    assert f"{first.name}=below -1e+09" not in rows

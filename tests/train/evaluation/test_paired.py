@@ -1,0 +1,103 @@
+"""Paired differences against an independent computation, and on data where the truth is known."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from goldenpath.train.evaluation.evaluation_rows import parse_rows, render_rows
+from goldenpath.train.evaluation.metrics import roc_auc
+from goldenpath.train.evaluation.paired import paired_difference
+
+Floats = NDArray[np.float64]
+METRICS = ("roc_auc", "brier", "log_loss", "expected_calibration_error", "accuracy_at_0.3",
+           "acceptance_rate")  # fmt: skip
+
+
+def data(seed: int, rows: int = 2000) -> tuple[Floats, Floats, Floats]:
+    """Outcomes, and two scores that agree mostly; the second is no better than the first."""
+    draw = np.random.default_rng(seed)
+    chance = draw.beta(1, 4, rows)
+    target = (draw.random(rows) < chance).astype(np.float64)
+    scores = [np.clip(chance + draw.normal(0, 0.05, rows), 0, 1) for _ in range(2)]
+    return target, scores[0], scores[1]
+
+
+def accepted(old: Floats, new: Floats) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    return old < 0.3, new < 0.3
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_model_against_itself_differs_by_nothing(metric: str) -> None:
+    target, old, _ = data(1)
+
+    found = paired_difference(metric, target, old, old, accepted(old, old))
+
+    assert found is not None
+    assert (found.value, found.error, found.rows) == (0.0, 0.0, 2000)
+
+
+def test_the_difference_of_areas_is_that_of_the_areas() -> None:
+    target, old, new = data(2)
+
+    found = paired_difference("roc_auc", target, old, new, accepted(old, new))
+
+    before, after = roc_auc(target, old), roc_auc(target, new)
+    assert found is not None
+    assert before is not None
+    assert after is not None
+    assert found.value == pytest.approx(after.value - before.value, abs=1e-12)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_the_standard_error_is_what_resampling_gives(metric: str) -> None:
+    target, old, new = data(3)
+    found = paired_difference(metric, target, old, new, accepted(old, new))
+    draw = np.random.default_rng(4)
+
+    values = []
+    for _ in range(200):
+        rows = draw.integers(0, len(target), len(target))
+        again = paired_difference(
+            metric, target[rows], old[rows], new[rows], accepted(old[rows], new[rows])
+        )
+        assert again is not None
+        values.append(again.value)
+
+    assert found is not None
+    assert found.error == pytest.approx(float(np.std(values)), rel=0.35)
+
+
+def test_pairing_is_surer_than_two_intervals() -> None:
+    target, old, new = data(5)
+
+    found = paired_difference("roc_auc", target, old, new, accepted(old, new))
+
+    area = roc_auc(target, new)
+    assert found is not None
+    assert area is not None
+    assert area.high is not None
+    assert found.error < (area.high - area.value) / 1.96 / 2
+
+
+def test_too_few_rows_and_unknown_metrics_are_not_paired() -> None:
+    target, old, new = data(6)
+
+    assert paired_difference("roc_auc", target[:40], old[:40], new[:40], accepted(old, new)) is None
+    assert paired_difference("luck", target, old, new, accepted(old, new)) is None
+
+
+def test_rows_read_back_in_one_order_and_without_their_keys() -> None:
+    target, score, _ = data(7, 100)
+    keys = [f"client {number}" for number in range(100)]
+    shuffled = np.random.default_rng(0).permutation(100)
+
+    content = render_rows(keys, target, score, {"sex": ["1"] * 100})
+    other = render_rows(
+        [keys[at] for at in shuffled], target[shuffled], score[shuffled], {"sex": ["1"] * 100}
+    )
+
+    assert content == other
+    assert b"client 7" not in content
+    rows = parse_rows(content)
+    assert sorted(rows.score) == sorted(score)
+    assert list(rows.keys) == sorted(rows.keys)

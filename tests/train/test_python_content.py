@@ -1,0 +1,212 @@
+"""A model that is code: trained, its environment rebuilt offline, and packed with every wheel."""
+
+import json
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from goldenpath.digest import Digest
+from goldenpath.errors import InvalidInput, Unavailable, VerificationError
+from goldenpath.oci.manifest import MAX_MANIFEST, Manifest
+from goldenpath.oci.store import read
+from goldenpath.oci.stores.memory import MemoryStore
+from goldenpath.project.load import load_project
+from goldenpath.project.scaffold import create
+from goldenpath.project.spec import Project, PythonModel
+from goldenpath.release.artifact.pack import CODE, PROFILE, RUNTIME, WHEELS, Packed, pack
+from goldenpath.release.artifact.unpack import open_release, unpack
+from goldenpath.release.build import contents_of
+from goldenpath.release.reproduce.score_distance import distance, is_served_from
+from goldenpath.train.environment.rebuild import installed, rebuild_environment
+from goldenpath.train.environment.runtime import Runtime, parse_runtime, render_runtime
+from goldenpath.train.evaluation.evaluate import columns_of
+from goldenpath.train.python_content import lay_out, served
+from goldenpath.train.run import Trained, train
+from tests.starter import NOW, UV, environment
+from tests.train.conftest import commit
+
+pytestmark = pytest.mark.timeout(300)  # it installs two environments
+
+KEPT = Path(__file__).parents[2] / "build" / "wheels"
+"""Wheels stay here between runs of the tests; each is hashed before it is used."""
+
+
+def _train(project: Project, work: Path) -> Trained:
+    KEPT.mkdir(parents=True, exist_ok=True)
+    (work.parent / "wheels").symlink_to(KEPT)
+    tools = environment()
+    return train(project, work, uv=UV, now=lambda: NOW, report=lambda _: None, tools=tools)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("python") / "scorecard"
+    create("scorecard", folder, uv=UV, now=NOW, environment=environment(), framework="python")
+    shutil.rmtree(folder / "tests")
+    (folder / "tests").mkdir()
+    (folder / "tests/test_nothing.py").write_text("def test_nothing():\n    pass\n")
+    file = folder / "goldenpath.toml"
+    text = file.read_text()
+    file.write_text(text.replace("[training.parameters]", "[training.parameters]\nsample = 2000"))
+    commit(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def scorecard(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    return _train(load_project(project), tmp_path_factory.mktemp("work") / "first")
+
+
+@pytest.fixture(scope="module")
+def store() -> MemoryStore:
+    return MemoryStore()
+
+
+@pytest.fixture(scope="module")
+def packed(project: Path, scorecard: Trained, store: MemoryStore) -> Packed:
+    return pack(store, contents_of(load_project(project), scorecard))
+
+
+def test_the_scores_of_the_rebuilt_environment_are_those_of_the_training(
+    scorecard: Trained,
+) -> None:
+    checks = {check.name: check.passed for check in scorecard.run.checks}
+
+    assert checks["equality of the export"]
+    assert scorecard.run.largest_skew < 1e-6
+
+
+def test_a_release_carries_code_runtime_and_each_wheel_in_a_layer_of_its_own(
+    packed: Packed, store: MemoryStore, tmp_path: Path
+) -> None:
+    unpack(store, packed.image.digest, tmp_path / "release")
+    runtime = parse_runtime((tmp_path / "release" / RUNTIME).read_bytes())
+
+    assert runtime.files == ("scorecard.json",)
+    assert [wheel.name for wheel in runtime.wheels] == ["numpy"]
+    for wheel in runtime.wheels:
+        content = (tmp_path / "release" / WHEELS / wheel.file).read_bytes()
+        assert Digest.of(content).text == wheel.digest
+    assert (tmp_path / "release" / CODE / "scorecard" / "serve.py").is_file()
+    assert (tmp_path / "release" / "models" / "scorecard.json").is_file()
+    manifest = Manifest.parse(read(store, packed.modelpack, MAX_MANIFEST))
+    kinds = [layer.media_type.split(".")[-3] for layer in manifest.layers]
+    assert sorted(kinds) == ["code", "code", "doc", "weight"]
+
+
+def test_two_releases_of_code_are_asked_the_same_rows_each_in_its_own_environment(
+    project: Path, packed: Packed, scorecard: Trained, store: MemoryStore, tmp_path: Path
+) -> None:
+    released, declared = open_release(store, packed.image.digest).files, load_project(project)
+    card = json.loads(released["models/scorecard.json"])
+    card["intercept"] += 0.5
+    other = {**released, "models/scorecard.json": json.dumps(card).encode()}
+    table = columns_of(scorecard.outputs / "reference.parquet", declared.contract)
+
+    found = distance(
+        declared, table, released, other, tmp_path / "work", uv=UV, tools=environment()
+    )
+
+    assert found.rows == len(table["age"])
+    assert 0 < found.mean < found.largest < 0.125
+    assert found.decisions_changed > 0
+    served = [name for name in sorted(released) if is_served_from(declared, name)]
+    assert "models/scorecard.json" in served
+    assert RUNTIME in served
+    assert PROFILE not in served
+
+
+def _rebuild(runtime: Runtime, wheels: Path, to: Path) -> Path:
+    return rebuild_environment(
+        runtime, wheels, to, uv=UV, environment=environment(), compiled=False
+    )
+
+
+def test_an_environment_is_rebuilt_offline_from_what_the_release_holds(
+    packed: Packed, store: MemoryStore, tmp_path: Path
+) -> None:
+    unpack(store, packed.image.digest, tmp_path / "release")
+    runtime = parse_runtime((tmp_path / "release" / RUNTIME).read_bytes())
+
+    python = _rebuild(runtime, tmp_path / "release" / WHEELS, tmp_path / "environment")
+
+    assert python.is_file()
+    assert installed(tmp_path / "environment") == {w.name: w.version for w in runtime.wheels}
+
+
+def test_a_wheel_of_another_hash_is_refused_and_leaves_nothing(
+    scorecard: Trained, tmp_path: Path
+) -> None:
+    assert scorecard.content is not None
+    runtime = scorecard.content.runtime(scorecard.outputs)
+    (wheel,) = runtime.wheels
+    original = scorecard.content.paths[wheel.file].read_bytes()
+    (tmp_path / wheel.file).write_bytes(original[:-1] + bytes([original[-1] ^ 1]))
+
+    with pytest.raises(VerificationError, match="cannot be made"):
+        _rebuild(runtime, tmp_path, tmp_path / "environment")
+    assert not (tmp_path / "environment").exists()
+
+
+def test_another_python_than_the_recorded_one_is_refused(
+    scorecard: Trained, tmp_path: Path
+) -> None:
+    assert scorecard.content is not None
+    runtime = replace(scorecard.content.runtime(scorecard.outputs), python="3.9.1")
+
+    with pytest.raises(Unavailable, match=r"Python 3\.9\.1"):
+        _rebuild(runtime, KEPT, tmp_path / "environment")
+
+
+@pytest.fixture(scope="module")
+def place(scorecard: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    assert scorecard.content is not None
+    folder = tmp_path_factory.mktemp("content") / "place"
+    lay_out(scorecard.content, scorecard.outputs, folder, uv=UV, tools=environment())
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("body", "said", "limit"),
+    [
+        ("raise RuntimeError('no model here')", "no model here", 30),
+        ("return lambda rows: np.full(len(rows), 1.5)", r"not in \[0, 1\]", 30),
+        ("return lambda rows: np.zeros(3)", "of shape", 30),
+        ("import os; os._exit(3)", "gave no scores", 30),
+        ("import time; time.sleep(60)", "within 0.5 seconds", 0.5),
+    ],
+)
+def test_a_model_that_cannot_be_served_gives_no_scores(
+    project: Path, place: Path, body: str, said: str, limit: float
+) -> None:
+    file = place / "code" / "scorecard" / "serve.py"
+    file.write_text(f"import numpy as np\n\n\ndef load(files):\n    {body}\n")
+    contract = load_project(project).contract
+    model = PythonModel("scorecard.serve:load", time_limit=0.5, start_limit=limit)
+    table = {feature.name: np.ones(9) for feature in contract.features}
+    python = place / "environment" / "bin" / "python"
+
+    with (
+        pytest.raises(InvalidInput, match=said),
+        served(contract, model, place, python, {"PATH": os.environ["PATH"]}, {}) as score,
+    ):
+        score(table)
+
+
+def test_a_runtime_survives_its_own_text_and_a_changed_one_is_refused() -> None:
+    runtime = Runtime(("model.txt",), "3.11.7", ())
+    assert parse_runtime(render_runtime(runtime)) == runtime
+
+    for text in (
+        render_runtime(runtime) + b" ",
+        render_runtime(runtime).replace(b'"version":1', b'"version":2'),
+        render_runtime(runtime).replace(
+            b"[]", b'[{"digest":"","file":"../x.whl","name":"x","version":"1"}]'
+        ),
+    ):
+        with pytest.raises(InvalidInput):
+            parse_runtime(text)

@@ -1,0 +1,63 @@
+"""Who signed the commit that is built, as far as the commit itself can say."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from goldenpath.train.source_state import read_source
+from tests.starter import environment
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("ssh-keygen") is None, reason="SKIPPED: signing a commit needs ssh-keygen"
+)
+
+
+def _run(folder: Path, *words: str) -> str:
+    done = subprocess.run(
+        words, cwd=folder, env=environment(), capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+@pytest.fixture
+def signed(tmp_path: Path) -> tuple[Path, str]:
+    """A repository with one signed commit, and the fingerprint of the key."""
+    _run(tmp_path, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "key")
+    _run(tmp_path, "git", "init", "--quiet", "project")
+    _run(
+        tmp_path / "project", "git", "-c", "gpg.format=ssh", "-c", "user.signingkey=../key.pub",
+        "commit", "--quiet", "--allow-empty", "--gpg-sign", "--message", "one\n\nand why",
+    )  # fmt: skip
+    shown = _run(tmp_path, "ssh-keygen", "-l", "-f", "key.pub")
+    return tmp_path / "project", shown.split()[1]
+
+
+def test_the_key_that_signed_the_commit_is_recorded(signed: tuple[Path, str]) -> None:
+    folder, fingerprint = signed
+
+    source = read_source(folder, environment())
+
+    assert source.signer == fingerprint
+    assert source.author == "data-scientist <data-scientist@bank.example>"
+
+
+def test_a_signature_of_something_else_is_none(signed: tuple[Path, str]) -> None:
+    folder, _ = signed
+    raw = _run(folder, "git", "cat-file", "commit", "HEAD")
+    forged = subprocess.run(
+        ["git", "hash-object", "-t", "commit", "-w", "--stdin"],
+        cwd=folder, input=raw.replace("and why", "and not"), capture_output=True, text=True,
+        check=True,
+    ).stdout.strip()  # fmt: skip
+    _run(folder, "git", "reset", "--quiet", "--hard", forged)
+
+    assert read_source(folder, environment()).signer == ""
+
+
+def test_a_commit_that_nobody_signed_has_no_signer(signed: tuple[Path, str]) -> None:
+    folder, _ = signed
+    _run(folder, "git", "commit", "--quiet", "--allow-empty", "--no-gpg-sign", "--message", "two")
+
+    assert read_source(folder, environment()).signer == ""
