@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goldenpath.canary.analysis import Criteria
-from goldenpath.canary.arms import PAIRED, PAIRED_SLICE, Arm, verdict_on
+from goldenpath.canary.arms import Arm, verdict_on
 from goldenpath.instruments import REQUEST_DURATION_BOUNDS
-from goldenpath.observe.drift.outcomes import OUTCOMES, POINTS, names
+from goldenpath.observe.drift.outcomes import OUTCOMES, PAIRED, PAIRED_SLICE, POINTS, names
 from goldenpath.serve.gateway.tally import Tally
 from tests.serve.running import CONTRACT
 

@@ -1,6 +1,7 @@
 from goldenpath.canary.analysis import Criteria
-from goldenpath.canary.arms import PAIRED, answer_comparisons, verdicts
+from goldenpath.canary.arms import answer_comparisons, verdicts
 from goldenpath.observe.drift import outcomes
+from goldenpath.observe.drift.outcomes import PAIRED
 from goldenpath.serve.gateway.tally import BUCKETS, Tally, bucket, upper_bound
 from tests.deploy.contract import release
 from tests.serve.running import CONTRACT

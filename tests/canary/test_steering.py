@@ -4,10 +4,10 @@ from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
 
-from goldenpath.canary.arms import PAIRED
 from goldenpath.canary.steering import Steering
 from goldenpath.deploy.reconcile.status import Status, describe
 from goldenpath.deploy.reconcile.target import Running
+from goldenpath.observe.drift.outcomes import PAIRED
 from goldenpath.promote.acts.assess import deployment_of, placement_of
 from goldenpath.promote.acts.promotion import promote
 from goldenpath.promote.manifests.desired import Rollout

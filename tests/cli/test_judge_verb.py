@@ -7,9 +7,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from goldenpath.audit.events.event_log import EventLog
-from goldenpath.canary.arms import PAIRED
 from goldenpath.cli import judge
 from goldenpath.errors import InvalidInput, Unavailable
+from goldenpath.observe.drift.outcomes import PAIRED
 from tests.canary.cluster import Cluster, traffic
 from tests.promote.road import MODEL
 

@@ -13,14 +13,12 @@ from dataclasses import dataclass, field, replace
 from itertools import accumulate
 
 from goldenpath.canary.analysis import CanaryVerdict, Comparison, Criteria, Share, judge
+from goldenpath.observe.drift.outcomes import PAIRED, PAIRED_SLICE
 from goldenpath.serve.gateway.tally import BUCKETS, BUCKETS_PER_DOUBLING, Tally, upper_bound
 
 _FIRST = 4 * BUCKETS_PER_DOUBLING
 """Durations below 1.6 ms are all the same to us."""
 _FAMILY = 0.2
-PAIRED = "differs from the live answer"
-PAIRED_SLICE = "differs where "
-"""Begins the name of a share of pairs in one slice."""
 
 Answers = Mapping[str, Sequence[int]]
 """Hits and total by name, as the observer counts them for one slot."""

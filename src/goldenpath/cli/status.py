@@ -7,10 +7,10 @@ import click
 
 from goldenpath import compose
 from goldenpath.canary.analysis import CanaryVerdict
-from goldenpath.canary.arms import PAIRED
 from goldenpath.cli.output import Format, note, output_option, show
 from goldenpath.deploy.reconcile.status import Condition, DeploymentStatus, Status
 from goldenpath.errors import REFUSED
+from goldenpath.observe.drift.outcomes import PAIRED
 
 
 @click.command(help="Show what is wanted, what runs, and whether they agree.")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from goldenpath.deploy.machine.server_process import DRAIN_SECONDS, FIRST_PAUSE, LONGEST_PAUSE
+from goldenpath.processes.backoff import DRAIN_SECONDS, pause_after
 from goldenpath.processes.child import Child, Message
 
 
@@ -58,9 +58,8 @@ class Sidecar:
                 self.is_ready = self.is_ready or message.get("event") == "ready"
             yield message
         if self.child.exit_code is not None:
-            pause = min(FIRST_PAUSE * 2 ** min(self._failures, 10), LONGEST_PAUSE)
+            self._again_at = now + pause_after(self._failures)
             self._failures += 1
-            self._again_at = now + pause
             self.message = self.message or f"{self.name} ended: {self.child.last_words()}"
             self.child.close()
             self.child = None

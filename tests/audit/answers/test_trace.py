@@ -26,13 +26,8 @@ from goldenpath.observe.log.spool_tail import Tail
 from goldenpath.observe.log.subject_keys import Subjects
 from goldenpath.oci.stores.layout import LayoutStore
 from goldenpath.release.attest.keys import PemSigner, generate_key
-from goldenpath.serve.record.spool_format import (
-    Answered,
-    RequestContext,
-    SpoolHeader,
-    SpoolMark,
-    render_frame,
-)
+from goldenpath.serve.protocol.request_context import RequestContext
+from goldenpath.serve.record.spool_format import Answered, SpoolHeader, SpoolMark, render_frame
 from goldenpath.settings import HOME_VARIABLE, Home, project_environment
 from tests.audit.made import (
     PROMOTED,

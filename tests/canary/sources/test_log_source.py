@@ -9,12 +9,12 @@ from typing import ClassVar
 import msgspec
 import pytest
 
-from goldenpath.canary.arms import PAIRED, Arm
+from goldenpath.canary.arms import Arm
 from goldenpath.canary.sources.joined_source import Joined
 from goldenpath.canary.sources.log_source import PredictionLogSource
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, Unavailable
-from goldenpath.observe.drift.outcomes import Outcomes
+from goldenpath.observe.drift.outcomes import PAIRED, Outcomes
 from goldenpath.observe.log.decrypted_inputs import Inputs
 from goldenpath.observe.log.log_storage import LogStorage
 from goldenpath.observe.log.release_parts import Releases

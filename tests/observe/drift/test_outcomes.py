@@ -3,8 +3,7 @@ import dataclasses
 import msgspec
 import numpy as np
 
-from goldenpath.canary.arms import PAIRED
-from goldenpath.observe.drift.outcomes import Outcomes
+from goldenpath.observe.drift.outcomes import PAIRED, Outcomes
 from goldenpath.observe.log.records import Block
 from goldenpath.observe.log.release_rules import Facts
 from goldenpath.project.spec import Feature

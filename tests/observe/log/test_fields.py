@@ -36,11 +36,11 @@ from goldenpath.processes.observer_launch import ObserverLaunch
 from goldenpath.project.spec import Band, DecisionPolicy
 from goldenpath.release.attest.keys import PemSigner, generate_key
 from goldenpath.serve.protocol import grpc_messages, inference_service
+from goldenpath.serve.protocol.request_context import RequestContext
 from goldenpath.serve.record.clock import Timex, read_timex
 from goldenpath.serve.record.spool_format import (
     FRAME,
     Answered,
-    RequestContext,
     SpoolHeader,
     SpoolMark,
     read,

@@ -1,4 +1,4 @@
-"""A process that promotes releases one after the other: python -m tests.promote.repository.promoting ..."""
+"""A process that promotes releases one after the other: python -m ….promoting FOLDER DIGEST..."""
 
 import os
 import sys

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from goldenpath.promote.acts.rolling import roll_back
+from tests.promote.repository import promoting
 from tests.promote.repository.protected import open_up, protect
 from tests.promote.road import CONTRACT, MODEL, Road
 
@@ -29,7 +30,7 @@ def test_two_processes_that_promote_at_once_lose_nothing(road: Road) -> None:
     ]
     running = [
         subprocess.Popen(
-            [sys.executable, "-m", "tests.promote.repository.promoting", str(road.folder), *digests],
+            [sys.executable, "-m", promoting.__name__, str(road.folder), *digests],
             cwd=REPOSITORY, stdout=subprocess.PIPE, text=True,
         )
         for digests in given

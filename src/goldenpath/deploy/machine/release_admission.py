@@ -79,7 +79,7 @@ class ReleaseAdmission:
         digest: Digest,
         question: AdmissionQuestion,
     ) -> AdmissionAnswer:
-        """See `goldenpath.deploy.reconcile.verdicts.Admit`. Raises `Underway` while it is looked at.
+        """See `Admit` of `deploy.reconcile.verdicts`. Raises `Underway` while it is looked at.
 
         What is here and suffices needs no registry; else the registry may know more of it.
         """

@@ -5,17 +5,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from goldenpath.errors import Unavailable
+from goldenpath.processes.backoff import DRAIN_SECONDS, pause_after
 from goldenpath.processes.child import Child
 from goldenpath.processes.launch import ServerLaunch, ServingTerms
 
-FIRST_PAUSE = 0.5
-LONGEST_PAUSE = 60.0
 STEADY_SECONDS = 60.0
 """A server that was ready this long starts anew with the first pause."""
 START_SECONDS = 120.0
 """A model that is code makes its environment first."""
-DRAIN_SECONDS = 30.0
-
 
 Kind = Literal["server.ready", "server.failed", "server.stopped", "content.lost", "content.back"]
 
@@ -155,7 +152,6 @@ class ServerProcess:
         return ServerEvent("server.failed", self._launch, self.message)
 
     def _pause(self, now: float, message: str) -> None:
-        pause = min(FIRST_PAUSE * 2 ** min(self._failures, 10), LONGEST_PAUSE)
+        self._again_at = now + pause_after(self._failures)
         self._failures += 1
-        self._again_at = now + pause
         self.message = message

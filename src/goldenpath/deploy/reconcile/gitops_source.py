@@ -23,7 +23,7 @@ class GitSource:
         self._is_here = Path(repository.url).is_dir()
 
     def follow(self) -> Trusted:
-        """The newest commit, verified. Raises like `goldenpath.promote.repository.chain_of_trust.follow`.
+        """The newest commit, verified. Raises like `follow` of the chain of trust.
 
         Where `main` still is where it was verified last, nothing is read again.
         """

@@ -38,7 +38,7 @@ class DesiredStateSource(Protocol):
     """The gitops repository, as far as it is trusted."""
 
     def follow(self) -> Trusted:
-        """The newest commit, its chain verified. Raises like `goldenpath.promote.repository.chain_of_trust.follow`."""
+        """The newest commit, its chain verified. Raises like `follow` of the chain of trust."""
 
     def hurry(self) -> None:
         """The next `follow` asks, however short ago it asked."""

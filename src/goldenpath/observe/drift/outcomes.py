@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from goldenpath.canary.arms import PAIRED, PAIRED_SLICE
 from goldenpath.canonical import JsonValue
 from goldenpath.observe.log.records import Block
 from goldenpath.observe.log.release_rules import Facts, decide
@@ -28,6 +27,10 @@ OUTCOMES = ("accept", "refer", "decline")
 POINTS = (0.003, 0.01, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.97)
 """Where the distributions of two scores are compared: fixed, so that any two releases can be."""
 MOST_PAIRS = 20_000
+
+PAIRED = "differs from the live answer"
+PAIRED_SLICE = "differs where "
+"""Begins the name of a share of pairs in one slice."""
 
 Counts = dict[str, list[int]]
 """Hits and total by name."""

@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from goldenpath.observe.log.release_rules import Parts
-from goldenpath.serve.record.spool_format import OVERLOAD, Answered, RequestContext, SpoolHeader
+from goldenpath.serve.protocol.request_context import RequestContext
+from goldenpath.serve.record.spool_format import OVERLOAD, Answered, SpoolHeader
 
 FEW = pa.dictionary(pa.int32(), pa.string())
 KINDS = pa.list_(pa.string())

@@ -52,7 +52,7 @@ class Surveyor:
         self._kept: dict[str, _Kept] = {}
 
     def survey(self, trusted: Trusted) -> Survey:
-        """The same as `goldenpath.promote.manifests.deployment_files.survey` of every file below `envs/`."""
+        """The same as `survey` of `deployment_files` of every file below `envs/`."""
         self._recall(_key(trusted.platform))
         entries = self._repository.entries(trusted.commit, FOLDER)
         wanted = {

@@ -35,12 +35,8 @@ MAX_FILE = 1024 * 1024
 _BATCH = 500
 _PATH = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
 _MOVED = (
-    "stale info",
-    "fetch first",
-    "non-fast-forward",
-    "cannot lock ref",
-    "failed to update ref",
-)
+    "stale info", "fetch first", "non-fast-forward", "cannot lock ref", "failed to update ref",
+)  # fmt: skip
 
 
 class MovedOn(Unavailable):

@@ -1,4 +1,4 @@
-"""`python -m goldenpath.release.catalogue URI FOLDER`: does the jobs on standard input, one JSON a line.
+"""`python -m goldenpath.release.catalogue URI FOLDER`: does jobs from standard input, one a line.
 
 Ready as soon as MLflow is loaded and its database has its tables; ends with standard input.
 """

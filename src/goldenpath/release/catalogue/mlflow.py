@@ -1,6 +1,6 @@
 """The catalogue kept by MLflow: runs, model versions and aliases, in its own database or server.
 
-Imported by the process `python -m goldenpath.release.catalogue` only: importing MLflow takes two seconds
+Imported by the process of the catalogue only: importing MLflow takes two seconds
 and brings a web framework along, which has no place in a verb or on the path of a prediction.
 """
 

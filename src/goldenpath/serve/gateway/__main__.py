@@ -1,4 +1,4 @@
-"""The gateway as a process: `python -m goldenpath.serve.gateway`, told what to do on standard input."""
+"""`python -m goldenpath.serve.gateway`: the gateway as a process, told what to do on stdin."""
 
 import asyncio
 import contextlib

@@ -1,7 +1,7 @@
 """Requests and answers on their way through the gateway.
 
-What is passed on was read whole and in one way only (`goldenpath.serve.gateway.head`) or was parsed by
-llhttp and is written anew (`goldenpath.serve.gateway.fallback_reader`); always with one Content-Length, so that the
+What is passed on was read whole and in one way only (`head`) or was parsed by
+llhttp and is written anew (`fallback_reader`); always with one Content-Length, so that the
 server behind cannot see another message than we did (RFC 9112, section 11.2).
 """
 

@@ -11,6 +11,7 @@ import msgspec
 from goldenpath.errors import InvalidInput
 from goldenpath.serve.model.model import Doubles, Rows, Scores
 from goldenpath.serve.protocol.flat_tensors import IS_AVAILABLE, FlatReader
+from goldenpath.serve.protocol.request_context import RequestContext
 from goldenpath.serve.protocol.request_parameters import RequestParameters, said_of, subjects_of
 from goldenpath.serve.protocol.tensors import (
     InputShape,
@@ -19,7 +20,6 @@ from goldenpath.serve.protocol.tensors import (
     TensorParameters,
     rows_of,
 )
-from goldenpath.serve.record.spool_format import RequestContext
 
 MOST_SUBJECT = 256
 """Characters of the longest subject or request id."""

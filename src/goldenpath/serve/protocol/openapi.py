@@ -8,9 +8,9 @@ from goldenpath.instruments import HEADER_PREDICTION, HEADER_RELEASE, HEADER_SLO
 from goldenpath.project.spec import Contract, Feature
 from goldenpath.serve.protocol.open_inference import MOST_SUBJECT
 from goldenpath.serve.protocol.release_identity import outputs_of
+from goldenpath.serve.protocol.request_context import Oversight
 from goldenpath.serve.protocol.request_parameters import LABEL, LONGEST_REFERENCE, MOST_KINDS
 from goldenpath.serve.protocol.tensors import DATATYPES, MOST_ROWS
-from goldenpath.serve.record.spool_format import Oversight
 
 Schema = dict[str, JsonValue]
 

@@ -11,7 +11,7 @@ from typing import Annotated, TypeVar
 import msgspec
 
 from goldenpath.errors import InvalidInput
-from goldenpath.serve.record.spool_format import Oversight, RequestContext
+from goldenpath.serve.protocol.request_context import Oversight, RequestContext
 
 MOST_KINDS = 8
 """Kinds of outside data that one row may name."""

@@ -26,6 +26,7 @@ from typing import BinaryIO, Literal
 import msgspec
 
 from goldenpath.errors import InvalidInput, VerificationError
+from goldenpath.serve.protocol.request_context import RequestContext
 
 SPOOL_VERSION = 2
 _KNOWN = (1, SPOOL_VERSION)
@@ -42,9 +43,6 @@ READ_AT_ONCE = 8 * 1024 * 1024
 
 OVERLOAD = "too many requests wait"
 """What the record says of a request that was shed."""
-
-Oversight = Literal["", "automatic", "human-in-loop"]
-"""Whether a person looks at the decision; empty if nobody said."""
 
 
 class SpoolHeader(msgspec.Struct, frozen=True, array_like=True):
@@ -66,20 +64,6 @@ class SpoolHeader(msgspec.Struct, frozen=True, array_like=True):
     """By how much the kernel still moves the clock, in nanoseconds; None: nobody keeps it."""
     clock_error: int | None = None
     """How wrong the clock can be at most, in nanoseconds, as who keeps it says."""
-
-
-class RequestContext(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What a caller said of a request beside its values: for the record, not for the answer."""
-
-    process: str = ""
-    """In which business process it is asked."""
-    channel: str = ""
-    """Over which way its own client came."""
-    oversight: Oversight = ""
-    features_at: int = 0
-    """As of when the values are, in nanoseconds since 1970; 0 if nobody said."""
-    references: list[dict[str, str]] | None = None
-    """Outside data that were consulted, a row each: their identifiers by their kind."""
 
 
 class Answered(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -16,8 +16,8 @@ from goldenpath.serve.protocol.decision import Decider
 from goldenpath.serve.protocol.inputs import Refusal
 from goldenpath.serve.protocol.open_inference import Output, Question, Writer
 from goldenpath.serve.protocol.release_identity import ReleaseIdentity, outputs_of
+from goldenpath.serve.protocol.request_context import RequestContext
 from goldenpath.serve.protocol.tabular import TabularAnswer
-from goldenpath.serve.record.spool_format import RequestContext
 
 
 class PendingRequest(msgspec.Struct, eq=False):

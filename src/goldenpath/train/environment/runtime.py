@@ -4,7 +4,7 @@
 
     models/...                      the files of the model; what `load(files)` gets is the folder
     models/goldenpath/code/...      `src/` of the project, to be put first on `sys.path`
-    models/goldenpath/env/wheels/   every wheel, from which `goldenpath.train.environment.rebuild` makes the
+    models/goldenpath/env/wheels/   every wheel, from which `rebuild` makes the
                                     environment again, offline and by hash
     models/goldenpath/env/runtime.json   this record: which of them, and which Python
 """

@@ -1,7 +1,6 @@
 """The seam of signing with a machine's key: a PEM file here, a KMS or HSM by a command elsewhere.
 
-People sign with their own SSH keys (`goldenpath.release.attest.signatures.sshsig`), so that facts and judgements never
-share a key.
+People sign with their own SSH keys (`sshsig`), so that facts and judgements never share a key.
 """
 
 from typing import Protocol
