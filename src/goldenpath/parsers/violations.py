@@ -27,7 +27,10 @@ _WORDS: Mapping[str, str] = {
 
 
 def violations(value: object, schema: Mapping[str, JsonValue], file: str) -> tuple[Fault, ...]:
-    """Every violation of the schema in `value`, in the order of the file's keys."""
+    """Every violation of the schema in `value`, in the order of the file's keys.
+
+    The title of a type says what is expected of it in words; without one its rule is shown.
+    """
     # Half a second of imports, which a file without faults never needs.
     from jsonschema import Draft202012Validator, FormatChecker
 
@@ -52,7 +55,14 @@ def _faults(error: "ValidationError", file: str) -> Iterator[Fault]:
     elif rule == "anyOf" and any("type" in str(inner.validator) for inner in error.context or ()):
         yield from _of_alternatives(error, file)
     else:
-        yield Fault(file, at, _expectation(rule, limit), _shown(value))
+        yield Fault(file, at, _title(error) or _expectation(rule, limit), _shown(value))
+
+
+def _title(error: "ValidationError") -> str:
+    schema = error.schema
+    if not isinstance(schema, Mapping) or "properties" in schema:
+        return ""  # the title of an object is the name of a class
+    return str(schema.get("title", ""))
 
 
 def _of_alternatives(error: "ValidationError", file: str) -> Iterator[Fault]:

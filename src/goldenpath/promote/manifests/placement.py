@@ -1,20 +1,52 @@
 """`release.yaml`: how a release got into its stage, beside the manifest that Argo CD syncs."""
 
-from collections.abc import Mapping
 from itertools import pairwise
+from typing import Annotated, Literal
 
-from goldenpath.canonical import JsonValue
+import msgspec
+from msgspec import Meta
+
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
+from goldenpath.parsers.typed import typed
 from goldenpath.parsers.yaml_parser import parse_yaml, render_yaml
 from goldenpath.promote.manifests.desired import Placement, Rollout
 from goldenpath.promote.platform.break_glass import BreakGlass
 from goldenpath.release.attest.statement import parse_time
 
-_KEYS = {
-    "version", "digest", "previous", "rolledBack", "source", "rollout", "approvals", "decision",
-    "hold", "breakGlass", "judged",
-}  # fmt: skip
+_Digest = Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}$", title="a digest sha256:…")]
+
+
+class _Source(msgspec.Struct):
+    repository: str = ""
+    commit: str = ""
+
+
+class _Rollout(msgspec.Struct):
+    steps: tuple[int, ...]
+    criteria: dict[str, float] = {}
+    judge: Literal["person", "auto"] = "person"
+
+
+class _BreakGlass(msgspec.Struct):
+    by: str
+    reason: str
+    since: str
+    until: str
+
+
+class _ReleaseFile(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
+    version: Literal[1]
+    digest: _Digest
+    source: _Source
+    rollout: _Rollout
+    previous: _Digest | None = None
+    rolled_back: _Digest | None = None
+    approvals: tuple[_Digest, ...] = ()
+    decision: _Digest | None = None
+    hold: str = ""
+    break_glass: _BreakGlass | None = None
+    judged: tuple[str, ...] = ()
 
 
 def render_placement(placement: Placement) -> bytes:
@@ -41,31 +73,22 @@ def render_placement(placement: Placement) -> bytes:
 
 
 def parse_placement(content: bytes, what: str = "release.yaml") -> Placement:
-    """The value of the file. Raises `InvalidInput` naming file and key."""
-    value = parse_yaml(content, what)
-    unknown = sorted(set(value) - _KEYS)
-    if unknown:
-        raise InvalidInput(f"{what} has the unknown key {unknown[0]!r}")
-    if value.get("version") != 1:
-        raise InvalidInput(f"{what} has version {value.get('version')!r}, expected 1")
-    digest = _digest(value, "digest", what)
-    if digest is None:
-        raise InvalidInput(f"{what} needs the key digest")
-    source, rollout = value.get("source"), value.get("rollout")
-    if not isinstance(source, dict) or not isinstance(rollout, dict):
-        raise InvalidInput(f"{what} needs the mappings source and rollout")
+    """The value of the file. Raises `InvalidInput` naming file and everything that is wrong."""
+    file = typed(parse_yaml(content, what), _ReleaseFile, what)
     return Placement(
-        digest=digest,
-        previous=_digest(value, "previous", what),
-        rolled_back=_digest(value, "rolledBack", what),
-        repository=str(source.get("repository", "")),
-        commit=str(source.get("commit", "")),
-        rollout=_rollout(rollout, what),
-        approvals=_digests(value.get("approvals", []), what),
-        decision=_digest(value, "decision", what),
-        hold=_hold(value.get("hold", ""), what),
-        judged=_states(value.get("judged", []), what),
-        glass=_glass(value.get("breakGlass"), what),
+        digest=Digest(file.digest),
+        previous=_digest(file.previous),
+        rolled_back=_digest(file.rolled_back),
+        repository=file.source.repository,
+        commit=file.source.commit,
+        rollout=Rollout(
+            check_steps(file.rollout.steps, what), file.rollout.criteria, file.rollout.judge
+        ),
+        approvals=tuple(map(Digest, file.approvals)),
+        decision=_digest(file.decision),
+        hold=file.hold,
+        judged=file.judged,
+        glass=_glass(file.break_glass),
     )
 
 
@@ -87,67 +110,11 @@ def _text(digest: Digest | None) -> str | None:
     return None if digest is None else digest.text
 
 
-def _digest(value: Mapping[str, JsonValue], key: str, what: str) -> Digest | None:
-    found = value.get(key)
-    if found is None:
+def _digest(text: str | None) -> Digest | None:
+    return None if text is None else Digest(text)
+
+
+def _glass(record: _BreakGlass | None) -> BreakGlass | None:
+    if record is None:
         return None
-    if not isinstance(found, str):
-        raise InvalidInput(f"{what} has {key} {found!r}, expected a digest")
-    return Digest(found)
-
-
-def _hold(value: JsonValue, what: str) -> str:
-    if not isinstance(value, str):
-        raise InvalidInput(f"{what} has hold {value!r}, expected the reason as a string")
-    return value
-
-
-def _glass(value: JsonValue, what: str) -> BreakGlass | None:
-    if value is None:
-        return None
-    said = value if isinstance(value, dict) else {}
-    by, reason, since, until = (said.get(key) for key in ("by", "reason", "since", "until"))
-    if not (isinstance(by, str) and isinstance(reason, str)):
-        raise InvalidInput(f"{what} has a breakGlass without by and reason")
-    return BreakGlass(by, reason, parse_time(str(since)), parse_time(str(until)))
-
-
-def _states(value: JsonValue, what: str) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-        raise InvalidInput(f"{what} has judged that is not a list of strings")
-    return tuple(str(each) for each in value)
-
-
-def _digests(value: JsonValue, what: str) -> tuple[Digest, ...]:
-    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-        raise InvalidInput(f"{what} has approvals that are not a list of digests")
-    return tuple(Digest(str(each)) for each in value)
-
-
-def _rollout(value: Mapping[str, JsonValue], what: str) -> Rollout:
-    steps, criteria = _steps(value.get("steps"), what), _criteria(value, what)
-    judge = value.get("judge", "person")
-    if judge not in ("person", "auto"):
-        raise InvalidInput(f"{what} has rollout.judge {judge!r}, expected person or auto")
-    return Rollout(steps, criteria, "auto" if judge == "auto" else "person")
-
-
-def _steps(value: JsonValue, what: str) -> tuple[int, ...]:
-    if not isinstance(value, list):
-        raise InvalidInput(f"{what} has rollout.steps that are not a list")
-    steps = tuple(step for step in value if isinstance(step, int) and not isinstance(step, bool))
-    if len(steps) != len(value):
-        raise InvalidInput(f"{what} has rollout.steps that are not whole numbers")
-    return check_steps(steps, what)
-
-
-def _criteria(rollout: Mapping[str, JsonValue], what: str) -> Mapping[str, float]:
-    value = rollout.get("criteria", {})
-    if not isinstance(value, dict):
-        raise InvalidInput(f"{what} has rollout.criteria that are not a mapping")
-    result = {}
-    for name, limit in value.items():
-        if not isinstance(limit, int | float) or isinstance(limit, bool):
-            raise InvalidInput(f"{what} has rollout.criteria.{name} that is not a number")
-        result[name] = float(limit)
-    return result
+    return BreakGlass(record.by, record.reason, parse_time(record.since), parse_time(record.until))

@@ -11,6 +11,7 @@ from goldenpath.oci.manifest import Index, document_type, parse_manifest
 from goldenpath.oci.store import Store
 from goldenpath.parsers.yaml_parser import parse_yaml
 from goldenpath.project.statements import THRESHOLDS
+from goldenpath.project.text import MAX_TEXT
 from goldenpath.release.artifact.inspection import Inspection, Mark, files_of
 from goldenpath.release.artifact.pack import CONTRACT, FRAME
 from goldenpath.release.attest.documents import Candidate, Documents, read_candidate
@@ -223,7 +224,7 @@ def _joined(one: JsonValue, other: JsonValue) -> JsonValue:
 
 def _yaml(content: bytes) -> JsonValue:
     try:
-        value = parse_json(canonical_json(parse_yaml(content, "limits")), "limits")
+        value = parse_json(canonical_json(parse_yaml(content, "limits", limit=MAX_TEXT)), "limits")
     except InvalidInput:
         # Not as it should be written; that it changed shows among the files.
         return None

@@ -188,9 +188,10 @@ def _finite(value: object) -> JsonValue:
 
 def _typed(signed: SignedStatement, value: JsonValue, kind: type[_T]) -> _T:
     try:
-        return typed(value, kind, f"statement {signed.statement.predicate_type}")
+        return typed(value, kind, "its content")
     except InvalidInput as error:
-        raise VerificationError(error.message, hint=error.hint) from error
+        kind_name = signed.statement.predicate_type
+        raise VerificationError(f"statement {kind_name} cannot be read: {error.message}") from error
 
 
 def _string(value: JsonValue, name: str) -> str:
