@@ -99,6 +99,28 @@ def test_a_malformed_manifest_is_refused_by_name(old: str, new: str, said: str) 
     assert PATH in caught.value.message
 
 
+def test_all_faults_of_form_are_named_at_once() -> None:
+    content = render_deployment(CANARY, platform())[PATH].decode()
+    for old, new in (
+        ("v1beta1", "v1alpha1"),
+        ("trafficPercent: 10", "trafficPercent: ten"),
+        ("protocolVersion: v2", "env: [{name: 1a}, {name: B, value: 2}]"),
+    ):
+        content = content.replace(old, new, 1)
+
+    with pytest.raises(InvalidInput) as caught:
+        parse_deployments({PATH: content.encode()}, platform())
+
+    assert caught.value.message == (
+        f"{PATH} has 5 faults: "
+        "apiVersion: expected one of serving.kserve.io/v1beta1, got 'serving.kserve.io/v1alpha1'; "
+        "spec.canary[0].trafficPercent: expected a whole number from 0 to 100, got 'ten'; "
+        "spec.predictor.model.protocolVersion: expected a value, got nothing; "
+        "spec.predictor.model.env[0].name: expected a variable's name, got '1a'; "
+        "spec.predictor.model.env[1].value: expected a text without NUL, got 2"
+    )
+
+
 def test_one_malformed_manifest_does_not_hide_the_others() -> None:
     files = {**render_deployment(STABLE, platform()), "envs/dev/m/inferenceservice.yaml": b"x"}
 
@@ -170,10 +192,10 @@ def test_variables_and_memory_are_read_and_what_is_the_platforms_is_named() -> N
     assert deployment.slots[0].memory == 512 * 1024**2
     words = [each.removeprefix(f"{PATH}: spec.predictor.model.") for each in found.ignored]
     assert words == [
-        "env PYTHONPATH, which is the platform's",
-        "env TOKEN with valueFrom",
         "resources.requests",
         "resources.limits.cpu",
+        "env PYTHONPATH, which is the platform's",
+        "env TOKEN with valueFrom",
     ]
 
 

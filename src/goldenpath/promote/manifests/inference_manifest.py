@@ -8,10 +8,15 @@ import math
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
 
 from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
+from goldenpath.parsers.typed import typed
 from goldenpath.parsers.yaml_parser import parse_yaml
 from goldenpath.promote.manifests.desired import Deployment, Scaling, Slot, slot_name
 from goldenpath.promote.manifests.quantities import parse_bytes, parse_seconds
@@ -28,7 +33,6 @@ NOT_ON_CANARY = ("maxReplicas", "scaleTarget", "scaleMetric", "autoScaling", "wo
 """KServe's webhook refuses these on a canary."""
 
 _MODEL = re.compile(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _CLASS = "serving.kserve.io/autoscalerClass"
 _WINDOW = "autoscaling.knative.dev/window"
 _RETENTION = "autoscaling.knative.dev/scale-to-zero-pod-retention-period"
@@ -37,6 +41,68 @@ _SHORTEST_WINDOW, _LONGEST = 6.0, 3600.0
 _PLATFORM_VARIABLES = ("LD_", "PYTHON", "GOLDENPATH_", "PATH", "HOME")
 """What decides which code runs is the platform's to say, not the content's."""
 _SCALING = {"minReplicas", "maxReplicas", "scaleTarget", "scaleMetric"}
+
+
+_Anything = Annotated[object, Meta(extra_json_schema={"description": "anything"})]
+_Count = Annotated[int, Meta(ge=0, le=1000, title="a whole number from 0 to 1000")]
+_Percent = Annotated[int, Meta(ge=0, le=100, title="a whole number from 0 to 100")]
+
+
+class _Open(msgspec.Struct, rename="camel"):
+    """A part of the file; it may say more than one machine honours, which is named."""
+
+
+class _Variable(_Open):
+    name: Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*\Z", title="a variable's name")]
+    value: Annotated[str, Meta(pattern=r"^[^\x00]*\Z", title="a text without NUL")] = ""
+    value_from: _Anything = None
+
+
+class _Limits(_Open):
+    memory: _Anything = None
+
+
+class _Resources(_Open):
+    limits: _Limits = msgspec.field(default_factory=_Limits)
+
+
+class _Source(_Open):
+    storage_uri: str
+    protocol_version: Literal["v2"]
+    env: tuple[_Variable, ...] = ()
+    resources: _Resources = msgspec.field(default_factory=_Resources)
+
+
+class _Predictor(_Open):
+    model: _Source
+    name: str | None = None
+    min_replicas: _Count | None = None
+    max_replicas: _Count = 0
+    scale_target: _Count = 0
+    scale_metric: str | None = None
+    canary_traffic_percent: _Percent | None = None
+
+
+class _Canary(_Open):
+    traffic_percent: _Percent
+    predictor: _Predictor
+
+
+class _Spec(_Open):
+    predictor: _Predictor
+    canary: tuple[_Canary, ...] | None = None
+
+
+class _Metadata(_Open):
+    name: str
+    annotations: dict[str, _Anything]
+
+
+class _Service(_Open):
+    api_version: Literal["serving.kserve.io/v1beta1"]
+    kind: Literal["InferenceService"]
+    metadata: _Metadata
+    spec: _Spec
 
 
 class ManifestReader:
@@ -48,7 +114,7 @@ class ManifestReader:
         self.ignored: list[str] = []
 
     def deployment(self, stage: str, model: str, content: bytes) -> Deployment:
-        """What the file wants. Raises `InvalidInput`."""
+        """What the file wants. Raises `InvalidInput`, with all faults of form at once."""
         if self.platform.stage(stage) is None:
             raise InvalidInput(
                 f"{self.path} is in the stage {stage!r}, which platform.toml has not"
@@ -56,142 +122,98 @@ class ManifestReader:
         if _MODEL.fullmatch(model) is None:
             raise InvalidInput(f"{self.path} has a model name that KServe would refuse: {model!r}")
         value = parse_yaml(content, self.path)
-        self._is(value, "apiVersion", ("serving.kserve.io/v1beta1",))
-        self._is(value, "kind", ("InferenceService",))
-        metadata = self._mapping(value, "metadata")
-        self._is(metadata, "name", (model,), "metadata.")
-        annotations = self._mapping(metadata, "annotations", "metadata.")
-        self._is(annotations, MODE, ("Standard", "Knative"), "annotation ")
-        spec = self._mapping(value, "spec")
-        predictor = self._mapping(spec, "predictor", "spec.")
-        self._note(spec, "spec.", {"predictor", "canary"})
+        service = typed(value, _Service, self.path)
+        annotations, spec = service.metadata.annotations, service.spec
+        self._is(service.metadata.name, "metadata.name", (model,))
+        self._is(annotations.get(MODE), f"annotation {MODE}", ("Standard", "Knative"))
+        self._note_all(value)
         if annotations[MODE] == "Knative":
-            slots = self._knative(spec, predictor, annotations, model)
+            slots = self._knative(spec, annotations, model)
         else:
-            slots = self._standard(spec, predictor, model)
+            slots = self._standard(spec, model)
         check_shares(slots, self.path)
         stopped = str(annotations.get(STOP, "")).lower() == "true"
-        scaling = self._scaling(predictor, annotations, slots[0])
+        scaling = self._scaling(spec.predictor, annotations, slots[0])
         return Deployment(stage, model, slots, stopped, scaling)
 
-    def _standard(
-        self, spec: Mapping[str, JsonValue], predictor: Mapping[str, JsonValue], model: str
-    ) -> tuple[Slot, ...]:
-        if "canaryTrafficPercent" in predictor:
+    def _standard(self, spec: _Spec, model: str) -> tuple[Slot, ...]:
+        if spec.predictor.canary_traffic_percent is not None:
             raise InvalidInput(
                 f"{self.path} has spec.predictor.canaryTrafficPercent, which only Knative mode "
                 "has: expected spec.canary"
             )
-        stable = self._slot(predictor, model, "spec.predictor.", is_named=True)
-        canaries = tuple(self._canaries(spec.get("canary", []), stable, model))
+        stable = self._slot(spec.predictor, model, "spec.predictor.", is_named=True)
+        canaries = tuple(self._canaries(spec.canary or (), stable, model))
         rest = 100 - sum(slot.percent for slot in canaries)
         return (replace(stable, percent=rest), *canaries)
 
     def _knative(
-        self,
-        spec: Mapping[str, JsonValue],
-        predictor: Mapping[str, JsonValue],
-        annotations: Mapping[str, JsonValue],
-        model: str,
+        self, spec: _Spec, annotations: Mapping[str, object], model: str
     ) -> tuple[Slot, ...]:
         """The newest release and, while it is a canary, the one before that keeps the rest."""
-        if "canary" in spec:
+        if spec.canary is not None:
             raise InvalidInput(
                 f"{self.path} has spec.canary, which only Standard mode has: "
                 "expected spec.predictor.canaryTrafficPercent"
             )
-        newest = self._slot(predictor, model, "spec.predictor.", is_named=False)
-        percent = self._percent(predictor, "canaryTrafficPercent", "spec.predictor.", 100)
-        if percent == 100:
+        newest = self._slot(spec.predictor, model, "spec.predictor.", is_named=False)
+        percent = spec.predictor.canary_traffic_percent
+        if percent is None or percent == 100:
             return (replace(newest, percent=100),)
-        said = annotations.get(STABLE)
-        if not isinstance(said, str):
+        stable_digest = annotations.get(STABLE)
+        if not isinstance(stable_digest, str):
             raise InvalidInput(
                 f"{self.path} has spec.predictor.canaryTrafficPercent {percent} and no annotation "
                 f"{STABLE}: expected the digest of the release that keeps the rest"
             )
         try:
-            digest = Digest(said)
+            digest = Digest(stable_digest)
         except InvalidInput as error:
             raise InvalidInput(f"{self.path} has annotation {STABLE}: {error.message}") from error
         stable = replace(newest, name=slot_name(digest), digest=digest, percent=100 - percent)
         return (stable, replace(newest, percent=percent))
 
-    def _canaries(self, value: JsonValue, stable: Slot, model: str) -> Iterator[Slot]:
-        if not isinstance(value, list):
-            raise InvalidInput(f"{self.path} has spec.canary that is not a list")
-        for number, each in enumerate(value):
-            where = f"spec.canary[{number}]."
-            if not isinstance(each, dict):
-                raise InvalidInput(f"{self.path} has {where[:-1]} that is not a mapping")
-            percent = self._percent(each, "trafficPercent", where)
-            predictor = self._mapping(each, "predictor", where)
-            for key in NOT_ON_CANARY:
-                if key in predictor:
-                    raise InvalidInput(
-                        f"{self.path} has {where}predictor.{key}, which KServe refuses"
-                    )
-            slot = self._slot(predictor, model, where + "predictor.", is_named=True)
-            if "minReplicas" not in predictor:
-                replicas = math.ceil(stable.replicas * percent / 100)
+    def _canaries(self, canaries: tuple[_Canary, ...], stable: Slot, model: str) -> Iterator[Slot]:
+        for number, canary in enumerate(canaries):
+            where = f"spec.canary[{number}].predictor."
+            slot = self._slot(canary.predictor, model, where, is_named=True)
+            if canary.predictor.min_replicas is None:
+                replicas = math.ceil(stable.replicas * canary.traffic_percent / 100)
                 slot = replace(slot, replicas=replicas)
             if slot.replicas > max(stable.replicas, 1):
                 raise InvalidInput(
-                    f"{self.path} has {where}predictor.minReplicas {slot.replicas}, "
+                    f"{self.path} has {where}minReplicas {slot.replicas}, "
                     f"expected at most the stable's {stable.replicas}"
                 )
-            yield replace(slot, percent=percent)
+            yield replace(slot, percent=canary.traffic_percent)
 
-    def _slot(
-        self, predictor: Mapping[str, JsonValue], model: str, where: str, *, is_named: bool
-    ) -> Slot:
-        self._note(predictor, where, {"name", "model", "canaryTrafficPercent", *_SCALING})
-        source = self._mapping(predictor, "model", where)
-        honoured = {"name", "modelFormat", "protocolVersion", "storageUri", "env", "resources"}
-        where_model = where + "model."
-        self._note(source, where_model, honoured)
-        self._is(source, "protocolVersion", ("v2",), where_model)
-        digest = self._digest(source.get("storageUri"), model, where_model + "storageUri")
-        if is_named or "name" in predictor:
-            self._is(predictor, "name", (slot_name(digest),), where)
-        replicas = self._number(predictor, "minReplicas", where, 1)
-        env = tuple(self._env(source.get("env", []), where_model))
-        memory = self._memory(source.get("resources", {}), where_model + "resources")
-        return Slot(slot_name(digest), digest, 0, replicas, env, memory)
+    def _slot(self, predictor: _Predictor, model: str, where: str, *, is_named: bool) -> Slot:
+        source, where_model = predictor.model, where + "model."
+        digest = self._digest(source.storage_uri, model, where_model + "storageUri")
+        if is_named or predictor.name is not None:
+            self._is(predictor.name, f"{where}name", (slot_name(digest),))
+        replicas = 1 if predictor.min_replicas is None else predictor.min_replicas
+        env = tuple(self._env(source.env, where_model))
+        memory = source.resources.limits.memory
+        place = f"{self.path}: {where_model}resources.limits.memory"
+        limit = 0 if memory is None else parse_bytes(memory, place)
+        return Slot(slot_name(digest), digest, 0, replicas, env, limit)
 
-    def _env(self, value: JsonValue, where: str) -> Iterator[tuple[str, str]]:
-        listed = value if isinstance(value, list) else [None]
-        for each in listed:
-            name = each.get("name") if isinstance(each, dict) else None
-            if not isinstance(each, dict) or not isinstance(name, str):
-                raise InvalidInput(
-                    f"{self.path} has {where}env that is no list of names and values"
-                )
-            text = each.get("value", "")
-            if _VARIABLE.fullmatch(name) is None or not isinstance(text, str) or "\0" in text:
-                raise InvalidInput(f"{self.path} has {where}env {name!r} that is not text")
-            if "valueFrom" in each:
-                self.ignored.append(f"{self.path}: {where}env {name} with valueFrom")
-            elif name.startswith(_PLATFORM_VARIABLES):
-                self.ignored.append(f"{self.path}: {where}env {name}, which is the platform's")
+    def _env(self, variables: tuple[_Variable, ...], where: str) -> Iterator[tuple[str, str]]:
+        for variable in variables:
+            what = f"{self.path}: {where}env {variable.name}"
+            if variable.value_from is not None:
+                self.ignored.append(f"{what} with valueFrom")
+            elif variable.name.startswith(_PLATFORM_VARIABLES):
+                self.ignored.append(f"{what}, which is the platform's")
             else:
-                yield name, text
-
-    def _memory(self, value: JsonValue, where: str) -> int:
-        """Bytes that a server may use; 0 is as many as there are."""
-        limits = value.get("limits", {}) if isinstance(value, dict) else None
-        if not isinstance(value, dict) or not isinstance(limits, dict):
-            raise InvalidInput(f"{self.path} has {where} that is not a mapping")
-        self._note(value, where + ".", {"limits"})
-        self._note(limits, where + ".limits.", {"memory"})
-        said = limits.get("memory")
-        return 0 if said is None else parse_bytes(said, f"{self.path}: {where}.limits.memory")
+                yield variable.name, variable.value
 
     def _scaling(
-        self, predictor: Mapping[str, JsonValue], annotations: Mapping[str, JsonValue], stable: Slot
+        self, predictor: _Predictor, annotations: Mapping[str, object], stable: Slot
     ) -> Scaling:
         where, usual = "spec.predictor.", Scaling()
-        most = self._number(predictor, "maxReplicas", where, 0)
+        most = predictor.max_replicas
         if 0 < most < stable.replicas:
             raise InvalidInput(
                 f"{self.path} has {where}maxReplicas {most}, expected at least minReplicas "
@@ -201,45 +223,31 @@ class ManifestReader:
         if most and not is_knative and annotations.get(_CLASS) == "none":
             self.ignored.append(f"{self.path}: {where}maxReplicas, as the autoscalerClass is none")
             most = 0
-        metric = predictor.get("scaleMetric", "concurrency" if is_knative else "cpu")
+        metric = predictor.scale_metric or ("concurrency" if is_knative else "cpu")
         if most > 0 and metric != "concurrency":
             # The number still follows the traffic, within its bounds, by what is measured here.
             self.ignored.append(f"{self.path}: {where}scaleMetric {metric}: concurrency is used")
-        target = self._number(predictor, "scaleTarget", where, 0) if metric == "concurrency" else 0
+        target = predictor.scale_target if metric == "concurrency" else 0
         window = self._seconds(annotations, _WINDOW, usual.idle, _SHORTEST_WINDOW)
         retention = self._seconds(annotations, _RETENTION, 0.0, 0.0)
         return Scaling(most, target or usual.target, window + retention)
 
     def _seconds(
-        self, annotations: Mapping[str, JsonValue], key: str, usual: float, least: float
+        self, annotations: Mapping[str, object], key: str, usual: float, least: float
     ) -> float:
-        said = annotations.get(key)
-        if said is None:
+        value = annotations.get(key)
+        if value is None:
             return usual
-        seconds = parse_seconds(said, f"{self.path}: annotation {key}")
+        seconds = parse_seconds(value, f"{self.path}: annotation {key}")
         if not least <= seconds <= _LONGEST:
             raise InvalidInput(
-                f"{self.path} has annotation {key} {said!r}, expected {least:g}s to 1h"
+                f"{self.path} has annotation {key} {value!r}, expected {least:g}s to 1h"
             )
         return seconds
 
-    def _percent(
-        self, value: Mapping[str, JsonValue], key: str, where: str, usual: int | None = None
-    ) -> int:
-        percent = value.get(key, usual)
-        if not isinstance(percent, int) or isinstance(percent, bool) or not 0 <= percent <= 100:
-            raise InvalidInput(f"{self.path} has {where}{key} {percent!r}, expected 0 to 100")
-        return percent
-
-    def _number(self, value: Mapping[str, JsonValue], key: str, where: str, usual: int) -> int:
-        number = value.get(key, usual)
-        if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= 1000:
-            raise InvalidInput(f"{self.path} has {where}{key} {number!r}, expected 0 to 1000")
-        return number
-
-    def _digest(self, uri: JsonValue, model: str, where: str) -> Digest:
+    def _digest(self, uri: str, model: str, where: str) -> Digest:
         begin = f"{SCHEME}{self.platform.registry_prefix}/{model}@"
-        if not isinstance(uri, str) or not uri.startswith(begin):
+        if not uri.startswith(begin):
             raise InvalidInput(f"{self.path} has {where} {uri!r}, expected {begin}sha256:…")
         try:
             return Digest(uri.removeprefix(begin))
@@ -248,25 +256,41 @@ class ManifestReader:
                 f"{self.path} has {where} without a digest: {error.message}"
             ) from error
 
-    def _mapping(
-        self, value: Mapping[str, JsonValue], key: str, where: str = ""
-    ) -> dict[str, JsonValue]:
-        found = value.get(key)
-        if not isinstance(found, dict):
-            raise InvalidInput(f"{self.path} needs the mapping {where}{key}")
-        return found
-
-    def _is(
-        self, value: Mapping[str, JsonValue], key: str, wanted: Collection[str], where: str = ""
-    ) -> None:
-        if value.get(key) not in wanted:
+    def _is(self, value: object, key: str, wanted: Collection[str]) -> None:
+        if value not in wanted:
             expected = " or ".join(repr(each) for each in wanted)
-            raise InvalidInput(
-                f"{self.path} has {where}{key} {value.get(key)!r}, expected {expected}"
-            )
+            raise InvalidInput(f"{self.path} has {key} {value!r}, expected {expected}")
+
+    def _note_all(self, value: Mapping[str, JsonValue]) -> None:
+        """Names what a cluster honours and one machine does not; the form is known to be right."""
+        spec = _members(value, "spec")
+        self._note(spec, "spec.", {"predictor", "canary"})
+        self._note_predictor(_members(spec, "predictor"), "spec.predictor.")
+        canaries = spec.get("canary")
+        for number, canary in enumerate(canaries if isinstance(canaries, list) else ()):
+            where = f"spec.canary[{number}].predictor."
+            predictor = _members(canary if isinstance(canary, dict) else {}, "predictor")
+            for key in NOT_ON_CANARY:
+                if key in predictor:
+                    raise InvalidInput(f"{self.path} has {where}{key}, which KServe refuses")
+            self._note_predictor(predictor, where)
+
+    def _note_predictor(self, predictor: Mapping[str, JsonValue], where: str) -> None:
+        self._note(predictor, where, {"name", "model", "canaryTrafficPercent", *_SCALING})
+        source = _members(predictor, "model")
+        honoured = {"name", "modelFormat", "protocolVersion", "storageUri", "env", "resources"}
+        self._note(source, where + "model.", honoured)
+        resources = _members(source, "resources")
+        self._note(resources, where + "model.resources.", {"limits"})
+        self._note(_members(resources, "limits"), where + "model.resources.limits.", {"memory"})
 
     def _note(self, value: Mapping[str, JsonValue], where: str, honoured: set[str]) -> None:
         self.ignored += [f"{self.path}: {where}{key}" for key in value if key not in honoured]
+
+
+def _members(value: Mapping[str, JsonValue], key: str) -> Mapping[str, JsonValue]:
+    found = value.get(key)
+    return found if isinstance(found, dict) else {}
 
 
 def check_shares(slots: tuple[Slot, ...], what: str) -> None:

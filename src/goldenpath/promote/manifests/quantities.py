@@ -2,7 +2,6 @@
 
 import re
 
-from goldenpath.canonical import JsonValue
 from goldenpath.errors import InvalidInput
 
 _QUANTITY = re.compile(r"(\d{1,18})(|k|M|G|T|Ki|Mi|Gi|Ti)")
@@ -15,7 +14,7 @@ _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
 _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 
 
-def parse_bytes(value: JsonValue, what: str) -> int:
+def parse_bytes(value: object, what: str) -> int:
     """A quantity of memory in bytes: `512Mi`, `1G`, `1000000`. Raises `InvalidInput`."""
     found = _QUANTITY.fullmatch(str(value)) if isinstance(value, int | str) else None
     if found is None or int(found[1]) == 0:
@@ -23,7 +22,7 @@ def parse_bytes(value: JsonValue, what: str) -> int:
     return int(found[1]) * _FACTORS[found[2]]
 
 
-def parse_seconds(value: JsonValue, what: str) -> float:
+def parse_seconds(value: object, what: str) -> float:
     """A duration in seconds: `90s`, `1m30s`, `0s`. Raises `InvalidInput`."""
     if not isinstance(value, str) or _DURATION.fullmatch(value) is None:
         raise InvalidInput(f"{what} {value!r} is no duration: expected one like 1m30s")
