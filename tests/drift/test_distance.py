@@ -8,10 +8,6 @@ import pytest
 from goldenpath.drift.alternatives import log_gamma
 from goldenpath.drift.distance import (
     chi_squared_quantile,
-    chi_squared_tail,
-    g_test,
-    jensen_shannon,
-    kolmogorov_smirnov,
     population_stability_index,
     psi_interval,
 )
@@ -34,20 +30,9 @@ def test_an_empty_bin_gives_a_finite_index() -> None:
     assert 0 < population_stability_index(_counts(100, 0), _counts(90, 10)) < 1
 
 
-def test_the_other_distances_have_their_known_values() -> None:
-    p, q = _counts(10**9, 0), _counts(0, 10**9)
-
-    assert jensen_shannon(p, q) == pytest.approx(math.log(2), abs=1e-6)
-    assert kolmogorov_smirnov(p, q) == 1
-    test = g_test(_counts(30, 70), _counts(50, 50))
-    assert test.statistic == pytest.approx(8.4024, abs=1e-3)
-    assert test.p_value == pytest.approx(0.003754, abs=3e-4)
-
-
 def test_chi_squared_agrees_with_tables() -> None:
     assert chi_squared_quantile(0.95, 9) == pytest.approx(16.919, rel=2e-3)
     assert chi_squared_quantile(0.999, 9) == pytest.approx(27.877, rel=1e-2)
-    assert chi_squared_tail(16.919, 9) == pytest.approx(0.05, rel=0.02)
 
 
 def test_log_gamma_agrees_with_the_standard_library() -> None:
@@ -75,4 +60,4 @@ def test_samples_binned_differently_are_refused() -> None:
     with pytest.raises(InvalidInput, match="binned differently"):
         population_stability_index(_counts(1, 2), _counts(1, 2, 3))
     with pytest.raises(InvalidInput, match="empty"):
-        jensen_shannon(_counts(1, 2), _counts(0, 0))
+        population_stability_index(_counts(1, 2), _counts(0, 0))

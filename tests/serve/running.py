@@ -13,7 +13,7 @@ import uvloop
 from goldenpath.http.access import Access
 from goldenpath.http.limits import Limits
 from goldenpath.project.spec import Band, Contract, DecisionPolicy, Feature, MonitorSettings
-from goldenpath.serve.model.model import LinearModel, Model, ModelApart, OnnxModel, Rows, Scores
+from goldenpath.serve.model.model import Model, ModelApart, OnnxModel, Rows, Scores
 from goldenpath.serve.protocol.release_identity import ReleaseIdentity
 from goldenpath.serve.record.spool import SpoolWriter
 from goldenpath.serve.record.spool_format import SPOOL_VERSION, Answered, SpoolHeader, read
@@ -38,6 +38,21 @@ CONTRACT = Contract(
 WEIGHTS = np.array([-0.00001, 0.01, 0.5, 0.0], dtype=np.float32)
 IDENTITY = ReleaseIdentity("prod", "credit", "r" + "a" * 12, "sha256:" + "a" * 64, "one")
 INFER = "/v2/models/credit/infer"
+
+
+class LinearModel:
+    """A logistic regression as one dot product, `1 / (1 + exp(-(rows @ weights + bias)))`."""
+
+    def __init__(self, weights: Scores, bias: float) -> None:
+        self._weights = weights
+        self._bias = np.float32(bias)
+
+    def predict(self, rows: Rows) -> Scores:
+        """The probability of each row."""
+        # Far from zero the exponential overflows to infinity, and the score to 0: which is right.
+        with np.errstate(over="ignore"):
+            scores = 1.0 / (1.0 + np.exp(-(rows @ self._weights + self._bias)))
+        return np.ascontiguousarray(scores, dtype=np.float32)
 
 
 def onnx_model() -> OnnxModel:

@@ -62,59 +62,11 @@ def psi_interval(
     return Interval(value, max(excess - width, 0.0) * scale, (excess + width) * scale)
 
 
-def jensen_shannon(reference: Histogram, live: Histogram) -> float:
-    """Jensen-Shannon divergence in nats, between 0 and ln 2. Source: Lin, IEEE IT 37 (1991)."""
-    p, q = _both(reference, live)
-    middle = (p + q) / 2
-    return float((np.sum(p * np.log(p / middle)) + np.sum(q * np.log(q / middle))) / 2)
-
-
-def kolmogorov_smirnov(reference: Histogram, live: Histogram) -> float:
-    """Largest distance of the two distribution functions at the bins' edges, between 0 and 1.
-
-    Only meaningful for bins in the order of their values; a lower bound of the exact statistic.
-    """
-    _both(reference, live)
-    p, q = reference / reference.sum(), live / live.sum()
-    return float(np.abs(np.cumsum(p) - np.cumsum(q)).max())
-
-
-@dataclass(frozen=True, slots=True)
-class Homogeneity:
-    """A likelihood-ratio test of one law behind two samples."""
-
-    statistic: float
-    degrees: int
-    p_value: float
-
-
-def g_test(reference: Histogram, live: Histogram) -> Homogeneity:
-    """G-test of homogeneity over the bins that are not empty in both samples.
-
-    The p-value holds for one look at independent rows, fixed beforehand, and for nothing else.
-    Source: Wilks, Annals of Mathematical Statistics 9 (1938).
-    """
-    _both(reference, live)
-    table = np.stack([reference, live]).astype(np.float64)
-    table = table[:, table.sum(axis=0) > 0]
-    expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0) / table.sum()
-    filled = table > 0
-    statistic = 2 * float(np.sum(table[filled] * np.log(table[filled] / expected[filled])))
-    degrees = table.shape[1] - 1
-    return Homogeneity(statistic, degrees, chi_squared_tail(max(statistic, 0.0), degrees))
-
-
-def chi_squared_tail(value: float, degrees: int) -> float:
-    """Chance that a chi-squared variable is above `value` (Wilson and Hilferty, PNAS 17, 1931)."""
-    if degrees < 1:
-        return 1.0
-    spread = 2 / (9 * degrees)
-    z = ((value / degrees) ** (1 / 3) - 1 + spread) / math.sqrt(spread)
-    return 0.5 * math.erfc(z / math.sqrt(2))
-
-
 def chi_squared_quantile(probability: float, degrees: int) -> float:
-    """The value that a chi-squared variable stays below with `probability` (same source)."""
+    """The value that a chi-squared variable stays below with `probability`.
+
+    Source: Wilson and Hilferty, PNAS 17 (1931).
+    """
     spread = 2 / (9 * degrees)
     cube = 1 - spread + _NORMAL.inv_cdf(probability) * math.sqrt(spread)
     return float(degrees * max(cube, 0.0) ** 3)

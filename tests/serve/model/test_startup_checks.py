@@ -16,7 +16,7 @@ from goldenpath.release.attest.policy import Policy, TrustedKey, Verified
 from goldenpath.release.attest.verify import verify
 from goldenpath.release.evidence.training_statements import statements
 from goldenpath.serve.model.loaded_release import load
-from goldenpath.serve.model.model import LinearModel, OnnxModel
+from goldenpath.serve.model.model import OnnxModel
 from goldenpath.serve.model.startup_checks import expected_of, refuse_other_answers
 from goldenpath.train.environment.runtime import Runtime, Wheel
 from goldenpath.train.evaluation.golden import make_golden
@@ -24,7 +24,7 @@ from goldenpath.train.training_run import Package, TrainingRun
 from tests.release.attest.releases import NOW
 from tests.release.attest.runs import BUILDER, training_run
 from tests.serve.process import Packed, packed, started
-from tests.serve.running import CONTRACT, WEIGHTS
+from tests.serve.running import CONTRACT, WEIGHTS, LinearModel
 
 # This model has no answer where a value is missing, so none is asked.
 WHOLE = replace(

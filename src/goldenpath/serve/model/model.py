@@ -119,18 +119,3 @@ def _with_reasons(scores: Scores, weights: object, codes: int) -> Scores:
             f"expected {(len(scores), codes)}"
         )
     return np.column_stack([scores, found])
-
-
-class LinearModel:
-    """A logistic regression as one dot product, `1 / (1 + exp(-(rows @ weights + bias)))`."""
-
-    def __init__(self, weights: Scores, bias: float) -> None:
-        self._weights = weights
-        self._bias = np.float32(bias)
-
-    def predict(self, rows: Rows) -> Scores:
-        """The probability of each row."""
-        # Far from zero the exponential overflows to infinity, and the score to 0: which is right.
-        with np.errstate(over="ignore"):
-            scores = 1.0 / (1.0 + np.exp(-(rows @ self._weights + self._bias)))
-        return np.ascontiguousarray(scores, dtype=np.float32)
