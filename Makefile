@@ -5,7 +5,7 @@ PYTHON ?= python3
 export UV_PYTHON_DOWNLOADS := never
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: setup demo test check bench format lint types contracts unit long short lock clean
+.PHONY: setup demo test check bench format lint types contracts unit full lock clean
 
 setup: $(VENV)/ready
 
@@ -36,17 +36,15 @@ types: setup
 contracts: setup
 	$(BIN)/lint-imports --no-cache
 
-# What builds and what runs whole machines, beside all the rest: two halves of about the same time.
-LONG := tests/release tests/deploy tests/train
+# File by file on both cores; a worker takes the next file when it is done with one.
+TESTS := $(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 unit: setup
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target long short
+	$(TESTS)
 
-long: setup
-	$(BIN)/pytest $(LONG)
-
-short: setup
-	$(BIN)/pytest tests $(LONG:%=--ignore=%)
+# Everything at its full size: more examples, more simulated canaries, more attacks.
+full: format lint types contracts
+	GOLDENPATH_TEST_SIZE=full $(TESTS) --timeout 600
 
 bench: setup
 	$(BIN)/python -m bench

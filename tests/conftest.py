@@ -1,11 +1,19 @@
 """What is made once for the whole run of tests: the real starter, and copies of it to break."""
 
+import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.starter import make_starter
+# Tests start hundreds of Pythons. Each would compile all that it imports if the caller's
+# environment forbids to write it down, as containers often do.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+os.environ["PYTHONPYCACHEPREFIX"] = str(Path(__file__).parents[1] / "build" / "bytecode")
+sys.dont_write_bytecode, sys.pycache_prefix = False, os.environ["PYTHONPYCACHEPREFIX"]
+
+from tests.starter import make_starter  # noqa: E402 - as above
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,11 @@
 """The quick reader of heads against llhttp: what both take they understand alike."""
 
 import httptools
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from goldenpath.serve.gateway.head import Lines
+from tests.sizes import examples
 
 LINES = [
     b"Host: h", b"host: other", b"Content-Length: 5", b"content-length: 7", b"Content-Length: 5, 5",
@@ -61,7 +62,7 @@ class Judge:
         return [value for known, value in self.headers if known == name]
 
 
-@settings(max_examples=400)
+@examples(100, 400)
 @given(heads)
 @example(b"POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nTransfer-Encoding: chunked")
 @example(b"POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nContent-Length: 5")

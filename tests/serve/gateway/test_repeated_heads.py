@@ -1,13 +1,14 @@
 """Two readers of heads, one meaning: what a form takes, the reading line by line takes alike."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from goldenpath.http.repeated import MOST_PATTERNS, MOST_SEEN, OFTEN
 from goldenpath.serve.gateway.head import Lines
 from goldenpath.serve.gateway.message import END
 from goldenpath.serve.gateway.repeated_heads import Form, Forms
+from tests.sizes import examples
 
 TARGET = b"/v2/models/100%/infer"
 FIRST = (
@@ -129,7 +130,7 @@ def test_a_get_without_a_length_stays_without_one() -> None:
 
 
 @given(st.binary(max_size=12), st.integers(0, len(FIRST)), st.integers(0, 12))
-@settings(max_examples=500, deadline=None)
+@examples(100, 500)
 def test_whatever_bytes_come_a_form_is_never_read_in_another_way(
     noise: bytes, place: int, gone: int
 ) -> None:

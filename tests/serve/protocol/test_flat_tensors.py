@@ -4,13 +4,14 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from goldenpath.errors import InvalidInput
 from goldenpath.serve.protocol.flat_tensors import IS_AVAILABLE, LONGEST_FRAME, SMALLEST, FlatReader
 from goldenpath.serve.protocol.open_inference import Reader
 from goldenpath.serve.protocol.tensors import InputShape, to_float32
+from tests.sizes import examples
 
 SHAPE = InputShape("features", ("limit", "age", "status", "paid"))
 ROWS = 40
@@ -132,7 +133,7 @@ def test_a_form_that_is_known_takes_what_it_took_and_nothing_else(
 
 @pytest.mark.skipif(not IS_AVAILABLE, reason="simdjson has no build for this machine")
 @given(st.binary(max_size=40), st.integers(0, 600))
-@settings(max_examples=200, deadline=None)
+@examples(100, 200)
 def test_a_known_form_with_any_bytes_in_it_is_read_as_the_general_reader_does(
     noise: bytes, place: int
 ) -> None:
@@ -150,7 +151,7 @@ def test_only_short_forms_are_remembered() -> None:
     assert not reader.forms
 
 
-@settings(max_examples=200, deadline=None, database=None)
+@examples(100, 200)
 @given(
     st.lists(st.floats() | st.integers(-(2**65), 2**65), min_size=8, max_size=8),
     st.integers(0, 400),

@@ -13,13 +13,9 @@ from hypothesis import strategies as st
 from goldenpath.serve.protocol import grpc_messages, inference_service
 from goldenpath.serve.protocol.request_parameters import RequestParameters
 from tests.serve.running import INFER, ROW, Running, expected, question, request, running
+from tests.sizes import examples
 
-SETTINGS = settings(
-    max_examples=150,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-    database=None,
-)
+SETTINGS = settings(examples(50, 150), suppress_health_check=[HealthCheck.function_scoped_fixture])
 BINARY = json.dumps(
     {
         "inputs": [

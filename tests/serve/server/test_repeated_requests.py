@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from goldenpath.http.exchange import Exchange, respond
@@ -13,6 +13,7 @@ from goldenpath.http.listener import HttpListener
 from goldenpath.http.patterns import OFTEN, PATIENCE, HeadPatterns, RepeatedHead
 from goldenpath.http.server_connection import ServerConnection
 from goldenpath.serve.request_fields import RULES, VARYING
+from tests.sizes import examples
 
 LIMITS = Limits(head=400, body=64)
 HEAD = (
@@ -159,7 +160,7 @@ def test_both_ways_understand_the_same(pieces: tuple[bytes, ...]) -> None:
 
 
 @given(st.binary(max_size=12), st.integers(0, len(HEAD)), st.integers(0, 12))
-@settings(max_examples=300, deadline=None)
+@examples(100, 300)
 def test_whatever_bytes_come_both_ways_understand_the_same(
     noise: bytes, place: int, gone: int
 ) -> None:
