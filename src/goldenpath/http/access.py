@@ -11,15 +11,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from goldenpath.errors import InvalidInput, NotFound, VerificationError
 from goldenpath.http import jwt
 from goldenpath.http.jwks import KeySet
+from goldenpath.parsers.typed import parse_typed
 
-ACCESS_VERSION = 1
 MAX_FILE = 1024 * 1024
 MOST_REMEMBERED = 1024
 LONGEST_TOKEN = 8192
@@ -32,7 +33,7 @@ class StaticToken(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A token that was handed out; `name` is the caller in every record."""
 
     name: str
-    sha256: str
+    sha256: Annotated[str, Meta(pattern=r"^[0-9a-fA-F]{64}\Z", title="64 hexadecimal digits")]
     scopes: frozenset[Scope]
 
 
@@ -47,7 +48,7 @@ class Issuer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class AccessFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The file of access rules, JSON."""
 
-    version: int
+    version: Literal[1]
     tokens: list[StaticToken] = []
     issuers: list[Issuer] = []
 
@@ -137,18 +138,13 @@ def load_access(path: Path, report: Callable[[str], None]) -> Access:
 
 
 def parse_access(content: bytes) -> AccessFile:
-    """The rules in `content`. Raises `InvalidInput` naming what is wrong."""
-    try:
-        rules = msgspec.json.decode(content, type=AccessFile)
-        hashes = [bytes.fromhex(token.sha256) for token in rules.tokens]
-    except ValueError as error:
-        raise InvalidInput(f"not a file of access rules: {error}") from error
-    if rules.version != ACCESS_VERSION:
+    """The rules in `content`. Raises `InvalidInput` naming everything that is wrong."""
+    rules = parse_typed(content, AccessFile, "the file of access rules")
+    hashes = [token.sha256.lower() for token in rules.tokens]
+    if len(set(hashes)) != len(hashes):
         raise InvalidInput(
-            f"the access rules have version {rules.version}: expected {ACCESS_VERSION}"
+            "the file of access rules has two tokens with one SHA-256: expected one of its own each"
         )
-    if any(len(found) != 32 for found in hashes) or len(set(hashes)) != len(hashes):
-        raise InvalidInput("expected a SHA-256 of its own, in hexadecimal, for each token")
     return rules
 
 

@@ -4,6 +4,7 @@ import msgspec
 
 from goldenpath.canonical import canonical_json, parse_object
 from goldenpath.errors import InvalidInput
+from goldenpath.parsers.typed import typed
 from goldenpath.project.spec import Contract
 
 CONTRACT_VERSION = 1
@@ -31,10 +32,7 @@ def parse_contract(content: bytes) -> Contract:
             f"contract has version {value.get('version')!r}, expected {CONTRACT_VERSION}",
             hint="use the goldenpath release that made it, or build the model again",
         )
-    try:
-        contract = msgspec.convert(value, Contract)
-    except msgspec.ValidationError as error:
-        raise InvalidInput(f"contract is wrong: {error}") from error
+    contract = typed(value, Contract, "contract")
     if render_contract(contract) != content:
         raise InvalidInput("contract is not in canonical form, or has keys that are unknown")
     return contract

@@ -49,6 +49,14 @@ def test_answers_agree_by_value_whatever_says_who_gave_them(form: Form) -> None:
     assert not agree(live, Answer(422, live.wire, live.size, True))
 
 
+def test_a_nest_in_an_answer_is_only_compared_byte_by_byte() -> None:
+    head = b"HTTP/1.1 200 OK\r\n\r\n"
+    nest, other = (head + b'{"outputs": ' + b"[" * 10_000 + end for end in (b"1", b"2"))
+
+    assert agree(Answer(200, nest, len(head), True), Answer(200, nest, len(head), True))
+    assert not agree(Answer(200, nest, len(head), True), Answer(200, other, len(head), True))
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_an_answer_that_is_cut_off_agrees_only_with_itself(form: Form) -> None:
     live = _said(form, [0.25, 0.5], "a")

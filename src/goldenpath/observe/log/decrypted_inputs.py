@@ -1,6 +1,5 @@
 """Opens inputs of the prediction log, for who was given the keys of its subjects."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pyarrow as pa
 from goldenpath.drift.profile import Floats
 from goldenpath.errors import InvalidInput, VerificationError
 from goldenpath.observe.log.log_reader import open_inputs
-from goldenpath.observe.log.records import FEATURES, anonymous
+from goldenpath.observe.log.records import anonymous, feature_names
 from goldenpath.observe.log.segment import Checkpoint
 from goldenpath.observe.log.subject_keys import Subject, Subjects
 
@@ -35,7 +34,7 @@ class Inputs:
 
         What no key opens stays as it is. Raises `InvalidInput` if the features are others.
         """
-        width = len(json.loads((table.schema.metadata or {}).get(FEATURES, b"[]")))
+        width = len(feature_names(table))
         if width != rows.shape[1]:
             raise InvalidInput(f"expected {rows.shape[1]} features in a record, got {width}")
         opened = 0

@@ -1,7 +1,6 @@
 """Reading the prediction log: one prediction by its id, or many by model, stage and time."""
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +17,7 @@ from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound, VerificationError
 from goldenpath.observe.log.context_columns import FIELDS
 from goldenpath.observe.log.prediction_log import timestamp
-from goldenpath.observe.log.records import FEATURES, SALT, SCHEMA, VERSION, VERSIONS, anonymous
+from goldenpath.observe.log.records import SALT, SCHEMA, VERSION, VERSIONS, anonymous, feature_names
 from goldenpath.observe.log.segment import (
     Checkpoint,
     checkpoints,
@@ -156,7 +155,7 @@ def _open(
         return None, {}, subject
     commitment = values["input_commitment"]
     raw = open_inputs(subject, ciphertext, commitment, str(record["prediction_id"]))
-    names = json.loads((table.schema.metadata or {})[FEATURES])
+    names = feature_names(table)
     numbers = np.frombuffer(raw, "<f4", len(names)).tolist()
     rest = raw[4 * len(names) :]
     named = msgspec.json.decode(rest, type=dict[str, str]) if rest else {}

@@ -22,6 +22,7 @@ from goldenpath.observe.log.context_columns import (
 )
 from goldenpath.observe.log.release_rules import Facts, Parts, decide, to_cutoff, unseen
 from goldenpath.observe.log.subject_keys import Subject
+from goldenpath.parsers.typed import parse_typed
 from goldenpath.serve.protocol.decision import told
 from goldenpath.serve.record.spool_format import Answered, SpoolHeader
 
@@ -83,6 +84,12 @@ class Block:
         inputs = np.frombuffer(b"".join(a.inputs for a in answered), "<f4")
         scores = np.frombuffer(b"".join(a.scores for a in answered), "<f4")
         return cls(header, answered, inputs.reshape(-1, len(header.features)), scores)
+
+
+def feature_names(table: pa.Table) -> list[str]:
+    """The names of the inputs in their order, as the file says. Raises `InvalidInput`."""
+    content = (table.schema.metadata or {}).get(FEATURES, b"[]")
+    return parse_typed(content, list[str], "the names of inputs in a file of the prediction log")
 
 
 def decisive(block: Block) -> Block:

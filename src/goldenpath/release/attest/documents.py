@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-from goldenpath.canonical import JsonValue
+from goldenpath.canonical import JsonValue, check_bounds
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
 from goldenpath.oci.descriptor import Descriptor
@@ -143,6 +143,7 @@ def _bundle(content: bytes) -> _Signed:
 
 def _loads(content: bytes, what: str) -> JsonValue:
     try:
+        check_bounds(content, what)
         value: JsonValue = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"{what} is not JSON: {error}") from error

@@ -12,7 +12,8 @@ import msgspec
 
 from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
-from goldenpath.errors import VerificationError
+from goldenpath.errors import InvalidInput, VerificationError
+from goldenpath.parsers.typed import typed
 from goldenpath.release.attest.policy import Verified
 from goldenpath.release.attest.statement import SCAN, Statement
 from goldenpath.release.evidence.advisories import Advisories, Vulnerability
@@ -88,9 +89,9 @@ def scan_of(verified: Verified) -> Scan | None:
     if signed is None:
         return None
     try:
-        return msgspec.convert(dict(signed.statement.predicate), Scan)
-    except msgspec.ValidationError as error:
-        raise VerificationError(f"statement {SCAN} cannot be read: {error}") from error
+        return typed(dict(signed.statement.predicate), Scan, "its content")
+    except InvalidInput as error:
+        raise VerificationError(f"statement {SCAN} cannot be read: {error.message}") from error
 
 
 def faults(result: Scan, refused_licences: Sequence[str]) -> Iterator[str]:

@@ -249,7 +249,7 @@ class Worker(asyncio.Protocol):
         if kind == worker_program.READY:
             try:
                 self.ready = msgspec.json.decode(body, type=Ready)
-            except msgspec.DecodeError as error:
+            except (msgspec.DecodeError, RecursionError) as error:
                 self.end(f"it said something else than that it is ready: {error}")
                 return
             self._clock.cancel()

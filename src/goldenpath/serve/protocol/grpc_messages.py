@@ -171,8 +171,8 @@ def parse_named(body: bytes) -> NamedMessage:
     return cast("NamedMessage", _parse("ModelReadyRequest", body))
 
 
-def contents_of(tensor: InputTensor) -> Mapping[str, Sequence[object]]:
-    """The lists of numbers that an input holds, by the name of their field."""
+def contents_of(tensor: "InputTensor | OutputTensor") -> Mapping[str, Sequence[object]]:
+    """The lists of numbers that a tensor holds, by the name of their field."""
     fields = cast("_Fields", tensor.contents).ListFields()
     return {field.name: values for field, values in fields}
 

@@ -15,6 +15,7 @@ import msgspec
 
 from goldenpath.canonical import canonical_json, parse_object
 from goldenpath.errors import InvalidInput
+from goldenpath.parsers.typed import typed
 
 RUNTIME_VERSION = 1
 
@@ -59,10 +60,7 @@ def parse_runtime(content: bytes) -> Runtime:
             f"runtime has version {value.get('version')!r}, expected {RUNTIME_VERSION}",
             hint="use the goldenpath release that made it, or build the model again",
         )
-    try:
-        runtime = msgspec.convert(value, Runtime)
-    except msgspec.ValidationError as error:
-        raise InvalidInput(f"runtime is wrong: {error}") from error
+    runtime = typed(value, Runtime, "runtime")
     if render_runtime(runtime) != content:
         raise InvalidInput("runtime is not in canonical form, or has keys that are unknown")
     for wheel in runtime.wheels:
