@@ -31,7 +31,8 @@ from goldenpath.oci.stores.layout import LayoutStore
 from goldenpath.processes.launch import ServerLaunch
 from goldenpath.release.attest.keys import generate_key
 from goldenpath.serve.record.spool import SpoolWriter
-from goldenpath.serve.record.spool_format import SPOOL_VERSION, Answered, SpoolHeader
+from goldenpath.serve.record.spool_format import SPOOL_VERSION, SpoolHeader
+from goldenpath.serve.record.turn_frame import render_turn
 
 RECORDS, RATE, SECONDS, ROUNDS, CONNECTIONS = 20_000, 1000, 3.0, 7, 16
 
@@ -59,10 +60,14 @@ def _records(folder: Path, launch: ServerLaunch) -> Iterator[Measurement]:
 def _record(folder: Path, launch: ServerLaunch) -> tuple[float, float]:
     """Microseconds of the server, and of the sealer."""
     random = np.random.default_rng(1)
-    inputs = [row.tobytes() for row in random.random((RECORDS, WIDTH), np.float32)]
-    answered = [
-        Answered(os.urandom(16).hex(), place, time.time_ns(), 90_000, 9_000, 200, 1, row, b"\0" * 4)
-        for place, row in enumerate(inputs)
+    payloads = [
+        render_turn(
+            place,
+            (time.time_ns() - time.monotonic_ns(), time.monotonic_ns(), 9_000),
+            ([os.urandom(16).hex()], [time.monotonic_ns() - 90_000], [1], [row], [b"\0" * 4]),
+            [],
+        )
+        for place, row in enumerate(map(bytes, random.random((RECORDS, WIDTH), np.float32)))
     ]
     names = [f"f{place}" for place in range(WIDTH)]
     header = SpoolHeader(
@@ -70,8 +75,8 @@ def _record(folder: Path, launch: ServerLaunch) -> tuple[float, float]:
     )
     spool = SpoolWriter(folder / "spool", header, report=print)
     start = time.process_time()
-    for record in answered:
-        spool.append([record])
+    for place, payload in enumerate(payloads):
+        spool.append(payload, place, 1, 0)
     written = (time.process_time() - start) / RECORDS * 1e6
     spool.close()
     subjects, signer = Subjects(folder / "keys"), generate_key(folder / "keys" / "log.pem")

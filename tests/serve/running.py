@@ -16,7 +16,8 @@ from goldenpath.project.spec import Band, Contract, DecisionPolicy, Feature, Mon
 from goldenpath.serve.model.model import Model, ModelApart, OnnxModel, Rows, Scores
 from goldenpath.serve.protocol.release_identity import ReleaseIdentity
 from goldenpath.serve.record.spool import SpoolWriter
-from goldenpath.serve.record.spool_format import SPOOL_VERSION, Answered, SpoolHeader, read
+from goldenpath.serve.record.spool_format import SPOOL_VERSION, Answered, SpoolHeader
+from goldenpath.serve.record.spool_reader import read
 from goldenpath.serve.server.model_server import ModelServer
 from goldenpath.serve.server.recorder import OnLoss
 from tests.serve.onnx_graph import logistic_regression

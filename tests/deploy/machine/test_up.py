@@ -27,7 +27,7 @@ from goldenpath.observe.log.log_reader import find_prediction
 from goldenpath.observe.log.segment import checkpoints, table_of
 from goldenpath.promote.manifests.deployment_files import service_path
 from goldenpath.release.attest.signatures.sshsig import SshKey
-from goldenpath.serve.record.spool_format import read
+from goldenpath.serve.record.spool_reader import read
 from tests.deploy.platform import PATIENCE, OneMachine, Up, goldenpath
 from tests.serve.running import ROW, question
 

@@ -18,7 +18,8 @@ from goldenpath.deploy.reconcile.target import Apply
 from goldenpath.digest import Digest
 from goldenpath.promote.manifests.desired import Deployment, Scaling, Slot, slot_name
 from goldenpath.serve.protocol import grpc_messages, inference_service
-from goldenpath.serve.record.spool_format import Answered, read
+from goldenpath.serve.record.spool_format import Answered
+from goldenpath.serve.record.spool_reader import read
 from tests.deploy.contract import deployment, release
 from tests.deploy.machine.local import Machine, machine
 from tests.serve.onnx_graph import logistic_regression

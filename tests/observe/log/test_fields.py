@@ -43,9 +43,9 @@ from goldenpath.serve.record.spool_format import (
     Answered,
     SpoolHeader,
     SpoolMark,
-    read,
     render_frame,
 )
+from goldenpath.serve.record.spool_reader import read
 from goldenpath.settings import Home
 from tests.observe.spooling import CONTRACT, DIGEST, FACTS, START, answer, draw, spool_path
 from tests.serve.process import packed, started
@@ -322,8 +322,8 @@ def test_a_spool_of_the_version_before_is_read(tmp_path: Path) -> None:
     (first, found), _ = read(path)
     assert isinstance(first, SpoolHeader) and first.clock_error is None
     assert isinstance(found, list) and (found[0].said, found[0].canary) == (None, False)
-    path.write_bytes(frame([3, *header[1:]]))
-    with pytest.raises(InvalidInput, match="spool version 3"):
+    path.write_bytes(frame([4, *header[1:]]))
+    with pytest.raises(InvalidInput, match="spool version 4"):
         read(path)
 
 

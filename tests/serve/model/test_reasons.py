@@ -18,7 +18,8 @@ from goldenpath.project.spec import Reason, ReasonPolicy
 from goldenpath.serve.model.model import OnnxModel
 from goldenpath.serve.model.supervised_worker import SupervisedModel, terms_of
 from goldenpath.serve.protocol import grpc_messages, inference_service
-from goldenpath.serve.record.spool_format import SpoolHeader, read
+from goldenpath.serve.record.spool_format import SpoolHeader
+from goldenpath.serve.record.spool_reader import read
 from tests.serve.model.test_worker import place
 from tests.serve.onnx_graph import logistic_regression
 from tests.serve.running import CONTRACT, INFER, WEIGHTS, expected, question, run, running

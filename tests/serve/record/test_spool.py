@@ -13,10 +13,10 @@ from goldenpath.serve.record.spool_format import (
     Frame,
     SpoolHeader,
     SpoolMark,
-    is_live,
-    read,
     render_frame,
 )
+from goldenpath.serve.record.spool_reader import is_live, read
+from tests.serve.record.writing import append
 from tests.serve.running import INFER, ROW, question, records, run, running, writer
 
 HEADER = SpoolHeader(SPOOL_VERSION, "prod", "credit", "r1", "sha256:" + "a" * 64, "one", ["age"], 1)
@@ -43,11 +43,11 @@ def test_what_was_written_is_read_frame_by_frame(tmp_path: Path) -> None:
     reports: list[str] = []
     spool = writer(tmp_path, reports.append)
     first = spool.path
-    assert spool.append([answered(0), answered(1)])
+    assert append(spool, 0, 1)
     frames, offset = read(first)
     assert isinstance(frames[0], SpoolHeader)
     assert frames[1] == [answered(0), answered(1)]
-    assert spool.append([answered(2)])
+    assert append(spool, 2)
     assert read(first, offset)[0] == [[answered(2)]]
     assert is_live(first)
     spool.close()
@@ -61,7 +61,7 @@ def test_what_was_written_is_read_frame_by_frame(tmp_path: Path) -> None:
 def test_a_large_file_is_sealed_and_the_next_goes_on_without_a_gap(tmp_path: Path) -> None:
     spool = SpoolWriter(tmp_path, HEADER, report=print, rotate_bytes=300)
     for number in range(20):
-        assert spool.append([answered(number)])
+        assert append(spool, number)
     spool.close()
     files = sorted(tmp_path.iterdir())
     assert len(files) > 3
@@ -139,16 +139,16 @@ def test_what_could_not_be_written_is_counted_in_the_file(tmp_path: Path) -> Non
     reports: list[str] = []
     spool = writer(tmp_path, reports.append)
     path, disk = spool.path, Full()
-    assert spool.append([answered(0)])
+    assert append(spool, 0)
     try:
         # Half a frame fits: none of it may stay in the file.
         disk.set(path.stat().st_size + 20)
         for number in (1, 2):
-            assert not spool.append([answered(number)])
-            spool.lose([answered(number)])
+            assert not append(spool, number)
+            spool.lose(number, 1, 1)
     finally:
         disk.clear()
-    assert spool.append([answered(3)])
+    assert append(spool, 3)
     spool.close()
     assert all_of(path)[1:] == [
         [answered(0)],

@@ -13,7 +13,7 @@ import pytest
 
 from goldenpath.processes.launch import ServerLaunch
 from goldenpath.release.attest.attach import sign_image
-from goldenpath.serve.record.spool_format import is_live
+from goldenpath.serve.record.spool_reader import is_live
 from tests.release.attest.releases import NOW, REPOSITORY, new_signer
 from tests.serve.process import packed, started
 from tests.serve.running import INFER, ROW, Client, expected, question, records, request, run
@@ -47,7 +47,7 @@ def test_a_verified_release_is_served_and_the_process_stays_light(tmp_path: Path
         # Compiled parts of heavy packages would be mapped; their Python parts come with them.
         maps = Path(f"/proc/{process.child.pid}/maps").read_text()
         assert HEAVY.search(maps) is None
-        spool = next((tmp_path / "spool").iterdir())
+        spool = next((tmp_path / "spool").glob("*.spool"))
         assert is_live(spool)
         assert process.end() == {"event": "drained", "answered": 1, "lost": 0}
         assert process.child.returncode == 0

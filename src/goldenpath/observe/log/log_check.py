@@ -24,7 +24,7 @@ from goldenpath.observe.log.segment import (
     replica_of,
     table_of,
 )
-from goldenpath.serve.record.spool_format import read
+from goldenpath.serve.record.spool_reader import read
 from goldenpath.settings import Home
 
 _MOST_NAMED = 10

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from goldenpath.errors import GoldenPathError
-from goldenpath.serve.record.spool_format import Answered, SpoolHeader, SpoolMark, is_live, read
+from goldenpath.serve.record.spool_buffer import buffer_of
+from goldenpath.serve.record.spool_format import Answered, SpoolHeader, SpoolMark
+from goldenpath.serve.record.spool_reader import is_live, read
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class Tail:
 
     def forget(self, path: Path) -> None:
         """Deletes a file of which everything is sealed."""
-        path.unlink(missing_ok=True)
+        _remove(path)
         self._positions.pop(path, None)
 
     def _open(self, path: Path) -> _Position | None:
@@ -71,7 +73,7 @@ class Tail:
         if not frames or not isinstance(frames[0], SpoolHeader):
             if not is_live(path):
                 # Its writer died before the header was whole, so nothing was answered from it.
-                path.unlink(missing_ok=True)
+                _remove(path)
             return None
         position = _Position(self.resume(frames[0], path.name), frames[0])
         self._positions[path] = position
@@ -84,7 +86,7 @@ class Tail:
             answered = [item for frame in frames if isinstance(frame, list) for item in frame]
             marks = [frame for frame in frames if isinstance(frame, SpoolMark)]
             is_exhausted = offset == position.offset
-            torn = path.stat().st_size - offset if is_exhausted and not live else 0
+            torn = max(0, path.stat().st_size - offset) if is_exhausted and not live else 0
             position.is_done = any(mark.end for mark in marks) or (is_exhausted and not live)
             begin, position.offset = position.offset, offset
             if frames or position.is_done:
@@ -104,3 +106,8 @@ class Tail:
                 )
             if is_exhausted:
                 return
+
+
+def _remove(path: Path) -> None:
+    buffer_of(path).unlink(missing_ok=True)
+    path.unlink(missing_ok=True)

@@ -1,28 +1,49 @@
 """Writing the record of answers down before they are sent, whatever the disk does.
 
-`SpoolWriter.append` is one `write` in the event loop. The kernel keeps what was written when the
-process dies; a thread asks the disk every second to keep it when the machine dies. Where a write
-fails, the writer counts what it could not keep and says so in the file once it can write again:
-nothing goes missing silently. Whether serving may go on meanwhile is the caller's policy.
+`SpoolWriter.append` is one copy into shared memory in the event loop (see `spool_buffer.py`): the
+kernel keeps it when the process dies. A thread moves it to the spool file and asks the disk every
+second to keep it when the machine dies. Where the file cannot be written, nothing new is taken: the
+writer counts what it could not keep and says so in the file once it can write again. Nothing goes
+missing silently. Whether serving may go on meanwhile is the caller's policy.
 """
 
-import contextlib
+import errno
 import fcntl
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from resource import RLIM_INFINITY, RLIMIT_FSIZE, getrlimit
 
 from msgspec.structs import replace
 
 from goldenpath.errors import Unavailable
 from goldenpath.serve.record.clock import clock_state
-from goldenpath.serve.record.spool_format import Answered, SpoolHeader, SpoolMark, render_frame
+from goldenpath.serve.record.spool_buffer import SLOT_BYTES, SpoolBuffer, buffer_of
+from goldenpath.serve.record.spool_format import (
+    FRAME,
+    SpoolHeader,
+    SpoolMark,
+    framed,
+    render,
+    render_frame,
+)
 
 ROTATE_BYTES = 64 * 1024 * 1024
 ROTATE_SECONDS = 60.0
 SYNC_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _SpoolFile:
+    """A spool file that is open."""
+
+    path: Path
+    number: int
+    descriptor: int
+    header_size: int
 
 
 class SpoolWriter:
@@ -43,133 +64,191 @@ class SpoolWriter:
         self._report = report
         self._rotate_bytes = rotate_bytes
         self._rotate_seconds = rotate_seconds
-        self._number = 0
-        self._file = -1
-        self._size = 0
-        self._opened = 0.0
+        self._rotate_at = 0
+        """In monotonic nanoseconds."""
+        self._file = _SpoolFile(folder, 0, -1, 0)
         self._next = header.first
         self._lost = SpoolMark()
         self._is_failing = False
         self.lost_ever = 0
-        self._sync = _Sync(report)
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._open()
+            file = self._new_file()
+            try:
+                # A file is changed when a slot is full, so a slot is no larger than a file.
+                size = min(SLOT_BYTES, rotate_bytes)
+                self._buffer = SpoolBuffer(buffer_of(file.path), slot_bytes=size)
+            except OSError:
+                _discard(file)
+                raise
         except OSError as error:
             raise Unavailable(f"the spool in {folder} cannot be written: {error}") from error
+        self._flusher = _Flusher(self._buffer, self._fail, report)
+        self._go_on_in(file)
 
     @property
     def path(self) -> Path:
         """The file that is written now."""
-        header = self._header
-        name = f"{header.stage}.{header.model}.{header.replica}.{self._number:04d}.spool"
-        return self._folder / name
+        return self._file.path
 
-    def append(self, records: Sequence[Answered]) -> bool:
-        """Writes one frame; false if it could not be, and then nothing of it is in the file.
+    def append(self, payload: bytes, first: int, size: int, now: int) -> bool:
+        """Writes the frame of a turn; false if it could not be, and then nothing of it is there.
 
-        Follow a false with `lose(records)` if the answers are sent all the same.
+        The turn has `size` requests from the sequence number `first` on and ended at the monotonic
+        time `now`. Follow a false with `lose` if its answers are sent all the same.
         """
         try:
-            if self._file < 0 or self._is_full():
-                self._rotate()
-            if self._lost.lost:
-                self._write(render_frame(self._lost))
-                self._lost = SpoolMark()
-            self._write(render_frame(list(records)))
+            if now >= self._rotate_at or self._is_failing or self._lost.lost:
+                self._prepare(now)
+            # Memory knows no limit of files, and the file would meet it only after the answer.
+            if not self._buffer.put(payload, getrlimit(RLIMIT_FSIZE)[0]):
+                self._put_slowly(payload)
         except OSError as error:
-            # Said once, not for every turn until somebody makes space.
-            if not self._is_failing:
-                self._report(f"records cannot be written to {self.path.name}: {error}")
-            self._is_failing = True
+            self._fail(error)
             return False
         if self._is_failing:
             self._report(f"records are written again; {self.lost_ever} were lost so far")
             self._is_failing = False
-        self._next = records[-1].sequence + 1
+        self._next = first + size
         return True
 
-    def lose(self, records: Sequence[Answered]) -> None:
-        """Remembers that these were answered without a record, for the next frame to say."""
+    def lose(self, first: int, size: int, rows: int) -> None:
+        """Remembers that a turn was answered without a record, for the next frame to say."""
         lost = self._lost
         self._lost = SpoolMark(
-            lost=lost.lost + len(records),
-            lost_rows=lost.lost_rows + sum(record.rows for record in records),
-            first_lost=lost.first_lost if lost.lost else records[0].sequence,
+            lost=lost.lost + size,
+            lost_rows=lost.lost_rows + rows,
+            first_lost=lost.first_lost if lost.lost else first,
         )
-        self._next = records[-1].sequence + 1
-        self.lost_ever += len(records)
+        self._next = first + size
+        self.lost_ever += size
 
     def close(self) -> None:
         """Writes the end mark and waits until the disk has everything."""
-        if self._file >= 0:
-            try:
-                self._end()
-            except OSError as error:
-                self._report(f"{self.path.name} could not be ended: {error}")
-        self._sync.close()
+        is_ended = False
+        try:
+            self._write_lost()
+            self._buffer.flush()
+            self._end(self._file)
+            is_ended = True
+        except OSError as error:
+            self._report(f"{self.path.name} could not be ended: {error}")
+        self._flusher.release(self._file.descriptor)
+        self._flusher.close()
+        # Without an end the buffer may have what the file has not.
+        self._buffer.close(keep=not is_ended)
 
-    def _is_full(self) -> bool:
-        return self._size >= self._rotate_bytes or (
-            time.monotonic() - self._opened >= self._rotate_seconds
-        )
+    def _fail(self, error: OSError) -> None:
+        # Said once, not for every turn until somebody makes space.
+        if not self._is_failing:
+            self._report(f"records cannot be written to {self.path.name}: {error}")
+        self._is_failing = True
+
+    def _prepare(self, now: int) -> None:
+        """Does what has to come before the next frame. Raises `OSError` if none can follow."""
+        if now >= self._rotate_at:
+            self._rotate()
+        if self._is_failing:
+            # What was taken before has to be in the file before anything else is taken.
+            self._buffer.flush()
+        self._write_lost()
 
     def _rotate(self) -> None:
-        if self._file >= 0:
-            self._end()
-        self._open()
+        """Goes on in a new file; where that fails, the one before goes on.
 
-    def _open(self) -> None:
+        The buffer has changed over before the end mark is there: who reads the mark may delete the
+        file and its buffer.
+        """
+        self._write_lost()
+        self._buffer.flush()
+        before, file = self._file, self._new_file()
+        try:
+            self._buffer.rename(buffer_of(file.path))
+        except OSError:
+            _discard(file)
+            raise
+        self._go_on_in(file)
+        try:
+            self._end(before)
+        except OSError as error:
+            # Nothing is missing in it: without the mark it is read like that of a killed server.
+            self._report(f"{before.path.name} could not be ended: {error}")
+        self._flusher.release(before.descriptor)
+
+    def _new_file(self) -> "_SpoolFile":
+        header, number = self._header, self._file.number
         while True:
-            self._number += 1
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+            number += 1
+            name = f"{header.stage}.{header.model}.{header.replica}.{number:04d}.spool"
+            path = self._folder / name
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
             try:
-                descriptor = os.open(self.path, flags, 0o600)
+                descriptor = os.open(path, flags, 0o600)
                 break
             except FileExistsError:
                 continue
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        self._file, self._size, self._opened = descriptor, 0, time.monotonic()
         try:
-            self._write(render_frame(_at(self._header, self._next)))
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            first = render_frame(_at(header, self._next))
+            _write_whole(descriptor, first, 0)
         except OSError:
-            self._file = -1
             os.close(descriptor)
-            # A file without its header would be read as damage; the next try takes a new number.
-            with contextlib.suppress(OSError):
-                self.path.unlink()
+            # A file without its header would be read as damage; the next try makes a new one.
+            path.unlink(missing_ok=True)
             raise
-        self._sync.watch(descriptor)
+        return _SpoolFile(path, number, descriptor, len(first))
 
-    def _end(self) -> None:
+    def _go_on_in(self, file: "_SpoolFile") -> None:
+        self._file = file
+        self._rotate_at = time.monotonic_ns() + int(self._rotate_seconds * 1e9)
+        self._buffer.begin(file.number, file.descriptor, file.header_size)
+        self._flusher.watch(file.descriptor)
+
+    def _end(self, file: "_SpoolFile") -> None:
+        frame = render_frame(SpoolMark(end=True, next=self._next))
+        _write_whole(file.descriptor, frame, os.fstat(file.descriptor).st_size)
+
+    def _write_lost(self) -> None:
         if self._lost.lost:
-            self._write(render_frame(self._lost))
+            self._put_slowly(render(self._lost))
             self._lost = SpoolMark()
-        self._write(render_frame(SpoolMark(end=True, next=self._next)))
-        self._sync.release(self._file)
-        self._file = -1
 
-    def _write(self, frame: bytes) -> None:
-        written = os.write(self._file, frame)
-        if written == len(frame):
-            self._size += written
-            self._sync.dirty = True
-            return
-        # A full disk takes a part: cut it off, so that what is in the file stays whole frames.
-        os.ftruncate(self._file, self._size)
-        raise OSError(28, "no space left for a whole frame")
+    def _put_slowly(self, payload: bytes) -> None:
+        """Makes room for a frame. Raises `OSError` where there can be none.
+
+        Where the disk is slower than the traffic, those who ask wait for it here.
+        """
+        limit = getrlimit(RLIMIT_FSIZE)[0]
+        end = self._buffer.end + FRAME.size + len(payload)
+        if end > limit != RLIM_INFINITY:
+            raise OSError(errno.EFBIG, "the file may not grow to hold a whole frame")
+        if not self._buffer.turn_over():
+            self._buffer.flush()
+            self._buffer.turn_over()
+        self._flusher.wake()
+        if not self._buffer.put(payload, limit):
+            frame = framed(payload)
+            self._buffer.flush()
+            _write_whole(self._file.descriptor, frame, self._buffer.end)
+            self._buffer.skip(len(frame))
+        if self._buffer.end >= self._rotate_bytes:
+            self._rotate_at = 0
 
 
-class _Sync:
-    """Asks the disk once a second to keep what the kernel has; never in the way of the writer."""
+class _Flusher:
+    """Moves what waits in memory to the file, and asks the disk once a second to keep it."""
 
-    def __init__(self, report: Callable[[str], None]) -> None:
-        self.dirty = False
+    def __init__(
+        self, buffer: SpoolBuffer, fail: Callable[[OSError], None], report: Callable[[str], None]
+    ) -> None:
+        self._buffer = buffer
+        self._fail = fail
         self._report = report
         self._current = -1
         self._finished: list[int] = []
         self._lock = threading.Lock()
-        self._stop = threading.Event()
+        self._wanted = threading.Event()
+        self._is_stopping = False
         self._thread = threading.Thread(target=self._run, name="spool-sync", daemon=True)
         self._thread.start()
 
@@ -185,21 +264,41 @@ class _Sync:
             if self._current == descriptor:
                 self._current = -1
 
+    def wake(self) -> None:
+        """Moves what waits now."""
+        if not self._wanted.is_set():
+            self._wanted.set()
+
     def close(self) -> None:
         """Ends after a last round."""
-        self._stop.set()
+        self._is_stopping = True
+        self._wanted.set()
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._stop.wait(SYNC_SECONDS):
-            self._round()
-        self._round()
+        due = time.monotonic() + SYNC_SECONDS
+        while not self._is_stopping:
+            self._wanted.wait(max(0.0, due - time.monotonic()))
+            self._wanted.clear()
+            self._flush()
+            if time.monotonic() >= due:
+                self._sync()
+                due = time.monotonic() + SYNC_SECONDS
+        self._sync()
 
-    def _round(self) -> None:
+    def _flush(self) -> None:
+        try:
+            self._buffer.flush()
+        except OSError as error:
+            self._fail(error)
+            # What was taken is in the buffer alone, so that is what the disk has to keep.
+            self._keep(self._buffer.descriptor)
+
+    def _sync(self) -> None:
         with self._lock:
             finished, self._finished = self._finished, []
-            current = self._current if self.dirty else -1
-            self.dirty = False
+            current = self._current if self._buffer.has_written else -1
+            self._buffer.has_written = False
         for descriptor in finished:
             self._keep(descriptor)
             os.close(descriptor)
@@ -211,6 +310,20 @@ class _Sync:
             os.fdatasync(descriptor)
         except OSError as error:
             self._report(f"records may not survive a power cut: {error}")
+
+
+def _discard(file: _SpoolFile) -> None:
+    """Takes back a file from which nothing was answered."""
+    os.close(file.descriptor)
+    file.path.unlink(missing_ok=True)
+
+
+def _write_whole(descriptor: int, frame: bytes, offset: int) -> None:
+    written = os.pwrite(descriptor, frame, offset)
+    if written < len(frame):
+        # A full disk takes a part: cut it off, so that what is in the file stays whole frames.
+        os.ftruncate(descriptor, offset)
+        raise OSError(errno.ENOSPC, "no space left for a whole frame")
 
 
 def _at(header: SpoolHeader, first: int) -> SpoolHeader:

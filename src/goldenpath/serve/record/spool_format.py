@@ -1,14 +1,14 @@
 """The record of an answer: what a model server writes down before it sends the answer.
 
-A server appends to one spool file per start, one `write` per turn of its event loop. The kernel
-keeps what was written when the process dies, so no answer goes out that a killed process forgets.
-Everything that is learned from serving (prediction log, telemetry, drift) is made from these files
-by another process, outside the path of a request.
+A server appends to one spool file per start, one frame per turn of its event loop. The kernel keeps
+a frame when the process dies, first in the shared memory beside the file (`spool_buffer.py`), so no
+answer goes out that a killed process forgets. Everything that is learned from serving (prediction
+log, telemetry, drift) is made from these files by another process, outside the path of a request.
 
 A spool file is a sequence of frames: length and CRC-32 of the payload (two little-endian 32-bit
-numbers), then the payload in MessagePack. The first payload is a `SpoolHeader`, every other one a
-list of `Answered` or a `SpoolMark`. A torn last frame is what a killed process leaves; it was never
-answered.
+numbers), then the payload. The first payload is a `SpoolHeader`, every other one a turn in columns
+(`turn_frame.py`), a list of `Answered` (before version 3) or a `SpoolMark`, all but the turn in
+MessagePack. A torn last frame is what a killed process leaves; it was never answered.
 
 A server names its files `<stage>.<model>.<replica>.<NNNN>.spool` and starts the next one when the
 one before is old or large. A file with an end mark is complete and may be deleted by who has read
@@ -16,33 +16,27 @@ it. A file without one is still written while its writer lives (`is_live`), else
 killed.
 """
 
-import fcntl
-import os
 import struct
 import zlib
-from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Literal
 
 import msgspec
 
-from goldenpath.errors import InvalidInput, VerificationError
+from goldenpath.errors import InvalidInput
 from goldenpath.serve.protocol.request_context import RequestContext
 
-SPOOL_VERSION = 2
-_KNOWN = (1, SPOOL_VERSION)
-"""In version 1 callers said nothing of a request beside its subjects."""
+SPOOL_VERSION = 3
+_KNOWN = (1, 2, SPOOL_VERSION)
+"""Before 2 callers said nothing of a request beside its subjects; before 3 there were no turns."""
 FRAME = struct.Struct("<II")
 """Length and CRC-32 of the payload that follows."""
 
-MAX_FRAME = 64 * 1024 * 1024
-"""Bytes of the largest payload that a reader accepts."""
-
-READ_AT_ONCE = 8 * 1024 * 1024
-"""Bytes of whole frames that one `read` gives back, give or take one frame."""
-
-
 OVERLOAD = "too many requests wait"
 """What the record says of a request that was shed."""
+
+
+Door = Literal["infer", "predict", "call"]
+"""The tensors of the protocol, the tabular form, or a message of gRPC."""
 
 
 class SpoolHeader(msgspec.Struct, frozen=True, array_like=True):
@@ -96,8 +90,7 @@ class Answered(msgspec.Struct, frozen=True, array_like=True, gc=False):
     refusal: str = ""
     reasons: bytes = b""
     """`rows * codes` little-endian 32-bit floats, of a model that gives reasons."""
-    door: Literal["infer", "predict", "call"] = "infer"
-    """The tensors of the protocol, the tabular form, or a message of gRPC."""
+    door: Door = "infer"
     shadow: bool = False
     """The answer went to nobody: it was only held against that of another release."""
     canary: bool = False
@@ -128,73 +121,27 @@ _body = msgspec.msgpack.Decoder(list[Answered] | SpoolMark)
 
 def render_frame(frame: Frame) -> bytes:
     """One frame as it stands in a file."""
-    payload = _encoder.encode(frame)
+    return framed(render(frame))
+
+
+def render(frame: Frame) -> bytes:
+    """The payload of a frame."""
+    return _encoder.encode(frame)
+
+
+def framed(payload: bytes) -> bytes:
+    """A payload as it stands in a file."""
     return FRAME.pack(len(payload), zlib.crc32(payload)) + payload
 
 
-def read(path: Path, offset: int = 0, *, at_once: int = READ_AT_ONCE) -> tuple[list[Frame], int]:
-    """The whole frames from `offset` on, and the offset to go on from.
-
-    A torn tail is left for the next call. Gives about `at_once` bytes at most, so call again
-    until the offset stands still. Raises `VerificationError` where the file is not what a server
-    wrote, and `InvalidInput` for a version of the format that is not known here.
-    """
-    frames: list[Frame] = []
-    with path.open("rb") as file:
-        file.seek(offset)
-        start = offset
-        while offset - start < at_once:
-            payload = _payload(path, file.read(FRAME.size), file, offset)
-            if payload is None:
-                break
-            frames.append(_decode(path, payload, offset))
-            offset += FRAME.size + len(payload)
-    return frames, offset
-
-
-def is_live(path: Path) -> bool:
-    """Whether a server still writes the file: it holds a lock on it as long as it lives."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
-
-
-def _payload(path: Path, prefix: bytes, file: BinaryIO, offset: int) -> bytes | None:
-    if len(prefix) < FRAME.size:
-        return None
-    length, checksum = FRAME.unpack(prefix)
-    if length > MAX_FRAME:
-        raise VerificationError(
-            f"{path.name} has a frame of {length} bytes at offset {offset}: "
-            f"expected at most {MAX_FRAME}"
-        )
-    payload = file.read(length)
-    if len(payload) < length:
-        return None
-    if zlib.crc32(payload) != checksum:
-        raise VerificationError(
-            f"{path.name} is damaged at offset {offset}: the checksum does not hold"
-        )
-    return payload
-
-
-def _decode(path: Path, payload: bytes, offset: int) -> Frame:
-    try:
-        if offset:
-            body: list[Answered] | SpoolMark = _body.decode(payload)
-            return body
-        header = _header.decode(payload)
-    except ValueError as error:
-        raise VerificationError(
-            f"{path.name} has a frame at offset {offset} that is no record: {error}"
-        ) from error
+def decode(payload: bytes, *, is_first: bool) -> Frame:
+    """The frame of a payload. Raises `ValueError` if it is none, `InvalidInput` for its version."""
+    if not is_first:
+        body: list[Answered] | SpoolMark = _body.decode(payload)
+        return body
+    header = _header.decode(payload)
     if header.version not in _KNOWN:
         raise InvalidInput(
-            f"{path.name} has spool version {header.version}: expected at most {SPOOL_VERSION}"
+            f"the file has spool version {header.version}: expected at most {SPOOL_VERSION}"
         )
     return header

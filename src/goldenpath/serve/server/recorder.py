@@ -6,14 +6,25 @@ from typing import Literal
 
 from goldenpath.serve.protocol.inputs import Refusal
 from goldenpath.serve.record.spool import SpoolWriter
-from goldenpath.serve.record.spool_format import Answered
+from goldenpath.serve.record.spool_format import Door
+from goldenpath.serve.record.turn_frame import (
+    LAYOUT_OF_ONE,
+    TURN,
+    RequestDetails,
+    Times,
+    render_turn,
+)
 from goldenpath.serve.server.answers import Answers, PendingRequest
 
 OnLoss = Literal["serve", "refuse"]
 """What happens to requests that cannot be written down: answered and counted, or refused."""
 
-_DOORS: Mapping[bytes, Literal["predict", "call"]] = {b"/v1": "predict", b"/in": "call"}
+_DOORS: Mapping[bytes, Door] = {b"/v1": "predict", b"/in": "call"}
 """By the beginning of a target that asks for predictions."""
+_NOTED = frozenset((b"traceparent", b"x-goldenpath-shadow", b"x-goldenpath-canary"))
+"""Headers that stand in the record."""
+_USUAL_FORMS = ("json", "binary")
+"""Of questions: those that come by the usual door and are refused without an answer."""
 _UNRECORDED = Refusal(503, "the prediction cannot be recorded now", "not recorded")
 
 
@@ -35,44 +46,95 @@ class Recorder:
         if self._spool is None:
             self._sequence += len(batch)
             return
-        records = self._records(batch, inference)
-        if self._spool.append(records):
-            self._sequence += len(records)
+        first, size, now = self._sequence, len(batch), monotonic_ns()
+        if size == 1 and (one := _render_one(batch[0], first, now, inference)):
+            payload = one
+        else:
+            payload = _render(batch, first, (time_ns() - now, now, inference))
+        if self._spool.append(payload, first, size, now):
+            self._sequence += size
         elif self.on_loss == "serve":
-            self._spool.lose(records)
-            self._sequence += len(records)
+            self._spool.lose(first, size, sum(asked.rows for asked in batch))
+            self._sequence += size
         else:
             # Nothing is answered, so no sequence number is used up and nothing is missing.
             for asked in batch:
                 asked.refusal, asked.values = _UNRECORDED, None
                 answers.render(asked)
 
-    def _records(self, batch: Sequence[PendingRequest], inference: int) -> list[Answered]:
-        now, offset = monotonic_ns(), time_ns() - monotonic_ns()
-        records = []
-        # One loop without calls: this is done for every request there is.
-        for number, asked in enumerate(batch, self._sequence):
-            exchange, question = asked.exchange, asked.question
-            started, trace = exchange.started, exchange.headers.get(b"traceparent")
-            record = Answered(
-                asked.prediction_id,
-                number,
-                started + offset,
-                now - started,
-                inference if question else 0,
-                asked.status,
-                question.rows if question else 0,
-                asked.inputs,
-                asked.scores,
-                question.subjects if question else None,
-                exchange.caller,
-                trace.decode("latin-1")[:128] if trace else "",
-                asked.refusal.note if asked.refusal else "",
-                b"" if asked.reasons is None else asked.reasons.tobytes(),
-                _DOORS.get(exchange.target[:3], "infer"),
-                b"x-goldenpath-shadow" in exchange.headers,
-                b"x-goldenpath-canary" in exchange.headers,
-                question.said if question else asked.said,
-            )
-            records.append(record)
-        return records
+
+def _render_one(asked: PendingRequest, first: int, now: int, inference: int) -> bytes:
+    """The turn of one request; nothing if it has `RequestDetails`.
+
+    At low load this is on the path of every request, so it makes no list and calls little.
+    """
+    exchange, question = asked.exchange, asked.question
+    inputs, scores = asked.inputs, asked.scores
+    if (
+        question is None
+        or question.form not in _USUAL_FORMS
+        or question.subjects is not None
+        or question.said is not None
+        or asked.reasons is not None
+        or exchange.caller
+        or not _NOTED.isdisjoint(exchange.headers)
+        or len(scores) != 4 * question.rows
+    ):
+        return b""
+    head = LAYOUT_OF_ONE.pack(
+        TURN,
+        1,
+        first,
+        time_ns() - now,
+        now,
+        inference,
+        len(inputs),
+        len(scores),
+        0,
+        asked.prediction_id.encode(),
+        exchange.started,
+        question.rows,
+    )
+    return head + inputs + scores
+
+
+def _render(batch: Sequence[PendingRequest], first: int, times: Times) -> bytes:
+    started: list[int] = []
+    rows: list[int] = []
+    details: list[tuple[int, RequestDetails]] = []
+    # One loop almost without calls: this is done for every request there is.
+    for asked in batch:
+        exchange, question = asked.exchange, asked.question
+        if (
+            question is None
+            or question.form not in _USUAL_FORMS
+            or question.subjects is not None
+            or question.said is not None
+            or asked.reasons is not None
+            or exchange.caller
+            or not _NOTED.isdisjoint(exchange.headers)
+        ):
+            details.append((len(rows), _details(asked)))
+        started.append(exchange.started)
+        rows.append(0 if question is None else question.rows)
+    ids = [asked.prediction_id for asked in batch]
+    inputs = [asked.inputs for asked in batch]
+    scores = [asked.scores for asked in batch]
+    return render_turn(first, times, (ids, started, rows, inputs, scores), details)
+
+
+def _details(asked: PendingRequest) -> RequestDetails:
+    exchange, question = asked.exchange, asked.question
+    trace = exchange.headers.get(b"traceparent")
+    return RequestDetails(
+        asked.status,
+        question.subjects if question else None,
+        exchange.caller,
+        trace.decode("latin-1")[:128] if trace else "",
+        asked.refusal.note if asked.refusal else "",
+        b"" if asked.reasons is None else asked.reasons.tobytes(),
+        _DOORS.get(exchange.target[:3], "infer"),
+        b"x-goldenpath-shadow" in exchange.headers,
+        b"x-goldenpath-canary" in exchange.headers,
+        question.said if question else asked.said,
+    )

@@ -1,0 +1,224 @@
+"""Shared memory in front of a spool file: a frame is safe in it before the file has it.
+
+The memory is a file of fixed size, mapped by the server. What is copied into it is in the kernel's
+hands at once and outlives the process, at the price of a copy instead of a system call. All blocks
+of the file are allocated at the start, so that a full disk is seen then, and never as a fault
+on writing to the mapping. A thread moves slots to the spool file in large pieces.
+
+The layout: `_HEAD` (magic, number of the spool file, count and size of the slots), then `_SLOT` for
+each slot (offset in the spool file, bytes in use), then from `_CONTENT` on the slots. The length of
+a slot is set after its bytes are there: what a killed server was copying does not count.
+
+Who reads a spool file goes on in the buffer beside it, see `unflushed`. The number of the spool
+file and both numbers of a slot are read before and after its bytes: a server that lives reuses
+slots meanwhile.
+"""
+
+import mmap
+import os
+import struct
+import threading
+from collections import deque
+from pathlib import Path
+from zlib import crc32
+
+from goldenpath.serve.record.spool_format import FRAME
+
+SUFFIX = ".buffer"
+SLOTS = 8
+SLOT_BYTES = 512 * 1024
+
+_MAGIC = b"GPSPOOL1"
+_HEAD = struct.Struct("<8sIIQ")
+_SLOT = struct.Struct("<QQ")
+_LENGTH = struct.Struct("<Q")
+"""The second number of a slot."""
+_SLOTS_AT = 64
+_CONTENT = 4096
+_MOST_SLOTS = (_CONTENT - _SLOTS_AT) // _SLOT.size
+
+
+class SpoolBuffer:
+    """The writing side. One thread puts frames in; any thread moves them to the file.
+
+    The thread that puts frames in owns the slot that it fills and its length, who flushes owns how
+    far the file has come. Slots change hands through two queues, so the path of a request takes no
+    lock.
+    """
+
+    def __init__(self, path: Path, *, slots: int = SLOTS, slot_bytes: int = SLOT_BYTES) -> None:
+        """Makes the file, in the place of one that a dead server left behind.
+
+        Raises `OSError` if there is no room for it.
+        """
+        self.path = path
+        self.slot_bytes = slot_bytes
+        size = _CONTENT + slots * slot_bytes
+        path.unlink(missing_ok=True)
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        self.descriptor = os.open(path, flags, 0o600)
+        try:
+            os.posix_fallocate(self.descriptor, 0, size)
+            self._memory = mmap.mmap(self.descriptor, size)
+        except OSError:
+            os.close(self.descriptor)
+            path.unlink(missing_ok=True)
+            raise
+        self._slots = slots
+        self._free = deque(range(1, slots))
+        self._filled: deque[int] = deque()
+        """Slots that are full and wait for the file, the oldest first."""
+        self._flushing = threading.Lock()
+        self._file = -1
+        self._flushed = 0
+        """Up to where the spool file has everything."""
+        self.has_written = False
+        """Whether the spool file got something since this was last set to false."""
+        self._active = 0
+        self._length_at = self._first = self._at = self._until = self._base = 0
+        """Where in memory: the length of the slot that is filled, its first byte, its next one, its
+        end; and what is to be taken off for the offset in the spool file."""
+        self._use(0, 0)
+
+    def begin(self, number: int, descriptor: int, offset: int) -> None:
+        """Everything was flushed: what follows belongs to that spool file, from `offset` on."""
+        with self._flushing:
+            self._file, self._flushed = descriptor, offset
+            self._use(self._active, offset)
+            _HEAD.pack_into(self._memory, 0, _MAGIC, number, self._slots, self.slot_bytes)
+
+    def rename(self, path: Path) -> None:
+        """Puts the buffer beside another spool file. Raises `OSError`."""
+        self.path.rename(path)
+        self.path = path
+
+    @property
+    def end(self) -> int:
+        """Size of the spool file once everything is in it."""
+        return self._at - self._base
+
+    def put(self, payload: bytes, limit: int) -> bool:
+        """Takes the next frame; false if it does not fit the slot, or a file of `limit` bytes.
+
+        A negative limit is none.
+        """
+        at, size = self._at, len(payload)
+        end = at + FRAME.size + size
+        if end > self._until or 0 <= limit < end - self._base:
+            return False
+        memory = self._memory
+        memory[at + FRAME.size : end] = payload
+        FRAME.pack_into(memory, at, size, crc32(payload))
+        # The length comes last: until then the frame does not count.
+        _LENGTH.pack_into(memory, self._length_at, end - self._first)
+        self._at = end
+        return True
+
+    def turn_over(self) -> bool:
+        """Goes on in a free slot; false if there is none."""
+        if self._at == self._first:
+            return True
+        if not self._free:
+            return False
+        full, offset = self._active, self.end
+        # The slot that was freed last: the fewer are in use, the better caches keep them.
+        self._use(self._free.pop(), offset)
+        self._filled.append(full)
+        return True
+
+    def skip(self, size: int) -> None:
+        """Everything was flushed, and so many bytes went to the file past the buffer."""
+        with self._flushing:
+            self._flushed += size
+            self._use(self._active, self._flushed)
+
+    def flush(self) -> None:
+        """Writes what waits to the spool file. Raises `OSError`, and then all of it still waits."""
+        with self._flushing:
+            while self._filled:
+                slot = self._filled[0]
+                self._write(slot)
+                self._filled.popleft()
+                _SLOT.pack_into(self._memory, _slot_at(slot), 0, 0)
+                self._free.append(slot)
+            self._write(self._active)
+
+    def close(self, *, keep: bool) -> None:
+        """Lets go of the memory; `keep` leaves the file to who reads the spool."""
+        self._memory.close()
+        os.close(self.descriptor)
+        if not keep:
+            self.path.unlink(missing_ok=True)
+
+    def _use(self, slot: int, offset: int) -> None:
+        """Fills a slot from its beginning on, which belongs at `offset` of the spool file."""
+        self._active, self._length_at = slot, _slot_at(slot) + _LENGTH.size
+        self._first = self._at = _content_at(slot, self.slot_bytes)
+        self._until, self._base = self._first + self.slot_bytes, self._first - offset
+        _SLOT.pack_into(self._memory, _slot_at(slot), offset, 0)
+
+    def _write(self, slot: int) -> None:
+        """Writes what the file has not yet of a slot, which may be growing meanwhile."""
+        start, length = _SLOT.unpack_from(self._memory, _slot_at(slot))
+        at, done = _content_at(slot, self.slot_bytes), self._flushed - start
+        if not 0 <= done < length:
+            return
+        with memoryview(self._memory) as whole, whole[at + done : at + length] as content:
+            self.has_written = True
+            while content:
+                written = os.pwrite(self._file, content, self._flushed)
+                self._flushed += written
+                content = content[written:]
+
+
+def buffer_of(path: Path) -> Path:
+    """The buffer of a spool file."""
+    return path.with_suffix(SUFFIX)
+
+
+def unflushed(path: Path, offset: int) -> bytes:
+    """What the buffer of a spool file holds of it from `offset` on; maybe nothing.
+
+    Frames at the end may be torn while a server writes them.
+    """
+    number = path.stem.rpartition(".")[2]
+    try:
+        descriptor = os.open(buffer_of(path), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return b""
+    try:
+        return _read(descriptor, int(number), offset) if number.isdigit() else b""
+    finally:
+        os.close(descriptor)
+
+
+def _read(descriptor: int, number: int, offset: int) -> bytes:
+    head = os.pread(descriptor, _CONTENT, 0)
+    if len(head) < _CONTENT:
+        return b""
+    magic, written, slots, slot_bytes = _HEAD.unpack_from(head)
+    if magic != _MAGIC or written != number or slots > _MOST_SLOTS:
+        return b""
+    places = sorted((*_SLOT.unpack_from(head, _slot_at(slot)), slot) for slot in range(slots))
+    found = b""
+    for start, length, slot in places:
+        if not start <= offset < start + length or length > slot_bytes:
+            continue
+        content = os.pread(
+            descriptor, start + length - offset, _content_at(slot, slot_bytes) + offset - start
+        )
+        after = os.pread(descriptor, _CONTENT, 0)
+        still, now = _SLOT.unpack_from(after, _slot_at(slot))
+        if (still, after[: _HEAD.size]) != (start, head[: _HEAD.size]) or now < length:
+            break  # the server has reused the slot: the file has its content by now
+        found += content
+        offset += len(content)
+    return found
+
+
+def _slot_at(slot: int) -> int:
+    return _SLOTS_AT + slot * _SLOT.size
+
+
+def _content_at(slot: int, slot_bytes: int) -> int:
+    return _CONTENT + slot * slot_bytes

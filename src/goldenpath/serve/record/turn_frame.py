@@ -1,0 +1,156 @@
+"""One frame for all requests that one turn of the event loop answered, in columns.
+
+A record for each request costs an object and an encoding each. Here what every request has stands
+in columns of fixed width, which are copied as they are; only a request that has more to say (a
+caller, a trace, subjects, a refusal) gets a `RequestDetails` in MessagePack behind them.
+
+The payload of such a frame: `_HEAD`; ids, 32 hex digits each; times at which the requests had been
+read, 64 bits each; rows, 32 bits each; inputs and scores, 32-bit floats; details as a list of pairs
+of place and `RequestDetails`. All numbers are little-endian. It begins with a byte that no
+MessagePack begins with, so a reader can tell it from the other frames.
+"""
+
+import struct
+from functools import cache
+
+import msgspec
+
+from goldenpath.errors import VerificationError
+from goldenpath.serve.protocol.request_context import RequestContext
+from goldenpath.serve.record.spool_format import Answered, Door
+
+TURN = b"\xc1"
+"""The first byte; MessagePack leaves it unused."""
+_HEAD = struct.Struct("<cxxxIQqqQIII")
+"""`TURN`; requests; first sequence number; clock offset, end and inference in nanoseconds; bytes
+of inputs, of scores and of details."""
+_ID = 32
+_EACH = _ID + 8 + 4
+"""Bytes of the columns of fixed width, a request."""
+
+
+class RequestDetails(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What one request has beside its values; the defaults are those of most requests."""
+
+    status: int = 200
+    subjects: list[str] | None = None
+    caller: str = ""
+    traceparent: str = ""
+    refusal: str = ""
+    reasons: bytes = b""
+    door: Door = "infer"
+    shadow: bool = False
+    canary: bool = False
+    said: RequestContext | None = None
+
+
+_PLAIN = RequestDetails()
+_MISFIT = "a turn has rows that do not fit its values"
+_encoder = msgspec.msgpack.Encoder()
+_details = msgspec.msgpack.Decoder(list[tuple[int, RequestDetails]])
+
+
+Columns = tuple[list[str], list[int], list[int], list[bytes], list[bytes]]
+"""Ids, monotonic nanoseconds of the start, rows, inputs and scores: one entry each a request."""
+Times = tuple[int, int, int]
+"""In nanoseconds: time since 1970 minus monotonic time; monotonic time of the answer; the model's
+share."""
+
+
+def render_turn(
+    first: int, times: Times, columns: Columns, details: list[tuple[int, RequestDetails]]
+) -> bytes:
+    """The payload of a turn that begins with the sequence number `first`.
+
+    `details` by their place, only those that are not the usual.
+    """
+    ids, started, rows, inputs, scores = columns
+    clock, end, inference = times
+    size = len(ids)
+    all_inputs, all_scores = b"".join(inputs), b"".join(scores)
+    if len(all_scores) != 4 * sum(rows):
+        raise ValueError(_MISFIT)
+    more = _encoder.encode(details) if details else b""
+    fixed = _layout(size).pack(
+        TURN,
+        size,
+        first,
+        clock,
+        end,
+        inference,
+        len(all_inputs),
+        len(all_scores),
+        len(more),
+        "".join(ids).encode("ascii"),
+        *started,
+        *rows,
+    )
+    return fixed + all_inputs + all_scores + more
+
+
+@cache
+def _layout(size: int) -> struct.Struct:
+    """Head and columns of fixed width of so many requests; there are as many as fit a turn."""
+    return struct.Struct(f"{_HEAD.format}{_ID * size}s{size}q{size}I")
+
+
+LAYOUT_OF_ONE = _layout(1)
+"""Head and columns of fixed width of one request; inputs, scores and details follow."""
+
+
+def parse_turn(payload: bytes) -> list[Answered]:
+    """The records of such a frame. Raises `VerificationError` if its lengths contradict."""
+    if len(payload) < _HEAD.size:
+        raise VerificationError("a turn is shorter than its head")
+    _, count, first, offset, end, inference, width, scores, rest = _HEAD.unpack_from(payload)
+    at = _HEAD.size + _EACH * count
+    if at + width + scores + rest != len(payload):
+        raise VerificationError("a turn has another length than its head says")
+    ids = payload[_HEAD.size : _HEAD.size + _ID * count].decode("ascii")
+    started = struct.unpack_from(f"<{count}q", payload, _HEAD.size + _ID * count)
+    rows = struct.unpack_from(f"<{count}I", payload, _HEAD.size + (_ID + 8) * count)
+    total = sum(rows)
+    if scores != 4 * total or (width % total if total else width):
+        raise VerificationError(_MISFIT)
+    each = width // total if total else 0
+    details = _read_details(payload[at + width + scores :], count)
+    found: list[Answered] = []
+    row = 0
+    for place, size in enumerate(rows):
+        more = details.get(place, _PLAIN)
+        until = row + size
+        record = Answered(
+            ids[_ID * place : _ID * place + _ID],
+            first + place,
+            started[place] + offset,
+            end - started[place],
+            inference if size else 0,
+            more.status,
+            size,
+            payload[at + each * row : at + each * until],
+            payload[at + width + 4 * row : at + width + 4 * until],
+            more.subjects,
+            more.caller,
+            more.traceparent,
+            more.refusal,
+            more.reasons,
+            more.door,
+            more.shadow,
+            more.canary,
+            more.said,
+        )
+        found.append(record)
+        row = until
+    return found
+
+
+def _read_details(content: bytes, count: int) -> dict[int, RequestDetails]:
+    if not content:
+        return {}
+    try:
+        details = dict(_details.decode(content))
+    except ValueError as error:
+        raise VerificationError(f"a turn has details that are none: {error}") from error
+    if details.keys() - range(count):
+        raise VerificationError("a turn has details of a request that is not in it")
+    return details
