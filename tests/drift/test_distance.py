@@ -1,4 +1,4 @@
-"""Distances: known values, and the interval against simulation."""
+"""Distances: known values, and the coverage of the interval by simulation."""
 
 import math
 
@@ -18,7 +18,7 @@ def _counts(*values: int) -> np.ndarray:
     return np.array(values, np.int64)
 
 
-def test_the_index_of_large_samples_is_that_of_their_laws() -> None:
+def test_the_index_of_large_samples_is_that_of_their_distributions() -> None:
     p, q = _counts(9_000_000, 1_000_000), _counts(5_000_000, 5_000_000)
 
     expected = (0.5 - 0.9) * math.log(0.5 / 0.9) + (0.5 - 0.1) * math.log(0.5 / 0.1)
@@ -42,7 +42,7 @@ def test_log_gamma_agrees_with_the_standard_library() -> None:
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.1])
-def test_the_interval_covers_the_index_of_the_laws(shift: float) -> None:
+def test_the_interval_covers_the_index_of_the_distributions(shift: float) -> None:
     random = np.random.default_rng(4)
     p = np.full(10, 0.1)
     q = p + shift * np.array([1, -1] * 5) * 0.5

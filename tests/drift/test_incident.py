@@ -1,7 +1,7 @@
-"""The real incident: a status code that hardly existed makes 12 percent of the rows in September.
+"""A real incident: a status code that was rare before makes up 12 percent of the September rows.
 
-Reference April 2005, months shuffled, looks of 500 rows, a fresh start each month, with the
-settings that a new project gets.
+The reference is April 2005. The rows of each later month are shuffled and looked at 500 at a time,
+from a fresh state, with the settings that a new project gets.
 """
 
 from pathlib import Path
@@ -13,7 +13,7 @@ import pytest
 import goldenpath.project
 from goldenpath.drift.profile import Floats, build_profile, count
 from goldenpath.drift.sequential import Detector, State, look
-from goldenpath.drift.verdict import DriftVerdict, judge
+from goldenpath.drift.verdict import DriftVerdict, drift_verdict
 from goldenpath.project.load import load_project
 
 STARTER = Path(goldenpath.project.__file__).parent / "starter"
@@ -27,15 +27,15 @@ def _month(month: str) -> Floats:
     suffix = month.replace("-", "_")
     columns = []
     for name in NAMES:
-        found = [c for c in table.column_names if c in {name, f"{name}_{suffix}"}]
-        columns.append(np.asarray(table[found[0]], np.float32))
+        (column,) = (c for c in table.column_names if c in {name, f"{name}_{suffix}"})
+        columns.append(np.asarray(table[column], np.float32))
     rows = np.column_stack(columns)
     shuffled: Floats = rows[np.random.default_rng(5).permutation(len(rows))]
     return shuffled
 
 
 def _score(rows: Floats) -> Floats:
-    """Stands for the model: any smooth function of what it would look at."""
+    """Stand in for the model: a smooth function of features that a model would use."""
     logit = 0.8 * rows[:, STATUS] - 1.5 - rows[:, LIMIT] / 1e6
     return (1 / (1 + np.exp(-logit))).astype(np.float32)
 
@@ -56,11 +56,11 @@ def _watch(detector: Detector, month: str) -> tuple[DriftVerdict, int]:
         state, evidence = look(detector, state, counted, f"row {end - 500}")
         if evidence.is_alarm:
             break
-    return judge(detector, state), end
+    return drift_verdict(detector, state), end
 
 
 @pytest.mark.parametrize("month", ["2005-05", "2005-06", "2005-07", "2005-08"])
-def test_no_alarm_while_bills_and_payments_only_move_with_the_months(
+def test_months_with_their_usual_changes_of_bills_and_payments_raise_no_alarm(
     detector: Detector, month: str
 ) -> None:
     verdict, _ = _watch(detector, month)
@@ -68,7 +68,7 @@ def test_no_alarm_while_bills_and_payments_only_move_with_the_months(
     assert verdict.answer == "no drift seen"
 
 
-def test_in_september_the_status_is_named_within_2000_rows(detector: Detector) -> None:
+def test_the_status_of_september_is_reported_within_2000_rows(detector: Detector) -> None:
     verdict, rows = _watch(detector, "2005-09")
 
     assert verdict.answer == "drift"

@@ -1,4 +1,4 @@
-"""Profiles: the bins, exact counting against brute force, and the round trip."""
+"""Profiles: bins, exact counts compared with a simple search, and the round trip."""
 
 import math
 
@@ -54,7 +54,7 @@ def _matrix(table: dict[str, np.ndarray]) -> Floats:
     return np.column_stack([table[f.name] for f in CONTRACT.features]).astype(np.float32)
 
 
-def _brute(bins: Bins, value: float) -> int:
+def _bin_by_search(bins: Bins, value: float) -> int:
     if math.isnan(value):
         return bins.size - 1
     if value in bins.atoms:
@@ -115,7 +115,9 @@ def test_counts_of_parts_add_up_to_the_counts_of_the_whole() -> None:
     reference=st.lists(st.floats(-50, 50, width=32) | st.integers(-3, 3), min_size=1, max_size=80),
     live=st.lists(st.floats(width=32) | st.integers(-5, 5), max_size=80),
 )
-def test_counting_agrees_with_brute_force(reference: list[float], live: list[float]) -> None:
+def test_counts_agree_with_a_search_for_each_value(
+    reference: list[float], live: list[float]
+) -> None:
     contract = Contract("m", (Feature("x", "number"),), "p", CONTRACT.decision, CONTRACT.monitor)
     scores = np.full(len(reference), 0.5)
     bins = build_profile(contract, {"x": np.array(reference, np.float32)}, scores).features[0]
@@ -123,12 +125,12 @@ def test_counting_agrees_with_brute_force(reference: list[float], live: list[flo
 
     expected = np.zeros(bins.size, np.int64)
     for value in values:
-        expected[_brute(bins, float(value))] += 1
+        expected[_bin_by_search(bins, float(value))] += 1
 
     assert np.array_equal(count_column(bins, values), expected)
 
 
-def test_a_profile_survives_its_bytes_and_is_the_same_bytes_each_time() -> None:
+def test_a_profile_is_written_as_the_same_bytes_and_read_back_equal() -> None:
     table, scores = _table(5000)
     table["income"][7] = np.nan
     profile = build_profile(CONTRACT, table, scores)

@@ -1,12 +1,12 @@
-"""The e-detector: its null ball against brute force, its budget and its delay by simulation."""
+"""The e-detector: its maximum likelihood by bisection, its alarm budget and delay by simulation."""
 
 import numpy as np
 import pytest
 
 from goldenpath.drift.distance import population_stability_index
 from goldenpath.drift.profile import Bins, Counts, Floats, Profile, build_profile, count
-from goldenpath.drift.sequential import Detector, State, _log_best_null, look, weigh
-from goldenpath.drift.verdict import judge
+from goldenpath.drift.sequential import Detector, State, _log_best_null, drift_evidence, look
+from goldenpath.drift.verdict import drift_verdict
 from goldenpath.project.spec import Contract, DecisionPolicy, Feature, MonitorSettings
 
 SETTINGS = MonitorSettings(floor_psi=0.01, false_alarms_a_year=1.0)
@@ -21,15 +21,15 @@ def _profile(features: int, rows: int = 100_000) -> Profile:
 
 
 def _draw(random: np.random.Generator, profile: Profile, rows: int, shift: float = 0.0) -> Counts:
-    """Counts of independent rows; the first column's law is tilted by `shift`."""
-    law = np.full(10, 0.1)
-    tilted = law * np.exp(shift * np.linspace(-1.5, 1.5, 10))
-    laws = [tilted / tilted.sum(), *[law] * len(profile.features)]
-    parts = [[*random.multinomial(rows, law), 0, 0] for law in laws]
+    """Return counts of independent rows. The first column's distribution is tilted by `shift`."""
+    uniform = np.full(10, 0.1)
+    tilted = uniform * np.exp(shift * np.linspace(-1.5, 1.5, 10))
+    distributions = [tilted / tilted.sum(), *[uniform] * len(profile.features)]
+    parts = [[*random.multinomial(rows, shares), 0, 0] for shares in distributions]
     return Counts(rows, np.concatenate(parts).astype(np.int64))
 
 
-def test_the_best_law_within_the_radius_agrees_with_brute_force() -> None:
+def test_the_largest_likelihood_within_the_radius_agrees_with_bisection() -> None:
     profile = _profile(0)
     random = np.random.default_rng(1)
     for radius in (0.001, 0.02, 0.3):
@@ -43,9 +43,9 @@ def test_the_best_law_within_the_radius_agrees_with_brute_force() -> None:
                 p = (1 - w) * q + w * counts / 300
                 low, high = (w, high) if np.sum(q * np.log(q / p)) <= radius else (low, w)
             best = float(np.sum(counts * np.log((1 - low) * q + low * counts / 300)))
-            found = float(_log_best_null(detector, counts[None])[0, 0])
-            # Never below the true maximum: that keeps the bound on alarms.
-            assert best - 1e-6 <= found <= best + 1e-2
+            likelihood = float(_log_best_null(detector, counts[None])[0, 0])
+            # A value below the true maximum would break the bound on false alarms.
+            assert best - 1e-6 <= likelihood <= best + 1e-2
 
 
 def test_without_drift_alarms_stay_within_the_budget() -> None:
@@ -63,7 +63,7 @@ def test_without_drift_alarms_stay_within_the_budget() -> None:
     assert alarms <= 24, "six years with a budget of four a year"
 
 
-def test_a_shift_inside_the_floor_is_not_drift_and_one_outside_is_found_soon() -> None:
+def test_a_shift_within_the_tolerance_is_not_drift_and_a_larger_one_is_detected_soon() -> None:
     profile = _profile(5)
     detector = Detector.of(profile, MonitorSettings(floor_psi=0.1, false_alarms_a_year=0.05))
     random = np.random.default_rng(3)
@@ -82,35 +82,35 @@ def test_a_shift_inside_the_floor_is_not_drift_and_one_outside_is_found_soon() -
     assert 0.03 < population_stability_index(reference, inside.values[:12]) < 0.1
     assert population_stability_index(reference, outside.values[:12]) > 0.5
     assert looks_until_alarm(0.25, 100) is None
-    found = looks_until_alarm(1.0, 10)
-    assert found is not None and found <= 4
+    delay = looks_until_alarm(1.0, 10)
+    assert delay is not None and delay <= 4
 
 
-def test_few_start_times_are_kept_and_what_they_counted_is_exact() -> None:
+def test_few_start_times_are_kept_and_their_counts_are_exact() -> None:
     profile = _profile(1)
     detector = Detector.of(profile, SETTINGS)
     random = np.random.default_rng(5)
-    state, made = State.fresh(profile), []
+    state, history = State.fresh(profile), []
     for number in range(300):
-        made.append(_draw(random, profile, 20))
-        state, _ = look(detector, state, made[-1], str(number))
+        history.append(_draw(random, profile, 20))
+        state, _ = look(detector, state, history[-1], str(number))
 
     assert len(state.starts) < 50
     assert state.starts[0] < 100
     for position, start in enumerate(state.starts):
-        expected = sum((c.values for c in made[start:]), np.zeros(profile.size, np.int64))
+        expected = sum((c.values for c in history[start:]), np.zeros(profile.size, np.int64))
         assert np.array_equal(state.counts[position], expected)
         assert state.times[position] == str(start)
 
 
-def test_before_the_first_look_there_is_nothing_to_say() -> None:
+def test_before_the_first_look_the_answer_is_too_few_rows() -> None:
     profile = _profile(2)
     detector = Detector.of(profile, SETTINGS)
 
-    verdict = judge(detector, State.fresh(profile))
+    verdict = drift_verdict(detector, State.fresh(profile))
 
     assert verdict.answer == "too few rows"
-    assert not weigh(detector, State.fresh(profile)).is_alarm
+    assert not drift_evidence(detector, State.fresh(profile)).is_alarm
 
 
 def test_no_drift_seen_names_the_size_that_would_have_been_seen() -> None:
@@ -119,7 +119,7 @@ def test_no_drift_seen_names_the_size_that_would_have_been_seen() -> None:
     random = np.random.default_rng(6)
     state, _ = look(detector, State.fresh(profile), _draw(random, profile, 50_000), "t")
 
-    verdict = judge(detector, state)
+    verdict = drift_verdict(detector, state)
 
     assert verdict.answer == "no drift seen"
     assert "PSI 0.0" in verdict.sentence
@@ -130,7 +130,7 @@ def _status(random: np.random.Generator, rows: int, share_of_new: float) -> Floa
     return np.where(random.random(rows) < share_of_new, 1.0, usual)[:, None].astype(np.float32)
 
 
-def test_a_new_code_is_drift_named_with_its_onset_and_its_step() -> None:
+def test_a_new_code_is_reported_as_drift_with_its_onset_and_step() -> None:
     contract = Contract(
         "m", (Feature("status", "number"),), "p", DecisionPolicy(()), MonitorSettings()
     )
@@ -145,7 +145,7 @@ def test_a_new_code_is_drift_named_with_its_onset_and_its_step() -> None:
         state, evidence = look(detector, state, counts, f"look {number}")
         assert evidence.is_alarm <= (number >= 8)
 
-    verdict = judge(detector, state)
+    verdict = drift_verdict(detector, state)
 
     assert verdict.answer == "drift"
     first = verdict.columns[0]
@@ -156,7 +156,7 @@ def test_a_new_code_is_drift_named_with_its_onset_and_its_step() -> None:
     assert "status" in verdict.sentence
 
 
-def test_a_design_effect_makes_the_same_counts_weigh_less() -> None:
+def test_a_design_effect_lowers_the_evidence_of_the_same_counts() -> None:
     random = np.random.default_rng(8)
     plain = _profile(1)
     dependent = Profile(plain.rows, plain.features, plain.score, design_effect=4.0)

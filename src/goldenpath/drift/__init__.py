@@ -1,1 +1,1 @@
-"""Statistics of change: arrays in, numbers out, no effects."""
+"""Drift statistics: pure functions from arrays to numbers."""

@@ -1,7 +1,8 @@
-"""What drift might look like: the laws against which the evidence is weighed.
+"""The alternative distributions that the drift detector tests against the reference.
 
-A bet that spreads over every law learns slowly. Half of ours is therefore on the shapes that drift
-has in practice: values move up or down, spread or shrink, or one bin grows.
+A mixture over all distributions detects slowly. The detector therefore puts half of its weight on
+the shapes that drift has in practice: values move up or down, their spread grows or shrinks, or
+one bin grows.
 """
 
 from statistics import NormalDist
@@ -20,19 +21,19 @@ _NORMAL = NormalDist()
 
 
 def log_tilts(bins: Bins, shares: Array) -> Array:
-    """Logarithms of the alternatives to `shares`, of shape `(bins, alternatives)`."""
-    laws = [(1 - w) * shares + w * row for w in _GROWTH for row in np.eye(bins.size)]
+    """Return the logarithms of the alternatives to `shares`, of shape `(bins, alternatives)`."""
+    alternatives = [(1 - w) * shares + w * row for w in _GROWTH for row in np.eye(bins.size)]
     if bins.kind != "category":
         scores = _normal_scores(bins, shares)
-        laws += [shares * np.exp(s * t * scores) for t in _LOCATION for s in (-1, 1)]
-        laws += [shares * np.exp(s * t * (scores**2 - 1)) for t in _SCALE for s in (-1, 1)]
-    matrix = np.stack(laws, axis=1)
+        tilts = [t * scores for t in _LOCATION] + [t * (scores**2 - 1) for t in _SCALE]
+        alternatives += [shares * np.exp(sign * tilt) for tilt in tilts for sign in (-1, 1)]
+    matrix = np.stack(alternatives, axis=1)
     result: Array = np.log(matrix / matrix.sum(axis=0))
     return result
 
 
 def _normal_scores(bins: Bins, shares: Array) -> Array:
-    """Where each bin lies if the reference were a normal law; unseen and missing lie at 0."""
+    """Return the normal score of each bin's middle rank; unseen and missing values score 0."""
     middles = [(low + high) / 2 for low, high in zip(bins.edges[:-1], bins.edges[1:], strict=True)]
     order = np.argsort(np.array([*bins.atoms, *middles]), kind="stable")
     ordered = shares[order]
@@ -43,7 +44,7 @@ def _normal_scores(bins: Bins, shares: Array) -> Array:
 
 
 def log_gamma(x: Array) -> Array:
-    """Logarithm of the gamma function for x > 0, to about 1e-12 (Stirling's series at x + 8)."""
+    """Return ln gamma(x) for x > 0, to about 1e-12, by Stirling's series at x + 8."""
     product = np.ones_like(x)
     for step in range(8):
         product *= x + step

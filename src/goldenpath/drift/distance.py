@@ -1,7 +1,7 @@
-"""How far two samples are apart, from counts over the same bins: numbers for the eye.
+"""Distances between two samples that are counted over the same bins. Reports show them.
 
-None of these decides: with many rows any of them finds a difference that does not matter, with few
-rows it finds none. The decision is made by `goldenpath.drift.sequential`.
+None of them decides whether there is drift. With many rows they are large for differences that do
+not matter; with few rows they miss real ones. `goldenpath.drift.sequential` decides.
 """
 
 import math
@@ -20,25 +20,31 @@ _NORMAL = NormalDist()
 
 
 def shares(counts: Histogram) -> Shares:
-    """Share of each bin, with half a count added to each so that none is zero."""
+    """Return the share of each bin. Half a count is added to each bin, so that none is zero."""
     smoothed = counts + 0.5
     result: Shares = smoothed / smoothed.sum()
     return result
 
 
 def population_stability_index(reference: Histogram, live: Histogram) -> float:
-    """Population stability index of two samples binned alike, in nats, 0 or more.
+    """Return the population stability index of two samples binned alike, in nats, 0 or more.
 
     Raises `InvalidInput` if the shapes differ or a sample is empty.
     Source: Yurdakul, Statistical Properties of Population Stability Index (2018).
     """
-    p, q = _both(reference, live)
+    if reference.shape != live.shape:
+        raise InvalidInput(
+            f"the samples are binned differently: {reference.shape} and {live.shape}"
+        )
+    if not reference.sum() or not live.sum():
+        raise InvalidInput("a sample is empty: expected at least one row in each")
+    p, q = shares(reference), shares(live)
     return float(np.sum((q - p) * np.log(q / p)))
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """An estimate with the bounds of its interval."""
+    """An estimate and its confidence interval."""
 
     value: float
     low: float
@@ -48,11 +54,12 @@ class Interval:
 def psi_interval(
     reference: Histogram, live: Histogram, *, design_effect: float = 1.0, level: float = 0.95
 ) -> Interval:
-    """The index of the samples, and an interval for that of the two laws behind them.
+    """Return the index of two samples, with an interval for the index of their distributions.
 
-    `value` is the usual index, which noise alone makes larger than zero; the bounds allow for that.
-    Over `1/n + 1/m` the index is asymptotically noncentral chi-squared with bins - 1 degrees of
-    freedom (Yurdakul 2018), here by its first two moments; rows count for `1 / design_effect`.
+    `value` is the index of the samples. Noise alone makes it larger than zero; the bounds allow
+    for that. A row counts as `1 / design_effect` independent rows.
+    Source: Yurdakul (2018): the index divided by `1/n + 1/m` is asymptotically noncentral
+    chi-squared with bins - 1 degrees of freedom. We use the first two moments.
     """
     value = population_stability_index(reference, live)
     scale = design_effect * (1 / int(reference.sum()) + 1 / int(live.sum()))
@@ -63,20 +70,7 @@ def psi_interval(
 
 
 def chi_squared_quantile(probability: float, degrees: int) -> float:
-    """The value that a chi-squared variable stays below with `probability`.
-
-    Source: Wilson and Hilferty, PNAS 17 (1931).
-    """
+    """Return the quantile of a chi-squared distribution (Wilson and Hilferty, PNAS 17, 1931)."""
     spread = 2 / (9 * degrees)
     cube = 1 - spread + _NORMAL.inv_cdf(probability) * math.sqrt(spread)
     return float(degrees * max(cube, 0.0) ** 3)
-
-
-def _both(reference: Histogram, live: Histogram) -> tuple[Shares, Shares]:
-    if reference.shape != live.shape:
-        raise InvalidInput(
-            f"the samples are binned differently: {reference.shape} and {live.shape}"
-        )
-    if not reference.sum() or not live.sum():
-        raise InvalidInput("a sample is empty: expected at least one row in each")
-    return shares(reference), shares(live)

@@ -1,12 +1,12 @@
-"""The reference that live traffic is compared with: bins and counts of the training rows.
+"""The drift reference of a release: bins for each column, and the training rows counted in them.
 
-Quantile bins alone miss the commonest incident, a code that suddenly appears: it falls into the bin
-of its neighbour. So each feature has a bin for every value with more than 0.5 % of the rows (an
-*atom*), deciles of what is left, one bin for everything never seen and one for missing values. It
-is done for integers and floats alike, since a declared type says little about what is in a column.
+Quantile bins alone miss the most common incident: a new code appears and falls into the bin of its
+neighbour. Each feature therefore has one bin for every value with more than 0.5 % of the rows (an
+*atom*), deciles of the other values, one bin for unseen values and one for missing values. Integers
+and floats are treated alike, because a declared type does not tell codes from quantities.
 
-The profile is packaged and signed with the model, so that whoever counts uses the same bins, and
-counts of several replicas, hours or slices add up.
+The profile is packaged and signed with the model. All replicas therefore count into the same bins,
+and their counts can be added.
 """
 
 from collections.abc import Iterator, Mapping
@@ -31,11 +31,11 @@ QUANTILES = 10
 
 @dataclass(frozen=True, slots=True)
 class Bins:
-    """The bins of one feature, and how many rows of the reference fall into each.
+    """The bins of one column, and how many rows of the reference fall into each.
 
-    In this order: one bin per atom; one per interval of `edges`; unseen; missing. `edges` is empty
-    or `(low, u1, …, uk)`: the first interval is `[low, u1]`, the others `(u1, u2]` and so on,
-    each without the atoms inside it. All bounds are exact 32-bit floats.
+    The order is: one bin per atom, one per interval of `edges`, unseen, missing. `edges` is empty
+    or `(low, u1, …, uk)`. The first interval is `[low, u1]`, the next is `(u1, u2]`, and so on.
+    Intervals exclude the atoms inside them. All bounds are exact 32-bit floats.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Bins:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """What each bin holds, for people and for metric attributes."""
+        """The values of each bin, as people and metric attributes name them."""
         intervals = zip(self.edges[:-1], self.edges[1:], strict=True)
         return (
             *(f"{atom:g}" for atom in self.atoms),
@@ -63,13 +63,16 @@ class Bins:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """The reference of one release: every feature in the contract's order, then the score."""
+    """The drift reference of one release: its features in the order of the contract, and its score.
+
+    Counts are vectors over all bins: first those of the features, then those of the score.
+    """
 
     rows: int
     features: tuple[Bins, ...]
     score: Bins
     design_effect: float = 1.0
-    """Variance of counts over that of independent rows; live counts are divided by it."""
+    """The variance of counts divided by that of independent rows. Live counts are divided by it."""
     version: int = VERSION
 
     @property
@@ -79,11 +82,11 @@ class Profile:
 
     @property
     def size(self) -> int:
-        """Number of all bins together."""
+        """Number of bins of all columns."""
         return sum(bins.size for bins in self.columns)
 
     def slices(self) -> Iterator[tuple[Bins, slice]]:
-        """Each column with its place in the vector of all counts."""
+        """Yield each column with its range in the vector of all counts."""
         start = 0
         for bins in self.columns:
             yield bins, slice(start, start + bins.size)
@@ -93,10 +96,10 @@ class Profile:
 def build_profile(
     contract: Contract, table: Mapping[str, NDArray[np.generic]], scores: NDArray[np.generic]
 ) -> Profile:
-    """The profile of the rows a model was trained on, with the scores it gave them.
+    """Return the profile of the training rows and of the scores that the model gave them.
 
-    `table` has a column per feature of the contract. Raises `InvalidInput` for a column that is
-    absent, infinite or of another length, and for a table without rows.
+    `table` has a column for each feature of the contract. Raises `InvalidInput` if a column is
+    absent, holds an infinite value or has another length, or if there are no rows.
     """
     rows = len(scores)
     if not rows:
@@ -121,7 +124,7 @@ def _floats(values: NDArray[np.generic], what: str) -> Floats:
         # Adding zero turns -0.0 into 0.0, which compares equal but is written differently.
         floats = values.astype(np.float32) + np.float32(0)
     except (TypeError, ValueError) as error:
-        raise InvalidInput(f"{what} of the reference holds something that is no number") from error
+        raise InvalidInput(f"{what} of the reference holds a value that is not a number") from error
     if np.isinf(floats).any():
         raise InvalidInput(f"{what} of the reference holds an infinite value")
     return floats
@@ -139,7 +142,7 @@ def _feature_bins(feature: Feature, values: Floats) -> Bins:
 
 
 def _score_bins(name: str, values: Floats) -> Bins:
-    # The ends are those of a probability: a score that training never reached is not "unseen".
+    # The outer edges are 0 and 1, so a score outside the range of training is not "unseen".
     inner = [edge for edge in _edges(values[~np.isnan(values)])[1:-1] if 0 < edge < 1]
     return _counted(name, "score", (), (0.0, *inner, 1.0), values)
 
@@ -162,36 +165,39 @@ def _counted(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Counts:
-    """How many values fell into each bin of a profile; counts of disjoint rows add up."""
+    """The number of values in each bin of a profile. Counts of disjoint rows can be added."""
 
     rows: int
     values: NDArray[np.int64]
-    """One number per bin, in the order of `Profile.slices`."""
+    """One number for each bin, in the order of `Profile.slices`."""
 
     def __add__(self, other: "Counts") -> "Counts":
-        """The counts of both sets of rows. Raises `InvalidInput` for counts of another profile."""
+        """Return the counts of both sets of rows. Raises `InvalidInput` if the bins differ."""
         if self.values.shape != other.values.shape:
             raise InvalidInput("counts of two different profiles cannot be added")
         return Counts(self.rows + other.rows, self.values + other.values)
 
     @classmethod
     def zero(cls, profile: Profile) -> "Counts":
-        """Counts of no rows."""
+        """Return the counts of no rows."""
         return cls(0, np.zeros(profile.size, np.int64))
 
 
 def reference_counts(profile: Profile) -> Counts:
-    """The counts of the reference itself."""
+    """Return the counts of the reference itself."""
     values = [count for bins in profile.columns for count in bins.counts]
     return Counts(profile.rows, np.array(values, np.int64))
 
 
 BLOCK = 128 * 1024
-"""Values that are compared at once: half a megabyte, which stays in the processor's cache."""
+"""Values compared at once: half a megabyte, which fits into the processor's cache."""
 
 
 def count(profile: Profile, rows: Floats, scores: Floats) -> Counts:
-    """Counts rows of shape `(n, n_features)` and their scores of shape `(n,)`, exactly."""
+    """Return the exact counts of rows of shape `(n, features)` and their scores of shape `(n,)`.
+
+    Raises `InvalidInput` if the shapes do not fit.
+    """
     if rows.shape != (len(scores), len(profile.features)):
         raise InvalidInput(
             f"the rows have shape {rows.shape}: expected ({len(scores)}, {len(profile.features)})"
@@ -202,7 +208,7 @@ def count(profile: Profile, rows: Floats, scores: Floats) -> Counts:
 
 
 def count_column(bins: Bins, values: Floats) -> NDArray[np.int64]:
-    """Counts one column; blocks bound the memory, whatever the number of rows."""
+    """Return the counts of one column. Blocks bound the memory for any number of rows."""
     total = np.zeros(bins.size, np.int64)
     for start in range(0, len(values), BLOCK):
         total += _count_block(bins, values[start : start + BLOCK])
@@ -210,7 +216,7 @@ def count_column(bins: Bins, values: Floats) -> NDArray[np.int64]:
 
 
 def _count_block(bins: Bins, values: Floats) -> NDArray[np.int64]:
-    # A comparison per bound beats a binary search per value 5 to 12 times: it has no branches.
+    # One comparison per bound is 5 to 12 times faster than a binary search per value: no branches.
     atoms = [int(np.count_nonzero(values == atom)) for atom in bins.atoms]
     intervals: list[int] = []
     if bins.edges:
@@ -218,9 +224,9 @@ def _count_block(bins: Bins, values: Floats) -> NDArray[np.int64]:
         inside = [np.count_nonzero(values >= bins.edges[0]), *above]
         intervals = [int(low - high) for low, high in zip(inside, above, strict=False)]
         for atom, number in zip(bins.atoms, atoms, strict=True):
-            place = _interval(bins.edges, atom)
-            if place is not None:
-                intervals[place] -= number
+            position = _interval(bins.edges, atom)
+            if position is not None:
+                intervals[position] -= number
     # NaN is the only value that differs from itself.
     missing = int(np.count_nonzero(values != values))
     unseen = len(values) - missing - sum(atoms) - sum(intervals)
@@ -234,7 +240,7 @@ def _interval(edges: tuple[float, ...], value: float) -> int | None:
 
 
 def render_profile(profile: Profile) -> bytes:
-    """The profile as canonical JSON: the same profile is the same bytes."""
+    """Return the profile as canonical JSON. Equal profiles give equal bytes."""
     return canonical_json(
         {
             "version": profile.version,
@@ -257,13 +263,13 @@ def _render_bins(bins: Bins) -> dict[str, JsonValue]:
 
 
 def parse_profile(content: bytes) -> Profile:
-    """Reads a profile. Raises `InvalidInput` for a member that is wrong or a later version."""
+    """Return the profile in `content`. Raises `InvalidInput` for a wrong member or version."""
     value = parse_object(content, "profile")
     if value.get("version") != VERSION:
         raise InvalidInput(f"profile has version {value.get('version')!r}: expected {VERSION}")
     rows, effect, features = value.get("rows"), value.get("design_effect"), value.get("features")
     if not isinstance(rows, int) or rows < 1 or not isinstance(effect, int | float) or effect < 1:
-        raise InvalidInput("profile needs rows and a design_effect, each at least 1")
+        raise InvalidInput("profile needs rows and design_effect, each at least 1")
     if not isinstance(features, list):
         raise InvalidInput("profile needs a list of features")
     columns = tuple(_parse_bins(item, rows) for item in features)
@@ -272,10 +278,10 @@ def parse_profile(content: bytes) -> Profile:
 
 def _parse_bins(value: JsonValue, rows: int) -> Bins:
     if not isinstance(value, dict):
-        raise InvalidInput("a feature of the profile is not an object")
+        raise InvalidInput("a column of the profile is not an object")
     name, kind, counts = value.get("name"), value.get("kind"), value.get("counts")
     if not isinstance(name, str) or kind not in ("number", "category", "score"):
-        raise InvalidInput("a feature of the profile needs a name and a known kind")
+        raise InvalidInput("a column of the profile needs a name and a known kind")
     if not isinstance(counts, list):
         raise InvalidInput(f"profile of {name!r} needs a list of counts")
     whole = tuple(count for count in counts if isinstance(count, int) and count >= 0)
@@ -293,5 +299,5 @@ def _numbers(value: JsonValue, name: str) -> tuple[float, ...]:
         raise InvalidInput(f"profile of {name!r} needs lists of atoms and edges")
     numbers = tuple(float(item) for item in value if isinstance(item, int | float))
     if len(numbers) != len(value):
-        raise InvalidInput(f"profile of {name!r} has a bound that is no number")
+        raise InvalidInput(f"profile of {name!r} has a bound that is not a number")
     return numbers

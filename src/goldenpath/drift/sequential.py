@@ -1,13 +1,15 @@
-"""The decision: an e-detector over counts, which may be looked at any time, with an alarm budget.
+"""The drift decision: an e-detector over counts, valid at any look, with a false-alarm budget.
 
-For each column and each kept start time, `E` is the likelihood of what was counted since, under a
-mixture of alternatives, over the largest likelihood under any law within `radius` of the reference.
-While the truth is such a law, no `E` grows on average, so the sum over start times grows by at most
-one a look, and so does the average over columns. An alarm at `threshold` therefore takes at least
-that many looks on average, whatever the number and the dependence of the columns.
+For each column and each kept start time, `E` is a likelihood ratio of the rows since that start.
+Its numerator is the likelihood under a mixture of alternatives. Its denominator is the largest
+likelihood under any distribution within `radius` of the reference.
 
-That holds for rows that are independent draws from one law; dividing counts by the design effect
-is a repair for dependence, not a proof. Which column is named is a good guess, not a guarantee.
+While the true distribution is within the radius, no `E` grows on average. The sum over start times
+then grows by at most one a look, and so does the average over columns. A false alarm at `threshold`
+therefore takes at least `threshold` looks on average, however the columns depend on each other.
+
+This holds for independent rows of one distribution. Dividing counts by the design effect corrects
+for dependence approximately; there is no proof. The column that is named is likely, not certain.
 Source: Shin, Ramdas, Rinaldo, E-detectors (2022); Wasserman et al., Universal inference (2020).
 """
 
@@ -25,36 +27,37 @@ from goldenpath.project.spec import MonitorSettings
 Array = NDArray[np.float64]
 
 PER_OCTAVE = 4
-"""Start times kept between an age and twice that age; each age below twice this is kept."""
+"""Start times kept between an age and twice that age. Starts up to twice this age are all kept."""
 RADIUS_LEVEL = 0.999
-"""How surely the law of the reference lies within the radius around its counts."""
+"""Confidence that the true distribution of the reference is within the radius of its shares."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Detector:
-    """Everything about a release that does not change from look to look."""
+    """The constants of the drift detector of one release."""
 
     profile: Profile
     threshold: float
-    """Evidence at which there is an alarm: looks a year over alarms a year."""
+    """Evidence that raises an alarm: looks a year divided by false alarms a year."""
     offsets: NDArray[np.intp]
-    """Where each column starts in the vector of counts."""
+    """The first bin of each column in the vector of counts."""
     reference: Array
     """Shares of all bins."""
     radius: Array
-    """Per column, Kullback-Leibler divergence from the reference that is not drift, in nats."""
+    """For each column, the tolerated Kullback-Leibler divergence from the reference, in nats."""
     tilts: tuple[Array, ...]
+    """For each column, `log_tilts` of its bins."""
 
     @classmethod
     def of(cls, profile: Profile, settings: MonitorSettings) -> "Detector":
-        """The detector of a profile, with the floor and the budget of the contract."""
+        """Return the detector of a profile, with the tolerance and alarm budget of the contract."""
         counts = reference_counts(profile).values
-        parts = [shares(counts[place]) for _, place in profile.slices()]
+        parts = [shares(counts[bin_range]) for _, bin_range in profile.slices()]
         tilts = [log_tilts(b, part) for b, part in zip(profile.columns, parts, strict=True)]
         return cls(
             profile=profile,
             threshold=settings.looks_a_year / settings.false_alarms_a_year,
-            offsets=np.array([place.start for _, place in profile.slices()], np.intp),
+            offsets=np.array([bin_range.start for _, bin_range in profile.slices()], np.intp),
             reference=np.concatenate(parts),
             radius=np.array([_radius(profile, b.size, settings) for b in profile.columns]),
             tilts=tuple(tilts),
@@ -62,8 +65,8 @@ class Detector:
 
 
 def _radius(profile: Profile, size: int, settings: MonitorSettings) -> float:
-    # The larger of the two, not their sum: "within the floor" contains "nothing changed" as long
-    # as the error of the reference is smaller. Half the floor: PSI is divergence both ways.
+    # The larger of the two, not their sum: the floor contains the sampling error of the reference
+    # as long as that error is smaller. Half the floor: PSI is the sum of both KL divergences.
     rows = profile.rows / profile.design_effect
     error = chi_squared_quantile(RADIUS_LEVEL, size - 1) / (2 * rows)
     return max(settings.floor_psi / 2, error)
@@ -71,35 +74,35 @@ def _radius(profile: Profile, size: int, settings: MonitorSettings) -> float:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class State:
-    """What was counted since each kept start time; the youngest is last."""
+    """The counts since each kept start time. The most recent start is last."""
 
     looks: int
     starts: tuple[int, ...]
-    """Looks that had been made before each start."""
+    """For each start, the number of looks before it."""
     times: tuple[str, ...]
-    """When the first row after each start arrived, RFC 3339."""
+    """For each start, when its first row arrived, RFC 3339."""
     rows: tuple[int, ...]
     counts: NDArray[np.int64]
     """Of shape `(starts, bins)`."""
 
     @classmethod
     def fresh(cls, profile: Profile) -> "State":
-        """Before the first look."""
+        """Return the state before the first look."""
         return cls(0, (), (), (), np.zeros((0, profile.size), np.int64))
 
     def since(self, position: int) -> Counts:
-        """What was counted since the start at `position`."""
+        """Return the counts since the start at `position`."""
         return Counts(self.rows[position], self.counts[position])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DriftEvidence:
-    """What one look found; logarithms, since evidence soon leaves the range of numbers."""
+    """The evidence for drift at one look. Logarithms, because evidence overflows 64-bit floats."""
 
     columns: Array
-    """Per column, the logarithm of its evidence."""
+    """For each column, the logarithm of its evidence."""
     onset: NDArray[np.intp]
-    """Per column, the position of the start time that weighs most."""
+    """For each column, the position of the start time with the most evidence."""
     total: float
     """Logarithm of the average over columns."""
     is_alarm: bool
@@ -108,9 +111,9 @@ class DriftEvidence:
 def look(
     detector: Detector, state: State, counts: Counts, time: str
 ) -> tuple[State, DriftEvidence]:
-    """Adds the rows counted since the last look, `time` being when the first of them arrived."""
+    """Add the rows counted since the last look. `time` is when the first of them arrived."""
     grown = _grow(state, counts, time)
-    return grown, weigh(detector, grown)
+    return grown, drift_evidence(detector, grown)
 
 
 def _grow(state: State, counts: Counts, time: str) -> State:
@@ -126,13 +129,13 @@ def _grow(state: State, counts: Counts, time: str) -> State:
 
 
 def _is_kept(start: int, age: int) -> bool:
-    # Leaving starts out only makes the evidence smaller, so the bound on alarms stays.
+    # Dropping a start only makes the evidence smaller, so the bound on false alarms holds.
     octave = max((age // PER_OCTAVE).bit_length() - 1, 0)
     return start % (1 << octave) == 0
 
 
-def weigh(detector: Detector, state: State) -> DriftEvidence:
-    """The evidence in what was counted so far."""
+def drift_evidence(detector: Detector, state: State) -> DriftEvidence:
+    """Return the evidence for drift in all rows counted so far."""
     size = len(detector.profile.columns)
     if not state.starts:
         return DriftEvidence(
@@ -147,7 +150,11 @@ def weigh(detector: Detector, state: State) -> DriftEvidence:
 
 
 def _log_mixture(detector: Detector, counts: Array) -> Array:
-    """Half Dirichlet-multinomial with half a count a bin, half the tilts; `(starts, columns)`."""
+    """Return the log likelihood under the mixture of alternatives, shape `(starts, columns)`.
+
+    Half of the weight is on a Dirichlet-multinomial with half a count for each bin, the other half
+    on the tilts.
+    """
     offsets = detector.offsets
     sizes = np.diff([*offsets, counts.shape[1]])
     rows = np.add.reduceat(counts, offsets, axis=1)
@@ -162,11 +169,12 @@ def _log_mixture(detector: Detector, counts: Array) -> Array:
 
 
 def _log_best_null(detector: Detector, counts: Array) -> Array:
-    """Largest log likelihood of a law `p` with `KL(reference || p) <= radius`.
+    """Return the largest log likelihood of a distribution `p` with `KL(reference || p) <= radius`.
 
-    The maximum lies on the line from the reference to what was observed: `(1 - w) q + w c / n`,
-    with `w` at the edge of the ball or 1. Along it the likelihood grows with `w`, so the bounds
-    from the right that Newton's method takes on a convex function only make evidence smaller.
+    The maximum lies on the line from the reference `q` to the observed shares `c / n`, at
+    `(1 - w) q + w c / n`. There the divergence equals the radius, or `w` is 1. The likelihood grows
+    with `w`. Newton's method approaches `w` from above, because the divergence is convex, so an
+    error only makes the evidence smaller.
     """
     offsets, q = detector.offsets, detector.reference
     sizes = np.diff([*offsets, counts.shape[1]])
@@ -174,7 +182,7 @@ def _log_best_null(detector: Detector, counts: Array) -> Array:
     ratio = observed / q - 1
     w = _largest_step(detector, ratio, sizes)
     log_p = np.log(q) + np.log1p(np.repeat(w, sizes, axis=1) * ratio)
-    # A bin that was never hit adds nothing, however unlikely the best law makes it.
+    # An empty bin adds nothing to the likelihood, even where `p` is almost zero.
     terms = np.where(counts > 0, counts * log_p, 0.0)
     result: Array = np.add.reduceat(terms, offsets, axis=1)
     return result
@@ -196,7 +204,7 @@ def _largest_step(detector: Detector, ratio: Array, sizes: NDArray[np.intp]) -> 
     low = np.zeros((len(ratio), len(offsets)))
     high = np.full_like(low, _NEARLY_ONE)
     for _ in range(_STEPS):
-        # Small radii put the root near 0, so the interval is divided towards its lower end.
+        # The root is near 0 for small radii, so the interval is divided near its lower end.
         middle = low + (high - low) * 0.3
         is_outside = divergence(middle)[0] > radius
         low, high = np.where(is_outside, low, middle), np.where(is_outside, middle, high)
@@ -208,7 +216,7 @@ def _largest_step(detector: Detector, ratio: Array, sizes: NDArray[np.intp]) -> 
 
 
 def log_sum(values: Array, axis: int) -> Array:
-    """Logarithm of the sum of exponentials along an axis."""
+    """Return the logarithm of the sum of exponentials along an axis."""
     top = values.max(axis=axis, keepdims=True)
     result: Array = np.log(np.exp(values - top).sum(axis=axis)) + top.squeeze(axis)
     return result

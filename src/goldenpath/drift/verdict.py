@@ -1,7 +1,7 @@
-"""What is said to people: drift and where, no drift seen, or too few rows to say.
+"""The drift report for people: which columns drift, no drift seen, or too few rows.
 
-"No drift seen" always comes with the size of drift that would have been seen by now; without it
-the sentence means nothing.
+"No drift seen" always names the size of drift that would have been seen by now. Without that size
+a reader cannot tell stable data from too little data.
 """
 
 import math
@@ -17,58 +17,58 @@ from goldenpath.drift.distance import (
     psi_interval,
 )
 from goldenpath.drift.profile import ATOM_SHARE, Bins, Counts
-from goldenpath.drift.sequential import Detector, DriftEvidence, State, weigh
+from goldenpath.drift.sequential import Detector, DriftEvidence, State, drift_evidence
 
-Answer = Literal["drift", "no drift seen", "too few rows"]
+DriftAnswer = Literal["drift", "no drift seen", "too few rows"]
 
-TELLING_PSI = 0.25
-"""A shift that is large by convention: while not even that would be seen, rows are too few."""
-SHOWN_LOOKS = 20
-"""Looks over which the index of a column without drift is shown."""
+LARGE_PSI = 0.25
+"""A large shift by convention. While not even this would be seen, there are too few rows."""
+RECENT_LOOKS = 20
+"""For a column without drift, the index of the rows of this many looks is reported."""
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnReport:
-    """One feature, or the score, against the reference."""
+    """The comparison of one feature, or of the score, with the reference."""
 
     name: str
     kind: str
     psi: Interval | None
-    """Since the onset if it drifted, else over recent looks; None without rows."""
+    """Of the rows since the onset if the column drifts, else of recent rows; None without rows."""
     evidence: float
     """Natural logarithm of the e-value."""
     is_drifting: bool
     since: str
-    """Arrival of the first row from which on the evidence is largest; empty if it did not drift."""
+    """The onset: when its first row arrived. Empty if the column does not drift."""
     new_values: tuple[str, ...]
-    """Bins that the reference never saw and that now hold more than 0.5 % of the rows."""
+    """Bins that are empty in the reference and now hold more than 0.5 % of the rows."""
     step: float | None
-    """PSI of what came since the onset against what came before it: sudden, or slow?"""
+    """PSI of the rows since the onset against those before it; large for a sudden change."""
     detectable_psi: float
-    """About the smallest shift that would have been seen by now."""
+    """The smallest shift that would have been seen by now, approximately."""
 
 
 @dataclass(frozen=True, slots=True)
 class DriftVerdict:
-    """The answer about one deployment, its columns with the strongest evidence first."""
+    """The drift report of one deployment. Columns with the strongest evidence come first."""
 
-    answer: Answer
+    answer: DriftAnswer
     sentence: str
     rows: int
     looks: int
     evidence: float
     threshold: float
-    """Both as natural logarithms; there is an alarm where the evidence reaches the threshold."""
+    """Natural logarithms, both. There is an alarm once the evidence reaches the threshold."""
     columns: tuple[ColumnReport, ...]
 
 
-def judge(detector: Detector, state: State) -> DriftVerdict:
-    """Weighs what was counted so far and puts it into words."""
-    evidence = weigh(detector, state)
+def drift_verdict(detector: Detector, state: State) -> DriftVerdict:
+    """Return the drift report of all rows counted so far."""
+    evidence = drift_evidence(detector, state)
     columns = sorted(
         (
-            _column(detector, state, evidence, position, bins, place)
-            for position, (bins, place) in enumerate(detector.profile.slices())
+            _column(detector, state, evidence, position, bins, bin_range)
+            for position, (bins, bin_range) in enumerate(detector.profile.slices())
         ),
         key=lambda column: -column.evidence,
     )
@@ -86,11 +86,12 @@ def judge(detector: Detector, state: State) -> DriftVerdict:
 
 def _answer(
     detector: Detector, state: State, evidence: DriftEvidence, columns: list[ColumnReport]
-) -> Answer:
+) -> DriftAnswer:
     if evidence.is_alarm:
         return "drift"
-    telling = max(TELLING_PSI, 4 * float(detector.radius.max()))
-    if not state.starts or max(column.detectable_psi for column in columns) > telling:
+    # `detectable_psi` is never below twice the radius, so the limit must be larger than that.
+    limit = max(LARGE_PSI, 4 * float(detector.radius.max()))
+    if not state.starts or max(column.detectable_psi for column in columns) > limit:
         return "too few rows"
     return "no drift seen"
 
@@ -101,16 +102,17 @@ def _column(
     evidence: DriftEvidence,
     position: int,
     bins: Bins,
-    place: slice,
+    bin_range: slice,
 ) -> ColumnReport:
     log_evidence = float(evidence.columns[position])
     # A column counts as drifting if it alone would have raised the average to the threshold.
+    # If no column would have, the one with the strongest evidence is named.
     needed = math.log(detector.threshold * len(detector.profile.columns))
     is_drifting = evidence.is_alarm and log_evidence >= min(needed, float(evidence.columns.max()))
     onset = int(evidence.onset[position])
-    shown = onset if is_drifting else _recent(state)
+    start = onset if is_drifting else _recent_start(state)
     reference = np.array(bins.counts, np.int64)
-    counts = state.since(shown).values[place] if state.starts else np.zeros(bins.size, np.int64)
+    counts = state.since(start).values[bin_range] if state.starts else np.zeros_like(reference)
     return ColumnReport(
         name=bins.name,
         kind=bins.kind,
@@ -119,14 +121,14 @@ def _column(
         is_drifting=is_drifting,
         since=state.times[onset] if is_drifting else "",
         new_values=_new_values(bins, counts),
-        step=_step(state, onset, place) if is_drifting else None,
-        detectable_psi=_detectable(detector, state, position),
+        step=_step(state, onset, bin_range) if is_drifting else None,
+        detectable_psi=_detectable_psi(detector, state, position),
     )
 
 
-def _recent(state: State) -> int:
+def _recent_start(state: State) -> int:
     ages = [state.looks - start for start in state.starts]
-    return next((i for i, age in enumerate(ages) if age <= SHOWN_LOOKS), 0)
+    return next((i for i, age in enumerate(ages) if age <= RECENT_LOOKS), 0)
 
 
 def _index(detector: Detector, reference: Histogram, counts: Histogram) -> Interval | None:
@@ -136,7 +138,7 @@ def _index(detector: Detector, reference: Histogram, counts: Histogram) -> Inter
 
 
 def _new_values(bins: Bins, counts: Histogram) -> tuple[str, ...]:
-    # Of any continuous feature a few rows lie beyond the largest value of the reference.
+    # A few rows of any continuous feature lie beyond the reference's largest value: not news.
     few = ATOM_SHARE * counts.sum()
     return tuple(
         label
@@ -145,18 +147,18 @@ def _new_values(bins: Bins, counts: Histogram) -> tuple[str, ...]:
     )
 
 
-def _step(state: State, onset: int, place: slice) -> float | None:
+def _step(state: State, onset: int, bin_range: slice) -> float | None:
     whole: Counts = state.since(0)
-    since = state.since(onset).values[place]
-    before = whole.values[place] - since
+    since = state.since(onset).values[bin_range]
+    before = whole.values[bin_range] - since
     return population_stability_index(before, since) if before.sum() else None
 
 
-def _detectable(detector: Detector, state: State, position: int) -> float:
-    """Size at which the evidence of all rows since the oldest start would reach the threshold.
+def _detectable_psi(detector: Detector, state: State, position: int) -> float:
+    """Return the PSI whose evidence would reach the threshold with all rows kept so far.
 
-    Locally, evidence grows by `rows (sqrt(kl) - sqrt(radius))^2`; the mixture costs the logarithm
-    of its number of alternatives.
+    For small shifts the evidence grows by `rows (sqrt(kl) - sqrt(radius))^2`. The mixture costs the
+    logarithm of its number of alternatives.
     """
     rows = max(state.rows, default=0) / detector.profile.design_effect
     if not rows:
@@ -166,10 +168,10 @@ def _detectable(detector: Detector, state: State, position: int) -> float:
     return 2 * (math.sqrt(float(detector.radius[position])) + math.sqrt(needed / rows)) ** 2
 
 
-def _sentence(answer: Answer, columns: list[ColumnReport]) -> str:
+def _sentence(answer: DriftAnswer, columns: list[ColumnReport]) -> str:
     match answer:
         case "drift":
-            return "drift in " + ", ".join(_named(c) for c in columns if c.is_drifting)
+            return "drift in " + ", ".join(_name_with_psi(c) for c in columns if c.is_drifting)
         case "no drift seen":
             size = max(column.detectable_psi for column in columns)
             return f"no drift seen; about PSI {size:.2f} in any column would have been seen by now"
@@ -177,6 +179,6 @@ def _sentence(answer: Answer, columns: list[ColumnReport]) -> str:
             return "too few rows to see even a large drift"
 
 
-def _named(column: ColumnReport) -> str:
+def _name_with_psi(column: ColumnReport) -> str:
     psi = "" if column.psi is None else f" (PSI {column.psi.value:.2f})"
     return f"{column.name}{psi}"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from goldenpath.drift.sequential import Detector
-from goldenpath.drift.verdict import DriftVerdict, judge
+from goldenpath.drift.verdict import DriftVerdict, drift_verdict
 from goldenpath.observe.drift.findings import DriftFinding, findings
 from goldenpath.observe.drift.monitor_state import watches
 from goldenpath.observe.log.release_rules import Facts
@@ -39,7 +39,7 @@ def drift_reports(
             model=watch.model,
             release=watch.release,
             updated_at=watch.updated_at,
-            verdict=judge(detector, watch.state(about.profile)),
+            verdict=drift_verdict(detector, watch.state(about.profile)),
             findings=tuple(
                 f for f in known if f.release == watch.release and f.stage == watch.stage
             ),

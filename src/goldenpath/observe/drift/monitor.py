@@ -9,7 +9,7 @@ import numpy as np
 
 from goldenpath.drift.profile import Counts, Profile, count
 from goldenpath.drift.sequential import Detector, DriftEvidence, State, look
-from goldenpath.drift.verdict import DriftVerdict, judge
+from goldenpath.drift.verdict import DriftVerdict, drift_verdict
 from goldenpath.errors import NotFound
 from goldenpath.observe.drift.findings import DriftFinding, drift_finding, load, save
 from goldenpath.observe.drift.monitor_state import MonitorState, load_watch, save_watch
@@ -76,7 +76,7 @@ class Monitor:
     def verdicts(self) -> Iterator[tuple[Key, DriftVerdict, Profile, Counts]]:
         """What can be said of every deployment now, and what was counted since the start."""
         for key, deployment in self._deployments.items():
-            verdict = judge(deployment.detector, deployment.state)
+            verdict = drift_verdict(deployment.detector, deployment.state)
             yield key, verdict, deployment.facts.profile, deployment.total
 
     def _deployment(self, key: Key) -> _Deployment | None:
@@ -108,7 +108,7 @@ class Monitor:
             return None
         if not evidence.is_alarm or watch.finding:
             return None
-        verdict = judge(deployment.detector, deployment.state)
+        verdict = drift_verdict(deployment.detector, deployment.state)
         finding = drift_finding(watch.stage, watch.model, watch.release, verdict, now)
         save(self._findings, finding)
         watch.finding = finding.id
