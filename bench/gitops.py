@@ -14,7 +14,7 @@ from goldenpath.deploy.reconcile.loop import Reconciler
 from goldenpath.deploy.reconcile.target import Action, Apply, Running
 from goldenpath.deploy.reconcile.verdicts import AdmissionAnswer
 from goldenpath.digest import Digest
-from goldenpath.promote.acts.founding import PlatformOptions, found
+from goldenpath.promote.acts.founding import PlatformOptions
 from goldenpath.promote.manifests.deployment_files import release_path, render_deployment
 from goldenpath.promote.manifests.desired import Deployment, Placement, Rollout, Slot, slot_name
 from goldenpath.promote.manifests.placement import render_placement
@@ -23,6 +23,7 @@ from goldenpath.promote.repository.chain_of_trust import Trusted, follow
 from goldenpath.promote.repository.desired_state import Surveyor
 from goldenpath.promote.repository.identity import Identity
 from goldenpath.promote.repository.worktree import Repository
+from goldenpath.promote.workspace.set_up import found
 from goldenpath.release.attest.signatures.sshsig import SshKey
 from goldenpath.settings import Home
 

@@ -5,13 +5,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from goldenpath.digest import Digest
-from goldenpath.promote.acts.founding import PlatformOptions, found, platform_files, with_person
+from goldenpath.promote.acts.founding import PlatformOptions, platform_files, with_person
 from goldenpath.promote.manifests.deployment_files import render_deployment
 from goldenpath.promote.manifests.desired import Deployment, Slot, slot_name
 from goldenpath.promote.repository.chain_of_trust import follow
-from goldenpath.promote.repository.change import Change
+from goldenpath.promote.repository.change import CommitMessage
 from goldenpath.promote.repository.identity import Identity
 from goldenpath.promote.repository.worktree import Repository
+from goldenpath.promote.workspace.set_up import found
 from goldenpath.release.attest.policy import Person
 from goldenpath.release.attest.signatures.sshsig import SshKey
 from goldenpath.settings import Home
@@ -49,9 +50,9 @@ class Grounds:
         trusted = follow(self.repository, self.home.trust)
         slots = tuple(Slot(slot_name(digest), digest, share) for digest, share in shares.items())
         digest = slots[-1].digest
-        change = Change("promote", stage, "credit", digest, reason, approved_by=approved_by)
+        change = CommitMessage("promote", stage, "credit", digest, reason, approved_by=approved_by)
         files = render_deployment(Deployment(stage, "credit", slots), trusted.platform)
-        return self.commit(files, change.message(), now, who)
+        return self.commit(files, change.render(), now, who)
 
     def commit(
         self,

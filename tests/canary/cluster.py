@@ -20,8 +20,8 @@ from goldenpath.digest import Digest
 from goldenpath.drift.profile import Floats, Profile, build_profile, render_profile
 from goldenpath.observe.log.records import Block
 from goldenpath.processes.observer_launch import ObserverLaunch
-from goldenpath.promote.acts.promotion import promote
 from goldenpath.promote.manifests.desired import Rollout
+from goldenpath.promote.workspace.stage_changes import promote
 from goldenpath.serve.record.spool_format import (
     Answered,
     Frame,

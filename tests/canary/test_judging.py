@@ -9,8 +9,8 @@ from goldenpath.canary.analysis import Criteria
 from goldenpath.canary.arms import Arm, verdict_on
 from goldenpath.canary.judging import judge_once
 from goldenpath.digest import Digest
-from goldenpath.promote.acts.promotion import promote
 from goldenpath.promote.manifests.desired import Rollout
+from goldenpath.promote.workspace.stage_changes import promote
 from tests.promote.road import MODEL, Road
 
 PLAN = Rollout((10, 50, 100), {"requests": 500.0}, "auto")

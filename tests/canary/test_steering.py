@@ -8,10 +8,10 @@ from goldenpath.canary.steering import Steering
 from goldenpath.deploy.reconcile.status import Status, describe
 from goldenpath.deploy.reconcile.target import Running
 from goldenpath.observe.drift.outcomes import PAIRED
-from goldenpath.promote.acts.assess import deployment_of, placement_of
-from goldenpath.promote.acts.promotion import promote
 from goldenpath.promote.manifests.desired import Rollout
 from goldenpath.promote.platform.platform import Freeze
+from goldenpath.promote.workspace.scenes import deployment_of, placement_of
+from goldenpath.promote.workspace.stage_changes import promote
 from goldenpath.serve.gateway.tally import Tally
 from tests.promote.road import MODEL, Road
 

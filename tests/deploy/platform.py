@@ -18,7 +18,7 @@ from goldenpath.digest import Digest
 from goldenpath.drift.profile import build_profile, render_profile
 from goldenpath.oci.stores.layout import LayoutStore
 from goldenpath.project.contract import render_contract
-from goldenpath.promote.acts.founding import PlatformOptions, found, platform_files
+from goldenpath.promote.acts.founding import PlatformOptions, platform_files
 from goldenpath.promote.manifests.deployment_files import release_path, render_deployment
 from goldenpath.promote.manifests.desired import Deployment, Placement, Rollout, Slot, slot_name
 from goldenpath.promote.manifests.placement import render_placement
@@ -26,6 +26,7 @@ from goldenpath.promote.platform.platform import Stage
 from goldenpath.promote.repository.chain_of_trust import Trusted, follow
 from goldenpath.promote.repository.identity import Identity
 from goldenpath.promote.repository.worktree import Repository
+from goldenpath.promote.workspace.set_up import found
 from goldenpath.release.artifact.pack import Contents, pack
 from goldenpath.release.attest.attach import attach, sign_image
 from goldenpath.release.attest.keys import PemSigner

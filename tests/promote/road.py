@@ -10,13 +10,15 @@ from goldenpath.digest import Digest
 from goldenpath.oci.stores.layout import LayoutStore
 from goldenpath.project.contract import render_contract
 from goldenpath.project.spec import Band, Contract, DecisionPolicy, Feature, MonitorSettings
-from goldenpath.promote.acts.approving import Approved, approve
-from goldenpath.promote.acts.founding import PlatformOptions, found, platform_files, with_person
-from goldenpath.promote.acts.promotion import Promoted, Workspace, promote
+from goldenpath.promote.acts.founding import PlatformOptions, platform_files, with_person
+from goldenpath.promote.acts.intent import Approval, PromotionIntent
 from goldenpath.promote.platform.platform import Platform
 from goldenpath.promote.repository.chain_of_trust import Trusted, follow
 from goldenpath.promote.repository.identity import Identity
 from goldenpath.promote.repository.worktree import Repository
+from goldenpath.promote.workspace.set_up import found
+from goldenpath.promote.workspace.stage_changes import approve, promote
+from goldenpath.promote.workspace.workspace import Outcome, Workspace
 from goldenpath.release.artifact.pack import Contents, pack
 from goldenpath.release.attest.attach import attach, sign_image
 from goldenpath.release.attest.keys import PemSigner
@@ -158,7 +160,11 @@ class Road:
     def desk(self, name: str, repository: Repository | None = None) -> Workspace:
         identity = self.people[name]
         return Workspace(
-            repository or self.repository, self.home.trust, self.store, identity, lambda: self.now
+            repository or self.repository,
+            self.home.trust,
+            lambda: self.store,
+            identity,
+            lambda: self.now,
         )
 
     def machine(self) -> Workspace:
@@ -172,7 +178,7 @@ class Road:
         *,
         by: str = "platform-engineer",
         steps: tuple[int, ...] = (100,),
-    ) -> Promoted:
+    ) -> Outcome[PromotionIntent]:
         self.pass_time(minutes=1)
         return self.promote_now(digest, stage, by=by, steps=steps)
 
@@ -183,13 +189,15 @@ class Road:
         *,
         by: str = "platform-engineer",
         steps: tuple[int, ...] = (100,),
-    ) -> Promoted:
+    ) -> Outcome[PromotionIntent]:
         return promote(self.desk(by), digest, stage, steps=steps)
 
-    def approve(self, digest: Digest, *people: str) -> list[Approved]:
+    def approve(self, digest: Digest, *people: str) -> list[Outcome[Approval]]:
         return [approve(self.desk(name), digest, "prod") for name in people]
 
-    def bring_to_prod(self, digest: Digest, steps: tuple[int, ...] = (100,)) -> Promoted:
+    def bring_to_prod(
+        self, digest: Digest, steps: tuple[int, ...] = (100,)
+    ) -> Outcome[PromotionIntent]:
         for stage in ("dev", "test"):
             done = self.promote(digest, stage)
             assert done.commit, done.decision

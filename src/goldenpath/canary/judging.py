@@ -13,12 +13,15 @@ from goldenpath.canary.analysis import CanaryVerdict, Criteria
 from goldenpath.canary.arms import Arm, verdict_on
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound, Unavailable
-from goldenpath.promote.acts.assess import deployment_of, placement_of, stage_of, unknown_model
-from goldenpath.promote.acts.promotion import Promoted, Workspace
-from goldenpath.promote.acts.rolling import Grounds, note_hold, roll_back, roll_out
+from goldenpath.promote.acts.intent import StageChange
+from goldenpath.promote.acts.rolling import Grounds
+from goldenpath.promote.acts.scene import stage_of
 from goldenpath.promote.manifests.deployment_files import service_path
 from goldenpath.promote.manifests.desired import Deployment, Rollout
 from goldenpath.promote.repository.chain_of_trust import follow
+from goldenpath.promote.workspace.scenes import deployment_of, placement_of, unknown_model
+from goldenpath.promote.workspace.stage_changes import note_hold, roll_back, roll_out
+from goldenpath.promote.workspace.workspace import Outcome, Workspace
 
 LONGEST = timedelta(days=14)
 """Of a step that is judged: a source is read from its beginning at each look."""
@@ -43,7 +46,7 @@ class Judgement:
     percent: int
     since: datetime
     verdict: CanaryVerdict
-    done: Promoted | None = None
+    done: Outcome[StageChange] | None = None
     """The canary's step or its end; None while it stays."""
     commit: str = ""
     """Of the verdict; empty if nothing was committed."""
@@ -114,7 +117,7 @@ def _enacted(desk: Workspace, wanted: Deployment, rollout: Rollout, found: Judge
     elif verdict.action == "roll back":
         done = roll_back(desk, model, stage, reason=words, grounds=grounds)
     elif verdict.requests:
-        commit = note_hold(desk, model, stage, verdict.state, words, grounds)
+        commit = note_hold(desk, model, stage, verdict.state, words, grounds).commit
     return Judgement(
         found.name, found.canary, found.percent, found.since, verdict, done,
         done.commit if done else commit,

@@ -15,19 +15,21 @@ from goldenpath.canary.arms import verdicts
 from goldenpath.deploy.reconcile.status import DeploymentStatus, SlotStatus, Status
 from goldenpath.digest import Digest
 from goldenpath.errors import GoldenPathError, Stalled
-from goldenpath.promote.acts.promotion import Promoted, Workspace
-from goldenpath.promote.acts.rolling import Grounds, note_hold, roll_back, roll_out
+from goldenpath.promote.acts.intent import StageChange
+from goldenpath.promote.acts.rolling import Grounds
 from goldenpath.promote.manifests.deployment_files import release_path
 from goldenpath.promote.manifests.desired import Rollout
 from goldenpath.promote.manifests.placement import parse_placement
 from goldenpath.promote.repository.worktree import Repository
+from goldenpath.promote.workspace.stage_changes import note_hold, roll_back, roll_out
+from goldenpath.promote.workspace.workspace import Outcome, Workspace
 from goldenpath.serve.gateway.tally import Tally
 
 LOOK_AGAIN = timedelta(minutes=1)
 """How soon a canary that a person or a calendar keeps is looked at again without a commit."""
 
 Moves = Literal["rollout.stepped", "rollout.rolled-back"]
-Moved = Callable[[Moves, Digest, Promoted], None]
+Moved = Callable[[Moves, Digest, Outcome[StageChange]], None]
 Plans = Callable[[str, str], Rollout]
 """The rollout of a deployment (`stage/model`) as it stands in a commit."""
 
@@ -113,13 +115,11 @@ class Steering:
             return False
         stage, model = each.name.split("/", 1)
         words = f"{verdict.reason} ({verdict.requests} answers at {canary.percent} percent)"
-        commit = note_hold(
-            self._desk, model, stage, verdict.state, words, _grounds(canary, verdict)
-        )
+        done = note_hold(self._desk, model, stage, verdict.state, words, _grounds(canary, verdict))
         # A canary that comes back later, after a rollback, begins anew.
         self._noted = {k for k in self._noted if k[:3] == key[:3] or k[0] != each.name} | {key}
         self._say(f"{each.name}: hold: {words}")
-        return bool(commit)
+        return bool(done.commit)
 
     def _move(
         self, each: DeploymentStatus, canary: SlotStatus, rollout: Rollout, verdict: CanaryVerdict

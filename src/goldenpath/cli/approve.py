@@ -10,7 +10,9 @@ from goldenpath.cli.acting import identity_options
 from goldenpath.cli.changing import ActionContext, leave_event
 from goldenpath.cli.naming import stage_option
 from goldenpath.cli.output import Format, output_option, show
-from goldenpath.promote.acts.approving import approve
+from goldenpath.promote.acts.intent import Approval
+from goldenpath.promote.workspace.stage_changes import approve
+from goldenpath.promote.workspace.workspace import Outcome
 
 
 @click.command()
@@ -37,21 +39,40 @@ def verb(
 ) -> None:
     """Approve RELEASE for a stage, signed with your own SSH key."""
     home = compose.home()
-    desk = compose.desk(home, compose.identity(name, key))
+    workspace = compose.workspace(home, compose.identity(name, key))
     digest = compose.release(home, reference)
-    done = approve(desk, digest, stage, comment=comment, lifetime=timedelta(days=days))
-    place = ActionContext(done.person, stage, done.model, digest)
-    details = {"approval": done.envelope.text, "until": done.until, "comment": comment}
-    if done.confirmed:
-        details["confirmed"] = done.confirmed
+    done = approve(workspace, digest, stage, comment=comment, lifetime=timedelta(days=days))
+    record, said = approval_record(done), done.intent
+    place = ActionContext(said.person, stage, said.model, digest)
+    details = {"approval": str(done.envelope), "until": str(record["until"]), "comment": comment}
+    if said.confirms:
+        details["confirmed"] = said.confirms
     leave_event(home, "release.approved", place, done.commit, {**details})
     text = (
-        f"{done.person} approved {digest} for {stage} until {done.until}\n"
-        f"over {len(done.evidence)} signed statements, as {done.envelope}"
+        f"{said.person} approved {digest} for {stage} until {record['until']}\n"
+        f"over {len(said.evidence)} signed statements, as {done.envelope}"
     )
-    if done.confirmed:
+    if said.confirms:
         where = f"commit {done.commit}" if done.commit else f"waits in the branch {done.branch}"
         where += f"\n{done.request.words}" if done.branch else ""
-        text += f"\nstands for what {done.confirmed} did by broken glass: {where}"
+        text += f"\nstands for what {said.confirms} did by broken glass: {where}"
         compose.wake(home)
-    show(done, text, output)
+    show(record, text, output)
+
+
+def approval_record(done: Outcome[Approval]) -> dict[str, object]:
+    """An approval as JSON shows it."""
+    said = done.intent
+    return {
+        "person": said.person,
+        "stage": said.stage,
+        "model": said.model,
+        "digest": said.digest,
+        "envelope": done.envelope,
+        "until": said.until.isoformat(timespec="seconds"),
+        "evidence": said.evidence,
+        "confirmed": said.confirms,
+        "commit": done.commit,
+        "branch": done.branch,
+        "request": done.request,
+    }

@@ -10,7 +10,8 @@ from goldenpath.cli.output import Format, note, show
 from goldenpath.digest import Digest
 from goldenpath.errors import REFUSED
 from goldenpath.files import timestamp
-from goldenpath.promote.acts.promotion import Promoted
+from goldenpath.promote.acts.intent import PromotionIntent
+from goldenpath.promote.workspace.workspace import Outcome
 from goldenpath.release.attest.policy import Finding
 from goldenpath.settings import Home
 
@@ -56,7 +57,9 @@ def leave_event(
     )
 
 
-def leave_change(home: Home, kind: Kind, place: ActionContext, done: Promoted) -> None:
+def leave_change(
+    home: Home, kind: Kind, place: ActionContext, done: Outcome[PromotionIntent]
+) -> None:
     """Appends the event of a change of a stage, and lets `up` look at git now.
 
     What waits in a branch has not happened yet.
@@ -77,7 +80,22 @@ def leave_change(home: Home, kind: Kind, place: ActionContext, done: Promoted) -
     compose.wake(home)
 
 
-def show_change(place: ActionContext, done: Promoted, output: Format) -> None:
+def change_record(done: Outcome[PromotionIntent]) -> dict[str, object]:
+    """A change of a stage as JSON shows it: what was decided, and where the commit is."""
+    return {
+        "decision": done.decision,
+        "deployment": done.deployment,
+        "commit": done.commit,
+        "approved_by": done.approved_by,
+        "envelope": done.envelope,
+        "reason": done.reason,
+        "diff": done.diff,
+        "branch": done.branch,
+        "request": done.request,
+    }
+
+
+def show_change(place: ActionContext, done: Outcome[PromotionIntent], output: Format) -> None:
     """Shows what a change of a stage did."""
     lines = []
     if done.decision is not None:
@@ -96,7 +114,7 @@ def show_change(place: ActionContext, done: Promoted, output: Format) -> None:
         )
     else:
         lines.append(f"commit {done.commit}" if done.commit else "nothing was changed")
-    show(done, "\n".join(lines), output)
+    show(change_record(done), "\n".join(lines), output)
 
 
 def refuse(place: ActionContext) -> None:

@@ -6,7 +6,8 @@ import click
 
 from goldenpath import compose
 from goldenpath.cli.acting import identity_options
-from goldenpath.cli.output import Format, output_option, show
+from goldenpath.cli.output import Format, output_option
+from goldenpath.cli.trusting import show_trust
 
 
 @click.command()
@@ -18,6 +19,6 @@ def verb(proposal: str, dry_run: bool, name: str | None, key: Path | None, outpu
     """Confirm PROPOSAL, a change of platform.toml that somebody else signed."""
     home = compose.home()
     done = compose.confirm(home, proposal, compose.identity(name, key), dry_run=dry_run)
-    show(done, f"{done.diff.rstrip()}\n{done.words}", output)
+    show_trust(done, output, before=f"{done.diff.rstrip()}\n")
     if done.commit:
         compose.wake(home)

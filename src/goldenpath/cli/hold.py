@@ -1,7 +1,7 @@
 """`goldenpath hold`: keeps a model as it is in a stage until somebody resumes."""
 
 from goldenpath.cli.holding import holding
-from goldenpath.promote.acts.rolling import hold
+from goldenpath.promote.workspace.stage_changes import hold
 
 verb = holding(
     hold, "rollout.held", "Keep MODEL as it is in a stage; only going back stays possible."

@@ -12,11 +12,12 @@ from goldenpath.cli.changing import ActionContext, leave_change, show_change
 from goldenpath.cli.naming import MODEL, stage_option
 from goldenpath.cli.output import Format, output_option
 from goldenpath.cli.parameters import REASON
-from goldenpath.promote.acts.promotion import Promoted, Workspace
+from goldenpath.promote.acts.intent import StageChange
+from goldenpath.promote.workspace.workspace import Outcome, Workspace
 
 
 def holding(
-    work: Callable[[Workspace, str, str, str], Promoted], kind: Kind, words: str
+    work: Callable[[Workspace, str, str, str], Outcome[StageChange]], kind: Kind, words: str
 ) -> click.Command:
     """The verb that does `work` on a model in a stage and leaves an event of that kind."""
 
@@ -32,11 +33,11 @@ def holding(
         model: str, stage: str, reason: str, name: str | None, key: Path | None, output: Format
     ) -> None:
         home = compose.home()
-        desk = compose.desk(home, compose.identity(name, key))
-        done = work(desk, model, stage, reason)
-        if done.deployment is not None:
-            place = ActionContext(desk.acting.name, stage, model, done.deployment.slots[-1].digest)
-            leave_change(home, kind, place, done)
-            show_change(place, done, output)
+        workspace = compose.workspace(home, compose.identity(name, key))
+        done = work(workspace, model, stage, reason)
+        digest = done.intent.deployment.slots[-1].digest
+        place = ActionContext(workspace.acting.name, stage, model, digest)
+        leave_change(home, kind, place, done)
+        show_change(place, done, output)
 
     return verb

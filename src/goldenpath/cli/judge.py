@@ -1,12 +1,13 @@
 """`goldenpath judge`: one look at a canary by prediction log or Prometheus, for a repeated job."""
 
+from dataclasses import fields
 from pathlib import Path
 
 import click
 
 from goldenpath import compose
 from goldenpath.cli.acting import identity_options
-from goldenpath.cli.changing import ActionContext, leave_change
+from goldenpath.cli.changing import ActionContext, change_record, leave_change
 from goldenpath.cli.naming import MODEL, stage_option
 from goldenpath.cli.output import Format, output_option, show
 
@@ -31,8 +32,9 @@ def verb(
         show({"canary": None}, f"{stage}/{model} has no canary: nothing to judge", output)
         return
     verdict = found.verdict
-    if found.done is not None and found.done.deployment is not None:
-        place = ActionContext(acting.name, stage, model, found.done.deployment.slots[-1].digest)
+    if found.done is not None:
+        digest = found.done.intent.deployment.slots[-1].digest
+        place = ActionContext(acting.name, stage, model, digest)
         is_step = verdict.action == "advance"
         leave_change(
             home, "rollout.stepped" if is_step else "rollout.rolled-back", place, found.done
@@ -47,4 +49,6 @@ def verb(
         lines.append(f"main takes no push: the commit waits in the branch {found.done.branch}")
     else:
         lines.append(f"commit {found.commit}" if found.commit else "nothing was changed")
-    show(found, "\n".join(lines), output)
+    record = {field.name: getattr(found, field.name) for field in fields(found)}
+    record["done"] = None if found.done is None else change_record(found.done)
+    show(record, "\n".join(lines), output)

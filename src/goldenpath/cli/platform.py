@@ -8,6 +8,7 @@ from goldenpath import compose
 from goldenpath.cli.acting import identity_options
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.cli.parameters import REASON
+from goldenpath.cli.trusting import show_trust
 from goldenpath.errors import NotFound
 from goldenpath.promote.acts.founding import platform_files
 from goldenpath.promote.gates.admission_policy import admission_of, render_admission
@@ -53,4 +54,4 @@ def change(file: Path, reason: str, name: str | None, key: Path | None, output: 
     done = compose.change_trust(
         home, compose.trusted(home), platform_files(platform), message, acting
     )
-    show(done, done.words, output)
+    show_trust(done, output)

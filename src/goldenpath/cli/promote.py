@@ -10,8 +10,8 @@ from goldenpath.cli.acting import identity_options, parse_criteria, parse_steps
 from goldenpath.cli.changing import ActionContext, leave_change, leave_event, refuse, show_change
 from goldenpath.cli.naming import stage_option
 from goldenpath.cli.output import Format, output_option
-from goldenpath.promote.acts.promotion import promote
 from goldenpath.promote.manifests.desired import Rollout
+from goldenpath.promote.workspace.stage_changes import promote
 
 
 @click.command()
@@ -45,14 +45,14 @@ def verb(
 ) -> None:
     """Bring RELEASE into a stage by a signed commit; exit 7 if a gate is closed."""
     home = compose.home()
-    desk = compose.desk(home, compose.identity(name, key))
+    workspace = compose.workspace(home, compose.identity(name, key))
     rollout = Rollout(parse_steps(canary), parse_criteria(criteria), judge)
     digest = compose.release(home, reference)
     done = promote(
-        desk, digest, stage, rollout=rollout, reason=reason, glass=glass, dry_run=dry_run
+        workspace, digest, stage, rollout=rollout, reason=reason, glass=glass, dry_run=dry_run
     )
     model = done.decision.model if done.decision is not None else ""
-    place = ActionContext(desk.acting.name, stage, model, digest)
+    place = ActionContext(workspace.acting.name, stage, model, digest)
     show_change(place, done, output)
     if done.deployment is None:
         if not dry_run:

@@ -11,7 +11,7 @@ from goldenpath.cli.naming import MODEL, stage_option
 from goldenpath.cli.output import Format, output_option
 from goldenpath.cli.parameters import REASON
 from goldenpath.cli.renamed import RenamedOption
-from goldenpath.promote.acts.rolling import roll_back
+from goldenpath.promote.workspace.stage_changes import roll_back
 
 
 @click.command()
@@ -38,10 +38,10 @@ def verb(
 ) -> None:
     """Take the canary of MODEL away, or go back to the release before."""
     home = compose.home()
-    desk = compose.desk(home, compose.identity(name, key))
+    workspace = compose.workspace(home, compose.identity(name, key))
     to = None if reference is None else compose.release(home, reference)
-    done = roll_back(desk, model, stage, reason=reason, to=to)
-    if done.deployment is not None:
-        place = ActionContext(desk.acting.name, stage, model, done.deployment.slots[0].digest)
-        leave_change(home, "rollout.rolled-back", place, done)
-        show_change(place, done, output)
+    done = roll_back(workspace, model, stage, reason=reason, to=to)
+    digest = done.intent.deployment.slots[0].digest
+    place = ActionContext(workspace.acting.name, stage, model, digest)
+    leave_change(home, "rollout.rolled-back", place, done)
+    show_change(place, done, output)

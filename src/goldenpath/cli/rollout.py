@@ -11,7 +11,7 @@ from goldenpath.cli.naming import MODEL, stage_option
 from goldenpath.cli.output import Format, output_option
 from goldenpath.cli.renamed import RenamedOption
 from goldenpath.errors import InvalidInput
-from goldenpath.promote.acts.rolling import roll_out
+from goldenpath.promote.workspace.stage_changes import roll_out
 
 
 @click.command()
@@ -41,9 +41,10 @@ def verb(
     if percent != "next" and not percent.isdecimal():
         raise InvalidInput(f"--percent is {percent!r}: expected a number up to 100, or next")
     home = compose.home()
-    desk = compose.desk(home, compose.identity(name, key))
-    done = roll_out(desk, model, stage, None if percent == "next" else int(percent), reason=reason)
-    if done.deployment is not None:
-        place = ActionContext(desk.acting.name, stage, model, done.deployment.slots[-1].digest)
-        leave_change(home, "rollout.stepped", place, done)
-        show_change(place, done, output)
+    workspace = compose.workspace(home, compose.identity(name, key))
+    share = None if percent == "next" else int(percent)
+    done = roll_out(workspace, model, stage, share, reason=reason)
+    digest = done.intent.deployment.slots[-1].digest
+    place = ActionContext(workspace.acting.name, stage, model, digest)
+    leave_change(home, "rollout.stepped", place, done)
+    show_change(place, done, output)

@@ -9,9 +9,10 @@ import click
 from goldenpath import compose
 from goldenpath.cli.acting import identity_options
 from goldenpath.cli.output import Format, output_option, show
+from goldenpath.cli.trusting import show_trust
 from goldenpath.errors import REFUSED
-from goldenpath.promote.acts.duties import duties
 from goldenpath.promote.acts.founding import platform_files
+from goldenpath.promote.workspace.answers import duties
 
 
 @click.command()
@@ -28,7 +29,7 @@ def verb(seal: bool, name: str | None, key: Path | None, output: Format) -> None
         done = compose.change_trust(
             home, trusted, files, message, compose.identity(name, key), two=True
         )
-        show(done, done.words, output)
+        show_trust(done, output)
         return
     standing = compose.desired(home)[1].standing
     found = duties(compose.gitops(home), trusted, standing, compose.now())

@@ -5,8 +5,10 @@ from collections.abc import Callable
 from goldenpath import compose
 from goldenpath.cli.output import Format, show
 from goldenpath.promote.acts.founding import platform_files
+from goldenpath.promote.acts.intent import TrustIntent
 from goldenpath.promote.platform.platform import Platform
 from goldenpath.promote.repository.identity import Identity
+from goldenpath.promote.workspace.workspace import Outcome
 
 
 def change_platform(
@@ -24,4 +26,38 @@ def change_platform(
     trusted = compose.trusted(home)
     files = platform_files(change(trusted.platform))
     done = compose.change_trust(home, trusted, files, message, acting)
-    show(done, f"{what}: {done.words}", output)
+    show_trust(done, output, before=f"{what}: ")
+
+
+def show_trust(done: Outcome[TrustIntent], output: Format, *, before: str = "") -> None:
+    """Shows where a change of trust is now, after the text that goes `before`."""
+    show(trust_record(done), f"{before}{trust_text(done)}", output)
+
+
+def trust_record(done: Outcome[TrustIntent]) -> dict[str, object]:
+    """A change of trust as JSON shows it; `proposal` is the name under which it waits."""
+    return {
+        "commit": done.commit,
+        "proposal": "" if done.commit else done.intent.proposal,
+        "by": done.intent.by,
+        "diff": done.diff,
+        "branch": done.branch,
+        "request": done.request,
+    }
+
+
+def trust_text(done: Outcome[TrustIntent]) -> str:
+    """Where a change of trust is now, and what comes next."""
+    people, proposal = done.intent.by, done.intent.proposal
+    if done.commit:
+        return f"commit {done.commit}, by {' and '.join(people)}"
+    if done.branch:
+        return (
+            f"main takes no push: the commit of {' and '.join(people)} waits in the branch "
+            f"{done.branch}\n{done.request.words}"
+        )
+    can = ", ".join(people) or "nobody who is listed: two people of the right roles are needed"
+    return (
+        f"waits as {proposal} for a second person\n"
+        f"confirm it with: goldenpath confirm {proposal}, by one of: {can}"
+    )

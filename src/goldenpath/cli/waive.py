@@ -11,7 +11,10 @@ from goldenpath.cli.changing import ActionContext, leave_event
 from goldenpath.cli.naming import stage_option
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.cli.parameters import REASON
-from goldenpath.promote.acts.waiving import waive
+from goldenpath.promote.acts.intent import GateWaiver
+from goldenpath.promote.workspace.stage_changes import waive
+from goldenpath.promote.workspace.workspace import Outcome
+from goldenpath.release.attest.statement import render_time
 
 
 @click.command()
@@ -39,25 +42,37 @@ def verb(
     Who waives may not promote the release, and may not be the author of its code.
     """
     home = compose.home()
-    desk = compose.desk(home, compose.identity(name, key))
+    workspace = compose.workspace(home, compose.identity(name, key))
     digest = compose.release(home, reference)
-    done = waive(desk, digest, gate, stage, reason=reason, until=until.replace(tzinfo=UTC))
-    place = ActionContext(done.person, stage, done.model, digest)
-    leave_event(
-        home,
-        "release.waived",
-        place,
-        "",
-        {
-            "waiver": done.envelope.text,
-            "gate": gate,
-            "until": done.until,
-            "reason": reason,
-            "said": done.said,
-        },
-    )
+    done = waive(workspace, digest, gate, stage, reason=reason, until=until.replace(tzinfo=UTC))
+    record, said = waiver_record(done), done.intent
+    place = ActionContext(said.person, stage, said.model, digest)
+    details = {
+        "waiver": str(done.envelope),
+        "gate": gate,
+        "until": str(record["until"]),
+        "reason": reason,
+        "said": said.message,
+    }
+    leave_event(home, "release.waived", place, "", {**details})
     text = (
-        f"{done.person} waived {gate} of {digest} for {stage} until {done.until}\n"
-        f"over: {done.said}\nas {done.envelope}"
+        f"{said.person} waived {gate} of {digest} for {stage} until {record['until']}\n"
+        f"over: {said.message}\nas {done.envelope}"
     )
-    show(done, text, output)
+    show(record, text, output)
+
+
+def waiver_record(done: Outcome[GateWaiver]) -> dict[str, object]:
+    """A waiver as JSON shows it."""
+    said = done.intent
+    return {
+        "person": said.person,
+        "gate": said.gate,
+        "stage": said.stage,
+        "model": said.model,
+        "digest": said.digest,
+        "envelope": done.envelope,
+        "until": render_time(said.until),
+        "reason": said.reason,
+        "said": said.message,
+    }

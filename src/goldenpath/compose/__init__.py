@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from goldenpath.compose.inventory_watch import registered as registered
     from goldenpath.compose.platform_changes import change_trust as change_trust
     from goldenpath.compose.platform_changes import confirm as confirm
-    from goldenpath.compose.platform_changes import desk as desk
     from goldenpath.compose.platform_changes import set_up as set_up
+    from goldenpath.compose.platform_changes import workspace as workspace
     from goldenpath.compose.process_context import event_log as event_log
     from goldenpath.compose.process_context import home as home
     from goldenpath.compose.process_context import now as now
@@ -69,7 +69,7 @@ _PARTS = {
         "store_uri",
     ),
     "release_comparison": ("trust", "compared"),
-    "platform_changes": ("change_trust", "confirm", "desk", "set_up"),
+    "platform_changes": ("change_trust", "confirm", "set_up", "workspace"),
     "gitops_access": (
         "forge",
         "gitops",

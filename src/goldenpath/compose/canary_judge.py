@@ -5,7 +5,7 @@ from pathlib import Path
 
 from goldenpath.canary.judging import CountSource, Judgement, judge_once
 from goldenpath.canary.sources.prometheus_source import Prometheus
-from goldenpath.compose.platform_changes import desk
+from goldenpath.compose.platform_changes import workspace
 from goldenpath.errors import InvalidInput
 from goldenpath.oci.store import Store
 from goldenpath.promote.repository.identity import Identity
@@ -26,7 +26,7 @@ def judged(
     home: Home, acting: Identity, model: str, stage: str, *, dry_run: bool
 ) -> Judgement | None:
     """The verdict of now, committed; None without a canary. Raises `Unavailable` without counts."""
-    here = desk(home, acting)
+    here = workspace(home, acting)
     return judge_once(here, _source(home, here.store), model, stage, dry_run=dry_run)
 
 

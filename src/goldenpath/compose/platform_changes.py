@@ -1,19 +1,26 @@
-"""What changes the gitops repository: founding, trust, and the desk of promotions."""
+"""What changes the gitops repository: set-up, trust, and the workspace of promotions."""
 
 import os
 from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING
 
 from goldenpath.compose.gitops_access import forge, gitops, trusted
 from goldenpath.compose.process_context import now
 from goldenpath.compose.stores import store_of
 from goldenpath.oci.stores.layout import LayoutStore
-from goldenpath.promote.acts import proposal
-from goldenpath.promote.acts.founding import Founded, PlatformOptions, found
-from goldenpath.promote.acts.promotion import Workspace
-from goldenpath.promote.acts.proposal import Changed
-from goldenpath.promote.repository.chain_of_trust import Trusted, follow
+from goldenpath.promote.acts.founding import PlatformOptions
+from goldenpath.promote.acts.intent import TrustIntent
+from goldenpath.promote.platform.platform import Platform
+from goldenpath.promote.repository.chain_of_trust import Trusted
 from goldenpath.promote.repository.identity import Identity
+from goldenpath.promote.workspace import trust_changes
+from goldenpath.promote.workspace.set_up import Founded, found
+from goldenpath.promote.workspace.workspace import Outcome, Workspace
 from goldenpath.settings import Home
+
+if TYPE_CHECKING:
+    from goldenpath.promote.repository.pull_request import Forge
 
 
 def set_up(home: Home, acting: Identity, wishes: PlatformOptions) -> Founded:
@@ -30,27 +37,26 @@ def change_trust(
     acting: Identity,
     *,
     two: bool = False,
-) -> Changed:
+) -> Outcome[TrustIntent]:
     """Commits files that follow from `platform.toml`, or proposes them to a second person."""
-    return proposal.change_trust(gitops(home), known, files, message, acting, now(), two=two)
+    # One person's change never waits in a pull request, so no forge is asked for.
+    place = _workspace(home, known.platform, acting, None)
+    return trust_changes.change_trust(place, known, files, message, two=two)
 
 
-def confirm(home: Home, name: str, acting: Identity, *, dry_run: bool) -> Changed:
+def confirm(home: Home, name: str, acting: Identity, *, dry_run: bool) -> Outcome[TrustIntent]:
     """Confirms what another person proposed to change of trust."""
-    repository = gitops(home)
-    return proposal.confirm(
-        repository,
-        lambda: follow(repository, home.trust),
-        name,
-        acting,
-        now(),
-        dry_run=dry_run,
-        forge=forge(trusted(home).platform),
-    )
+    return trust_changes.confirm(workspace(home, acting), name, dry_run=dry_run)
 
 
-def desk(home: Home, acting: Identity) -> Workspace:
+def workspace(home: Home, acting: Identity) -> Workspace:
     """Where `acting` judges and changes stages."""
     platform = trusted(home).platform
-    store = store_of(home, platform)
-    return Workspace(gitops(home), home.trust, store, acting, now, forge(platform))
+    return _workspace(home, platform, acting, forge(platform))
+
+
+def _workspace(
+    home: Home, platform: Platform, acting: Identity, pull_requests: "Forge | None"
+) -> Workspace:
+    opened = cache(lambda: store_of(home, platform))
+    return Workspace(gitops(home), home.trust, opened, acting, now, pull_requests)

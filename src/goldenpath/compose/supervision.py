@@ -28,9 +28,10 @@ from goldenpath.processes.launch import DoorLaunch
 from goldenpath.processes.observer_launch import Keep, Keeping, ObserverLaunch
 from goldenpath.processes.sidecar import Sidecar
 from goldenpath.project.contract import parse_contract
-from goldenpath.promote.acts.promotion import Promoted, Workspace
+from goldenpath.promote.acts.intent import StageChange
 from goldenpath.promote.platform.platform import Platform
 from goldenpath.promote.repository.identity import Identity
+from goldenpath.promote.workspace.workspace import Outcome, Workspace
 from goldenpath.release.artifact.pack import CONTRACT
 from goldenpath.release.artifact.unpack import open_release
 from goldenpath.release.attest.signatures.sshsig import SshKey
@@ -156,11 +157,11 @@ def _steering(home: Home, platform: Platform, say: Callable[[str], None]) -> Ste
     store = store_of(home, platform)
     log = event_log(home)
 
-    def moved(kind: Moves, digest: Digest, done: Promoted) -> None:
+    def moved(kind: Moves, digest: Digest, done: Outcome[StageChange]) -> None:
         log.append(moved_event(kind, acting.name, digest, done, now()))
 
-    desk = Workspace(gitops(home), home.trust, store, acting, now, forge(platform))
-    return Steering(desk, moved, say)
+    place = Workspace(gitops(home), home.trust, lambda: store, acting, now, forge(platform))
+    return Steering(place, moved, say)
 
 
 def send(home: Home, stage: str, model: str, wish: SendOptions) -> Sent:

@@ -30,8 +30,8 @@ from goldenpath.observe.telemetry.otlp import TelemetryFiles
 from goldenpath.observe.telemetry.scraping import MetricsPage
 from goldenpath.observe.telemetry.telemetry import Telemetry
 from goldenpath.project.spec import Feature
-from goldenpath.promote.acts.promotion import promote
 from goldenpath.promote.manifests.desired import Rollout
+from goldenpath.promote.workspace.stage_changes import promote
 from goldenpath.serve.record.spool_format import SpoolHeader
 from tests.observe.spooling import CONTRACT, FACTS, START, answer, draw
 from tests.programs import program

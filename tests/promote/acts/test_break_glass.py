@@ -16,13 +16,8 @@ from goldenpath.deploy.reconcile.inventory import Looked, compare
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, Stalled, VerificationError
 from goldenpath.oci.stores.layout import LayoutStore
-from goldenpath.promote.acts.assess import placement_of
-from goldenpath.promote.acts.duties import duties
 from goldenpath.promote.acts.founding import platform_files
-from goldenpath.promote.acts.missing import what_is_missing
-from goldenpath.promote.acts.promotion import Promoted, promote
-from goldenpath.promote.acts.proposal import change_trust, confirm
-from goldenpath.promote.acts.rolling import hold, roll_back, roll_out
+from goldenpath.promote.acts.intent import PromotionIntent
 from goldenpath.promote.manifests.deployment_files import release_path
 from goldenpath.promote.manifests.desired import Mark, Restrictions
 from goldenpath.promote.manifests.placement import render_placement
@@ -38,6 +33,11 @@ from goldenpath.promote.platform.platform import (
 )
 from goldenpath.promote.repository.countersign import set_up_is_over
 from goldenpath.promote.repository.desired_state import Surveyor
+from goldenpath.promote.workspace.answers import duties, what_is_missing
+from goldenpath.promote.workspace.scenes import placement_of
+from goldenpath.promote.workspace.stage_changes import hold, promote, roll_back, roll_out
+from goldenpath.promote.workspace.trust_changes import change_trust, confirm
+from goldenpath.promote.workspace.workspace import Outcome
 from goldenpath.release.catalogue.registered import Registered
 from goldenpath.settings import Home
 from tests.promote.road import MODEL, Road
@@ -69,12 +69,9 @@ class Emergency(Road):
             super().change_platform(platform)
             return
         self.pass_time(minutes=1)
-        done = change_trust(
-            self.repository, trusted, platform_files(platform), "platform: change",
-            self.people["platform-engineer"], self.now,
-        )  # fmt: skip
-        second = self.people["validator"]
-        confirm(self.repository, self.trusted, done.proposal, second, self.now)
+        files = platform_files(platform)
+        done = change_trust(self.desk("platform-engineer"), trusted, files, "platform: change")
+        confirm(self.desk("validator"), done.intent.proposal)
 
     def copy(self, folder: Path) -> "Emergency":
         """The same in another folder: making one takes a second, and each test changes it."""
@@ -86,7 +83,7 @@ class Emergency(Road):
 
     def break_glass(
         self, reason: str = WHY, by: str = "platform-engineer", steps: tuple[int, ...] = (100,)
-    ) -> Promoted:
+    ) -> Outcome[PromotionIntent]:
         self.pass_time(minutes=1)
         return promote(self.desk(by), self.urgent, "prod", steps=steps, glass=reason)
 
@@ -162,7 +159,7 @@ def test_it_is_shown_everywhere_until_somebody_else_approves(road: Emergency) ->
 
     (done,) = road.approve(road.urgent, "validator")
 
-    assert (done.confirmed, done.commit) == ("platform-engineer", road.trusted().commit)
+    assert (done.intent.confirms, done.commit) == ("platform-engineer", road.trusted().commit)
     commit = next(road.repository.history())
     assert commit.trailers["Approved-By"] == ("validator",)
     assert commit.trailer("Break-Glass-Confirmed") == "platform-engineer"

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from goldenpath.cli.trusting import trust_text
 from goldenpath.errors import InvalidInput, NotFound, VerificationError
-from goldenpath.promote.acts.duties import Duties, duties
+from goldenpath.promote.acts.duties import Duties
 from goldenpath.promote.acts.founding import platform_files, with_person, without_person
-from goldenpath.promote.acts.proposal import Changed, change_trust, confirm
+from goldenpath.promote.acts.intent import TrustIntent
 from goldenpath.promote.platform.platform import Platform
 from goldenpath.promote.repository.chain_of_trust import Pin, verify_chain
 from goldenpath.promote.repository.change import APPROVAL_SIGNATURE
@@ -18,6 +19,9 @@ from goldenpath.promote.repository.commit import insert_signature, render_commit
 from goldenpath.promote.repository.countersign import base_of, sign_change
 from goldenpath.promote.repository.desired_state import Surveyor
 from goldenpath.promote.repository.identity import Identity
+from goldenpath.promote.workspace.answers import duties
+from goldenpath.promote.workspace.trust_changes import change_trust, confirm
+from goldenpath.promote.workspace.workspace import Outcome
 from goldenpath.release.attest.policy import Person
 from goldenpath.release.attest.signatures.sshsig import SshKey
 from tests.promote.repository.protected import open_up, protect
@@ -29,21 +33,18 @@ class Town(Road):
 
     def change(
         self, platform: Platform, by: str = "platform-engineer", *, two: bool = False
-    ) -> Changed:
+    ) -> Outcome[TrustIntent]:
         self.pass_time(minutes=1)
-        trusted, acting = self.trusted(), self.people[by]
-        return change_trust(
-            self.repository, trusted, platform_files(platform), "platform: change", acting,
-            self.now, two=two,
-        )  # fmt: skip
+        files = platform_files(platform)
+        return change_trust(self.desk(by), self.trusted(), files, "platform: change", two=two)
 
-    def confirm(self, proposal: str, by: str = "validator") -> Changed:
+    def confirm(self, proposal: str, by: str = "validator") -> Outcome[TrustIntent]:
         self.pass_time(minutes=1)
-        return confirm(self.repository, self.trusted, proposal, self.people[by], self.now)
+        return confirm(self.desk(by), proposal)
 
-    def seal(self) -> Changed:
+    def seal(self) -> Outcome[TrustIntent]:
         sealed = replace(self.trusted().platform, two_people=True)
-        return self.confirm(self.change(sealed, two=True).proposal)
+        return self.confirm(self.change(sealed, two=True).intent.proposal)
 
     def newcomer(self, name: str = "newcomer") -> Platform:
         key = SshKey.generate(self.folder / name)
@@ -74,7 +75,7 @@ def test_a_sealed_set_up_has_no_path(town: Town) -> None:
 
     found = town.duties()
     assert found.paths == ()
-    assert found.confirmed_by == ("platform-engineer", "validator") == tuple(sorted(done.by))
+    assert found.confirmed_by == ("platform-engineer", "validator") == tuple(sorted(done.intent.by))
 
 
 def test_the_first_release_in_the_last_stage_ends_set_up(town: Town) -> None:
@@ -91,9 +92,9 @@ def test_the_first_release_in_the_last_stage_ends_set_up(town: Town) -> None:
 def test_two_people_together_list_a_third(town: Town) -> None:
     town.seal()
 
-    done = town.confirm(town.change(town.newcomer()).proposal, "risk-manager")
+    done = town.confirm(town.change(town.newcomer()).intent.proposal, "risk-manager")
 
-    assert done.by == ("platform-engineer", "risk-manager")
+    assert done.intent.by == ("platform-engineer", "risk-manager")
     assert "newcomer" in {person.name for person in town.trusted().platform.people}
     assert town.duties().paths == ()
 
@@ -126,16 +127,16 @@ def test_nobody_confirms_their_own_proposal(town: Town) -> None:
     proposed = town.change(town.newcomer())
 
     with pytest.raises(InvalidInput, match="platform-engineer cannot confirm"):
-        town.confirm(proposed.proposal, "platform-engineer")
+        town.confirm(proposed.intent.proposal, "platform-engineer")
 
 
 def test_two_people_without_an_engineer_change_nothing(town: Town) -> None:
     town.seal()
     proposed = town.change(town.newcomer(), by="validator")
 
-    assert proposed.by == ("platform-engineer",)
+    assert proposed.intent.by == ("platform-engineer",)
     with pytest.raises(InvalidInput, match="risk-manager cannot confirm"):
-        town.confirm(proposed.proposal, "risk-manager")
+        town.confirm(proposed.intent.proposal, "risk-manager")
 
 
 def test_a_signature_over_other_files_is_no_agreement(town: Town) -> None:
@@ -155,10 +156,10 @@ def test_a_signature_over_other_files_is_no_agreement(town: Town) -> None:
 
 def test_an_agreement_does_not_bring_back_what_was_changed_since(town: Town) -> None:
     town.seal()
-    first = town.confirm(town.change(town.newcomer()).proposal)
+    first = town.confirm(town.change(town.newcomer()).intent.proposal)
     (with_newcomer,) = town.repository.commits([first.commit])
     without = without_person(town.trusted().platform, "newcomer", town.now)
-    town.confirm(town.change(without).proposal)
+    town.confirm(town.change(without).intent.proposal)
     old = dict.fromkeys(with_newcomer.paths, b"")
     files = {path: town.repository.read(first.commit, path) for path in old}
 
@@ -172,10 +173,10 @@ def test_an_agreement_does_not_bring_back_what_was_changed_since(town: Town) -> 
 def test_a_proposal_is_void_once_trust_has_changed(town: Town) -> None:
     town.seal()
     one, two = town.change(town.newcomer("one")), town.change(town.newcomer("two"))
-    town.confirm(one.proposal)
+    town.confirm(one.intent.proposal)
 
     with pytest.raises(InvalidInput, match="it is void"):
-        town.confirm(two.proposal)
+        town.confirm(two.intent.proposal)
 
 
 def test_a_proposal_that_nobody_made_is_not_found(town: Town) -> None:
@@ -188,10 +189,10 @@ def test_on_a_protected_main_a_confirmed_change_waits_to_be_merged(town: Town) -
     proposed = town.change(town.newcomer())
     protect(town.home.gitops)
 
-    done = town.confirm(proposed.proposal)
+    done = town.confirm(proposed.intent.proposal)
 
     assert done.commit == ""
-    assert "merge it by a fast-forward" in done.words
+    assert "merge it by a fast-forward" in trust_text(done)
     waiting = town.repository.fetch_branch(done.branch)
     open_up(town.home.gitops)
     git(town, "push", "--quiet", str(town.home.gitops), f"{waiting}:refs/heads/main")
@@ -219,7 +220,7 @@ def test_without_approvals_one_person_decides_alone(town: Town) -> None:
     platform = town.trusted().platform
     *others, prod = platform.stages
     loose = replace(platform, stages=(*others, replace(prod, approvals=0)))
-    town.confirm(town.change(loose).proposal)
+    town.confirm(town.change(loose).intent.proposal)
 
     (path,) = town.duties().paths
 

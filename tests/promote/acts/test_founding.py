@@ -7,19 +7,14 @@ import yaml
 
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound
-from goldenpath.promote.acts.founding import (
-    Founded,
-    PlatformOptions,
-    found,
-    platform_files,
-    with_person,
-)
+from goldenpath.promote.acts.founding import PlatformOptions, platform_files, with_person
 from goldenpath.promote.manifests.cluster import render_cluster
 from goldenpath.promote.platform.demands import Demands
 from goldenpath.promote.platform.platform import parse_platform
 from goldenpath.promote.repository.chain_of_trust import follow
 from goldenpath.promote.repository.identity import Identity, find_identity, require_listed
 from goldenpath.promote.repository.worktree import Repository
+from goldenpath.promote.workspace.set_up import Founded, found
 from goldenpath.release.attest.policy import Person
 from goldenpath.release.attest.signatures.sshsig import SshKey
 from goldenpath.settings import Home

@@ -8,12 +8,12 @@ import pytest
 
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, Stalled, VerificationError
-from goldenpath.promote.acts.missing import what_is_missing
-from goldenpath.promote.acts.rolling import hold, resume, roll_back, roll_out
 from goldenpath.promote.manifests.deployment_files import release_path, render_deployment
 from goldenpath.promote.manifests.desired import Deployment, Slot, slot_name
 from goldenpath.promote.manifests.placement import parse_placement
 from goldenpath.promote.platform.platform import Freeze, parse_platform, render_platform
+from goldenpath.promote.workspace.answers import what_is_missing
+from goldenpath.promote.workspace.stage_changes import hold, resume, roll_back, roll_out
 from tests.promote.road import MODEL, Road
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from goldenpath.digest import Digest
-from goldenpath.promote.acts.assess import deployment_of
 from goldenpath.promote.gates.admission_policy import release_policy
+from goldenpath.promote.workspace.scenes import deployment_of
 from goldenpath.release.attest.statement import DECISION
 from goldenpath.release.attest.verify import verify
 from goldenpath.train.training_run import TrainingRun

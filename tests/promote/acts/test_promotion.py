@@ -7,15 +7,16 @@ import pytest
 from goldenpath.deploy.reconcile.admission import admit
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound
-from goldenpath.promote.acts.approving import approve
-from goldenpath.promote.acts.assess import decision_statement, deployment_of
-from goldenpath.promote.acts.missing import what_is_missing
-from goldenpath.promote.acts.promotion import Promoted, promote
-from goldenpath.promote.acts.rolling import roll_back, roll_out
+from goldenpath.promote.acts.intent import PromotionIntent
 from goldenpath.promote.gates.admission_policy import release_policy
+from goldenpath.promote.gates.gate import decision_statement
 from goldenpath.promote.manifests.deployment_files import release_path
 from goldenpath.promote.manifests.desired import Deployment
 from goldenpath.promote.manifests.placement import parse_placement
+from goldenpath.promote.workspace.answers import what_is_missing
+from goldenpath.promote.workspace.scenes import deployment_of
+from goldenpath.promote.workspace.stage_changes import approve, promote, roll_back, roll_out
+from goldenpath.promote.workspace.workspace import Outcome
 from goldenpath.release.attest.attach import attach, attach_ssh
 from goldenpath.release.attest.statement import DECISION, Statement
 from goldenpath.release.attest.verify import verify
@@ -36,7 +37,7 @@ def shares(road: Road, stage: str) -> dict[Digest, int]:
     return {} if found is None else {slot.digest: slot.percent for slot in found.slots}
 
 
-def said(done: Promoted, check: str) -> str:
+def said(done: Outcome[PromotionIntent], check: str) -> str:
     assert done.decision is not None
     return next(each.message for each in done.decision.findings if each.check == check)
 

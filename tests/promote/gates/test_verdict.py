@@ -14,8 +14,8 @@ from click.testing import CliRunner
 
 from goldenpath.cli import gate
 from goldenpath.errors import REFUSED
-from goldenpath.promote.acts.promotion import promote
 from goldenpath.promote.platform.expression import Expression
+from goldenpath.promote.workspace.stage_changes import promote
 from goldenpath.train.training_run import Metric
 from tests.promote.road import METRICS, Road, good_run
 

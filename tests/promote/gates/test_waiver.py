@@ -13,10 +13,12 @@ from goldenpath.cli import gate, waive
 from goldenpath.deploy.reconcile.admission import admit
 from goldenpath.digest import Digest
 from goldenpath.errors import REFUSED, InvalidInput
-from goldenpath.promote.acts.assess import assess, decision_statement, deployment_of
-from goldenpath.promote.acts.waiving import Waived
-from goldenpath.promote.acts.waiving import waive as sign_waiver
-from goldenpath.promote.gates.gate import Decision
+from goldenpath.promote.acts.intent import GateWaiver
+from goldenpath.promote.gates.gate import Decision, decision_statement
+from goldenpath.promote.workspace.answers import assess
+from goldenpath.promote.workspace.scenes import deployment_of
+from goldenpath.promote.workspace.stage_changes import waive as sign_waiver
+from goldenpath.promote.workspace.workspace import Outcome
 from goldenpath.release.attest.attach import attach_ssh
 from goldenpath.release.attest.policy import Finding
 from goldenpath.train.training_run import Metric
@@ -41,7 +43,7 @@ def weak(road: Road, weights: bytes = b"weak") -> Digest:
 
 def waived(
     road: Road, digest: Digest, by: str = "validator", gate: str = "thresholds", days: int = 30
-) -> Waived:
+) -> Outcome[GateWaiver]:
     road.pass_time(minutes=1)
     until = road.now + timedelta(days=days)
     return sign_waiver(road.desk(by), digest, gate, "prod", reason=REASON, until=until)
@@ -73,7 +75,7 @@ def test_a_waiver_opens_its_gate_in_its_stage_and_says_who_why_and_until(road: R
     assert before.message in finding(after).message
     assert after.waivers == (done.envelope,)
     predicate = decision_statement(after).predicate
-    assert predicate["waivers"] == [done.envelope.text]
+    assert predicate["waivers"] == [str(done.envelope)]
     assert "waived" in json.dumps(predicate["findings"])
 
 
@@ -186,7 +188,8 @@ def test_a_decision_that_only_says_that_a_gate_was_waived_is_not_admitted(road: 
     (real,) = (each for each in admitted(road, digest) if each.check == "decision")
     other = weak(road, b"other")
     decision = judged(road, digest, actor="platform-engineer")
-    approved = [each.envelope for each in road.approve(other, "validator", "risk-manager")]
+    signed = road.approve(other, "validator", "risk-manager")
+    approved = [each.envelope for each in signed if each.envelope is not None]
     for cited in (decision.waivers, ()):
         forged = dataclasses.replace(
             decision,

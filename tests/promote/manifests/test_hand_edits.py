@@ -8,8 +8,8 @@ import yaml
 
 from goldenpath.canonical import JsonValue
 from goldenpath.parsers.yaml_parser import parse_yaml, render_yaml
-from goldenpath.promote.acts.rolling import roll_back, roll_out
 from goldenpath.promote.manifests.deployment_files import service_path
+from goldenpath.promote.workspace.stage_changes import roll_back, roll_out
 from tests.promote.road import MODEL, Road
 
 PATH = service_path("dev", MODEL)

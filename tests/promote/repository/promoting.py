@@ -7,9 +7,10 @@ from pathlib import Path
 
 from goldenpath.digest import Digest
 from goldenpath.oci.stores.layout import LayoutStore
-from goldenpath.promote.acts.promotion import Workspace, promote
 from goldenpath.promote.repository.identity import Identity
 from goldenpath.promote.repository.worktree import Repository
+from goldenpath.promote.workspace.stage_changes import promote
+from goldenpath.promote.workspace.workspace import Workspace
 from goldenpath.release.attest.signatures.sshsig import SshKey
 from goldenpath.settings import Home
 
@@ -20,7 +21,7 @@ def main(folder: Path, digests: list[str]) -> None:
     desk = Workspace(
         Repository(str(home.gitops), home.gitops_cache, {"PATH": os.environ["PATH"]}),
         home.trust,
-        LayoutStore(home.registry),
+        lambda: LayoutStore(home.registry),
         Identity("platform-engineer", SshKey.load(folder / "platform-engineer")),
         lambda: datetime.now(UTC),
     )

@@ -19,7 +19,7 @@ from goldenpath.promote.repository.chain_of_trust import (
     read_pin,
     write_pin,
 )
-from goldenpath.promote.repository.change import Change
+from goldenpath.promote.repository.change import CommitMessage
 from goldenpath.promote.repository.commit import parse_trailers
 from goldenpath.promote.repository.git import Git
 from goldenpath.promote.repository.worktree import Repository
@@ -200,11 +200,11 @@ def test_without_a_pin_nobody_is_trusted(world: World) -> None:
 
 
 def test_words_of_people_forge_no_trailer() -> None:
-    change = Change(
+    change = CommitMessage(
         "promote", "prod", "m", ONE, "good\n\nApproved-By: risk-manager", approved_by=("validator",)
     )
 
-    trailers = parse_trailers(change.message())
+    trailers = parse_trailers(change.render())
 
     assert trailers["Approved-By"] == ("validator",)
     assert trailers["Release-Digest"] == (ONE.text,)

@@ -7,17 +7,19 @@ from typing import get_args
 
 import pytest
 
+from goldenpath.cli.trusting import trust_text
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, Unavailable
 from goldenpath.http.json_client import MAX_BYTES, Rest
 from goldenpath.promote.acts.founding import platform_files
-from goldenpath.promote.acts.promotion import Promoted, promote
-from goldenpath.promote.acts.proposal import change_trust, confirm
-from goldenpath.promote.acts.rolling import roll_back
+from goldenpath.promote.acts.intent import PromotionIntent
 from goldenpath.promote.platform.forge_settings import ForgeSettings, Kind
 from goldenpath.promote.platform.platform import parse_platform, render_platform
 from goldenpath.promote.repository.forges import open_forge
 from goldenpath.promote.repository.pull_request import Agreed, Forge
+from goldenpath.promote.workspace.stage_changes import promote, roll_back
+from goldenpath.promote.workspace.trust_changes import change_trust, confirm
+from goldenpath.promote.workspace.workspace import Outcome
 from tests.promote.example import platform
 from tests.promote.repository.forges import TOKEN, FakeForge, serving
 from tests.promote.repository.protected import protect
@@ -34,7 +36,7 @@ class Village:
         self.fake = fake
         self.forge: Forge = open_forge(settings, TOKEN)
 
-    def promote(self, digest: Digest, forge: Forge | None = None) -> Promoted:
+    def promote(self, digest: Digest, forge: Forge | None = None) -> Outcome[PromotionIntent]:
         desk = replace(self.road.desk("platform-engineer"), forge=forge or self.forge)
         return promote(desk, digest, "dev", reason="better on young people")
 
@@ -83,15 +85,13 @@ def test_a_confirmed_change_of_trust_opens_one_too(village: Village) -> None:
     road = village.road
     trusted = road.trusted()
     files = platform_files(replace(trusted.platform, refused_licences=("AGPL-3.0-only",)))
-    first, second = road.people["platform-engineer"], road.people["validator"]
-    change = change_trust(road.repository, trusted, files, "licences", first, road.now, two=True)
+    change = change_trust(road.desk("platform-engineer"), trusted, files, "licences", two=True)
+    second = replace(road.desk("validator"), forge=village.forge)
 
-    done = confirm(
-        road.repository, road.trusted, change.proposal, second, road.now, forge=village.forge
-    )
+    done = confirm(second, change.intent.proposal)
 
     assert done.branch.endswith("-confirmed")
-    assert f"pull request {village.forge.waiting()[0].url}" in done.words
+    assert f"pull request {village.forge.waiting()[0].url}" in trust_text(done)
 
 
 def test_who_approved_is_read_and_the_last_word_counts(village: Village) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from goldenpath.promote.acts.rolling import roll_back
+from goldenpath.promote.workspace.stage_changes import roll_back
 from tests.promote.repository import promoting
 from tests.promote.repository.protected import open_up, protect
 from tests.promote.road import CONTRACT, MODEL, Road

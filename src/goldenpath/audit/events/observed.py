@@ -19,7 +19,8 @@ from goldenpath.deploy.reconcile.verdicts import RefusedRelease
 from goldenpath.digest import Digest
 from goldenpath.files import timestamp
 from goldenpath.processes.child import Message
-from goldenpath.promote.acts.promotion import Promoted
+from goldenpath.promote.acts.intent import StageChange
+from goldenpath.promote.workspace.workspace import Outcome
 
 _HEAD = ("stage", "model", "replica", "number", "digest")
 
@@ -76,19 +77,21 @@ def _told(kind: Kind, message: Message, when: str, commit: str) -> Event:
     return Event(when, kind, "system", stage, model, release, commit, rest)
 
 
-def moved_event(kind: Kind, actor: str, digest: Digest, done: Promoted, time: datetime) -> Event:
+def moved_event(
+    kind: Kind, actor: str, digest: Digest, done: Outcome[StageChange], time: datetime
+) -> Event:
     """The event of a canary step, or a step back, that this machine committed."""
-    deployment = done.deployment
+    deployment = done.intent.deployment
     slots: list[JsonValue] = [
         {"name": slot.name, "digest": slot.digest.text, "percent": slot.percent}
-        for slot in (deployment.slots if deployment is not None else ())
+        for slot in deployment.slots
     ]
     return Event(
         time=timestamp(time),
         kind=kind,
         actor=actor,
-        stage=deployment.stage if deployment is not None else "",
-        model=deployment.model if deployment is not None else "",
+        stage=deployment.stage,
+        model=deployment.model,
         digest=digest.text,
         commit=done.commit,
         details={"slots": slots, "approvers": [], "reason": done.reason},

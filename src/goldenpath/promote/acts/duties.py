@@ -8,14 +8,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from goldenpath.errors import VerificationError
 from goldenpath.promote.manifests.desired import Restrictions
 from goldenpath.promote.platform.break_glass import may_break
 from goldenpath.promote.platform.platform import FILE, Platform
 from goldenpath.promote.platform.toml_table import duration_text
-from goldenpath.promote.repository.chain_of_trust import Trusted, platform_at
-from goldenpath.promote.repository.countersign import agreement, set_up_is_over
-from goldenpath.promote.repository.worktree import Repository
 
 BEYOND = (
     "that two names are two people: a key says only that somebody holds it",
@@ -49,21 +45,30 @@ class Duties:
     beyond: tuple[str, ...] = BEYOND
 
 
-def duties(
-    repository: Repository, trusted: Trusted, standing: Mapping[str, Restrictions], now: datetime
-) -> Duties:
-    """Looks at the newest trusted commit and at the history of its trust.
+@dataclass(frozen=True, slots=True)
+class DutiesScene:
+    """What a platform enforces at one commit."""
 
-    `standing` is what a survey of that commit says is held, by deployment.
-    """
-    over = set_up_is_over(repository, trusted.commit, trusted.platform)
-    both = _confirmed(repository, trusted) if over else ()
+    commit: str
+    platform: Platform
+    is_set_up: bool
+    """Whether set-up is over, so that two people have to agree to a change of trust."""
+    confirmed_by: tuple[str, ...]
+    """The two who stand for `platform.toml` as a whole; empty if one person does."""
+    standing: Mapping[str, Restrictions]
+    """What keeps deployments as they are, by `stage/model`."""
+    now: datetime
+
+
+def lone_paths(scene: DutiesScene) -> Duties:
+    """Every path by which one person or one key alone reaches production."""
+    platform, both = scene.platform, scene.confirmed_by
     paths = (
-        *_by_trust(trusted.platform, over, both),
-        *_by_stage(trusted.platform),
-        *_by_glass(trusted.platform, standing, now),
+        *_by_trust(platform, scene.is_set_up, both),
+        *_by_stage(platform),
+        *_by_glass(platform, scene.standing, scene.now),
     )
-    return Duties(trusted.commit, paths, both)
+    return Duties(scene.commit, paths, both)
 
 
 def _by_trust(platform: Platform, over: bool, both: tuple[str, ...]) -> tuple[LonePath, ...]:
@@ -108,19 +113,3 @@ def _by_glass(
         if each.glass is not None and name.partition("/")[0] == last.name:
             cure = f"goldenpath approve RELEASE --stage {last.name}, by somebody else"
             yield LonePath(each.glass.by, f"{name}: {each.glass.words(now)}", cure)
-
-
-def _confirmed(repository: Repository, trusted: Trusted) -> tuple[str, ...]:
-    """Who stands for the whole file: two people have signed it since it began."""
-    for commit in repository.history(FILE, to=trusted.commit):
-        if len(commit.parents) != 1:
-            continue
-        before = platform_at(repository, commit.parents[0])
-        try:
-            first = agreement(repository, commit, before)
-        except VerificationError:
-            continue
-        second = repository.verify(commit.id, before.people)
-        if first != second:
-            return tuple(sorted((first, second)))
-    return ()

@@ -1,26 +1,16 @@
-"""Sets up a platform: keys, registry, and the first signed commit of the gitops repository.
-
-Each step looks at what is there first, so an interrupted run is finished by the next one.
-"""
+"""The first commit of a platform, and people who come and go."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 
-from goldenpath.errors import InvalidInput, NotFound, Unavailable
+from goldenpath.errors import InvalidInput, NotFound
+from goldenpath.promote.acts.intent import TrustChange
 from goldenpath.promote.manifests.cluster import render_cluster
 from goldenpath.promote.platform.demands import Demands
 from goldenpath.promote.platform.platform import FILE, GATES, URL, Platform, Stage, render_platform
-from goldenpath.promote.repository.chain_of_trust import Pin, follow, write_pin
-from goldenpath.promote.repository.git import Git
-from goldenpath.promote.repository.identity import Identity
-from goldenpath.promote.repository.worktree import Repository
-from goldenpath.release.attest.keys import PemSigner, generate_key, key_from_pem, public_pem
-from goldenpath.release.attest.policy import Person
-from goldenpath.release.attest.signatures.sshsig import SshKey
+from goldenpath.release.attest.policy import Person, TrustedKey
 from goldenpath.release.attest.statement import BUILDER
-from goldenpath.settings import Home, tool_environment
 
 _DEV = ("evidence", "clean-source", "checks")
 _TEST = (
@@ -35,18 +25,6 @@ STAGES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Founded:
-    """What `found` did or found done."""
-
-    home: str
-    root: str
-    """The first commit: everything that is trusted follows from it."""
-    head: str
-    created: tuple[str, ...]
-    """What was not there before."""
-
-
-@dataclass(frozen=True, slots=True)
 class PlatformOptions:
     """What can be chosen when a platform is set up."""
 
@@ -56,46 +34,40 @@ class PlatformOptions:
     url: str = URL
 
 
-def found(
-    home: Home,
-    repository: Repository,
-    identity: Identity,
-    wishes: PlatformOptions,
-    environment: Mapping[str, str],
-    now: datetime,
-) -> Founded:
-    """Makes everything that is missing; the first commit is signed by `identity`."""
-    created: list[str] = []
-    try:
-        home.keys.mkdir(mode=0o700, parents=True, exist_ok=True)
-        signer = _build_key(home.build_key, created)
-        rollout = _rollout_key(home.rollout_key, created)
-        if repository.url == str(home.gitops):
-            Git(home.gitops, tool_environment(environment)).initialise()
-    except OSError as error:
-        raise Unavailable(
-            f"{home.root} cannot be set up: {error.strerror}",
-            hint="check that its disk has room and is writable",
-        ) from error
-    try:
-        head = repository.fetch()
-    except NotFound:
-        person = Person(identity.name, wishes.roles, identity.key.public_line)
-        platform = _platform(signer, rollout, person, wishes)
-        head = repository.commit(
-            None,
-            platform_files(platform),
-            "platform: begin\n\nStages, trust and registry of this platform.\n",
-            identity.name,
-            identity.key,
-            now,
-        )
-        created.append("gitops repository")
-    root = repository.between(None, head)[0]
-    if not home.trust.exists():
-        write_pin(home.trust, Pin(root, ""))
-        created.append("trust in its first commit")
-    return Founded(str(home.root), root, follow(repository, home.trust).commit, tuple(created))
+@dataclass(frozen=True, slots=True)
+class FoundingScene:
+    """Who and what there is before a platform has a first commit."""
+
+    name: str
+    """Who sets it up."""
+    public_key: str
+    """Their SSH key, one line."""
+    rollout_key: str
+    """The machine's SSH key, one line."""
+    build_key: TrustedKey
+    now: datetime
+
+
+def begin(scene: FoundingScene, wishes: PlatformOptions) -> TrustChange:
+    """The first commit: stages, trust and registry of the platform."""
+    platform = Platform(
+        stages=STAGES,
+        registry_prefix=wishes.registry_prefix,
+        registry_store="layout:registry",
+        build_keys=(scene.build_key,),
+        commit_keys=(Person("rollout", (), scene.rollout_key),),
+        people=(Person(scene.name, wishes.roles, scene.public_key),),
+        gateway=wishes.gateway,
+        url=wishes.url,
+        demands=Demands(builder=BUILDER),
+    )
+    return TrustChange(
+        None,
+        scene.now,
+        {**platform_files(platform)},
+        "platform: begin\n\nStages, trust and registry of this platform.\n",
+        (scene.name,),
+    )
 
 
 def with_person(platform: Platform, person: Person) -> Platform:
@@ -126,37 +98,3 @@ def _has_left(person: Person, moment: datetime) -> bool:
 def platform_files(platform: Platform) -> Mapping[str, bytes]:
     """Everything in the gitops repository that follows from `platform.toml`."""
     return {FILE: render_platform(platform), **render_cluster(platform)}
-
-
-def _platform(
-    signer: PemSigner, rollout: SshKey, person: Person, wishes: PlatformOptions
-) -> Platform:
-    return Platform(
-        stages=STAGES,
-        registry_prefix=wishes.registry_prefix,
-        registry_store="layout:registry",
-        build_keys=(key_from_pem("release", public_pem(signer)),),
-        commit_keys=(Person("rollout", (), rollout.public_line),),
-        people=(person,),
-        gateway=wishes.gateway,
-        url=wishes.url,
-        demands=Demands(builder=BUILDER),
-    )
-
-
-def _build_key(path: Path, created: list[str]) -> PemSigner:
-    if not path.exists():
-        created.append("build key")
-        return generate_key(path)
-    signer = PemSigner.load(path)
-    public = path.with_suffix(".pub")
-    if not public.exists():
-        public.write_bytes(public_pem(signer))
-    return signer
-
-
-def _rollout_key(path: Path, created: list[str]) -> SshKey:
-    if not path.exists():
-        created.append("rollout key")
-        return SshKey.generate(path)
-    return SshKey.load(path)

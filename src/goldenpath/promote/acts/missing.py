@@ -1,21 +1,14 @@
-"""What keeps a model out of a stage: the predicate that does not hold, and who can make it hold."""
+"""What keeps a model out of a stage: the gates that are closed, and who can open them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from goldenpath.digest import Digest
-from goldenpath.oci.store import Store
-from goldenpath.promote.acts.assess import (
-    assess,
-    deployment_of,
-    placement_of,
-    similar_model,
-    stage_of,
-)
-from goldenpath.promote.manifests.desired import Restrictions
+from goldenpath.promote.gates.gate import Decision
+from goldenpath.promote.manifests.desired import Deployment, Placement, Restrictions
 from goldenpath.promote.manifests.restrictions import marks, may_approve
-from goldenpath.promote.repository.chain_of_trust import Trusted
-from goldenpath.promote.repository.worktree import Repository
+from goldenpath.promote.platform.platform import Platform, Stage
 from goldenpath.release.attest.policy import Finding
 
 
@@ -28,71 +21,82 @@ class Missing:
     missing: tuple[Finding, ...]
 
 
-def what_is_missing(
-    repository: Repository,
-    trusted: Trusted,
-    store: Store,
-    model: str,
-    stage_name: str,
-    digest: Digest | None,
-    now: datetime,
-) -> Missing:
-    """Why `model` is not in the stage; looks at `digest`, or at the release that is closest."""
-    stage = stage_of(trusted.platform, stage_name)
-    here = deployment_of(repository, trusted, stage.name, model)
-    candidate = digest or _closest(repository, trusted, model, stage_name)
+@dataclass(frozen=True, slots=True)
+class ModelScene:
+    """One model in all stages, seen from the one that it is not in."""
+
+    platform: Platform
+    stage: Stage
+    model: str
+    now: datetime
+    deployments: Mapping[str, Deployment]
+    """By the name of the stage that runs the model."""
+    placement: Placement | None = None
+    """How the newest release got into the stage."""
+    similar: str = ""
+    """A hint at a model of nearly this name that is in some stage."""
+
+    @property
+    def here(self) -> Deployment | None:
+        """What the stage runs of the model."""
+        return self.deployments.get(self.stage.name)
+
+
+def closest(scene: ModelScene) -> Digest | None:
+    """The release in the nearest stage before that differs from what the stage runs."""
+    stages = [each.name for each in scene.platform.stages]
+    known = set() if scene.here is None else {slot.digest for slot in scene.here.slots}
+    for name in reversed(stages[: stages.index(scene.stage.name)]):
+        found = scene.deployments.get(name)
+        if found is not None and found.slots[-1].digest not in known:
+            return found.slots[-1].digest
+    return None
+
+
+def is_in(scene: ModelScene, candidate: Digest) -> bool:
+    """Whether the stage runs the release already, so that no gate has to be asked."""
+    return scene.here is not None and candidate in {slot.digest for slot in scene.here.slots}
+
+
+def missing(scene: ModelScene, candidate: Digest | None, decision: Decision | None) -> Missing:
+    """Why the model is not in the stage, by what the gates said of the candidate.
+
+    `decision` is None where no gate had to be asked.
+    """
+    stage, model = scene.stage.name, scene.model
+    held = _held(scene)
+    if candidate is None and scene.here is not None:
+        digest = scene.here.slots[-1].digest
+        return Missing(f"{model} is in {stage}: {digest}, and nothing newer waits", digest, held)
     if candidate is None:
-        if here is not None:
-            said = f"{model} is in {stage_name}: {here.slots[-1].digest}, and nothing newer waits"
-            held = _held(repository, trusted, stage_name, model, now)
-            return Missing(said, here.slots[-1].digest, held)
-        first = trusted.platform.stages[0].name
-        said = f"{model} is in no stage: bring a release into {first} with goldenpath promote"
-        similar = similar_model(repository, trusted, model)
-        said = f"{model} is in no stage: {similar}" if similar else said
-        return Missing(said, None, ())
-    if here is not None and candidate in {slot.digest for slot in here.slots}:
-        held = _held(repository, trusted, stage_name, model, now)
-        return Missing(f"{candidate} is in {stage_name}", candidate, held)
-    judged = assess(repository, trusted, store, candidate, stage_name, "", now).decision
-    closed = tuple(finding for finding in judged.findings if finding.status == "fail")
-    closed += _held(repository, trusted, stage_name, model, now)
+        first = scene.platform.stages[0].name
+        cure = scene.similar or f"bring a release into {first} with goldenpath promote"
+        return Missing(f"{model} is in no stage: {cure}", None, ())
+    if decision is None:
+        return Missing(f"{candidate} is in {stage}", candidate, held)
+    closed = tuple(each for each in decision.findings if each.status == "fail") + held
     if closed:
         names = ", ".join(finding.check for finding in closed)
-        return Missing(f"{candidate} is kept out of {stage_name} by: {names}", candidate, closed)
-    said = f"nothing but the commit: goldenpath promote {candidate} --stage {stage_name}"
+        return Missing(f"{candidate} is kept out of {stage} by: {names}", candidate, closed)
+    said = f"nothing but the commit: goldenpath promote {candidate} --stage {stage}"
     return Missing(said, candidate, ())
 
 
-def _held(
-    repository: Repository, trusted: Trusted, stage: str, model: str, now: datetime
-) -> tuple[Finding, ...]:
-    """What lets nothing follow: a hold, or glass that was broken for what is there."""
-    placement = placement_of(repository, trusted, stage, model)
+def _held(scene: ModelScene) -> tuple[Finding, ...]:
+    """What lets nothing follow: a hold, or break-glass for what is there."""
+    placement, stage = scene.placement, scene.stage.name
     if placement is None:
         return ()
-    resume = f"goldenpath resume {model} --stage {stage} --reason …"
+    resume = f"goldenpath resume {scene.model} --stage {stage} --reason …"
     cures = {"hold": f"{resume}, by anybody who is listed"}
     by = placement.glass.by if placement.glass is not None else ""
     able = [
         each.name
-        for each in trusted.platform.people
-        if each.name != by and may_approve(each, stage_of(trusted.platform, stage))
+        for each in scene.platform.people
+        if each.name != by and may_approve(each, scene.stage)
     ]
     other = f"goldenpath approve {placement.digest} --stage {stage}, by one of: {', '.join(able)}"
-    found = marks(Restrictions(placement.hold, placement.glass), now)
+    found = marks(Restrictions(placement.hold, placement.glass), scene.now)
     return tuple(
         Finding(each.kind, "fail", each.message, cures.get(each.kind, other)) for each in found
     )
-
-
-def _closest(repository: Repository, trusted: Trusted, model: str, stage: str) -> Digest | None:
-    """The release in the nearest stage before that differs from what the stage runs."""
-    stages = [each.name for each in trusted.platform.stages]
-    here = deployment_of(repository, trusted, stage, model)
-    known = set() if here is None else {slot.digest for slot in here.slots}
-    for name in reversed(stages[: stages.index(stage)]):
-        found = deployment_of(repository, trusted, name, model)
-        if found is not None and found.slots[-1].digest not in known:
-            return found.slots[-1].digest
-    return None

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, VerificationError
 from goldenpath.project.spec import Contract
 from goldenpath.promote.platform.break_glass import BreakGlass
 from goldenpath.promote.platform.platform import Platform, Stage
 from goldenpath.release.attest.policy import Finding, Verified
+from goldenpath.release.attest.statement import DECISION, Statement
 from goldenpath.train.evaluation.evaluation_rows import Rows
 from goldenpath.train.training_run import Metric
 
@@ -113,3 +115,29 @@ def _judge(gate: Gate, evidence: Evidence, stage: Stage, now: datetime) -> Findi
     except (InvalidInput, VerificationError) as error:
         # What cannot be read is never a pass, and does not hide what the other gates say.
         return Finding(gate.name, "fail", error.message, error.hint or "build the release again")
+
+
+def decision_statement(decision: Decision) -> Statement:
+    """The decision as a statement about the release."""
+    findings: list[JsonValue] = [
+        {"check": each.check, "status": each.status, "message": each.message}
+        for each in decision.findings
+    ]
+    approved: list[JsonValue] = [each.text for each in decision.approvals]
+    seen: list[JsonValue] = [each.text for each in decision.evidence]
+    excused: list[JsonValue] = [each.text for each in decision.waivers]
+    predicate: dict[str, JsonValue] = {
+        "version": 1,
+        "allowed": decision.allowed,
+        "model": decision.model,
+        "stage": decision.stage,
+        "actor": decision.actor,
+        "decidedAt": decision.decided_at,
+        "findings": findings,
+        "approvals": approved,
+        "evidence": seen,
+        "waivers": excused,
+    }
+    if decision.glass is not None:
+        predicate["breakGlass"] = decision.glass.to_json()
+    return Statement((decision.digest,), DECISION, predicate)

@@ -14,8 +14,8 @@ PREVIOUS, SHARE, JUDGED = "Previous-Digest", "Traffic-Share", "Judged"
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """One change of one deployment: what, why, and who agreed."""
+class CommitMessage:
+    """What a commit says of its change of one deployment: what, why, and who agreed."""
 
     action: str
     """One word: `promote`, `rollout`, `rollback`, `hold`, `resume`, `confirm`, `judge`."""
@@ -31,12 +31,12 @@ class Change:
     judged: tuple[str, ...] = ()
     """The judge's numbers, one comparison each."""
     glass: BreakGlass | None = None
-    """On whose word alone it is made."""
+    """The break-glass record that it is made by."""
     confirms: str = ""
-    """Who broke the glass that this change stands for as well."""
+    """Who used break-glass, if this change is the second person's."""
 
-    def message(self) -> str:
-        """The commit message. Words of people cannot forge a trailer: each is one line."""
+    def render(self) -> str:
+        """The text of the message. Words of people cannot forge a trailer: each is one line."""
         subject = f"{self.stage}: {self.action} {self.model} {self.digest.short}"
         trailers = [
             (RELEASE, self.digest.text),

@@ -9,7 +9,6 @@ import base64
 import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 
 from goldenpath.canonical import JsonValue, canonical_json
 from goldenpath.digest import Digest
@@ -18,22 +17,13 @@ from goldenpath.promote.platform.platform import FILE, Platform
 from goldenpath.promote.repository.change import APPROVAL_SIGNATURE, APPROVED_BY
 from goldenpath.promote.repository.commit import Commit
 from goldenpath.promote.repository.commit_signature import whose
+from goldenpath.promote.repository.second_person import FOLDERS, is_protected, why_not_both
 from goldenpath.promote.repository.worktree import Repository
 from goldenpath.release.attest.policy import Person
 from goldenpath.release.attest.signatures import sshsig
 from goldenpath.release.attest.signatures.sshsig import SshKey
 
-FOLDERS = ("argocd", "policies")
-"""What a cluster follows is trust too."""
-
 NAMESPACE = "goldenpath-trust"
-ENGINEER = "platform-engineer"
-"""One of the two people needs this role."""
-
-
-def is_protected(path: str) -> bool:
-    """Whether a change of the file changes who or what is trusted."""
-    return path == FILE or path.partition("/")[0] in FOLDERS
 
 
 def set_up_is_over(repository: Repository, commit: str, platform: Platform) -> bool:
@@ -74,17 +64,6 @@ def agreed(
     return whose(signer, people, commit.time, f"the approval in commit {commit.id[:12]}")
 
 
-def who_may_agree(platform: Platform, other: str, now: datetime) -> tuple[str, ...]:
-    """Names of those who may confirm what `other` wants to change."""
-    roles = {person.name: set(person.roles) for person in platform.people}
-    return tuple(
-        person.name
-        for person in platform.people
-        if not _refused(platform, (other, person.name), roles)
-        and (person.valid_until is None or now < person.valid_until)
-    )
-
-
 def check_trust(
     repository: Repository, commit: Commit, signer: str, before: Platform, after: Platform
 ) -> None:
@@ -100,7 +79,7 @@ def check_trust(
         return
     second = agreement(repository, commit, before)
     roles = {person.name: set(person.roles) for person in before.people}
-    refused = _refused(before, (signer, second), roles)
+    refused = why_not_both(before, (signer, second), roles)
     if refused:
         raise VerificationError(f"commit {commit.id[:12]} changes trust {refused}")
 
@@ -130,18 +109,6 @@ def _check_merge(repository: Repository, commit: Commit, before: Platform) -> No
 def _is_harmless(touched: Sequence[str], before: Platform, after: Platform) -> bool:
     """Where the gateway of a machine listens is nobody's trust."""
     return set(touched) == {FILE} and replace(after, gateway=before.gateway) == before
-
-
-def _refused(platform: Platform, two: tuple[str, str], roles: Mapping[str, set[str]]) -> str:
-    wanted = {ENGINEER, *platform.stages[-1].approver_roles}
-    if two[0] == two[1]:
-        return f"and {two[0]} alone agreed to it"
-    if not any(ENGINEER in roles.get(name, set()) for name in two):
-        return f"and neither {two[0]} nor {two[1]} has the role {ENGINEER}"
-    for name in two:
-        if not roles.get(name, set()) & wanted:
-            return f"and {name} has none of the roles {', '.join(sorted(wanted))}"
-    return ""
 
 
 def _statement(base: str, files: Mapping[str, bytes | None]) -> bytes:

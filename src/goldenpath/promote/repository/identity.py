@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from goldenpath.errors import InvalidInput, NotFound, did_you_mean
+from goldenpath.errors import InvalidInput, NotFound
+from goldenpath.promote.people import not_listed
 from goldenpath.promote.platform.platform import Platform
 from goldenpath.release.attest.policy import Person
 from goldenpath.release.attest.signatures.sshsig import SshKey
@@ -77,20 +78,7 @@ def require_listed(
                 f"{identity.key.path} is the key of {person.name}, not of {identity.name}",
                 hint=f"act with --as {person.name}",
             )
-    raise InvalidInput(
-        f"platform.toml does not list {identity.name}", hint=_cure(identity.name, platform)
-    )
-
-
-def _cure(name: str, platform: Platform) -> str:
-    """What somebody can do who acts under a name that is not listed."""
-    if platform.stage(name) is not None:
-        return f"--as names a person; name the stage with --stage {name}"
-    listed = [person.name for person in platform.people]
-    return did_you_mean(name, listed) or (
-        "somebody who is listed adds you with: goldenpath person add "
-        f"{name} --role ROLE --ssh-key FILE.pub"
-    )
+    raise not_listed(identity.name, platform)
 
 
 def _require_current(person: Person, now: datetime) -> Person:

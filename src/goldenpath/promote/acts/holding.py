@@ -1,0 +1,33 @@
+"""Hold and resume: a person keeps a deployment as it is, and lets it go on."""
+
+from dataclasses import replace
+
+from goldenpath.errors import InvalidInput
+from goldenpath.promote.acts.intent import StageChange, stage_change
+from goldenpath.promote.acts.scene import StageScene
+from goldenpath.promote.repository.change import CommitMessage
+
+
+def hold(scene: StageScene, reason: str) -> StageChange:
+    """Keeps everything as it is until a person resumes; only going back stays possible."""
+    _, placement = scene.present
+    scene.require_person()
+    if placement.hold:
+        raise InvalidInput(f"{scene.name} is on hold already: {placement.hold}")
+    return _set_hold(scene, "hold", f"{scene.person.name}: {reason}", reason)
+
+
+def resume(scene: StageScene, reason: str) -> StageChange:
+    """Ends a hold. Raises `InvalidInput` if there is none."""
+    _, placement = scene.present
+    scene.require_person()
+    if not placement.hold:
+        raise InvalidInput(f"{scene.name} is not on hold")
+    return _set_hold(scene, "resume", "", reason)
+
+
+def _set_hold(scene: StageScene, action: str, hold: str, reason: str) -> StageChange:
+    current, placement = scene.present
+    share = current.slots[-1].percent
+    message = CommitMessage(action, scene.stage.name, scene.model, placement.digest, reason, share)
+    return stage_change(scene, current, replace(placement, hold=hold), message)

@@ -1,0 +1,45 @@
+"""Who has to agree to a change of trust: two people, and one of them runs the platform.
+
+Without that one listed person could list a second key of their own, or lower what a stage asks for,
+and then promote alone.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from goldenpath.promote.platform.platform import FILE, Platform
+
+FOLDERS = ("argocd", "policies")
+"""What a cluster follows is trust too."""
+
+ENGINEER = "platform-engineer"
+"""One of the two people needs this role."""
+
+
+def is_protected(path: str) -> bool:
+    """Whether a change of the file changes who or what is trusted."""
+    return path == FILE or path.partition("/")[0] in FOLDERS
+
+
+def who_may_agree(platform: Platform, other: str, now: datetime) -> tuple[str, ...]:
+    """Names of those who may confirm what `other` wants to change."""
+    roles = {person.name: set(person.roles) for person in platform.people}
+    return tuple(
+        person.name
+        for person in platform.people
+        if not why_not_both(platform, (other, person.name), roles)
+        and (person.valid_until is None or now < person.valid_until)
+    )
+
+
+def why_not_both(platform: Platform, two: tuple[str, str], roles: Mapping[str, set[str]]) -> str:
+    """Why these two together cannot change trust; empty if they can."""
+    wanted = {ENGINEER, *platform.stages[-1].approver_roles}
+    if two[0] == two[1]:
+        return f"and {two[0]} alone agreed to it"
+    if not any(ENGINEER in roles.get(name, set()) for name in two):
+        return f"and neither {two[0]} nor {two[1]} has the role {ENGINEER}"
+    for name in two:
+        if not roles.get(name, set()) & wanted:
+            return f"and {name} has none of the roles {', '.join(sorted(wanted))}"
+    return ""

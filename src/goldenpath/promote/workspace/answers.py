@@ -1,0 +1,100 @@
+"""Answers to two questions: what keeps a model out of a stage, and who reaches production alone."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from goldenpath.digest import Digest
+from goldenpath.errors import VerificationError
+from goldenpath.oci.store import Store
+from goldenpath.promote.acts.assess import Assessed, assessed
+from goldenpath.promote.acts.duties import Duties, DutiesScene, lone_paths
+from goldenpath.promote.acts.missing import Missing, ModelScene, closest, is_in, missing
+from goldenpath.promote.acts.scene import stage_of
+from goldenpath.promote.manifests.desired import Restrictions
+from goldenpath.promote.platform.platform import FILE
+from goldenpath.promote.repository.chain_of_trust import Trusted, platform_at
+from goldenpath.promote.repository.countersign import agreement, set_up_is_over
+from goldenpath.promote.repository.worktree import Repository
+from goldenpath.promote.workspace.scenes import (
+    deployment_of,
+    placement_of,
+    read_evidence,
+    similar_model,
+)
+
+
+def assess(
+    repository: Repository,
+    trusted: Trusted,
+    store: Store,
+    digest: Digest,
+    stage: str,
+    actor: str,
+    now: datetime,
+) -> Assessed:
+    """What the gates of a stage say of a release now; nothing is written.
+
+    Raises `NotFound` if the store does not have it, `VerificationError` if its bytes are not those
+    of its digest.
+    """
+    evidence = read_evidence(repository, trusted, store, digest, stage, actor, now)
+    return assessed(evidence, stage_of(trusted.platform, stage), now)
+
+
+def what_is_missing(
+    repository: Repository,
+    trusted: Trusted,
+    store: Store,
+    model: str,
+    stage_name: str,
+    digest: Digest | None,
+    now: datetime,
+) -> Missing:
+    """Why `model` is not in the stage; looks at `digest`, or at the release that is closest."""
+    platform = trusted.platform
+    stage = stage_of(platform, stage_name)
+    found = {
+        each.name: deployment_of(repository, trusted, each.name, model) for each in platform.stages
+    }
+    scene = ModelScene(
+        platform,
+        stage,
+        model,
+        now,
+        {name: deployment for name, deployment in found.items() if deployment is not None},
+        placement_of(repository, trusted, stage_name, model),
+        "" if any(found.values()) else similar_model(repository, trusted, model) or "",
+    )
+    candidate = digest or closest(scene)
+    if candidate is None or is_in(scene, candidate):
+        return missing(scene, candidate, None)
+    judged = assess(repository, trusted, store, candidate, stage_name, "", now)
+    return missing(scene, candidate, judged.decision)
+
+
+def duties(
+    repository: Repository, trusted: Trusted, standing: Mapping[str, Restrictions], now: datetime
+) -> Duties:
+    """Looks at the newest trusted commit and at the history of its trust.
+
+    `standing` is what a survey of that commit says is held, by deployment.
+    """
+    is_set_up = set_up_is_over(repository, trusted.commit, trusted.platform)
+    both = _confirmed(repository, trusted) if is_set_up else ()
+    return lone_paths(DutiesScene(trusted.commit, trusted.platform, is_set_up, both, standing, now))
+
+
+def _confirmed(repository: Repository, trusted: Trusted) -> tuple[str, ...]:
+    """Who stands for the whole file: two people have signed it since it began."""
+    for commit in repository.history(FILE, to=trusted.commit):
+        if len(commit.parents) != 1:
+            continue
+        before = platform_at(repository, commit.parents[0])
+        try:
+            first = agreement(repository, commit, before)
+        except VerificationError:
+            continue
+        second = repository.verify(commit.id, before.people)
+        if first != second:
+            return tuple(sorted((first, second)))
+    return ()

@@ -1,0 +1,293 @@
+"""Reads scenes: everything that an act decides on, from one trusted commit and one store."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from goldenpath.digest import Digest
+from goldenpath.errors import InvalidInput, NotFound, did_you_mean
+from goldenpath.oci.store import Store
+from goldenpath.project.contract import parse_contract
+from goldenpath.project.spec import Contract
+from goldenpath.project.statements import CARD
+from goldenpath.promote.acts.intent import proposal_branch
+from goldenpath.promote.acts.proposal import Proposed, is_change_of_trust
+from goldenpath.promote.acts.rolling import destination_of
+from goldenpath.promote.acts.scene import (
+    Destination,
+    ReleaseScene,
+    RollbackScene,
+    StageScene,
+    TrustScene,
+    stage_of,
+)
+from goldenpath.promote.gates.admission_policy import release_policy
+from goldenpath.promote.gates.gate import Evidence, Live
+from goldenpath.promote.manifests.deployment_files import (
+    parse_deployments,
+    release_path,
+    service_path,
+)
+from goldenpath.promote.manifests.desired import Deployment, Placement
+from goldenpath.promote.manifests.placement import parse_placement
+from goldenpath.promote.platform.platform import Platform, Stage
+from goldenpath.promote.repository.chain_of_trust import Trusted, stable_before
+from goldenpath.promote.repository.change import APPROVED_BY
+from goldenpath.promote.repository.countersign import agreed, base_of, set_up_is_over
+from goldenpath.promote.repository.identity import require_listed
+from goldenpath.promote.repository.worktree import Repository
+from goldenpath.promote.workspace.workspace import Workspace
+from goldenpath.release.artifact.pack import CONTRACT, FRAME
+from goldenpath.release.artifact.unpack import open_release
+from goldenpath.release.attest.policy import Person, Verified
+from goldenpath.release.attest.verify import verify
+from goldenpath.release.evidence.attached_rows import fetch_rows
+from goldenpath.release.evidence.training_statements import evaluation_of, metrics_of
+from goldenpath.train.evaluation.evaluation_rows import MAX_BYTES, Rows, parse_rows
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The small parts of a release."""
+
+    contract: Contract
+    documents: Mapping[str, bytes]
+
+
+def deployment_of(
+    repository: Repository, trusted: Trusted, stage: str, model: str
+) -> Deployment | None:
+    """What git wants of a model in a stage; None if nothing."""
+    path = service_path(stage, model)
+    return _deployment(repository.read(trusted.commit, path), path, trusted.platform)
+
+
+def placement_of(
+    repository: Repository, trusted: Trusted, stage: str, model: str
+) -> Placement | None:
+    """The release file of a deployment; None without one."""
+    path = release_path(stage, model)
+    content = repository.read(trusted.commit, path)
+    return None if content is None else parse_placement(content, path)
+
+
+def unknown_model(repository: Repository, trusted: Trusted, model: str, stage: str) -> NotFound:
+    """The error for a model that git does not want in a stage; its hint names the likely one."""
+    hint = similar_model(repository, trusted, model) or "goldenpath status shows what is where"
+    return NotFound(f"{model} is not in {stage}", hint=hint)
+
+
+def similar_model(repository: Repository, trusted: Trusted, model: str) -> str | None:
+    """A hint if a model that is in some stage has nearly this name; None otherwise."""
+    paths = (path.split("/") for path in repository.entries(trusted.commit, "envs/"))
+    return did_you_mean(model, sorted({parts[2] for parts in paths if len(parts) > 3}))
+
+
+def read_stage(workspace: Workspace, trusted: Trusted, stage: str, model: str) -> StageScene:
+    """A model in a stage, for acts that a machine may do too. Raises `InvalidInput`."""
+    now = workspace.clock()
+    person = require_listed(workspace.acting, trusted.platform, now, machines=True)
+    return _stage_scene(workspace, trusted, stage_of(trusted.platform, stage), model, person, now)
+
+
+def read_rollback(
+    workspace: Workspace, trusted: Trusted, stage: str, model: str, to: Digest | None
+) -> RollbackScene:
+    """A model in a stage, and the release that a rollback would go back to."""
+    scene = read_stage(workspace, trusted, stage, model)
+    digest = destination_of(scene, to)
+    if digest is None:
+        return RollbackScene(scene, None)
+    path, platform = service_path(stage, model), trusted.platform
+    verified = None
+    # A machine that goes back to the release before asks no history.
+    if to is None or to in stable_before(workspace.repository, trusted.commit, path, platform):
+        verified = verify(workspace.store, digest, release_policy(platform), now=scene.now)
+    return RollbackScene(scene, Destination(digest, verified, was_chosen=to is not None))
+
+
+def read_release(
+    workspace: Workspace, trusted: Trusted, digest: Digest, stage: str, *, promotes: bool
+) -> ReleaseScene:
+    """A release before the gates of a stage; `promotes` says whether the person promotes it.
+
+    Raises `NotFound` if the store does not have it, `VerificationError` if its bytes are not those
+    of its digest.
+    """
+    now = workspace.clock()
+    person = require_listed(workspace.acting, trusted.platform, now)
+    actor = person.name if promotes else ""
+    evidence = read_evidence(
+        workspace.repository, trusted, workspace.store, digest, stage, actor, now
+    )
+    place = stage_of(trusted.platform, stage)
+    scene = _stage_scene(workspace, trusted, place, evidence.model, person, now)
+    was_here = promotes and _was_here(workspace.repository, scene, digest)
+    return ReleaseScene(scene, evidence, was_here)
+
+
+def read_evidence(
+    repository: Repository,
+    trusted: Trusted,
+    store: Store,
+    digest: Digest,
+    stage_name: str,
+    actor: str,
+    now: datetime,
+) -> Evidence:
+    """Everything that the gates of a stage may look at: the release, what is live, since when."""
+    platform = trusted.platform
+    stage = stage_of(platform, stage_name)
+    verified = verify(store, digest, release_policy(platform), people=platform.people, now=now)
+    opened = _open(store, digest)
+    model = opened.contract.name
+    current = deployment_of(repository, trusted, stage.name, model)
+    before = platform.before(stage)
+    return Evidence(
+        digest=digest,
+        model=model,
+        verified=verified,
+        contract=opened.contract,
+        documents=opened.documents,
+        live=None if current is None else _live(store, current, platform, now),
+        before_since=(
+            None if before is None else stable_since(repository, trusted, before, model, digest)
+        ),
+        actor=actor,
+        platform=platform,
+        rows=None if current is None else _rows(store, verified),
+    )
+
+
+def read_trust(workspace: Workspace, trusted: Trusted, paths: Sequence[str] = ()) -> TrustScene:
+    """What is trusted now, with the protected files at `paths` as they stand."""
+    now, repository, commit = workspace.clock(), workspace.repository, trusted.commit
+    person = require_listed(workspace.acting, trusted.platform, now)
+    contents = repository.blobs([f"{commit}:{path}" for path in paths])
+    return TrustScene(
+        commit,
+        trusted.platform,
+        person,
+        now,
+        base_of(repository, commit),
+        set_up_is_over(repository, commit, trusted.platform),
+        dict(zip(paths, contents, strict=True)),
+    )
+
+
+def read_proposal(workspace: Workspace, scene: TrustScene, name: str) -> Proposed:
+    """A change of trust that waits for a second person.
+
+    Raises `NotFound` if there is none, `VerificationError` if nobody who is listed signed it.
+    """
+    repository, people = workspace.repository, scene.platform.people
+    commit = repository.fetch_branch(proposal_branch(name))
+    (found,) = repository.commits([commit])
+    repository.verify(commit, people)
+    contents = repository.blobs([f"{commit}:{path}" for path in found.paths])
+    proposed = Proposed(
+        name,
+        found.message,
+        len(found.parents),
+        dict(zip(found.paths, contents, strict=True)),
+        base_of(repository, found.parents[0]) if found.parents else "",
+        found.trailer(APPROVED_BY),
+        "",
+    )
+    if not is_change_of_trust(proposed) or proposed.base != scene.base:
+        return proposed  # nothing that anybody may confirm, whoever signed it
+    return replace(proposed, signer=agreed(found, scene.base, proposed.files, people))
+
+
+def stable_since(
+    repository: Repository, trusted: Trusted, stage: Stage, model: str, digest: Digest
+) -> datetime | None:
+    """Since when git wants `digest` as the stable release there without a break; None if not."""
+    path = service_path(stage.name, model)
+    since = None
+    for commit in repository.history(path, to=trusted.commit):
+        content = repository.read(commit.id, path)
+        if content is None:
+            break
+        (deployment,) = parse_deployments({path: content}, trusted.platform)
+        if deployment.slots[0].digest != digest or deployment.stopped:
+            break
+        since = commit.time
+    return since
+
+
+def _stage_scene(
+    workspace: Workspace, trusted: Trusted, stage: Stage, model: str, person: Person, now: datetime
+) -> StageScene:
+    service, release = service_path(stage.name, model), release_path(stage.name, model)
+    manifest, placed = workspace.repository.blobs(
+        [f"{trusted.commit}:{path}" for path in (service, release)]
+    )
+    seen = StageScene(
+        trusted.commit,
+        trusted.platform,
+        stage,
+        model,
+        person,
+        now,
+        _deployment(manifest, service, trusted.platform),
+        None if placed is None else parse_placement(placed, release),
+        manifest,
+    )
+    if manifest is not None and placed is not None:
+        return seen
+    # Who mistyped a name is helped by one that exists; everybody else does not wait for that.
+    similar = similar_model(workspace.repository, trusted, model)
+    return seen if similar is None else replace(seen, hint=similar)
+
+
+def _deployment(content: bytes | None, path: str, platform: Platform) -> Deployment | None:
+    if content is None:
+        return None
+    (deployment,) = parse_deployments({path: content}, platform)
+    return deployment
+
+
+def _was_here(repository: Repository, scene: StageScene, digest: Digest) -> bool:
+    """Whether the release was in that stage before: choosing it again is a decision of a person."""
+    path = release_path(scene.stage.name, scene.model)
+    names = [f"{commit.id}:{path}" for commit in repository.history(path, to=scene.commit)]
+    found = [content for content in repository.blobs(names) if content is not None]
+    return any(parse_placement(content, path).digest == digest for content in found)
+
+
+def _live(store: Store, current: Deployment, platform: Platform, now: datetime) -> Live | None:
+    digest = current.slots[0].digest
+    try:
+        opened = _open(store, digest)
+    except NotFound as error:
+        raise NotFound(
+            f"the live release of {current.name} is not in the registry: {digest}",
+            hint="copy it there with goldenpath copy; without it nothing can be compared",
+        ) from error
+    verified = verify(store, digest, release_policy(platform), now=now)
+    return Live(digest, opened.contract, metrics_of(verified), _rows(store, verified))
+
+
+def _rows(store: Store, verified: Verified) -> Rows | None:
+    """The evaluation rows that the signed metrics name; None if there are none in the store."""
+    evaluation = evaluation_of(verified)
+    if evaluation is None:
+        return None
+    content = fetch_rows(store, evaluation.rows_digest, evaluation.rows_size, MAX_BYTES)
+    return None if content is None else parse_rows(content)
+
+
+def _open(store: Store, digest: Digest) -> Opened:
+    files = open_release(store, digest).files
+    contract = files.get(CONTRACT)
+    if contract is None:
+        raise InvalidInput(f"{digest} is not a release: it has no {CONTRACT}")
+    documents = {
+        path.removeprefix(f"{FRAME}/"): content
+        for path, content in files.items()
+        if path.startswith(f"{FRAME}/")
+    }
+    if "card.md" in documents:
+        documents[CARD] = documents.pop("card.md")
+    return Opened(parse_contract(contract), documents)

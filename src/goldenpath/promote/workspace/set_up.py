@@ -1,0 +1,92 @@
+"""Sets up a platform: keys, registry, and the first signed commit of the gitops repository.
+
+Each step looks at what is there first, so an interrupted run is finished by the next one.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from goldenpath.errors import NotFound, Unavailable
+from goldenpath.promote.acts.founding import FoundingScene, PlatformOptions, begin
+from goldenpath.promote.repository.chain_of_trust import Pin, follow, write_pin
+from goldenpath.promote.repository.git import Git
+from goldenpath.promote.repository.identity import Identity
+from goldenpath.promote.repository.publication import Draft, publish_draft
+from goldenpath.promote.repository.worktree import Repository
+from goldenpath.release.attest.keys import PemSigner, generate_key, key_from_pem, public_pem
+from goldenpath.release.attest.signatures.sshsig import SshKey
+from goldenpath.settings import Home, tool_environment
+
+
+@dataclass(frozen=True, slots=True)
+class Founded:
+    """What `found` did or found done."""
+
+    home: str
+    root: str
+    """The first commit: everything that is trusted follows from it."""
+    head: str
+    created: tuple[str, ...]
+    """What was not there before."""
+
+
+def found(
+    home: Home,
+    repository: Repository,
+    identity: Identity,
+    wishes: PlatformOptions,
+    environment: Mapping[str, str],
+    now: datetime,
+) -> Founded:
+    """Makes everything that is missing; the first commit is signed by `identity`."""
+    created: list[str] = []
+    try:
+        home.keys.mkdir(mode=0o700, parents=True, exist_ok=True)
+        signer = _build_key(home.build_key, created)
+        rollout = _rollout_key(home.rollout_key, created)
+        if repository.url == str(home.gitops):
+            Git(home.gitops, tool_environment(environment)).initialise()
+    except OSError as error:
+        raise Unavailable(
+            f"{home.root} cannot be set up: {error.strerror}",
+            hint="check that its disk has room and is writable",
+        ) from error
+    try:
+        head = repository.fetch()
+    except NotFound:
+        scene = FoundingScene(
+            identity.name,
+            identity.key.public_line,
+            rollout.public_line,
+            key_from_pem("release", public_pem(signer)),
+            now,
+        )
+        intent = begin(scene, wishes)
+        draft = Draft(intent.parent, intent.time, intent.files, intent.message)
+        head = publish_draft(repository, draft, identity).commit
+        created.append("gitops repository")
+    root = repository.between(None, head)[0]
+    if not home.trust.exists():
+        write_pin(home.trust, Pin(root, ""))
+        created.append("trust in its first commit")
+    return Founded(str(home.root), root, follow(repository, home.trust).commit, tuple(created))
+
+
+def _build_key(path: Path, created: list[str]) -> PemSigner:
+    if not path.exists():
+        created.append("build key")
+        return generate_key(path)
+    signer = PemSigner.load(path)
+    public = path.with_suffix(".pub")
+    if not public.exists():
+        public.write_bytes(public_pem(signer))
+    return signer
+
+
+def _rollout_key(path: Path, created: list[str]) -> SshKey:
+    if not path.exists():
+        created.append("rollout key")
+        return SshKey.generate(path)
+    return SshKey.load(path)

@@ -1,0 +1,144 @@
+"""Changes of a stage: each reads its scene, lets the act decide, and publishes."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from goldenpath.digest import Digest
+from goldenpath.promote.acts import approving, holding, promotion, rolling, waiving
+from goldenpath.promote.acts.intent import (
+    Approval,
+    GateWaiver,
+    PromotionIntent,
+    StageChange,
+    Unchanged,
+)
+from goldenpath.promote.acts.promotion import PromotionWish
+from goldenpath.promote.acts.rolling import Grounds
+from goldenpath.promote.gates.approval import LIFETIME
+from goldenpath.promote.manifests.desired import Rollout
+from goldenpath.promote.manifests.placement import check_steps
+from goldenpath.promote.workspace.scenes import read_release, read_rollback, read_stage
+from goldenpath.promote.workspace.workspace import Outcome, Workspace, enact, newest, publish
+
+
+def hold(workspace: Workspace, model: str, stage: str, reason: str) -> Outcome[StageChange]:
+    """Keeps everything as it is until a person resumes; only going back stays possible."""
+    return enact(
+        workspace,
+        lambda trusted: read_stage(workspace, trusted, stage, model),
+        lambda scene: holding.hold(scene, reason),
+    )
+
+
+def resume(workspace: Workspace, model: str, stage: str, reason: str) -> Outcome[StageChange]:
+    """Ends a hold. Raises `InvalidInput` if there is none."""
+    return enact(
+        workspace,
+        lambda trusted: read_stage(workspace, trusted, stage, model),
+        lambda scene: holding.resume(scene, reason),
+    )
+
+
+def roll_out(
+    workspace: Workspace,
+    model: str,
+    stage: str,
+    to: int | None,
+    *,
+    reason: str = "",
+    grounds: Grounds | None = None,
+) -> Outcome[StageChange]:
+    """Gives the canary `to` percent of the traffic, or its next step; 100 makes it the stable."""
+    return enact(
+        workspace,
+        lambda trusted: read_stage(workspace, trusted, stage, model),
+        lambda scene: rolling.roll_out(scene, to, reason, grounds),
+    )
+
+
+def roll_back(
+    workspace: Workspace,
+    model: str,
+    stage: str,
+    *,
+    reason: str,
+    to: Digest | None = None,
+    grounds: Grounds | None = None,
+) -> Outcome[StageChange]:
+    """Takes the canary away, or goes back to the release before, or to an earlier stable one."""
+    return enact(
+        workspace,
+        lambda trusted: read_rollback(workspace, trusted, stage, model, to),
+        lambda scene: rolling.roll_back(scene, reason, grounds),
+    )
+
+
+def note_hold(
+    workspace: Workspace, model: str, stage: str, state: str, reason: str, grounds: Grounds
+) -> Outcome[StageChange | Unchanged]:
+    """Commits once per step and state that the judge holds the canary."""
+    return enact(
+        workspace,
+        lambda trusted: read_stage(workspace, trusted, stage, model),
+        lambda scene: rolling.note_hold(scene, state, reason, grounds),
+    )
+
+
+def promote(
+    workspace: Workspace,
+    digest: Digest,
+    stage: str,
+    *,
+    steps: tuple[int, ...] = (100,),
+    rollout: Rollout | None = None,
+    reason: str = "",
+    glass: str = "",
+    dry_run: bool = False,
+) -> Outcome[PromotionIntent]:
+    """Brings `digest` into `stage`, as a canary if the first step is below 100.
+
+    `glass` is the reason for break-glass: to enter before everybody has approved. A dry run shows
+    what would change. Raises `InvalidInput` if the stage is not in a state to take it.
+    """
+    plan = rollout or Rollout(steps)
+    check_steps(plan.steps, "--canary")
+    wish = PromotionWish(plan, reason, glass)
+    return enact(
+        workspace,
+        lambda trusted: read_release(workspace, trusted, digest, stage, promotes=True),
+        lambda scene: promotion.promote(scene, wish),
+        dry_run=dry_run,
+    )
+
+
+def approve(
+    workspace: Workspace,
+    digest: Digest,
+    stage: str,
+    *,
+    comment: str = "",
+    lifetime: timedelta = LIFETIME,
+) -> Outcome[Approval]:
+    """Signs an approval of what is there now, and attaches it to the release.
+
+    After break-glass for this release, this is the second person, and a commit says so.
+    """
+    scene = read_release(workspace, newest(workspace), digest, stage, promotes=False)
+    done = publish(workspace, approving.approve(scene, comment, lifetime))
+    envelope = done.envelope
+    if not done.intent.confirms or envelope is None:
+        return done
+    second = enact(
+        workspace,
+        lambda trusted: read_stage(workspace, trusted, stage, done.intent.model),
+        lambda scene: approving.confirm_glass(scene, digest, envelope),
+    )
+    return replace(done, commit=second.commit, branch=second.branch, request=second.request)
+
+
+def waive(
+    workspace: Workspace, digest: Digest, gate: str, stage: str, *, reason: str, until: datetime
+) -> Outcome[GateWaiver]:
+    """Signs a waiver of a gate that is closed now, and attaches it to the release."""
+    scene = read_release(workspace, newest(workspace), digest, stage, promotes=False)
+    return publish(workspace, waiving.waive(scene, gate, reason, until))

@@ -1,0 +1,53 @@
+"""Changes of trust from start to end: proposed by one person, confirmed by another."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from goldenpath.promote.acts import proposal
+from goldenpath.promote.acts.intent import TrustIntent
+from goldenpath.promote.acts.proposal import Proposed
+from goldenpath.promote.acts.scene import TrustScene
+from goldenpath.promote.repository.chain_of_trust import Trusted
+from goldenpath.promote.workspace.scenes import read_proposal, read_trust
+from goldenpath.promote.workspace.workspace import (
+    Outcome,
+    Workspace,
+    enact,
+    preview,
+    publish,
+)
+
+
+def change_trust(
+    workspace: Workspace,
+    trusted: Trusted,
+    files: Mapping[str, bytes],
+    message: str,
+    *,
+    two: bool = False,
+) -> Outcome[TrustIntent]:
+    """Commits `files`, or proposes them if set-up is over or `two` people are wanted anyway.
+
+    They follow from what was `trusted`: if that has changed meanwhile, nothing is decided again and
+    `MovedOn` is raised, since they would take the other change back.
+    """
+    scene = read_trust(workspace, trusted, tuple(files))
+    return publish(workspace, proposal.change_trust(scene, files, message, two=two))
+
+
+def confirm(workspace: Workspace, name: str, *, dry_run: bool = False) -> Outcome[TrustIntent]:
+    """Puts on `main` what somebody else proposed.
+
+    Raises `VerificationError` if nobody who is listed proposed it, `InvalidInput` if trust has
+    changed since or the person is not one who may confirm it.
+    """
+
+    def read(trusted: Trusted) -> tuple[TrustScene, Proposed]:
+        scene = read_trust(workspace, trusted)
+        return scene, read_proposal(workspace, scene, name)
+
+    def decide(scene: tuple[TrustScene, Proposed]) -> TrustIntent:
+        return proposal.review(*scene) if dry_run else proposal.confirm(*scene)
+
+    done = enact(workspace, read, decide, dry_run=dry_run)
+    return done if dry_run else replace(done, diff=preview(workspace, done.intent).diff)

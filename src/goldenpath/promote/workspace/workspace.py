@@ -1,0 +1,204 @@
+"""Where a person or a machine works: reads a scene, lets an act decide, publishes its intent.
+
+Everything that an act writes goes through `publish`; `enact` does it again when somebody else was
+faster.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Generic, TypeVar, cast
+
+from goldenpath.digest import Digest
+from goldenpath.oci.store import Store
+from goldenpath.promote.acts.intent import (
+    Approval,
+    Declined,
+    GateWaiver,
+    Intent,
+    StageChange,
+    TrustChange,
+    TrustProposal,
+    Unchanged,
+)
+from goldenpath.promote.gates.gate import Decision
+from goldenpath.promote.manifests.desired import Deployment
+from goldenpath.promote.repository.chain_of_trust import Trusted, follow
+from goldenpath.promote.repository.countersign import sign_change
+from goldenpath.promote.repository.identity import Identity
+from goldenpath.promote.repository.publication import Draft, propose_draft, publish_draft
+from goldenpath.promote.repository.pull_request import NOT_ASKED, Forge, MergeAnswer
+from goldenpath.promote.repository.worktree import MovedOn, Repository
+from goldenpath.release.attest.attach import attach_ssh
+from goldenpath.release.attest.statement import Statement
+
+ATTEMPTS = 10
+"""How often a change is decided anew because somebody else committed first."""
+
+SceneT = TypeVar("SceneT")
+IntentT = TypeVar("IntentT", bound=Intent)
+DecidedT = TypeVar("DecidedT", bound=Intent, covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Who acts on which repository, with everything that reading and publishing need."""
+
+    repository: Repository
+    pin: Path
+    """The file that names the first commit, from which all trust follows."""
+    open_store: Callable[[], Store]
+    """The store of releases, opened when it is needed: a change of trust may be what mends it."""
+    acting: Identity
+    clock: Callable[[], datetime]
+    forge: Forge | None = None
+    """Where pull requests are opened; None: nowhere."""
+
+    @property
+    def store(self) -> Store:
+        """Where releases and the statements about them are."""
+        return self.open_store()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[DecidedT]):
+    """What became of an act: what was decided, and where it is now."""
+
+    intent: DecidedT
+    commit: str = ""
+    """On `main`; empty if it waits or nothing was changed."""
+    branch: str = ""
+    """Where the commit waits, because `main` takes no push; empty if it does not wait."""
+    request: MergeAnswer = NOT_ASKED
+    """The pull request for that branch."""
+    envelope: Digest | None = None
+    """The statement that was signed and attached to the release."""
+    diff: str = ""
+    """What the commit changes, where somebody asked to see it."""
+
+    @property
+    def deployment(self) -> Deployment | None:
+        """What git wants now; None if nothing was changed in a stage."""
+        intent: Intent = self.intent
+        return intent.deployment if isinstance(intent, StageChange) else None
+
+    @property
+    def decision(self) -> Decision | None:
+        """What the gates said; None for what no gate is asked about."""
+        intent: Intent = self.intent
+        return intent.decision if isinstance(intent, StageChange | Declined) else None
+
+    @property
+    def approved_by(self) -> tuple[str, ...]:
+        """Names of those whose approval of the release counted."""
+        match cast(Intent, self.intent):
+            case Declined(_, people):
+                return people
+            case StageChange(message=message):
+                return message.approved_by
+        return ()
+
+    @property
+    def reason(self) -> str:
+        """Why a stage was changed, as the commit says."""
+        intent: Intent = self.intent
+        return intent.message.reason if isinstance(intent, StageChange) else ""
+
+    @property
+    def closed(self) -> tuple[str, ...]:
+        """Names of the gates that refused."""
+        findings = self.decision.findings if self.decision is not None else ()
+        return tuple(finding.check for finding in findings if finding.status == "fail")
+
+
+def enact(
+    workspace: Workspace,
+    read: Callable[[Trusted], SceneT],
+    decide: Callable[[SceneT], IntentT],
+    *,
+    dry_run: bool = False,
+) -> Outcome[IntentT]:
+    """Reads the newest state, decides and publishes; again for every commit that came in between.
+
+    A dry run shows what would change. Raises `MovedOn` if that happens ten times in a row.
+    """
+    write = preview if dry_run else publish
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return write(workspace, decide(read(newest(workspace))))
+        except MovedOn:
+            continue
+    return write(workspace, decide(read(newest(workspace))))
+
+
+def newest(workspace: Workspace) -> Trusted:
+    """The newest commit whose whole chain of signatures holds."""
+    return follow(workspace.repository, workspace.pin)
+
+
+def publish(workspace: Workspace, intent: IntentT) -> Outcome[IntentT]:
+    """Writes down what an act decided: signs, attaches, commits, pushes.
+
+    Raises `MovedOn`, with nothing committed, if `main` is not where the scene was read.
+    """
+    match cast(Intent, intent):
+        case Declined() | Unchanged():
+            return Outcome(intent)
+        case StageChange() as change:
+            return cast(Outcome[IntentT], _publish_stage(workspace, change))
+        case Approval(digest=digest) | GateWaiver(digest=digest) as said:
+            envelope = _attach(workspace, digest, said.statement, said.time)
+            return Outcome(intent, envelope=envelope)
+        case TrustChange() as change:
+            done = publish_draft(
+                workspace.repository,
+                Draft(change.parent, change.time, change.files, change.message),
+                workspace.acting,
+                waits_in=change.branch,
+                forge=workspace.forge,
+            )
+            return Outcome(intent, done.commit, done.branch, done.request)
+        case TrustProposal() as proposal:
+            _propose(workspace, proposal)
+            return Outcome(intent)
+
+
+def preview(workspace: Workspace, intent: IntentT) -> Outcome[IntentT]:
+    """What `publish` would change, as a diff; nothing is written anywhere."""
+    wanted: Intent = intent
+    if isinstance(wanted, StageChange | TrustChange | TrustProposal):
+        return Outcome(intent, diff=workspace.repository.diff(wanted.parent, wanted.files))
+    return Outcome(intent)
+
+
+def _publish_stage(workspace: Workspace, change: StageChange) -> Outcome[StageChange]:
+    envelope = None
+    if change.statement is not None:
+        # Attached first: a commit that names a decision nobody finds would not be admitted.
+        envelope = _attach(workspace, change.message.digest, change.statement, change.time)
+        change = change.resting_on(envelope)
+    draft = Draft(change.parent, change.time, change.files, change.message.render())
+    done = publish_draft(
+        workspace.repository,
+        draft,
+        workspace.acting,
+        waits_in=change.branch,
+        forge=workspace.forge,
+    )
+    return Outcome(change, done.commit, done.branch, done.request, envelope)
+
+
+def _propose(workspace: Workspace, proposal: TrustProposal) -> None:
+    acting = workspace.acting
+    trailers = sign_change(proposal.base, proposal.files, acting.name, acting.key)
+    message = f"{proposal.message.rstrip()}\n\n{trailers}"
+    draft = Draft(proposal.parent, proposal.time, proposal.files, message)
+    propose_draft(workspace.repository, draft, acting, proposal.branch)
+
+
+def _attach(workspace: Workspace, digest: Digest, statement: Statement, time: datetime) -> Digest:
+    """Signs the statement and attaches it to the release; returns the digest of the envelope."""
+    store = workspace.store
+    image = store.resolve(digest.text)
+    return attach_ssh(store, image, statement, workspace.acting.key, time).digest
