@@ -23,7 +23,7 @@ from goldenpath.promote.repository.chain_of_trust import Trusted, follow
 from goldenpath.promote.repository.desired_state import Surveyor
 from goldenpath.promote.repository.identity import Identity
 from goldenpath.promote.repository.worktree import Repository
-from goldenpath.promote.workspace.set_up import found
+from goldenpath.promote.workspace.platform_setup import found
 from goldenpath.release.attest.signatures.sshsig import SshKey
 from goldenpath.settings import Home
 

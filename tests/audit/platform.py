@@ -9,10 +9,10 @@ from goldenpath.promote.acts.founding import PlatformOptions, platform_files, wi
 from goldenpath.promote.manifests.deployment_files import render_deployment
 from goldenpath.promote.manifests.desired import Deployment, Slot, slot_name
 from goldenpath.promote.repository.chain_of_trust import follow
-from goldenpath.promote.repository.change import CommitMessage
+from goldenpath.promote.repository.commit_message import CommitMessage
 from goldenpath.promote.repository.identity import Identity
 from goldenpath.promote.repository.worktree import Repository
-from goldenpath.promote.workspace.set_up import found
+from goldenpath.promote.workspace.platform_setup import found
 from goldenpath.release.attest.policy import Person
 from goldenpath.release.attest.signatures.sshsig import SshKey
 from goldenpath.settings import Home

@@ -10,7 +10,7 @@ from goldenpath.deploy.reconcile.target import Running
 from goldenpath.observe.drift.outcomes import PAIRED
 from goldenpath.promote.manifests.desired import Rollout
 from goldenpath.promote.platform.platform import Freeze
-from goldenpath.promote.workspace.scenes import deployment_of, placement_of
+from goldenpath.promote.workspace.scene_reader import deployment_of, placement_of
 from goldenpath.promote.workspace.stage_changes import promote
 from goldenpath.serve.gateway.tally import Tally
 from tests.promote.road import MODEL, Road

@@ -25,7 +25,7 @@ from goldenpath.observe.log.subject_keys import Subjects
 from goldenpath.promote.acts.founding import PlatformOptions
 from goldenpath.promote.repository.identity import Identity
 from goldenpath.promote.repository.worktree import Repository
-from goldenpath.promote.workspace.set_up import found
+from goldenpath.promote.workspace.platform_setup import found
 from goldenpath.release.attest.keys import generate_key
 from goldenpath.release.attest.signatures.sshsig import SshKey
 from goldenpath.settings import HOME_VARIABLE, Home

@@ -26,7 +26,7 @@ from goldenpath.promote.platform.platform import Stage
 from goldenpath.promote.repository.chain_of_trust import Trusted, follow
 from goldenpath.promote.repository.identity import Identity
 from goldenpath.promote.repository.worktree import Repository
-from goldenpath.promote.workspace.set_up import found
+from goldenpath.promote.workspace.platform_setup import found
 from goldenpath.release.artifact.pack import Contents, pack
 from goldenpath.release.attest.attach import attach, sign_image
 from goldenpath.release.attest.keys import PemSigner

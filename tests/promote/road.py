@@ -11,12 +11,12 @@ from goldenpath.oci.stores.layout import LayoutStore
 from goldenpath.project.contract import render_contract
 from goldenpath.project.spec import Band, Contract, DecisionPolicy, Feature, MonitorSettings
 from goldenpath.promote.acts.founding import PlatformOptions, platform_files, with_person
-from goldenpath.promote.acts.intent import Approval, PromotionIntent
+from goldenpath.promote.acts.intents import Approval, PromotionIntent
 from goldenpath.promote.platform.platform import Platform
 from goldenpath.promote.repository.chain_of_trust import Trusted, follow
 from goldenpath.promote.repository.identity import Identity
 from goldenpath.promote.repository.worktree import Repository
-from goldenpath.promote.workspace.set_up import found
+from goldenpath.promote.workspace.platform_setup import found
 from goldenpath.promote.workspace.stage_changes import approve, promote
 from goldenpath.promote.workspace.workspace import Outcome, Workspace
 from goldenpath.release.artifact.pack import Contents, pack

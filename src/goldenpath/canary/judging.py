@@ -13,13 +13,13 @@ from goldenpath.canary.analysis import CanaryVerdict, Criteria
 from goldenpath.canary.arms import Arm, verdict_on
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound, Unavailable
-from goldenpath.promote.acts.intent import StageChange
+from goldenpath.promote.acts.intents import StageChange
 from goldenpath.promote.acts.rolling import Grounds
 from goldenpath.promote.acts.scene import stage_of
 from goldenpath.promote.manifests.deployment_files import service_path
 from goldenpath.promote.manifests.desired import Deployment, Rollout
 from goldenpath.promote.repository.chain_of_trust import follow
-from goldenpath.promote.workspace.scenes import deployment_of, placement_of, unknown_model
+from goldenpath.promote.workspace.scene_reader import deployment_of, placement_of, unknown_model
 from goldenpath.promote.workspace.stage_changes import note_hold, roll_back, roll_out
 from goldenpath.promote.workspace.workspace import Outcome, Workspace
 

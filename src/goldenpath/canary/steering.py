@@ -15,7 +15,7 @@ from goldenpath.canary.arms import verdicts
 from goldenpath.deploy.reconcile.status import DeploymentStatus, SlotStatus, Status
 from goldenpath.digest import Digest
 from goldenpath.errors import GoldenPathError, Stalled
-from goldenpath.promote.acts.intent import StageChange
+from goldenpath.promote.acts.intents import StageChange
 from goldenpath.promote.acts.rolling import Grounds
 from goldenpath.promote.manifests.deployment_files import release_path
 from goldenpath.promote.manifests.desired import Rollout

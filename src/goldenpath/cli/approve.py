@@ -10,7 +10,7 @@ from goldenpath.cli.acting import identity_options
 from goldenpath.cli.changing import ActionContext, leave_event
 from goldenpath.cli.naming import stage_option
 from goldenpath.cli.output import Format, output_option, show
-from goldenpath.promote.acts.intent import Approval
+from goldenpath.promote.acts.intents import Approval
 from goldenpath.promote.workspace.stage_changes import approve
 from goldenpath.promote.workspace.workspace import Outcome
 

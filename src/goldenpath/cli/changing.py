@@ -10,7 +10,7 @@ from goldenpath.cli.output import Format, note, show
 from goldenpath.digest import Digest
 from goldenpath.errors import REFUSED
 from goldenpath.files import timestamp
-from goldenpath.promote.acts.intent import PromotionIntent
+from goldenpath.promote.acts.intents import PromotionIntent
 from goldenpath.promote.workspace.workspace import Outcome
 from goldenpath.release.attest.policy import Finding
 from goldenpath.settings import Home

@@ -9,7 +9,7 @@ from goldenpath.cli.changing import findings_text
 from goldenpath.cli.naming import PERSON, refuse_stage, stage_option
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.errors import REFUSED
-from goldenpath.promote.workspace.answers import assess
+from goldenpath.promote.workspace.questions import assess
 
 
 @click.command()

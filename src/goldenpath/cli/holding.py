@@ -12,7 +12,7 @@ from goldenpath.cli.changing import ActionContext, leave_change, show_change
 from goldenpath.cli.naming import MODEL, stage_option
 from goldenpath.cli.output import Format, output_option
 from goldenpath.cli.parameters import REASON
-from goldenpath.promote.acts.intent import StageChange
+from goldenpath.promote.acts.intents import StageChange
 from goldenpath.promote.workspace.workspace import Outcome, Workspace
 
 

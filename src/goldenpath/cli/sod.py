@@ -12,7 +12,7 @@ from goldenpath.cli.output import Format, output_option, show
 from goldenpath.cli.trusting import show_trust
 from goldenpath.errors import REFUSED
 from goldenpath.promote.acts.founding import platform_files
-from goldenpath.promote.workspace.answers import duties
+from goldenpath.promote.workspace.questions import duties
 
 
 @click.command()

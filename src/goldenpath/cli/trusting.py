@@ -5,7 +5,7 @@ from collections.abc import Callable
 from goldenpath import compose
 from goldenpath.cli.output import Format, show
 from goldenpath.promote.acts.founding import platform_files
-from goldenpath.promote.acts.intent import TrustIntent
+from goldenpath.promote.acts.intents import TrustIntent
 from goldenpath.promote.platform.platform import Platform
 from goldenpath.promote.repository.identity import Identity
 from goldenpath.promote.workspace.workspace import Outcome

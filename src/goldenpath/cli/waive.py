@@ -11,7 +11,7 @@ from goldenpath.cli.changing import ActionContext, leave_event
 from goldenpath.cli.naming import stage_option
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.cli.parameters import REASON
-from goldenpath.promote.acts.intent import GateWaiver
+from goldenpath.promote.acts.intents import GateWaiver
 from goldenpath.promote.workspace.stage_changes import waive
 from goldenpath.promote.workspace.workspace import Outcome
 from goldenpath.release.attest.statement import render_time

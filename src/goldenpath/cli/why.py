@@ -6,7 +6,7 @@ from goldenpath import compose
 from goldenpath.cli.changing import findings_text
 from goldenpath.cli.naming import MODEL, stage_option
 from goldenpath.cli.output import Format, output_option, show
-from goldenpath.promote.workspace.answers import what_is_missing
+from goldenpath.promote.workspace.questions import what_is_missing
 
 
 @click.command()

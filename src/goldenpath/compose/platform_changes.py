@@ -10,12 +10,12 @@ from goldenpath.compose.process_context import now
 from goldenpath.compose.stores import store_of
 from goldenpath.oci.stores.layout import LayoutStore
 from goldenpath.promote.acts.founding import PlatformOptions
-from goldenpath.promote.acts.intent import TrustIntent
+from goldenpath.promote.acts.intents import TrustIntent
 from goldenpath.promote.platform.platform import Platform
 from goldenpath.promote.repository.chain_of_trust import Trusted
 from goldenpath.promote.repository.identity import Identity
 from goldenpath.promote.workspace import trust_changes
-from goldenpath.promote.workspace.set_up import Founded, found
+from goldenpath.promote.workspace.platform_setup import Founded, found
 from goldenpath.promote.workspace.workspace import Outcome, Workspace
 from goldenpath.settings import Home
 

@@ -28,7 +28,7 @@ from goldenpath.processes.launch import DoorLaunch
 from goldenpath.processes.observer_launch import Keep, Keeping, ObserverLaunch
 from goldenpath.processes.sidecar import Sidecar
 from goldenpath.project.contract import parse_contract
-from goldenpath.promote.acts.intent import StageChange
+from goldenpath.promote.acts.intents import StageChange
 from goldenpath.promote.platform.platform import Platform
 from goldenpath.promote.repository.identity import Identity
 from goldenpath.promote.workspace.workspace import Outcome, Workspace

@@ -14,7 +14,7 @@ from goldenpath.promote.platform.platform import parse_platform
 from goldenpath.promote.repository.chain_of_trust import follow
 from goldenpath.promote.repository.identity import Identity, find_identity, require_listed
 from goldenpath.promote.repository.worktree import Repository
-from goldenpath.promote.workspace.set_up import Founded, found
+from goldenpath.promote.workspace.platform_setup import Founded, found
 from goldenpath.release.attest.policy import Person
 from goldenpath.release.attest.signatures.sshsig import SshKey
 from goldenpath.settings import Home

@@ -7,7 +7,7 @@ import pytest
 
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, Stalled
-from goldenpath.promote.acts.intent import Declined, StageChange
+from goldenpath.promote.acts.intents import Declined, StageChange
 from goldenpath.promote.acts.promotion import PromotionWish, promote
 from goldenpath.promote.acts.scene import ReleaseScene, StageScene
 from goldenpath.promote.manifests.desired import Rollout

@@ -7,7 +7,7 @@ import pytest
 
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound, Stalled, VerificationError
-from goldenpath.promote.acts.intent import StageChange, Unchanged
+from goldenpath.promote.acts.intents import StageChange, Unchanged
 from goldenpath.promote.acts.rolling import Grounds, destination_of, note_hold, roll_back, roll_out
 from goldenpath.promote.acts.scene import Destination, RollbackScene, StageScene
 from goldenpath.promote.manifests.desired import Deployment, Slot, slot_name

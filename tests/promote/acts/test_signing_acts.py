@@ -8,7 +8,7 @@ import pytest
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
 from goldenpath.promote.acts.approving import approve, confirm_glass
-from goldenpath.promote.acts.intent import StageChange, Unchanged
+from goldenpath.promote.acts.intents import StageChange, Unchanged
 from goldenpath.promote.acts.scene import ReleaseScene, StageScene
 from goldenpath.promote.acts.waiving import waive
 from tests.promote.acts.scenes import (

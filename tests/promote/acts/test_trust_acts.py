@@ -6,7 +6,7 @@ import pytest
 
 from goldenpath.errors import InvalidInput
 from goldenpath.promote.acts.founding import FoundingScene, PlatformOptions, begin, platform_files
-from goldenpath.promote.acts.intent import TrustChange, TrustProposal
+from goldenpath.promote.acts.intents import TrustChange, TrustProposal
 from goldenpath.promote.acts.proposal import (
     Proposed,
     change_trust,

@@ -13,10 +13,10 @@ from goldenpath.cli import gate, waive
 from goldenpath.deploy.reconcile.admission import admit
 from goldenpath.digest import Digest
 from goldenpath.errors import REFUSED, InvalidInput
-from goldenpath.promote.acts.intent import GateWaiver
+from goldenpath.promote.acts.intents import GateWaiver
 from goldenpath.promote.gates.gate import Decision, decision_statement
-from goldenpath.promote.workspace.answers import assess
-from goldenpath.promote.workspace.scenes import deployment_of
+from goldenpath.promote.workspace.questions import assess
+from goldenpath.promote.workspace.scene_reader import deployment_of
 from goldenpath.promote.workspace.stage_changes import waive as sign_waiver
 from goldenpath.promote.workspace.workspace import Outcome
 from goldenpath.release.attest.attach import attach_ssh

@@ -19,8 +19,8 @@ from goldenpath.promote.repository.chain_of_trust import (
     read_pin,
     write_pin,
 )
-from goldenpath.promote.repository.change import CommitMessage
 from goldenpath.promote.repository.commit import parse_trailers
+from goldenpath.promote.repository.commit_message import CommitMessage
 from goldenpath.promote.repository.git import Git
 from goldenpath.promote.repository.worktree import Repository
 from goldenpath.release.attest.policy import Person

@@ -12,7 +12,7 @@ from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, Unavailable
 from goldenpath.http.json_client import MAX_BYTES, Rest
 from goldenpath.promote.acts.founding import platform_files
-from goldenpath.promote.acts.intent import PromotionIntent
+from goldenpath.promote.acts.intents import PromotionIntent
 from goldenpath.promote.platform.forge_settings import ForgeSettings, Kind
 from goldenpath.promote.platform.platform import parse_platform, render_platform
 from goldenpath.promote.repository.forges import open_forge

@@ -19,7 +19,7 @@ from goldenpath.deploy.reconcile.verdicts import RefusedRelease
 from goldenpath.digest import Digest
 from goldenpath.files import timestamp
 from goldenpath.processes.child import Message
-from goldenpath.promote.acts.intent import StageChange
+from goldenpath.promote.acts.intents import StageChange
 from goldenpath.promote.workspace.workspace import Outcome
 
 _HEAD = ("stage", "model", "replica", "number", "digest")

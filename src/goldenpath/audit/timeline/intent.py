@@ -22,8 +22,8 @@ from goldenpath.promote.manifests.placement import is_marked, parse_placement
 from goldenpath.promote.platform.break_glass import BreakGlass
 from goldenpath.promote.platform.platform import FILE, Platform
 from goldenpath.promote.repository.chain_of_trust import platform_at
-from goldenpath.promote.repository.change import APPROVED_BY, DECISION, REASON, RELEASE
 from goldenpath.promote.repository.commit import Commit
+from goldenpath.promote.repository.commit_message import APPROVED_BY, DECISION, REASON, RELEASE
 from goldenpath.promote.repository.worktree import Repository
 from goldenpath.release.attest.policy import Person
 

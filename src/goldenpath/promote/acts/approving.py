@@ -5,12 +5,12 @@ from datetime import timedelta
 
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
-from goldenpath.promote.acts.assess import Assessed, assessed
-from goldenpath.promote.acts.intent import Approval, StageChange, Unchanged
+from goldenpath.promote.acts.assessment import Assessed, assessed
+from goldenpath.promote.acts.intents import Approval, StageChange, Unchanged
 from goldenpath.promote.acts.scene import ReleaseScene, StageScene
 from goldenpath.promote.gates.approval import LIFETIME, approval, why_not
 from goldenpath.promote.platform.break_glass import BreakGlass
-from goldenpath.promote.repository.change import CommitMessage
+from goldenpath.promote.repository.commit_message import CommitMessage
 
 
 def approve(scene: ReleaseScene, comment: str = "", lifetime: timedelta = LIFETIME) -> Approval:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from goldenpath.errors import InvalidInput, NotFound
-from goldenpath.promote.acts.intent import TrustChange
+from goldenpath.promote.acts.intents import TrustChange
 from goldenpath.promote.manifests.cluster import render_cluster
 from goldenpath.promote.platform.demands import Demands
 from goldenpath.promote.platform.platform import FILE, GATES, URL, Platform, Stage, render_platform

@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from goldenpath.errors import InvalidInput
-from goldenpath.promote.acts.intent import StageChange, stage_change
+from goldenpath.promote.acts.intents import StageChange, stage_change
 from goldenpath.promote.acts.scene import StageScene
-from goldenpath.promote.repository.change import CommitMessage
+from goldenpath.promote.repository.commit_message import CommitMessage
 
 
 def hold(scene: StageScene, reason: str) -> StageChange:

@@ -4,12 +4,12 @@ from dataclasses import dataclass, replace
 
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, Stalled
-from goldenpath.promote.acts.assess import Assessed, assessed
-from goldenpath.promote.acts.intent import Declined, StageChange, stage_change
+from goldenpath.promote.acts.assessment import Assessed, assessed
+from goldenpath.promote.acts.intents import Declined, StageChange, stage_change
 from goldenpath.promote.acts.scene import ReleaseScene, StageScene
 from goldenpath.promote.gates.gate import Decision
 from goldenpath.promote.manifests.desired import Deployment, Placement, Rollout, Slot, slot_name
-from goldenpath.promote.repository.change import CommitMessage
+from goldenpath.promote.repository.commit_message import CommitMessage
 from goldenpath.release.attest.policy import Verified
 from goldenpath.release.evidence.training_statements import origin_of
 

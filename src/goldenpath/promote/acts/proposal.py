@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
-from goldenpath.promote.acts.intent import TrustChange, TrustProposal
+from goldenpath.promote.acts.intents import TrustChange, TrustProposal
 from goldenpath.promote.acts.scene import TrustScene
 from goldenpath.promote.platform.platform import FILE, parse_platform
-from goldenpath.promote.repository.second_person import is_protected, who_may_agree
+from goldenpath.promote.platform.second_person import is_protected, who_may_agree
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound, Stalled, VerificationError
-from goldenpath.promote.acts.intent import StageChange, Unchanged, stage_change
+from goldenpath.promote.acts.intents import StageChange, Unchanged, stage_change
 from goldenpath.promote.acts.scene import Destination, RollbackScene, StageScene
 from goldenpath.promote.manifests.desired import Deployment, Placement, Slot, slot_name
 from goldenpath.promote.manifests.restrictions import holds_when_overdue
-from goldenpath.promote.repository.change import CommitMessage
+from goldenpath.promote.repository.commit_message import CommitMessage
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound, did_you_mean
 from goldenpath.promote.gates.gate import Evidence
 from goldenpath.promote.manifests.desired import Deployment, Placement
-from goldenpath.promote.people import not_listed
+from goldenpath.promote.platform.people import not_listed
 from goldenpath.promote.platform.platform import Platform, Stage
 from goldenpath.release.attest.policy import Person, Verified
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from goldenpath.errors import InvalidInput
 from goldenpath.promote.acts.approving import seen
-from goldenpath.promote.acts.intent import GateWaiver
+from goldenpath.promote.acts.intents import GateWaiver
 from goldenpath.promote.acts.scene import ReleaseScene
 from goldenpath.promote.gates.waiver import waiver
 

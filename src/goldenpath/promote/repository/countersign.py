@@ -14,10 +14,10 @@ from goldenpath.canonical import JsonValue, canonical_json
 from goldenpath.digest import Digest
 from goldenpath.errors import VerificationError
 from goldenpath.promote.platform.platform import FILE, Platform
-from goldenpath.promote.repository.change import APPROVAL_SIGNATURE, APPROVED_BY
+from goldenpath.promote.platform.second_person import FOLDERS, is_protected, why_not_both
 from goldenpath.promote.repository.commit import Commit
+from goldenpath.promote.repository.commit_message import APPROVAL_SIGNATURE, APPROVED_BY
 from goldenpath.promote.repository.commit_signature import whose
-from goldenpath.promote.repository.second_person import FOLDERS, is_protected, why_not_both
 from goldenpath.promote.repository.worktree import Repository
 from goldenpath.release.attest.policy import Person
 from goldenpath.release.attest.signatures import sshsig

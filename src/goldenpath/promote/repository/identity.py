@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from goldenpath.errors import InvalidInput, NotFound
-from goldenpath.promote.people import not_listed
+from goldenpath.promote.platform.people import not_listed
 from goldenpath.promote.platform.platform import Platform
 from goldenpath.release.attest.policy import Person
 from goldenpath.release.attest.signatures.sshsig import SshKey

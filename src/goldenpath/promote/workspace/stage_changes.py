@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from goldenpath.digest import Digest
 from goldenpath.promote.acts import approving, holding, promotion, rolling, waiving
-from goldenpath.promote.acts.intent import (
+from goldenpath.promote.acts.intents import (
     Approval,
     GateWaiver,
     PromotionIntent,
@@ -17,7 +17,7 @@ from goldenpath.promote.acts.rolling import Grounds
 from goldenpath.promote.gates.approval import LIFETIME
 from goldenpath.promote.manifests.desired import Rollout
 from goldenpath.promote.manifests.placement import check_steps
-from goldenpath.promote.workspace.scenes import read_release, read_rollback, read_stage
+from goldenpath.promote.workspace.scene_reader import read_release, read_rollback, read_stage
 from goldenpath.promote.workspace.workspace import Outcome, Workspace, enact, newest, publish
 
 

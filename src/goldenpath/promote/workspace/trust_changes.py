@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from goldenpath.promote.acts import proposal
-from goldenpath.promote.acts.intent import TrustIntent
+from goldenpath.promote.acts.intents import TrustIntent
 from goldenpath.promote.acts.proposal import Proposed
 from goldenpath.promote.acts.scene import TrustScene
 from goldenpath.promote.repository.chain_of_trust import Trusted
-from goldenpath.promote.workspace.scenes import read_proposal, read_trust
+from goldenpath.promote.workspace.scene_reader import read_proposal, read_trust
 from goldenpath.promote.workspace.workspace import (
     Outcome,
     Workspace,

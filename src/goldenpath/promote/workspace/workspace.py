@@ -12,7 +12,7 @@ from typing import Generic, TypeVar, cast
 
 from goldenpath.digest import Digest
 from goldenpath.oci.store import Store
-from goldenpath.promote.acts.intent import (
+from goldenpath.promote.acts.intents import (
     Approval,
     Declined,
     GateWaiver,

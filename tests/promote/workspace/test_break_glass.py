@@ -17,7 +17,7 @@ from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, Stalled, VerificationError
 from goldenpath.oci.stores.layout import LayoutStore
 from goldenpath.promote.acts.founding import platform_files
-from goldenpath.promote.acts.intent import PromotionIntent
+from goldenpath.promote.acts.intents import PromotionIntent
 from goldenpath.promote.manifests.deployment_files import release_path
 from goldenpath.promote.manifests.desired import Mark, Restrictions
 from goldenpath.promote.manifests.placement import render_placement
@@ -33,8 +33,8 @@ from goldenpath.promote.platform.platform import (
 )
 from goldenpath.promote.repository.countersign import set_up_is_over
 from goldenpath.promote.repository.desired_state import Surveyor
-from goldenpath.promote.workspace.answers import duties, what_is_missing
-from goldenpath.promote.workspace.scenes import placement_of
+from goldenpath.promote.workspace.questions import duties, what_is_missing
+from goldenpath.promote.workspace.scene_reader import placement_of
 from goldenpath.promote.workspace.stage_changes import hold, promote, roll_back, roll_out
 from goldenpath.promote.workspace.trust_changes import change_trust, confirm
 from goldenpath.promote.workspace.workspace import Outcome

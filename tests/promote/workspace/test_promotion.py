@@ -7,14 +7,14 @@ import pytest
 from goldenpath.deploy.reconcile.admission import admit
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound
-from goldenpath.promote.acts.intent import PromotionIntent
+from goldenpath.promote.acts.intents import PromotionIntent
 from goldenpath.promote.gates.admission_policy import release_policy
 from goldenpath.promote.gates.gate import decision_statement
 from goldenpath.promote.manifests.deployment_files import release_path
 from goldenpath.promote.manifests.desired import Deployment
 from goldenpath.promote.manifests.placement import parse_placement
-from goldenpath.promote.workspace.answers import what_is_missing
-from goldenpath.promote.workspace.scenes import deployment_of
+from goldenpath.promote.workspace.questions import what_is_missing
+from goldenpath.promote.workspace.scene_reader import deployment_of
 from goldenpath.promote.workspace.stage_changes import approve, promote, roll_back, roll_out
 from goldenpath.promote.workspace.workspace import Outcome
 from goldenpath.release.attest.attach import attach, attach_ssh

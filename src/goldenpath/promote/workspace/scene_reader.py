@@ -10,7 +10,7 @@ from goldenpath.oci.store import Store
 from goldenpath.project.contract import parse_contract
 from goldenpath.project.spec import Contract
 from goldenpath.project.statements import CARD
-from goldenpath.promote.acts.intent import proposal_branch
+from goldenpath.promote.acts.intents import proposal_branch
 from goldenpath.promote.acts.proposal import Proposed, is_change_of_trust
 from goldenpath.promote.acts.rolling import destination_of
 from goldenpath.promote.acts.scene import (
@@ -32,7 +32,7 @@ from goldenpath.promote.manifests.desired import Deployment, Placement
 from goldenpath.promote.manifests.placement import parse_placement
 from goldenpath.promote.platform.platform import Platform, Stage
 from goldenpath.promote.repository.chain_of_trust import Trusted, stable_before
-from goldenpath.promote.repository.change import APPROVED_BY
+from goldenpath.promote.repository.commit_message import APPROVED_BY
 from goldenpath.promote.repository.countersign import agreed, base_of, set_up_is_over
 from goldenpath.promote.repository.identity import require_listed
 from goldenpath.promote.repository.worktree import Repository

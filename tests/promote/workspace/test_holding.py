@@ -12,7 +12,7 @@ from goldenpath.promote.manifests.deployment_files import release_path, render_d
 from goldenpath.promote.manifests.desired import Deployment, Slot, slot_name
 from goldenpath.promote.manifests.placement import parse_placement
 from goldenpath.promote.platform.platform import Freeze, parse_platform, render_platform
-from goldenpath.promote.workspace.answers import what_is_missing
+from goldenpath.promote.workspace.questions import what_is_missing
 from goldenpath.promote.workspace.stage_changes import hold, resume, roll_back, roll_out
 from tests.promote.road import MODEL, Road
 

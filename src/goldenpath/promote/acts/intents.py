@@ -10,7 +10,7 @@ from goldenpath.promote.gates.gate import Decision, decision_statement
 from goldenpath.promote.manifests.deployment_files import release_path, render_deployment
 from goldenpath.promote.manifests.desired import Deployment, Placement
 from goldenpath.promote.manifests.placement import render_placement
-from goldenpath.promote.repository.change import CommitMessage
+from goldenpath.promote.repository.commit_message import CommitMessage
 from goldenpath.release.attest.statement import Statement
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from goldenpath.digest import Digest
 from goldenpath.errors import VerificationError
 from goldenpath.oci.store import Store
-from goldenpath.promote.acts.assess import Assessed, assessed
+from goldenpath.promote.acts.assessment import Assessed, assessed
 from goldenpath.promote.acts.duties import Duties, DutiesScene, lone_paths
 from goldenpath.promote.acts.missing import Missing, ModelScene, closest, is_in, missing
 from goldenpath.promote.acts.scene import stage_of
@@ -15,7 +15,7 @@ from goldenpath.promote.platform.platform import FILE
 from goldenpath.promote.repository.chain_of_trust import Trusted, platform_at
 from goldenpath.promote.repository.countersign import agreement, set_up_is_over
 from goldenpath.promote.repository.worktree import Repository
-from goldenpath.promote.workspace.scenes import (
+from goldenpath.promote.workspace.scene_reader import (
     deployment_of,
     placement_of,
     read_evidence,

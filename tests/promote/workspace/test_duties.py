@@ -11,15 +11,15 @@ from goldenpath.cli.trusting import trust_text
 from goldenpath.errors import InvalidInput, NotFound, VerificationError
 from goldenpath.promote.acts.duties import Duties
 from goldenpath.promote.acts.founding import platform_files, with_person, without_person
-from goldenpath.promote.acts.intent import TrustIntent
+from goldenpath.promote.acts.intents import TrustIntent
 from goldenpath.promote.platform.platform import Platform
 from goldenpath.promote.repository.chain_of_trust import Pin, verify_chain
-from goldenpath.promote.repository.change import APPROVAL_SIGNATURE
 from goldenpath.promote.repository.commit import insert_signature, render_commit
+from goldenpath.promote.repository.commit_message import APPROVAL_SIGNATURE
 from goldenpath.promote.repository.countersign import base_of, sign_change
 from goldenpath.promote.repository.desired_state import Surveyor
 from goldenpath.promote.repository.identity import Identity
-from goldenpath.promote.workspace.answers import duties
+from goldenpath.promote.workspace.questions import duties
 from goldenpath.promote.workspace.trust_changes import change_trust, confirm
 from goldenpath.promote.workspace.workspace import Outcome
 from goldenpath.release.attest.policy import Person

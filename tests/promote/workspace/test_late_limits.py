@@ -7,7 +7,7 @@ import pytest
 
 from goldenpath.digest import Digest
 from goldenpath.promote.gates.admission_policy import release_policy
-from goldenpath.promote.workspace.scenes import deployment_of
+from goldenpath.promote.workspace.scene_reader import deployment_of
 from goldenpath.release.attest.statement import DECISION
 from goldenpath.release.attest.verify import verify
 from goldenpath.train.training_run import TrainingRun
