@@ -137,11 +137,12 @@ class Road:
         folder = self.folder / "outputs"
         folder.mkdir(exist_ok=True)
         (folder / "model.onnx").write_bytes(weights)
+        own = contract if model == MODEL else dataclasses.replace(contract, name=model)
         packed = pack(
             self.store,
             Contents(
                 name=model, version="1", outputs=folder,
-                contract=render_contract(dataclasses.replace(contract, name=model)),
+                contract=render_contract(own),
                 profile=profile, lock=b"version = 1\n", python_version="3.11.7",
                 documents={**documents(), **(extra or {})}, commit="a" * 40,
                 committed_at="2026-11-20T08:00:00Z",
