@@ -2,7 +2,7 @@
 
 import subprocess
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from goldenpath.promote.repository.countersign import base_of, sign_change
 from goldenpath.promote.repository.desired_state import Surveyor
 from goldenpath.promote.repository.identity import Identity
 from goldenpath.promote.workspace.questions import duties
+from goldenpath.promote.workspace.stage_changes import promote
 from goldenpath.promote.workspace.trust_changes import change_trust, confirm
 from goldenpath.promote.workspace.workspace import Outcome
 from goldenpath.release.attest.policy import Person
@@ -168,6 +169,24 @@ def test_an_agreement_does_not_bring_back_what_was_changed_since(town: Town) -> 
 
     with pytest.raises(VerificationError, match="over another change of trust"):
         town.trusted()
+
+
+def test_a_confirmation_that_a_promotion_overtakes_is_decided_anew(town: Town) -> None:
+    town.seal()
+    proposed = town.change(town.newcomer())
+    digest = town.release()
+    overtaken: list[str] = []
+
+    def clock() -> datetime:
+        if not overtaken:
+            overtaken.append(promote(town.desk("risk-manager"), digest, "dev").commit)
+        return town.now
+
+    done = confirm(replace(town.desk("validator"), clock=clock), proposed.intent.proposal)
+
+    assert town.trusted().commit == done.commit
+    assert town.repository.contains(overtaken[0], done.commit)
+    assert "newcomer" in {person.name for person in town.trusted().platform.people}
 
 
 def test_a_proposal_is_void_once_trust_has_changed(town: Town) -> None:
