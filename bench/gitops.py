@@ -91,7 +91,14 @@ def _timed(
 def _fill(home: Home, repository: Repository, key: Path) -> None:
     engineer, now = Identity("platform-engineer", SshKey.generate(key)), datetime.now(UTC)
     wishes = PlatformOptions("127.0.0.1:0", "registry.example/models", ("platform-engineer",))
-    found(home, repository, engineer, wishes, dict(os.environ), now - timedelta(minutes=1))
+    found(
+        home,
+        repository,
+        engineer,
+        wishes,
+        environment=dict(os.environ),
+        now=now - timedelta(minutes=1),
+    )
     trusted = follow(repository, home.trust)
     files: dict[str, bytes | None] = {}
     for number in range(MODELS):

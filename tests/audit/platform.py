@@ -28,7 +28,9 @@ class Grounds:
         self.repository = Repository(str(self.home.gitops), self.home.gitops_cache)
         self.engineer = Identity("platform-engineer", SshKey.generate(folder / "engineer"))
         wishes = PlatformOptions("127.0.0.1:0", "registry.example/models", ("platform-engineer",))
-        found(self.home, self.repository, self.engineer, wishes, environment, FOUNDED)
+        found(
+            self.home, self.repository, self.engineer, wishes, environment=environment, now=FOUNDED
+        )
 
     def list_people(self, people: tuple[Person, ...], now: datetime) -> None:
         trusted = follow(self.repository, self.home.trust)

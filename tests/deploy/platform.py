@@ -52,7 +52,7 @@ class OneMachine:
         environment = {"PATH": os.environ["PATH"]}
         self.repository = Repository(str(self.home.gitops), folder / "cache", environment)
         wishes = PlatformOptions("127.0.0.1:0", "registry.example/models", ("platform-engineer",))
-        found(self.home, self.repository, self.engineer, wishes, environment, NOW)
+        found(self.home, self.repository, self.engineer, wishes, environment=environment, now=NOW)
         self.store = LayoutStore(self.home.registry)
         self.signer = PemSigner.load(self.home.build_key)
         platform = self.trusted().platform

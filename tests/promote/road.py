@@ -17,6 +17,7 @@ from goldenpath.promote.repository.chain_of_trust import Trusted, follow
 from goldenpath.promote.repository.identity import Identity
 from goldenpath.promote.repository.worktree import Repository
 from goldenpath.promote.workspace.platform_setup import found
+from goldenpath.promote.workspace.scene_reader import Viewpoint
 from goldenpath.promote.workspace.stage_changes import approve, promote
 from goldenpath.promote.workspace.workspace import Outcome, Workspace
 from goldenpath.release.artifact.pack import Contents, pack
@@ -100,7 +101,14 @@ class Road:
         wishes = PlatformOptions(
             "127.0.0.1:8080", "registry.example/models", ("platform-engineer",)
         )
-        found(self.home, self.repository, engineer, wishes, {"PATH": "/usr/bin:/bin"}, self.now)
+        found(
+            self.home,
+            self.repository,
+            engineer,
+            wishes,
+            environment={"PATH": "/usr/bin:/bin"},
+            now=self.now,
+        )
         self.signer = PemSigner.load(self.home.build_key)
         self.store = LayoutStore(self.home.registry)
         platform = self.trusted().platform
@@ -167,6 +175,10 @@ class Road:
             identity,
             lambda: self.now,
         )
+
+    def view(self) -> Viewpoint:
+        """From where somebody looks who changes nothing."""
+        return Viewpoint(self.repository, self.trusted(), self.store, self.now)
 
     def machine(self) -> Workspace:
         key = SshKey.load(self.home.rollout_key)

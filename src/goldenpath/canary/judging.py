@@ -117,7 +117,9 @@ def _enacted(desk: Workspace, wanted: Deployment, rollout: Rollout, found: Judge
     elif verdict.action == "roll back":
         done = roll_back(desk, model, stage, reason=words, grounds=grounds)
     elif verdict.requests:
-        commit = note_hold(desk, model, stage, verdict.state, words, grounds).commit
+        commit = note_hold(
+            desk, model, stage, state=verdict.state, reason=words, grounds=grounds
+        ).commit
     return Judgement(
         found.name, found.canary, found.percent, found.since, verdict, done,
         done.commit if done else commit,

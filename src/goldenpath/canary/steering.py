@@ -115,7 +115,10 @@ class Steering:
             return False
         stage, model = each.name.split("/", 1)
         words = f"{verdict.reason} ({verdict.requests} answers at {canary.percent} percent)"
-        done = note_hold(self._desk, model, stage, verdict.state, words, _grounds(canary, verdict))
+        grounds = _grounds(canary, verdict)
+        done = note_hold(
+            self._desk, model, stage, state=verdict.state, reason=words, grounds=grounds
+        )
         # A canary that comes back later, after a rollback, begins anew.
         self._noted = {k for k in self._noted if k[:3] == key[:3] or k[0] != each.name} | {key}
         self._say(f"{each.name}: hold: {words}")

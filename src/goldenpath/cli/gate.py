@@ -10,6 +10,7 @@ from goldenpath.cli.naming import PERSON, refuse_stage, stage_option
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.errors import REFUSED
 from goldenpath.promote.workspace.questions import assess
+from goldenpath.promote.workspace.scene_reader import Viewpoint
 
 
 @click.command()
@@ -31,7 +32,8 @@ def verb(reference: str, stage: str, name: str, output: Format) -> None:
     repository, store = compose.gitops(home), compose.platform_store(home)
     digest = compose.release(home, reference)
     trusted = compose.trusted(home)
-    judged = assess(repository, trusted, store, digest, stage, name, compose.now()).decision
+    view = Viewpoint(repository, trusted, store, compose.now())
+    judged = assess(view, digest, stage, name).decision
     verdict = "every gate is open" if judged.allowed else "closed"
     text = f"{digest} for {stage}\n{findings_text(judged.findings)}\n{verdict}"
     show({"allowed": judged.allowed, "decision": judged}, text, output)

@@ -7,6 +7,7 @@ from goldenpath.cli.changing import findings_text
 from goldenpath.cli.naming import MODEL, stage_option
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.promote.workspace.questions import what_is_missing
+from goldenpath.promote.workspace.scene_reader import Viewpoint
 
 
 @click.command()
@@ -19,9 +20,8 @@ def verb(model: str, stage: str, reference: str | None, output: Format) -> None:
     home = compose.home()
     digest = None if reference is None else compose.release(home, reference)
     store, trusted = compose.platform_store(home), compose.trusted(home)
-    found = what_is_missing(
-        compose.gitops(home), trusted, store, model, stage, digest, compose.now()
-    )
+    view = Viewpoint(compose.gitops(home), trusted, store, compose.now())
+    found = what_is_missing(view, model, stage, digest)
     lines = [found.summary]
     if found.missing:
         lines.append(findings_text(found.missing))

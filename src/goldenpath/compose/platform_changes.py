@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def set_up(home: Home, acting: Identity, wishes: PlatformOptions) -> Founded:
     """Makes everything of a platform on this machine that is missing."""
     LayoutStore(home.registry)
-    return found(home, gitops(home), acting, wishes, os.environ, now())
+    return found(home, gitops(home), acting, wishes, environment=os.environ, now=now())
 
 
 def change_trust(

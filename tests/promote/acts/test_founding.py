@@ -35,7 +35,9 @@ class Machine:
         self.repository = Repository(str(self.home.gitops), self.home.gitops_cache, ENVIRONMENT)
 
     def found(self) -> Founded:
-        return found(self.home, self.repository, self.engineer, WISHES, ENVIRONMENT, NOW)
+        return found(
+            self.home, self.repository, self.engineer, WISHES, environment=ENVIRONMENT, now=NOW
+        )
 
 
 @pytest.fixture

@@ -51,9 +51,7 @@ def waived(
 
 def judged(road: Road, digest: Digest, stage: str = "prod", actor: str = "") -> Decision:
     road.pass_time(minutes=1)
-    return assess(
-        road.repository, road.trusted(), road.store, digest, stage, actor, road.now
-    ).decision
+    return assess(road.view(), digest, stage, actor).decision
 
 
 def finding(decision: Decision, name: str = "thresholds") -> Finding:

@@ -146,7 +146,7 @@ def test_it_is_shown_everywhere_until_somebody_else_approves(road: Emergency) ->
     words = f"platform-engineer broke the glass ({WHY}): a second person has to approve by"
     trusted = road.trusted()
 
-    why = what_is_missing(road.repository, trusted, road.store, MODEL, "prod", None, road.now)
+    why = what_is_missing(road.view(), MODEL, "prod", None)
     assert words in why.missing[0].message
     assert "by one of: validator, risk-manager" in why.missing[0].cure
     survey = Surveyor(road.repository).survey(trusted)

@@ -53,9 +53,7 @@ def test_why_names_the_hold_and_how_it_ends(road: Road, canary: Digest) -> None:
     hold(road.desk("validator"), MODEL, "dev", "complaints")
     three = road.release(b"three")
 
-    found = what_is_missing(
-        road.repository, road.trusted(), road.store, MODEL, "dev", three, road.now
-    )
+    found = what_is_missing(road.view(), MODEL, "dev", three)
 
     assert "is kept out of dev by: hold" in found.summary
     assert found.missing[-1].message == "on hold: validator: complaints"

@@ -364,9 +364,7 @@ def test_why_names_what_is_missing_and_who_can_give_it(road: Road) -> None:
     road.promote(digest, "dev")
     road.promote(digest, "test")
 
-    found = what_is_missing(
-        road.repository, road.trusted(), road.store, MODEL, "prod", None, road.now
-    )
+    found = what_is_missing(road.view(), MODEL, "prod", None)
 
     assert found.digest == digest
     (missing,) = found.missing
@@ -376,8 +374,6 @@ def test_why_names_what_is_missing_and_who_can_give_it(road: Road) -> None:
 
 
 def test_why_says_that_a_model_is_nowhere(road: Road) -> None:
-    found = what_is_missing(
-        road.repository, road.trusted(), road.store, MODEL, "prod", None, road.now
-    )
+    found = what_is_missing(road.view(), MODEL, "prod", None)
 
     assert "in no stage" in found.summary

@@ -37,6 +37,7 @@ def found(
     repository: Repository,
     identity: Identity,
     wishes: PlatformOptions,
+    *,
     environment: Mapping[str, str],
     now: datetime,
 ) -> Founded:

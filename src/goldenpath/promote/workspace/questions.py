@@ -5,7 +5,6 @@ from datetime import datetime
 
 from goldenpath.digest import Digest
 from goldenpath.errors import VerificationError
-from goldenpath.oci.store import Store
 from goldenpath.promote.acts.assessment import Assessed, assessed
 from goldenpath.promote.acts.duties import Duties, DutiesScene, lone_paths
 from goldenpath.promote.acts.missing import Missing, ModelScene, closest, is_in, missing
@@ -16,6 +15,7 @@ from goldenpath.promote.repository.chain_of_trust import Trusted, platform_at
 from goldenpath.promote.repository.countersign import agreement, set_up_is_over
 from goldenpath.promote.repository.worktree import Repository
 from goldenpath.promote.workspace.scene_reader import (
+    Viewpoint,
     deployment_of,
     placement_of,
     read_evidence,
@@ -23,35 +23,19 @@ from goldenpath.promote.workspace.scene_reader import (
 )
 
 
-def assess(
-    repository: Repository,
-    trusted: Trusted,
-    store: Store,
-    digest: Digest,
-    stage: str,
-    actor: str,
-    now: datetime,
-) -> Assessed:
+def assess(view: Viewpoint, digest: Digest, stage: str, actor: str = "") -> Assessed:
     """What the gates of a stage say of a release now; nothing is written.
 
-    Raises `NotFound` if the store does not have it, `VerificationError` if its bytes are not those
-    of its digest.
+    `actor` is who would promote it. Raises `NotFound` if the store does not have it,
+    `VerificationError` if its bytes are not those of its digest.
     """
-    evidence = read_evidence(repository, trusted, store, digest, stage, actor, now)
-    return assessed(evidence, stage_of(trusted.platform, stage), now)
+    evidence = read_evidence(view, digest, stage, actor)
+    return assessed(evidence, stage_of(view.trusted.platform, stage), view.now)
 
 
-def what_is_missing(
-    repository: Repository,
-    trusted: Trusted,
-    store: Store,
-    model: str,
-    stage_name: str,
-    digest: Digest | None,
-    now: datetime,
-) -> Missing:
+def what_is_missing(view: Viewpoint, model: str, stage_name: str, digest: Digest | None) -> Missing:
     """Why `model` is not in the stage; looks at `digest`, or at the release that is closest."""
-    platform = trusted.platform
+    repository, trusted, platform = view.repository, view.trusted, view.trusted.platform
     stage = stage_of(platform, stage_name)
     found = {
         each.name: deployment_of(repository, trusted, each.name, model) for each in platform.stages
@@ -60,7 +44,7 @@ def what_is_missing(
         platform,
         stage,
         model,
-        now,
+        view.now,
         {name: deployment for name, deployment in found.items() if deployment is not None},
         placement_of(repository, trusted, stage_name, model),
         "" if any(found.values()) else similar_model(repository, trusted, model) or "",
@@ -68,8 +52,7 @@ def what_is_missing(
     candidate = digest or closest(scene)
     if candidate is None or is_in(scene, candidate):
         return missing(scene, candidate, None)
-    judged = assess(repository, trusted, store, candidate, stage_name, "", now)
-    return missing(scene, candidate, judged.decision)
+    return missing(scene, candidate, assess(view, candidate, stage_name).decision)
 
 
 def duties(

@@ -30,7 +30,7 @@ from goldenpath.promote.manifests.deployment_files import (
 )
 from goldenpath.promote.manifests.desired import Deployment, Placement
 from goldenpath.promote.manifests.placement import parse_placement
-from goldenpath.promote.platform.platform import Platform, Stage
+from goldenpath.promote.platform.platform import Platform
 from goldenpath.promote.repository.chain_of_trust import Trusted, stable_before
 from goldenpath.promote.repository.commit_message import APPROVED_BY
 from goldenpath.promote.repository.countersign import agreed, base_of, set_up_is_over
@@ -39,7 +39,7 @@ from goldenpath.promote.repository.worktree import Repository
 from goldenpath.promote.workspace.workspace import Workspace
 from goldenpath.release.artifact.pack import CONTRACT, FRAME
 from goldenpath.release.artifact.unpack import open_release
-from goldenpath.release.attest.policy import Person, Verified
+from goldenpath.release.attest.policy import Verified
 from goldenpath.release.attest.verify import verify
 from goldenpath.release.evidence.attached_rows import fetch_rows
 from goldenpath.release.evidence.training_statements import evaluation_of, metrics_of
@@ -52,6 +52,16 @@ class Opened:
 
     contract: Contract
     documents: Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Viewpoint:
+    """From where somebody looks who changes nothing: a trusted commit, a store, and the time."""
+
+    repository: Repository
+    trusted: Trusted
+    store: Store
+    now: datetime
 
 
 def deployment_of(
@@ -87,11 +97,13 @@ def read_stage(workspace: Workspace, trusted: Trusted, stage: str, model: str) -
     """A model in a stage, for acts that a machine may do too. Raises `InvalidInput`."""
     now = workspace.clock()
     person = require_listed(workspace.acting, trusted.platform, now, machines=True)
-    return _stage_scene(workspace, trusted, stage_of(trusted.platform, stage), model, person, now)
+    place = stage_of(trusted.platform, stage)
+    scene = StageScene(trusted.commit, trusted.platform, place, model, person, now)
+    return _filled(workspace.repository, trusted, scene)
 
 
 def read_rollback(
-    workspace: Workspace, trusted: Trusted, stage: str, model: str, to: Digest | None
+    workspace: Workspace, trusted: Trusted, stage: str, model: str, *, to: Digest | None
 ) -> RollbackScene:
     """A model in a stage, and the release that a rollback would go back to."""
     scene = read_stage(workspace, trusted, stage, model)
@@ -114,34 +126,29 @@ def read_release(
     Raises `NotFound` if the store does not have it, `VerificationError` if its bytes are not those
     of its digest.
     """
-    now = workspace.clock()
-    person = require_listed(workspace.acting, trusted.platform, now)
-    actor = person.name if promotes else ""
-    evidence = read_evidence(
-        workspace.repository, trusted, workspace.store, digest, stage, actor, now
+    repository, platform, now = workspace.repository, trusted.platform, workspace.clock()
+    person = require_listed(workspace.acting, platform, now)
+    view = Viewpoint(repository, trusted, workspace.store, now)
+    evidence = read_evidence(view, digest, stage, person.name if promotes else "")
+    scene = _filled(
+        repository,
+        trusted,
+        StageScene(
+            trusted.commit, platform, stage_of(platform, stage), evidence.model, person, now
+        ),
     )
-    place = stage_of(trusted.platform, stage)
-    scene = _stage_scene(workspace, trusted, place, evidence.model, person, now)
-    was_here = promotes and _was_here(workspace.repository, scene, digest)
+    was_here = promotes and _was_here(repository, scene, digest)
     return ReleaseScene(scene, evidence, was_here)
 
 
-def read_evidence(
-    repository: Repository,
-    trusted: Trusted,
-    store: Store,
-    digest: Digest,
-    stage_name: str,
-    actor: str,
-    now: datetime,
-) -> Evidence:
+def read_evidence(view: Viewpoint, digest: Digest, stage_name: str, actor: str) -> Evidence:
     """Everything that the gates of a stage may look at: the release, what is live, since when."""
-    platform = trusted.platform
+    platform, store, now = view.trusted.platform, view.store, view.now
     stage = stage_of(platform, stage_name)
     verified = verify(store, digest, release_policy(platform), people=platform.people, now=now)
     opened = _open(store, digest)
     model = opened.contract.name
-    current = deployment_of(repository, trusted, stage.name, model)
+    current = deployment_of(view.repository, view.trusted, stage.name, model)
     before = platform.before(stage)
     return Evidence(
         digest=digest,
@@ -150,9 +157,7 @@ def read_evidence(
         contract=opened.contract,
         documents=opened.documents,
         live=None if current is None else _live(store, current, platform, now),
-        before_since=(
-            None if before is None else stable_since(repository, trusted, before, model, digest)
-        ),
+        before_since=None if before is None else _stable_since(view, before.name, model, digest),
         actor=actor,
         platform=platform,
         rows=None if current is None else _rows(store, verified),
@@ -199,14 +204,12 @@ def read_proposal(workspace: Workspace, scene: TrustScene, name: str) -> Propose
     return replace(proposed, signer=agreed(found, scene.base, proposed.files, people))
 
 
-def stable_since(
-    repository: Repository, trusted: Trusted, stage: Stage, model: str, digest: Digest
-) -> datetime | None:
+def _stable_since(view: Viewpoint, stage: str, model: str, digest: Digest) -> datetime | None:
     """Since when git wants `digest` as the stable release there without a break; None if not."""
-    path = service_path(stage.name, model)
+    path, trusted = service_path(stage, model), view.trusted
     since = None
-    for commit in repository.history(path, to=trusted.commit):
-        content = repository.read(commit.id, path)
+    for commit in view.repository.history(path, to=trusted.commit):
+        content = view.repository.read(commit.id, path)
         if content is None:
             break
         (deployment,) = parse_deployments({path: content}, trusted.platform)
@@ -216,28 +219,21 @@ def stable_since(
     return since
 
 
-def _stage_scene(
-    workspace: Workspace, trusted: Trusted, stage: Stage, model: str, person: Person, now: datetime
-) -> StageScene:
-    service, release = service_path(stage.name, model), release_path(stage.name, model)
-    manifest, placed = workspace.repository.blobs(
-        [f"{trusted.commit}:{path}" for path in (service, release)]
-    )
-    seen = StageScene(
-        trusted.commit,
-        trusted.platform,
-        stage,
-        model,
-        person,
-        now,
-        _deployment(manifest, service, trusted.platform),
-        None if placed is None else parse_placement(placed, release),
-        manifest,
+def _filled(repository: Repository, trusted: Trusted, scene: StageScene) -> StageScene:
+    """The scene with what the commit says about its model in its stage."""
+    stage, model = scene.stage.name, scene.model
+    service, release = service_path(stage, model), release_path(stage, model)
+    manifest, placed = repository.blobs([f"{scene.commit}:{path}" for path in (service, release)])
+    seen = replace(
+        scene,
+        deployment=_deployment(manifest, service, trusted.platform),
+        placement=None if placed is None else parse_placement(placed, release),
+        manifest=manifest,
     )
     if manifest is not None and placed is not None:
         return seen
     # Who mistyped a name is helped by one that exists; everybody else does not wait for that.
-    similar = similar_model(workspace.repository, trusted, model)
+    similar = similar_model(repository, trusted, model)
     return seen if similar is None else replace(seen, hint=similar)
 
 

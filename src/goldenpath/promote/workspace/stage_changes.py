@@ -68,13 +68,13 @@ def roll_back(
     """Takes the canary away, or goes back to the release before, or to an earlier stable one."""
     return enact(
         workspace,
-        lambda trusted: read_rollback(workspace, trusted, stage, model, to),
+        lambda trusted: read_rollback(workspace, trusted, stage, model, to=to),
         lambda scene: rolling.roll_back(scene, reason, grounds),
     )
 
 
 def note_hold(
-    workspace: Workspace, model: str, stage: str, state: str, reason: str, grounds: Grounds
+    workspace: Workspace, model: str, stage: str, *, state: str, reason: str, grounds: Grounds
 ) -> Outcome[StageChange | Unchanged]:
     """Commits once per step and state that the judge holds the canary."""
     return enact(
