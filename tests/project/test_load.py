@@ -128,6 +128,37 @@ def test_the_entry_point_of_the_evaluation_has_to_exist_too(project: Path) -> No
     assert (fault.key, fault.got) == ("evaluation.entry", "'evaluate'")
 
 
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("x = " + "-" * 100_000 + "1\n", "Python of less depth"),
+        ("x = 1" + " + 1" * 100_000 + "\n", "Python of less depth"),
+        ("(" * 1000, "valid Python"),
+        ("#" * 1_100_000, "valid Python"),
+    ],
+)
+def test_code_that_cannot_be_parsed_is_a_fault(project: Path, content: str, expected: str) -> None:
+    (project / "src" / "credit_default" / "train.py").write_text(content)
+
+    found = [fault for fault in faults(project, NOW) if fault.file.endswith("train.py")]
+
+    assert [fault.expected for fault in found] == [expected]
+
+
+@pytest.mark.parametrize("content", ["a: " + "[" * 100_000, "- " * 100_000, "a: &a [*a]"])
+def test_a_hostile_statement_is_a_fault_of_its_own(project: Path, content: str) -> None:
+    for file in ("system.yaml", "thresholds.yaml"):
+        (project / "compliance" / file).write_text(content)
+    card = project / "compliance" / "card.md"
+    card.write_text(f"---\n{content}\n---\n")
+
+    found = [fault for fault in faults(project, NOW) if fault.expected == "a readable statement"]
+
+    assert {fault.file for fault in found} == {
+        "compliance/card.md", "compliance/system.yaml", "compliance/thresholds.yaml"
+    }  # fmt: skip
+
+
 def test_changed_data_are_a_fault_with_both_digests(project: Path) -> None:
     with (project / "data/clients.parquet").open("ab") as file:
         file.write(b"\0")

@@ -10,6 +10,8 @@ from goldenpath.cli.output import Format, output_option, show
 from goldenpath.cli.parameters import REASON
 from goldenpath.cli.trusting import show_trust
 from goldenpath.errors import NotFound
+from goldenpath.parsers.toml_parser import MAX_TOML
+from goldenpath.parsers.typed import read_bounded
 from goldenpath.promote.acts.founding import platform_files
 from goldenpath.promote.gates.admission_policy import admission_of, render_admission
 from goldenpath.promote.platform.platform import parse_platform, render_platform
@@ -45,7 +47,7 @@ def change(file: Path, reason: str, name: str | None, key: Path | None, output: 
     """Replace platform.toml by FILE, and render what follows from it."""
     home, acting = compose.home(), compose.identity(name, key)
     try:
-        platform = parse_platform(file.read_bytes())
+        platform = parse_platform(read_bounded(file, MAX_TOML))
     except FileNotFoundError as error:
         raise NotFound(
             f"{file} does not exist", hint=f"begin with: goldenpath platform show > {file}"

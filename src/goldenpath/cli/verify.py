@@ -11,6 +11,8 @@ from goldenpath.cli.output import Format, output_option, show
 from goldenpath.cli.progress import moving
 from goldenpath.errors import VerificationError
 from goldenpath.oci.names import find
+from goldenpath.parsers.toml_parser import MAX_TOML
+from goldenpath.parsers.typed import read_bounded
 from goldenpath.promote.gates.admission_policy import admission_of, parse_admission
 from goldenpath.release.attest.examination import judge
 from goldenpath.release.attest.policy import Verified
@@ -38,7 +40,7 @@ def verb(reference: str, file: Path | None, blobs: bool, explain: bool, output: 
     if file is None:
         admission = admission_of(compose.trusted(home).platform)
     else:
-        admission = parse_admission(file.read_bytes(), file.name)
+        admission = parse_admission(read_bounded(file, MAX_TOML), file.name)
     policy, people = admission.policy, admission.people
     documents = gather(store, digest, blobs=blobs, watch=partial(moving, "reading"))
     verified = judge(digest, documents, policy, people, compose.now())

@@ -15,6 +15,8 @@ from goldenpath.errors import NotFound, Unavailable
 from goldenpath.oci.descriptor import Descriptor
 from goldenpath.oci.names import find
 from goldenpath.oci.store import Store
+from goldenpath.parsers.toml_parser import MAX_TOML
+from goldenpath.parsers.typed import read_bounded
 from goldenpath.promote.gates.admission_policy import release_policy
 from goldenpath.promote.platform.platform import Platform, parse_platform
 from goldenpath.promote.repository.chain_of_trust import Trusted, platform_at
@@ -61,7 +63,7 @@ class LocalTrust:
 def trust(home: Home, file: Path | None) -> LocalTrust:
     """The trust in `file`, a `platform.toml`, else that of this machine's gitops repository."""
     if file is not None:
-        return _trust(parse_platform(file.read_bytes()))
+        return _trust(parse_platform(read_bounded(file, MAX_TOML)))
     try:
         followed = trusted(home)
     except (NotFound, Unavailable) as error:

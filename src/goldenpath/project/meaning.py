@@ -11,9 +11,11 @@ from pathlib import Path
 
 from goldenpath.errors import InvalidInput
 from goldenpath.parsers.fault import Fault, did_you_mean
+from goldenpath.parsers.typed import read_bounded
 from goldenpath.project.data_digest import digest_data
 from goldenpath.project.pointer import read_pointer
 from goldenpath.project.spec import EVALUATION, MODEL, REFERENCE, Contract, DataSource, Feature
+from goldenpath.project.text import MAX_TEXT
 
 FILE = "goldenpath.toml"
 _PINNED = re.compile(r"@sha256:[a-f0-9]{64}$")
@@ -94,9 +96,12 @@ def entry_faults(root: Path, entry: str, key: str = "training.entry") -> Iterato
         yield Fault(FILE, key, f"a module at {file.relative_to(root)}", "no such file")
         return
     try:
-        tree = ast.parse(file.read_bytes())
-    except (SyntaxError, ValueError) as error:
+        tree = ast.parse(read_bounded(file, MAX_TEXT))
+    except (SyntaxError, ValueError, InvalidInput) as error:
         yield Fault(str(file.relative_to(root)), "", "valid Python", str(error))
+        return
+    except (RecursionError, MemoryError):  # how Python's parser ends on a deep nest
+        yield Fault(str(file.relative_to(root)), "", "Python of less depth", "a nest")
         return
     names = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
     if function not in names:
