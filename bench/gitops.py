@@ -104,7 +104,7 @@ def _fill(home: Home, repository: Repository, key: Path) -> None:
     for number in range(MODELS):
         for stage in trusted.platform.stages:
             files |= _deployed(trusted.platform, stage.name, f"model-{number}")
-    repository.commit(trusted.commit, files, "many", engineer.name, engineer.key, now)
+    repository.commit(trusted.commit, files, "many", engineer.name, key=engineer.key, now=now)
 
 
 def _deployed(platform: Platform, stage: str, model: str) -> dict[str, bytes]:

@@ -82,12 +82,12 @@ def _sealed(seeds: range) -> Iterator[Measurement]:
             places = (cluster.stable, cluster.canary)
             for look in range(600, 10_001, 600):
                 until = cluster.since + timedelta(microseconds=1000 + look * 500)
-                stable, canary = log.arms("dev", MODEL, places, cluster.since, until)
+                stable, canary = log.arms("dev", MODEL, places, cluster.since, until=until)
                 if verdict_on(stable, canary, Criteria(), 2).action == "roll back":
                     break
             harmed.append(look * 0.05)
             began = time.process_time()
-            stable, canary = log.arms("dev", MODEL, places, cluster.since, until)
+            stable, canary = log.arms("dev", MODEL, places, cluster.since, until=until)
             cost.append((time.process_time() - began) / (stable.requests + canary.requests))
             inputs.close()
     note = f"{len(seeds)} seeds from {seeds[0]}, as many each way, of one sex"

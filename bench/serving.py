@@ -203,7 +203,7 @@ def _launch(folder: Path) -> ServerLaunch:
             committed_at="2026-01-01T00:00:00Z",
         ),
     ).image
-    sign_image(store, image, REPOSITORY, signer, NOW)
+    sign_image(store, image, REPOSITORY, signer, now=NOW)
     return ServerLaunch(
         stage="bench",
         model="credit",

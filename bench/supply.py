@@ -80,7 +80,7 @@ def _against(
 
 def _signed(store: LayoutStore, model: Path, signer: PemSigner) -> None:
     image = packed(store, model).image
-    sign_image(store, image, "registry.example/bench", signer, datetime.now(UTC))
+    sign_image(store, image, "registry.example/bench", signer, now=datetime.now(UTC))
 
 
 def packed(store: LayoutStore, model: Path) -> Packed:

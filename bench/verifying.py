@@ -66,8 +66,8 @@ def _release(folder: Path, size: int) -> tuple[str, str, str]:
     layer, config = store.add(IMAGE_LAYER, chunks), store.add(IMAGE_CONFIG, [b"{}"])
     image = store.add(IMAGE_MANIFEST, [Manifest(config, (layer,)).render()])
     said: dict[str, JsonValue] = {"metrics": [{"name": "roc_auc", "value": 0.7}]}
-    attach(store, image, Statement((image.digest,), METRICS, said), signer, now)
-    sign_image(store, image, "", signer, now)
+    attach(store, image, Statement((image.digest,), METRICS, said), signer, now=now)
+    sign_image(store, image, "", signer, now=now)
     key = key_from_pem("release", public_pem(signer))
     policy = folder / "policy.toml"
     policy.write_bytes(render_admission(AdmissionPolicy(Policy((key,), (SIGNED, METRICS)))))

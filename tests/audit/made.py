@@ -112,11 +112,11 @@ def make_release(
     for each in statements(
         made, subjects, builder=BUILDER, version="1.0.0", contract=contract(), documents=digests
     ):
-        attach(store, packed.image, each, signer, NOW)
-    sign_image(store, packed.image, REPOSITORY, signer, NOW)
+        attach(store, packed.image, each, signer, now=NOW)
+    sign_image(store, packed.image, REPOSITORY, signer, now=NOW)
     people = tuple(_approve(folder, store, packed.image, name) for name in ("validator", "manager"))
     decider = SshKey.load(folder / "manager")
-    attach_ssh(store, packed.image, decision(packed.image, waived=waived), decider, NOW)
+    attach_ssh(store, packed.image, decision(packed.image, waived=waived), decider, now=NOW)
     return Made(store, packed.image, signer, people)
 
 
@@ -149,7 +149,7 @@ def _approve(folder: Path, store: Store, image: Descriptor, name: str) -> Person
     predicate = Statement(
         (image.digest,), APPROVAL, {"scope": {"environment": "prod"}, "role": name}
     )
-    attach_ssh(store, image, predicate, key, NOW)
+    attach_ssh(store, image, predicate, key, now=NOW)
     return Person(name, (name,), key.public_line)
 
 

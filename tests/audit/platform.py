@@ -65,4 +65,4 @@ class Grounds:
     ) -> str:
         acting = who or self.engineer
         head = self.repository.fetch()
-        return self.repository.commit(head, files, message, acting.name, acting.key, now)
+        return self.repository.commit(head, files, message, acting.name, key=acting.key, now=now)

@@ -66,7 +66,7 @@ def test_pairs_whose_outcome_differs_roll_back() -> None:
     answers = {key[0]: {PAIRED: (60, 300)}, key[1]: {PAIRED: (60, 300)}}
     tallies = {key[0]: tally(900), key[1]: tally(300)}
 
-    verdict = verdicts("prod/credit", SLOTS, tallies, CRITERIA, answers)[SLOTS[1]]
+    verdict = verdicts("prod/credit", SLOTS, tallies, CRITERIA, answers=answers)[SLOTS[1]]
 
     assert verdict.action == "roll back"
     assert "differs from the live answer 20.00% of 300" in verdict.reason
@@ -76,6 +76,6 @@ def test_answers_that_the_observer_has_not_read_yet_do_not_count() -> None:
     key = f"prod/credit/{SLOTS[0]}", f"prod/credit/{SLOTS[1]}"
     tallies = {key[0]: tally(9000), key[1]: tally(1000)}
 
-    verdict = verdicts("prod/credit", SLOTS, tallies, CRITERIA, {})[SLOTS[1]]
+    verdict = verdicts("prod/credit", SLOTS, tallies, CRITERIA, answers={})[SLOTS[1]]
 
     assert (verdict.action, verdict.requests) == ("hold", 0)

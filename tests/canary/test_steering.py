@@ -28,7 +28,7 @@ def seen(road: Road, answers: int, differ: int) -> Status:
     counts = {"outcome accept": (answers // 2, answers), PAIRED: (differ, pairs)}
     return Status(
         road.now.isoformat(), 1, trusted.commit, "127.0.0.1:1",
-        (describe(wanted.name, wanted, Running(wanted, "ready"), None, ""),), (),
+        (describe(wanted.name, wanted, Running(wanted, "ready"), None, since=""),), (),
         tallies={key: asdict(Tally(requests=answers)) for key in (stable, canary)},
         answers={stable: counts, canary: counts},
     )  # fmt: skip

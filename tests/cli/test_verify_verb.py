@@ -34,10 +34,10 @@ def _release(home: Path) -> Descriptor:
     store, signer = LayoutStore(home / "registry"), PemSigner.load(home / "keys" / "release.pem")
     image = push_image(store)
     for each in statements(training_run(), (image.digest,), builder=BUILDER):
-        attach(store, image, each, signer, PAST)
-    sign_image(store, image, REPOSITORY, signer, PAST)
+        attach(store, image, each, signer, now=PAST)
+    sign_image(store, image, REPOSITORY, signer, now=PAST)
     approval = Statement((image.digest,), APPROVAL, {"decision": "approve"})
-    attach_ssh(store, image, approval, SshKey.load(home.parent / "id"), PAST)
+    attach_ssh(store, image, approval, SshKey.load(home.parent / "id"), now=PAST)
     return image
 
 

@@ -69,7 +69,7 @@ class OneMachine:
         """One commit, by the engineer unless another key signs."""
         return self.repository.commit(
             self.repository.fetch(), files, "change", self.engineer.name,
-            key or self.engineer.key, datetime.now(UTC),
+            key=key or self.engineer.key, now=datetime.now(UTC),
         )  # fmt: skip
 
     def release(
@@ -112,8 +112,8 @@ class OneMachine:
         image = pack(self.store, contents).image
         if signed:
             for each in statements(training_run(), (image.digest,), builder=BUILDER):
-                attach(self.store, image, each, self.signer, NOW)
-            sign_image(self.store, image, f"registry.example/models/{name}", self.signer, NOW)
+                attach(self.store, image, each, self.signer, now=NOW)
+            sign_image(self.store, image, f"registry.example/models/{name}", self.signer, now=NOW)
         return image.digest
 
     def deploy(

@@ -127,7 +127,7 @@ class Road:
         engineer = self.people["platform-engineer"]
         self.repository.commit(
             self.trusted().commit, platform_files(platform), "platform: change", engineer.name,
-            engineer.key, self.now,
+            key=engineer.key, now=self.now,
         )  # fmt: skip
 
     def pass_time(self, **span: int) -> None:
@@ -160,9 +160,9 @@ class Road:
         trained = dataclasses.replace(run or good_run(), model=model)
         said = statements(trained, subjects, builder=BUILDER)
         for each in (*said, scan_statement(scan({"model.onnx": b""}, ()), subjects)):
-            attach(self.store, packed.image, each, self.signer, self.now)
+            attach(self.store, packed.image, each, self.signer, now=self.now)
         sign_image(
-            self.store, packed.image, f"registry.example/models/{model}", self.signer, self.now
+            self.store, packed.image, f"registry.example/models/{model}", self.signer, now=self.now
         )
         return packed.image.digest
 

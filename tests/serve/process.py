@@ -76,7 +76,7 @@ def packed(
     contents = replace(_contents(outputs, contract), profile=profile)
     image = pack(store, contents).image
     if signed:
-        sign_image(store, image, REPOSITORY, signer, NOW)
+        sign_image(store, image, REPOSITORY, signer, now=NOW)
     return Packed(folder, store, image, signer, contract.name)
 
 
@@ -86,7 +86,7 @@ def another(before: Packed, model: bytes) -> Descriptor:
     outputs.mkdir()
     (outputs / "model.onnx").write_bytes(model)
     image = pack(before.store, _contents(outputs, CONTRACT)).image
-    sign_image(before.store, image, REPOSITORY, before.signer, NOW)
+    sign_image(before.store, image, REPOSITORY, before.signer, now=NOW)
     return image
 
 
@@ -108,7 +108,7 @@ def packed_code(folder: Path, model: str, *, time_limit: float = 5.0) -> Packed:
     )
     store, signer = LayoutStore(folder / "registry"), new_signer()
     image = pack(store, contents).image
-    sign_image(store, image, REPOSITORY, signer, NOW)
+    sign_image(store, image, REPOSITORY, signer, now=NOW)
     return Packed(folder, store, image, signer)
 
 

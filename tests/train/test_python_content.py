@@ -108,7 +108,7 @@ def test_two_releases_of_code_are_asked_the_same_rows_each_in_its_own_environmen
     table = columns_of(scorecard.outputs / "reference.parquet", declared.contract)
 
     found = distance(
-        declared, table, released, other, tmp_path / "work", uv=UV, tools=environment()
+        declared, table, released, other, work=tmp_path / "work", uv=UV, tools=environment()
     )
 
     assert found.rows == len(table["age"])
@@ -192,7 +192,9 @@ def test_a_model_that_cannot_be_served_gives_no_scores(
 
     with (
         pytest.raises(InvalidInput, match=said),
-        served(contract, model, place, python, {"PATH": os.environ["PATH"]}, {}) as score,
+        served(
+            contract, model, place, python, seen={"PATH": os.environ["PATH"]}, limits={}
+        ) as score,
     ):
         score(table)
 

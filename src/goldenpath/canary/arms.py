@@ -45,7 +45,7 @@ class Arm:
 
 
 def verdict_on(
-    stable: Arm, canary: Arm, criteria: Criteria, judgements: int = 1, seen: int | None = None
+    stable: Arm, canary: Arm, criteria: Criteria, judgements: int = 1, *, seen: int | None = None
 ) -> CanaryVerdict:
     """The verdict on a canary with `seen` answers, of which more may be on their way."""
     compared = [
@@ -96,6 +96,7 @@ def verdicts(
     slots: Sequence[str],
     tallies: Mapping[str, Tally],
     criteria: Criteria,
+    *,
     answers: Mapping[str, Answers] | None = None,
     steps: int = 1,
 ) -> Mapping[str, CanaryVerdict]:
@@ -115,7 +116,7 @@ def verdicts(
         canary = arm(slot)
         # What the gateway sent but the observer has not read yet must not count as harmless.
         seen = canary.requests if answers is None else _answers(canary.answers)
-        found[slot] = verdict_on(arm(stable), canary, criteria, len(canaries) * steps, seen)
+        found[slot] = verdict_on(arm(stable), canary, criteria, len(canaries) * steps, seen=seen)
     return found
 
 

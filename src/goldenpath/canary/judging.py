@@ -31,7 +31,13 @@ class CountSource(Protocol):
     """Where the counts of two releases come from."""
 
     def arms(
-        self, stage: str, model: str, releases: Sequence[Digest], since: datetime, until: datetime
+        self,
+        stage: str,
+        model: str,
+        releases: Sequence[Digest],
+        since: datetime,
+        *,
+        until: datetime,
     ) -> tuple[Arm, ...]:
         """What was counted of each; raises `Unavailable` or `InvalidInput` if nobody knows."""
         ...
@@ -70,7 +76,7 @@ def judge_once(
         return None
     changed = desk.repository.last_change(trusted.commit, service_path(stage, model))
     (step,) = desk.repository.commits([changed])
-    verdict = _verdict(desk, source, wanted, placement.rollout, step.time)
+    verdict = _verdict(desk, source, wanted, placement.rollout, since=step.time)
     canary = wanted.slots[-1]
     found = Judgement(wanted.name, canary.digest, canary.percent, step.time, verdict)
     if dry_run or placement.rollout.judge != "auto":
@@ -79,7 +85,7 @@ def judge_once(
 
 
 def _verdict(
-    desk: Workspace, source: CountSource, wanted: Deployment, rollout: Rollout, since: datetime
+    desk: Workspace, source: CountSource, wanted: Deployment, rollout: Rollout, *, since: datetime
 ) -> CanaryVerdict:
     try:
         stable, canary = _counted(source, wanted, since, desk.clock())
@@ -102,7 +108,7 @@ def _counted(
             hint="decide by goldenpath rollout or goldenpath rollback",
         )
     releases = (wanted.slots[0].digest, wanted.slots[-1].digest)
-    return source.arms(wanted.stage, wanted.model, releases, since, until)
+    return source.arms(wanted.stage, wanted.model, releases, since, until=until)
 
 
 def _enacted(desk: Workspace, wanted: Deployment, rollout: Rollout, found: Judgement) -> Judgement:

@@ -60,7 +60,7 @@ def judged(status: Status, each: DeploymentStatus, rollout: Rollout) -> Mapping[
         [slot.name for slot in each.running],
         msgspec.convert(status.tallies or {}, dict[str, Tally]),
         Criteria.of(rollout.criteria),
-        status.answers,
+        answers=status.answers,
         steps=max(len(rollout.steps) - 1, 1),
     )
 

@@ -47,7 +47,7 @@ def verb(
     details = {"approval": str(done.envelope), "until": str(record["until"]), "comment": comment}
     if said.confirms:
         details["confirmed"] = said.confirms
-    leave_event(home, "release.approved", place, done.commit, {**details})
+    leave_event(home, "release.approved", place, done.commit, details={**details})
     text = (
         f"{said.person} approved {digest} for {stage} until {record['until']}\n"
         f"over {len(said.evidence)} signed statements, as {done.envelope}"

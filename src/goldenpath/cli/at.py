@@ -34,7 +34,7 @@ def verb(time: str, stage: str | None, model: str | None, output: Format) -> Non
     alive = now if compose.is_up(home) else None
     answers = answers_at(home, moment)
     counted = answers.by_release if answers else None
-    found = live_at(history, compose.event_log(home).read(), moment, counted, alive)
+    found = live_at(history, compose.event_log(home).read(), moment, counted, alive=alive)
     used = answers.by_process if answers else {}
     chosen = tuple(
         replace(live, uses=used.get((live.stage, live.model)))

@@ -39,7 +39,7 @@ def findings_text(findings: tuple[Finding, ...]) -> str:
 
 
 def leave_event(
-    home: Home, kind: Kind, place: ActionContext, commit: str, details: dict[str, JsonValue]
+    home: Home, kind: Kind, place: ActionContext, commit: str, *, details: dict[str, JsonValue]
 ) -> None:
     """Appends one event to the audit log."""
     time = timestamp(compose.now())
@@ -76,7 +76,7 @@ def leave_change(
         details["decision"] = done.envelope.text
     if done.decision is not None and done.decision.glass is not None:
         details["breakGlass"] = done.decision.glass.to_json()
-    leave_event(home, kind, place, done.commit, details)
+    leave_event(home, kind, place, done.commit, details=details)
     compose.wake(home)
 
 

@@ -44,7 +44,7 @@ def verb(
 
 def _close(finding: str, reason: str, name: str | None, key: Path | None) -> None:
     home, now = compose.home(), compose.now()
-    closed = close(home.findings, finding, compose.person(home, name, key).name, reason, now)
+    closed = close(home.findings, finding, compose.person(home, name, key).name, reason, now=now)
     details: dict[str, JsonValue] = {"finding": closed.id, "reason": reason}
     event = Event(
         closed.closed_at, "drift.closed", closed.closed_by, closed.stage, closed.model,

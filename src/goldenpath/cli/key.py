@@ -51,7 +51,7 @@ def add(
     """Trust the public key in FILE (PEM) under a NEW name."""
     made = compose.public_key(new, file, make=make_key)
     trusted = TrustedKey(new, made.public_key, _utc(start), _utc(end))
-    _change(f"trust the build key {new}", lambda p: with_key(p, trusted), name, key, output)
+    _change(f"trust the build key {new}", lambda p: with_key(p, trusted), name, key, output=output)
 
 
 @verb.command("end")
@@ -62,7 +62,7 @@ def add(
 def end(old: str, at: datetime | None, name: str | None, key: Path | None, output: Format) -> None:
     """End the time of a key; what it signed before still counts."""
     moment = _utc(at) or compose.now().replace(microsecond=0)
-    _change(f"end the build key {old}", lambda p: ended(p, old, moment), name, key, output)
+    _change(f"end the build key {old}", lambda p: ended(p, old, moment), name, key, output=output)
 
 
 @verb.command("revoke")
@@ -82,7 +82,11 @@ def revoke(
     """Revoke a stolen key; nothing that it signed since then counts."""
     moment = BEGINNING if everything else _utc(at) or compose.now().replace(microsecond=0)
     _change(
-        f"revoke the build key {stolen}", lambda p: revoked(p, stolen, moment), name, key, output
+        f"revoke the build key {stolen}",
+        lambda p: revoked(p, stolen, moment),
+        name,
+        key,
+        output=output,
     )
 
 
@@ -91,9 +95,10 @@ def _change(
     change: Callable[[Platform], Platform],
     name: str | None,
     key: Path | None,
+    *,
     output: Format,
 ) -> None:
-    change_platform(change, f"platform: {what}\n", what, compose.identity(name, key), output)
+    change_platform(change, f"platform: {what}\n", what, compose.identity(name, key), output=output)
 
 
 def _utc(moment: datetime | None) -> datetime | None:

@@ -59,7 +59,7 @@ def add(
         return with_person(platform, Person(new, roles, SshKey.load(ssh_key).public_line))
 
     message = f"platform: list {new}\n\nRoles: {', '.join(roles)}\n"
-    change_platform(listed, message, new, acting, output)
+    change_platform(listed, message, new, acting, output=output)
 
 
 @verb.command("end")
@@ -75,5 +75,5 @@ def end(
     message = f"platform: end the time of {leaving}\n\nFrom {moment.isoformat()} on.\n"
     change_platform(
         lambda platform: without_person(platform, leaving, moment),
-        message, leaving, compose.identity(name, key), output,
+        message, leaving, compose.identity(name, key), output=output,
     )  # fmt: skip

@@ -54,6 +54,6 @@ def change(file: Path, reason: str, name: str | None, key: Path | None, output: 
         ) from error
     message = f"platform: change\n\n{' '.join(reason.split())}\n"
     done = compose.change_trust(
-        home, compose.trusted(home), platform_files(platform), message, acting
+        home, compose.trusted(home), platform_files(platform), message, acting=acting
     )
     show_trust(done, output)

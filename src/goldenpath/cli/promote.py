@@ -56,7 +56,7 @@ def verb(
     show_change(place, done, output)
     if done.deployment is None:
         if not dry_run:
-            leave_event(home, "release.refused", place, "", {"gates": list(done.closed)})
+            leave_event(home, "release.refused", place, "", details={"gates": list(done.closed)})
         refuse(place)
     if done.commit:
         leave_change(home, "release.promoted", place, done)

@@ -26,6 +26,6 @@ def verb(reference: str, file: Path | None, output: Format) -> None:
     store, name = compose.locate(reference, home)
     image, signer = find(store, name), compose.signer(home, file)
     where = compose.docker_reference(reference, store, image, home)
-    made = sign_image(store, image, where, signer, compose.now())
+    made = sign_image(store, image, where, signer, now=compose.now())
     record = {"digest": image.digest, "referrer": made.digest, "key": key_hint(signer.public_key())}
     show(record, f"{image.digest} signed, as {made.digest}", output)

@@ -27,7 +27,7 @@ def verb(seal: bool, name: str | None, key: Path | None, output: Format) -> None
         files = platform_files(replace(trusted.platform, two_people=True))
         message = "platform: end set-up\n\nFrom here on two people change trust.\n"
         done = compose.change_trust(
-            home, trusted, files, message, compose.identity(name, key), two=True
+            home, trusted, files, message, acting=compose.identity(name, key), two=True
         )
         show_trust(done, output)
         return

@@ -16,6 +16,7 @@ def change_platform(
     message: str,
     what: str,
     acting: Identity,
+    *,
     output: Format,
 ) -> None:
     """Commits what `change` makes of the platform that is trusted now, and shows `what` was done.
@@ -25,7 +26,7 @@ def change_platform(
     home = compose.home()
     trusted = compose.trusted(home)
     files = platform_files(change(trusted.platform))
-    done = compose.change_trust(home, trusted, files, message, acting)
+    done = compose.change_trust(home, trusted, files, message, acting=acting)
     show_trust(done, output, before=f"{what}: ")
 
 

@@ -43,11 +43,13 @@ def verb(reference: str, file: Path | None, blobs: bool, explain: bool, output: 
         admission = parse_admission(read_bounded(file, MAX_TOML), file.name)
     policy, people = admission.policy, admission.people
     documents = gather(store, digest, blobs=blobs, watch=partial(moving, "reading"))
-    verified = judge(digest, documents, policy, people, compose.now())
+    verified = judge(digest, documents, policy, people, now=compose.now())
     if explain:
         from goldenpath.release.evidence.explain import explain as script
 
-        click.echo(script(verified, documents, policy, people, compose.place(reference, home)))
+        click.echo(
+            script(verified, documents, policy, people, place=compose.place(reference, home))
+        )
     else:
         record = {"holds": verified.holds, "digest": digest, "findings": verified.findings}
         show(record, _text(verified), output)

@@ -54,7 +54,7 @@ def verb(
         "reason": reason,
         "said": said.message,
     }
-    leave_event(home, "release.waived", place, "", {**details})
+    leave_event(home, "release.waived", place, "", details={**details})
     text = (
         f"{said.person} waived {gate} of {digest} for {stage} until {record['until']}\n"
         f"over: {said.message}\nas {done.envelope}"

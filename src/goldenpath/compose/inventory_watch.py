@@ -82,7 +82,7 @@ def inventory(home: Home, running: Status | None = None) -> Inventory:
         running = _published(home, faults)
     looks = _Looks(home, trusted.platform, wanted, running)
     stages = {stage.name for stage in trusted.platform.stages}
-    found = compare(wanted, running, looks, registered(home), stages, now())
+    found = compare(wanted, running, looks, registered(home), stages=stages, now=now())
     looks.keep()
     return replace(found, faults=(*faults, *found.faults))
 
@@ -206,7 +206,7 @@ class _Looks:
         if place is not None:
             standing = self._wanted.standing.get(f"{stage}/{model}")
             glass = None if standing is None else standing.glass
-            wrong += lapsed(verified, place, self._platform, model, self._now, glass)
+            wrong += lapsed(verified, place, self._platform, model, now=self._now, glass=glass)
         ends = [
             str(member(each.statement.predicate.get("scope"), "until"))
             for each in verified.of_type(WAIVER)

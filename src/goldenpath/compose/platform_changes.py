@@ -34,8 +34,8 @@ def change_trust(
     known: Trusted,
     files: Mapping[str, bytes],
     message: str,
-    acting: Identity,
     *,
+    acting: Identity,
     two: bool = False,
 ) -> Outcome[TrustIntent]:
     """Commits files that follow from `platform.toml`, or proposes them to a second person."""

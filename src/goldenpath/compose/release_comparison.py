@@ -56,7 +56,9 @@ class LocalTrust:
         store, name = locate(reference, home)
         descriptor = find(store, name)
         return Known(
-            store, descriptor, standing(store, descriptor.digest, self.policy, self.people, now())
+            store,
+            descriptor,
+            standing(store, descriptor.digest, self.policy, self.people, now=now()),
         )
 
 

@@ -33,7 +33,11 @@ def open_store(uri: str, mounts: Iterable[str] = ()) -> Store:
 
         reference = Reference.parse(rest[2:])
         return connect(
-            scheme, reference, os.environ, mounts, Home.find(os.environ, Path.cwd()).uploads
+            scheme,
+            reference,
+            os.environ,
+            mounts,
+            unfinished=Home.find(os.environ, Path.cwd()).uploads,
         )
     raise InvalidInput(f"store {uri!r} is not known: expected layout:PATH or oci://host/repository")
 

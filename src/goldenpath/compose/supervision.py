@@ -108,7 +108,9 @@ def _observer(
         found = platform()
         return _keeping(found) if found is not None else None
 
-    return Sidecar("observer", command, settings.environment, log, lambda: launch, keeping)
+    return Sidecar(
+        "observer", command, settings.environment, log, launch=lambda: launch, news=keeping
+    )
 
 
 def _keeping(platform: Platform) -> Keeping:
@@ -128,7 +130,7 @@ def _door(settings: LocalSettings, listen: str) -> Sidecar:
     )
     command = (sys.executable, "-m", "goldenpath.serve.grpc")
     log = settings.run / "logs" / "grpc.log"
-    return Sidecar("grpc", command, settings.environment, log, lambda: launch)
+    return Sidecar("grpc", command, settings.environment, log, launch=lambda: launch)
 
 
 def detach(home: Home, asked: Listening) -> Status:
@@ -158,7 +160,7 @@ def _steering(home: Home, platform: Platform, say: Callable[[str], None]) -> Ste
     log = event_log(home)
 
     def moved(kind: Moves, digest: Digest, done: Outcome[StageChange]) -> None:
-        log.append(moved_event(kind, acting.name, digest, done, now()))
+        log.append(moved_event(kind, acting.name, digest, done, time=now()))
 
     place = Workspace(gitops(home), home.trust, lambda: store, acting, now, forge(platform))
     return Steering(place, moved, say)
@@ -182,4 +184,4 @@ def send(home: Home, stage: str, model: str, wish: SendOptions) -> Sent:
     contract = parse_contract(release.files[CONTRACT])
     path = f"/{stage}/{model}/v2/models/{model}/infer"
     door = door_of(running.gateway, running.scheme, os.environ)
-    return send_rows(door, path, contract, wish, secrets.randbits(64))
+    return send_rows(door, path, contract, wish, seed=secrets.randbits(64))

@@ -132,19 +132,21 @@ def _floats(values: NDArray[np.generic], what: str) -> Floats:
 
 def _feature_bins(feature: Feature, values: Floats) -> Bins:
     if feature.kind == "category":
-        return _counted(feature.name, "category", tuple(sorted(feature.categories)), (), values)
+        return _counted(
+            feature.name, "category", tuple(sorted(feature.categories)), (), values=values
+        )
     present = values[~np.isnan(values)]
     distinct, counts = np.unique(present, return_counts=True)
     is_atom = counts > ATOM_SHARE * len(values)
     rest = present[~np.isin(present, distinct[is_atom])]
     atoms = tuple(float(value) for value in distinct[is_atom])
-    return _counted(feature.name, "number", atoms, _edges(rest), values)
+    return _counted(feature.name, "number", atoms, _edges(rest), values=values)
 
 
 def _score_bins(name: str, values: Floats) -> Bins:
     # The outer edges are 0 and 1, so a score outside the range of training is not "unseen".
     inner = [edge for edge in _edges(values[~np.isnan(values)])[1:-1] if 0 < edge < 1]
-    return _counted(name, "score", (), (0.0, *inner, 1.0), values)
+    return _counted(name, "score", (), (0.0, *inner, 1.0), values=values)
 
 
 def _edges(values: Floats) -> tuple[float, ...]:
@@ -156,7 +158,7 @@ def _edges(values: Floats) -> tuple[float, ...]:
 
 
 def _counted(
-    name: str, kind: BinKind, atoms: tuple[float, ...], edges: tuple[float, ...], values: Floats
+    name: str, kind: BinKind, atoms: tuple[float, ...], edges: tuple[float, ...], *, values: Floats
 ) -> Bins:
     empty = Bins(name, kind, atoms, edges, ())
     counts = tuple(int(count) for count in count_column(empty, values))

@@ -67,7 +67,7 @@ def drift_verdict(detector: Detector, state: State) -> DriftVerdict:
     evidence = drift_evidence(detector, state)
     columns = sorted(
         (
-            _column(detector, state, evidence, position, bins, bin_range)
+            _column(detector, state, evidence, position, bins=bins, bin_range=bin_range)
             for position, (bins, bin_range) in enumerate(detector.profile.slices())
         ),
         key=lambda column: -column.evidence,
@@ -101,6 +101,7 @@ def _column(
     state: State,
     evidence: DriftEvidence,
     position: int,
+    *,
     bins: Bins,
     bin_range: slice,
 ) -> ColumnReport:

@@ -16,6 +16,7 @@ class Sidecar:
         command: Sequence[str],
         environment: Mapping[str, str],
         log: Path,
+        *,
         launch: Callable[[], object],
         news: Callable[[], object | None] = lambda: None,
     ) -> None:

@@ -114,7 +114,7 @@ def create(
     with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=destination.parent) as scratch:
         folder = Path(scratch) / "project"
         report("copying the template")
-        _lay_out(folder, name, template, FRAMEWORKS[framework], now.astimezone(UTC).date())
+        _lay_out(folder, name, template, FRAMEWORKS[framework], today=now.astimezone(UTC).date())
         report("locking the environment with uv")
         _run([uv, "lock", "--quiet", "--python", sys.executable], folder, environment)
         report("making the first commit")
@@ -123,7 +123,7 @@ def create(
     return destination
 
 
-def _lay_out(folder: Path, name: str, template: str, framework: Framework, today: date) -> None:
+def _lay_out(folder: Path, name: str, template: str, framework: Framework, *, today: date) -> None:
     """The files of the template, with those of the framework laid over them."""
     here, named = resources.files(__package__), _replacements(name, template, today)
     _copy(here.joinpath(TEMPLATES[template]), folder, {**framework.texts, **named})

@@ -91,7 +91,7 @@ def _faults(
     for file in files:
         sections = tuple((r.number, r.section) for r in required if r.file == file and r.section)
         numbers = ", ".join(r.number for r in required if r.file == file)
-        found.extend(_file_faults(read, file, numbers, sections, now))
+        found.extend(_file_faults(read, file, numbers, sections, now=now))
     return tuple(found)
 
 
@@ -111,6 +111,7 @@ def _file_faults(
     file: str,
     numbers: str,
     sections: tuple[tuple[str, str], ...],
+    *,
     now: datetime | None,
 ) -> Iterator[Fault]:
     try:

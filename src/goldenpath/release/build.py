@@ -109,7 +109,7 @@ def build(project: Project, workshop: BuildTools, *, allow_dirty: bool = False) 
         is_new = not _is_complete(packed.image.digest, workshop)
         if is_new:
             workshop.report("attesting and signing")
-            _attest(project, packed, trained, contents, workshop)
+            _attest(project, packed, trained, contents, workshop=workshop)
         tag = f"{project.name}-{trained.run.source.commit[:12]}"
         workshop.store.tag(tag, packed.image)
         if workshop.published is not None and is_new:
@@ -197,7 +197,7 @@ def _is_complete(digest: Digest, workshop: BuildTools) -> bool:
 
 
 def _attest(
-    project: Project, packed: Packed, trained: Trained, contents: Contents, workshop: BuildTools
+    project: Project, packed: Packed, trained: Trained, contents: Contents, *, workshop: BuildTools
 ) -> None:
     attach_rows(workshop.store, packed.image, trained.rows)
     said = statements(
@@ -220,6 +220,6 @@ def _attest(
     scanned = scan(files, trained.run.environment.packages, workshop.advisories)
     subjects = (packed.image.digest, packed.modelpack.digest)
     for statement in (*said, scan_statement(scanned, subjects)):
-        attach(workshop.store, packed.image, statement, workshop.signer, workshop.clock())
+        attach(workshop.store, packed.image, statement, workshop.signer, now=workshop.clock())
     repository = f"{workshop.repository}/{project.name}"
-    sign_image(workshop.store, packed.image, repository, workshop.signer, workshop.clock())
+    sign_image(workshop.store, packed.image, repository, workshop.signer, now=workshop.clock())

@@ -75,7 +75,7 @@ class Sent:
 
 
 def send_rows(
-    door: GatewayAddress, path: str, contract: Contract, wish: SendOptions, seed: int
+    door: GatewayAddress, path: str, contract: Contract, wish: SendOptions, *, seed: int
 ) -> Sent:
     """Sends the rows of a file and counts what comes back."""
     batch = read_rows(wish.file, contract, wish.subject, wish.limit)

@@ -117,6 +117,7 @@ def served(
     model: PythonModel,
     place: Path,
     python: Path,
+    *,
     seen: Mapping[str, str],
     limits: Mapping[str, object],
 ) -> Iterator[Scorer]:
@@ -127,7 +128,7 @@ def served(
     Raises `InvalidInput` if the model does not load or dies, takes longer than the contract says,
     or gives scores that are none.
     """
-    with _Process(model, python, place, seen, limits) as process:
+    with _Process(model, python, place, seen, limits=limits) as process:
         yield lambda table: checked(process.score(rows_of(contract, table)))
 
 
@@ -140,6 +141,7 @@ class _Process:
         python: Path,
         place: Path,
         seen: Mapping[str, str],
+        *,
         limits: Mapping[str, object],
     ) -> None:
         self._limits = limits

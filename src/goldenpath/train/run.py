@@ -104,9 +104,11 @@ def train(
     """
     root, started = Path(project.root), now()
     allowed = indexes or project.indexes
-    with _prepared(project, work, uv, report, tools, allowed, kept, depot) as ready:
+    with _prepared(
+        project, work, uv, report, tools=tools, indexes=allowed, kept=kept, depot=depot
+    ) as ready:
         bench, lock, locked = replace(ready.bench, closed=closed), ready.lock, ready.locked
-        installed = locked_environment.describe(bench.folder, bench.python, lock, locked, uv)
+        installed = locked_environment.describe(bench.folder, bench.python, lock, locked, uv=uv)
         content = None
         if project.contract.python is not None:
             wheels = (kept or work.parent) / "wheels"
@@ -122,7 +124,7 @@ def train(
         _refuse_moved(ready.commit, source_state.read_source(root, tools))
         learn(ready.place, bench.work / "bytecode")
         times = started, now()
-        run = _record(ready, installed, evaluation, checks, made, times, tools)
+        run = _record(ready, installed, evaluation, checks, made=made, times=times, tools=tools)
         profile, logged = _profile(project, evaluation), read_logged(work / "outputs-mlflow")
         return Trained(run, work / "outputs", profile, evaluation.rows, content, logged)
 
@@ -143,7 +145,9 @@ def rehearse(
     Raises as `train` does; a check that failed is told and not raised.
     """
     allowed = project.indexes
-    with _prepared(project, work, uv, report, tools, allowed, kept, depot) as ready:
+    with _prepared(
+        project, work, uv, report, tools=tools, indexes=allowed, kept=kept, depot=depot
+    ) as ready:
         bench = replace(ready.bench, closed=closed)
         with meanwhile(bench, partial(lint_and_tests, bench)) as checked:
             report("training on a sample")
@@ -160,6 +164,7 @@ def _prepared(
     work: Path,
     uv: str,
     report: Callable[[str], None],
+    *,
     tools: Mapping[str, str],
     indexes: tuple[str, ...],
     kept: Path | None,
@@ -176,8 +181,8 @@ def _prepared(
     paths = bring_all(root, project.data, depot)
     datasets = dataset.describe_all(paths, project.data)
     report("making the locked environment")
-    with _kept_environment(root, lock, kept, uv, tools) as place:
-        bench = _bench(project, work, uv, tools, paths, place)
+    with _kept_environment(root, lock, kept, uv, tools=tools) as place:
+        bench = _bench(project, work, uv, tools, paths=paths, place=place)
         yield _Ready(commit, lock, locked, datasets, bench, place)
 
 
@@ -199,12 +204,14 @@ def _scorer(
     place = bench.work / "content"
     python = lay_out(content, outputs, place, uv=uv, tools=tools)
     limits = {**bench.limits, "memory": 0}
-    with served(contract, contract.python, place, python, bench.environment, limits) as score:
+    with served(
+        contract, contract.python, place, python, seen=bench.environment, limits=limits
+    ) as score:
         yield score
 
 
 def _kept_environment(
-    root: Path, lock: bytes, kept: Path | None, uv: str, tools: Mapping[str, str]
+    root: Path, lock: bytes, kept: Path | None, uv: str, *, tools: Mapping[str, str]
 ) -> AbstractContextManager[CachedEnvironment | None]:
     """An environment that may be used again; None where a project's programs could change it."""
     if kept is None or not can_confine() or kept.resolve().is_relative_to(root.resolve()):
@@ -223,6 +230,7 @@ def _bench(
     work: Path,
     uv: str,
     tools: Mapping[str, str],
+    *,
     paths: Mapping[str, Path],
     place: CachedEnvironment | None,
 ) -> Bench:
@@ -304,6 +312,7 @@ def _record(
     installed: Environment,
     evaluation: Evaluation,
     checks: tuple[Check, ...],
+    *,
     made: Made,
     times: tuple[datetime, datetime],
     tools: Mapping[str, str],

@@ -75,17 +75,19 @@ def training(bench: Bench, name: str, overlay: Mapping[str, Scalar]) -> Made:
     """
     spec, output = bench.project.training, bench.work / name
     output.mkdir()
-    made = _call(bench, spec.entry, output, overlay, f"{name}.json")
+    made = _call(bench, spec.entry, output, overlay, told=f"{name}.json")
     if not bench.project.evaluation:
         _refuse_undeclared(spec, output)
         return made
-    after = _call(bench, bench.project.evaluation, output, overlay, f"{name}-evaluation.json")
+    after = _call(bench, bench.project.evaluation, output, overlay, told=f"{name}-evaluation.json")
     _refuse_undeclared(spec, output)
     peak = max(made.peak_memory, after.peak_memory)
     return Made(made.seconds + after.seconds, peak, made.blas)
 
 
-def _call(bench: Bench, entry: str, output: Path, overlay: Mapping[str, Scalar], told: str) -> Made:
+def _call(
+    bench: Bench, entry: str, output: Path, overlay: Mapping[str, Scalar], *, told: str
+) -> Made:
     """One entry point of the project in a process of its own."""
     spec, note = bench.project.training, bench.work / told
     log = note.with_suffix(".log")

@@ -54,7 +54,7 @@ def source(
 def arms(cluster: Cluster, one: PredictionLogSource, since: datetime | None = None) -> list[Arm]:
     releases = (cluster.stable, cluster.canary)
     begin = since or cluster.since
-    return [*one.arms("dev", MODEL, releases, begin, begin + timedelta(minutes=5))]
+    return [*one.arms("dev", MODEL, releases, begin, until=begin + timedelta(minutes=5))]
 
 
 def test_it_counts_what_the_observers_counted_themselves(cluster: Cluster) -> None:
@@ -83,7 +83,7 @@ def test_only_what_was_answered_since_the_step_began_counts(cluster: Cluster) ->
     assert found[0].gaps == ()
     assert arms(cluster, source(cluster), elsewhere) == found
     both = (cluster.stable, cluster.canary)
-    early = source(cluster).arms("dev", MODEL, both, cluster.since, half)
+    early = source(cluster).arms("dev", MODEL, both, cluster.since, until=half)
     assert [arm.requests for arm in early] == [800, 200]
     later = arms(cluster, source(cluster), cluster.since + timedelta(minutes=2))
     assert [arm.requests for arm in later] == [0, 0]
@@ -93,7 +93,7 @@ def test_a_release_that_gets_copies_alone_is_compared_by_them(cluster: Cluster) 
     places = (cluster.stable, cluster.dark)
     until = cluster.since + timedelta(minutes=5)
 
-    stable, dark = source(cluster).arms("dev", MODEL, places, cluster.since, until)
+    stable, dark = source(cluster).arms("dev", MODEL, places, cluster.since, until=until)
 
     assert (stable.requests, dark.requests) == (1600, 50)
     assert dark.answers["outcome accept"][1] == 50
@@ -213,12 +213,12 @@ def test_what_does_not_hold_is_said_and_does_not_count(
 
 def test_logs_of_other_releases_and_of_strangers(cluster: Cluster, tmp_path: Path) -> None:
     other, soon = Digest("sha256:" + "5" * 64), cluster.since + timedelta(minutes=5)
-    found = source(cluster).arms("dev", MODEL, (cluster.stable,), cluster.since, soon)
+    found = source(cluster).arms("dev", MODEL, (cluster.stable,), cluster.since, until=soon)
     assert [arm.requests for arm in found] == [1600]
     with pytest.raises((Unavailable, pytest.fail.Exception), match="5555"):
-        source(cluster).arms("dev", MODEL, (other,), cluster.since, cluster.since)
+        source(cluster).arms("dev", MODEL, (other,), cluster.since, until=cluster.since)
     with pytest.raises(Unavailable, match=f"no prediction log of test/{MODEL} is at"):
-        source(cluster).arms("test", MODEL, (cluster.stable,), cluster.since, cluster.since)
+        source(cluster).arms("test", MODEL, (cluster.stable,), cluster.since, until=cluster.since)
 
     stranger = generate_key(tmp_path / "stranger.pem")
     stable, canary = arms(cluster, source(cluster, keys=public_pem(stranger)))
@@ -236,15 +236,15 @@ def test_a_log_that_ends_early_or_never_came_shows_beside_prometheus(
 
         asked: ClassVar[list[tuple[object, ...]]] = []
 
-        def arms(self, *asked: object) -> tuple[Arm, ...]:
-            self.asked.append(asked[3:])
+        def arms(self, *asked: object, until: datetime) -> tuple[Arm, ...]:
+            self.asked.append((asked[3], until))
             slices = {"accept where sex = 1": (100, 200), "outcome accept": (1, 2)}
             return Arm(1500, answers=slices), Arm(450, 9, {0.1: 3}, answers=slices)
 
     def joined(log: PredictionLogSource) -> list[Arm]:
         releases = (cluster.stable, cluster.canary)
         until = cluster.since + timedelta(minutes=5)
-        return [*Joined(log, Counted()).arms("dev", MODEL, releases, cluster.since, until)]
+        return [*Joined(log, Counted()).arms("dev", MODEL, releases, cluster.since, until=until)]
 
     stable, canary = joined(source(cluster, opened=False))
     assert f"450 requests of {cluster.canary.short}, and the log has 400" in canary.gaps[-1]
@@ -261,6 +261,6 @@ def test_a_log_that_ends_early_or_never_came_shows_beside_prometheus(
     assert canary.slower == {0.1: 3} and "not signed by the key of the log" in canary.gaps[0]
 
     silent = source(cluster).arms(
-        "dev", MODEL, (cluster.stable,), cluster.since, datetime.now(UTC) + timedelta(hours=1)
+        "dev", MODEL, (cluster.stable,), cluster.since, until=datetime.now(UTC) + timedelta(hours=1)
     )
     assert "nothing of the log is newer than" in silent[0].gaps[0]

@@ -170,7 +170,7 @@ def test_a_real_prometheus_decides_by_what_it_read_from_our_page(tmp_path: Path)
             serving.answer(stable, 500, declined=150)
             serving.answer(canary, 280, declined=84, failed=1)
             until(lambda: asked(address, total) == 780)
-            one, two = source.arms("dev", MODEL, (stable, canary), since, datetime.now(UTC))
+            one, two = source.arms("dev", MODEL, (stable, canary), since, until=datetime.now(UTC))
             assert (one.requests, one.failed, two.requests, two.failed) == (1402, 2, 581, 1)
             assert one.answers["outcome decline"] == (420, 1400)
             assert two.answers["outcome decline"] == (174, 580)
@@ -261,7 +261,7 @@ def accepted(values: list[tuple[float, str]], *others: object, hours: float = 1)
     found = [series(values), *others]
     with answering(lambda query, _: UP if query.startswith("count(") else success(found)) as fake:
         source = Prometheus(fake.address)
-        (arm,) = source.arms("prod", "credit", (ONE,), T, T + timedelta(hours=hours))
+        (arm,) = source.arms("prod", "credit", (ONE,), T, until=T + timedelta(hours=hours))
     return arm.answers["outcome accept"][0]
 
 
@@ -300,7 +300,7 @@ def test_a_source_that_cannot_tell_gives_no_verdict(words: str) -> None:
         pytest.raises((Unavailable, InvalidInput), match=expected),
     ):
         Prometheus(fake.address, "secret-token").arms(
-            "prod", "credit", (ONE, TWO), T, T + timedelta(minutes=5)
+            "prod", "credit", (ONE, TWO), T, until=T + timedelta(minutes=5)
         )
     assert fake.authorization == {"Bearer secret-token"}
 

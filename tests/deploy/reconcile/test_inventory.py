@@ -33,7 +33,7 @@ def deployed(*shares: tuple[Digest, int]) -> Deployment:
 
 def running(*deployments: Deployment) -> Status:
     each = tuple(
-        describe(d.name, d, Running(d, "ready"), None, NOW.isoformat()) for d in deployments
+        describe(d.name, d, Running(d, "ready"), None, since=NOW.isoformat()) for d in deployments
     )
     return Status(NOW.isoformat(), 1, "c" * 40, "127.0.0.1:1", each, ())
 
@@ -46,7 +46,7 @@ def cells(
 ) -> tuple[Cell, ...]:
     status, stages = running(runs or git), ("dev", "test", "prod")
     survey, known = Survey((git,), {}, ()), catalogue or Registered()
-    return compare(survey, status, lambda *_: looked, known, stages, NOW).cells
+    return compare(survey, status, lambda *_: looked, known, stages=stages, now=NOW).cells
 
 
 def knows(*releases: Digest, shared: bool = False, **aliases: Digest) -> Registered:
@@ -136,7 +136,9 @@ def test_a_catalogue_that_cannot_be_read_hides_nothing_else() -> None:
     git = deployed((ONE, 100))
     away = Registered(fault="the catalogue gives no answer")
 
-    found = compare(Survey((git,), {}, ()), running(git), lambda *_: GOOD, away, ("dev",), NOW)
+    found = compare(
+        Survey((git,), {}, ()), running(git), lambda *_: GOOD, away, stages=("dev",), now=NOW
+    )
 
     assert found.cells[0].agrees and not found.agrees
     assert found.faults == (away.fault,)

@@ -190,7 +190,7 @@ def test_what_a_named_decision_cites_is_waited_for_too(tmp_path: Path) -> None:
     image = road.store.resolve(digest.text)
     cites = Statement((digest,), DECISION, {"approvals": [APPROVED.text], "waivers": ["none"]})
     acting = road.people["platform-engineer"]
-    decision = attach_ssh(road.store, image, cites, acting.key, road.now).digest
+    decision = attach_ssh(road.store, image, cites, acting.key, now=road.now).digest
     admission, platform = ReleaseAdmission(lambda _: road.store), road.trusted().platform
     dev = Deployment("dev", MODEL, (Slot(slot_name(digest), digest, 100),))
 

@@ -28,8 +28,8 @@ def test_a_refused_release_is_waited_for_and_its_evidence_ends_the_wait(tmp_path
         waiting.start()
         image = here.store.resolve(digest.text)
         for each in statements(training_run(), (digest,), builder=BUILDER):
-            attach(here.store, image, each, here.signer, NOW)
-        sign_image(here.store, image, "registry.example/models/credit", here.signer, NOW)
+            attach(here.store, image, each, here.signer, now=NOW)
+        sign_image(here.store, image, "registry.example/models/credit", here.signer, now=NOW)
         waiting.join()
 
     assert [code for code, _ in answers] == [0]

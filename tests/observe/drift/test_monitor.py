@@ -63,7 +63,7 @@ def test_answers_of_a_shadow_raise_nothing(tmp_path: Path) -> None:
 def test_after_a_person_closed_it_the_monitor_starts_afresh(tmp_path: Path) -> None:
     monitor = _monitor(tmp_path)
     (first,) = _feed(monitor, draw(3000, 2, new_code=0.15), 0, 100)
-    close(tmp_path / "findings", first.id, "risk-manager", "rolled back", NOW)
+    close(tmp_path / "findings", first.id, "risk-manager", "rolled back", now=NOW)
 
     assert _feed(monitor, draw(5000, 3), 100, 100) == []
     later = _feed(monitor, draw(3000, 4, new_code=0.15), 200, 100)

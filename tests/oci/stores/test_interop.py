@@ -201,8 +201,8 @@ def test_skopeo_enforces_its_strict_policy_on_a_release(
     place = f"{pushed}@{image.digest}"
 
     assert enforce(tmp_path, place, "release.pub") != 0
-    sign_image(remote(address, repository), image, f"{pushed}-other", signer, datetime.now(UTC))
+    sign_image(remote(address, repository), image, f"{pushed}-other", signer, now=datetime.now(UTC))
     assert enforce(tmp_path, place, "release.pub") != 0
-    sign_image(remote(address, repository), image, pushed, signer, datetime.now(UTC))
+    sign_image(remote(address, repository), image, pushed, signer, now=datetime.now(UTC))
     assert enforce(tmp_path, place, "release.pub") == 0
     assert enforce(tmp_path, place, "other.pub") != 0

@@ -113,8 +113,8 @@ def test_a_registry_with_the_referrers_api_lists_our_evidence(
         copy(LayoutStore(packed[0]), store, packed[1].image)
         digest = packed[1].image.digest
         for each in statements(training_run(), (digest,), builder=BUILDER):
-            attach(store, packed[1].image, each, signer, now)
-        sign_image(store, packed[1].image, place, signer, now)
+            attach(store, packed[1].image, each, signer, now=now)
+        sign_image(store, packed[1].image, place, signer, now=now)
 
         verified = verify(store, digest, policy, now=now, blobs=True)
         found = _run("oras", "discover", "--plain-http", "--format", "json", f"{place}@{digest}")

@@ -33,8 +33,8 @@ class Town(Road):
         """A commit by hand, by the engineer unless another key signs."""
         engineer = self.people["platform-engineer"]
         self.repository.commit(
-            self.repository.fetch(), files, "by hand", engineer.name, key or engineer.key,
-            datetime.now(UTC),
+            self.repository.fetch(), files, "by hand", engineer.name, key=key or engineer.key,
+            now=datetime.now(UTC),
         )  # fmt: skip
 
     def git(self, *arguments: str, text: bytes = b"") -> str:
@@ -75,7 +75,9 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
     for name in ("renewed", "mine"):
         town.approve(releases[name], "validator", "risk-manager")
     news = Statement((releases["renewed"],), "https://example.org/scan/v1", {"found": 1})
-    attach(town.store, town.store.resolve(releases["renewed"].text), news, town.signer, town.now)
+    attach(
+        town.store, town.store.resolve(releases["renewed"].text), news, town.signer, now=town.now
+    )
     SshKey.generate(town.folder / "stranger")
     return Scene(town, releases)
 

@@ -84,8 +84,8 @@ def test_a_person_is_added_by_a_commit_that_is_followed(machine: Machine) -> Non
         platform_files(with_person(trusted.platform, person)),
         "platform: list validator",
         machine.engineer.name,
-        machine.engineer.key,
-        NOW,
+        key=machine.engineer.key,
+        now=NOW,
     )
 
     assert person in follow(machine.repository, machine.home.trust).platform.people

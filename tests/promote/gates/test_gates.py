@@ -274,7 +274,7 @@ def test_the_stage_before_and_its_soak() -> None:
 
 def with_approvals(*signers: str, platform: Platform = ROAD) -> Evidence:
     given = evidence(platform=platform)
-    word = approval(DIGEST, PROD, "validator", given.verified, NOW, model=given.model)
+    word = approval(DIGEST, PROD, "validator", given.verified, now=NOW, model=given.model)
     return replace(given, verified=verified(good_run(), *(signed(word, who) for who in signers)))
 
 
@@ -320,7 +320,13 @@ def test_a_person_is_known_by_name_or_address(author: str, same: bool) -> None:
 def test_an_approval_has_to_end() -> None:
     with pytest.raises(InvalidInput, match="at most a year"):
         approval(
-            DIGEST, PROD, "x", verified(good_run()), NOW, model="m", lifetime=timedelta(days=400)
+            DIGEST,
+            PROD,
+            "x",
+            verified(good_run()),
+            now=NOW,
+            model="m",
+            lifetime=timedelta(days=400),
         )
 
 

@@ -152,7 +152,7 @@ def admitted(road: Road, digest: Digest) -> tuple[Finding, ...]:
     trusted = road.trusted()
     prod = deployment_of(road.repository, trusted, "prod", MODEL)
     assert prod is not None
-    return admit(road.store, trusted.platform, prod, digest, road.now)
+    return admit(road.store, trusted.platform, prod, digest, now=road.now)
 
 
 def in_prod_by_waiver(road: Road) -> Digest:
@@ -198,12 +198,12 @@ def test_a_decision_that_only_says_that_a_gate_was_waived_is_not_admitted(road: 
             waivers=cited,
         )
         image, desk = road.store.resolve(other.text), road.desk("platform-engineer")
-        attach_ssh(road.store, image, decision_statement(forged), desk.acting.key, road.now)
+        attach_ssh(road.store, image, decision_statement(forged), desk.acting.key, now=road.now)
 
     assert real.status == "pass"
     assert [each.check for each in admitted(road, other) if each.status == "fail"] == ["decision"]
     honest = dataclasses.replace(forged, findings=())
-    attach_ssh(road.store, image, decision_statement(honest), desk.acting.key, road.now)
+    attach_ssh(road.store, image, decision_statement(honest), desk.acting.key, now=road.now)
     assert [each.check for each in admitted(road, other) if each.status == "fail"] == []
 
 

@@ -39,7 +39,7 @@ def edit_by_hand(road: Road) -> None:
     road.pass_time(minutes=1)
     road.repository.commit(
         road.trusted().commit, {PATH: render_yaml(value)}, "dev: more memory", engineer.name,
-        engineer.key, road.now,
+        key=engineer.key, now=road.now,
     )  # fmt: skip
 
 
@@ -91,7 +91,7 @@ def test_edits_of_the_canary_stay_with_it_when_it_takes_over(road: Road) -> None
     engineer = road.people["platform-engineer"]
     road.repository.commit(
         road.trusted().commit, {PATH: render_yaml(value)}, "dev: more memory", engineer.name,
-        engineer.key, road.now,
+        key=engineer.key, now=road.now,
     )  # fmt: skip
 
     roll_out(road.machine(), MODEL, "dev", 100)

@@ -63,8 +63,8 @@ class World:
             files,
             "change",
             who,
-            key or self.keys[who],
-            NOW + timedelta(minutes=later),
+            key=key or self.keys[who],
+            now=NOW + timedelta(minutes=later),
         )
         return self.head
 

@@ -110,12 +110,12 @@ def test_commits_travel_over_http_with_their_signatures(tmp_path: Path) -> None:
     key = SshKey.generate(tmp_path / "key")
     with served(tmp_path) as url:
         here, there = (Repository(url, tmp_path / name) for name in ("here", "there"))
-        first = here.commit(None, {"a": b"1"}, "first", "engineer", key, NOW)
+        first = here.commit(None, {"a": b"1"}, "first", "engineer", key=key, now=NOW)
         assert there.fetch() == first
-        second = there.commit(first, {"a": b"2"}, "second", "engineer", key, NOW)
+        second = there.commit(first, {"a": b"2"}, "second", "engineer", key=key, now=NOW)
 
         with pytest.raises(MovedOn):
-            here.commit(first, {"a": b"3"}, "late", "engineer", key, NOW)
+            here.commit(first, {"a": b"3"}, "late", "engineer", key=key, now=NOW)
         assert here.fetch() == second
         assert here.read(second, "a") == b"2"
 
@@ -139,7 +139,7 @@ def test_over_https_an_authority_of_ones_own_is_trusted_and_a_password_is_asked_
     key = SshKey.generate(tmp_path / "key")
     with served(tmp_path, context, "robot:secret") as url:
         asked = Repository(url, tmp_path / "a", {**environment, "GIT_ASKPASS": str(helper)})
-        first = asked.commit(None, {"a": b"1"}, "first", "engineer", key, NOW)
+        first = asked.commit(None, {"a": b"1"}, "first", "engineer", key=key, now=NOW)
         named = url.replace("://", "://robot:secret@")
         assert Repository(named, tmp_path / "b", environment).fetch() == first
 
@@ -166,12 +166,12 @@ def test_commits_travel_over_ssh_and_back(tmp_path: Path) -> None:
     urls = (f"ssh://git@host{tmp_path}/remote.git", f"git@host:{tmp_path}/remote.git")
     here, there = (Repository(url, tmp_path / f"cache-{url[:3]}", environment) for url in urls)
 
-    first = here.commit(None, {"a": b"1"}, "first", "engineer", key, NOW)
+    first = here.commit(None, {"a": b"1"}, "first", "engineer", key=key, now=NOW)
     assert there.fetch() == first
-    second = there.commit(first, {"a": b"2"}, "second", "engineer", key, NOW)
+    second = there.commit(first, {"a": b"2"}, "second", "engineer", key=key, now=NOW)
 
     with pytest.raises(MovedOn):
-        here.commit(first, {"a": b"3"}, "late", "engineer", key, NOW)
+        here.commit(first, {"a": b"3"}, "late", "engineer", key=key, now=NOW)
     assert here.fetch() == second
 
 

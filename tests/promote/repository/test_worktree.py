@@ -34,7 +34,12 @@ class Desk:
 
     def commit(self, files: dict[str, bytes | None], parent: str | None = None) -> str:
         return self.repository.commit(
-            parent, files, "stage: change\n\nStage: dev\n", "platform-engineer", self.key, NOW
+            parent,
+            files,
+            "stage: change\n\nStage: dev\n",
+            "platform-engineer",
+            key=self.key,
+            now=NOW,
         )
 
 
@@ -194,7 +199,7 @@ def test_rewritten_history_is_noticed(desk: Desk) -> None:
     desk.commit({"a": b"2"}, first)
     desk.git(f"--git-dir={desk.remote}", "update-ref", "refs/heads/main", first)
     other = desk.clone("other")
-    other.commit(other.fetch(), {"a": b"3"}, "other", "x", desk.key, NOW)
+    other.commit(other.fetch(), {"a": b"3"}, "other", "x", key=desk.key, now=NOW)
 
     with pytest.raises(VerificationError, match="rewritten"):
         desk.repository.fetch()
@@ -237,7 +242,9 @@ def test_nothing_of_the_users_configuration_is_used(desk: Desk, tmp_path: Path) 
         str(desk.remote), tmp_path / "c", {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
     )
 
-    first = repository.commit(None, {"a": b"1"}, "first", "platform-engineer", desk.key, NOW)
+    first = repository.commit(
+        None, {"a": b"1"}, "first", "platform-engineer", key=desk.key, now=NOW
+    )
 
     assert repository.fetch() == first
 
@@ -275,7 +282,7 @@ def test_commits_of_many_at_once_are_all_there_in_the_end(desk: Desk) -> None:
         while True:
             try:
                 repository.commit(
-                    repository.fetch(), {name: b"x"}, "change", "engineer", desk.key, NOW
+                    repository.fetch(), {name: b"x"}, "change", "engineer", key=desk.key, now=NOW
                 )
             except MovedOn:
                 continue

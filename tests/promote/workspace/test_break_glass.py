@@ -101,7 +101,7 @@ class Emergency(Road):
         trusted = self.trusted()
         survey = Surveyor(self.repository).survey(trusted)
         (prod,) = [each for each in survey.deployments if each.stage == "prod"]
-        found = admit(self.store, trusted.platform, prod, self.urgent, self.now, glass)
+        found = admit(self.store, trusted.platform, prod, self.urgent, now=self.now, glass=glass)
         return next(each.status for each in found if each.check == "decision")
 
     def standing(self) -> dict[str, Restrictions]:
@@ -151,7 +151,7 @@ def test_it_is_shown_everywhere_until_somebody_else_approves(road: Emergency) ->
     assert "by one of: validator, risk-manager" in why.missing[0].cure
     survey = Surveyor(road.repository).survey(trusted)
     seen = Looked(True, True, "")
-    found = compare(survey, None, lambda *_: seen, Registered(), ("prod",), road.now)
+    found = compare(survey, None, lambda *_: seen, Registered(), stages=("prod",), now=road.now)
     assert [each.deployment for each in found.cells if each.marks] == [f"prod/{MODEL}"]
     who = [each.who for each in duties(road.repository, trusted, road.standing(), road.now).paths]
     assert "platform-engineer" in who
@@ -288,7 +288,7 @@ def test_a_commit_by_hand_does_not_get_around_the_second_person(
     engineer = road.people["platform-engineer"]
     road.repository.commit(
         trusted.commit, {release_path("prod", MODEL): after}, "by hand", engineer.name,
-        engineer.key, road.now,
+        key=engineer.key, now=road.now,
     )  # fmt: skip
 
     with pytest.raises(VerificationError, match=r"the broken glass|breaks the glass"):

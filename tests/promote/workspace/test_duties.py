@@ -225,7 +225,7 @@ def test_a_merge_brings_no_other_trust(town: Town) -> None:
     files: dict[str, bytes | None] = {**platform_files(open_trust)}
     engineer = town.people["platform-engineer"]
     side = town.repository.commit(
-        start, files, "side", engineer.name, engineer.key, town.now, branch="side"
+        start, files, "side", engineer.name, key=engineer.key, now=town.now, branch="side"
     )
 
     merge(town, side)
@@ -281,7 +281,7 @@ def commit_alone(town: Town, files: dict[str, bytes | None], trailers: str = "")
     engineer = town.people["platform-engineer"]
     town.repository.commit(
         town.trusted().commit, files, f"platform: change\n\n{trailers}", engineer.name,
-        engineer.key, town.now,
+        key=engineer.key, now=town.now,
     )  # fmt: skip
 
 
@@ -296,7 +296,7 @@ def merge(town: Town, side: str) -> None:
     """A signed merge that takes the tree of the side, made with plain plumbing."""
     head, key = town.trusted().commit, town.people["platform-engineer"].key
     tree = git(town, "rev-parse", f"{side}^{{tree}}")
-    content = render_commit(tree, (head, side), "platform-engineer", town.now, "merge")
+    content = render_commit(tree, (head, side), "platform-engineer", town.now, message="merge")
     signed = insert_signature(content, key.sign(content, "git"))
     made = git(town, "hash-object", "-t", "commit", "-w", "--stdin", stdin=signed)
     git(town, "push", "--quiet", str(town.home.gitops), f"{made}:refs/heads/main")

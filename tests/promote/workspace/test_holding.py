@@ -100,7 +100,7 @@ def test_a_machine_that_goes_on_all_the_same_is_not_followed(
         files[release_path("dev", MODEL)] = words
     machine = road.machine().acting
     road.repository.commit(
-        road.trusted().commit, {**files}, "go on", machine.name, machine.key, road.now
+        road.trusted().commit, {**files}, "go on", machine.name, key=machine.key, now=road.now
     )
 
     with pytest.raises(VerificationError, match="on hold" if keeps else "ends the hold"):
@@ -113,7 +113,7 @@ def commit_by_hand(road: Road, *releases: tuple[Digest, int]) -> None:
     trusted, engineer = road.trusted(), road.people["platform-engineer"]
     files = render_deployment(Deployment("dev", MODEL, slots), trusted.platform)
     road.repository.commit(
-        trusted.commit, {**files}, "by hand", engineer.name, engineer.key, road.now
+        trusted.commit, {**files}, "by hand", engineer.name, key=engineer.key, now=road.now
     )
 
 

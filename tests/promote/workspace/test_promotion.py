@@ -79,8 +79,8 @@ def test_what_was_promoted_is_admitted_there_and_nowhere_else(road: Road) -> Non
     platform, dev = road.trusted().platform, deployed(road, "dev")
     assert dev is not None
 
-    here = admit(road.store, platform, dev, digest, road.now)
-    there = admit(road.store, platform, replace(dev, stage="test"), digest, road.now)
+    here = admit(road.store, platform, dev, digest, now=road.now)
+    there = admit(road.store, platform, replace(dev, stage="test"), digest, now=road.now)
 
     assert [finding.check for finding in here if finding.status == "fail"] == []
     assert [finding.check for finding in there if finding.status == "fail"] == ["decision"]
@@ -95,10 +95,10 @@ def test_nobody_alone_can_decide_for_prod(road: Road) -> None:
     alone = road.release(b"alone")
     forged = replace(done.decision, digest=alone)
     image, desk = road.store.resolve(alone.text), road.desk("platform-engineer")
-    attach_ssh(road.store, image, decision_statement(forged), desk.acting.key, road.now)
+    attach_ssh(road.store, image, decision_statement(forged), desk.acting.key, now=road.now)
 
-    real = admit(road.store, platform, prod, digest, road.now)
-    fake = admit(road.store, platform, prod, alone, road.now)
+    real = admit(road.store, platform, prod, digest, now=road.now)
+    fake = admit(road.store, platform, prod, alone, now=road.now)
 
     assert "approved by risk-manager, validator" in real[-1].message
     assert [finding.check for finding in fake if finding.status == "fail"] == ["decision"]
@@ -112,9 +112,9 @@ def test_nobody_alone_puts_an_approved_release_in_the_place_of_another_model(roa
     assert done.decision is not None
     forged = replace(done.decision, model="other")
     image, desk = road.store.resolve(digest.text), road.desk("platform-engineer")
-    attach_ssh(road.store, image, decision_statement(forged), desk.acting.key, road.now)
+    attach_ssh(road.store, image, decision_statement(forged), desk.acting.key, now=road.now)
 
-    found = admit(road.store, platform, replace(prod, model="other"), digest, road.now)
+    found = admit(road.store, platform, replace(prod, model="other"), digest, now=road.now)
 
     assert [finding.check for finding in found if finding.status == "fail"] == ["decision"]
 
@@ -216,7 +216,7 @@ def test_new_evidence_needs_a_new_word(road: Road) -> None:
         image,
         Statement((digest,), "https://example.org/scan/v1", {"found": 1}),
         road.signer,
-        road.now,
+        now=road.now,
     )
 
     done = road.promote(digest, "prod")

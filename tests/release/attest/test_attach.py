@@ -31,7 +31,7 @@ def test_an_attestation_is_a_bundle_that_refers_to_the_image() -> None:
     it = bench()
 
     referrer = attach(
-        it.store, it.image, Statement((it.image.digest,), PROVENANCE, {"a": 1}), it.signer, NOW
+        it.store, it.image, Statement((it.image.digest,), PROVENANCE, {"a": 1}), it.signer, now=NOW
     )
 
     assert [d.digest for d in it.store.referrers(it.image.digest, BUNDLE)] == [referrer.digest]
@@ -58,8 +58,8 @@ def test_an_attestation_is_a_bundle_that_refers_to_the_image() -> None:
 def test_a_release_is_signed_as_bundle_and_under_the_legacy_tag() -> None:
     it = bench()
 
-    sign_image(it.store, it.image, REPOSITORY, it.signer, NOW)
-    sign_image(it.store, it.image, REPOSITORY, it.signer, LATER)
+    sign_image(it.store, it.image, REPOSITORY, it.signer, now=NOW)
+    sign_image(it.store, it.image, REPOSITORY, it.signer, now=LATER)
 
     legacy = Manifest.parse(
         read(it.store, it.store.resolve(legacy_tag(it.image.digest, ".sig")), MAX_MANIFEST)
@@ -87,7 +87,7 @@ def test_a_person_signs_a_statement_that_ssh_keygen_can_check(tmp_path: Path) ->
         (it.image.digest,), "https://example.com/approval", {"decision": "approve"}
     )
 
-    referrer = attach_ssh(it.store, it.image, approval, key, NOW)
+    referrer = attach_ssh(it.store, it.image, approval, key, now=NOW)
 
     payload, signature = Manifest.parse(read(it.store, referrer, MAX_MANIFEST)).layers
     assert payload.media_type == "application/vnd.in-toto+json"

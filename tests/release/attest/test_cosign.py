@@ -59,7 +59,7 @@ def test_cosign_verifies_our_signature(version: str, place: str, tmp_path: Path)
     signer = generate_key(tmp_path / "release.pem")
     generate_key(tmp_path / "other.pem")
     unsigned = push_image(store, b"unsigned")
-    sign_image(store, image, place, signer, PAST)
+    sign_image(store, image, place, signer, now=PAST)
 
     def answer(key: str, digest: str) -> int:
         arguments = ["verify", "--key", key, *_OFFLINE, f"{place}@{digest}"]
@@ -76,7 +76,7 @@ def test_cosign_3_verifies_our_attestations(place: str, tmp_path: Path) -> None:
     store, image = _store(place)
     signer = generate_key(tmp_path / "release.pem")
     for each in statements(training_run(), (image.digest,), builder=BUILDER):
-        attach(store, image, each, signer, PAST)
+        attach(store, image, each, signer, now=PAST)
 
     for kind in EVIDENCE:
         arguments = ["verify-attestation", "--type", kind, "--key", "release.pub", *_OFFLINE]
@@ -137,7 +137,7 @@ def test_cosigns_key_file_signs_here_as_well(version: str, place: str, tmp_path:
     store, image = _store(place)
 
     signer = PemSigner.load(tmp_path / "cosign.key", "words")
-    sign_image(store, image, place, signer, PAST)
+    sign_image(store, image, place, signer, now=PAST)
 
     arguments = ["verify", "--key", "cosign.pub", *_OFFLINE, f"{place}@{image.digest}"]
     done = _cosign(version, *arguments, folder=tmp_path)
@@ -165,7 +165,7 @@ def test_our_key_file_signs_with_cosign_as_well(place: str, tmp_path: Path) -> N
 def test_an_older_signature_counts_for_its_key_and_digest_only() -> None:
     it = bench()
     other = push_image(it.store, b"other weights")
-    sign_legacy(it.store, it.image, REPOSITORY, it.signer, NOW)
+    sign_legacy(it.store, it.image, REPOSITORY, it.signer, now=NOW)
     tag = f"sha256-{other.digest.hex}.sig"
     it.store.tag(tag, it.store.resolve(f"sha256-{it.image.digest.hex}.sig"))
     key = key_from_pem("release", it.signer_pem)

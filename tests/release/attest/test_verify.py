@@ -30,8 +30,8 @@ from tests.release.attest.runs import BUILDER, REMOTE, training_run
 def _release() -> Bench:
     it = bench()
     for each in statements(training_run(), (it.image.digest,), builder=BUILDER):
-        attach(it.store, it.image, each, it.signer, NOW)
-    sign_image(it.store, it.image, REPOSITORY, it.signer, NOW)
+        attach(it.store, it.image, each, it.signer, now=NOW)
+    sign_image(it.store, it.image, REPOSITORY, it.signer, now=NOW)
     return it
 
 
@@ -83,7 +83,7 @@ def test_another_key_counts_for_nothing() -> None:
 def test_an_attestation_is_not_a_signature() -> None:
     it = bench()
     for each in statements(training_run(), (it.image.digest,), builder=BUILDER):
-        attach(it.store, it.image, each, it.signer, NOW)
+        attach(it.store, it.image, each, it.signer, now=NOW)
 
     verified = verify(it.store, it.image.digest, _policy(it.signer), now=NOW)
 
@@ -92,11 +92,11 @@ def test_an_attestation_is_not_a_signature() -> None:
 
 def test_two_keys_have_to_sign_where_two_are_wanted() -> None:
     it, other = _release(), new_signer()
-    sign_image(it.store, it.image, REPOSITORY, it.signer, LATER)
+    sign_image(it.store, it.image, REPOSITORY, it.signer, now=LATER)
     policy = _policy(it.signer, other, threshold=2)
 
     one = verify(it.store, it.image.digest, policy, now=LATER)
-    sign_image(it.store, it.image, REPOSITORY, other, LATER)
+    sign_image(it.store, it.image, REPOSITORY, other, now=LATER)
     two = verify(it.store, it.image.digest, policy, now=LATER)
 
     assert not one.holds
@@ -155,7 +155,7 @@ def test_a_policy_that_demands_nothing_is_refused(change: dict[str, object]) -> 
 
 def test_what_cannot_be_verified_is_reported_and_not_fatal() -> None:
     it = _release()
-    attach(it.store, it.image, Statement((it.image.digest,), METRICS, {}), new_signer(), NOW)
+    attach(it.store, it.image, Statement((it.image.digest,), METRICS, {}), new_signer(), now=NOW)
 
     verified = verify(it.store, it.image.digest, _policy(it.signer), now=NOW)
 
@@ -168,7 +168,7 @@ def test_what_cannot_be_verified_is_reported_and_not_fatal() -> None:
 def test_what_is_said_of_another_image_does_not_count() -> None:
     it = _release()
     other = push_image(it.store, b"other weights")
-    attach(it.store, other, Statement((it.image.digest,), SIGNED, {}), it.signer, NOW)
+    attach(it.store, other, Statement((it.image.digest,), SIGNED, {}), it.signer, now=NOW)
 
     verified = verify(it.store, other.digest, _policy(it.signer), now=NOW)
 
@@ -179,9 +179,9 @@ def test_an_approval_counts_only_with_a_key_of_a_listed_person(tmp_path: Path) -
     it = _release()
     key, stranger = SshKey.generate(tmp_path / "id"), SshKey.generate(tmp_path / "other")
     approval = Statement((it.image.digest,), APPROVAL, {"decision": "approve"})
-    referrer = attach_ssh(it.store, it.image, approval, key, NOW)
-    attach_ssh(it.store, it.image, approval, stranger, NOW)
-    attach(it.store, it.image, approval, it.signer, NOW)
+    referrer = attach_ssh(it.store, it.image, approval, key, now=NOW)
+    attach_ssh(it.store, it.image, approval, stranger, now=NOW)
+    attach(it.store, it.image, approval, it.signer, now=NOW)
     people = (Person("validator", ("validator",), key.public_line),)
 
     verified = verify(it.store, it.image.digest, _policy(it.signer), people=people, now=NOW)
@@ -196,7 +196,7 @@ def test_an_approval_counts_only_with_a_key_of_a_listed_person(tmp_path: Path) -
 def test_a_person_cannot_sign_what_a_machine_has_to_say(tmp_path: Path) -> None:
     it = _release()
     key = SshKey.generate(tmp_path / "id")
-    attach_ssh(it.store, it.image, Statement((it.image.digest,), METRICS, {}), key, NOW)
+    attach_ssh(it.store, it.image, Statement((it.image.digest,), METRICS, {}), key, now=NOW)
     people = (Person("validator", (), key.public_line),)
 
     verified = verify(it.store, it.image.digest, _policy(it.signer), people=people, now=NOW)
@@ -208,7 +208,7 @@ def test_no_more_referrers_are_read_than_the_limit() -> None:
     it = bench()
     for number in range(MAX_REFERRERS + 3):
         statement = Statement((it.image.digest,), METRICS, {"number": number})
-        attach(it.store, it.image, statement, it.signer, NOW)
+        attach(it.store, it.image, statement, it.signer, now=NOW)
 
     documents = gather(it.store, it.image.digest)
 

@@ -90,15 +90,15 @@ class Releases:
         # No two releases share a digest: what they are said to be would get mixed up.
         said = statements(run or training_run(), (image.digest,), builder=BUILDER)
         for each in (*said, *more):
-            attach(self.store, image, replace(each, subjects=(image.digest,)), SIGNER, NOW)
-        sign_image(self.store, image, REPOSITORY, SIGNER, NOW)
+            attach(self.store, image, replace(each, subjects=(image.digest,)), SIGNER, now=NOW)
+        sign_image(self.store, image, REPOSITORY, SIGNER, now=NOW)
         return image.digest
 
     def compare(self, before: Digest, after: Digest, policy: Policy = TRUSTED) -> ReleaseDifference:
         """Their difference under a policy."""
         sides = []
         for digest in (before, after):
-            known = standing(self.store, digest, policy, (), NOW)
+            known = standing(self.store, digest, policy, (), now=NOW)
             sides.append(facts(self.store, digest, known))
         return difference(*sides)
 
@@ -212,9 +212,9 @@ def test_a_stranger_does_not_overrule_who_is_trusted(releases: Releases) -> None
     digest = releases.make("claimed", documents={"claimed.txt": b""})
     claim: dict[str, JsonValue] = {"datasets": [{"name": "panel", "rows": 1}]}
     image = releases.store.resolve(digest.text)
-    attach(releases.store, image, Statement((digest,), DATASET, claim), new_signer(), NOW)
+    attach(releases.store, image, Statement((digest,), DATASET, claim), new_signer(), now=NOW)
 
-    known = standing(releases.store, digest, TRUSTED, (), NOW)
+    known = standing(releases.store, digest, TRUSTED, (), now=NOW)
     data = facts(releases.store, digest, known)["data"]
 
     assert (data.mark, data.by) == ("verified", "build")

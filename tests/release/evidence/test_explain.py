@@ -52,10 +52,10 @@ def _published(folder: Path, store: Store, reference: str) -> tuple[Shown, Descr
     signer, person = new_signer(), SshKey.generate(folder / "id")
     image = push_image(store)
     for each in statements(training_run(), (image.digest,), builder=BUILDER):
-        attach(store, image, each, signer, PAST)
-    sign_image(store, image, "registry.example/models/credit", signer, PAST)
+        attach(store, image, each, signer, now=PAST)
+    sign_image(store, image, "registry.example/models/credit", signer, now=PAST)
     approval = Statement((image.digest,), APPROVAL, {"decision": "approve"})
-    attach_ssh(store, image, approval, person, PAST)
+    attach_ssh(store, image, approval, person, now=PAST)
     key = replace(
         key_from_pem("release", public_pem(signer)),
         valid_from=PAST - timedelta(days=1),

@@ -60,7 +60,7 @@ def _statement(kind: str) -> Statement:
 def _verified() -> Verified:
     it = bench()
     for each in statements(training_run(), (it.image.digest,), builder=BUILDER):
-        attach(it.store, it.image, each, it.signer, NOW)
+        attach(it.store, it.image, each, it.signer, now=NOW)
     policy = Policy((key_from_pem("release", public_pem(it.signer)),), EVIDENCE)
     return verify(it.store, it.image.digest, policy, now=NOW)
 
@@ -154,7 +154,9 @@ def test_without_evidence_there_is_nothing_to_read() -> None:
 def test_metrics_of_another_shape_are_not_taken_for_none(more: dict[str, JsonValue]) -> None:
     it = bench()
     predicate: dict[str, JsonValue] = {"metrics": [{"name": "roc_auc", "value": 0.7}], **more}
-    attach(it.store, it.image, Statement((it.image.digest,), METRICS, predicate), it.signer, NOW)
+    attach(
+        it.store, it.image, Statement((it.image.digest,), METRICS, predicate), it.signer, now=NOW
+    )
     policy = Policy((key_from_pem("release", public_pem(it.signer)),), (METRICS,))
 
     with pytest.raises(VerificationError, match="cannot be read: its content has 8 faults"):

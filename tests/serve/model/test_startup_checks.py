@@ -40,7 +40,7 @@ def _scores(moved: float, table: Mapping[str, NDArray[np.generic]]) -> NDArray[n
 
 def _said(release: Packed, run: TrainingRun) -> Packed:
     for statement in statements(run, (release.image.digest,), builder=BUILDER):
-        attach(release.store, release.image, statement, release.signer, NOW)
+        attach(release.store, release.image, statement, release.signer, now=NOW)
     return release
 
 

@@ -107,7 +107,7 @@ def _tamper(registry: Path) -> None:
 
 def test_a_second_signature_by_a_stranger_changes_nothing(tmp_path: Path) -> None:
     release = packed(tmp_path)
-    sign_image(release.store, release.image, REPOSITORY, new_signer(), NOW)
+    sign_image(release.store, release.image, REPOSITORY, new_signer(), now=NOW)
 
     with started(release.launch()) as process:
         assert process.event["event"] == "ready", process.event

@@ -30,7 +30,7 @@ def accepted(old: Floats, new: Floats) -> tuple[NDArray[np.bool_], NDArray[np.bo
 def test_a_model_against_itself_differs_by_nothing(metric: str) -> None:
     target, old, _ = data(1)
 
-    found = paired_difference(metric, target, old, old, accepted(old, old))
+    found = paired_difference(metric, target, old, old, accepted=accepted(old, old))
 
     assert found is not None
     assert (found.value, found.error, found.rows) == (0.0, 0.0, 2000)
@@ -39,7 +39,7 @@ def test_a_model_against_itself_differs_by_nothing(metric: str) -> None:
 def test_the_difference_of_areas_is_that_of_the_areas() -> None:
     target, old, new = data(2)
 
-    found = paired_difference("roc_auc", target, old, new, accepted(old, new))
+    found = paired_difference("roc_auc", target, old, new, accepted=accepted(old, new))
 
     before, after = roc_auc(target, old), roc_auc(target, new)
     assert found is not None
@@ -51,14 +51,14 @@ def test_the_difference_of_areas_is_that_of_the_areas() -> None:
 @pytest.mark.parametrize("metric", METRICS)
 def test_the_standard_error_is_what_resampling_gives(metric: str) -> None:
     target, old, new = data(3)
-    found = paired_difference(metric, target, old, new, accepted(old, new))
+    found = paired_difference(metric, target, old, new, accepted=accepted(old, new))
     draw = np.random.default_rng(4)
 
     values = []
     for _ in range(200):
         rows = draw.integers(0, len(target), len(target))
         again = paired_difference(
-            metric, target[rows], old[rows], new[rows], accepted(old[rows], new[rows])
+            metric, target[rows], old[rows], new[rows], accepted=accepted(old[rows], new[rows])
         )
         assert again is not None
         values.append(again.value)
@@ -70,7 +70,7 @@ def test_the_standard_error_is_what_resampling_gives(metric: str) -> None:
 def test_pairing_is_surer_than_two_intervals() -> None:
     target, old, new = data(5)
 
-    found = paired_difference("roc_auc", target, old, new, accepted(old, new))
+    found = paired_difference("roc_auc", target, old, new, accepted=accepted(old, new))
 
     area = roc_auc(target, new)
     assert found is not None
@@ -82,8 +82,11 @@ def test_pairing_is_surer_than_two_intervals() -> None:
 def test_too_few_rows_and_unknown_metrics_are_not_paired() -> None:
     target, old, new = data(6)
 
-    assert paired_difference("roc_auc", target[:40], old[:40], new[:40], accepted(old, new)) is None
-    assert paired_difference("luck", target, old, new, accepted(old, new)) is None
+    assert (
+        paired_difference("roc_auc", target[:40], old[:40], new[:40], accepted=accepted(old, new))
+        is None
+    )
+    assert paired_difference("luck", target, old, new, accepted=accepted(old, new)) is None
 
 
 def test_rows_read_back_in_one_order_and_without_their_keys() -> None:

@@ -78,7 +78,7 @@ def _told(kind: Kind, message: Message, when: str, commit: str) -> Event:
 
 
 def moved_event(
-    kind: Kind, actor: str, digest: Digest, done: Outcome[StageChange], time: datetime
+    kind: Kind, actor: str, digest: Digest, done: Outcome[StageChange], *, time: datetime
 ) -> Event:
     """The event of a canary step, or a step back, that this machine committed."""
     deployment = done.intent.deployment

@@ -137,12 +137,12 @@ def _data(bundle: EvidenceBundle) -> Iterator[Contradiction]:
             if bound is None:
                 continue
             if bound.minimum is not None and least is not None and least < bound.minimum:
-                yield _outside(dataset.name, column.name, least, "at least", bound.minimum)
+                yield _outside(dataset.name, column.name, least, "at least", bound=bound.minimum)
             if bound.maximum is not None and most is not None and most > bound.maximum:
-                yield _outside(dataset.name, column.name, most, "at most", bound.maximum)
+                yield _outside(dataset.name, column.name, most, "at most", bound=bound.maximum)
 
 
-def _outside(dataset: str, column: str, found: float, side: str, bound: float) -> Contradiction:
+def _outside(dataset: str, column: str, found: float, side: str, *, bound: float) -> Contradiction:
     return Contradiction(
         ("2.14", "3.6"),
         f"the contract allows {column} {side} {bound:g}, the data set {dataset} holds {found:g}",

@@ -48,7 +48,7 @@ def find_text(bundle: EvidenceBundle, reference: str) -> Text:
     if content is None:
         return Text(reference, "MISSING", "", f"{name} is not in the release")
     header, body = _parsed(name, content, section)
-    return _judged(bundle, reference, header, body, Digest.of(content).text)
+    return _judged(bundle, reference, header, body, digest=Digest.of(content).text)
 
 
 def is_demanded(bundle: EvidenceBundle, reference: str) -> bool | None:
@@ -86,7 +86,7 @@ def _folder(bundle: EvidenceBundle, reference: str, folder: str) -> Text:
     for name, content in found.items():
         header, body = _parsed(name, content, "")
         one = f"{folder}/{name}"
-        texts.append(_judged(bundle, one, header, body, Digest.of(content).text))
+        texts.append(_judged(bundle, one, header, body, digest=Digest.of(content).text))
     order = ("CONTRADICTED", "MISSING", "STALE", "DECLARED")
     worst = min(texts, key=lambda text: order.index(text.standing))
     body = "\n\n".join(text.body for text in texts if text.body)
@@ -95,7 +95,7 @@ def _folder(bundle: EvidenceBundle, reference: str, folder: str) -> Text:
 
 
 def _judged(
-    bundle: EvidenceBundle, reference: str, header: Mapping[str, str], body: str, digest: str
+    bundle: EvidenceBundle, reference: str, header: Mapping[str, str], body: str, *, digest: str
 ) -> Text:
     owner = header.get("owner", "")
     who = f"owner: {owner or 'nobody named'}"

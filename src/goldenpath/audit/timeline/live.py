@@ -123,6 +123,7 @@ def live_at(
     events: Iterable[Event],
     time: datetime,
     answers: Mapping[tuple[str, str], Mapping[str, int]] | None = None,
+    *,
     alive: datetime | None = None,
 ) -> tuple[LiveModel, ...]:
     """Every model that was live, or should have been, at `time`, by stage and name.
@@ -134,7 +135,9 @@ def live_at(
     known = sorted(events, key=lambda event: event.time)
     names = {(each.stage, each.model) for each in history if each.time <= time}
     names |= {(e.stage, e.model) for e in known if e.kind == "server.ready" and _when(e) <= time}
-    found = (_one(name, history, known, time, answers, alive) for name in sorted(names))
+    found = (
+        _one(name, history, known, time, answers=answers, alive=alive) for name in sorted(names)
+    )
     return tuple(live for live in found if live.shares or live.mismatches)
 
 
@@ -143,13 +146,14 @@ def _one(
     history: Sequence[Intent],
     events: Sequence[Event],
     time: datetime,
+    *,
     answers: Mapping[tuple[str, str], Mapping[str, int]] | None,
     alive: datetime | None,
 ) -> LiveModel:
     stage, model = name
     past = [each for each in history if (each.stage, each.model) == name and each.time <= time]
     intent = past[-1] if past else None
-    seen = _seen(stage, model, events, time, alive)
+    seen = _seen(stage, model, events, time, alive=alive)
     counted = None if answers is None else answers.get(name, {})
     shares = _shares(intent, seen, counted)
     return LiveModel(
@@ -165,7 +169,7 @@ def _one(
 
 
 def _seen(
-    stage: str, model: str, events: Sequence[Event], time: datetime, alive: datetime | None
+    stage: str, model: str, events: Sequence[Event], time: datetime, *, alive: datetime | None
 ) -> _Seen:
     servers: dict[str, _Server] = {}
     route: dict[str, tuple[str, int]] = {}

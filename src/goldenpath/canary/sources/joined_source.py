@@ -24,15 +24,21 @@ class Joined:
     metrics: CountSource
 
     def arms(
-        self, stage: str, model: str, releases: Sequence[Digest], since: datetime, until: datetime
+        self,
+        stage: str,
+        model: str,
+        releases: Sequence[Digest],
+        since: datetime,
+        *,
+        until: datetime,
     ) -> tuple[Arm, ...]:
         """What the log has of each release, and what it lacks from the other."""
-        recorded = self.log.arms(stage, model, releases, since, until)
-        counted = self.metrics.arms(stage, model, releases, since, until)
+        recorded = self.log.arms(stage, model, releases, since, until=until)
+        counted = self.metrics.arms(stage, model, releases, since, until=until)
         inner: Sequence[Arm] = [Arm()] * len(releases)
         if until - since > 2 * _EDGE:
             # What was answered well within the step has to be in the log by now.
-            inner = self.metrics.arms(stage, model, releases, since + _EDGE, until - _EDGE)
+            inner = self.metrics.arms(stage, model, releases, since + _EDGE, until=until - _EDGE)
         arms = tuple(
             _joined(*each) for each in zip(releases, recorded, counted, inner, strict=True)
         )

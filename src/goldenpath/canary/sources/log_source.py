@@ -75,7 +75,13 @@ class PredictionLogSource:
         self._needs_slices = needs_slices
 
     def arms(
-        self, stage: str, model: str, releases: Sequence[Digest], since: datetime, until: datetime
+        self,
+        stage: str,
+        model: str,
+        releases: Sequence[Digest],
+        since: datetime,
+        *,
+        until: datetime,
     ) -> tuple[Arm, ...]:
         """What was recorded of each release between two moments, and what is missing of it.
 
@@ -91,7 +97,7 @@ class PredictionLogSource:
             if self._facts(each.text) is None:
                 raise Unavailable(f"the contract of {each.short} cannot be read")
         between = (since.astimezone(UTC), until.astimezone(UTC))
-        stretch = stretch_of(files, (stage, model), releases, between, self._keys)
+        stretch = stretch_of(files, (stage, model), releases, between, keys=self._keys)
         if sum(checkpoint.rows for _, checkpoint in stretch.segments) > MOST_ROWS:
             raise InvalidInput(
                 f"more than {MOST_ROWS} predictions were made since the step began",

@@ -81,7 +81,13 @@ class Prometheus:
         self._rest = Rest(address, "Prometheus", headers, ca_file)
 
     def arms(
-        self, stage: str, model: str, releases: Sequence[Digest], since: datetime, until: datetime
+        self,
+        stage: str,
+        model: str,
+        releases: Sequence[Digest],
+        since: datetime,
+        *,
+        until: datetime,
     ) -> tuple[Arm, ...]:
         """What was counted of each release between two moments.
 

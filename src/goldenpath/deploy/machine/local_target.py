@@ -106,8 +106,8 @@ class LocalTarget:
                 inner=settings.inner,
                 word=settings.word,
             ),
-            report,
-            self._hear_demand,
+            report=report,
+            demand=self._hear_demand,
         )
 
     @property

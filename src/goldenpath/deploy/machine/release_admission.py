@@ -175,7 +175,7 @@ class ReleaseAdmission:
 
     def _judged(self, reading: _Reading, documents: Documents) -> Verified:
         policy, people = release_policy(reading.platform), reading.platform.people
-        return judge(reading.digest, documents, policy, people, reading.question.at)
+        return judge(reading.digest, documents, policy, people, now=reading.question.at)
 
     def _store(self, platform: Platform) -> Store:
         """The platform's store; a layout stays open, since it knows what it lists."""
@@ -191,7 +191,7 @@ class ReleaseAdmission:
 def _answer(
     verified: Verified, platform: Platform, deployment: Deployment, question: AdmissionQuestion
 ) -> AdmissionAnswer:
-    findings = judged(verified, platform, deployment, question.at, question.glass)
+    findings = judged(verified, platform, deployment, question.at, glass=question.glass)
     return AdmissionAnswer(findings, missing(verified, question.named))
 
 

@@ -30,11 +30,12 @@ class Gateway:
         environment: Mapping[str, str],
         run: Path,
         launch: GatewayLaunch,
+        *,
         report: Callable[[RouteChanged], None],
         demand: Callable[[Message], None],
     ) -> None:
         self.sidecar = Sidecar(
-            "gateway", command, environment, run / "logs" / "gateway.log", self._launch
+            "gateway", command, environment, run / "logs" / "gateway.log", launch=self._launch
         )
         self.generation = 0
         self.applied = 0

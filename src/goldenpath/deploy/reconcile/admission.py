@@ -24,6 +24,7 @@ def admit(
     platform: Platform,
     deployment: Deployment,
     digest: Digest,
+    *,
     now: datetime,
     glass: BreakGlass | None = None,
 ) -> tuple[Finding, ...]:
@@ -33,7 +34,7 @@ def admit(
     byte of the image is read. Raises `NotFound` if the store has no such release.
     """
     verified = verified_whole(store, platform, digest, now)
-    return judged(verified, platform, deployment, now, glass)
+    return judged(verified, platform, deployment, now, glass=glass)
 
 
 def verified_whole(store: Store, platform: Platform, digest: Digest, now: datetime) -> Verified:
@@ -50,13 +51,14 @@ def judged(
     platform: Platform,
     deployment: Deployment,
     now: datetime,
+    *,
     glass: BreakGlass | None = None,
 ) -> tuple[Finding, ...]:
     """What follows for a deployment from what counts about a release."""
     stage = platform.stage(deployment.stage)
     if stage is None:
         raise InvalidInput(f"the stage {deployment.stage!r} is not in platform.toml")
-    decided = decisions(verified, stage, platform, deployment.model, now, glass)
+    decided = decisions(verified, stage, platform, deployment.model, now=now, glass=glass)
     return (*verified.findings, *decided)
 
 
@@ -86,6 +88,7 @@ def decisions(
     stage: Stage,
     platform: Platform,
     model: str,
+    *,
     now: datetime,
     glass: BreakGlass | None,
 ) -> tuple[Finding, ...]:
@@ -97,7 +100,7 @@ def decisions(
     if not stage.gates:
         said = f"the stage {stage.name} has no gates"
         return (Finding("decision", "not applicable", said),)
-    standing = _standing(verified, stage, platform, model, glass)
+    standing = _standing(verified, stage, platform, model, glass=glass)
     if standing is None:
         return (
             Finding(
@@ -120,11 +123,12 @@ def lapsed(
     stage: Stage,
     platform: Platform,
     model: str,
+    *,
     now: datetime,
     glass: BreakGlass | None,
 ) -> tuple[str, ...]:
     """Waivers that a release in a stage rests on, and that have ended, in words."""
-    standing = _standing(verified, stage, platform, model, glass)
+    standing = _standing(verified, stage, platform, model, glass=glass)
     excused = () if standing is None else standing.excused
     return tuple(each.said(now) for each in excused if each.until <= now)
 
@@ -139,7 +143,7 @@ class _Standing:
 
 
 def _standing(
-    verified: Verified, stage: Stage, platform: Platform, model: str, glass: BreakGlass | None
+    verified: Verified, stage: Stage, platform: Platform, model: str, *, glass: BreakGlass | None
 ) -> _Standing | None:
     for signed in verified.of_type(DECISION):
         said = signed.statement.predicate
@@ -148,7 +152,7 @@ def _standing(
             continue
         approved = confirmed(signed, verified, stage, platform.people)
         needed = stage.approvals
-        if stage.glass is not None and _is_glass(signed, verified, stage, platform, glass):
+        if stage.glass is not None and _is_glass(signed, verified, stage, platform, glass=glass):
             needed = min(stage.approvals, stage.glass.approvals)
         excused = excuses(signed, verified, stage, platform.people)
         if len(approved) >= needed and excused is not None:
@@ -161,6 +165,7 @@ def _is_glass(
     verified: Verified,
     stage: Stage,
     platform: Platform,
+    *,
     glass: BreakGlass | None,
 ) -> bool:
     """Whether who may broke the glass, and git says so until a second person stands for it."""

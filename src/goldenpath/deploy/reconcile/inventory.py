@@ -70,6 +70,7 @@ def compare(
     status: Status | None,
     look: Look,
     catalogue: Registered,
+    *,
     stages: Collection[str],
     now: datetime,
 ) -> Inventory:

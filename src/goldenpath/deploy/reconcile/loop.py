@@ -90,14 +90,14 @@ class Reconciler:
             observed = self._target.observe()
         except Unavailable as error:
             fault = StallReason("TargetUnavailable", error.message, is_final=False)
-            return self._status(now, {}, {}, {}, fault)
+            return self._status(now, {}, {}, {}, fault=fault)
         wanted, faults = self._admitted(now, observed)
         if self._trusted is not None:
             held = {name for name in faults if name not in wanted}
             for action in plan(wanted, observed, held):
                 self._target.perform(action)
             observed = self._target.observe()
-        return self._status(now, wanted, observed, faults, self._fault)
+        return self._status(now, wanted, observed, faults, fault=self._fault)
 
     def _look(self, now: datetime) -> None:
         """Follows git as far as it is trusted, and reads what it wants if that is new."""
@@ -172,6 +172,7 @@ class Reconciler:
         wanted: Mapping[str, Deployment],
         observed: Mapping[str, Running],
         faults: Mapping[str, StallReason],
+        *,
         fault: StallReason | None,
     ) -> Status:
         since = now.isoformat()
@@ -183,8 +184,8 @@ class Reconciler:
                 declared.get(name),
                 observed.get(name),
                 faults.get(name),
-                since,
-                marks(self._survey.standing.get(name), now),
+                since=since,
+                marks=marks(self._survey.standing.get(name), now),
             )
             for name in names
         )

@@ -123,6 +123,7 @@ def describe(
     wanted: Deployment | None,
     running: Running | None,
     fault: StallReason | None,
+    *,
     since: str,
     marks: tuple[Mark, ...] = (),
 ) -> DeploymentStatus:
@@ -152,6 +153,7 @@ def judge(
     fault: StallReason | None,
     progress: str,
     since: str,
+    *,
     agreed: str = "what runs is what git wants",
 ) -> tuple[Condition, ...]:
     """The three conditions that follow from agreement and fault."""

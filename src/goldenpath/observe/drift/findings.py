@@ -43,7 +43,7 @@ class DriftFinding:
 
 
 def drift_finding(
-    stage: str, model: str, release: str, verdict: DriftVerdict, now: datetime
+    stage: str, model: str, release: str, verdict: DriftVerdict, *, now: datetime
 ) -> DriftFinding:
     """The finding of a verdict that is an alarm."""
     drifting = [column for column in verdict.columns if column.is_drifting]
@@ -86,7 +86,7 @@ def findings(folder: Path) -> Iterator[DriftFinding]:
         yield load(folder, path.stem)
 
 
-def close(folder: Path, name: str, who: str, reason: str, now: datetime) -> DriftFinding:
+def close(folder: Path, name: str, who: str, reason: str, *, now: datetime) -> DriftFinding:
     """Closes a finding. Raises `InvalidInput` if it is closed already or no reason is given."""
     finding = load(folder, name)
     if finding.state == "closed":

@@ -109,7 +109,7 @@ class Monitor:
         if not evidence.is_alarm or watch.finding:
             return None
         verdict = drift_verdict(deployment.detector, deployment.state)
-        finding = drift_finding(watch.stage, watch.model, watch.release, verdict, now)
+        finding = drift_finding(watch.stage, watch.model, watch.release, verdict, now=now)
         save(self._findings, finding)
         watch.finding = finding.id
         return finding

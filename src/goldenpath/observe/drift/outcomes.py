@@ -72,8 +72,8 @@ class Outcomes:
         if shown.any():
             route.live.add(header.slot)
         counted = shown if header.slot in route.live else np.ones(len(outcomes), np.bool_)
-        _count(counts, facts.contract, block, outcomes, counted)
-        _pair(route, counts, facts.contract, block, outcomes)
+        _count(counts, facts.contract, block, outcomes, counted=counted)
+        _pair(route, counts, facts.contract, block, outcomes=outcomes)
         self._changed.add((name, header.slot))
 
     def counts(self, deployment: str, slot: str) -> Mapping[str, list[int]]:
@@ -108,7 +108,7 @@ def inside_of(part: Slice, block: Block) -> Mask:
 
 
 def _count(
-    counts: Counts, contract: Contract, block: Block, outcomes: Words, counted: Mask
+    counts: Counts, contract: Contract, block: Block, outcomes: Words, *, counted: Mask
 ) -> None:
     total = int(counted.sum())
     hit = {each: (outcomes == each) & counted for each in OUTCOMES}
@@ -124,7 +124,9 @@ def _count(
             _add(counts, name, int((hit[each] & inside).sum()), size)
 
 
-def _pair(route: _Route, counts: Counts, contract: Contract, block: Block, outcomes: Words) -> None:
+def _pair(
+    route: _Route, counts: Counts, contract: Contract, block: Block, *, outcomes: Words
+) -> None:
     """Holds answers to the same question by two releases against each other: a shadow's pairs.
 
     The second of two answers with one prediction id is counted, whichever release it is of: the

@@ -129,7 +129,7 @@ class PredictionLog:
         header = batches[-1].header
         chain = self._chain(header)
         content = self._table(header, answered, now)
-        checkpoint = _describe(batches, answered, chain, content, now)
+        checkpoint = _describe(batches, answered, chain, content, now=now)
         stem = f"{now:%Y%m%dT%H}-{checked_name(header.replica)}-{chain.number}"
         folder = folder_of(self._predictions, header.stage, header.model)
         write_whole(folder / f"{stem}.parquet", content)
@@ -191,6 +191,7 @@ def _describe(
     answered: list[Answered],
     chain: _Chain,
     content: bytes,
+    *,
     now: datetime,
 ) -> Checkpoint:
     header, last = batches[-1].header, batches[-1]

@@ -135,7 +135,7 @@ def to_table(
         "refusal": _texts([a.refusal[:500] or None for a in answered], records),
         "trace_id": _texts([a.traceparent[3:35] or None for a in answered], records),
         **_constants(block.header, day, total),
-        **_encrypted(block, ids, served, subjects, day),
+        **_encrypted(block, ids, served, subjects, day=day),
         **_judged(block, facts, served, records),
         **circumstances(block.header, answered, records, facts.parts if facts else Parts()),
         "decisive": np.repeat([not a.shadow for a in answered], records),
@@ -197,6 +197,7 @@ def _encrypted(
     ids: Sequence[str],
     served: NDArray[np.bool_],
     subjects: Mapping[str, Subject],
+    *,
     day: str,
 ) -> dict[str, object]:
     """Commitment, ciphertext and pseudonym; both hold salt, inputs, and references as JSON.

@@ -44,6 +44,7 @@ def stretch_of(
     place: tuple[str, str],
     releases: Iterable[Digest],
     between: tuple[datetime, datetime],
+    *,
     keys: Sequence[bytes],
 ) -> SegmentWindow:
     """The verified checkpoints of `place` (stage, model) with records between two moments."""

@@ -68,11 +68,11 @@ def _histograms(series: Sequence[Series], openmetrics: bool) -> Iterator[str]:
         for each in series:
             for (found, _, attributes), values in each.histograms.items():
                 if found == name:
-                    yield from _histogram(family, each, attributes, values, openmetrics)
+                    yield from _histogram(family, each, attributes, values, openmetrics=openmetrics)
 
 
 def _histogram(
-    family: str, series: Series, attributes: Attributes, values: Distribution, openmetrics: bool
+    family: str, series: Series, attributes: Attributes, values: Distribution, *, openmetrics: bool
 ) -> Iterator[str]:
     bounds = [*(_number(bound) for bound in values.bounds), "+Inf"]
     totals = list(accumulate(values.counts.tolist()))

@@ -83,6 +83,7 @@ class Series:
         unit: str,
         values: NDArray[np.float64],
         bounds: Sequence[float],
+        *,
         attributes: Attributes = (),
         exemplars: Sequence[Exemplar] = (),
     ) -> None:

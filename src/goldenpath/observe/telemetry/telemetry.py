@@ -109,7 +109,7 @@ class Telemetry:
         with self._lock:
             for each in found:
                 stage, _, model = each.deployment.partition("/")
-                series = self._one(stage, model or "gateway", "", "gateway", "")
+                series = self._one(stage, model or "gateway", "", "gateway", slot="")
                 attributes: Attributes = (
                     (names.REQUEST_METHOD, each.method),
                     (names.URL_SCHEME, each.scheme),
@@ -148,7 +148,7 @@ class Telemetry:
 
     def _drift(self, key: Key, verdict: DriftVerdict, profile: Profile, counts: Counts) -> None:
         stage, model, digest = key
-        series = self._one(stage, model, digest, "observer", "")
+        series = self._one(stage, model, digest, "observer", slot="")
         series.gauge(names.DRIFT_EVIDENCE, "1", verdict.evidence)
         for column in verdict.columns:
             if column.psi is not None:
@@ -163,9 +163,11 @@ class Telemetry:
             series.sums[names.FEATURE_OUT_OF_RANGE, "{value}", feature] = unseen
 
     def _replica(self, header: SpoolHeader) -> Series:
-        return self._one(header.stage, header.model, header.digest, header.replica, header.slot)
+        return self._one(
+            header.stage, header.model, header.digest, header.replica, slot=header.slot
+        )
 
-    def _one(self, stage: str, model: str, digest: str, instance: str, slot: str) -> Series:
+    def _one(self, stage: str, model: str, digest: str, instance: str, *, slot: str) -> Series:
         key = (stage, model, digest, instance)
         series = self._series.get(key)
         if series is None:
@@ -205,8 +207,8 @@ def _record_requests(series: Series, block: Block, sampled: Sampled) -> None:
             "s",
             seconds[[found == kind for found in kinds]],
             names.REQUEST_DURATION_BOUNDS,
-            attributes,
-            [
+            attributes=attributes,
+            exemplars=[
                 exemplar(span, item.duration)
                 for item, span in sampled
                 if (item.door, item.status) == kind
@@ -221,14 +223,14 @@ def _record_predictions(
     times = np.array([item.inference for item in block.answered if item.rows]) / 1e9
     further = [exemplar(span, item.inference) for item, span in sampled if item.rows]
     bounds = names.INFERENCE_DURATION_BOUNDS
-    series.record(names.INFERENCE_DURATION, "s", times, bounds, model, further)
+    series.record(names.INFERENCE_DURATION, "s", times, bounds, attributes=model, exemplars=further)
     series.count(names.PREDICTIONS, "{prediction}", len(block.scores), model)
     if facts is None:
         return
     output = (*model, (names.OUTPUT_NAME, facts.contract.output))
     scores = block.scores.astype(np.float64)
     edges = facts.profile.score.edges[1:-1]
-    series.record(names.PREDICTION_SCORE, "1", scores, edges, output)
+    series.record(names.PREDICTION_SCORE, "1", scores, edges, attributes=output)
     outcomes = decide(facts.contract, block.scores).outcomes
     if outcomes:
         _record_slices(series, block, facts, outcomes)

@@ -22,6 +22,7 @@ def connect(
     reference: Reference,
     environment: Mapping[str, str],
     mounts: Iterable[str] = (),
+    *,
     unfinished: Path | None = None,
 ) -> RemoteStore:
     """The repository of `reference`; plain HTTP only with this machine, or if `scheme` says so.

@@ -11,7 +11,7 @@ from goldenpath.oci.stores.transport import Response, Transport, finish
 
 
 def download(
-    origins: Sequence[Transport], path: str, scope: str, descriptor: Descriptor, seen: int = 0
+    origins: Sequence[Transport], path: str, scope: str, descriptor: Descriptor, *, seen: int = 0
 ) -> Iterator[bytes]:
     """The content after its first `seen` bytes, not yet verified.
 
@@ -21,21 +21,21 @@ def download(
         return
     for origin in origins[:-1]:
         try:
-            for chunk in _resumed(origin, path, scope, descriptor, seen):
+            for chunk in _resumed(origin, path, scope, descriptor, seen=seen):
                 seen += len(chunk)
                 yield chunk
         except (NotFound, Unavailable):
             continue
         return
-    yield from _resumed(origins[-1], path, scope, descriptor, seen)
+    yield from _resumed(origins[-1], path, scope, descriptor, seen=seen)
 
 
 def _resumed(
-    origin: Transport, path: str, scope: str, descriptor: Descriptor, seen: int
+    origin: Transport, path: str, scope: str, descriptor: Descriptor, *, seen: int
 ) -> Iterator[bytes]:
     broken = 0
     while True:
-        answer = _ask(origin, path, scope, descriptor, seen)
+        answer = _ask(origin, path, scope, descriptor, seen=seen)
         try:
             for chunk in _body(answer, seen):
                 seen += len(chunk)
@@ -52,7 +52,9 @@ def _resumed(
         return
 
 
-def _ask(origin: Transport, path: str, scope: str, descriptor: Descriptor, seen: int) -> Response:
+def _ask(
+    origin: Transport, path: str, scope: str, descriptor: Descriptor, *, seen: int
+) -> Response:
     headers = {"Accept": f"{descriptor.media_type}, */*"}
     if seen:
         headers["Range"] = f"bytes={seen}-"

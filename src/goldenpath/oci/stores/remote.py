@@ -73,7 +73,7 @@ class RemoteStore:
         origins = (*self._mirrors, self._transport)
 
         def read(start: int) -> Iterator[bytes]:
-            return download(origins, path, self._pull, descriptor, start)
+            return download(origins, path, self._pull, descriptor, seen=start)
 
         return verified(descriptor, read(0), read)
 
@@ -95,7 +95,7 @@ class RemoteStore:
         source, session = verified(descriptor, chunks), self._session()
         if descriptor.size > _AT_ONCE and source.is_repeatable:
             name = note_name(self._transport.base, self._repository, descriptor.digest)
-            stream(session, source, self._mounts, self._unfinished, name)
+            stream(session, source, self._mounts, self._unfinished, name=name)
         elif not session.start(descriptor.digest, self._mounts):
             Upload(session).write(source, descriptor.digest)
 

@@ -53,7 +53,7 @@ class Session:
         """Sends the bytes from `start` up to `end`; False if the registry has others."""
         headers = {**OCTETS, "Content-Range": f"{start}-{end - 1}"}
         headers["Content-Length"] = str(end - start)
-        answer = self.send("PATCH", self.location, {202, 204, 404, 416}, headers, body)
+        answer = self.send("PATCH", self.location, {202, 204, 404, 416}, headers, body=body)
         if answer.status in (404, 416):
             return False
         self._follow(answer)
@@ -66,7 +66,7 @@ class Session:
         headers = {**OCTETS, "Content-Length": str(end - start)}
         if start and end > start:
             headers["Content-Range"] = f"{start}-{end - 1}"
-        return self.send("PUT", url, {201, 204, 404, 416}, headers, body).status in (201, 204)
+        return self.send("PUT", url, {201, 204, 404, 416}, headers, body=body).status in (201, 204)
 
     def holds(self, digest: Digest) -> bool:
         """Whether the repository has the blob."""
@@ -88,6 +88,7 @@ class Session:
         url: str,
         takes: set[int],
         headers: Mapping[str, str] | None = None,
+        *,
         body: Body = None,
     ) -> Response:
         """The answer; a request with a body is sent once, since half of it may have arrived."""

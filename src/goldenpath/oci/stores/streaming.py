@@ -63,6 +63,7 @@ def stream(
     source: VerifiedStream,
     mounts: Sequence[str],
     unfinished: Unfinished,
+    *,
     name: str,
 ) -> None:
     """Brings `source` to the registry, by a session that `unfinished` knows as `name` or anew.
@@ -82,7 +83,7 @@ def stream(
     try:
         for attempt in range(1, session.patience.attempts + 1):
             with suppress(Unavailable):
-                if _send(session, reader, start, unfinished, name):
+                if _send(session, reader, start, unfinished, name=name):
                     unfinished.drop(name)
                     return
             session.pause(attempt)
@@ -109,7 +110,7 @@ def _is_alive(session: Session) -> bool:
 
 
 def _send(
-    session: Session, reader: "_Reader", start: int, unfinished: Unfinished, name: str
+    session: Session, reader: "_Reader", start: int, unfinished: Unfinished, *, name: str
 ) -> bool:
     """Whether everything from byte `start` on arrived."""
     digest, size = reader.source.descriptor.digest, reader.source.descriptor.size

@@ -84,7 +84,7 @@ class Transport:
         """
         url = urljoin(self.base, path)
         _refuse_downgrade(self.base, url)
-        answer = self._authorized(method, url, scope, dict(headers or {}), body, again)
+        answer = self._authorized(method, url, scope, dict(headers or {}), body=body, again=again)
         for _ in range(5):
             if answer.status not in _REDIRECTS or method not in ("GET", "HEAD"):
                 break
@@ -92,7 +92,9 @@ class Transport:
             finish(answer)
             _refuse_downgrade(url, next_url)
             url = next_url
-            answer = self._authorized(method, url, scope, dict(headers or {}), body, again)
+            answer = self._authorized(
+                method, url, scope, dict(headers or {}), body=body, again=again
+            )
         if answer.status not in takes:
             raise refusal(method, url, answer)
         return answer
@@ -115,16 +117,17 @@ class Transport:
         url: str,
         scope: str,
         headers: dict[str, str],
+        *,
         body: Body,
         again: bool,
     ) -> Response:
         # A blob may be served from another host, which must never see what opens the registry.
         if not _same_origin(self.base, url):
-            return self._attempts(method, url, headers, body, again)
+            return self._attempts(method, url, headers, body, again=again)
         known = self._authorization.get(scope)
         if known:
             headers["Authorization"] = known
-        answer = self._attempts(method, url, headers, body, again)
+        answer = self._attempts(method, url, headers, body, again=again)
         if answer.status != 401:
             return answer
         finish(answer)
@@ -134,7 +137,7 @@ class Transport:
         with self._lock:
             self._authorization[scope] = header
         headers["Authorization"] = header
-        return self._attempts(method, url, headers, body, again)
+        return self._attempts(method, url, headers, body, again=again)
 
     def _attempts(
         self,
@@ -142,6 +145,7 @@ class Transport:
         url: str,
         headers: Mapping[str, str],
         body: Body,
+        *,
         again: bool = True,
     ) -> Response:
         headers = {"Accept-Encoding": "identity", "User-Agent": "goldenpath", **headers}

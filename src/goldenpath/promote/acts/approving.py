@@ -27,7 +27,7 @@ def approve(scene: ReleaseScene, comment: str = "", lifetime: timedelta = LIFETI
         stage.stage,
         (matching or list(person.roles) or ["person"])[0],
         scene.evidence.verified,
-        stage.now,
+        now=stage.now,
         model=stage.model,
         comment=comment,
         lifetime=lifetime,

@@ -17,7 +17,7 @@ def waive(scene: ReleaseScene, gate: str, reason: str, until: datetime) -> GateW
     """
     stage, now = scene.stage.stage, scene.stage.now
     verdict = seen(scene, f"waive {gate}")
-    statement = waiver(scene.evidence, gate, stage, reason, until, now)
+    statement = waiver(scene.evidence, gate, stage, reason, until=until, now=now)
     findings = {each.check: each for each in verdict.decision.findings}
     finding = findings.get(gate)
     if finding is None:

@@ -70,7 +70,7 @@ def _paired(metric: str, evidence: Evidence, live: Live) -> PairedDifference | N
         accepted(live.contract.decision, before),
         accepted(evidence.contract.decision, after),
     )
-    return paired_difference(metric, new.target[here], before, after, taken)
+    return paired_difference(metric, new.target[here], before, after, accepted=taken)
 
 
 def _unpaired(new: Metric | None, old: Metric | None) -> PairedDifference | None:

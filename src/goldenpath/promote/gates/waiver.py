@@ -39,7 +39,7 @@ class Waiver:
 
 
 def waiver(
-    evidence: Evidence, gate: str, stage: Stage, reason: str, until: datetime, now: datetime
+    evidence: Evidence, gate: str, stage: Stage, reason: str, *, until: datetime, now: datetime
 ) -> Statement:
     """The statement to sign. Raises `InvalidInput` for what no waiver can say."""
     if gate in UNWAIVABLE:
@@ -101,7 +101,7 @@ def excuses(
             signed
             for signed in verified.of_type(WAIVER)
             if _stands_behind(signed, gate, decision, stage)
-            and _may_waive(signed.signer, decision, verified, stage, people)
+            and _may_waive(signed.signer, decision, verified, stage, people=people)
             and decided is not None
             and not _void(signed, decided)
         ]
@@ -146,6 +146,7 @@ def _may_waive(
     decision: SignedStatement,
     verified: Verified,
     stage: Stage,
+    *,
     people: Sequence[Person],
 ) -> bool:
     roles = next((set(person.roles) for person in people if person.name == name), None)

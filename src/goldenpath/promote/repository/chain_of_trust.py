@@ -111,8 +111,10 @@ def verify_chain(repository: Repository, pin: Pin, end: str) -> None:
             if not commit.parents:
                 _check_root(commit, raw[commit.id], pin, platforms)
             for parent in commit.parents:
-                signer = _check_one(repository, commit, raw[commit.id], parent, platforms)
-                _check_standing(repository, commit, parent, signer, platforms.at(parent), placed)
+                signer = _check_one(repository, commit, raw[commit.id], parent, platforms=platforms)
+                _check_standing(
+                    repository, commit, parent, signer, platform=platforms.at(parent), placed=placed
+                )
 
 
 def read_pin(file: Path) -> Pin:
@@ -175,7 +177,7 @@ def _check_root(commit: Commit, raw: bytes, pin: Pin, platforms: _Platforms) -> 
 
 
 def _check_one(
-    repository: Repository, commit: Commit, raw: bytes, parent: str, platforms: _Platforms
+    repository: Repository, commit: Commit, raw: bytes, parent: str, *, platforms: _Platforms
 ) -> str:
     """Who signed it. Raises `VerificationError` if they may not."""
     platform = platforms.at(parent)
@@ -186,7 +188,7 @@ def _check_one(
         platforms.inherit(commit.id, parent)
     else:
         platforms.at(commit.id)
-    check_trust(repository, commit, signer, platform, platforms.at(commit.id))
+    check_trust(repository, commit, signer, platform, after=platforms.at(commit.id))
     if signer in {machine.name for machine in platform.commit_keys}:
         refused = _beyond_a_machine(repository, commit, parent, platform)
         if refused:
@@ -219,6 +221,7 @@ def _check_standing(
     commit: Commit,
     parent: str,
     signer: str,
+    *,
     platform: Platform,
     placed: Mapping[str, bytes | None],
 ) -> None:

@@ -94,7 +94,7 @@ def split_signature(identity: str, content: bytes) -> tuple[str, bytes]:
 
 
 def render_commit(
-    tree: str, parents: tuple[str, ...], author: str, now: datetime, message: str
+    tree: str, parents: tuple[str, ...], author: str, now: datetime, *, message: str
 ) -> bytes:
     """The object's bytes before they are signed."""
     if not author.strip() or any(letter in author for letter in "<>\n\0"):

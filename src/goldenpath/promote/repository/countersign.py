@@ -65,7 +65,7 @@ def agreed(
 
 
 def check_trust(
-    repository: Repository, commit: Commit, signer: str, before: Platform, after: Platform
+    repository: Repository, commit: Commit, signer: str, before: Platform, *, after: Platform
 ) -> None:
     """Raises `VerificationError` if the commit changes trust and not two people stand for it."""
     touched = tuple(filter(is_protected, commit.paths))

@@ -127,16 +127,16 @@ def pages(rest: Rest, path: str, per_page: str, **query: str) -> Iterator[JsonVa
 
 def _pull(value: JsonValue) -> PullRequest:
     branch, commit = _text(value, "head", "ref"), _text(value, "head", "sha")
-    return _request(_member(value, "number"), _text(value, "html_url"), branch, commit, value)
+    return _request(_member(value, "number"), _text(value, "html_url"), branch, commit, value=value)
 
 
 def _merge(value: JsonValue) -> PullRequest:
     branch, commit = _text(value, "source_branch"), _text(value, "sha")
-    return _request(_member(value, "iid"), _text(value, "web_url"), branch, commit, value)
+    return _request(_member(value, "iid"), _text(value, "web_url"), branch, commit, value=value)
 
 
 def _request(
-    number: JsonValue, url: str, branch: str, commit: str, value: JsonValue
+    number: JsonValue, url: str, branch: str, commit: str, *, value: JsonValue
 ) -> PullRequest:
     if not isinstance(number, int) or isinstance(number, bool) or not branch:
         raise InvalidInput("the forge answers with something else than a pull request")

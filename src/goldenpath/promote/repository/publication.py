@@ -67,7 +67,7 @@ def _commit(repository: Repository, draft: Draft, identity: Identity, branch: st
         draft.files,
         draft.message,
         identity.name,
-        identity.key,
-        draft.time,
+        key=identity.key,
+        now=draft.time,
         branch=branch,
     )

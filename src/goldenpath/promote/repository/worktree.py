@@ -172,9 +172,9 @@ class Repository:
         files: Mapping[str, bytes | None],
         message: str,
         author: str,
+        *,
         key: SshKey,
         now: datetime,
-        *,
         branch: str = "main",
     ) -> str:
         """Writes, signs and pushes one commit on `parent`; returns its id.
@@ -188,7 +188,7 @@ class Repository:
             raise InvalidInput(f"{wrong[0]!r} cannot be a path in the gitops repository")
         self._git.initialise()
         tree = self._tree(parent, files)
-        content = render_commit(tree, (parent,) if parent else (), author, now, message)
+        content = render_commit(tree, (parent,) if parent else (), author, now, message=message)
         signed = insert_signature(content, key.sign(content, "git"))
         try:
             made = self._git.run("hash-object", "-t", "commit", "-w", "--stdin", stdin=signed)

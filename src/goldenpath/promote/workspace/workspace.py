@@ -201,4 +201,4 @@ def _attach(workspace: Workspace, digest: Digest, statement: Statement, time: da
     """Signs the statement and attaches it to the release; returns the digest of the envelope."""
     store = workspace.store
     image = store.resolve(digest.text)
-    return attach_ssh(store, image, statement, workspace.acting.key, time).digest
+    return attach_ssh(store, image, statement, workspace.acting.key, now=time).digest

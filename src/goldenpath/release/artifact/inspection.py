@@ -138,6 +138,7 @@ def _files(
     layer: Descriptor,
     most: int,
     keep: Set[str] = frozenset(),
+    *,
     told: Callable[[int], None] = lambda _size: None,
 ) -> Iterator[File]:
     for entry, content in read_tar(verified(layer, store.fetch(layer)).telling(told)):

@@ -84,7 +84,7 @@ def pack(store: Store, contents: Contents, watch: Watch = unwatched) -> Packed:
     with watch(sum(size_of(content) for content in files.values())) as told:
         blobs = tuple(store.add(IMAGE_LAYER, render_layer(layer, told)) for layer in layers)
     image = _push_image(store, contents, layers, blobs)
-    return Packed(image, _push_modelpack(store, contents, layers, blobs, image))
+    return Packed(image, _push_modelpack(store, contents, layers, blobs, image=image))
 
 
 def without_credentials(remote: str) -> str:
@@ -141,6 +141,7 @@ def _push_modelpack(
     contents: Contents,
     layers: tuple[Layer, ...],
     blobs: tuple[Descriptor, ...],
+    *,
     image: Descriptor,
 ) -> Descriptor:
     config = modelpack.render_config(_description(contents), contents.model_format, blobs)

@@ -154,7 +154,7 @@ class AttackScene:
     def attach(self, statement: Statement, signer: Signer | None = None) -> Descriptor:
         """Signs with the release's key, or another, and attaches as it should be done."""
         moment = statement.signed_at or SIGNED_AT
-        return attach(self.store, self.image, statement, signer or self.release, moment)
+        return attach(self.store, self.image, statement, signer or self.release, now=moment)
 
     def bundle(self, statement: Statement, signer: Signer | None = None) -> bytes:
         """The signed bundle, attached nowhere."""

@@ -75,7 +75,7 @@ def _person(**limits: datetime) -> Callable[[AttackScene], Attempt]:
 
 def _approve(scene: AttackScene, subject: Digest) -> None:
     statement = Statement((subject,), APPROVAL, {"decision": "approve"})
-    attach_ssh(scene.store, scene.image, statement, scene.approver, SIGNED_AT)
+    attach_ssh(scene.store, scene.image, statement, scene.approver, now=SIGNED_AT)
 
 
 def _dated(moment: datetime) -> Callable[[AttackScene], Attempt]:
@@ -103,7 +103,7 @@ def _decided_by_machine(scene: AttackScene) -> Attempt:
 def _by_person(kind: str) -> Callable[[AttackScene], Attempt]:
     def prepare(scene: AttackScene) -> Attempt:
         scene.publish(kind)
-        attach_ssh(scene.store, scene.image, scene.statement(kind), scene.approver, SIGNED_AT)
+        attach_ssh(scene.store, scene.image, scene.statement(kind), scene.approver, now=SIGNED_AT)
         return scene.attempt()
 
     return prepare

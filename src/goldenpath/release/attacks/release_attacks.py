@@ -123,7 +123,7 @@ def _unsigned(scene: AttackScene) -> Attempt:
 def _legacy_only(scene: AttackScene) -> Attempt:
     """Only cosign's older signature is there, which says nothing of time or kind."""
     scene.publish(SIGNED)
-    sign_legacy(scene.store, scene.image, "registry.example/credit", scene.release, SIGNED_AT)
+    sign_legacy(scene.store, scene.image, "registry.example/credit", scene.release, now=SIGNED_AT)
     return scene.attempt(succeeded=holds)
 
 

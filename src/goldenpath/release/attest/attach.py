@@ -32,7 +32,7 @@ from goldenpath.release.attest.statement import PAYLOAD_TYPE, SIGNED, Statement,
 
 
 def attach(
-    store: Store, image: Descriptor, statement: Statement, signer: Signer, now: datetime
+    store: Store, image: Descriptor, statement: Statement, signer: Signer, *, now: datetime
 ) -> Descriptor:
     """Signs the statement and hangs it on `image`; the descriptor is that of the referrer."""
     dated = replace(statement, signed_at=now)
@@ -42,11 +42,11 @@ def attach(
         "dev.sigstore.bundle.content": "dsse-envelope",
         PREDICATE_TYPE: statement.predicate_type,
     }
-    return push_referrer(store, image, BUNDLE, (bundle,), annotations)
+    return push_referrer(store, image, BUNDLE, (bundle,), annotations=annotations)
 
 
 def attach_ssh(
-    store: Store, image: Descriptor, statement: Statement, key: SshKey, now: datetime
+    store: Store, image: Descriptor, statement: Statement, key: SshKey, *, now: datetime
 ) -> Descriptor:
     """Lets a person sign the statement with their own key and hangs it on `image`."""
     payload = replace(statement, signed_at=now).render()
@@ -62,19 +62,19 @@ def attach_ssh(
         CREATED: render_time(now),
         "dev.goldenpath.predicateType": statement.predicate_type,
     }
-    return push_referrer(store, image, SSH_STATEMENT, layers, annotations)
+    return push_referrer(store, image, SSH_STATEMENT, layers, annotations=annotations)
 
 
 def sign_image(
-    store: Store, image: Descriptor, repository: str, signer: Signer, now: datetime
+    store: Store, image: Descriptor, repository: str, signer: Signer, *, now: datetime
 ) -> Descriptor:
     """Signs the release itself: a bundle, and cosign's legacy tag beside it.
 
     The older form names a `repository`; if that is not known, it is left out.
     """
-    referrer = attach(store, image, Statement((image.digest,), SIGNED, {}), signer, now)
+    referrer = attach(store, image, Statement((image.digest,), SIGNED, {}), signer, now=now)
     if repository:
-        sign_legacy(store, image, repository, signer, now)
+        sign_legacy(store, image, repository, signer, now=now)
     return referrer
 
 
@@ -93,7 +93,7 @@ def simple_signing(image: Descriptor, repository: str, now: datetime) -> bytes:
 
 
 def sign_legacy(
-    store: Store, image: Descriptor, repository: str, signer: Signer, now: datetime
+    store: Store, image: Descriptor, repository: str, signer: Signer, *, now: datetime
 ) -> None:
     """Adds a signature to cosign's legacy tag."""
     payload = simple_signing(image, repository, now)
@@ -127,6 +127,7 @@ def push_referrer(
     image: Descriptor,
     kind: str,
     layers: tuple[Descriptor, ...],
+    *,
     annotations: Mapping[str, str],
 ) -> Descriptor:
     """Stores a manifest of these layers whose subject is `image`."""

@@ -58,6 +58,7 @@ def judge(
     documents: Documents,
     policy: Policy,
     people: Sequence[Person],
+    *,
     now: datetime,
 ) -> Verified:
     """All that counts about `digest`, and one finding per check."""

@@ -34,7 +34,7 @@ def verify(
 
     Raises `NotFound` if the store has no such manifest.
     """
-    return judge(digest, gather(store, digest, blobs=blobs), policy, people, now)
+    return judge(digest, gather(store, digest, blobs=blobs), policy, people, now=now)
 
 
 def gather(

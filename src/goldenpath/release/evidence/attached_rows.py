@@ -15,7 +15,7 @@ def attach_rows(store: Store, image: Descriptor, content: bytes) -> Descriptor:
     """Hangs the rows on `image`. They are not signed themselves: the metrics name their digest."""
     rows = Descriptor.of(PARQUET, content)
     store.push(rows, [content])
-    return push_referrer(store, image, ROWS, (rows,), {})
+    return push_referrer(store, image, ROWS, (rows,), annotations={})
 
 
 def fetch_rows(store: Store, digest: str, size: int, limit: int) -> bytes | None:

@@ -46,6 +46,7 @@ def explain(
     documents: Documents,
     policy: Policy,
     people: Sequence[Person],
+    *,
     place: ReleaseLocation,
 ) -> str:
     """A POSIX shell script that repeats the checks which `verified` is made of."""

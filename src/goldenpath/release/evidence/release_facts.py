@@ -60,11 +60,11 @@ class TrustedStatements:
 
 
 def standing(
-    store: Store, digest: Digest, policy: Policy, people: Sequence[Person], now: datetime
+    store: Store, digest: Digest, policy: Policy, people: Sequence[Person], *, now: datetime
 ) -> TrustedStatements:
     """Gathers and judges. Without keys in `policy` nothing counts. Raises `NotFound`."""
     documents = gather(store, digest)
-    counted = judge(digest, documents, policy, people, now).statements
+    counted = judge(digest, documents, policy, people, now=now).statements
     signing = (each for each in counted if each.statement.predicate_type == SIGNED)
     signers = tuple(sorted({each.signer for each in signing}))
     return TrustedStatements(

@@ -52,7 +52,7 @@ def sbom(
                     {"type": "application", "name": "goldenpath", "version": __version__}
                 ]
             },
-            "component": _model(run, subjects, version, contract, documents),
+            "component": _model(run, subjects, version, contract, documents=documents),
         },
         "components": components,
         "dependencies": [{"ref": "model", "dependsOn": used}],
@@ -65,6 +65,7 @@ def _model(
     subjects: Sequence[Digest],
     version: str,
     contract: Contract | None,
+    *,
     documents: Mapping[str, Digest],
 ) -> dict[str, JsonValue]:
     card: dict[str, JsonValue] = {

@@ -12,7 +12,7 @@ from goldenpath.train.source_state import git
 
 
 def find_source(
-    commit: str, remote: str, given: str | None, near: Path, tools: Mapping[str, str]
+    commit: str, remote: str, given: str | None, near: Path, *, tools: Mapping[str, str]
 ) -> str:
     """Where to clone from: what was `given`, else the repository around `near`, else the remote.
 
@@ -32,7 +32,7 @@ def find_source(
 
 
 def check_out(
-    source: str, commit: str, remote: str, folder: Path, tools: Mapping[str, str]
+    source: str, commit: str, remote: str, folder: Path, *, tools: Mapping[str, str]
 ) -> None:
     """Clones `source` into the new `folder` at `commit`, its remote being that of the release.
 

@@ -85,9 +85,9 @@ def reproduce(verified: Verified, shop: ReproductionTools) -> Reproduction:
         raise InvalidInput("the release was built from changes that are in no commit")
     released = open_release(shop.store, verified.subject).files
     shop.report("checking out the commit")
-    source = find_source(origin.commit, origin.repository, shop.given, shop.near, shop.tools)
+    source = find_source(origin.commit, origin.repository, shop.given, shop.near, tools=shop.tools)
     checkout = shop.work / "source"
-    check_out(source, origin.commit, origin.repository, checkout, shop.tools)
+    check_out(source, origin.commit, origin.repository, checkout, tools=shop.tools)
     root = project_folder(checkout, released.get(f"{FRAME}/{FILE}", b""))
     missing = bring_data(root, shop.near)
     if missing:
@@ -109,7 +109,7 @@ def reproduce(verified: Verified, shop: ReproductionTools) -> Reproduction:
         )
     apart, unscored = NO_DISTANCE, ""
     if any(is_served_from(project, name) for name in different):
-        apart, unscored = _distance(project, trained, released, files, shop)
+        apart, unscored = _distance(project, trained, released, files, shop=shop)
     return Reproduction(
         digest=verified.subject.text,
         repeated=repeated.text,
@@ -146,6 +146,7 @@ def _distance(
     trained: Trained,
     released: Mapping[str, bytes],
     repeated: Mapping[str, bytes],
+    *,
     shop: ReproductionTools,
 ) -> tuple[ScoreDistance, str]:
     shop.report("asking both models")
@@ -153,7 +154,7 @@ def _distance(
     place = shop.work / "asked"
     try:
         found = distance(
-            project, table, released, repeated, place,
+            project, table, released, repeated, work=place,
             uv=shop.uv, tools=shop.tools, closed=shop.closed,
         )  # fmt: skip
     except GoldenPathError as error:  # what differs and why has been found out all the same

@@ -47,8 +47,8 @@ def distance(
     table: Table,
     then: Files,
     now: Files,
-    work: Path,
     *,
+    work: Path,
     uv: str,
     tools: Mapping[str, str],
     closed: tuple[Path, ...] = (),
@@ -58,8 +58,8 @@ def distance(
     A model that is code runs in the environment that its own wheels give. Raises `Unavailable` if
     one cannot be made here, and `InvalidInput` if a model gives no scores.
     """
-    before = _scores(project, table, then, work / "released", uv, tools, closed)
-    after = _scores(project, table, now, work / "repeated", uv, tools, closed)
+    before = _scores(project, table, then, work / "released", uv=uv, tools=tools, closed=closed)
+    after = _scores(project, table, now, work / "repeated", uv=uv, tools=tools, closed=closed)
     gaps = np.abs(before - after)
     decision = project.contract.decision
     changed = bands(decision, before) != bands(decision, after)
@@ -71,6 +71,7 @@ def _scores(
     table: Table,
     files: Files,
     place: Path,
+    *,
     uv: str,
     tools: Mapping[str, str],
     closed: tuple[Path, ...],
@@ -92,7 +93,7 @@ def _scores(
         (place / folder).mkdir()
     seen = training_environment(tools, place, project.training.threads)
     limits = confined((place,), (), closed)
-    with served(contract, contract.python, place, python, seen, limits) as score:
+    with served(contract, contract.python, place, python, seen=seen, limits=limits) as score:
         return score(table)
 
 

@@ -54,6 +54,7 @@ class SupervisedModel:
         terms: WorkerTerms,
         example: Rows,
         report: Callable[[str], None],
+        *,
         happened: Callable[[Turn, str], None] = lambda turn, why: None,
     ) -> None:
         self.starts = 0

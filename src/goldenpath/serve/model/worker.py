@@ -153,7 +153,7 @@ class Worker(asyncio.Protocol):
         count, columns = rows.shape
         body = rows.astype("<f4", copy=False).tobytes()
         self._transport.write(
-            worker_program.render(worker_program.ASK, self._number, count, columns, body)
+            worker_program.render(worker_program.ASK, self._number, count, columns, body=body)
         )
 
     def end(self, why: str) -> None:
@@ -197,7 +197,7 @@ class Worker(asyncio.Protocol):
             "writable": str(place.scratch),
         }
         transport.write(  # type: ignore[attr-defined]
-            worker_program.render(worker_program.HELLO, 0, 0, 0, json.dumps(hello).encode())
+            worker_program.render(worker_program.HELLO, 0, 0, 0, body=json.dumps(hello).encode())
         )
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -70,7 +70,7 @@ class Lost(Exception):
     """The other side is gone or does not keep to the form."""
 
 
-def render(kind: int, number: int, rows: int, columns: int, body: bytes) -> bytes:
+def render(kind: int, number: int, rows: int, columns: int, *, body: bytes) -> bytes:
     """One message."""
     return HEAD.pack(MAGIC, VERSION, kind, 0, number, rows, columns, len(body)) + body
 
@@ -87,7 +87,7 @@ def main() -> None:
     module, _, function = hello["entry"].partition(":")
     score = getattr(importlib.import_module(module), function)(Path(hello["files"]))
     said = {"python": platform.python_version(), "isolation": isolation}
-    channel.send(render(READY, number, 0, 0, json.dumps(said).encode()))
+    channel.send(render(READY, number, 0, 0, body=json.dumps(said).encode()))
     _serve(channel, score, hello)
 
 
@@ -105,9 +105,9 @@ def _serve(channel: "Channel", score: "Score", hello: Hello) -> None:
             answer = _table(score(asked), rows, outputs)
         except Exception as error:
             text = f"{type(error).__name__}: {error}"[:2000].encode("utf-8", "replace")
-            channel.send(render(FAILED, number, 0, 0, text))
+            channel.send(render(FAILED, number, 0, 0, body=text))
             continue
-        channel.send(render(ANSWER, number, rows, outputs, answer))
+        channel.send(render(ANSWER, number, rows, outputs, body=answer))
 
 
 def _table(result: object, rows: int, outputs: int) -> bytes:

@@ -274,11 +274,11 @@ def _number(tensor: LooseTensor, leaf: object) -> float:
 def _leaves(tensor: LooseTensor, size: int) -> list[object]:
     """Row-major values of nested lists. Raises `InvalidInput` at once if they are too many."""
     leaves: list[object] = []
-    _flatten(tensor.name, tensor.data, len(tensor.shape), leaves, size)
+    _flatten(tensor.name, tensor.data, len(tensor.shape), leaves, size=size)
     return leaves
 
 
-def _flatten(name: str, data: object, depth: int, leaves: list[object], size: int) -> None:
+def _flatten(name: str, data: object, depth: int, leaves: list[object], *, size: int) -> None:
     if not isinstance(data, list):
         raise InvalidInput(f"input {name} has no list of values as its data")
     if len(leaves) + len(data) > size and (depth < 2 or len(data) > size):
@@ -288,6 +288,6 @@ def _flatten(name: str, data: object, depth: int, leaves: list[object], size: in
         if isinstance(item, list):
             if depth < 2:
                 raise InvalidInput(f"input {name} is nested deeper than its shape says")
-            _flatten(name, item, depth - 1, leaves, size)
+            _flatten(name, item, depth - 1, leaves, size=size)
         else:
             leaves.append(item)

@@ -267,7 +267,7 @@ class Batcher:
                 self._give_up(batch)
                 raise
 
-        BatchCall(model, asked, rows, self._report, finished).begin()
+        BatchCall(model, asked, rows, self._report, finished=finished).begin()
 
     def _call_aside(
         self, model: Model, batch: list[PendingRequest], asked: list[PendingRequest], rows: Rows

@@ -27,6 +27,7 @@ class BatchCall:
         asked: Sequence[PendingRequest],
         rows: Rows,
         report: Callable[[str], None],
+        *,
         finished: Callable[[], None],
     ) -> None:
         self._model = model

@@ -120,7 +120,7 @@ async def _started(contract: Contract, place: Workplace) -> ModelApart:
         _say({"event": "content", "turn": turn, "message": why})
 
     example = InputRules(contract).examples(1)
-    model = SupervisedModel(place, terms_of(contract), example, _report, happened)
+    model = SupervisedModel(place, terms_of(contract), example, _report, happened=happened)
     said = await model.start()
     _report(f"the model runs apart, in Python {said.python}: {', '.join(said.isolation)}")
     return model

@@ -55,7 +55,7 @@ def make_environment(root: Path, folder: Path, uv: str, environment: Mapping[str
 
 
 def describe(
-    folder: Path, python: Path, lock: bytes, packages: Sequence[Locked], uv: str
+    folder: Path, python: Path, lock: bytes, packages: Sequence[Locked], *, uv: str
 ) -> Environment:
     """What is installed in `folder`, with what the lock says of it."""
     version = _line([str(python), "-c", "import platform; print(platform.python_version())"])

@@ -38,8 +38,8 @@ def rebuild_environment(
         raise InvalidInput(f"folder {destination} is there already: name one that is not")
     seen = {**environment, "UV_PYTHON_DOWNLOADS": "never", "UV_NO_CONFIG": "1"}
     try:
-        interpreter = _venv(runtime, destination, uv, seen, python or runtime.python)
-        _install(runtime, wheels, destination, uv, seen, compiled=compiled)
+        interpreter = _venv(runtime, destination, uv, seen, python=python or runtime.python)
+        _install(runtime, wheels, destination, uv, seen=seen, compiled=compiled)
     except BaseException:
         shutil.rmtree(destination, ignore_errors=True)
         raise
@@ -56,7 +56,7 @@ def installed(folder: Path) -> Mapping[str, str]:
 
 
 def _venv(
-    runtime: Runtime, destination: Path, uv: str, seen: Mapping[str, str], python: str
+    runtime: Runtime, destination: Path, uv: str, seen: Mapping[str, str], *, python: str
 ) -> Path:
     made = _run([uv, "venv", "--quiet", "--offline", "--python", python, str(destination)], seen)
     if made.returncode != 0:
@@ -84,8 +84,8 @@ def _install(
     wheels: Path,
     destination: Path,
     uv: str,
-    seen: Mapping[str, str],
     *,
+    seen: Mapping[str, str],
     compiled: bool,
 ) -> None:
     asked = destination / "wheels.txt"

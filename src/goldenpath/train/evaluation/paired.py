@@ -33,7 +33,7 @@ class PairedDifference:
 
 
 def paired_difference(
-    metric: str, target: Floats, old: Floats, new: Floats, accepted: Accepted
+    metric: str, target: Floats, old: Floats, new: Floats, *, accepted: Accepted
 ) -> PairedDifference | None:
     """The difference of `metric` on these rows; None for one that cannot be paired here.
 

@@ -172,7 +172,7 @@ def verify(armored: str, message: bytes, namespace: str) -> str:
     signed = _signed_data(found, reserved, algorithm, message)
     kind, key, application = _public_key(blob)
     try:
-        _check(kind, key, application, signature, signed)
+        _check(kind, key, application, signature, signed=signed)
     except InvalidSignature as error:
         raise VerificationError("SSH signature does not match what it should sign") from error
     return f"{kind.decode()} {base64.b64encode(blob).decode()}"
@@ -181,7 +181,9 @@ def verify(armored: str, message: bytes, namespace: str) -> str:
 _Public = Ed25519PublicKey | ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 
 
-def _check(kind: bytes, key: _Public, application: bytes, signature: bytes, signed: bytes) -> None:
+def _check(
+    kind: bytes, key: _Public, application: bytes, signature: bytes, *, signed: bytes
+) -> None:
     read = _Reader(signature)
     algorithm, value = read.string(), read.string()
     if isinstance(key, rsa.RSAPublicKey):
