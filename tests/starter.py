@@ -12,6 +12,8 @@ from goldenpath.project.scaffold import create
 from goldenpath.settings import project_environment
 
 NOW = datetime(2026, 3, 2, 8, 30, tzinfo=UTC)
+KEPT = Path(__file__).parents[1] / "build" / "kept"
+"""Environments of projects stay here between runs of the tests, as builds keep theirs."""
 UV = find_uv_bin()
 
 
@@ -25,6 +27,13 @@ def environment() -> dict[str, str]:
         "GIT_COMMITTER_EMAIL": "data-scientist@bank.example",
     }
     return {**project_environment(os.environ, sys.executable), **author}
+
+
+def share_environments(home: Path) -> None:
+    """Lets builds in this home use the environments that other tests made."""
+    KEPT.mkdir(parents=True, exist_ok=True)
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "kept").symlink_to(KEPT)
 
 
 def make_starter(folder: Path) -> Path:

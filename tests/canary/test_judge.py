@@ -26,7 +26,10 @@ from tests.canary.simulation import (
     fate,
 )
 from tests.serve.running import CONTRACT
+from tests.sizes import at_size
 
+MANY = at_size(50, 200)
+"""Canaries; of so few as in the small size no more than 2 are rolled back either."""
 WORSE = LAW - [0.05, 0.0, -0.05]
 HARMFUL = {
     "accepted are declined": Canary(WORSE, 0.05),
@@ -43,7 +46,7 @@ def test_the_bound_on_200_good_canaries_follows_from_alpha() -> None:
 
 
 def test_of_200_good_canaries_at_most_2_are_rolled_back() -> None:
-    fates = [fate(seed, (GOOD, LIMIT)[seed % 2], 4000, looks=500) for seed in range(200)]
+    fates = [fate(seed, (GOOD, LIMIT)[seed % 2], 4000, looks=500) for seed in range(MANY)]
 
     assert sum(each.rolled_back is not None for each in fates) <= 2
 
@@ -72,10 +75,10 @@ def test_once_a_minute_in_a_cluster_at_most_2_of_200_good_canaries_are_rolled_ba
     source: Source,
 ) -> None:
     looks = source.looks(RATE)
-    fates = [fate(seed, (GOOD, LIMIT)[seed % 2], 6000, None, looks, source) for seed in range(200)]
+    fates = [fate(seed, (GOOD, LIMIT)[seed % 2], 6000, None, looks, source) for seed in range(MANY)]
 
     assert sum(each.rolled_back is not None for each in fates) <= 2
-    assert sum(each.advanced is not None for each in fates) >= 100
+    assert sum(each.advanced is not None for each in fates) >= MANY // 2
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from goldenpath.drift.profile import Bins, Counts, Floats, Profile, build_profil
 from goldenpath.drift.sequential import Detector, State, _log_best_null, drift_evidence, look
 from goldenpath.drift.verdict import drift_verdict
 from goldenpath.project.spec import Contract, DecisionPolicy, Feature, MonitorSettings
+from tests.sizes import at_size
 
 SETTINGS = MonitorSettings(floor_psi=0.01, false_alarms_a_year=1.0)
 
@@ -52,15 +53,15 @@ def test_without_drift_alarms_stay_within_the_budget() -> None:
     profile = _profile(5)
     detector = Detector.of(profile, MonitorSettings(floor_psi=0.0, false_alarms_a_year=4))
     random = np.random.default_rng(2)
-    alarms = 0
-    for _ in range(6):
+    years, alarms = at_size(2, 6), 0
+    for _ in range(years):
         state = State.fresh(profile)
         for _ in range(365):
             state, evidence = look(detector, state, _draw(random, profile, 500), "t")
             if evidence.is_alarm:
                 alarms, state = alarms + 1, State.fresh(profile)
 
-    assert alarms <= 24, "six years with a budget of four a year"
+    assert alarms <= 4 * years, "a budget of four a year"
 
 
 def test_a_shift_within_the_tolerance_is_not_drift_and_a_larger_one_is_detected_soon() -> None:

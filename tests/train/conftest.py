@@ -10,17 +10,17 @@ from goldenpath.project.load import load_project
 from goldenpath.project.spec import Project
 from goldenpath.train.data.depot import Depot
 from goldenpath.train.run import Trained, train
-from tests.starter import NOW, UV, environment
+from tests.starter import KEPT, NOW, UV, environment
 
 ENTRY = "credit_default.train:train"
 
 
 def train_here(project: Project, work: Path, depot: Depot | None = None) -> Trained:
     """The training as the build runs it, with a fixed time."""
-    tools = environment()
     return train(
-        project, work, uv=UV, now=lambda: NOW, report=lambda _: None, tools=tools, depot=depot
-    )
+        project, work, uv=UV, now=lambda: NOW, report=lambda _: None, tools=environment(),
+        kept=KEPT, depot=depot,
+    )  # fmt: skip
 
 
 def commit(project: Path) -> None:
@@ -67,7 +67,7 @@ class Quick:
         return train_here(load_project(self.folder), work, depot)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def trained(starter: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     return train_here(load_project(starter), tmp_path_factory.mktemp("work") / "first")
 

@@ -8,11 +8,13 @@ from goldenpath.errors import Unavailable
 from goldenpath.release.catalogue.catalogue_process import Catalogue
 from goldenpath.release.catalogue.database import read_registered
 from goldenpath.release.catalogue.registered import Registered, RegisteredModel, models
+from tests.release.catalogue.tables import copy_empty_catalogue
 from tests.release.catalogue.test_catalogue import FIRST, SECOND, release
 
 
 def test_versions_and_aliases_are_read_without_mlflow(tmp_path: Path) -> None:
-    with Catalogue(f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "files") as catalogue:
+    database = copy_empty_catalogue(tmp_path / "mlflow.db")
+    with Catalogue(database, tmp_path / "files") as catalogue:
         catalogue.register(release(FIRST))
         catalogue.register(release(SECOND))
         catalogue.set_alias("credit", "test", SECOND.text)

@@ -9,7 +9,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.starter import environment
+from tests.release.catalogue.tables import copy_empty_catalogue
+from tests.starter import environment, share_environments
 
 GOLDENPATH = Path(sys.executable).parent / "goldenpath"
 pytestmark = pytest.mark.timeout(600)  # several whole builds, on a machine that may be busy
@@ -26,6 +27,8 @@ class Machine:
         (self.project / "tests").mkdir()
         (self.project / "tests/test_nothing.py").write_text("def test_nothing():\n    pass\n")
         self.edit("goldenpath.toml", "[training.parameters]", "[training.parameters]\nsample = 900")
+        share_environments(self.home)
+        copy_empty_catalogue(self.home / "mlflow.db")
         done = self.run("init", "--as", "engineer", "--key", str(folder / "key"), "--make-key")
         assert done.returncode == 0, done.stderr.decode()
 

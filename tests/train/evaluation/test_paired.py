@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from goldenpath.train.evaluation.evaluation_rows import parse_rows, render_rows
 from goldenpath.train.evaluation.metrics import roc_auc
 from goldenpath.train.evaluation.paired import paired_difference
+from tests.sizes import at_size
 
 Floats = NDArray[np.float64]
 METRICS = ("roc_auc", "brier", "log_loss", "expected_calibration_error", "accuracy_at_0.3",
@@ -55,7 +56,7 @@ def test_the_standard_error_is_what_resampling_gives(metric: str) -> None:
     draw = np.random.default_rng(4)
 
     values = []
-    for _ in range(200):
+    for _ in range(at_size(60, 200)):
         rows = draw.integers(0, len(target), len(target))
         again = paired_difference(
             metric, target[rows], old[rows], new[rows], accepted=accepted(old[rows], new[rows])
