@@ -23,7 +23,7 @@ def parse_yaml(
 
     if len(content) > limit:
         raise InvalidInput(
-            f"{what} is too large: expected at most {limit} bytes, got {len(content)}",
+            f"{what} is too large: expected at most {limit} bytes",
             hint="leave out what is not needed, or split the file",
         )
     try:

@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from goldenpath.errors import Unavailable
-from goldenpath.promote.manifests.deployment_files import service_path, survey
+from goldenpath.errors import InvalidInput, Unavailable
+from goldenpath.promote.manifests.deployment_files import release_path, service_path, survey
+from goldenpath.promote.repository.chain_of_trust import last_trusted
 from goldenpath.promote.repository.desired_state import Surveyor
 from tests.promote.example import ONE, TWO
 from tests.promote.repository.test_chain_of_trust import World
@@ -35,18 +36,23 @@ def test_a_surveyor_says_what_reading_everything_says(world: World, tmp_path: Pa
     look(world, file)
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"a: " + b"[" * 120_000 + b"]" * 120_000 + b"\n",
-        b"- " * 120_000,
-        b"a: &a [1]\nb: [*a, *a]\n",
-        b"a: " + b"x" * 300_000,
-        b"a: \xff\n",
-        b"a: \0\n",
-        b"a: 1\n---\n" * 1000,
-    ],
-)
+HOSTILE = [
+    b"hold: " + b"[" * 120_000 + b"]" * 120_000 + b"\n",
+    b"hold: " + b"{a: " * 60_000 + b"}" * 60_000,
+    b"- " * 100_000 + b"hold",
+    b"? " * 100_000 + b"hold",
+    b"hold: &a [1]\nb: [*a, *a]\n",
+    b"hold: !!python/object:os.system {}\n",
+    b"hold: " + b"x" * 300_000,
+    b"hold: " + b"x" * 2_000_000,
+    b"hold: 1" + b":1" * 100_000,
+    b"hold: \xff\n",
+    b"hold: \0\n",
+    b"hold: 1\n---\n" * 1000,
+]
+
+
+@pytest.mark.parametrize("content", HOSTILE)
 def test_a_hostile_file_stops_its_own_deployment_alone(world: World, content: bytes) -> None:
     bomb = service_path("dev", "bomb")
     world.commit("engineer", {**world.deployed(ONE), bomb: content})
@@ -56,6 +62,42 @@ def test_a_hostile_file_stops_its_own_deployment_alone(world: World, content: by
     assert [each.slots[0].digest for each in found.deployments] == [ONE]
     assert found.problems.keys() == {"dev/bomb"}
     assert found.problems["dev/bomb"].startswith(bomb)
+    world.commit("engineer", {bomb: None})
+    assert not Surveyor(world.repository).survey(world.trusted()).problems
+
+
+@pytest.mark.parametrize("content", HOSTILE)
+def test_a_hostile_release_file_holds_its_own_deployment_alone(
+    world: World, content: bytes
+) -> None:
+    other = {path.replace("/m/", "/other/"): text for path, text in world.deployed(TWO).items()}
+    other = {p: t and t.replace(b"/m@", b"/other@") for p, t in other.items()}
+    other = {p: t and t.replace(b"name: m\n", b"name: other\n") for p, t in other.items()}
+    world.commit("engineer", {**world.deployed(ONE), **other})
+    world.commit("engineer", {release_path("dev", "m"): content})
+
+    found = Surveyor(world.repository).survey(world.trusted())
+
+    assert not found.problems
+    assert found.standing.keys() == {"dev/m"}
+    assert "release.yaml cannot be read" in found.standing["dev/m"].hold
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"a = " + b"[" * 100_000, b"a." * 100_000 + b"b = 1", b"a = '\xff'", b"#" * 2_000_000],
+)
+def test_a_hostile_platform_is_refused_and_what_was_trusted_stays(
+    world: World, content: bytes
+) -> None:
+    world.commit("engineer", world.deployed(ONE))
+    before = world.trusted()
+    world.commit("engineer", {"platform.toml": content})
+
+    with pytest.raises(InvalidInput, match=r"platform\.toml is|is too large"):
+        world.trusted()
+
+    assert last_trusted(world.repository, world.pin) == before
 
 
 def test_one_surveyor_follows_one_commit_after_the_other(world: World) -> None:

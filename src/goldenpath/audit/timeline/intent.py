@@ -66,7 +66,8 @@ class _History:
     def _intent(self, commit: Commit, stage: str, model: str) -> Iterator[Intent]:
         platform = self._platform(commit.parents[0] if commit.parents else commit.id)
         paths = (service_path(stage, model), release_path(stage, model))
-        service, file = self._repository.blobs([f"{commit.id}:{path}" for path in paths])
+        names = [f"{commit.id}:{path}" for path in paths]
+        service, file = self._repository.deployment_files(names)
         slots = self._slots(service, paths[0], platform)
         if platform is None or slots is None:
             return  # nothing that a reconciler could have followed

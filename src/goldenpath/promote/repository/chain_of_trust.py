@@ -208,7 +208,7 @@ def _placed(repository: Repository, commits: Sequence[Commit]) -> dict[str, byte
         for each in (*commit.parents, commit.id)
         for file in (SERVICE_FILE, RELEASE_FILE)
     ]
-    return dict(zip(names, repository.blobs(names), strict=True))
+    return dict(zip(names, repository.deployment_files(names), strict=True))
 
 
 def _folders(commit: Commit) -> list[str]:
@@ -288,7 +288,8 @@ def _beyond_a_machine(
 def _held(repository: Repository, parent: str, commit: Commit, folder: str) -> str:
     """A machine ends no hold and keeps its criteria; the rest is checked for everybody."""
     path = f"{folder}/{RELEASE_FILE}"
-    before, after = repository.blobs([f"{parent}:{path}", f"{commit.id}:{path}"])
+    names = [f"{parent}:{path}", f"{commit.id}:{path}"]
+    before, after = repository.deployment_files(names)
     old = None if before is None else parse_placement(before, path)
     new = None if after is None else parse_placement(after, path)
     if old is not None and old.hold and (new is None or new.hold != old.hold):

@@ -62,7 +62,7 @@ class Surveyor:
         }
         new = [path for path, blobs in wanted.items() if not self._knows(path, blobs)]
         both = [place for path in new for place in _both(path) if place in entries]
-        contents = self._repository.blobs([entries[place] for place in both])
+        contents = self._repository.deployment_files([entries[place] for place in both])
         files = {place: content or b"" for place, content in zip(both, contents, strict=True)}
         for path in new:
             found = {place: files[place] for place in _both(path) if place in files}

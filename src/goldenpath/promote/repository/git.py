@@ -82,12 +82,19 @@ class Git:
             ) from error
         self.run("init", "--quiet", "--bare", "--template=", "--initial-branch=main")
 
+    def sizes(self, names: Iterable[str]) -> list[tuple[str, int] | None]:
+        """Id and size of each object, in order; None for one that is not there."""
+        output = self.run("cat-file", "--batch-check", stdin=_lines(names))
+        found: list[tuple[str, int] | None] = []
+        for line in output.decode("utf-8", "replace").split("\n")[:-1]:
+            name, _, size = line.rpartition(" ")
+            found.append((name.split(" ")[0], int(size)) if size.isdigit() else None)
+        return found
+
     def objects(self, names: Iterable[str]) -> Iterator[tuple[str, bytes] | None]:
         """Type and content of each object, in order; None for one that is not there."""
         wanted = list(names)
-        if any("\n" in name for name in wanted):
-            raise InvalidInput("a path in the gitops repository holds a line break")
-        output = self.run("cat-file", "--batch", stdin="".join(f"{n}\n" for n in wanted).encode())
+        output = self.run("cat-file", "--batch", stdin=_lines(wanted))
         position = 0
         for _ in wanted:
             end = output.index(b"\n", position)
@@ -99,3 +106,10 @@ class Git:
             size = int(header[-1])
             yield header[-2].decode(), output[position : position + size]
             position += size + 1
+
+
+def _lines(names: Iterable[str]) -> bytes:
+    wanted = list(names)
+    if any("\n" in name for name in wanted):
+        raise InvalidInput("a path in the gitops repository holds a line break")
+    return "".join(f"{name}\n" for name in wanted).encode()

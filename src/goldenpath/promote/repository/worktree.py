@@ -94,9 +94,9 @@ class Repository:
         return self._blobs([f"{commit}:{path}"])[0]
 
     def files(self, commit: str, prefix: str = "") -> Mapping[str, bytes]:
-        """Every file below `prefix` (a folder, or nothing for all) as it stands in `commit`."""
+        """Every file below `prefix`, a folder or nothing for all, as `deployment_files` has it."""
         named = self.entries(commit, prefix)
-        contents = self._blobs(list(named.values()))
+        contents = self._blobs(list(named.values()), stand_in=True)
         return {
             path: content
             for path, content in zip(named, contents, strict=True)
@@ -224,8 +224,15 @@ class Repository:
         return self._raw(ids)
 
     def blobs(self, names: Sequence[str]) -> tuple[bytes | None, ...]:
-        """Contents by blob id or `commit:path`, all in one go."""
+        """Contents by blob id or `commit:path`, all in one go. Raises `InvalidInput`."""
         return self._blobs(names)
+
+    def deployment_files(self, names: Sequence[str]) -> tuple[bytes | None, ...]:
+        """Like `blobs`, but a file that is too large stops its own deployment alone.
+
+        In its place stands a text that every reader refuses as too large, other for each file.
+        """
+        return self._blobs(names, stand_in=True)
 
     def blob_ids(self, commits: Sequence[str], path: str) -> tuple[str | None, ...]:
         """Id of the blob at `path` in each commit."""
@@ -313,18 +320,30 @@ class Repository:
             result[each] = found[1]
         return result
 
-    def _blobs(self, names: Sequence[str]) -> tuple[bytes | None, ...]:
+    def _blobs(self, names: Sequence[str], *, stand_in: bool = False) -> tuple[bytes | None, ...]:
         if not names:
             return ()
-        contents: list[bytes | None] = []
-        for name, found in zip(names, self._objects(names), strict=True):
-            if found is None or found[0] != "blob":
-                contents.append(None)
-            elif len(found[1]) > MAX_FILE:
-                raise InvalidInput(f"{name} is too large: expected at most {MAX_FILE} bytes")
-            else:
-                contents.append(found[1])
-        return tuple(contents)
+        # Their sizes first: git would hand over any number of bytes at once.
+        large = {
+            name: found[0]
+            for name, found in zip(names, self._sizes(names), strict=True)
+            if found is not None and found[1] > MAX_FILE
+        }
+        if large and not stand_in:
+            raise InvalidInput(f"{min(large)} is too large: expected at most {MAX_FILE} bytes")
+        small = [name for name in names if name not in large]
+        contents = {
+            name: found[1] if found is not None and found[0] == "blob" else None
+            for name, found in zip(small, self._objects(small), strict=True)
+        }
+        stand_ins = {name: _stand_in(blob) for name, blob in large.items()}
+        return tuple(stand_ins[name] if name in large else contents[name] for name in names)
+
+    def _sizes(self, names: Sequence[str]) -> list[tuple[str, int] | None]:
+        try:
+            return self._git.sizes(names)
+        except GitFailed as error:
+            raise self._broken(error) from error
 
     def _objects(self, names: Sequence[str]) -> list[tuple[str, bytes] | None]:
         try:
@@ -397,3 +416,8 @@ def _last_line(words: str) -> str:
     if "Could not read from remote repository" in chosen:
         chosen = lines[0]  # SSH spoke first, and knows why
     return chosen.removeprefix("fatal: ").removeprefix("error: ")[:300]
+
+
+def _stand_in(blob: str) -> bytes:
+    """Too large for every reader; with the word that no reader of release files passes over."""
+    return f"hold: {blob} ".encode().ljust(MAX_FILE + 1, b"#")
