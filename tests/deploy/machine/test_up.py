@@ -102,7 +102,7 @@ class Traffic:
 def recorded(here: OneMachine) -> set[str]:
     """Every prediction id that is written down, sealed or not."""
     ids = set()
-    for path in here.home.spool.rglob("*"):
+    for path in here.home.spool.rglob("*.spool"):
         if path.is_file():
             frames, _ = read(path)
             blocks = [frame for frame in frames if isinstance(frame, list)]

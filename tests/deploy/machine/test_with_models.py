@@ -59,7 +59,7 @@ def recorded(folder: Path) -> list[Answered]:
     """Every record in the spool."""
     return [
         record
-        for path in (folder / "spool").iterdir()
+        for path in (folder / "spool").glob("*.spool")
         for block in read(path)[0]
         if isinstance(block, list)
         for record in block
