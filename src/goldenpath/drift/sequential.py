@@ -197,9 +197,9 @@ def _largest_step(detector: Detector, ratio: Array, sizes: NDArray[np.intp]) -> 
     offsets, q, radius = detector.offsets, detector.reference, detector.radius
 
     def divergence(w: Array) -> tuple[Array, Array]:
+        """The divergence at `w`, and what its slope is made from."""
         inside = 1 + np.repeat(w, sizes, axis=1) * ratio
-        value = -np.add.reduceat(q * np.log(inside), offsets, axis=1)
-        return value, -np.add.reduceat(q * ratio / inside, offsets, axis=1)
+        return -np.add.reduceat(q * np.log(inside), offsets, axis=1), inside
 
     low = np.zeros((len(ratio), len(offsets)))
     high = np.full_like(low, _NEARLY_ONE)
@@ -209,7 +209,8 @@ def _largest_step(detector: Detector, ratio: Array, sizes: NDArray[np.intp]) -> 
         is_outside = divergence(middle)[0] > radius
         low, high = np.where(is_outside, low, middle), np.where(is_outside, middle, high)
     for _ in range(_REFINEMENTS):
-        value, slope = divergence(high)
+        value, inside = divergence(high)
+        slope = -np.add.reduceat(q * ratio / inside, offsets, axis=1)
         step = np.maximum(value - radius, 0.0) / np.maximum(slope, 1e-300)
         high = np.clip(high - step, low, high)
     return high

@@ -159,7 +159,8 @@ class PredictionLogSource:
         if self._inputs is not None and any(slices(facts.contract)):
             opened = self._inputs.read(served, checkpoint, rows)
         scores = served["score"].to_numpy().astype(np.float32)
-        return Block(header, [*_answered(table)], rows, scores), opened
+        columns = np.ascontiguousarray(rows.T)
+        return Block(header, [*_answered(table)], rows, columns, scores), opened
 
     def _closed(self, count: _Count, releases: Sequence[Digest]) -> Iterator[str]:
         contracts = [facts.contract for each in releases if (facts := self._facts(each.text))]

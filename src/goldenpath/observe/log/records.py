@@ -76,6 +76,8 @@ class Block:
     answered: Sequence[Answered]
     rows: Floats
     """Of shape `(predictions, features)`; refusals have none."""
+    columns: Floats
+    """The same, feature after feature: what looks at one of them finds it in one piece."""
     scores: Floats
 
     @classmethod
@@ -83,7 +85,8 @@ class Block:
         """Decodes the answers, all at once."""
         inputs = np.frombuffer(b"".join(a.inputs for a in answered), "<f4")
         scores = np.frombuffer(b"".join(a.scores for a in answered), "<f4")
-        return cls(header, answered, inputs.reshape(-1, len(header.features)), scores)
+        rows = inputs.reshape(-1, len(header.features))
+        return cls(header, answered, rows, np.ascontiguousarray(rows.T), scores)
 
 
 def feature_names(table: pa.Table) -> list[str]:
@@ -129,7 +132,7 @@ def to_table(
         "duration_ns": np.repeat(np.array([a.duration for a in answered]), records),
         "inference_ns": np.repeat(np.array([a.inference for a in answered]), records),
         "sequence": np.repeat(np.array([a.sequence for a in answered]), records),
-        "row": np.concatenate([np.arange(n, dtype=np.int32) for n in records]),
+        "row": _places(records),
         "status": np.repeat(np.array([a.status for a in answered], np.int16), records),
         "caller": few([a.caller for a in answered], records, optional=False),
         "refusal": _texts([a.refusal[:500] or None for a in answered], records),
@@ -150,6 +153,13 @@ def _array(values: object, type_: pa.DataType) -> "pa.Array[pa.Scalar[pa.DataTyp
     if isinstance(values, pa.Array):
         return values
     return pa.array(values, type_)  # type: ignore[call-overload,no-any-return]
+
+
+def _places(records: NDArray[np.int64]) -> NDArray[np.int32]:
+    """The place of each record among those of its request, from 0 on."""
+    first = np.repeat(np.cumsum(records) - records, records)
+    places: NDArray[np.int32] = (np.arange(len(first)) - first).astype(np.int32)
+    return places
 
 
 def _ids(answered: Answered) -> list[str]:
@@ -204,33 +214,31 @@ def _encrypted(
 
     A commitment without salt over a birth date, a canton and an income can be guessed in seconds.
     """
-    width = 4 * len(block.header.features)
-    data = block.rows.tobytes()
-    random = os.urandom((SALT + NONCE) * len(block.rows))
+    total = len(block.rows)
+    salts = np.frombuffer(os.urandom(SALT * total), np.uint8).reshape(total, SALT)
+    plain = np.hstack([salts, block.rows.view(np.uint8)]).tobytes()
+    nonces, width = os.urandom(NONCE * total), SALT + 4 * len(block.header.features)
     nobody = anonymous(block.header.stage, block.header.model, day)
-    sha256 = hashlib.sha256
+    sha256, named = hashlib.sha256, identifiers(block.answered)
     references: list[str | None] = []
     commitments: list[bytes | None] = []
     ciphertexts: list[bytes | None] = []
+    owners = names(block, day)
     at = 0
-    everyone = iter(names(block, day))
-    named = identifiers(block.answered)
     for prediction_id, is_served in zip(ids, served.tolist(), strict=True):
         if not is_served:
             references.append(None)
             commitments.append(None)
             ciphertexts.append(None)
             continue
-        name = next(everyone)
-        subject = subjects[name]
-        start = at * (SALT + NONCE)
-        plain = random[start : start + SALT] + data[at * width : at * width + width]
+        opened = plain[width * at : width * at + width]
         if named:
-            plain += named[at]
-        nonce = random[start + SALT : start + SALT + NONCE]
-        references.append(None if name == nobody else subject.reference)
-        commitments.append(sha256(plain).digest())
-        ciphertexts.append(nonce + subject.cipher.encrypt(nonce, plain, prediction_id.encode()))
+            opened += named[at]
+        nonce = nonces[NONCE * at : NONCE * at + NONCE]
+        subject = subjects[owners[at]]
+        references.append(None if owners[at] == nobody else subject.reference)
+        commitments.append(sha256(opened).digest())
+        ciphertexts.append(nonce + subject.cipher.encrypt(nonce, opened, prediction_id.encode()))
         at += 1
     return {
         "subject_ref": references,
