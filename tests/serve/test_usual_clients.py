@@ -142,6 +142,7 @@ def test_a_compressed_body_is_answered_like_a_plain_one(
         ("br", BODY, 415),
         ("gzip, zstd", BODY, 415),
     ],
+    ids=["bomb in gzip", "bomb in zstd", "cut off", "not packed", "unknown", "two at once"],
 )
 def test_a_bomb_and_a_broken_body_are_refused_and_recorded(
     tmp_path: Path, encoding: str, body: bytes, status: int

@@ -136,6 +136,7 @@ _AT = (PAST + timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
         (">> data", "1 >> data"),
         ("ssh-ed25519 ", "ssh-ed25519 A"),
     ],
+    ids=["key", "time", "threshold", "source", "builder", "test", "approval", "data", "person"],
 )
 def test_each_kind_of_check_can_fail(shown: Shown, old: str, new: str) -> None:
     script = shown.script()

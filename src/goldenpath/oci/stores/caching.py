@@ -61,11 +61,15 @@ class CachingStore:
         """See `Store.resolve`."""
         try:
             return self._named(name)
-        except Unavailable:
+        except Unavailable as error:
             # A tag may have moved meanwhile; a digest means the same for ever.
             if not name.startswith("sha256:"):
                 raise
-        return self.cache.resolve(name)
+            try:
+                return self.cache.resolve(name)
+            except NotFound:
+                # The registry may well have it: that it is away must not read as "no".
+                raise error from None
 
     def tag(self, name: str, descriptor: Descriptor) -> None:
         """See `Store.tag`."""
