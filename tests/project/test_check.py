@@ -36,7 +36,7 @@ def test_the_schema_for_editors_is_printed(tmp_path: Path) -> None:
     assert result.stdout == schema_text("goldenpath")
 
 
-def test_data_are_read_compared_and_pinned(
+def test_data_are_compared_with_their_pins_and_pinned(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GOLDENPATH_HOME", str(tmp_path / "home"))
@@ -48,9 +48,9 @@ def test_data_are_read_compared_and_pinned(
         text.replace("[evaluation]", '[data.months]\npath = "data/months"\n\n[evaluation]')
     )
 
-    def run(*words: str) -> tuple[int, str]:
-        done = CliRunner().invoke(data.verb, [*words, "--project", str(project)])
-        return done.exit_code, done.stdout
+    def run(*arguments: str) -> tuple[int, str]:
+        result = CliRunner().invoke(data.verb, [*arguments, "--project", str(project)])
+        return result.exit_code, result.stdout
 
     before = run()
     pinned = run("months", "--pin")

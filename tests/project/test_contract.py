@@ -1,4 +1,4 @@
-"""The contract has one text, and every other text of it is refused."""
+"""A contract has one canonical text. Any other text of it is refused."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +16,7 @@ def content(starter: Path) -> bytes:
     return render_contract(load_project(starter).contract)
 
 
-def test_what_is_rendered_is_parsed_again(starter: Path, content: bytes) -> None:
+def test_a_rendered_contract_is_parsed_back_equal(starter: Path, content: bytes) -> None:
     assert parse_contract(content) == load_project(starter).contract
 
 
@@ -36,10 +36,10 @@ def test_the_same_contract_in_another_form_is_refused(content: bytes) -> None:
         parse_contract(content.replace(b'"version":1', b'"version": 1'))
 
 
-def test_labels_are_part_of_a_contract_only_where_there_are_some(starter: Path) -> None:
+def test_a_contract_without_labels_has_no_key_for_them(starter: Path) -> None:
     contract = load_project(starter).contract
-    named = replace(contract.features[1], labels=("man", "woman"))
-    features = (contract.features[0], named, *contract.features[2:])
+    labelled = replace(contract.features[1], labels=("man", "woman"))
+    features = (contract.features[0], labelled, *contract.features[2:])
 
     content = render_contract(replace(contract, features=features))
 

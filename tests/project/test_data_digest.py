@@ -1,4 +1,4 @@
-"""Digests of files, folders and pieces are those that two programs of every Unix give."""
+"""Digests of files, folders and pieces equal those of `sha256sum` and `split`."""
 
 import subprocess
 from pathlib import Path
@@ -9,26 +9,26 @@ from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
 from goldenpath.project import data_digest
 from goldenpath.project.data_digest import check_parts, digest_data, parse_listing
-from goldenpath.project.journal import Journal
+from goldenpath.project.digest_journal import DigestJournal
 
 
 def shell(command: str, folder: Path) -> str:
-    done = subprocess.run(["sh", "-c", command], cwd=folder, capture_output=True, check=True)
-    return done.stdout.decode()
+    process = subprocess.run(["sh", "-c", command], cwd=folder, capture_output=True, check=True)
+    return process.stdout.decode()
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    made = tmp_path / "months"
+    months = tmp_path / "months"
     for name in ("b.csv", "a.csv", "2005/04.csv", "2005-05.csv", "ümlaut.csv"):
-        (made / name).parent.mkdir(parents=True, exist_ok=True)
-        (made / name).write_text(f"month\n{name}\n")
-    return made
+        (months / name).parent.mkdir(parents=True, exist_ok=True)
+        (months / name).write_text(f"month\n{name}\n")
+    return months
 
 
 @pytest.fixture
 def large(tmp_path: Path) -> Path:
-    """A piece and a bit; sparse, so quick to make."""
+    """Return a file slightly larger than one piece. It is sparse, so it is quick to make."""
     path = tmp_path / "large.parquet"
     with path.open("wb") as file:
         file.write(b"start")
@@ -38,30 +38,30 @@ def large(tmp_path: Path) -> Path:
 
 
 def test_a_file_has_the_digest_of_sha256sum(folder: Path) -> None:
-    found = digest_data(folder / "a.csv")
+    data = digest_data(folder / "a.csv")
 
-    assert shell("sha256sum a.csv", folder).split()[0] == found.digest.hex
-    assert (found.files, found.listing) == (1, b"")
+    assert shell("sha256sum a.csv", folder).split()[0] == data.digest.hex
+    assert (data.files, data.listing) == (1, b"")
 
 
 def test_a_folder_has_the_digest_of_what_sha256sum_prints(folder: Path) -> None:
-    found = digest_data(folder)
+    data = digest_data(folder)
 
-    said = shell("find * -type f | LC_ALL=C sort | xargs sha256sum", folder)
-    assert found.listing.decode() == said
-    assert (found.files, found.size) == (5, len(shell("cat *.csv */*.csv", folder).encode()))
+    listing = shell("find * -type f | LC_ALL=C sort | xargs sha256sum", folder)
+    assert data.listing.decode() == listing
+    assert (data.files, data.size) == (5, len(shell("cat *.csv */*.csv", folder).encode()))
 
 
 def test_pieces_have_the_listing_of_split(large: Path) -> None:
-    found = digest_data(large, pieces=True)
+    data = digest_data(large, pieces=True)
 
     (large.parent / "split").mkdir()
-    shell(f"split -b 64M -d -a 8 {large} split/ && cd split && sha256sum * > ../said", large.parent)
-    assert found.listing.decode() == (large.parent / "said").read_text()
-    assert (found.files, found.size) == (1, large.stat().st_size)
+    shell(f"split -b 64M -d -a 8 {large} split/", large.parent)
+    assert data.listing.decode() == shell("sha256sum *", large.parent / "split")
+    assert (data.files, data.size) == (1, large.stat().st_size)
 
 
-def test_any_change_of_a_folder_is_another_digest(folder: Path) -> None:
+def test_any_change_of_a_folder_changes_its_digest(folder: Path) -> None:
     digests = {digest_data(folder).digest}
     (folder / "a.csv").rename(folder / "c.csv")
     digests.add(digest_data(folder).digest)
@@ -73,7 +73,9 @@ def test_any_change_of_a_folder_is_another_digest(folder: Path) -> None:
     assert len(digests) == 4
 
 
-def test_what_is_no_file_is_refused(folder: Path, tmp_path: Path) -> None:
+def test_links_empty_folders_and_names_with_line_breaks_are_refused(
+    folder: Path, tmp_path: Path
+) -> None:
     (folder / "link").symlink_to("/etc/hostname")
     with pytest.raises(InvalidInput, match="is a link"):
         digest_data(folder)
@@ -86,50 +88,58 @@ def test_what_is_no_file_is_refused(folder: Path, tmp_path: Path) -> None:
 
 
 def test_parts_are_checked_alone(folder: Path) -> None:
-    found = digest_data(folder)
+    data = digest_data(folder)
 
-    assert check_parts(folder, found.listing, found.digest, 5) == ()
+    assert check_parts(folder, data.listing, data.digest, 5) == ()
     (folder / "b.csv").write_text("month\nB.csv\n")
-    assert check_parts(folder, found.listing, found.digest, 5) == ("b.csv",)
-    assert check_parts(folder, found.listing, found.digest, 1) == ()
+    assert check_parts(folder, data.listing, data.digest, 5) == ("b.csv",)
+    assert check_parts(folder, data.listing, data.digest, 1) == ()
 
 
-def test_a_listing_of_something_else_is_refused(folder: Path) -> None:
-    found = digest_data(folder)
+def test_a_wrong_listing_is_refused(folder: Path) -> None:
+    data = digest_data(folder)
 
-    with pytest.raises(InvalidInput, match="listing is another one"):
-        check_parts(folder, found.listing + b"x", found.digest, 1)
+    with pytest.raises(InvalidInput, match="listing has the wrong digest"):
+        check_parts(folder, data.listing + b"x", data.digest, 1)
     (folder / "b.csv").unlink()
     with pytest.raises(InvalidInput, match=r"other parts than its listing: b\.csv"):
-        check_parts(folder, found.listing, found.digest, 1)
+        check_parts(folder, data.listing, data.digest, 1)
     with pytest.raises(InvalidInput, match="a line that is not"):
         parse_listing(b"no listing\n")
 
 
-def test_an_interrupted_digest_goes_on_where_it_was(folder: Path, tmp_path: Path) -> None:
-    whole = digest_data(folder)
-    first = Journal(tmp_path / "journals", folder)
+def test_parts_of_data_that_are_gone_are_refused(folder: Path) -> None:
+    data = digest_data(folder)
+    folder.rename(folder.with_name("elsewhere"))
+
+    with pytest.raises(InvalidInput, match="months cannot be read"):
+        check_parts(folder, data.listing, data.digest, 1)
+
+
+def test_an_interrupted_digest_is_resumed(folder: Path, tmp_path: Path) -> None:
+    before = digest_data(folder)
+    first = DigestJournal(tmp_path / "journals", folder)
     digest_data(folder, journal=first)
     (folder / "b.csv").write_text("month\nchanged since\n")
 
-    again = Journal(tmp_path / "journals", folder)
-    found = digest_data(folder, journal=again)
+    second = DigestJournal(tmp_path / "journals", folder)
+    resumed = digest_data(folder, journal=second)
 
-    assert (first.reused, again.reused) == (0, 4)
-    assert found.digest == digest_data(folder).digest != whole.digest
-    again.end()
+    assert (first.reused, second.reused) == (0, 4)
+    assert resumed.digest == digest_data(folder).digest != before.digest
+    second.delete()
     assert list((tmp_path / "journals").iterdir()) == []
 
 
-def test_a_journal_that_was_cut_off_is_read_up_to_there(folder: Path, tmp_path: Path) -> None:
-    digest_data(folder, journal=Journal(tmp_path, folder))
+def test_a_journal_is_used_without_its_cut_off_last_line(folder: Path, tmp_path: Path) -> None:
+    digest_data(folder, journal=DigestJournal(tmp_path, folder))
     (file,) = tmp_path.glob("*.journal")
     file.write_bytes(file.read_bytes()[:-9])
 
-    again = Journal(tmp_path, folder)
+    journal = DigestJournal(tmp_path, folder)
 
-    assert digest_data(folder, journal=again).digest == digest_data(folder).digest
-    assert again.reused == 4
+    assert digest_data(folder, journal=journal).digest == digest_data(folder).digest
+    assert journal.reused == 4
 
 
 def test_a_file_that_grows_while_it_is_read_is_refused(folder: Path) -> None:

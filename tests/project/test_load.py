@@ -1,4 +1,4 @@
-"""What is wrong with a declaration is all said at once, with file, key, expected and got."""
+"""All faults of a project are reported at once, with file, key, expected and got."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -19,8 +19,8 @@ def _edit(project: Path, old: str, new: str, file: str = "goldenpath.toml") -> N
     (project / file).write_text(text.replace(old, new, 1))
 
 
-def _keys(found: Sequence[Fault]) -> list[str]:
-    return [fault.key for fault in found]
+def _keys(faults: Sequence[Fault]) -> list[str]:
+    return [fault.key for fault in faults]
 
 
 def test_the_starter_has_no_faults(starter: Path) -> None:
@@ -48,7 +48,7 @@ def test_text_that_is_not_toml_is_one_fault(project: Path) -> None:
     assert [fault.expected for fault in faults(project)] == ["valid TOML"]
 
 
-def test_an_unknown_key_is_an_error_that_offers_the_known_one(project: Path) -> None:
+def test_an_unknown_key_is_a_fault_that_suggests_the_known_one(project: Path) -> None:
     _edit(project, "time_limit", "time_limits")
 
     (fault,) = faults(project, NOW)
@@ -80,7 +80,7 @@ def test_all_faults_are_reported_at_once(project: Path) -> None:
     assert "7 faults" in caught.value.message
 
 
-def test_outputs_name_the_model_and_its_tables(project: Path) -> None:
+def test_outputs_have_to_name_the_model_and_its_tables(project: Path) -> None:
     _edit(project, '"model.onnx", "reference.parquet"', '"../model.onnx"')
     (outside,) = faults(project, NOW)
     _edit(project, '"../model.onnx"', '"model.pkl"')
@@ -91,7 +91,7 @@ def test_outputs_name_the_model_and_its_tables(project: Path) -> None:
     assert [fault.expected.split("'")[1] for fault in absent] == ["reference.parquet", "model.onnx"]
 
 
-def test_outputs_of_a_model_that_is_code_are_named(project: Path) -> None:
+def test_outputs_of_a_model_that_is_code_have_to_be_declared(project: Path) -> None:
     code = '\n[contract.python]\nentry = "credit_default.train:train"\n'
     _edit(project, 'outputs = ["model.onnx", "reference.parquet", "evaluation.parquet"]\n', "")
     assert faults(project, NOW) == ()
@@ -107,7 +107,7 @@ def test_a_category_needs_its_codes(project: Path) -> None:
     assert _keys(faults(project, NOW)) == ["contract.features[2].categories"]
 
 
-def test_labels_are_as_many_as_codes(project: Path) -> None:
+def test_a_category_needs_one_label_for_each_code_or_none(project: Path) -> None:
     codes = "categories = [0, 1, 2, 3, 4, 5, 6]\n"
     _edit(project, codes, f'{codes}labels = ["none", "school"]\n')
 
@@ -194,14 +194,14 @@ def test_an_empty_section_of_the_card_is_a_fault(project: Path) -> None:
     assert _keys(faults(project, NOW)) == ["## Limits and misuse"]
 
 
-def test_a_higher_tier_asks_for_more(project: Path) -> None:
+def test_a_higher_tier_requires_more_statements(project: Path) -> None:
     _edit(project, 'tier = "low"', 'tier = "material"')
 
     expected = [fault.expected for fault in faults(project, NOW)]
     assert expected == [f"the statement {number}" for number in ("H04", "H06", "H08", "H13")]
 
 
-def test_nobody_approves_a_statement_of_their_own(project: Path) -> None:
+def test_the_owner_of_a_statement_may_not_approve_it(project: Path) -> None:
     roles = "compliance/roles.yaml"
     _edit(project, "approved_by: model-validator", "approved_by: data-scientist", roles)
 
@@ -222,7 +222,7 @@ def test_thresholds_have_a_schema(project: Path) -> None:
     assert _keys(faults(project, NOW)) == ["metrics[0].minimum", "metrics[1].metric"]
 
 
-def test_a_limit_may_be_for_a_slice_and_fairness_needs_a_count(project: Path) -> None:
+def test_a_limit_may_apply_to_a_slice_and_fairness_needs_a_minimum_of_rows(project: Path) -> None:
     file = "compliance/thresholds.yaml"
     _edit(project, "minimum: 0.85", 'minimum: 0.85\n    slice: "sex=female"', file)
     assert faults(project, NOW) == ()
@@ -231,14 +231,14 @@ def test_a_limit_may_be_for_a_slice_and_fairness_needs_a_count(project: Path) ->
     assert _keys(faults(project, NOW)) == ["fairness.minimum_rows"]
 
 
-def test_a_key_that_stands_twice_is_a_fault(project: Path) -> None:
+def test_a_repeated_key_is_a_fault(project: Path) -> None:
     _edit(project, "owner: data", "owner: somebody\nowner: data", "compliance/roles.yaml")
 
     (fault,) = faults(project, NOW)
     assert "'owner' stands twice" in fault.got
 
 
-def test_reasons_and_code_of_a_model_are_declared_and_checked(project: Path) -> None:
+def test_declared_reasons_and_code_of_a_model_are_checked(project: Path) -> None:
     reasons = """[contract.reasons]
 codes = [{ code = "R1", text = "payments came late" }, { code = "R2", text = "limit used up" }]
 """

@@ -1,4 +1,4 @@
-"""A new project is complete, named, locked and committed, or it is not there."""
+"""A new project is complete, renamed, locked and committed, or it does not exist."""
 
 import subprocess
 from pathlib import Path
@@ -16,7 +16,7 @@ def _git(folder: Path, *arguments: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
-def test_a_project_carries_its_own_name(tmp_path: Path) -> None:
+def test_a_new_project_does_not_keep_the_name_of_the_starter(tmp_path: Path) -> None:
     folder = create("card-risk", tmp_path / "made", uv=UV, now=NOW, environment=environment())
 
     assert faults(folder, NOW) == ()
@@ -50,7 +50,7 @@ def test_everything_is_in_the_first_commit(starter: Path) -> None:
     }
 
 
-def test_statements_are_dated_with_the_start_of_the_project(starter: Path) -> None:
+def test_statements_are_dated_with_the_day_of_creation(starter: Path) -> None:
     roles = (starter / "compliance/roles.yaml").read_text()
 
     assert "approved_on: 2026-03-02\nreview_by: 2027-03-02\n" in roles

@@ -1,1 +1,1 @@
-"""What the user declares: `goldenpath.toml`, and the project around it."""
+"""A model project: `goldenpath.toml` and the files around it."""

@@ -1,4 +1,4 @@
-"""The contract as bytes: what travels inside a release, canonical, so that it has one digest."""
+"""The contract as it is stored in a release: canonical JSON, so that it has exactly one digest."""
 
 import msgspec
 
@@ -11,20 +11,20 @@ CONTRACT_VERSION = 1
 
 
 def render_contract(contract: Contract) -> bytes:
-    """Canonical JSON of the contract."""
+    """Return the contract as canonical JSON."""
     value = msgspec.to_builtins(contract)
     for feature in value["features"]:
-        # Without labels it keeps the bytes, and so the digest, from before there were any.
+        # Contracts without labels keep the digest that they had before labels existed.
         if not feature["labels"]:
             del feature["labels"]
     return canonical_json(value)
 
 
 def parse_contract(content: bytes) -> Contract:
-    """The contract in `content`.
+    """Return the contract in `content`.
 
     Raises `InvalidInput` for another version, a wrong type, an unknown key, or bytes that are not
-    the canonical ones: two texts of one contract would be two digests.
+    canonical. Two texts of one contract would have two digests.
     """
     value = parse_object(content, "contract")
     if value.get("version") != CONTRACT_VERSION:
@@ -34,5 +34,5 @@ def parse_contract(content: bytes) -> Contract:
         )
     contract = typed(value, Contract, "contract")
     if render_contract(contract) != content:
-        raise InvalidInput("contract is not in canonical form, or has keys that are unknown")
+        raise InvalidInput("contract is not in canonical form, or has unknown keys")
     return contract

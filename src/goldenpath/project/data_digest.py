@@ -1,12 +1,12 @@
 """The digest of data: of a file, of a folder, or of a large file in pieces.
 
-A file has the SHA-256 that `sha256sum` gives. A folder has the SHA-256 of its *listing*: what
-`sha256sum` prints of each file, `HEX  PATH`, in the order of the paths' bytes. A file that is
-declared `pieces = true` has the listing of the folder that `split -b 64M -d -a 8` would make of it.
-So a listing is a tree of two levels, and anybody checks it with two programs that every Unix has.
+The digest of a file is its SHA-256, as `sha256sum` prints it. The digest of a folder is the SHA-256
+of its *listing*: the line `HEX  PATH` that `sha256sum` prints for each file, sorted by the bytes of
+the paths. A file declared with `pieces = true` has the listing of the folder that
+`split -b 64M -d -a 8` would make of it. Anybody can check a digest with these standard programs.
 
-Each part is hashed by itself: on all processors at once, again after an interruption only where
-nothing is known yet (`Journal`), and alone if only some parts are to be checked (`check_parts`).
+Parts are hashed independently, on all processors. `DigestJournal` resumes an interrupted digest,
+and `check_parts` checks a few parts alone.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from pathlib import Path
 
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
-from goldenpath.project.journal import Journal
+from goldenpath.project.digest_journal import DigestJournal
 
 PIECE = 64 * 1024 * 1024
 """Bytes of a piece of a large file."""
@@ -32,103 +32,118 @@ _WORKERS = min(os.cpu_count() or 1, 8)
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What is hashed by itself: a file, or a piece of one."""
+    """A part that is hashed by itself: a file, or a piece of a file."""
 
     name: str
     path: Path
     start: int
     size: int
-    changed: int
-    """When the file was changed last, in nanoseconds, as its file system says."""
+    modified: int
+    """When the file was last changed, in nanoseconds since 1970, according to its file system."""
     is_last: bool = True
-    """Whether the file ends where this ends."""
+    """Whether the part reaches to the end of the file."""
 
     @property
-    def mark(self) -> str:
-        """By what a journal knows it again."""
-        return f"{self.size} {self.changed} {self.name}"
+    def identity(self) -> str:
+        """The text by which a journal recognizes the part: size, time of change and name."""
+        return f"{self.size} {self.modified} {self.name}"
 
 
 @dataclass(frozen=True, slots=True)
-class Digested:
-    """Data as they were read."""
+class DataDigest:
+    """The digest of a file or folder, and what was read for it."""
 
     digest: Digest
     size: int
+    """Bytes."""
     files: int
+    """Number of files."""
     listing: bytes = b""
     """Empty for a single file that is not in pieces."""
 
 
 def digest_file(path: Path) -> Digest:
-    """Digest of a file, read in pieces of 1 MiB."""
+    """Return the digest of a file, read in chunks of 1 MiB."""
     return Digest("sha256:" + _hash(Span(path.name, path, 0, path.stat().st_size, 0)))
 
 
-def digest_data(path: Path, *, pieces: bool = False, journal: Journal | None = None) -> Digested:
-    """Digest, size and listing of a file or folder.
+def digest_data(
+    path: Path, *, pieces: bool = False, journal: DigestJournal | None = None
+) -> DataDigest:
+    """Return digest, size and listing of a file or folder.
 
-    Raises `InvalidInput` for an empty folder, for links and other things that are not files, for
-    names that a listing cannot hold, and for what cannot be read.
+    Raises `InvalidInput` for an empty folder, for links and special files, for names that a
+    listing cannot hold, and for files that cannot be read.
     """
     try:
         if path.is_file() and not pieces:
-            return Digested(digest_file(path), path.stat().st_size, 1)
-        spans = tuple(_pieces(path) if path.is_file() else _files(path))
-        found = _hashes(spans, journal)
+            return DataDigest(digest_file(path), path.stat().st_size, 1)
+        spans = tuple(_spans(path))
+        hashes = _hashes(spans, journal)
     except OSError as error:
         raise InvalidInput(f"{error.filename or path} cannot be read: {error.strerror}") from error
-    lines = (f"{each}  {span.name}\n" for span, each in zip(spans, found, strict=True))
+    lines = (f"{digest}  {span.name}\n" for span, digest in zip(spans, hashes, strict=True))
     listing = "".join(lines).encode()
     files = 1 if path.is_file() else len(spans)
-    return Digested(Digest.of(listing), sum(span.size for span in spans), files, listing)
+    return DataDigest(Digest.of(listing), sum(span.size for span in spans), files, listing)
 
 
-def check_parts(path: Path, listing: bytes, pinned: Digest, wanted: int) -> tuple[str, ...]:
-    """Hashes some parts alone, evenly spaced; names those that differ from the listing.
+def check_parts(path: Path, listing: bytes, pinned: Digest, number: int) -> tuple[str, ...]:
+    """Hash `number` evenly spaced parts and return the names of those that differ from the listing.
 
-    Raises `InvalidInput` if the listing is not the one that was pinned, or has other parts.
+    Raises `InvalidInput` if the listing has another digest than `pinned`, if it names other parts,
+    or if a part cannot be read.
     """
     if Digest.of(listing) != pinned:
-        raise InvalidInput(f"the listing is another one: expected {pinned}, got another digest")
+        raise InvalidInput(
+            f"the listing has the wrong digest: expected {pinned}, got {Digest.of(listing)}"
+        )
     expected = parse_listing(listing)
-    spans = tuple(_pieces(path) if path.is_file() else _files(path))
-    names = {span.name for span in spans}
-    if names != expected.keys():
-        odd = sorted(names ^ expected.keys())
-        raise InvalidInput(f"{path} has other parts than its listing: {', '.join(odd[:5])}")
-    step = max(len(spans) / max(wanted, 1), 1)
-    chosen = [spans[int(at * step)] for at in range(min(wanted, len(spans)))]
-    found = _hashes(chosen, None)
-    return tuple(s.name for s, each in zip(chosen, found, strict=True) if expected[s.name] != each)
+    try:
+        spans = tuple(_spans(path))
+        differences = sorted({span.name for span in spans} ^ expected.keys())
+        if differences:
+            listed = ", ".join(differences[:5])
+            raise InvalidInput(f"{path} has other parts than its listing: {listed}")
+        step = max(len(spans) / max(number, 1), 1)
+        chosen = [spans[int(index * step)] for index in range(min(number, len(spans)))]
+        hashes = _hashes(chosen, None)
+    except OSError as error:
+        raise InvalidInput(f"{error.filename or path} cannot be read: {error.strerror}") from error
+    pairs = zip(chosen, hashes, strict=True)
+    return tuple(span.name for span, digest in pairs if expected[span.name] != digest)
 
 
 def parse_listing(listing: bytes) -> Mapping[str, str]:
-    """Hash by name. Raises `InvalidInput` if it is none."""
+    """Return the hash of each name. Raises `InvalidInput` if a line has another form."""
     lines = listing.decode("utf-8", "replace").removesuffix("\n").split("\n")
-    found = [_LINE.fullmatch(line) for line in lines]
-    parts = {match[2]: match[1] for match in found if match is not None}
+    matches = [_LINE.fullmatch(line) for line in lines]
+    parts = {match[2]: match[1] for match in matches if match is not None}
     if len(parts) != len(lines):
         raise InvalidInput("the listing has a line that is not a hash, two spaces and a name")
     return parts
 
 
+def _spans(path: Path) -> Iterable[Span]:
+    return _pieces(path) if path.is_file() else _files(path)
+
+
 def _pieces(path: Path) -> Iterator[Span]:
-    known = path.stat()
-    for number in range(max((known.st_size + PIECE - 1) // PIECE, 1)):
+    status = path.stat()
+    for number in range(max((status.st_size + PIECE - 1) // PIECE, 1)):
         start = number * PIECE
-        size = min(PIECE, known.st_size - start)
-        last = start + size == known.st_size
-        yield Span(f"{number:08d}", path, start, size, known.st_mtime_ns, last)
+        size = min(PIECE, status.st_size - start)
+        is_last = start + size == status.st_size
+        yield Span(f"{number:08d}", path, start, size, status.st_mtime_ns, is_last)
 
 
 def _files(folder: Path) -> Sequence[Span]:
-    found = sorted(_walk(folder, ""), key=lambda span: span.name.encode())
-    if not found:
+    spans = sorted(_walk(folder, ""), key=lambda span: span.name.encode())
+    if not spans:
         raise InvalidInput(f"{folder} has no files: expected data in it")
-    if len(found) > MAX_PARTS:
+    if len(spans) > MAX_PARTS:
         raise InvalidInput(f"{folder} has too many files: expected at most {MAX_PARTS}")
-    return found
+    return spans
 
 
 def _walk(folder: Path, prefix: str) -> Iterator[Span]:
@@ -137,30 +152,30 @@ def _walk(folder: Path, prefix: str) -> Iterator[Span]:
             name = f"{prefix}{entry.name}"
             if not entry.name.isprintable() or "\\" in entry.name:
                 raise InvalidInput(f"{folder} has a name that a listing cannot hold: {name!r}")
-            known = entry.stat(follow_symlinks=False)
-            if stat.S_ISDIR(known.st_mode):
+            status = entry.stat(follow_symlinks=False)
+            if stat.S_ISDIR(status.st_mode):
                 yield from _walk(Path(entry.path), f"{name}/")
-            elif stat.S_ISREG(known.st_mode):
-                yield Span(name, Path(entry.path), 0, known.st_size, known.st_mtime_ns)
+            elif stat.S_ISREG(status.st_mode):
+                yield Span(name, Path(entry.path), 0, status.st_size, status.st_mtime_ns)
             else:
-                raise InvalidInput(f"{entry.path} is a link or no file: expected files alone")
+                raise InvalidInput(f"{entry.path} is a link or a special file: expected a file")
 
 
-def _hashes(spans: Sequence[Span], journal: Journal | None) -> Iterable[str]:
-    def one(span: Span) -> str:
-        known = journal.known(span.mark) if journal is not None else None
-        if known is not None:
-            return known
-        found = _hash(span)
+def _hashes(spans: Sequence[Span], journal: DigestJournal | None) -> Iterable[str]:
+    def hash_span(span: Span) -> str:
+        recorded = journal.recall(span.identity) if journal is not None else None
+        if recorded is not None:
+            return recorded
+        digest = _hash(span)
         if journal is not None:
-            journal.note(span.mark, found)
-        return found
+            journal.record(span.identity, digest)
+        return digest
 
     if len(spans) == 1:
-        return [one(spans[0])]
-    # `hashlib` lets go of the interpreter, so that threads are as good as processes here.
+        return [hash_span(spans[0])]
+    # `hashlib` releases the interpreter's lock, so threads run in parallel.
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="digest") as pool:
-        return list(pool.map(one, spans))
+        return list(pool.map(hash_span, spans))
 
 
 def _hash(span: Span) -> str:

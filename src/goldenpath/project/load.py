@@ -1,4 +1,4 @@
-"""Reads `goldenpath.toml` and says everything that is wrong with it at once."""
+"""Reads `goldenpath.toml`, and reports all its faults at once."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -10,7 +10,7 @@ import msgspec
 from goldenpath.errors import InvalidInput, NotFound
 from goldenpath.parsers.fault import Fault
 from goldenpath.parsers.toml_parser import parse_toml
-from goldenpath.project.meaning import (
+from goldenpath.project.consistency import (
     FILE,
     contract_faults,
     data_faults,
@@ -33,52 +33,53 @@ from goldenpath.project.text import read_text
 
 LOCK = "uv.lock"
 UNPINNED = "sha256:" + 64 * "0"
-"""Stands for the digest of data that nobody has pinned yet."""
+"""The digest of data that are not pinned yet."""
 T = TypeVar("T")
 
 
 def load_project(root: Path) -> Project:
-    """The project in the folder `root`.
+    """Return the project in the folder `root`.
 
-    Raises `NotFound` if there is none, and `InvalidInput` that lists every fault of the
-    declaration. Digests of data and statements of people are looked at by `faults`.
+    Raises `NotFound` if there is no project. Raises `InvalidInput` with all faults of the
+    declaration. It does not check the digests of data and the statements; `faults` does.
     """
     value = _declaration(root)
-    found = tuple(_declared_faults(root, value, read=False))
-    if found:
-        listed = "\n".join(f"  {fault}" for fault in found)
+    declared = tuple(_declared_faults(root, value, read=False))
+    if declared:
+        listed = "\n".join(f"  {fault}" for fault in declared)
         raise InvalidInput(
-            f"{FILE} has {len(found)} fault{'s' if len(found) > 1 else ''}:\n{listed}",
-            hint="goldenpath check lists them again, as JSON if asked",
+            f"{FILE} has {len(declared)} fault{'s' if len(declared) > 1 else ''}:\n{listed}",
+            hint="correct the file; goldenpath check lists the remaining faults",
         )
     return _project(root, value)
 
 
 def faults(root: Path, now: datetime | None = None) -> tuple[Fault, ...]:
-    """Everything that is wrong with the project: declaration, data, lock and statements.
+    """Return all faults of the project: of its declaration, data, lock and statements.
 
-    Review dates are compared if `now` is given. Raises `NotFound` if there is no project.
+    Dates of statements are compared if `now` is given. Raises `NotFound` if there is no project.
     """
     try:
         value = _declaration(root)
     except InvalidInput as error:
         return (Fault(FILE, "", "valid TOML", error.message),)
-    found = list(_declared_faults(root, value, read=True))
+    result = list(_declared_faults(root, value, read=True))
     for file in (LOCK, "pyproject.toml"):
         if not (root / file).is_file():
             hint = "run uv lock" if file == LOCK else ""
-            found.append(Fault(file, "", "a file that uv can read", "no such file", hint))
-    tier, data = value.get("tier"), value.get("data")
-    known: Tier = next((known for known in REQUIRED if known == tier), "low")
+            result.append(Fault(file, "", "a file that uv can read", "no such file", hint))
+    data = value.get("data")
+    # An unknown tier is a fault already; the statements of every tier are checked all the same.
+    tier: Tier = next((tier for tier in REQUIRED if tier == value.get("tier")), "low")
     names = tuple(data) if isinstance(data, Mapping) else ()
-    found.extend(statement_faults(root, required_statements(known, names), now))
-    return tuple(found)
+    result.extend(statement_faults(root, required_statements(tier, names), now))
+    return tuple(result)
 
 
 def declared_data(root: Path) -> tuple[DataSource, ...]:
-    """The data that a project names, wherever they are, pinned or not yet.
+    """Return the data that a project declares, pinned or not.
 
-    Raises `NotFound` if there is no project, and `InvalidInput` if the section has faults.
+    Raises `NotFound` if there is no project, and `InvalidInput` if the section `data` has faults.
     """
     value = _declaration(root)
     sources = {
@@ -86,10 +87,10 @@ def declared_data(root: Path) -> tuple[DataSource, ...]:
         for name, entry in _section(value, "data").items()
     }
     value["data"] = sources
-    found = schema_faults(value, "goldenpath", FILE)
-    wrong = [str(fault) for fault in found if fault.key.split(".")[0] == "data"]
-    if wrong:
-        raise InvalidInput("; ".join(wrong))
+    violations = schema_faults(value, "goldenpath", FILE)
+    messages = [str(fault) for fault in violations if fault.key.split(".")[0] == "data"]
+    if messages:
+        raise InvalidInput("; ".join(messages))
     return _data(value)
 
 
@@ -104,27 +105,27 @@ def _declaration(root: Path) -> dict[str, object]:
 
 
 def _declared_faults(root: Path, value: Mapping[str, object], *, read: bool) -> Iterator[Fault]:
-    wrong = schema_faults(value, "goldenpath", FILE)
-    yield from wrong
-    # A section of the wrong shape cannot be asked what it means; the others still can.
-    bad = {fault.key.split(".")[0].split("[")[0] for fault in wrong}
-    if "contract" not in bad:
+    violations = schema_faults(value, "goldenpath", FILE)
+    yield from violations
+    # A section that violates the schema cannot be converted; the other sections are checked on.
+    malformed = {fault.key.split(".")[0].split("[")[0] for fault in violations}
+    if "contract" not in malformed:
         contract = _contract(value)
         yield from contract_faults(contract)
         if contract.python is not None:
             yield from entry_faults(root, contract.python.entry, "contract.python.entry")
-    if "evaluation" not in bad:
+    if "evaluation" not in malformed:
         yield from slice_faults(*_slices(value))
         if evaluation := _evaluation(value):
             yield from entry_faults(root, evaluation, "evaluation.entry")
-    if "training" not in bad:
+    if "training" not in malformed:
         training, is_code = _training(value), "python" in _section(value, "contract")
         yield from entry_faults(root, training.entry, "training.entry")
-        # What a model that is code is loaded from is nothing that can be guessed.
-        is_said = not is_code or "outputs" in _section(value, "training")
-        outputs = training.outputs if is_said else (REFERENCE, EVALUATION)
+        # The default names model.onnx, which a model that is code does not have.
+        has_outputs = not is_code or "outputs" in _section(value, "training")
+        outputs = training.outputs if has_outputs else (REFERENCE, EVALUATION)
         yield from output_faults(outputs, is_code=is_code)
-    if "data" not in bad:
+    if "data" not in malformed:
         yield from data_faults(root, _data(value), read=read)
 
 
@@ -181,5 +182,5 @@ def _mapping(value: object) -> Mapping[str, object]:
 
 
 def _convert(value: Mapping[str, object], kind: type[T]) -> T:
-    # The schema has been checked before, so a failure here is a bug and may show as one.
+    # The schema was checked before, so a failure here is our bug: let it surface as one.
     return msgspec.convert(value, kind)

@@ -1,7 +1,7 @@
-"""Starts a project: copies the starter, gives it the name, locks it, and makes the first commit.
+"""Creates a project: copies the starter under a new name, locks it, and makes the first commit.
 
-The starter is a complete project called `credit-default`; a new one is the same files with that
-name, the Python release and the dates of approval replaced.
+The starter is a complete project called `credit-default`. A new project has the same files, with
+the name, the Python release and the dates of approval replaced.
 """
 
 import keyword
@@ -22,20 +22,20 @@ from goldenpath import __version__
 from goldenpath.errors import InvalidInput, Unavailable
 
 TEMPLATES: Mapping[str, str] = {"credit-default": "starter"}
-"""Template to folder beside this module."""
+"""The folder of each template, beside this module."""
 
 
 @dataclass(frozen=True, slots=True)
 class Framework:
-    """How a project differs that learns with another library, or serves code."""
+    """The differences of a project that trains with another library than the template's."""
 
     about: str
     folder: str = ""
-    """Files beside this module that take the place of the template's."""
+    """Folder beside this module whose files replace those of the template."""
     texts: Mapping[str, str] = field(default_factory=dict)
-    """Texts of the template that are replaced."""
-    declared: str = ""
-    """What `goldenpath.toml` says besides."""
+    """Texts of the template and their replacements."""
+    declaration: str = ""
+    """Text that is appended to `goldenpath.toml`."""
 
 
 FRAMEWORKS: Mapping[str, Framework] = {
@@ -83,7 +83,7 @@ memory_limit = 512
 """,
     ),
 }
-"""What `goldenpath new` can start from, by the library that learns."""
+"""The values of `goldenpath new --framework`: the library that trains the model."""
 
 _NAME = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 _TEXT = {".toml", ".py", ".md", ".yaml", ".yml", ".txt", ".json", ""}
@@ -101,11 +101,11 @@ def create(
     framework: str = "scikit-learn",
     report: Callable[[str], None] = lambda _: None,
 ) -> Path:
-    """Makes the project `name` in the new folder `destination` and returns that folder.
+    """Create the project `name` in the new folder `destination`. Returns that folder.
 
-    Everything is made beside it first and renamed when it is complete, so that an interrupted or
-    failed start leaves nothing. Raises `InvalidInput` for a bad name or a folder that exists, and
-    `Unavailable` if git or uv fail, which mostly means that the package index cannot be reached.
+    The project is made in a temporary folder beside it and renamed once it is complete, so an
+    interrupted or failed start leaves nothing. Raises `InvalidInput` for a bad name or an existing
+    folder. Raises `Unavailable` if git or uv fail, mostly because no package index can be reached.
     """
     _check(name, template, framework)
     if destination.exists():
@@ -114,7 +114,9 @@ def create(
     with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=destination.parent) as scratch:
         folder = Path(scratch) / "project"
         report("copying the template")
-        _lay_out(folder, name, template, FRAMEWORKS[framework], today=now.astimezone(UTC).date())
+        _copy_template(
+            folder, name, template, FRAMEWORKS[framework], today=now.astimezone(UTC).date()
+        )
         report("locking the environment with uv")
         _run([uv, "lock", "--quiet", "--python", sys.executable], folder, environment)
         report("making the first commit")
@@ -123,15 +125,18 @@ def create(
     return destination
 
 
-def _lay_out(folder: Path, name: str, template: str, framework: Framework, *, today: date) -> None:
-    """The files of the template, with those of the framework laid over them."""
-    here, named = resources.files(__package__), _replacements(name, template, today)
-    _copy(here.joinpath(TEMPLATES[template]), folder, {**framework.texts, **named})
+def _copy_template(
+    folder: Path, name: str, template: str, framework: Framework, *, today: date
+) -> None:
+    """Copy the files of the template, then those of the framework over them."""
+    package, replacements = resources.files(__package__), _replacements(name, template, today)
+    _copy(package.joinpath(TEMPLATES[template]), folder, {**framework.texts, **replacements})
     if framework.folder:
-        _copy(here.joinpath(framework.folder), folder, named)
-    if framework.declared:
+        _copy(package.joinpath(framework.folder), folder, replacements)
+    if framework.declaration:
         file = folder / "goldenpath.toml"
-        file.write_text(file.read_text("utf-8") + _replaced(framework.declared, named), "utf-8")
+        added = _replaced(framework.declaration, replacements)
+        file.write_text(file.read_text("utf-8") + added, "utf-8")
 
 
 def _check(name: str, template: str, framework: str) -> None:
@@ -144,16 +149,19 @@ def _check(name: str, template: str, framework: str) -> None:
     if _NAME.fullmatch(name) is None:
         raise InvalidInput(
             f"{name!r} is not a name for a project: expected at most 63 lower-case letters, "
-            "digits and hyphens, starting with a letter"
+            "digits and hyphens, starting with a letter and ending with a letter or digit"
         )
     package = name.replace("-", "_")
     if keyword.iskeyword(package) or package in sys.stdlib_module_names:
-        raise InvalidInput(f"{name!r} is not a name for a project: Python has a {package} already")
+        raise InvalidInput(
+            f"{name!r} is not a name for a project: {package} is a keyword or module of Python",
+            hint="choose another name",
+        )
 
 
 def _replacements(name: str, template: str, today: date) -> Mapping[str, str]:
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    # 29 February has no anniversary in most years; the day before does.
+    # Most years have no 29 February, so a project of that day is reviewed on the 28th.
     day = today if (today.month, today.day) != (2, 29) else today.replace(day=28)
     return {
         template: name,
@@ -197,36 +205,36 @@ def _first_commit(folder: Path, name: str, now: datetime, environment: Mapping[s
     git("init", "--quiet", "--initial-branch", "main")
     git("add", "--all")
     message = f"{name}: start from the template\n\nTrains, tests, packs and serves as it is."
-    # Who has told git no name still gets a project; the build asks for one when it matters.
-    identity = [] if _has_identity(folder, environment) else _NOBODY
+    # Without a git identity the project is created all the same; a build asks for one later.
+    identity = [] if _has_identity(folder, environment) else _PLACEHOLDER_IDENTITY
     stamp = now.astimezone(UTC).isoformat()
     dated = {**environment, "GIT_AUTHOR_DATE": stamp, "GIT_COMMITTER_DATE": stamp}
     _run(["git", *identity, "commit", "--quiet", "--message", message], folder, dated)
 
 
-_NOBODY = ["-c", "user.name=goldenpath", "-c", "user.email=goldenpath@localhost"]
+_PLACEHOLDER_IDENTITY = ["-c", "user.name=goldenpath", "-c", "user.email=goldenpath@localhost"]
 
 
 def _has_identity(folder: Path, environment: Mapping[str, str]) -> bool:
     if "GIT_AUTHOR_NAME" in environment and "GIT_COMMITTER_NAME" in environment:
         return True
-    asked = subprocess.run(
+    lookup = subprocess.run(
         ["git", "config", "user.email"],
         cwd=folder,
         env=environment,
         capture_output=True,
         check=False,
     )
-    return asked.returncode == 0
+    return lookup.returncode == 0
 
 
 def _run(command: list[str], folder: Path, environment: Mapping[str, str]) -> str:
     if shutil.which(command[0]) is None:
         raise Unavailable(f"{command[0]} is not installed", hint=f"install {command[0]}")
-    done = subprocess.run(
+    process = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
-    if done.returncode != 0:
-        said = done.stderr.strip()[-2000:]
-        raise Unavailable(f"{Path(command[0]).name} {command[1]} failed: {said}")
-    return done.stdout
+    if process.returncode != 0:
+        reason = process.stderr.strip()[-2000:]
+        raise Unavailable(f"{Path(command[0]).name} {command[1]} failed: {reason}")
+    return process.stdout

@@ -1,6 +1,6 @@
-"""JSON schemas of the files that people write, and their violations as faults.
+"""JSON schemas of the files that people write, and checks against them.
 
-`goldenpath.schema.json` is published with the package, for editors.
+`goldenpath check --schema` prints `goldenpath.schema.json` for editors.
 """
 
 from functools import cache
@@ -15,12 +15,12 @@ SchemaName = Literal["goldenpath", "thresholds"]
 
 
 def schema_faults(value: object, schema: SchemaName, file: str) -> tuple[Fault, ...]:
-    """Every violation of the schema in `value`, in the order of the file's keys."""
+    """Return every violation of the schema in `value`, in the order of the file's keys."""
     return violations(value, _schema(schema), file)
 
 
 def schema_text(schema: SchemaName) -> str:
-    """The schema as it is published."""
+    """Return the text of the schema."""
     return resources.files(__package__).joinpath(f"{schema}.schema.json").read_text("utf-8")
 
 

@@ -1,4 +1,7 @@
-"""The slices of a contract: groups of callers by one input, which metrics and the judge look at."""
+"""The slices of a contract: groups of rows by the value of one feature.
+
+Evaluation, telemetry and the canary judge report metrics for each slice.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,13 +10,13 @@ from math import inf
 
 from goldenpath.project.spec import Contract, Feature
 
-MOST = 12
-"""Values of a category beyond which it is no slice."""
+MAX_CATEGORIES = 12
+"""A category with more values is not sliced."""
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Rows whose `feature`, in that column of the input, is at least `low` and below `high`."""
+    """The rows whose value in `column` of the input is at least `low` and below `high`."""
 
     column: int
     feature: str
@@ -23,15 +26,15 @@ class Slice:
 
 
 def slices(contract: Contract) -> Iterator[Slice]:
-    """Every slice that follows from the contract: codes of categories, and numbers as cut."""
+    """Yield the slices of the contract: one per code of a category, and intervals of numbers."""
     for column, feature in enumerate(contract.features):
-        if feature.kind == "category" and len(feature.categories) <= MOST:
+        if feature.kind == "category" and len(feature.categories) <= MAX_CATEGORIES:
             for value in feature.categories:
-                yield Slice(column, feature.name, f"{value:g}", value, _next(value))
-        yield from _cut(column, feature)
+                yield Slice(column, feature.name, f"{value:g}", value, _upper_bound(value))
+        yield from _intervals(column, feature)
 
 
-def _cut(column: int, feature: Feature) -> Iterator[Slice]:
+def _intervals(column: int, feature: Feature) -> Iterator[Slice]:
     if not feature.slices:
         return
     bounds = (-inf, *feature.slices, inf)
@@ -44,6 +47,6 @@ def _cut(column: int, feature: Feature) -> Iterator[Slice]:
         yield Slice(column, feature.name, label, low, high)
 
 
-def _next(value: float) -> float:
-    """Above a code and below any other: codes are whole numbers or far apart."""
-    return value + max(abs(value), 1.0) * 1e-6
+def _upper_bound(code: float) -> float:
+    """Return a bound just above a code. The next code is larger: codes are not that close."""
+    return code + max(abs(code), 1.0) * 1e-6

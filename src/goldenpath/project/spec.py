@@ -1,7 +1,7 @@
-"""The declaration of a project, as values: what `goldenpath.toml` means once it is right.
+"""The declaration of a project as values: a `goldenpath.toml` that was read without faults.
 
-`Contract` is the part that travels inside the artifact: what a request looks like, how a score
-becomes a decision, and what is watched. Everything else is about making the model.
+`Contract` is packaged with the model: the shape of a request, how a score becomes a decision, and
+what the drift monitor tolerates. Everything else is about training.
 """
 
 from collections.abc import Mapping
@@ -14,13 +14,13 @@ Scalar = bool | int | float | str
 SourceKind = Literal["local", "dvc", "oci", "url"]
 
 MODEL, REFERENCE, EVALUATION = "model.onnx", "reference.parquet", "evaluation.parquet"
-"""What a training writes; for a model that is code, its own files in the place of the first."""
+"""Files that a training writes. A model that is code has its own files instead of `MODEL`."""
 _STORES = ("oci://", "oci+http://", "oci+https://", "layout:")
 
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One column of the model's input, sent as a 32-bit float in the order of the contract."""
+    """One column of the model's input: a 32-bit float, in the order of the contract."""
 
     name: str
     kind: FeatureKind
@@ -28,19 +28,19 @@ class Feature:
     minimum: float | None = None
     maximum: float | None = None
     categories: tuple[float, ...] = ()
-    """Every code that is allowed, for kind `category`."""
+    """The allowed codes, for kind `category`."""
     labels: tuple[str, ...] = ()
-    """A text for each code, in their order, that callers may send instead of it; or none."""
+    """A text for each code, in the same order, that callers may send instead; or none."""
     missing: bool = False
     """Whether NaN is allowed."""
     mutable: bool = False
-    """Whether the person it is about can change it at will, as robustness looks at it."""
+    """Whether the person concerned can change the value at will. The robustness test uses these."""
     slices: tuple[float, ...] = ()
-    """Where a number is cut into slices, rising; each has metrics and an eye of the judge."""
+    """Rising bounds that cut a number into slices. Metrics and the canary judge look at each."""
 
     @property
     def code_names(self) -> tuple[str, ...]:
-        """The codes as people read them, with their labels if they have some."""
+        """The codes as people read them, with their labels if there are any."""
         codes = [f"{code:g}" for code in self.categories]
         if not self.labels:
             return tuple(codes)
@@ -49,7 +49,7 @@ class Feature:
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """Scores below `below` (and not below the band before) have this `outcome`."""
+    """A range of scores with the same outcome: from the end of the band before up to `below`."""
 
     name: str
     below: float
@@ -58,28 +58,30 @@ class Band:
 
 @dataclass(frozen=True, slots=True)
 class DecisionPolicy:
-    """How a score in [0, 1] becomes a decision; the last band ends above 1."""
+    """How a score in [0, 1] becomes a decision. The last band ends above 1."""
 
     bands: tuple[Band, ...]
     fallback: Literal["accept", "refer", "decline"] = "refer"
-    """The outcome where no score can be had."""
+    """The outcome if the model cannot return a score."""
 
 
 @dataclass(frozen=True, slots=True)
 class MonitorSettings:
-    """What the drift monitor tolerates and how often it may be wrong."""
+    """The tolerance of the drift monitor, and its budget of false alarms."""
 
     floor_psi: float = 0.01
     """A shift up to this PSI against the reference is not drift, in nats."""
     false_alarms_a_year: float = 1.0
+    """Budget: at most so many on average."""
     look_rows: int = 500
-    """Rows between two looks at the evidence."""
+    """The drift monitor tests for drift after so many rows; such a test is a look."""
     looks_a_year: int = 365
+    """Expected number of looks. The alarm threshold follows from it and from the budget."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a score is as it is, in words that may be told to the person it is about."""
+    """A reason for a score, in words that may be told to the person concerned."""
 
     code: str
     text: str
@@ -90,7 +92,7 @@ class ReasonPolicy:
     """The reasons that the model gives with each score.
 
     Its output `tensor` has one weight per row and code, shape `(n, len(codes))`: how much that
-    reason raised the score. Told are the `most` largest of those above zero.
+    reason raised the score. A decision names the `most` largest weights above zero.
     """
 
     codes: tuple[Reason, ...]
@@ -100,30 +102,29 @@ class ReasonPolicy:
 
 @dataclass(frozen=True, slots=True)
 class PythonModel:
-    """A model that is code: it runs in a process and an environment of its own.
+    """A model that is Python code. It runs in its own process, in its own environment.
 
-    `entry` is a function `load(files)` of the project, below `src/`. It gets the folder of the
-    model's files and gives back what scores rows: a callable that takes a float32 array of shape
-    `(n, len(features))` and returns what an ONNX graph would: scores, and beside them weights of
-    reasons where the contract has some.
+    `entry` names a function `load(files)` of the project, below `src/`. It takes the folder of the
+    model's files and returns a callable. The callable takes a float32 array of shape
+    `(n, len(features))` and returns scores, or `(scores, weights)` if the contract has reasons.
     """
 
     entry: str
     time_limit: float = 5.0
-    """Seconds that one call may take; then the process is ended and started anew."""
+    """Longest duration of one call, in seconds. A slower process is killed and replaced."""
     start_limit: float = 60.0
-    """Seconds until the first call has been answered."""
+    """Longest time from the start of the process to its first answer, in seconds."""
     memory_limit: int = 2048
-    """Resident MiB beyond which the process is replaced; at twice that it gets no more."""
+    """Resident MiB above which the process is replaced. Allocations beyond twice that fail."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """What a release promises to those who call it, packaged with the model.
+    """The interface of a release to its callers, packaged with the model.
 
     The model is one ONNX graph: input `input_tensor` of shape `(n, len(features))` and type FP32,
     output `output_tensor` of shape `(n,)`, `(n, 1)` or `(n, 2)`, whose last column is the score.
-    With `python` it is code instead.
+    If `python` is set, the model is code instead.
     """
 
     name: str
@@ -140,26 +141,26 @@ class Contract:
 
 @dataclass(frozen=True, slots=True)
 class DataSource:
-    """Data, pinned by digest, wherever they are kept."""
+    """Training data: where they are kept, and the digest to which they are pinned."""
 
     name: str
     path: str
     """A file or folder of the project; a `.dvc` file of it; `oci://…@sha256:…`; or a URL."""
     digest: str
-    """Of the content, as `goldenpath.project.data_digest` says, whatever the place."""
+    """Digest of the content as `goldenpath.project.data_digest` defines it, wherever it is kept."""
     description: str = ""
     source: str = ""
     licence: str = ""
     pieces: bool = False
     """Whether the digest of a file is that of its pieces."""
     time: str = ""
-    """The column that says when something was; it gives the time range."""
+    """The column with the time of each row. The recorded time range comes from it."""
     key: str = ""
-    """The column that tells rows apart; a value that stands twice is counted."""
+    """The column that identifies rows. Repeated values are counted."""
 
     @property
     def kind(self) -> SourceKind:
-        """How the data are had, told by the form of `path`."""
+        """Where the data are kept, according to the form of `path`."""
         if self.path.startswith(_STORES):
             return "oci"
         if "://" in self.path:
@@ -169,10 +170,10 @@ class DataSource:
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """How the model is made: a function `train(data, output, parameters, seed)` of the project.
+    """How the model is trained: by a function `train(data, output, parameters, seed)`.
 
-    `data` maps the names of the sources to paths; `output` is an empty folder into which it writes
-    `model.onnx`, `reference.parquet` (`key`, features and `score` of the training rows) and
+    `data` maps the names of the data to paths. `output` is an empty folder. The function writes
+    into it `model.onnx`, `reference.parquet` (`key`, features and `score` of the training rows) and
     `evaluation.parquet` (`key`, `target` in {0, 1}, `score`, the slices, the features).
     """
 
@@ -181,21 +182,21 @@ class Training:
     seed: int
     parameters: Mapping[str, Scalar]
     smoke_parameters: Mapping[str, Scalar]
-    """Laid over `parameters` for the smoke training, to make it quick."""
+    """Replace `parameters` of the same name in the smoke training, to make it quick."""
     time_limit: float = 3600.0
-    """Seconds until a training that hangs is ended."""
+    """Seconds after which the training is killed."""
     threads: int = 1
     memory_limit: int = 0
-    """MiB beyond which an allocation of the training fails; 0 for no limit."""
+    """MiB above which an allocation of the training fails; 0 for no limit."""
     repeatable: bool = True
-    """Whether the same inputs give the same bytes; tried on the sample, and refused if not."""
+    """Whether equal inputs give equal bytes. If so, the smoke training runs twice to prove it."""
     outputs: tuple[str, ...] = (MODEL, REFERENCE, EVALUATION)
-    """Every file that training and evaluation leave in `output`, and no other."""
+    """The exact files that training and evaluation leave in `output`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """One model project: the parsed `goldenpath.toml`, and the folder it stands in."""
+    """One model project: the parsed `goldenpath.toml`, and its folder."""
 
     root: str
     name: str
@@ -205,11 +206,11 @@ class Project:
     training: Training
     data: tuple[DataSource, ...]
     slices: tuple[str, ...]
-    """Columns of `evaluation.parquet` for which metrics are given apart."""
+    """Columns of `evaluation.parquet`. Metrics are computed for each of their values."""
     protected: tuple[str, ...] = ()
-    """Those of them on which the fairness gate looks."""
+    """The slices that the fairness gate checks."""
     indexes: tuple[str, ...] = ()
-    """Package indexes that the lock may name; if empty, a single one, over HTTPS."""
+    """Package indexes that the lock may name. If empty, it may name one, over HTTPS."""
     evaluation: str = ""
-    """`package.module:function` that writes `evaluation.parquet` beside the model, called as the
-    training is, in a process of its own; empty if the training does that itself."""
+    """`package.module:function` that writes `evaluation.parquet` beside the model. It is called
+    like the training, in its own process. Empty if the training writes the file itself."""

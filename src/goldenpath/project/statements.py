@@ -1,7 +1,8 @@
-"""What people have to write beside the code, per tier, and whether it is there and still fresh.
+"""The statements that people write for each tier, and the checks that they exist and are current.
 
-The catalogue H01 to H24 is that of our reference on regulation: a machine cannot know whose system
-this is or what it is for, but it can refuse a release where nobody has said so.
+The numbers (H01, H02, …) are those of the catalogue in our reference on regulation. A program
+cannot write these statements, for example on who owns the system or what it is for. It can refuse
+a release that lacks them.
 """
 
 import re
@@ -22,77 +23,85 @@ CARD = "compliance/card.md"
 
 
 @dataclass(frozen=True, slots=True)
-class Required:
-    """A statement: its number in the catalogue, the file, and the section if it is one of many."""
+class RequiredStatement:
+    """A statement that a tier requires: its number in the catalogue, its file and its section."""
 
     number: str
     file: str
     section: str = ""
+    """Title of the section in a Markdown file; empty if the statement is the whole file."""
 
 
 _LOW = (
-    Required("H01", "compliance/system.yaml"),
-    Required("H02", CARD, "Intended purpose"),
-    Required("H07", CARD, "Limits and misuse"),
-    Required("H15", "compliance/roles.yaml"),
-    Required("H24", THRESHOLDS),
+    RequiredStatement("H01", "compliance/system.yaml"),
+    RequiredStatement("H02", CARD, "Intended purpose"),
+    RequiredStatement("H07", CARD, "Limits and misuse"),
+    RequiredStatement("H15", "compliance/roles.yaml"),
+    RequiredStatement("H24", THRESHOLDS),
 )
 _MATERIAL = (
     *_LOW,
-    Required("H04", CARD, "Design rationale"),
-    Required("H06", CARD, "Metrics rationale"),
-    Required("H08", CARD, "Human oversight"),
-    Required("H13", "compliance/monitoring-plan.yaml"),
+    RequiredStatement("H04", CARD, "Design rationale"),
+    RequiredStatement("H06", CARD, "Metrics rationale"),
+    RequiredStatement("H08", CARD, "Human oversight"),
+    RequiredStatement("H13", "compliance/monitoring-plan.yaml"),
 )
 _HIGH = (
     *_MATERIAL,
-    Required("H03", CARD, "Affected persons"),
-    Required("H05", CARD, "Architecture"),
-    Required("H09", CARD, "Predetermined changes"),
-    Required("H10", CARD, "Instructions"),
-    Required("H12", "compliance/risks.yaml"),
-    Required("H14", "compliance/standards.yaml"),
-    Required("H16", "compliance/declaration.md"),
-    Required("H17", "compliance/fria.md"),
-    Required("H18", "compliance/dpia.yaml"),
-    Required("H19", "compliance/qms.yaml"),
-    Required("H20", "compliance/security.md"),
-    Required("H21", "compliance/retention.yaml"),
-    Required("H25", "compliance/registration.yaml"),
+    RequiredStatement("H03", CARD, "Affected persons"),
+    RequiredStatement("H05", CARD, "Architecture"),
+    RequiredStatement("H09", CARD, "Predetermined changes"),
+    RequiredStatement("H10", CARD, "Instructions"),
+    RequiredStatement("H12", "compliance/risks.yaml"),
+    RequiredStatement("H14", "compliance/standards.yaml"),
+    RequiredStatement("H16", "compliance/declaration.md"),
+    RequiredStatement("H17", "compliance/fria.md"),
+    RequiredStatement("H18", "compliance/dpia.yaml"),
+    RequiredStatement("H19", "compliance/qms.yaml"),
+    RequiredStatement("H20", "compliance/security.md"),
+    RequiredStatement("H21", "compliance/retention.yaml"),
+    RequiredStatement("H25", "compliance/registration.yaml"),
 )
-REQUIRED: Mapping[Tier, tuple[Required, ...]] = {"low": _LOW, "material": _MATERIAL, "high": _HIGH}
+REQUIRED: Mapping[Tier, tuple[RequiredStatement, ...]] = {
+    "low": _LOW,
+    "material": _MATERIAL,
+    "high": _HIGH,
+}
 
 
-def required_statements(tier: Tier, datasets: tuple[str, ...]) -> tuple[Required, ...]:
-    """The statements of a tier; from `material` on, each dataset needs its datasheet (H11)."""
-    sheets = tuple(Required("H11", f"compliance/datasets/{name}.md") for name in datasets)
+def required_statements(tier: Tier, datasets: tuple[str, ...]) -> tuple[RequiredStatement, ...]:
+    """Return the statements of a tier. From `material` on, each dataset needs a datasheet (H11)."""
+    sheets = tuple(RequiredStatement("H11", f"compliance/datasets/{name}.md") for name in datasets)
     return REQUIRED[tier] if tier == "low" else (*REQUIRED[tier], *sheets)
 
 
 def statement_faults(
-    root: Path, required: tuple[Required, ...], now: datetime | None
+    root: Path, required: tuple[RequiredStatement, ...], now: datetime | None
 ) -> tuple[Fault, ...]:
-    """What is missing, unsigned or out of date; dates are only compared if `now` is given."""
+    """Return what is missing, not approved or out of date in the statements below `root`.
+
+    Dates are compared only if `now` is given.
+    """
     return _faults(lambda file: _from_folder(root / file), required, now)
 
 
 def document_faults(
-    documents: Mapping[str, bytes], required: tuple[Required, ...], now: datetime | None
+    documents: Mapping[str, bytes], required: tuple[RequiredStatement, ...], now: datetime | None
 ) -> tuple[Fault, ...]:
-    """`statement_faults` of the texts that travel in a release, by path in the project."""
+    """Return `statement_faults` of the texts in a release, given by their path in the project."""
     return _faults(lambda file: _from_release(documents.get(file)), required, now)
 
 
 def _faults(
-    read: Callable[[str], str | None], required: tuple[Required, ...], now: datetime | None
+    read: Callable[[str], str | None], required: tuple[RequiredStatement, ...], now: datetime | None
 ) -> tuple[Fault, ...]:
     files = dict.fromkeys(statement.file for statement in required)
-    found: list[Fault] = []
+    faults: list[Fault] = []
     for file in files:
         sections = tuple((r.number, r.section) for r in required if r.file == file and r.section)
         numbers = ", ".join(r.number for r in required if r.file == file)
-        found.extend(_file_faults(read, file, numbers, sections, now=now))
-    return tuple(found)
+        faults.extend(_file_faults(read, file, numbers, sections, now=now))
+    return tuple(faults)
 
 
 def _from_folder(path: Path) -> str | None:
@@ -128,12 +137,12 @@ def _file_faults(
     yield from _approval_faults(file, values, now)
     for number, title in sections:
         if not _section(body, title):
-            yield Fault(file, f"## {title}", f"the statement {number}", "nothing under that title")
+            yield Fault(file, f"## {title}", f"the statement {number}", "no text under that title")
 
 
 @lru_cache(maxsize=128)
 def _parsed(text: str, file: str) -> tuple[Mapping[str, object], str]:
-    # Each gate of each stage asks for the same texts, and YAML is slow to read.
+    # Each gate of each stage parses the same texts, and parsing YAML is slow.
     return front_matter(text, file) if file.endswith(".md") else (parse_statement(text, file), "")
 
 

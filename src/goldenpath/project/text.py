@@ -1,4 +1,4 @@
-"""Texts as people write them: whole files, and front matter before a page of Markdown."""
+"""Reads texts that people write: whole files, YAML statements, and Markdown with front matter."""
 
 from pathlib import Path
 
@@ -7,11 +7,11 @@ from goldenpath.errors import InvalidInput
 from goldenpath.parsers.yaml_parser import parse_yaml
 
 MAX_TEXT = 1024 * 1024
-"""Bytes of the largest file written by a person that is read, 1 MiB."""
+"""Largest size of a file that a person wrote, in bytes: 1 MiB."""
 
 
 def read_text(path: Path) -> str:
-    """The text of a file. Raises `InvalidInput` if it cannot be read, is too large or not UTF-8."""
+    """Return a file's text. Raises `InvalidInput` if it is unreadable, too large or not UTF-8."""
     try:
         with path.open("rb") as file:
             content = file.read(MAX_TEXT + 1)
@@ -26,15 +26,18 @@ def read_text(path: Path) -> str:
 
 
 def parse_statement(text: str, what: str) -> dict[str, JsonValue]:
-    """A YAML mapping that a person wrote. Raises `InvalidInput` for anything else."""
+    """Return the YAML mapping in `text`. Raises `InvalidInput` for anything else."""
     return parse_yaml(text.encode(), what, limit=MAX_TEXT, number_keys=True)
 
 
 def front_matter(text: str, what: str) -> tuple[dict[str, JsonValue], str]:
-    """The YAML block between `---` lines at the start of a Markdown text, and the text after it."""
+    """Return the front matter of a Markdown text, and the text after it.
+
+    Raises `InvalidInput` if there is no YAML mapping between two `---` lines at the start.
+    """
     parts = text.split("\n---\n", 1)
     if not text.startswith("---\n") or len(parts) != 2:
         raise InvalidInput(
-            f"{what} has no head: expected a block of YAML between two lines of --- at the start"
+            f"{what} has no front matter: expected YAML between two lines of --- at the start"
         )
     return parse_statement(parts[0][4:], what), parts[1]

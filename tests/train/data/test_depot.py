@@ -310,7 +310,7 @@ def test_data_that_dvc_has_in_another_form_are_refused(
     [
         ("outs: []\n", "outs: expected a list with at least 1"),
         (POINTER.format(md5="abc", path="a"), r"outs\[0\].md5: expected a text like"),
-        (POINTER.format(md5="a" * 32, path="../a"), "outside of its folder"),
+        (POINTER.format(md5="a" * 32, path="../a"), "outside its folder"),
         ("not: [yaml", "a.dvc is not valid YAML"),
         (POINTER.format(md5="a" * 32, path="a"), "no repository of DVC"),
     ],

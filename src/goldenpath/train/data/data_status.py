@@ -6,7 +6,7 @@ from pathlib import Path
 from goldenpath.digest import Digest
 from goldenpath.errors import NotFound
 from goldenpath.project.data_digest import check_parts, digest_data
-from goldenpath.project.journal import Journal
+from goldenpath.project.digest_journal import DigestJournal
 from goldenpath.project.pin import pin
 from goldenpath.project.spec import DataSource
 from goldenpath.train.data.depot import Depot, bring, keep_listing
@@ -33,10 +33,10 @@ def survey(root: Path, source: DataSource, depot: Depot, *, repin: bool = False)
     Raises as `bring` and `pin` do.
     """
     path = bring(root, source, depot, pinned=not repin)
-    journal = Journal(depot.folder, path)
+    journal = DigestJournal(depot.folder, path)
     found = digest_data(path, pieces=source.pieces, journal=journal)
     keep_listing(depot.folder, found)
-    journal.end()
+    journal.delete()
     if repin:
         pin(root, source.name, found.digest)
     agrees = repin or found.digest.text == source.digest

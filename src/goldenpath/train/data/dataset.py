@@ -11,7 +11,7 @@ import pyarrow.dataset
 import pyarrow.parquet
 
 from goldenpath.errors import InvalidInput
-from goldenpath.project.data_digest import Digested, digest_data
+from goldenpath.project.data_digest import DataDigest, digest_data
 from goldenpath.project.spec import DataSource
 from goldenpath.train.training_run import ColumnSummary, Dataset
 
@@ -35,7 +35,7 @@ def refuse_changed(paths: Mapping[str, Path], sources: Sequence[DataSource], whe
         _read_pinned(paths[source.name], source, when)
 
 
-def _read_pinned(path: Path, source: DataSource, when: str) -> Digested:
+def _read_pinned(path: Path, source: DataSource, when: str) -> DataDigest:
     if not path.exists():
         raise InvalidInput(f"{path} is missing {when}: expected the data {source.name!r}")
     found = digest_data(path, pieces=source.pieces)
@@ -47,7 +47,7 @@ def _read_pinned(path: Path, source: DataSource, when: str) -> Digested:
     return found
 
 
-def describe(path: Path, source: DataSource, digested: Digested) -> Dataset:
+def describe(path: Path, source: DataSource, digested: DataDigest) -> Dataset:
     """The record of one file or folder.
 
     A format other than Parquet or CSV has no rows and no columns. Raises `InvalidInput` if the

@@ -17,8 +17,8 @@ from goldenpath.files import locked, write_whole
 from goldenpath.oci.descriptor import Descriptor
 from goldenpath.oci.manifest import MAX_MANIFEST, Manifest, document_type, parse_manifest
 from goldenpath.oci.store import Store, read
-from goldenpath.project.data_digest import Digested, digest_data
-from goldenpath.project.pointer import read_pointer
+from goldenpath.project.data_digest import DataDigest, digest_data
+from goldenpath.project.dvc_pointer import read_pointer
 from goldenpath.project.spec import DataSource
 from goldenpath.settings import ObjectStore
 from goldenpath.train.data.dvc import at_dvc, dvc_md5
@@ -77,7 +77,7 @@ def bring(root: Path, source: DataSource, depot: Depot | None, *, pinned: bool =
     return path
 
 
-def keep_listing(folder: Path, digested: Digested) -> None:
+def keep_listing(folder: Path, digested: DataDigest) -> None:
     """Keeps the listing of a folder under its own digest, for those who check parts of it."""
     if digested.listing:
         write_whole(folder / f"{digested.digest.hex}.listing", digested.listing)

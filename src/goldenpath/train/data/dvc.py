@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from goldenpath.errors import InvalidInput, NotFound, VerificationError
-from goldenpath.project.pointer import Pointer
+from goldenpath.project.dvc_pointer import DvcPointer
 from goldenpath.settings import ObjectStore
 from goldenpath.train.data.remote_data import Remote, RemoteLocation, at_url, relative_name
 
@@ -33,7 +33,7 @@ Lookup = Callable[[str], Remote]
 """Finds an object by its MD5, or raises `NotFound`."""
 
 
-def at_dvc(file: Path, pointer: Pointer, settings: ObjectStore) -> RemoteLocation:
+def at_dvc(file: Path, pointer: DvcPointer, settings: ObjectStore) -> RemoteLocation:
     """What the pointer in `file` names, out of cache or remote. Raises `NotFound`."""
     find, name = _lookup(file, settings), Path(pointer.path).name
     if not pointer.is_folder:
@@ -48,7 +48,7 @@ def at_dvc(file: Path, pointer: Pointer, settings: ObjectStore) -> RemoteLocatio
     return RemoteLocation(name, tuple(_files(content, find, file.name)), True)
 
 
-def dvc_md5(path: Path, pointer: Pointer) -> str:
+def dvc_md5(path: Path, pointer: DvcPointer) -> str:
     """The MD5 that DVC would give to a file or folder that is checked out."""
     if not pointer.is_folder:
         return _md5(path)

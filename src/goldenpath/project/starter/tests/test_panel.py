@@ -1,4 +1,4 @@
-"""What the panel promises to the training."""
+"""The properties of the panel that the training relies on."""
 
 from pathlib import Path
 

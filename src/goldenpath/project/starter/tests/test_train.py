@@ -1,4 +1,4 @@
-"""What the training promises to the platform."""
+"""The properties of the training that the platform relies on."""
 
 from pathlib import Path
 

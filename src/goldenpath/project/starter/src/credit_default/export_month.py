@@ -1,7 +1,7 @@
 """Writes a month of the panel as rows to send: `python -m credit_default.export_month 2005-05 X`.
 
-The rows are shuffled, the same way every time: the source is not in random order, and a stream
-that comes in sorted would look like drift to any monitor.
+The rows are shuffled, in the same order every time. The source is not in random order, and sorted
+rows would look like drift to any monitor.
 """
 
 import sys

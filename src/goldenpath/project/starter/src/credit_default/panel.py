@@ -1,7 +1,7 @@
-"""The monthly panel: what was known of every client at the end of a month, and what came next.
+"""The monthly panel: the features of every client at the end of a month, and the target after it.
 
-The table holds one row per client with six months side by side. Here a month becomes a table of
-its own, so that a model that learned from April can be shown May, June and so on as they came.
+The source has one row per client, with six months side by side. This module makes a table of each
+month, so that a model trained on April can be evaluated on May, June and so on.
 """
 
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Month:
     """Shape `(clients, 6)`, in the order of `FEATURES`."""
     target: npt.NDArray[np.int64]
     sex: npt.NDArray[np.str_]
-    """Never shown to the model; kept to see whether it treats the groups alike."""
+    """Not a feature of the model. Kept to compare how it treats the groups."""
     age_band: npt.NDArray[np.str_]
 
     def __len__(self) -> int:

@@ -13,7 +13,7 @@ from credit_default.model import fit
 from credit_default.panel import FEATURES, MONTHS, Month, read_month, split
 
 TOLERANCE = 1e-5
-"""Largest difference between pipeline and exported model that is rounding and nothing else."""
+"""Largest difference between pipeline and exported model that rounding explains."""
 
 EVALUATION_SHARE = 0.2
 

@@ -104,8 +104,11 @@ def _rows(tree: Mapping[str, Node]) -> Iterator[tuple[int, int, float, str, int,
 
 
 def _below(threshold: float) -> float:
-    """The largest 32-bit float that is not above: inputs are such, so no row changes its side."""
+    """Return the largest 32-bit float that does not exceed the threshold.
+
+    Inputs are 32-bit floats, so every row takes the same branch as before the rounding.
+    """
     nearest = np.float32(threshold)
-    # Compared as 64-bit floats: numpy would round the threshold first, and never find it below.
+    # Compare as 64-bit floats: numpy would round the threshold first, and see no difference.
     is_above = float(nearest) > threshold
     return float(np.nextafter(nearest, np.float32(-np.inf)) if is_above else nearest)

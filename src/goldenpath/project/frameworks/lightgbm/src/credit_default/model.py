@@ -19,7 +19,7 @@ def fit(
         num_leaves=15,
         min_child_samples=80,
         random_state=seed,
-        # Without these three the sums of histograms depend on threads and on the machine's speed.
+        # Without these three, the sums of histograms depend on the threads and the machine's speed.
         n_jobs=1,
         deterministic=True,
         force_row_wise=True,

@@ -116,6 +116,9 @@ def _trees(model: HistGradientBoostingClassifier) -> onnx.NodeProto:
 
 
 def _below(thresholds: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
-    """The largest 32-bit floats that are not above: inputs are such, so no row changes its side."""
+    """Return the largest 32-bit floats that do not exceed the thresholds.
+
+    Inputs are 32-bit floats, so every row takes the same branch as before the rounding.
+    """
     nearest = thresholds.astype(np.float32)
     return np.where(nearest > thresholds, np.nextafter(nearest, np.float32(-np.inf)), nearest)

@@ -47,7 +47,7 @@ def score(path: Path, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float
 
 
 def _rename(graph: onnx.GraphProto, old: str, new: str) -> None:
-    """Let the tensor `old` be called `new` wherever it stands."""
+    """Rename the tensor `old` to `new` in all nodes and outputs."""
     for node in graph.node:
         for names in (node.input, node.output):
             names[:] = [new if name == old else name for name in names]

@@ -19,7 +19,7 @@ def fit(
         max_depth=4,
         tree_method="hist",
         random_state=seed,
-        # One thread adds up in one order.
+        # One thread sums in a fixed order, so the result is reproducible.
         n_jobs=1,
     )
     return model.fit(features, target)

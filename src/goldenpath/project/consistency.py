@@ -1,6 +1,6 @@
-"""What a JSON schema cannot say about `goldenpath.toml`: whether its parts fit one another.
+"""Checks whether the parts of `goldenpath.toml` fit one another. A JSON schema cannot check this.
 
-Every function takes one section that has the right shape, and yields its faults.
+Each function takes one section that conforms to the schema, and yields its faults.
 """
 
 import ast
@@ -13,7 +13,7 @@ from goldenpath.errors import InvalidInput
 from goldenpath.parsers.fault import Fault, did_you_mean
 from goldenpath.parsers.typed import read_bounded
 from goldenpath.project.data_digest import digest_data
-from goldenpath.project.pointer import read_pointer
+from goldenpath.project.dvc_pointer import read_pointer
 from goldenpath.project.spec import EVALUATION, MODEL, REFERENCE, Contract, DataSource, Feature
 from goldenpath.project.text import MAX_TEXT
 
@@ -22,13 +22,13 @@ _PINNED = re.compile(r"@sha256:[a-f0-9]{64}$")
 
 
 def contract_faults(contract: Contract) -> Iterator[Fault]:
-    """Features that repeat or contradict themselves, and bands that do not cover 0 to 1."""
+    """Yield repeated names and codes, contradictory features, and gaps in the bands."""
     names = [feature.name for feature in contract.features]
     for position, feature in enumerate(contract.features):
-        at = f"contract.features[{position}]"
+        key = f"contract.features[{position}]"
         if feature.name in names[:position]:
-            yield Fault(FILE, f"{at}.name", "a name of its own", f"{feature.name!r} again")
-        yield from _feature_faults(at, feature)
+            yield Fault(FILE, f"{key}.name", "a unique name", f"{feature.name!r} again")
+        yield from _feature_faults(key, feature)
     limits = [band.below for band in contract.decision.bands]
     for position in range(1, len(limits)):
         if limits[position] <= limits[position - 1]:
@@ -48,29 +48,30 @@ def contract_faults(contract: Contract) -> Iterator[Fault]:
     codes = [reason.code for reason in contract.reasons.codes] if contract.reasons else []
     for position, code in enumerate(codes):
         if code in codes[:position]:
-            at = f"contract.reasons.codes[{position}].code"
-            yield Fault(FILE, at, "a code of its own", f"{code!r} again")
+            key = f"contract.reasons.codes[{position}].code"
+            yield Fault(FILE, key, "a unique code", f"{code!r} again")
 
 
-def _feature_faults(at: str, feature: Feature) -> Iterator[Fault]:
+def _feature_faults(key: str, feature: Feature) -> Iterator[Fault]:
     if feature.kind == "category" and not feature.categories:
-        yield Fault(FILE, f"{at}.categories", "the codes that are allowed", "nothing")
+        yield Fault(FILE, f"{key}.categories", "the allowed codes", "none")
     if feature.kind == "number" and feature.categories:
-        yield Fault(FILE, f"{at}.categories", "no codes for kind number", "a list")
+        yield Fault(FILE, f"{key}.categories", "no codes for kind number", "a list")
     if feature.labels and len(feature.labels) != len(feature.categories):
-        expected = f"{len(feature.categories)}, one for each code"
-        yield Fault(FILE, f"{at}.labels", expected, f"{len(feature.labels)}")
+        expected = f"{len(feature.categories)} labels, one for each code"
+        yield Fault(FILE, f"{key}.labels", expected, f"{len(feature.labels)}")
     if feature.kind == "category" and feature.slices:
-        yield Fault(FILE, f"{at}.slices", "no cuts for kind category: its codes are slices", "cuts")
+        expected = "no bounds for kind category: each of its codes is a slice"
+        yield Fault(FILE, f"{key}.slices", expected, f"{list(feature.slices)}")
     if any(after <= before for before, after in pairwise(feature.slices)):
-        yield Fault(FILE, f"{at}.slices", "rising numbers", f"{list(feature.slices)}")
+        yield Fault(FILE, f"{key}.slices", "rising numbers", f"{list(feature.slices)}")
     low, high = feature.minimum, feature.maximum
     if low is not None and high is not None and low > high:
-        yield Fault(FILE, f"{at}.maximum", f"at least the minimum {low:g}", f"{high:g}")
+        yield Fault(FILE, f"{key}.maximum", f"at least the minimum {low:g}", f"{high:g}")
 
 
 def slice_faults(slices: Sequence[str], protected: Sequence[str]) -> Iterator[Fault]:
-    """Protected columns that are not among the slices."""
+    """Yield the protected columns that are not among the slices."""
     for name in protected:
         if name not in slices:
             hint = did_you_mean(name, slices)
@@ -78,17 +79,18 @@ def slice_faults(slices: Sequence[str], protected: Sequence[str]) -> Iterator[Fa
 
 
 def output_faults(outputs: Sequence[str], *, is_code: bool) -> Iterator[Fault]:
-    """Declared outputs without the tables, or without the model."""
+    """Yield the tables and model files that the declared outputs lack."""
     for name in (REFERENCE, EVALUATION, *(() if is_code else (MODEL,))):
         if name not in outputs:
             hint = did_you_mean(name, outputs)
-            yield Fault(FILE, "training.outputs", f"{name!r} among them", "it is not", hint)
+            expected = f"{name!r} among the outputs"
+            yield Fault(FILE, "training.outputs", expected, f"{list(outputs)}", hint)
     if is_code and {*outputs} <= {REFERENCE, EVALUATION}:
         yield Fault(FILE, "training.outputs", "the files that the model is loaded from", "none")
 
 
 def entry_faults(root: Path, entry: str, key: str = "training.entry") -> Iterator[Fault]:
-    """An entry point that is not a function of a module below `src/`."""
+    """Yield a fault if the entry point is not a function of a module below `src/`."""
     module, _, function = entry.partition(":")
     path = root.joinpath("src", *module.split("."))
     file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
@@ -110,21 +112,21 @@ def entry_faults(root: Path, entry: str, key: str = "training.entry") -> Iterato
 
 
 def data_faults(root: Path, sources: Sequence[DataSource], *, read: bool) -> Iterator[Fault]:
-    """Data that are absent or outside the project and, if `read`, whose digest differs.
+    """Yield data that are missing or outside the project and, if `read`, data with another digest.
 
-    What is kept elsewhere is looked at when it is fetched.
+    Data that are kept elsewhere are checked when they are fetched.
     """
     for source in sources:
         key, path = f"data.{source.name}", root / source.path
         if source.kind == "oci" and not _PINNED.search(source.path):
-            yield Fault(FILE, f"{key}.path", "a reference that ends with @sha256:…", source.path)
+            expected = "a reference that ends with @sha256:…"
+            yield Fault(FILE, f"{key}.path", expected, repr(source.path))
         if source.kind in ("oci", "url"):
             continue
         if not path.resolve().is_relative_to(root.resolve()):
             yield Fault(FILE, f"{key}.path", "a file inside the project", repr(source.path))
         elif not path.exists():
-            expected = f"no such file as {source.path!r}"
-            yield Fault(FILE, f"{key}.path", "a file or a folder", expected)
+            yield Fault(FILE, f"{key}.path", "a file or folder", f"no such file: {source.path!r}")
         else:
             yield from _content_faults(root, source, key, read=read)
 
@@ -142,5 +144,5 @@ def _content_faults(root: Path, source: DataSource, key: str, *, read: bool) -> 
         yield Fault(FILE, f"{key}.path", "data that can be read", error.message)
         return
     if digest != source.digest:
-        hint = "if the data was meant to change, goldenpath data --pin"
+        hint = f"if this change is intended, run goldenpath data --pin {source.name}"
         yield Fault(FILE, f"{key}.digest", source.digest, digest, hint)

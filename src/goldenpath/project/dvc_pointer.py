@@ -1,4 +1,7 @@
-"""A `.dvc` file: what DVC commits to git in the place of data (DVC documentation, `.dvc` files)."""
+"""Reads `.dvc` files, which DVC commits to git instead of the data.
+
+Source: DVC documentation, `.dvc` files.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,18 +17,18 @@ from goldenpath.project.text import MAX_TEXT, read_text
 
 
 @dataclass(frozen=True, slots=True)
-class Pointer:
-    """The one output of a `.dvc` file."""
+class DvcPointer:
+    """The single output of a `.dvc` file."""
 
     md5: str
-    """Without the suffix that DVC gives to folders."""
+    """Without the suffix `.dir`, which DVC adds for folders."""
     is_folder: bool
     path: str
     """Relative to the folder of the `.dvc` file."""
 
 
 class _Output(msgspec.Struct):
-    """One entry of `outs`; DVC writes more keys, which say nothing about the bytes."""
+    """One entry of `outs`. DVC writes more keys; they do not decide which bytes are meant."""
 
     md5: Annotated[str, Meta(pattern=r"^[a-f0-9]{32}(\.dir)?$")]
     path: Annotated[str, Meta(min_length=1)]
@@ -36,11 +39,11 @@ class _PointerFile(msgspec.Struct):
     outs: Annotated[tuple[_Output, ...], Meta(min_length=1, max_length=1)]
 
 
-def read_pointer(file: Path) -> Pointer:
-    """The pointer in `file`. Raises `InvalidInput` for anything but one output with an MD5."""
+def read_pointer(file: Path) -> DvcPointer:
+    """Return the pointer in `file`. Raises `InvalidInput` unless it has one output with an MD5."""
     value = parse_yaml(read_text(file).encode(), file.name, limit=MAX_TEXT)
     hint = "expected what dvc add writes: one output with its MD5"
     (output,) = typed(value, _PointerFile, file.name, hint=hint).outs
     if Path(output.path).is_absolute() or ".." in Path(output.path).parts:
-        raise InvalidInput(f"{file.name} has an output outside of its folder: {output.path!r}")
-    return Pointer(output.md5.removesuffix(".dir"), output.md5.endswith(".dir"), output.path)
+        raise InvalidInput(f"{file.name} has an output outside its folder: {output.path!r}")
+    return DvcPointer(output.md5.removesuffix(".dir"), output.md5.endswith(".dir"), output.path)
