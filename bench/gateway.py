@@ -22,8 +22,8 @@ from tests.serve.running import ROW, WEIGHTS, question
 from bench.measurement import Measurement
 from goldenpath.deploy.machine.local_target import StageTrust
 from goldenpath.deploy.reconcile.target import Apply
+from goldenpath.http.client import post_all
 from goldenpath.promote.manifests.desired import Slot, slot_name
-from goldenpath.serve.gateway.gateway_client import post_all
 
 REQUESTS = 4000
 ROUNDS = 5
@@ -163,7 +163,7 @@ def _rollout(here: Machine) -> Measurement:
 
 _SENDER = """
 import json, sys, time
-from goldenpath.serve.gateway.gateway_client import post_all
+from goldenpath.http.client import post_all
 began = time.perf_counter()
 calls = (((), b"{}") for _ in iter(lambda: time.perf_counter() - began < 3, False))
 replies = post_all(sys.argv[1], sys.argv[2], calls, 8)

@@ -26,9 +26,9 @@ HIDDEN = (
 
 H = b"\r\nHost: h"
 STRICTER = {
-    "not a valid HTTP/1.1 request": b"GET / HTTP/2.0" + H,
+    "the request line is not valid": b"GET / HTTP/2.0" + H,
     "the method is not known": b"PURGE / HTTP/1.1" + H,
-    "the target is not a path": b"GET * HTTP/1.1" + H,
+    "the target is not a path, and no address of http": b"GET * HTTP/1.1" + H,
     "the header host is missing": b"GET / HTTP/1.1",
     "the header host is given twice": b"GET / HTTP/1.1" + H + H,
     "host is not a name and a port": b"GET / HTTP/1.1\r\nHost: a/b",
@@ -244,3 +244,35 @@ def test_an_offer_to_upgrade_is_read_over() -> None:
     head = reader().read(b"POST / HTTP/1.1\r\nHost: h\r\n" + offer + b"\r\nContent-Length: 2")
 
     assert (head.length, head.keep_alive, head.lines) == (2, True, [b"Host: h"])
+
+
+def test_answers_that_cannot_be_passed_on_as_they_are_are_not_plain() -> None:
+    good = b"HTTP/1.1 200 OK\r\ncontent-length: 3"
+    one = AnswerReader(longest=1 << 16, most=100)
+
+    assert one.read(good, b"GET").is_plain
+    assert one.read(good, b"HEAD").is_plain
+    for bad in (
+        b"HTTP/1.1 200 OK",
+        b"HTTP/1.0 200 OK\r\ncontent-length: 3",
+        b"HTTP/1.1 204 No Content\r\ncontent-length: 3",
+        b"HTTP/1.1 100 Continue\r\ncontent-length: 3",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked",
+        good + b"\r\nconnection: close",
+        good + b"\r\nkeep-alive: timeout=5",
+    ):
+        assert not one.read(bad, b"GET").is_plain
+    for bad in (good + b"\r\ncontent-length: 4", good + b"\r\nX: a\rY: b"):
+        with pytest.raises(BadMessage):
+            one.read(bad, b"GET")
+
+
+def test_what_a_line_meant_in_one_place_is_not_what_it_means_in_another() -> None:
+    status = b"HTTP/1.1 200 OK"
+    one = AnswerReader(longest=1 << 16, most=100)
+
+    assert one.read(status + b"\r\ncontent-length: 1", b"GET").length == 1
+    with pytest.raises(BadMessage):
+        reader().read(b"GET / HTTP/1.1\r\nhost: h\r\n" + status)
+    with pytest.raises(BadMessage):
+        one.read(b"content-length: 1\r\ncontent-length: 1", b"GET")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from goldenpath.deploy.machine.local_target import LONGEST_SOCKET
 from goldenpath.errors import InvalidInput
+from goldenpath.http.client import ServerAddress
 from goldenpath.http.listener_settings import ListenerSettings
-from goldenpath.serve.gateway.gateway_client import GatewayAddress
 from goldenpath.settings import (
     ACCESS_VARIABLE,
     CA_VARIABLE,
@@ -31,11 +31,11 @@ def entrance(environment: Mapping[str, str]) -> ListenerSettings:
     return ListenerSettings(*files)
 
 
-def door_of(address: str, scheme: str, environment: Mapping[str, str]) -> GatewayAddress:
+def door_of(address: str, scheme: str, environment: Mapping[str, str]) -> ServerAddress:
     """How to call the gateway at `address`: trusting `GOLDENPATH_CA_FILE`, with the token."""
     token = environment.get(TOKEN_VARIABLE, "")
     if scheme == "http":
-        return GatewayAddress(address, token=token)
+        return ServerAddress(address, token=token)
     try:
         context = ssl.create_default_context(cafile=environment.get(CA_VARIABLE) or None)
         certificate = environment.get(CERTIFICATE_VARIABLE)
@@ -43,7 +43,7 @@ def door_of(address: str, scheme: str, environment: Mapping[str, str]) -> Gatewa
             context.load_cert_chain(certificate, environment.get(PRIVATE_KEY_VARIABLE))
     except OSError as error:
         raise InvalidInput(f"the files for TLS cannot be used: {error}") from error
-    return GatewayAddress(address, context, token)
+    return ServerAddress(address, context, token)
 
 
 def inner_socket(run: Path) -> str:

@@ -38,7 +38,7 @@ class Exchange(msgspec.Struct, eq=False):
     def feed(self, piece: bytes) -> None:
         """Nothing is missing."""
 
-    def hold_back(self, is_full: bool) -> None:
+    def pause_answer(self, is_full: bool) -> None:
         """The answer is sent in one piece."""
 
     def lost(self) -> None:

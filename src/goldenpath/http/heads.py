@@ -78,6 +78,10 @@ class AnswerHead(msgspec.Struct, eq=False):
     is_plain: bool
     """Whether the head may be passed on byte for byte: a length, and nothing for one hop only."""
 
+    def has(self, name: bytes) -> bool:
+        """Whether a field of this name is there."""
+        return any(known == name for known, _ in self.fields)
+
 
 def passed_on(fields: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     """The fields of an answer that are not meant for this connection only."""

@@ -164,6 +164,31 @@ class RepeatedHead:
         return b"%b %b HTTP/1.1\r\n" % (self.head.method, _escaped(target)) + b"".join(lines)
 
 
+class RepeatedAnswer:
+    """What most answers of one server look like."""
+
+    __slots__ = ("_length", "_match", "is_marked", "length", "status")
+
+    def __init__(
+        self, pattern: Pattern, names: tuple[bytes, ...], status: int, *, is_marked: bool
+    ) -> None:
+        self.status = status
+        self.is_marked = is_marked
+        self.length = 0
+        """Bytes of the body of the answer that was read last."""
+        self._match = pattern.match
+        lowered = [name.lower() for name in names]
+        self._length = lowered.index(b"content-length") + 1
+
+    def read(self, data: bytes) -> int:
+        """Bytes of the head if the data begins with such an answer, otherwise 0."""
+        found = self._match(data)
+        if found is None:
+            return 0
+        self.length = int(found[self._length])
+        return found.end()
+
+
 def request_lines(head: RequestHead, target: bytes) -> bytes:
     """Request line and header lines for another server, each ended, with the length of the body."""
     lines = b"".join([b"%b\r\n" % line for line in head.lines])

@@ -41,31 +41,31 @@ class PendingAnswer(Protocol):
     def feed(self, piece: bytes) -> None:
         """A piece of a large body that passes by."""
 
-    def hold_back(self, is_full: bool) -> None:
+    def pause_answer(self, is_full: bool) -> None:
         """Whether the client takes no more of a large answer for now."""
 
     def lost(self) -> None:
         """The client is gone."""
 
 
-class RefusedMessage:
-    """An answer to what was never handed over."""
+class ReadyAnswer:
+    """An answer that is there at once."""
 
     __slots__ = ("answer", "held", "keep_alive")
 
-    def __init__(self, answer: bytes) -> None:
+    def __init__(self, answer: bytes, *, keep_alive: bool = False) -> None:
         self.answer: bytes | None = answer
-        self.keep_alive = False
+        self.keep_alive = keep_alive
         self.held = 0
 
     def feed(self, piece: bytes) -> None:
-        """Nothing is read after a refusal."""
+        """Whatever is missing of the request, nobody needs it."""
 
-    def hold_back(self, is_full: bool) -> None:
-        """It is sent at once."""
+    def pause_answer(self, is_full: bool) -> None:
+        """It is sent in one piece."""
 
     def lost(self) -> None:
-        """It was the last."""
+        """Nobody waits for anything."""
 
 
 class ServerConnection(asyncio.Protocol):
@@ -151,7 +151,7 @@ class ServerConnection(asyncio.Protocol):
         if self._state != PASSING:
             self._set_reading(False)
         if self._queue:
-            self._queue[0].hold_back(True)
+            self._queue[0].pause_answer(True)
 
     def resume_writing(self) -> None:
         """It does again."""
@@ -159,7 +159,7 @@ class ServerConnection(asyncio.Protocol):
         if self._state != PASSING:
             self._set_reading(True)
         if self._queue:
-            self._queue[0].hold_back(False)
+            self._queue[0].pause_answer(False)
 
     # What reads.
 
@@ -369,7 +369,7 @@ class ServerConnection(asyncio.Protocol):
         waited = monotonic() - self._since if status == 408 else 0.0
         self.listener.refused(status, waited)
         answer = render(status, error_body(message), headers=headers, keep_alive=False)
-        self._queue.append(RefusedMessage(answer))
+        self._queue.append(ReadyAnswer(answer))
         self._let_go()
         self._state = CLOSED
         self.flush()

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goldenpath.errors import InvalidInput
+from goldenpath.http.client import Call, ServerAddress, TimedReply, post_all
 from goldenpath.instruments import HEADER_PREDICTION, HEADER_RELEASE, HEADER_SLOT
 from goldenpath.project.spec import Contract, DecisionPolicy, Feature
-from goldenpath.serve.gateway.gateway_client import Call, GatewayAddress, GatewayReply, post_all
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -75,7 +75,7 @@ class Sent:
 
 
 def send_rows(
-    door: GatewayAddress, path: str, contract: Contract, wish: SendOptions, *, seed: int
+    door: ServerAddress, path: str, contract: Contract, wish: SendOptions, *, seed: int
 ) -> Sent:
     """Sends the rows of a file and counts what comes back."""
     batch = read_rows(wish.file, contract, wish.subject, wish.limit)
@@ -172,7 +172,7 @@ class _Answer(msgspec.Struct):
     outputs: list[_Output]
 
 
-def summarise(replies: Sequence[GatewayReply], seconds: float, policy: DecisionPolicy) -> Sent:
+def summarise(replies: Sequence[TimedReply], seconds: float, policy: DecisionPolicy) -> Sent:
     """What came back, counted."""
     slots, releases, outcomes = Counter[str](), Counter[str](), Counter[str]()
     ids: list[str] = []

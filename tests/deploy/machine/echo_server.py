@@ -47,7 +47,8 @@ async def answer(
             }
             told["connections"] = len(COUNT)
             content = json.dumps(told).encode()
-            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(content) + content)
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(content))
+            writer.write(b"" if lines[0].startswith("head ") else content)
             await writer.drain()
     except (asyncio.IncompleteReadError, ConnectionResetError):
         pass

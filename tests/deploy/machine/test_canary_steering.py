@@ -8,9 +8,9 @@ import numpy as np
 from goldenpath.audit.events.event_log import EventLog
 from goldenpath.deploy.reconcile.status import Status
 from goldenpath.digest import Digest
+from goldenpath.http.client import post_all
 from goldenpath.promote.manifests.desired import Rollout
 from goldenpath.promote.repository.commit import Commit
-from goldenpath.serve.gateway.gateway_client import post_all
 from tests.deploy.platform import OneMachine, Up
 from tests.serve.running import question
 

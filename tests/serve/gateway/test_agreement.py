@@ -5,9 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from goldenpath.http.answer import Answer
 from goldenpath.http.exchange import Exchange
+from goldenpath.http.heads import END
 from goldenpath.serve.gateway.agreement import agree
-from goldenpath.serve.gateway.message import END, Answer
 from goldenpath.serve.protocol.calls import Calls
 from goldenpath.serve.protocol.open_inference import Form, Question
 from goldenpath.serve.protocol.release_identity import ReleaseIdentity

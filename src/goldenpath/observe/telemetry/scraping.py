@@ -1,22 +1,37 @@
 """Where Prometheus reads the metrics: one page of the observer, a process beside the servers.
 
-No server is asked and none waits: all of it was added up from their records. One scrape at a time
-and in a thread of its own, so that a slow reader delays other readers and nothing else.
+No server is asked and none waits: all of it was added up from their records. One page is rendered
+at a time and in a thread of its own, so that a reader delays other readers and nothing else.
 """
 
+import asyncio
 import ssl
 import threading
 import time
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
-from goldenpath.errors import InvalidInput, Unavailable
 from goldenpath.http.access import Access, Denied
+from goldenpath.http.heads import FieldRules, RequestHead
+from goldenpath.http.limits import Limits
+from goldenpath.http.listener import HttpListener
+from goldenpath.http.request_target import decoded_path
+from goldenpath.http.server_connection import ReadyAnswer, ServerConnection
+from goldenpath.http.writer import render
 from goldenpath.observe.telemetry.exposition import OPENMETRICS, TEXT
 
-PATH = "/metrics"
+PATH = b"/metrics"
 SECONDS = 5.0
 """Without a byte after which a reader is given up."""
+LIMITS = Limits(
+    body=0,
+    gathered=0,
+    connections=64,
+    pipelined=1,
+    head_time=SECONDS,
+    write_time=SECONDS,
+)
+RULES = FieldRules(frozenset({b"authorization", b"accept"}))
+_SWEEP = 1.0
 
 
 class MetricsPage:
@@ -30,86 +45,74 @@ class MetricsPage:
         tls: ssl.SSLContext | None = None,
     ) -> None:
         """Raises `InvalidInput` or `Unavailable` if nobody can listen there."""
-        host, _, port = address.rpartition(":")
-        if not host or not port.isdigit():
-            raise InvalidInput(f"cannot listen on {address!r}: expected HOST:PORT")
-        try:
-            self._server = _Server((host, int(port)), page, access, tls)
-        except (OSError, OverflowError) as error:
-            raise Unavailable(f"cannot listen on {address} for metrics: {error}") from error
-        self.address = f"{host}:{self._server.server_port}"
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, name="metrics", daemon=True
-        )
-        self._thread.start()
-
-    @property
-    def access(self) -> Access | None:
+        self.access = access
         """Who may read; may be replaced while serving."""
-        return self._server.access
-
-    @access.setter
-    def access(self, access: Access | None) -> None:
-        self._server.access = access
+        self._page = page
+        self._listener = HttpListener(self, LIMITS, RULES)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="metrics", daemon=True)
+        self._thread.start()
+        opening = asyncio.run_coroutine_threadsafe(self._open(address, tls), self._loop)
+        try:
+            self.address = opening.result()
+        except Exception:
+            self._end()
+            raise
 
     def close(self) -> None:
         """Ends the listener."""
-        self._server.shutdown()
-        self._server.server_close()
+        draining = self._listener.drain(linger=0.0, limit=0.0)
+        asyncio.run_coroutine_threadsafe(draining, self._loop).result()
+        self._end()
+
+    def take(
+        self, connection: ServerConnection, head: RequestHead, body: bytes, held: int
+    ) -> ReadyAnswer:
+        """Answers with the page, or says why not."""
+        keep = head.keep_alive and connection.may_go_on
+        status, media_type, content = self._answer(head)
+        headers = {"www-authenticate": "Bearer"} if status == 401 else {}
+        headers |= {"allow": "GET, HEAD"} if status == 405 else {}
+        answer = render(
+            status,
+            content,
+            headers=headers,
+            keep_alive=keep,
+            media_type=media_type,
+            is_head=head.method == b"HEAD",
+        )
+        return ReadyAnswer(answer, keep_alive=keep)
+
+    def settle(self) -> None:
+        """Everything is answered already."""
+
+    def refused(self, status: int, seconds: float) -> None:
+        """Who reads metrics is no event."""
+
+    def _answer(self, head: RequestHead) -> tuple[int, str, bytes]:
+        """Status, media type and content."""
+        if self.access is not None:
+            token = head.fields.get(b"authorization", b"")
+            caller = self.access.admit(token, "metrics", time.time())
+            if isinstance(caller, Denied):
+                return caller.status, TEXT, f"{caller.message}\n".encode()
+        if decoded_path(head.target) != PATH:
+            return 404, TEXT, b"expected %b\n" % PATH
+        if head.method not in (b"GET", b"HEAD"):
+            return 405, TEXT, b"expected GET\n"
+        wants = b"application/openmetrics-text" in head.fields.get(b"accept", b"")
+        return 200, OPENMETRICS if wants else TEXT, self._page(wants)
+
+    async def _open(self, address: str, tls: ssl.SSLContext | None) -> str:
+        found = await self._listener.open(address, tls)
+        self._sweep()
+        return found
+
+    def _sweep(self) -> None:
+        self._listener.sweep()
+        self._loop.call_later(_SWEEP, self._sweep)
+
+    def _end(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
-
-
-class _Server(HTTPServer):
-    def __init__(
-        self,
-        address: tuple[str, int],
-        page: Callable[[bool], bytes],
-        access: Access | None,
-        tls: ssl.SSLContext | None,
-    ) -> None:
-        self.page = page
-        self.access = access
-        super().__init__(address, _Request)
-        if tls is not None:
-            # Hands are shaken when a request is read, within its time limit, and not on accepting.
-            self.socket = tls.wrap_socket(
-                self.socket, server_side=True, do_handshake_on_connect=False
-            )
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A reader that went away is no event."""
-
-
-class _Request(BaseHTTPRequestHandler):
-    server: _Server
-    timeout = SECONDS
-    server_version, sys_version = "goldenpath", ""
-
-    def do_GET(self) -> None:
-        denied = self._denied()
-        if denied is not None:
-            self._send(denied.status, TEXT, f"{denied.message}\n".encode())
-        elif self.path.partition("?")[0] != PATH:
-            self._send(404, TEXT, f"expected {PATH}\n".encode())
-        else:
-            wants = "application/openmetrics-text" in self.headers.get("accept", "")
-            self._send(200, OPENMETRICS if wants else TEXT, self.server.page(wants))
-
-    def _denied(self) -> Denied | None:
-        if self.server.access is None:
-            return None
-        header = self.headers.get("authorization", "").encode("latin-1")
-        caller = self.server.access.admit(header, "metrics", time.time())
-        return caller if isinstance(caller, Denied) else None
-
-    def _send(self, status: int, media_type: str, body: bytes) -> None:
-        self.send_response(status)
-        self.send_header("content-type", media_type)
-        self.send_header("content-length", str(len(body)))
-        if status == 401:
-            self.send_header("www-authenticate", "Bearer")
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Says nothing: who reads metrics is no event."""
+        self._loop.close()

@@ -2,23 +2,21 @@
 
 import asyncio
 import contextlib
-import errno
-import os
 import secrets
 import signal
-import ssl
 import sys
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import msgspec
 import uvloop
 
-from goldenpath.errors import GoldenPathError, InvalidInput, Unavailable
-from goldenpath.http.tls import HANDSHAKE_TIME, Shown
+from goldenpath.errors import GoldenPathError, InvalidInput
+from goldenpath.http.listener import HttpListener
+from goldenpath.http.tls import Shown
 from goldenpath.processes.launch import GatewayLaunch, Routes
 from goldenpath.serve.gateway.caller_naming import Naming
 from goldenpath.serve.gateway.dispatch import Dispatcher
-from goldenpath.serve.gateway.proxy import ClientConnection, ClientConnections
+from goldenpath.serve.gateway.proxy import Proxy
 
 SWEEPS_A_SECOND = 10
 DRAIN_SECONDS = 25.0
@@ -39,47 +37,6 @@ def _log(message: str) -> None:
     sys.stderr.write(f"{message}\n")
 
 
-async def listen(
-    loop: asyncio.AbstractEventLoop,
-    address: str,
-    make: Callable[[], ClientConnection],
-    tls: ssl.SSLContext | None = None,
-) -> asyncio.Server:
-    """A server on `HOST:PORT`. Raises `Unavailable` if somebody else keeps the port."""
-    host, _, port = address.rpartition(":")
-    give_up = loop.time() + BIND_SECONDS
-    while True:
-        try:
-            return await loop.create_server(
-                make,
-                host,
-                int(port),
-                backlog=1024,
-                ssl=tls,
-                ssl_handshake_timeout=HANDSHAKE_TIME if tls else None,
-            )
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE or loop.time() > give_up:
-                in_use = error.errno == errno.EADDRINUSE
-                reason = "another program has the port" if in_use else error
-                raise Unavailable(
-                    f"the gateway cannot listen on {address}: {reason}",
-                    hint="stop the program that uses the port, or choose another with --listen",
-                ) from error
-        await asyncio.sleep(0.1)
-
-
-async def listen_inside(path: str, make: Callable[[], ClientConnection]) -> asyncio.Server:
-    """A server on a socket that only this user may open."""
-    mask = os.umask(0o177)
-    try:
-        return await asyncio.get_running_loop().create_unix_server(make, path, backlog=1024)
-    except OSError as error:
-        raise Unavailable(f"the gateway cannot listen on {path}: {error}") from error
-    finally:
-        os.umask(mask)
-
-
 async def run() -> None:
     """Serves until standard input ends, then answers what came before and leaves."""
     loop = asyncio.get_running_loop()
@@ -97,7 +54,6 @@ async def run() -> None:
         tell=tell,
         scheme="https" if launch.entrance.certificate else "http",
     )
-    clients = ClientConnections()
     shown = Shown(launch.entrance, _log)
     loop.add_signal_handler(signal.SIGHUP, shown.reload)
     # No client may meet a gateway that does not know yet what it is to serve.
@@ -105,30 +61,21 @@ async def run() -> None:
     if routes is None:
         return
     dispatcher.apply(routes)
-    inside = None
+    listeners = [Proxy(dispatcher, Naming(launch.word)).listener()]
     if launch.inner:
-        naming = Naming(launch.word, is_inner=True)
-        inside = await listen_inside(
-            launch.inner, lambda: ClientConnection(dispatcher, clients, naming)
-        )
-    outside = Naming(launch.word)
-    server = await listen(
-        loop, launch.listen, lambda: ClientConnection(dispatcher, clients, outside), shown.context
-    )
-    host, port = server.sockets[0].getsockname()[:2]
-    tell({"event": "ready", "address": f"{host}:{port}"})
+        inside = Proxy(dispatcher, Naming(launch.word, is_inner=True)).listener()
+        listeners.append(inside)
+        await inside.open(f"unix:{launch.inner}")
+    address = await listeners[0].open(launch.listen, shown.context, BIND_SECONDS)
+    tell({"event": "ready", "address": address})
     tell({"event": "applied", "generation": routes.generation})
-    sweeping = loop.create_task(sweep(dispatcher, clients))
+    sweeping = loop.create_task(sweep(dispatcher, listeners))
     try:
         await follow(reader, dispatcher)
     finally:
-        server.close()
-        if inside is not None:
-            inside.close()
-        clients.drain()
-        give_up = loop.time() + DRAIN_SECONDS
-        while clients.open and loop.time() < give_up:
-            await asyncio.sleep(0.02)
+        async with asyncio.TaskGroup() as group:
+            for listener in listeners:
+                group.create_task(listener.drain(linger=0.0, limit=DRAIN_SECONDS))
         sweeping.cancel()
 
 
@@ -145,15 +92,15 @@ async def read_routes(reader: asyncio.StreamReader) -> Routes | None:
     return msgspec.json.decode(line, type=Routes) if line else None
 
 
-async def sweep(dispatcher: Dispatcher, clients: ClientConnections) -> None:
+async def sweep(dispatcher: Dispatcher, listeners: Sequence[HttpListener]) -> None:
     """Time limits, and once a second the counts for the canary judge."""
-    loop = asyncio.get_running_loop()
     told = 0
     while True:
         for _ in range(SWEEPS_A_SECOND):
             await asyncio.sleep(1 / SWEEPS_A_SECOND)
             dispatcher.sweep()
-        clients.expire(loop.time())
+        for listener in listeners:
+            listener.sweep()
         dispatcher.tell_busy()
         total = sum(tally.requests for tally in dispatcher.tallies.values())
         if dispatcher.refusals.changed:

@@ -6,15 +6,20 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 
+from goldenpath.http.answer import Answer
+from goldenpath.http.heads import RequestHead
+from goldenpath.http.request_target import decoded_path
+from goldenpath.http.server_connection import ServerConnection
+from goldenpath.http.upstream import UpstreamPool
+from goldenpath.instruments import HEADER_PREDICTION, HEADER_RELEASE, HEADER_SLOT, HEADER_SUBJECT
 from goldenpath.processes.launch import Route, Routes
-from goldenpath.serve.gateway.head import Lines
-from goldenpath.serve.gateway.message import Answer, RequestHead
-from goldenpath.serve.gateway.proxied_request import ProxiedRequest, Requester, Shadow
-from goldenpath.serve.gateway.repeated_heads import Forms
+from goldenpath.serve.gateway.proxied_request import ProxiedRequest, Shadow
 from goldenpath.serve.gateway.route import TrafficRoute, TrafficSlot
 from goldenpath.serve.gateway.tally import RefusalCounts, Tally
-from goldenpath.serve.gateway.upstream import Pool
 
+_RELEASE, _SLOT, _SUBJECT = (
+    name.encode() for name in (HEADER_RELEASE, HEADER_SLOT, HEADER_SUBJECT)
+)
 MAX_SHADOWS = 64
 MAX_HELD_BYTES = 128 * 1024 * 1024
 """Bytes of the requests that wait for a server."""
@@ -37,13 +42,11 @@ class Dispatcher:
         self.timeout = timeout
         self.random = random.Random(seed)  # noqa: S311 - spreads load and names answers, no secret
         self.ids = _ids(self.random)
-        self.lines = Lines()
-        self.forms = Forms()
         self.refusals = RefusalCounts(scheme)
         self._tell = tell
         self._lanes: dict[bytes, TrafficRoute] = {}
         self._routes: Mapping[bytes, Route] = {}
-        self._pools: dict[str, Pool] = {}
+        self._pools: dict[str, UpstreamPool] = {}
         self._limit = held
         self._held: deque[ProxiedRequest] = deque()
         self._held_bytes = 0
@@ -87,7 +90,9 @@ class Dispatcher:
         for address in self._pools.keys() - wanted:
             self._pools.pop(address).retire()
         for address in wanted - self._pools.keys():
-            self._pools[address] = Pool(address, self.loop, Lines())
+            self._pools[address] = UpstreamPool(
+                address, self.loop, mark=_RELEASE, varying=(HEADER_PREDICTION,)
+            )
 
     def _slots(self, route: Route, before: Mapping[str, TrafficSlot]) -> dict[str, TrafficSlot]:
         found = {}
@@ -104,7 +109,8 @@ class Dispatcher:
         """
         parts = target.split(b"/", 3)
         if len(parts) == 4 and parts[0] == b"":
-            lane = self._lanes.get(parts[1] + b"/" + parts[2])
+            name = b"%b/%b" % (parts[1], parts[2])
+            lane = self._lanes.get(decoded_path(name) if b"%" in name else name)
             if lane is not None:
                 return lane, b"/" + parts[3]
         labels = host.split(b":", 1)[0].lower().split(b".")
@@ -116,14 +122,17 @@ class Dispatcher:
 
     def submit(
         self,
-        client: Requester,
+        client: ServerConnection,
         lane: TrafficRoute,
         head: RequestHead,
         beginning: bytes,
         body: bytes,
+        held: int,
     ) -> ProxiedRequest:
-        """Takes a request; `client` hears its one answer."""
+        """Takes a request; `client` sends its one answer."""
         exchange = ProxiedRequest(self, client, lane, head, beginning, body)
+        if held:
+            exchange.held = held
         self._open.add(exchange)
         lane.asked = True
         self.place(exchange)
@@ -131,14 +140,14 @@ class Dispatcher:
 
     def place(self, exchange: ProxiedRequest) -> None:
         """Sends a request to the slot it belongs to, or holds it until there is one."""
-        lane = exchange.lane
+        lane = exchange.route
         if not lane.slots:
             if lane.served:
                 exchange.refuse(503, "the model is stopped by its declaration")
             else:
                 exchange.refuse(404, "the model is not served here any more")
             return
-        forced = exchange.head.slot
+        forced = exchange.head.fields.get(_SLOT)
         if forced is not None:
             slot = lane.slots.get(forced.decode("ascii", "replace"))
             if slot is None:
@@ -147,7 +156,7 @@ class Dispatcher:
         else:
             # Drawn once, and kept while the route has it.
             wanted = lane.slots.get(exchange.wanted) if exchange.wanted else None
-            slot = wanted or lane.choose(exchange.head.subject)
+            slot = wanted or lane.choose(exchange.head.fields.get(_SUBJECT))
         if slot is not None:
             exchange.wanted = slot.name
         pool = slot.pool(exchange.tried) if slot is not None else None
@@ -175,11 +184,11 @@ class Dispatcher:
         """Keeps a request until a server is there: a start, a restart, a wake from zero."""
         size = len(exchange.body)
         if len(self._held) >= self._limit or self._held_bytes + size > MAX_HELD_BYTES:
-            exchange.refuse(503, "no model server is ready", [(b"retry-after", b"1")])
+            exchange.refuse(503, "no model server is ready", {"retry-after": "1"})
             return
         self._held.append(exchange)
         self._held_bytes += size
-        lane = exchange.lane
+        lane = exchange.route
         if lane.key not in self._waiting:
             self._waiting[lane.key] = time.monotonic()
             self._tell({"event": "busy", "deployments": {lane.name: 1}})
@@ -198,7 +207,7 @@ class Dispatcher:
         """Sends a whole request once more, to whoever is compared; a large one was not kept."""
         if not exchange.repeatable:
             return
-        for shadow in exchange.lane.compared_with(slot, exchange.name):
+        for shadow in exchange.route.compared_with(slot, exchange.name):
             pool = shadow.pool()
             if shadow is not slot and pool is not None and self._shadows < MAX_SHADOWS:
                 self._shadows += 1
@@ -218,10 +227,10 @@ class Dispatcher:
             else:
                 exchange.give_up(504, "the model server did not answer in time")
         self._retry_held()
-        waiting = {exchange.lane.key for exchange in self._held}
+        waiting = {exchange.route.key for exchange in self._held}
         self._waiting = {key: since for key, since in self._waiting.items() if key in waiting}
         self._samples += 1
-        self._busy.update(exchange.lane.key for exchange in self._open)
+        self._busy.update(exchange.route.key for exchange in self._open)
 
     def tell_busy(self) -> None:
         """Says which deployments were asked since the last time, and by how many at a time."""

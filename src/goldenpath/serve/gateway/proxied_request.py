@@ -1,15 +1,17 @@
 """One request on its way to an answer: sent, repeated where that is safe, answered once."""
 
 import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from goldenpath.instruments import HEADER_SHADOW
+from goldenpath.http.answer import Answer, refusal
+from goldenpath.http.heads import END, RequestHead
+from goldenpath.http.server_connection import ServerConnection
+from goldenpath.http.upstream import UpstreamConnection
+from goldenpath.instruments import HEADER_PREDICTION, HEADER_SHADOW
 from goldenpath.serve.gateway.agreement import agree
-from goldenpath.serve.gateway.message import END, Answer, RequestHead, refusal
 from goldenpath.serve.gateway.route import TrafficRoute, TrafficSlot
 from goldenpath.serve.gateway.tally import Tally
-from goldenpath.serve.gateway.upstream import UpstreamConnection
 
 if TYPE_CHECKING:
     from goldenpath.serve.gateway.dispatch import Dispatcher
@@ -18,31 +20,18 @@ RETRIES = 2
 RETRIES_AFTER_SENDING = 1
 """Only for requests without effect; a request that kills servers must not kill them all."""
 _SHADOW = f"\r\n{HEADER_SHADOW}: 1\r\n\r\n".encode()
-
-
-class Requester(Protocol):
-    """The client's side of an exchange."""
-
-    def reply(self, answer: Answer, extra: bytes) -> None:
-        """The one answer."""
-
-    def begin_reply(self, answer: Answer, extra: bytes) -> None:
-        """The head of an answer whose body follows piece by piece."""
-
-    def go_on(self, piece: bytes) -> None:
-        """A piece of it."""
-
-    def end_reply(self, *, is_whole: bool) -> None:
-        """That was all of it, or all that there will be."""
-
-    def let_flow(self, may: bool) -> None:
-        """Whether more of a large request may be read."""
+_ID = f"{HEADER_PREDICTION}: ".encode()
+"""The id stands in the last header but for what only the gateway knows."""
 
 
 class ProxiedRequest:
-    """One request; whatever happens to servers, the client hears of it once."""
+    """One request; whatever happens to servers, the client hears of it once.
+
+    To the client's connection it is a pending answer, to the server's a requester.
+    """
 
     # Most requests end as they begin: what changes on the way is only set when it does.
+    answer: bytes | None = None
     attempts = 0
     broken = 0
     repeatable = True
@@ -52,24 +41,28 @@ class ProxiedRequest:
     status = 0
     wanted = ""
     slot: TrafficSlot | None = None
-    connection: UpstreamConnection | None = None
+    upstream: UpstreamConnection | None = None
     tried: frozenset[str] = frozenset()
 
     def __init__(
         self,
         dispatcher: "Dispatcher",
-        client: Requester,
-        lane: TrafficRoute,
+        client: ServerConnection,
+        route: TrafficRoute,
         head: RequestHead,
         beginning: bytes,
         body: bytes,
     ) -> None:
         self.dispatcher = dispatcher
         self.client = client
-        self.lane = lane
+        self.route = route
         self.head = head
+        self.method = head.method
+        self.keep_alive = head.keep_alive
+        self.held = 0
+        """Bytes of the body that count against the limit of all bodies."""
         self.beginning = beginning
-        """Everything before the id: request line, headers, and the name of the last one."""
+        """Request line and headers, up to the id."""
         self.body = body
         self.missing = head.length - len(body)
         self.name = next(dispatcher.ids)
@@ -77,40 +70,35 @@ class ProxiedRequest:
         self.started = time.monotonic()
         self.deadline = self.started + dispatcher.timeout
 
+    # What the server's connection calls.
+
     def message(self) -> bytes:
         """What a server is sent."""
         end = END if self.slot is None else self.slot.end
-        return b"%b%b%b%b" % (self.beginning, self.name, end, self.body)
+        return b"%b%b%b%b%b" % (self.beginning, _ID, self.name, end, self.body)
 
     def flows(self) -> None:
         """The rest of a large request may follow; from here on it cannot be repeated."""
         self.repeatable = False
         self.client.let_flow(True)
 
-    def hold_back(self, is_full: bool) -> None:
+    def pause_request(self, is_full: bool) -> None:
         """The server takes no more for now, or again."""
         if self.missing and not self.done:
             self.client.let_flow(not is_full)
-
-    def feed(self, piece: bytes) -> None:
-        """A piece of a large request arrived."""
-        self.missing -= len(piece)
-        self.deadline = time.monotonic() + self.dispatcher.timeout
-        if self.connection is not None:
-            self.connection.more(piece)
 
     def begins(self, answer: Answer) -> None:
         """A large answer begins."""
         if not self.done:
             self.passing = True
             self.status = answer.status
-            self.client.begin_reply(answer, self.slot.said if self.slot is not None else b"")
+            self.client.send(self._rendered(answer))
 
     def goes_on(self, piece: bytes) -> None:
         """A piece of it."""
         if not self.done:
             self.deadline = time.monotonic() + self.dispatcher.timeout
-            self.client.go_on(piece)
+            self.client.send(piece)
 
     def ended(self) -> None:
         """The large answer is complete."""
@@ -128,7 +116,7 @@ class ProxiedRequest:
         safe = not sent or (
             self.repeatable
             and self.broken <= RETRIES_AFTER_SENDING
-            and (self.head.method == b"GET" or b"/infer HTTP" in self.beginning)
+            and (self.method in (b"GET", b"HEAD") or self._asks_for_predictions())
         )
         if safe and self.attempts <= RETRIES:
             self.dispatcher.place(self)
@@ -137,41 +125,72 @@ class ProxiedRequest:
         else:
             self.refuse(502, reason)
 
-    def give_up(self, status: int, reason: str) -> None:
-        """Time is up, or the client is gone."""
-        if self.connection is not None:
-            self.connection.cut()
-        if self.passing:
-            self._end_passing(is_whole=False)
-        else:
-            self.refuse(status, reason, [(b"retry-after", b"1")] if status == 503 else ())
-
-    def refuse(self, status: int, reason: str, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
-        """Answers without a server."""
-        if not self.done:
-            seconds = time.monotonic() - self.started
-            refusals = self.dispatcher.refusals
-            refusals.count(self.lane.name, self.head.method, status, seconds)
-            self.finish(refusal(status, reason, headers))
-
-    def finish(self, answer: Answer) -> None:
+    def answered(self, answer: Answer) -> None:
         """Gives the client its one answer; later ones are dropped."""
         if self.done:
             return
         self.done = True
         self.status = answer.status
-        self.client.reply(answer, self.slot.said if self.slot is not None else b"")
+        self.answer = self._rendered(answer)
+        self.client.flush()
         self.dispatcher.finished(self, answer)
 
-    answered = finish
-    """A model server answered."""
+    # What the client's connection calls.
+
+    def feed(self, piece: bytes) -> None:
+        """A piece of a large request arrived."""
+        self.missing -= len(piece)
+        self.deadline = time.monotonic() + self.dispatcher.timeout
+        if self.upstream is not None:
+            self.upstream.more(piece)
+
+    def pause_answer(self, is_full: bool) -> None:
+        """The client takes no more of a large answer for now, or again."""
+        if self.upstream is not None and not self.done:
+            self.upstream.pause(is_full)
+
+    def lost(self) -> None:
+        """The client is gone; a request that is whole is answered and recorded all the same."""
+        if self.missing or self.passing:
+            self.give_up(502, "the client is gone")
+
+    # What the dispatcher calls.
+
+    def give_up(self, status: int, reason: str) -> None:
+        """Time is up, or the client is gone."""
+        if self.upstream is not None:
+            self.upstream.cut()
+        if self.passing:
+            self._end_passing(is_whole=False)
+        else:
+            self.refuse(status, reason, {"retry-after": "1"} if status == 503 else None)
+
+    def refuse(self, status: int, reason: str, headers: Mapping[str, str] | None = None) -> None:
+        """Answers without a server."""
+        if not self.done:
+            seconds = time.monotonic() - self.started
+            refusals = self.dispatcher.refusals
+            refusals.count(self.route.name, self.method, status, seconds)
+            self.answered(refusal(status, reason, headers, is_head=self.method == b"HEAD"))
+
+    def _rendered(self, answer: Answer) -> bytes:
+        # One connection keeps its order, so what is rendered now is what is sent next.
+        keep = self.keep_alive = self.keep_alive and self.client.may_go_on
+        return answer.render(self.slot.said if self.slot is not None else b"", keep)
+
+    def _asks_for_predictions(self) -> bool:
+        return self.head.target.partition(b"?")[0].endswith(b"/infer")
 
     def _end_passing(self, *, is_whole: bool) -> None:
         if self.done:
             return
         self.done = True
         self.status = self.status if is_whole else 502
-        self.client.end_reply(is_whole=is_whole)
+        if is_whole:
+            self.answer = b""
+            self.client.flush()
+        else:
+            self.client.abort()  # what broke off cannot be told otherwise than so
         self.dispatcher.finished(self, None)
 
 
@@ -179,16 +198,18 @@ class Shadow:
     """A copy of an answered request, with the same prediction id; its answer is only compared."""
 
     missing = 0
-    connection: UpstreamConnection | None = None
+    upstream: UpstreamConnection | None = None
 
     def __init__(
         self, dispatcher: "Dispatcher", exchange: ProxiedRequest, live: Answer, to: Tally
     ) -> None:
+        self.method = exchange.method
         self._dispatcher = dispatcher
         self._live = live
         self._tally = to
         self._started = time.monotonic()
-        self._message = b"%b%b%b%b" % (exchange.beginning, exchange.name, _SHADOW, exchange.body)
+        parts = (exchange.beginning, _ID, exchange.name, _SHADOW, exchange.body)
+        self._message = b"".join(parts)
 
     def message(self) -> bytes:
         """The same request, marked."""
@@ -197,21 +218,21 @@ class Shadow:
     def flows(self) -> None:
         """Nothing is missing: only whole requests are copied."""
 
-    def hold_back(self, is_full: bool) -> None:
+    def pause_request(self, is_full: bool) -> None:
         """There is nobody to hold back."""
 
     def begins(self, answer: Answer) -> None:
-        """A large answer, while the live one was not: it is read over, and disagrees."""
+        """A large answer, while the live one was not: it is ignored, and disagrees."""
 
     def goes_on(self, piece: bytes) -> None:
-        """Read over."""
+        """Ignored."""
 
     def ended(self) -> None:
         """It counts as one that disagrees."""
         self._count(200, is_same=False)
 
     def answered(self, answer: Answer) -> None:
-        """Held against the live answer."""
+        """Compared with the live answer."""
         self._count(answer.status, is_same=agree(self._live, answer))
 
     def broke(self, reason: str, sent: bool) -> None:

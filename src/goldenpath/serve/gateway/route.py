@@ -5,12 +5,12 @@ A lane stays the same object while its route changes, so that who holds one need
 
 from collections.abc import Collection, Mapping
 
+from goldenpath.http.heads import END
+from goldenpath.http.upstream import UpstreamPool
 from goldenpath.instruments import HEADER_CANARY, HEADER_RELEASE, HEADER_SLOT
 from goldenpath.processes.launch import Route, RouteSlot
-from goldenpath.serve.gateway.message import END
 from goldenpath.serve.gateway.split import Sticky, rotate, shares
 from goldenpath.serve.gateway.tally import Tally
-from goldenpath.serve.gateway.upstream import Pool
 
 _CANARY = b"\r\n" + HEADER_CANARY.encode() + b": 1" + END
 
@@ -21,7 +21,12 @@ class TrafficSlot:
     __slots__ = ("end", "is_compared", "name", "percent", "pools", "said", "shadow", "tally")
 
     def __init__(
-        self, slot: RouteSlot, pools: tuple[Pool, ...], tally: Tally, *, is_canary: bool = False
+        self,
+        slot: RouteSlot,
+        pools: tuple[UpstreamPool, ...],
+        tally: Tally,
+        *,
+        is_canary: bool = False,
     ) -> None:
         self.name = slot.name
         self.percent = slot.percent
@@ -35,7 +40,7 @@ class TrafficSlot:
         self.end = _CANARY if is_canary else END
         """What stands between the id, the last line of every request, and the body."""
 
-    def pool(self, tried: Collection[str] = ()) -> Pool | None:
+    def pool(self, tried: Collection[str] = ()) -> UpstreamPool | None:
         """The pool with the fewest requests, untried ones first; None if no server can answer."""
         if len(self.pools) == 1:
             only = self.pools[0]

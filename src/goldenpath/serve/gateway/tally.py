@@ -60,7 +60,7 @@ class RefusalCounts:
 
     def count(self, deployment: str, method: bytes, status: int, seconds: float) -> None:
         """Counts one answer; methods that nobody serves are one, so that there are few series."""
-        name = method.decode() if method in (b"GET", b"POST") else "_OTHER"
+        name = method.decode() if method in (b"GET", b"HEAD", b"POST") else "_OTHER"
         key = (deployment, name, status)
         found = self._counts.get(key)
         if found is None:

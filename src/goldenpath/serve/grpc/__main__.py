@@ -12,9 +12,10 @@ import msgspec
 import uvloop
 
 from goldenpath.errors import GoldenPathError, InvalidInput
+from goldenpath.http.client import HttpClient, ServerAddress
 from goldenpath.http.tls import Shown
 from goldenpath.processes.launch import DoorLaunch
-from goldenpath.serve.grpc.grpc_forward import Upstream, forward
+from goldenpath.serve.grpc.grpc_forward import forward
 from goldenpath.serve.grpc.grpc_listener import GrpcListener
 from goldenpath.serve.grpc.grpc_tls import credentials
 
@@ -34,13 +35,13 @@ async def run() -> None:
         raise InvalidInput(f"the first line of standard input is no launch: {error}") from error
     shown = Shown(launch.entrance, _log)
     loop.add_signal_handler(signal.SIGHUP, shown.reload)
-    upstream = Upstream(launch.gateway, launch.timeout)
-    door = GrpcListener(forward(upstream, launch.word), largest=LARGEST)
+    gateway = HttpClient(ServerAddress(launch.gateway), launch.timeout)
+    door = GrpcListener(forward(gateway, launch.word), largest=LARGEST)
     secure = credentials(launch.entrance, lambda: shown.renewed, _log)
     _tell({"event": "ready", "address": await door.open(launch.listen, secure)})
     await reader.read()
     await door.close(GRACE)
-    upstream.close()
+    gateway.close()
 
 
 def main() -> int:

@@ -4,10 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goldenpath.http.repeated import MOST_PATTERNS, MOST_SEEN, OFTEN
-from goldenpath.serve.gateway.head import Lines
-from goldenpath.serve.gateway.message import END
-from goldenpath.serve.gateway.repeated_heads import Form, Forms
+from goldenpath.http.heads import END, BadMessage, RequestHead
+from goldenpath.http.patterns import (
+    MOST_PATTERNS,
+    MOST_SEEN,
+    OFTEN,
+    HeadPatterns,
+    RepeatedHead,
+    request_lines,
+)
+from goldenpath.http.reader import RequestReader
+from goldenpath.serve.gateway.proxy import LIMITS, RULES, VARYING
 from tests.sizes import examples
 
 TARGET = b"/v2/models/100%/infer"
@@ -18,29 +25,36 @@ FIRST = (
 )
 
 
-def _form(head: bytes) -> Form:
-    """A form that is a pattern by now."""
-    forms = Forms()
+def _read(head: bytes) -> RequestHead | None:
+    try:
+        return RequestReader(RULES, longest=LIMITS.head, most=LIMITS.headers).read(head)
+    except BadMessage:
+        return None
+
+
+def _form(head: bytes) -> RepeatedHead:
+    """A head that is a pattern by now."""
+    patterns = HeadPatterns(VARYING)
     for _ in range(OFTEN):
-        read = Lines().request(head)
+        read = _read(head)
         assert read is not None
-        form = forms.of(head + END, read)
+        form = RepeatedHead(head + END, read, *patterns.of(head + END))
     return form
 
 
-def _agrees(form: Form, data: bytes) -> bool:
-    """Whether the form took it; if so, both readers agree on what it is."""
+def _agrees(form: RepeatedHead, data: bytes) -> bool:
+    """Whether the pattern took it; if so, both ways agree on what it is."""
     if not form.read(data):
         return False
-    head = Lines().request(data[: form.size - len(END)])
+    head = _read(data[: form.size - len(END)])
     assert head is not None
     assert data[form.size - len(END) : form.size] == END
     mine = form.head
-    for name in ("method", "target", "host", "subject", "slot", "length", "keep_alive", "expects"):
+    for name in ("method", "target", "fields", "length", "keep_alive", "expects"):
         assert getattr(mine, name) == getattr(head, name), name
-    lines = form.beginning(TARGET).split(b"\r\n")
-    expected = head.beginning(TARGET).split(b"\r\n")
-    assert (lines[0], lines[-1]) == (expected[0], expected[-1])
+    lines = form.written(TARGET).split(b"\r\n")
+    expected = request_lines(head, TARGET).split(b"\r\n")
+    assert (lines[0], lines[-1]) == (expected[0], b"")
     # The length may stand elsewhere; blanks around a value mean nothing (RFC 9110, 5.5).
     assert sorted(map(_plain, lines)) == sorted(map(_plain, expected))
     return True
@@ -99,12 +113,13 @@ def test_another_form_is_left_to_the_reading_of_lines(old: bytes, new: bytes) ->
 
 
 def test_only_what_is_seen_often_becomes_a_pattern_and_only_so_many_do() -> None:
-    forms = Forms()
+    patterns = HeadPatterns(VARYING)
 
     def takes(head: bytes) -> bool:
-        read = Lines().request(head)
+        read = _read(head)
         assert read is not None
-        return forms.of(head + END, read).read(head.replace(b"aa", b"dd") + END)
+        form = RepeatedHead(head + END, read, *patterns.of(head + END))
+        return form.read(head.replace(b"aa", b"dd") + END)
 
     heads = [FIRST.replace(b"h:1", b"h:%d" % number) for number in range(MOST_PATTERNS + 1)]
     assert [takes(heads[0]) for _ in range(OFTEN)] == [False] * (OFTEN - 1) + [True]
@@ -126,7 +141,21 @@ def test_a_head_that_gives_work_is_found_different_at_once() -> None:
 def test_a_get_without_a_length_stays_without_one() -> None:
     form = _form(b"GET /prod/credit/v2 HTTP/1.1\r\nhost: h\r\ntraceparent: a")
     assert _agrees(form, b"GET /prod/credit/v2 HTTP/1.1\r\nhost: h\r\ntraceparent: b" + END)
-    assert b"content-length" not in form.beginning(TARGET)
+    assert b"content-length" not in form.written(TARGET)
+
+
+def test_a_varying_field_that_is_dropped_is_not_passed_on() -> None:
+    patterns = HeadPatterns((*VARYING, "x-goldenpath-prediction-id"))
+    first = FIRST + b"\r\nx-goldenpath-prediction-id: one\r\nTRACEPARENT: other"
+    for _ in range(OFTEN):
+        read = _read(first)
+        assert read is not None
+        form = RepeatedHead(first + END, read, *patterns.of(first + END))
+
+    assert form.read(first.replace(b" one\r\nTR", b" two\r\nTR").replace(b"aa-bb", b"c") + END)
+    written = form.written(TARGET)
+    assert b"prediction-id" not in written
+    assert written.count(b"traceparent: 00-c-01\r\n") == written.count(b"TRACEPARENT: other") == 1
 
 
 @given(st.binary(max_size=12), st.integers(0, len(FIRST)), st.integers(0, 12))

@@ -1,0 +1,182 @@
+"""A small, quick HTTP client: requests over kept connections to one server, and many at a time."""
+
+import asyncio
+import ssl
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from goldenpath.errors import Unavailable
+from goldenpath.http.answer import Answer
+from goldenpath.http.upstream import UpstreamConnection, UpstreamPool
+
+MAX_ANSWER = 64 * 1024 * 1024
+TIMEOUT = 60.0
+KEPT_SECONDS = 60.0
+"""How long a connection may be idle and used again; our servers close it after 75."""
+
+Fields = Sequence[tuple[bytes, bytes]]
+Call = tuple[Sequence[tuple[str, str]], bytes]
+"""Headers and body of one request."""
+
+
+class _Waiting:
+    """A request whose answer somebody waits for; see `http.upstream.Requester`."""
+
+    missing = 0
+
+    def __init__(self, method: bytes, message: bytes) -> None:
+        self.method = method
+        self.upstream: UpstreamConnection | None = None
+        self.future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._message = message
+        self._large: Answer | None = None
+        self._pieces = bytearray()
+
+    def message(self) -> bytes:
+        return self._message
+
+    def flows(self) -> None:
+        """Nothing is missing."""
+
+    def pause_request(self, is_full: bool) -> None:
+        """It was sent whole."""
+
+    def answered(self, answer: Answer) -> None:
+        if not self.future.done():
+            self.future.set_result(answer)
+
+    def begins(self, answer: Answer) -> None:
+        self._large = answer
+
+    def goes_on(self, piece: bytes) -> None:
+        self._pieces += piece
+        if len(self._pieces) > MAX_ANSWER:
+            self.fail("the answer is too large")
+
+    def ended(self) -> None:
+        if self._large is not None:
+            self._large.wire += self._pieces
+            self.answered(self._large)
+
+    def broke(self, reason: str, sent: bool) -> None:
+        if not self.future.done():
+            self.future.set_exception(Unavailable(reason))
+
+    def fail(self, reason: str) -> None:
+        """Gives up on the answer."""
+        if self.upstream is not None:
+            self.upstream.cut()
+        self.broke(reason, sent=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerAddress:
+    """Where a server answers, and what it takes to be let in."""
+
+    address: str
+    """`unix:PATH` or `HOST:PORT`."""
+    tls: ssl.SSLContext | None = None
+    token: str = ""
+
+
+class HttpClient:
+    """Asks one server; what broke is told and never sent twice."""
+
+    def __init__(self, server: ServerAddress, seconds: float = TIMEOUT) -> None:
+        """`seconds` is how long an answer may take."""
+        host, _, port = server.address.rpartition(":")
+        self._host = b"localhost" if host == "unix" else f"{host}:{port}".encode()
+        self._token = server.token.encode()
+        self._seconds = seconds
+        loop = asyncio.get_running_loop()
+        self._pool = UpstreamPool(server.address, loop, tls=server.tls, kept=KEPT_SECONDS)
+
+    async def request(
+        self, method: str, target: str, fields: Fields = (), body: bytes = b""
+    ) -> Answer:
+        """The answer. Raises `Unavailable` if there is none, `TimeoutError` if it is late."""
+        lines = [f"{method} {target} HTTP/1.1".encode("ascii"), b"host: " + self._host]
+        lines += [b"content-length: %d" % len(body)] if body or method != "GET" else []
+        lines += [b"authorization: Bearer " + self._token] if self._token else []
+        lines += [b"%b: %b" % pair for pair in fields]
+        message = b"\r\n".join([*lines, b"", body])
+        waiting = _Waiting(method.encode("ascii"), message)
+        self._pool.send(waiting)
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await waiting.future
+        finally:
+            if not waiting.future.done() or waiting.future.cancelled():
+                waiting.fail("nobody waits any more")
+
+    def close(self) -> None:
+        """Closes what is idle."""
+        self._pool.retire()
+
+
+@dataclass(frozen=True, slots=True)
+class TimedReply:
+    """The answer to one request, or status 0 and the reason why there is none."""
+
+    number: int
+    """Position of the request in the sequence."""
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    seconds: float
+
+
+def post_all(
+    server: ServerAddress | str, path: str, calls: Iterable[Call], concurrency: int
+) -> list[TimedReply]:
+    """Posts every call to one path of a server; the replies are in the order of the calls.
+
+    An address alone means neither TLS nor token. Raises `Unavailable` if nobody listens there.
+    """
+    import uvloop
+
+    server = ServerAddress(server) if isinstance(server, str) else server
+    return uvloop.run(_post_all(server, path, calls, concurrency))
+
+
+async def _post_all(
+    server: ServerAddress, path: str, calls: Iterable[Call], concurrency: int
+) -> list[TimedReply]:
+    await _check_that_somebody_listens(server)
+    waiting = enumerate(calls)
+    replies: list[TimedReply] = []
+    client = HttpClient(server)
+    async with asyncio.TaskGroup() as group:
+        for _ in range(concurrency):
+            group.create_task(_work(client, path, waiting, replies))
+    client.close()
+    return sorted(replies, key=lambda reply: reply.number)
+
+
+async def _check_that_somebody_listens(server: ServerAddress) -> None:
+    host, _, port = server.address.rpartition(":")
+    try:
+        _, writer = await asyncio.open_connection(host, int(port), ssl=server.tls)
+    except OSError as error:
+        raise Unavailable(
+            f"no gateway answers at {server.address}: {error}", hint="start it with goldenpath up"
+        ) from error
+    writer.close()
+
+
+async def _work(
+    client: HttpClient,
+    path: str,
+    waiting: Iterator[tuple[int, Call]],
+    replies: list[TimedReply],
+) -> None:
+    for number, (headers, body) in waiting:
+        began = time.perf_counter()
+        fields = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        try:
+            answer = await client.request("POST", path, fields, body)
+            status, got, content = answer.status, answer.fields, answer.body
+        except (Unavailable, TimeoutError) as error:
+            status, got, content = 0, {}, f"{type(error).__name__}: {error}".encode()
+        replies.append(TimedReply(number, status, got, content, time.perf_counter() - began))
