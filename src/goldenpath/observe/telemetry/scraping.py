@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from goldenpath.errors import Unavailable
 from goldenpath.http.access import Access, Denied
 from goldenpath.http.heads import FieldRules, RequestHead
 from goldenpath.http.limits import Limits
@@ -104,7 +105,11 @@ class MetricsPage:
         return 200, OPENMETRICS if wants else TEXT, self._page(wants)
 
     async def _open(self, address: str, tls: ssl.SSLContext | None) -> str:
-        found = await self._listener.open(address, tls)
+        try:
+            found = await self._listener.open(address, tls)
+        except Unavailable as error:
+            message = f"cannot listen on {address} for metrics: {error.__cause__}"
+            raise Unavailable(message) from error
         self._sweep()
         return found
 
