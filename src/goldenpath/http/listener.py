@@ -145,7 +145,7 @@ async def _bind_in_time(address: str, patience: float) -> socket.socket:
         except OSError as error:
             in_use = error.errno == errno.EADDRINUSE
             if not in_use or monotonic() >= give_up:
-                reason = "another program has the address" if in_use else error
+                reason = "another program has the port" if in_use else error
                 raise Unavailable(
                     f"cannot listen on {address}: {reason}",
                     hint="stop the program that uses it, or listen on another address",
