@@ -2,11 +2,12 @@
 
 import httptools
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from goldenpath.http.chunked import ChunkedReader
 from goldenpath.http.heads import BadMessage
+from tests.sizes import examples
 
 HEAD = b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
 PIECES = [
@@ -41,7 +42,7 @@ def _llhttp(data: bytes) -> Llhttp | None:
     return found
 
 
-@settings(max_examples=1000, deadline=None)
+@examples(150, 1000)
 @given(
     st.lists(st.sampled_from(PIECES) | st.binary(max_size=3), max_size=7).map(b"".join),
     st.integers(1, 9),

@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 import pytest
 from backports import zstd
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from goldenpath.http.content_encoding import MOST_PARTS, decoded
 from goldenpath.http.heads import BadMessage
+from tests.sizes import examples
 
 LIMIT = 1 << 20
 
@@ -89,7 +90,7 @@ def test_no_encoding_leaves_the_body_as_it_is(encoding: bytes) -> None:
         assert decoded(b"abc", encoding, LIMIT) == b"abc"
 
 
-@settings(max_examples=300, deadline=None)
+@examples(60, 300)
 @given(st.binary(max_size=60), st.sampled_from(["gzip", "deflate", "zstd"]))
 def test_any_bytes_are_unpacked_or_refused(body: bytes, name: str) -> None:
     try:

@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 
 import httptools
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from goldenpath.http.heads import CHUNKED, UNTIL_CLOSE, BadMessage, FieldRules, RequestHead
 from goldenpath.http.reader import REMEMBERED_LINES, AnswerReader, RequestReader
 from tests.http.corpus import answer_heads, request_heads
+from tests.sizes import examples
 
-MANY = settings(max_examples=1000, deadline=None)
+MANY = examples(200, 1500)
 RULES = FieldRules(
     frozenset({b"x-goldenpath-subject", b"x-goldenpath-slot", b"traceparent"}),
     frozenset({b"x-goldenpath-prediction-id", b"x-goldenpath-shadow"}),
