@@ -30,33 +30,22 @@ REFUSED_LOCALS_LEFT = 75
 
 LARGE_PACKAGES = {
     "cli": "a file for each verb",
-    "http": "the gateway's half of the stack is still moving in",
+    "http": "one stack for servers, gateway and clients",
     "observe/log": "erasure, retention and keeping become one module",
 }
-SHARED_CLASSES: Mapping[str, str] = {
-    "AnswerReader": "the gateway's own readers go when it takes those of http",
-    "RequestHead": "the gateway's own readers go when it takes those of http",
-    "RequestReader": "the gateway's own readers go when it takes those of http",
-}
+SHARED_CLASSES: Mapping[str, str] = {}
 SHARED_MODULES: Mapping[str, str] = {}
-MANY_POSITIONAL = {
-    "http/content_encoding.py": "one inflater for three encodings",
-    "serve/gateway": "the gateway takes the HTTP stack",
-}
+MANY_POSITIONAL: Mapping[str, str] = {}
 NETWORK = {
     "oci/stores/download.py": "a registry is no JSON API: ranges, mirrors, streams",
     "oci/stores/transport.py": "a registry is no JSON API: tokens, redirects, uploads",
 }
 EFFECTS: Mapping[str, tuple[frozenset[str], str, Mapping[str, str]]] = {
-    "only http parses HTTP": (frozenset({"httptools"}), "http", {
-        "serve/gateway/fallback_reader.py": "goes when the gateway takes the reader of http",
-    }),
+    "nothing parses HTTP but our own reader": (frozenset({"httptools"}), "tests", {}),
     "only http has clients": (frozenset({"urllib3"}), "http", NETWORK),
     "only http makes TLS": (frozenset({"ssl"}), "http", {
         "compose/listeners.py": "checks a certificate before anything starts",
-        "observe/telemetry/scraping.py": "a page of the observer, on a server of its own",
-        "serve/gateway/__main__.py": "hands a context of http on to its listener",
-        "serve/gateway/gateway_client.py": "goes when the client of http takes over",
+        "observe/telemetry/scraping.py": "hands a context of http on to its listener",
         "serve/server/listener_files.py": "hands a context of http on to its listener",
         "serve/server/model_server.py": "hands a context of http on to its listener",
     }),

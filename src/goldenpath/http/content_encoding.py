@@ -52,14 +52,14 @@ def _inflate(body: bytes, bits: int, limit: int, name: str) -> bytes:
     found = bytearray()
     # A gzip body may be several files, one behind the other (RFC 1952, section 2.2).
     for _ in range(MOST_PARTS if name == "gzip" else 1):
-        body = _inflate_one(body, zlib.decompressobj(bits), found, limit, name)
+        body = _inflate_one(body, zlib.decompressobj(bits), found, limit=limit, name=name)
         if not body:
             return bytes(found)
     raise BadMessage(400, f"the body goes on after the end of its {name}")
 
 
 def _inflate_one(
-    body: bytes, unpacker: "zlib._Decompress", found: bytearray, limit: int, name: str
+    body: bytes, unpacker: "zlib._Decompress", found: bytearray, *, limit: int, name: str
 ) -> bytes:
     """Unpacks one compressed stream into `found` and returns what follows it."""
     while True:

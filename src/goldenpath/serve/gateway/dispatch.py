@@ -125,12 +125,13 @@ class Dispatcher:
         client: ServerConnection,
         lane: TrafficRoute,
         head: RequestHead,
+        *,
         beginning: bytes,
         body: bytes,
         held: int,
     ) -> ProxiedRequest:
         """Takes a request; `client` sends its one answer."""
-        exchange = ProxiedRequest(self, client, lane, head, beginning, body)
+        exchange = ProxiedRequest(self, client, lane, head, beginning=beginning, body=body)
         if held:
             exchange.held = held
         self._open.add(exchange)

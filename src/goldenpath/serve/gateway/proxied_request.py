@@ -50,6 +50,7 @@ class ProxiedRequest:
         client: ServerConnection,
         route: TrafficRoute,
         head: RequestHead,
+        *,
         beginning: bytes,
         body: bytes,
     ) -> None:

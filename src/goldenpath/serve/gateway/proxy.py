@@ -46,7 +46,7 @@ VARYING = ("traceparent", "tracestate", "x-request-id", HEADER_SUBJECT)
 HEALTH = b'{"live":true}'
 
 
-class Destination(NamedTuple):
+class ProxyTarget(NamedTuple):
     """Where a request goes."""
 
     route: TrafficRoute
@@ -71,7 +71,7 @@ class Proxy:
         """Takes a request; of a large one the rest follows."""
         repeated = connection.repeated
         place = repeated.note if repeated is not None else None
-        if not isinstance(place, Destination) or not place.route.served:
+        if not isinstance(place, ProxyTarget) or not place.route.served:
             found = self._find(head)
             if isinstance(found, Answer):
                 keep = head.keep_alive and connection.may_go_on
@@ -86,7 +86,9 @@ class Proxy:
         named = self._naming.line(connection.peer, head)
         if named:
             beginning += named
-        return self._dispatcher.submit(connection, place.route, head, beginning, body, held)
+        return self._dispatcher.submit(
+            connection, place.route, head, beginning=beginning, body=body, held=held
+        )
 
     def settle(self) -> None:
         """Every request is on its way already."""
@@ -95,14 +97,14 @@ class Proxy:
         """Counts what was refused before it named a model."""
         self._dispatcher.refusals.count("", b"", status, seconds)
 
-    def _find(self, head: RequestHead) -> Destination | Answer:
+    def _find(self, head: RequestHead) -> ProxyTarget | Answer:
         """Where a request goes, or the gateway's own answer to it."""
         is_head = head.method == b"HEAD"
         if decoded_path(head.target) == b"/healthz":
             return own_answer(200, HEALTH, is_head=is_head)
         found = self._dispatcher.find(head.target, head.fields.get(b"host", b""))
         if found is not None and head.method in (b"GET", b"HEAD", b"POST"):
-            return Destination(*found)
+            return ProxyTarget(*found)
         status, headers = 404, None
         if found is not None:
             status, headers = 405, {"allow": "GET, HEAD, POST"}

@@ -32,7 +32,7 @@ def forward(gateway: HttpClient, word: str = "") -> Ask:
 
     async def ask(call: Call) -> CallReply:
         if call.name in ("ServerLive", "ServerReady"):
-            health = await _ask(gateway, "GET", "/healthz", {}, b"")
+            health = await _ask(gateway, "GET", "/healthz", headers={}, body=b"")
             key = call.name.removeprefix("Server").lower()
             return _message(call.name, {key: health.status == 200})
         if call.name == "ServerMetadata":
@@ -54,7 +54,7 @@ def forward(gateway: HttpClient, word: str = "") -> Ask:
         if word and call.peer:
             headers[_CALLER] = told(word, call.peer)
         headers[b"content-type"] = inference_service.MEDIA_TYPE.encode("ascii")
-        return await _ask(gateway, "POST", target, headers, call.message)
+        return await _ask(gateway, "POST", target, headers=headers, body=call.message)
 
     return ask
 
@@ -76,7 +76,7 @@ def _target(call: Call) -> str:
 
 
 async def _ask(
-    gateway: HttpClient, method: str, target: str, headers: Mapping[bytes, bytes], body: bytes
+    gateway: HttpClient, method: str, target: str, *, headers: Mapping[bytes, bytes], body: bytes
 ) -> CallReply:
     """The answer, or one that says why there is none."""
     try:
