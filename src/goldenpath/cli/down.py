@@ -3,11 +3,13 @@
 import click
 
 from goldenpath import compose
-from goldenpath.cli.output import note
+from goldenpath.cli.output import Format, output_option, show
 
 
 @click.command(help="Stop what runs on this machine.")
-def verb() -> None:
+@output_option
+def verb(output: Format) -> None:
     """Waits until every answer that is owed was given and every process has ended."""
     stopped = compose.stop(compose.home())
-    note("everything has stopped" if stopped else "nothing was running")
+    text = "everything has stopped" if stopped else "nothing was running"
+    show({"stopped": stopped}, text, output)

@@ -34,7 +34,7 @@ def verb(
 ) -> None:
     """Show drift of inputs and predictions against the reference."""
     if finding:
-        _close(finding, reason, name, key)
+        show(*_closed(finding, reason, name, key), output)
         return
     home = compose.home()
     store = compose.platform_store(home)
@@ -42,7 +42,7 @@ def verb(
     show(reports, "\n\n".join(map(_page, reports)) or "nothing was counted yet", output)
 
 
-def _close(finding: str, reason: str, name: str | None, key: Path | None) -> None:
+def _closed(finding: str, reason: str, name: str | None, key: Path | None) -> tuple[object, str]:
     home, now = compose.home(), compose.now()
     closed = close(home.findings, finding, compose.person(home, name, key).name, reason, now=now)
     details: dict[str, JsonValue] = {"finding": closed.id, "reason": reason}
@@ -51,7 +51,8 @@ def _close(finding: str, reason: str, name: str | None, key: Path | None) -> Non
         closed.release, details=details,
     )  # fmt: skip
     compose.event_log(home).append(event)
-    note(f"{closed.id} is closed; the monitor of {closed.stage}/{closed.model} starts afresh")
+    where = f"{closed.stage}/{closed.model}"
+    return closed, f"{closed.id} is closed; the monitor of {where} starts afresh"
 
 
 def _page(report: DriftReport) -> str:

@@ -62,7 +62,8 @@ def show_records(
 @click.option(
     "--reason", type=REASON, required=True, help="Why, for the audit log; do not name the person."
 )
-def erase(subject: str, name: str | None, key: Path | None, reason: str) -> None:
+@output_option
+def erase(subject: str, name: str | None, key: Path | None, reason: str, output: Format) -> None:
     """Destroy the key of one person; proofs still hold.
 
     The inputs of the person stay closed, and no record leads to them any more.
@@ -76,7 +77,8 @@ def erase(subject: str, name: str | None, key: Path | None, reason: str) -> None
     compose.event_log(home).append(
         Event(timestamp(compose.now()), "subject.erased", who, details=details)
     )
-    click.echo("the key is destroyed: inputs stay closed and no record leads to the person")
+    text = "the key is destroyed: inputs stay closed and no record leads to the person"
+    show(details, text, output)
 
 
 @verb.command("expire")
