@@ -5,7 +5,7 @@ PYTHON ?= python3
 export UV_PYTHON_DOWNLOADS := never
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: setup demo test check bench format lint types contracts unit full lock clean
+.PHONY: setup demo test check bench release format lint types contracts unit full lock clean
 
 setup: $(VENV)/ready
 
@@ -48,6 +48,10 @@ full: format lint types contracts
 
 bench: setup
 	$(BIN)/python -m bench
+
+# What is published of the commit that is checked out, in dist/: docs/releasing.md. KEY is a file of yours.
+release: setup
+	$(BIN)/python -m releasing $(if $(KEY),--key $(KEY))
 
 # Hash-pinned, with no address of an index in it: the machine's own configuration says where packages come from.
 lock:

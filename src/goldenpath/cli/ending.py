@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 from click.exceptions import NoArgsIsHelpError
 
-from goldenpath.errors import GoldenPathError, InvalidInput, Unavailable
+from goldenpath.errors import GoldenPathError, InvalidInput, Unavailable, VerificationError
 from goldenpath.settings import DEBUG_VARIABLE, HOME_VARIABLE
 
 INTERRUPTED = 130
@@ -83,13 +83,25 @@ def _was_interrupted(error: BaseException | None) -> bool:
     return error is not None
 
 
+def _is_damage(error: Exception) -> bool:
+    """Whether a module of our own cannot be imported: its file is missing or changed."""
+    return isinstance(error, ImportError) and (error.name or "").startswith("goldenpath.")
+
+
+def _damaged(error: Exception) -> GoldenPathError:
+    return VerificationError(
+        f"the installed goldenpath is damaged: {error}",
+        hint="install it again, and find out who changed it",
+    )
+
+
 def _unforeseen(error: Exception) -> int:
     if _was_interrupted(error):
         click.echo("interrupted", err=True)
         return INTERRUPTED
     if DEBUG_VARIABLE in os.environ:
         raise error
-    return _say(_bug(error))
+    return _say(_damaged(error) if _is_damage(error) else _bug(error))
 
 
 def _bug(error: Exception) -> GoldenPathError:

@@ -65,6 +65,7 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
         "reproduce": "Train a release again and compare it bit for bit.",
         "report": "Write the technical documentation ordered by Annex IV.",
         "sod": "List how one person alone could reach production.",
+        "verify-self": "Verify the installed files of goldenpath itself.",
         "attack": "Attack the verifier and show which control refused it.",
     },
 }

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from goldenpath.compose.gitops_access import platform_store as platform_store
     from goldenpath.compose.gitops_access import release as release
     from goldenpath.compose.gitops_access import trusted as trusted
+    from goldenpath.compose.installation import self_verification as self_verification
     from goldenpath.compose.inventory_watch import desired as desired
     from goldenpath.compose.inventory_watch import inventory as inventory
     from goldenpath.compose.inventory_watch import registered as registered
@@ -84,6 +85,7 @@ _PARTS = {
     "supervision": ("Listening", "serve", "detach", "canary_verdicts", "send"),
     "up_client": ("await_status", "is_up", "silence", "status", "stop", "wake"),
     "inventory_watch": ("desired", "inventory", "registered"),
+    "installation": ("self_verification",),
     "building": ("catalogue", "closed", "depot", "sources", "workshop"),
     "signing": ("docker_reference", "public_key", "signer"),
 }

@@ -33,7 +33,7 @@ def sbom(
     components: list[JsonValue] = [
         *(_dataset(dataset) for dataset in run.datasets),
         *(_file(name, Digest(digest)) for name, digest in sorted(run.outputs.items())),
-        *(_python(package) for package in run.environment.packages),
+        *(python_component(package) for package in run.environment.packages),
         *(_debian(package) for package in system),
     ]
     used: list[JsonValue] = [
@@ -155,7 +155,8 @@ def _file(name: str, digest: Digest) -> dict[str, JsonValue]:
     return {"type": "file", "bom-ref": f"file:{name}", "name": name, "hashes": [_hash(digest)]}
 
 
-def _python(package: Package) -> dict[str, JsonValue]:
+def python_component(package: Package) -> dict[str, JsonValue]:
+    """One Python package with its digests, its licence and what its wheel brings along."""
     purl = f"pkg:pypi/{package.name}@{quote(package.version, safe='')}"
     component: dict[str, JsonValue] = {
         "type": "library",

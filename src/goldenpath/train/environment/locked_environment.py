@@ -82,7 +82,7 @@ def _packages(folder: Path, locked: Sequence[Locked]) -> Iterator[Package]:
         entry = known.get((name, str(metadata["Version"])))
         if entry is None:
             raise Unavailable(f"the environment has {name} {metadata['Version']}, not in the lock")
-        hashes, licence = _hashes(entry, installed), _licence(metadata)
+        hashes, licence = _hashes(entry, installed), licence_of(metadata)
         yield Package(name, entry.version, hashes, licence, bundled_in(installed))
 
 
@@ -102,7 +102,7 @@ def _tags(name: str) -> Iterator[str]:
     return ("-".join(tag) for tag in product(*parts))
 
 
-def _licence(metadata: "Message[str, str]") -> str:
+def licence_of(metadata: "Message[str, str]") -> str:
     """The SPDX expression if there is one (PEP 639), else what classifiers or the text say."""
     if expression := metadata["License-Expression"]:
         return str(expression)

@@ -1,0 +1,45 @@
+"""`goldenpath verify-self`: is the goldenpath that is installed here the one that was released?"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from goldenpath import compose
+from goldenpath.audit.installation.self_verification import SelfVerification
+from goldenpath.cli.output import Format, output_option, show
+from goldenpath.cli.parameters import READABLE
+from goldenpath.errors import VerificationError
+
+
+@click.command()
+@click.option("--statement", type=READABLE, help="The signed statement that came with a release.")
+@click.option("--key", type=READABLE, help="The public key (PEM) of whoever released it.")
+@output_option
+def verb(statement: Path | None, key: Path | None, output: Format) -> None:
+    """Verify the installed files of goldenpath itself; exit 4 if one is not as released.
+
+    Without --statement and --key the files are held against the list that was installed with them.
+    """
+    found = compose.self_verification(statement, key)
+    show({"holds": found.holds, **_fields(found)}, "\n".join(_lines(found)), output)
+    if not found.holds:
+        sys.exit(VerificationError.exit_code)
+
+
+def _fields(found: SelfVerification) -> dict[str, object]:
+    names = ("version", "root", "basis", "verified", "faults", "unknown")
+    return {name: getattr(found, name) for name in names}
+
+
+def _lines(found: SelfVerification) -> Iterator[str]:
+    yield f"goldenpath {found.version} in {found.root}"
+    yield f"verified   {found.verified} files, against {found.basis}"
+    for fault in found.faults:
+        expected = f": expected {fault.expected}" if fault.expected else ""
+        yield f"{fault.kind:<10} {fault.path}{expected}{f', got {fault.got}' if fault.got else ''}"
+    for each in found.unknown:
+        yield f"unknown    {each}"
+    yield "holds" if found.holds else "does NOT hold"
+    yield "check it without us: cosign verify-blob-attestation, as docs/releasing.md shows"
