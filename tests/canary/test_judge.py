@@ -1,134 +1,94 @@
-"""The promises of the canary judge, by simulation with fixed seeds; `bench` takes many more.
+"""One look at a canary by counts from anywhere: what is committed, and what is not."""
 
-What is promised: of canaries within every margin, `alpha` = 0.2 percent at most are ever rolled
-back, so that of 200 more than 2 are with a probability below 1 percent; of those that are off by
-`harm` = 5 percent, `miss` = 1 percent at most ever advance. Both hold at any time of looking.
-"""
-
-import math
-from dataclasses import replace
-
-import numpy as np
-import pytest
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
 
 from goldenpath.canary.analysis import Criteria
-from goldenpath.observe.drift.outcomes import names
-from tests.canary.simulation import (
-    GOOD,
-    LAW,
-    LIMIT,
-    LOG,
-    PROMETHEUS,
-    SLICES,
-    Canary,
-    Source,
-    counted,
-    fate,
-)
-from tests.serve.running import CONTRACT
-from tests.sizes import at_size
+from goldenpath.canary.arms import Arm, verdict_on
+from goldenpath.canary.judge import judge_once
+from goldenpath.digest import Digest
+from goldenpath.promote.manifests.desired import Rollout
+from goldenpath.promote.workspace.stage_changes import promote
+from tests.promote.road import MODEL, Road
 
-MANY = at_size(50, 200)
-"""Canaries; of so few as in the small size no more than 2 are rolled back either."""
-WORSE = LAW - [0.05, 0.0, -0.05]
-HARMFUL = {
-    "accepted are declined": Canary(WORSE, 0.05),
-    "as many are accepted and declined as before": Canary(LAW, 0.05),
-    "half of the traffic": Canary(LAW, 0.05, share=0.5),
-    "nothing copies requests": Canary(WORSE, 0.05, pairs=0.0),
-}
+PLAN = Rollout((10, 50, 100), {"requests": 500.0}, "auto")
+SLOWER = {0.01: 10_000, 0.025: 1500, 0.1: 0}
+COUNTS = {"outcome accept": (14_000, 20_000), "decline where sex = 2": (1200, 4000)}
+GOOD = Arm(20_000, 20, SLOWER, COUNTS)
 
 
-def test_the_bound_on_200_good_canaries_follows_from_alpha() -> None:
-    rate = 200 * Criteria().alpha
+@dataclass
+class Counted:
+    """A source that knows what it was given, and remembers from when on it was asked."""
 
-    assert 1 - math.exp(-rate) * (1 + rate + rate**2 / 2) < 0.01
+    stable: Arm
+    canary: Arm
+    since: datetime | None = None
 
-
-def test_of_200_good_canaries_at_most_2_are_rolled_back() -> None:
-    fates = [fate(seed, (GOOD, LIMIT)[seed % 2], 4000, looks=500) for seed in range(MANY)]
-
-    assert sum(each.rolled_back is not None for each in fates) <= 2
-
-
-def test_a_good_canary_advances() -> None:
-    advanced = sorted(fate(seed, GOOD, 8000, looks=100).advanced or 8001 for seed in range(20))
-
-    assert advanced[10] <= 2000
-    assert advanced[-1] <= 8000
+    def arms(
+        self, stage: str, model: str, releases: Sequence[Digest], since: datetime, until: datetime
+    ) -> tuple[Arm, ...]:
+        self.since = since
+        return self.stable, self.canary
 
 
-@pytest.mark.parametrize("harm", HARMFUL.values(), ids=HARMFUL.keys())
-def test_different_answers_for_5_percent_are_found_before_500_were_harmed(harm: Canary) -> None:
-    fates = [fate(seed, harm, 10_000, looks=250) for seed in range(12)]
+def test_a_good_canary_steps_once_per_look_and_only_if_the_machine_may(tmp_path: Path) -> None:
+    road, source = Road(tmp_path), Counted(GOOD, GOOD)
+    road.promote(road.release(b"one"), "dev")
+    promote(road.desk("platform-engineer"), road.release(b"two"), "dev", rollout=PLAN)
+    began, head = road.now, road.repository.fetch()
+    road.pass_time(hours=2)
 
-    assert all(each.advanced is None for each in fates)
-    assert max((each.rolled_back or 20_000) * 0.05 for each in fates) < 500
+    dry = judge_once(road.machine(), source, MODEL, "dev", dry_run=True)
+    assert dry is not None and dry.verdict.action == "advance" and not dry.commit
+    assert road.repository.fetch() == head
+    assert source.since == began
 
+    done = judge_once(road.machine(), source, MODEL, "dev")
+    assert done is not None and done.done is not None and done.done.deployment is not None
+    assert done.done.deployment.slots[-1].percent == 50
+    first = next(road.repository.history())
+    assert first.id == done.commit
+    assert road.repository.verify(first.id, road.trusted().platform.commit_keys) == "rollout"
 
-RATE = 10
-"""Answers of the canary in a second: 100 of the model, at 10 percent."""
-
-
-@pytest.mark.parametrize("source", [LOG, PROMETHEUS], ids=["log", "Prometheus"])
-def test_once_a_minute_in_a_cluster_at_most_2_of_200_good_canaries_are_rolled_back(
-    source: Source,
-) -> None:
-    looks = source.looks(RATE)
-    fates = [fate(seed, (GOOD, LIMIT)[seed % 2], 6000, None, looks, source) for seed in range(MANY)]
-
-    assert sum(each.rolled_back is not None for each in fates) <= 2
-    assert sum(each.advanced is not None for each in fates) >= MANY // 2
-
-
-@pytest.mark.parametrize(
-    ("source", "harm", "most"),
-    [
-        (LOG, HARMFUL["as many are accepted and declined as before"], 500),
-        (PROMETHEUS, HARMFUL["nothing copies requests"], 650),
-    ],
-    ids=["log", "Prometheus"],
-)
-def test_once_a_minute_in_a_cluster_harm_is_found(
-    source: Source, harm: Canary, most: float
-) -> None:
-    """By Prometheus, which knows no pairs, up to 5 in 100 are found only after 500 (docs)."""
-    looks = source.looks(RATE)
-    fates = [fate(seed, harm, 15_000, None, looks, source) for seed in range(24)]
-
-    assert all(each.advanced is None for each in fates)
-    harmed = sorted(source.harmed(each, RATE, 0.05) for each in fates)
-    assert harmed[-1] < most and harmed[12] < 300
+    judge_once(road.machine(), source, MODEL, "dev", dry_run=True)
+    assert source.since == road.now  # the next step has counts of its own
 
 
-def test_prometheus_alone_does_not_see_answers_that_move_no_share() -> None:
-    hidden = HARMFUL["as many are accepted and declined as before"]
+def test_a_person_s_rollout_is_judged_and_left_alone(tmp_path: Path) -> None:
+    road = Road(tmp_path)
+    road.promote(road.release(b"one"), "dev")
+    by_hand = replace(PLAN, judge="person")
+    promote(road.desk("platform-engineer"), road.release(b"two"), "dev", rollout=by_hand)
 
-    assert fate(1, hidden, 20_000, None, 600, PROMETHEUS).rolled_back is None
+    found = judge_once(road.machine(), Counted(GOOD, GOOD), MODEL, "dev")
 
-
-def test_harm_in_one_declared_slice_is_found_though_nothing_copies_requests() -> None:
-    law = LAW.copy()
-    law[2] = (0.0, 0.1, 0.9)  # errors and latency stay as they are
-
-    fates = [fate(seed, Canary(law, 0.05, pairs=0.0), 10_000, looks=100) for seed in range(12)]
-
-    assert max((each.rolled_back or 20_000) * SLICES[2] for each in fates) < 100
+    assert found is not None and found.verdict.action == "advance" and found.done is None
 
 
-def test_harm_that_no_share_shows_is_found_in_one_slice_by_its_pairs() -> None:
-    hidden = Canary(LAW, 0.35, only=2)  # 1.75 percent of all answers, within the margin over all
+def test_harm_shows_in_errors_durations_and_one_slice() -> None:
+    criteria = Criteria(requests=500)
+    for worse, name in (
+        (replace(GOOD, failed=1000), "errors"),
+        (replace(GOOD, slower={**SLOWER, 0.025: 15_000}), "slower than 10 ms"),
+        (
+            replace(GOOD, answers={**GOOD.answers, "decline where sex = 2": (2500, 4000)}),
+            "decline where sex = 2",
+        ),
+    ):
+        verdict = verdict_on(GOOD, worse, criteria)
+        assert (verdict.action, name in verdict.reason) == ("roll back", True), verdict
+    assert verdict_on(GOOD, replace(GOOD, answers={}), criteria).action == "hold"
+    assert verdict_on(Arm(), Arm(), criteria).action == "hold"
 
-    fates = [fate(seed, hidden, 20_000, looks=250) for seed in range(12)]
 
-    assert max((each.rolled_back or 40_000) * 0.35 * SLICES[2] for each in fates) < 500
+def test_a_source_with_a_gap_advances_nothing_and_still_takes_harm_back() -> None:
+    criteria, broken = Criteria(requests=500), replace(GOOD, gaps=("segment 3 of r1 is gone",))
 
-
-def test_what_is_simulated_is_what_is_counted() -> None:
-    assert set(counted(np.random.default_rng(1), 100, LAW)) == set(names(CONTRACT))
-
-
-def test_margins_are_those_of_release_yaml() -> None:
-    strict = replace(Criteria(), disagreement=0.001)
-
-    assert fate(1, LIMIT, 10_000, strict, looks=200).rolled_back is not None
+    held = verdict_on(GOOD, broken, criteria)
+    assert verdict_on(GOOD, GOOD, criteria).action == "advance"
+    assert (held.action, held.state) == ("hold", "gaps")
+    assert "segment 3 of r1 is gone" in held.reason and held.numbers[-1] == broken.gaps[0]
+    assert verdict_on(broken, replace(GOOD, failed=1000), criteria).action == "roll back"

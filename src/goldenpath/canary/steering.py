@@ -12,16 +12,15 @@ import msgspec
 
 from goldenpath.canary.analysis import CanaryVerdict, Criteria
 from goldenpath.canary.arms import verdicts
+from goldenpath.canary.judge import CanaryStep, enact
 from goldenpath.deploy.reconcile.status import DeploymentStatus, SlotStatus, Status
 from goldenpath.digest import Digest
 from goldenpath.errors import GoldenPathError, Stalled
 from goldenpath.promote.acts.intents import StageChange
-from goldenpath.promote.acts.rolling import Grounds
 from goldenpath.promote.manifests.deployment_files import release_path
 from goldenpath.promote.manifests.desired import Rollout
 from goldenpath.promote.manifests.placement import parse_placement
 from goldenpath.promote.repository.worktree import Repository
-from goldenpath.promote.workspace.stage_changes import note_hold, roll_back, roll_out
 from goldenpath.promote.workspace.workspace import Outcome, Workspace
 from goldenpath.serve.gateway.tally import Tally
 
@@ -68,9 +67,9 @@ def judged(status: Status, each: DeploymentStatus, rollout: Rollout) -> Mapping[
 class Steering:
     """Looks at every canary that a machine may move; called about once a second."""
 
-    def __init__(self, desk: Workspace, moved: Moved, say: Callable[[str], None]) -> None:
-        self._desk = desk
-        self._plans = plans(desk.repository)
+    def __init__(self, workspace: Workspace, moved: Moved, say: Callable[[str], None]) -> None:
+        self._workspace = workspace
+        self._plans = plans(workspace.repository)
         self._moved = moved
         self._say = say
         self._settled: dict[str, tuple[str, str]] = {}
@@ -92,9 +91,9 @@ class Steering:
                 return False
             canary = each.running[-1]
             verdict = judged(status, each, rollout)[canary.name]
+            has_changed = self._enact(each, canary, rollout, verdict)
             if verdict.action == "hold":
-                return self._held(each, canary, verdict)
-            self._move(each, canary, rollout, verdict)
+                return has_changed
         except Stalled as error:
             # A person keeps it until git changes; a calendar ends by itself.
             again = datetime.fromisoformat(status.time) + LOOK_AGAIN
@@ -108,40 +107,31 @@ class Steering:
         self._settled[each.name] = (status.commit, "")
         return True
 
-    def _held(self, each: DeploymentStatus, canary: SlotStatus, verdict: CanaryVerdict) -> bool:
-        """Puts it on record when the judge begins to hold, and when its reason becomes another."""
-        key = (each.name, canary.digest, canary.percent, verdict.state)
-        if not verdict.requests or key in self._noted:
+    def _enact(
+        self,
+        status: DeploymentStatus,
+        canary: SlotStatus,
+        rollout: Rollout,
+        verdict: CanaryVerdict,
+    ) -> bool:
+        """Whether git wants something else now; a reason to hold is put on record once."""
+        stage, model = status.name.split("/", 1)
+        key = (status.name, canary.digest, canary.percent, verdict.state)
+        if verdict.action == "hold" and (not verdict.requests or key in self._noted):
             return False
-        stage, model = each.name.split("/", 1)
-        words = f"{verdict.reason} ({verdict.requests} answers at {canary.percent} percent)"
-        grounds = _grounds(canary, verdict)
-        done = note_hold(
-            self._desk, model, stage, state=verdict.state, reason=words, grounds=grounds
-        )
-        # A canary that comes back later, after a rollback, begins anew.
-        self._noted = {k for k in self._noted if k[:3] == key[:3] or k[0] != each.name} | {key}
-        self._say(f"{each.name}: hold: {words}")
-        return bool(done.commit)
-
-    def _move(
-        self, each: DeploymentStatus, canary: SlotStatus, rollout: Rollout, verdict: CanaryVerdict
-    ) -> None:
-        stage, model = each.name.split("/", 1)
-        grounds = _grounds(canary, verdict)
-        words = f"{verdict.reason} ({verdict.requests} answers at {canary.percent} percent)"
-        if verdict.action == "advance":
-            to = rollout.after(canary.percent)
-            done = roll_out(self._desk, model, stage, to, reason=words, grounds=grounds)
-            self._moved("rollout.stepped", Digest(canary.digest), done)
+        step = CanaryStep(stage, model, Digest(canary.digest), canary.percent, rollout)
+        enacted = enact(self._workspace, step, verdict)
+        if enacted.outcome is None:
+            # A canary that comes back later, after a rollback, begins anew.
+            others = {k for k in self._noted if k[:3] == key[:3] or k[0] != status.name}
+            self._noted = others | {key}
+        elif verdict.action == "advance":
+            self._moved("rollout.stepped", step.release, enacted.outcome)
         else:
-            done = roll_back(self._desk, model, stage, reason=words, grounds=grounds)
-            self._moved("rollout.rolled-back", Digest(each.running[0].digest), done)
-        self._say(f"{each.name}: {verdict.action}: {words}")
-
-
-def _grounds(canary: SlotStatus, verdict: CanaryVerdict) -> Grounds:
-    return Grounds(Digest(canary.digest), canary.percent, verdict.numbers)
+            stable = Digest(status.running[0].digest)
+            self._moved("rollout.rolled-back", stable, enacted.outcome)
+        self._say(f"{status.name}: {verdict.action}: {enacted.reason}")
+        return bool(enacted.commit)
 
 
 def _is_canary(each: DeploymentStatus) -> bool:

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from goldenpath.canary.judging import CountSource, Judgement, judge_once
+from goldenpath.canary.judge import CountSource, Judgement, judge_once
 from goldenpath.canary.sources.prometheus_source import Prometheus
 from goldenpath.compose.platform_changes import workspace
 from goldenpath.errors import InvalidInput

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import urllib3
 
-from goldenpath.canary.judging import judge_once
+from goldenpath.canary.judge import judge_once
 from goldenpath.canary.sources.prometheus_source import Prometheus
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, Unavailable

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from goldenpath.canary.arms import Arm
-from goldenpath.canary.judging import CountSource
+from goldenpath.canary.judge import CountSource
 from goldenpath.digest import Digest
 
 _EDGE = timedelta(minutes=1)

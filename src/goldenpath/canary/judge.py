@@ -1,11 +1,12 @@
-"""Judges a canary once by what a source counted, and commits the verdict: for a job in a cluster.
+"""The canary judge: counts of two releases, the verdict on one step, and the commit it leads to.
 
-Nothing is remembered between two runs: the step begins with the commit that last changed the
-InferenceService, and holds that are on record stand in `release.yaml`.
+`judge_once` is a job in a cluster: it remembers nothing between two runs. A step begins with the
+commit that last changed the InferenceService, and holds on record stand in `release.yaml`.
+`enact` turns a verdict into a signed commit, for that job and for `goldenpath up` alike.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -44,6 +45,29 @@ class CountSource(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class CanaryStep:
+    """A canary at one percentage of the traffic, with the plan of its rollout."""
+
+    stage: str
+    model: str
+    release: Digest
+    percent: int
+    rollout: Rollout
+
+
+@dataclass(frozen=True, slots=True)
+class Enacted:
+    """What came of a verdict."""
+
+    reason: str
+    """The verdict in one sentence, with the number of answers and the percentage."""
+    outcome: Outcome[StageChange] | None = None
+    """The canary's step or its end; None while it stays."""
+    commit: str = ""
+    """The commit of the verdict; empty if nothing was committed."""
+
+
+@dataclass(frozen=True, slots=True)
 class Judgement:
     """What was decided about a canary, and what came of it."""
 
@@ -59,36 +83,43 @@ class Judgement:
 
 
 def judge_once(
-    desk: Workspace, source: CountSource, model: str, stage: str, *, dry_run: bool = False
+    workspace: Workspace, source: CountSource, model: str, stage: str, *, dry_run: bool = False
 ) -> Judgement | None:
     """Judges the canary of a model and commits the verdict; None if there is no canary.
 
     A rollout whose `judge` is a person is judged, and nothing is committed. Raises `Unavailable`
     if the source cannot tell: then there is no verdict, and the canary stays as it is.
     """
-    trusted = follow(desk.repository, desk.pin)
+    trusted = follow(workspace.repository, workspace.pin)
     stage_of(trusted.platform, stage)
-    wanted = deployment_of(desk.repository, trusted, stage, model)
-    placement = placement_of(desk.repository, trusted, stage, model)
+    wanted = deployment_of(workspace.repository, trusted, stage, model)
+    placement = placement_of(workspace.repository, trusted, stage, model)
     if wanted is None or placement is None:
-        raise unknown_model(desk.repository, trusted, model, stage)
+        raise unknown_model(workspace.repository, trusted, model, stage)
     if len(wanted.slots) < 2:
         return None
-    changed = desk.repository.last_change(trusted.commit, service_path(stage, model))
-    (step,) = desk.repository.commits([changed])
-    verdict = _verdict(desk, source, wanted, placement.rollout, since=step.time)
+    changed = workspace.repository.last_change(trusted.commit, service_path(stage, model))
+    (step,) = workspace.repository.commits([changed])
+    verdict = _verdict(workspace, source, wanted, placement.rollout, since=step.time)
     canary = wanted.slots[-1]
-    found = Judgement(wanted.name, canary.digest, canary.percent, step.time, verdict)
+    judgement = Judgement(wanted.name, canary.digest, canary.percent, step.time, verdict)
     if dry_run or placement.rollout.judge != "auto":
-        return found
-    return _enacted(desk, wanted, placement.rollout, found)
+        return judgement
+    at = CanaryStep(stage, model, canary.digest, canary.percent, placement.rollout)
+    enacted = enact(workspace, at, verdict)
+    return replace(judgement, done=enacted.outcome, commit=enacted.commit)
 
 
 def _verdict(
-    desk: Workspace, source: CountSource, wanted: Deployment, rollout: Rollout, *, since: datetime
+    workspace: Workspace,
+    source: CountSource,
+    wanted: Deployment,
+    rollout: Rollout,
+    *,
+    since: datetime,
 ) -> CanaryVerdict:
     try:
-        stable, canary = _counted(source, wanted, since, desk.clock())
+        stable, canary = _counted(source, wanted, since, workspace.clock())
     except (Unavailable, InvalidInput, NotFound) as error:
         percent = wanted.slots[-1].percent
         raise Unavailable(
@@ -111,22 +142,26 @@ def _counted(
     return source.arms(wanted.stage, wanted.model, releases, since, until=until)
 
 
-def _enacted(desk: Workspace, wanted: Deployment, rollout: Rollout, found: Judgement) -> Judgement:
-    verdict = found.verdict
-    grounds = Grounds(found.canary, found.percent, verdict.numbers)
-    words = f"{verdict.reason} ({verdict.requests} answers at {found.percent} percent)"
-    model, stage = wanted.model, wanted.stage
-    done, commit = None, ""
+def enact(workspace: Workspace, step: CanaryStep, verdict: CanaryVerdict) -> Enacted:
+    """Commit the verdict: the next step, the way back, or on record why the canary stays.
+
+    A verdict over no answers at all is not committed. Raises `Stalled` while a person or a calendar
+    keeps the stage as it is.
+    """
+    grounds = Grounds(step.release, step.percent, verdict.numbers)
+    reason = f"{verdict.reason} ({verdict.requests} answers at {step.percent} percent)"
+    if verdict.action == "hold":
+        if not verdict.requests:
+            return Enacted(reason)
+        hold = note_hold(
+            workspace, step.model, step.stage, state=verdict.state, reason=reason, grounds=grounds
+        )
+        return Enacted(reason, commit=hold.commit)
     if verdict.action == "advance":
-        to = rollout.after(found.percent)
-        done = roll_out(desk, model, stage, to, reason=words, grounds=grounds)
-    elif verdict.action == "roll back":
-        done = roll_back(desk, model, stage, reason=words, grounds=grounds)
-    elif verdict.requests:
-        commit = note_hold(
-            desk, model, stage, state=verdict.state, reason=words, grounds=grounds
-        ).commit
-    return Judgement(
-        found.name, found.canary, found.percent, found.since, verdict, done,
-        done.commit if done else commit,
-    )  # fmt: skip
+        percent = step.rollout.after(step.percent)
+        outcome = roll_out(
+            workspace, step.model, step.stage, percent, reason=reason, grounds=grounds
+        )
+    else:
+        outcome = roll_back(workspace, step.model, step.stage, reason=reason, grounds=grounds)
+    return Enacted(reason, outcome, outcome.commit)
