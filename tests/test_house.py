@@ -73,7 +73,6 @@ EFFECTS: Mapping[str, tuple[frozenset[str], str, Mapping[str, str]]] = {
         "deploy/machine/supervisor.py": "one supervisor a machine, held for its life",
         "oci/stores/fallback.py": "one writer of a fallback tag",
         "oci/stores/folder.py": "one writer of a store's index",
-        "promote/repository/worktree.py": "one writer of the cache",
         "serve/model/model_files.py": "a folder lives as long as its lock",
         "serve/record/spool.py": "a spool lives as long as its lock",
         "serve/record/spool_reader.py": "asks whether the writer of a spool lives",

@@ -5,16 +5,15 @@ cannot be reached. A change is a commit object made here, signed with an SSH key
 condition that the branch still is where it was read: nobody's commit is ever lost.
 """
 
-import fcntl
 import os
 import re
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 
 from goldenpath.errors import InvalidInput, NotFound, Unavailable, VerificationError
+from goldenpath.files import locked
 from goldenpath.promote.repository.address import Address
 from goldenpath.promote.repository.commit import (
     Commit,
@@ -24,6 +23,7 @@ from goldenpath.promote.repository.commit import (
 )
 from goldenpath.promote.repository.commit_signature import verify_commit
 from goldenpath.promote.repository.git import Git, GitFailed
+from goldenpath.promote.repository.tree import write_tree
 from goldenpath.release.attest.policy import Person
 from goldenpath.release.attest.signatures.sshsig import SshKey
 from goldenpath.settings import tool_environment
@@ -242,32 +242,11 @@ class Repository:
         return tuple(line[0] if line[-1] == "blob" else None for line in found)
 
     def _tree(self, parent: str | None, files: Mapping[str, bytes | None]) -> str:
-        with (
-            self._on_disk(),
-            tempfile.TemporaryDirectory(dir=self.cache, prefix="index-") as folder,
-        ):
-            index, lines, kept = Path(folder) / "index", [], []
-            for number, (path, content) in enumerate(files.items()):
-                if content is None:
-                    lines.append(f"0 {'0' * 40}\t{path}\0")
-                else:
-                    (Path(folder) / str(number)).write_bytes(content)
-                    kept.append((path, Path(folder) / str(number)))
-            try:
-                if parent is not None:
-                    self._git.run("read-tree", parent, index=index)
-                names = "".join(f"{file}\n" for _, file in kept).encode()
-                blobs = self._git.run(
-                    "hash-object", "-w", "--no-filters", "--stdin-paths", stdin=names
-                )
-                for (path, _), blob in zip(kept, blobs.decode().split(), strict=True):
-                    lines.append(f"100644 {blob}\t{path}\0")
-                self._git.run(
-                    "update-index", "-z", "--index-info", stdin="".join(lines).encode(), index=index
-                )
-                return self._git.run("write-tree", index=index).decode().strip()
-            except GitFailed as error:
-                raise self._broken(error) from error
+        try:
+            with self._on_disk():
+                return write_tree(self._git, self.cache, parent, files)
+        except GitFailed as error:
+            raise self._broken(error) from error
 
     def _push(self, parent: str | None, commit: str) -> None:
         lease = f"--force-with-lease={BRANCH}:{parent or ''}"
@@ -375,10 +354,9 @@ class Repository:
     def _locked(self) -> Iterator[None]:
         """One process at a time moves the reference in the cache."""
         self._git.initialise()
-        with self._on_disk():
-            file = (self.cache / "goldenpath.lock").open("ab")
-        with file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with ExitStack() as stack:
+            with self._on_disk():
+                stack.enter_context(locked(self.cache / "goldenpath.lock"))
             yield
 
     @contextmanager
