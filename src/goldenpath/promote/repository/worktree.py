@@ -302,14 +302,18 @@ class Repository:
     def _blobs(self, names: Sequence[str], *, stand_in: bool = False) -> tuple[bytes | None, ...]:
         if not names:
             return ()
+        # Git is asked line by line, and a path may hold a line break.
+        large = {name: name for name in names if "\n" in name}
+        asked = [name for name in names if name not in large]
         # Their sizes first: git would hand over any number of bytes at once.
-        large = {
-            name: found[0]
-            for name, found in zip(names, self._sizes(names), strict=True)
-            if found is not None and found[1] > MAX_FILE
-        }
+        for name, found in zip(asked, self._sizes(asked), strict=True):
+            if found is not None and found[1] > MAX_FILE:
+                large[name] = found[0]
         if large and not stand_in:
-            raise InvalidInput(f"{min(large)} is too large: expected at most {MAX_FILE} bytes")
+            raise InvalidInput(
+                f"{min(large)!r} is too large or holds a line break: "
+                f"expected at most {MAX_FILE} bytes, and a path of one line"
+            )
         small = [name for name in names if name not in large]
         contents = {
             name: found[1] if found is not None and found[0] == "blob" else None
@@ -334,14 +338,19 @@ class Repository:
         result: dict[str, tuple[str, ...]] = dict.fromkeys(ids, ())
         listed = self._ask(
             "diff-tree", "--stdin", "--root", "-m", "--first-parent", "-r", "-z",
-            "--no-renames", "--name-only", stdin="".join(f"{each}\n" for each in ids).encode(),
+            "--no-renames", "--raw", stdin="".join(f"{each}\n" for each in ids).encode(),
         )  # fmt: skip
-        now = ""
-        for part in listed.decode("utf-8", "replace").replace("\n", "\0").split("\0"):
-            if part in result:
-                now = part
-            elif part and now:
-                result[now] = (*result[now], part)
+        # A path may hold anything, also a line that looks like a commit: so only the place of a
+        # part says what it is. A path stands behind a part with a colon, and nothing else does.
+        commit, is_path = "", False
+        for part in listed.decode("utf-8", "replace").split("\0"):
+            if is_path:
+                result[commit] = (*result[commit], part)
+                is_path = False
+            elif part.startswith(":"):
+                is_path = True
+            elif part:
+                commit = part
         return result
 
     def _ask(self, *arguments: str, stdin: bytes = b"") -> bytes:
@@ -398,4 +407,4 @@ def _last_line(words: str) -> str:
 
 def _stand_in(blob: str) -> bytes:
     """Too large for every reader; with the word that no reader of release files passes over."""
-    return f"hold: {blob} ".encode().ljust(MAX_FILE + 1, b"#")
+    return f"hold: {blob!r} ".encode().ljust(MAX_FILE + 1, b"#")
