@@ -113,3 +113,13 @@ def _lines(names: Iterable[str]) -> bytes:
     if any("\n" in name for name in wanted):
         raise InvalidInput("a path in the gitops repository holds a line break")
     return "".join(f"{name}\n" for name in wanted).encode()
+
+
+def last_line(words: str) -> str:
+    """Return the line of what git printed that says why it failed."""
+    lines = [line.strip() for line in words.splitlines() if line.strip()]
+    useful = [line for line in lines if line.startswith(("fatal:", "error:", "!", "remote:"))]
+    chosen = (useful or lines or ["git gave no reason"])[0]
+    if "Could not read from remote repository" in chosen:
+        chosen = lines[0]  # SSH spoke first, and knows why
+    return chosen.removeprefix("fatal: ").removeprefix("error: ")[:300]

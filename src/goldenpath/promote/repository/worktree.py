@@ -22,7 +22,7 @@ from goldenpath.promote.repository.commit import (
     render_commit,
 )
 from goldenpath.promote.repository.commit_signature import verify_commit
-from goldenpath.promote.repository.git import Git, GitFailed
+from goldenpath.promote.repository.git import Git, GitFailed, last_line
 from goldenpath.promote.repository.tree import write_tree
 from goldenpath.release.attest.policy import Person
 from goldenpath.release.attest.signatures.sshsig import SshKey
@@ -379,7 +379,7 @@ class Repository:
             ) from error
 
     def _said(self, error: GitFailed) -> str:
-        return _last_line(self._address.cleared(error.words))
+        return last_line(self._address.cleared(error.words))
 
     def _unreachable(self, error: GitFailed) -> Unavailable:
         return Unavailable(
@@ -389,20 +389,11 @@ class Repository:
 
     def _broken(self, error: GitFailed) -> Unavailable:
         if "bad revision" in error.words or "Not a valid object" in error.words:
-            raise NotFound(f"the gitops repository has no such commit: {_last_line(error.words)}")
+            raise NotFound(f"the gitops repository has no such commit: {last_line(error.words)}")
         return Unavailable(
-            f"the copy of the gitops repository cannot be used: {_last_line(error.words)}",
+            f"the copy of the gitops repository cannot be used: {last_line(error.words)}",
             hint=f"check that {self.cache} is writable and its disk has room, or remove it",
         )
-
-
-def _last_line(words: str) -> str:
-    lines = [line.strip() for line in words.splitlines() if line.strip()]
-    useful = [line for line in lines if line.startswith(("fatal:", "error:", "!", "remote:"))]
-    chosen = (useful or lines or ["git gave no reason"])[0]
-    if "Could not read from remote repository" in chosen:
-        chosen = lines[0]  # SSH spoke first, and knows why
-    return chosen.removeprefix("fatal: ").removeprefix("error: ")[:300]
 
 
 def _stand_in(blob: str) -> bytes:
