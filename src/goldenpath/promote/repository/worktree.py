@@ -23,14 +23,13 @@ from goldenpath.promote.repository.commit import (
 )
 from goldenpath.promote.repository.commit_signature import verify_commit
 from goldenpath.promote.repository.git import Git, GitFailed, last_line
+from goldenpath.promote.repository.git_objects import changed_paths, read_blobs
 from goldenpath.promote.repository.tree import write_tree
 from goldenpath.release.attest.policy import Person
 from goldenpath.release.attest.signatures.sshsig import SshKey
 from goldenpath.settings import tool_environment
 
 BRANCH = "refs/heads/main"
-MAX_FILE = 1024 * 1024
-"""Bytes of the largest file that is read from the repository, 1 MiB."""
 
 _BATCH = 500
 _PATH = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
@@ -125,7 +124,10 @@ class Repository:
     def commits(self, ids: Sequence[str]) -> tuple[Commit, ...]:
         """Those commits, with the paths each changed."""
         raw = self._raw(ids)
-        changed = self._changed(ids)
+        try:
+            changed = changed_paths(self._git, ids)
+        except GitFailed as error:
+            raise self._broken(error) from error
         return tuple(parse_commit(each, raw[each], changed[each]) for each in ids)
 
     def between(self, start: str | None, end: str) -> tuple[str, ...]:
@@ -300,31 +302,8 @@ class Repository:
         return result
 
     def _blobs(self, names: Sequence[str], *, stand_in: bool = False) -> tuple[bytes | None, ...]:
-        if not names:
-            return ()
-        # Git is asked line by line, and a path may hold a line break.
-        large = {name: name for name in names if "\n" in name}
-        asked = [name for name in names if name not in large]
-        # Their sizes first: git would hand over any number of bytes at once.
-        for name, found in zip(asked, self._sizes(asked), strict=True):
-            if found is not None and found[1] > MAX_FILE:
-                large[name] = found[0]
-        if large and not stand_in:
-            raise InvalidInput(
-                f"{min(large)!r} is too large or holds a line break: "
-                f"expected at most {MAX_FILE} bytes, and a path of one line"
-            )
-        small = [name for name in names if name not in large]
-        contents = {
-            name: found[1] if found is not None and found[0] == "blob" else None
-            for name, found in zip(small, self._objects(small), strict=True)
-        }
-        stand_ins = {name: _stand_in(blob) for name, blob in large.items()}
-        return tuple(stand_ins[name] if name in large else contents[name] for name in names)
-
-    def _sizes(self, names: Sequence[str]) -> list[tuple[str, int] | None]:
         try:
-            return self._git.sizes(names)
+            return read_blobs(self._git, names, stand_in=stand_in)
         except GitFailed as error:
             raise self._broken(error) from error
 
@@ -333,25 +312,6 @@ class Repository:
             return list(self._git.objects(names))
         except GitFailed as error:
             raise self._broken(error) from error
-
-    def _changed(self, ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
-        result: dict[str, tuple[str, ...]] = dict.fromkeys(ids, ())
-        listed = self._ask(
-            "diff-tree", "--stdin", "--root", "-m", "--first-parent", "-r", "-z",
-            "--no-renames", "--raw", stdin="".join(f"{each}\n" for each in ids).encode(),
-        )  # fmt: skip
-        # A path may hold anything, also a line that looks like a commit: so only the place of a
-        # part says what it is. A path stands behind a part with a colon, and nothing else does.
-        commit, is_path = "", False
-        for part in listed.decode("utf-8", "replace").split("\0"):
-            if is_path:
-                result[commit] = (*result[commit], part)
-                is_path = False
-            elif part.startswith(":"):
-                is_path = True
-            elif part:
-                commit = part
-        return result
 
     def _ask(self, *arguments: str, stdin: bytes = b"") -> bytes:
         try:
@@ -394,8 +354,3 @@ class Repository:
             f"the copy of the gitops repository cannot be used: {last_line(error.words)}",
             hint=f"check that {self.cache} is writable and its disk has room, or remove it",
         )
-
-
-def _stand_in(blob: str) -> bytes:
-    """Too large for every reader; with the word that no reader of release files passes over."""
-    return f"hold: {blob!r} ".encode().ljust(MAX_FILE + 1, b"#")
