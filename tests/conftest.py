@@ -1,6 +1,7 @@
 """What is made once for the whole run of tests: the real starter, and copies of it to break."""
 
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -14,6 +15,13 @@ os.environ["PYTHONPYCACHEPREFIX"] = str(Path(__file__).parents[1] / "build" / "b
 sys.dont_write_bytecode, sys.pycache_prefix = False, os.environ["PYTHONPYCACHEPREFIX"]
 
 from tests.starter import make_starter  # noqa: E402 - as above
+
+
+@pytest.fixture
+def tmp_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of this test alone; its name is short, since sockets lie in such folders."""
+    name = re.sub(r"\W", "_", request.node.name.removeprefix("test_"))
+    return tmp_path_factory.mktemp(name[:12])
 
 
 @pytest.fixture(scope="session")
