@@ -65,7 +65,7 @@ def _record(folder: Path, launch: ServerLaunch) -> tuple[float, float]:
             place,
             (time.time_ns() - time.monotonic_ns(), time.monotonic_ns(), 9_000),
             ([os.urandom(16).hex()], [time.monotonic_ns() - 90_000], [1], [row], [b"\0" * 4]),
-            [],
+            b"",
         )
         for place, row in enumerate(map(bytes, random.random((RECORDS, WIDTH), np.float32)))
     ]

@@ -9,29 +9,38 @@ from goldenpath.serve.record.spool_format import Answered
 from goldenpath.serve.record.turn_frame import (
     RequestDetails,
     parse_turn,
+    render_rest,
     render_turn,
 )
 
 TIMES = 1_790_000_000_000_000_000, 5_000_000, 300
 
 
-def _turn(rows: list[int], details: list[tuple[int, RequestDetails]]) -> bytes:
+def _turn(
+    rows: list[int],
+    details: list[tuple[int, RequestDetails]],
+    callers: list[str] | None = None,
+    traces: list[bytes] | None = None,
+) -> bytes:
     ids = [f"{place:032x}" for place in range(len(rows))]
     started = [4_000_000 + place for place in range(len(rows))]
     inputs = [bytes([place]) * 8 * size for place, size in enumerate(rows)]
     scores = [bytes([place]) * 4 * size for place, size in enumerate(rows)]
-    return render_turn(7, TIMES, (ids, started, rows, inputs, scores), details)
+    rest = render_rest(callers or [], traces or [], details)
+    return render_turn(7, TIMES, (ids, started, rows, inputs, scores), rest)
 
 
 def test_what_was_written_is_read_request_by_request() -> None:
     said = RequestContext("loans", "web", "automatic", 5, [{"bureau": "x"}])
     details = [
-        (1, RequestDetails(subjects=["a", "b"], caller="me", traceparent="00-1", canary=True)),
+        (1, RequestDetails(subjects=["a", "b"], canary=True)),
         (2, RequestDetails(status=400, refusal="column is missing", said=said)),
         (3, RequestDetails(reasons=b"12345678", door="predict", shadow=True)),
     ]
 
-    found = parse_turn(_turn([1, 2, 0, 1], details))
+    callers, traces = ["", "me", "", "you"], [b"00-1", b"", b"\xe4", b"t" * 200]
+
+    found = parse_turn(_turn([1, 2, 0, 1], details, callers, traces))
 
     def expected(place: int, rows: int, more: RequestDetails) -> Answered:
         return Answered(
@@ -45,8 +54,8 @@ def test_what_was_written_is_read_request_by_request() -> None:
             bytes([place]) * 8 * rows,
             bytes([place]) * 4 * rows,
             more.subjects,
-            more.caller,
-            more.traceparent,
+            callers[place],
+            traces[place].decode("latin-1")[:128],
             more.refusal,
             more.reasons,
             more.door,
@@ -79,12 +88,20 @@ def test_any_damage_is_refused_or_read_as_a_turn() -> None:
 def test_values_that_do_not_fit_the_rows_are_refused() -> None:
     columns = ["a" * 32], [1], [2], [b"x" * 9], [b"y" * 8]
     with pytest.raises(VerificationError, match="do not fit"):
-        parse_turn(render_turn(0, TIMES, columns, []))
+        parse_turn(render_turn(0, TIMES, columns, b""))
     columns = ["a" * 32], [1], [2], [b"x" * 8], [b"y" * 4]
     with pytest.raises(ValueError, match="do not fit"):
-        render_turn(0, TIMES, columns, [])
+        render_turn(0, TIMES, columns, b"")
+    columns = ["a" * 31], [1], [1], [b"x" * 8], [b"y" * 4]
+    with pytest.raises(ValueError, match="do not fit"):
+        render_turn(0, TIMES, columns, b"")
     columns = ["a" * 32], [1], [0], [b""], [b""]
     with pytest.raises(VerificationError, match="not in it"):
-        parse_turn(render_turn(0, TIMES, columns, [(1, RequestDetails())]))
+        parse_turn(render_turn(0, TIMES, columns, render_rest([], [], [(1, RequestDetails())])))
+    for callers, traces in ((["a"], [b"b", b"c"]), (["a", "b"], [b"c"])):
+        with pytest.raises(VerificationError, match="not in it"):
+            parse_turn(render_turn(0, TIMES, columns, render_rest(callers, traces, [])))
+    with pytest.raises(VerificationError, match="details that are none"):
+        parse_turn(render_turn(0, TIMES, columns, b"x"))
     with pytest.raises(VerificationError, match="another length"):
-        parse_turn(render_turn(0, TIMES, columns, []) + b"x")
+        parse_turn(render_turn(0, TIMES, columns, b"") + b"x")

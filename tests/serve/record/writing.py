@@ -31,7 +31,7 @@ def append(spool: SpoolWriter, *numbers: int, row: bytes = b"abcd") -> bool:
     size, now = len(numbers), time.monotonic_ns()
     ids = [f"{number:032x}" for number in numbers]
     columns = ids, [0] * size, [1] * size, [row] * size, [b"efgh"] * size
-    payload = render_turn(numbers[0], (1, 2, 3), columns, [])
+    payload = render_turn(numbers[0], (1, 2, 3), columns, b"")
     return spool.append(payload, numbers[0], size, now)
 
 

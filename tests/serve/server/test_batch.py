@@ -14,6 +14,7 @@ from goldenpath.serve.model.model import Rows, Scores
 from tests.serve.running import (
     INFER,
     ROW,
+    Answer,
     Running,
     expected,
     linear_model,
@@ -137,6 +138,29 @@ def test_what_would_wait_too_long_is_shed_and_recorded(tmp_path: Path) -> None:
     assert {record.refusal for record in found if record.status == 503} == {
         "too many requests wait"
     }
+
+
+def test_what_is_shed_gets_a_name_of_its_own_where_its_caller_gave_none_that_is_one(
+    tmp_path: Path,
+) -> None:
+    rows = [[1.0, 20.0, 0.0, 0.0]] * 6000
+    answers: list[Answer] = []
+
+    async def main() -> None:
+        async with running(tmp_path, Watched(0.01)) as server:
+            clients = [await server.connect() for _ in range(8)]
+            for place, client in enumerate(clients):
+                given = {"x-goldenpath-prediction-id": "no name" if place > 3 else f"{place:032x}"}
+                body = json.dumps(question(*rows)).encode()
+                client.writer.write(request("POST", INFER, body, given))
+            answers.extend([await client.receive() for client in clients])
+
+    run(main)
+    assert {answer.status for answer in answers} >= {200, 503}
+    told = {answer.headers["x-goldenpath-prediction-id"] for answer in answers}
+    found = records(tmp_path / "spool")
+    assert len(found) == 8 and {record.prediction_id for record in found} == told
+    assert all(len(bytes.fromhex(name)) == 16 for name in told)
 
 
 class Broken:

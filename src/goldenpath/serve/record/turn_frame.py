@@ -1,8 +1,9 @@
 """One frame for all requests that one turn of the event loop answered, in columns.
 
 A record for each request costs an object and an encoding each. Here what every request has stands
-in columns of fixed width, which are copied as they are; only a request that has more to say (a
-caller, a trace, subjects, a refusal) gets a `RequestDetails` in MessagePack behind them.
+in columns of fixed width, which are copied as they are. Callers and traces, which are there for all
+requests or for none, stand behind them as lists in MessagePack; only a request that has more to say
+(subjects, a refusal) gets a `RequestDetails`.
 
 The payload of such a frame: `_HEAD`; ids, 32 hex digits each; times at which the requests had been
 read, 64 bits each; rows, 32 bits each; inputs and scores, 32-bit floats; details as a list of pairs
@@ -24,8 +25,9 @@ TURN = b"\xc1"
 _HEAD = struct.Struct("<cxxxIQqqQIII")
 """`TURN`; requests; first sequence number; clock offset, end and inference in nanoseconds; bytes
 of inputs, of scores and of details."""
-_ID = 32
-_EACH = _ID + 8 + 4
+ID_SIZE = 32
+"""Hex digits of a prediction id."""
+_EACH = ID_SIZE + 8 + 4
 """Bytes of the columns of fixed width, a request."""
 
 
@@ -34,8 +36,6 @@ class RequestDetails(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     status: int = 200
     subjects: list[str] | None = None
-    caller: str = ""
-    traceparent: str = ""
     refusal: str = ""
     reasons: bytes = b""
     door: Door = "infer"
@@ -45,9 +45,9 @@ class RequestDetails(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 _PLAIN = RequestDetails()
-_MISFIT = "a turn has rows that do not fit its values"
+_MISFIT = "a turn has rows or ids that do not fit its values"
 _encoder = msgspec.msgpack.Encoder()
-_details = msgspec.msgpack.Decoder(list[tuple[int, RequestDetails]])
+_rest = msgspec.msgpack.Decoder(tuple[list[str], list[bytes], list[tuple[int, RequestDetails]]])
 
 
 Columns = tuple[list[str], list[int], list[int], list[bytes], list[bytes]]
@@ -57,20 +57,17 @@ Times = tuple[int, int, int]
 share."""
 
 
-def render_turn(
-    first: int, times: Times, columns: Columns, details: list[tuple[int, RequestDetails]]
-) -> bytes:
-    """The payload of a turn that begins with the sequence number `first`.
+def render_turn(first: int, times: Times, columns: Columns, rest: bytes) -> bytes:
+    """The payload of a turn that begins with the sequence number `first`; `rest` by `render_rest`.
 
-    `details` by their place, only those that are not the usual.
+    Raises `ValueError` if scores do not fit the rows, or ids are no ids.
     """
     ids, started, rows, inputs, scores = columns
     clock, end, inference = times
     size = len(ids)
-    all_inputs, all_scores = b"".join(inputs), b"".join(scores)
-    if len(all_scores) != 4 * sum(rows):
+    names, width, height = "".join(ids), sum(map(len, inputs)), sum(map(len, scores))
+    if height != 4 * sum(rows) or len(names) != ID_SIZE * size:
         raise ValueError(_MISFIT)
-    more = _encoder.encode(details) if details else b""
     fixed = _layout(size).pack(
         TURN,
         size,
@@ -78,20 +75,31 @@ def render_turn(
         clock,
         end,
         inference,
-        len(all_inputs),
-        len(all_scores),
-        len(more),
-        "".join(ids).encode("ascii"),
+        width,
+        height,
+        len(rest),
+        names.encode("ascii"),
         *started,
         *rows,
     )
-    return fixed + all_inputs + all_scores + more
+    # Everything is copied once.
+    return b"".join((fixed, *inputs, *scores, rest))
+
+
+def render_rest(
+    callers: list[str], traces: list[bytes], details: list[tuple[int, RequestDetails]]
+) -> bytes:
+    """What only some turns have: a caller and a trace for each request, or none for all of them.
+
+    `details` by the place of their request.
+    """
+    return _encoder.encode((callers, traces, details))
 
 
 @cache
 def _layout(size: int) -> struct.Struct:
     """Head and columns of fixed width of so many requests; there are as many as fit a turn."""
-    return struct.Struct(f"{_HEAD.format}{_ID * size}s{size}q{size}I")
+    return struct.Struct(f"{_HEAD.format}{ID_SIZE * size}s{size}q{size}I")
 
 
 LAYOUT_OF_ONE = _layout(1)
@@ -106,21 +114,21 @@ def parse_turn(payload: bytes) -> list[Answered]:
     at = _HEAD.size + _EACH * count
     if at + width + scores + rest != len(payload):
         raise VerificationError("a turn has another length than its head says")
-    ids = payload[_HEAD.size : _HEAD.size + _ID * count].decode("ascii")
-    started = struct.unpack_from(f"<{count}q", payload, _HEAD.size + _ID * count)
-    rows = struct.unpack_from(f"<{count}I", payload, _HEAD.size + (_ID + 8) * count)
+    ids = payload[_HEAD.size : _HEAD.size + ID_SIZE * count].decode("ascii")
+    started = struct.unpack_from(f"<{count}q", payload, _HEAD.size + ID_SIZE * count)
+    rows = struct.unpack_from(f"<{count}I", payload, _HEAD.size + (ID_SIZE + 8) * count)
     total = sum(rows)
     if scores != 4 * total or (width % total if total else width):
         raise VerificationError(_MISFIT)
     each = width // total if total else 0
-    details = _read_details(payload[at + width + scores :], count)
+    callers, traces, details = _read_rest(payload[at + width + scores :], count)
     found: list[Answered] = []
     row = 0
     for place, size in enumerate(rows):
         more = details.get(place, _PLAIN)
         until = row + size
         record = Answered(
-            ids[_ID * place : _ID * place + _ID],
+            ids[ID_SIZE * place : ID_SIZE * place + ID_SIZE],
             first + place,
             started[place] + offset,
             end - started[place],
@@ -130,8 +138,8 @@ def parse_turn(payload: bytes) -> list[Answered]:
             payload[at + each * row : at + each * until],
             payload[at + width + 4 * row : at + width + 4 * until],
             more.subjects,
-            more.caller,
-            more.traceparent,
+            callers[place],
+            traces[place].decode("latin-1")[:128],
             more.refusal,
             more.reasons,
             more.door,
@@ -144,13 +152,16 @@ def parse_turn(payload: bytes) -> list[Answered]:
     return found
 
 
-def _read_details(content: bytes, count: int) -> dict[int, RequestDetails]:
+def _read_rest(
+    content: bytes, count: int
+) -> tuple[list[str], list[bytes], dict[int, RequestDetails]]:
     if not content:
-        return {}
+        return [""] * count, [b""] * count, {}
     try:
-        details = dict(_details.decode(content))
+        callers, traces, details = _rest.decode(content)
     except ValueError as error:
         raise VerificationError(f"a turn has details that are none: {error}") from error
-    if details.keys() - range(count):
+    found = dict(details)
+    if found.keys() - range(count) or {len(callers), len(traces)} - {0, count}:
         raise VerificationError("a turn has details of a request that is not in it")
-    return details
+    return callers or [""] * count, traces or [b""] * count, found

@@ -212,12 +212,13 @@ class ModelServer:
 
     def _ask(self, exchange: Exchange, form: str) -> None:
         batcher = self._batcher
+        # First of all, for a prediction id that is none must not get into a record.
+        refusal = _framing(exchange.headers)
         if batcher.is_full or not batcher.is_available:
             lost = "the model is not available now"
             message = OVERLOAD if batcher.is_full else lost
             batcher.refuse(exchange, Refusal(503, message, message))
             return
-        refusal = _framing(exchange.headers)
         if refusal is not None:
             batcher.refuse(exchange, refusal)
             return

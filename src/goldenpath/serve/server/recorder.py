@@ -8,10 +8,12 @@ from goldenpath.serve.protocol.inputs import Refusal
 from goldenpath.serve.record.spool import SpoolWriter
 from goldenpath.serve.record.spool_format import Door
 from goldenpath.serve.record.turn_frame import (
+    ID_SIZE,
     LAYOUT_OF_ONE,
     TURN,
     RequestDetails,
     Times,
+    render_rest,
     render_turn,
 )
 from goldenpath.serve.server.answers import Answers, PendingRequest
@@ -21,8 +23,8 @@ OnLoss = Literal["serve", "refuse"]
 
 _DOORS: Mapping[bytes, Door] = {b"/v1": "predict", b"/in": "call"}
 """By the beginning of a target that asks for predictions."""
-_NOTED = frozenset((b"traceparent", b"x-goldenpath-shadow", b"x-goldenpath-canary"))
-"""Headers that stand in the record."""
+_TRACE, _SHADOW, _CANARY = b"traceparent", b"x-goldenpath-shadow", b"x-goldenpath-canary"
+"""Fields of a request that stand in its record."""
 _USUAL_FORMS = ("json", "binary")
 """Of questions: those that come by the usual door and are refused without an answer."""
 _UNRECORDED = Refusal(503, "the prediction cannot be recorded now", "not recorded")
@@ -69,18 +71,22 @@ def _render_one(asked: PendingRequest, first: int, now: int, inference: int) -> 
     At low load this is on the path of every request, so it makes no list and calls little.
     """
     exchange, question = asked.exchange, asked.question
-    inputs, scores = asked.inputs, asked.scores
+    inputs, scores, headers = asked.inputs, asked.scores, exchange.headers
     if (
         question is None
         or question.form not in _USUAL_FORMS
         or question.subjects is not None
         or question.said is not None
         or asked.reasons is not None
-        or exchange.caller
-        or not _NOTED.isdisjoint(exchange.headers)
+        or _SHADOW in headers
+        or _CANARY in headers
         or len(scores) != 4 * question.rows
+        or len(asked.prediction_id) != ID_SIZE
     ):
         return b""
+    rest, trace = b"", headers.get(_TRACE, b"")
+    if exchange.caller or trace:
+        rest = render_rest([exchange.caller], [trace[:128]], [])
     head = LAYOUT_OF_ONE.pack(
         TURN,
         1,
@@ -90,51 +96,58 @@ def _render_one(asked: PendingRequest, first: int, now: int, inference: int) -> 
         inference,
         len(inputs),
         len(scores),
-        0,
+        len(rest),
         asked.prediction_id.encode(),
         exchange.started,
         question.rows,
     )
-    return head + inputs + scores
+    return head + inputs + scores + rest
 
 
 def _render(batch: Sequence[PendingRequest], first: int, times: Times) -> bytes:
     started: list[int] = []
     rows: list[int] = []
     details: list[tuple[int, RequestDetails]] = []
+    is_named = False
     # One loop almost without calls: this is done for every request there is.
     for asked in batch:
         exchange, question = asked.exchange, asked.question
+        headers = exchange.headers
         if (
             question is None
             or question.form not in _USUAL_FORMS
             or question.subjects is not None
             or question.said is not None
             or asked.reasons is not None
-            or exchange.caller
-            or not _NOTED.isdisjoint(exchange.headers)
+            or _SHADOW in headers
+            or _CANARY in headers
         ):
             details.append((len(rows), _details(asked)))
+        if exchange.caller or _TRACE in headers:
+            is_named = True
         started.append(exchange.started)
         rows.append(0 if question is None else question.rows)
     ids = [asked.prediction_id for asked in batch]
     inputs = [asked.inputs for asked in batch]
     scores = [asked.scores for asked in batch]
-    return render_turn(first, times, (ids, started, rows, inputs, scores), details)
+    rest = b""
+    if is_named:
+        traces = [asked.exchange.headers.get(_TRACE, b"")[:128] for asked in batch]
+        rest = render_rest([asked.exchange.caller for asked in batch], traces, details)
+    elif details:
+        rest = render_rest([], [], details)
+    return render_turn(first, times, (ids, started, rows, inputs, scores), rest)
 
 
 def _details(asked: PendingRequest) -> RequestDetails:
     exchange, question = asked.exchange, asked.question
-    trace = exchange.headers.get(b"traceparent")
     return RequestDetails(
         asked.status,
         question.subjects if question else None,
-        exchange.caller,
-        trace.decode("latin-1")[:128] if trace else "",
         asked.refusal.note if asked.refusal else "",
         b"" if asked.reasons is None else asked.reasons.tobytes(),
         _DOORS.get(exchange.target[:3], "infer"),
-        b"x-goldenpath-shadow" in exchange.headers,
-        b"x-goldenpath-canary" in exchange.headers,
+        _SHADOW in exchange.headers,
+        _CANARY in exchange.headers,
         question.said if question else asked.said,
     )
