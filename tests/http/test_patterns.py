@@ -38,7 +38,7 @@ def _form(head: bytes) -> RepeatedHead:
     for _ in range(OFTEN):
         read = _read(head)
         assert read is not None
-        form = RepeatedHead(head + END, read, *patterns.of(head + END))
+        form = RepeatedHead(head + END, read, patterns.of(head + END))
     return form
 
 
@@ -118,7 +118,7 @@ def test_only_what_is_seen_often_becomes_a_pattern_and_only_so_many_do() -> None
     def takes(head: bytes) -> bool:
         read = _read(head)
         assert read is not None
-        form = RepeatedHead(head + END, read, *patterns.of(head + END))
+        form = RepeatedHead(head + END, read, patterns.of(head + END))
         return form.read(head.replace(b"aa", b"dd") + END)
 
     heads = [FIRST.replace(b"h:1", b"h:%d" % number) for number in range(MOST_PATTERNS + 1)]
@@ -150,7 +150,7 @@ def test_a_varying_field_that_is_dropped_is_not_passed_on() -> None:
     for _ in range(OFTEN):
         read = _read(first)
         assert read is not None
-        form = RepeatedHead(first + END, read, *patterns.of(first + END))
+        form = RepeatedHead(first + END, read, patterns.of(first + END))
 
     assert form.read(first.replace(b" one\r\nTR", b" two\r\nTR").replace(b"aa-bb", b"c") + END)
     written = form.written(TARGET)

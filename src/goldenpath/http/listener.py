@@ -61,6 +61,8 @@ class HttpListener:
         self.refused = application.refused
         self.connections: set[ServerConnection] = set()
         self.is_draining = False
+        self.now = monotonic()
+        """The time of the last sweep, which is exact enough for what is idle."""
         self.held = 0
         """Bytes of bodies that are being received, or wait for their answer."""
         self._server: asyncio.Server | None = None
@@ -103,7 +105,7 @@ class HttpListener:
 
     def sweep(self) -> None:
         """Ends connections that take too long; to be called about twice a second."""
-        now = monotonic()
+        self.now = now = monotonic()
         for connection in tuple(self.connections):
             connection.check(now)
 

@@ -8,7 +8,9 @@ values have to be such as the reader would take in that place (RFC 9112, section
 import re
 from collections import Counter
 from collections.abc import Iterable
+from typing import NamedTuple
 
+from goldenpath.http.answer import Answer
 from goldenpath.http.heads import RequestHead
 
 OFTEN = 8
@@ -20,12 +22,22 @@ LONGEST = 4096
 PATIENCE = 32
 """Heads of one client after which it is believed to have a new one each time."""
 
-# A quantifier with a plus gives nothing back, so no head takes long to be found different.
-TEXT = rb"[ \t]*+([\t -~\x80-\xff]*+)"
-"""A value with whatever blanks are in it and behind it."""
-LENGTH = rb"[ \t]*+(0|[1-9][0-9]{0,11}+)"
+# A value ends at a CR, which no value may hold: so there is one way only to match, and no head
+# takes long to be found different.
+TEXT = rb"([\t -~\x80-\xff]*)"
+"""A value with the blanks around it."""
+LENGTH = rb" ?(0|[1-9][0-9]{0,11})"
 
-Pattern = re.Pattern[bytes]
+
+class HeadPattern(NamedTuple):
+    """What heads have in common that differ in some values only."""
+
+    start: bytes
+    """Everything before the first value that may differ, which is quicker to compare by itself."""
+    rest: re.Pattern[bytes]
+    """All that follows, with a group for every value that may differ."""
+    names: tuple[bytes, ...]
+    """The fields that have these values, as they are spelled."""
 
 
 class HeadPatterns:
@@ -41,33 +53,37 @@ class HeadPatterns:
             for spelled in (name, name.title()):
                 self._values[spelled.encode("ascii")] = TEXT
         self._seen = Counter[bytes]()
-        self._known: dict[bytes, Pattern] = {}
+        self._known: dict[bytes, HeadPattern] = {}
 
-    def of(self, whole: bytes) -> tuple[Pattern | None, tuple[bytes, ...]]:
-        """The pattern of a head with its empty line, if there is one by now, and its names."""
+    def of(self, whole: bytes) -> HeadPattern | None:
+        """The pattern of a head with its empty line, if there is one by now."""
         if len(whole) > LONGEST:
-            return None, ()
-        first, *lines = whole.split(b"\r\n")[:-2]
-        parts, names = [re.escape(first)], []
-        for line in lines:
+            return None
+        start = b""
+        parts: list[bytes] = []
+        names: list[bytes] = []
+        for line in whole.split(b"\r\n")[:-2]:
             name = line.partition(b":")[0]
             value = self._values.get(name)
             if value is None:
                 parts.append(re.escape(line))
+                start += b"" if names else line + b"\r\n"
             else:
-                names.append(name)
+                start += b"" if names else name + b":"
                 parts.append(re.escape(name) + b":" + value)
+                names.append(name)
         source = rb"\r\n".join([*parts, rb"\r\n"])
-        return (self._pattern(source) if names else None), tuple(names)
+        return self._pattern(source, start, tuple(names)) if names else None
 
-    def _pattern(self, source: bytes) -> Pattern | None:
+    def _pattern(self, source: bytes, start: bytes, names: tuple[bytes, ...]) -> HeadPattern | None:
         known = self._known.get(source)
         if known is not None or len(self._known) >= MOST_PATTERNS:
             return known
         self._seen[source] += 1
         if self._seen[source] >= OFTEN:
             del self._seen[source]
-            self._known[source] = known = re.compile(source)
+            rest = source.removeprefix(rb"\r\n".join(map(re.escape, start.split(b"\r\n"))))
+            known = self._known[source] = HeadPattern(start, re.compile(rest), names)
         elif len(self._seen) > MOST_SEEN:
             self._seen.clear()
         return known
@@ -77,16 +93,17 @@ class RepeatedHead:
     """The head of a client that sends the same again, but for some values."""
 
     __slots__ = (
-        "_first", "_length", "_names", "_pattern", "_places", "_target", "_template", "_values",
-        "_wanted", "_whole", "_written", "head", "note", "size",
+        "_begin", "_first", "_length", "_longest", "_match", "_names", "_places", "_start",
+        "_target", "_template", "_values", "_wanted", "_whole", "_written", "head", "note", "size",
     )  # fmt: skip
 
     def __init__(
         self,
         whole: bytes,
         head: RequestHead,
-        pattern: Pattern | None = None,
-        names: tuple[bytes, ...] = (),
+        pattern: HeadPattern | None = None,
+        *,
+        longest: int = LONGEST,
     ) -> None:
         """From a head with its empty line, and what it was understood as."""
         self.head = head
@@ -96,8 +113,11 @@ class RepeatedHead:
         self.note: object = None
         """What the application remembers of such a head."""
         self._first = self._whole = whole
-        self._pattern = pattern
-        self._names = names
+        names = self._names = pattern.names if pattern is not None else ()
+        self._match = pattern.rest.match if pattern is not None else None
+        self._start = pattern.start if pattern is not None else b""
+        self._begin = len(self._start)
+        self._longest = longest
         lowered = [name.lower() for name in names]
         self._length = lowered.index(b"content-length") if b"content-length" in lowered else None
         self._wanted = [(place, name) for place, name in enumerate(lowered) if name in head.fields]
@@ -110,19 +130,21 @@ class RepeatedHead:
         """Whether the data begins with such a head; then `head` and `size` are its own."""
         if data.startswith(self._whole):
             return True
-        pattern = self._pattern
-        found = pattern.match(data) if pattern is not None else None
+        match = self._match
+        if match is None or not data.startswith(self._start):
+            return False
+        found = match(data, self._begin)
         if found is None:
             return False
         size = found.end()
-        if size > LONGEST:
+        if size > self._longest:
             return False
         head = self.head
         self._values = values = found.groups()
         if self._length is not None:
             head.length = int(values[self._length])
         for place, name in self._wanted:
-            head.fields[name] = values[place].rstrip(b" \t")
+            head.fields[name] = values[place].strip(b" \t")
         self.size = size
         self._whole = data[:size]
         self._written = b""
@@ -157,7 +179,7 @@ class RepeatedHead:
                 lines += [_escaped(line) + b"\r\n"] if is_kept else []
                 continue
             if is_kept:
-                lines.append(name + b": %b\r\n")
+                lines.append(name + b":%b\r\n")
                 places.append(place)
             place, varying = next(names, (0, b""))
         self._places = places if len(places) < len(self._names) else None
@@ -167,26 +189,28 @@ class RepeatedHead:
 class RepeatedAnswer:
     """What most answers of one server look like."""
 
-    __slots__ = ("_length", "_match", "is_marked", "length", "status")
+    __slots__ = ("_begin", "_is_marked", "_length", "_match", "_start", "_status")
 
-    def __init__(
-        self, pattern: Pattern, names: tuple[bytes, ...], status: int, *, is_marked: bool
-    ) -> None:
-        self.status = status
-        self.is_marked = is_marked
-        self.length = 0
-        """Bytes of the body of the answer that was read last."""
-        self._match = pattern.match
-        lowered = [name.lower() for name in names]
+    def __init__(self, pattern: HeadPattern, status: int, *, is_marked: bool) -> None:
+        self._status = status
+        self._is_marked = is_marked
+        self._match = pattern.rest.match
+        self._start = pattern.start
+        self._begin = len(pattern.start)
+        lowered = [name.lower() for name in pattern.names]
         self._length = lowered.index(b"content-length") + 1
 
-    def read(self, data: bytes) -> int:
-        """Bytes of the head if the data begins with such an answer, otherwise 0."""
-        found = self._match(data)
+    def read(self, data: bytes) -> Answer | None:
+        """The answer, if the data are one that looks like that, and nothing else."""
+        if not data.startswith(self._start):
+            return None
+        found = self._match(data, self._begin)
         if found is None:
-            return 0
-        self.length = int(found[self._length])
-        return found.end()
+            return None
+        size = found.end()
+        if len(data) != size + int(found[self._length]):
+            return None
+        return Answer(self._status, data, size, self._is_marked)
 
 
 def request_lines(head: RequestHead, target: bytes) -> bytes:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from goldenpath.http.chunked import ChunkedReader
 from goldenpath.http.heads import CHUNKED, END, BadMessage, RequestHead
-from goldenpath.http.patterns import PATIENCE, RepeatedHead
+from goldenpath.http.patterns import LONGEST, PATIENCE, RepeatedHead
 from goldenpath.http.tls import peer_name
 from goldenpath.http.writer import CONTINUE, error_body, render
 
@@ -78,6 +78,9 @@ class ServerConnection(asyncio.Protocol):
         self.repeated: RepeatedHead | None = None
         """The head that was read last, if the client may send it again."""
         self._limits = listener.limits
+        self._largest = listener.limits.body
+        self._take = listener.take
+        self._settle = listener.settle
         self._transport: asyncio.Transport | None = None
         self._queue: deque[PendingAnswer] = deque()
         self._state = IDLE
@@ -122,19 +125,17 @@ class ServerConnection(asyncio.Protocol):
             repeated is not None
             and self._state == IDLE
             and not self._rest
-            and len(queue) < self._limits.pipelined
+            and (not queue or (len(queue) < self._limits.pipelined and queue[-1].keep_alive))
             and repeated.read(data)
-            and len(data) == repeated.size + repeated.head.length
-            and repeated.head.length <= self._limits.body
-            and repeated.size <= self._limits.head
-            and (not queue or queue[-1].keep_alive)
         ):
-            # Nearly every request: like the one before it, and in one piece.
-            queue.append(self.listener.take(self, repeated.head, data[repeated.size :], 0))
-            self.listener.settle()
-            if queue and queue[0].answer is not None:
-                self.flush()
-            return
+            head, size = repeated.head, repeated.size
+            if len(data) == size + head.length and head.length <= self._largest:
+                # Nearly every request: like the one before it, and in one piece.
+                queue.append(self._take(self, head, data[size:], 0))
+                self._settle()
+                if queue and queue[0].answer is not None:
+                    self.flush()
+                return
         if self._state == CLOSED:
             return
         self._rest = self._rest + data if self._rest else data
@@ -174,7 +175,7 @@ class ServerConnection(asyncio.Protocol):
             self._refuse(error.status, error.message)
         finally:
             self._is_working = False
-            self.listener.settle()
+            self._settle()
         if self._queue and self._queue[0].answer is not None:
             self.flush()
         if self._state == CLOSED:
@@ -211,7 +212,7 @@ class ServerConnection(asyncio.Protocol):
             if not data or data == b"\r":
                 return False
             self._state = HEAD
-        if repeated is None or not repeated.read(data) or repeated.size > self._limits.head:
+        if repeated is None or not repeated.read(data):
             end = self.listener.reader.find_end(data)
             if end < 0:
                 return False
@@ -229,7 +230,8 @@ class ServerConnection(asyncio.Protocol):
             return None
         if self._heads > PATIENCE:
             return RepeatedHead(whole, head)
-        return RepeatedHead(whole, head, *self.listener.patterns.of(whole))
+        longest = min(LONGEST, self._limits.head)
+        return RepeatedHead(whole, head, self.listener.patterns.of(whole), longest=longest)
 
     def _begin_body(self, head: RequestHead) -> None:
         limits = self._limits
@@ -249,7 +251,7 @@ class ServerConnection(asyncio.Protocol):
                 self._missing -= len(self._rest)
                 body, self._rest, self._state = self._rest, b"", PASSING
                 self._set_reading(False)  # until somebody takes it
-                self._queue.append(self.listener.take(self, head, body, 0))
+                self._queue.append(self._take(self, head, body, 0))
 
     def _gather(self) -> None:
         """Takes what is there of the body."""
@@ -278,7 +280,7 @@ class ServerConnection(asyncio.Protocol):
     def _hand_over(self, head: RequestHead, body: bytes) -> None:
         held, self._held = self._held, 0
         self._head, self._state = None, IDLE
-        self._queue.append(self.listener.take(self, head, body, held))
+        self._queue.append(self._take(self, head, body, held))
 
     def _pass_by(self) -> None:
         piece, self._rest = self._rest[: self._missing], self._rest[self._missing :]
@@ -293,8 +295,9 @@ class ServerConnection(asyncio.Protocol):
     def may_go_on(self) -> bool:
         """Whether another request may follow the one that is answered now."""
         # Who is answered before the end of a request may send the rest of it: nobody reads that.
-        is_inside = self._state == PASSING
-        return not is_inside and not (self.listener.is_draining and not self._rest)
+        if self._state == PASSING:
+            return False
+        return not self.listener.is_draining or bool(self._rest)
 
     @property
     def is_busy(self) -> bool:
@@ -311,16 +314,17 @@ class ServerConnection(asyncio.Protocol):
         keep_alive = True
         while queue and keep_alive:
             pending = queue[0]
-            if pending.answer is None:
+            answer = pending.answer
+            if answer is None:
                 break
-            ready = pending.answer if ready is None else ready + pending.answer
+            queue.popleft()
+            ready = answer if ready is None else ready + answer
             keep_alive = pending.keep_alive
             if pending.held:
                 self.listener.held -= pending.held
-            queue.popleft()
         if transport is None or ready is None:
             return
-        self._since = monotonic()
+        self._since = self.listener.now
         if ready:
             transport.write(ready)
         if not keep_alive or (self._has_ended and not queue and not self._rest):

@@ -25,11 +25,14 @@ MOST_HEADERS = 100
 class Requester(Protocol):
     """Whoever waits for an answer; hears of the end exactly once."""
 
-    method: bytes
     missing: int
     """Bytes of its request that are still to come."""
     upstream: "UpstreamConnection | None"
     """Over which it was sent."""
+
+    @property
+    def method(self) -> bytes:
+        """Of the request."""
 
     def message(self) -> bytes:
         """What to send; of a large request the beginning."""
@@ -130,12 +133,12 @@ class UpstreamConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         requester, usual = self._requester, self._pool.usual
         if usual is not None and self._is_fresh and requester is not None:
-            size = usual.read(data)
-            if size and len(data) == size + usual.length:
+            answer = usual.read(data)
+            if answer is not None:
                 # Nearly every answer: like those before it, and in one piece.
                 self._requester = None
                 self._pool.ended(self, keep=not requester.missing, failed=False)
-                requester.answered(Answer(usual.status, data, size, usual.is_marked))
+                requester.answered(answer)
                 return
         self._is_fresh = False
         if requester is None:
@@ -319,9 +322,9 @@ class UpstreamPool:
         self._heads += 1
         if self._heads > PATIENCE and self.usual is None:
             return
-        pattern, names = self._patterns.of(whole)
+        pattern = self._patterns.of(whole)
         if pattern is not None:
-            self.usual = RepeatedAnswer(pattern, names, head.status, is_marked=is_marked)
+            self.usual = RepeatedAnswer(pattern, head.status, is_marked=is_marked)
 
     async def _connect(self, requester: Requester) -> None:
         try:

@@ -116,7 +116,7 @@ def _both(*pieces: bytes) -> list[Taken]:
 def test_a_head_that_is_known_is_taken_without_the_parser() -> None:
     patterns, reader = HeadPatterns(VARYING), HttpListener(_Client(), LIMITS, RULES).reader
     for _ in range(OFTEN):
-        known = RepeatedHead(HEAD, reader.read(HEAD[:-4]), *patterns.of(HEAD))
+        known = RepeatedHead(HEAD, reader.read(HEAD[:-4]), patterns.of(HEAD))
     before = dict(known.head.fields)
 
     other = HEAD.replace(b"aa-bb", b"cc-dd").replace(b": 4", b": 6")

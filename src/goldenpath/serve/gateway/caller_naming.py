@@ -18,12 +18,12 @@ class Naming:
 
     def __init__(self, word: str, *, is_inner: bool = False) -> None:
         self._word = word
-        self._is_inner = is_inner
+        self.is_inner = is_inner
         self._lines: dict[str, bytes] = {}
 
     def line(self, peer: str, head: RequestHead) -> bytes:
         """The header line that names a caller, with its end; empty if there is nobody to name."""
-        if self._is_inner:
+        if self.is_inner:
             peer = heard(self._word, head.fields.get(_CALLER, b""))
         if not peer:
             return b""

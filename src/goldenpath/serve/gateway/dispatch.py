@@ -7,9 +7,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 
 from goldenpath.http.answer import Answer
-from goldenpath.http.heads import RequestHead
 from goldenpath.http.request_target import decoded_path
-from goldenpath.http.server_connection import ServerConnection
 from goldenpath.http.upstream import UpstreamPool
 from goldenpath.instruments import HEADER_PREDICTION, HEADER_RELEASE, HEADER_SLOT, HEADER_SUBJECT
 from goldenpath.processes.launch import Route, Routes
@@ -120,24 +118,11 @@ class Dispatcher:
                 return lane, target
         return None
 
-    def submit(
-        self,
-        client: ServerConnection,
-        lane: TrafficRoute,
-        head: RequestHead,
-        *,
-        beginning: bytes,
-        body: bytes,
-        held: int,
-    ) -> ProxiedRequest:
-        """Takes a request; `client` sends its one answer."""
-        exchange = ProxiedRequest(self, client, lane, head, beginning=beginning, body=body)
-        if held:
-            exchange.held = held
+    def submit(self, exchange: ProxiedRequest) -> None:
+        """Takes a request, whose client hears of its one answer."""
         self._open.add(exchange)
-        lane.asked = True
+        exchange.route.asked = True
         self.place(exchange)
-        return exchange
 
     def place(self, exchange: ProxiedRequest) -> None:
         """Sends a request to the slot it belongs to, or holds it until there is one."""
@@ -222,7 +207,8 @@ class Dispatcher:
         """Ends what waited too long and looks again at what is held."""
         now = time.monotonic()
         held = set(self._held)
-        for exchange in [exchange for exchange in self._open if exchange.deadline < now]:
+        late = [each for each in self._open if (each.deadline or each.started + self.timeout) < now]
+        for exchange in late:
             if exchange in held:
                 exchange.give_up(503, "no model server became ready in time")
             else:

@@ -39,10 +39,20 @@ class ProxiedRequest:
     passing = False
     """Whether the client has the beginning of a large answer."""
     status = 0
+    held = 0
+    """Bytes of the body that count against the limit of all bodies."""
+    missing = 0
+    """Bytes of the body that are still to come."""
+    deadline = 0.0
+    """When it is given up; 0.0: as long after its start as everybody."""
     wanted = ""
+    beginning = b""
+    """Request line and headers, up to the id."""
     slot: TrafficSlot | None = None
     upstream: UpstreamConnection | None = None
     tried: frozenset[str] = frozenset()
+
+    body = b""
 
     def __init__(
         self,
@@ -50,26 +60,20 @@ class ProxiedRequest:
         client: ServerConnection,
         route: TrafficRoute,
         head: RequestHead,
-        *,
-        beginning: bytes,
-        body: bytes,
     ) -> None:
         self.dispatcher = dispatcher
         self.client = client
         self.route = route
         self.head = head
-        self.method = head.method
         self.keep_alive = head.keep_alive
-        self.held = 0
-        """Bytes of the body that count against the limit of all bodies."""
-        self.beginning = beginning
-        """Request line and headers, up to the id."""
-        self.body = body
-        self.missing = head.length - len(body)
         self.name = next(dispatcher.ids)
         # The loop's clock stands still while it works, and would count a fast answer as 0 s.
         self.started = time.monotonic()
-        self.deadline = self.started + dispatcher.timeout
+
+    @property
+    def method(self) -> bytes:
+        """Of the request."""
+        return self.head.method
 
     # What the server's connection calls.
 
@@ -132,8 +136,13 @@ class ProxiedRequest:
             return
         self.done = True
         self.status = answer.status
-        self.answer = self._rendered(answer)
-        self.client.flush()
+        client = self.client
+        is_usual = answer.is_marked and self.keep_alive and not self.missing
+        if is_usual and not client.listener.is_draining:
+            self.answer = answer.wire
+        else:
+            self.answer = self._rendered(answer)
+        client.flush()
         self.dispatcher.finished(self, answer)
 
     # What the client's connection calls.

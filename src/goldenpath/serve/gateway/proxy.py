@@ -20,6 +20,7 @@ from goldenpath.instruments import (
 )
 from goldenpath.serve.gateway.caller_naming import Naming
 from goldenpath.serve.gateway.dispatch import Dispatcher
+from goldenpath.serve.gateway.proxied_request import ProxiedRequest
 from goldenpath.serve.gateway.route import TrafficRoute
 
 LIMITS = Limits(
@@ -60,6 +61,7 @@ class Proxy:
     def __init__(self, dispatcher: Dispatcher, naming: Naming) -> None:
         self._dispatcher = dispatcher
         self._naming = naming
+        self._is_inner = naming.is_inner
 
     def listener(self) -> HttpListener:
         """A listener for this application, not open yet."""
@@ -83,12 +85,18 @@ class Proxy:
             beginning = repeated.written(place.target)
         else:
             beginning = request_lines(head, place.target)
-        named = self._naming.line(connection.peer, head)
-        if named:
-            beginning += named
-        return self._dispatcher.submit(
-            connection, place.route, head, beginning=beginning, body=body, held=held
-        )
+        if connection.peer or self._is_inner:
+            beginning += self._naming.line(connection.peer, head)
+        dispatcher = self._dispatcher
+        request = ProxiedRequest(dispatcher, connection, place.route, head)
+        request.beginning = beginning
+        request.body = body
+        if head.length != len(body):
+            request.missing = head.length - len(body)
+        if held:
+            request.held = held
+        dispatcher.submit(request)
+        return request
 
     def settle(self) -> None:
         """Every request is on its way already."""
