@@ -35,8 +35,9 @@ class Application(Protocol):
         The head is the connection's: it may be another one as soon as the next request is read.
         """
 
-    def settle(self) -> None:
-        """Everything that a connection had to say just now was taken."""
+    @property
+    def settle(self) -> Callable[[], None] | None:
+        """Called once everything that a connection had to say just now was taken."""
 
     def refused(self, status: int, seconds: float) -> None:
         """A connection refused what it received, without asking."""

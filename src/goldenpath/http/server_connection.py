@@ -132,7 +132,8 @@ class ServerConnection(asyncio.Protocol):
             if len(data) == size + head.length and head.length <= self._largest:
                 # Nearly every request: like the one before it, and in one piece.
                 queue.append(self._take(self, head, data[size:], 0))
-                self._settle()
+                if self._settle is not None:
+                    self._settle()
                 if queue and queue[0].answer is not None:
                     self.flush()
                 return
@@ -175,7 +176,8 @@ class ServerConnection(asyncio.Protocol):
             self._refuse(error.status, error.message)
         finally:
             self._is_working = False
-            self._settle()
+            if self._settle is not None:
+                self._settle()
         if self._queue and self._queue[0].answer is not None:
             self.flush()
         if self._state == CLOSED:

@@ -38,6 +38,9 @@ _SWEEP = 1.0
 class MetricsPage:
     """A listener with one page; `page` renders it, as OpenMetrics if asked to."""
 
+    settle = None
+    """Everything is answered as soon as it is taken."""
+
     def __init__(
         self,
         address: str,
@@ -83,9 +86,6 @@ class MetricsPage:
             is_head=head.method == b"HEAD",
         )
         return ReadyAnswer(answer, keep_alive=keep)
-
-    def settle(self) -> None:
-        """Everything is answered already."""
 
     def refused(self, status: int, seconds: float) -> None:
         """Who reads metrics is no event."""

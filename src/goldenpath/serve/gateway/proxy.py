@@ -1,7 +1,5 @@
 """The gateway as an application of the HTTP stack: whose request it is, and what a server gets."""
 
-from typing import NamedTuple
-
 from goldenpath.http.answer import Answer, own_answer, refusal
 from goldenpath.http.heads import FieldRules, RequestHead
 from goldenpath.http.limits import Limits
@@ -47,16 +45,22 @@ VARYING = ("traceparent", "tracestate", "x-request-id", HEADER_SUBJECT)
 HEALTH = b'{"live":true}'
 
 
-class ProxyTarget(NamedTuple):
+class ProxyTarget:
     """Where a request goes."""
 
-    route: TrafficRoute
-    target: bytes
-    """As the servers there see it."""
+    __slots__ = ("route", "target")
+
+    def __init__(self, route: TrafficRoute, target: bytes) -> None:
+        self.route = route
+        self.target = target
+        """As the servers there see it."""
 
 
 class Proxy:
     """Answers what comes to one listener, through the servers behind it."""
+
+    settle = None
+    """Every request is on its way as soon as it is taken."""
 
     def __init__(self, dispatcher: Dispatcher, naming: Naming) -> None:
         self._dispatcher = dispatcher
@@ -97,9 +101,6 @@ class Proxy:
             request.held = held
         dispatcher.submit(request)
         return request
-
-    def settle(self) -> None:
-        """Every request is on its way already."""
 
     def refused(self, status: int, seconds: float) -> None:
         """Counts what was refused before it named a model."""
