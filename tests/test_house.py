@@ -31,11 +31,14 @@ REFUSED_LOCALS_LEFT = 75
 LARGE_PACKAGES = {
     "cli": "a file for each verb",
     "http": "one stack for servers, gateway and clients",
-    "observe/log": "erasure, retention and keeping become one module",
 }
 SHARED_CLASSES: Mapping[str, str] = {}
 SHARED_MODULES: Mapping[str, str] = {}
 MANY_POSITIONAL: Mapping[str, str] = {}
+CIRCLES = {
+    "goldenpath.http.listener": "makes connections, which call it back",
+    "goldenpath.http.server_connection": "is made by a listener, and calls it back",
+}
 NETWORK = {
     "oci/stores/download.py": "a registry is no JSON API: ranges, mirrors, streams",
     "oci/stores/transport.py": "a registry is no JSON API: tokens, redirects, uploads",
@@ -220,6 +223,43 @@ def _locals(tree: ast.AST) -> set[str]:
         for node in ast.walk(tree)
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and id(node) not in inside
     }
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    graph = {_dotted(path): _own_imports(path) for path in MODULES}
+
+    circles = {name: sorted(graph[name]) for name in graph if _reaches(graph, name)}
+    _check(circles, CIRCLES)
+
+
+def _dotted(path: Path) -> str:
+    return ".".join(path.relative_to(SOURCE.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
+@cache
+def _own_imports(path: Path) -> frozenset[str]:
+    """Modules of ours that a module names, those of annotations included."""
+    modules = {_dotted(each) for each in MODULES}
+    names: set[str] = set()
+    for node in ast.walk(_tree(path)):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            inner = {f"{node.module}.{alias.name}" for alias in node.names} & modules
+            names |= inner or ({node.module} & modules)
+    return frozenset(names)
+
+
+def _reaches(graph: Mapping[str, frozenset[str]], name: str) -> bool:
+    """Whether a module imports itself by way of others."""
+    seen: set[str] = set()
+    ahead = [*graph[name]]
+    while ahead:
+        module = ahead.pop()
+        if module == name:
+            return True
+        if module not in seen:
+            seen.add(module)
+            ahead += graph[module]
+    return False
 
 
 def test_tests_stand_where_the_source_stands() -> None:

@@ -15,10 +15,9 @@ from goldenpath.cli.output import Format, output_option, show
 from goldenpath.cli.parameters import REASON
 from goldenpath.errors import NotFound, VerificationError
 from goldenpath.files import timestamp
-from goldenpath.observe.log.erasure import erase_subject, expire_inputs
 from goldenpath.observe.log.log_check import check_log
 from goldenpath.observe.log.log_reader import Record, records
-from goldenpath.observe.log.retention import expire_records
+from goldenpath.observe.log.retention import erase_subject, expire_inputs, expire_records
 
 
 @click.group()

@@ -10,9 +10,9 @@ from goldenpath.errors import GoldenPathError
 from goldenpath.observe.drift.findings import DriftFinding
 from goldenpath.observe.drift.monitor import Monitor
 from goldenpath.observe.drift.outcomes import Outcomes
-from goldenpath.observe.log.keeping import EVERY, end_what_is_old
 from goldenpath.observe.log.prediction_log import PredictionLog
 from goldenpath.observe.log.records import Block, decisive
+from goldenpath.observe.log.retention import EVERY, end_what_is_old
 from goldenpath.observe.log.segment import Checkpoint
 from goldenpath.observe.log.spool_tail import SpoolBatch, Tail
 from goldenpath.observe.telemetry.telemetry import Telemetry

@@ -7,12 +7,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from goldenpath.errors import NotFound, VerificationError
-from goldenpath.observe.log.erasure import expire_inputs
-from goldenpath.observe.log.keeping import end_what_is_old
 from goldenpath.observe.log.log_check import Anchor, check_log
 from goldenpath.observe.log.log_reader import find_prediction
 from goldenpath.observe.log.prediction_log import PredictionLog
-from goldenpath.observe.log.retention import expire_records
+from goldenpath.observe.log.retention import end_what_is_old, expire_inputs, expire_records
 from goldenpath.observe.log.segment import checkpoints, parse_checkpoint, table_of
 from goldenpath.observe.log.spool_tail import Tail
 from goldenpath.observe.log.subject_keys import Subjects

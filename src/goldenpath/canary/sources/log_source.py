@@ -24,7 +24,7 @@ from goldenpath.observe.log.records import Block
 from goldenpath.observe.log.release_rules import Facts
 from goldenpath.observe.log.retention import numbers_of
 from goldenpath.observe.log.segment import Checkpoint, require_content
-from goldenpath.observe.log.segments import Files, missing_numbers, stretch_of
+from goldenpath.observe.log.segment_window import Files, missing_numbers, stretch_of
 from goldenpath.project.slicing import slices
 from goldenpath.serve.gateway.tally import Tally
 from goldenpath.serve.record.spool_format import Answered, SpoolHeader

@@ -1,12 +1,13 @@
-"""Records older than they are to be kept: the table goes, a signed word says that it did.
+"""How long the prediction log is kept: erasure of a person, expiry of inputs and of records.
 
-The checkpoint stays, so the chain is whole and every commitment that somebody else noted can still
-be placed. What the word says beside the digest is which request numbers were in the table: a gap
-that was there before does not go with it.
+Inputs are encrypted, so erasing a person or the inputs of old days destroys keys; the log stays and
+still verifies. Records expire with their table: a signed statement says that it is gone and which
+request numbers were in it, so a gap that was there before does not go with it. The checkpoint
+stays, so the chain is whole and every commitment that somebody else noted can still be placed.
 """
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -23,6 +24,8 @@ from goldenpath.observe.log.segment import (
     parse_checkpoint,
     table_of,
 )
+from goldenpath.observe.log.subject_keys import Subjects
+from goldenpath.processes.observer_launch import Keeping
 from goldenpath.release.attest.bundle import Bundle, sign_statement
 from goldenpath.release.attest.keys import PemSigner
 from goldenpath.release.attest.signatures.p256 import is_signed
@@ -31,6 +34,31 @@ from goldenpath.settings import Home
 
 VERSION = 1
 EXPIRED = ".expired.json"
+
+
+EVERY = timedelta(hours=1)
+
+
+def erase_subject(home: Home, subject: str) -> str | None:
+    """Destroys the key; the pseudonym that stood for the person, None if there was no key."""
+    subjects = Subjects(home.keys)
+    try:
+        erased = subjects.erase(subject)
+    finally:
+        subjects.close()
+    return erased
+
+
+def expire_inputs(home: Home, before: date, stage: str | None = None) -> list[str]:
+    """Destroys the keys of inputs that were sealed before that day; the days that had one.
+
+    Of one stage if it is named; "" stands for days of before stages had keys of their own.
+    """
+    subjects = Subjects(home.keys)
+    try:
+        return subjects.expire(before.isoformat(), stage)
+    finally:
+        subjects.close()
 
 
 def expire_records(home: Home, before: datetime, now: datetime, stage: str = "*") -> list[str]:
@@ -108,3 +136,41 @@ def numbers_of(text: str) -> set[int]:
 
 def _word_of(path: Path) -> Path:
     return path.with_name(path.name.removesuffix(SUFFIX) + EXPIRED)
+
+
+def end_what_is_old(
+    home: Home, keeping: Keeping, now: datetime
+) -> Iterator[Mapping[str, JsonValue]]:
+    """What was ended, an event per stage and kind.
+
+    Raises `VerificationError` at a segment that does not hold: nothing wrong is covered up.
+    """
+    for keep in keeping.stages:
+        if keep.inputs:
+            before = now - timedelta(days=keep.inputs)
+            gone = expire_inputs(home, before.date(), keep.stage)
+            yield from _event("inputs", keep.stage, before, gone)
+    days = [keep.inputs for keep in keeping.stages]
+    if days and all(days):
+        # Keys of before stages had their own: kept as long as any stage keeps its own.
+        before = now - timedelta(days=max(days))
+        yield from _event("inputs", "", before, expire_inputs(home, before.date(), ""))
+    for keep in keeping.stages:
+        if keep.records and home.log_key.exists():
+            before = now - timedelta(days=keep.records)
+            gone = expire_records(home, before, now, keep.stage)
+            yield from _event("records", keep.stage, before, gone)
+
+
+def _event(
+    what: str, stage: str, before: datetime, gone: list[str]
+) -> Iterator[Mapping[str, JsonValue]]:
+    if gone:
+        yield {
+            "event": "expired",
+            "what": what,
+            "stage": stage,
+            "before": timestamp(before),
+            "gone": [*gone],
+            "reason": f"[stage.log] of platform.toml, {what}",
+        }

@@ -1,8 +1,8 @@
 """One request on its way to an answer: sent, repeated where that is safe, answered once."""
 
 import time
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import Protocol
 
 from goldenpath.http.answer import Answer, refusal
 from goldenpath.http.heads import END, RequestHead
@@ -11,10 +11,7 @@ from goldenpath.http.upstream import UpstreamConnection
 from goldenpath.instruments import HEADER_PREDICTION, HEADER_SHADOW
 from goldenpath.serve.gateway.agreement import agree
 from goldenpath.serve.gateway.route import TrafficRoute, TrafficSlot
-from goldenpath.serve.gateway.tally import Tally
-
-if TYPE_CHECKING:
-    from goldenpath.serve.gateway.dispatch import Dispatcher
+from goldenpath.serve.gateway.tally import RefusalCounts, Tally
 
 RETRIES = 2
 RETRIES_AFTER_SENDING = 1
@@ -22,6 +19,26 @@ RETRIES_AFTER_SENDING = 1
 _SHADOW = f"\r\n{HEADER_SHADOW}: 1\r\n\r\n".encode()
 _ID = f"{HEADER_PREDICTION}: ".encode()
 """The id stands in the last header but for what only the gateway knows."""
+
+
+class RequestDispatch(Protocol):
+    """What a request needs of its dispatcher, so that this module knows no dispatcher."""
+
+    ids: Iterator[bytes]
+    timeout: float
+    refusals: RefusalCounts
+
+    def place(self, exchange: "ProxiedRequest") -> None:
+        """Send the request to a slot, or hold it."""
+
+    def hold(self, exchange: "ProxiedRequest") -> None:
+        """Keep the request until a server is there."""
+
+    def finished(self, exchange: "ProxiedRequest", answer: Answer | None) -> None:
+        """Count an answer that went out; None is one that was passed on piece by piece."""
+
+    def shadow_ended(self) -> None:
+        """Let one more shadow request go out."""
 
 
 class ProxiedRequest:
@@ -56,7 +73,7 @@ class ProxiedRequest:
 
     def __init__(
         self,
-        dispatcher: "Dispatcher",
+        dispatcher: RequestDispatch,
         client: ServerConnection,
         route: TrafficRoute,
         head: RequestHead,
@@ -211,7 +228,7 @@ class Shadow:
     upstream: UpstreamConnection | None = None
 
     def __init__(
-        self, dispatcher: "Dispatcher", exchange: ProxiedRequest, live: Answer, to: Tally
+        self, dispatcher: RequestDispatch, exchange: ProxiedRequest, live: Answer, to: Tally
     ) -> None:
         self.method = exchange.method
         self._dispatcher = dispatcher
