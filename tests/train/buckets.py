@@ -1,4 +1,4 @@
-"""A server that speaks the protocol of S3: moto, in a process of its own."""
+"""An S3 server for tests: moto, in its own process."""
 
 import subprocess
 import threading
@@ -13,11 +13,11 @@ from tests.programs import program
 
 @contextmanager
 def buckets(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Its address; credentials that it takes are in the environment."""
+    """Run the server and set credentials in the environment. Yields the server's address."""
     log = folder / "moto.log"
-    with log.open("wb") as said:
+    with log.open("wb") as output:
         server = subprocess.Popen(
-            [program("moto_server"), "-H", "127.0.0.1", "-p", "0"], stdout=said, stderr=said
+            [program("moto_server"), "-H", "127.0.0.1", "-p", "0"], stdout=output, stderr=output
         )
     try:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -29,7 +29,7 @@ def buckets(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def fill(address: str, bucket: str, folder: Path) -> None:
-    """Puts every file of a folder into a new bucket, under its path there."""
+    """Put every file of a folder into a new bucket, under its relative path."""
     from pyarrow.fs import S3FileSystem
 
     system = S3FileSystem(
@@ -40,15 +40,15 @@ def fill(address: str, bucket: str, folder: Path) -> None:
     system.create_dir(bucket)
     for path in folder.rglob("*"):
         if path.is_file():
-            with system.open_output_stream(f"{bucket}/{path.relative_to(folder)}") as into:
-                into.write(path.read_bytes())
+            with system.open_output_stream(f"{bucket}/{path.relative_to(folder)}") as stream:
+                stream.write(path.read_bytes())
 
 
 def _address(log: Path, server: "subprocess.Popen[bytes]") -> str:
     for _ in range(600):
         assert server.poll() is None, log.read_text()
-        for word in log.read_text().split():
-            if word.startswith("http://127.0.0.1:"):
-                return word
+        for text in log.read_text().split():
+            if text.startswith("http://127.0.0.1:"):
+                return text
         threading.Event().wait(0.05)
     pytest.fail("moto did not start")

@@ -8,18 +8,18 @@ import pytest
 
 from goldenpath.project.load import load_project
 from goldenpath.project.spec import Project
-from goldenpath.train.data.depot import Depot
+from goldenpath.train.data.data_cache import DataCache
 from goldenpath.train.run import Trained, train
 from tests.starter import KEPT, NOW, UV, environment
 
 ENTRY = "credit_default.train:train"
 
 
-def train_here(project: Project, work: Path, depot: Depot | None = None) -> Trained:
+def train_here(project: Project, work: Path, data_cache: DataCache | None = None) -> Trained:
     """The training as the build runs it, with a fixed time."""
     return train(
         project, work, uv=UV, now=lambda: NOW, report=lambda _: None, tools=environment(),
-        kept=KEPT, depot=depot,
+        kept=KEPT, data_cache=data_cache,
     )  # fmt: skip
 
 
@@ -62,9 +62,9 @@ class Quick:
         self.write(body)
         return self.train(work)
 
-    def train(self, work: Path, depot: Depot | None = None) -> Trained:
+    def train(self, work: Path, data_cache: DataCache | None = None) -> Trained:
         """Trains the project as it is now."""
-        return train_here(load_project(self.folder), work, depot)
+        return train_here(load_project(self.folder), work, data_cache)
 
 
 @pytest.fixture(scope="session")

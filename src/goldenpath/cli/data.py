@@ -10,7 +10,7 @@ from goldenpath.cli.output import Format, output_option, show
 from goldenpath.cli.progress import working
 from goldenpath.errors import InvalidInput, NotFound
 from goldenpath.project.load import declared_data
-from goldenpath.train.data.data_status import DataStatus, sample, survey
+from goldenpath.train.data.data_status import DataStatus, check_data, check_sample
 
 
 @click.command()
@@ -34,16 +34,16 @@ def verb(
         known = ", ".join(each.name for each in sources)
         raise NotFound(f"there are no data {min(unknown)!r}: expected one of {known}")
     with working() as report:
-        depot = compose.depot(home, report)
+        data_cache = compose.data_cache(home, report)
         seen = []
         for each in sources:
             if names and each.name not in names:
                 continue
             report(f"reading {each.path}")
             seen.append(
-                sample(project, each, depot, parts)
+                check_sample(project, each, data_cache, parts)
                 if parts
-                else survey(project, each, depot, repin=pin)
+                else check_data(project, each, data_cache, repin=pin)
             )
     show({"data": seen}, "\n".join(map(_line, seen)), output)
     if not all(each.agrees for each in seen):

@@ -22,7 +22,7 @@ def rehearsed(project: Project, home: Home, output: Format) -> None:
             uv=compose.uv(),
             report=report,
             tools=compose.tools(),
-            depot=compose.depot(home, report),
+            data_cache=compose.data_cache(home, report),
             closed=compose.closed(home),
         )
     lines = [f"{'ok' if each.passed else 'FAIL':6} {each.name:16} {each.detail}" for each in checks]

@@ -52,7 +52,7 @@ def verb(reference: str, source: str | None, output: Format) -> None:
                 report=report,
                 tools=tools,
                 kept=home.kept,
-                depot=compose.depot(home, report),
+                data_cache=compose.data_cache(home, report),
                 closed=compose.closed(home),
             ),
             report=report,

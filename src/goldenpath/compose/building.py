@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from goldenpath.oci.stream import Watch
     from goldenpath.promote.platform.platform import Platform
     from goldenpath.release.build import BuildTools
-    from goldenpath.train.data.depot import Depot
+    from goldenpath.train.data.data_cache import DataCache
 
 
 def catalogue(home: Home) -> Catalogue:
@@ -42,11 +42,11 @@ def sources(home: Home, reference: str) -> tuple[Sources, Digest]:
     return Sources(store, gitops(home), trusted(home), event_log(home)), digest
 
 
-def depot(home: Home, report: Callable[[str], None]) -> "Depot":
+def data_cache(home: Home, report: Callable[[str], None]) -> "DataCache":
     """Where data that are not in a project are fetched to, and how."""
-    from goldenpath.train.data.depot import Depot
+    from goldenpath.train.data.data_cache import DataCache
 
-    return Depot(
+    return DataCache(
         folder=home.data,
         open_store=lambda reference: locate(reference, home),
         objects=ObjectStore.of(os.environ),
@@ -101,7 +101,7 @@ def workshop(
             report=report,
             tools=environment,
             kept=home.kept,
-            depot=depot(home, report),
+            data_cache=data_cache(home, report),
             closed=closed(home),
         ),
         clock=now,

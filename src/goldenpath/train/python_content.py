@@ -23,8 +23,8 @@ from goldenpath.errors import InvalidInput
 from goldenpath.project.spec import EVALUATION, REFERENCE, Contract, PythonModel
 from goldenpath.train.environment.rebuild import rebuild_environment
 from goldenpath.train.environment.runtime import Runtime, Wheel
-from goldenpath.train.environment.uv_lock import Locked
-from goldenpath.train.environment.wheels import choose, fetch, served_names
+from goldenpath.train.environment.uv_lock import LockedPackage
+from goldenpath.train.environment.wheels import choose_wheels, fetch_wheels, served_names
 from goldenpath.train.evaluation.score import Scorer, checked, rows_of
 from goldenpath.train.program import tail
 from goldenpath.train.source_state import git
@@ -59,7 +59,7 @@ class PythonContent:
 def gather(
     bench: Bench,
     installed: Environment,
-    locked: Sequence[Locked],
+    locked: Sequence[LockedPackage],
     *,
     uv: str,
     tools: Mapping[str, str],
@@ -69,11 +69,11 @@ def gather(
 
     Raises `InvalidInput` for a package without a wheel, `Unavailable` if one cannot be had.
     """
-    chosen = choose(installed.packages, locked, served_names(bench.root, uv, tools))
+    chosen = choose_wheels(installed.packages, locked, served_names(bench.root, uv, tools))
     return PythonContent(
         installed.python,
         tuple(wheel for wheel, _ in chosen),
-        fetch(chosen, kept, bench.python, tools),
+        fetch_wheels(chosen, kept, bench.python, tools),
         _read_code(bench.root, tools),
     )
 

@@ -23,11 +23,16 @@ from goldenpath.project.statements import THRESHOLDS
 from goldenpath.settings import training_environment
 from goldenpath.train import source_state
 from goldenpath.train.data import dataset
-from goldenpath.train.data.depot import Depot, bring_all
+from goldenpath.train.data.data_cache import DataCache, fetch_all_data
 from goldenpath.train.environment import locked_environment
-from goldenpath.train.environment.environment_cache import CachedEnvironment, keep, key_of, learn
+from goldenpath.train.environment.environment_cache import (
+    CachedEnvironment,
+    cache_key,
+    cached_environment,
+    record_modules,
+)
 from goldenpath.train.environment.hardware import can_confine
-from goldenpath.train.environment.uv_lock import Locked, parse_lock, refuse_sources
+from goldenpath.train.environment.uv_lock import LockedPackage, parse_lock, refuse_sources
 from goldenpath.train.evaluation.evaluate import KEY, Evaluation, evaluate, refuse_missing
 from goldenpath.train.evaluation.score import Scorer, onnx_scorer
 from goldenpath.train.logged import Logged, read_logged
@@ -69,7 +74,7 @@ class _Ready:
 
     commit: SourceState
     lock: bytes
-    locked: tuple[Locked, ...]
+    locked: tuple[LockedPackage, ...]
     datasets: tuple[Dataset, ...]
     bench: Bench
     place: CachedEnvironment | None
@@ -86,7 +91,7 @@ def train(
     tools: Mapping[str, str],
     indexes: tuple[str, ...] = (),
     kept: Path | None = None,
-    depot: Depot | None = None,
+    data_cache: DataCache | None = None,
     closed: tuple[Path, ...] = (),
 ) -> Trained:
     """Trains the project as it is checked out, in the folder `work`, which is emptied first.
@@ -94,7 +99,7 @@ def train(
     `tools` is the environment for uv and git; the training itself sees a short list of it.
     `indexes` are the package indexes that the platform allows; those of the project otherwise.
     `kept` is a folder in which environments and wheels stay from one build to the next.
-    `depot` fetches data that are not in the project; without one there may be none.
+    `data_cache` fetches data that are not in the project; without one there may be none.
     `closed` are folders in which the project's programs read only what is theirs.
     A dirty tree, and lint or tests that fail, are recorded and not refused here.
 
@@ -105,7 +110,7 @@ def train(
     root, started = Path(project.root), now()
     allowed = indexes or project.indexes
     with _prepared(
-        project, work, uv, report, tools=tools, indexes=allowed, kept=kept, depot=depot
+        project, work, uv, report, tools=tools, indexes=allowed, kept=kept, data_cache=data_cache
     ) as ready:
         bench, lock, locked = replace(ready.bench, closed=closed), ready.lock, ready.locked
         installed = locked_environment.describe(bench.folder, bench.python, lock, locked, uv=uv)
@@ -122,7 +127,7 @@ def train(
             checks = (*checked.result(), *smoke, *_verdicts(evaluation))
         dataset.refuse_changed(bench.data, project.data, "during the training")
         _refuse_moved(ready.commit, source_state.read_source(root, tools))
-        learn(ready.place, bench.work / "bytecode")
+        record_modules(ready.place, bench.work / "bytecode")
         times = started, now()
         run = _record(ready, installed, evaluation, checks, made=made, times=times, tools=tools)
         profile, logged = _profile(project, evaluation), read_logged(work / "outputs-mlflow")
@@ -137,7 +142,7 @@ def rehearse(
     report: Callable[[str], None],
     tools: Mapping[str, str],
     kept: Path | None = None,
-    depot: Depot | None = None,
+    data_cache: DataCache | None = None,
     closed: tuple[Path, ...] = (),
 ) -> tuple[Check, ...]:
     """Lint, tests and a training on a sample: what a change is asked before it is merged.
@@ -146,7 +151,7 @@ def rehearse(
     """
     allowed = project.indexes
     with _prepared(
-        project, work, uv, report, tools=tools, indexes=allowed, kept=kept, depot=depot
+        project, work, uv, report, tools=tools, indexes=allowed, kept=kept, data_cache=data_cache
     ) as ready:
         bench = replace(ready.bench, closed=closed)
         with meanwhile(bench, partial(lint_and_tests, bench)) as checked:
@@ -168,7 +173,7 @@ def _prepared(
     tools: Mapping[str, str],
     indexes: tuple[str, ...],
     kept: Path | None,
-    depot: Depot | None,
+    data_cache: DataCache | None,
 ) -> Iterator[_Ready]:
     root = Path(project.root)
     report("checking source, lock and data")
@@ -178,7 +183,7 @@ def _prepared(
     # Before uv looks at the lock: it would ask whichever index stands in it.
     refuse_sources(locked, indexes)
     locked_environment.refuse_stale(root, uv, tools)
-    paths = bring_all(root, project.data, depot)
+    paths = fetch_all_data(root, project.data, data_cache)
     datasets = dataset.describe_all(paths, project.data)
     report("making the locked environment")
     with _kept_environment(root, lock, kept, uv, tools=tools) as place:
@@ -218,9 +223,9 @@ def _kept_environment(
         return nullcontext()
     # Copies: a file that uv's cache has as well could be changed there.
     apart = {**tools, "UV_LINK_MODE": "copy"}
-    return keep(
+    return cached_environment(
         kept / "environments",
-        key_of(root, lock, uv, tools),
+        cache_key(root, lock, uv, tools),
         lambda folder: locked_environment.make_environment(root, folder, uv, apart),
     )
 

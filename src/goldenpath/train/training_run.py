@@ -59,7 +59,7 @@ class Dataset:
 
 
 @dataclass(frozen=True, slots=True)
-class Bundled:
+class BundledPart:
     """Something that a wheel brings beside Python."""
 
     name: str
@@ -79,7 +79,7 @@ class Package:
     hashes: tuple[str, ...]
     """`sha256:…` of every file the lock allows for it; of the installed wheel alone if known."""
     licence: str = ""
-    bundled: tuple[Bundled, ...] = ()
+    bundled: tuple[BundledPart, ...] = ()
     """Native libraries and parts of its wheel."""
 
 

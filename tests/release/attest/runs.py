@@ -3,7 +3,7 @@
 from goldenpath.digest import Digest
 from goldenpath.release.attest.statement import BUILDER as BUILDER
 from goldenpath.train.training_run import (
-    Bundled,
+    BundledPart,
     Check,
     ColumnSummary,
     Dataset,
@@ -36,13 +36,13 @@ def training_run() -> TrainingRun:
                     (Digest.of(b"wheel").text,),
                     "BSD-3-Clause",
                     (
-                        Bundled(
+                        BundledPart(
                             "libgfortran",
                             "5.0.0",
                             "numpy.libs/libgfortran-040039e1.so.5.0.0",
                             Digest.of(b"gfortran").text,
                         ),
-                        Bundled("aho-corasick", "1.1.5", purl="pkg:cargo/aho-corasick@1.1.5"),
+                        BundledPart("aho-corasick", "1.1.5", purl="pkg:cargo/aho-corasick@1.1.5"),
                     ),
                 ),
                 Package("joblib", "1.5.2", (Digest.of(b"a").text, Digest.of(b"b").text), "BSD 3"),

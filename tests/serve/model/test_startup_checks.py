@@ -59,7 +59,7 @@ def test_a_model_that_answers_as_recorded_serves_and_says_what_differs(tmp_path:
         assert process.event["event"] == "ready"
         said = str(process.event["differences"])
         assert "CPU features: was avx9, is " in said
-        assert "onnxruntime of the frame: was 0.1, is " in said
+        assert "onnxruntime of the platform: was 0.1, is " in said
         assert float(str(process.event["answers_differ_by"])) < 1e-6
 
 
@@ -73,7 +73,7 @@ def test_a_model_that_answers_otherwise_does_not_serve_and_every_difference_is_n
     with pytest.raises(VerificationError, match=r"by up to 0\.001 on 64 recorded rows") as caught:
         asyncio.run(refuse_other_answers(content.expected, content.model))
     assert "CPU features: was avx9" in caught.value.message
-    assert "onnxruntime of the frame" in caught.value.message
+    assert "onnxruntime of the platform" in caught.value.message
 
 
 @pytest.fixture

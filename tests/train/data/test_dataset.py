@@ -1,4 +1,4 @@
-"""What is said of data: rows and columns of all files, the time range, keys that repeat."""
+"""The record of data: rows and columns of all files, the time range, and repeated keys."""
 
 from datetime import date
 from pathlib import Path
@@ -15,9 +15,9 @@ from goldenpath.train.training_run import Dataset
 
 
 def described(path: Path, **declared: str) -> Dataset:
-    found = digest_data(path)
-    source = DataSource("clients", path.name, found.digest.text, **declared)  # type: ignore[arg-type]
-    return describe(path, source, found)
+    data = digest_data(path)
+    source = DataSource("clients", path.name, data.digest.text, **declared)  # type: ignore[arg-type]
+    return describe(path, source, data)
 
 
 def test_the_files_of_a_folder_are_one_table(tmp_path: Path) -> None:
@@ -27,12 +27,12 @@ def test_the_files_of_a_folder_are_one_table(tmp_path: Path) -> None:
         pq.write_table(pa.table(rows), tmp_path / f"2005/{month}/rows.parquet")
     (tmp_path / "README.txt").write_text("read me")
 
-    found = described(tmp_path, time="at", key="client")
+    record = described(tmp_path, time="at", key="client")
 
-    assert (found.rows, found.files, found.listing) == (6, 3, found.digest)
-    assert (found.first, found.last) == ("2005-04-01T00:00:00Z", "2005-05-03T00:00:00Z")
-    assert found.repeated == 3
-    (client, at) = found.columns
+    assert (record.rows, record.files, record.listing) == (6, 3, record.digest)
+    assert (record.first, record.last) == ("2005-04-01T00:00:00Z", "2005-05-03T00:00:00Z")
+    assert record.repeated == 3
+    (client, at) = record.columns
     assert (client.name, client.type, client.minimum, client.maximum) == ("client", "int64", 1, 3)
     assert (at.name, at.distinct) == ("at", 6)
 
@@ -41,27 +41,27 @@ def test_dates_of_a_csv_file_give_its_time_range(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text("client,day\n1,2005-04-30\n2,2005-04-01\n3,\n")
 
-    found = described(path, time="day")
+    record = described(path, time="day")
 
-    assert (found.first, found.last) == ("2005-04-01T00:00:00Z", "2005-04-30T00:00:00Z")
-    assert (found.repeated, found.listing) == (None, "")
+    assert (record.first, record.last) == ("2005-04-01T00:00:00Z", "2005-04-30T00:00:00Z")
+    assert (record.repeated, record.listing) == (None, "")
 
 
 @pytest.mark.parametrize(
-    ("declared", "said"),
+    ("declared", "message"),
     [
-        ({"time": "when"}, r"no column 'when': data\.clients\.time names it"),
-        ({"key": "id"}, r"no column 'id': data\.clients\.key names it"),
+        ({"time": "when"}, r"no column 'when': expected the one that data\.clients\.time names"),
+        ({"key": "id"}, r"no column 'id': expected the one that data\.clients\.key names"),
         ({"time": "name"}, "holds no times"),
     ],
 )
-def test_a_column_that_does_not_fit_is_said(
-    tmp_path: Path, declared: dict[str, str], said: str
+def test_a_declared_column_that_is_missing_or_holds_no_times_is_refused(
+    tmp_path: Path, declared: dict[str, str], message: str
 ) -> None:
     path = tmp_path / "rows.csv"
     path.write_text("client,name\n1,anna\n")
 
-    with pytest.raises(InvalidInput, match=said):
+    with pytest.raises(InvalidInput, match=message):
         described(path, **declared)
 
 
@@ -69,14 +69,14 @@ def test_other_formats_have_no_rows_but_a_digest(tmp_path: Path) -> None:
     path = tmp_path / "rows.bin"
     path.write_bytes(b"\0\1\2")
 
-    found = described(path)
+    record = described(path)
 
-    assert (found.rows, found.columns, found.size) == (0, (), 3)
+    assert (record.rows, record.columns, record.size) == (0, (), 3)
     with pytest.raises(InvalidInput, match="no column"):
         described(path, key="id")
 
 
-def test_a_file_that_is_not_what_its_name_says_is_refused(tmp_path: Path) -> None:
+def test_a_file_without_the_format_of_its_name_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "rows.parquet"
     path.write_bytes(b"not parquet")
 

@@ -1,6 +1,5 @@
-"""An environment is made once for a lock, and nothing that a project runs can change it."""
+"""An environment is made once for each lock, and no program of a project can change it."""
 
-import importlib.util
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,11 +10,11 @@ from goldenpath.errors import InvalidInput
 from goldenpath.project.load import load_project
 from goldenpath.settings import Home
 from goldenpath.train.environment.environment_cache import (
-    KEPT,
+    MAX_KEPT,
     CachedEnvironment,
-    keep,
-    key_of,
-    learn,
+    cache_key,
+    cached_environment,
+    record_modules,
 )
 from goldenpath.train.environment.hardware import can_confine
 from goldenpath.train.run import train
@@ -24,7 +23,7 @@ from tests.train.conftest import Quick
 
 
 class Maker:
-    """Makes an environment of one module, and counts."""
+    """Makes an environment of one module, and counts how often."""
 
     def __init__(self) -> None:
         self.made = 0
@@ -37,15 +36,15 @@ class Maker:
 
 
 def _kept(folder: Path, key: str, make: Maker) -> CachedEnvironment:
-    with keep(folder, key, make) as place:
-        return place
+    with cached_environment(folder, key, make) as cached:
+        return cached
 
 
-def test_an_environment_is_made_once_and_again_if_it_was_left_half_made(tmp_path: Path) -> None:
+def test_an_environment_is_made_once_and_again_if_it_is_incomplete(tmp_path: Path) -> None:
     make = Maker()
     first = _kept(tmp_path, "a" * 64, make)
-    again = _kept(tmp_path, "a" * 64, make)
-    assert (make.made, first, first.is_compiled) == (1, again, False)
+    second = _kept(tmp_path, "a" * 64, make)
+    assert (make.made, first, first.is_compiled) == (1, second, False)
 
     (first.folder / "complete").unlink()
     _kept(tmp_path, "a" * 64, make)
@@ -53,58 +52,61 @@ def test_an_environment_is_made_once_and_again_if_it_was_left_half_made(tmp_path
     assert make.made == 2
 
 
-def test_what_a_build_imported_is_compiled_from_the_source_before_the_next(tmp_path: Path) -> None:
+def test_modules_that_a_build_imported_are_compiled_from_source_before_the_next(
+    tmp_path: Path,
+) -> None:
     make, bytecode = Maker(), tmp_path / "bytecode"
-    place = _kept(tmp_path / "kept", "a" * 64, make)
-    beside = bytecode / place.environment.relative_to("/")
-    beside.mkdir(parents=True)
-    # Whatever a build wrote as bytecode is not taken over: only its name is.
-    (beside / "module.cpython-311.pyc").write_bytes(b"evil")
-    (beside / "absent.cpython-311.pyc").write_bytes(b"evil")
+    cached = _kept(tmp_path / "kept", "a" * 64, make)
+    written = bytecode / cached.environment.relative_to("/")
+    written.mkdir(parents=True)
+    # Only the names of a build's bytecode files are used, never their content.
+    (written / "module.cpython-311.pyc").write_bytes(b"evil")
+    (written / "absent.cpython-311.pyc").write_bytes(b"evil")
 
-    learn(place, bytecode)
+    record_modules(cached, bytecode)
     compiled = _kept(tmp_path / "kept", "a" * 64, make)
 
     assert compiled.is_compiled
-    found = Path(importlib.util.cache_from_source(str(place.environment / "module.py")))
-    assert b"answer" in found.read_bytes()
-    assert [path.name for path in found.parent.iterdir()] == [found.name]
+    # Not `cache_from_source`: it follows the PYTHONPYCACHEPREFIX of the tests themselves.
+    file = cached.environment / "__pycache__" / f"module.{sys.implementation.cache_tag}.pyc"
+    assert b"answer" in file.read_bytes()
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
 
 
-def test_only_a_few_are_kept(tmp_path: Path) -> None:
-    for number in range(KEPT + 2):
+def test_only_the_most_recently_used_are_kept(tmp_path: Path) -> None:
+    for number in range(MAX_KEPT + 2):
         _kept(tmp_path, f"{number:064}", Maker())
 
-    left = sorted(path.name for path in tmp_path.iterdir() if path.is_dir())
-    assert left == [f"{number:064}" for number in range(2, KEPT + 2)]
+    kept = sorted(path.name for path in tmp_path.iterdir() if path.is_dir())
+    assert kept == [f"{number:064}" for number in range(2, MAX_KEPT + 2)]
 
 
-def test_what_a_build_holds_stays_however_many_build_beside_it(tmp_path: Path) -> None:
+def test_an_environment_that_a_build_uses_is_not_removed(tmp_path: Path) -> None:
     with ExitStack() as builds:
-        places = [
-            builds.enter_context(keep(tmp_path, f"{number:064}", Maker()))
-            for number in range(KEPT + 2)
+        cached = [
+            builds.enter_context(cached_environment(tmp_path, f"{number:064}", Maker()))
+            for number in range(MAX_KEPT + 2)
         ]
         _kept(tmp_path, "a" * 64, Maker())
 
-        assert all((place.environment / "module.py").is_file() for place in places)
+        assert all((used.environment / "module.py").is_file() for used in cached)
     _kept(tmp_path, "b" * 64, Maker())
 
-    assert len([path for path in tmp_path.iterdir() if path.is_dir()]) == KEPT
+    assert len([path for path in tmp_path.iterdir() if path.is_dir()]) == MAX_KEPT
 
 
-def test_another_lock_or_another_request_is_another_environment(project: Path) -> None:
+def test_another_lock_or_other_requirements_have_another_cache_key(project: Path) -> None:
     tools = {"UV_PYTHON": sys.executable}
-    first = key_of(project, b"lock", "uv", tools)
+    first = cache_key(project, b"lock", "uv", tools)
 
-    assert key_of(project, b"lock", "uv", tools) == first
-    assert key_of(project, b"other", "uv", tools) != first
+    assert cache_key(project, b"lock", "uv", tools) == first
+    assert cache_key(project, b"other", "uv", tools) != first
     (project / "pyproject.toml").write_text("[project]\n")
-    assert key_of(project, b"lock", "uv", tools) != first
+    assert cache_key(project, b"lock", "uv", tools) != first
 
 
 @pytest.mark.skipif(not can_confine(), reason="SKIPPED: this kernel has no Landlock")
-def test_a_training_writes_nowhere_but_into_project_and_work_folder(
+def test_a_training_can_write_only_into_the_project_and_the_work_folder(
     quick: Quick, tmp_path: Path
 ) -> None:
     outside = tmp_path / "outside"
@@ -129,7 +131,7 @@ def test_a_training_cannot_read_the_key_of_the_build(quick: Quick, tmp_path: Pat
         )  # fmt: skip
 
 
-def test_a_training_that_wants_more_memory_than_declared_is_ended(
+def test_a_training_that_needs_more_memory_than_declared_fails(
     quick: Quick, tmp_path: Path
 ) -> None:
     quick.edit("goldenpath.toml", "threads = 1", "threads = 1\nmemory_limit = 400")

@@ -69,7 +69,7 @@ def test_a_file_without_a_hash_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"\xff", "is not UTF-8"),
         (b"x = ", "is not valid TOML"),
@@ -78,7 +78,7 @@ def test_a_file_without_a_hash_is_refused() -> None:
         (b"package = [{name = 'a'}, {}]", "has 3 faults: package.0..source: expected a value"),
     ],
 )
-def test_what_is_not_a_lock_is_refused(content: bytes, said: str) -> None:
-    with pytest.raises(InvalidInput, match=f"^uv.lock {said}|^uv.lock .*{said}") as refused:
+def test_a_malformed_lock_is_refused(content: bytes, message: str) -> None:
+    with pytest.raises(InvalidInput, match=f"^uv.lock {message}|^uv.lock .*{message}") as refused:
         parse_lock(content)
-    assert refused.value.hint == "make it again with uv lock"
+    assert refused.value.hint == "run uv lock to write it again"

@@ -5,11 +5,11 @@ from dataclasses import replace
 from goldenpath.release.attest.policy import Verified
 from goldenpath.release.evidence.provenance import Origin
 from goldenpath.release.evidence.training_statements import origin_of, packages_of
-from goldenpath.train.environment.environment_equality import Surroundings
+from goldenpath.train.environment.environment_equality import ExecutionEnvironment
 from goldenpath.train.training_run import TrainingRun
 
 
-def surroundings_of(verified: Verified) -> Surroundings | None:
+def surroundings_of(verified: Verified) -> ExecutionEnvironment | None:
     """Those of the release; None if no provenance counts."""
     origin = origin_of(verified)
     if origin is None:
@@ -17,7 +17,7 @@ def surroundings_of(verified: Verified) -> Surroundings | None:
     return replace(surroundings_then(origin), packages=packages_of(verified))
 
 
-def surroundings_then(origin: Origin) -> Surroundings:
+def surroundings_then(origin: Origin) -> ExecutionEnvironment:
     """What provenance says, which is all but the packages."""
     internal, threads = origin.internal, origin.internal.get("threads")
     frame = internal.get("frame")
@@ -25,7 +25,7 @@ def surroundings_then(origin: Origin) -> Surroundings:
     def text(name: str) -> str:
         return str(internal.get(name, ""))
 
-    return Surroundings(
+    return ExecutionEnvironment(
         python=text("python"),
         frame={name: str(each) for name, each in frame.items()} if isinstance(frame, dict) else {},
         cpu=text("cpu"),
@@ -37,10 +37,10 @@ def surroundings_then(origin: Origin) -> Surroundings:
     )
 
 
-def surroundings_now(run: TrainingRun) -> Surroundings:
+def surroundings_now(run: TrainingRun) -> ExecutionEnvironment:
     """Those of a training that has just ended."""
     here = run.environment
-    return Surroundings(
+    return ExecutionEnvironment(
         python=here.python,
         packages=here.packages,
         frame=here.frame,

@@ -14,7 +14,7 @@ from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
 from goldenpath.project.spec import Contract
 from goldenpath.release.evidence.system_packages import SystemPackage
-from goldenpath.train.training_run import Bundled, Dataset, Metric, Package, TrainingRun
+from goldenpath.train.training_run import BundledPart, Dataset, Metric, Package, TrainingRun
 
 SPEC_VERSION = "1.6"
 _EXPRESSION = re.compile(r"[A-Za-z0-9.+-]+( (AND|OR|WITH) [A-Za-z0-9.+-]+)*")
@@ -180,7 +180,7 @@ def python_component(package: Package) -> dict[str, JsonValue]:
     return component | _licences(package.licence)
 
 
-def _bundled(wheel: str, number: int, part: Bundled) -> dict[str, JsonValue]:
+def _bundled(wheel: str, number: int, part: BundledPart) -> dict[str, JsonValue]:
     component: dict[str, JsonValue] = {
         "type": "library",
         "bom-ref": f"{wheel}#{number}",

@@ -14,7 +14,7 @@ from goldenpath.release.evidence.recorded_environment import surroundings_of
 from goldenpath.release.evidence.training_statements import evaluation_of
 from goldenpath.serve.model.model import Model, ModelApart, Rows, Scores
 from goldenpath.train.environment.environment_equality import (
-    Surroundings,
+    ExecutionEnvironment,
     frame_differences,
     machine_differences,
     served_differences,
@@ -52,7 +52,7 @@ def expected_of(verified: Verified, runtime: Runtime | None) -> Expected:
                 hint="build the model again",
             )
     # A model that is code runs nothing of the frame, which then need not load its runtime.
-    here = Surroundings(
+    here = ExecutionEnvironment(
         cpu=cpu(),
         cpu_features=" ".join(cpu_features()),
         frame={} if runtime is not None else frame(),

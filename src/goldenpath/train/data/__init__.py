@@ -1,1 +1,1 @@
-"""The data of a training: fetched, digested and described."""
+"""The data of a training: fetched, hashed and described."""

@@ -1,4 +1,4 @@
-"""The data of a project one by one: fetched, digested, and compared with what is pinned."""
+"""The status of a project's data: fetched, hashed, and compared with the pinned digests."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +9,12 @@ from goldenpath.project.data_digest import check_parts, digest_data
 from goldenpath.project.digest_journal import DigestJournal
 from goldenpath.project.pin import pin
 from goldenpath.project.spec import DataSource
-from goldenpath.train.data.depot import Depot, bring, keep_listing
+from goldenpath.train.data.data_cache import DataCache, fetch_data, keep_listing
 
 
 @dataclass(frozen=True, slots=True)
 class DataStatus:
-    """One of the data, as it is now."""
+    """One source of data as it is now."""
 
     name: str
     path: str
@@ -22,39 +22,41 @@ class DataStatus:
     size: int
     files: int
     agrees: bool
-    """Whether it is what is pinned."""
+    """Whether the data have the pinned digest."""
     wrong: tuple[str, ...] = ()
-    """Parts that differ, where only some were looked at."""
+    """The parts that differ, if only some were checked."""
 
 
-def survey(root: Path, source: DataSource, depot: Depot, *, repin: bool = False) -> DataStatus:
-    """Reads every byte; an interrupted reading goes on where it was. Pins the digest if asked.
+def check_data(
+    root: Path, source: DataSource, data_cache: DataCache, *, repin: bool = False
+) -> DataStatus:
+    """Hash all data of a source, resuming an interrupted run. Pins the digest if `repin`.
 
-    Raises as `bring` and `pin` do.
+    Raises as `fetch_data` and `pin` do.
     """
-    path = bring(root, source, depot, pinned=not repin)
-    journal = DigestJournal(depot.folder, path)
-    found = digest_data(path, pieces=source.pieces, journal=journal)
-    keep_listing(depot.folder, found)
+    path = fetch_data(root, source, data_cache, pinned=not repin)
+    journal = DigestJournal(data_cache.folder, path)
+    data = digest_data(path, pieces=source.pieces, journal=journal)
+    keep_listing(data_cache.folder, data)
     journal.delete()
     if repin:
-        pin(root, source.name, found.digest)
-    agrees = repin or found.digest.text == source.digest
-    return DataStatus(source.name, source.path, found.digest.text, found.size, found.files, agrees)
+        pin(root, source.name, data.digest)
+    agrees = repin or data.digest.text == source.digest
+    return DataStatus(source.name, source.path, data.digest.text, data.size, data.files, agrees)
 
 
-def sample(root: Path, source: DataSource, depot: Depot, parts: int) -> DataStatus:
-    """Reads some parts alone and compares them with the listing that was kept.
+def check_sample(root: Path, source: DataSource, data_cache: DataCache, parts: int) -> DataStatus:
+    """Hash some parts of a source and compare them with the kept listing.
 
-    Raises `NotFound` if there is no listing of what is pinned.
+    Raises `NotFound` if there is no listing with the pinned digest.
     """
-    path, pinned = bring(root, source, depot), Digest(source.digest)
-    listing = depot.folder / f"{pinned.hex}.listing"
+    path, pinned = fetch_data(root, source, data_cache), Digest(source.digest)
+    listing = data_cache.folder / f"{pinned.hex}.listing"
     if not listing.is_file():
         raise NotFound(
-            f"the data {source.name!r} have no listing here: only folders and files with "
-            "pieces = true have parts",
-            hint=f"goldenpath data {source.name} reads all of them and keeps one",
+            f"the data {source.name!r} have no listing here: expected a folder, or a file with "
+            "pieces = true, that was read before",
+            hint=f"run goldenpath data {source.name}, which reads all parts and keeps a listing",
         )
     content = listing.read_bytes()
     wrong = check_parts(path, content, pinned, parts)

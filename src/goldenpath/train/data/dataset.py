@@ -1,4 +1,4 @@
-"""Data as they are read: digest, size, shape, time range and a summary of each column."""
+"""Describes data for the record: digest, size, shape, time range, and a summary of each column."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -20,38 +20,43 @@ _Values: TypeAlias = "pa.ChunkedArray[pa.Scalar[pa.DataType]]"
 
 
 def describe_all(paths: Mapping[str, Path], sources: Sequence[DataSource]) -> tuple[Dataset, ...]:
-    """The record of all data. Raises `InvalidInput` as `refuse_changed` and `describe` do."""
+    """Return the records of all data. Raises as `refuse_changed` and `describe` do."""
     return tuple(
         describe(
-            paths[each.name], each, _read_pinned(paths[each.name], each, "since it was pinned")
+            paths[source.name],
+            source,
+            _checked_digest(paths[source.name], source, "since it was pinned"),
         )
-        for each in sources
+        for source in sources
     )
 
 
 def refuse_changed(paths: Mapping[str, Path], sources: Sequence[DataSource], when: str) -> None:
-    """Raises `InvalidInput` if something is gone or differs from its pinned digest."""
+    """Raise `InvalidInput` if data are missing or differ from their pinned digest.
+
+    `when` completes the message, such as "during the training".
+    """
     for source in sources:
-        _read_pinned(paths[source.name], source, when)
+        _checked_digest(paths[source.name], source, when)
 
 
-def _read_pinned(path: Path, source: DataSource, when: str) -> DataDigest:
+def _checked_digest(path: Path, source: DataSource, when: str) -> DataDigest:
     if not path.exists():
         raise InvalidInput(f"{path} is missing {when}: expected the data {source.name!r}")
-    found = digest_data(path, pieces=source.pieces)
-    if found.digest.text != source.digest:
+    data = digest_data(path, pieces=source.pieces)
+    if data.digest.text != source.digest:
         raise InvalidInput(
-            f"{path} has changed {when}: expected {source.digest}, got {found.digest}",
-            hint=f"bring the data back, or pin them anew with goldenpath data --pin {source.name}",
+            f"{path} has changed {when}: expected {source.digest}, got {data.digest}",
+            hint=f"restore the data, or pin them with goldenpath data --pin {source.name}",
         )
-    return found
+    return data
 
 
 def describe(path: Path, source: DataSource, digested: DataDigest) -> Dataset:
-    """The record of one file or folder.
+    """Return the record of one file or folder.
 
-    A format other than Parquet or CSV has no rows and no columns. Raises `InvalidInput` if the
-    files are not what their names say, or lack a column that the declaration names.
+    Other formats than Parquet and CSV are recorded without rows and columns. Raises `InvalidInput`
+    if a file does not have the format of its name, or lacks a column that the declaration names.
     """
     table = _table(path)
     columns = () if table is None else tuple(_column(table, name) for name in table.schema.names)
@@ -75,7 +80,7 @@ def describe(path: Path, source: DataSource, digested: DataDigest) -> Dataset:
 
 
 def read_parquet(path: Path) -> pa.Table:
-    """A Parquet file. Raises `InvalidInput` if it is absent or not one."""
+    """Read a Parquet file. Raises `InvalidInput` if it is missing or not a Parquet file."""
     try:
         return pyarrow.parquet.read_table(path)
     except (OSError, pa.ArrowException) as error:
@@ -83,10 +88,10 @@ def read_parquet(path: Path) -> pa.Table:
 
 
 def _table(path: Path) -> pyarrow.dataset.Dataset | None:
-    """The rows in all Parquet files, else in all CSV files; None if there is neither."""
-    files = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
+    """Return all Parquet files as one table, else all CSV files; None if there are neither."""
+    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
     for suffix in _FORMATS:
-        chosen = [str(each) for each in files if each.suffix == f".{suffix}"]
+        chosen = [str(file) for file in files if file.suffix == f".{suffix}"]
         if chosen:
             try:
                 return pyarrow.dataset.dataset(chosen, format=suffix)
@@ -98,7 +103,7 @@ def _table(path: Path) -> pyarrow.dataset.Dataset | None:
 
 
 def _values(table: pyarrow.dataset.Dataset, name: str) -> _Values:
-    """One column at a time: memory is bounded by the largest of them."""
+    """Read one column. Reading columns one by one bounds the memory by the largest column."""
     try:
         return table.to_table(columns=[name])[name]
     except (OSError, pa.ArrowException) as error:
@@ -112,7 +117,8 @@ def _declared(
         return None
     if table is None or name not in table.schema.names:
         raise InvalidInput(
-            f"the data {source.name!r} have no column {name!r}: data.{source.name}.{key} names it"
+            f"the data {source.name!r} have no column {name!r}: "
+            f"expected the one that data.{source.name}.{key} names"
         )
     return _values(table, name)
 
@@ -125,8 +131,8 @@ def _time_range(table: pyarrow.dataset.Dataset | None, source: DataSource) -> tu
         moments = values.cast(pa.timestamp("us", "UTC"))
     except pa.ArrowException as error:
         raise InvalidInput(
-            f"column {source.time!r} of {source.name!r} holds no times: expected dates, got "
-            f"{values.type}",
+            f"column {source.time!r} of {source.name!r} holds no times: expected dates or times, "
+            f"got {values.type}",
         ) from error
     first, last = pc.min(moments).as_py(), pc.max(moments).as_py()
     return _stamp(first), _stamp(last)

@@ -1,6 +1,6 @@
-"""Data at a URL: `s3://` by Arrow, every other scheme by the fsspec file system for it.
+"""Data at a URL: `s3://` is read by Arrow, every other scheme by fsspec.
 
-Both show the same three things here: which files there are, how large they are, and their bytes.
+Both are reduced to the same interface: the files at the URL, their sizes, and their bytes.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -18,60 +18,61 @@ _CHUNK = 1024 * 1024
 
 
 class Readable(Protocol):
-    """A file that was opened."""
+    """An open file."""
 
     def read(self, size: int, /) -> bytes:
-        """The next bytes, none at the end."""
+        """Return the next bytes, at most `size`. Returns no bytes at the end of the file."""
 
 
 @dataclass(frozen=True, slots=True)
-class Remote:
-    """One file that is elsewhere."""
+class RemoteFile:
+    """One file that is not on this machine."""
 
     name: str
-    """Its path below the folder that is fetched; the name alone of a single file."""
+    """Its path below the fetched folder, or the bare name of a single file."""
     size: int
+    """Bytes."""
     read: Callable[[], Iterable[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteLocation:
-    """What is at a URL."""
+    """The file or folder at a URL."""
 
     name: str
-    """The last part of the address."""
-    files: tuple[Remote, ...]
+    """The last segment of the address."""
+    files: tuple[RemoteFile, ...]
     is_folder: bool
 
 
 def at_url(url: str, settings: ObjectStore) -> RemoteLocation:
-    """The file or folder at `url`.
+    """Return the file or folder at `url`.
 
-    Raises `NotFound` if nothing is there, `Unavailable` if that cannot be said, and `InvalidInput`
-    for a scheme that nobody here speaks.
+    Raises `NotFound` if it does not exist, `Unavailable` if that cannot be determined, and
+    `InvalidInput` for a scheme that is not supported here.
     """
     scheme = urlsplit(url).scheme
     try:
-        place = _in_buckets(url, settings) if scheme == "s3" else _by_fsspec(url)
+        location = _in_bucket(url, settings) if scheme == "s3" else _by_fsspec(url)
     except FileNotFoundError:
-        place = None
+        location = None
     except OSError as error:
-        said = " ".join(str(error).split())[:300]
-        raise Unavailable(f"{url} cannot be read: {said}") from error
-    if place is None or not place.files:
-        raise NotFound(f"{url} is not there: expected a file, or a folder with files")
-    return place
+        reason = " ".join(str(error).split())[:300]
+        raise Unavailable(f"{url} cannot be read: {reason}") from error
+    if location is None or not location.files:
+        raise NotFound(f"{url} does not exist: expected a file, or a folder with files")
+    return location
 
 
 def relative_name(path: str, base: str, url: str) -> str:
-    """The name of a file below `base`. Raises `InvalidInput` if it leads out of there."""
+    """Return the path of a file below `base`. Raises `InvalidInput` if it is outside `base`."""
     name = path.removeprefix(base).lstrip("/")
     if not name or PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-        raise InvalidInput(f"{url} names a file outside of it: {path!r}")
+        raise InvalidInput(f"{url} names a file outside its folder: {path!r}")
     return name
 
 
-def _in_buckets(url: str, settings: ObjectStore) -> RemoteLocation:
+def _in_bucket(url: str, settings: ObjectStore) -> RemoteLocation:
     from pyarrow.fs import FileSelector, FileType, S3FileSystem
 
     system = S3FileSystem(endpoint_override=settings.endpoint, region=settings.region)
@@ -82,13 +83,13 @@ def _in_buckets(url: str, settings: ObjectStore) -> RemoteLocation:
     below = system.get_file_info(FileSelector(path, recursive=True)) if is_folder else [info]
     name = PurePosixPath(path).name
     files = tuple(
-        Remote(
-            relative_name(each.path, path, url) if is_folder else name,
-            each.size,
-            _stream(partial(system.open_input_stream, each.path)),
+        RemoteFile(
+            relative_name(entry.path, path, url) if is_folder else name,
+            entry.size,
+            _stream(partial(system.open_input_stream, entry.path)),
         )
-        for each in below
-        if each.type == FileType.File
+        for entry in below
+        if entry.type == FileType.File
     )
     return RemoteLocation(name, files, is_folder)
 
@@ -101,19 +102,19 @@ def _by_fsspec(url: str) -> RemoteLocation:
     except (ImportError, ValueError) as error:
         raise InvalidInput(
             f"{url} cannot be read: {error}",
-            hint="install fsspec, and what it needs for that scheme, beside goldenpath",
+            hint="install fsspec, and its package for that scheme, beside goldenpath",
         ) from error
     path = str(path).rstrip("/")
     is_folder = not system.isfile(path)
     below = system.find(path, detail=True) if is_folder else {path: system.info(path)}
     name = PurePosixPath(path).name
     files = tuple(
-        Remote(
-            relative_name(found, path, url) if is_folder else name,
+        RemoteFile(
+            relative_name(address, path, url) if is_folder else name,
             int(info.get("size") or 0),
-            _stream(partial(system.open, found, "rb")),
+            _stream(partial(system.open, address, "rb")),
         )
-        for found, info in sorted(below.items())
+        for address, info in sorted(below.items())
     )
     return RemoteLocation(name, files, is_folder)
 

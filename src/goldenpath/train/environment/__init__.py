@@ -1,1 +1,1 @@
-"""The locked environment of a training and of a model that is code."""
+"""The locked Python environment of a training, and of a model that is code."""

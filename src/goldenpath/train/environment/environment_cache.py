@@ -1,10 +1,12 @@
-"""Environments that stay from one build to the next, so that a build need not make its own.
+"""A cache of virtual environments, so that not every build has to install its own.
 
-Kept only where the kernel confines what a project runs (Landlock): then nothing a project runs can
-write here, and an environment is the one that uv made from the lock. The key is the lock, what asks
-for it, and the interpreter. Modules that a build has imported are compiled before the next one: by
-their names, from the files of the environment, never from what the build wrote. A build holds the
-one it uses, and what somebody holds is not removed.
+It is used only where the kernel sandboxes the project's programs (Landlock). There they cannot
+write into the cache, so an environment stays as uv made it from the lock. The key covers the lock,
+`pyproject.toml`, the interpreter and uv.
+
+Modules that a build imported are compiled before the next build. Only their names are taken from
+the build; the compiled code comes from the files of the environment. A build locks the environment
+that it uses, and a locked environment is not removed.
 """
 
 import fcntl
@@ -20,51 +22,55 @@ from pathlib import Path
 from goldenpath.errors import Unavailable
 from goldenpath.files import locked, write_whole
 
-KEPT = 4
-"""Environments that stay; those used longest ago go first, but none that a build holds."""
+MAX_KEPT = 4
+"""Number of kept environments. The least recently used go first, but none that a build uses."""
 _COMPLETE, _MODULES, _COMPILED, _HELD = "complete", "modules.txt", "compiled", "held"
 _MAX_MODULES = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class CachedEnvironment:
-    """An environment that is complete."""
+    """A complete environment in the cache."""
 
     folder: Path
     python: Path
+    """Its interpreter."""
     is_compiled: bool
+    """Whether the modules of an earlier build are compiled."""
 
     @property
     def environment(self) -> Path:
-        """The virtual environment itself."""
+        """The folder of the virtual environment itself."""
         return self.folder / "environment"
 
 
-def key_of(root: Path, lock: bytes, uv: str, tools: Mapping[str, str]) -> str:
-    """The name of the environment that this project would get from this uv here."""
+def cache_key(root: Path, lock: bytes, uv: str, tools: Mapping[str, str]) -> str:
+    """Return the cache key of the environment that `uv` would make of this project here."""
     python = Path(tools.get("UV_PYTHON", "python")).resolve()
-    changed = python.stat().st_mtime_ns if python.exists() else 0
-    asked = (root / "pyproject.toml").read_bytes()
-    parts = (lock, asked, f"{python} {changed} {uv}".encode())
+    modified = python.stat().st_mtime_ns if python.exists() else 0
+    requirements = (root / "pyproject.toml").read_bytes()
+    parts = (lock, requirements, f"{python} {modified} {uv}".encode())
     return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
 
 
 @contextmanager
-def keep(kept: Path, key: str, make: Callable[[Path], Path]) -> Iterator[CachedEnvironment]:
-    """The environment of that key, made by `make` if it is not there; nobody removes it meanwhile.
+def cached_environment(
+    kept: Path, key: str, make: Callable[[Path], Path]
+) -> Iterator[CachedEnvironment]:
+    """Yield the environment of a key, locked until the block ends. `make` makes a missing one.
 
     Raises `Unavailable` if the folder cannot be used.
     """
-    with ExitStack() as held:
+    with ExitStack() as locks:
         try:
-            place = _taken(kept, kept / key, make, held)
+            environment = _acquired(kept, kept / key, make, locks)
         except OSError as error:
             raise Unavailable(f"{kept / key} cannot be used: {error}") from error
-        yield place
+        yield environment
 
 
-def _taken(
-    kept: Path, folder: Path, make: Callable[[Path], Path], held: ExitStack
+def _acquired(
+    kept: Path, folder: Path, make: Callable[[Path], Path], locks: ExitStack
 ) -> CachedEnvironment:
     kept.mkdir(mode=0o700, parents=True, exist_ok=True)
     with locked(kept / "lock"):
@@ -76,56 +82,61 @@ def _taken(
         os.utime(folder)
         python = Path((folder / _COMPLETE).read_text("utf-8"))
         _compile(folder, python)
-        mark = _open(folder / _HELD)
-        held.callback(os.close, mark)
-        fcntl.flock(mark, fcntl.LOCK_SH)
-        _forget(kept)
+        descriptor = _open(folder / _HELD)
+        locks.callback(os.close, descriptor)
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        _evict(kept)
     return CachedEnvironment(folder, python, (folder / _COMPILED).is_file())
 
 
-def learn(place: CachedEnvironment | None, bytecode: Path) -> None:
-    """Remembers by name which modules of a kept environment a build has compiled for itself."""
-    if place is None:
+def record_modules(cached: CachedEnvironment | None, bytecode: Path) -> None:
+    """Record the names of the modules that a build imported from a cached environment.
+
+    `bytecode` is the build's `PYTHONPYCACHEPREFIX`.
+    """
+    if cached is None:
         return
-    beside = bytecode / place.environment.resolve().relative_to("/")
-    if place.is_compiled or not beside.is_dir():
+    compiled = bytecode / cached.environment.resolve().relative_to("/")
+    if cached.is_compiled or not compiled.is_dir():
         return
-    names = {
-        (path.parent / (path.name.partition(".cpython-")[0] + ".py")).relative_to(beside).as_posix()
-        for path in beside.rglob("*.pyc")
-    }
+    modules = (
+        path.parent / f"{path.name.partition('.cpython-')[0]}.py"
+        for path in compiled.rglob("*.pyc")
+    )
+    names = {path.relative_to(compiled).as_posix() for path in modules}
     text = "".join(f"{name}\n" for name in sorted(names)[:_MAX_MODULES] if name.isprintable())
-    write_whole(place.folder / _MODULES, text.encode(), 0o600)
+    write_whole(cached.folder / _MODULES, text.encode(), 0o600)
 
 
 def _compile(folder: Path, python: Path) -> None:
-    listed, environment = folder / _MODULES, (folder / "environment").resolve()
-    if (folder / _COMPILED).is_file() or not listed.is_file():
+    modules, environment = folder / _MODULES, (folder / "environment").resolve()
+    if (folder / _COMPILED).is_file() or not modules.is_file():
         return
-    paths = [environment / name for name in listed.read_text("utf-8").splitlines()]
-    known = [path for path in paths if path.resolve().is_relative_to(environment)]
-    known = [path for path in known if path.is_file()]
+    paths = [environment / name for name in modules.read_text("utf-8").splitlines()]
+    # The names come from a build: none may lead out of the environment.
+    inside = [path for path in paths if path.resolve().is_relative_to(environment)]
+    files = [path for path in inside if path.is_file()]
     subprocess.run(
         [str(python), "-I", "-S", "-m", "compileall", "-q", "-j", "2", "-i", "-"],
-        input="".join(f"{path}\n" for path in known).encode(),
-        env={}, capture_output=True, check=False,  # what cannot be compiled is no module here
+        input="".join(f"{path}\n" for path in files).encode(),
+        env={}, capture_output=True, check=False,  # a file that cannot be compiled is not imported
     )  # fmt: skip
     write_whole(folder / _COMPILED, b"", 0o600)
 
 
-def _forget(kept: Path) -> None:
-    places = [path for path in kept.iterdir() if path.is_dir()]
-    places.sort(key=lambda path: path.stat().st_mtime, reverse=True)
-    for place in places[KEPT:]:
-        mark = _open(place / _HELD)
+def _evict(kept: Path) -> None:
+    folders = [path for path in kept.iterdir() if path.is_dir()]
+    folders.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+    for folder in folders[MAX_KEPT:]:
+        descriptor = _open(folder / _HELD)
         try:
-            fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             continue
         else:
-            shutil.rmtree(place, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
         finally:
-            os.close(mark)
+            os.close(descriptor)
 
 
 def _open(path: Path) -> int:

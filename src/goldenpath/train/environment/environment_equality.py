@@ -1,7 +1,7 @@
-"""Whether two environments are the same as far as a model's answers go, each difference named.
+"""Lists the differences between two environments that can change a model's answers.
 
-Pure. What trained, packed and serves a model are compared here, and so are a training and its
-repetition.
+Pure functions. They compare the environment of a training with the one that serves the model, and
+with the one that reproduces the training.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,13 +12,16 @@ from goldenpath.train.training_run import Package
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What answers of a model may depend on beside its own files; empty where nobody recorded."""
+class ExecutionEnvironment:
+    """Everything outside the model's files that its answers may depend on.
+
+    Empty fields were not recorded.
+    """
 
     python: str = ""
     packages: Sequence[Package] = ()
     frame: Mapping[str, str] = field(default_factory=dict)
-    """Versions of what the platform itself runs an ONNX graph with."""
+    """Versions of the packages with which the platform runs an ONNX graph."""
     cpu: str = ""
     cpu_features: str = ""
     blas: str = ""
@@ -27,9 +30,9 @@ class Surroundings:
     platform: str = ""
 
 
-def machine_differences(then: Surroundings, now: Surroundings) -> Iterator[str]:
-    """One sentence for each difference of interpreter, processor, arithmetic and system."""
-    for what, before, after in (
+def machine_differences(then: ExecutionEnvironment, now: ExecutionEnvironment) -> Iterator[str]:
+    """Yield one sentence for each difference of interpreter, processor, arithmetic and system."""
+    for name, before, after in (
         ("Python", then.python, now.python),
         ("CPU", then.cpu, now.cpu),
         ("CPU features", then.cpu_features, now.cpu_features),
@@ -38,19 +41,19 @@ def machine_differences(then: Surroundings, now: Surroundings) -> Iterator[str]:
         ("locale", then.locale, now.locale),
         ("operating system", then.platform, now.platform),
     ):
-        # Where one side recorded nothing there is nothing to compare.
+        # A field that one side did not record cannot be compared.
         if before not in ("", None) and after not in ("", None):
-            yield from differs(what, before, after)
+            yield from differs(name, before, after)
 
 
-def frame_differences(then: Surroundings, now: Surroundings) -> Iterator[str]:
-    """One sentence for each package of the frame that has another version."""
+def frame_differences(then: ExecutionEnvironment, now: ExecutionEnvironment) -> Iterator[str]:
+    """Yield one sentence for each of the platform's packages that has another version."""
     for name in sorted({*then.frame} & {*now.frame}):
-        yield from differs(f"{name} of the frame", then.frame[name], now.frame[name])
+        yield from differs(f"{name} of the platform", then.frame[name], now.frame[name])
 
 
 def package_differences(then: Sequence[Package], now: Sequence[Package]) -> Iterator[str]:
-    """One sentence for each package that is gone, new, of another version, or another wheel."""
+    """Yield one sentence for each package that is gone, is new, or has another version or wheel."""
     before = {package.name: package for package in then}
     after = {package.name: package for package in now}
     for name in sorted({*before, *after}):
@@ -65,22 +68,23 @@ def package_differences(then: Sequence[Package], now: Sequence[Package]) -> Iter
             yield from differs(f"wheel of {name}", old.hashes[0], new.hashes[0])
 
 
-def served_differences(then: Surroundings, runtime: Runtime) -> Iterator[str]:
-    """What the environment of a model that is code has otherwise than the one that trained it.
+def served_differences(then: ExecutionEnvironment, runtime: Runtime) -> Iterator[str]:
+    """Yield the differences between the training's environment and that of a model that is code.
 
-    Packages of the training that are not served (those of dependency groups) are no difference.
+    Packages that only the training needs (those of dependency groups) are no difference.
     """
-    served = [Package(each.name, each.version, (each.digest,)) for each in runtime.wheels]
+    served = [Package(wheel.name, wheel.version, (wheel.digest,)) for wheel in runtime.wheels]
     names = {package.name for package in served}
-    yield from package_differences([each for each in then.packages if each.name in names], served)
+    trained = [package for package in then.packages if package.name in names]
+    yield from package_differences(trained, served)
     if then.python:
         yield from differs("Python", then.python, runtime.python)
 
 
-def differs(what: str, then: object, now: object) -> Iterator[str]:
-    """The sentence, if there is a difference."""
+def differs(name: str, then: object, now: object) -> Iterator[str]:
+    """Yield a sentence if the two values differ."""
     if then != now:
-        yield f"{what}: was {_shown(then)}, is {_shown(now)}"
+        yield f"{name}: was {_shown(then)}, is {_shown(now)}"
 
 
 def _shown(value: object) -> str:

@@ -1,4 +1,4 @@
-"""What of this machine and this process chooses how a model's numbers are computed."""
+"""Properties of this machine and process that decide how a model's numbers are computed."""
 
 import ctypes
 import platform
@@ -8,29 +8,31 @@ from pathlib import Path
 _KERNELS = ("avx", "fma", "sse4", "f16c", "amx", "asimd", "sve")
 _LANDLOCK_CREATE_RULESET = 444
 _ONE_PROCESSOR = 16 * 1024
-"""Bytes in which the first processor is described."""
+"""Bytes of `/proc/cpuinfo` that describe the first processor, at most."""
 
 
 def cpu() -> str:
-    """The processor by its name."""
+    """Return the name of the processor."""
     return _cpu_line("model name") or platform.processor() or platform.machine()
 
 
 def cpu_features() -> tuple[str, ...]:
-    """Features by which numpy, BLAS and ONNX Runtime choose their kernels."""
-    listed = (_cpu_line("flags") or _cpu_line("Features")).split()
-    return tuple(sorted(name for name in listed if name.startswith(_KERNELS)))
+    """Return the processor features by which numpy, BLAS and ONNX Runtime choose their kernels."""
+    features = (_cpu_line("flags") or _cpu_line("Features")).split()
+    return tuple(sorted(name for name in features if name.startswith(_KERNELS)))
 
 
 def can_confine() -> bool:
-    """Whether the kernel can keep a process from writing outside of given folders (Landlock)."""
+    """Return whether the kernel has Landlock, which confines a process to given folders."""
     library = ctypes.CDLL(None, use_errno=True)
-    asked = library.syscall(_LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(1))
-    return platform.system() == "Linux" and asked >= 1
+    version = library.syscall(
+        _LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(1)
+    )
+    return platform.system() == "Linux" and version >= 1
 
 
 def frame() -> Mapping[str, str]:
-    """Version of each package by which this process runs a graph."""
+    """Return the versions of the packages with which this process runs an ONNX graph."""
     import numpy as np
     import onnxruntime
 
@@ -38,7 +40,7 @@ def frame() -> Mapping[str, str]:
 
 
 def _cpu_line(name: str) -> str:
-    """The first line of that name in what Linux tells of its processors; empty elsewhere."""
+    """Return the first value of that name in `/proc/cpuinfo`; empty if there is none."""
     path = Path("/proc/cpuinfo")
     if path.is_file():
         with path.open("rb") as file:

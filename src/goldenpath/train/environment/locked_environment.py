@@ -1,4 +1,4 @@
-"""The locked environment: checked, made by uv, and written down with the hash of every wheel."""
+"""The locked environment of a training: checked, made by uv, and recorded with all wheel hashes."""
 
 import platform
 import subprocess
@@ -14,50 +14,53 @@ from goldenpath.errors import InvalidInput, Unavailable
 from goldenpath.settings import TRAINING_LOCALE
 from goldenpath.train.environment.bundled import bundled_in
 from goldenpath.train.environment.hardware import cpu, cpu_features, frame
-from goldenpath.train.environment.uv_lock import FILE, Locked
+from goldenpath.train.environment.uv_lock import FILE, LockedPackage
 from goldenpath.train.training_run import Environment, Package
 
 _STALE = "needs to be updated"
-"""What uv says of a lock that does not fit; its exit status is that of any failure."""
+"""uv's message for a stale lock. Its exit status is the same for every failure."""
 
 
 def read_lock(root: Path) -> bytes:
-    """The bytes of the lock. Raises `InvalidInput` if there is none."""
+    """Return the bytes of the lock. Raises `InvalidInput` if there is none."""
     path = root / FILE
     if not path.is_file():
-        raise InvalidInput(f"{path} is missing: expected the lock of uv", hint="run uv lock")
+        raise InvalidInput(f"{path} is missing: expected a lock of uv", hint="run uv lock")
     return path.read_bytes()
 
 
 def refuse_stale(root: Path, uv: str, environment: Mapping[str, str]) -> None:
-    """Raises `InvalidInput` if the lock is not the one that `pyproject.toml` asks for."""
-    done = _uv([uv, "lock", "--check", "--quiet"], root, environment)
-    said = " ".join(done.stderr.split())
-    if _STALE in said:
+    """Raise `InvalidInput` if the lock does not fit `pyproject.toml`.
+
+    Raises `Unavailable` if uv cannot check it.
+    """
+    process = _uv([uv, "lock", "--check", "--quiet"], root, environment)
+    message = " ".join(process.stderr.split())
+    if _STALE in message:
         raise InvalidInput(
-            f"{root / FILE} is stale: pyproject.toml asks for something else than it has",
+            f"{root / FILE} is stale: pyproject.toml has other requirements than the lock",
             hint="run uv lock and commit uv.lock",
         )
-    if done.returncode != 0:
-        raise Unavailable(f"uv could not check {root / FILE}: {said[-2000:]}")
+    if process.returncode != 0:
+        raise Unavailable(f"uv could not check {root / FILE}: {message[-2000:]}")
 
 
 def make_environment(root: Path, folder: Path, uv: str, environment: Mapping[str, str]) -> Path:
-    """Makes the environment of the lock, without the project itself; its Python interpreter.
+    """Install the packages of the lock, without the project itself. Returns the interpreter.
 
-    Raises `Unavailable` if a package cannot be had, or has another hash than the lock says.
+    Raises `Unavailable` if a package cannot be fetched, or has another hash than in the lock.
     """
     command = [uv, "sync", "--locked", "--no-install-project", "--no-compile-bytecode", "--quiet"]
-    done = _uv(command, root, {**environment, "UV_PROJECT_ENVIRONMENT": str(folder)})
-    if done.returncode != 0:
-        raise Unavailable(f"uv could not make the environment: {done.stderr.strip()[-2000:]}")
+    process = _uv(command, root, {**environment, "UV_PROJECT_ENVIRONMENT": str(folder)})
+    if process.returncode != 0:
+        raise Unavailable(f"uv could not make the environment: {process.stderr.strip()[-2000:]}")
     return folder / ("Scripts/python.exe" if platform.system() == "Windows" else "bin/python")
 
 
 def describe(
-    folder: Path, python: Path, lock: bytes, packages: Sequence[Locked], *, uv: str
+    folder: Path, python: Path, lock: bytes, packages: Sequence[LockedPackage], *, uv: str
 ) -> Environment:
-    """What is installed in `folder`, with what the lock says of it."""
+    """Return the record of the environment in `folder`, with the hashes from the lock."""
     version = _line([str(python), "-c", "import platform; print(platform.python_version())"])
     return Environment(
         lock_digest=Digest.of(lock).text,
@@ -72,7 +75,7 @@ def describe(
     )
 
 
-def _packages(folder: Path, locked: Sequence[Locked]) -> Iterator[Package]:
+def _packages(folder: Path, locked: Sequence[LockedPackage]) -> Iterator[Package]:
     known = {(entry.name, entry.version): entry for entry in locked}
     for path in sorted(folder.glob("[Ll]ib/**/site-packages/*.dist-info")):
         installed = PathDistribution(path)
@@ -86,8 +89,11 @@ def _packages(folder: Path, locked: Sequence[Locked]) -> Iterator[Package]:
         yield Package(name, entry.version, hashes, licence, bundled_in(installed))
 
 
-def _hashes(entry: Locked, installed: PathDistribution) -> tuple[str, ...]:
-    """The hash of the wheel that was installed, told by its tags; else each that is allowed."""
+def _hashes(entry: LockedPackage, installed: PathDistribution) -> tuple[str, ...]:
+    """Return the hash of the installed wheel, recognized by its tags.
+
+    If no wheel has these tags, all hashes that the lock allows are returned.
+    """
     wheel = Parser().parsestr(installed.read_text("WHEEL") or "", headersonly=True)
     tags = set(wheel.get_all("Tag", []))
     for name, digest in entry.files.items():
@@ -97,16 +103,16 @@ def _hashes(entry: Locked, installed: PathDistribution) -> tuple[str, ...]:
 
 
 def _tags(name: str) -> Iterator[str]:
-    """The tags of a wheel from its file name (binary distribution format, PEP 427)."""
+    """Yield the tags in the file name of a wheel (binary distribution format, PEP 427)."""
     parts = (part.split(".") for part in name.removesuffix(".whl").split("-")[-3:])
     return ("-".join(tag) for tag in product(*parts))
 
 
 def licence_of(metadata: "Message[str, str]") -> str:
-    """The SPDX expression if there is one (PEP 639), else what classifiers or the text say."""
+    """Return the SPDX expression (PEP 639), else the classifiers, else a short licence text."""
     if expression := metadata["License-Expression"]:
         return str(expression)
-    classifiers = [str(each).split(" :: ") for each in metadata.get_all("Classifier", [])]
+    classifiers = [str(value).split(" :: ") for value in metadata.get_all("Classifier", [])]
     named = [parts[-1] for parts in classifiers if parts[0] == "License"]
     if named:
         return ", ".join(sorted(named))
@@ -126,5 +132,5 @@ def _uv(
 
 
 def _line(command: list[str]) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return done.stdout.strip()
+    process = subprocess.run(command, capture_output=True, text=True, check=True)
+    return process.stdout.strip()

@@ -1,8 +1,8 @@
-"""The environment of a `python` model, made again from its wheels: offline, and by hash.
+"""Rebuilds the environment of a `python` model from its wheels, offline and by hash.
 
-Nothing is asked of an index, nothing is taken from a cache, nothing is built: every byte that is
-installed comes out of a wheel whose hash was compared by uv while it was read. Whoever calls this
-has verified the release before, and keeps `wheels` where nobody else can write until it returns.
+No index is asked, no cache is used and nothing is built from sources. uv compares the hash of every
+wheel while it installs it. The caller has verified the release before, and keeps `wheels` in a
+folder where nobody else can write until the function returns.
 """
 
 import shutil
@@ -25,21 +25,21 @@ def rebuild_environment(
     python: str = "",
     compiled: bool = True,
 ) -> Path:
-    """Makes the virtual environment `destination`, which must not exist; its interpreter.
+    """Make the new virtual environment `destination`. Returns its interpreter.
 
     `wheels` is a folder with every wheel of `runtime` under its file name. `python` is the
-    interpreter to use (a path or a version); without it uv looks for the recorded version and
-    downloads none. Modules are `compiled` ahead, so that the first start is not the slow one.
+    interpreter to use (a path or a version). By default uv looks for the recorded version on this
+    machine. `compiled` compiles all modules now, so that the first start is fast.
 
-    Raises `Unavailable` if there is no such Python here or the folder cannot be written, and
-    `VerificationError` if a wheel is absent or differs, or the interpreter is of another version.
+    Raises `Unavailable` if that Python is not installed or the folder cannot be written. Raises
+    `VerificationError` if a wheel is missing or differs, or the interpreter has another version.
     """
     if destination.exists() or destination.is_symlink():
-        raise InvalidInput(f"folder {destination} is there already: name one that is not")
-    seen = {**environment, "UV_PYTHON_DOWNLOADS": "never", "UV_NO_CONFIG": "1"}
+        raise InvalidInput(f"folder {destination} exists already: expected a new folder")
+    variables = {**environment, "UV_PYTHON_DOWNLOADS": "never", "UV_NO_CONFIG": "1"}
     try:
-        interpreter = _venv(runtime, destination, uv, seen, python=python or runtime.python)
-        _install(runtime, wheels, destination, uv, seen=seen, compiled=compiled)
+        interpreter = _venv(runtime, destination, uv, variables, python=python or runtime.python)
+        _install(runtime, wheels, destination, uv, variables=variables, compiled=compiled)
     except BaseException:
         shutil.rmtree(destination, ignore_errors=True)
         raise
@@ -47,35 +47,38 @@ def rebuild_environment(
 
 
 def installed(folder: Path) -> Mapping[str, str]:
-    """Name and version of every package in a virtual environment, names as the lock writes them."""
-    places = [str(path) for path in sorted(folder.glob("[Ll]ib/**/site-packages"))]
+    """Return the version of each package in a virtual environment, by its name in the lock."""
+    paths = [str(path) for path in sorted(folder.glob("[Ll]ib/**/site-packages"))]
     return {
-        each.metadata["Name"].lower().replace("_", "-").replace(".", "-"): each.version
-        for each in distributions(path=places)
+        package.metadata["Name"].lower().replace("_", "-").replace(".", "-"): package.version
+        for package in distributions(path=paths)
     }
 
 
 def _venv(
-    runtime: Runtime, destination: Path, uv: str, seen: Mapping[str, str], *, python: str
+    runtime: Runtime, destination: Path, uv: str, variables: Mapping[str, str], *, python: str
 ) -> Path:
-    made = _run([uv, "venv", "--quiet", "--offline", "--python", python, str(destination)], seen)
-    if made.returncode != 0:
-        said = made.stderr.strip()[-1000:]
+    command = [uv, "venv", "--quiet", "--offline", "--python", python, str(destination)]
+    process = _run(command, variables)
+    if process.returncode != 0:
         raise Unavailable(
-            f"no environment of Python {runtime.python} can be made here: {said}",
+            f"no environment of Python {runtime.python} can be made here: "
+            f"{process.stderr.strip()[-1000:]}",
             hint=f"install Python {runtime.python}",
         )
     interpreter = destination / "bin" / "python"
-    asked = [
+    print_version = [
         str(interpreter),
         "-I",
         "-S",
         "-c",
         "import platform; print(platform.python_version())",
     ]
-    version = _run(asked, seen).stdout.strip()
+    version = _run(print_version, variables).stdout.strip()
     if version != runtime.python:
-        raise VerificationError(f"Python differs: the release has {runtime.python}, here {version}")
+        raise VerificationError(
+            f"{interpreter} has the wrong version: expected Python {runtime.python}, got {version}"
+        )
     return interpreter
 
 
@@ -85,29 +88,34 @@ def _install(
     destination: Path,
     uv: str,
     *,
-    seen: Mapping[str, str],
+    variables: Mapping[str, str],
     compiled: bool,
 ) -> None:
-    asked = destination / "wheels.txt"
-    lines = (f"{wheels.absolute() / each.file} --hash={each.digest}\n" for each in runtime.wheels)
-    asked.write_text("".join(lines), "utf-8")
-    done = _run(
+    requirements = destination / "wheels.txt"
+    folder = wheels.absolute()
+    lines = (f"{folder / wheel.file} --hash={wheel.digest}\n" for wheel in runtime.wheels)
+    requirements.write_text("".join(lines), "utf-8")
+    process = _run(
         [uv, "pip", "install", "--quiet", "--offline", "--no-cache", "--no-index", "--no-deps",
          "--no-build", "--require-hashes", *(["--compile-bytecode"] if compiled else []),
-         "--python", str(destination / "bin" / "python"), "--requirement", str(asked)],
-        seen,
+         "--python", str(destination / "bin" / "python"), "--requirement", str(requirements)],
+        variables,
     )  # fmt: skip
-    if done.returncode != 0:
+    if process.returncode != 0:
         raise VerificationError(
-            f"the environment cannot be made from its wheels: {done.stderr.strip()[-1000:]}"
+            f"the environment cannot be made from its wheels: {process.stderr.strip()[-1000:]}"
         )
-    found, expected = installed(destination), {each.name: each.version for each in runtime.wheels}
-    if found != expected:
-        raise VerificationError(f"the environment holds {found}: expected {expected}")
+    # Files inside a wheel decide the name and version that it installs: compare these, too.
+    packages = installed(destination)
+    expected = {wheel.name: wheel.version for wheel in runtime.wheels}
+    if packages != expected:
+        raise VerificationError(
+            f"the environment has the wrong packages: expected {expected}, got {packages}"
+        )
 
 
-def _run(command: list[str], seen: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
+def _run(command: list[str], variables: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
     try:
-        return subprocess.run(command, env=seen, capture_output=True, text=True, check=False)
+        return subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
     except OSError as error:
         raise Unavailable(f"{command[0]} cannot be started", hint="install uv") from error

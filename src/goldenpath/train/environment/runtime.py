@@ -1,12 +1,12 @@
-"""What a model that is code runs in, as it travels inside a release: `env/runtime.json`.
+"""The runtime of a model that is code, as a release records it: `env/runtime.json`.
 
-`PythonModel` of the contract says how such a model is called. Beside it the release carries
+`PythonModel` of the contract defines how the model is called. The release also contains
 
-    models/...                      the files of the model; what `load(files)` gets is the folder
-    models/goldenpath/code/...      `src/` of the project, to be put first on `sys.path`
-    models/goldenpath/env/wheels/   every wheel, from which `rebuild` makes the
-                                    environment again, offline and by hash
-    models/goldenpath/env/runtime.json   this record: which of them, and which Python
+    models/...                      the files of the model; `load(files)` gets this folder
+    models/goldenpath/code/...      `src/` of the project, first on `sys.path`
+    models/goldenpath/env/wheels/   all wheels; `rebuild` makes the environment from them,
+                                    offline and by hash
+    models/goldenpath/env/runtime.json   this record: model files, wheels and Python version
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Wheel:
     file: str
     """Name of the wheel below `env/wheels/`."""
     digest: str
-    """`sha256:…` of that file, as the lock has it."""
+    """`sha256:…` of that file, from the lock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,22 +37,22 @@ class Runtime:
     """Files, interpreter and packages of a model that is code."""
 
     files: tuple[str, ...]
-    """Of the model, below `models/`."""
+    """Files of the model, relative to `models/`."""
     python: str
-    """The whole version of the interpreter, `3.11.7`."""
+    """Full version of the interpreter, such as `3.11.7`."""
     wheels: tuple[Wheel, ...]
     version: int = RUNTIME_VERSION
 
 
 def render_runtime(runtime: Runtime) -> bytes:
-    """Canonical JSON."""
+    """Return the record as canonical JSON."""
     return canonical_json(msgspec.to_builtins(runtime))
 
 
 def parse_runtime(content: bytes) -> Runtime:
-    """The runtime in `content`. Raises `InvalidInput` for anything `render_runtime` would not say.
+    """Return the record in `content`. Raises `InvalidInput` for anything `render_runtime` rejects.
 
-    The names of the wheels are those of files, so none of them leaves its folder.
+    Wheels are bare file names, so that no name leads out of the folder.
     """
     value = parse_object(content, "runtime")
     if value.get("version") != RUNTIME_VERSION:
@@ -62,8 +62,8 @@ def parse_runtime(content: bytes) -> Runtime:
         )
     runtime = typed(value, Runtime, "runtime")
     if render_runtime(runtime) != content:
-        raise InvalidInput("runtime is not in canonical form, or has keys that are unknown")
+        raise InvalidInput("runtime is not in canonical form, or has unknown keys")
     for wheel in runtime.wheels:
         if "/" in wheel.file or "\\" in wheel.file or not wheel.file.endswith(".whl"):
-            raise InvalidInput(f"runtime names a wheel {wheel.file!r}: expected the name of a file")
+            raise InvalidInput(f"runtime names the wheel {wheel.file!r}: expected a file name")
     return runtime

@@ -1,7 +1,7 @@
-"""`uv.lock` as values: which packages, from which index, with which hashes.
+"""Reads `uv.lock`: its packages, their indexes and their hashes.
 
-A lock is only as good as its sources: uv writes down any index it was told of, and fetches from
-there ever after. So a lock is refused unless each package comes from an index that is allowed.
+uv records every index that it was configured with, and fetches from there later. A lock is
+therefore refused unless each package comes from an allowed index.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,22 +18,22 @@ from goldenpath.parsers.typed import typed
 
 FILE = "uv.lock"
 MAX_LOCK = 16 * 1024 * 1024
-"""Bytes of the largest lock that is read, 16 MiB: a thousand packages with all wheels need two."""
+"""Largest size of a lock, 16 MiB. A thousand packages with all their wheels need 2 MiB."""
 _HASH_LENGTH = len("sha256:") + 64
 
 
 @dataclass(frozen=True, slots=True)
-class Locked:
+class LockedPackage:
     """One package of the lock."""
 
     name: str
     version: str
     source: tuple[str, str]
-    """Kind and place: `("registry", "https://…")`, `("editable", ".")`, `("git", …)`."""
+    """Kind and address: `("registry", "https://…")`, `("editable", ".")`, `("git", …)`."""
     files: Mapping[str, str]
-    """File name to `sha256:…`; empty hash where the lock has none."""
-    places: Mapping[str, str]
-    """File name to the address, or path, that the lock has of it."""
+    """The hash of each file, `sha256:…`; empty if the lock has none."""
+    addresses: Mapping[str, str]
+    """The URL or path of each file."""
 
     @property
     def is_project(self) -> bool:
@@ -42,7 +42,7 @@ class Locked:
 
 
 class _File(msgspec.Struct):
-    """A file of a package; a directory of wheels has a path or a name in place of an address."""
+    """A file of a package. In a local directory of wheels it has a path or a name, but no URL."""
 
     url: str = ""
     path: str = ""
@@ -50,7 +50,7 @@ class _File(msgspec.Struct):
     hash: str = ""
 
     @property
-    def place(self) -> str:
+    def address(self) -> str:
         return self.url or self.path or self.filename
 
 
@@ -67,14 +67,14 @@ class _Package(msgspec.Struct):
 
 
 class _LockFile(msgspec.Struct):
-    """As far as it is read here: uv writes more, and more with each version."""
+    """The keys that are read here. uv writes more, and new ones with each version."""
 
     package: tuple[_Package, ...]
 
 
-def parse_lock(content: bytes) -> tuple[Locked, ...]:
-    """The packages of a lock. Raises `InvalidInput` if it is not one of uv's."""
-    hint = "make it again with uv lock"
+def parse_lock(content: bytes) -> tuple[LockedPackage, ...]:
+    """Return the packages of a lock. Raises `InvalidInput` if it does not have uv's format."""
+    hint = "run uv lock to write it again"
     try:
         value = parse_toml(content, FILE, limit=MAX_LOCK)
     except InvalidInput as error:
@@ -82,46 +82,47 @@ def parse_lock(content: bytes) -> tuple[Locked, ...]:
     return tuple(map(_locked, typed(value, _LockFile, FILE, hint=hint).package))
 
 
-def refuse_sources(packages: Sequence[Locked], allowed: Sequence[str]) -> None:
-    """Raises `InvalidInput` that lists each package from a place that is not allowed.
+def refuse_sources(packages: Sequence[LockedPackage], allowed: Sequence[str]) -> None:
+    """Raise `InvalidInput` that lists each package from a source that is not allowed.
 
-    If nothing is allowed by name, one index alone may be used, over HTTPS: the one that uv was
-    configured with when the lock was made.
+    If `allowed` is empty, the lock may use a single index, over HTTPS.
     """
     indexes = {locked.source[1] for locked in packages if locked.source[0] == "registry"}
-    known = set(allowed) or (indexes if len(indexes) == 1 else set())
-    wrong = [fault for locked in packages for fault in _faults(locked, known)]
+    permitted = set(allowed) or (indexes if len(indexes) == 1 else set())
+    faults = [fault for locked in packages for fault in _faults(locked, permitted)]
     if not allowed and len(indexes) > 1:
-        wrong = [f"the lock names several indexes: {', '.join(sorted(indexes))}"]
-    if wrong:
+        faults = [f"the lock names several indexes: {', '.join(sorted(indexes))}"]
+    if faults:
         raise InvalidInput(
-            f"{FILE} has sources that are not allowed: " + "; ".join(wrong),
+            f"{FILE} has sources that are not allowed: " + "; ".join(faults),
             hint="lock from an allowed index, or list it under environment.indexes",
         )
 
 
-def _locked(package: _Package) -> Locked:
-    kind, place = next(iter(package.source.items()))
-    names = {unquote(urlsplit(each.place).path.rsplit("/", 1)[-1]): each for each in package.files}
-    return Locked(
+def _locked(package: _Package) -> LockedPackage:
+    kind, address = next(iter(package.source.items()))
+    files = {
+        unquote(urlsplit(file.address).path.rsplit("/", 1)[-1]): file for file in package.files
+    }
+    return LockedPackage(
         package.name,
         package.version,
-        (kind, place),
-        {name: file.hash for name, file in names.items()},
-        {name: file.place for name, file in names.items()},
+        (kind, address),
+        {name: file.hash for name, file in files.items()},
+        {name: file.address for name, file in files.items()},
     )
 
 
-def _faults(locked: Locked, allowed: set[str]) -> Iterator[str]:
-    kind, place = locked.source
+def _faults(locked: LockedPackage, allowed: set[str]) -> Iterator[str]:
+    kind, address = locked.source
     if locked.is_project:
         return
     if kind != "registry":
-        yield f"{locked.name} comes from {kind} {place}"
-    elif place not in allowed:
-        yield f"{locked.name} comes from {place}"
-    elif urlsplit(place).scheme != "https":
-        yield f"{locked.name} comes from {place}, which is not HTTPS"
+        yield f"{locked.name} comes from {kind} {address}"
+    elif address not in allowed:
+        yield f"{locked.name} comes from {address}"
+    elif urlsplit(address).scheme != "https":
+        yield f"{locked.name} comes from {address}, which is not HTTPS"
     elif not locked.files or not all(_is_hash(text) for text in locked.files.values()):
         yield f"{locked.name} has a file without a SHA-256"
 

@@ -1,7 +1,7 @@
-"""The wheels of a lock that a release carries: chosen by what is installed, fetched by hash.
+"""The wheels that a release contains: chosen from the lock by what is installed, fetched by hash.
 
-uv keeps wheels unpacked, so pip fetches the very files that the lock names, from the addresses that
-stand in it. They are kept by hash between builds, and hashed again each time they are used.
+uv keeps wheels unpacked, so pip fetches the files from the addresses in the lock. Wheels are kept
+by hash between builds, and are hashed again each time they are used.
 """
 
 import os
@@ -14,64 +14,65 @@ from pathlib import Path
 from goldenpath.errors import InvalidInput, Unavailable
 from goldenpath.project.data_digest import digest_file
 from goldenpath.train.environment.runtime import Wheel
-from goldenpath.train.environment.uv_lock import Locked
+from goldenpath.train.environment.uv_lock import LockedPackage
 from goldenpath.train.training_run import Package
 
 
 def served_names(root: Path, uv: str, environment: Mapping[str, str]) -> frozenset[str]:
-    """Packages that `project.dependencies` of `pyproject.toml` needs, by the lock.
+    """Return the packages of the lock that `project.dependencies` of `pyproject.toml` needs.
 
-    Dependency groups (for development, or for training alone) are not among them.
+    Dependency groups (for development, or for training alone) are left out. Raises `Unavailable` if
+    uv cannot read the lock.
     """
-    done = subprocess.run(
+    process = subprocess.run(
         [uv, "export", "--frozen", "--offline", "--no-default-groups", "--no-emit-project",
          "--no-annotate", "--no-header", "--no-hashes", "--quiet"],
         cwd=root, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    if done.returncode != 0:
-        raise Unavailable(f"uv could not read the lock: {done.stderr.strip()[-2000:]}")
-    lines = (line.partition(";")[0].strip() for line in done.stdout.splitlines())
+    if process.returncode != 0:
+        raise Unavailable(f"uv could not read the lock: {process.stderr.strip()[-2000:]}")
+    lines = (line.partition(";")[0].strip() for line in process.stdout.splitlines())
     return frozenset(line.partition("==")[0] for line in lines if "==" in line)
 
 
-def choose(
-    installed: Iterable[Package], locked: Sequence[Locked], served: frozenset[str]
+def choose_wheels(
+    installed: Iterable[Package], locked: Sequence[LockedPackage], served: frozenset[str]
 ) -> tuple[tuple[Wheel, str], ...]:
-    """The wheel of each served package that is installed, and its address.
+    """Return the wheel of each installed package that is served, and its address.
 
-    Raises `InvalidInput` if a package was built from sources, for then there is no wheel to carry.
+    Raises `InvalidInput` if a package was built from sources, because then it has no wheel.
     """
     files = {
-        digest: (name, entry.places[name])
+        digest: (name, entry.addresses[name])
         for entry in locked
         for name, digest in entry.files.items()
     }
-    found = []
+    chosen = []
     for package in installed:
         if package.name not in served:
             continue
-        name, place = files[package.hashes[0]] if len(package.hashes) == 1 else ("", "")
+        name, address = files[package.hashes[0]] if len(package.hashes) == 1 else ("", "")
         if not name.endswith(".whl"):
             raise InvalidInput(
                 f"{package.name} {package.version} has no wheel in the lock that fits here, and a "
                 "model that is code is packed with the wheels of its environment",
-                hint="take a release that has one, or move the package to a dependency group",
+                hint="lock a version with a wheel, or move the package to a dependency group",
             )
-        found.append((Wheel(package.name, package.version, name, package.hashes[0]), place))
-    return tuple(sorted(found, key=lambda each: each[0].file))
+        chosen.append((Wheel(package.name, package.version, name, package.hashes[0]), address))
+    return tuple(sorted(chosen, key=lambda pair: pair[0].file))
 
 
-def fetch(
+def fetch_wheels(
     chosen: Sequence[tuple[Wheel, str]], kept: Path, python: Path, environment: Mapping[str, str]
 ) -> Mapping[str, Path]:
-    """Each wheel by its file name, in the folder `kept`, fetched where it is not there yet.
+    """Return the path of each wheel in the folder `kept`, by file name. Fetches missing wheels.
 
-    Raises `Unavailable` if one cannot be had with the hash of the lock.
+    Raises `Unavailable` if a wheel cannot be fetched with the hash of the lock.
     """
     paths = {wheel.file: _path(kept, wheel) for wheel, _ in chosen}
-    absent = [(wheel, place) for wheel, place in chosen if not _is_whole(paths[wheel.file], wheel)]
-    if absent:
-        _download(absent, kept, python, environment)
+    missing = [pair for pair in chosen if not _is_whole(paths[pair[0].file], pair[0])]
+    if missing:
+        _download(missing, kept, python, environment)
     return paths
 
 
@@ -84,28 +85,28 @@ def _is_whole(path: Path, wheel: Wheel) -> bool:
 
 
 def _download(
-    absent: Sequence[tuple[Wheel, str]], kept: Path, python: Path, environment: Mapping[str, str]
+    missing: Sequence[tuple[Wheel, str]], kept: Path, python: Path, environment: Mapping[str, str]
 ) -> None:
     kept.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".fetch-", dir=kept) as scratch:
-        asked = Path(scratch) / "wheels.txt"
-        lines = [f"{wheel.name} @ {place} --hash={wheel.digest}\n" for wheel, place in absent]
-        asked.write_text("".join(lines), "utf-8")
-        done = subprocess.run(
+        requirements = Path(scratch) / "wheels.txt"
+        lines = [f"{wheel.name} @ {address} --hash={wheel.digest}\n" for wheel, address in missing]
+        requirements.write_text("".join(lines), "utf-8")
+        process = subprocess.run(
             [sys.executable, "-m", "pip", "--python", str(python), "download", "--quiet",
              "--disable-pip-version-check", "--no-deps", "--no-input", "--only-binary", ":all:",
-             "--require-hashes", "--dest", scratch, "--requirement", str(asked)],
+             "--require-hashes", "--dest", scratch, "--requirement", str(requirements)],
             env=environment, capture_output=True, text=True, check=False,
         )  # fmt: skip
-        if done.returncode != 0:
-            said = done.stderr.strip()[-2000:]
-            raise Unavailable(f"pip could not fetch the wheels of the lock: {said}")
-        for wheel, _ in absent:
-            came = Path(scratch) / wheel.file
-            if not _is_whole(came, wheel):
+        if process.returncode != 0:
+            reason = process.stderr.strip()[-2000:]
+            raise Unavailable(f"pip could not fetch the wheels of the lock: {reason}")
+        for wheel, _ in missing:
+            download = Path(scratch) / wheel.file
+            if not _is_whole(download, wheel):
                 raise Unavailable(f"pip fetched another {wheel.file} than the lock names")
             path = _path(kept, wheel)
             path.parent.mkdir(exist_ok=True)
-            with came.open("rb") as file:
+            with download.open("rb") as file:
                 os.fsync(file.fileno())
-            came.replace(path)
+            download.replace(path)
