@@ -14,6 +14,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ["PYTHONPYCACHEPREFIX"] = str(Path(__file__).parents[1] / "build" / "bytecode")
 sys.dont_write_bytecode, sys.pycache_prefix = False, os.environ["PYTHONPYCACHEPREFIX"]
 
+from tests import order  # noqa: E402 - as above
 from tests.starter import make_starter  # noqa: E402 - as above
 
 
@@ -36,3 +37,19 @@ def project(starter: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "credit-default"
     shutil.copytree(starter, folder)
     return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slow files first."""
+    order.by_duration(items)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Notes how long each part of a test took."""
+    order.note(report)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Records it; a worker has seen its own files alone."""
+    if not hasattr(session.config, "workerinput"):
+        order.record()
