@@ -5,10 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from goldenpath.cli.approve import approval_record
 from goldenpath.cli.changing import change_record
+from goldenpath.cli.judgement_records import approval_record, waiver_record
 from goldenpath.cli.trusting import trust_record, trust_text
-from goldenpath.cli.waive import waiver_record
 from goldenpath.digest import Digest
 from goldenpath.promote.acts.approving import approve
 from goldenpath.promote.acts.founding import platform_files

@@ -8,11 +8,10 @@ import click
 from goldenpath import compose
 from goldenpath.cli.acting import identity_options
 from goldenpath.cli.changing import ActionContext, leave_event
+from goldenpath.cli.judgement_records import approval_record
 from goldenpath.cli.naming import stage_option
 from goldenpath.cli.output import Format, output_option, show
-from goldenpath.promote.acts.intents import Approval
 from goldenpath.promote.workspace.stage_changes import approve
-from goldenpath.promote.workspace.workspace import Outcome
 
 
 @click.command()
@@ -58,21 +57,3 @@ def verb(
         text += f"\nstands for what {said.confirms} did by broken glass: {where}"
         compose.wake(home)
     show(record, text, output)
-
-
-def approval_record(done: Outcome[Approval]) -> dict[str, object]:
-    """An approval as JSON shows it."""
-    said = done.intent
-    return {
-        "person": said.person,
-        "stage": said.stage,
-        "model": said.model,
-        "digest": said.digest,
-        "envelope": done.envelope,
-        "until": said.until.isoformat(timespec="seconds"),
-        "evidence": said.evidence,
-        "confirmed": said.confirms,
-        "commit": done.commit,
-        "branch": done.branch,
-        "request": done.request,
-    }

@@ -1,5 +1,6 @@
 """Kinds of values on the command line that more than one verb takes."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -40,3 +41,8 @@ class _Reason(click.ParamType[str]):
 
 ADDRESS = _Address()
 REASON = _Reason()
+
+
+def in_utc(moment: datetime | None) -> datetime | None:
+    """A time that was typed without an offset, which is in UTC."""
+    return None if moment is None else moment.replace(tzinfo=UTC)

@@ -1,7 +1,6 @@
 """`goldenpath reproduce`: train a release again and compare it bit for bit."""
 
 import sys
-from pathlib import Path
 
 import click
 
@@ -9,13 +8,13 @@ from goldenpath import compose
 from goldenpath.audit.events.event import Event
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.cli.progress import working
+from goldenpath.cli.reproduction_page import reproduction_page
 from goldenpath.errors import REFUSED
 from goldenpath.files import timestamp
 from goldenpath.oci.names import find
 from goldenpath.promote.gates.admission_policy import release_policy
 from goldenpath.release.attest.verify import verify
-from goldenpath.release.reproduce.reproduction import Reproduction, ReproductionTools, reproduce
-from goldenpath.train.run import train
+from goldenpath.release.reproduce.reproduction import reproduce
 from goldenpath.train.workplace import workplace
 
 
@@ -31,33 +30,12 @@ def verb(reference: str, source: str | None, output: Format) -> None:
     """
     home = compose.home()
     store, name = compose.locate(reference, home)
-    platform, tools = compose.trusted(home).platform, compose.tools()
+    platform = compose.trusted(home).platform
     policy, digest = release_policy(platform), find(store, name).digest
     verified = verify(store, digest, policy, people=platform.people, now=compose.now())
     with workplace(home.builds, "reproduce") as work, working() as report:
-        shop = ReproductionTools(
-            store=store,
-            near=Path.cwd(),
-            given=source,
-            work=work,
-            throwaway=compose.throwaway_store,
-            uv=compose.uv(),
-            closed=compose.closed(home),
-            tools=tools,
-            train=lambda project, folder: train(
-                project,
-                folder,
-                uv=compose.uv(),
-                now=compose.now,
-                report=report,
-                tools=tools,
-                kept=home.kept,
-                data_cache=compose.data_cache(home, report),
-                closed=compose.closed(home),
-            ),
-            report=report,
-        )
-        found = reproduce(verified, shop)
+        tools = compose.reproduction_tools(home, store, work, report, given=source)
+        found = reproduce(verified, tools)
     compose.event_log(home).append(
         Event(
             time=timestamp(compose.now()),
@@ -73,23 +51,6 @@ def verb(reference: str, source: str | None, output: Format) -> None:
             },
         )
     )
-    show(found, _text(found), output)
+    show(found, reproduction_page(found), output)
     if not found.equal:
         sys.exit(REFUSED)
-
-
-def _text(found: Reproduction) -> str:
-    lines = [f"release   {found.digest}", f"repeated  {found.repeated}"]
-    if found.equal:
-        return "\n".join([*lines, f"equal, bit for bit, from commit {found.commit[:12]}"])
-    lines += [f"differs   {name}" for name in found.files]
-    lines += [f"cause     {cause}" for cause in found.causes]
-    if found.rows:
-        lines.append(
-            f"scores    differ by at most {found.largest_difference:.2g}, "
-            f"{found.mean_difference:.2g} in the mean; {found.decisions_changed} of "
-            f"{found.rows} reference rows are decided otherwise"
-        )
-    if found.unscored:
-        lines.append(f"scores    not compared: {found.unscored}")
-    return "\n".join(lines)

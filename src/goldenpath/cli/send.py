@@ -9,8 +9,9 @@ from goldenpath import compose
 from goldenpath.cli.naming import MODEL, stage_option
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.cli.parameters import READABLE
+from goldenpath.cli.sent_page import sent_page
 from goldenpath.errors import Unavailable
-from goldenpath.serve.send_rows import SendOptions, Sent
+from goldenpath.serve.send_rows import SendOptions
 
 
 @click.command()
@@ -19,11 +20,7 @@ from goldenpath.serve.send_rows import SendOptions, Sent
 @click.option("--rows", "file", type=READABLE, required=True, help="Parquet.")
 @click.option("--limit", type=click.IntRange(1), help="Rows to send at most.")
 @click.option(
-    "--batch",
-    type=click.IntRange(1, 1000),
-    default=50,
-    show_default=True,
-    help="Rows in a request.",
+    "--batch", type=click.IntRange(1, 1000), default=50, show_default=True, help="Rows a request."
 )
 @click.option("--subject", default="", help="Column that says whom a row is about.")
 @click.option(
@@ -59,17 +56,6 @@ def verb(
     sent = compose.send(compose.home(), stage, model, wish)
     if record is not None:
         compose.write_whole(record, msgspec.json.encode(sent) + b"\n")
-    show(sent, _text(sent), output)
+    show(sent, sent_page(sent), output)
     if sent.failed:
         raise Unavailable(f"{sent.failed} of {sent.requests} requests failed: {sent.errors[0]}")
-
-
-def _text(sent: Sent) -> str:
-    rate = sent.rows / sent.seconds if sent.seconds else 0.0
-    quick = ", ".join(f"{name} {value:g} ms" for name, value in sent.milliseconds.items())
-    lines = [f"{sent.rows} rows in {sent.requests} requests, {sent.seconds:.2f} s, {rate:.0f}/s"]
-    lines.append(f"latency   {quick}")
-    for title, counts in (("release", sent.releases), ("outcome", sent.outcomes)):
-        for name, count in sorted(counts.items(), key=lambda each: -each[1]):
-            lines.append(f"{title:9} {name[:19]:20} {count / max(sent.rows, 1):7.1%}")
-    return "\n".join([*lines, f"first id  {', '.join(sent.prediction_ids[:1])}"])

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from goldenpath import compose
+from goldenpath.cli.changing import findings_text
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.cli.progress import moving
 from goldenpath.errors import VerificationError
@@ -15,10 +16,7 @@ from goldenpath.parsers.toml_parser import MAX_TOML
 from goldenpath.parsers.typed import read_bounded
 from goldenpath.promote.gates.admission_policy import admission_of, parse_admission
 from goldenpath.release.attest.examination import judge
-from goldenpath.release.attest.policy import Verified
 from goldenpath.release.attest.verify import gather
-
-_MARKS = {"pass": "ok", "fail": "FAIL", "waived": "waived", "not applicable": "-"}
 
 
 @click.command()
@@ -47,21 +45,11 @@ def verb(reference: str, file: Path | None, blobs: bool, explain: bool, output: 
     if explain:
         from goldenpath.release.evidence.explain import explain as script
 
-        click.echo(
-            script(verified, documents, policy, people, place=compose.place(reference, home))
-        )
+        text = script(verified, documents, policy, people, place=compose.place(reference, home))
+        show({"script": text}, text, output)
     else:
         record = {"holds": verified.holds, "digest": digest, "findings": verified.findings}
-        show(record, _text(verified), output)
+        verdict = "holds" if verified.holds else "does NOT hold"
+        show(record, f"{digest}\n{findings_text(verified.findings)}\n{verdict}", output)
     if not verified.holds:
         sys.exit(VerificationError.exit_code)
-
-
-def _text(verified: Verified) -> str:
-    lines = [str(verified.subject)]
-    for finding in verified.findings:
-        lines.append(f"  {_MARKS[finding.status]:6} {finding.check:12} {finding.message}")
-        if finding.status == "fail":
-            lines.append(f"         cure: {finding.cure}")
-    lines.append("holds" if verified.holds else "does NOT hold")
-    return "\n".join(lines)

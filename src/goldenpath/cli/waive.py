@@ -8,13 +8,11 @@ import click
 from goldenpath import compose
 from goldenpath.cli.acting import identity_options
 from goldenpath.cli.changing import ActionContext, leave_event
+from goldenpath.cli.judgement_records import waiver_record
 from goldenpath.cli.naming import stage_option
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.cli.parameters import REASON
-from goldenpath.promote.acts.intents import GateWaiver
 from goldenpath.promote.workspace.stage_changes import waive
-from goldenpath.promote.workspace.workspace import Outcome
-from goldenpath.release.attest.statement import render_time
 
 
 @click.command()
@@ -60,19 +58,3 @@ def verb(
         f"over: {said.message}\nas {done.envelope}"
     )
     show(record, text, output)
-
-
-def waiver_record(done: Outcome[GateWaiver]) -> dict[str, object]:
-    """A waiver as JSON shows it."""
-    said = done.intent
-    return {
-        "person": said.person,
-        "gate": said.gate,
-        "stage": said.stage,
-        "model": said.model,
-        "digest": said.digest,
-        "envelope": done.envelope,
-        "until": render_time(said.until),
-        "reason": said.reason,
-        "said": said.message,
-    }

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from goldenpath.compose.building import catalogue as catalogue
     from goldenpath.compose.building import closed as closed
     from goldenpath.compose.building import data_cache as data_cache
+    from goldenpath.compose.building import reproduction_tools as reproduction_tools
     from goldenpath.compose.building import sources as sources
     from goldenpath.compose.building import workshop as workshop
     from goldenpath.compose.canary_judge import judged as judged
@@ -86,7 +87,14 @@ _PARTS = {
     "up_client": ("await_status", "is_up", "silence", "status", "stop", "wake"),
     "inventory_watch": ("desired", "inventory", "registered"),
     "installation": ("self_verification",),
-    "building": ("catalogue", "closed", "data_cache", "sources", "workshop"),
+    "building": (
+        "catalogue",
+        "closed",
+        "data_cache",
+        "reproduction_tools",
+        "sources",
+        "workshop",
+    ),
     "signing": ("docker_reference", "public_key", "signer"),
 }
 _WHERE = {name: part for part, names in _PARTS.items() for name in names}

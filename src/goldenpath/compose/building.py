@@ -9,7 +9,7 @@ from goldenpath.audit.answers.evidence_gathering import Sources
 from goldenpath.compose.gitops_access import gitops, trusted
 from goldenpath.compose.process_context import event_log, now, tools, uv
 from goldenpath.compose.signing import signer
-from goldenpath.compose.stores import locate, open_store, store_uri
+from goldenpath.compose.stores import locate, open_store, store_uri, throwaway_store
 from goldenpath.digest import Digest
 from goldenpath.oci.names import find
 from goldenpath.release.catalogue.catalogue_process import Catalogue
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from goldenpath.oci.stream import Watch
     from goldenpath.promote.platform.platform import Platform
     from goldenpath.release.build import BuildTools
+    from goldenpath.release.reproduce.reproduction import ReproductionTools
     from goldenpath.train.data.data_cache import DataCache
 
 
@@ -108,4 +109,36 @@ def workshop(
         report=report,
         advisories=read_advisories(Path(advisories)) if advisories else None,
         watch=watch or unwatched,
+    )
+
+
+def reproduction_tools(
+    home: Home, store: "Store", work: Path, report: Callable[[str], None], *, given: str | None
+) -> "ReproductionTools":
+    """What a repetition in the folder `work` works with; `given` is a repository to take."""
+    from goldenpath.release.reproduce.reproduction import ReproductionTools
+    from goldenpath.train.run import train
+
+    environment = tools()
+    return ReproductionTools(
+        store=store,
+        near=Path.cwd(),
+        given=given,
+        work=work,
+        throwaway=throwaway_store,
+        uv=uv(),
+        closed=closed(home),
+        tools=environment,
+        train=lambda project, folder: train(
+            project,
+            folder,
+            uv=uv(),
+            now=now,
+            report=report,
+            tools=environment,
+            kept=home.kept,
+            data_cache=data_cache(home, report),
+            closed=closed(home),
+        ),
+        report=report,
     )

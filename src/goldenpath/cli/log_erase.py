@@ -1,0 +1,40 @@
+"""`goldenpath log erase`: one person forgotten, and every proof kept."""
+
+from pathlib import Path
+
+import click
+
+from goldenpath import compose
+from goldenpath.audit.events.event import Event
+from goldenpath.canonical import JsonValue
+from goldenpath.cli.acting import identity_options
+from goldenpath.cli.output import Format, output_option, show
+from goldenpath.cli.parameters import REASON
+from goldenpath.errors import NotFound
+from goldenpath.files import timestamp
+from goldenpath.observe.log.retention import erase_subject
+
+
+@click.command("erase")
+@click.argument("subject")
+@identity_options
+@click.option(
+    "--reason", type=REASON, required=True, help="Why, for the audit log; do not name the person."
+)
+@output_option
+def erase(subject: str, name: str | None, key: Path | None, reason: str, output: Format) -> None:
+    """Destroy the key of one person; proofs still hold.
+
+    The inputs of the person stay closed, and no record leads to them any more.
+    """
+    home = compose.home()
+    who = compose.person(home, name, key).name
+    reference = erase_subject(home, subject)
+    if reference is None:
+        raise NotFound("the log holds no key of that subject")
+    details: dict[str, JsonValue] = {"subject_ref": reference, "reason": reason}
+    compose.event_log(home).append(
+        Event(timestamp(compose.now()), "subject.erased", who, details=details)
+    )
+    text = "the key is destroyed: inputs stay closed and no record leads to the person"
+    show(details, text, output)
