@@ -71,17 +71,7 @@ EFFECTS: Mapping[str, tuple[frozenset[str], str, Mapping[str, str]]] = {
         "train/python_content.py": "the sandbox of a model that is scored",
         "train/source_state.py": "git in the project of the user",
     }),
-    "only files locks": (frozenset({"fcntl"}), "files", {
-        "audit/events/event_log.py": "one writer of the log, held while it appends",
-        "deploy/machine/supervisor.py": "one supervisor a machine, held for its life",
-        "oci/stores/fallback.py": "one writer of a fallback tag",
-        "oci/stores/folder.py": "one writer of a store's index",
-        "serve/model/model_files.py": "a folder lives as long as its lock",
-        "serve/record/spool.py": "a spool lives as long as its lock",
-        "serve/record/spool_reader.py": "asks whether the writer of a spool lives",
-        "train/environment/environment_cache.py": "an environment in use is not removed",
-        "train/workplace.py": "a folder lives as long as its lock",
-    }),
+    "only files locks": (frozenset({"fcntl"}), "files", {}),
 }  # fmt: skip
 
 

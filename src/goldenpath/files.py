@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO, Any
 
 from goldenpath.errors import InvalidInput
 
@@ -49,12 +50,25 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Holds a lock that ends with this process, waiting for whoever has it."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def take_lock(file: int | IO[Any], *, wait: bool = True, shared: bool = False) -> bool:
+    """Lock an open file until it is closed; return False if another holds it and `wait` is off.
+
+    A lock ends with its process, whatever ends that. Holders of shared locks bear one another.
+    """
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        fcntl.flock(file, kind if wait else kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextmanager
+def locked(path: Path, mode: int = 0o600) -> Iterator[None]:
+    """Holds a lock that ends with this process, waiting for whoever has it."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, mode)
+    try:
+        take_lock(descriptor)
         yield
     finally:
         os.close(descriptor)

@@ -4,7 +4,6 @@ Each build works in a folder of its own, so that a process which outlives a kill
 nobody. A build holds a lock as long as it lives; the next one removes folders that nobody holds.
 """
 
-import fcntl
 import os
 import shutil
 import tempfile
@@ -12,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from goldenpath.files import locked
+from goldenpath.files import locked, take_lock
 
 
 @contextmanager
@@ -23,7 +22,7 @@ def workplace(builds: Path, name: str) -> Iterator[Path]:
         _sweep(builds)
         folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=builds))
         held = _open(folder.with_suffix(".lock"))
-        fcntl.flock(held, fcntl.LOCK_EX)
+        take_lock(held)
     try:
         yield folder
     finally:
@@ -38,10 +37,8 @@ def _sweep(builds: Path) -> None:
     for lock in builds.glob("*.lock"):
         descriptor = _open(lock)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            continue
-        else:
+            if not take_lock(descriptor, wait=False):
+                continue
             folder = lock.with_suffix("")
             shutil.rmtree(folder, ignore_errors=True)
             if not folder.exists():

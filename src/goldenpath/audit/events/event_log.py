@@ -4,10 +4,8 @@
 torn last line, which was never acknowledged: readers pass over it, the next `append` cuts it off.
 """
 
-import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -25,7 +23,7 @@ from goldenpath.audit.events.chain import (
 )
 from goldenpath.audit.events.event import Event
 from goldenpath.errors import InvalidInput, Unavailable, VerificationError
-from goldenpath.files import sync_folder
+from goldenpath.files import locked, sync_folder
 
 _BLOCK = 64 * 1024
 
@@ -63,7 +61,7 @@ class EventLog:
         """
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            with self._locked(fcntl.LOCK_EX):
+            with locked(self._folder / "lock", 0o640):
                 return self._append(event)
         except OSError as error:
             raise Unavailable(
@@ -140,15 +138,6 @@ class EventLog:
                     if not line.endswith(b"\n") and len(line) <= MAX_LINE:
                         break  # torn, or being written just now: it does not count yet
                     yield f"{path.name}:{number}", line.removesuffix(b"\n")
-
-    @contextmanager
-    def _locked(self, how: int) -> Iterator[None]:
-        descriptor = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-        try:
-            fcntl.flock(descriptor, how)
-            yield
-        finally:
-            os.close(descriptor)
 
 
 def _parsed(line: bytes, path: Path) -> ChainLink:

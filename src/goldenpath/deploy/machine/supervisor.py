@@ -1,6 +1,5 @@
 """One supervising process per machine: its lock, its record, its start and its end."""
 
-import fcntl
 import json
 import os
 import signal
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from goldenpath.deploy.reconcile.status import Status, read_status
 from goldenpath.errors import InvalidInput, Unavailable
+from goldenpath.files import take_lock
 from goldenpath.parsers.typed import read_typed
 
 START_SECONDS = 120.0
@@ -37,13 +37,11 @@ def alone(run: Path) -> Iterator[None]:
     """Holds the machine's lock. Raises `InvalidInput` if another supervisor runs."""
     run.mkdir(parents=True, exist_ok=True)
     with (run / "up.lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        if not take_lock(lock, wait=False):
             raise InvalidInput(
                 f"goldenpath up already runs for {run.parent}",
                 hint="stop it with goldenpath down, or look at it with goldenpath status",
-            ) from error
+            )
         me = os.getpid()
         record = run / "up.json"
         partial = record.with_name(f"up.json.{me}.new")
@@ -70,12 +68,9 @@ def is_held(run: Path) -> bool:
     """Whether some process holds the machine's lock."""
     try:
         with (run / "up.lock").open("r+") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return not take_lock(lock, wait=False)
     except FileNotFoundError:
         return False
-    except BlockingIOError:
-        return True
-    return False
 
 
 def started_at(process: int) -> int | None:

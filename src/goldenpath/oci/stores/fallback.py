@@ -7,7 +7,6 @@ looks again after a pause much longer than others need between reading and writi
 what was overwritten, of this entry and of all that this process added before.
 """
 
-import fcntl
 import os
 import random
 import time
@@ -18,6 +17,7 @@ from threading import RLock
 
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, Unavailable
+from goldenpath.files import take_lock
 from goldenpath.oci.descriptor import IMAGE_INDEX, Descriptor
 from goldenpath.oci.manifest import MAX_MANIFEST, Index
 from goldenpath.oci.stores.transport import Transport, content, finish
@@ -122,7 +122,7 @@ class Fallback:
             self._locks.mkdir(parents=True, exist_ok=True)
             path = self._locks / f"{name}.lock"
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            take_lock(handle)
             return handle
         return None
 

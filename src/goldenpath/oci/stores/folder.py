@@ -1,6 +1,5 @@
 """Files that are whole or absent, whoever else writes and whenever somebody is killed."""
 
-import fcntl
 import os
 import secrets
 import stat
@@ -13,7 +12,7 @@ from threading import Lock, RLock
 
 from goldenpath.canonical import MAX_DOCUMENT
 from goldenpath.errors import NotFound, Unavailable, VerificationError
-from goldenpath.files import sync_folder
+from goldenpath.files import sync_folder, take_lock
 from goldenpath.oci.store import CHUNK
 from goldenpath.oci.stream import VerifiedStream
 
@@ -57,7 +56,7 @@ class Folder:
                 self._own.mkdir(parents=True, exist_ok=True)
                 lock = os.open(self._own / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+                take_lock(lock)
                 yield
             finally:
                 os.close(lock)
@@ -82,7 +81,7 @@ class Folder:
             descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         try:
             with FileIO(descriptor, "wb") as file:
-                fcntl.flock(file, fcntl.LOCK_EX)
+                take_lock(file)
                 self._fill(file, chunks)
                 if not sync_later:
                     self._settle()
@@ -183,8 +182,9 @@ class Folder:
         self._swept = True
         for partial in (self._own / "partial").iterdir():
             # A living writer holds a lock on its file; the age covers the moment before it does.
-            with suppress(FileNotFoundError, BlockingIOError), partial.open("rb") as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with suppress(FileNotFoundError), partial.open("rb") as file:
+                if not take_lock(file, wait=False):
+                    continue
                 kept = _RESUMABLE if partial.name.startswith(_RESUMED) else _ABANDONED
                 if time.time() - partial.stat().st_mtime > kept:
                     partial.unlink()
@@ -245,9 +245,9 @@ def _open(path: Path) -> FileIO:
 def _holds_lock(file: FileIO, path: Path) -> bool:
     """Whether the open file is ours alone, and still the one at `path`."""
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
-    except (BlockingIOError, FileNotFoundError):
+        is_ours = take_lock(file, wait=False)
+        return is_ours and os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
         return False
 
 

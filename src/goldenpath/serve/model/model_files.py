@@ -5,7 +5,6 @@ that only this user can enter; the environment is made there from the release's 
 What runs later is what lies there, and the content itself may not write to it.
 """
 
-import fcntl
 import os
 import platform
 import shutil
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, Unavailable, VerificationError
+from goldenpath.files import take_lock
 from goldenpath.oci.store import Store
 from goldenpath.processes.launch import ServerLaunch
 from goldenpath.release.artifact.layers import MODELS
@@ -88,7 +88,8 @@ def _own_folder(parent: Path, name: str) -> Iterator[Path]:
         with _locked(parent):
             _sweep(parent)
             folder.mkdir(mode=0o700)
-            held = _lock(folder, fcntl.LOCK_EX)
+            held = _open(folder)
+            take_lock(held)
     except OSError as error:
         raise Unavailable(f"{folder} cannot be made: {error.strerror}") from error
     try:
@@ -100,28 +101,23 @@ def _own_folder(parent: Path, name: str) -> Iterator[Path]:
 
 def _sweep(parent: Path) -> None:
     for folder in parent.iterdir():
+        held = _open(folder)
         try:
-            held = _lock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            continue
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(held)
+            if take_lock(held, wait=False):
+                shutil.rmtree(folder, ignore_errors=True)
+        finally:
+            os.close(held)
 
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    held = _lock(folder, fcntl.LOCK_EX)
+    held = _open(folder)
     try:
+        take_lock(held)
         yield
     finally:
         os.close(held)
 
 
-def _lock(folder: Path, how: int) -> int:
-    held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        fcntl.flock(held, how)
-    except BlockingIOError:
-        os.close(held)
-        raise
-    return held
+def _open(folder: Path) -> int:
+    return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)

@@ -8,7 +8,6 @@ missing silently. Whether serving may go on meanwhile is the caller's policy.
 """
 
 import errno
-import fcntl
 import os
 import threading
 import time
@@ -20,6 +19,7 @@ from resource import RLIM_INFINITY, RLIMIT_FSIZE, getrlimit
 from msgspec.structs import replace
 
 from goldenpath.errors import Unavailable
+from goldenpath.files import take_lock
 from goldenpath.serve.record.clock import clock_state
 from goldenpath.serve.record.spool_buffer import SLOT_BYTES, SpoolBuffer, buffer_of
 from goldenpath.serve.record.spool_format import (
@@ -188,7 +188,8 @@ class SpoolWriter:
             except FileExistsError:
                 continue
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not take_lock(descriptor, wait=False):
+                raise BlockingIOError(errno.EWOULDBLOCK, "somebody else locked the new spool file")
             first = render_frame(_at(header, self._next))
             _write_whole(descriptor, first, 0)
         except OSError:

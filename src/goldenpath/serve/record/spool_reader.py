@@ -1,6 +1,5 @@
 """Reading a spool file while it grows: the file first, then the shared memory in front of it."""
 
-import fcntl
 import io
 import os
 import zlib
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from goldenpath.errors import InvalidInput, VerificationError
+from goldenpath.files import take_lock
 from goldenpath.serve.record.spool_buffer import unflushed
 from goldenpath.serve.record.spool_format import FRAME, Frame, decode
 from goldenpath.serve.record.turn_frame import TURN, parse_turn
@@ -48,12 +48,9 @@ def is_live(path: Path) -> bool:
     """Whether a server still writes the file: it holds a lock on it as long as it lives."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return not take_lock(descriptor, wait=False, shared=True)
     finally:
         os.close(descriptor)
-    return False
 
 
 def _frames(

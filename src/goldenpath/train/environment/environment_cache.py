@@ -9,7 +9,6 @@ the build; the compiled code comes from the files of the environment. A build lo
 that it uses, and a locked environment is not removed.
 """
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -20,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from goldenpath.errors import Unavailable
-from goldenpath.files import locked, write_whole
+from goldenpath.files import locked, take_lock, write_whole
 
 MAX_KEPT = 4
 """Number of kept environments. The least recently used go first, but none that a build uses."""
@@ -84,7 +83,7 @@ def _acquired(
         _compile(folder, python)
         descriptor = _open(folder / _HELD)
         locks.callback(os.close, descriptor)
-        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        take_lock(descriptor, shared=True)
         _evict(kept)
     return CachedEnvironment(folder, python, (folder / _COMPILED).is_file())
 
@@ -130,11 +129,8 @@ def _evict(kept: Path) -> None:
     for folder in folders[MAX_KEPT:]:
         descriptor = _open(folder / _HELD)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            continue
-        else:
-            shutil.rmtree(folder, ignore_errors=True)
+            if take_lock(descriptor, wait=False):
+                shutil.rmtree(folder, ignore_errors=True)
         finally:
             os.close(descriptor)
 
