@@ -1,7 +1,7 @@
 """Chooses implementations by the scheme of a URI: the only place where the seams are filled.
 
-A verb says `wire.open_store(…)`; what that needs is imported then, so that a verb which only asks
-git does not wait for the HTTP client, and `--help` waits for nothing.
+A verb calls `compose.open_store(…)`, which imports what it needs only then. So a verb that only
+asks git does not load the HTTP client, and `--help` loads nothing.
 """
 
 import importlib

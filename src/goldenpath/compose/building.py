@@ -1,4 +1,4 @@
-"""What builds work with, and where all evidence is."""
+"""What a build works with, and the store that has all evidence."""
 
 import os
 from collections.abc import Callable
@@ -31,20 +31,20 @@ if TYPE_CHECKING:
 
 
 def catalogue(home: Home) -> Catalogue:
-    """MLflow: the server that the environment names, else a database of this machine."""
+    """Return the MLflow catalogue: the server that the environment names, else a local database."""
     uri = os.environ.get(TRACKING_VARIABLE) or f"sqlite:///{home.catalogue}"
     return Catalogue(uri, home.root / "mlflow")
 
 
 def sources(home: Home, reference: str) -> tuple[Sources, Digest]:
-    """Where all evidence is, and the release that `reference` names. Raises `NotFound`."""
+    """Return the store with all evidence and the release of `reference`. Raises `NotFound`."""
     store, name = locate(reference, home)
     digest = find(store, name).digest
     return Sources(store, gitops(home), trusted(home), event_log(home)), digest
 
 
 def data_cache(home: Home, report: Callable[[str], None]) -> "DataCache":
-    """Where data that are not in a project are fetched to, and how."""
+    """Return how data outside a project are fetched, and where to."""
     from goldenpath.train.data.data_cache import DataCache
 
     return DataCache(
@@ -56,12 +56,12 @@ def data_cache(home: Home, report: Callable[[str], None]) -> "DataCache":
 
 
 def closed(home: Home) -> tuple[Path, ...]:
-    """Where keys lie that no program of a project reads."""
+    """Return the folders of keys that no program of a project may read."""
     return (home.root, Path.home() / ".ssh", Path.home() / ".gnupg")
 
 
 def _published(home: Home, platform: "Platform", key: bytes) -> "Store | None":
-    """Where releases go besides the home: the store of the stages, for a key that counts there."""
+    """Return the store of the stages, to which a build with a trusted key also publishes."""
     uri = store_uri(home, platform)
     counts = any(each.public_key == key for each in platform.build_keys)
     return open_store(uri) if counts and uri != f"layout:{home.registry}" else None
@@ -70,7 +70,7 @@ def _published(home: Home, platform: "Platform", key: bytes) -> "Store | None":
 def workshop(
     home: Home, work: Path, report: Callable[[str], None], watch: "Watch | None" = None
 ) -> "BuildTools":
-    """What a build in the folder `work` works with. Raises `NotFound` without a platform."""
+    """Return what a build in the folder `work` needs. Raises `NotFound` without a platform."""
     from goldenpath.oci.stream import unwatched
     from goldenpath.promote.acts.rotation import require_trusted
     from goldenpath.release.attest.keys import key_from_pem, public_pem
@@ -82,7 +82,7 @@ def workshop(
 
     key = signer(home)
     platform = trusted(home).platform
-    # Known before the training begins, and not when a gate finds a release that counts nowhere.
+    # Checked before the training, so that no release is built which no stage would trust.
     require_trusted(platform, key.public_key(), now())
     environment, advisories = tools(), os.environ.get(ADVISORIES_VARIABLE)
     return BuildTools(

@@ -1,4 +1,4 @@
-"""The canary judge where no gateway of ours is: prediction log, Prometheus, or both tell."""
+"""The canary judge without our gateway: it counts from prediction log, Prometheus or both."""
 
 import os
 from pathlib import Path
@@ -25,7 +25,9 @@ from goldenpath.settings import (
 def judged(
     home: Home, acting: Identity, model: str, stage: str, *, dry_run: bool
 ) -> Judgement | None:
-    """The verdict of now, committed; None without a canary. Raises `Unavailable` without counts."""
+    """Return the verdict on a canary, which is committed; None if there is no canary.
+
+    Raises `Unavailable` if there are no counts."""
     here = workspace(home, acting)
     return judge_once(here, _source(home, here.store), model, stage, dry_run=dry_run)
 
@@ -59,7 +61,7 @@ def _prometheus(address: str) -> Prometheus:
 
 
 def _log(home: Home, store: Store, where: str, *, needs_slices: bool) -> CountSource:
-    # Arrow takes a while to import, and a Prometheus needs none of it.
+    # Arrow is slow to import, and a judge by Prometheus does not need it.
     from goldenpath.canary.sources.log_source import PredictionLogSource
     from goldenpath.observe.log.decrypted_inputs import Inputs
     from goldenpath.observe.log.log_storage import LogStorage

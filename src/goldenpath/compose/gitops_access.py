@@ -1,4 +1,4 @@
-"""The gitops repository of this machine, and who acts on it."""
+"""The gitops repository of this machine, and the identity that acts on it."""
 
 import os
 import re
@@ -39,15 +39,15 @@ _COMMIT = re.compile(r"[a-f0-9]{40}([a-f0-9]{24})?")
 
 
 def gitops(home: Home) -> Repository:
-    """The gitops repository: where the environment says, else the bare one in the home."""
+    """Return the gitops repository: that of the environment, else the bare one in the home."""
     url = os.environ.get(GITOPS_VARIABLE) or str(home.gitops)
     return Repository(url, home.gitops_cache)
 
 
 def trusted(home: Home) -> Trusted:
-    """The newest commit of the gitops repository that counts, and its platform.
+    """Return the newest trusted commit of the gitops repository, and its platform.
 
-    A machine that was never set up takes the first commit from the environment.
+    A machine that was never set up takes the pinned first commit from the environment.
     """
     root = os.environ.get(TRUST_VARIABLE)
     if root and not home.trust.exists():
@@ -59,7 +59,7 @@ def trusted(home: Home) -> Trusted:
 
 @dataclass(frozen=True, slots=True)
 class LastNames:
-    """The names that this machine read in git the last time."""
+    """Return the names that this machine last read from git."""
 
     stages: tuple[str, ...]
     people: tuple[str, ...]
@@ -67,7 +67,7 @@ class LastNames:
 
 
 def last_names(home: Home) -> LastNames:
-    """The names of the platform as this machine knows it, without asking a remote."""
+    """Return the names of the platform as known locally, without asking a remote."""
     repository = gitops(home)
     is_remote = GITOPS_VARIABLE in os.environ
     known = last_trusted(repository, home.trust) if is_remote else trusted(home)
@@ -80,22 +80,22 @@ def last_names(home: Home) -> LastNames:
 
 
 def identity(name: str | None, key: Path | None, *, make_key: bool = False) -> Identity:
-    """Who acts, by flags, environment or git's own settings."""
+    """Return who acts, by flags, environment or git's own settings."""
     return find_identity(name, key, os.environ, make_key=make_key)
 
 
 def person(home: Home, name: str | None, key: Path | None) -> Person:
-    """Who acts, as `platform.toml` lists this name with this key.
+    """Return the person that `platform.toml` lists with this name and key.
 
-    Raises `InvalidInput` if it lists nobody like that: an event would name somebody at will.
+    Raises `InvalidInput` if there is none: otherwise an event could name anybody.
     """
     return require_listed(identity(name, key), trusted(home).platform, now())
 
 
 def forge(platform: Platform) -> "Forge | None":
-    """Where pull requests are opened; None without `[forge]`, or as long as there is no token.
+    """Return the forge for pull requests; None without `[forge]` or without a token.
 
-    Raises `InvalidInput` for a file of a token that cannot be read.
+    Raises `InvalidInput` if the token file cannot be read.
     """
     token, named = os.environ.get(FORGE_TOKEN_VARIABLE), os.environ.get(FORGE_TOKEN_FILE_VARIABLE)
     if not token and named:
@@ -112,19 +112,19 @@ def forge(platform: Platform) -> "Forge | None":
 
 
 def platform_store(home: Home) -> Store:
-    """The store that the platform's stages run from."""
+    """Return the store from which the stages of the platform run."""
     return store_of(home, trusted(home).platform)
 
 
 def release(home: Home, reference: str) -> Digest:
-    """The digest that a reference on the command line means. Raises `NotFound`.
+    """Return the digest of a reference on the command line. Raises `NotFound`.
 
-    What the home does not have is looked for in the platform's store.
+    A release that the home does not have is looked for in the platform's store.
     """
     store, name = locate(reference, home)
     try:
         return find(store, name).digest
     except NotFound:
-        if name != reference:  # it says itself where it is
+        if name != reference:  # the reference names its store itself
             raise
         return find(platform_store(home), name).digest

@@ -1,4 +1,4 @@
-"""The installation that runs now, and the signed statement that it is held against."""
+"""The running installation, and the signed statement against which it is verified."""
 
 import sys
 from pathlib import Path
@@ -12,7 +12,7 @@ from goldenpath.errors import InvalidInput
 
 
 def self_verification(statement: Path | None, key: Path | None) -> SelfVerification:
-    """Verifies the files of this program. Raises `InvalidInput` for a statement without a key."""
+    """Verify the files of this program. Raises `InvalidInput` for a statement without a key."""
     if (statement is None) != (key is None):
         raise InvalidInput(
             "a statement and the key that signed it belong together: expected both or none",

@@ -1,4 +1,4 @@
-"""What git wants, what runs, and whether registry, signatures and catalogue agree."""
+"""The inventory: whether git, running servers, registry, signatures and catalogue agree."""
 
 import hashlib
 import os
@@ -34,18 +34,18 @@ if TYPE_CHECKING:
     from goldenpath.release.attest.policy import Verified
 
 EVERY = timedelta(minutes=1)
-"""How often `up` holds everything against everything else."""
+"""How often `goldenpath up` takes an inventory."""
 REMEMBERED = timedelta(minutes=10)
-"""How long a verdict on a release in a registry over HTTP is kept, which says of no change."""
+"""How long a verdict on a release in a remote registry is kept: it reports no changes."""
 
 
 class _Kept(msgspec.Struct, array_like=True, frozen=True):
-    """One verdict."""
+    """A verdict, and what it was based on."""
 
     about: str
-    """What the store held about the release."""
+    """A text that changes with what the store holds about the release."""
     until: str
-    """When it has to be looked at again, because a waiver ends; empty: never."""
+    """When it must be checked again because a waiver ends, RFC 3339; empty for never."""
     looked: Looked
 
 
@@ -55,12 +55,12 @@ class _Known(msgspec.Struct):
     version: int
     key: str
     state: str
-    """Of the registry when `about` was asked for last."""
+    """State of the registry when `about` was read last."""
     looked: dict[str, _Kept]
 
 
 def desired(home: Home) -> tuple[Trusted, Survey]:
-    """The newest commit that was trusted here, and what it wants to run."""
+    """Return the newest commit that was trusted here, and the state that it desires."""
     trusted = GitSource(gitops(home), home.trust).newest()
     return trusted, _surveyed(home, trusted)
 
@@ -70,9 +70,9 @@ def _surveyed(home: Home, trusted: Trusted) -> Survey:
 
 
 def inventory(home: Home, running: Status | None = None) -> Inventory:
-    """Every release that git wants or that runs, as each source sees it.
+    """Return every release that git declares or that runs, as each source reports it.
 
-    Without `running` it is what `up` published, if it runs.
+    `running` defaults to what `goldenpath up` published, if it runs.
     """
     trusted, behind = GitSource(gitops(home), home.trust).seen()
     wanted = _surveyed(home, trusted)
@@ -88,7 +88,7 @@ def inventory(home: Home, running: Status | None = None) -> Inventory:
 
 
 def _published(home: Home, faults: list[str]) -> Status | None:
-    """What `up` says that runs; nothing if it does not run itself."""
+    """Return the status of `goldenpath up`; None if it does not run."""
     try:
         found, is_alive = status(home)
     except NotFound:
@@ -99,7 +99,7 @@ def _published(home: Home, faults: list[str]) -> Status | None:
 
 
 def registered(home: Home) -> Registered:
-    """What the catalogue holds; what cannot be read is said and hides nothing else."""
+    """Return what the catalogue holds. A catalogue that cannot be read is reported as a fault."""
     tracking = Tracking.of(os.environ)
     scheme, _, path = tracking.uri.partition("://")
     try:
@@ -117,10 +117,10 @@ def registered(home: Home) -> Registered:
 
 
 class _Looks:
-    """Looks at releases in the registry; in a layout each only once while nothing has changed.
+    """Verifies releases in the registry, and keeps verdicts while nothing has changed.
 
-    A verdict is kept for the digest, the trust in force, and everything that refers to the release;
-    one on a release in a registry over HTTP for a while.
+    In a layout a verdict is valid for the digest, the trust in force and everything that refers to
+    the release. In a remote registry it is valid for a limited time.
     """
 
     def __init__(
@@ -148,7 +148,7 @@ class _Looks:
         if known is not None and "" < known.until <= render_time(self._now):
             known = None
         if self._layout is None:
-            # What is said about a release grows: a newer commit on its deployment asks anew.
+            # Statements about a release grow, so a newer commit on its deployment verifies again.
             about = self._version(f"{stage}/{model}")
             if known is None or known.about != about:
                 later = render_time(self._now + REMEMBERED)
@@ -164,13 +164,13 @@ class _Looks:
         return known.looked
 
     def _version(self, name: str) -> str:
-        """A text that changes with what git says about a deployment."""
+        """Return a text that changes with what git declares about a deployment."""
         declared = next((d for d in self._wanted.deployments if d.name == name), None)
         said = repr((declared, self._wanted.standing.get(name))).encode()
         return hashlib.sha256(said).hexdigest()
 
     def keep(self) -> None:
-        """Writes down what was verified; it is safe to delete."""
+        """Store the verdicts. The file is safe to delete."""
         if self._is_same and self._after == self._before:
             return
         self._file.parent.mkdir(parents=True, exist_ok=True)
@@ -180,9 +180,9 @@ class _Looks:
         partial.replace(self._file)
 
     def _told(self, layout: LayoutStore, digest: Digest) -> str:
-        """What the layout says about a release; empty if it is not there.
+        """Return a text for what the layout holds about a release; empty if it has none.
 
-        Everything that git wants or that runs is asked for in one go.
+        Everything that git declares or that runs is read at once.
         """
         if self._about is None:
             named = {slot.digest.text for each in self._wanted.deployments for slot in each.slots}
@@ -215,7 +215,7 @@ class _Looks:
         return _Kept(about, until, Looked(True, verified.holds, "; ".join(wrong)))
 
     def _verify(self, digest: Digest) -> "Verified":
-        """What counts about a release, found out once for all the stages that it runs in."""
+        """Return what is verified about a release, computed once for all its stages."""
         from goldenpath.promote.gates.admission_policy import release_policy
         from goldenpath.release.attest.verify import verify
 
@@ -228,7 +228,7 @@ class _Looks:
 
 
 def _valid(platform: Platform, at: datetime) -> bytes:
-    """Which keys count now: a verdict does not outlive one."""
+    """Return the keys that are valid now: a verdict is not kept beyond the end of one."""
     return " ".join(
         key.name
         for key in platform.build_keys
@@ -241,12 +241,12 @@ def _recall(file: Path, key: str) -> _Known:
     try:
         found = msgspec.msgpack.decode(file.read_bytes(), type=_Known)
     except (OSError, msgspec.DecodeError, msgspec.ValidationError, RecursionError):
-        found = None  # never written, of another version or cut short
+        found = None  # never written, of another version, or truncated
     return found if found and (found.version, found.key) == (2, key) else _Known(2, key, "", {})
 
 
 class InventoryWatch:
-    """Makes the inventory again and again beside the reconcile loop, and says what is unequal."""
+    """Takes the inventory regularly beside the reconcile loop, and reports disagreements."""
 
     def __init__(self, home: Home, every: timedelta = EVERY) -> None:
         self._home = home
@@ -257,14 +257,14 @@ class InventoryWatch:
         self._found: tuple[Warned, ...] = ()
 
     def __call__(self, status: Status) -> "tuple[Warned, ...]":
-        """What was unequal when it was looked at last; never waits."""
+        """Return the disagreements of the last inventory, without waiting."""
         at = datetime.fromisoformat(status.time)
         if self._running is not None and not self._running.is_alive():
             self._found, self._running = self._news, None
             self._next = at + self._every
-        # Right after a change servers are on their way, which is no alarm.
+        # Right after a change servers are still starting, which is no alarm.
         if self._running is None and status.is_ready and (self._next is None or self._next <= at):
-            # A daemon: what ends the machine does not wait for it, and it leaves nothing half done.
+            # A daemon thread: the end of the process does not wait for it, and it changes nothing.
             self._running = Thread(target=self._look, args=(status,), daemon=True)
             self._running.start()
         return self._found

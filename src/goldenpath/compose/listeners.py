@@ -1,4 +1,4 @@
-"""How callers come in: what the environment says of it, for who opens the door and who knocks."""
+"""Settings of listeners from the environment, for the server side and for callers."""
 
 import ssl
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from goldenpath.settings import (
 
 
 def entrance(environment: Mapping[str, str]) -> ListenerSettings:
-    """The files of the gateway. Raises `InvalidInput` if one is missing or half of a pair is."""
+    """Return the TLS and access files. Raises `InvalidInput` if one is missing."""
     names = (ACCESS_VARIABLE, CERTIFICATE_VARIABLE, PRIVATE_KEY_VARIABLE, CLIENT_CA_VARIABLE)
     files = [_file(name, environment.get(name, "")) for name in names]
     _, certificate, key, authorities = files
@@ -32,7 +32,7 @@ def entrance(environment: Mapping[str, str]) -> ListenerSettings:
 
 
 def door_of(address: str, scheme: str, environment: Mapping[str, str]) -> ServerAddress:
-    """How to call the gateway at `address`: trusting `GOLDENPATH_CA_FILE`, with the token."""
+    """Return how to call the gateway: trusting `GOLDENPATH_CA_FILE`, with the token."""
     token = environment.get(TOKEN_VARIABLE, "")
     if scheme == "http":
         return ServerAddress(address, token=token)
@@ -47,9 +47,9 @@ def door_of(address: str, scheme: str, environment: Mapping[str, str]) -> Server
 
 
 def inner_socket(run: Path) -> str:
-    """Where the door for gRPC reaches the gateway, in a folder that is there after this.
+    """Return the socket on which the gRPC listener reaches the gateway; its folder is created.
 
-    Raises `InvalidInput` if the kernel takes no path that long.
+    Raises `InvalidInput` if the path is too long for the kernel.
     """
     path = (run / "sockets" / "gateway.sock").absolute()
     if len(str(path)) > LONGEST_SOCKET:

@@ -1,4 +1,4 @@
-"""What changes the gitops repository: set-up, trust, and the workspace of promotions."""
+"""Changes of the gitops repository: set-up, trust, and the workspace of promotions."""
 
 import os
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def set_up(home: Home, acting: Identity, wishes: PlatformOptions) -> Founded:
-    """Makes everything of a platform on this machine that is missing."""
+    """Create whatever part of a platform is missing on this machine."""
     LayoutStore(home.registry)
     return found(home, gitops(home), acting, wishes, environment=os.environ, now=now())
 
@@ -38,19 +38,19 @@ def change_trust(
     acting: Identity,
     two: bool = False,
 ) -> Outcome[TrustIntent]:
-    """Commits files that follow from `platform.toml`, or proposes them to a second person."""
-    # One person's change never waits in a pull request, so no forge is asked for.
+    """Commit files that follow from `platform.toml`, or propose them to a second person."""
+    # One person's change never waits in a pull request, so no forge is needed.
     place = _workspace(home, known.platform, acting, None)
     return trust_changes.change_trust(place, known, files, message, two=two)
 
 
 def confirm(home: Home, name: str, acting: Identity, *, dry_run: bool) -> Outcome[TrustIntent]:
-    """Confirms what another person proposed to change of trust."""
+    """Confirm a change of trust that another person proposed."""
     return trust_changes.confirm(workspace(home, acting), name, dry_run=dry_run)
 
 
 def workspace(home: Home, acting: Identity) -> Workspace:
-    """Where `acting` judges and changes stages."""
+    """Return the workspace in which `acting` judges and changes stages."""
     platform = trusted(home).platform
     return _workspace(home, platform, acting, forge(platform))
 

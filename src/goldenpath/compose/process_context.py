@@ -1,4 +1,4 @@
-"""This process: where its home is, what time it is, which tools it has."""
+"""The context of this process: its home, the time, its tools."""
 
 import os
 import sys
@@ -16,29 +16,29 @@ if TYPE_CHECKING:
 
 
 def home() -> Home:
-    """The home of the embedded defaults, as the environment and the working folder name it."""
+    """Return the home of the embedded defaults, by the environment or the working folder."""
     return Home.find(os.environ, Path.cwd())
 
 
 def now() -> datetime:
-    """This instant in UTC: the one clock of the verbs."""
+    """Return the time now in UTC: the only clock of the verbs."""
     return datetime.now(UTC)
 
 
 def event_log(home: Home) -> "EventLog":
-    """The audit log of this machine."""
+    """Return the audit log of this machine."""
     from goldenpath.audit.events.event_log import EventLog
 
     return EventLog(home.events)
 
 
 def tools() -> Mapping[str, str]:
-    """The environment for uv and git: that of this process, with this Python to build on."""
+    """Return the environment for uv and git: that of this process, with this Python."""
     return project_environment(os.environ, sys.executable)
 
 
 def uv() -> str:
-    """The uv that was installed with us, else the one on the path."""
+    """Return the path of the uv that was installed with goldenpath, else of the one on PATH."""
     from uv import find_uv_bin
 
     try:
@@ -48,7 +48,7 @@ def uv() -> str:
 
 
 def write_whole(file: Path, content: bytes) -> None:
-    """Writes a file that is there whole or not at all. Raises `Unavailable`."""
+    """Write a file atomically. Raises `Unavailable`."""
     try:
         files.write_whole(file, content, 0o644)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What is known here of a release: its facts, under the trust of this machine or of a file."""
+"""Facts about a release, under the trust of this machine or of a file."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,7 @@ from goldenpath.settings import Home
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A release and what of it counts here."""
+    """A release, and what is verified about it here."""
 
     store: Store
     descriptor: Descriptor
@@ -42,17 +42,17 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class LocalTrust:
-    """Whose signatures count; nobody's where no platform was ever set up."""
+    """Whose signatures are trusted; nobody's where no platform was ever set up."""
 
     policy: Policy
     people: tuple[Person, ...] = ()
     followed: Trusted | None = None
-    """The commit of the gitops repository that says so; None if a file did."""
+    """The commit of the gitops repository with that trust; None if it is from a file."""
     missing: str = ""
-    """Why there is no trust at hand, so that nothing can be verified."""
+    """Why there is no trust, so that nothing can be verified; empty if there is."""
 
     def known(self, home: Home, reference: str) -> Known:
-        """Finds the release and judges what is said about it. Raises `NotFound`."""
+        """Find the release and verify its statements. Raises `NotFound`."""
         store, name = locate(reference, home)
         descriptor = find(store, name)
         return Known(
@@ -63,19 +63,19 @@ class LocalTrust:
 
 
 def trust(home: Home, file: Path | None) -> LocalTrust:
-    """The trust in `file`, a `platform.toml`, else that of this machine's gitops repository."""
+    """Return the trust of `file`, a `platform.toml`, else of the gitops repository."""
     if file is not None:
         return _trust(parse_platform(read_bounded(file, MAX_TOML)))
     try:
         followed = trusted(home)
     except (NotFound, Unavailable) as error:
-        # What a release holds can be seen without trust; that none was at hand is said.
+        # The content of a release can be shown without trust; the missing trust is reported.
         return LocalTrust(Policy((), ()), missing=error.message)
     return _trust(followed.platform, followed)
 
 
 def compared(home: Home, trust: LocalTrust, before: Known, after: Known) -> tuple[Facts, Facts]:
-    """The facts about both; layers that both have are not read if they are large."""
+    """Return the facts about both. Large layers that both have are not read."""
     both = before.standing.layers & after.standing.layers
     sides = (before, after)
     placed = _placed(home, trust, {each.digest for each in sides})
@@ -92,7 +92,7 @@ def compared(home: Home, trust: LocalTrust, before: Known, after: Known) -> tupl
 def _placed(
     home: Home, trust: LocalTrust, digests: set[Digest]
 ) -> dict[Digest, dict[str, JsonValue]]:
-    """By release and stage, what `platform.toml` demanded when it last entered the stage."""
+    """Return, by release and stage, what `platform.toml` demanded when it last entered."""
     found: dict[Digest, dict[str, JsonValue]] = {}
     if trust.followed is None:
         return found

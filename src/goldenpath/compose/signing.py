@@ -1,4 +1,4 @@
-"""The machine's key of this process: a file, or a command in front of a KMS or an HSM."""
+"""The signing key of this machine: a file, or a command that asks a KMS or an HSM."""
 
 import os
 import shlex
@@ -19,7 +19,7 @@ _MAX_PEM = 64 * 1024
 
 
 def signer(home: Home, file: Path | None = None) -> Signer:
-    """The key that signs: `file`, else what the environment names, else that of the home.
+    """Return the signing key: `file`, else that of the environment, else that of the home.
 
     With a signing command the file is its public key. Raises `NotFound` or `InvalidInput`.
     """
@@ -42,7 +42,7 @@ def signer(home: Home, file: Path | None = None) -> Signer:
 
 
 def public_key(name: str, file: Path, *, make: bool = False) -> TrustedKey:
-    """The public key in a PEM file; with `make` a new pair, the private part as `.pem`."""
+    """Return the public key of a PEM file; with `make`, create a pair (private as `.pem`)."""
     if make:
         generate_key(file.with_suffix(".pem"), os.environ.get(PASSPHRASE_VARIABLE))
         file = file.with_suffix(".pub")
@@ -54,9 +54,9 @@ def public_key(name: str, file: Path, *, make: bool = False) -> TrustedKey:
 
 
 def docker_reference(reference: str, store: Store, image: Descriptor, home: Home) -> str:
-    """Where a release is said to be, for signatures in cosign's older form.
+    """Return the image reference of a release for signatures in cosign's older form.
 
-    Empty if nothing here says so: a layout on a machine without a platform.
+    Empty for a layout on a machine without a platform.
     """
     scheme, _, rest = reference.partition("://")
     if scheme.startswith("oci") and rest:

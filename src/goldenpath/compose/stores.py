@@ -1,4 +1,4 @@
-"""Stores by the scheme of their URI, and releases by what people call them."""
+"""Stores by the scheme of their URI, and releases by reference."""
 
 import os
 from collections.abc import Iterable
@@ -19,16 +19,16 @@ _REGISTRIES = ("oci", "oci+http", "oci+https")
 
 
 def open_store(uri: str, mounts: Iterable[str] = ()) -> Store:
-    """The store of a URI: `layout:PATH`, or a repository of a registry by `oci://host/repository`.
+    """Return the store of a URI: `layout:PATH`, or a repository by `oci://host/repository`.
 
-    `oci://` speaks plain HTTP with this machine alone; `oci+http://` and `oci+https://` say which.
+    `oci://` uses plain HTTP only towards loopback; `oci+http://` and `oci+https://` are explicit.
     `mounts` are other repositories of the same registry that may have a blob already.
     """
     scheme, _, rest = uri.partition(":")
     if scheme == "layout" and rest:
         return LayoutStore(Path(rest))
     if scheme in _REGISTRIES and rest.startswith("//"):
-        # The HTTP client takes a while to import, and most verbs need none.
+        # The HTTP client is slow to import, and most verbs do not need it.
         from goldenpath.oci.stores.connect import connect
 
         reference = Reference.parse(rest[2:])
@@ -43,7 +43,7 @@ def open_store(uri: str, mounts: Iterable[str] = ()) -> Store:
 
 
 def locate(text: str, home: Home, beside: str = "") -> tuple[Store, str]:
-    """The store and the name in it that a reference on the command line means.
+    """Return the store of a reference on the command line, and the name in it.
 
     `layout:PATH@NAME`, `oci://host/repository:tag`, `oci://host/repository@sha256:…`; a bare tag
     or digest is looked for in the home's registry. The name is empty if the reference has none.
@@ -64,14 +64,14 @@ def locate(text: str, home: Home, beside: str = "") -> tuple[Store, str]:
 
 
 def throwaway_store() -> Store:
-    """An empty store in memory."""
+    """Return an empty store in memory."""
     from goldenpath.oci.stores.memory import MemoryStore
 
     return MemoryStore()
 
 
 def place(text: str, home: Home) -> "ReleaseLocation":
-    """Where other people's tools find what `locate` finds."""
+    """Return where other tools find what `locate` finds."""
     from goldenpath.release.evidence.explain import ReleaseLocation
 
     if text.startswith("layout:"):
@@ -87,7 +87,7 @@ def place(text: str, home: Home) -> "ReleaseLocation":
 
 
 def store_uri(home: Home, platform: "Platform") -> str:
-    """The platform's store; a relative layout lies in the home, so that git names no machine."""
+    """Return the platform's store. A relative layout lies in the home, so git names no machine."""
     scheme, _, path = platform.registry_store.partition(":")
     if scheme == "layout":
         return f"layout:{home.root / path}"
@@ -95,7 +95,7 @@ def store_uri(home: Home, platform: "Platform") -> str:
 
 
 def store_of(home: Home, platform: "Platform") -> Store:
-    """The platform's store; of a registry, what was pulled is read from the home."""
+    """Return the platform's store; releases pulled from a registry are read from the home."""
     uri = store_uri(home, platform)
     if uri.startswith("layout:"):
         return open_store(uri)
@@ -105,6 +105,6 @@ def store_of(home: Home, platform: "Platform") -> Store:
 
 
 def local_store(home: Home, platform: "Platform") -> Path:
-    """The layout that model servers of this machine read."""
+    """Return the layout from which the model servers of this machine read."""
     scheme, _, path = store_uri(home, platform).partition(":")
     return Path(path) if scheme == "layout" else home.registry

@@ -1,4 +1,4 @@
-"""What `goldenpath up` runs on this machine, and what can be asked of it."""
+"""What `goldenpath up` runs on this machine, and requests to it."""
 
 import os
 import secrets
@@ -41,10 +41,10 @@ from goldenpath.settings import OTLP_VARIABLE, Home, evidence_patience, tool_env
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """Where this machine is to be reached, as far as its user says so; each `HOST:PORT`."""
+    """Addresses of the listeners that the user chose, each as `HOST:PORT`."""
 
     gateway: str | None = None
-    """None: as `platform.toml` has it."""
+    """None means the address of `platform.toml`."""
     metrics: str | None = None
     """None: nowhere."""
     grpc: str | None = None
@@ -52,14 +52,14 @@ class Listening:
 
 
 def serve(home: Home, asked: Listening, *, once: bool, say: Callable[[str], None]) -> Status:
-    """Runs this machine in the foreground, with everything that it starts and writes down.
+    """Run this machine in the foreground, with its child processes and its audit log.
 
     Raises `NotFound` if the machine was never set up, `InvalidInput` if another one runs.
     """
     source, log = GitSource(gitops(home), home.trust), event_log(home)
-    platform = source.newest().platform  # before anything is made in a home that is none
+    platform = source.newest().platform  # before anything is created in a folder that is no home
     callers = entrance(os.environ)
-    # A verb wakes whoever holds the lock: before the loop listens for that, it must not end us.
+    # A verb signals whoever holds the lock; before the loop handles it, it would end the process.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with alone(home.run):
         settings = LocalSettings(
@@ -114,7 +114,7 @@ def _observer(
 
 
 def _keeping(platform: Platform) -> Keeping:
-    """How long each stage keeps its log."""
+    """Return how long each stage keeps its log."""
     return Keeping(
         tuple(
             Keep(stage.name, stage.log.inputs.days, stage.log.records.days)
@@ -124,7 +124,7 @@ def _keeping(platform: Platform) -> Keeping:
 
 
 def _door(settings: LocalSettings, listen: str) -> Sidecar:
-    """gRPC before the gateway, in a process of its own, by the same certificates."""
+    """Return the gRPC listener before the gateway: its own process, the same certificates."""
     launch = DoorLaunch(
         listen, f"unix:{settings.inner}", entrance=settings.entrance, word=settings.word
     )
@@ -134,7 +134,7 @@ def _door(settings: LocalSettings, listen: str) -> Sidecar:
 
 
 def detach(home: Home, asked: Listening) -> Status:
-    """Starts the machine in the background and waits until nothing is on its way."""
+    """Start the machine in the background and wait until nothing is in progress."""
     wanted = {"--listen": asked.gateway, "--metrics": asked.metrics, "--grpc": asked.grpc}
     options = [word for name, value in wanted.items() if value for word in (name, value)]
     command = [sys.executable, "-c", "from goldenpath.cli.main import main; main()", "up"]
@@ -142,7 +142,7 @@ def detach(home: Home, asked: Listening) -> Status:
 
 
 def canary_verdicts(home: Home, status: Status) -> Mapping[str, Mapping[str, CanaryVerdict]]:
-    """What the judge says of each canary, by deployment and slot, from what was counted."""
+    """Return the judge's verdict on each canary from the counts, by deployment and slot."""
     plan = plans(gitops(home))
     return {
         each.name: judged(status, each, plan(status.commit, each.name))
@@ -152,7 +152,7 @@ def canary_verdicts(home: Home, status: Status) -> Mapping[str, Mapping[str, Can
 
 
 def _steering(home: Home, platform: Platform, say: Callable[[str], None]) -> Steering | None:
-    """What moves canaries with this machine's key; None if it was given none."""
+    """Return what moves canaries with the rollout key; None if this machine has no such key."""
     if not home.rollout_key.exists():
         return None
     acting = Identity("rollout", SshKey.load(home.rollout_key))
@@ -167,7 +167,7 @@ def _steering(home: Home, platform: Platform, say: Callable[[str], None]) -> Ste
 
 
 def send(home: Home, stage: str, model: str, wish: SendOptions) -> Sent:
-    """Sends rows of a table to a model through the gateway of this machine."""
+    """Send rows of a table to a model through the gateway of this machine."""
     followed, wanted = desired(home)
     running, is_alive = status(home)
     if not (is_alive and running.gateway):

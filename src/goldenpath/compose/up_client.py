@@ -1,4 +1,4 @@
-"""What can be asked of `goldenpath up` from outside: its status, and that it looks at git now."""
+"""Requests to a running `goldenpath up`: its status, and to look at git now."""
 
 import os
 import signal
@@ -11,11 +11,11 @@ from goldenpath.errors import NotFound
 from goldenpath.settings import Home
 
 SILENT = timedelta(seconds=30)
-"""`up` publishes every two seconds: after this it hangs, whatever holds its lock."""
+"""`goldenpath up` publishes every 2 s: after this it hangs, even if it holds its lock."""
 
 
 def status(home: Home) -> tuple[Status, bool]:
-    """What `up` published last, and whether it still runs. Raises `NotFound` if it never did."""
+    """Return the last status of `up` and whether it runs. Raises `NotFound` if it never ran."""
     found = read_status(home.run / "status.json")
     if found is None:
         raise NotFound("goldenpath up never ran here", hint="run goldenpath up")
@@ -23,16 +23,16 @@ def status(home: Home) -> tuple[Status, bool]:
 
 
 def silence(status: Status, at: datetime) -> timedelta | None:
-    """How long a machine that runs has said nothing, if that is longer than it should be."""
+    """Return how long a running machine has published nothing; None if that is normal."""
     silent = at - datetime.fromisoformat(status.time)
     return silent if silent > SILENT else None
 
 
 def await_status(home: Home, seconds: float) -> tuple[Status, bool]:
-    """The status once `up` runs what git says now; at the latest after `seconds`.
+    """Return the status once `up` runs what git declares now; at the latest after `seconds`.
 
-    It ends early only for what no time can heal, such as a file that cannot be read. What a run
-    before published says nothing about this one.
+    It returns early only for what time cannot heal, such as a file that cannot be read. The status
+    of an earlier run is ignored.
     """
     from goldenpath.compose.gitops_access import gitops
 
@@ -49,17 +49,17 @@ def await_status(home: Home, seconds: float) -> tuple[Status, bool]:
 
 
 def stop(home: Home) -> bool:
-    """Ends what `up` runs and waits for it; False if nothing ran."""
+    """End `goldenpath up` and wait for it; return False if it did not run."""
     return stop_supervisor(home.run)
 
 
 def wake(home: Home) -> None:
-    """Lets `up`, if it runs, look at git now instead of within a second."""
+    """Let a running `up` look at git now instead of within a second."""
     found = supervisor(home.run)
     if found is not None:
         os.kill(found.process, signal.SIGHUP)
 
 
 def is_up(home: Home) -> bool:
-    """Whether `goldenpath up` runs on this machine now."""
+    """Tell whether `goldenpath up` runs on this machine now."""
     return supervisor(home.run) is not None

@@ -1,4 +1,4 @@
-"""What the audit log knows of the prediction log."""
+"""What the audit log records about the prediction log."""
 
 from goldenpath.audit.events.event_log import EventLog
 from goldenpath.canonical import JsonValue
@@ -8,7 +8,9 @@ from goldenpath.settings import Home
 
 
 def anchors(home: Home) -> tuple[Anchor, ...]:
-    """Every segment that it noted. Raises `VerificationError` if its own chain is broken."""
+    """Return every segment that the audit log recorded.
+
+    Raises `VerificationError` if the chain of the audit log is broken."""
     noted = (each for each in EventLog(home.events).read() if each.kind == "log.anchored")
     heads = (each.details.get("heads") for each in noted if each.details)
     return tuple(_anchor(head) for found in heads if isinstance(found, list) for head in found)

@@ -68,8 +68,8 @@ def test_what_runs_and_git_does_not_want_is_marked() -> None:
     both = cells(deployed((ONE, 100)), deployed((TWO, 100)))
     found = {each.digest: each.message for each in both}
 
-    assert found[ONE.text] == "git wants it, but it does not run"
-    assert found[TWO.text] == "runs, but git does not want it"
+    assert found[ONE.text] == "git declares it, but it does not run"
+    assert found[TWO.text] == "runs, but git does not declare it"
 
 
 def test_another_share_is_marked() -> None:
@@ -129,7 +129,7 @@ def test_an_alias_of_a_stage_in_which_git_wants_nothing_is_marked() -> None:
     assert (left.deployment, left.git, left.running, left.catalogue) == (
         "prod/credit", None, None, False,
     )  # fmt: skip
-    assert "git wants nothing of credit there" in left.message
+    assert "git declares nothing of credit there" in left.message
 
 
 def test_a_catalogue_that_cannot_be_read_hides_nothing_else() -> None:

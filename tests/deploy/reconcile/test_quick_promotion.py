@@ -56,7 +56,8 @@ def release(road: Road, model: str) -> Digest:
     table = {"limit": rows * 1000, "age": rows, "status": np.floor(rows) % 3, "paid": rows * 2}
     profile = render_profile(build_profile(CONTRACT, table, rows / 100))
     graph = logistic_regression(WEIGHTS, -0.5)
-    return road.release(graph, contract=CONTRACT, profile=profile, model=model)
+    contract = replace(CONTRACT, name=model)
+    return road.release(graph, contract=contract, profile=profile, model=model)
 
 
 def is_served(status: Status, wanted: dict[str, Digest]) -> bool:

@@ -43,11 +43,11 @@ def test_what_a_server_has_otherwise_is_marked_and_set_right(tmp_path: Path) -> 
             opened.set_alias("credit", "prod", second.text)
         moved, left = cells()
         assert f"alias dev is at {second.short}" in moved[2]
-        assert left[0] == "prod/credit" and "git wants nothing of credit there" in left[2]
+        assert left[0] == "prod/credit" and "git declares nothing of credit there" in left[2]
 
         code, followed = goldenpath(here.home, "catalogue", MLFLOW_TRACKING_URI=address)
         assert code == 0, followed
-        assert cells() == [("dev/credit", True, "git wants it, but it does not run")]
+        assert cells() == [("dev/credit", True, "git declares it, but it does not run")]
     code, answer = goldenpath(here.home, "inventory", MLFLOW_TRACKING_URI=address)
     assert code == 7 and isinstance(answer, dict)
     assert "gives no answer" in answer["faults"][0]

@@ -1,4 +1,4 @@
-"""What the observer counted since the traffic of a deployment was last distributed anew."""
+"""Counts of the observer since the traffic split of a deployment last changed."""
 
 from collections.abc import Mapping
 
@@ -9,14 +9,14 @@ Counts = dict[str, tuple[int, int]]
 
 
 class CountWindow:
-    """Counts per `stage/model/slot`; a canary and its stable release are judged on one stretch."""
+    """Counts per `stage/model/slot`. A canary and its stable release are judged on one window."""
 
     def __init__(self) -> None:
         self._seen: dict[str, Counts] = {}
         self._begun: dict[str, Counts] = {}
 
     def hear(self, message: Mapping[str, JsonValue]) -> None:
-        """Takes the cumulative counts that an event `answers` brings."""
+        """Take over the cumulative counts of an event `answers`."""
         key = f"{message.get('deployment')}/{message.get('slot')}"
         found = message.get("counts")
         counts: Counts = {}
@@ -26,17 +26,17 @@ class CountWindow:
                     counts[name] = (hits, total)
         before = self._begun.get(key, {})
         if any(counts.get(name, (0, 0))[1] < total for name, (_, total) in before.items()):
-            self._begun.pop(key)  # the observer was started again and counts from nothing
+            self._begun.pop(key)  # the observer was restarted and counts from zero
         self._seen[key] = counts
 
     def begin(self, deployment: str) -> None:
-        """From here on a new stretch is counted."""
+        """Begin a new window for a deployment."""
         for key, counts in self._seen.items():
             if key.rpartition("/")[0] == deployment:
                 self._begun[key] = counts
 
     def counts(self, deployment: str) -> dict[str, Counts]:
-        """What was counted in this stretch, by `stage/model/slot`."""
+        """Return the counts of this window, by `stage/model/slot`."""
         found = {}
         for key, counts in self._seen.items():
             if key.rpartition("/")[0] == deployment:

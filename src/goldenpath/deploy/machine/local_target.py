@@ -1,7 +1,7 @@
 """The target on this machine: a gateway process, and one process per replica of each release.
 
-A change goes through in an order that leaves no moment without an answer: new servers start, they
-become ready, the gateway takes the new routes, and only then the old servers drain.
+A change keeps the deployment answering all the time: new servers start and become ready, the
+gateway applies the new routes, and only then the old servers drain.
 """
 
 import secrets
@@ -33,12 +33,12 @@ from goldenpath.processes.sidecar import Sidecar
 from goldenpath.promote.manifests.desired import Deployment, Slot
 
 LONGEST_SOCKET = 100
-"""Bytes of a socket's path; the kernel takes 107."""
+"""Longest path of a socket in bytes; the kernel allows 107."""
 
 
 @dataclass(frozen=True, slots=True)
 class LocalSettings:
-    """Where the local target finds and leaves things, and what it starts."""
+    """Paths, addresses and commands of the local target."""
 
     run: Path
     store: Path
@@ -49,18 +49,18 @@ class LocalSettings:
     gateway: tuple[str, ...]
     entrance: ListenerSettings = field(default_factory=ListenerSettings)
     inner: str = ""
-    """Path of the socket on which a door for gRPC reaches the gateway; empty: there is no door."""
+    """Path of the socket on which the gRPC listener reaches the gateway; empty if there is none."""
     word: str = field(default_factory=lambda: secrets.token_hex(16))
-    """Behind which the gateway names callers to the servers."""
+    """Secret with which the gateway vouches for caller names towards the servers."""
     uv: str = "uv"
-    """The program that makes environments of models that are code."""
+    """The `uv` program, which builds environments of `python` models."""
     warm: int = 1
-    """Releases that stay started, without traffic, after they were replaced."""
+    """Number of replaced releases whose servers stay warm, without traffic."""
 
 
 @dataclass(frozen=True, slots=True)
 class StageTrust:
-    """What a model server has to verify for itself, per stage, before it loads anything."""
+    """What a model server of a stage must verify itself before it loads anything."""
 
     keys: tuple[TrustedPem, ...]
     required: tuple[str, ...]
@@ -75,7 +75,7 @@ Key = tuple[str, str, int]
 
 
 class LocalTarget:
-    """Deployments as processes here. `observe` also moves everything on by one step."""
+    """Deployments as processes on this machine. `observe` also advances everything by one step."""
 
     def __init__(
         self,
@@ -112,7 +112,7 @@ class LocalTarget:
 
     @property
     def address(self) -> str:
-        """Where the gateway answers; empty until it is ready."""
+        """Address of the gateway; empty until it is ready."""
         return self._gateway.address
 
     @property
@@ -122,7 +122,7 @@ class LocalTarget:
 
     @property
     def tallies(self) -> Mapping[str, JsonValue]:
-        """The gateway's counts per `stage/model/slot`, as it told them last."""
+        """The gateway's counters per `stage/model/slot`, as it sent them last."""
         return self._gateway.tallies
 
     def servers(self) -> tuple[int, ...]:
@@ -135,7 +135,7 @@ class LocalTarget:
         return child.pid if child is not None else 0
 
     def reload(self) -> None:
-        """Lets gateway and servers read their certificates and access rules again."""
+        """Let gateway and servers read their certificates and access rules again."""
         ready = [server.child for server in self._servers.values() if server.address]
         sidecars = (self._gateway.sidecar, *(sidecar for sidecar, _ in self._sidecars))
         ready += [sidecar.child for sidecar in sidecars if sidecar.is_ready]
@@ -144,16 +144,16 @@ class LocalTarget:
                 child.reload()
 
     def attend(self, sidecar: Sidecar, hear: Callable[[Message], None]) -> None:
-        """Keeps another child running beside the servers; `hear` gets what it says."""
+        """Keep another child process running; `hear` receives its messages."""
         self._sidecars.append((sidecar, hear))
 
     def observe(self) -> Mapping[str, Running]:
-        """What runs now, by name."""
+        """Return what runs now, by name."""
         self._advance(time.monotonic())
         return {name: self._running(name) for name in self._deployments}
 
     def perform(self, action: Action) -> None:
-        """Takes note of what is to run; `observe` sees to it step by step."""
+        """Take over the desired state; `observe` reaches it step by step."""
         match action:
             case Apply(deployment):
                 if self._deployments.get(deployment.name) != deployment:
@@ -168,7 +168,7 @@ class LocalTarget:
         self._advance(time.monotonic())
 
     def wait(self, seconds: float, also: Sequence[int] = ()) -> None:
-        """Sleeps until a child says something, one of `also` is readable, or time is up."""
+        """Sleep until a child sends a message, one of `also` is readable, or time is up."""
         children = [server.child for server in (*self._servers.values(), *self._leaving)]
         children += [self._gateway.sidecar.child, *(sidecar.child for sidecar, _ in self._sidecars)]
         outputs = [child.output for child in children if child is not None]
@@ -178,7 +178,7 @@ class LocalTarget:
         poll.poll(seconds * 1000)
 
     def close(self) -> None:
-        """Answers what came, then ends every child: the gateway first, the observer last."""
+        """Answer open requests, then end every child: the gateway first, the observer last."""
 
         def wait() -> float:
             self.wait(0.02)
@@ -208,7 +208,7 @@ class LocalTarget:
         self._drain_servers()
         self._settle()
         for name, deployment in self._deployments.items():
-            # What did not come up yet has not shown that it can, and does not fall asleep.
+            # A release is scaled to zero only after it has shown that it can become ready.
             is_ready = self._routed.get(name) == deployment and self._is_ready(name)
             self._demand.ease(deployment, now, is_ready=is_ready and self._gateway.is_settled)
         self._gateway.send(tuple(self._route(name) for name in sorted(self._routed)))
@@ -219,7 +219,7 @@ class LocalTarget:
             self._report(each)
 
     def _slots(self, name: str) -> Iterator[Slot]:
-        """The slots of a deployment that should have servers: wanted, still routed, or warm."""
+        """Yield the slots that should have servers: desired, still routed, or warm."""
         deployment, routed = self._deployments[name], self._routed.get(name)
         if self._sleeps(name):
             return
@@ -286,7 +286,7 @@ class LocalTarget:
         return ServerProcess(prepare, start, slot.memory)
 
     def _keep_warm(self, deployment: Deployment) -> None:
-        """Notes the releases that `deployment` replaces, the last `warm` of them."""
+        """Keep the servers of the last `warm` releases that `deployment` replaces."""
         before = self._deployments.get(deployment.name)
         if before is None or self._settings.warm == 0:
             return
@@ -304,7 +304,7 @@ class LocalTarget:
         return tuple(server.address for server in servers if server is not None and server.address)
 
     def _replicas(self, name: str, slot: Slot) -> int:
-        """Servers of a release; the traffic decides for the stable one, within its bounds."""
+        """Return the number of servers of a release. The stable one is scaled by its traffic."""
         deployment = self._deployments[name]
         stable = (deployment, self._routed.get(name, deployment))
         if any(each.slots[0].name == slot.name for each in stable):
@@ -315,7 +315,7 @@ class LocalTarget:
         return self._demand.servers(self._deployments[name]) == 0
 
     def _hear_demand(self, message: Message) -> None:
-        """What the gateway says about requests: how many there are, and how long one waited."""
+        """Take over requests in flight and the length of a cold start from the gateway."""
         busy = message.get("deployments")
         if isinstance(busy, dict):
             self._demand.hear(busy, self._deployments, time.monotonic())
@@ -323,7 +323,7 @@ class LocalTarget:
             self._demand.woke(str(message.get("deployment")), seconds)
 
     def _settle(self) -> None:
-        """Lets the routes follow a deployment once each of its slots can answer."""
+        """Let the routes follow a deployment once each of its slots can answer."""
         for name, deployment in self._deployments.items():
             routed = self._routed.get(name)
             if routed == deployment:
@@ -340,7 +340,7 @@ class LocalTarget:
                 str(slot.digest),
                 slot.percent,
                 self._addresses(name, slot),
-                # A dark launch is a shadow: it answers what it is asked, and nobody hears it.
+                # A canary of 0 percent is a shadow: it gets copies, and nobody gets its answers.
                 shadow=place > 0 and slot.percent == 0,
             )
             for place, slot in enumerate(() if deployment.stopped else deployment.slots)
@@ -348,7 +348,7 @@ class LocalTarget:
         return Route(deployment.stage, deployment.model, slots)
 
     def _retire(self, now: float) -> None:
-        """Drains servers that nobody wants, once the gateway does not send to them any more."""
+        """Drain servers that are not desired, once the gateway no longer sends to them."""
         wanted = {key for key, _, _ in self._wanted()}
         for key in [key for key in self._servers if key not in wanted]:
             generation = self._doomed.setdefault(key, self._gateway.generation)
@@ -378,7 +378,7 @@ class LocalTarget:
         if failing:
             return Running(deployment, "failed", failing[0].message, cold)
         if settled and self._sleeps(name):
-            message = "no server runs while nobody asks; one starts with the next request"
+            message = "no server runs without traffic; one starts with the next request"
             return Running(deployment, "asleep", message, cold)
         if settled and servers and all(server.address for server in servers):
             return Running(deployment, "ready", "", cold)
@@ -390,6 +390,6 @@ class LocalTarget:
 
 
 def _variant(slot: Slot) -> str:
-    """The slot and what its servers are started with: others need servers of their own."""
+    """Return a name for a slot with the settings of its servers, which a change replaces."""
     more = msgspec.json.encode([slot.env, slot.memory])
     return f"{slot.name} {zlib.crc32(more):08x}" if slot.env or slot.memory else slot.name

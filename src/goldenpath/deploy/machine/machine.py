@@ -1,6 +1,7 @@
 """One machine that follows git: the supervising process behind `goldenpath up`.
 
-Everything it starts is its child and ends with it, whatever ends it. The next one starts clean.
+Everything that it starts is a child process and ends with it, even after SIGKILL. The next one
+starts clean.
 """
 
 import contextlib
@@ -45,39 +46,39 @@ ANCHOR_EVERY = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Platformed:
-    """The supervising process started, or is about to end in order."""
+    """The supervising process started, or is about to end in an orderly way."""
 
     kind: Literal["platform.started", "platform.stopped"]
     process: int
     seen: str = ""
-    """When the run before was last seen alive; empty if there was none."""
+    """When the run before was last alive; empty if there was none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """What the observer said about a drift."""
+    """A drift alarm of the observer."""
 
     message: Message
 
 
 @dataclass(frozen=True, slots=True)
 class Anchored:
-    """How far the prediction log had come, per replica: what may not be cut off unseen."""
+    """The newest segment of the prediction log per replica: cutting off what is older shows."""
 
     heads: tuple[Message, ...]
-    """What the observer said of the newest segment of each."""
+    """The message of the observer about each of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expired:
-    """What of the prediction log the observer ended, since its stage keeps it no longer."""
+    """Records of the prediction log whose retention in their stage is over."""
 
     message: Message
 
 
 @dataclass(frozen=True, slots=True)
 class Warned:
-    """Something that somebody has to look at now, once for as long as it lasts."""
+    """A condition that a person has to look at now; reported once while it lasts."""
 
     name: str
     """`stage/model`; empty for the machine as a whole."""
@@ -88,11 +89,11 @@ class Warned:
 Observation = (
     ServerEvent | RouteChanged | RefusedRelease | Platformed | Alarm | Anchored | Expired | Warned
 )
-"""What the audit log should know; the log itself is above this package."""
+"""What the audit log records. The log itself lives in a higher layer."""
 
 
 class Machine:
-    """Runs the reconcile loop over the local target, until told to stop."""
+    """Runs the reconcile loop over the local target until it is told to stop."""
 
     def __init__(
         self,
@@ -131,10 +132,10 @@ class Machine:
         self._woken = True
 
     def attend(self, sidecar: Sidecar) -> None:
-        """Keeps another child running.
+        """Keep another child process running.
 
-        What it says about a finding goes into the audit log; where it listens, and what it cannot
-        do, is said to people: once, and again after it made progress.
+        Its findings go into the audit log. Its addresses and failures are printed, each failure
+        once until it makes progress again.
         """
         complaints: set[str] = set()
 
@@ -165,10 +166,9 @@ class Machine:
             self._say(f"{name}: {text}")
 
     def happened(self, what: Observation) -> None:
-        """Puts something into the audit log; if that cannot be written now, then as soon as it can.
+        """Record an observation in the audit log, or as soon as the log can be written.
 
-        Order is kept. What is still in the queue when the process is killed is observed anew by
-        the next one.
+        Order is kept. If the process is killed first, the next one observes the same again.
         """
         if isinstance(what, RouteChanged):
             self._stretch.begin(f"{what.stage}/{what.model}")
@@ -176,7 +176,7 @@ class Machine:
         self._flush()
 
     def serve(self, *, once: bool) -> Status:
-        """Works until a signal says stop or, with `once`, until nothing is on its way."""
+        """Run until a signal says stop or, with `once`, until nothing is in progress."""
         with self._signals() as wakened:
             seen = _last_seen(self._run / "status.json")
             self.happened(Platformed("platform.started", os.getpid(), seen))
@@ -196,7 +196,7 @@ class Machine:
 
     @property
     def platform(self) -> Platform | None:
-        """The platform file that is in force; None before one was trusted."""
+        """The platform file in force; None before one was trusted."""
         return self._reconciler.trusted.platform if self._reconciler.trusted else None
 
     @property
@@ -204,7 +204,7 @@ class Machine:
         return self._reconciler.trusted.commit if self._reconciler.trusted else ""
 
     def _trust(self, stage: str) -> StageTrust:
-        """What a model server verifies for itself, by the platform file that is in force."""
+        """Return what a model server verifies itself, by the platform file in force."""
         trusted = self._reconciler.trusted
         if trusted is None:
             return StageTrust((), ())
@@ -214,13 +214,13 @@ class Machine:
         return StageTrust(keys, policy.required, *names, policy.threshold)
 
     def _terms(self, stage: str) -> ServingTerms:
-        """What holds for the servers of a stage, by the platform file that is in force."""
+        """Return the serving terms of a stage, by the platform file in force."""
         platform = self.platform
         found = platform.stage(stage) if platform is not None else None
         return ServingTerms(found.log.on_loss) if found is not None else ServingTerms()
 
     def _anchor(self) -> None:
-        """Notes in the audit log how far the prediction log has come."""
+        """Record the newest segment of each replica in the audit log."""
         if self._heads:
             self.happened(Anchored(tuple(self._heads.values())))
             self._heads = {}
@@ -278,7 +278,7 @@ class Machine:
         return since_before(full, self._status)
 
     def _refuse_taken_port(self, status: Status) -> None:
-        """A gateway that never came up is the user's to solve; later it is only tried again."""
+        """Raise `Unavailable` if the gateway never started: only the user can free the port."""
         if not status.gateway and self._target.gateway_fault:
             raise Unavailable(
                 self._target.gateway_fault,
@@ -286,7 +286,7 @@ class Machine:
             )
 
     def _warn(self, status: Status) -> None:
-        """An alarm once when it begins; again if it ended and comes back."""
+        """Raise each alarm once when it begins, and again if it ended and comes back."""
         now = frozenset(
             Warned(each.name, mark.kind, mark.message)
             for each in status.deployments
@@ -324,7 +324,7 @@ class Machine:
 
     @contextmanager
     def _signals(self) -> Iterator[int]:
-        """A descriptor that becomes readable with each signal, so that no wait is missed."""
+        """Yield a descriptor that becomes readable with each signal, so that none is missed."""
         read, write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
         def stop(number: int, frame: object) -> None:
@@ -353,7 +353,7 @@ class Machine:
 
 
 def _last_seen(file: Path) -> str:
-    """What the run before published last: every two seconds, whatever ended it then."""
+    """Return the time of the last status of the run before; it was published every 2 s."""
     try:
         before = read_status(file)
     except InvalidInput:
@@ -362,7 +362,7 @@ def _last_seen(file: Path) -> str:
 
 
 def _lasting(status: Status) -> Status:
-    """The status without what changes with every request."""
+    """Return the status without the parts that change with every request."""
     return replace(status, time="", tallies=None, answers=None)
 
 
@@ -375,7 +375,7 @@ def _pem(key: TrustedKey) -> TrustedPem:
 
 
 def _numbers(tallies: Mapping[str, JsonValue]) -> dict[str, dict[str, int | list[int]]]:
-    """The counts of each slot."""
+    """Return the counters of each slot."""
     found: dict[str, dict[str, int | list[int]]] = {}
     for name, tally in tallies.items():
         counts = found.setdefault(name, {})

@@ -1,7 +1,7 @@
-"""Admission beside the reconcile loop: releases are pulled and verified by threads of their own.
+"""Admission beside the reconcile loop: threads pull and verify releases.
 
-The loop never waits for a registry or for gigabytes to be read: what takes longer than a moment is
-on its way, and everything that runs, and every other change, goes on meanwhile.
+The loop never waits for a registry, or for gigabytes to be read. Meanwhile everything that runs,
+and every other change, goes on.
 """
 
 import time
@@ -29,37 +29,37 @@ from goldenpath.release.attest.policy import Verified
 from goldenpath.release.attest.verify import gather, judge, with_blobs
 
 AT_ONCE = 0.2
-"""Seconds that one step of the loop grants; each release gets half of what is left of it."""
+"""Seconds that one step of the loop may wait; each release gets half of what is left."""
 THREADS = 4
-"""Releases that are read at a time."""
+"""Releases that are verified at a time."""
 READERS = 8
 """Statements that a registry is asked for at a time."""
 MOST_READINGS = 64
-"""Finished readings that are kept for whoever asked before they began."""
+"""Finished readings that are kept for questions asked before they began."""
 MOST_WHOLE = 4096
-"""Releases of which it is remembered that every byte was read."""
+"""Digests whose bytes are known to be whole."""
 
 
 @dataclass(slots=True)
 class _Reading:
-    """A thread reads what there is about a release, for all who asked before it began."""
+    """A reading of a release and its evidence, for every question asked before it began."""
 
     platform: Platform
     digest: Digest
     deployment: Deployment
-    """The first one that asked."""
+    """The deployment that asked first."""
     question: AdmissionQuestion
     everywhere: bool
-    """Whether the registry is asked, and not the copy on this machine alone."""
+    """Whether the registry is asked, and not only the copy on this machine."""
     doing: str = "waits to be verified"
     found: "Future[Verified]" = field(default_factory=Future)
 
 
 class ReleaseAdmission:
-    """Admits releases from a store; those of a registry once they are here whole.
+    """Admits releases of a store; those of a registry once they are pulled.
 
-    What is said about a release grows, so a reading answers only those who asked before it began.
-    What is kept is which releases were read to the last byte: those bytes cannot change.
+    The statements about a release grow, so a reading answers only questions asked before it began.
+    The bytes behind a digest cannot change, so it is remembered which releases were read whole.
     """
 
     def __init__(self, open_store: Callable[[Platform], Store]) -> None:
@@ -79,9 +79,9 @@ class ReleaseAdmission:
         digest: Digest,
         question: AdmissionQuestion,
     ) -> AdmissionAnswer:
-        """See `Admit` of `deploy.reconcile.verdicts`. Raises `Underway` while it is looked at.
+        """See `Admit` of `deploy.reconcile.verdicts`. Raises `Underway` while it is read.
 
-        What is here and suffices needs no registry; else the registry may know more of it.
+        Sufficient evidence in the local copy needs no registry; otherwise the registry is asked.
         """
         running, everywhere = None, False
         for reading in self._able(platform, digest, question):
@@ -103,7 +103,7 @@ class ReleaseAdmission:
     def _able(
         self, platform: Platform, digest: Digest, question: AdmissionQuestion
     ) -> tuple[_Reading, ...]:
-        """Readings that began after the question was asked, the oldest first."""
+        """Return the readings that began after the question was asked, the oldest first."""
         return tuple(
             each
             for each in self._readings
@@ -119,13 +119,13 @@ class ReleaseAdmission:
         self._readings.append(reading)
         self._queue.put(reading)
         if len(self._threads) < THREADS:
-            # Not a pool: nobody waits for these at the end, and they leave nothing half done.
+            # Daemon threads instead of a pool: the process can end without waiting for them.
             self._threads.append(Thread(target=self._labour, daemon=True))
             self._threads[-1].start()
         return reading
 
     def _is_done(self, reading: _Reading, at: datetime) -> bool:
-        """Waits for it, as far as this step of the loop has time left."""
+        """Wait for the reading as long as this step of the loop has time left."""
         if at != self._step:
             self._step, self._left = at, AT_ONCE
         begun = time.monotonic()
@@ -162,7 +162,7 @@ class ReleaseAdmission:
         return self._verified(store.cache, reading)
 
     def _verified(self, store: Store, reading: _Reading) -> Verified:
-        """What counts about the release, with every byte of it read, now or before."""
+        """Return what is verified about the release; every byte was read, now or before."""
         reading.doing = "is being verified"
         documents = gather(store, reading.digest)
         is_known = reading.digest in self._whole
@@ -178,7 +178,7 @@ class ReleaseAdmission:
         return judge(reading.digest, documents, policy, people, now=reading.question.at)
 
     def _store(self, platform: Platform) -> Store:
-        """The platform's store; a layout stays open, since it knows what it lists."""
+        """Return the platform's store. A layout stays open, since it keeps its index in memory."""
         known = self._layout
         if known is not None and known[0] == platform:
             return known[1]

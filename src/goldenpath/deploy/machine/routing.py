@@ -1,4 +1,4 @@
-"""The gateway as the local target sees it: a child that takes routing tables and says when."""
+"""The gateway process as the local target sees it: it is sent routing tables and confirms them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -13,16 +13,16 @@ from goldenpath.serve.gateway.refusals import FILE, write_refusals
 
 @dataclass(frozen=True, slots=True)
 class RouteChanged:
-    """The gateway has taken another distribution of the traffic of a deployment."""
+    """The gateway now splits the traffic of a deployment in another way."""
 
     stage: str
     model: str
     slots: tuple[RouteSlot, ...]
-    """Those with a server, with what they get in percent."""
+    """Slots that have a server, with their share in percent."""
 
 
 class Gateway:
-    """The gateway process, the table it should have, and the generation it has taken."""
+    """The gateway process, its desired routing table and the generation that it applied."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Gateway:
         self.tallies: Mapping[str, JsonValue] = {}
         self._wanted = launch
         self._refusals = run / FILE
-        # Counts of a gateway before this one would be added to nothing.
+        # Counters of an earlier gateway would have nothing to be added to.
         self._refusals.unlink(missing_ok=True)
         self._report = report
         self._demand = demand
@@ -53,11 +53,11 @@ class Gateway:
 
     @property
     def is_settled(self) -> bool:
-        """Whether the gateway has taken the newest table."""
+        """Whether the gateway applied the newest table."""
         return self.applied == self.generation
 
     def tick(self, now: float) -> None:
-        """Hears the gateway, and tells one that was started anew what it has to know."""
+        """Handle messages of the gateway; send the table to one that was restarted."""
         for message in self.sidecar.tick(now):
             match message.get("event"):
                 case "ready":
@@ -77,13 +77,13 @@ class Gateway:
             self._publish()
 
     def send(self, routes: tuple[Route, ...]) -> None:
-        """Sends a table, if it is another than the last one."""
+        """Send a table if it differs from the last one."""
         if routes != self._routes:
             self._routes = routes
             self._publish()
 
     def _launch(self) -> GatewayLaunch:
-        # A gateway that is started again has to come back where its clients know it.
+        # A restarted gateway must listen where its clients know it.
         return replace(self._wanted, listen=self.address or self._wanted.listen)
 
     def _publish(self) -> None:
@@ -92,7 +92,7 @@ class Gateway:
             self.sidecar.child.tell(Routes(self.generation, self._routes))
 
     def _tell_changes(self) -> None:
-        """Reports weights that are in force now; a replica's restart does not change them."""
+        """Report weights that are in force now. The restart of a replica does not change them."""
         if not self.is_settled:
             return
         now = {f"{route.stage}/{route.model}": route for route in self._routes}

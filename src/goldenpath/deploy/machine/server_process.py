@@ -1,4 +1,4 @@
-"""One model server of one replica of one release: started, watched, restarted, drained."""
+"""One model server process of one replica: started, watched, restarted and drained."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,16 +10,16 @@ from goldenpath.processes.child import Child
 from goldenpath.processes.launch import ServerLaunch, ServingTerms
 
 STEADY_SECONDS = 60.0
-"""A server that was ready this long starts anew with the first pause."""
+"""After this many seconds of being ready, the restart back-off begins from its first pause."""
 START_SECONDS = 120.0
-"""A model that is code makes its environment first."""
+"""Generous, since a `python` model builds its environment first."""
 
 Kind = Literal["server.ready", "server.failed", "server.stopped", "content.lost", "content.back"]
 
 
 @dataclass(frozen=True, slots=True)
 class ServerEvent:
-    """Something about a server that the audit log should know."""
+    """An event of a server that the audit log records."""
 
     kind: Kind
     launch: ServerLaunch
@@ -27,7 +27,7 @@ class ServerEvent:
 
 
 class ServerProcess:
-    """A state machine over child processes; `now` is monotonic seconds."""
+    """A state machine over child processes. `now` is in monotonic seconds."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class ServerProcess:
     ) -> None:
         self._prepare = prepare
         self._memory = memory
-        """Bytes that it may use; 0 is as many as there are."""
+        """Memory limit in bytes; 0 for none."""
         self._start = start
         self._child: Child | None = None
         self._launch = prepare()
@@ -47,19 +47,19 @@ class ServerProcess:
         self._deadline = 0.0
         self._ready_since = 0.0
         self.address = ""
-        """Where it answers; empty until it is ready."""
+        """Address where it answers; empty until it is ready."""
         self.message = ""
-        """Why it is not ready, as far as known."""
+        """Why it is not ready, as far as it is known."""
         self.draining = False
 
     @property
     def gone(self) -> bool:
-        """Whether it was told to leave and has left."""
+        """Whether it was told to end and has ended."""
         return self.draining and self._child is None
 
     @property
     def failures(self) -> int:
-        """How often it failed since it last ran steadily."""
+        """Failures since it last ran steadily."""
         return self._failures
 
     @property
@@ -68,7 +68,7 @@ class ServerProcess:
         return self._child
 
     def tick(self, now: float) -> list[ServerEvent]:
-        """Looks at the process and does what is next."""
+        """Look at the process and take the next step."""
         if self._child is None:
             if not self.draining and now >= self._again_at:
                 self._launch_anew(now)
@@ -83,7 +83,7 @@ class ServerProcess:
         return happened
 
     def _excess(self, child: Child, now: float) -> str:
-        """Of time or memory; empty while it keeps within both."""
+        """Return which limit of time or memory it exceeds; empty if none."""
         if self._deadline and now > self._deadline:
             return "no answer in time"
         if self._memory and (used := child.memory()) > self._memory:
@@ -92,13 +92,13 @@ class ServerProcess:
         return ""
 
     def follow(self, terms: ServingTerms) -> None:
-        """Tells a server that is ready what holds for it now, if it is something else."""
+        """Send changed serving terms to a ready server."""
         if self._child is not None and self.address and terms != self._terms:
             self._child.tell(terms)
             self._terms = terms
 
     def drain(self, now: float) -> None:
-        """Lets it finish what it has, then leave."""
+        """Let it finish its requests, then end."""
         if self.draining:
             return
         self.draining = True

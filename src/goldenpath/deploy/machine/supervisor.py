@@ -1,4 +1,4 @@
-"""One supervising process per machine: its lock, its record, its start and its end."""
+"""The supervising process of a machine: its lock, its record, how it starts and ends."""
 
 import json
 import os
@@ -22,19 +22,19 @@ _NAP = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Supervisor:
-    """The process that runs this machine: its id, and when it started in ticks of the kernel."""
+    """The supervising process: its id, and its start time in clock ticks since boot."""
 
     process: int
     started: int
 
     def is_alive(self) -> bool:
-        """Whether that very process still runs, and not another one with its number."""
+        """Tell whether this very process still runs, and not another one with its number."""
         return started_at(self.process) == self.started
 
 
 @contextmanager
 def alone(run: Path) -> Iterator[None]:
-    """Holds the machine's lock. Raises `InvalidInput` if another supervisor runs."""
+    """Hold the lock of the machine. Raises `InvalidInput` if another supervisor runs."""
     run.mkdir(parents=True, exist_ok=True)
     with (run / "up.lock").open("a+") as lock:
         if not take_lock(lock, wait=False):
@@ -54,7 +54,7 @@ def alone(run: Path) -> Iterator[None]:
 
 
 def supervisor(run: Path) -> Supervisor | None:
-    """The supervisor of this machine; None if there is none."""
+    """Return the supervisor of this machine; None if there is none."""
     try:
         found = read_typed(
             run / "up.json", Supervisor, hint="stop goldenpath up and start it again"
@@ -65,7 +65,7 @@ def supervisor(run: Path) -> Supervisor | None:
 
 
 def is_held(run: Path) -> bool:
-    """Whether some process holds the machine's lock."""
+    """Tell whether a process holds the lock of the machine."""
     try:
         with (run / "up.lock").open("r+") as lock:
             return not take_lock(lock, wait=False)
@@ -74,20 +74,20 @@ def is_held(run: Path) -> bool:
 
 
 def started_at(process: int) -> int | None:
-    """When a process started, in ticks since the machine did; None if it does not run."""
+    """Return when a process started, in clock ticks since boot; None if it does not run."""
     try:
         stat = Path(f"/proc/{process}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return None
-    # The name in parentheses may hold anything, so fields are counted from behind it.
+    # The name in parentheses may contain any character, so fields are counted after it.
     fields = stat.rpartition(")")[2].split()
     return None if fields[0] == "Z" else int(fields[19])
 
 
 def start_detached(run: Path, command: Sequence[str], environment: Mapping[str, str]) -> Status:
-    """Starts a supervisor in a session of its own; returns once nothing is on its way.
+    """Start a supervisor in a session of its own; return once nothing is in progress.
 
-    Raises `Unavailable` with its last words if it ends instead.
+    Raises `Unavailable` with its last output if it ends instead.
     """
     if is_held(run):
         raise InvalidInput(
@@ -120,7 +120,7 @@ def start_detached(run: Path, command: Sequence[str], environment: Mapping[str, 
 
 
 def stop_supervisor(run: Path) -> bool:
-    """Asks the supervisor to end and waits until it has; False if there is none."""
+    """Ask the supervisor to end and wait until it has; return False if there is none."""
     found = supervisor(run)
     if found is None:
         return False

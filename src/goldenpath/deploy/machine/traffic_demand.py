@@ -1,7 +1,7 @@
-"""How many servers the traffic of each deployment asks for, down to none and up again.
+"""The number of servers that the traffic of each deployment needs, zero included.
 
-The rule is Knative's: as many as keep every server at its target of requests at a time, at once
-when there are more, and fewer only after a time without that many.
+The rule is Knative's: enough servers that none exceeds its target of concurrent requests. More
+are started at once; fewer only after a window without that many.
 """
 
 import math
@@ -14,40 +14,40 @@ from goldenpath.deploy.reconcile.target import ColdStarts
 from goldenpath.promote.manifests.desired import Deployment
 
 REMEMBERED = 1000
-"""Cold starts of a deployment that its quantiles are taken from."""
+"""Number of recent cold starts from which quantiles are taken."""
 
 
 @dataclass(slots=True)
 class _Level:
     servers: int
     busy_since: float
-    """When so many were needed last."""
+    """When this number was needed last."""
     peak: int = 0
-    """The most that was asked for since then."""
+    """The largest number needed since then."""
     waking: bool = False
     starts: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
-    """Seconds that the first request waited, of each wake."""
+    """How long the first request of each cold start waited, in seconds."""
     wakes: int = 0
 
 
 class TrafficDemand:
-    """What the gateway said about requests, as numbers of servers; `now` is monotonic seconds."""
+    """Turns requests in flight into numbers of servers. `now` is in monotonic seconds."""
 
     def __init__(self) -> None:
         self._levels: dict[str, _Level] = {}
 
     def begin(self, deployment: Deployment, now: float) -> None:
-        """A deployment is new or changed: each release has to show once that it can answer."""
+        """Begin a new or changed deployment: each release must become ready once."""
         least = max(deployment.slots[0].replicas, 1)
         level = self._levels.setdefault(deployment.name, _Level(least, now))
         level.servers, level.busy_since = max(level.servers, least), now
 
     def forget(self, name: str) -> None:
-        """The deployment is gone."""
+        """Forget a deployment that is gone."""
         self._levels.pop(name, None)
 
     def servers(self, deployment: Deployment) -> int:
-        """Servers that the stable release should have; 0 is asleep."""
+        """Return the number of servers of the stable release; 0 means scaled to zero."""
         level = self._levels[deployment.name]
         least, most = _bounds(deployment)
         if deployment.slots[0].replicas == 0 and level.servers == 0 and _may_sleep(deployment):
@@ -57,7 +57,7 @@ class TrafficDemand:
     def hear(
         self, busy: Mapping[str, JsonValue], wanted: Mapping[str, Deployment], now: float
     ) -> None:
-        """Takes the requests at a time by deployment; each that is named had at least one."""
+        """Take over requests in flight per deployment; each one named had at least one request."""
         for name, said in busy.items():
             level, deployment = self._levels.get(name), wanted.get(name)
             if level is None or deployment is None or not isinstance(said, int | float):
@@ -72,7 +72,7 @@ class TrafficDemand:
                 level.peak = max(level.peak, asked)
 
     def woke(self, name: str, seconds: float) -> None:
-        """The gateway let a request through that had waited so long."""
+        """Record a cold start: how long the first request waited, in seconds."""
         level = self._levels.get(name)
         if level is not None and level.waking:
             level.waking = False
@@ -80,7 +80,7 @@ class TrafficDemand:
             level.starts.append(seconds)
 
     def ease(self, deployment: Deployment, now: float, *, is_ready: bool) -> None:
-        """Lets the number fall after a time without need; while servers start, none goes by."""
+        """Scale down after the idle window, which does not run while servers start."""
         level = self._levels[deployment.name]
         if not is_ready:
             level.busy_since = now
@@ -89,7 +89,7 @@ class TrafficDemand:
             level.servers, level.busy_since, level.peak = max(level.peak, least), now, 0
 
     def cold_starts(self, name: str) -> ColdStarts | None:
-        """How long requests waited for a server that had been stopped; None if none did."""
+        """Return the cold starts of a deployment; None if there were none."""
         level = self._levels.get(name)
         if level is None or not level.starts:
             return None
@@ -108,5 +108,5 @@ def _may_sleep(deployment: Deployment) -> bool:
 
 
 def _quantile(ordered: list[float], share: float) -> float:
-    """The smallest value that `share` of all do not exceed."""
+    """Return the smallest value that at least `share` of all values do not exceed."""
     return ordered[max(math.ceil(share * len(ordered)) - 1, 0)]

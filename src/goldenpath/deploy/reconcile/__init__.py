@@ -1,1 +1,1 @@
-"""Makes what runs agree with git: what is desired, what is observed, and the difference."""
+"""Reconciles a target with git: desired state, observed state, and the actions between them."""

@@ -1,4 +1,4 @@
-"""May this release run in this stage? Asked before anything of it is loaded."""
+"""Decides whether a release may run in a stage, before anything of it is loaded."""
 
 from collections.abc import Collection, Iterator
 from contextlib import suppress
@@ -28,17 +28,17 @@ def admit(
     now: datetime,
     glass: BreakGlass | None = None,
 ) -> tuple[Finding, ...]:
-    """Every check of a release for a stage; admitted if none failed.
+    """Return the finding of every check of a release for a stage. It is admitted if none failed.
 
-    `glass` is what git says was broken for the deployment and waits for a second person. Every
-    byte of the image is read. Raises `NotFound` if the store has no such release.
+    `glass` is the break-glass record of the deployment that still waits for a second person.
+    Every byte of the image is read. Raises `NotFound` if the store has no such release.
     """
     verified = verified_whole(store, platform, digest, now)
     return judged(verified, platform, deployment, now, glass=glass)
 
 
 def verified_whole(store: Store, platform: Platform, digest: Digest, now: datetime) -> Verified:
-    """What counts about a release, with every byte of the image read.
+    """Return what is verified about a release, after reading every byte of its image.
 
     Raises `NotFound` if the store has no such release.
     """
@@ -54,7 +54,7 @@ def judged(
     *,
     glass: BreakGlass | None = None,
 ) -> tuple[Finding, ...]:
-    """What follows for a deployment from what counts about a release."""
+    """Return the findings for a deployment that follow from what is verified about its release."""
     stage = platform.stage(deployment.stage)
     if stage is None:
         raise InvalidInput(f"the stage {deployment.stage!r} is not in platform.toml")
@@ -63,10 +63,10 @@ def judged(
 
 
 def missing(verified: Verified, named: Collection[Digest]) -> tuple[Digest, ...]:
-    """Envelopes that a commit counts on and that the store did not give, sorted.
+    """Return the envelopes that a commit relies on and the store did not return, sorted.
 
-    `named` are those that the commit names. A decision among them cites what it rests on: those
-    approvals, waivers and statements of machines are counted on as well.
+    `named` are the envelopes that the commit names. A decision among them cites approvals,
+    waivers and statements of machines: the commit relies on those as well.
     """
     wanted = set(named)
     for decision in verified.of_type(DECISION):
@@ -79,7 +79,7 @@ def _cited(decision: SignedStatement) -> Iterator[Digest]:
     for key in ("approvals", "waivers", "evidence"):
         listed = decision.statement.predicate.get(key)
         for text in listed if isinstance(listed, list) else ():
-            with suppress(InvalidInput):  # no digest: nothing that could still arrive
+            with suppress(InvalidInput):  # not a digest, so nothing can arrive under it
                 yield Digest(str(text))
 
 
@@ -92,10 +92,11 @@ def decisions(
     now: datetime,
     glass: BreakGlass | None,
 ) -> tuple[Finding, ...]:
-    """Where a stage has gates, somebody who is listed must have signed their verdict.
+    """Return the findings about the signed decision that a stage with gates requires.
 
-    Behind it stand the approvals of the stage, and a waiver for each gate that was waived: all
-    checked again here, as of the decision. A waiver that has ended since then is told.
+    A listed person must have signed it. The approvals of the stage and a waiver for each waived
+    gate are checked again here, as of the time of the decision. A waiver that has ended since
+    is mentioned in its finding.
     """
     if not stage.gates:
         said = f"the stage {stage.name} has no gates"
@@ -127,7 +128,7 @@ def lapsed(
     now: datetime,
     glass: BreakGlass | None,
 ) -> tuple[str, ...]:
-    """Waivers that a release in a stage rests on, and that have ended, in words."""
+    """Return one sentence for each waiver that a release relies on and that has ended."""
     standing = _standing(verified, stage, platform, model, glass=glass)
     excused = () if standing is None else standing.excused
     return tuple(each.said(now) for each in excused if each.until <= now)
@@ -135,7 +136,7 @@ def lapsed(
 
 @dataclass(frozen=True, slots=True)
 class _Standing:
-    """A decision that counts, and who and what stands behind it."""
+    """A valid decision, with the approvals and waivers that support it."""
 
     signer: str
     approved: tuple[str, ...]
@@ -168,7 +169,7 @@ def _is_glass(
     *,
     glass: BreakGlass | None,
 ) -> bool:
-    """Whether who may broke the glass, and git says so until a second person stands for it."""
+    """Tell whether an allowed person used break-glass and git records it as open or confirmed."""
     by = member(decision.statement.predicate.get("breakGlass"), "by")
     person = next((each for each in platform.people if each.name == decision.signer), None)
     if stage.glass is None or person is None or by != person.name:

@@ -1,4 +1,4 @@
-"""The gitops repository as the reconcile loop asks for it: only as far as it is trusted."""
+"""The gitops repository as the reconcile loop reads it: trusted commits only."""
 
 import time
 from collections.abc import Mapping
@@ -23,47 +23,48 @@ class GitSource:
         self._is_here = Path(repository.url).is_dir()
 
     def follow(self) -> Trusted:
-        """The newest commit, verified. Raises like `follow` of the chain of trust.
+        """Return the newest commit, verified. Raises like `follow` of the chain of trust.
 
-        Where `main` still is where it was verified last, nothing is read again.
+        Nothing is read again while `main` is at the commit that was verified last.
         """
         known = self._known
         if known is not None and self._head() == known.commit:
             return known
         if not self._is_here:
-            self._head()  # while the remote cannot be reached, it is not asked again and again
+            # Raises what the last poll raised: an unreachable remote is not asked at each step.
+            self._head()
         self._known = None
         self._known = follow(self._repository, self._pin)
         return self._known
 
     def _head(self) -> str:
-        """Where `main` is: one small file if the repository is on this machine, else git asks."""
+        """Return the head of `main`: from a file if the repository is local, else from git."""
         if not self._is_here:
             return self._poll.head()
         try:
             return (Path(self._repository.url) / BRANCH).read_text().strip()
         except OSError:
-            return self._repository.fetch()  # its references are packed, or it is gone
+            return self._repository.fetch()  # the references are packed, or the folder is gone
 
     def hurry(self) -> None:
-        """Lets the next `follow` ask a remote, however short ago that was done."""
+        """Let the next `follow` ask the remote at once, without waiting for the next poll."""
         self._poll.hurry()
 
     def last(self) -> Trusted:
-        """The newest commit that was trusted before, from what is here already."""
+        """Return the newest commit that was trusted before, from the local copy."""
         return last_trusted(self._repository, self._pin)
 
     def newest(self) -> Trusted:
-        """The newest commit if it can be had and trusted, else the last one that could."""
+        """Return the newest commit if it can be fetched and trusted, else the last trusted one."""
         return self.seen()[0]
 
     def seen(self) -> tuple[Trusted, str]:
-        """Like `newest`, and in words why it is not what git has now; empty if it is."""
+        """Return `newest` and why it is not the head of git; the reason is empty if it is."""
         try:
             return self.follow(), ""
         except (VerificationError, Unavailable) as error:
             return self.last(), error.message
 
     def files(self, commit: str) -> Mapping[str, bytes]:
-        """Every file below `envs/` in a commit."""
+        """Return every file below `envs/` in a commit."""
         return self._repository.files(commit, FOLDER)

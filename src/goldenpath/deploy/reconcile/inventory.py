@@ -1,4 +1,4 @@
-"""Git, registry, signatures and what runs, held against each other release by release."""
+"""Compares git, registry, signatures and running servers, release by release."""
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
@@ -14,54 +14,54 @@ from goldenpath.release.catalogue.registered import Registered
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What a look at the registry found of one release."""
+    """What the registry holds of one release."""
 
     is_there: bool
     is_signed: bool
     message: str
-    """Why not; empty if both."""
+    """Why one of the two is false; empty if both are true."""
 
 
 Look = Callable[[Digest, str, str], Looked]
-"""What the registry has of a release in a stage, by its model's name there."""
+"""Looks up a release in the registry, by digest, stage and model name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One release of one deployment, as each source sees it."""
+    """One release of one deployment, as each source reports it."""
 
     deployment: str
     digest: str
     git: int | None
-    """Percent that git wants; None if git does not name it."""
+    """Share of traffic that git declares, in percent; None if git does not name the release."""
     running: int | None
-    """Percent that runs; None if it does not run."""
+    """Share of traffic that it gets now, in percent; None if it does not run."""
     registry: bool
     signed: bool
     catalogue: bool | None
-    """Whether it has a version there, with the alias of the stage if it is the stable release; None
-    where nothing is to be compared."""
+    """Whether the catalogue has a version of it, with the alias of the stage if it is the stable
+    release; None where there is nothing to compare."""
     message: str
-    """What is not as it should be, in words; empty if all agree."""
+    """What disagrees, in words; empty if all sources agree."""
     marks: tuple[Mark, ...] = ()
-    """What holds the deployment, or lets it run on one person's word."""
+    """A hold on the deployment, or a break-glass that still waits for a second person."""
 
     @property
     def agrees(self) -> bool:
-        """Whether running = git = registry = signed."""
+        """Whether running servers, git, registry and signatures agree."""
         return not self.message
 
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """All cells, and what could not be asked."""
+    """All cells, and the sources that could not be asked."""
 
     cells: tuple[Cell, ...]
     faults: tuple[str, ...] = ()
 
     @property
     def agrees(self) -> bool:
-        """Whether everything could be asked, and nothing is unequal."""
+        """Whether every source could be asked and all agree."""
         return not self.faults and all(cell.agrees for cell in self.cells)
 
 
@@ -74,7 +74,7 @@ def compare(
     stages: Collection[str],
     now: datetime,
 ) -> Inventory:
-    """Every release that git wants, that runs, or that an alias of a stage names."""
+    """Return a cell for every release that git declares, that runs, or that a stage alias names."""
     stable = {each.name: each.slots[0].digest.text for each in wanted.deployments}
     git = {
         (each.name, slot.digest.text): slot.percent
@@ -113,12 +113,12 @@ def compare(
 def _registered(
     catalogue: Registered, stage: str, model: str, digest: str, *, is_stable: bool
 ) -> tuple[bool | None, str]:
-    """Whether the catalogue agrees about a release, and in words how it does not."""
+    """Return whether the catalogue agrees about a release, and how it disagrees, in words."""
     known = catalogue.models.get(model)
     if known is None and not catalogue.is_shared:
         return None, ""
     if known is None or digest not in known.releases:
-        return False, "the catalogue has no version of it: build it again, which registers it"
+        return False, "the catalogue has no version of it: build it again to register it"
     alias = known.aliases.get(stage)
     if not is_stable or alias == digest:
         return True, ""
@@ -127,23 +127,23 @@ def _registered(
 
 
 def _left(catalogue: Registered, stages: Collection[str], look: Look) -> Iterator[Cell]:
-    """What aliases of stages name."""
+    """Return a cell for each stage alias that names a release git does not declare."""
     for model, known in sorted(catalogue.models.items()):
         for stage, digest in sorted(known.aliases.items()):
             if stage in stages and digest:
                 seen = look(Digest(digest), stage, model)
                 yield Cell(
                     f"{stage}/{model}", digest, None, None, seen.is_there, seen.is_signed, False,
-                    f"the catalogue's alias {stage} is at it, and git wants nothing of {model} "
+                    f"the catalogue's alias {stage} names it, and git declares nothing of {model} "
                     "there: run goldenpath catalogue",
                 )  # fmt: skip
 
 
 def _difference(git: int | None, running: int | None, is_stopped: bool) -> str:
     if git is None:
-        return "runs, but git does not want it"
+        return "runs, but git does not declare it"
     if is_stopped:
         return "" if running is None else "runs, but git says it is stopped"
     if running is None:
-        return "git wants it, but it does not run"
+        return "git declares it, but it does not run"
     return "" if git == running else f"git wants {git}%, but {running}% runs"

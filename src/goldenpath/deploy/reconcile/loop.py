@@ -1,8 +1,8 @@
 """The reconcile loop: makes a target agree with git, step by step.
 
-Level-triggered: every step looks at all of git and all of the target, so that nothing depends on
-having seen a change. Fail static: what runs keeps running when git, registry or trust cannot be
-read, and nothing new starts.
+It is level-triggered: every step compares all of git with all of the target, so a missed change
+does no harm. It fails static: when git, registry or trust cannot be read, running deployments keep
+running and nothing new starts.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -35,23 +35,23 @@ from goldenpath.promote.repository.chain_of_trust import Trusted
 
 
 class DesiredStateSource(Protocol):
-    """The gitops repository, as far as it is trusted."""
+    """The gitops repository, restricted to trusted commits."""
 
     def follow(self) -> Trusted:
-        """The newest commit, its chain verified. Raises like `follow` of the chain of trust."""
+        """Return the newest commit, verified. Raises like `follow` of the chain of trust."""
 
     def hurry(self) -> None:
-        """The next `follow` asks, however short ago it asked."""
+        """Let the next `follow` ask the remote at once."""
 
     def last(self) -> Trusted:
-        """The newest commit that was trusted before, from what is here already."""
+        """Return the newest commit that was trusted before, from the local copy."""
 
     def files(self, commit: str) -> Mapping[str, bytes]:
-        """Everything below `envs/` in a commit."""
+        """Return every file below `envs/` in a commit."""
 
 
 class Reconciler:
-    """Compares and acts; all it keeps between two steps can be found out anew."""
+    """Compares and acts. All state between two steps can be derived again from git and target."""
 
     def __init__(
         self,
@@ -72,13 +72,13 @@ class Reconciler:
 
     @property
     def trusted(self) -> Trusted | None:
-        """The commit that is followed."""
+        """The commit that is followed; None before one was trusted."""
         return self._trusted
 
     def step(self, now: datetime, *, look: bool = True, anew: bool = False) -> Status:
-        """One pass. Without `look`, git is taken as it was seen last.
+        """Run one step. Without `look`, git is taken as it was read last.
 
-        With `anew`, releases that were not admitted are looked at whatever their pause.
+        With `anew`, releases that were not admitted are checked again, whatever their pause.
         """
         self._verdicts.begin_step()
         if anew:
@@ -100,7 +100,7 @@ class Reconciler:
         return self._status(now, wanted, observed, faults, fault=self._fault)
 
     def _look(self, now: datetime) -> None:
-        """Follows git as far as it is trusted, and reads what it wants if that is new."""
+        """Follow git as far as it is trusted, and read the desired state if the commit is new."""
         try:
             trusted = self._source.follow()
             self._fault = None
@@ -111,7 +111,7 @@ class Reconciler:
             try:
                 trusted = self._source.last()
             except GoldenPathError:
-                return  # nothing was ever trusted here; `_fault` says why nothing new is
+                return  # no commit was ever trusted here; `_fault` has the reason
         if self._trusted is not None and trusted.commit == self._trusted.commit:
             return
         try:
@@ -124,7 +124,7 @@ class Reconciler:
         self._verdicts.follow(trusted, self._survey, files, now)
 
     def _survey_of(self, trusted: Trusted, files: Mapping[str, bytes]) -> Survey:
-        """Everything that git wants; files that did not change are not parsed again."""
+        """Return the desired state. Files that did not change are not parsed again."""
         if self._trusted is None or self._trusted.platform != trusted.platform:
             self._read = {}
         for path, content in files.items():
@@ -143,9 +143,9 @@ class Reconciler:
     def _admitted(
         self, now: datetime, observed: Collection[str]
     ) -> tuple[dict[str, Deployment], dict[str, StallReason]]:
-        """What may run, and why the rest may not, by name.
+        """Return the deployments that may run, and the faults of the others, by name.
 
-        What runs stays as it is while any release of it is still being checked.
+        A running deployment stays as it is while one of its releases is still being checked.
         """
         wanted: dict[str, Deployment] = {}
         faults = {
@@ -208,7 +208,7 @@ class Reconciler:
 
 
 def summary(status: DeploymentStatus) -> str:
-    """One line about a deployment: its state and, if it is not ready, why."""
+    """Return one line about a deployment: its state and, if it is not ready, the reason."""
     ready = next(each for each in status.conditions if each.type == "Ready")
     shares = ", ".join(f"{slot.digest[:19]} {slot.percent}%" for slot in status.running)
     return f"{status.name}: {status.phase}" + (f" ({shares})" if shares else "") + (

@@ -1,4 +1,4 @@
-"""The difference between what git wants and what runs, as actions."""
+"""The difference between desired and observed state, as actions."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -11,9 +11,9 @@ from goldenpath.promote.manifests.desired import Deployment
 def plan(
     desired: Mapping[str, Deployment], observed: Mapping[str, Running], held: Collection[str] = ()
 ) -> tuple[Action, ...]:
-    """The actions that turn `observed` into `desired`; none when they agree.
+    """Return the actions that turn `observed` into `desired`; none when they agree.
 
-    Deployments that are `held` stay as they run: what is wanted of them cannot be read or trusted.
+    Deployments in `held` stay as they are: their desired state cannot be read or is not admitted.
     """
     apply = [
         Apply(deployment)
@@ -25,7 +25,7 @@ def plan(
 
 
 def admitted_part(deployment: Deployment, refused: Collection[Digest]) -> Deployment | None:
-    """The deployment without refused canaries, whose share the stable release keeps.
+    """Return the deployment without refused canaries; the stable release keeps their share.
 
     None if the stable release itself is refused.
     """

@@ -1,7 +1,7 @@
-"""Asks a remote repository where `main` is, beside the loop, and more rarely while it is away.
+"""Polls the head of `main` of a remote repository, in a thread beside the reconcile loop.
 
-A remote is asked every quarter of a minute, which costs one `git ls-remote`; no webhook is needed.
-Whoever cannot wait says so (`hurry`), as the verbs on this machine do with a signal.
+A poll every 15 seconds costs one `git ls-remote`, and no webhook is needed. While the remote does
+not answer, the pause grows. A verb on this machine asks by a signal for a poll at once (`hurry`).
 """
 
 import threading
@@ -10,20 +10,20 @@ from collections.abc import Callable
 from goldenpath.errors import GoldenPathError
 
 EVERY = 15.0
-"""Seconds between two questions."""
+"""Seconds between two polls."""
 RARELY = 300.0
-"""Seconds after a long time without an answer."""
+"""Longest pause in seconds while the remote does not answer."""
 
 
 class Poll:
-    """The last answer of a remote; asking never keeps the caller waiting but for the first time."""
+    """The last answer of a remote. Only the first poll keeps the caller waiting."""
 
     def __init__(self, ask: Callable[[], str], clock: Callable[[], float]) -> None:
         self._ask = ask
         self._clock = clock
         self._asking: threading.Thread | None = None
         self._said: str | GoldenPathError = ""
-        """What the thread brought back; read once it has ended."""
+        """The result of the thread; read once it has ended."""
         self._answer = ""
         self._error: GoldenPathError | None = None
         self._pause = EVERY
@@ -31,15 +31,15 @@ class Poll:
         self._hurried = False
 
     def hurry(self) -> None:
-        """What happened up to now is known to the answer after next at the latest."""
+        """Poll at once; a poll that is under way is followed by another one."""
         self._due = 0.0
         self._pause = EVERY
         self._hurried = self._asking is not None
 
     def head(self) -> str:
-        """Where `main` was when the remote was asked last. Raises what asking raised."""
+        """Return the head of `main` at the last poll. Raises the error of that poll."""
         if self._asking is None and self._clock() >= self._due:
-            # A daemon: a remote that does not answer must not keep the machine from stopping.
+            # A daemon thread: a remote that does not answer must not delay the end of the process.
             self._asking = threading.Thread(target=self._run, name="poll", daemon=True)
             self._asking.start()
             if not self._answer and self._error is None:

@@ -1,4 +1,4 @@
-"""What is wanted, what runs and whether they agree, in words: the record that `up` publishes."""
+"""Desired state, observed state and conditions: the record that `goldenpath up` publishes."""
 
 import os
 from collections.abc import Mapping
@@ -18,12 +18,12 @@ ConditionType = Literal["Ready", "Reconciling", "Stalled"]
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One claim about a deployment or about the whole machine, as Kubernetes words it."""
+    """One condition of a deployment or of the whole machine, as Kubernetes defines them."""
 
     type: ConditionType
     holds: bool
     reason: str
-    """One word for machines."""
+    """A CamelCase word for programs."""
     message: str
     """A sentence for people."""
     since: str
@@ -45,77 +45,77 @@ class DeploymentStatus:
 
     name: str
     wanted: tuple[SlotStatus, ...]
-    """What git says; empty if it says nothing that can be read."""
+    """The releases that git declares; empty if it declares none or cannot be read."""
     running: tuple[SlotStatus, ...]
-    """What was applied last; empty if nothing was."""
+    """The releases that were applied last; empty if none were."""
     phase: str
     conditions: tuple[Condition, ...]
     cold_starts: ColdStarts | None = None
-    """Since this machine runs; None before the first one."""
+    """Counted since `up` started; None before the first one."""
     marks: tuple[Mark, ...] = ()
-    """What keeps it as it is: a hold, broken glass."""
+    """A hold or a break-glass record."""
     is_retried: bool = False
-    """Whether what is wrong is looked at again by itself: evidence may still arrive."""
+    """Whether a refused release is checked again by itself: evidence may still arrive."""
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Everything at one moment."""
+    """The state of the machine at one moment."""
 
     time: str
     process: int
     commit: str
-    """The commit that is followed: the last one that is trusted."""
+    """The commit that is followed: the newest trusted one."""
     gateway: str
     deployments: tuple[DeploymentStatus, ...]
     conditions: tuple[Condition, ...]
-    """Of the machine as a whole."""
+    """Conditions of the machine as a whole."""
     ignored: tuple[str, ...] = ()
-    """Fields of InferenceServices that this machine does not honour."""
+    """Fields of InferenceServices that this machine does not support."""
     tallies: Mapping[str, Mapping[str, int | list[int]]] | None = None
-    """What the gateway counted per `stage/model/slot`."""
+    """Counters of the gateway per `stage/model/slot`."""
     answers: Mapping[str, Mapping[str, tuple[int, int]]] | None = None
-    """What releases answered where there is a canary: hits and total per `stage/model/slot`."""
+    """Outcomes of releases where there is a canary: hits and total per `stage/model/slot`."""
     marks: tuple[Mark, ...] = ()
-    """Stages that are frozen."""
+    """Freezes of stages."""
     scheme: Literal["http", "https"] = "http"
-    """Of the gateway."""
+    """Scheme of the gateway's address."""
     version: int = STATUS_VERSION
 
     @property
     def is_settled(self) -> bool:
-        """Whether nothing is on its way: all is ready, or waits for a change in git."""
+        """Whether nothing is in progress: all is ready, or waits for a change in git."""
         return bool(self.gateway) and not any(
             each.holds and each.type == "Reconciling" for each in self.all_conditions()
         )
 
     @property
     def may_change(self) -> bool:
-        """Whether waiting may make it ready: something is on its way, or is looked at again."""
+        """Whether waiting may make it ready: something is in progress, or is checked again."""
         is_open = not self.is_settled or any(each.is_retried for each in self.deployments)
         return is_open and not self.is_ready
 
     @property
     def is_ready(self) -> bool:
-        """Whether everything that git wants runs."""
+        """Whether everything that git declares runs."""
         return all(each.holds == (each.type == "Ready") for each in self.all_conditions())
 
     def all_conditions(self) -> tuple[Condition, ...]:
-        """Those of the machine and of every deployment."""
+        """Return the conditions of the machine and of every deployment."""
         of_each = (condition for each in self.deployments for condition in each.conditions)
         return (*self.conditions, *of_each)
 
 
 @dataclass(frozen=True, slots=True)
 class StallReason:
-    """Why something does not go on by itself, or not yet."""
+    """Why a deployment does not become ready, or not yet."""
 
     reason: str
     message: str
     is_final: bool
-    """Whether nothing is on its way any more: it is as it is until something else changes."""
+    """Whether nothing is in progress any more."""
     is_retried: bool = False
-    """Whether what is final is looked at again all the same, since evidence may still arrive."""
+    """Whether a final fault is checked again all the same, since evidence may still arrive."""
 
 
 def describe(
@@ -127,7 +127,7 @@ def describe(
     since: str,
     marks: tuple[Mark, ...] = (),
 ) -> DeploymentStatus:
-    """The status of one deployment."""
+    """Return the status of one deployment."""
     agrees = (
         running is not None
         and wanted is not None
@@ -154,9 +154,9 @@ def judge(
     progress: str,
     since: str,
     *,
-    agreed: str = "what runs is what git wants",
+    agreed: str = "what runs is what git declares",
 ) -> tuple[Condition, ...]:
-    """The three conditions that follow from agreement and fault."""
+    """Return the three conditions that follow from agreement and fault."""
     stalled = fault is not None and fault.is_final
     if fault is not None:
         ready = Condition("Ready", False, fault.reason, fault.message, since)
@@ -175,14 +175,14 @@ def judge(
 
 
 def slots(deployment: Deployment | None) -> tuple[SlotStatus, ...]:
-    """The releases of a deployment, as the status shows them."""
+    """Return the releases of a deployment, as the status shows them."""
     if deployment is None:
         return ()
     return tuple(SlotStatus(each.name, str(each.digest), each.percent) for each in deployment.slots)
 
 
 def since_before(now: Status, before: Status | None) -> Status:
-    """`now` with the times at which conditions changed carried over from `before`."""
+    """Return `now` with the times of unchanged conditions taken over from `before`."""
     if before is None:
         return now
     known = {each.name: each.conditions for each in before.deployments}
@@ -201,7 +201,7 @@ def _carried(now: tuple[Condition, ...], before: tuple[Condition, ...]) -> tuple
 
 
 def write_status(status: Status, path: Path) -> None:
-    """Publishes the status in one step; it describes a moment and needs no fsync."""
+    """Publish the status atomically. It describes one moment, so it needs no fsync."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{os.getpid()}.new")
     partial.write_bytes(msgspec.json.encode(status))
@@ -209,7 +209,7 @@ def write_status(status: Status, path: Path) -> None:
 
 
 def read_status(path: Path) -> Status | None:
-    """The status that was published last; None if there is none. Raises `InvalidInput`."""
+    """Return the status that was published last; None if there is none. Raises `InvalidInput`."""
     try:
         return read_record(path, Status, hint="restart goldenpath up")
     except FileNotFoundError:

@@ -1,7 +1,7 @@
 """The seam between deciding and doing: where deployments run.
 
-A target is the whole difference between a laptop and a cluster. What should run, whether it is
-trusted and whether it is healthy is decided above it by pure code.
+A target is the only difference between a laptop and a cluster. Pure code above it decides what
+should run, whether it is trusted and whether it is healthy.
 """
 
 from collections.abc import Mapping
@@ -13,14 +13,14 @@ from goldenpath.promote.manifests.desired import Deployment
 
 @dataclass(frozen=True, slots=True)
 class Apply:
-    """Make the deployment run as described; it was admitted."""
+    """Make the deployment run as described. Its releases were admitted."""
 
     deployment: Deployment
 
 
 @dataclass(frozen=True, slots=True)
 class Prune:
-    """Stop the deployment of this name; nothing wants it any more."""
+    """Stop the deployment of this name: git does not declare it any more."""
 
     name: str
 
@@ -30,22 +30,22 @@ Action = Apply | Prune
 
 @dataclass(frozen=True, slots=True)
 class ColdStarts:
-    """How long requests waited for a server that had been stopped while nobody asked."""
+    """How long requests waited for a server that had been scaled to zero."""
 
     wakes: int
     p50: float
-    """Seconds."""
+    """In seconds."""
     p99: float
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """What runs of one deployment, whatever was asked for."""
+    """What runs of one deployment."""
 
     deployment: Deployment
-    """As last applied; routes follow it once its servers are ready."""
+    """The deployment as it was applied last. Routes follow once its servers are ready."""
     phase: Literal["starting", "ready", "asleep", "failed", "stopped"]
-    """`asleep` is ready without a server: one starts with the next request."""
+    """`asleep` means ready without a server: one starts with the next request."""
     message: str = ""
     cold_starts: ColdStarts | None = None
 
@@ -54,7 +54,7 @@ class Target(Protocol):
     """Where deployments run: this machine, or one Kubernetes namespace."""
 
     def observe(self) -> Mapping[str, Running]:
-        """What runs now, by name. Raises `Unavailable` if the target cannot say."""
+        """Return what runs now, by name. Raises `Unavailable` if the target cannot say."""
 
     def perform(self, action: Action) -> None:
-        """Start the action and return; doing it twice is doing it once."""
+        """Start the action and return. Doing it twice is the same as doing it once."""

@@ -1,8 +1,8 @@
-"""Whether releases may run, asked for the commit that wants them.
+"""Verdicts on releases: may they run in the stage where a commit declares them?
 
-The bytes behind a digest never change. What is said about a digest grows: approvals and the
-decision arrive later, under the same digest. So a verdict answers for a version of a deployment's
-files, and only evidence that was read after that version was first seen here may refuse it.
+The bytes behind a digest never change, but the statements about a digest grow: approvals and the
+decision are attached later. So a verdict belongs to one version of a deployment's files. Only
+evidence that was read after that version was first seen here may refuse the release.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,54 +21,54 @@ from goldenpath.promote.repository.chain_of_trust import Trusted
 from goldenpath.release.attest.policy import Finding
 
 ASK_AGAIN = timedelta(seconds=5)
-"""How soon a release that was refused is looked at again; then each time twice as late."""
+"""First pause before a refused release is checked again; it doubles each time."""
 LONGEST_PAUSE = timedelta(minutes=10)
 FIRST_WAIT = timedelta(seconds=0.5)
-"""How soon a store is asked again that did not answer, or did not have what a commit names yet;
-then each time twice as late."""
+"""First pause before a store is asked again that did not answer, or that lacked evidence which a
+commit names; it doubles each time."""
 LONGEST_WAIT = timedelta(seconds=5)
-"""The longest pause while evidence that a commit names may still arrive."""
+"""Longest pause while evidence that a commit names may still arrive."""
 LONGEST_OUTAGE = timedelta(minutes=1)
-"""The longest pause while a store cannot say."""
+"""Longest pause while a store does not answer."""
 PATIENCE = timedelta(seconds=30)
-"""How long after a commit was first seen the evidence that it names may still arrive."""
+"""How long evidence that a commit names may still arrive after the commit was first seen."""
 UNDERWAY = "Verifying"
-"""The reason of what is still being checked."""
+"""Reason of the condition while a release is being checked."""
 AWAITED = "EvidenceAwaited"
-"""The reason of what waits for evidence that the commit names."""
+"""Reason of the condition while a release waits for evidence that the commit names."""
 
 
 class Underway(Unavailable):
-    """The checks of a release go on beside the loop: it asks again with every step."""
+    """The checks of a release run in another thread; the loop asks again in its next step."""
 
 
 @dataclass(frozen=True, slots=True)
 class AdmissionQuestion:
-    """May a release run in a stage? Asked on behalf of a commit."""
+    """The question whether a release may run in a stage, asked for a commit."""
 
     at: datetime
-    """The time now."""
+    """The time of the current step."""
     asked_at: datetime
-    """When it was asked first."""
+    """The time when it was asked first."""
     step: int
-    """Number of the loop's step in which it was asked first: older readings do not answer it."""
+    """Number of the step in which it was asked first. Evidence read before does not answer it."""
     glass: BreakGlass | None = None
-    """Break-glass that the commit says is open for the deployment."""
+    """The open break-glass record of the deployment, if there is one."""
     named: tuple[Digest, ...] = ()
-    """Envelopes that the commit says exist: the decision and the approvals."""
+    """Envelopes that the commit names: the decision and the approvals."""
 
 
 @dataclass(frozen=True, slots=True)
 class AdmissionAnswer:
-    """What the evidence says, read no earlier than the question."""
+    """The findings from evidence that was read after the question was asked."""
 
     findings: tuple[Finding, ...]
     missing: tuple[Digest, ...] = ()
-    """Envelopes that the commit counts on and that were not found."""
+    """Envelopes that the commit relies on and that were not found."""
 
 
 Admit = Callable[[Platform, Deployment, Digest, AdmissionQuestion], AdmissionAnswer]
-"""The checks of one release for one stage, as `goldenpath.deploy.reconcile.admission` makes them.
+"""Checks one release for one stage, as `goldenpath.deploy.reconcile.admission` does.
 
 Raises `Underway` if they take longer than the loop has time for.
 """
@@ -76,7 +76,7 @@ Raises `Underway` if they take longer than the loop has time for.
 
 @dataclass(frozen=True, slots=True)
 class RefusedRelease:
-    """A release that git wants was not admitted; nothing of it was loaded."""
+    """A release that git declares was refused. Nothing of it was loaded."""
 
     stage: str
     model: str
@@ -87,18 +87,18 @@ class RefusedRelease:
 
 @dataclass(frozen=True, slots=True)
 class _Version:
-    """The files of a deployment, and when this follower first saw them so."""
+    """The files of a deployment, and when this process first saw them."""
 
     service: bytes | None
     release: bytes | None
     seen: datetime
 
     def named(self, digest: Digest) -> tuple[Digest, ...] | None:
-        """Envelopes that the release file names for a release; None if it is not about that one."""
+        """Return the envelopes that the release file names; None if it is about another release."""
         try:
             placement = parse_placement(self.release) if self.release is not None else None
         except InvalidInput:
-            return None  # `status` shows that the file cannot be read; the evidence decides
+            return None  # `status` reports the unreadable file; the evidence decides
         if placement is None or placement.digest != digest:
             return None
         decision = () if placement.decision is None else (placement.decision,)
@@ -107,21 +107,21 @@ class _Version:
 
 @dataclass(frozen=True, slots=True)
 class _Verdict:
-    """What is known about one release in one stage, under one platform file and version."""
+    """The verdict on one release in one stage, under one platform file and version."""
 
     platform: Platform
     version: _Version
     named: tuple[Digest, ...] | None
     fault: StallReason | None
-    """None: admitted."""
+    """Why the release may not run; None if it is admitted."""
     question: AdmissionQuestion | None = None
-    """Asked and not answered yet."""
+    """The question that is not answered yet; None if there is none."""
     again_at: datetime | None = None
-    """When it is asked again though nothing changed; None: never."""
+    """When it is checked again although nothing changed; None for never."""
     pause: timedelta = timedelta(0)
 
     def is_due(self, now: datetime) -> bool:
-        """Whether it has to be asked now: the answer is still owed, or the pause is over."""
+        """Whether it must be asked now: a question is open, or the pause is over."""
         return self.question is not None or (self.again_at is not None and self.again_at <= now)
 
 
@@ -129,11 +129,11 @@ _Key = tuple[str, str, Digest]
 
 
 class Verdicts:
-    """Asks for each release that git wants, and remembers the answer for as long as it stands.
+    """Asks about each release that git declares, and keeps each answer while it is valid.
 
-    An admission stands until the platform file changes or a commit names other evidence for the
-    release. A refusal stands until the files of its deployment change; it is asked again by itself,
-    ever more rarely, since evidence may still arrive.
+    An admission is valid until the platform file changes or a commit names other evidence for the
+    release. A refusal is valid until the files of its deployment change. It is also checked again
+    by itself, at growing intervals, since evidence may still arrive.
     """
 
     def __init__(
@@ -150,13 +150,13 @@ class Verdicts:
         self._reported: dict[_Key, tuple[_Version, str]] = {}
 
     def begin_step(self) -> None:
-        """Counts the steps of the loop: what is asked in one wants evidence read since it began."""
+        """Begin a step of the loop. Its questions need evidence that is read from now on."""
         self._step += 1
 
     def follow(
         self, trusted: Trusted, survey: Survey, files: Mapping[str, bytes], now: datetime
     ) -> None:
-        """Takes over a commit. Files that did not change keep their first-seen time."""
+        """Take over the files of a commit. Unchanged files keep their first-seen time."""
         self._trusted, self._standing = trusted, survey.standing
         versions: dict[str, _Version] = {}
         for each in survey.deployments:
@@ -169,14 +169,14 @@ class Verdicts:
         self._versions = versions
 
     def ask_again(self, now: datetime) -> None:
-        """Lets every release that was not admitted be asked again, whatever its pause."""
+        """Let every release that was not admitted be checked again, whatever its pause."""
         self._verdicts = {
             key: replace(each, again_at=each.again_at and now)
             for key, each in self._verdicts.items()
         }
 
     def fault(self, deployment: Deployment, digest: Digest, now: datetime) -> StallReason | None:
-        """Why the release may not run in the stage, or not yet; None if it may."""
+        """Return why the release may not run in the stage, or not yet; None if it may."""
         if self._trusted is None:
             return StallReason("NotTrusted", "no commit of the gitops repository is trusted", False)
         key = (deployment.stage, deployment.model, digest)
@@ -190,7 +190,7 @@ class Verdicts:
         try:
             fault = self._asked(deployment, digest, question, version)
         except Underway as error:
-            # A verdict that is asked again stands until there is another one.
+            # While a release is checked again, its verdict before stays valid.
             fault = (
                 known.fault if known is not None else StallReason(UNDERWAY, error.message, False)
             )
@@ -208,7 +208,7 @@ class Verdicts:
         return AdmissionQuestion(now, now, self._step, glass, named)
 
     def _still_standing(self, key: _Key, version: _Version) -> _Verdict | None:
-        """The verdict before, unless what it answered for is another question now."""
+        """Return the verdict before, or None if it no longer answers for these files."""
         known, trusted = self._verdicts.get(key), self._trusted
         if known is None or trusted is None or known.platform != trusted.platform:
             return None
@@ -241,7 +241,7 @@ class Verdicts:
     def _asked(
         self, deployment: Deployment, digest: Digest, question: AdmissionQuestion, version: _Version
     ) -> StallReason | None:
-        """The answer as a fault; None if the release is admitted."""
+        """Return the answer as a fault; None if the release is admitted."""
         assert self._trusted is not None  # noqa: S101 - as above
         try:
             answer = self._admit(self._trusted.platform, deployment, digest, question)
@@ -258,11 +258,11 @@ class Verdicts:
             return _awaited(digest, answer.missing, version.seen + self._patience)
         words = "; ".join(f"{finding.check}: {finding.message}" for finding in failed)
         if answer.missing:
-            words += f"; the store has no {_listed(answer.missing)}, which the commit counts on"
+            words += f"; the store has no {_listed(answer.missing)}, which the commit relies on"
         return _refusal(digest, words)
 
     def _tell(self, key: _Key, version: _Version, fault: StallReason | None) -> None:
-        """Reports a refusal once for each version of the files and each reason."""
+        """Report a refusal once for each version of the files and each reason."""
         if fault is None or not fault.is_final or self._trusted is None:
             return
         if self._reported.get(key) == (version, fault.message):
@@ -290,7 +290,7 @@ def _refusal(digest: Digest, words: str) -> StallReason:
 
 def _awaited(digest: Digest, missing: tuple[Digest, ...], until: datetime) -> StallReason:
     message = (
-        f"{digest.short} waits for {_listed(missing)}, which the commit counts on and the store "
+        f"{digest.short} waits for {_listed(missing)}, which the commit relies on and the store "
         f"does not have yet; it is refused if that has not arrived by {until:%H:%M:%S}"
     )
     return StallReason(AWAITED, message, is_final=False)
