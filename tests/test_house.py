@@ -30,7 +30,6 @@ REFUSED_LOCALS_LEFT = 75
 
 LARGE_PACKAGES = {
     "cli": "a file for each verb",
-    "http": "one stack for servers, gateway and clients",
 }
 SHARED_CLASSES: Mapping[str, str] = {}
 SHARED_MODULES: Mapping[str, str] = {}

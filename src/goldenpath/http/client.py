@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from goldenpath.errors import Unavailable
-from goldenpath.http.answer import Answer
+from goldenpath.http.messages.answer import Answer
 from goldenpath.http.upstream import UpstreamConnection, UpstreamPool
 
 MAX_ANSWER = 64 * 1024 * 1024

@@ -13,10 +13,10 @@ from time import monotonic
 from typing import Protocol
 
 from goldenpath.errors import InvalidInput, Unavailable
-from goldenpath.http.heads import FieldRules, RequestHead
 from goldenpath.http.limits import Limits
-from goldenpath.http.patterns import HeadPatterns
-from goldenpath.http.reader import RequestReader
+from goldenpath.http.messages.heads import FieldRules, RequestHead
+from goldenpath.http.messages.patterns import HeadPatterns
+from goldenpath.http.messages.reader import RequestReader
 from goldenpath.http.server_connection import PendingAnswer, ServerConnection
 from goldenpath.http.tls import HANDSHAKE_TIME
 

@@ -12,11 +12,11 @@ from collections import deque
 from time import monotonic
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
-from goldenpath.http.chunked import ChunkedReader
-from goldenpath.http.heads import CHUNKED, END, BadMessage, RequestHead
-from goldenpath.http.patterns import LONGEST, PATIENCE, RepeatedHead
+from goldenpath.http.messages.chunked import ChunkedReader
+from goldenpath.http.messages.heads import CHUNKED, END, BadMessage, RequestHead
+from goldenpath.http.messages.patterns import LONGEST, PATIENCE, RepeatedHead
+from goldenpath.http.messages.writer import CONTINUE, error_body, render
 from goldenpath.http.tls import peer_name
-from goldenpath.http.writer import CONTINUE, error_body, render
 
 if TYPE_CHECKING:
     from goldenpath.http.listener import HttpListener

@@ -4,11 +4,11 @@ import asyncio
 import ssl
 from typing import Protocol, cast
 
-from goldenpath.http.answer import Answer, rewritten
-from goldenpath.http.chunked import ChunkedReader
-from goldenpath.http.heads import CHUNKED, UNTIL_CLOSE, AnswerHead, BadMessage
-from goldenpath.http.patterns import PATIENCE, HeadPatterns, RepeatedAnswer
-from goldenpath.http.reader import AnswerReader
+from goldenpath.http.messages.answer import Answer, rewritten
+from goldenpath.http.messages.chunked import ChunkedReader
+from goldenpath.http.messages.heads import CHUNKED, UNTIL_CLOSE, AnswerHead, BadMessage
+from goldenpath.http.messages.patterns import PATIENCE, HeadPatterns, RepeatedAnswer
+from goldenpath.http.messages.reader import AnswerReader
 
 CONNECT_TIMEOUT = 5.0
 FAILURES_TO_OPEN = 3

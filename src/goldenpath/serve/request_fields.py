@@ -1,6 +1,6 @@
 """The fields of a request that mean something to a model server."""
 
-from goldenpath.http.heads import FieldRules
+from goldenpath.http.messages.heads import FieldRules
 from goldenpath.instruments import HEADER_PREDICTION, HEADER_SUBJECT
 
 WANTED = frozenset(

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from goldenpath.http.answer import Answer
-from goldenpath.http.exchange import Exchange
-from goldenpath.http.heads import END
+from goldenpath.http.messages.answer import Answer
+from goldenpath.http.messages.exchange import Exchange
+from goldenpath.http.messages.heads import END
 from goldenpath.serve.gateway.agreement import agree
 from goldenpath.serve.protocol.calls import Calls
 from goldenpath.serve.protocol.open_inference import Form, Question

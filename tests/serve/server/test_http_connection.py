@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from goldenpath.http.exchange import Exchange
-from goldenpath.http.heads import FieldRules, RequestHead
 from goldenpath.http.limits import Limits
 from goldenpath.http.listener import HttpListener
+from goldenpath.http.messages.exchange import Exchange
+from goldenpath.http.messages.heads import FieldRules, RequestHead
 from goldenpath.http.server_connection import ServerConnection
 from tests.serve.running import (
     INFER,

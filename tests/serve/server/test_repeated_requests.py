@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goldenpath.http.exchange import Exchange, respond
-from goldenpath.http.heads import RequestHead
 from goldenpath.http.limits import Limits
 from goldenpath.http.listener import HttpListener
-from goldenpath.http.patterns import OFTEN, PATIENCE, HeadPatterns, RepeatedHead
+from goldenpath.http.messages.exchange import Exchange, respond
+from goldenpath.http.messages.heads import RequestHead
+from goldenpath.http.messages.patterns import OFTEN, PATIENCE, HeadPatterns, RepeatedHead
 from goldenpath.http.server_connection import ServerConnection
 from goldenpath.serve.request_fields import RULES, VARYING
 from tests.sizes import examples

@@ -12,12 +12,12 @@ from collections.abc import Callable
 
 from goldenpath.errors import Unavailable
 from goldenpath.http.access import Access, Denied
-from goldenpath.http.heads import FieldRules, RequestHead
 from goldenpath.http.limits import Limits
 from goldenpath.http.listener import HttpListener
-from goldenpath.http.request_target import decoded_path
+from goldenpath.http.messages.heads import FieldRules, RequestHead
+from goldenpath.http.messages.request_target import decoded_path
+from goldenpath.http.messages.writer import render
 from goldenpath.http.server_connection import ReadyAnswer, ServerConnection
-from goldenpath.http.writer import render
 from goldenpath.observe.telemetry.exposition import OPENMETRICS, TEXT
 
 PATH = b"/metrics"

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from math import isnan
 
 from goldenpath.errors import InvalidInput
-from goldenpath.http.answer import Answer
+from goldenpath.http.messages.answer import Answer
 
 TOLERANCE = 1e-6
 _TYPE = re.compile(rb"\r\ncontent-type:[ \t]*([^;\r]*)", re.IGNORECASE)

@@ -5,7 +5,7 @@ them is passed on. What a client says about itself never is.
 """
 
 from goldenpath.http.callers import heard, told
-from goldenpath.http.heads import RequestHead
+from goldenpath.http.messages.heads import RequestHead
 from goldenpath.instruments import HEADER_CALLER
 
 _CALLER = HEADER_CALLER.encode()

@@ -6,8 +6,8 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 
-from goldenpath.http.answer import Answer
-from goldenpath.http.request_target import decoded_path
+from goldenpath.http.messages.answer import Answer
+from goldenpath.http.messages.request_target import decoded_path
 from goldenpath.http.upstream import UpstreamPool
 from goldenpath.instruments import HEADER_PREDICTION, HEADER_RELEASE, HEADER_SLOT, HEADER_SUBJECT
 from goldenpath.processes.launch import Route, Routes

@@ -4,8 +4,8 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
-from goldenpath.http.answer import Answer, refusal
-from goldenpath.http.heads import END, RequestHead
+from goldenpath.http.messages.answer import Answer, refusal
+from goldenpath.http.messages.heads import END, RequestHead
 from goldenpath.http.server_connection import ServerConnection
 from goldenpath.http.upstream import UpstreamConnection
 from goldenpath.instruments import HEADER_PREDICTION, HEADER_SHADOW

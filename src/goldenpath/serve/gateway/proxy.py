@@ -1,11 +1,11 @@
 """The gateway as an application of the HTTP stack: whose request it is, and what a server gets."""
 
-from goldenpath.http.answer import Answer, own_answer, refusal
-from goldenpath.http.heads import FieldRules, RequestHead
 from goldenpath.http.limits import Limits
 from goldenpath.http.listener import HttpListener
-from goldenpath.http.patterns import request_lines
-from goldenpath.http.request_target import decoded_path
+from goldenpath.http.messages.answer import Answer, own_answer, refusal
+from goldenpath.http.messages.heads import FieldRules, RequestHead
+from goldenpath.http.messages.patterns import request_lines
+from goldenpath.http.messages.request_target import decoded_path
 from goldenpath.http.server_connection import PendingAnswer, ReadyAnswer, ServerConnection
 from goldenpath.http.upstream import WHOLE
 from goldenpath.instruments import (

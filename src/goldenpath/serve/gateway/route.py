@@ -5,7 +5,7 @@ A lane stays the same object while its route changes, so that who holds one need
 
 from collections.abc import Collection, Mapping
 
-from goldenpath.http.heads import END
+from goldenpath.http.messages.heads import END
 from goldenpath.http.upstream import UpstreamPool
 from goldenpath.instruments import HEADER_CANARY, HEADER_RELEASE, HEADER_SLOT
 from goldenpath.processes.launch import Route, RouteSlot

@@ -12,8 +12,8 @@ from goldenpath import __version__
 from goldenpath.errors import InvalidInput, Unavailable
 from goldenpath.http.callers import told
 from goldenpath.http.client import HttpClient
-from goldenpath.http.heads import HOP_BY_HOP
-from goldenpath.http.writer import error_body
+from goldenpath.http.messages.heads import HOP_BY_HOP
+from goldenpath.http.messages.writer import error_body
 from goldenpath.instruments import HEADER_CALLER
 from goldenpath.serve.grpc.grpc_listener import Ask, Call, CallReply
 from goldenpath.serve.protocol import inference_service

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import msgspec
 import numpy as np
 
-from goldenpath.http.exchange import Exchange
-from goldenpath.http.writer import render
+from goldenpath.http.messages.exchange import Exchange
+from goldenpath.http.messages.writer import render
 from goldenpath.instruments import HEADER_PREDICTION, HEADER_RELEASE, HEADER_SLOT
 from goldenpath.project.spec import Contract
 from goldenpath.serve.model.model import Scores

@@ -17,7 +17,7 @@ from time import monotonic_ns, perf_counter
 import numpy as np
 
 from goldenpath.errors import GoldenPathError
-from goldenpath.http.exchange import Exchange, refuse
+from goldenpath.http.messages.exchange import Exchange, refuse
 from goldenpath.serve.model.model import Doubles, Model, ModelApart, Rows, Scores
 from goldenpath.serve.protocol.inputs import InputRules, Refusal
 from goldenpath.serve.protocol.open_inference import Question

@@ -7,8 +7,8 @@ HTTP is read back here, which costs microseconds and keeps the rules in one plac
 import asyncio
 from time import monotonic_ns
 
-from goldenpath.http.exchange import Exchange
 from goldenpath.http.limits import Limits
+from goldenpath.http.messages.exchange import Exchange
 from goldenpath.processes.launch import ServerLaunch
 from goldenpath.serve.grpc.grpc_listener import Ask, Call, CallReply, GrpcListener
 from goldenpath.serve.grpc.grpc_tls import credentials

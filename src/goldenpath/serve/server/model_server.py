@@ -11,14 +11,14 @@ from time import monotonic_ns
 from goldenpath.errors import InvalidInput, NotFound
 from goldenpath.http.access import Access, Denied, Scope
 from goldenpath.http.callers import heard
-from goldenpath.http.content_encoding import decoded
-from goldenpath.http.exchange import Exchange, refuse, respond
-from goldenpath.http.heads import BadMessage, RequestHead
 from goldenpath.http.limits import Limits
 from goldenpath.http.listener import HttpListener
-from goldenpath.http.request_target import decoded_path
+from goldenpath.http.messages.content_encoding import decoded
+from goldenpath.http.messages.exchange import Exchange, refuse, respond
+from goldenpath.http.messages.heads import BadMessage, RequestHead
+from goldenpath.http.messages.request_target import decoded_path
+from goldenpath.http.messages.writer import render
 from goldenpath.http.server_connection import ServerConnection
-from goldenpath.http.writer import render
 from goldenpath.project.spec import Contract
 from goldenpath.serve.model.model import Model, ModelApart
 from goldenpath.serve.protocol import inference_service, openapi, tabular

@@ -5,7 +5,7 @@ from typing import Protocol
 
 import msgspec
 
-from goldenpath.http.writer import error_body, render
+from goldenpath.http.messages.writer import error_body, render
 
 
 class Sender(Protocol):

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from goldenpath.http.heads import CHUNKED, UNTIL_CLOSE, BadMessage, FieldRules, RequestHead
-from goldenpath.http.reader import REMEMBERED_LINES, AnswerReader, RequestReader
-from tests.http.corpus import answer_heads, request_heads
+from goldenpath.http.messages.heads import CHUNKED, UNTIL_CLOSE, BadMessage, FieldRules, RequestHead
+from goldenpath.http.messages.reader import REMEMBERED_LINES, AnswerReader, RequestReader
+from tests.http.messages.corpus import answer_heads, request_heads
 from tests.sizes import examples
 
 MANY = examples(200, 1500)

@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from goldenpath.http.answer import Answer
-from goldenpath.http.heads import RequestHead
+from goldenpath.http.messages.answer import Answer
+from goldenpath.http.messages.heads import RequestHead
 
 OFTEN = 8
 """Times that a head is seen before it becomes a pattern, which takes as long as ten requests."""

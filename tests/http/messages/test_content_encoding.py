@@ -9,8 +9,8 @@ from backports import zstd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goldenpath.http.content_encoding import MOST_PARTS, decoded
-from goldenpath.http.heads import BadMessage
+from goldenpath.http.messages.content_encoding import MOST_PARTS, decoded
+from goldenpath.http.messages.heads import BadMessage
 from tests.sizes import examples
 
 LIMIT = 1 << 20

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goldenpath.http.heads import END, BadMessage, RequestHead
-from goldenpath.http.patterns import (
+from goldenpath.http.messages.heads import END, BadMessage, RequestHead
+from goldenpath.http.messages.patterns import (
     MOST_PATTERNS,
     MOST_SEEN,
     OFTEN,
@@ -13,7 +13,7 @@ from goldenpath.http.patterns import (
     RepeatedHead,
     request_lines,
 )
-from goldenpath.http.reader import RequestReader
+from goldenpath.http.messages.reader import RequestReader
 from goldenpath.serve.gateway.proxy import LIMITS, RULES, VARYING
 from tests.sizes import examples
 

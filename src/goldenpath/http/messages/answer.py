@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from http import HTTPStatus
 
-from goldenpath.http.heads import END, AnswerHead, passed_on
-from goldenpath.http.writer import error_body, render
+from goldenpath.http.messages.heads import END, AnswerHead, passed_on
+from goldenpath.http.messages.writer import error_body, render
 
 
 class Answer:

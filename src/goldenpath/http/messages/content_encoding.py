@@ -8,7 +8,7 @@ import sys
 import zlib
 from collections.abc import Callable
 
-from goldenpath.http.heads import BadMessage
+from goldenpath.http.messages.heads import BadMessage
 
 ACCEPTED = "gzip, deflate, zstd"
 LARGEST_WINDOW = 23

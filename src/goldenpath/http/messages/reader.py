@@ -2,14 +2,14 @@
 
 It takes what can be read in one way only and refuses all the rest (RFC 9112, sections 6 and 11.2).
 Most lines of a head are the same in each request of a client and in each answer of a server, so a
-line that was understood once is looked up. `tests/http/test_reader.py` holds the reader against
-llhttp and names every message that llhttp takes and this reader does not.
+line that was understood once is looked up. `tests/http/messages/test_reader.py` compares the reader
+with llhttp and names every message that llhttp takes and this reader does not.
 """
 
 import re
 from typing import Final
 
-from goldenpath.http.heads import (
+from goldenpath.http.messages.heads import (
     CHUNKED,
     END,
     HOP_BY_HOP,

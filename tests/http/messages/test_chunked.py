@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goldenpath.http.chunked import ChunkedReader
-from goldenpath.http.heads import BadMessage
+from goldenpath.http.messages.chunked import ChunkedReader
+from goldenpath.http.messages.heads import BadMessage
 from tests.sizes import examples
 
 HEAD = b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"

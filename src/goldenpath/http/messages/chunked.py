@@ -5,7 +5,7 @@ Lines end with CR and LF. Extensions and trailers are checked, bounded and other
 
 import re
 
-from goldenpath.http.heads import BadMessage
+from goldenpath.http.messages.heads import BadMessage
 
 LONGEST_LINE = 1024
 """Bytes of the line before a chunk, or of one line of the trailer."""
