@@ -115,8 +115,9 @@ class HttpListener:
     ) -> None:
         """Answers what is in flight and on its way, then closes everything.
 
-        What was on its way is accepted for `linger` seconds more; after `limit` seconds, or once
-        `is_idle` says that nothing is worked on, connections are cut.
+        What was on its way is accepted for `linger` seconds more; without that, connections that
+        wait for nothing are closed at once. After `limit` seconds, or once `is_idle` says that
+        nothing is worked on, all of them are.
         """
         self.is_draining = True
         if self._path is not None:
@@ -127,12 +128,17 @@ class HttpListener:
             self._server.close()
         end = monotonic() + limit
         while monotonic() < end and (self.open_requests or not is_idle()):
+            if not linger:
+                self._close_idle()
             await asyncio.sleep(0.01)
-        for connection in tuple(self.connections):
-            connection.close_if_idle()
+        self._close_idle()
         await asyncio.sleep(0)
         for connection in tuple(self.connections):
             connection.abort()
+
+    def _close_idle(self) -> None:
+        for connection in tuple(self.connections):
+            connection.close_if_idle()
 
     @property
     def open_requests(self) -> int:

@@ -238,7 +238,7 @@ class AnswerReader:
         if end > self.longest or (end < 0 and len(data) > self.longest + len(END)):
             raise BadMessage(502, "the head of the answer is too large")
         if end < 0 and not b"HTTP/1.".startswith(data[:7]):
-            raise BadMessage(502, "the answer is not valid HTTP/1.1")
+            raise BadMessage(502, "the status line is not valid")
         return end
 
     def read(self, head: bytes, method: bytes) -> AnswerHead:
@@ -246,7 +246,7 @@ class AnswerReader:
         first, *lines = head.split(b"\r\n")
         found = _STATUS.fullmatch(first)
         if found is None or len(lines) > self._most:
-            raise BadMessage(502, "the answer is not valid HTTP/1.1")
+            raise BadMessage(502, "the status line is not valid")
         status, is_modern = int(found[2]), found[1] == b"1"
         if status == 101:
             raise BadMessage(502, "the server changes the protocol, which nobody asked for")
