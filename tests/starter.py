@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tarfile
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -34,6 +35,13 @@ def share_environments(home: Path) -> None:
     KEPT.mkdir(parents=True, exist_ok=True)
     home.mkdir(parents=True, exist_ok=True)
     (home / "kept").symlink_to(KEPT)
+
+
+def unpack_release_of_0_1(folder: Path) -> Path:
+    """What version 0.1 packed of its own starter, but the lock: that names addresses."""
+    with tarfile.open(Path(__file__).parent / "data" / "starter-release-0.1.tar.xz") as archive:
+        archive.extractall(folder, filter="data")
+    return folder / "starter-release-0.1"
 
 
 def make_starter(folder: Path) -> Path:
