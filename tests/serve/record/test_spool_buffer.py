@@ -231,14 +231,29 @@ def test_a_disk_that_is_really_full_takes_nothing_and_loses_nothing_that_it_took
     frames, _ = follow(path)
     assert numbers(frames) == [*taken, number + 50]
     assert SpoolMark(lost=50, lost_rows=50, first_lost=number) in frames
-    assert reports[1:] == ["records are written again; 50 were lost so far"]
+    # A tmpfs counts its blocks by processor: it may be full, find a page, and be full again.
+    assert reports[-1] == "records are written again; 50 were lost so far"
 
 
 def test_without_room_for_the_memory_no_server_starts(small_disk: Path) -> None:
-    (small_disk / "ballast").write_bytes(bytes(3 * 1024 * 1024))
+    ballast = fill(small_disk)
+    os.truncate(ballast, ballast.stat().st_size - 20 * 1024)
     with pytest.raises(Unavailable, match="No space left"):
         SpoolWriter(small_disk, header(), report=print)
-    assert not list(small_disk.glob("*.buffer"))
+    assert [path.name for path in small_disk.iterdir()] == ["ballast"]
+
+
+def test_on_a_small_disk_the_memory_leaves_room_for_the_file(small_disk: Path) -> None:
+    ballast = fill(small_disk)
+    os.truncate(ballast, ballast.stat().st_size - 256 * 1024)
+
+    spool = SpoolWriter(small_disk, header(), report=pytest.fail)
+
+    assert 32 * 1024 < buffer_of(spool.path).stat().st_size < 80 * 1024
+    assert append(spool, *range(500)), "larger than a slot"
+    assert append(spool, 500)
+    spool.close()
+    assert in_folder(small_disk) == list(range(501))
 
 
 def test_a_disk_that_is_full_at_the_end_leaves_the_rest_to_who_reads(small_disk: Path) -> None:

@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from goldenpath.errors import Unavailable
 from goldenpath.files import take_lock
 from goldenpath.serve.record.clock import clock_state
-from goldenpath.serve.record.spool_buffer import SLOT_BYTES, SpoolBuffer, buffer_of
+from goldenpath.serve.record.spool_buffer import SpoolBuffer, buffer_of, slot_bytes_for
 from goldenpath.serve.record.spool_format import (
     FRAME,
     SpoolHeader,
@@ -76,7 +76,7 @@ class SpoolWriter:
             file = self._new_file()
             try:
                 # A file is changed when a slot is full, so a slot is no larger than a file.
-                size = min(SLOT_BYTES, rotate_bytes)
+                size = min(slot_bytes_for(folder), rotate_bytes)
                 self._buffer = SpoolBuffer(buffer_of(file.path), slot_bytes=size)
             except OSError:
                 _discard(file)

@@ -27,6 +27,8 @@ from goldenpath.serve.record.spool_format import FRAME
 SUFFIX = ".buffer"
 SLOTS = 8
 SLOT_BYTES = 512 * 1024
+LEAST_SLOT_BYTES = 4096
+"""On a disk that is nearly full; with less a server does not start."""
 
 _MAGIC = b"GPSPOOL1"
 _HEAD = struct.Struct("<8sIIQ")
@@ -169,6 +171,16 @@ class SpoolBuffer:
                 written = os.pwrite(self._file, content, self._flushed)
                 self._flushed += written
                 content = content[written:]
+
+
+def slot_bytes_for(folder: Path) -> int:
+    """The size of a slot there: all of them take a quarter of what is free at most.
+
+    Raises `OSError` if the file system cannot say what is free.
+    """
+    system = os.statvfs(folder)
+    free = system.f_bavail * system.f_frsize
+    return max(LEAST_SLOT_BYTES, min(SLOT_BYTES, free // 4 // SLOTS))
 
 
 def buffer_of(path: Path) -> Path:
