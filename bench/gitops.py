@@ -14,6 +14,7 @@ from goldenpath.deploy.reconcile.loop import Reconciler
 from goldenpath.deploy.reconcile.target import Action, Apply, Running
 from goldenpath.deploy.reconcile.verdicts import AdmissionAnswer
 from goldenpath.digest import Digest
+from goldenpath.home import Home
 from goldenpath.promote.acts.founding import PlatformOptions
 from goldenpath.promote.manifests.deployment_files import release_path, render_deployment
 from goldenpath.promote.manifests.desired import Deployment, Placement, Rollout, Slot, slot_name
@@ -25,7 +26,6 @@ from goldenpath.promote.repository.identity import Identity
 from goldenpath.promote.repository.worktree import Repository
 from goldenpath.promote.workspace.platform_setup import found
 from goldenpath.release.attest.signatures.sshsig import SshKey
-from goldenpath.settings import Home
 
 MODELS = 1000
 ROUNDS = 9

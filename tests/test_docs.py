@@ -28,8 +28,13 @@ def code(page: Path) -> str:
 
 
 def variables() -> Iterator[tuple[str, str]]:
-    """Name and meaning of every environment variable that `settings.py` reads for itself."""
-    body = ast.parse((ROOT / "src" / "goldenpath" / "settings.py").read_text()).body
+    """Name and meaning of every environment variable that `goldenpath` reads for itself."""
+    source = ROOT / "src" / "goldenpath"
+    body = [
+        node
+        for name in ("home.py", "settings.py")
+        for node in ast.parse((source / name).read_text()).body
+    ]
     for node, after in itertools.pairwise(body):
         match node, after:
             case (

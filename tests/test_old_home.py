@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 
 from goldenpath.digest import Digest
+from goldenpath.home import HOME_VARIABLE, Home
 from goldenpath.oci.stores.layout import LayoutStore
 from goldenpath.release.attest.media_types import BUNDLE
-from goldenpath.settings import HOME_VARIABLE, Home
 from tests.cli.saying import Command
 from tests.deploy.platform import OneMachine
 

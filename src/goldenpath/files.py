@@ -1,10 +1,9 @@
-"""Files that are there whole or not at all, whatever ends the process; and the form of times."""
+"""Files that are there whole or not at all, whatever ends the process; and locks on files."""
 
 import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -72,8 +71,3 @@ def locked(path: Path, mode: int = 0o600) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def timestamp(moment: datetime) -> str:
-    """RFC 3339 in UTC with microseconds."""
-    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from goldenpath.digest import Digest
+from goldenpath.home import Home
 from goldenpath.promote.acts.founding import PlatformOptions, platform_files, with_person
 from goldenpath.promote.manifests.deployment_files import render_deployment
 from goldenpath.promote.manifests.desired import Deployment, Slot, slot_name
@@ -15,7 +16,6 @@ from goldenpath.promote.repository.worktree import Repository
 from goldenpath.promote.workspace.platform_setup import found
 from goldenpath.release.attest.policy import Person
 from goldenpath.release.attest.signatures.sshsig import SshKey
-from goldenpath.settings import Home
 
 FOUNDED = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from goldenpath.digest import Digest
 from goldenpath.drift.profile import Floats, Profile, build_profile, render_profile
+from goldenpath.home import Home
 from goldenpath.observe.log.records import Block
 from goldenpath.processes.observer_launch import ObserverLaunch
 from goldenpath.promote.manifests.desired import Rollout
@@ -29,7 +30,6 @@ from goldenpath.serve.record.spool_format import (
     SpoolMark,
     render_frame,
 )
-from goldenpath.settings import Home
 from tests.promote.road import CONTRACT, MODEL, Road
 
 PLAN = Rollout((10, 50, 100), {"requests": 500.0}, "auto")

@@ -14,9 +14,10 @@ from goldenpath.audit.events.event import Event
 from goldenpath.audit.events.event_log import EventLog
 from goldenpath.cli import at, report
 from goldenpath.errors import InvalidInput, NotFound
+from goldenpath.home import HOME_VARIABLE, Home
 from goldenpath.oci.stores.layout import LayoutStore
 from goldenpath.release.attest.keys import PemSigner
-from goldenpath.settings import HOME_VARIABLE, Home, project_environment
+from goldenpath.settings import project_environment
 from tests.audit.made import PROMOTED, Made, lived, make_release
 from tests.audit.platform import FOUNDED, Grounds
 

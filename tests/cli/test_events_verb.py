@@ -10,7 +10,7 @@ from goldenpath.audit.events.event import Event
 from goldenpath.audit.events.event_log import EventLog
 from goldenpath.cli.events import verb
 from goldenpath.errors import VerificationError
-from goldenpath.settings import HOME_VARIABLE, Home
+from goldenpath.home import HOME_VARIABLE, Home
 
 
 @pytest.fixture

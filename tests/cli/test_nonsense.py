@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from goldenpath.settings import Home
+from goldenpath.home import Home
 from tests.cli.saying import Command
 
 GOLDENPATH = Path(sys.executable).parent / "goldenpath"

@@ -14,6 +14,7 @@ from goldenpath.audit.events.event_log import EventLog
 from goldenpath.canonical import JsonValue
 from goldenpath.cli.log import verb as log
 from goldenpath.errors import InvalidInput, NotFound, VerificationError
+from goldenpath.home import HOME_VARIABLE, Home
 from goldenpath.observe.drift.drift_report import drift_reports
 from goldenpath.observe.drift.monitor import Monitor
 from goldenpath.observe.log.log_reader import find_prediction
@@ -28,7 +29,6 @@ from goldenpath.promote.repository.worktree import Repository
 from goldenpath.promote.workspace.platform_setup import found
 from goldenpath.release.attest.keys import generate_key
 from goldenpath.release.attest.signatures.sshsig import SshKey
-from goldenpath.settings import HOME_VARIABLE, Home
 from tests.observe.spooling import FACTS, answer, draw, header, spool_path, write_spool
 
 NOW = datetime(2026, 10, 1, 9, 30, tzinfo=UTC)

@@ -8,9 +8,9 @@ import pytest
 from goldenpath.compose.building import closed, sources, workshop
 from goldenpath.compose.signing import public_key
 from goldenpath.errors import GoldenPathError, InvalidInput, NotFound
+from goldenpath.home import Home
 from goldenpath.oci.stores.layout import LayoutStore
 from goldenpath.promote.acts.founding import platform_files
-from goldenpath.settings import Home
 from tests.deploy.platform import OneMachine
 from tests.release.attest.releases import push_image
 

@@ -15,11 +15,11 @@ from goldenpath.compose.gitops_access import (
     trusted,
 )
 from goldenpath.errors import GoldenPathError, InvalidInput, NotFound
+from goldenpath.home import Home
 from goldenpath.oci.stores.layout import LayoutStore
 from goldenpath.promote.acts.founding import platform_files
 from goldenpath.promote.platform.forge_settings import ForgeSettings
 from goldenpath.release.attest.signatures.sshsig import SshKey
-from goldenpath.settings import Home
 from tests.deploy.platform import OneMachine
 from tests.release.attest.releases import push_image
 

@@ -6,10 +6,10 @@ import pytest
 
 from goldenpath.compose.platform_changes import change_trust, set_up, workspace
 from goldenpath.errors import GoldenPathError, InvalidInput
+from goldenpath.home import Home
 from goldenpath.promote.acts.founding import PlatformOptions, platform_files
 from goldenpath.promote.repository.identity import Identity
 from goldenpath.release.attest.signatures.sshsig import SshKey
-from goldenpath.settings import Home
 from tests.deploy.platform import OneMachine
 
 

@@ -8,8 +8,8 @@ from goldenpath.compose.inventory_watch import desired
 from goldenpath.compose.release_comparison import compared, trust
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound
+from goldenpath.home import Home
 from goldenpath.promote.platform.platform import render_platform
-from goldenpath.settings import Home
 from tests.deploy.platform import OneMachine
 
 

@@ -6,9 +6,9 @@ import pytest
 
 from goldenpath.compose.signing import docker_reference, public_key, signer
 from goldenpath.errors import InvalidInput, NotFound
+from goldenpath.home import Home
 from goldenpath.oci.stores.layout import LayoutStore
 from goldenpath.release.attest.keys import PemSigner
-from goldenpath.settings import Home
 from tests.deploy.platform import OneMachine
 from tests.release.attest.releases import push_image
 

@@ -15,9 +15,9 @@ from goldenpath.compose.stores import (
     throwaway_store,
 )
 from goldenpath.errors import InvalidInput, NotFound
+from goldenpath.home import Home
 from goldenpath.oci.copy import copy
 from goldenpath.oci.stores.layout import LayoutStore
-from goldenpath.settings import Home
 from tests.deploy.platform import OneMachine
 from tests.oci.stores.fake_registry import fake_registry
 from tests.release.attest.releases import push_image

@@ -18,7 +18,7 @@ from goldenpath.compose.up_client import (
 from goldenpath.deploy.machine.supervisor import alone
 from goldenpath.deploy.reconcile.status import Status, write_status
 from goldenpath.errors import NotFound
-from goldenpath.settings import Home
+from goldenpath.home import Home
 from tests.deploy.platform import OneMachine
 
 NOW = datetime(2026, 11, 29, 8, tzinfo=UTC)

@@ -9,8 +9,8 @@ from goldenpath.audit.events.event_log import EventLog
 from goldenpath.canonical import JsonValue
 from goldenpath.compose.witness import anchors
 from goldenpath.errors import InvalidInput, VerificationError
+from goldenpath.home import Home
 from goldenpath.observe.log.log_check import Anchor
-from goldenpath.settings import Home
 
 HEAD: dict[str, JsonValue] = {
     "stage": "prod", "model": "credit", "replica": "r1", "number": 4,

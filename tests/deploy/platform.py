@@ -16,6 +16,7 @@ import numpy as np
 from goldenpath.deploy.reconcile.status import Status, read_status
 from goldenpath.digest import Digest
 from goldenpath.drift.profile import build_profile, render_profile
+from goldenpath.home import Home
 from goldenpath.oci.stores.layout import LayoutStore
 from goldenpath.project.contract import render_contract
 from goldenpath.promote.acts.founding import PlatformOptions, platform_files
@@ -32,7 +33,6 @@ from goldenpath.release.attest.attach import attach, sign_image
 from goldenpath.release.attest.keys import PemSigner
 from goldenpath.release.attest.signatures.sshsig import SshKey
 from goldenpath.release.evidence.training_statements import statements
-from goldenpath.settings import Home
 from tests.release.attest.runs import BUILDER, training_run
 from tests.serve.onnx_graph import logistic_regression
 from tests.serve.running import CONTRACT, WEIGHTS

@@ -7,6 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from goldenpath.digest import Digest
+from goldenpath.home import Home
 from goldenpath.oci.stores.layout import LayoutStore
 from goldenpath.project.contract import render_contract
 from goldenpath.project.spec import Band, Contract, DecisionPolicy, Feature, MonitorSettings
@@ -27,7 +28,6 @@ from goldenpath.release.attest.policy import Person
 from goldenpath.release.attest.signatures.sshsig import SshKey
 from goldenpath.release.evidence.scan import scan, scan_statement
 from goldenpath.release.evidence.training_statements import statements
-from goldenpath.settings import Home
 from goldenpath.train.training_run import Check, Metric, TrainingRun
 from tests.release.attest.runs import BUILDER, training_run
 

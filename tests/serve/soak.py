@@ -21,10 +21,10 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from goldenpath.home import Home
 from goldenpath.observe.log.log_check import LogReport, check_log
 from goldenpath.observe.log.segment import checkpoints, table_of
 from goldenpath.processes.observer_launch import ObserverLaunch
-from goldenpath.settings import Home
 from tests.serve.process import Packed, Process, packed_code, started
 from tests.serve.running import INFER, Client, expected, question, request
 

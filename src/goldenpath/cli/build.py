@@ -9,9 +9,9 @@ from goldenpath.audit.events.event import Event
 from goldenpath.cli.output import Format, note, output_option, show
 from goldenpath.cli.progress import working
 from goldenpath.cli.rehearsing import built_text, rehearsed
-from goldenpath.files import timestamp
 from goldenpath.project.load import load_project
 from goldenpath.release.build import build
+from goldenpath.times import timestamp
 from goldenpath.train.workplace import workplace
 
 

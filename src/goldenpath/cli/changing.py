@@ -9,11 +9,11 @@ from goldenpath.canonical import JsonValue
 from goldenpath.cli.output import Format, note, show
 from goldenpath.digest import Digest
 from goldenpath.errors import REFUSED
-from goldenpath.files import timestamp
+from goldenpath.home import Home
 from goldenpath.promote.acts.intents import PromotionIntent
 from goldenpath.promote.workspace.workspace import Outcome
 from goldenpath.release.attest.policy import Finding
-from goldenpath.settings import Home
+from goldenpath.times import timestamp
 
 _MARKS = {"pass": "ok", "fail": "FAIL", "waived": "waived", "not applicable": "-"}
 

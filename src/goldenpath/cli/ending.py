@@ -16,7 +16,8 @@ import click
 from click.exceptions import NoArgsIsHelpError
 
 from goldenpath.errors import GoldenPathError, InvalidInput, Unavailable, VerificationError
-from goldenpath.settings import DEBUG_VARIABLE, HOME_VARIABLE
+from goldenpath.home import HOME_VARIABLE
+from goldenpath.settings import DEBUG_VARIABLE
 
 INTERRUPTED = 130
 CLOSED = 141

@@ -11,7 +11,7 @@ from goldenpath.audit.events.event_log import Checked
 from goldenpath.audit.timeline.moment import parse_moment
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.errors import VerificationError
-from goldenpath.files import timestamp
+from goldenpath.times import timestamp
 
 
 @click.command()

@@ -11,8 +11,8 @@ from goldenpath.cli.acting import identity_options
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.cli.parameters import REASON
 from goldenpath.errors import NotFound
-from goldenpath.files import timestamp
 from goldenpath.observe.log.retention import erase_subject
+from goldenpath.times import timestamp
 
 
 @click.command("erase")

@@ -12,8 +12,8 @@ from goldenpath.cli.acting import identity_options
 from goldenpath.cli.naming import stage_filter
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.cli.parameters import REASON
-from goldenpath.files import timestamp
 from goldenpath.observe.log.retention import expire_inputs, expire_records
+from goldenpath.times import timestamp
 
 
 @click.command("expire")

@@ -6,9 +6,9 @@ from goldenpath import compose
 from goldenpath.cli.output import Format, show
 from goldenpath.cli.progress import working
 from goldenpath.errors import InvalidInput
+from goldenpath.home import Home
 from goldenpath.project.spec import Project
 from goldenpath.release.build import Built
-from goldenpath.settings import Home
 from goldenpath.train.run import rehearse
 from goldenpath.train.workplace import workplace
 

@@ -10,11 +10,11 @@ from goldenpath.cli.output import Format, output_option, show
 from goldenpath.cli.progress import working
 from goldenpath.cli.reproduction_page import reproduction_page
 from goldenpath.errors import REFUSED
-from goldenpath.files import timestamp
 from goldenpath.oci.names import find
 from goldenpath.promote.gates.admission_policy import release_policy
 from goldenpath.release.attest.verify import verify
 from goldenpath.release.reproduce.reproduction import reproduce
+from goldenpath.times import timestamp
 from goldenpath.train.workplace import workplace
 
 

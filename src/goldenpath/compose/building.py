@@ -11,13 +11,13 @@ from goldenpath.compose.process_context import event_log, now, tools, uv
 from goldenpath.compose.signing import signer
 from goldenpath.compose.stores import locate, open_store, store_uri, throwaway_store
 from goldenpath.digest import Digest
+from goldenpath.home import Home
 from goldenpath.oci.names import find
 from goldenpath.release.catalogue.catalogue_process import Catalogue
 from goldenpath.settings import (
     ADVISORIES_VARIABLE,
     BUILDER_VARIABLE,
     TRACKING_VARIABLE,
-    Home,
     ObjectStore,
 )
 

@@ -7,6 +7,7 @@ from goldenpath.canary.judge import CountSource, Judgement, judge_once
 from goldenpath.canary.sources.prometheus_source import Prometheus
 from goldenpath.compose.platform_changes import workspace
 from goldenpath.errors import InvalidInput
+from goldenpath.home import Home
 from goldenpath.oci.store import Store
 from goldenpath.promote.repository.identity import Identity
 from goldenpath.release.attest.keys import keys_from_pem
@@ -17,7 +18,6 @@ from goldenpath.settings import (
     PROMETHEUS_TOKEN_VARIABLE,
     PROMETHEUS_VARIABLE,
     SUBJECT_KEYS_VARIABLE,
-    Home,
     ObjectStore,
 )
 

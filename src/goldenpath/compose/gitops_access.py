@@ -10,6 +10,7 @@ from goldenpath.compose.process_context import now
 from goldenpath.compose.stores import locate, store_of
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound
+from goldenpath.home import Home
 from goldenpath.oci.names import find
 from goldenpath.oci.store import Store
 from goldenpath.promote.platform.platform import Platform
@@ -29,7 +30,6 @@ from goldenpath.settings import (
     FORGE_TOKEN_VARIABLE,
     GITOPS_VARIABLE,
     TRUST_VARIABLE,
-    Home,
 )
 
 if TYPE_CHECKING:

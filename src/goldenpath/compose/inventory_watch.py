@@ -20,6 +20,7 @@ from goldenpath.deploy.reconcile.inventory import Inventory, Looked, compare
 from goldenpath.deploy.reconcile.status import Status
 from goldenpath.digest import Digest
 from goldenpath.errors import GoldenPathError, NotFound
+from goldenpath.home import Home
 from goldenpath.oci.stores.layout import LayoutStore
 from goldenpath.promote.manifests.deployment_files import Survey
 from goldenpath.promote.platform.platform import Platform, render_platform
@@ -27,7 +28,7 @@ from goldenpath.promote.repository.chain_of_trust import Trusted
 from goldenpath.promote.repository.desired_state import Surveyor
 from goldenpath.release.attest.statement import render_time
 from goldenpath.release.catalogue.registered import Registered
-from goldenpath.settings import Home, Tracking
+from goldenpath.settings import Tracking
 
 if TYPE_CHECKING:
     from goldenpath.deploy.machine.machine import Warned

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from goldenpath.compose.gitops_access import forge, gitops, trusted
 from goldenpath.compose.process_context import now
 from goldenpath.compose.stores import store_of
+from goldenpath.home import Home
 from goldenpath.oci.stores.layout import LayoutStore
 from goldenpath.promote.acts.founding import PlatformOptions
 from goldenpath.promote.acts.intents import TrustIntent
@@ -17,7 +18,6 @@ from goldenpath.promote.repository.identity import Identity
 from goldenpath.promote.workspace import trust_changes
 from goldenpath.promote.workspace.platform_setup import Founded, found
 from goldenpath.promote.workspace.workspace import Outcome, Workspace
-from goldenpath.settings import Home
 
 if TYPE_CHECKING:
     from goldenpath.promote.repository.pull_request import Forge

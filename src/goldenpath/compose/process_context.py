@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from goldenpath import files
 from goldenpath.errors import Unavailable
-from goldenpath.settings import Home, project_environment
+from goldenpath.home import Home
+from goldenpath.settings import project_environment
 
 if TYPE_CHECKING:
     from goldenpath.audit.events.event_log import EventLog

@@ -12,6 +12,7 @@ from goldenpath.compose.process_context import now
 from goldenpath.compose.stores import locate
 from goldenpath.digest import Digest
 from goldenpath.errors import NotFound, Unavailable
+from goldenpath.home import Home
 from goldenpath.oci.descriptor import Descriptor
 from goldenpath.oci.names import find
 from goldenpath.oci.store import Store
@@ -23,7 +24,6 @@ from goldenpath.promote.repository.chain_of_trust import Trusted, platform_at
 from goldenpath.release.attest.policy import Person, Policy
 from goldenpath.release.evidence.difference import Fact, Facts
 from goldenpath.release.evidence.release_facts import TrustedStatements, facts, standing
-from goldenpath.settings import Home
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from goldenpath.compose.gitops_access import trusted
 from goldenpath.errors import InvalidInput, NotFound
+from goldenpath.home import Home
 from goldenpath.oci.descriptor import Descriptor
 from goldenpath.oci.manifest import MAX_MANIFEST, Manifest
 from goldenpath.oci.reference import Reference
@@ -13,7 +14,7 @@ from goldenpath.oci.store import Store, read
 from goldenpath.release.attest.keys import CommandSigner, PemSigner, generate_key, key_from_pem
 from goldenpath.release.attest.policy import TrustedKey
 from goldenpath.release.attest.signatures.signer import Signer
-from goldenpath.settings import COMMAND_VARIABLE, KEY_VARIABLE, PASSPHRASE_VARIABLE, Home
+from goldenpath.settings import COMMAND_VARIABLE, KEY_VARIABLE, PASSPHRASE_VARIABLE
 
 _MAX_PEM = 64 * 1024
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from goldenpath.errors import InvalidInput
+from goldenpath.home import Home
 from goldenpath.oci.reference import Reference
 from goldenpath.oci.store import Store
 from goldenpath.oci.stores.layout import LayoutStore
-from goldenpath.settings import Home
 
 if TYPE_CHECKING:
     from goldenpath.promote.platform.platform import Platform

@@ -24,6 +24,7 @@ from goldenpath.deploy.reconcile.gitops_source import GitSource
 from goldenpath.deploy.reconcile.status import Status
 from goldenpath.digest import Digest
 from goldenpath.errors import NotFound, Unavailable, did_you_mean
+from goldenpath.home import Home
 from goldenpath.processes.launch import DoorLaunch
 from goldenpath.processes.observer_launch import Keep, Keeping, ObserverLaunch
 from goldenpath.processes.sidecar import Sidecar
@@ -36,7 +37,7 @@ from goldenpath.release.artifact.pack import CONTRACT
 from goldenpath.release.artifact.unpack import open_release
 from goldenpath.release.attest.signatures.sshsig import SshKey
 from goldenpath.serve.send_rows import SendOptions, Sent, send_rows
-from goldenpath.settings import OTLP_VARIABLE, Home, evidence_patience, tool_environment
+from goldenpath.settings import OTLP_VARIABLE, evidence_patience, tool_environment
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from goldenpath.deploy.machine.supervisor import is_held, stop_supervisor, supervisor
 from goldenpath.deploy.reconcile.status import Status, read_status
 from goldenpath.errors import NotFound
-from goldenpath.settings import Home
+from goldenpath.home import Home
 
 SILENT = timedelta(seconds=30)
 """`goldenpath up` publishes every 2 s: after this it hangs, even if it holds its lock."""

@@ -3,8 +3,8 @@
 from goldenpath.audit.events.event_log import EventLog
 from goldenpath.canonical import JsonValue
 from goldenpath.errors import InvalidInput
+from goldenpath.home import Home
 from goldenpath.observe.log.log_check import Anchor
-from goldenpath.settings import Home
 
 
 def anchors(home: Home) -> tuple[Anchor, ...]:

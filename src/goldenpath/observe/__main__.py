@@ -16,6 +16,7 @@ import msgspec
 
 from goldenpath.canonical import JsonValue
 from goldenpath.errors import GoldenPathError
+from goldenpath.home import Home
 from goldenpath.http.access import Access, load_access
 from goldenpath.http.tls import Shown
 from goldenpath.observe.drift.monitor import Monitor
@@ -33,7 +34,6 @@ from goldenpath.processes.commands import Commands
 from goldenpath.processes.observer_launch import Keeping, ObserverLaunch
 from goldenpath.release.attest.keys import PemSigner, generate_key
 from goldenpath.serve.gateway.refusals import FILE
-from goldenpath.settings import Home
 
 COLLECT = (50_000, 20, 50)
 """New objects after which cycles are looked for: a batch has many objects and leaves none."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from goldenpath.canonical import JsonValue
 from goldenpath.errors import GoldenPathError
+from goldenpath.home import Home
 from goldenpath.observe.drift.findings import DriftFinding
 from goldenpath.observe.drift.monitor import Monitor
 from goldenpath.observe.drift.outcomes import Outcomes
@@ -18,7 +19,6 @@ from goldenpath.observe.log.spool_tail import SpoolBatch, Tail
 from goldenpath.observe.telemetry.telemetry import Telemetry
 from goldenpath.processes.observer_launch import NOTHING_ENDS, Keeping, ObserverLaunch
 from goldenpath.serve.gateway.refusals import read_refusals
-from goldenpath.settings import Home
 
 Emit = Callable[[Mapping[str, JsonValue]], None]
 

@@ -16,11 +16,11 @@ from pathlib import Path
 from goldenpath.digest import Digest
 from goldenpath.drift.profile import Profile, build_profile
 from goldenpath.errors import InvalidInput, Unavailable
-from goldenpath.files import timestamp
 from goldenpath.project.data_digest import digest_file
 from goldenpath.project.spec import MODEL, REFERENCE, Project
 from goldenpath.project.statements import THRESHOLDS
 from goldenpath.settings import training_environment
+from goldenpath.times import timestamp
 from goldenpath.train import source_state
 from goldenpath.train.data import dataset
 from goldenpath.train.data.data_cache import DataCache, fetch_all_data

@@ -19,6 +19,7 @@ from goldenpath.cli import at
 from goldenpath.cli import trace as verb
 from goldenpath.drift.profile import build_profile
 from goldenpath.errors import NotFound, VerificationError
+from goldenpath.home import HOME_VARIABLE, Home
 from goldenpath.observe.log.log_reader import find_prediction
 from goldenpath.observe.log.prediction_log import PredictionLog
 from goldenpath.observe.log.release_rules import Facts
@@ -28,7 +29,7 @@ from goldenpath.oci.stores.layout import LayoutStore
 from goldenpath.release.attest.keys import PemSigner, generate_key
 from goldenpath.serve.protocol.request_context import RequestContext
 from goldenpath.serve.record.spool_format import Answered, SpoolHeader, SpoolMark, render_frame
-from goldenpath.settings import HOME_VARIABLE, Home, project_environment
+from goldenpath.settings import project_environment
 from tests.audit.made import (
     PROMOTED,
     Made,

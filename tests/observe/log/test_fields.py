@@ -19,6 +19,7 @@ import urllib3
 from goldenpath.digest import Digest
 from goldenpath.drift.profile import build_profile, render_profile
 from goldenpath.errors import InvalidInput
+from goldenpath.home import Home
 from goldenpath.observe.log.log_check import check_log
 from goldenpath.observe.log.log_reader import Record, find_prediction, records
 from goldenpath.observe.log.prediction_log import PredictionLog
@@ -46,7 +47,6 @@ from goldenpath.serve.record.spool_format import (
     render_frame,
 )
 from goldenpath.serve.record.spool_reader import read
-from goldenpath.settings import Home
 from tests.observe.spooling import CONTRACT, DIGEST, FACTS, START, answer, draw, spool_path
 from tests.serve.process import packed, started
 from tests.serve.running import CONTRACT as CREDIT

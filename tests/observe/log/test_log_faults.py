@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from goldenpath.errors import NotFound, VerificationError
+from goldenpath.home import Home
 from goldenpath.observe.log.log_check import Anchor, check_log
 from goldenpath.observe.log.log_reader import find_prediction
 from goldenpath.observe.log.prediction_log import PredictionLog
@@ -16,7 +17,6 @@ from goldenpath.observe.log.spool_tail import Tail
 from goldenpath.observe.log.subject_keys import Subjects
 from goldenpath.processes.observer_launch import Keep, Keeping
 from goldenpath.release.attest.keys import PemSigner, generate_key
-from goldenpath.settings import Home
 from tests.observe.spooling import FACTS, answer, draw, spool_path, write_spool
 from tests.serve.record.test_spool import Full
 from tests.serve.running import INFER, ROW, question, run, running

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from goldenpath.errors import NotFound, VerificationError
+from goldenpath.home import Home
 from goldenpath.observe.log.log_check import check_log
 from goldenpath.observe.log.log_reader import find_prediction, records
 from goldenpath.observe.log.prediction_log import PredictionLog
@@ -23,7 +24,6 @@ from goldenpath.observe.log.spool_tail import Tail
 from goldenpath.observe.log.subject_keys import Subjects
 from goldenpath.release.attest.keys import generate_key
 from goldenpath.serve.record.spool_format import Answered
-from goldenpath.settings import Home
 from tests.observe.spooling import DIGEST, FACTS, answer, draw, spool_path, write_spool
 
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)

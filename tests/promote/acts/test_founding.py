@@ -7,6 +7,7 @@ import yaml
 
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound
+from goldenpath.home import Home
 from goldenpath.promote.acts.founding import PlatformOptions, platform_files, with_person
 from goldenpath.promote.manifests.cluster import render_cluster
 from goldenpath.promote.platform.demands import Demands
@@ -17,7 +18,6 @@ from goldenpath.promote.repository.worktree import Repository
 from goldenpath.promote.workspace.platform_setup import Founded, found
 from goldenpath.release.attest.policy import Person
 from goldenpath.release.attest.signatures.sshsig import SshKey
-from goldenpath.settings import Home
 from tests.promote.example import platform
 from tests.promote.manifests.crds import check
 

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from goldenpath.digest import Digest
+from goldenpath.home import Home
 from goldenpath.oci.stores.layout import LayoutStore
 from goldenpath.promote.repository.identity import Identity
 from goldenpath.promote.repository.worktree import Repository
 from goldenpath.promote.workspace.stage_changes import promote
 from goldenpath.promote.workspace.workspace import Workspace
 from goldenpath.release.attest.signatures.sshsig import SshKey
-from goldenpath.settings import Home
 
 
 def main(folder: Path, digests: list[str]) -> None:

@@ -15,6 +15,7 @@ from goldenpath.deploy.reconcile.admission import admit
 from goldenpath.deploy.reconcile.inventory import Looked, compare
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, Stalled, VerificationError
+from goldenpath.home import Home
 from goldenpath.oci.stores.layout import LayoutStore
 from goldenpath.promote.acts.founding import platform_files
 from goldenpath.promote.acts.intents import PromotionIntent
@@ -39,7 +40,6 @@ from goldenpath.promote.workspace.stage_changes import hold, promote, roll_back,
 from goldenpath.promote.workspace.trust_changes import change_trust, confirm
 from goldenpath.promote.workspace.workspace import Outcome
 from goldenpath.release.catalogue.registered import Registered
-from goldenpath.settings import Home
 from tests.promote.road import MODEL, Road
 
 WHY = "the live model declines everybody"

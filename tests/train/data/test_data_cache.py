@@ -15,13 +15,14 @@ import pytest
 from goldenpath.compose import locate
 from goldenpath.digest import Digest
 from goldenpath.errors import GoldenPathError, InvalidInput, NotFound, Unavailable
+from goldenpath.home import Home
 from goldenpath.oci.descriptor import EMPTY, EMPTY_CONTENT, IMAGE_MANIFEST, Descriptor
 from goldenpath.oci.manifest import Manifest
 from goldenpath.oci.store import Store
 from goldenpath.oci.stores.layout import LayoutStore
 from goldenpath.project.data_digest import digest_data
 from goldenpath.project.spec import DataSource
-from goldenpath.settings import Home, ObjectStore
+from goldenpath.settings import ObjectStore
 from goldenpath.train.data.data_cache import TITLE, DataCache, fetch_data
 from tests.programs import program
 from tests.train.buckets import buckets, fill

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from goldenpath.errors import InvalidInput
+from goldenpath.home import Home
 from goldenpath.project.load import load_project
-from goldenpath.settings import Home
 from goldenpath.train.environment.environment_cache import (
     MAX_KEPT,
     CachedEnvironment,

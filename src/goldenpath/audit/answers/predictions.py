@@ -11,11 +11,11 @@ import pyarrow as pa
 from goldenpath.audit.report.evidence_bundle import LogSummary
 from goldenpath.digest import Digest
 from goldenpath.errors import NotFound
+from goldenpath.home import Home
 from goldenpath.observe.log.log_check import check_log
 from goldenpath.observe.log.log_reader import log_public_key, read_columns, verified
 from goldenpath.observe.log.retention import is_expired, read_expired
 from goldenpath.observe.log.segment import Checkpoint, checkpoints, parse_checkpoint, table_of
-from goldenpath.settings import Home
 
 HALF = timedelta(seconds=30)
 """Half of the window around a moment in which answers are counted."""

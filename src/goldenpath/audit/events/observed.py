@@ -17,10 +17,10 @@ from goldenpath.deploy.machine.routing import RouteChanged
 from goldenpath.deploy.machine.server_process import ServerEvent
 from goldenpath.deploy.reconcile.verdicts import RefusedRelease
 from goldenpath.digest import Digest
-from goldenpath.files import timestamp
 from goldenpath.processes.child import Message
 from goldenpath.promote.acts.intents import StageChange
 from goldenpath.promote.workspace.workspace import Outcome
+from goldenpath.times import timestamp
 
 _HEAD = ("stage", "model", "replica", "number", "digest")
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from goldenpath.drift.sequential import Detector
 from goldenpath.drift.verdict import DriftVerdict, drift_verdict
+from goldenpath.home import Home
 from goldenpath.observe.drift.findings import DriftFinding, findings
 from goldenpath.observe.drift.monitor_state import watches
 from goldenpath.observe.log.release_rules import Facts
-from goldenpath.settings import Home
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from goldenpath.digest import Digest
 from goldenpath.errors import GoldenPathError
+from goldenpath.home import Home
 from goldenpath.observe.log.log_reader import log_public_key, read_columns, verified
 from goldenpath.observe.log.retention import is_expired, numbers_of, read_expired
 from goldenpath.observe.log.segment import (
@@ -25,7 +26,6 @@ from goldenpath.observe.log.segment import (
     table_of,
 )
 from goldenpath.serve.record.spool_reader import read
-from goldenpath.settings import Home
 
 _MOST_NAMED = 10
 """Processes that a page names."""

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound, VerificationError
+from goldenpath.home import Home
 from goldenpath.observe.log.context_columns import FIELDS
 from goldenpath.observe.log.prediction_log import timestamp
 from goldenpath.observe.log.records import SALT, SCHEMA, VERSION, VERSIONS, anonymous, feature_names
@@ -27,7 +28,6 @@ from goldenpath.observe.log.segment import (
 )
 from goldenpath.observe.log.subject_keys import Subject, Subjects
 from goldenpath.release.attest.keys import key_from_pem
-from goldenpath.settings import Home
 
 _COLUMNS = (
     "prediction_id",

@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, VerificationError
-from goldenpath.files import timestamp, write_whole
+from goldenpath.files import write_whole
+from goldenpath.home import Home
 from goldenpath.observe.log.log_reader import verified
 from goldenpath.observe.log.segment import (
     SUFFIX,
@@ -30,7 +31,7 @@ from goldenpath.release.attest.bundle import Bundle, sign_statement
 from goldenpath.release.attest.keys import PemSigner
 from goldenpath.release.attest.signatures.p256 import is_signed
 from goldenpath.release.attest.statement import EXPIRY, Statement
-from goldenpath.settings import Home
+from goldenpath.times import timestamp
 
 VERSION = 1
 EXPIRED = ".expired.json"

@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound, VerificationError
-from goldenpath.files import timestamp
 from goldenpath.observe.log.segment import (
     SUFFIX,
     Checkpoint,
@@ -22,6 +21,7 @@ from goldenpath.observe.log.segment import (
     misplaced,
     parse_checkpoint,
 )
+from goldenpath.times import timestamp
 
 Files = Mapping[str, Callable[[], bytes]]
 

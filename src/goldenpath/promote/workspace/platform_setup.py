@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from goldenpath.errors import NotFound, Unavailable
+from goldenpath.home import Home
 from goldenpath.promote.acts.founding import FoundingScene, PlatformOptions, begin
 from goldenpath.promote.repository.chain_of_trust import Pin, follow, write_pin
 from goldenpath.promote.repository.git import Git
@@ -17,7 +18,7 @@ from goldenpath.promote.repository.publication import Draft, publish_draft
 from goldenpath.promote.repository.worktree import Repository
 from goldenpath.release.attest.keys import PemSigner, generate_key, key_from_pem, public_pem
 from goldenpath.release.attest.signatures.sshsig import SshKey
-from goldenpath.settings import Home, tool_environment
+from goldenpath.settings import tool_environment
 
 
 @dataclass(frozen=True, slots=True)
