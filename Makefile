@@ -9,12 +9,15 @@ export MLFLOW_DISABLE_TELEMETRY := true
 
 setup: $(VENV)/ready
 
+# Bytecode is made once here: demo and tests start hundreds of processes, and where the environment
+# forbids Python to write bytecode each of them would compile everything again.
 $(VENV)/ready: requirements/bootstrap.txt requirements/dev.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("goldenpath needs Python 3.11 or later, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
-	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes -r requirements/dev.txt
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes --compile-bytecode -r requirements/dev.txt
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m compileall -q -x 'project/(starter|frameworks)' src/goldenpath
 	touch $@
 
 demo: setup
