@@ -207,7 +207,7 @@ def training_environment(
     }
 
 
-def told_to_mlflow(store: Path) -> dict[str, str]:
+def mlflow_environment(store: Path) -> dict[str, str]:
     """Lets MLflow in a training write plain files that can be read without it."""
     return {"MLFLOW_TRACKING_URI": store.as_uri(), "MLFLOW_ALLOW_FILE_STORE": "true"}
 

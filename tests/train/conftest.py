@@ -1,4 +1,4 @@
-"""The starter trained once, and a quick variant of it to make fail in every way."""
+"""Fixtures: the starter trained once, and a quick variant of it for trainings that fail."""
 
 import shutil
 import subprocess
@@ -16,7 +16,7 @@ ENTRY = "credit_default.train:train"
 
 
 def train_here(project: Project, work: Path, data_cache: DataCache | None = None) -> Trained:
-    """The training as the build runs it, with a fixed time."""
+    """Train as the build does, with a fixed time."""
     return train(
         project, work, uv=UV, now=lambda: NOW, report=lambda _: None, tools=environment(),
         kept=KEPT, data_cache=data_cache,
@@ -24,13 +24,13 @@ def train_here(project: Project, work: Path, data_cache: DataCache | None = None
 
 
 def commit(project: Path) -> None:
-    """Commits whatever is there."""
+    """Commit all files."""
     for arguments in (["add", "--all"], ["commit", "--quiet", "--message", "change"]):
         subprocess.run(["git", "-C", str(project), *arguments], env=environment(), check=True)
 
 
 class Quick:
-    """The starter without its slow tests; `write` gives it another training."""
+    """The starter without its slow tests. `write` replaces its training."""
 
     def __init__(self, folder: Path, outputs: Path) -> None:
         self.folder = folder
@@ -40,13 +40,13 @@ class Quick:
         (folder / "tests/test_nothing.py").write_text("def test_nothing():\n    pass\n")
 
     def edit(self, file: str, old: str, new: str) -> None:
-        """Replaces a text that has to be there."""
+        """Replace a text, which has to be in the file."""
         text = (self.folder / file).read_text()
         assert old in text
         (self.folder / file).write_text(text.replace(old, new, 1))
 
     def write(self, body: str) -> None:
-        """Lets the training copy what the real one wrote, then do `body`; commits that."""
+        """Commit a training that copies the outputs of the real one, then runs `body`."""
         self.edit("goldenpath.toml", ENTRY, "credit_default.quick:train")
         (self.folder / "src/credit_default/quick.py").write_text(
             "import shutil\nfrom pathlib import Path\n\n\n"
@@ -58,12 +58,12 @@ class Quick:
         commit(self.folder)
 
     def run(self, body: str, work: Path) -> Trained:
-        """Writes that training and runs it."""
+        """Write such a training and run it."""
         self.write(body)
         return self.train(work)
 
     def train(self, work: Path, data_cache: DataCache | None = None) -> Trained:
-        """Trains the project as it is now."""
+        """Train the project as it is now."""
         return train_here(load_project(self.folder), work, data_cache)
 
 

@@ -1,4 +1,4 @@
-"""The incident that sits in the real data: September brings a status code that hardly existed."""
+"""The incident in the real data: in September a status code appears that was rare before."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def _month(starter: Path, month: str) -> dict[str, np.ndarray[tuple[int], np.dty
 
 
 @pytest.mark.parametrize(
-    ("month", "named"),
+    ("month", "drifting"),
     [
         ("2005_05", None),
         ("2005_06", None),
@@ -34,7 +34,7 @@ def _month(starter: Path, month: str) -> dict[str, np.ndarray[tuple[int], np.dty
     ],
 )
 def test_only_september_raises_an_alarm_and_it_names_the_status(
-    starter: Path, trained: Trained, month: str, named: str | None
+    starter: Path, trained: Trained, month: str, drifting: str | None
 ) -> None:
     contract = load_project(starter).contract
     table = _month(starter, month)
@@ -52,4 +52,4 @@ def test_only_september_raises_an_alarm_and_it_names_the_status(
             alarm = trained.profile.columns[int(np.argmax(evidence.columns))].name
             break
 
-    assert alarm == named
+    assert alarm == drifting

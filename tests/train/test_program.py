@@ -1,4 +1,4 @@
-"""A program of the project leaves nothing behind, whoever ends first."""
+"""A program of the project leaves no process behind, whether it or the build ends first."""
 
 import os
 import signal
@@ -12,9 +12,9 @@ import pytest
 
 from goldenpath.errors import InvalidInput, Unavailable
 from goldenpath.train import steps
-from goldenpath.train.program import Ended, run
+from goldenpath.train.program import ProgramResult, run
 
-# Starts a process of its own, notes its number, and waits.
+# Starts a child process, writes its id to a file, and ends unless more code follows.
 PARENT = (
     "import pathlib, subprocess, sys, time\n"
     "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
@@ -22,19 +22,19 @@ PARENT = (
 )
 
 
-def _run(folder: Path, code: str, limit: float = 60.0) -> Ended:
+def _run(folder: Path, code: str, limit: float = 60.0) -> ProgramResult:
     return run(
         [sys.executable, "-c", code],
         folder=folder,
         environment={"PATH": os.environ["PATH"]},
         log=folder / "log",
         limit=limit,
-        given_up=threading.Event(),
+        cancelled=threading.Event(),
     )
 
 
 def _is_gone(process: int) -> bool:
-    """Whether the process ends soon; a zombie that nobody waits for counts as ended."""
+    """Return whether the process ends within ten seconds. A zombie counts as ended."""
     for _ in range(500):
         try:
             state = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0]
@@ -46,26 +46,26 @@ def _is_gone(process: int) -> bool:
     return False
 
 
-def test_what_it_said_is_kept(tmp_path: Path) -> None:
-    ended = _run(tmp_path, "import sys; print('half'); sys.exit('way')")
+def test_the_end_of_its_output_is_returned(tmp_path: Path) -> None:
+    result = _run(tmp_path, "import sys; print('half'); sys.exit('way')")
 
-    assert (ended.status, sorted(ended.tail.split())) == (1, ["half", "way"])
+    assert (result.status, sorted(result.tail.split())) == (1, ["half", "way"])
 
 
-def test_the_limit_ends_the_whole_group(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="after the limit"):
+def test_the_time_limit_kills_the_whole_process_group(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="killed after its time limit"):
         _run(tmp_path, PARENT + "time.sleep(600)", limit=2)
 
     assert _is_gone(int((tmp_path / "child").read_text()))
 
 
-def test_what_it_left_running_is_ended(tmp_path: Path) -> None:
+def test_a_process_that_it_left_running_is_killed(tmp_path: Path) -> None:
     assert _run(tmp_path, PARENT).status == 0
 
     assert _is_gone(int((tmp_path / "child").read_text()))
 
 
-def test_a_program_that_is_not_there_is_said(tmp_path: Path) -> None:
+def test_a_program_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="cannot be started"):
         run(
             [str(tmp_path / "absent")],
@@ -73,7 +73,7 @@ def test_a_program_that_is_not_there_is_said(tmp_path: Path) -> None:
             environment={},
             log=tmp_path / "log",
             limit=1,
-            given_up=threading.Event(),
+            cancelled=threading.Event(),
         )
 
 
@@ -94,7 +94,7 @@ def test_the_training_ends_when_the_build_is_killed(tmp_path: Path) -> None:
         f"run([{sys.executable!r}, '-P', '-s', {str(steps.RUNNER)!r}], "
         f"folder=pathlib.Path({str(tmp_path)!r}), environment={{}}, "
         f"log=pathlib.Path({str(tmp_path / 'log')!r}), limit=600, "
-        f"given_up=threading.Event(), request={request!r}.replace('\\\\n', chr(10)).encode())\n"
+        f"cancelled=threading.Event(), request={request!r}.replace('\\\\n', chr(10)).encode())\n"
     )
     builder = subprocess.Popen([sys.executable, "-c", build])
     started = tmp_path / "pid"

@@ -1,4 +1,4 @@
-"""A model that is code: trained, its environment rebuilt offline, and packed with every wheel."""
+"""A model that is code: trained, scored in its rebuilt environment, and packed with its wheels."""
 
 import json
 import os
@@ -24,7 +24,7 @@ from goldenpath.release.reproduce.score_distance import distance, is_served_from
 from goldenpath.train.environment.rebuild import installed, rebuild_environment
 from goldenpath.train.environment.runtime import Runtime, parse_runtime, render_runtime
 from goldenpath.train.evaluation.evaluate import columns_of
-from goldenpath.train.python_content import lay_out, served
+from goldenpath.train.python_content import _read_code, served_model, unpack_content
 from goldenpath.train.run import Trained, train
 from tests.starter import NOW, UV, environment
 from tests.train.conftest import commit
@@ -32,7 +32,7 @@ from tests.train.conftest import commit
 pytestmark = pytest.mark.timeout(300)  # it installs two environments
 
 KEPT = Path(__file__).parents[2] / "build" / "wheels"
-"""Wheels stay here between runs of the tests; each is hashed before it is used."""
+"""Wheels are kept here between test runs. Each is hashed before it is used."""
 
 
 def _train(project: Project, work: Path) -> Trained:
@@ -80,7 +80,7 @@ def test_the_scores_of_the_rebuilt_environment_are_those_of_the_training(
     assert scorecard.run.largest_skew < 1e-6
 
 
-def test_a_release_carries_code_runtime_and_each_wheel_in_a_layer_of_its_own(
+def test_a_release_contains_code_runtime_and_each_wheel_in_its_own_layer(
     packed: Packed, store: MemoryStore, tmp_path: Path
 ) -> None:
     unpack(store, packed.image.digest, tmp_path / "release")
@@ -98,7 +98,7 @@ def test_a_release_carries_code_runtime_and_each_wheel_in_a_layer_of_its_own(
     assert sorted(kinds) == ["code", "code", "doc", "weight"]
 
 
-def test_two_releases_of_code_are_asked_the_same_rows_each_in_its_own_environment(
+def test_two_releases_of_code_score_the_same_rows_each_in_its_own_environment(
     project: Path, packed: Packed, scorecard: Trained, store: MemoryStore, tmp_path: Path
 ) -> None:
     released, declared = open_release(store, packed.image.digest).files, load_project(project)
@@ -107,13 +107,13 @@ def test_two_releases_of_code_are_asked_the_same_rows_each_in_its_own_environmen
     other = {**released, "models/scorecard.json": json.dumps(card).encode()}
     table = columns_of(scorecard.outputs / "reference.parquet", declared.contract)
 
-    found = distance(
+    difference = distance(
         declared, table, released, other, work=tmp_path / "work", uv=UV, tools=environment()
     )
 
-    assert found.rows == len(table["age"])
-    assert 0 < found.mean < found.largest < 0.125
-    assert found.decisions_changed > 0
+    assert difference.rows == len(table["age"])
+    assert 0 < difference.mean < difference.largest < 0.125
+    assert difference.decisions_changed > 0
     served = [name for name in sorted(released) if is_served_from(declared, name)]
     assert "models/scorecard.json" in served
     assert RUNTIME in served
@@ -126,7 +126,7 @@ def _rebuild(runtime: Runtime, wheels: Path, to: Path) -> Path:
     )
 
 
-def test_an_environment_is_rebuilt_offline_from_what_the_release_holds(
+def test_an_environment_is_rebuilt_offline_from_the_files_of_the_release(
     packed: Packed, store: MemoryStore, tmp_path: Path
 ) -> None:
     unpack(store, packed.image.digest, tmp_path / "release")
@@ -138,7 +138,7 @@ def test_an_environment_is_rebuilt_offline_from_what_the_release_holds(
     assert installed(tmp_path / "environment") == {w.name: w.version for w in runtime.wheels}
 
 
-def test_a_wheel_of_another_hash_is_refused_and_leaves_nothing(
+def test_a_wheel_with_another_hash_is_refused_and_leaves_no_environment(
     scorecard: Trained, tmp_path: Path
 ) -> None:
     assert scorecard.content is not None
@@ -152,9 +152,7 @@ def test_a_wheel_of_another_hash_is_refused_and_leaves_nothing(
     assert not (tmp_path / "environment").exists()
 
 
-def test_another_python_than_the_recorded_one_is_refused(
-    scorecard: Trained, tmp_path: Path
-) -> None:
+def test_a_missing_version_of_python_is_an_error(scorecard: Trained, tmp_path: Path) -> None:
     assert scorecard.content is not None
     runtime = replace(scorecard.content.runtime(scorecard.outputs), python="3.9.1")
 
@@ -166,22 +164,22 @@ def test_another_python_than_the_recorded_one_is_refused(
 def place(scorecard: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert scorecard.content is not None
     folder = tmp_path_factory.mktemp("content") / "place"
-    lay_out(scorecard.content, scorecard.outputs, folder, uv=UV, tools=environment())
+    unpack_content(scorecard.content, scorecard.outputs, folder, uv=UV, tools=environment())
     return folder
 
 
 @pytest.mark.parametrize(
-    ("body", "said", "limit"),
+    ("body", "message", "limit"),
     [
         ("raise RuntimeError('no model here')", "no model here", 30),
         ("return lambda rows: np.full(len(rows), 1.5)", r"not in \[0, 1\]", 30),
         ("return lambda rows: np.zeros(3)", "of shape", 30),
-        ("import os; os._exit(3)", "gave no scores", 30),
+        ("import os; os._exit(3)", "returned no scores", 30),
         ("import time; time.sleep(60)", "within 0.5 seconds", 0.5),
     ],
 )
-def test_a_model_that_cannot_be_served_gives_no_scores(
-    project: Path, place: Path, body: str, said: str, limit: float
+def test_a_model_that_fails_or_returns_other_values_is_refused(
+    project: Path, place: Path, body: str, message: str, limit: float
 ) -> None:
     file = place / "code" / "scorecard" / "serve.py"
     file.write_text(f"import numpy as np\n\n\ndef load(files):\n    {body}\n")
@@ -191,15 +189,24 @@ def test_a_model_that_cannot_be_served_gives_no_scores(
     python = place / "environment" / "bin" / "python"
 
     with (
-        pytest.raises(InvalidInput, match=said),
-        served(
-            contract, model, place, python, seen={"PATH": os.environ["PATH"]}, limits={}
+        pytest.raises(InvalidInput, match=message),
+        served_model(
+            contract, model, place, python, environment={"PATH": os.environ["PATH"]}, limits={}
         ) as score,
     ):
         score(table)
 
 
-def test_a_runtime_survives_its_own_text_and_a_changed_one_is_refused() -> None:
+def test_code_that_git_cannot_list_is_an_error_and_not_empty(project: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(project, tmp_path / "project"))
+    assert "scorecard/serve.py" in _read_code(folder, environment())
+    (folder / ".git" / "index").write_bytes(b"not an index")
+
+    with pytest.raises(Unavailable, match="git ls-files failed"):
+        _read_code(folder, environment())
+
+
+def test_a_runtime_is_read_back_equal_and_a_changed_one_is_refused() -> None:
     runtime = Runtime(("model.txt",), "3.11.7", ())
     assert parse_runtime(render_runtime(runtime)) == runtime
 

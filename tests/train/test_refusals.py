@@ -1,4 +1,4 @@
-"""What keeps a training from becoming a release, each with a message that says what to do."""
+"""Trainings that must not become a release, and the messages with which they are refused."""
 
 import shutil
 from dataclasses import replace
@@ -74,11 +74,11 @@ def test_lint_and_tests_that_fail_are_recorded(quick: Quick, tmp_path: Path) -> 
         ("import os; os.kill(os.getpid(), 9)", "ended with signal 9"),
         ("import goldenpath", "No module named 'goldenpath'"),
         ("(output / 'model.onnx').unlink()", "wrote no model.onnx"),
-        ("(output / 'notes.md').touch()", "left notes.md, which it does not declare"),
-        ("(output / 'key').symlink_to('/etc/passwd')", "left key, which it does not declare"),
+        ("(output / 'notes.md').touch()", "wrote notes.md, which it does not declare"),
+        ("(output / 'key').symlink_to('/etc/passwd')", "wrote key, which it does not declare"),
         (
             "(output / 'model.onnx').unlink(); (output / 'model.onnx').symlink_to('/etc/passwd')",
-            "left model.onnx, which is no regular file",
+            "wrote model.onnx, which is not a regular file",
         ),
         ("(output / 'model.onnx').write_bytes(b'x')", "not a model that can be served"),
         ("(output / 'reference.parquet').write_bytes(b'x')", "not a Parquet file"),
@@ -87,11 +87,11 @@ def test_lint_and_tests_that_fail_are_recorded(quick: Quick, tmp_path: Path) -> 
         ("Path('/dev/full').write_bytes(b'x')", "No space left on device"),
         (
             "(output / 'model.onnx').write_bytes(__import__('os').urandom(4))",
-            "does not repeat itself: two runs on a sample differ in model.onnx",
+            "is not repeatable: two runs on a sample differ in model.onnx",
         ),
     ],
 )
-def test_a_training_that_goes_wrong_is_refused(
+def test_a_training_that_fails_or_writes_other_files_is_refused(
     quick: Quick, tmp_path: Path, body: str, message: str
 ) -> None:
     with pytest.raises(InvalidInput) as caught:
@@ -100,14 +100,14 @@ def test_a_training_that_goes_wrong_is_refused(
     assert message in caught.value.message
 
 
-def test_a_training_that_hangs_is_ended(quick: Quick, tmp_path: Path) -> None:
+def test_a_training_that_hangs_is_killed(quick: Quick, tmp_path: Path) -> None:
     quick.edit("goldenpath.toml", "time_limit = 600", "time_limit = 1")
 
-    with pytest.raises(InvalidInput, match="ended after the limit of 1 seconds"):
+    with pytest.raises(InvalidInput, match="killed after its time limit of 1 seconds"):
         quick.run("while True: pass", tmp_path / "work")
 
 
-def test_a_training_that_says_so_need_not_repeat_itself(quick: Quick, tmp_path: Path) -> None:
+def test_a_training_that_declares_it_need_not_be_repeatable(quick: Quick, tmp_path: Path) -> None:
     quick.edit("goldenpath.toml", "time_limit", "repeatable = false\ntime_limit")
     quick.edit("goldenpath.toml", 'outputs = ["model.onnx"', 'outputs = ["noise", "model.onnx"')
 
@@ -122,14 +122,14 @@ def test_a_training_sees_no_secret_and_no_home(quick: Quick, tmp_path: Path) -> 
     with pytest.raises(InvalidInput) as caught:
         quick.run(body, tmp_path / "work")
 
-    seen = caught.value.message
-    assert "PYTHONHASHSEED" in seen
-    assert "GIT_AUTHOR_NAME" not in seen
-    assert "UV_PYTHON" not in seen
+    variables = caught.value.message
+    assert "PYTHONHASHSEED" in variables
+    assert "GIT_AUTHOR_NAME" not in variables
+    assert "UV_PYTHON" not in variables
 
 
-def test_a_work_folder_that_cannot_be_made_is_said(project: Path, tmp_path: Path) -> None:
+def test_a_work_folder_that_cannot_be_made_is_an_error(project: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
 
-    with pytest.raises(Unavailable, match="cannot be used to build in"):
+    with pytest.raises(Unavailable, match="cannot be used as work folder"):
         train_here(load_project(project), tmp_path / "file" / "work")

@@ -1,4 +1,4 @@
-"""The real starter, trained by the real uv in its own environment."""
+"""The starter, trained with the real uv in its own environment."""
 
 import json
 from pathlib import Path
@@ -25,7 +25,7 @@ def test_every_check_of_the_starter_passes(trained: Trained) -> None:
     }
 
 
-def test_the_record_says_what_was_built(trained: Trained, starter: Path) -> None:
+def test_the_record_has_source_environment_rows_and_times(trained: Trained, starter: Path) -> None:
     run = trained.run
 
     assert (len(run.source.commit), run.source.dirty, run.source.branch) == (40, False, "main")
@@ -38,7 +38,7 @@ def test_the_record_says_what_was_built(trained: Trained, starter: Path) -> None
     assert run.largest_skew < 1e-6
 
 
-def test_each_package_is_there_once_with_the_hash_of_its_wheel(trained: Trained) -> None:
+def test_each_package_is_recorded_once_with_the_hash_of_its_wheel(trained: Trained) -> None:
     packages = trained.run.environment.packages
     names = [package.name for package in packages]
 
@@ -71,16 +71,16 @@ def test_the_data_are_summarised(trained: Trained) -> None:
 def test_training_again_gives_the_same_bytes(
     trained: Trained, quick: Quick, tmp_path: Path
 ) -> None:
-    again = quick.train(tmp_path / "second")
+    second = quick.train(tmp_path / "second")
 
-    assert again.run.outputs == trained.run.outputs
-    assert render_profile(again.profile) == render_profile(trained.profile)
-    assert again.run.metrics == trained.run.metrics
-    assert again.run.datasets == trained.run.datasets
-    assert again.run.environment == trained.run.environment
+    assert second.run.outputs == trained.run.outputs
+    assert render_profile(second.profile) == render_profile(trained.profile)
+    assert second.run.metrics == trained.run.metrics
+    assert second.run.datasets == trained.run.datasets
+    assert second.run.environment == trained.run.environment
 
 
-def test_an_evaluation_may_be_an_entry_of_its_own(
+def test_an_evaluation_may_have_its_own_entry_point(
     trained: Trained, quick: Quick, tmp_path: Path
 ) -> None:
     (quick.folder / "src/credit_default/apart.py").write_text(

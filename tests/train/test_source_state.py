@@ -1,4 +1,4 @@
-"""Who signed the commit that is built, as far as the commit itself can say."""
+"""The source of a build: whether it is clean, and which key signed its commit."""
 
 import shutil
 import subprocess
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from goldenpath.errors import Unavailable
 from goldenpath.train.source_state import read_source
 from tests.starter import environment
 
@@ -14,24 +15,24 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def _run(folder: Path, *words: str) -> str:
-    done = subprocess.run(
-        words, cwd=folder, env=environment(), capture_output=True, text=True, check=True
+def _run(folder: Path, *command: str) -> str:
+    process = subprocess.run(
+        command, cwd=folder, env=environment(), capture_output=True, text=True, check=True
     )
-    return done.stdout
+    return process.stdout
 
 
 @pytest.fixture
 def signed(tmp_path: Path) -> tuple[Path, str]:
-    """A repository with one signed commit, and the fingerprint of the key."""
+    """Make a repository with one signed commit. Returns it and the fingerprint of the key."""
     _run(tmp_path, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "key")
     _run(tmp_path, "git", "init", "--quiet", "project")
     _run(
         tmp_path / "project", "git", "-c", "gpg.format=ssh", "-c", "user.signingkey=../key.pub",
         "commit", "--quiet", "--allow-empty", "--gpg-sign", "--message", "one\n\nand why",
     )  # fmt: skip
-    shown = _run(tmp_path, "ssh-keygen", "-l", "-f", "key.pub")
-    return tmp_path / "project", shown.split()[1]
+    fingerprint = _run(tmp_path, "ssh-keygen", "-l", "-f", "key.pub").split()[1]
+    return tmp_path / "project", fingerprint
 
 
 def test_the_key_that_signed_the_commit_is_recorded(signed: tuple[Path, str]) -> None:
@@ -43,7 +44,16 @@ def test_the_key_that_signed_the_commit_is_recorded(signed: tuple[Path, str]) ->
     assert source.author == "data-scientist <data-scientist@bank.example>"
 
 
-def test_a_signature_of_something_else_is_none(signed: tuple[Path, str]) -> None:
+def test_a_tree_that_git_cannot_compare_is_not_called_clean(signed: tuple[Path, str]) -> None:
+    folder, _ = signed
+    assert not read_source(folder, environment()).dirty
+    (folder / ".git" / "index").write_bytes(b"not an index")
+
+    with pytest.raises(Unavailable, match="git status failed"):
+        read_source(folder, environment())
+
+
+def test_a_commit_with_the_signature_of_another_has_no_signer(signed: tuple[Path, str]) -> None:
     folder, _ = signed
     raw = _run(folder, "git", "cat-file", "commit", "HEAD")
     forged = subprocess.run(
@@ -56,7 +66,7 @@ def test_a_signature_of_something_else_is_none(signed: tuple[Path, str]) -> None
     assert read_source(folder, environment()).signer == ""
 
 
-def test_a_commit_that_nobody_signed_has_no_signer(signed: tuple[Path, str]) -> None:
+def test_an_unsigned_commit_has_no_signer(signed: tuple[Path, str]) -> None:
     folder, _ = signed
     _run(folder, "git", "commit", "--quiet", "--allow-empty", "--no-gpg-sign", "--message", "two")
 

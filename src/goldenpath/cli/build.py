@@ -12,7 +12,7 @@ from goldenpath.cli.rehearsing import built_text, rehearsed
 from goldenpath.project.load import load_project
 from goldenpath.release.build import build
 from goldenpath.times import timestamp
-from goldenpath.train.workplace import workplace
+from goldenpath.train.build_folder import build_folder
 
 
 @click.command()
@@ -30,7 +30,7 @@ def verb(folder: Path, allow_dirty: bool, smoke: bool, output: Format) -> None:
     if smoke:
         rehearsed(project, home, output)
         return
-    with workplace(home.builds, project.name) as work, working() as report:
+    with build_folder(home.builds, project.name) as work, working() as report:
         built = build(
             project, compose.workshop(home, work, report, report.moving), allow_dirty=allow_dirty
         )

@@ -9,13 +9,13 @@ from goldenpath.errors import InvalidInput
 from goldenpath.home import Home
 from goldenpath.project.spec import Project
 from goldenpath.release.build import Built
+from goldenpath.train.build_folder import build_folder
 from goldenpath.train.run import rehearse
-from goldenpath.train.workplace import workplace
 
 
 def rehearsed(project: Project, home: Home, output: Format) -> None:
     """Lint, tests and smoke training, without keys and without a platform; exit 2 if one failed."""
-    with workplace(home.builds, project.name) as work, working() as report:
+    with build_folder(home.builds, project.name) as work, working() as report:
         checks = rehearse(
             project,
             work,

@@ -15,7 +15,7 @@ from goldenpath.promote.gates.admission_policy import release_policy
 from goldenpath.release.attest.verify import verify
 from goldenpath.release.reproduce.reproduction import reproduce
 from goldenpath.times import timestamp
-from goldenpath.train.workplace import workplace
+from goldenpath.train.build_folder import build_folder
 
 
 @click.command()
@@ -33,7 +33,7 @@ def verb(reference: str, source: str | None, output: Format) -> None:
     platform = compose.trusted(home).platform
     policy, digest = release_policy(platform), find(store, name).digest
     verified = verify(store, digest, policy, people=platform.people, now=compose.now())
-    with workplace(home.builds, "reproduce") as work, working() as report:
+    with build_folder(home.builds, "reproduce") as work, working() as report:
         tools = compose.reproduction_tools(home, store, work, report, given=source)
         found = reproduce(verified, tools)
     compose.event_log(home).append(

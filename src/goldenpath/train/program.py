@@ -1,4 +1,7 @@
-"""Runs a program of the project: in a session of its own, with a log, a limit and no leftovers."""
+"""Runs a program of the project in its own session, with a log and a time limit.
+
+When it ends, all processes of its group are killed.
+"""
 
 import os
 import signal
@@ -13,19 +16,20 @@ from pathlib import Path
 from goldenpath.errors import InvalidInput, Unavailable
 
 _TURN = 0.05
-"""Seconds between two looks at whether the build was given up."""
+"""Seconds between two checks whether the build was cancelled."""
 _TAIL = 2000
-"""Characters of a log that an error shows."""
+"""Bytes of a log that an error message shows."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """How a program ended."""
+class ProgramResult:
+    """The result of a program."""
 
     status: int
+    """Exit status; minus the signal's number if a signal ended it."""
     seconds: float
     tail: str
-    """The last lines of what it said."""
+    """The end of its output."""
 
 
 def run(
@@ -35,67 +39,67 @@ def run(
     environment: Mapping[str, str],
     log: Path,
     limit: float,
-    given_up: threading.Event,
+    cancelled: threading.Event,
     request: bytes = b"",
-) -> Ended:
-    """Runs the program to its end; its standard input stays open after `request` until then.
+) -> ProgramResult:
+    """Run a program to its end. `request` is written to its standard input, which stays open.
 
     Raises `InvalidInput` if it runs longer than `limit` seconds, and `Unavailable` if it cannot be
-    started or the build is given up. Whatever happens, no process of its group is left behind.
+    started or the build is cancelled. In every case all processes of its group are killed.
     """
     started = time.monotonic()
-    with log.open("wb") as said:
+    with log.open("wb") as output:
         try:
             process = subprocess.Popen(
                 command,
                 cwd=folder,
                 env=environment,
                 stdin=subprocess.PIPE,
-                stdout=said,
+                stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
         except OSError as error:
             raise Unavailable(f"{command[0]} cannot be started: {error.strerror}") from error
         try:
-            _ask(process, request)
-            status = _wait(process, started + limit, given_up)
+            _send(process, request)
+            status = _wait(process, started + limit, cancelled)
         finally:
             _end(process)
     seconds = time.monotonic() - started
     if status is None:
         raise InvalidInput(
-            f"{Path(command[0]).name} was ended after the limit of {limit:g} seconds; it last "
-            f"said:\n{tail(log)}",
-            hint="raise training.time_limit, or train on less",
+            f"{Path(command[0]).name} was killed after its time limit of {limit:g} seconds; the "
+            f"last lines of its log:\n{tail(log)}",
+            hint="raise training.time_limit, or train on less data",
         )
-    return Ended(status, seconds, tail(log))
+    return ProgramResult(status, seconds, tail(log))
 
 
 def tail(log: Path) -> str:
-    """The last lines of a log, at most `_TAIL` characters."""
+    """Return the end of a log, at most `_TAIL` bytes."""
     with log.open("rb") as file:
         file.seek(0, os.SEEK_END)
         file.seek(max(file.tell() - _TAIL, 0))
         return file.read().decode("utf-8", "replace").strip()
 
 
-def _ask(process: "subprocess.Popen[bytes]", request: bytes) -> None:
+def _send(process: "subprocess.Popen[bytes]", request: bytes) -> None:
     if process.stdin is None:
         raise TypeError("the program was started without a pipe")
     try:
         process.stdin.write(request)
         process.stdin.flush()
     except BrokenPipeError:
-        return  # It ended before it read; its status says why.
+        return  # it ended before it read; its exit status explains why
 
 
 def _wait(
-    process: "subprocess.Popen[bytes]", deadline: float, given_up: threading.Event
+    process: "subprocess.Popen[bytes]", deadline: float, cancelled: threading.Event
 ) -> int | None:
     while time.monotonic() < deadline:
-        if given_up.is_set():
-            raise Unavailable("the build was given up")
+        if cancelled.is_set():
+            raise Unavailable("the build was cancelled")
         try:
             return process.wait(_TURN)
         except subprocess.TimeoutExpired:
@@ -104,7 +108,7 @@ def _wait(
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
-    # Also after an orderly end: what the program started in the background must not stay.
+    # Also after a regular end: the program may have started others in the background.
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -1,7 +1,8 @@
-"""A model that is code as it will be served, before it is packed: its environment is rebuilt.
+"""Runs a model that is code as it will be served, before it is packed.
 
-What the worker of the serving machine will do is done here first, with the same files: a release
-that could not be rebuilt offline, or scores otherwise than the training said, is never made.
+The build rebuilds its environment offline and scores rows with it, as the worker of a model server
+will do with the same files. A release that could not be served, or that scores differently than the
+training, is therefore never built.
 """
 
 import json
@@ -28,7 +29,7 @@ from goldenpath.train.environment.wheels import choose_wheels, fetch_wheels, ser
 from goldenpath.train.evaluation.score import Scorer, checked, rows_of
 from goldenpath.train.program import tail
 from goldenpath.train.source_state import git
-from goldenpath.train.steps import Bench
+from goldenpath.train.steps import TrainingContext
 from goldenpath.train.training_run import Environment
 
 SCORING = Path(__file__).with_name("scoring.py")
@@ -36,19 +37,20 @@ SCORING = Path(__file__).with_name("scoring.py")
 
 @dataclass(frozen=True, slots=True)
 class PythonContent:
-    """What a model that is code is served from, apart from the files that the training writes."""
+    """Code and wheels of a model that is code; the training writes its other files."""
 
     python: str
+    """Version of the interpreter."""
     wheels: tuple[Wheel, ...]
     paths: Mapping[str, Path]
-    """Where each wheel lies, by its file name."""
+    """The path of each wheel, by file name."""
     code: Mapping[str, bytes]
-    """Files of `src/` that git keeps, by their path below it."""
+    """The files of `src/` that git tracks, by their path below it."""
 
     def runtime(self, outputs: Path) -> Runtime:
-        """The record that travels: all that the training wrote but its two tables is the model."""
-        found = (path.relative_to(outputs) for path in outputs.rglob("*") if path.is_file())
-        files = sorted(path.as_posix() for path in found)
+        """Return the record for the release. All outputs but the two tables belong to the model."""
+        written = (path.relative_to(outputs) for path in outputs.rglob("*") if path.is_file())
+        files = sorted(path.as_posix() for path in written)
         return Runtime(
             tuple(name for name in files if name not in (REFERENCE, EVALUATION)),
             self.python,
@@ -56,8 +58,8 @@ class PythonContent:
         )
 
 
-def gather(
-    bench: Bench,
+def collect_content(
+    context: TrainingContext,
     installed: Environment,
     locked: Sequence[LockedPackage],
     *,
@@ -65,107 +67,107 @@ def gather(
     tools: Mapping[str, str],
     kept: Path,
 ) -> PythonContent:
-    """The code at this commit, and every wheel of `project.dependencies`, fetched into `kept`.
+    """Return the tracked code and the wheels of `project.dependencies`, fetched into `kept`.
 
-    Raises `InvalidInput` for a package without a wheel, `Unavailable` if one cannot be had.
+    Raises `InvalidInput` for a package without a wheel or for a link in `src/`, and `Unavailable`
+    if a wheel cannot be fetched or git cannot list the code.
     """
-    chosen = choose_wheels(installed.packages, locked, served_names(bench.root, uv, tools))
+    chosen = choose_wheels(installed.packages, locked, served_names(context.root, uv, tools))
     return PythonContent(
         installed.python,
         tuple(wheel for wheel, _ in chosen),
-        fetch_wheels(chosen, kept, bench.python, tools),
-        _read_code(bench.root, tools),
+        fetch_wheels(chosen, kept, context.python, tools),
+        _read_code(context.root, tools),
     )
 
 
 def _read_code(root: Path, tools: Mapping[str, str]) -> Mapping[str, bytes]:
-    # What git does not keep is in no commit, so it is in no release.
-    listed = git(root, tools, "ls-files", "-z", "--", "src") or ""
-    found = {}
-    for name in filter(None, listed.split("\0")):
+    # Files that git does not track are in no commit, so they must not be in a release.
+    code = {}
+    for name in filter(None, git(root, tools, "ls-files", "-z", "--", "src").split("\0")):
         path = root / name
         if path.is_symlink() or not path.is_file():
-            raise InvalidInput(f"{path} is not a regular file: a release holds no links")
-        found[name.removeprefix("src/")] = path.read_bytes()
-    return found
+            raise InvalidInput(f"{path} is not a regular file: expected no links in src")
+        code[name.removeprefix("src/")] = path.read_bytes()
+    return code
 
 
-def lay_out(
-    content: PythonContent, outputs: Path, place: Path, *, uv: str, tools: Mapping[str, str]
+def unpack_content(
+    content: PythonContent, outputs: Path, folder: Path, *, uv: str, tools: Mapping[str, str]
 ) -> Path:
-    """Puts code, model and rebuilt environment into the new folder `place`; the interpreter."""
-    wheels, runtime = place / "wheels", content.runtime(outputs)
+    """Put code, model and rebuilt environment into the new folder. Returns the interpreter."""
+    wheels, runtime = folder / "wheels", content.runtime(outputs)
     wheels.mkdir(parents=True)
     for name, path in content.paths.items():
         (wheels / name).symlink_to(path)
     for name, code in content.code.items():
-        target = place / "code" / name
+        target = folder / "code" / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(code)
     for name in runtime.files:
-        target = place / "model" / name
+        target = folder / "model" / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(outputs / name, target)
     return rebuild_environment(
-        runtime, wheels, place / "environment", uv=uv, environment=tools, compiled=False
+        runtime, wheels, folder / "environment", uv=uv, environment=tools, compiled=False
     )
 
 
 @contextmanager
-def served(
+def served_model(
     contract: Contract,
     model: PythonModel,
-    place: Path,
+    folder: Path,
     python: Path,
     *,
-    seen: Mapping[str, str],
+    environment: Mapping[str, str],
     limits: Mapping[str, object],
 ) -> Iterator[Scorer]:
-    """A scorer of the model laid out in `place`, in a process that ends with the block.
+    """Yield a scorer of the model in `folder`. Its process ends with the block.
 
-    `limits` are what the process takes away from itself first.
+    `limits` are the sandbox that the process applies to itself first.
 
-    Raises `InvalidInput` if the model does not load or dies, takes longer than the contract says,
-    or gives scores that are none.
+    Raises `InvalidInput` if the model does not load, dies, exceeds its time limit, or returns
+    something else than scores.
     """
-    with _Process(model, python, place, seen, limits=limits) as process:
+    with _Process(model, python, folder, environment, limits=limits) as process:
         yield lambda table: checked(process.score(rows_of(contract, table)))
 
 
 class _Process:
-    """The model in its own process; killed with all it started when the block ends."""
+    """The model in its own process. When the block ends, its whole process group is killed."""
 
     def __init__(
         self,
         model: PythonModel,
         python: Path,
-        place: Path,
-        seen: Mapping[str, str],
+        folder: Path,
+        environment: Mapping[str, str],
         *,
         limits: Mapping[str, object],
     ) -> None:
         self._limits = limits
-        self._entry, self._place = model.entry, place
-        # Many rows are asked at once here, so a call gets the longer of the two limits.
+        self._entry, self._folder = model.entry, folder
+        # One call scores many rows here, so it gets the longer of the two limits.
         self._limit = max(model.start_limit, model.time_limit)
         self._command = [str(python), "-P", "-s", str(SCORING)]
-        self._seen = seen
-        self._log = place / "log"
+        self._environment = environment
+        self._log = folder / "log"
 
     def __enter__(self) -> "_Process":
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 self._command,
-                cwd=self._place,
-                env=self._seen,
+                cwd=self._folder,
+                env=self._environment,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 start_new_session=True,
             )
-        code, folder = self._place / "code", self._place / "model"
-        hello = {"entry": self._entry, "code": str(code), "folder": str(folder)}
-        self._tell({**hello, "limits": self._limits})
+        code, model = self._folder / "code", self._folder / "model"
+        request = {"entry": self._entry, "code": str(code), "folder": str(model)}
+        self._send({**request, "limits": self._limits})
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -174,43 +176,43 @@ class _Process:
         self._process.communicate()
 
     def score(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
-        """The scores of `rows`, as they come."""
-        asked, answered = self._place / "rows.npy", self._place / "scores.npy"
-        np.save(asked, rows, allow_pickle=False)
-        self._tell({"rows": str(asked), "scores": str(answered)})
-        if not self._wait():
+        """Return the scores of `rows`, not yet checked to be in [0, 1]."""
+        input_file, output_file = self._folder / "rows.npy", self._folder / "scores.npy"
+        np.save(input_file, rows, allow_pickle=False)
+        self._send({"rows": str(input_file), "scores": str(output_file)})
+        if not self._answered():
             raise InvalidInput(
-                f"the model {self._entry} gave no scores within {self._limit:g} seconds; it last "
-                f"said:\n{tail(self._log)}"
+                f"the model {self._entry} returned no scores within {self._limit:g} seconds; the "
+                f"last lines of its log:\n{tail(self._log)}"
             )
-        scores: NDArray[np.float64] = np.load(answered, allow_pickle=False)
+        scores: NDArray[np.float64] = np.load(output_file, allow_pickle=False)
         if scores.shape != (len(rows),):
             raise InvalidInput(
-                f"the model {self._entry} gave scores of shape {scores.shape}: "
+                f"the model {self._entry} returned scores of shape {scores.shape}: "
                 f"expected {(len(rows),)}"
             )
         return scores
 
-    def _tell(self, message: Mapping[str, object]) -> None:
+    def _send(self, message: Mapping[str, object]) -> None:
         if self._process.stdin is None:
             raise TypeError("the program was started without a pipe")
-        with suppress(BrokenPipeError):  # it has died; that there is no answer says so
+        with suppress(BrokenPipeError):  # it has died; `_answered` notices the missing answer
             self._process.stdin.write(json.dumps(message).encode() + b"\n")
             self._process.stdin.flush()
 
-    def _wait(self) -> bool:
-        """Whether a whole line came before the limit."""
-        said = self._process.stdout
-        if said is None:
+    def _answered(self) -> bool:
+        """Wait for a whole line of output. Returns False at the time limit or the end of file."""
+        output = self._process.stdout
+        if output is None:
             raise TypeError("the program was started without a pipe")
         deadline, line = time.monotonic() + self._limit, b""
         with selectors.DefaultSelector() as selector:
-            selector.register(said, selectors.EVENT_READ)
+            selector.register(output, selectors.EVENT_READ)
             while not line.endswith(b"\n"):
                 if not selector.select(max(deadline - time.monotonic(), 0)):
                     return False
-                part = os.read(said.fileno(), 4096)
-                if not part:
+                chunk = os.read(output.fileno(), 4096)
+                if not chunk:
                     return False
-                line += part
+                line += chunk
         return True

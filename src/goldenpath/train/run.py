@@ -1,7 +1,8 @@
-"""One training from the commit to its record: everything that could refuse it is asked on the way.
+"""Runs one training and records it, from the commit to the evaluated model.
 
-Lint and tests of the project run beside the training. Whatever the training was given is looked at
-again afterwards, so that nothing can have changed meanwhile.
+Everything that could refuse the training is checked. Lint and tests of the project run at the same
+time as the training. Source and data are checked again afterwards, so a change during the training
+is noticed.
 """
 
 import shutil
@@ -35,50 +36,55 @@ from goldenpath.train.environment.hardware import can_confine
 from goldenpath.train.environment.uv_lock import LockedPackage, parse_lock, refuse_sources
 from goldenpath.train.evaluation.evaluate import KEY, Evaluation, evaluate, refuse_missing
 from goldenpath.train.evaluation.score import Scorer, onnx_scorer
-from goldenpath.train.logged import Logged, read_logged
-from goldenpath.train.python_content import PythonContent, gather, lay_out, served
+from goldenpath.train.mlflow_log import MlflowLog, read_mlflow_log
+from goldenpath.train.python_content import (
+    PythonContent,
+    collect_content,
+    served_model,
+    unpack_content,
+)
 from goldenpath.train.steps import (
-    Bench,
-    Made,
+    TrainingContext,
+    TrainingResult,
+    in_background,
     lint_and_tests,
-    meanwhile,
     refuse_difference,
     training,
 )
 from goldenpath.train.training_run import Check, Dataset, Environment, SourceState, TrainingRun
 
 MAX_SKEW = 1e-4
-"""Difference between the scores of training and packaged model that is rounding."""
+"""Largest difference between the scores of training and packaged model that rounding explains."""
 REPEATABLE = "same output twice"
-"""The check that two trainings on a sample write the same bytes."""
+"""Name of the check that two trainings on a sample write the same bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A finished training: its record, its files, and the reference for drift."""
+    """A finished training: its record, its files, and the drift reference."""
 
     run: TrainingRun
     outputs: Path
     profile: Profile
     rows: bytes
-    """The evaluation rows that travel with the release."""
+    """The evaluation rows that the release contains."""
     content: PythonContent | None = None
-    """For a model that is code: what it is served from."""
-    logged: Logged | None = None
-    """What the project's own code told MLflow."""
+    """Code and wheels, if the model is code."""
+    logged: MlflowLog | None = None
+    """What the project's own code logged to MLflow."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Ready:
-    """Everything that a training starts from, checked."""
+class _TrainingInputs:
+    """The checked inputs of a training."""
 
     commit: SourceState
     lock: bytes
     locked: tuple[LockedPackage, ...]
     datasets: tuple[Dataset, ...]
-    bench: Bench
-    place: CachedEnvironment | None
-    """Where the environment is kept, if it is."""
+    context: TrainingContext
+    cached: CachedEnvironment | None
+    """The environment in the cache; None if the build made its own."""
 
 
 def train(
@@ -94,43 +100,48 @@ def train(
     data_cache: DataCache | None = None,
     closed: tuple[Path, ...] = (),
 ) -> Trained:
-    """Trains the project as it is checked out, in the folder `work`, which is emptied first.
+    """Train the project as it is checked out, in the folder `work`, which is emptied first.
 
-    `tools` is the environment for uv and git; the training itself sees a short list of it.
-    `indexes` are the package indexes that the platform allows; those of the project otherwise.
+    `tools` are the environment variables of uv and git; the training gets a short list of them.
+    `indexes` are the package indexes that the platform allows, by default those of the project.
     `kept` is a folder in which environments and wheels stay from one build to the next.
-    `data_cache` fetches data that are not in the project; without one there may be none.
-    `closed` are folders in which the project's programs read only what is theirs.
-    A dirty tree, and lint or tests that fail, are recorded and not refused here.
+    `data_cache` fetches data that are not in the project; without it such data are refused.
+    `closed` are folders that the sandbox closes to the project's programs.
+    A dirty tree and failed lint or tests are recorded, not refused.
 
-    Raises `InvalidInput` for a missing or stale lock or one with other sources, for missing or
-    changed data, for a training that fails, hangs or writes what cannot be used, and if source or
-    data change meanwhile; `Unavailable` if the environment cannot be made.
+    Raises `InvalidInput` for a missing or stale lock, a lock with a source that is not allowed,
+    missing or changed data, and a training that fails, exceeds its limits or writes other files
+    than declared. Also if source or data change during the training. Raises `Unavailable` if the
+    environment cannot be made.
     """
     root, started = Path(project.root), now()
     allowed = indexes or project.indexes
     with _prepared(
         project, work, uv, report, tools=tools, indexes=allowed, kept=kept, data_cache=data_cache
-    ) as ready:
-        bench, lock, locked = replace(ready.bench, closed=closed), ready.lock, ready.locked
-        installed = locked_environment.describe(bench.folder, bench.python, lock, locked, uv=uv)
+    ) as inputs:
+        context, lock, locked = replace(inputs.context, closed=closed), inputs.lock, inputs.locked
+        environment = locked_environment.describe(
+            context.folder, context.python, lock, locked, uv=uv
+        )
         content = None
         if project.contract.python is not None:
             wheels = (kept or work.parent) / "wheels"
-            content = gather(bench, installed, locked, uv=uv, tools=tools, kept=wheels)
-        with meanwhile(bench, partial(lint_and_tests, bench)) as checked:
-            smoke, made = _trained(bench, report)
+            content = collect_content(context, environment, locked, uv=uv, tools=tools, kept=wheels)
+        with in_background(context, partial(lint_and_tests, context)) as checked:
+            smoke, result = _run_trainings(context, report)
             report("evaluating")
-            with _scorer(bench, content, uv, tools) as score:
+            with _scorer(context, content, uv, tools) as score:
                 evaluation = evaluate(project, work / "outputs", score)
             report("waiting for lint and tests")
             checks = (*checked.result(), *smoke, *_verdicts(evaluation))
-        dataset.refuse_changed(bench.data, project.data, "during the training")
-        _refuse_moved(ready.commit, source_state.read_source(root, tools))
-        record_modules(ready.place, bench.work / "bytecode")
+        dataset.refuse_changed(context.data, project.data, "during the training")
+        _refuse_moved(inputs.commit, source_state.read_source(root, tools))
+        record_modules(inputs.cached, context.work / "bytecode")
         times = started, now()
-        run = _record(ready, installed, evaluation, checks, made=made, times=times, tools=tools)
-        profile, logged = _profile(project, evaluation), read_logged(work / "outputs-mlflow")
+        run = _record(
+            inputs, environment, evaluation, checks, result=result, times=times, tools=tools
+        )
+        profile, logged = _profile(project, evaluation), read_mlflow_log(work / "outputs-mlflow")
         return Trained(run, work / "outputs", profile, evaluation.rows, content, logged)
 
 
@@ -145,21 +156,21 @@ def rehearse(
     data_cache: DataCache | None = None,
     closed: tuple[Path, ...] = (),
 ) -> tuple[Check, ...]:
-    """Lint, tests and a training on a sample: what a change is asked before it is merged.
+    """Run lint, tests and a training on a sample, as a check of a change before it is merged.
 
-    Raises as `train` does; a check that failed is told and not raised.
+    Raises as `train` does. A failed check is returned, not raised.
     """
     allowed = project.indexes
     with _prepared(
         project, work, uv, report, tools=tools, indexes=allowed, kept=kept, data_cache=data_cache
-    ) as ready:
-        bench = replace(ready.bench, closed=closed)
-        with meanwhile(bench, partial(lint_and_tests, bench)) as checked:
+    ) as inputs:
+        context = replace(inputs.context, closed=closed)
+        with in_background(context, partial(lint_and_tests, context)) as checked:
             report("training on a sample")
-            smoke = training(bench, "smoke", project.training.smoke_parameters)
+            smoke = training(context, "smoke", project.training.smoke_parameters)
             report("waiting for lint and tests")
             checks = checked.result()
-        dataset.refuse_changed(bench.data, project.data, "during the training")
+        dataset.refuse_changed(context.data, project.data, "during the training")
         return (*checks, _smoke_check(smoke))
 
 
@@ -174,43 +185,43 @@ def _prepared(
     indexes: tuple[str, ...],
     kept: Path | None,
     data_cache: DataCache | None,
-) -> Iterator[_Ready]:
+) -> Iterator[_TrainingInputs]:
     root = Path(project.root)
     report("checking source, lock and data")
     commit = source_state.read_source(root, tools)
     lock = locked_environment.read_lock(root)
     locked = parse_lock(lock)
-    # Before uv looks at the lock: it would ask whichever index stands in it.
+    # Before uv reads the lock, because uv would contact whatever index the lock names.
     refuse_sources(locked, indexes)
     locked_environment.refuse_stale(root, uv, tools)
     paths = fetch_all_data(root, project.data, data_cache)
     datasets = dataset.describe_all(paths, project.data)
     report("making the locked environment")
-    with _kept_environment(root, lock, kept, uv, tools=tools) as place:
-        bench = _bench(project, work, uv, tools, paths=paths, place=place)
-        yield _Ready(commit, lock, locked, datasets, bench, place)
+    with _kept_environment(root, lock, kept, uv, tools=tools) as cached:
+        context = _training_context(project, work, uv, tools, paths=paths, cached=cached)
+        yield _TrainingInputs(commit, lock, locked, datasets, context, cached)
 
 
 def _profile(project: Project, evaluation: Evaluation) -> Profile:
-    seen = evaluation.reference
-    return build_profile(project.contract, seen.table, seen.scores)
+    reference = evaluation.reference
+    return build_profile(project.contract, reference.table, reference.scores)
 
 
 @contextmanager
 def _scorer(
-    bench: Bench, content: PythonContent | None, uv: str, tools: Mapping[str, str]
+    context: TrainingContext, content: PythonContent | None, uv: str, tools: Mapping[str, str]
 ) -> Iterator[Scorer]:
-    """What asks the packaged model: in the frame, or in the environment it is served from."""
-    outputs, contract = bench.work / "outputs", bench.project.contract
+    """Yield a scorer of the packaged model: in this process, or in its own environment if code."""
+    outputs, contract = context.work / "outputs", context.project.contract
     if content is None or contract.python is None:
         refuse_missing(outputs, MODEL)
         yield onnx_scorer(outputs / MODEL, contract)
         return
-    place = bench.work / "content"
-    python = lay_out(content, outputs, place, uv=uv, tools=tools)
-    limits = {**bench.limits, "memory": 0}
-    with served(
-        contract, contract.python, place, python, seen=bench.environment, limits=limits
+    folder = context.work / "content"
+    python = unpack_content(content, outputs, folder, uv=uv, tools=tools)
+    limits = {**context.limits, "memory": 0}
+    with served_model(
+        contract, contract.python, folder, python, environment=context.environment, limits=limits
     ) as score:
         yield score
 
@@ -218,65 +229,70 @@ def _scorer(
 def _kept_environment(
     root: Path, lock: bytes, kept: Path | None, uv: str, *, tools: Mapping[str, str]
 ) -> AbstractContextManager[CachedEnvironment | None]:
-    """An environment that may be used again; None where a project's programs could change it."""
+    """Return an environment from the cache; None where the project's programs could change it."""
     if kept is None or not can_confine() or kept.resolve().is_relative_to(root.resolve()):
         return nullcontext()
-    # Copies: a file that uv's cache has as well could be changed there.
-    apart = {**tools, "UV_LINK_MODE": "copy"}
+    # Copies, because a file that is hard-linked with uv's cache could be changed there.
+    variables = {**tools, "UV_LINK_MODE": "copy"}
     return cached_environment(
         kept / "environments",
         cache_key(root, lock, uv, tools),
-        lambda folder: locked_environment.make_environment(root, folder, uv, apart),
+        lambda folder: locked_environment.make_environment(root, folder, uv, variables),
     )
 
 
-def _bench(
+def _training_context(
     project: Project,
     work: Path,
     uv: str,
     tools: Mapping[str, str],
     *,
     paths: Mapping[str, Path],
-    place: CachedEnvironment | None,
-) -> Bench:
+    cached: CachedEnvironment | None,
+) -> TrainingContext:
     try:
         if work.exists():
             shutil.rmtree(work)
         for folder in ("home", "temporary"):
             (work / folder).mkdir(parents=True)
     except OSError as error:
-        raise Unavailable(f"{work} cannot be used to build in: {error.strerror}") from error
-    seen = training_environment(tools, work, project.training.threads)
-    made = work / "environment" if place is None else place.environment
-    if place is None:
-        python = locked_environment.make_environment(Path(project.root), made, uv, tools)
+        raise Unavailable(f"{work} cannot be used as work folder: {error.strerror}") from error
+    variables = training_environment(tools, work, project.training.threads)
+    environment = work / "environment" if cached is None else cached.environment
+    if cached is None:
+        python = locked_environment.make_environment(Path(project.root), environment, uv, tools)
     else:
-        python = place.python
-        if place.is_compiled:
-            # What is not compiled there yet is little, and would not be looked for elsewhere.
-            seen = {**seen, "PYTHONPYCACHEPREFIX": "", "PYTHONDONTWRITEBYTECODE": "1"}
-    return Bench(project, work, made, python, seen, threading.Event(), paths)
+        python = cached.python
+        if cached.is_compiled:
+            # With a prefix Python would not find the bytecode beside the modules. The few modules
+            # without bytecode are compiled in memory.
+            variables = {**variables, "PYTHONPYCACHEPREFIX": "", "PYTHONDONTWRITEBYTECODE": "1"}
+    return TrainingContext(project, work, environment, python, variables, threading.Event(), paths)
 
 
-def _trained(bench: Bench, report: Callable[[str], None]) -> tuple[tuple[Check, ...], Made]:
-    """The training, and what the training on a sample before it showed."""
-    spec = bench.project.training
+def _run_trainings(
+    context: TrainingContext, report: Callable[[str], None]
+) -> tuple[tuple[Check, ...], TrainingResult]:
+    """Run the smoke training and the training. Returns the checks of the former and the latter."""
+    spec = context.project.training
     report("training on a sample")
-    smoke = training(bench, "smoke", spec.smoke_parameters)
+    smoke = training(context, "smoke", spec.smoke_parameters)
     if not spec.repeatable:
         report("training")
-        return (_smoke_check(smoke),), training(bench, "outputs", {})
-    with meanwhile(bench, partial(training, bench, "again", spec.smoke_parameters)) as again:
+        return (_smoke_check(smoke),), training(context, "outputs", {})
+    with in_background(
+        context, partial(training, context, "again", spec.smoke_parameters)
+    ) as again:
         report("training")
-        made = training(bench, "outputs", {})
+        result = training(context, "outputs", {})
         seconds = again.result().seconds
-    refuse_difference(bench, "smoke", "again")
-    said = "two trainings on a sample wrote the same bytes"
-    return (_smoke_check(smoke), Check(REPEATABLE, True, said, round(seconds, 3))), made
+    refuse_difference(context, "smoke", "again")
+    detail = "two trainings on a sample wrote the same bytes"
+    return (_smoke_check(smoke), Check(REPEATABLE, True, detail, round(seconds, 3))), result
 
 
-def _smoke_check(smoke: Made) -> Check:
-    return Check("smoke training", True, "ended well on a sample", round(smoke.seconds, 3))
+def _smoke_check(smoke: TrainingResult) -> Check:
+    return Check("smoke training", True, "succeeded on a sample", round(smoke.seconds, 3))
 
 
 def _verdicts(evaluation: Evaluation) -> tuple[Check, ...]:
@@ -296,52 +312,56 @@ def _verdicts(evaluation: Evaluation) -> tuple[Check, ...]:
 def _leakage(evaluation: Evaluation) -> Check:
     shared, repeated = evaluation.shared_keys, evaluation.repeated_keys
     if shared is None:
-        said = f"{REFERENCE} has no {KEY!r}, so that nobody can say whether rows are in both"
-        return Check("no leakage", False, said, 0.0)
-    said = f"{shared} keys are among the training rows and the evaluation rows"
-    said += f"; {repeated} training rows repeat a key, no evaluation row does"
-    return Check("no leakage", shared == 0, said, 0.0)
+        detail = f"cannot be checked: {REFERENCE} has no column {KEY!r}"
+        return Check("no leakage", False, detail, 0.0)
+    detail = f"{shared} keys are in both the training rows and the evaluation rows"
+    detail += f"; {repeated} training rows repeat a key, no evaluation row does"
+    return Check("no leakage", shared == 0, detail, 0.0)
 
 
 def _refuse_moved(before: SourceState, after: SourceState) -> None:
     if (before.commit, before.dirty) != (after.commit, after.dirty):
         raise InvalidInput(
-            f"the source changed during the training: expected commit {before.commit[:12]} as it "
-            f"was, got {after.commit[:12]}{' with changes' if after.dirty else ''}",
-            hint="leave the project alone while it builds, and build again",
+            f"the source changed during the training: expected {_state(before)}, got "
+            f"{_state(after)}",
+            hint="build again, and change no file of the project meanwhile",
         )
 
 
+def _state(source: SourceState) -> str:
+    return f"commit {source.commit[:12]}{' with changes' if source.dirty else ''}"
+
+
 def _record(
-    ready: _Ready,
-    installed: Environment,
+    inputs: _TrainingInputs,
+    environment: Environment,
     evaluation: Evaluation,
     checks: tuple[Check, ...],
     *,
-    made: Made,
+    result: TrainingResult,
     times: tuple[datetime, datetime],
     tools: Mapping[str, str],
 ) -> TrainingRun:
-    bench = ready.bench
-    project, spec = bench.project, bench.project.training
-    installed = replace(installed, blas=made.blas)
+    context = inputs.context
+    project, spec = context.project, context.project.training
+    environment = replace(environment, blas=result.blas)
     return TrainingRun(
         model=project.name,
-        source=ready.commit,
-        environment=installed,
-        datasets=ready.datasets,
+        source=inputs.commit,
+        environment=environment,
+        datasets=inputs.datasets,
         entry=spec.entry,
         seed=spec.seed,
         threads=spec.threads,
         parameters=dict(sorted(spec.parameters.items())),
         metrics=evaluation.metrics,
         checks=checks,
-        thresholds_digest=_digest_of(bench.root / THRESHOLDS),
-        thresholds_committed_at=source_state.changed_at(bench.root, THRESHOLDS, tools),
+        thresholds_digest=_digest_of(context.root / THRESHOLDS),
+        thresholds_committed_at=source_state.changed_at(context.root, THRESHOLDS, tools),
         started_at=timestamp(times[0]),
         finished_at=timestamp(times[1]),
-        training_seconds=round(made.seconds, 3),
-        peak_memory=made.peak_memory,
+        training_seconds=round(result.seconds, 3),
+        peak_memory=result.peak_memory,
         rows_trained=evaluation.rows_trained,
         rows_evaluated=evaluation.rows_evaluated,
         largest_skew=evaluation.largest_skew,
@@ -349,8 +369,8 @@ def _record(
         rows_size=len(evaluation.rows),
         golden=evaluation.golden,
         outputs={
-            path.relative_to(bench.work / "outputs").as_posix(): digest_file(path).text
-            for path in sorted((bench.work / "outputs").rglob("*"))
+            path.relative_to(context.work / "outputs").as_posix(): digest_file(path).text
+            for path in sorted((context.work / "outputs").rglob("*"))
             if path.is_file()
         },
     )
@@ -359,7 +379,7 @@ def _record(
 def _digest_of(path: Path) -> str:
     if not path.is_file():
         raise InvalidInput(
-            f"{path} is missing: expected the limits that this release has to reach",
-            hint="goldenpath check names every statement that is missing",
+            f"{path} is missing: expected the limits that the release has to meet",
+            hint="write it; goldenpath check lists all missing statements",
         )
     return Digest.of(path.read_bytes()).text

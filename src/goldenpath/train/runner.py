@@ -1,8 +1,8 @@
-"""Runs the project's training or tests; the only file of ours that its interpreter ever sees.
+"""Runs the project's training, lint or tests inside the project's environment.
 
-Standard library only, run as a script by the Python of the project's environment. The request
-comes as one line of JSON on standard input, and the process lives as long as that input: if the
-build dies, what it started does not stay behind.
+The interpreter of that environment runs this file as a script, so it uses the standard library
+only. The request is one line of JSON on standard input. The process ends when that input closes, so
+nothing keeps running if the build dies.
 """
 
 import ctypes
@@ -31,11 +31,11 @@ class _Training(TypedDict):
 
 
 def main() -> None:
-    """Does what the request asks for: a module as a program, or a training."""
+    """Run the module or the training that the request names."""
     request = json.loads(sys.stdin.readline())
-    # A descriptor of its own, since pytest puts another file into the place of standard input.
+    # A duplicate, because pytest replaces the file behind standard input.
     threading.Thread(target=_end_with_the_build, args=(os.dup(0),), daemon=True).start()
-    give_up(request)
+    restrict(request)
     if "module" in request:
         sys.path.insert(0, str(Path.cwd()))
         sys.argv[1:] = request["arguments"]
@@ -56,16 +56,16 @@ def _train(request: _Training) -> None:
 
 
 def _blas() -> str:
-    """What multiplied matrices, and with which kernels; empty where the training loaded none."""
+    """Return name, version and kernels of the loaded BLAS libraries; empty if none is loaded."""
     threads, numpy = sys.modules.get("threadpoolctl"), sys.modules.get("numpy")
     if threads is not None:
-        found = [each for each in threads.threadpool_info() if each["user_api"] == "blas"]
+        pools = [pool for pool in threads.threadpool_info() if pool["user_api"] == "blas"]
         keys = ("internal_api", "version", "architecture")
-        said = {" ".join(str(each[key]) for key in keys if each.get(key)) for each in found}
-        return ", ".join(sorted(said))
+        names = {" ".join(str(pool[key]) for key in keys if pool.get(key)) for pool in pools}
+        return ", ".join(sorted(names))
     if numpy is not None:
-        built = numpy.show_config(mode="dicts")["Build Dependencies"]["blas"]
-        return f"{built.get('name', '')} {built.get('version', '')}".strip()
+        blas = numpy.show_config(mode="dicts")["Build Dependencies"]["blas"]
+        return f"{blas.get('name', '')} {blas.get('version', '')}".strip()
     return ""
 
 
@@ -75,8 +75,8 @@ class _Limits(TypedDict, total=False):
     memory: int
 
 
-def give_up(limits: _Limits) -> None:
-    """Takes away what the request says, for good and for all that is started from here."""
+def restrict(limits: _Limits) -> None:
+    """Restrict this process and all its children, irrevocably, to the limits of the request."""
     if memory := limits.get("memory", 0):
         resource.setrlimit(resource.RLIMIT_DATA, (memory * 1024 * 1024,) * 2)
     if "writable" in limits:
@@ -84,29 +84,29 @@ def give_up(limits: _Limits) -> None:
 
 
 def _confine(writable: "list[str]", readable: "list[str]") -> None:
-    """Landlock: nothing is written, made or removed, and no file read, but below these folders."""
+    """Allow writing and reading only below these folders, with Landlock (kernel documentation)."""
     library = ctypes.CDLL(None, use_errno=True)
     create, add, restrict, flags = 444, 445, 446, ctypes.c_uint32(0)
     abi = library.syscall(create, None, ctypes.c_size_t(0), ctypes.c_uint32(1))
-    # Every right of that version but to execute (1) and to list a folder (8); 4 reads a file.
+    # All rights of that version, except to execute (1) and to list a folder (8). 4 reads a file.
     read, bits = 4, ((1 << (13 if abi < 2 else 14 if abi < 3 else 15)) - 1) & ~0b1101
     rules = library.syscall(create, struct.pack("<Q", bits | read), ctypes.c_size_t(8), flags)
-    for path, right in (*((each, bits) for each in writable), *((each, read) for each in readable)):
+    for path, right in (*((path, bits) for path in writable), *((path, read) for path in readable)):
         try:
-            place = os.open(path, os.O_PATH | os.O_CLOEXEC)
+            folder = os.open(path, os.O_PATH | os.O_CLOEXEC)
         except (FileNotFoundError, PermissionError):
-            continue  # gone since it was listed, or closed anyway
-        if library.syscall(add, rules, 1, struct.pack("<Qi", right, place), flags):
-            sys.exit(f"{path} cannot be allowed to this program: Landlock refused the rule")
-        os.close(place)
-    library.prctl(38, 1, 0, 0, 0)  # no new privileges, without which Landlock refuses
+            continue  # deleted since it was listed, or not accessible anyway
+        if library.syscall(add, rules, 1, struct.pack("<Qi", right, folder), flags):
+            sys.exit(f"the sandbox cannot allow {path}: Landlock refused the rule")
+        os.close(folder)
+    library.prctl(38, 1, 0, 0, 0)  # PR_SET_NO_NEW_PRIVS, which Landlock requires
     if library.syscall(restrict, rules, flags):
-        sys.exit("the kernel did not confine this program")
+        sys.exit("the sandbox cannot be entered: Landlock refused")
     os.close(rules)
 
 
 def _end_with_the_build(watched: int) -> None:
-    # Not through `sys.stdin`: its lock, held at the end of the program, would be a fatal error.
+    # Not `sys.stdin`: a thread that holds its lock at the interpreter's exit is a fatal error.
     while os.read(watched, 4096):
         continue
     os.killpg(0, signal.SIGKILL)

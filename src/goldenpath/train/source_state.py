@@ -1,9 +1,9 @@
-"""The state of the project's git repository: what will be said to have been built."""
+"""Reads the state of the project's git repository, which the release records as its source."""
 
 import re
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -13,23 +13,25 @@ from goldenpath.train.training_run import SourceState
 
 
 def read_source(root: Path, environment: Mapping[str, str]) -> SourceState:
-    """Commit, branch, remote and author, and whether the tree differs from the commit.
+    """Return commit, branch, remote and author, and whether the tree differs from the commit.
 
-    Files that git does not know and does not ignore make the tree dirty as well. Raises
-    `InvalidInput` where there is no commit.
+    Untracked files that are not ignored make the tree dirty as well. Raises `InvalidInput` if there
+    is no commit, and `Unavailable` if git cannot compare the tree with it.
     """
-    log = git(root, environment, "log", "-1", "--format=%H%n%cI%n%an <%ae>")
+    log = optional_git(root, environment, "log", "-1", "--format=%H%n%cI%n%an <%ae>")
     if log is None:
         raise InvalidInput(
             f"{root} has no commit: expected a git repository with the project in it",
-            hint="git init && git add --all && git commit",
+            hint="run git init && git add --all && git commit",
         )
     commit, committed_at, author = log.splitlines()
     status = git(root, environment, "status", "--porcelain", "--untracked-files=normal", "--", ".")
     return SourceState(
         commit=commit,
-        remote=_without_password(git(root, environment, "remote", "get-url", "origin") or ""),
-        branch=git(root, environment, "symbolic-ref", "--quiet", "--short", "HEAD") or "",
+        remote=_without_password(
+            optional_git(root, environment, "remote", "get-url", "origin") or ""
+        ),
+        branch=optional_git(root, environment, "symbolic-ref", "--quiet", "--short", "HEAD") or "",
         dirty=bool(status),
         author=author,
         committed_at=_utc(committed_at),
@@ -38,23 +40,25 @@ def read_source(root: Path, environment: Mapping[str, str]) -> SourceState:
 
 
 def _signer(root: Path, environment: Mapping[str, str], commit: str) -> str:
-    """The fingerprint of the key that validly signed the commit; empty if none did."""
-    raw = git(root, environment, "cat-file", "commit", commit) or ""
+    """Return the fingerprint of the key that validly signed the commit; empty if none did."""
+    raw = git(root, environment, "cat-file", "commit", commit)
     head, _, message = raw.partition("\n\n")
-    kept: list[str] = []
+    signed_headers: list[str] = []
     signature: list[str] = []
     inside = False
     for line in head.splitlines():
-        # A header goes on in the lines after it that begin with a space (git, commit format).
+        # Lines that begin with a space continue the header before them (git, commit format).
         inside = line.startswith("gpgsig ") or (inside and line.startswith(" "))
-        (signature if inside else kept).append(line)
+        (signature if inside else signed_headers).append(line)
     if not signature:
         return ""
     armoured = "\n".join(signature).removeprefix("gpgsig ").replace("\n ", "\n")
     if "SSH SIGNATURE" in armoured:
-        return _ssh_signer(armoured, "\n".join(kept) + "\n\n" + message + "\n", environment)
-    said = git(root, environment, "log", "-1", "--format=%G? %GF", commit) or ""
-    status, _, fingerprint = said.partition(" ")
+        signed = "\n".join(signed_headers) + "\n\n" + message + "\n"
+        return _ssh_signer(armoured, signed, environment)
+    # Without gpg git fails here. The commit then counts as unsigned, which the gates refuse.
+    verification = optional_git(root, environment, "log", "-1", "--format=%G? %GF", commit) or ""
+    status, _, fingerprint = verification.partition(" ")
     return fingerprint if status in ("G", "U") else ""
 
 
@@ -64,19 +68,20 @@ def _ssh_signer(armoured: str, signed: str, environment: Mapping[str, str]) -> s
         file.flush()
         command = ["ssh-keygen", "-Y", "check-novalidate", "-n", "git", "-s", file.name]
         try:
-            done = subprocess.run(
+            process = subprocess.run(
                 command, env=environment, input=signed.encode(), capture_output=True, check=False
             )
         except OSError:
-            return ""  # without ssh-keygen nobody here can say
-    found = re.search(rb"SHA256:[A-Za-z0-9+/]{43}", done.stdout)
-    return found[0].decode() if done.returncode == 0 and found else ""
+            # Without ssh-keygen the commit counts as unsigned, which the gates refuse.
+            return ""
+    fingerprint = re.search(rb"SHA256:[A-Za-z0-9+/]{43}", process.stdout)
+    return fingerprint[0].decode() if process.returncode == 0 and fingerprint else ""
 
 
 def changed_at(root: Path, file: str, environment: Mapping[str, str]) -> str:
-    """When `file` was last changed by a commit, RFC 3339 in UTC; empty if none has it."""
-    said = git(root, environment, "log", "-1", "--format=%cI", "--", file)
-    return _utc(said) if said else ""
+    """Return when a commit last changed `file`, RFC 3339 in UTC; empty if no commit has it."""
+    time = git(root, environment, "log", "-1", "--format=%cI", "--", file)
+    return _utc(time) if time else ""
 
 
 def _utc(text: str) -> str:
@@ -91,11 +96,32 @@ def _without_password(remote: str) -> str:
     return urlunsplit(parts._replace(netloc=parts.netloc.rsplit("@", 1)[1]))
 
 
-def git(root: Path, environment: Mapping[str, str], *arguments: str) -> str | None:
-    """What git says in `root`; None if it fails. Raises `Unavailable` if there is no git."""
+def git(root: Path, environment: Mapping[str, str], *arguments: str) -> str:
+    """Return the output of git in `root`. Raises `Unavailable` if git fails or is not installed."""
+    process = _run_git(root, environment, arguments)
+    if process.returncode != 0:
+        reason = process.stderr.decode("utf-8", "replace").strip()[-500:]
+        raise Unavailable(f"git {arguments[0]} failed in {root}: {reason}")
+    return process.stdout.decode("utf-8", "replace").strip()
+
+
+def optional_git(root: Path, environment: Mapping[str, str], *arguments: str) -> str | None:
+    """Return the output of git in `root`; None if git exits with an error.
+
+    Only for questions where git reports "there is none" by its exit status. Raises `Unavailable`
+    if git is not installed.
+    """
+    process = _run_git(root, environment, arguments)
+    if process.returncode != 0:
+        return None
+    return process.stdout.decode("utf-8", "replace").strip()
+
+
+def _run_git(
+    root: Path, environment: Mapping[str, str], arguments: Sequence[str]
+) -> "subprocess.CompletedProcess[bytes]":
     command = ["git", "-C", str(root), "--no-optional-locks", *arguments]
     try:
-        done = subprocess.run(command, env=environment, capture_output=True, check=False)
+        return subprocess.run(command, env=environment, capture_output=True, check=False)
     except OSError as error:
         raise Unavailable("git cannot be started", hint="install git") from error
-    return done.stdout.decode("utf-8", "replace").strip() if done.returncode == 0 else None

@@ -1,4 +1,4 @@
-"""The programs of one build: lint, tests, smoke training and training, each in its own session."""
+"""The programs of one build: lint, tests, smoke training and training. Each has its own session."""
 
 import json
 import threading
@@ -13,35 +13,37 @@ from goldenpath.canonical import parse_object
 from goldenpath.errors import InvalidInput
 from goldenpath.project.data_digest import digest_file
 from goldenpath.project.spec import Project, Scalar, Training
-from goldenpath.settings import told_to_mlflow
-from goldenpath.train.confine import confined
+from goldenpath.settings import mlflow_environment
 from goldenpath.train.program import run
 from goldenpath.train.training_run import Check
+from goldenpath.train.training_sandbox import sandbox_limits
 
 CHECK_LIMIT = 1800.0
-"""Seconds that lint or tests of a project may take."""
+"""Longest duration of lint, and of the tests, in seconds."""
 _MAX_BLAS, _MAX_NAMED = 1000, 20
 T = TypeVar("T")
 RUNNER = Path(__file__).with_name("runner.py")
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
-    """What the programs of one build share."""
+class TrainingContext:
+    """What the programs of one build share: project, folders, interpreter and limits."""
 
     project: Project
     work: Path
+    """The work folder of the build."""
     folder: Path
-    """The project's environment."""
+    """The virtual environment of the project."""
     python: Path
     """Its interpreter."""
     environment: Mapping[str, str]
-    """All that the programs see of the environment."""
-    given_up: threading.Event
+    """The environment variables of the programs."""
+    cancelled: threading.Event
+    """Set when the build fails: its programs are killed."""
     data: Mapping[str, Path]
-    """Where the data are, by name."""
+    """The local path of each source of data, by name."""
     closed: tuple[Path, ...] = ()
-    """Folders in which the programs read only what is theirs."""
+    """Folders that the sandbox closes, except for the project's own files in them."""
 
     @property
     def root(self) -> Path:
@@ -50,131 +52,149 @@ class Bench:
 
     @property
     def limits(self) -> dict[str, object]:
-        """What every program of the build is told to take away from itself."""
+        """The sandbox and memory limit that every program of the build applies to itself."""
         shared = (self.folder, *self.data.values())
-        limits = confined((self.root, self.work), shared, self.closed)
+        limits = sandbox_limits((self.root, self.work), shared, self.closed)
         return {**limits, "memory": self.project.training.memory_limit}
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """A training that ended well."""
+class TrainingResult:
+    """The duration and resources of a training that succeeded."""
 
     seconds: float
     peak_memory: int
-    """Bytes."""
+    """Largest resident size, in bytes."""
     blas: str = ""
+    """Name, version and kernels of the BLAS library; empty if none was loaded."""
 
 
-def training(bench: Bench, name: str, overlay: Mapping[str, Scalar]) -> Made:
-    """Runs the entry point into the folder `name` of the work folder.
+def training(context: TrainingContext, name: str, overlay: Mapping[str, Scalar]) -> TrainingResult:
+    """Run the training, and the evaluation if there is one, into the folder `name`.
 
-    `overlay` is laid over the parameters. Raises `InvalidInput`, with the last lines that the
-    training said, if it fails, runs too long, ends without having come to its end, or leaves other
-    files than it declares.
+    `overlay` replaces parameters of the same name. Raises `InvalidInput`, with the end of the log,
+    if the training fails, runs too long, exits before its function returns, or writes other files
+    than it declares.
     """
-    spec, output = bench.project.training, bench.work / name
+    spec, output = context.project.training, context.work / name
     output.mkdir()
-    made = _call(bench, spec.entry, output, overlay, told=f"{name}.json")
-    if not bench.project.evaluation:
+    trained = _call(context, spec.entry, output, overlay, note_file=f"{name}.json")
+    if not context.project.evaluation:
         _refuse_undeclared(spec, output)
-        return made
-    after = _call(bench, bench.project.evaluation, output, overlay, told=f"{name}-evaluation.json")
+        return trained
+    evaluated = _call(
+        context, context.project.evaluation, output, overlay, note_file=f"{name}-evaluation.json"
+    )
     _refuse_undeclared(spec, output)
-    peak = max(made.peak_memory, after.peak_memory)
-    return Made(made.seconds + after.seconds, peak, made.blas)
+    peak = max(trained.peak_memory, evaluated.peak_memory)
+    return TrainingResult(trained.seconds + evaluated.seconds, peak, trained.blas)
 
 
 def _call(
-    bench: Bench, entry: str, output: Path, overlay: Mapping[str, Scalar], *, told: str
-) -> Made:
-    """One entry point of the project in a process of its own."""
-    spec, note = bench.project.training, bench.work / told
+    context: TrainingContext,
+    entry: str,
+    output: Path,
+    overlay: Mapping[str, Scalar],
+    *,
+    note_file: str,
+) -> TrainingResult:
+    """Call one entry point of the project in its own process.
+
+    `runner.py` writes the note when the function returns. Without a note the function did not
+    return, whatever the exit status.
+    """
+    spec, note = context.project.training, context.work / note_file
     log = note.with_suffix(".log")
     request = {
-        "source": str(bench.root / "src"),
+        "source": str(context.root / "src"),
         "entry": entry,
-        "data": {name: str(path) for name, path in bench.data.items()},
+        "data": {name: str(path) for name, path in context.data.items()},
         "output": str(output),
         "note": str(note),
         "parameters": {**spec.parameters, **overlay},
         "seed": spec.seed,
-        **bench.limits,
+        **context.limits,
     }
-    ended = run(
-        # -P and -s: neither our folder nor the user's own packages can be imported.
-        [str(bench.python), "-P", "-s", str(RUNNER)],
-        folder=bench.root,
+    program = run(
+        # -P and -s: neither this folder nor the user's site-packages can be imported.
+        [str(context.python), "-P", "-s", str(RUNNER)],
+        folder=context.root,
         environment={
-            **bench.environment,
-            **told_to_mlflow(bench.work / f"{output.name}-mlflow"),
+            **context.environment,
+            **mlflow_environment(context.work / f"{output.name}-mlflow"),
         },
         log=log,
         limit=spec.time_limit,
-        given_up=bench.given_up,
+        cancelled=context.cancelled,
         request=json.dumps(request).encode() + b"\n",
     )
-    if ended.status != 0 or not note.is_file():
-        how = f"signal {-ended.status}" if ended.status < 0 else f"status {ended.status}"
+    if program.status != 0 or not note.is_file():
+        status = program.status
+        how = f"signal {-status}" if status < 0 else f"status {status}"
         raise InvalidInput(
-            f"the training {entry} ended with {how}; it last said:\n{ended.tail}",
+            f"the training {entry} ended with {how}; the last lines of its log:\n{program.tail}",
             hint=f"the whole log is {log}",
         )
-    said = parse_object(note.read_bytes(), note.name)
-    peak, blas = said.get("peak_memory"), said.get("blas")
-    return Made(
-        ended.seconds,
+    values = parse_object(note.read_bytes(), note.name)
+    peak, blas = values.get("peak_memory"), values.get("blas")
+    return TrainingResult(
+        program.seconds,
         peak if isinstance(peak, int) else 0,
         blas[:_MAX_BLAS] if isinstance(blas, str) else "",
     )
 
 
 @contextmanager
-def meanwhile(bench: Bench, work: Callable[[], T]) -> Iterator[Future[T]]:
-    """Runs `work` in the background; it is given up when the block fails."""
+def in_background(context: TrainingContext, work: Callable[[], T]) -> Iterator[Future[T]]:
+    """Run `work` in the background. It is cancelled if the block raises."""
     with ThreadPoolExecutor(1) as pool:
         try:
             yield pool.submit(work)
         except BaseException:
-            bench.given_up.set()
+            context.cancelled.set()
             raise
 
 
-def refuse_difference(bench: Bench, first: str, second: str) -> None:
-    """Raises `InvalidInput` if two trainings with the same inputs wrote other bytes."""
-    one, other = (_written(bench.work / name) for name in (first, second))
-    different = sorted(name for name in {*one, *other} if one.get(name) != other.get(name))
+def refuse_difference(context: TrainingContext, first: str, second: str) -> None:
+    """Raise `InvalidInput` if two trainings with the same inputs wrote different bytes."""
+    digests, others = (_digests(context.work / name) for name in (first, second))
+    names = {*digests, *others}
+    different = sorted(name for name in names if digests.get(name) != others.get(name))
     if different:
         raise InvalidInput(
-            f"the training {bench.project.training.entry} does not repeat itself: two runs on a "
+            f"the training {context.project.training.entry} is not repeatable: two runs on a "
             f"sample differ in {', '.join(different)}",
-            hint="use the seed that the training is given and its number of threads, or declare "
+            hint="use the seed and the number of threads that the training is given, or declare "
             "training.repeatable = false",
         )
 
 
 def _refuse_undeclared(spec: Training, output: Path) -> None:
-    """What lies there besides files is undeclared too: a link could point anywhere."""
+    """Raise `InvalidInput` unless `output` holds exactly the declared files.
+
+    Links and special files are refused even under a declared name: a link could point anywhere.
+    """
     entries = {path for path in output.rglob("*") if path.is_symlink() or not path.is_dir()}
-    found = {path.relative_to(output).as_posix() for path in entries}
-    absent, left = sorted({*spec.outputs} - found), sorted(found - {*spec.outputs})
-    wrong = [
-        *([f"wrote no {', '.join(absent)}"] if absent else []),
-        *([f"left {', '.join(left[:_MAX_NAMED])}, which it does not declare"] if left else []),
+    written = {path.relative_to(output).as_posix() for path in entries}
+    missing, undeclared = sorted({*spec.outputs} - written), sorted(written - {*spec.outputs})
+    listed = ", ".join(undeclared[:_MAX_NAMED])
+    faults = [
+        *([f"wrote no {', '.join(missing)}"] if missing else []),
+        *([f"wrote {listed}, which it does not declare"] if undeclared else []),
         *(
-            f"left {path.name}, which is no regular file"
+            f"wrote {path.name}, which is not a regular file"
             for path in sorted(entries)
             if path.is_symlink() or not path.is_file()
         ),
     ]
-    if wrong:
+    if faults:
         raise InvalidInput(
-            f"the training {spec.entry} {' and '.join(wrong)}",
-            hint="training.outputs in goldenpath.toml names every file that a training leaves",
+            f"the training {spec.entry} {' and '.join(faults)}",
+            hint="list exactly the files of the training in training.outputs of goldenpath.toml",
         )
 
 
-def _written(folder: Path) -> Mapping[str, str]:
+def _digests(folder: Path) -> Mapping[str, str]:
     return {
         path.relative_to(folder).as_posix(): digest_file(path).text
         for path in folder.rglob("*")
@@ -182,27 +202,27 @@ def _written(folder: Path) -> Mapping[str, str]:
     }
 
 
-def lint_and_tests(bench: Bench) -> tuple[Check, ...]:
-    """The project's own checks; that one failed is told and not raised."""
+def lint_and_tests(context: TrainingContext) -> tuple[Check, ...]:
+    """Run lint and tests of the project. A failed check is returned, not raised."""
     return (
-        _check(bench, "lint", "ruff", ["check", "--no-cache", "--quiet", "."]),
-        _check(bench, "tests", "pytest", ["-p", "no:cacheprovider"]),
+        _check(context, "lint", "ruff", ["check", "--no-cache", "--quiet", "."]),
+        _check(context, "tests", "pytest", ["-p", "no:cacheprovider"]),
     )
 
 
-def _check(bench: Bench, name: str, module: str, arguments: list[str]) -> Check:
-    ended = run(
-        [str(bench.python), "-P", "-s", str(RUNNER)],
-        folder=bench.root,
-        environment=bench.environment,
-        log=bench.work / f"{name}.log",
+def _check(context: TrainingContext, name: str, module: str, arguments: list[str]) -> Check:
+    program = run(
+        [str(context.python), "-P", "-s", str(RUNNER)],
+        folder=context.root,
+        environment=context.environment,
+        log=context.work / f"{name}.log",
         limit=CHECK_LIMIT,
-        given_up=bench.given_up,
+        cancelled=context.cancelled,
         request=json.dumps(
-            {"module": module, "arguments": arguments, **bench.limits, "memory": 0}
+            {"module": module, "arguments": arguments, **context.limits, "memory": 0}
         ).encode()
         + b"\n",
     )
-    lines = ended.tail.splitlines()
-    detail = (lines[-1] if lines else "nothing to say") if ended.status == 0 else ended.tail
-    return Check(name, ended.status == 0, detail, round(ended.seconds, 3))
+    passed, lines = program.status == 0, program.tail.splitlines()
+    detail = (lines[-1] if lines else "no output") if passed else program.tail
+    return Check(name, passed, detail, round(program.seconds, 3))

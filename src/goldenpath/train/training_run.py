@@ -1,4 +1,4 @@
-"""What is known of one training: the record that becomes provenance, attestations and report."""
+"""The record of one training, from which provenance, attestations and report are made."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,8 +18,8 @@ class SourceState:
     committed_at: str
     """RFC 3339, UTC."""
     signer: str = ""
-    """The key by which the commit is validly signed, as its fingerprint; whose it is the platform
-    knows. Empty if it is not signed."""
+    """Fingerprint of the key that validly signed the commit; empty if none did. The platform's
+    list of people says whose key it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class ColumnSummary:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Data as they were read: full digest, shape and summary."""
+    """The data of one source as they were read: digest, shape and summary."""
 
     name: str
     path: str
@@ -50,45 +50,46 @@ class Dataset:
     description: str
     files: int = 1
     listing: str = ""
-    """Digest of the listing, by which parts can be checked alone; empty for one whole file."""
+    """Digest of the listing, with which parts can be checked alone; empty for one whole file."""
     first: str = ""
-    """Earliest time in the column that says when something was, RFC 3339; empty without one."""
+    """Earliest time in the declared time column, RFC 3339; empty if none is declared."""
     last: str = ""
+    """Latest time in that column."""
     repeated: int | None = None
-    """Rows whose key stands in a row before; None if no column is declared as the key."""
+    """Number of rows whose key occurs in an earlier row; None if no key column is declared."""
 
 
 @dataclass(frozen=True, slots=True)
 class BundledPart:
-    """Something that a wheel brings beside Python."""
+    """A native library or other part that a wheel bundles."""
 
     name: str
     version: str
     path: str = ""
-    """Where it lies in the environment; empty if a bill inside the wheel names it."""
+    """Its path in the environment; empty if only an SBOM inside the wheel names it."""
     digest: str = ""
     purl: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """One Python package of the environment that trained, with its hashes from the lock."""
+    """One Python package of the training's environment, with its hashes from the lock."""
 
     name: str
     version: str
     hashes: tuple[str, ...]
-    """`sha256:…` of every file the lock allows for it; of the installed wheel alone if known."""
+    """`sha256:…` of the installed wheel; if that is not known, of every file in the lock."""
     licence: str = ""
     bundled: tuple[BundledPart, ...] = ()
-    """Native libraries and parts of its wheel."""
+    """Native libraries and other parts of its wheel."""
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric on the evaluation rows with its interval.
+    """One metric on the evaluation rows, with its interval.
 
-    `slice` is empty for all rows, else `column=value`. `low` and `high` bound a 95 % interval;
-    None where there are too few rows to say.
+    `slice` is `column=value`, or empty for all rows. `low` and `high` bound a 95 % interval; they
+    are None if there are too few rows.
     """
 
     name: str
@@ -101,7 +102,7 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What the training ran in."""
+    """The environment of a training: lock, interpreter, machine and packages."""
 
     lock_digest: str
     python: str
@@ -110,17 +111,20 @@ class Environment:
     packages: tuple[Package, ...]
     uv: str
     cpu_features: tuple[str, ...] = ()
-    """Those that choose other arithmetic: vector units and fused operations."""
+    """Features that change the arithmetic: vector units and fused operations."""
     locale: str = ""
     blas: str = ""
-    """Library, version and kernels that the training multiplied matrices with, if it has said."""
+    """Name, version and kernels of the BLAS library; empty if the training loaded none."""
     frame: Mapping[str, str] = field(default_factory=dict)
-    """Version of each package by which the platform runs a graph: `onnxruntime`, `numpy`."""
+    """Versions of the platform's packages that run an ONNX graph: `onnxruntime`, `numpy`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Golden:
-    """Rows in the order of the contract, None where missing, and the packaged model's scores."""
+    """TrainingResult-up rows, and the packaged model's scores of them.
+
+    Values are in the order of the contract; None is a missing value.
+    """
 
     rows: tuple[tuple[float | None, ...], ...]
     scores: tuple[float, ...]
@@ -129,7 +133,7 @@ class Golden:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A step of the build that can fail: lint, tests, smoke training, equality of the export."""
+    """The result of a check of the build, such as lint, tests or equality of the export."""
 
     name: str
     passed: bool
@@ -139,7 +143,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class TrainingRun:
-    """Everything about one build, before it has a digest. All times RFC 3339 in UTC."""
+    """The record of one training. All times are RFC 3339 in UTC."""
 
     model: str
     source: SourceState
@@ -152,9 +156,9 @@ class TrainingRun:
     metrics: tuple[Metric, ...]
     checks: tuple[Check, ...]
     thresholds_digest: str
-    """Digest of `compliance/thresholds.yaml` as it stood at the commit."""
+    """Digest of `compliance/thresholds.yaml`."""
     thresholds_committed_at: str
-    """When that file was last changed by a commit."""
+    """When a commit last changed that file."""
     started_at: str
     finished_at: str
     training_seconds: float
@@ -167,7 +171,8 @@ class TrainingRun:
     outputs: Mapping[str, str]
     """Digest of every file that the training wrote."""
     rows_digest: str = ""
-    """Digest of the evaluation rows that travel with the release."""
+    """Digest of the evaluation rows that the release contains."""
     rows_size: int = 0
+    """Bytes."""
     golden: Golden | None = None
-    """What a server asks again when it loads the model."""
+    """Rows that a server scores again when it loads the model."""

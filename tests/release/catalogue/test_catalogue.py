@@ -15,7 +15,7 @@ from goldenpath.digest import Digest
 from goldenpath.errors import NotFound, Unavailable
 from goldenpath.release.catalogue.catalogue_process import Catalogue
 from goldenpath.release.catalogue.entry import CatalogueEntry, Point, entry
-from goldenpath.train.logged import Logged, Reading
+from goldenpath.train.mlflow_log import MetricPoint, MlflowLog
 from goldenpath.train.training_run import Dataset, Environment, Metric, SourceState, TrainingRun
 from tests.release.catalogue.tables import copy_empty_catalogue
 
@@ -122,9 +122,9 @@ def test_a_release_is_registered_once_with_all_of_its_run(
 def test_what_the_training_logged_itself_lands_in_the_same_run(tmp_path: Path) -> None:
     picture = tmp_path / "picture.txt"
     picture.write_text("a picture")
-    logged = Logged(
+    logged = MlflowLog(
         parameters={"depth": "99", "width": "5"},
-        metrics=(Reading("loss", 0.5, 1000, 0), Reading("loss", 0.25, 2000, 1)),
+        metrics=(MetricPoint("loss", 0.5, 1000, 0), MetricPoint("loss", 0.25, 2000, 1)),
         tags={"who": "me", "python": "theirs"},
         artifacts=(("plots/picture.txt", picture),),
     )

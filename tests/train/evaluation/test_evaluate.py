@@ -1,4 +1,4 @@
-"""What a training wrote is judged only if it can be: no missing column, no NaN, no odd target."""
+"""Outputs are evaluated only if they have all columns, no NaN, and targets 0 and 1."""
 
 import dataclasses
 import shutil
@@ -21,7 +21,7 @@ EVALUATION = "evaluation.parquet"
 
 
 def evaluate(project: Project, outputs: Path) -> Evaluation:
-    """As the build does, asking the packaged graph."""
+    """Evaluate as the build does, with the scores of the packaged graph."""
     scorer = onnx_scorer(outputs / "model.onnx", project.contract)
     return evaluation.evaluate(project, outputs, scorer)
 
@@ -37,7 +37,7 @@ def declared(starter: Path) -> Project:
 
 
 def _put(outputs: Path, column: str, value: float | str | None, file: str = EVALUATION) -> None:
-    """Puts one value into the last row of a column."""
+    """Put one value into the last row of a column."""
     table = pq.read_table(outputs / file)
     position = table.column_names.index(column)
     values = [*table[column].to_pylist()[:-1], value]
@@ -54,7 +54,7 @@ def _put(outputs: Path, column: str, value: float | str | None, file: str = EVAL
         ("target", None),
     ],
 )
-def test_what_is_not_a_number_is_refused(
+def test_a_value_that_is_not_a_number_is_refused(
     outputs: Path, declared: Project, column: str, value: float | None
 ) -> None:
     _put(outputs, column, value)
@@ -63,7 +63,7 @@ def test_what_is_not_a_number_is_refused(
         evaluate(declared, outputs)
 
 
-def test_a_target_that_is_neither_is_refused(outputs: Path, declared: Project) -> None:
+def test_a_target_other_than_0_and_1_is_refused(outputs: Path, declared: Project) -> None:
     _put(outputs, "target", 2)
 
     with pytest.raises(InvalidInput, match="targets other than 0 and 1"):
@@ -87,30 +87,32 @@ def test_a_slice_with_too_many_values_is_refused(outputs: Path, declared: Projec
         evaluate(replace(declared, slices=("key",)), outputs)
 
 
-def test_keys_on_both_sides_are_counted(outputs: Path, declared: Project) -> None:
+def test_keys_in_both_training_and_evaluation_rows_are_counted(
+    outputs: Path, declared: Project
+) -> None:
     assert evaluate(declared, outputs).shared_keys == 0
     shutil.copy(outputs / "reference.parquet", outputs / EVALUATION)
 
     assert evaluate(declared, outputs).shared_keys == 24_000
 
 
-def test_training_rows_without_a_key_cannot_be_told_apart(outputs: Path, declared: Project) -> None:
+def test_without_keys_the_number_of_shared_rows_is_unknown(
+    outputs: Path, declared: Project
+) -> None:
     table = pq.read_table(outputs / "reference.parquet")
     pq.write_table(table.drop_columns(["key"]), outputs / "reference.parquet")
 
     assert evaluate(declared, outputs).shared_keys is None
 
 
-def test_a_key_that_repeats_among_the_training_rows_is_counted(
-    outputs: Path, declared: Project
-) -> None:
+def test_repeated_keys_of_the_training_rows_are_counted(outputs: Path, declared: Project) -> None:
     first = pq.read_table(outputs / "reference.parquet")["key"][0].as_py()
     _put(outputs, "key", first, "reference.parquet")
 
     assert evaluate(declared, outputs).repeated_keys == 1
 
 
-def test_a_score_that_the_packaged_model_does_not_give_shows_as_skew(
+def test_a_score_that_differs_from_the_packaged_models_is_skew(
     outputs: Path, declared: Project
 ) -> None:
     _put(outputs, "score", 0.999)
@@ -131,13 +133,15 @@ def test_a_model_that_does_not_fit_the_contract_is_refused(
         evaluate(other, outputs)
 
 
-def test_a_number_that_is_cut_has_metrics_for_each_part(outputs: Path, declared: Project) -> None:
+def test_a_number_with_slices_has_metrics_for_each_interval(
+    outputs: Path, declared: Project
+) -> None:
     first, *others = declared.contract.features
     cut = dataclasses.replace(first, slices=(-1e9, 1e9))
     contract = dataclasses.replace(declared.contract, features=(cut, *others))
 
-    found = evaluate(dataclasses.replace(declared, contract=contract), outputs)
+    metrics = evaluate(dataclasses.replace(declared, contract=contract), outputs).metrics
 
-    rows = {each.slice: each.rows for each in found.metrics if each.name == "roc_auc"}
+    rows = {metric.slice: metric.rows for metric in metrics if metric.name == "roc_auc"}
     assert rows[f"{first.name}=-1e+09 to 1e+09"] == rows[""]
     assert f"{first.name}=below -1e+09" not in rows

@@ -1,4 +1,4 @@
-"""Metrics against values worked out by hand, and intervals against repeated samples."""
+"""Metrics against values computed by hand, and the coverage of intervals by simulation."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def _column(*values: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     return np.array(values, np.float64)
 
 
-def test_ranks_share_ties() -> None:
+def test_ties_get_the_mean_of_their_ranks() -> None:
     assert midranks(_column(3, 1, 3, 2)).tolist() == [3.5, 1, 3.5, 2]
 
 
@@ -60,9 +60,9 @@ def test_a_calibrated_score_has_a_small_error_and_a_wrong_one_a_large() -> None:
     assert wrong.low <= wrong.value <= wrong.high
 
 
-def test_the_interval_of_the_area_covers_as_often_as_it_says() -> None:
+def test_the_interval_of_the_area_covers_the_truth_95_percent_of_the_time() -> None:
     draw = np.random.default_rng(7)
-    # Two normals one apart: the area is the normal distribution at 1 / sqrt(2).
+    # Two normal distributions with means 1 apart: the area is the normal CDF at 1 / sqrt(2).
     truth, covered, rounds = 0.7602499, 0, 400
     for _ in range(rounds):
         target = np.repeat([1.0, 0.0], [60, 140])

@@ -1,4 +1,4 @@
-"""Paired differences against an independent computation, and on data where the truth is known."""
+"""Paired differences against an independent computation, and against resampling."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ METRICS = ("roc_auc", "brier", "log_loss", "expected_calibration_error", "accura
 
 
 def data(seed: int, rows: int = 2000) -> tuple[Floats, Floats, Floats]:
-    """Outcomes, and two scores that agree mostly; the second is no better than the first."""
+    """Return outcomes and two similar scores. The second score is no better than the first."""
     draw = np.random.default_rng(seed)
     chance = draw.beta(1, 4, rows)
     target = (draw.random(rows) < chance).astype(np.float64)
@@ -28,56 +28,56 @@ def accepted(old: Floats, new: Floats) -> tuple[NDArray[np.bool_], NDArray[np.bo
 
 
 @pytest.mark.parametrize("metric", METRICS)
-def test_a_model_against_itself_differs_by_nothing(metric: str) -> None:
+def test_the_difference_of_a_model_to_itself_is_zero(metric: str) -> None:
     target, old, _ = data(1)
 
-    found = paired_difference(metric, target, old, old, accepted=accepted(old, old))
+    difference = paired_difference(metric, target, old, old, accepted=accepted(old, old))
 
-    assert found is not None
-    assert (found.value, found.error, found.rows) == (0.0, 0.0, 2000)
+    assert difference is not None
+    assert (difference.value, difference.error, difference.rows) == (0.0, 0.0, 2000)
 
 
-def test_the_difference_of_areas_is_that_of_the_areas() -> None:
+def test_the_paired_difference_equals_the_difference_of_the_areas() -> None:
     target, old, new = data(2)
 
-    found = paired_difference("roc_auc", target, old, new, accepted=accepted(old, new))
+    difference = paired_difference("roc_auc", target, old, new, accepted=accepted(old, new))
 
     before, after = roc_auc(target, old), roc_auc(target, new)
-    assert found is not None
+    assert difference is not None
     assert before is not None
     assert after is not None
-    assert found.value == pytest.approx(after.value - before.value, abs=1e-12)
+    assert difference.value == pytest.approx(after.value - before.value, abs=1e-12)
 
 
 @pytest.mark.parametrize("metric", METRICS)
-def test_the_standard_error_is_what_resampling_gives(metric: str) -> None:
+def test_the_standard_error_agrees_with_resampling(metric: str) -> None:
     target, old, new = data(3)
-    found = paired_difference(metric, target, old, new, accepted=accepted(old, new))
+    difference = paired_difference(metric, target, old, new, accepted=accepted(old, new))
     draw = np.random.default_rng(4)
 
     values = []
     for _ in range(at_size(60, 200)):
         rows = draw.integers(0, len(target), len(target))
-        again = paired_difference(
+        resampled = paired_difference(
             metric, target[rows], old[rows], new[rows], accepted=accepted(old[rows], new[rows])
         )
-        assert again is not None
-        values.append(again.value)
+        assert resampled is not None
+        values.append(resampled.value)
 
-    assert found is not None
-    assert found.error == pytest.approx(float(np.std(values)), rel=0.35)
+    assert difference is not None
+    assert difference.error == pytest.approx(float(np.std(values)), rel=0.35)
 
 
-def test_pairing_is_surer_than_two_intervals() -> None:
+def test_a_paired_error_is_smaller_than_that_of_separate_estimates() -> None:
     target, old, new = data(5)
 
-    found = paired_difference("roc_auc", target, old, new, accepted=accepted(old, new))
+    difference = paired_difference("roc_auc", target, old, new, accepted=accepted(old, new))
 
     area = roc_auc(target, new)
-    assert found is not None
+    assert difference is not None
     assert area is not None
     assert area.high is not None
-    assert found.error < (area.high - area.value) / 1.96 / 2
+    assert difference.error < (area.high - area.value) / 1.96 / 2
 
 
 def test_too_few_rows_and_unknown_metrics_are_not_paired() -> None:
@@ -90,14 +90,14 @@ def test_too_few_rows_and_unknown_metrics_are_not_paired() -> None:
     assert paired_difference("luck", target, old, new, accepted=accepted(old, new)) is None
 
 
-def test_rows_read_back_in_one_order_and_without_their_keys() -> None:
+def test_rows_are_read_back_in_the_order_of_their_hashed_keys() -> None:
     target, score, _ = data(7, 100)
     keys = [f"client {number}" for number in range(100)]
     shuffled = np.random.default_rng(0).permutation(100)
 
     content = render_rows(keys, target, score, {"sex": ["1"] * 100})
     other = render_rows(
-        [keys[at] for at in shuffled], target[shuffled], score[shuffled], {"sex": ["1"] * 100}
+        [keys[index] for index in shuffled], target[shuffled], score[shuffled], {"sex": ["1"] * 100}
     )
 
     assert content == other

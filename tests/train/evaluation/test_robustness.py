@@ -1,4 +1,4 @@
-"""Robustness of a packaged model that really runs, with answers that can be worked out by hand."""
+"""Robustness of a packaged model that really runs, against values computed by hand."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +25,7 @@ RANKS = np.linspace(0, 1, 1001)
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Declines from an income of 0.5 on; the status is not looked at."""
+    """Write a model that declines incomes of 0.5 and more, and ignores the status."""
     path = tmp_path_factory.mktemp("model") / "model.onnx"
     path.write_bytes(logistic_regression(np.array([10.0, 0.0], np.float32), -5.0))
     return path
@@ -40,22 +40,22 @@ def measured(model: Path, *features: Feature, income: float | None = None) -> di
     return {name: estimate.value for name, estimate in robustness(trial)}
 
 
-def test_only_what_the_contract_allows_is_tried(model: Path) -> None:
+def test_only_the_metrics_that_apply_to_the_contract_are_computed(model: Path) -> None:
     assert list(measured(model, INCOME, STATUS)) == ["robustness_noise"]
 
 
-def test_noise_changes_only_what_is_near_the_limit(model: Path) -> None:
+def test_noise_changes_only_decisions_near_the_limit(model: Path) -> None:
     assert 0 < measured(model, INCOME, STATUS)["robustness_noise"] < 0.03
     assert measured(model, INCOME, STATUS, income=0.9)["robustness_noise"] == 0
 
 
-def test_the_cheapest_flip_is_found_within_a_twentieth_of_the_training_rows(model: Path) -> None:
-    found = measured(model, replace(INCOME, mutable=True), STATUS)
+def test_rows_within_a_twentieth_of_the_training_rows_of_the_limit_flip(model: Path) -> None:
+    metrics = measured(model, replace(INCOME, mutable=True), STATUS)
 
-    assert found["robustness_flip"] == pytest.approx(0.1, abs=0.005)
+    assert metrics["robustness_flip"] == pytest.approx(0.1, abs=0.005)
 
 
-def test_a_feature_that_the_model_does_not_look_at_flips_nothing(model: Path) -> None:
+def test_a_feature_that_the_model_ignores_flips_no_decision(model: Path) -> None:
     assert measured(model, INCOME, replace(STATUS, mutable=True))["robustness_flip"] == 0
 
 

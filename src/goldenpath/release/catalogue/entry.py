@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from goldenpath.digest import Digest
 from goldenpath.release.catalogue.tags import COMMIT_TAG, DIGEST_TAG
-from goldenpath.train.logged import Logged
+from goldenpath.train.mlflow_log import MlflowLog
 from goldenpath.train.training_run import Environment, Metric, TrainingRun
 
 _NOT_ALLOWED = re.compile(r"[^\w\-. :/]")
@@ -108,7 +108,7 @@ def entry(
     *,
     modelpack: Digest | None = None,
     statements: Mapping[str, Digest] = MappingProxyType({}),
-    logged: Logged | None = None,
+    logged: MlflowLog | None = None,
 ) -> CatalogueEntry:
     """What the catalogue is told about a release.
 
@@ -136,7 +136,7 @@ def entry(
         "threads": str(run.threads),
         **{_allowed(name): str(value)[:_MAX_VALUE] for name, value in run.parameters.items()},
     }
-    points, theirs = _points(run), logged or Logged({}, (), {}, ())
+    points, theirs = _points(run), logged or MlflowLog({}, (), {}, ())
     return CatalogueEntry(
         model=run.model,
         digest=digest.text,
@@ -176,7 +176,7 @@ def _beside(theirs: Mapping[str, str], ours: Mapping[str, str]) -> dict[str, str
     return {names[name]: text[:_MAX_VALUE] for name, text in theirs.items()}
 
 
-def _also(theirs: Logged, ours: Collection[str]) -> Iterator[Point]:
+def _also(theirs: MlflowLog, ours: Collection[str]) -> Iterator[Point]:
     for each in theirs.metrics:
         yield Point(_apart(_allowed(each.name), ours), each.value, each.step, each.time)
 

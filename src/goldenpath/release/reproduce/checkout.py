@@ -8,7 +8,7 @@ from goldenpath.errors import InvalidInput, NotFound
 from goldenpath.project.consistency import FILE
 from goldenpath.project.dvc_pointer import read_pointer
 from goldenpath.project.load import declared_data
-from goldenpath.train.source_state import git
+from goldenpath.train.source_state import optional_git
 
 
 def find_source(
@@ -20,8 +20,8 @@ def find_source(
     """
     if given is not None:
         return given
-    top = git(near, tools, "rev-parse", "--show-toplevel")
-    if top and git(near, tools, "cat-file", "-e", f"{commit}^{{commit}}") is not None:
+    top = optional_git(near, tools, "rev-parse", "--show-toplevel")
+    if top and optional_git(near, tools, "cat-file", "-e", f"{commit}^{{commit}}") is not None:
         return top
     if remote:
         return remote
@@ -39,21 +39,21 @@ def check_out(
     Raises `NotFound` if it cannot be cloned or does not have the commit.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    cloned = git(
+    cloned = optional_git(
         folder.parent, tools, "clone", "--quiet", "--no-checkout", "--", source, str(folder)
     )
     if cloned is None:
         raise NotFound(
             f"{source} cannot be cloned", hint="name a clone that has the commit with --from"
         )
-    if git(folder, tools, "checkout", "--quiet", "--detach", commit) is None:
+    if optional_git(folder, tools, "checkout", "--quiet", "--detach", commit) is None:
         raise NotFound(
             f"{source} does not have commit {commit[:12]}",
             hint="fetch it, or name a clone that has it with --from",
         )
     # The address of the remote stands in the release, so it is part of its digest.
     arguments = ("set-url", "origin", remote) if remote else ("remove", "origin")
-    git(folder, tools, "remote", *arguments)
+    optional_git(folder, tools, "remote", *arguments)
 
 
 def project_folder(checkout: Path, declaration: bytes) -> Path:

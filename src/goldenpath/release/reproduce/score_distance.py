@@ -11,12 +11,12 @@ from goldenpath.project.spec import Project
 from goldenpath.release.artifact.layers import MODELS
 from goldenpath.release.artifact.pack import CODE, FRAME, MODEL, RUNTIME, WHEELS
 from goldenpath.settings import training_environment
-from goldenpath.train.confine import confined
 from goldenpath.train.environment.rebuild import rebuild_environment
 from goldenpath.train.environment.runtime import parse_runtime
 from goldenpath.train.evaluation.decision_bands import bands
 from goldenpath.train.evaluation.score import onnx_scorer
-from goldenpath.train.python_content import served
+from goldenpath.train.python_content import served_model
+from goldenpath.train.training_sandbox import sandbox_limits
 
 Table = Mapping[str, NDArray[np.generic]]
 Files = Mapping[str, bytes]
@@ -92,8 +92,10 @@ def _scores(
     for folder in ("home", "temporary"):
         (place / folder).mkdir()
     seen = training_environment(tools, place, project.training.threads)
-    limits = confined((place,), (), closed)
-    with served(contract, contract.python, place, python, seen=seen, limits=limits) as score:
+    limits = sandbox_limits((place,), (), closed)
+    with served_model(
+        contract, contract.python, place, python, environment=seen, limits=limits
+    ) as score:
         return score(table)
 
 

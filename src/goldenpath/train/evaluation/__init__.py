@@ -1,1 +1,1 @@
-"""What a trained model says about its rows, as metrics."""
+"""Evaluation of a trained model: scores, metrics and recorded answers."""

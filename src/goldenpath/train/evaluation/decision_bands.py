@@ -1,4 +1,4 @@
-"""What a score decides, for many scores at once."""
+"""Applies the decision policy of a contract to arrays of scores."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,17 +9,15 @@ Floats = NDArray[np.float64]
 
 
 def accepted(policy: DecisionPolicy, scores: Floats) -> NDArray[np.bool_]:
-    """Which scores fall into a band whose outcome is to accept."""
-    accepting = np.array([band.outcome == "accept" for band in policy.bands])
-    limits = [band.below for band in policy.bands]
-    # A score equal to a limit belongs to the band above it, as in the decision at serving time.
-    found: NDArray[np.bool_] = accepting[np.searchsorted(limits, scores, side="right")]
-    return found
+    """Return for each score whether the outcome of its band is to accept."""
+    is_accepting = np.array([band.outcome == "accept" for band in policy.bands])
+    result: NDArray[np.bool_] = is_accepting[bands(policy, scores)]
+    return result
 
 
 def bands(policy: DecisionPolicy, scores: Floats) -> NDArray[np.int64]:
-    """The position of the band into which each score falls."""
-    found: NDArray[np.int64] = np.searchsorted(
-        [band.below for band in policy.bands], scores, side="right"
-    )
-    return found
+    """Return for each score the position of its band."""
+    limits = [band.below for band in policy.bands]
+    # A score equal to a limit belongs to the band above it, as in the model server.
+    result: NDArray[np.int64] = np.searchsorted(limits, scores, side="right")
+    return result

@@ -1,4 +1,4 @@
-"""From the tables that the training wrote to metrics: checked, overall and per slice."""
+"""Evaluates a packaged model on the tables that the training wrote, overall and per slice."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,12 +25,12 @@ Floats = NDArray[np.float64]
 
 KEY, TARGET, SCORE = "key", "target", "score"
 MAX_GROUPS = 50
-"""Values of one slice; more is a mistake in the choice of the column."""
+"""Largest number of values of one slice. A column with more is not meant as a slice."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReferenceRows:
-    """The training rows: features as they came in, and the scores of the packaged model."""
+    """The features of the training rows, and the packaged model's scores of them."""
 
     table: Mapping[str, NDArray[np.generic]]
     scores: Floats
@@ -38,7 +38,7 @@ class ReferenceRows:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What the outputs of one training show."""
+    """The evaluation of one training."""
 
     metrics: tuple[Metric, ...]
     reference: ReferenceRows
@@ -47,20 +47,20 @@ class Evaluation:
     largest_skew: float
     """Largest difference between the training's scores and those of the packaged model."""
     shared_keys: int | None
-    """Keys among the training rows and the evaluation rows; None if training rows have none."""
+    """Number of keys in both tables; None if the training rows have no column `key`."""
     repeated_keys: int
-    """Training rows whose key stands in a row before."""
+    """Number of training rows whose key occurs in an earlier row."""
     rows: bytes
-    """The evaluation rows as they travel with the release."""
+    """The evaluation rows for the release."""
     golden: Golden
-    """Made-up rows and the packaged model's scores of them, to be asked again when it is loaded."""
+    """Made-up rows with the packaged model's scores, for a check when the model is loaded."""
 
 
 def evaluate(project: Project, outputs: Path, score: Scorer) -> Evaluation:
-    """Metrics of the packaged model, which `score` asks, on the held-out rows.
+    """Return the evaluation of the packaged model, whose scores `score` returns.
 
-    Raises `InvalidInput` if an output is missing, lacks a column, or has NaN or infinity where a
-    number has to be.
+    Raises `InvalidInput` if an output file is missing, lacks a column, or has NaN or infinity where
+    a number is required.
     """
     for name in (REFERENCE, EVALUATION):
         refuse_missing(outputs, name)
@@ -72,7 +72,8 @@ def evaluate(project: Project, outputs: Path, score: Scorer) -> Evaluation:
     target = _numbers(held_out, TARGET, EVALUATION)
     if not np.isin(target, (0.0, 1.0)).all():
         raise InvalidInput(f"{EVALUATION} has targets other than 0 and 1")
-    columns = {each.name: _column(reference, each.name) for each in project.contract.features}
+    names = [feature.name for feature in project.contract.features]
+    columns = {name: _column(reference, name) for name in names}
     return Evaluation(
         metrics=(
             *_metrics(project, held_out, target, scores),
@@ -95,13 +96,16 @@ def evaluate(project: Project, outputs: Path, score: Scorer) -> Evaluation:
 
 
 def refuse_missing(outputs: Path, name: str) -> None:
-    """Raises `InvalidInput` unless the training wrote this file."""
+    """Raise `InvalidInput` unless the training wrote this file."""
     if not (outputs / name).is_file():
         raise InvalidInput(f"the training wrote no {name}: expected it in its output folder")
 
 
 def columns_of(path: Path, contract: Contract) -> Mapping[str, NDArray[np.generic]]:
-    """The features of a table that the training wrote. Raises `InvalidInput` if one is absent."""
+    """Return the features of a table that the training wrote.
+
+    Raises `InvalidInput` if a column is missing.
+    """
     table = read_parquet(path)
     names = [feature.name for feature in contract.features]
     _require(table, names, path.name)
@@ -109,37 +113,36 @@ def columns_of(path: Path, contract: Contract) -> Mapping[str, NDArray[np.generi
 
 
 def _scored(contract: Contract, table: pa.Table, score: Scorer, file: str) -> tuple[Floats, float]:
-    """Scores of the packaged model, and their largest difference to those of the training."""
+    """Return the packaged model's scores, and their largest difference to the training's scores."""
     names = [feature.name for feature in contract.features]
     _require(table, (SCORE, *names), file)
     if not table.num_rows:
         raise InvalidInput(f"{file} has no rows")
     for feature in contract.features:
         values = np.asarray(_column(table, feature.name), np.float64)
-        wrong = np.isinf(values) if feature.missing else ~np.isfinite(values)
-        if wrong.any():
+        is_invalid = np.isinf(values) if feature.missing else ~np.isfinite(values)
+        if is_invalid.any():
             raise InvalidInput(f"{file} has a {feature.name!r} that is not a number")
     scores = score({name: _column(table, name) for name in names})
     return scores, float(np.abs(scores - _numbers(table, SCORE, file)).max())
 
 
 def _metrics(project: Project, table: pa.Table, target: Floats, scores: Floats) -> Iterator[Metric]:
-    groups = chain(_groups(table, project.slices), _parts(project, table))
-    for name, rows in groups:
-        part_target, part_scores = target[rows], scores[rows]
-        accept = accepted(project.contract.decision, part_scores)
-        cuts = [band.below for band in project.contract.decision.bands[:-1]]
-        for metric, estimate in every_metric(part_target, part_scores, cuts, accept):
-            yield Metric(
-                metric, estimate.value, estimate.low, estimate.high, len(part_target), name
-            )
+    cuts = [band.below for band in project.contract.decision.bands[:-1]]
+    for name, rows in chain(_groups(table, project.slices), _contract_groups(project, table)):
+        accept = accepted(project.contract.decision, scores[rows])
+        for metric, estimate in every_metric(target[rows], scores[rows], cuts, accept):
+            yield Metric(metric, estimate.value, estimate.low, estimate.high, len(rows), name)
 
 
 def _robustness(
     contract: Contract, score: Scorer, held_out: pa.Table, reference: pa.Table
 ) -> Iterator[Metric]:
     tables = [
-        {each.name: np.asarray(_column(table, each.name), np.float64) for each in contract.features}
+        {
+            feature.name: np.asarray(_column(table, feature.name), np.float64)
+            for feature in contract.features
+        }
         for table in (held_out, reference)
     ]
     rows = min(held_out.num_rows, MAX_ROWS)
@@ -160,15 +163,15 @@ def _groups(table: pa.Table, slices: Sequence[str]) -> Iterator[tuple[str, NDArr
             yield f"{column}={value}", np.flatnonzero(labels == value)
 
 
-def _parts(project: Project, table: pa.Table) -> Iterator[tuple[str, NDArray[np.int64]]]:
-    """Slices of the contract: the same groups as the judge of a canary looks at."""
-    for part in slices(project.contract):
-        if part.feature in project.slices:
-            continue  # the training named its values itself
-        values = np.asarray(_column(table, part.feature), np.float32)
-        inside = (values >= np.float32(part.low)) & (values < np.float32(part.high))
-        if project.contract.features[part.column].slices and inside.any():
-            yield f"{part.feature}={part.label}", np.flatnonzero(inside)
+def _contract_groups(project: Project, table: pa.Table) -> Iterator[tuple[str, NDArray[np.int64]]]:
+    """Yield the intervals of numbers in the contract, which the canary judge compares as well."""
+    for group in slices(project.contract):
+        if group.feature in project.slices:
+            continue  # `_groups` yields each value of these columns
+        values = np.asarray(_column(table, group.feature), np.float32)
+        inside = (values >= np.float32(group.low)) & (values < np.float32(group.high))
+        if project.contract.features[group.column].slices and inside.any():
+            yield f"{group.feature}={group.label}", np.flatnonzero(inside)
 
 
 def _labels(table: pa.Table, column: str) -> list[str]:
@@ -194,9 +197,9 @@ def _repeated_keys(reference: pa.Table) -> int:
 
 
 def _require(table: pa.Table, names: Sequence[str], file: str) -> None:
-    absent = [name for name in names if name not in table.column_names]
-    if absent:
-        raise InvalidInput(f"{file} lacks the columns {', '.join(absent)}")
+    missing = [name for name in names if name not in table.column_names]
+    if missing:
+        raise InvalidInput(f"{file} lacks the columns {', '.join(missing)}")
 
 
 def _numbers(table: pa.Table, name: str, file: str) -> Floats:

@@ -1,8 +1,8 @@
-"""The evaluation rows that travel with a release: key, outcome, score and slices, no features.
+"""The evaluation rows that a release contains: key, outcome, score and slices, but no features.
 
-With them a challenger is compared with the champion on the very same rows. Keys are hashed: that is
-enough to pair rows and keeps the numbers of clients out of registries, though whoever knows a key
-can find its row (a pseudonym in the sense of Art. 4(5) GDPR, not anonymity).
+They allow comparing a challenger with the champion on the same rows. Keys are hashed: this is
+enough to pair rows, and keeps client numbers out of registries. Whoever knows a key can find its
+row, so a hash is a pseudonym (Art. 4(5) GDPR) and does not make the rows anonymous.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from goldenpath.errors import InvalidInput
 Floats = NDArray[np.float64]
 
 MAX_BYTES = 256 * 1024 * 1024
-"""Bytes of the largest file of rows that is written or read."""
+"""Largest size of a file of rows that is read, in bytes."""
 _KEY_BYTES = 16
 
 
@@ -31,38 +31,38 @@ class Rows:
     score: Floats
 
     def __len__(self) -> int:
-        """How many rows there are."""
+        """Number of rows."""
         return len(self.target)
 
 
 def render_rows(
     keys: Sequence[object], target: Floats, score: Floats, slices: Mapping[str, Sequence[str]]
 ) -> bytes:
-    """A Parquet file of these rows; the same rows in any order give the same bytes.
+    """Return a Parquet file of these rows. The same rows in any order give the same bytes.
 
-    Raises `InvalidInput` if a key stands twice.
+    Raises `InvalidInput` if a key is repeated.
     """
-    hashed = [hashlib.blake2b(str(k).encode(), digest_size=_KEY_BYTES).digest() for k in keys]
+    hashed = [hashlib.blake2b(str(key).encode(), digest_size=_KEY_BYTES).digest() for key in keys]
     order = sorted(range(len(hashed)), key=hashed.__getitem__)
     if len(set(hashed)) != len(hashed):
-        raise InvalidInput("the evaluation rows have a key twice: expected one row for each")
+        raise InvalidInput("the evaluation rows repeat a key: expected one row for each key")
     import pyarrow as pa
     import pyarrow.parquet
 
     columns: dict[str, pa.Array[pa.Scalar[pa.DataType]]] = {
-        "key": pa.array([hashed[at] for at in order], pa.binary(_KEY_BYTES)),
+        "key": pa.array([hashed[index] for index in order], pa.binary(_KEY_BYTES)),
         "target": pa.array(target[order], pa.int8()),
         "score": pa.array(score[order], pa.float64()),
     }
     for name, labels in slices.items():
-        columns[f"slice:{name}"] = pa.array([labels[at] for at in order], pa.string())
+        columns[f"slice:{name}"] = pa.array([labels[index] for index in order], pa.string())
     file = io.BytesIO()
     pyarrow.parquet.write_table(pa.table(columns), file, compression="zstd")
     return file.getvalue()
 
 
 def parse_rows(content: bytes) -> Rows:
-    """The rows of such a file. Raises `InvalidInput` if it is none."""
+    """Return the rows of such a file. Raises `InvalidInput` if it has another form."""
     if len(content) > MAX_BYTES:
         raise InvalidInput(f"the evaluation rows are larger than {MAX_BYTES} bytes")
     import pyarrow as pa

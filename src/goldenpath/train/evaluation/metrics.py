@@ -1,7 +1,7 @@
 """Metrics of a score in [0, 1] against outcomes in {0, 1}, each with a 95 % interval.
 
-Pure numpy: arrays in, estimates out. An estimate without an interval is one from too few rows to
-say how sure it is; where not even a value can be given the function returns None.
+Pure functions of numpy arrays. With too few rows an estimate has no interval. If a metric is
+undefined for the rows, its function returns None.
 """
 
 import math
@@ -14,20 +14,22 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 Z = 1.959963984540054
-"""Quantile 0.975 of the normal law."""
+"""Quantile 0.975 of the standard normal distribution."""
 MIN_ROWS = 50
-"""Rows below which no interval is given."""
+"""Fewest rows for an interval."""
 MIN_CLASS = 10
-"""Rows of the rarer outcome below which no interval of a rank statistic is given."""
+"""Fewest rows of the rarer outcome for an interval of a rank statistic."""
 SMALLEST = 1e-12
-"""Scores are kept this far from 0 and 1 by the logarithm."""
+"""For the logarithm, scores are clipped to at least this distance from 0 and 1."""
 BINS = 10
+"""Bins of the calibration error."""
 RESAMPLES = 200
+"""Resamples of the bootstrap."""
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A value and its 95 % interval; no bounds where there are too few rows."""
+    """A value and its 95 % interval. The bounds are None if there are too few rows."""
 
     value: float
     low: float | None
@@ -37,9 +39,9 @@ class Estimate:
 def every_metric(
     target: Floats, score: Floats, cuts: Sequence[float], accept: NDArray[np.bool_]
 ) -> Iterator[tuple[str, Estimate]]:
-    """Name and estimate of each metric that these rows allow, always in the same order.
+    """Yield name and estimate of each metric that is defined for these rows, in a fixed order.
 
-    `cuts` are the cut-offs of the decision policy, `accept` says which rows it accepts.
+    `cuts` are the cut-offs of the decision policy. `accept` marks the rows that it accepts.
     """
     auc = roc_auc(target, score)
     if auc is not None:
@@ -53,10 +55,10 @@ def every_metric(
 
 
 def roc_auc(target: Floats, score: Floats) -> Estimate | None:
-    """Area under the ROC curve; None if one of the outcomes does not occur.
+    """Return the area under the ROC curve; None if one of the outcomes does not occur.
 
-    Interval by the variance of DeLong, DeLong and Clarke-Pearson (1988), computed from midranks
-    as in Sun and Xu, Fast implementation of DeLong's algorithm (2014).
+    The interval uses the variance of DeLong, DeLong and Clarke-Pearson (1988), computed from
+    midranks as in Sun and Xu, Fast implementation of DeLong's algorithm (2014).
     """
     bad, good = score[target == 1], score[target == 0]
     if not len(bad) or not len(good):
@@ -73,7 +75,7 @@ def roc_auc(target: Floats, score: Floats) -> Estimate | None:
 
 
 def midranks(values: Floats) -> Floats:
-    """Ranks from 1, ties sharing the mean of theirs."""
+    """Return the ranks of `values`, from 1. Ties get the mean of their ranks."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
     middle: Floats = (last - (counts - 1) / 2)[inverse]
@@ -81,7 +83,7 @@ def midranks(values: Floats) -> Floats:
 
 
 def mean(values: Floats) -> Estimate:
-    """Mean of a loss per row, with the normal interval of a mean, not below 0."""
+    """Return the mean of a loss per row, with its normal interval, cut off at 0."""
     value = float(values.mean())
     if len(values) < MIN_ROWS:
         return Estimate(value, None, None)
@@ -90,25 +92,25 @@ def mean(values: Floats) -> Estimate:
 
 
 def share(hits: NDArray[np.bool_]) -> Estimate:
-    """Share of rows for which something holds, with the interval of Wilson (1927)."""
+    """Return the share of true values, with the interval of Wilson (1927)."""
     rows, value = len(hits), float(hits.mean())
     if rows < MIN_ROWS:
         return Estimate(value, None, None)
     weight = Z * Z / rows
     centre = (value + weight / 2) / (1 + weight)
     half = Z / (1 + weight) * math.sqrt(value * (1 - value) / rows + weight / (4 * rows))
-    # Rounding may bring an end past the value where no row or every row is hit.
+    # If no row or every row is true, rounding could put a bound past the value.
     low, high = max(centre - half, 0.0), min(centre + half, 1.0)
     return Estimate(value, min(low, value), max(high, value))
 
 
 def expected_calibration_error(target: Floats, score: Floats) -> Estimate:
-    """Mean distance of score and outcome over bins of equal size, weighted by their rows.
+    """Return the mean distance of score and outcome over bins, weighted by their rows.
 
-    Naeini, Cooper and Hauskrecht, Obtaining well calibrated probabilities using Bayesian binning
-    (2015), with bins of equal size. The interval is the percentile bootstrap with a fixed seed.
-    Noise can only add to this error, so the upper bound errs on the safe side, and the lower one
-    is brought down to the value where it lies above.
+    Bins have equal numbers of rows. The interval is a percentile bootstrap with a fixed seed. Noise
+    increases this error, so the upper bound is conservative; the lower bound is cut off at the
+    value. Source: Naeini, Cooper and Hauskrecht, Obtaining well calibrated probabilities using
+    Bayesian binning (2015).
     """
     gaps, bins = score - target, calibration_bins(score)
     value = calibration_error(gaps, bins)
@@ -124,19 +126,19 @@ def expected_calibration_error(target: Floats, score: Floats) -> Estimate:
 
 
 def calibration_bins(score: Floats) -> NDArray[np.int64]:
-    """The bin of each row: as many rows in each, by rising score."""
+    """Return the bin of each row. Bins have equal numbers of rows, in the order of the scores."""
     bins = np.empty(len(score), np.int64)
     bins[np.argsort(score, kind="stable")] = np.arange(len(score)) * BINS // len(score)
     return bins
 
 
 def calibration_error(gaps: Floats, bins: NDArray[np.int64]) -> float:
-    """Mean over the bins of how far scores and outcomes are apart, weighted by their rows."""
+    """Return the mean distance of score and outcome over the bins, weighted by their rows."""
     return float(np.abs(np.bincount(bins, weights=gaps, minlength=BINS)).sum()) / len(gaps)
 
 
 def losses(target: Floats, score: Floats) -> Floats:
-    """The logarithmic loss of each row."""
-    kept = np.clip(score, SMALLEST, 1 - SMALLEST)
-    found: Floats = -(target * np.log(kept) + (1 - target) * np.log1p(-kept))
-    return found
+    """Return the logarithmic loss of each row."""
+    clipped = np.clip(score, SMALLEST, 1 - SMALLEST)
+    result: Floats = -(target * np.log(clipped) + (1 - target) * np.log1p(-clipped))
+    return result

@@ -1,7 +1,7 @@
-"""How two models differ on the same rows: the value, and how sure it is.
+"""Paired differences of a metric between two models on the same rows, with standard errors.
 
-Rows that both models find hard make both look worse; on the same rows that cancels out, so a paired
-difference is surer than the difference of two intervals. Pure numpy: arrays in, estimates out.
+Some rows are hard for both models. In a paired difference this effect cancels out, so its standard
+error is smaller than that of two separate estimates. Pure functions of numpy arrays.
 """
 
 import math
@@ -25,19 +25,20 @@ Accepted = tuple[NDArray[np.bool_], NDArray[np.bool_]]
 
 @dataclass(frozen=True, slots=True)
 class PairedDifference:
-    """New minus old of one metric, and its standard error."""
+    """A metric of the new model minus that of the old one."""
 
     value: float
     error: float
+    """Standard error of `value`."""
     rows: int
 
 
 def paired_difference(
     metric: str, target: Floats, old: Floats, new: Floats, *, accepted: Accepted
 ) -> PairedDifference | None:
-    """The difference of `metric` on these rows; None for one that cannot be paired here.
+    """Return the difference of `metric`; None for an unknown metric or too few rows.
 
-    `accepted` says which rows the old and the new model accept.
+    `accepted` marks the rows that the old and the new model accept.
     """
     if len(target) < MIN_ROWS:
         return None
@@ -58,10 +59,10 @@ def paired_difference(
 
 
 def _roc_auc(target: Floats, old: Floats, new: Floats) -> PairedDifference | None:
-    """Correlated ROC curves: DeLong, DeLong and Clarke-Pearson (1988), section 4.
+    """Return the difference of two ROC areas on the same rows.
 
-    With two curves the covariance of their structural components is the variance of the difference
-    of those components, row by row.
+    Its variance is that of the differences of the structural components, row by row.
+    Source: DeLong, DeLong and Clarke-Pearson (1988), section 4.
     """
     bad = target == 1
     count, other = int(bad.sum()), int((~bad).sum())
@@ -75,7 +76,10 @@ def _roc_auc(target: Floats, old: Floats, new: Floats) -> PairedDifference | Non
 
 
 def _placements(bad: Floats, good: Floats) -> tuple[Floats, Floats]:
-    """For each bad row the share of good ones below it, and the reverse; ties count half."""
+    """Return the share of good rows below each bad row, and of bad rows above each good row.
+
+    Ties count half.
+    """
     return _shares_below(bad, good), 1 - _shares_below(good, bad)
 
 
@@ -87,16 +91,19 @@ def _shares_below(values: Floats, others: Floats) -> Floats:
 
 
 def _calibration(target: Floats, old: Floats, new: Floats) -> PairedDifference:
-    """Paired bootstrap (Efron and Tibshirani 1993, chapter 8): both models on each resample."""
+    """Return the difference of calibration errors. Both models are computed on each resample.
+
+    Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 8.
+    """
     parts = [(score - target, calibration_bins(score)) for score in (old, new)]
-    was, now = (calibration_error(gaps, bins) for gaps, bins in parts)
+    old_error, new_error = (calibration_error(gaps, bins) for gaps, bins in parts)
     draw = np.random.default_rng(0)
     samples = []
     for _ in range(RESAMPLES):
         rows = draw.integers(0, len(target), len(target))
         before, after = (calibration_error(gaps[rows], bins[rows]) for gaps, bins in parts)
         samples.append(after - before)
-    return PairedDifference(now - was, float(np.std(samples, ddof=1)), len(target))
+    return PairedDifference(new_error - old_error, float(np.std(samples, ddof=1)), len(target))
 
 
 def _mean(values: Floats) -> PairedDifference:

@@ -1,4 +1,4 @@
-"""The scores of the packaged model, computed as a server does: ONNX Runtime, one thread."""
+"""Scores rows with the packaged model as a model server does: ONNX Runtime, one thread."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -12,37 +12,37 @@ from goldenpath.errors import InvalidInput
 from goldenpath.project.spec import Contract
 
 _ROWS = 8192
-"""Rows that are scored at once."""
+"""Rows scored in one call."""
 FATAL_ONLY = 4
 
 Scorer = Callable[[Mapping[str, NDArray[np.generic]]], NDArray[np.float64]]
-"""One score in [0, 1] per row of a table that has a column per feature of the contract."""
+"""Takes a table with a column for each feature. Returns one score in [0, 1] for each row."""
 
 
 def onnx_scorer(path: Path, contract: Contract) -> Scorer:
-    """The graph at `path`, loaded once. Raises `InvalidInput` as `model_scores` does."""
+    """Load the graph at `path` and return its scorer. Raises as `model_scores` does."""
     return partial(run_model, open_model(path, contract), contract)
 
 
 def rows_of(contract: Contract, table: Mapping[str, NDArray[np.generic]]) -> NDArray[np.float32]:
-    """The rows of a table as a model takes them: 32-bit floats in the order of the contract."""
+    """Return the input of a model: 32-bit floats, columns in the order of the contract."""
     columns = [np.asarray(table[feature.name], np.float32) for feature in contract.features]
     return np.ascontiguousarray(np.column_stack(columns))
 
 
 def checked(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The scores themselves. Raises `InvalidInput` if one is not in [0, 1]."""
+    """Return the scores. Raises `InvalidInput` if one is not in [0, 1]."""
     if not ((scores >= 0) & (scores <= 1)).all():
-        raise InvalidInput("the model gives scores that are not in [0, 1], or not one per row")
+        raise InvalidInput("the model returned scores that are not in [0, 1]")
     return scores
 
 
 def model_scores(
     path: Path, contract: Contract, table: Mapping[str, NDArray[np.generic]]
 ) -> NDArray[np.float64]:
-    """One score per row of `table`, which has a column per feature of the contract.
+    """Return the score of each row of `table`, which has a column for each feature.
 
-    Raises `InvalidInput` if the model does not load, does not fit the contract, or gives a score
+    Raises `InvalidInput` if the model does not load, does not fit the contract, or returns a score
     that is not in [0, 1].
     """
     return run_model(open_model(path, contract), contract, table)
@@ -53,7 +53,7 @@ def run_model(
     contract: Contract,
     table: Mapping[str, NDArray[np.generic]],
 ) -> NDArray[np.float64]:
-    """One score per row of `table`. Raises `InvalidInput` as `model_scores` does."""
+    """Return the score of each row of `table`. Raises as `model_scores` does."""
     rows = rows_of(contract, table)
     parts = [
         _last_column(session.run([contract.output_tensor], {contract.input_tensor: part})[0])
@@ -61,12 +61,12 @@ def run_model(
     ]
     scores = np.concatenate(parts).astype(np.float64)
     if len(scores) != len(rows):
-        raise InvalidInput(f"the model gives {len(scores)} scores for {len(rows)} rows")
+        raise InvalidInput(f"the model returned {len(scores)} scores for {len(rows)} rows")
     return checked(scores)
 
 
 def open_model(path: Path, contract: Contract) -> onnxruntime.InferenceSession:
-    """The model, loaded as a server does. Raises `InvalidInput` if it does not fit."""
+    """Load a model as a server does. Raises `InvalidInput` if it does not fit the contract."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = FATAL_ONLY
@@ -74,13 +74,13 @@ def open_model(path: Path, contract: Contract) -> onnxruntime.InferenceSession:
         session = onnxruntime.InferenceSession(
             path.read_bytes(), options, providers=["CPUExecutionProvider"]
         )
-    except Exception as error:  # ONNX Runtime has no common root of its errors
+    except Exception as error:  # the errors of ONNX Runtime have no common base class
         raise InvalidInput(f"{path.name} is not a model that can be served: {error}") from error
-    inputs = {each.name: (each.type, each.shape[1:]) for each in session.get_inputs()}
+    inputs = {tensor.name: (tensor.type, tensor.shape[1:]) for tensor in session.get_inputs()}
     expected = {contract.input_tensor: ("tensor(float)", [len(contract.features)])}
     if inputs != expected:
         raise InvalidInput(f"{path.name} has other inputs: expected {expected}, got {inputs}")
-    outputs = [each.name for each in session.get_outputs()]
+    outputs = [tensor.name for tensor in session.get_outputs()]
     if contract.output_tensor not in outputs:
         raise InvalidInput(
             f"{path.name} has no output {contract.output_tensor!r}: got {', '.join(outputs)}"

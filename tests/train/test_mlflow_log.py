@@ -1,4 +1,4 @@
-"""What a training tells MLflow by itself is read without trusting it, and lands in our run."""
+"""What a training logs to MLflow is read within bounds, and without executing or trusting it."""
 
 import subprocess
 import sys
@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from goldenpath.settings import told_to_mlflow
-from goldenpath.train import logged
-from goldenpath.train.logged import Reading, read_logged
+from goldenpath.settings import mlflow_environment
+from goldenpath.train import mlflow_log
+from goldenpath.train.mlflow_log import MetricPoint, read_mlflow_log
 from tests.train.conftest import Quick
 
 WRITES = """
@@ -25,21 +25,21 @@ with mlflow.start_run():
 """
 
 
-def test_what_mlflow_itself_writes_is_read(tmp_path: Path) -> None:
+def test_a_file_store_that_mlflow_wrote_is_read(tmp_path: Path) -> None:
     subprocess.run(
         [sys.executable, "-c", WRITES], check=True, capture_output=True, cwd=tmp_path,
-        env=told_to_mlflow(tmp_path / "store"),
+        env=mlflow_environment(tmp_path / "store"),
     )  # fmt: skip
 
-    found = read_logged(tmp_path / "store")
+    log = read_mlflow_log(tmp_path / "store")
 
-    assert found is not None
-    assert found.parameters == {"depth": "3"}  # that of the nested run is not the run's own
-    assert found.tags == {"who": "me"}
-    assert [(each.name, each.value, each.step) for each in found.metrics] == [
+    assert log is not None
+    assert log.parameters == {"depth": "3"}  # nested runs are ignored
+    assert log.tags == {"who": "me"}
+    assert [(point.name, point.value, point.step) for point in log.metrics] == [
         ("fold/1", 0.7, 0), ("loss", 0.5, 0), ("loss", 0.25, 1),
     ]  # fmt: skip
-    assert [name for name, _ in found.artifacts] == ["plots/one.txt"]
+    assert [name for name, _ in log.artifacts] == ["plots/one.txt"]
     assert [path.name for path in tmp_path.iterdir()] == ["store"]
 
 
@@ -52,35 +52,35 @@ def run(tmp_path: Path) -> Path:
     return folder
 
 
-def test_links_and_half_written_lines_are_left_out(run: Path, tmp_path: Path) -> None:
+def test_links_and_incomplete_lines_are_ignored(run: Path, tmp_path: Path) -> None:
     (run / "artifacts" / "key").symlink_to("/etc/passwd")
     (run / "params" / "key").symlink_to("/etc/passwd")
     (run / "metrics" / "loss").write_text("5 0.5 0\n6 0.\x00\n7")
 
-    found = read_logged(tmp_path)
+    log = read_mlflow_log(tmp_path)
 
-    assert found is not None
-    assert (found.artifacts, found.parameters) == ((), {})
-    assert found.metrics == (Reading("loss", 0.5, 5, 0),)
+    assert log is not None
+    assert (log.artifacts, log.parameters) == ((), {})
+    assert log.metrics == (MetricPoint("loss", 0.5, 5, 0),)
 
 
-def test_more_than_fits_is_counted_and_left_out(run: Path, tmp_path: Path) -> None:
-    for number in range(logged.MAX_FILES + 3):
+def test_artifacts_beyond_the_limits_are_left_out_and_counted(run: Path, tmp_path: Path) -> None:
+    for number in range(mlflow_log.MAX_FILES + 3):
         (run / "artifacts" / f"{number:03}").write_bytes(b"x")
     with (run / "artifacts" / "000").open("wb") as file:
-        file.truncate(logged.MAX_BYTES + 1)
+        file.truncate(mlflow_log.MAX_BYTES + 1)
 
-    found = read_logged(tmp_path)
+    log = read_mlflow_log(tmp_path)
 
-    assert found is not None
-    assert (len(found.artifacts), found.left_out) == (logged.MAX_FILES - 1, 4)
-
-
-def test_a_training_that_logs_nothing_has_logged_nothing(tmp_path: Path) -> None:
-    assert read_logged(tmp_path / "absent") is None
+    assert log is not None
+    assert (len(log.artifacts), log.left_out) == (mlflow_log.MAX_FILES - 1, 4)
 
 
-def test_a_training_is_given_a_store_in_its_work_folder(quick: Quick, tmp_path: Path) -> None:
+def test_without_a_file_store_there_is_no_log(tmp_path: Path) -> None:
+    assert read_mlflow_log(tmp_path / "absent") is None
+
+
+def test_a_training_logs_into_its_work_folder(quick: Quick, tmp_path: Path) -> None:
     body = (
         "import os; store = Path(os.environ['MLFLOW_TRACKING_URI'][7:]) / '0/a'; "
         "(store / 'params').mkdir(parents=True); (store / 'meta.yaml').touch(); "

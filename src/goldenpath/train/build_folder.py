@@ -1,7 +1,7 @@
-"""A folder for one build, and an end to what killed builds left behind.
+"""A separate work folder for each build, and the removal of folders that killed builds left.
 
-Each build works in a folder of its own, so that a process which outlives a killed build disturbs
-nobody. A build holds a lock as long as it lives; the next one removes folders that nobody holds.
+A process that survives a killed build therefore cannot disturb the next build. A build locks its
+folder as long as it runs. The next build removes folders that are not locked.
 """
 
 import os
@@ -15,8 +15,8 @@ from goldenpath.files import locked, take_lock
 
 
 @contextmanager
-def workplace(builds: Path, name: str) -> Iterator[Path]:
-    """A new folder below `builds`, removed at the end."""
+def build_folder(builds: Path, name: str) -> Iterator[Path]:
+    """Yield a new folder below `builds`. It is removed at the end."""
     builds.mkdir(parents=True, exist_ok=True)
     with locked(builds / "lock"):
         _sweep(builds)
@@ -26,7 +26,7 @@ def workplace(builds: Path, name: str) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        # What a program of the project wrote read-only stays for the next sweep.
+        # If a program of the project made files read-only, the next build tries again.
         shutil.rmtree(folder, ignore_errors=True)
         if not folder.exists():
             folder.with_suffix(".lock").unlink(missing_ok=True)
