@@ -1,8 +1,8 @@
-"""One JSON text per value, and strict reading of it.
+"""Writes canonical JSON, and reads JSON strictly.
 
-What is hashed or signed is written by RFC 8785 (JSON Canonicalization Scheme). What is read must
-be JSON that two parsers cannot understand differently: duplicate keys, NaN and trailing text are
-refused, since a verifier and a user of a document that disagree about it are an attack.
+Whatever is hashed or signed is written by RFC 8785 (JSON Canonicalization Scheme), so a value has
+exactly one text. The reader refuses duplicate keys, NaN and trailing text. Parsers disagree about
+those, and an attacker could show one document to the verifier and another one to its user.
 """
 
 import json
@@ -19,9 +19,9 @@ JsonValue = None | bool | int | float | str | list["JsonValue"] | dict[str, "Jso
 MAX_DOCUMENT = 16 * 1024 * 1024
 """Bytes of the largest JSON document that is read, 16 MiB."""
 MAX_DEPTH = 100
-"""Levels of objects and lists in a file of any kind. Ours have a dozen."""
+"""Levels of objects and lists that a file of any format may have. Our own files have a dozen."""
 
-# RFC 8259, section 7. A string without an end is skipped as far as it was looked at.
+# RFC 8259, section 7. A string without a closing quote is skipped up to where the match stopped.
 _ESCAPE = re.compile(rb"\\.", re.DOTALL)
 _STRING = re.compile(rb'"[^"]*+"?')
 _NO_STRUCTURE = bytes(set(range(256)) - set(b'[]{}"'))
@@ -29,7 +29,7 @@ _STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 
 
 def canonical_json(value: object) -> bytes:
-    """`value` as canonical JSON. Raises `InvalidInput` for what JSON cannot say."""
+    """Return `value` as canonical JSON. Raises `InvalidInput` if JSON has no form for it."""
     try:
         return rfc8785.dumps(value)  # type: ignore[arg-type]
     except rfc8785.CanonicalizationError as error:
@@ -37,10 +37,10 @@ def canonical_json(value: object) -> bytes:
 
 
 def parse_json(content: bytes, what: str) -> JsonValue:
-    """The value of a JSON document; `what` names it in messages.
+    """Return the value of a JSON document; `what` names the document in messages.
 
-    Raises `InvalidInput` for bad UTF-8, bad JSON, a duplicate key, NaN, more than `MAX_DOCUMENT`
-    or more than `MAX_DEPTH`.
+    Raises `InvalidInput` for bad UTF-8, bad JSON, a duplicate key, NaN, more bytes than
+    `MAX_DOCUMENT` or more levels than `MAX_DEPTH`.
     """
     check_bounds(content, what)
     try:
@@ -53,7 +53,7 @@ def parse_json(content: bytes, what: str) -> JsonValue:
 
 
 def parse_object(content: bytes, what: str) -> dict[str, JsonValue]:
-    """Like `parse_json`, for a document that has to be an object."""
+    """Return the value of a JSON document that has to be an object. Raises as `parse_json`."""
     value = parse_json(content, what)
     if not isinstance(value, dict):
         raise InvalidInput(f"{what} is not a JSON object")
@@ -61,10 +61,10 @@ def parse_object(content: bytes, what: str) -> dict[str, JsonValue]:
 
 
 def check_bounds(content: bytes, what: str) -> None:
-    """Raises `InvalidInput` for JSON that is too large or too deep for a parser that recurses.
+    """Raise `InvalidInput` if a JSON document is too large or too deep for a recursive parser.
 
-    Up to the first fault of a document a parser and this scan agree on what is a string; behind it
-    nothing is parsed.
+    The scan and a parser agree on what is a string up to the first syntax error. The parser stops
+    there, so it does not matter what the scan makes of the rest.
     """
     if len(content) > MAX_DOCUMENT:
         raise InvalidInput(f"{what} is too large: expected at most {MAX_DOCUMENT} bytes")
@@ -81,7 +81,7 @@ def _object(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
     if len(result) != len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"key {twice!r} stands twice")
+        raise ValueError(f"key {twice!r} occurs twice")
     return result
 
 

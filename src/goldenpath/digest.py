@@ -1,4 +1,7 @@
-"""SHA-256 digests as values that cannot be wrong (OCI image specification, descriptor.md)."""
+"""SHA-256 digests as a checked type (OCI image specification, descriptor.md).
+
+A `Digest` is checked when it is made, so the rest of the code need not check it again.
+"""
 
 import hashlib
 import re
@@ -12,7 +15,7 @@ _SHA256 = re.compile(r"sha256:[a-f0-9]{64}")
 
 @dataclass(frozen=True, slots=True, order=True)
 class Digest:
-    """`sha256:` and 64 lower-case hex digits."""
+    """A SHA-256 digest: `sha256:` and 64 lower-case hex digits."""
 
     text: str
 
@@ -27,22 +30,22 @@ class Digest:
 
     @property
     def hex(self) -> str:
-        """The 64 digits without the algorithm."""
+        """The 64 hex digits without the prefix `sha256:`."""
         return self.text[7:]
 
     @property
     def short(self) -> str:
-        """Enough of it for a person to tell two apart; never for a machine."""
+        """The prefix and 12 digits, for people to read. Never compare digests by it."""
         return self.text[:19]
 
     @classmethod
     def of(cls, content: bytes) -> "Digest":
-        """Digest of `content`."""
+        """Return the digest of `content`."""
         return cls("sha256:" + hashlib.sha256(content).hexdigest())
 
     @classmethod
     def of_chunks(cls, chunks: Iterable[bytes]) -> "Digest":
-        """Digest of the concatenation of `chunks`, each read once."""
+        """Return the digest of all `chunks` joined; each chunk is read once."""
         state = hashlib.sha256()
         for chunk in chunks:
             state.update(chunk)

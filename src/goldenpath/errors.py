@@ -7,8 +7,8 @@
       Unavailable         network, registry, cluster, git remote  exit 5   safe to retry
       Stalled             waits for a change of desired state     exit 6
 
-An expected "no" (a closed gate, nothing to do) is a value, not an error; its verb exits 7.
-Anything else that is raised is our bug and exits 1.
+An expected "no", such as a closed gate, is a value and not an error; its verb exits with 7.
+Any other exception is a bug in goldenpath and exits with 1.
 """
 
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ from typing import ClassVar
 
 
 class GoldenPathError(Exception):
-    """A failure that a user can read: one lower-case sentence, and perhaps a hint."""
+    """A failure that is shown to the user: a lower-case sentence, and a hint if there is a cure."""
 
     exit_code: ClassVar[int] = 1
 
@@ -27,42 +27,42 @@ class GoldenPathError(Exception):
 
 
 class InvalidInput(GoldenPathError):
-    """A file, a flag or a request is wrong; fix it and run again."""
+    """A file, a flag or a request is wrong; the user fixes it and runs the command again."""
 
     exit_code = 2
 
 
 class NotFound(GoldenPathError):
-    """Something that was named is not there."""
+    """Something that the user named does not exist."""
 
     exit_code = 3
 
 
 class VerificationError(GoldenPathError):
-    """A digest, a signature or a policy did not hold. Never retried, never downgraded."""
+    """A digest, a signature or a policy failed. Never retried and never reduced to a warning."""
 
     exit_code = 4
 
 
 class Unavailable(GoldenPathError):
-    """Something outside cannot be reached now; the same call may succeed later."""
+    """An outside system cannot be reached or cannot answer now; the same call may succeed later."""
 
     exit_code = 5
 
 
 class Stalled(GoldenPathError):
-    """Nothing moves until the desired state changes."""
+    """The deployment makes no progress until somebody changes the desired state."""
 
     exit_code = 6
 
 
 REFUSED = 7
-"""Exit code of a verb whose answer is an orderly "no"."""
+"""Exit code of a verb whose answer is a regular "no", such as a closed gate."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
-    """A question for a hint if `name` is nearly one of the `known` names; None otherwise."""
-    from difflib import get_close_matches  # only a command that failed pays for it
+    """Return a hint that offers the nearest of the `known` names; None if none is near."""
+    from difflib import get_close_matches  # imported late: only a failed command needs it
 
     near = get_close_matches(name.lower(), [each for each in known if each != name], n=1)
     return f"did you mean {near[0]}?" if near else None

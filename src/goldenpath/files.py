@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, whatever ends the process; and locks on files."""
+"""Writes whole files and holds locks, so that a killed process leaves no half-written file."""
 
 import fcntl
 import os
@@ -11,7 +11,7 @@ from goldenpath.errors import InvalidInput
 
 
 def write_whole(path: Path, content: bytes, mode: int = 0o600) -> None:
-    """Writes under a temporary name, syncs, renames, and syncs the folder. Raises `OSError`."""
+    """Write under a temporary name, sync, rename, and sync the folder. Raises `OSError`."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
@@ -28,7 +28,7 @@ def write_whole(path: Path, content: bytes, mode: int = 0o600) -> None:
 
 
 def write_new(path: Path, content: bytes, mode: int) -> None:
-    """Writes a file that must not exist yet, to the disk. Raises `InvalidInput` if it does."""
+    """Write and sync a file that must not exist yet. Raises `InvalidInput` if it does."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
@@ -41,7 +41,7 @@ def write_new(path: Path, content: bytes, mode: int) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Makes the names in a folder survive a power cut."""
+    """Sync a folder, so that new and renamed entries survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -52,7 +52,7 @@ def sync_folder(folder: Path) -> None:
 def take_lock(file: int | IO[Any], *, wait: bool = True, shared: bool = False) -> bool:
     """Lock an open file until it is closed; return False if another holds it and `wait` is off.
 
-    A lock ends with its process, whatever ends that. Holders of shared locks bear one another.
+    A lock ends with its process, even if that is killed. Several may hold it if all are `shared`.
     """
     kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     try:
@@ -64,7 +64,7 @@ def take_lock(file: int | IO[Any], *, wait: bool = True, shared: bool = False) -
 
 @contextmanager
 def locked(path: Path, mode: int = 0o600) -> Iterator[None]:
-    """Holds a lock that ends with this process, waiting for whoever has it."""
+    """Hold an exclusive lock on a file; waits until it is free. It ends with this process."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, mode)
     try:
         take_lock(descriptor)

@@ -1,22 +1,25 @@
-"""The layout of the home: where on this machine everything of goldenpath lies."""
+"""The layout of the home, the folder in which goldenpath keeps its state on this machine."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 HOME_VARIABLE = "GOLDENPATH_HOME"
-"""Where the embedded defaults keep their state; `.goldenpath` in the working folder otherwise."""
+"""Folder for the state of the embedded defaults; else `.goldenpath` in the working folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """The folder of the embedded defaults: path arithmetic only, nothing is created."""
+    """The folder with the state of the embedded defaults. Computes paths and creates nothing."""
 
     root: Path
 
     @classmethod
     def find(cls, environment: Mapping[str, str], working: Path) -> "Home":
-        """From the environment, else `.goldenpath` in `working` or the nearest parent with one."""
+        """Return the home that the environment names, else the nearest `.goldenpath`.
+
+        The nearest is searched from `working` upwards; if there is none, it is in `working`.
+        """
         named = environment.get(HOME_VARIABLE)
         if named:
             return cls(Path(named).absolute())
@@ -27,12 +30,12 @@ class Home:
 
     @property
     def registry(self) -> Path:
-        """An OCI image layout."""
+        """The embedded registry, an OCI image layout."""
         return self.root / "registry"
 
     @property
     def uploads(self) -> Path:
-        """Where uploads to registries stand that were interrupted."""
+        """Notes on interrupted uploads to registries, so that they can be resumed."""
         return self.root / "uploads"
 
     @property
@@ -42,12 +45,12 @@ class Home:
 
     @property
     def gitops_cache(self) -> Path:
-        """What was fetched of the gitops repository; safe to delete."""
+        """Local copy of what was fetched from the gitops repository; safe to delete."""
         return self.root / "gitops-cache"
 
     @property
     def trust(self) -> Path:
-        """Which commits of the gitops repository this machine knows to be right."""
+        """The commits of the gitops repository that this machine has verified."""
         return self.root / "trust.json"
 
     @property
@@ -57,7 +60,7 @@ class Home:
 
     @property
     def rollout_key(self) -> Path:
-        """The SSH key with which this machine commits canary steps."""
+        """The SSH key that signs this machine's commits of canary steps."""
         return self.keys / "rollout"
 
     @property
@@ -82,32 +85,32 @@ class Home:
 
     @property
     def spool(self) -> Path:
-        """Records that the model servers wrote and nobody has sealed yet."""
+        """Records that model servers wrote and that are not in the sealed log yet."""
         return self.root / "spool"
 
     @property
     def telemetry(self) -> Path:
-        """Recent telemetry, as OTLP in JSON lines."""
+        """Recent telemetry, as OTLP in JSON Lines."""
         return self.root / "telemetry"
 
     @property
     def drift(self) -> Path:
-        """What the monitor counted, per stage, model and release."""
+        """The counts of the drift monitor, per stage, model and release."""
         return self.root / "drift"
 
     @property
     def findings(self) -> Path:
-        """What the monitor found, until and after a person has closed it."""
+        """Findings of the monitor, both open ones and those that a person has closed."""
         return self.root / "findings"
 
     @property
     def log_key(self) -> Path:
-        """The private key that signs checkpoints of the prediction log; made when first used."""
+        """The private key that signs checkpoints of the prediction log; made on first use."""
         return self.keys / "log.pem"
 
     @property
     def data(self) -> Path:
-        """Data that were fetched, by their digest, and listings; safe to delete."""
+        """Fetched data by digest, and listings of data sources; safe to delete."""
         return self.root / "data"
 
     @property
@@ -116,8 +119,8 @@ class Home:
         return self.root / "builds"
 
     @property
-    def kept(self) -> Path:
-        """Environments and wheels that builds use again; safe to delete when none runs."""
+    def build_cache(self) -> Path:
+        """Environments and wheels that builds reuse; safe to delete when none runs."""
         return self.root / "kept"
 
     @property

@@ -1,7 +1,7 @@
 """Names of every span, metric and attribute, with unit and kind.
 
-OpenTelemetry semantic conventions where there is one; `ml.*` is ours, since the conventions have
-nothing for inference of classic models yet.
+A name follows the OpenTelemetry semantic conventions where there is one. The names `ml.*` are our
+own, since the conventions have none for inference of classic models yet.
 """
 
 # Metrics.
@@ -25,20 +25,20 @@ LOG_RECORDS = "ml.log.records"  # counter, {record}
 LOG_LOST = "ml.log.lost"  # counter, {record}
 
 DESCRIPTIONS = {
-    REQUEST_DURATION: "Time from a request that was read whole to its answer.",
+    REQUEST_DURATION: "Time from a complete request to its answer.",
     INFERENCE_DURATION: "Time that the model took for the batch of a request.",
     PREDICTIONS: "Rows that were scored.",
     PREDICTION_SCORE: "Scores, by the bounds of the signed reference profile.",
     PREDICTION_OUTCOME: "Decisions by the packaged policy.",
     SLICE_OUTCOME: "Decisions by the packaged policy in a slice that the contract declares.",
     FEATURE_BIN: "Values of an input or of the score in a bin of the signed reference profile.",
-    FEATURE_OUT_OF_RANGE: "Values that training never saw.",
+    FEATURE_OUT_OF_RANGE: "Values outside the range of the training data.",
     DRIFT_PSI: "Population stability index against the reference.",
     DRIFT_EVIDENCE: "E-value of the drift detector; an alarm at the threshold of its budget.",
     LOG_RECORDS: "Predictions in the sealed log.",
-    LOG_LOST: "Predictions that were answered and could not be recorded.",
+    LOG_LOST: "Predictions that were answered but could not be recorded.",
 }
-"""What each metric means, for who meets it elsewhere."""
+"""Description of each metric, as exporters and dashboards show it."""
 
 # Attributes.
 MODEL_NAME = "ml.model.name"
@@ -69,8 +69,8 @@ HEADER_SLOT = "x-goldenpath-slot"
 # HTTP headers of a request.
 HEADER_SUBJECT = "x-goldenpath-subject"
 HEADER_SHADOW = "x-goldenpath-shadow"
-"""From the gateway to a model server: the answer is only compared, nobody decides by it."""
+"""From the gateway to a model server: the answer is only compared and never used."""
 HEADER_CANARY = "x-goldenpath-canary"
-"""From the gateway to a model server: its release is being tried beside the stable one."""
+"""From the gateway to a model server: its release is the canary beside the stable release."""
 HEADER_CALLER = "x-goldenpath-caller"
-"""From door to gateway to model server: who asks, by a certificate (`reconcile.naming`)."""
+"""From listener to gateway to model server: the caller's name by its client certificate."""

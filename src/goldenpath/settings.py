@@ -1,6 +1,7 @@
 """Every environment variable, and the layout of the folder `.goldenpath`.
 
-The environment is read here and nowhere else, and handed on as values.
+Only this module knows the names of the variables; others get values. A property of `Home` only
+computes a path and creates nothing.
 """
 
 from collections.abc import Mapping
@@ -11,99 +12,99 @@ from pathlib import Path
 from goldenpath.errors import InvalidInput
 
 KEY_VARIABLE = "GOLDENPATH_SIGNING_KEY"
-"""The key that signs releases, a PEM file or its content; `keys/release.pem` in the home
-otherwise."""
+"""The key that signs releases: a PEM file or its content; else `keys/release.pem` in the home."""
 
 IDENTITY_VARIABLE = "GOLDENPATH_IDENTITY"
-"""Name of the person who acts, as `platform.toml` lists them; `git config user.name` otherwise."""
+"""Name of the acting person as listed in `platform.toml`; else `git config user.name`."""
 
 GITOPS_VARIABLE = "GOLDENPATH_GITOPS"
-"""Address of the gitops repository; the bare repository in the home otherwise."""
+"""Address of the gitops repository; else the bare repository in the home."""
 
 TRUST_VARIABLE = "GOLDENPATH_TRUST"
-"""First commit of the gitops repository, by which a machine that was never set up knows it."""
+"""First commit of the gitops repository. A new machine trusts the repository by it."""
 
 PASSPHRASE_VARIABLE = "GOLDENPATH_KEY_PASSPHRASE"
 """Passphrase of an encrypted signing key."""
 
 COMMAND_VARIABLE = "GOLDENPATH_SIGNING_COMMAND"
-"""A command that signs for a KMS or an HSM; `GOLDENPATH_SIGNING_KEY` is its public key then."""
+"""A command that signs with a KMS or HSM; then `GOLDENPATH_SIGNING_KEY` is its public key."""
 
 BUILDER_VARIABLE = "GOLDENPATH_BUILDER"
-"""`builder.id` of the provenance, as a policy names it; that of one's own machine otherwise."""
+"""`builder.id` of the provenance, as a policy names it; else that of a local machine."""
 
 TRACKING_VARIABLE = "MLFLOW_TRACKING_URI"
-"""An MLflow server; SQLite in the home otherwise."""
+"""Address of an MLflow server; else a SQLite database in the home."""
 
 OTLP_VARIABLE = "OTEL_EXPORTER_OTLP_ENDPOINT"
-"""An OTLP/HTTP receiver; telemetry stays on disk in the home otherwise."""
+"""Address of an OTLP/HTTP receiver; else telemetry stays on disk in the home."""
 
 FORGE_TOKEN_VARIABLE = "GOLDENPATH_FORGE_TOKEN"
-"""Token with which pull requests are opened and read, where `platform.toml` names a forge."""
+"""Token to open and read pull requests, where `platform.toml` names a forge."""
 
 FORGE_TOKEN_FILE_VARIABLE = "GOLDENPATH_FORGE_TOKEN_FILE"
-"""A file with that token in it, instead."""
+"""A file that holds that token, instead of the variable."""
 
 PROMETHEUS_VARIABLE = "GOLDENPATH_PROMETHEUS"
-"""Address of the Prometheus by whose counts `goldenpath judge` decides."""
+"""Address of the Prometheus server whose counts `goldenpath judge` reads."""
 
 PROMETHEUS_TOKEN_VARIABLE = "GOLDENPATH_PROMETHEUS_TOKEN_FILE"
-"""A file with the bearer token that Prometheus asks for."""
+"""A file with the bearer token for that Prometheus server."""
 
 PREDICTIONS_VARIABLE = "GOLDENPATH_PREDICTIONS"
-"""Where the prediction log lies by which `goldenpath judge` decides, a folder or a URL."""
+"""The prediction log that `goldenpath judge` reads: a folder or a URL."""
 
 LOG_KEYS_VARIABLE = "GOLDENPATH_LOG_KEYS"
-"""PEM file of the public keys that sign that log; `keys/log.pub` in the home otherwise."""
+"""PEM file of the public keys that verify that log; else `keys/log.pub` in the home."""
 
 SUBJECT_KEYS_VARIABLE = "GOLDENPATH_SUBJECT_KEYS"
-"""Folders, parted by colons, whose `subjects.db` open the inputs in that log for slices."""
+"""Folders, separated by colons. Their `subjects.db` decrypt the inputs in that log for slices."""
 
 CA_VARIABLE = "GOLDENPATH_CA_FILE"
-"""PEM file of the authorities that registries and forges are trusted by; the system's otherwise."""
+"""PEM file of authorities to trust for registries and forges; else those of the system."""
 
 MIRRORS_VARIABLE = "GOLDENPATH_MIRRORS"
-"""`host=https://mirror` pairs, parted by commas: where content of a registry is read first."""
+"""Pairs `host=https://mirror`, separated by commas: content of a host is read there first."""
 
 ADVISORIES_VARIABLE = "GOLDENPATH_ADVISORIES"
-"""A folder of advisories in the OSV format; vulnerabilities are not scanned otherwise."""
+"""A folder of advisories in the OSV format; else vulnerabilities are not scanned."""
 
 CERTIFICATE_VARIABLE = "GOLDENPATH_TLS_CERTIFICATE"
-"""PEM file of what `goldenpath up` presents at each of its doors; plain text otherwise."""
+"""PEM file of the certificate for every listener of `goldenpath up`; else plain HTTP."""
 
 PRIVATE_KEY_VARIABLE = "GOLDENPATH_TLS_KEY"
-"""PEM file of the key of that certificate."""
+"""PEM file of that certificate's private key."""
 
 CLIENT_CA_VARIABLE = "GOLDENPATH_TLS_CLIENT_CA"
-"""PEM file of authorities; with it every client of a door needs a certificate of theirs."""
+"""PEM file of authorities; with it every client of a listener needs a certificate by one."""
 
 ACCESS_VARIABLE = "GOLDENPATH_ACCESS_FILE"
-"""Who may ask the models and read metrics: tokens and issuers; who reaches a door otherwise."""
+"""File of the tokens and issuers that may call models and read metrics; else everybody may
+who can reach a listener."""
 
 TOKEN_VARIABLE = "GOLDENPATH_TOKEN"
-"""The bearer token that `goldenpath send` shows."""
+"""The bearer token that `goldenpath send` presents."""
 
 EVIDENCE_VARIABLE = "GOLDENPATH_EVIDENCE_SECONDS"
-"""Seconds for which `goldenpath up` waits for evidence that a commit names; 30 otherwise."""
+"""Seconds that `goldenpath up` waits for evidence that a commit names; 30 by default."""
 
 DEBUG_VARIABLE = "GOLDENPATH_DEBUG"
-"""If set, a fault of goldenpath itself shows its traceback instead of one sentence."""
+"""If set, a bug in goldenpath shows its traceback instead of one sentence."""
 
 
 def registry_files(environment: Mapping[str, str]) -> tuple[Path, ...]:
-    """Files in docker's format that may hold credentials, the most particular first."""
+    """Return the files in docker's format that may hold credentials, the most specific first."""
     home = Path(environment.get("HOME") or "/")
     named = environment.get("REGISTRY_AUTH_FILE")
     runtime = environment.get("XDG_RUNTIME_DIR")
     docker = environment.get("DOCKER_CONFIG")
-    found = [Path(named)] if named else []
-    found.append((Path(docker) if docker else home / ".docker") / "config.json")
-    found += [Path(runtime) / "containers" / "auth.json"] if runtime else []
-    return tuple(found)
+    files = [Path(named)] if named else []
+    files.append((Path(docker) if docker else home / ".docker") / "config.json")
+    files += [Path(runtime) / "containers" / "auth.json"] if runtime else []
+    return tuple(files)
 
 
-def evidence_patience(environment: Mapping[str, str]) -> timedelta:
-    """How long evidence that a commit names may still arrive. Raises `InvalidInput`."""
+def evidence_timeout(environment: Mapping[str, str]) -> timedelta:
+    """Return how long to wait for evidence that a commit names. Raises `InvalidInput`."""
     text = environment.get(EVIDENCE_VARIABLE) or "30"
     try:
         seconds = float(text)
@@ -115,21 +116,21 @@ def evidence_patience(environment: Mapping[str, str]) -> timedelta:
 
 
 def mirrors(environment: Mapping[str, str], host: str) -> tuple[str, ...]:
-    """Addresses of the mirrors of a registry, in the order in which they are tried."""
+    """Return the addresses of a registry's mirrors, in the order in which they are tried."""
     pairs = (pair.partition("=") for pair in environment.get(MIRRORS_VARIABLE, "").split(","))
     return tuple(url.strip().rstrip("/") for name, _, url in pairs if url and name.strip() == host)
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectStore:
-    """Where `s3://` leads; both None mean what the AWS client finds by itself."""
+    """Endpoint and region for `s3://`; where one is None, the AWS client finds its own."""
 
     endpoint: str | None = None
     region: str | None = None
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> "ObjectStore":
-        """From the variables that every S3 client reads."""
+        """Read the variables that every S3 client reads."""
         endpoint = environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL")
         region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION")
         return cls(endpoint or None, region or None)
@@ -137,10 +138,10 @@ class ObjectStore:
 
 @dataclass(frozen=True, slots=True)
 class Tracking:
-    """The MLflow of a platform, and what is shown to it: the variables that MLflow itself reads."""
+    """Address and credentials of MLflow, from the variables that MLflow itself reads."""
 
     uri: str
-    """Empty: the database in the home."""
+    """Empty means the database in the home."""
     user: str = ""
     password: str = ""
     token: str = ""
@@ -148,7 +149,7 @@ class Tracking:
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> "Tracking":
-        """From the environment."""
+        """Read the environment."""
         authorities = environment.get("MLFLOW_TRACKING_SERVER_CERT_PATH")
         return cls(
             environment.get(TRACKING_VARIABLE, ""),
@@ -166,18 +167,18 @@ _FOR_TOOLS = (
 
 
 def tool_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """What git may see of the environment: where programs, agents, proxies and keys are."""
+    """Return the variables that git may see: paths of programs, agents, proxies and keys."""
     return {name: environment[name] for name in _FOR_TOOLS if name in environment}
 
 
 _MISLEADING = frozenset(
     {"VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT", "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"}
 )
-"""Variables that would send uv or git to another project than the one in their folder."""
+"""Variables that would make uv or git work on another project than the one in their folder."""
 
 
 def project_environment(environment: Mapping[str, str], python: str) -> dict[str, str]:
-    """The environment in which uv and git run: that of the user, with `python` as interpreter."""
+    """Return the environment for uv and git: the user's, with `python` as the interpreter."""
     kept = {name: value for name, value in environment.items() if name not in _MISLEADING}
     return {**kept, "UV_PYTHON": python, "UV_PYTHON_DOWNLOADS": "never"}
 
@@ -191,7 +192,10 @@ _FOR_TRAINING = (
 def training_environment(
     environment: Mapping[str, str], work: Path, threads: int
 ) -> dict[str, str]:
-    """What a training may see: no token, no home of anybody, and what makes it repeatable."""
+    """Return the environment of a training: no token, no real home, and fixed settings.
+
+    The fixed locale, time zone, hash seed and thread count make a training repeatable.
+    """
     kept = {name: environment[name] for name in _FOR_TRAINING if name in environment}
     limits = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
     return {
@@ -208,12 +212,12 @@ def training_environment(
 
 
 def mlflow_environment(store: Path) -> dict[str, str]:
-    """Lets MLflow in a training write plain files that can be read without it."""
+    """Return the variables that make MLflow write plain files, which we read without MLflow."""
     return {"MLFLOW_TRACKING_URI": store.as_uri(), "MLFLOW_ALLOW_FILE_STORE": "true"}
 
 
 def content_environment(scratch: Path) -> dict[str, str]:
-    """What a model that is code may see: nothing of ours, one thread, a place for its files."""
+    """Return the environment of a model that is code: one thread, and `scratch` for its files."""
     limits = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
     return {
         **dict.fromkeys(limits, "1"),

@@ -1,4 +1,4 @@
-"""TOML of strangers: bounded before the parser sees it, and by the grammar of strings."""
+"""The TOML reader: depth is bounded before `tomllib` sees the file, strings and comments aside."""
 
 import tomllib
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ def test_a_deep_file_is_refused_before_it_is_parsed(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"a = 1\na = 2", "not valid TOML: Cannot overwrite a value"),
         (b"a = ", "not valid TOML"),
@@ -44,8 +44,8 @@ def test_a_deep_file_is_refused_before_it_is_parsed(name: str) -> None:
         (b'"' * LARGE, "not valid TOML"),
     ],
 )
-def test_a_file_that_is_not_toml_is_refused(content: bytes, said: str) -> None:
-    with pytest.raises(InvalidInput, match=f"f.toml is {said}"):
+def test_a_file_that_is_not_toml_is_refused(content: bytes, message: str) -> None:
+    with pytest.raises(InvalidInput, match=f"f.toml is {message}"):
         parse_toml(content, "f.toml")
 
 
@@ -58,7 +58,7 @@ def test_a_file_that_is_not_toml_is_refused(content: bytes, said: str) -> None:
         "a = '''" + "[" * 500 + "'''''\nb = [1979-05-27T07:32:00Z]",
     ],
 )
-def test_what_only_looks_deep_is_read(text: str) -> None:
+def test_brackets_and_dots_in_strings_do_not_count_as_depth(text: str) -> None:
     assert parse_toml(text.encode(), "f") == tomllib.loads(text)
 
 
@@ -66,13 +66,13 @@ _PIECES = ['"""', "'''", '"', "'", "[", "]", "\\", "#", "\n", "a=", ",", "."]
 
 
 @given(st.lists(st.sampled_from(_PIECES)))
-def test_no_text_hides_a_nest_behind_it(pieces: list[str]) -> None:
-    """Whatever `tomllib` takes as the text before, the nest behind it is seen."""
+def test_no_text_hides_deep_lists_that_follow_it(pieces: list[str]) -> None:
+    """After any text that `tomllib` accepts, deep lists are still noticed."""
     text = "".join(pieces)
     try:
         tomllib.loads(text)
     except tomllib.TOMLDecodeError:
         return
-    nest = "\nnest = " + "[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1)
+    deep = "\nnest = " + "[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1)
     with pytest.raises(InvalidInput, match="nested too deeply"):
-        parse_toml((text + nest).encode(), "f")
+        parse_toml((text + deep).encode(), "f")

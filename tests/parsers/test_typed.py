@@ -1,4 +1,4 @@
-"""Files as types: a file without faults is a value, and a file with faults names them all."""
+"""Typed files: a file without faults becomes a value, and a file with faults lists them all."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -52,17 +52,17 @@ def test_every_fault_is_named_at_once() -> None:
     assert refused.value.hint == "see the example"
 
 
-def test_one_fault_is_one() -> None:
+def test_a_single_fault_is_counted_as_a_fault() -> None:
     with pytest.raises(InvalidInput, match=r"^f has a fault: ports: expected a list with"):
         typed({"version": 1, "ports": []}, Listener, "f")
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b'{"a": ' + b"[" * 200_000, "nested too deeply: expected at most 100 levels"),
         (b'{"a": "\\"", "b": ' + b'["]", ' * 200_000, "nested too deeply"),
-        (b'{"a": 1, "a": 1}', "key 'a' stands twice"),
+        (b'{"a": 1, "a": 1}', "key 'a' occurs twice"),
         (b'{"a": NaN}', "NaN is not JSON"),
         (b'{"a": ' + b"9" * 100_000 + b"}", "not valid JSON"),
         (b"\xff", "not valid JSON"),
@@ -71,8 +71,8 @@ def test_one_fault_is_one() -> None:
         (b"[]", "a value of type object"),
     ],
 )
-def test_a_hostile_document_is_refused(content: bytes, said: str) -> None:
-    with pytest.raises(InvalidInput, match=said):
+def test_a_hostile_document_is_refused(content: bytes, message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
         parse_typed(content, Listener, "f")
 
 
@@ -90,7 +90,7 @@ def test_a_file_is_read_up_to_its_limit(tmp_path: Path) -> None:
         read_bounded(file, 4)
 
 
-def test_a_record_of_another_process_is_read_quickly_and_as_strictly() -> None:
+def test_a_record_of_another_process_is_checked_as_strictly() -> None:
     content = b'{"version": 1, "ports": [{"name": "web"}]}'
     assert decode_record(content, Listener, "f") == Listener(1, (Port("web"),))
     with pytest.raises(InvalidInput, match="f has 2 faults"):

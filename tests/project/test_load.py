@@ -235,7 +235,7 @@ def test_a_repeated_key_is_a_fault(project: Path) -> None:
     _edit(project, "owner: data", "owner: somebody\nowner: data", "compliance/roles.yaml")
 
     (fault,) = faults(project, NOW)
-    assert "'owner' stands twice" in fault.got
+    assert "'owner' occurs twice" in fault.got
 
 
 def test_declared_reasons_and_code_of_a_model_are_checked(project: Path) -> None:

@@ -37,7 +37,7 @@ from goldenpath.release.artifact.pack import CONTRACT
 from goldenpath.release.artifact.unpack import open_release
 from goldenpath.release.attest.signatures.sshsig import SshKey
 from goldenpath.serve.send_rows import SendOptions, Sent, send_rows
-from goldenpath.settings import OTLP_VARIABLE, evidence_patience, tool_environment
+from goldenpath.settings import OTLP_VARIABLE, evidence_timeout, tool_environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def serve(home: Home, asked: Listening, *, once: bool, say: Callable[[str], None
             record=lambda what, commit: log.append(event_of(what, now(), commit)),
             steer=_steering(home, platform, say),
             watch=InventoryWatch(home),
-            patience=evidence_patience(os.environ),
+            patience=evidence_timeout(os.environ),
         )
         machine.attend(_observer(home, settings, asked.metrics or "", lambda: machine.platform))
         if asked.grpc:

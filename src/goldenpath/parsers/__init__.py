@@ -1,6 +1,6 @@
-"""How bytes of files become values: one reader for YAML, one for TOML, and types for both and JSON.
+"""Reads YAML and TOML files strictly, and turns their values and those of JSON into types.
 
-Whoever can write a file must not be able to end the process that reads it. So each reader bounds
-size and depth before anything recursive sees the bytes, and each fault is an `InvalidInput`.
-The reader of JSON is `goldenpath.canonical.parse_json`.
+A hostile file must not be able to end the process that reads it. So each reader bounds size and
+depth before a recursive parser sees the bytes, and raises `InvalidInput` for every fault. The
+reader of JSON is `goldenpath.canonical.parse_json`.
 """

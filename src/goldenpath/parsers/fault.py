@@ -1,4 +1,4 @@
-"""One thing that is wrong with a declaration: where, what was expected, what was found."""
+"""A fault in a file that people write: where it is, what was expected and what was found."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from difflib import get_close_matches
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A fault of a project, in words that name the cure."""
+    """One fault of a file, worded so that the reader knows what to change."""
 
     file: str
-    """Relative to the project."""
+    """Path relative to the project."""
     key: str
     """Dotted path inside the file; empty for the file as a whole."""
     expected: str
@@ -18,12 +18,12 @@ class Fault:
     hint: str = ""
 
     def __str__(self) -> str:
-        place = f"{self.file}: {self.key}" if self.key else self.file
+        location = f"{self.file}: {self.key}" if self.key else self.file
         hint = f" ({self.hint})" if self.hint else ""
-        return f"{place}: expected {self.expected}, got {self.got}{hint}"
+        return f"{location}: expected {self.expected}, got {self.got}{hint}"
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A question that offers the nearest known word, or nothing."""
-    near = get_close_matches(word, list(known), n=1)
+def nearest_name(name: str, known: Iterable[str]) -> str:
+    """Return a hint that offers the nearest of the `known` names; empty if none is near."""
+    near = get_close_matches(name, list(known), n=1)
     return f"did you mean {near[0]!r}?" if near else ""

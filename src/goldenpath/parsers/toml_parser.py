@@ -1,9 +1,9 @@
-"""TOML with its depth bounded before `tomllib` sees it.
+"""Reads TOML files, and bounds their depth before `tomllib` sees them.
 
 `tomllib` calls itself for each list in a list, and copies the whole key for each part of a dotted
-one. So brackets and dots are counted first, in one pass that skips strings and comments by the
-grammar itself. Up to the first fault of a file both readings agree on what is a string; what
-`tomllib` would read behind a fault does not matter, since it stops there.
+key. So brackets and dots are counted first, in one pass that skips strings and comments by the
+grammar. The pass and `tomllib` agree on what is a string up to the first syntax error. `tomllib`
+stops there, so the rest of the file does not matter.
 """
 
 import re
@@ -16,8 +16,8 @@ from goldenpath.errors import InvalidInput
 MAX_TOML = 1024 * 1024
 """Bytes of the largest TOML file that people write, 1 MiB."""
 
-# TOML 1.0, sections String and Comment. A string of several lines may end in up to two quotes. One
-# without an end is a fault, and is skipped as far as it was looked at: so one pass is enough.
+# TOML 1.0, sections String and Comment. A multi-line string may end in up to two quotes. A string
+# without an end is a fault; it is skipped up to where the match stopped, so one pass is enough.
 _SKIPPED = re.compile(
     r'"""(?:[^"\\]|\\.|""?(?!"))*+(?:"{3,5}|\Z|\\)'
     r"|'''(?:[^']|''?(?!'))*+(?:'{3,5}|\Z)"
@@ -32,11 +32,11 @@ _STEP = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 
 def parse_toml(content: bytes, what: str, *, limit: int = MAX_TOML) -> dict[str, object]:
-    """The outermost table of a TOML file; `what` names it in messages. Raises `InvalidInput`."""
+    """Return the root table of a TOML file; `what` names it in messages. Raises `InvalidInput`."""
     if len(content) > limit:
         raise InvalidInput(
             f"{what} is too large: expected at most {limit} bytes, got {len(content)}",
-            hint="leave out what is not needed",
+            hint="remove what is not needed",
         )
     try:
         text = content.decode("utf-8")
@@ -48,7 +48,7 @@ def parse_toml(content: bytes, what: str, *, limit: int = MAX_TOML) -> dict[str,
         raise InvalidInput(
             f"{what} is nested too deeply: expected at most {MAX_DEPTH} levels of lists, tables "
             "and parts of a key",
-            hint="take out the levels that nothing reads",
+            hint="remove the levels that nothing reads",
         )
     try:
         return tomllib.loads(text)

@@ -1,17 +1,17 @@
-"""Violations of a JSON schema as faults that name the key, what was expected and what is there."""
+"""Lists the violations of a JSON schema as faults: the key, what was expected, what was found."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from goldenpath.canonical import JsonValue
-from goldenpath.parsers.fault import Fault, did_you_mean
+from goldenpath.parsers.fault import Fault, nearest_name
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
 MAX_SHOWN = 60
-"""Characters of a wrong value that are shown."""
-_WORDS: Mapping[str, str] = {
+"""Characters of a wrong value that a fault shows."""
+_EXPECTATIONS: Mapping[str, str] = {
     "enum": "one of",
     "const": "exactly",
     "type": "a value of type",
@@ -27,11 +27,11 @@ _WORDS: Mapping[str, str] = {
 
 
 def violations(value: object, schema: Mapping[str, JsonValue], file: str) -> tuple[Fault, ...]:
-    """Every violation of the schema in `value`, in the order of the file's keys.
+    """Return every violation of the schema in `value`, sorted by key.
 
-    The title of a type says what is expected of it in words; without one its rule is shown.
+    A fault says what was expected by the title of the type, or by the broken rule if it has none.
     """
-    # Half a second of imports, which a file without faults never needs.
+    # The import takes half a second, and a file without faults never needs it.
     from jsonschema import Draft202012Validator, FormatChecker
 
     validator = Draft202012Validator(schema, format_checker=FormatChecker())
@@ -47,9 +47,9 @@ def _faults(error: "ValidationError", file: str) -> Iterator[Fault]:
         for name in sorted(set(value) - set(known)):
             key = f"{at}.{name}".removeprefix(".")
             expected = "a known key: " + ", ".join(known)
-            yield Fault(file, key, expected, "an unknown key", did_you_mean(name, known))
+            yield Fault(file, key, expected, "an unknown key", nearest_name(name, known))
     elif rule == "required":
-        # jsonschema reports each missing key apart, and quotes it first in its message.
+        # jsonschema reports each missing key separately, as the first quoted text of its message.
         name = error.message.split("'")[1]
         yield Fault(file, f"{at}.{name}".removeprefix("."), "a value", "nothing")
     elif rule == "anyOf" and any("type" in str(inner.validator) for inner in error.context or ()):
@@ -61,12 +61,12 @@ def _faults(error: "ValidationError", file: str) -> Iterator[Fault]:
 def _title(error: "ValidationError") -> str:
     schema = error.schema
     if not isinstance(schema, Mapping) or "properties" in schema:
-        return ""  # the title of an object is the name of a class
+        return ""  # msgspec titles an object with its class name, which a user does not know
     return str(schema.get("title", ""))
 
 
 def _of_alternatives(error: "ValidationError", file: str) -> Iterator[Fault]:
-    """The faults of the alternative whose type fits; if none does, which types there are."""
+    """Yield the faults of the alternative whose type fits, or one fault that lists all types."""
     context = error.context or []
     wrong = {inner.schema_path[0] for inner in context if _is_of_type(inner)}
     right = [inner for inner in context if inner.schema_path[0] not in wrong]
@@ -92,7 +92,7 @@ def _expectation(rule: str, limit: object) -> str:
     if rule == "uniqueItems":
         return "a list without repetitions"
     shown = ", ".join(map(str, limit)) if isinstance(limit, list) else str(limit)
-    return f"{_WORDS.get(rule, rule)} {shown}"
+    return f"{_EXPECTATIONS.get(rule, rule)} {shown}"
 
 
 def _shown(value: object) -> str:

@@ -1,7 +1,7 @@
-"""Builds the value of a YAML file from the events of libyaml.
+"""Builds the value of a YAML file from the events of libyaml, without recursion.
 
-The events come from a state machine with its stack on the heap. PyYAML's own composer calls itself
-once a level instead, in C and without a limit: a file of 100,000 brackets ends the process.
+PyYAML's own composer calls itself once per level, in C and without a limit. A file of 100,000
+brackets would end the process. libyaml's event parser keeps its stack on the heap instead.
 """
 
 import math
@@ -14,7 +14,7 @@ from goldenpath.canonical import MAX_DEPTH, JsonValue
 from goldenpath.errors import InvalidInput
 
 _MAX_NUMBER = 64
-"""Characters of the longest number: base 60, as in `1:30:00`, takes time by the square."""
+"""Characters of the longest number. Parsing base 60, as in `1:30:00`, takes quadratic time."""
 
 _PREFIX = "tag:yaml.org,2002:"
 _TEXT = f"{_PREFIX}str"
@@ -33,7 +33,7 @@ _CONSTRUCTORS: dict[str, Callable[[yaml.ScalarNode], JsonValue]] = {
 
 
 def build(content: bytes, what: str, number_keys: bool) -> JsonValue:
-    """The value of the one document in `content`. Raises `InvalidInput`."""
+    """Return the value of the one document in `content`. Raises `InvalidInput`."""
     try:
         return _Builder(what, number_keys).build(content)
     except (yaml.YAMLError, ValueError) as error:
@@ -41,7 +41,7 @@ def build(content: bytes, what: str, number_keys: bool) -> JsonValue:
 
 
 def dump(value: object) -> bytes:
-    """The YAML of a value, without aliases."""
+    """Return a value as YAML, without aliases."""
     text: bytes = yaml.dump(
         value, Dumper=_Plain, sort_keys=False, encoding="utf-8", width=1000, allow_unicode=True
     )
@@ -49,20 +49,20 @@ def dump(value: object) -> bytes:
 
 
 def dump_page(value: object) -> str:
-    """The YAML of a part of a file, in lines of at most 80 letters."""
+    """Return a part of a file as YAML, in lines of at most 80 characters."""
     text: str = yaml.safe_dump(value, sort_keys=False, allow_unicode=True)
     return text.strip()
 
 
 class _Plain(yaml.CSafeDumper):
-    """Writes what `parse_yaml` reads, without aliases."""
+    """Writes YAML that `parse_yaml` can read, so without aliases."""
 
     def ignore_aliases(self, data: object) -> bool:
         return True
 
 
 class _Open:
-    """A collection whose end has not come yet."""
+    """A mapping or list whose end event has not come yet."""
 
     __slots__ = ("key", "mapping", "sequence")
 
@@ -100,7 +100,7 @@ class _Builder:
                 case yaml.AliasEvent():
                     raise InvalidInput(
                         f"{self._what} uses a YAML alias, *{event.anchor} in {_line(event)}",
-                        hint="write the value out where the alias stands",
+                        hint="write the value itself in place of the alias",
                     )
                 case yaml.DocumentStartEvent():
                     self._documents += 1
@@ -115,7 +115,7 @@ class _Builder:
             raise InvalidInput(
                 f"{self._what} is nested too deeply in {_line(event)}: "
                 f"expected at most {MAX_DEPTH} levels",
-                hint="take out the levels that nothing reads",
+                hint="remove the levels that nothing reads",
             )
         if self._open and self._open[-1].mapping is not None and self._open[-1].key is None:
             self._refuse(event, "a key is not a string")
@@ -132,11 +132,11 @@ class _Builder:
             return
         key: str = event.value
         if key == "<<" and event.implicit[0]:
-            self._refuse(event, "key '<<' merges")
+            self._refuse(event, "the merge key '<<' is not supported")
         if tag != _TEXT and not self._number_keys:
             self._refuse(event, f"key {key[:80]!r} is not a string: quote it")
         if key in opened.mapping:
-            self._refuse(event, f"key {key[:80]!r} stands twice")
+            self._refuse(event, f"key {key[:80]!r} occurs twice")
         opened.key = key
 
     def _value(self, event: yaml.ScalarEvent, tag: str) -> JsonValue:
@@ -153,7 +153,7 @@ class _Builder:
         except (ValueError, LookupError):
             self._refuse(event, f"{event.value!r} is not of the type {tag.removeprefix(_PREFIX)}")
         if isinstance(value, float) and not math.isfinite(value):
-            self._refuse(event, f"{event.value!r} is not a number of JSON")
+            self._refuse(event, f"{event.value!r} is not a number that JSON allows")
         return value
 
     def _put(self, value: JsonValue) -> None:
@@ -183,7 +183,7 @@ def _events(content: bytes) -> Iterator[yaml.Event]:
 def _resolved(text: str) -> str:
     for tag, pattern in (*_RESOLVERS.get(text[:1], ()), *_ANYWHERE):
         if pattern.match(text):
-            # `=` and `<<` mean something in YAML 1.1 that no file of ours uses.
+            # `=` and `<<` have a special meaning in YAML 1.1 that none of our files uses.
             return tag if tag in _CONSTRUCTORS else _TEXT
     return _TEXT
 

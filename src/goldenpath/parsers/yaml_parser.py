@@ -1,7 +1,7 @@
-"""YAML that two readers cannot understand differently: no key twice, no alias, no merge, no dates.
+"""Reads a YAML subset that every reader understands alike: no duplicate key, alias, merge or date.
 
-PyYAML is imported with the first file that has to be parsed: what git wants is kept by blob, so
-that most looks at it parse none.
+PyYAML is imported with the first file that has to be parsed. Parsed files of the gitops repository
+are cached by git blob, so most reads of the repository parse nothing.
 """
 
 from goldenpath.canonical import JsonValue
@@ -14,17 +14,17 @@ MAX_YAML = 256 * 1024
 def parse_yaml(
     content: bytes, what: str, *, limit: int = MAX_YAML, number_keys: bool = False
 ) -> dict[str, JsonValue]:
-    """The one mapping that the file holds; `what` names it in messages.
+    """Return the mapping that is the whole file; `what` names the file in messages.
 
-    With `number_keys`, a key such as `2024` is taken as the text that stands there; otherwise every
-    key has to be a string. Raises `InvalidInput` naming file and line.
+    With `number_keys`, a key such as `2024` is read as the text `"2024"`; otherwise every key has
+    to be a string. Raises `InvalidInput` that names file and line.
     """
     from goldenpath.parsers.yaml_builder import build
 
     if len(content) > limit:
         raise InvalidInput(
             f"{what} is too large: expected at most {limit} bytes",
-            hint="leave out what is not needed, or split the file",
+            hint="remove what is not needed, or split the file",
         )
     try:
         content.decode("utf-8")  # libyaml would take UTF-16 as well
@@ -39,14 +39,14 @@ def parse_yaml(
 
 
 def render_yaml(value: object) -> bytes:
-    """The YAML of a value, in the order of its keys."""
+    """Return a value as YAML, with keys in the order of the value."""
     from goldenpath.parsers.yaml_builder import dump
 
     return dump(value)
 
 
 def quote_yaml(value: object) -> str:
-    """The YAML of a part of a file, in lines of at most 80 letters for a page."""
+    """Return a part of a file as YAML in lines of at most 80 characters, for a web page."""
     from goldenpath.parsers.yaml_builder import dump_page
 
     return dump_page(value)

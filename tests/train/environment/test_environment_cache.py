@@ -127,7 +127,7 @@ def test_a_training_cannot_read_the_key_of_the_build(quick: Quick, tmp_path: Pat
     with pytest.raises(InvalidInput, match=r"PermissionError.*release\.pem"):
         train(
             load_project(quick.folder), home.builds / "work", uv=UV, now=lambda: NOW,
-            report=lambda _: None, tools=environment(), kept=home.kept, closed=(home.root,),
+            report=lambda _: None, tools=environment(), kept=home.build_cache, closed=(home.root,),
         )  # fmt: skip
 
 

@@ -140,7 +140,7 @@ def _members(candidate: Candidate, _who: Signatory | None, _demand: Demand) -> s
         Bundle.parse(candidate.document.layers[0])
     except InvalidInput as error:
         # What the neighbouring controls look at is left to them, so that each stands for itself.
-        if "stands twice" in error.message or "not v0.3" in error.message:
+        if "occurs twice" in error.message or "not v0.3" in error.message:
             return None
         return error.message
     return None
