@@ -1,4 +1,4 @@
-"""What every store does, whatever is behind it."""
+"""The contract that every implementation of `Store` passes."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +15,7 @@ BLOB = "application/octet-stream"
 
 
 def put(store: Store, content: bytes, media_type: str = BLOB) -> Descriptor:
-    """Stores a content and says where it is."""
+    """Store a blob and return its descriptor."""
     descriptor = Descriptor.of(media_type, content)
     store.push(descriptor, [content])
     return descriptor
@@ -24,7 +24,7 @@ def put(store: Store, content: bytes, media_type: str = BLOB) -> Descriptor:
 def put_manifest(
     store: Store, layer: bytes, subject: Descriptor | None = None, artifact_type: str | None = None
 ) -> Descriptor:
-    """Stores a manifest of one layer, and what it needs."""
+    """Store a manifest of one layer, with its blobs."""
     manifest = Manifest(
         config=put(store, EMPTY_CONTENT, EMPTY),
         layers=(put(store, layer),),
@@ -36,24 +36,24 @@ def put_manifest(
 
 
 class StoreContract:
-    """One subclass per implementation gives the fixture `store`: empty, and its own."""
+    """Each implementation has a subclass, which overrides the fixture `store`."""
 
     @pytest.fixture
     def store(self) -> Iterator[Store]:
         """An empty store."""
         raise NotImplementedError
 
-    def test_what_was_pushed_is_fetched(self, store: Store) -> None:
+    def test_pushed_content_is_fetched(self, store: Store) -> None:
         content = bytes(range(256)) * 10_000
         descriptor = put(store, content)
 
         assert b"".join(store.fetch(descriptor)) == content
         assert store.exists(descriptor)
 
-    def test_an_empty_blob_is_a_blob(self, store: Store) -> None:
+    def test_an_empty_blob_is_stored(self, store: Store) -> None:
         assert read(store, put(store, b""), 10) == b""
 
-    def test_what_is_not_there_is_not_found(self, store: Store) -> None:
+    def test_absent_content_is_not_found(self, store: Store) -> None:
         absent = Descriptor.of(BLOB, b"absent")
 
         assert not store.exists(absent)
@@ -96,7 +96,7 @@ class StoreContract:
             with pytest.raises(VerificationError):
                 list(store.fetch(Descriptor(BLOB, right.digest, size)))
 
-    def test_pushing_twice_is_pushing_once(self, store: Store) -> None:
+    def test_pushing_twice_is_the_same_as_once(self, store: Store) -> None:
         first = put_manifest(store, b"layer")
 
         assert put_manifest(store, b"layer") == first
@@ -121,7 +121,7 @@ class StoreContract:
 
         assert store.resolve("a") == store.resolve("b") == manifest
 
-    def test_a_tag_needs_a_manifest_that_is_there(self, store: Store) -> None:
+    def test_a_tag_needs_a_stored_manifest(self, store: Store) -> None:
         with pytest.raises((NotFound, InvalidInput)):
             store.tag("v1", Descriptor.of(IMAGE_MANIFEST, b"absent"))
 

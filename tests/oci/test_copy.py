@@ -29,7 +29,7 @@ def _everything(store: Store) -> tuple[Descriptor, set[Digest]]:
     return image, {image.digest, note.digest, reply.digest, signature.digest}
 
 
-def test_all_that_is_said_about_a_manifest_comes_along(destination: Store) -> None:
+def test_referrers_and_legacy_tags_are_copied_too(destination: Store) -> None:
     source = MemoryStore()
     image, everything = _everything(source)
 
@@ -41,7 +41,7 @@ def test_all_that_is_said_about_a_manifest_comes_along(destination: Store) -> No
     assert destination.resolve(legacy_tag(image.digest, ".sig"))
 
 
-def test_without_referrers_only_the_manifest_comes(destination: Store) -> None:
+def test_without_referrers_only_the_manifest_is_copied(destination: Store) -> None:
     source = MemoryStore()
     image, _ = _everything(source)
 
@@ -49,7 +49,7 @@ def test_without_referrers_only_the_manifest_comes(destination: Store) -> None:
     assert destination.referrers(image.digest) == ()
 
 
-def test_what_is_there_is_not_sent_again(destination: Store) -> None:
+def test_present_content_is_not_copied_again(destination: Store) -> None:
     source = MemoryStore()
     image, _ = _everything(source)
     moved: list[int] = []
@@ -62,7 +62,7 @@ def test_what_is_there_is_not_sent_again(destination: Store) -> None:
     assert (second.blobs_copied, second.bytes_copied) == (0, 0)
 
 
-def test_an_index_brings_its_manifests(destination: Store) -> None:
+def test_copying_an_index_copies_its_manifests(destination: Store) -> None:
     source = MemoryStore()
     child = put_manifest(source, b"child")
     index = put(source, Index((child,)).render(), IMAGE_INDEX)
@@ -72,7 +72,7 @@ def test_an_index_brings_its_manifests(destination: Store) -> None:
     assert destination.resolve(child.digest.text) == child
 
 
-def test_a_damaged_source_completes_nothing(tmp_path: Path, destination: Store) -> None:
+def test_a_manifest_with_a_damaged_blob_is_not_copied(tmp_path: Path, destination: Store) -> None:
     source = LayoutStore(tmp_path / "from")
     image = put_manifest(source, b"image")
     blob = tmp_path / "from" / "blobs" / "sha256" / Digest.of(b"image").hex

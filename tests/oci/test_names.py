@@ -1,4 +1,4 @@
-"""What people may call a manifest."""
+"""The names by which people may name a manifest."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from goldenpath.oci.stores.memory import MemoryStore
 from tests.oci.contract import put_manifest
 
 
-def test_a_tag_a_digest_or_its_beginning_names_a_manifest() -> None:
+def test_a_tag_a_digest_or_its_first_digits_name_a_manifest() -> None:
     store = MemoryStore()
     manifest = put_manifest(store, b"layer")
     store.tag("v1", manifest)

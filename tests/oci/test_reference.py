@@ -1,4 +1,4 @@
-"""References, by the distribution specification."""
+"""References to artifacts (distribution specification)."""
 
 import pytest
 
@@ -50,6 +50,6 @@ def test_the_digest_names_the_manifest_when_there_is_one() -> None:
         "user@localhost/a",
     ],
 )
-def test_what_is_not_a_reference_is_refused(text: str) -> None:
+def test_a_malformed_reference_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput):
         Reference.parse(text)

@@ -23,7 +23,7 @@ from goldenpath.settings import (
 
 if TYPE_CHECKING:
     from goldenpath.oci.store import Store
-    from goldenpath.oci.stream import Watch
+    from goldenpath.oci.stream import TrackProgress
     from goldenpath.promote.platform.platform import Platform
     from goldenpath.release.build import BuildTools
     from goldenpath.release.reproduce.reproduction import ReproductionTools
@@ -68,10 +68,10 @@ def _published(home: Home, platform: "Platform", key: bytes) -> "Store | None":
 
 
 def workshop(
-    home: Home, work: Path, report: Callable[[str], None], watch: "Watch | None" = None
+    home: Home, work: Path, report: Callable[[str], None], watch: "TrackProgress | None" = None
 ) -> "BuildTools":
     """Return what a build in the folder `work` needs. Raises `NotFound` without a platform."""
-    from goldenpath.oci.stream import unwatched
+    from goldenpath.oci.stream import untracked
     from goldenpath.promote.acts.rotation import require_trusted
     from goldenpath.release.attest.keys import key_from_pem, public_pem
     from goldenpath.release.attest.statement import BUILDER
@@ -108,7 +108,7 @@ def workshop(
         clock=now,
         report=report,
         advisories=read_advisories(Path(advisories)) if advisories else None,
-        watch=watch or unwatched,
+        watch=watch or untracked,
     )
 
 

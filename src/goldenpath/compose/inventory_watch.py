@@ -189,9 +189,9 @@ class _Looks:
             named = {slot.digest.text for each in self._wanted.deployments for slot in each.slots}
             runs = () if self._running is None else self._running.deployments
             named |= {slot.digest for each in runs for slot in each.running}
-            self._about = {**dict.fromkeys(named, ""), **layout.about(named)}
+            self._about = {**dict.fromkeys(named, ""), **layout.referrer_states(named)}
         if digest.text not in self._about:
-            self._about[digest.text] = layout.about({digest.text}).get(digest.text, "")
+            self._about[digest.text] = layout.referrer_states({digest.text}).get(digest.text, "")
         return self._about[digest.text]
 
     def _look(self, digest: Digest, stage: str, model: str, about: str) -> _Kept:

@@ -37,7 +37,7 @@ def open_store(uri: str, mounts: Iterable[str] = ()) -> Store:
             reference,
             os.environ,
             mounts,
-            unfinished=Home.find(os.environ, Path.cwd()).uploads,
+            uploads=Home.find(os.environ, Path.cwd()).uploads,
         )
     raise InvalidInput(f"store {uri!r} is not known: expected layout:PATH or oci://host/repository")
 

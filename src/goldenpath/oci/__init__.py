@@ -1,1 +1,1 @@
-"""The OCI image model as values, the `Store` seam, and copying between stores."""
+"""The OCI image model as values, the `Store` protocol, and copying between stores."""

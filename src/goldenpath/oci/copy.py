@@ -1,7 +1,7 @@
-"""Copying between stores: what pushing, pulling and mirroring all are.
+"""Copies artifacts between stores: push, pull and mirror are all a copy.
 
-Content goes before what points at it, so that an interrupted copy leaves nothing dangling and the
-next one continues where it stopped.
+Content is copied before the manifest that points at it. So an interrupted copy leaves no manifest
+with missing content, and the next copy continues where it stopped.
 """
 
 from collections.abc import Callable, Iterable
@@ -16,25 +16,25 @@ from goldenpath.oci.store import Store, read
 from goldenpath.oci.stream import verified
 
 LEGACY_SUFFIXES = (".sig", ".att")
-"""Tags `sha256-<hex>` with these endings hold what cosign says in its older form."""
+"""Tags `sha256-<hex>` with these endings hold cosign's older signatures and attestations."""
 
 MAX_MANIFESTS = 10_000
-"""Manifests one copy follows; a store that lists more referrers than that is not believed."""
+"""Manifests that one copy follows. A store that lists more referrers is refused."""
 
 _SMALL = 2 * 1024 * 1024
-_ROW = 32
-"""Absent blobs in a row after which small ones are sent without asking."""
+_ABSENT_IN_A_ROW = 32
+"""Absent blobs in a row after which small blobs are sent without checking first."""
 
 Progress = Callable[[Descriptor, int], None]
-"""Told of every chunk that has moved: of what, and how many bytes."""
+"""Called for every copied chunk with the blob's descriptor and the chunk's size in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """What a copy did."""
+    """The result of a copy."""
 
     manifests: tuple[Digest, ...]
-    """All that are now at the destination, in the order in which they arrived."""
+    """All manifests that are now at the destination, in the order in which they arrived."""
     blobs_copied: int
     blobs_present: int
     bytes_copied: int
@@ -49,25 +49,25 @@ def copy(
     progress: Progress = lambda _descriptor, _size: None,
     workers: int = 8,
 ) -> Copied:
-    """Copies a manifest with all it needs and, if asked, all that is said about it.
+    """Copy a manifest with its blobs and, by default, everything that refers to it.
 
-    With `referrers`, everything that refers to it follows, and what refers to that, and the legacy
-    tags of each. What the destination has is not sent again. Raises `VerificationError`, and
-    completes nothing, when a content is not what its descriptor says.
+    With `referrers`, its referrers are copied too, then their referrers, and the legacy tags of
+    each. Content that the destination has is not sent again. Raises `VerificationError` if content
+    does not match its descriptor; then no manifest that needs this content is copied.
     """
     with ThreadPoolExecutor(workers, thread_name_prefix="copy") as pool:
         work = _Copy(source, destination, progress, pool)
         work.tree(descriptor, referrers=referrers)
-    return Copied(tuple(work.done), work.copied, work.present, work.size)
+    return Copied(tuple(work.manifests), work.copied, work.present, work.size)
 
 
 def legacy_tag(digest: Digest, suffix: str) -> str:
-    """The tag under which older tools look for what is said about `digest`."""
+    """Return the tag under which older tools look for signatures of `digest`."""
     return f"sha256-{digest.hex}{suffix}"
 
 
 class _Copy:
-    """One copy in progress; `done` keeps the order and stops cycles."""
+    """One copy in progress. `manifests` holds the copied ones in order, and ends cycles."""
 
     def __init__(
         self, source: Store, destination: Store, progress: Progress, pool: ThreadPoolExecutor
@@ -76,19 +76,19 @@ class _Copy:
         self._destination = destination
         self._progress = progress
         self._pool = pool
-        self.done: dict[Digest, None] = {}
+        self.manifests: dict[Digest, None] = {}
         self._listed: dict[Digest, frozenset[Digest]] = {}
         self._missed = 0
         self.copied = self.present = self.size = 0
 
     def tree(self, root: Descriptor, *, referrers: bool) -> None:
-        """Copies `root` and, level after level, what refers to it."""
+        """Copy `root` and, level by level, its referrers."""
         waiting = [root]
         while waiting:
             descriptor = waiting.pop(0)
-            if descriptor.digest in self.done:
+            if descriptor.digest in self.manifests:
                 continue
-            if len(self.done) >= MAX_MANIFESTS:
+            if len(self.manifests) >= MAX_MANIFESTS:
                 raise VerificationError(f"{root.digest} has more than {MAX_MANIFESTS} referrers")
             self._manifest(descriptor)
             if referrers:
@@ -100,17 +100,17 @@ class _Copy:
         manifest = parse_manifest(descriptor.media_type, content)
         if isinstance(manifest, Index):
             for child in manifest.manifests:
-                if child.digest not in self.done:
+                if child.digest not in self.manifests:
                     self._manifest(child)
         else:
             self._blobs((*manifest.layers, manifest.config))
-        self.done[descriptor.digest] = None
+        self.manifests[descriptor.digest] = None
         if not self._is_complete(descriptor, manifest):
             self._destination.push(descriptor, [content])
 
     def _is_complete(self, descriptor: Descriptor, manifest: Manifest | Index) -> bool:
-        # A manifest that was stored, but not listed under its subject before somebody was killed,
-        # is pushed again to get listed.
+        # A killed writer may have stored a manifest without listing it under its subject. Pushing
+        # it again lists it.
         if not self._destination.exists(descriptor):
             return False
         if manifest.subject is None:
@@ -129,20 +129,21 @@ class _Copy:
             self.size += size or 0
 
     def _blob(self, descriptor: Descriptor) -> int | None:
-        if self._is_worth_asking(descriptor) and self._destination.exists(descriptor):
+        if self._is_worth_checking(descriptor) and self._destination.exists(descriptor):
             self._missed = 0
             self._progress(descriptor, descriptor.size)
             return None
         self._missed += 1
         chunks = verified(descriptor, self._source.fetch(descriptor))
-        chunks.telling(lambda size: self._progress(descriptor, size))
+        chunks.reporting(lambda size: self._progress(descriptor, size))
         self._destination.push(descriptor, chunks)
         return descriptor.size
 
-    def _is_worth_asking(self, descriptor: Descriptor) -> bool:
-        # Blobs go in the order of the manifest: after a row of absent ones nothing small is there,
-        # and sending it costs little more than the question. A wrong guess sends it twice.
-        return descriptor.size > _SMALL or self._missed < _ROW
+    def _is_worth_checking(self, descriptor: Descriptor) -> bool:
+        # Blobs are copied in the order of the manifest. After many absent ones the next is probably
+        # absent too, and sending a small blob costs little more than the check. If the guess is
+        # wrong, a small blob is sent twice.
+        return descriptor.size > _SMALL or self._missed < _ABSENT_IN_A_ROW
 
     def _legacy(self, digest: Digest) -> None:
         for suffix in LEGACY_SUFFIXES:
@@ -156,7 +157,7 @@ class _Copy:
 
 
 def plan_size(source: Store, descriptor: Descriptor) -> int:
-    """Bytes of one image's blobs, for a progress bar."""
+    """Return the bytes of all blobs of an image, for a progress bar."""
     if descriptor.media_type not in MANIFEST_TYPES:
         return descriptor.size
     manifest = parse_manifest(descriptor.media_type, read(source, descriptor, MAX_MANIFEST))

@@ -21,7 +21,7 @@ _NONE: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Descriptor:
-    """Points at content: `size` is in bytes and is checked as strictly as the digest."""
+    """Points at content; `size` is in bytes and is checked as strictly as the digest."""
 
     media_type: str
     digest: Digest
@@ -31,11 +31,11 @@ class Descriptor:
 
     @classmethod
     def of(cls, media_type: str, content: bytes) -> "Descriptor":
-        """Describes `content`."""
+        """Return the descriptor of `content`."""
         return cls(media_type, Digest.of(content), len(content))
 
     def to_json(self) -> dict[str, JsonValue]:
-        """The JSON form; absent members are left out."""
+        """Return the JSON form; absent members are left out."""
         value: dict[str, JsonValue] = {
             "mediaType": self.media_type,
             "digest": self.digest.text,
@@ -49,7 +49,7 @@ class Descriptor:
 
     @classmethod
     def from_json(cls, value: JsonValue, what: str = "descriptor") -> "Descriptor":
-        """Parses the JSON form. Raises `InvalidInput` naming `what` if a member is wrong."""
+        """Parse the JSON form. Raises `InvalidInput`, naming `what`, if a member is wrong."""
         if not isinstance(value, dict):
             raise InvalidInput(f"{what} is not an object")
         media_type, digest, size = value.get("mediaType"), value.get("digest"), value.get("size")

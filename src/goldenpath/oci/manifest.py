@@ -9,14 +9,14 @@ from goldenpath.errors import InvalidInput
 from goldenpath.oci.descriptor import IMAGE_INDEX, IMAGE_MANIFEST, Descriptor
 
 MAX_MANIFEST = 4 * 1024 * 1024
-"""Bytes of the largest manifest that every registry must take (distribution specification)."""
+"""Bytes of a manifest that every registry must accept (distribution specification)."""
 
 _NONE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """One image manifest: a config, layers, and perhaps the manifest it says something about."""
+    """One image manifest: a config, layers, and the subject if it refers to another manifest."""
 
     config: Descriptor
     layers: tuple[Descriptor, ...]
@@ -25,7 +25,7 @@ class Manifest:
     annotations: Mapping[str, str] = field(default_factory=lambda: _NONE, hash=False)
 
     def render(self) -> bytes:
-        """The canonical bytes, whose digest names the manifest."""
+        """Return the canonical bytes; their digest names the manifest."""
         value: dict[str, JsonValue] = {
             "schemaVersion": 2,
             "mediaType": IMAGE_MANIFEST,
@@ -42,12 +42,12 @@ class Manifest:
 
     @property
     def kind(self) -> str:
-        """What referrers of it are listed under: its artifact type, else its config's type."""
+        """The type under which a list of referrers shows it: artifact type, else config type."""
         return self.artifact_type or self.config.media_type
 
     @classmethod
     def parse(cls, content: bytes) -> "Manifest":
-        """Parses a manifest of anybody's making. Raises `InvalidInput` if a member is wrong."""
+        """Parse a manifest of any origin. Raises `InvalidInput` if a member is wrong."""
         value = _document(content, "manifest", IMAGE_MANIFEST)
         layers = value.get("layers")
         if not isinstance(layers, list):
@@ -74,7 +74,7 @@ class Index:
     artifact_type: str | None = None
 
     def render(self) -> bytes:
-        """The canonical bytes."""
+        """Return the canonical bytes; their digest names the index."""
         value: dict[str, JsonValue] = {
             "schemaVersion": 2,
             "mediaType": IMAGE_INDEX,
@@ -90,7 +90,7 @@ class Index:
 
     @classmethod
     def parse(cls, content: bytes) -> "Index":
-        """Parses an index of anybody's making. Raises `InvalidInput` if a member is wrong."""
+        """Parse an index of any origin. Raises `InvalidInput` if a member is wrong."""
         value = _document(content, "index", IMAGE_INDEX)
         manifests = value.get("manifests")
         if not isinstance(manifests, list):
@@ -104,12 +104,12 @@ class Index:
 
     @property
     def kind(self) -> str:
-        """What referrers of it are listed under; an index has no config to stand in."""
+        """The type under which a list of referrers shows it; an index has no config type."""
         return self.artifact_type or IMAGE_INDEX
 
 
 def document_type(content: bytes) -> str:
-    """The media type a manifest gives itself, which older tools leave out."""
+    """Return the media type that a manifest names; older tools leave it out, then guess it."""
     value = parse_object(content, "manifest")
     media_type = value.get("mediaType")
     if isinstance(media_type, str):
@@ -118,7 +118,7 @@ def document_type(content: bytes) -> str:
 
 
 def parse_manifest(media_type: str, content: bytes) -> Manifest | Index:
-    """Whichever of the two `media_type` says. Raises `InvalidInput` for any third."""
+    """Parse a manifest or index, as `media_type` says. Raises `InvalidInput` for other types."""
     if media_type == IMAGE_MANIFEST:
         return Manifest.parse(content)
     if media_type == IMAGE_INDEX:
@@ -127,7 +127,7 @@ def parse_manifest(media_type: str, content: bytes) -> Manifest | Index:
 
 
 def as_referrer(descriptor: Descriptor, manifest: Manifest | Index) -> Descriptor:
-    """`descriptor` as lists of referrers show it: with artifact type and all annotations."""
+    """Return `descriptor` as a list of referrers shows it: with artifact type and annotations."""
     return replace(descriptor, artifact_type=manifest.kind, annotations=manifest.annotations)
 
 

@@ -1,7 +1,7 @@
-"""References: how people and manifests name an artifact (distribution specification).
+"""References to an artifact in a registry (distribution specification).
 
-`host[:port]/repository[:tag][@digest]`. The host is never left out: a default registry is how a
-private model ends up in a public one.
+The form is `host[:port]/repository[:tag][@digest]`. The host is required. With a default registry,
+somebody would push a private model to a public registry by mistake.
 """
 
 import re
@@ -16,13 +16,13 @@ _NAME = re.compile(
 _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
 _LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
 _HOST = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:.]+\])(?::[0-9]{{1,5}})?")
-_LONGEST = 255
-"""Characters of host and repository together that all clients take."""
+_MAX_LENGTH = 255
+"""Characters of host and repository together that every client accepts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A repository on a registry, and in it a tag, a digest, both or neither."""
+    """A repository in a registry, and optionally a tag, a digest or both."""
 
     host: str
     repository: str
@@ -31,7 +31,7 @@ class Reference:
 
     @classmethod
     def parse(cls, text: str) -> "Reference":
-        """Parses a reference. Raises `InvalidInput` naming the part that is wrong."""
+        """Parse a reference. Raises `InvalidInput`, naming the part that is wrong."""
         rest, at, digest = text.partition("@")
         host, slash, path = rest.partition("/")
         if not slash or not _is_host(host):
@@ -43,10 +43,10 @@ class Reference:
         if _NAME.fullmatch(repository) is None:
             raise InvalidInput(
                 f"repository {repository[:300]!r} is not valid: expected lower-case letters and "
-                "digits, parted by single dots, underscores, dashes and slashes"
+                "digits, separated by single dots, underscores, dashes and slashes"
             )
-        if len(host) + 1 + len(repository) > _LONGEST:
-            raise InvalidInput(f"reference is too long: expected at most {_LONGEST} characters")
+        if len(host) + 1 + len(repository) > _MAX_LENGTH:
+            raise InvalidInput(f"reference is too long: expected at most {_MAX_LENGTH} characters")
         if colon and not is_tag(tag):
             raise InvalidInput(
                 f"tag {tag[:200]!r} is not valid: expected at most 128 of A-Za-z0-9._-"
@@ -55,7 +55,7 @@ class Reference:
 
     @property
     def name(self) -> str | None:
-        """What to resolve in the repository: the digest if there is one, since tags move."""
+        """The name to resolve in the repository: the digest if there is one, since tags move."""
         return self.digest.text if self.digest else self.tag
 
     def __str__(self) -> str:
@@ -65,10 +65,10 @@ class Reference:
 
 
 def is_tag(text: str) -> bool:
-    """Whether `text` may be a tag on every registry."""
+    """Whether every registry accepts `text` as a tag."""
     return _TAG.fullmatch(text) is not None
 
 
 def _is_host(text: str) -> bool:
-    named = "." in text or ":" in text or text == "localhost"
-    return named and _HOST.fullmatch(text) is not None
+    looks_like_host = "." in text or ":" in text or text == "localhost"
+    return looks_like_host and _HOST.fullmatch(text) is not None

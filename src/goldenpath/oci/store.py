@@ -1,7 +1,7 @@
-"""The seam of storage: anything that keeps blobs, manifests, tags and referrers.
+"""The protocol of every store of blobs, manifests, tags and referrers.
 
-Pushing and pulling are both copying between two stores (`goldenpath.oci.copy`). An OCI image
-layout, a registry over HTTP and a dictionary for tests implement it.
+Push and pull are both a copy between two stores (`goldenpath.oci.copy`). An OCI image layout, a
+registry over HTTP and a dictionary for tests implement it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,49 +12,52 @@ from goldenpath.errors import VerificationError
 from goldenpath.oci.descriptor import Descriptor
 
 CHUNK = 1024 * 1024
-"""Bytes that are read at once; what bounds memory, whatever the size of the model."""
+"""Bytes that are read at once, so that memory stays bounded for a model of any size."""
 
 
 class Store(Protocol):
-    """Content by digest, names for it, and what refers to it."""
+    """Stores content by digest, tags for manifests, and which manifests refer to which."""
 
     def fetch(self, descriptor: Descriptor) -> Iterator[bytes]:
-        """The content in chunks, verified while it is read.
+        """Return the content in chunks, verified while it is read.
 
-        Raises `NotFound` if it is absent, and `VerificationError` after the last chunk if its
-        digest or its size is not the descriptor's: use nothing before the iterator has ended.
+        Raises `NotFound` if it is absent. Raises `VerificationError` after the last chunk if digest
+        or size differ from the descriptor, so use no chunk before the iterator has ended.
         """
 
     def push(self, descriptor: Descriptor, chunks: Iterable[bytes]) -> None:
-        """Stores a blob or a manifest; what exists is left as it is.
+        """Store a blob or a manifest; existing content is left as it is.
 
-        A manifest with a `subject` is listed under `referrers` of it from then on. Raises
-        `VerificationError`, and keeps nothing, if the content is not what the descriptor says.
+        A manifest with a `subject` is listed by `referrers` of that subject from then on. Raises
+        `VerificationError`, and stores nothing, if the content does not match the descriptor.
         """
 
     def add(self, media_type: str, chunks: Iterable[bytes]) -> Descriptor:
-        """Stores a blob whose digest nobody knows yet: hashed while it is stored, once."""
+        """Store a blob whose digest is not known yet; it is hashed while it is stored."""
 
     def exists(self, descriptor: Descriptor) -> bool:
-        """Whether the content is there."""
+        """Whether the store has the content."""
 
     def resolve(self, name: str) -> Descriptor:
-        """The manifest that a tag or a digest names. Raises `NotFound`."""
+        """Return the manifest that a tag or a digest names. Raises `NotFound`."""
 
     def tag(self, name: str, descriptor: Descriptor) -> None:
-        """Lets the tag `name` point at a manifest that is there."""
+        """Point the tag `name` at a manifest that the store has."""
 
     def tags(self) -> tuple[str, ...]:
-        """Every tag, sorted."""
+        """Return every tag, sorted."""
 
     def referrers(
         self, subject: Digest, artifact_type: str | None = None
     ) -> tuple[Descriptor, ...]:
-        """Manifests whose subject is `subject`, with artifact type and annotations, by digest."""
+        """Return the manifests whose subject is `subject`, sorted by digest.
+
+        Each descriptor carries the artifact type and annotations of its manifest.
+        """
 
 
 def read(store: Store, descriptor: Descriptor, limit: int) -> bytes:
-    """All of a small content at once. Raises `VerificationError` above `limit` bytes."""
+    """Return a small content as a whole. Raises `VerificationError` above `limit` bytes."""
     if descriptor.size > limit:
         raise VerificationError(
             f"{descriptor.digest} is too large: expected at most {limit} bytes, "

@@ -1,4 +1,4 @@
-"""Content in motion: counted and hashed while it passes, each byte once."""
+"""Streams of content that are counted, hashed and verified while they are read, each byte once."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
@@ -13,126 +13,126 @@ from goldenpath.oci.descriptor import Descriptor
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
 
-Again = Callable[[int], Iterable[bytes]]
-"""Reads a content once more, from a byte on."""
-Watch = Callable[[int], AbstractContextManager[Callable[[int], object]]]
-"""Given the bytes that will be read, wants to hear of each piece that was."""
-_ASIDE = 4 * 1024 * 1024
-"""Bytes from which on a thread of its own hashes, while the chunk is being written or sent."""
+Reread = Callable[[int], Iterable[bytes]]
+"""Reads the content again, from the given byte offset to its end."""
+TrackProgress = Callable[[int], AbstractContextManager[Callable[[int], object]]]
+"""Called with the total in bytes; the result is a context that takes the size of each chunk."""
+_THREADED = 4 * 1024 * 1024
+"""Bytes after which a thread hashes each chunk while the chunk is written or sent."""
 
 
-def unwatched(_total: int) -> AbstractContextManager[Callable[[int], object]]:
-    """The `Watch` of nobody."""
+def untracked(_total: int) -> AbstractContextManager[Callable[[int], object]]:
+    """Ignore all progress; the default `TrackProgress`."""
     return nullcontext(lambda _size: None)
 
 
 class Meter:
-    """Passes chunks on and knows size and digest of what has passed."""
+    """Counts and hashes the chunks that pass through it."""
 
     def __init__(self) -> None:
         self._state = hashlib.sha256()
-        self._aside: ThreadPoolExecutor | None = None
+        self._hasher: ThreadPoolExecutor | None = None
         self._running: Future[None] | None = None
         self.size = 0
 
     def through(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        """The same chunks."""
+        """Yield the same chunks, counted and hashed."""
         try:
             for chunk in chunks:
                 self._update(chunk)
                 yield chunk
         finally:
-            self._settle()
-            if self._aside is not None:
-                self._aside.shutdown()
-                self._aside = None
+            self._await_hash()
+            if self._hasher is not None:
+                self._hasher.shutdown()
+                self._hasher = None
 
     @property
     def digest(self) -> Digest:
-        """Digest of everything so far."""
-        self._settle()
+        """The digest of all chunks so far."""
+        self._await_hash()
         return Digest("sha256:" + self._state.hexdigest())
 
     def _update(self, chunk: bytes) -> None:
         self.size += len(chunk)
-        if self.size <= _ASIDE:
+        if self.size <= _THREADED:
             self._state.update(chunk)
             return
-        if self._aside is None:
-            # Small contents never get here, and its import takes ten milliseconds.
+        if self._hasher is None:
+            # Imported late: it takes ten milliseconds, and small contents never need it.
             from concurrent.futures import ThreadPoolExecutor
 
-            self._aside = ThreadPoolExecutor(1, thread_name_prefix="hash")
-        # One chunk is hashed while the next is read: memory stays bounded, order is kept.
-        self._settle()
-        self._running = self._aside.submit(self._state.update, chunk)
+            self._hasher = ThreadPoolExecutor(1, thread_name_prefix="hash")
+        # One chunk is hashed while the next one is read: memory stays bounded, the order is kept.
+        self._await_hash()
+        self._running = self._hasher.submit(self._state.update, chunk)
 
-    def _settle(self) -> None:
+    def _await_hash(self) -> None:
         if self._running is not None:
             self._running.result()
             self._running = None
 
 
 class VerifiedStream(Iterator[bytes]):
-    """Chunks that end with `VerificationError` if they are not what `descriptor` says.
+    """Chunks that end with `VerificationError` if they do not match `descriptor`.
 
-    A type of its own, so that a destination need not hash again what its source hashes already.
+    It is a type of its own so that a destination knows that its source hashes the content already.
     """
 
     def __init__(
         self,
         descriptor: Descriptor,
         chunks: Iterable[bytes],
-        again: Again | None = None,
+        reread: Reread | None = None,
     ) -> None:
         self.descriptor = descriptor
         self._chunks = _verified(descriptor, chunks)
-        self._again = again
-        self._told: Callable[[int], None] | None = None
+        self._reread = reread
+        self._progress: Callable[[int], None] | None = None
 
     @property
     def is_repeatable(self) -> bool:
-        """Whether `again` can be asked."""
-        return self._again is not None
+        """Whether the content can be read again."""
+        return self._reread is not None
 
-    def again(self, prefix: Iterable[bytes] = (), size: int = 0) -> "VerifiedStream":
-        """The same content from its first byte, for what got lost on its way.
+    def restarted(self, prefix: Iterable[bytes] = (), size: int = 0) -> "VerifiedStream":
+        """Return a stream of the same content from its first byte, to send or write it again.
 
-        Its first `size` bytes come from `prefix`, a copy that broke off; they are verified too.
+        Its first `size` bytes come from `prefix`, an incomplete copy; they are verified too.
         """
-        if self._again is None:
+        if self._reread is None:
             raise InvalidInput(f"{self.descriptor.digest} can be read only once")
-        found = VerifiedStream(self.descriptor, chain(prefix, self._again(size)), self._again)
-        found._told = self._told
-        return found
+        stream = VerifiedStream(self.descriptor, chain(prefix, self._reread(size)), self._reread)
+        stream._progress = self._progress
+        return stream
 
-    def telling(self, told: Callable[[int], None]) -> "VerifiedStream":
-        """The same; `told` hears the size of every chunk that passes."""
-        self._told = told
+    def reporting(self, progress: Callable[[int], None]) -> "VerifiedStream":
+        """Call `progress` with the size of every chunk from now on; returns this stream."""
+        self._progress = progress
         return self
 
     def __next__(self) -> bytes:
         chunk = next(self._chunks)
-        if self._told is not None:
-            self._told(len(chunk))
+        if self._progress is not None:
+            self._progress(len(chunk))
         return chunk
 
 
 def verified(
     descriptor: Descriptor,
     chunks: Iterable[bytes],
-    again: Again | None = None,
+    reread: Reread | None = None,
 ) -> VerifiedStream:
-    """The same chunks; ends with `VerificationError` if they are not what `descriptor` says.
+    """Return a stream of the same chunks that verifies them against `descriptor`.
 
-    Stops at the first byte too many, so that nothing endless is read for a small promise. `again`
-    reads the content once more from a byte on, for a source that can.
+    It ends with `VerificationError` if they do not match. It stops at the first byte too many, so
+    an endless source is not read to its end. `reread` is for a source that can be read again.
     """
     if isinstance(chunks, VerifiedStream):
         promised = (chunks.descriptor.digest, chunks.descriptor.size)
         if promised == (descriptor.digest, descriptor.size):
             return chunks
-    return VerifiedStream(descriptor, chunks, again)
+    return VerifiedStream(descriptor, chunks, reread)
 
 
 def _verified(descriptor: Descriptor, chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -148,7 +148,7 @@ def _verified(descriptor: Descriptor, chunks: Iterable[bytes]) -> Iterator[bytes
 
 
 def check(descriptor: Descriptor, meter: Meter) -> None:
-    """Raises `VerificationError` unless what passed `meter` is what `descriptor` says."""
+    """Raise `VerificationError` unless the content that passed `meter` matches `descriptor`."""
     if meter.size != descriptor.size:
         raise VerificationError(
             f"{descriptor.digest} has the wrong size: "
@@ -157,5 +157,5 @@ def check(descriptor: Descriptor, meter: Meter) -> None:
     if meter.digest != descriptor.digest:
         raise VerificationError(
             f"content has the wrong digest: expected {descriptor.digest}, got {meter.digest}",
-            hint="the copy is damaged or was changed; fetch it again from where it was built",
+            hint="the copy is damaged or was changed; copy it again from where it was built",
         )

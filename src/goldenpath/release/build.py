@@ -16,7 +16,7 @@ from goldenpath.drift.profile import render_profile
 from goldenpath.errors import InvalidInput, NotFound
 from goldenpath.oci.copy import copy
 from goldenpath.oci.store import Store
-from goldenpath.oci.stream import Watch, unwatched
+from goldenpath.oci.stream import TrackProgress, untracked
 from goldenpath.project.contract import render_contract
 from goldenpath.project.spec import MODEL, Project
 from goldenpath.release.artifact.pack import Contents, Packed, pack
@@ -85,7 +85,7 @@ class BuildTools:
     """The store that stages run from, where it is another one and the key counts there."""
     advisories: Advisories | None = None
     """Known vulnerabilities; without them the scan says that it did not look."""
-    watch: Watch = unwatched
+    watch: TrackProgress = untracked
     """Hears how far packing is."""
 
 

@@ -1,6 +1,6 @@
-"""A registry over real HTTP in this process, with the faults that real ones have.
+"""A registry over real HTTP in this process, with the faults of real registries on demand.
 
-It has what no registry at hand has: the referrers API with paging, tokens, refusals on demand.
+It offers what the real registries of these tests lack: a paged referrers API, tokens and faults.
 """
 
 import base64
@@ -22,17 +22,17 @@ INDEX = "application/vnd.oci.image.index.v1+json"
 
 @dataclass
 class Faults:
-    """What goes wrong from now on; counters go down to 0."""
+    """The faults from now on. A counter goes down to 0."""
 
     refuse: int = 0
-    """Requests answered with `status`."""
+    """Number of requests that are answered with `status`."""
     status: int = 503
     break_reads: int = 0
     """Blob reads that stop in the middle."""
     break_writes: int = 0
-    """Requests with content of which half is kept, and then the connection dies."""
+    """Requests of which half the body is kept before the connection is closed."""
     forgets: bool = False
-    """A session ends with a request that broke off, as with docker-registry."""
+    """A broken request ends its session, as in docker-registry."""
     wrong_bytes: bool = False
     delay: float = 0.0
     """Seconds before each answer."""
@@ -40,13 +40,13 @@ class Faults:
     has_ranges: bool = True
     page: int = 2
     token: str = ""
-    """What a request needs as bearer token, once set."""
+    """The bearer token that every request needs, once set."""
     basic: str = ""
     """`name:password` that every request needs, once set."""
     later: str = "0"
     """`Retry-After` of a refusal."""
     compares: bool = False
-    """Gives entity tags of manifests and obeys `If-Match`."""
+    """Sends entity tags of manifests and obeys `If-Match`."""
     user: str = ""
     """`name:password` for the token endpoint."""
     blob_host: str = ""
@@ -55,7 +55,7 @@ class Faults:
 
 @dataclass
 class State:
-    """Everything that the registry knows, and a list of all that it was asked."""
+    """The content of the registry, and all requests that it received."""
 
     blobs: dict[str, bytes] = field(default_factory=dict)
     manifests: dict[str, tuple[str, bytes]] = field(default_factory=dict)
@@ -73,30 +73,30 @@ class _Handler(BaseHTTPRequestHandler):
     state: State
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Says nothing."""
+        """Log nothing."""
 
     def do_GET(self) -> None:
-        """Reads."""
+        """Return content."""
         self._answer("GET")
 
     def do_HEAD(self) -> None:
-        """Asks."""
+        """Return whether content exists."""
         self._answer("HEAD")
 
     def do_POST(self) -> None:
-        """Starts an upload."""
+        """Start an upload."""
         self._answer("POST")
 
     def do_PATCH(self) -> None:
-        """Goes on with an upload."""
+        """Continue an upload."""
         self._answer("PATCH")
 
     def do_PUT(self) -> None:
-        """Ends an upload, or takes a manifest."""
+        """Complete an upload, or store a manifest."""
         self._answer("PUT")
 
     def do_DELETE(self) -> None:
-        """Gives an upload up."""
+        """Cancel an upload."""
         self._answer("DELETE")
 
     def _answer(self, method: str) -> None:
@@ -134,7 +134,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(404, b"no such page")
 
     def _body(self, size: int) -> bytes:
-        """What arrives of a body; less than `size` if the client went away."""
+        """Return the received body; less than `size` bytes if the client disconnected."""
         parts, have = [], 0
         with suppress(ConnectionError):
             while have < size and (part := self.rfile.read1(size - have)):
@@ -181,7 +181,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(204 if method == "GET" else 202, b"", self._place(name, session))
 
     def _breaks_off(self, method: str, session: str, body: bytes) -> bool:
-        """Keeps what arrived if the client went away, or if it is time for a fault."""
+        """Keep a part of the body if the client disconnected or a fault is due."""
         state, promised = self.state, int(self.headers.get("Content-Length") or 0)
         if method in ("PATCH", "PUT") and body and state.faults.break_writes:
             state.faults.break_writes -= 1
@@ -315,7 +315,7 @@ def _entity(manifest: tuple[str, bytes] | None) -> str:
 
 @contextmanager
 def fake_registry(tls: ssl.SSLContext | None = None) -> Iterator[State]:
-    """A registry on a free port of this machine."""
+    """Run a registry on a free port of this machine."""
     state = State()
     handler = type("Handler", (_Handler,), {"state": state})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)

@@ -1,4 +1,4 @@
-"""Registries of other people, started here on a free port; tests that need one skip loudly."""
+"""Starts registries of other projects on a free port; a test without its program is skipped."""
 
 import socket
 import subprocess

@@ -1,4 +1,4 @@
-"""A wire between client and registry that counts, and holds everything back at a given byte."""
+"""A TCP relay between client and registry that counts bytes and can stop at a given byte."""
 
 import socket
 from collections.abc import Callable, Iterator
@@ -12,29 +12,29 @@ class Relay:
     def __init__(self, target: str) -> None:
         host, _, port = target.rpartition(":")
         self._target = (host, int(port))
-        self._door = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", 0))
         self._change = Condition()
         self._open: set[socket.socket] = set()
-        self.address = f"127.0.0.1:{self._door.getsockname()[1]}"
+        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
         self.sent = self.received = 0
         self._most = 1 << 62
         self._threads: list[Thread] = []
         self._start(self._accept)
 
     def hold_after(self, size: int) -> None:
-        """Lets `size` more bytes through, in both directions together, and then none."""
+        """Let `size` more bytes pass, in both directions together, and then stop."""
         with self._change:
             self.sent = self.received = 0
             self._most = size
 
     def await_hold(self) -> None:
-        """Returns once nothing goes through any more. Raises `TimeoutError` after a minute."""
+        """Wait until the limit is reached. Raises `TimeoutError` after a minute."""
         with self._change:
             if not self._change.wait_for(lambda: self.sent + self.received >= self._most, 60):
                 raise TimeoutError("the client never sent that much")
 
     def release(self) -> None:
-        """Cuts every connection; new ones pass freely and are counted from 0."""
+        """Close every connection; new ones pass without a limit and are counted from 0."""
         with self._change:
             for end in self._open:
                 with suppress(OSError):
@@ -45,13 +45,13 @@ class Relay:
             self._change.notify_all()
 
     def close(self) -> None:
-        """Ends everything."""
+        """Close the listener and every connection."""
         with suppress(OSError):
-            self._door.shutdown(socket.SHUT_RDWR)
+            self._listener.shutdown(socket.SHUT_RDWR)
         self.release()
         for thread in self._threads:
             thread.join()
-        self._door.close()
+        self._listener.close()
 
     def _start(self, work: Callable[..., None], *arguments: socket.socket | bool) -> Thread:
         thread = Thread(target=work, args=arguments)
@@ -62,7 +62,7 @@ class Relay:
     def _accept(self) -> None:
         with suppress(OSError):
             while True:
-                self._start(self._serve, self._door.accept()[0])
+                self._start(self._serve, self._listener.accept()[0])
 
     def _serve(self, client: socket.socket) -> None:
         with client, socket.create_connection(self._target) as server:
@@ -96,9 +96,9 @@ class Relay:
 
 @contextmanager
 def relay(target: str) -> Iterator[Relay]:
-    """A relay to `target` for a while."""
-    made = Relay(target)
+    """Run a relay to `target` inside the `with` block."""
+    wire = Relay(target)
     try:
-        yield made
+        yield wire
     finally:
-        made.close()
+        wire.close()

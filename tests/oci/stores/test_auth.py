@@ -1,4 +1,4 @@
-"""Credentials: docker's files and helpers, and what registries ask for."""
+"""Credentials: docker's files and helpers, and the challenges of registries."""
 
 import json
 from pathlib import Path
@@ -77,7 +77,7 @@ def test_a_helper_is_asked_for_its_host(tmp_path: Path) -> None:
     assert Keychain([file], path).find("a.b") == Credentials("u", "a.b")
 
 
-def test_a_helper_that_knows_nothing_leaves_it_to_the_file(tmp_path: Path) -> None:
+def test_without_an_entry_in_the_helper_the_file_is_read(tmp_path: Path) -> None:
     path = _helper(tmp_path, "none", "echo credentials not found in native keychain; exit 1")
     auths = {"a.b": {"username": "u", "password": "p"}}
     file = _file(tmp_path, {"credsStore": "none", "auths": auths})
@@ -85,7 +85,7 @@ def test_a_helper_that_knows_nothing_leaves_it_to_the_file(tmp_path: Path) -> No
     assert Keychain([file], path).find("a.b") == Credentials("u", "p")
 
 
-def test_a_helper_that_fails_is_said(tmp_path: Path) -> None:
+def test_a_failed_helper_is_reported(tmp_path: Path) -> None:
     path = _helper(tmp_path, "broken", "echo locked >&2; exit 1")
 
     with pytest.raises(Unavailable, match="locked"):
@@ -94,7 +94,7 @@ def test_a_helper_that_fails_is_said(tmp_path: Path) -> None:
         Keychain([_file(tmp_path, {"credsStore": "absent"})], path).find("a.b")
 
 
-def test_a_broken_file_is_said(tmp_path: Path) -> None:
+def test_a_malformed_file_is_refused(tmp_path: Path) -> None:
     for auth in ("???", "bm9jb2xvbg=="):
         with pytest.raises(InvalidInput):
             Keychain([_file(tmp_path, {"auths": {"a.b": {"auth": auth}}})]).find("a.b")
@@ -102,5 +102,5 @@ def test_a_broken_file_is_said(tmp_path: Path) -> None:
         Keychain([_file(tmp_path, {"credsStore": "../../bin/sh"})]).find("a.b")
 
 
-def test_no_secret_is_shown_by_accident() -> None:
+def test_the_repr_of_credentials_shows_no_secret() -> None:
     assert "secret" not in repr(Credentials("me", "secret", "secret"))

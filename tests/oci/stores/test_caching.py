@@ -1,4 +1,4 @@
-"""A registry with a copy on this machine: the contract, and what the copy is for."""
+"""A registry with a cache on this machine: the contract, and which reads the cache answers."""
 
 from pathlib import Path
 
@@ -20,12 +20,12 @@ class TestCachingStore(StoreContract):
         return CachingStore(MemoryStore(), MemoryStore())
 
 
-def test_what_was_brought_is_read_without_the_registry(tmp_path: Path) -> None:
+def test_a_pulled_release_is_read_without_the_registry(tmp_path: Path) -> None:
     with fake_registry() as registry:
         store = CachingStore(remote(registry.address), LayoutStore(tmp_path))
         image = put_manifest(store, b"image")
         note = put_manifest(store, b"note", image, "text/note")
-        store.bring(image.digest)
+        store.pull(image.digest)
         asked = len(registry.asked)
 
         assert read(store, image, 10_000)
@@ -40,7 +40,7 @@ def test_what_was_brought_is_read_without_the_registry(tmp_path: Path) -> None:
         store.resolve("sha256:" + "0" * 64)
 
 
-def test_what_the_registry_lost_is_not_resolved_from_the_copy(tmp_path: Path) -> None:
+def test_a_release_that_the_registry_lost_is_not_resolved_from_the_cache(tmp_path: Path) -> None:
     cache = LayoutStore(tmp_path)
     built = put_manifest(cache, b"built here, never pushed")
 
@@ -50,13 +50,13 @@ def test_what_the_registry_lost_is_not_resolved_from_the_copy(tmp_path: Path) ->
     assert "goldenpath push" in (raised.value.hint or "")
 
 
-def test_a_registry_that_sends_other_bytes_fills_no_copy(tmp_path: Path) -> None:
+def test_wrong_bytes_of_a_registry_are_not_cached(tmp_path: Path) -> None:
     with fake_registry() as registry:
         store = CachingStore(remote(registry.address), LayoutStore(tmp_path))
         image = put_manifest(store, b"image")
         registry.faults.wrong_bytes = True
 
         with pytest.raises(VerificationError):
-            store.bring(image.digest)
+            store.pull(image.digest)
 
     assert not store.cache.exists(image)

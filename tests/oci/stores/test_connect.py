@@ -1,4 +1,4 @@
-"""Opening a registry as the environment says."""
+"""Opening a registry with the settings of the environment."""
 
 import ipaddress
 import ssl
@@ -62,7 +62,7 @@ def test_a_private_authority_is_trusted_if_it_is_named(tmp_path: Path) -> None:
             connect("oci+https", reference, {}).tags()
 
 
-def test_a_missing_file_of_authorities_is_said() -> None:
+def test_a_missing_file_of_authorities_is_refused() -> None:
     with pytest.raises(InvalidInput, match="GOLDENPATH_CA_FILE"):
         connect("oci", Reference.parse("a.b/c"), {"GOLDENPATH_CA_FILE": "absent.pem"})
 

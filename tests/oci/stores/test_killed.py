@@ -1,8 +1,8 @@
-"""Pushes and pulls of a process that is really killed: the next one moves only the rest.
+"""Pushes and pulls of a process that is really killed: the next process copies only the rest.
 
-docker-registry takes up no session whose last request broke off (it compares its file with an
-offset that it had signed before), so there a push goes on with the blobs that are missing; with a
-registry that does as the specification says, it goes on within a blob.
+docker-registry does not resume a session whose last request broke off, since it compares its file
+with an offset that it signed before. There a push continues with the missing blobs. With a registry
+that follows the specification, a push continues within a blob.
 """
 
 import dataclasses
@@ -62,7 +62,7 @@ def _verb(folder: Path, *words: str) -> list[str]:
 
 
 def _kill_at(wire: Relay, size: int, command: list[str]) -> None:
-    """Runs it until so many bytes moved, and kills it with SIGKILL."""
+    """Run the command until `size` bytes have passed, then kill it with SIGKILL."""
     wire.hold_after(size)
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     wire.await_hold()
@@ -78,7 +78,7 @@ def _finish(command: list[str]) -> dict[str, int]:
     return found
 
 
-def test_a_killed_push_of_one_large_file_goes_on_within_it(tmp_path: Path) -> None:
+def test_a_killed_push_of_one_large_file_is_resumed_within_the_file(tmp_path: Path) -> None:
     image = _release(tmp_path, 1)
     with fake_registry() as registry, relay(registry.address) as wire:
         push = _verb(tmp_path, "push", "v1", f"{wire.address}/ml/credit:v1")
@@ -91,7 +91,7 @@ def test_a_killed_push_of_one_large_file_goes_on_within_it(tmp_path: Path) -> No
 
 
 @pytest.mark.interop
-def test_a_killed_push_to_docker_registry_sends_only_the_blobs_that_are_missing(
+def test_a_killed_push_to_docker_registry_sends_only_the_missing_blobs(
     docker: str, tmp_path: Path
 ) -> None:
     image = _release(tmp_path, 24)

@@ -1,4 +1,4 @@
-"""The OCI image layout: the contract, other writers, other tools, and sudden death."""
+"""The OCI image layout: the contract, concurrent writers, other tools, and killed writers."""
 
 import fcntl
 import json
@@ -26,7 +26,7 @@ class TestLayoutStore(StoreContract):
         return LayoutStore(tmp_path / "registry")
 
 
-def test_reading_a_store_that_is_not_there_creates_nothing(tmp_path: Path) -> None:
+def test_reading_an_absent_store_creates_nothing(tmp_path: Path) -> None:
     store = LayoutStore(tmp_path / "registry")
 
     assert store.tags() == ()
@@ -35,7 +35,7 @@ def test_reading_a_store_that_is_not_there_creates_nothing(tmp_path: Path) -> No
     assert not (tmp_path / "registry").exists()
 
 
-def test_the_folder_is_what_the_specification_says(tmp_path: Path) -> None:
+def test_the_folder_follows_the_specification(tmp_path: Path) -> None:
     store = LayoutStore(tmp_path)
     manifest = put_manifest(store, b"layer")
     store.tag("v1", manifest)
@@ -63,7 +63,7 @@ def test_members_of_other_tools_stay_in_the_index(tmp_path: Path) -> None:
     assert [entry.get("platform") for entry in entries if entry["digest"] == manifest.digest.text]
 
 
-def test_an_index_that_nobody_could_read_any_more_is_not_written(tmp_path: Path) -> None:
+def test_an_index_above_the_size_limit_is_not_written(tmp_path: Path) -> None:
     store = LayoutStore(tmp_path)
     manifest = put_manifest(store, b"layer")
     file = tmp_path / "index.json"
@@ -79,7 +79,7 @@ def test_an_index_that_nobody_could_read_any_more_is_not_written(tmp_path: Path)
     assert LayoutStore(tmp_path).resolve(manifest.digest.text) == manifest
 
 
-def test_what_another_writer_lists_is_seen_at_once(tmp_path: Path) -> None:
+def test_manifests_of_another_writer_are_listed_at_once(tmp_path: Path) -> None:
     one, two = LayoutStore(tmp_path), LayoutStore(tmp_path)
     subject = put_manifest(one, b"subject")
     for number, (writer, reader) in enumerate(((one, two), (two, one)) * 3):
@@ -99,7 +99,7 @@ def test_referrers_that_another_tool_wrote_are_found(tmp_path: Path) -> None:
     assert [d.digest for d in LayoutStore(tmp_path).referrers(subject.digest)] == [note.digest]
 
 
-def test_a_torn_line_of_a_killed_writer_does_no_harm(tmp_path: Path) -> None:
+def test_an_incomplete_line_of_a_killed_writer_does_no_harm(tmp_path: Path) -> None:
     store = LayoutStore(tmp_path)
     subject = put_manifest(store, b"subject")
     with (tmp_path / "goldenpath" / "subjects").open("a") as file:
@@ -135,14 +135,14 @@ def test_a_pipe_in_place_of_a_blob_does_not_stop_the_reader(tmp_path: Path) -> N
         read(store, descriptor, 100)
 
 
-def test_a_folder_that_cannot_be_written_is_said_in_words(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
     with pytest.raises(Unavailable, match="cannot be written"):
         put(LayoutStore(tmp_path / "file" / "registry"), b"content")
 
 
-def test_a_push_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
+def test_a_failed_push_leaves_nothing(tmp_path: Path) -> None:
     def broken() -> "list[bytes]":
         raise Unavailable("the line is dead")
 
@@ -153,7 +153,7 @@ def test_a_push_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
     assert list((tmp_path / "goldenpath" / "partial").iterdir()) == []
 
 
-def test_what_a_killed_writer_left_unfinished_is_swept(tmp_path: Path) -> None:
+def test_old_partial_files_of_killed_writers_are_removed(tmp_path: Path) -> None:
     put(LayoutStore(tmp_path), b"content")
     partial = tmp_path / "goldenpath" / "partial"
     for name in ("abandoned", "young", "held"):
@@ -244,7 +244,7 @@ def test_a_large_blob_is_copied_in_bounded_memory(tmp_path: Path) -> None:
         "store, other = LayoutStore(folder / 'one'), LayoutStore(folder / 'two')\n"
         "blob = store.add('application/octet-stream', stream_regular(folder / 'large'))\n"
         "other.push(blob, store.fetch(blob))\n"
-        # What getrusage says would be the most of the parent, which forked.
+        # getrusage would show the peak of the parent process, which forked this one.
         "status = Path('/proc/self/status').read_text()\n"
         "print(blob.size, status.partition('VmHWM:')[2].split()[0])\n"
     )

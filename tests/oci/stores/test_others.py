@@ -1,6 +1,6 @@
-"""Podman, modctl, and a registry with the referrers API, on what we write.
+"""Podman, modctl and a registry with the referrers API read what goldenpath writes.
 
-`scripts/fetch-tools` brings them; a test whose program is absent skips and says so.
+`scripts/fetch-tools` downloads them; a test without its program is skipped with a message.
 """
 
 import os
@@ -91,12 +91,12 @@ def test_modctl_pulls_the_modelpack_form(packed: tuple[Path, Packed], tmp_path: 
             tmp_path / "storage",
         ]
         _run("modctl", "pull", reference, *options, HOME=str(tmp_path))
-        told = _run("modctl", "inspect", reference, "--storage-dir", tmp_path / "storage")
+        inspected = _run("modctl", "inspect", reference, "--storage-dir", tmp_path / "storage")
         extracted: list[str | Path] = ["--extract-dir", tmp_path / "model", "--extract-from-remote"]
         _run("modctl", "pull", reference, *options, *extracted, HOME=str(tmp_path))
 
-    # It writes the manifest anew in its own storage, so digests are compared of blobs alone.
-    assert '"Filepath": "models/model.onnx"' in told
+    # modctl writes its own manifest, so only digests of blobs can be compared.
+    assert '"Filepath": "models/model.onnx"' in inspected
     assert (tmp_path / "model" / "models" / "model.onnx").read_bytes() == MODEL
 
 
@@ -108,21 +108,22 @@ def test_a_registry_with_the_referrers_api_lists_our_evidence(
     key = key_from_pem("release", public_pem(signer))
     policy = Policy((key,), (SIGNED, *EVIDENCE), 1, REMOTE, BUILDER)
     with referrers_registry(tmp_path) as host:
-        place = f"{host}/models/credit"
-        store = compose.open_store(f"oci://{place}")
+        repository = f"{host}/models/credit"
+        store = compose.open_store(f"oci://{repository}")
         copy(LayoutStore(packed[0]), store, packed[1].image)
         digest = packed[1].image.digest
         for each in statements(training_run(), (digest,), builder=BUILDER):
             attach(store, packed[1].image, each, signer, now=now)
-        sign_image(store, packed[1].image, place, signer, now=now)
+        sign_image(store, packed[1].image, repository, signer, now=now)
 
         verified = verify(store, digest, policy, now=now, blobs=True)
-        found = _run("oras", "discover", "--plain-http", "--format", "json", f"{place}@{digest}")
+        artifact = f"{repository}@{digest}"
+        listed = _run("oras", "discover", "--plain-http", "--format", "json", artifact)
         options = ["--insecure-ignore-tlog=true", "--allow-http-registry"]
-        # With the API there is no fallback tag to keep right.
+        # A registry with the referrers API needs no fallback tag.
         assert f"sha256-{digest.hex}" not in store.tags()
-        _run("cosign3", "verify", "--key", tmp_path / "release.pub", *options, f"{place}@{digest}")
+        _run("cosign3", "verify", "--key", tmp_path / "release.pub", *options, artifact)
 
     assert verified.holds, verified.findings
-    # It lists each under the type of its empty config, so types are read from the manifests.
-    assert found.count('"dev.sigstore.bundle.content": "dsse-envelope"') == 6
+    # oras shows each referrer with the type of its empty config, so annotations are counted.
+    assert listed.count('"dev.sigstore.bundle.content": "dsse-envelope"') == 6

@@ -1,4 +1,4 @@
-"""The store behind HTTP: the contract with three registries, and every fault by itself."""
+"""The store over HTTP: the contract with three registries, and each fault on its own."""
 
 import base64
 import json
@@ -18,7 +18,7 @@ from goldenpath.oci.stores.layout import LayoutStore
 from goldenpath.oci.stores.memory import MemoryStore
 from goldenpath.oci.stores.remote import RemoteStore
 from goldenpath.oci.stores.streaming import note_name
-from goldenpath.oci.stores.transport import Patience, Transport
+from goldenpath.oci.stores.transport import RetryLimits, Transport
 from goldenpath.oci.stores.upload import PART
 from goldenpath.oci.stream import verified
 from tests.oci.contract import BLOB, StoreContract, put, put_manifest
@@ -29,12 +29,12 @@ LARGE = bytes(range(256)) * (PART // 256 * 2) + b"end"
 
 
 def transport(address: str, *files: Path, waits: list[float] | None = None) -> Transport:
-    """Speaks with a registry of this machine, and only notes how long it would wait."""
+    """Return a transport to a registry on this machine that records its waits, and never sleeps."""
     noted = [] if waits is None else waits
     return Transport(
         f"http://{address}",
         keychain=Keychain(files),
-        patience=Patience(connect=5, read=20, attempts=4),
+        limits=RetryLimits(connect=5, read=20, attempts=4),
         sleep=noted.append,
     )
 
@@ -105,7 +105,7 @@ def test_all_evidence_goes_to_docker_registry_and_back(docker: str) -> None:
     assert back.referrers(image.digest) == source.referrers(image.digest)
 
 
-def test_a_busy_registry_is_asked_again_as_late_as_it_wants(fake: State) -> None:
+def test_a_retry_waits_as_long_as_the_registry_asks(fake: State) -> None:
     waits: list[float] = []
     store = RemoteStore(transport(fake.address, waits=waits), "ml/credit")
     descriptor = put(store, b"content")
@@ -115,7 +115,7 @@ def test_a_busy_registry_is_asked_again_as_late_as_it_wants(fake: State) -> None
     assert waits == [0.0, 0.0, 0.0]
 
 
-def test_a_time_to_come_back_is_kept_within_reason(fake: State) -> None:
+def test_the_wait_that_a_registry_asks_for_is_bounded(fake: State) -> None:
     waits: list[float] = []
     store = RemoteStore(transport(fake.address, waits=waits), "ml/credit")
     descriptor = put(store, b"content")
@@ -126,14 +126,14 @@ def test_a_time_to_come_back_is_kept_within_reason(fake: State) -> None:
         assert waits.pop() == waited
 
 
-def test_patience_ends(fake: State) -> None:
+def test_retries_end(fake: State) -> None:
     fake.faults.refuse = 1000
 
     with pytest.raises(Unavailable, match="503"):
         remote(fake.address).resolve("v1")
 
 
-def test_nobody_listening_is_said_after_all_attempts() -> None:
+def test_an_unreachable_registry_is_reported_after_all_attempts() -> None:
     waits: list[float] = []
     with pytest.raises(Unavailable, match="cannot be reached"):
         RemoteStore(transport("127.0.0.1:9", waits=waits), "ml/credit").resolve("v1")
@@ -142,7 +142,7 @@ def test_nobody_listening_is_said_after_all_attempts() -> None:
 
 
 @pytest.mark.parametrize("ranges", [True, False])
-def test_a_read_that_breaks_off_goes_on_where_it_broke(fake: State, ranges: bool) -> None:
+def test_a_broken_download_is_resumed(fake: State, ranges: bool) -> None:
     store = remote(fake.address)
     descriptor = put(store, LARGE)
     fake.faults.break_reads, fake.faults.has_ranges = 3, ranges
@@ -150,7 +150,7 @@ def test_a_read_that_breaks_off_goes_on_where_it_broke(fake: State, ranges: bool
     assert read(store, descriptor, len(LARGE)) == LARGE
 
 
-def test_a_write_that_breaks_off_goes_on_where_it_broke(fake: State) -> None:
+def test_a_broken_upload_is_resumed(fake: State) -> None:
     store = remote(fake.address)
     fake.faults.break_writes = 2
 
@@ -160,7 +160,7 @@ def test_a_write_that_breaks_off_goes_on_where_it_broke(fake: State) -> None:
     assert sum(method == "PATCH" for method, _, _ in fake.asked) > 3
 
 
-def test_wrong_bytes_are_refused_and_never_asked_for_again(fake: State) -> None:
+def test_wrong_bytes_are_refused_without_a_retry(fake: State) -> None:
     store = remote(fake.address)
     descriptor = put(store, b"content")
     fake.faults.wrong_bytes = True
@@ -180,7 +180,7 @@ def test_another_manifest_under_a_digest_is_refused(fake: State) -> None:
         store.resolve(right.digest.text)
 
 
-def test_an_upload_that_fails_is_given_up(fake: State) -> None:
+def test_an_upload_whose_source_fails_is_cancelled(fake: State) -> None:
     def failing() -> Iterator[bytes]:
         yield LARGE
         raise VerificationError("the source is damaged")
@@ -237,12 +237,12 @@ def test_a_fallback_tag_that_is_something_else_is_left_alone(fake: State) -> Non
     subject = put_manifest(store, b"subject")
     store.tag(f"sha256-{subject.digest.hex}", subject)
 
-    with pytest.raises(InvalidInput, match="no index"):
+    with pytest.raises(InvalidInput, match="is not an index of referrers"):
         put_manifest(store, b"note", subject, "text/note")
 
 
 def _overwritten(state: State, subject: Descriptor, waits: list[float]) -> Callable[[float], None]:
-    """Another writer, who read before us, and writes what it knows while we wait."""
+    """Return a sleep during which another writer overwrites the tag with an outdated index."""
 
     def sleep(seconds: float) -> None:
         if not waits:
@@ -254,7 +254,7 @@ def _overwritten(state: State, subject: Descriptor, waits: list[float]) -> Calla
     return sleep
 
 
-def test_an_entry_that_somebody_overwrote_is_added_anew(fake: State) -> None:
+def test_an_overwritten_entry_is_added_again(fake: State) -> None:
     fake.faults.has_referrers = False
     subject = put_manifest(remote(fake.address), b"subject")
     waits: list[float] = []
@@ -267,7 +267,7 @@ def test_an_entry_that_somebody_overwrote_is_added_anew(fake: State) -> None:
     assert [each.digest for each in remote(fake.address).referrers(subject.digest)] == [note.digest]
 
 
-def test_a_registry_that_compares_is_told_what_was_read(fake: State) -> None:
+def test_a_conditional_write_names_the_entity_tag_that_was_read(fake: State) -> None:
     fake.faults.has_referrers, fake.faults.compares = False, True
     store = remote(fake.address)
     subject = put_manifest(store, b"subject")
@@ -309,7 +309,7 @@ def _config(folder: Path, address: str, user: str) -> Path:
     return file
 
 
-def test_a_token_is_got_with_the_credentials_of_docker(fake: State, tmp_path: Path) -> None:
+def test_a_token_is_requested_with_the_credentials_of_docker(fake: State, tmp_path: Path) -> None:
     fake.faults.token, fake.faults.user = "opensesame", "me:secret"
     store = remote(fake.address, "ml/credit", _config(tmp_path, fake.address, "me:secret"))
 
@@ -321,7 +321,7 @@ def test_a_token_is_got_with_the_credentials_of_docker(fake: State, tmp_path: Pa
     assert "scope=repository%3Aml%2Fcredit%3Apull%2Cpush" in tokens[0]
 
 
-def test_a_token_that_ended_is_got_anew(fake: State) -> None:
+def test_an_expired_token_is_requested_again(fake: State) -> None:
     fake.faults.token = "first"
     store = remote(fake.address)
     descriptor = put(store, b"content")
@@ -362,7 +362,7 @@ def test_another_host_never_sees_the_token(fake: State) -> None:
         assert all("Authorization" not in headers for _, _, headers in elsewhere.asked)
 
 
-def test_a_mirror_is_read_first_and_the_origin_goes_on(fake: State) -> None:
+def test_a_mirror_is_read_first_and_the_origin_continues(fake: State) -> None:
     with fake_registry() as mirror:
         descriptor = put(remote(fake.address), LARGE)
         put(remote(mirror.address), LARGE)
@@ -378,7 +378,7 @@ def test_a_mirror_is_read_first_and_the_origin_goes_on(fake: State) -> None:
         assert ranges[0] is not None
 
 
-def test_a_repository_that_is_not_there_has_nothing(fake: State) -> None:
+def test_an_absent_repository_has_no_tags_and_no_manifests(fake: State) -> None:
     store = remote(fake.address, "ml/none")
 
     assert store.tags() == ()
@@ -389,14 +389,12 @@ def test_a_repository_that_is_not_there_has_nothing(fake: State) -> None:
 
 
 def laid_out(folder: Path, content: bytes) -> tuple[LayoutStore, Descriptor]:
-    """A store whose contents can be read again."""
+    """Return a store whose content can be read again, and one blob in it."""
     store = LayoutStore(folder)
     return store, store.add(BLOB, [content])
 
 
-def test_a_streamed_blob_that_breaks_off_goes_on_where_it_broke(
-    fake: State, tmp_path: Path
-) -> None:
+def test_a_broken_upload_of_a_large_blob_is_resumed(fake: State, tmp_path: Path) -> None:
     source, descriptor = laid_out(tmp_path, LARGE)
     store = remote(fake.address)
     fake.faults.break_writes = 2
@@ -409,7 +407,7 @@ def test_a_streamed_blob_that_breaks_off_goes_on_where_it_broke(
     assert len(set(sizes)) == 3
 
 
-def test_a_registry_that_forgets_what_broke_off_gets_all_of_it_again(
+def test_a_registry_that_discards_a_broken_upload_gets_everything_again(
     fake: State, tmp_path: Path
 ) -> None:
     source, descriptor = laid_out(tmp_path, LARGE)
@@ -421,19 +419,19 @@ def test_a_registry_that_forgets_what_broke_off_gets_all_of_it_again(
     assert read(store, descriptor, len(LARGE)) == LARGE
 
 
-def test_another_process_goes_on_with_a_push(fake: State, tmp_path: Path) -> None:
+def test_another_process_resumes_a_push(fake: State, tmp_path: Path) -> None:
     source, descriptor = laid_out(tmp_path / "layout", LARGE)
     notes = tmp_path / "notes"
     fake.faults.break_writes = 4
     with pytest.raises(Unavailable):
-        RemoteStore(transport(fake.address), "ml/credit", unfinished=notes).push(
+        RemoteStore(transport(fake.address), "ml/credit", uploads=notes).push(
             descriptor, source.fetch(descriptor)
         )
     [left] = notes.iterdir()
     assert left.stat().st_mode & 0o077 == 0
     fake.asked.clear()
 
-    RemoteStore(transport(fake.address), "ml/credit", unfinished=notes).push(
+    RemoteStore(transport(fake.address), "ml/credit", uploads=notes).push(
         descriptor, source.fetch(descriptor)
     )
 
@@ -443,11 +441,11 @@ def test_another_process_goes_on_with_a_push(fake: State, tmp_path: Path) -> Non
     assert read(remote(fake.address), descriptor, len(LARGE)) == LARGE
 
 
-def test_a_note_that_leads_nowhere_is_no_harm(fake: State, tmp_path: Path) -> None:
+def test_an_outdated_upload_note_does_no_harm(fake: State, tmp_path: Path) -> None:
     source, descriptor = laid_out(tmp_path / "layout", LARGE)
     name = note_name(f"http://{fake.address}", "ml/credit", descriptor.digest)
     (tmp_path / name).write_text(f"http://{fake.address}/v2/ml/credit/blobs/uploads/gone")
-    store = RemoteStore(transport(fake.address), "ml/credit", unfinished=tmp_path)
+    store = RemoteStore(transport(fake.address), "ml/credit", uploads=tmp_path)
 
     store.push(descriptor, source.fetch(descriptor))
 
@@ -467,7 +465,7 @@ def test_a_damaged_source_never_reaches_the_registry_whole(fake: State, tmp_path
     assert not store.exists(descriptor)
 
 
-def test_a_pull_that_was_killed_goes_on_where_it_was(fake: State, tmp_path: Path) -> None:
+def test_a_killed_pull_is_resumed(fake: State, tmp_path: Path) -> None:
     store = remote(fake.address)
     descriptor = put(store, LARGE)
     layout = LayoutStore(tmp_path)
@@ -490,7 +488,7 @@ def test_a_pull_that_was_killed_goes_on_where_it_was(fake: State, tmp_path: Path
 
 
 @pytest.mark.parametrize("left", [LARGE[:1000] + b"?" * 1000, LARGE + b"more", LARGE])
-def test_a_bad_beginning_is_written_anew(fake: State, tmp_path: Path, left: bytes) -> None:
+def test_a_damaged_partial_file_is_written_again(fake: State, tmp_path: Path, left: bytes) -> None:
     store = remote(fake.address)
     descriptor = put(store, LARGE)
     put(LayoutStore(tmp_path), b"first")

@@ -158,7 +158,7 @@ class ReleaseAdmission:
         there = self._judged(reading, gather(store, reading.digest, workers=READERS))
         if not there.holds:
             return there
-        store.bring(reading.digest)
+        store.pull(reading.digest)
         return self._verified(store.cache, reading)
 
     def _verified(self, store: Store, reading: _Reading) -> Verified:

@@ -1,1 +1,1 @@
-"""Implementations of the `Store` seam: a folder, a registry over HTTP, memory."""
+"""Implementations of `Store`: a folder, a registry over HTTP, memory, and a cached registry."""

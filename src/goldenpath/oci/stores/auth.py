@@ -1,7 +1,7 @@
-"""Who we are to a registry: docker's configuration, credential helpers, and challenges.
+"""Finds the credentials for a registry, and parses what kind of authentication it asks for.
 
-Formats: `config.json` of the docker command line, its credential-helper protocol, RFC 7235 and the
-token authentication of the distribution project.
+Formats: `config.json` of the docker command line, its credential-helper protocol, RFC 7235, and
+the token authentication of the distribution project.
 """
 
 import base64
@@ -25,7 +25,7 @@ _NO_ENTRY = "credentials not found"
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A user's name and secret; or an identity token, which is traded for access tokens."""
+    """A user name and secret, or an identity token that is exchanged for access tokens."""
 
     user: str
     secret: str = field(repr=False)
@@ -39,7 +39,7 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """What a registry asks for in `WWW-Authenticate`."""
+    """One way to authenticate that a registry offers in `WWW-Authenticate`."""
 
     scheme: str
     """In lower case."""
@@ -47,49 +47,50 @@ class Challenge:
 
 
 def parse_challenges(header: str) -> tuple[Challenge, ...]:
-    """Every challenge of a header, in its order; what cannot be read is left out."""
-    found = []
+    """Return the challenges of a header in its order; unreadable parts are skipped."""
+    challenges = []
     for scheme, parameters, alone in _CHALLENGE.findall(header[:4096]):
         pairs = {k.lower(): quoted or plain for k, quoted, plain in _PARAMETER.findall(parameters)}
-        found.append(Challenge((scheme or alone).lower(), pairs))
-    return tuple(found)
+        challenges.append(Challenge((scheme or alone).lower(), pairs))
+    return tuple(challenges)
 
 
 class Keychain:
-    """Credentials by host, from files in docker's format; the first file that knows one wins."""
+    """Credentials by host from files in docker's format; the first file with an entry wins."""
 
     def __init__(self, files: Iterable[Path] = (), search_path: str | None = None) -> None:
         self._files = tuple(files)
         self._search_path = search_path
 
     def find(self, host: str) -> Credentials | None:
-        """What to show to `host`, None if nobody gave us anything.
+        """Return the credentials for `host`, or None if no file has any.
 
-        Raises `InvalidInput` for a broken file and `Unavailable` if a helper fails.
+        Raises `InvalidInput` for a malformed file and `Unavailable` if a helper fails.
         """
         for file in self._files:
             if file.is_file():
                 config = _read_config(file)
-                found = self._in_config(config, host, file)
-                if found is not None:
-                    return found
+                credentials = self._from_config(config, host, file)
+                if credentials is not None:
+                    return credentials
         return None
 
-    def _in_config(
+    def _from_config(
         self, config: Mapping[str, JsonValue], host: str, file: Path
     ) -> Credentials | None:
         helpers = config.get("credHelpers")
         named = helpers.get(host) if isinstance(helpers, dict) else None
         helper = named or config.get("credsStore")
         if isinstance(helper, str) and helper:
-            found = self._ask(helper, host)
-            if found is not None or named:
-                return found
+            credentials = self._from_helper(helper, host)
+            # A helper that is named for this very host is the only source for it.
+            if credentials is not None or named:
+                return credentials
         auths = config.get("auths")
         entry = auths.get(_key(auths, host)) if isinstance(auths, dict) else None
         return _from_entry(entry, file, host) if isinstance(entry, dict) else None
 
-    def _ask(self, helper: str, host: str) -> Credentials | None:
+    def _from_helper(self, helper: str, host: str) -> Credentials | None:
         if _HELPER.fullmatch(helper) is None:
             raise InvalidInput(f"credential helper {helper[:80]!r} has no valid name")
         environment = {"PATH": self._search_path} if self._search_path else None
@@ -106,10 +107,10 @@ class Keychain:
         except (OSError, subprocess.TimeoutExpired) as error:
             raise Unavailable(f"credential helper {program} gave no answer: {error}") from error
         if answer.returncode != 0:
-            said = (answer.stdout + answer.stderr)[:200].decode("utf-8", "replace").strip()
-            if _NO_ENTRY in said:
+            output = (answer.stdout + answer.stderr)[:200].decode("utf-8", "replace").strip()
+            if _NO_ENTRY in output:
                 return None
-            raise Unavailable(f"credential helper {program} failed: {said}")
+            raise Unavailable(f"credential helper {program} failed: {output}")
         value = parse_object(answer.stdout[:_MAX_CONFIG], f"answer of {program}")
         user, secret = value.get("Username"), value.get("Secret")
         if not isinstance(user, str) or not isinstance(secret, str):
@@ -123,11 +124,11 @@ def _read_config(file: Path) -> Mapping[str, JsonValue]:
 
 
 def _key(auths: Mapping[str, JsonValue], host: str) -> str:
-    """The entry for a host, which may be written as a URL."""
-    wanted = "docker.io" if host.endswith("docker.io") else host
+    """Return the key of the entry for a host; it may be written as a URL."""
+    registry = "docker.io" if host.endswith("docker.io") else host
     for key in auths:
         name = key.removeprefix("https://").removeprefix("http://").split("/")[0]
-        if name == wanted or (wanted == "docker.io" and name == "index.docker.io"):
+        if name == registry or (registry == "docker.io" and name == "index.docker.io"):
             return key
     return host
 

@@ -1,8 +1,8 @@
-"""A registry with a copy of what was needed of it on this machine.
+"""A registry with a cache of its releases on this machine.
 
-Content has one digest wherever it lies, so it is read from the copy when that has it. What changes,
-names and referrers, is asked of the registry; only while that cannot be reached does the copy
-answer. Everything is written to the registry.
+Content never changes under its digest, so it is read from the cache if that has it. Tags and
+referrers can change, so they are read from the registry. The cache answers for a digest and for
+referrers only while the registry cannot be reached. Every write goes to the registry.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,31 +14,33 @@ from goldenpath.oci.copy import copy
 from goldenpath.oci.descriptor import Descriptor
 from goldenpath.oci.store import Store
 
-_AT_ONCE = 8
-"""Referrers that are copied at a time."""
+_WORKERS = 8
+"""Referrers that are copied at the same time."""
 
 
 class CachingStore:
-    """Implements `Store` over two others: `origin`, and the `cache` that `bring` fills."""
+    """Implements `Store` over two others: the `origin`, and a `cache` that `pull` fills."""
 
     def __init__(self, origin: Store, cache: Store) -> None:
         self.origin = origin
         self.cache = cache
 
-    def bring(self, digest: Digest) -> None:
-        """Copies a release and what refers to it into the cache, verified on its way.
+    def pull(self, digest: Digest) -> None:
+        """Copy a release and its referrers into the cache, and verify them on the way.
 
-        What is there is not sent again. Raises `NotFound` if the registry has no such release.
+        Content that the cache has is not copied again. Raises `NotFound` if the registry has no
+        such release.
         """
-        copy(self.origin, self.cache, self._named(digest.text), referrers=False)
+        copy(self.origin, self.cache, self._resolved(digest.text), referrers=False)
         listed = self.origin.referrers(digest)
-        # Side by side, for a registry may be far away; what refers to referrers says nothing here.
-        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="bring") as pool:
-            for each in [pool.submit(self._bring_referrer, found) for found in listed]:
-                each.result()
+        # In parallel, since a registry may be far away. Referrers of referrers are not needed: the
+        # verifier reads only what refers to the release itself.
+        with ThreadPoolExecutor(_WORKERS, thread_name_prefix="pull") as pool:
+            for copied in [pool.submit(self._pull_referrer, each) for each in listed]:
+                copied.result()
 
-    def _bring_referrer(self, found: Descriptor) -> None:
-        copy(self.origin, self.cache, found, referrers=False, workers=1)
+    def _pull_referrer(self, referrer: Descriptor) -> None:
+        copy(self.origin, self.cache, referrer, referrers=False, workers=1)
 
     def fetch(self, descriptor: Descriptor) -> Iterator[bytes]:
         """See `Store.fetch`."""
@@ -60,15 +62,15 @@ class CachingStore:
     def resolve(self, name: str) -> Descriptor:
         """See `Store.resolve`."""
         try:
-            return self._named(name)
+            return self._resolved(name)
         except Unavailable as error:
-            # A tag may have moved meanwhile; a digest means the same for ever.
+            # A tag may have moved since; a digest always names the same content.
             if not name.startswith("sha256:"):
                 raise
             try:
                 return self.cache.resolve(name)
             except NotFound:
-                # The registry may well have it: that it is away must not read as "no".
+                # The registry may have it. "Cannot be reached" must not become "not found".
                 raise error from None
 
     def tag(self, name: str, descriptor: Descriptor) -> None:
@@ -84,18 +86,19 @@ class CachingStore:
     ) -> tuple[Descriptor, ...]:
         """See `Store.referrers`.
 
-        An older list is safe: what is said is signed, and whom to trust is not said here.
+        An outdated list from the cache is safe: referrers are signed, and trust does not come from
+        the registry.
         """
         try:
             return self.origin.referrers(subject, artifact_type)
         except Unavailable:
             return self.cache.referrers(subject, artifact_type)
 
-    def _named(self, name: str) -> Descriptor:
+    def _resolved(self, name: str) -> Descriptor:
         try:
             return self.origin.resolve(name)
         except NotFound as error:
             raise NotFound(
                 f"{error.message} in the platform's registry",
-                hint="bring it there with goldenpath push RELEASE HOST/REPOSITORY:TAG",
+                hint="push it there: goldenpath push RELEASE HOST/REPOSITORY:TAG",
             ) from error

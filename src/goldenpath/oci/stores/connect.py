@@ -1,4 +1,4 @@
-"""Opens a repository of a registry as the environment says: credentials, authorities, mirrors."""
+"""Opens a repository of a registry with the credentials, authorities and mirrors of the user."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -12,9 +12,9 @@ from goldenpath.oci.stores.transport import Transport
 from goldenpath.settings import CA_VARIABLE, mirrors, registry_files
 
 PROTOCOLS = {"oci": "", "oci+http": "http", "oci+https": "https"}
-"""URI schemes of registries, and the protocol each insists on."""
+"""URI schemes of registries, and the protocol that each requires; empty means automatic."""
 
-_HERE = re.compile(r"(localhost|127(\.\d+){3}|\[::1\])(:\d+)?")
+_THIS_MACHINE = re.compile(r"(localhost|127(\.\d+){3}|\[::1\])(:\d+)?")
 
 
 def connect(
@@ -23,16 +23,16 @@ def connect(
     environment: Mapping[str, str],
     mounts: Iterable[str] = (),
     *,
-    unfinished: Path | None = None,
+    uploads: Path | None = None,
 ) -> RemoteStore:
-    """The repository of `reference`; plain HTTP only with this machine, or if `scheme` says so.
+    """Open the repository of `reference`; plain HTTP only to this machine or by `scheme`.
 
-    In the folder `unfinished` it is noted how large uploads go on that were killed.
+    The folder `uploads` remembers interrupted uploads, so that another process can resume them.
 
-    Raises `InvalidInput` if the environment names a file of authorities that is not there.
+    Raises `InvalidInput` if the environment names a file of authorities that does not exist.
     """
-    plain = _HERE.fullmatch(reference.host) is not None
-    protocol = PROTOCOLS[scheme] or ("http" if plain else "https")
+    is_local = _THIS_MACHINE.fullmatch(reference.host) is not None
+    protocol = PROTOCOLS[scheme] or ("http" if is_local else "https")
     ca_file = environment.get(CA_VARIABLE)
     if ca_file and not Path(ca_file).is_file():
         raise InvalidInput(f"{CA_VARIABLE} names {ca_file}, which is not a file")
@@ -46,5 +46,5 @@ def connect(
         reference.repository,
         mirrors=[transport(base) for base in mirrors(environment, reference.host)],
         mounts=mounts,
-        unfinished=unfinished,
+        uploads=uploads,
     )

@@ -1,4 +1,4 @@
-"""Reads a content from the first origin that has it, and goes on where a connection broke."""
+"""Downloads content from the first origin that has it, and resumes after a broken connection."""
 
 from collections.abc import Iterator, Sequence
 
@@ -13,9 +13,9 @@ from goldenpath.oci.stores.transport import Response, Transport, finish
 def download(
     origins: Sequence[Transport], path: str, scope: str, descriptor: Descriptor, *, seen: int = 0
 ) -> Iterator[bytes]:
-    """The content after its first `seen` bytes, not yet verified.
+    """Yield the content after its first `seen` bytes, not yet verified.
 
-    An origin that fails is left for the next one. Raises what the last origin raised.
+    If an origin fails, the next one continues. Raises the error of the last origin.
     """
     if seen and seen == descriptor.size:
         return
@@ -33,45 +33,49 @@ def download(
 def _resumed(
     origin: Transport, path: str, scope: str, descriptor: Descriptor, *, seen: int
 ) -> Iterator[bytes]:
-    broken = 0
+    failures = 0  # in a row, without a single byte between them
     while True:
-        answer = _ask(origin, path, scope, descriptor, seen=seen)
+        answer = _request(origin, path, scope, descriptor, seen=seen)
         try:
             for chunk in _body(answer, seen):
                 seen += len(chunk)
-                broken = 0
+                failures = 0
                 yield chunk
         except HTTPError as error:
             answer.close()
-            broken += 1
-            if broken >= origin.patience.attempts:
-                raise Unavailable(f"{descriptor.digest} breaks off again and again") from error
-            origin.pause(broken)
+            failures += 1
+            if failures >= origin.limits.attempts:
+                raise Unavailable(
+                    f"download of {descriptor.digest} broke off {failures} times in a row"
+                ) from error
+            origin.pause(failures)
             continue
         answer.release_conn()
         return
 
 
-def _ask(
+def _request(
     origin: Transport, path: str, scope: str, descriptor: Descriptor, *, seen: int
 ) -> Response:
     headers = {"Accept": f"{descriptor.media_type}, */*"}
     if seen:
         headers["Range"] = f"bytes={seen}-"
-    takes = frozenset({200, 206, 404})
-    answer = origin.send("GET", path, scope=scope, headers=headers, takes=takes)
+    accepted = frozenset({200, 206, 404})
+    answer = origin.send("GET", path, scope=scope, headers=headers, accepted=accepted)
     if answer.status == 404:
         finish(answer)
         raise NotFound(f"{descriptor.digest} is not in the registry")
     starts = answer.headers.get("Content-Range", "").startswith(f"bytes {seen}-")
     if answer.status == 206 and not starts:
         answer.close()
-        raise VerificationError(f"registry sent another part of {descriptor.digest} than asked for")
+        raise VerificationError(
+            f"registry sent the wrong part of {descriptor.digest}: expected bytes from {seen} on"
+        )
     return answer
 
 
 def _body(answer: Response, seen: int) -> Iterator[bytes]:
-    # A registry that knows no ranges sends everything again.
+    # A registry without range requests sends everything again.
     skip = seen if answer.status == 200 else 0
     while chunk := answer.read(CHUNK, decode_content=False):
         if skip >= len(chunk):

@@ -1,10 +1,11 @@
-"""The fallback tag: referrers in a registry without the referrers API.
+"""Referrers in a registry without the referrers API: the fallback tag.
 
-An index under the tag `sha256-<hex>` of the subject (distribution specification, "Referrers tag
-schema"). Many write it and few registries can compare before they swap. Hence: processes of one
-machine take turns; `If-Match` is sent where the registry gives an entity tag; and whoever wrote
-looks again after a pause much longer than others need between reading and writing, and adds anew
-what was overwritten, of this entry and of all that this process added before.
+The fallback tag is an index under the tag `sha256-<hex>` of the subject (distribution
+specification, "Referrers tag schema"). Many clients write it, and few registries support a
+conditional write, so entries can get lost. Three measures prevent that. Processes of one machine
+take a lock. `If-Match` is sent if the registry returned an entity tag. After a write we wait, read
+the tag again, and add every entry of this process that somebody overwrote. The wait is much longer
+than another client needs between its read and its write.
 """
 
 import os
@@ -22,11 +23,11 @@ from goldenpath.oci.descriptor import IMAGE_INDEX, Descriptor
 from goldenpath.oci.manifest import MAX_MANIFEST, Index
 from goldenpath.oci.stores.transport import Transport, content, finish
 
-_MERGES = 20
-"""How often the tag is written again because somebody else wrote it meanwhile."""
-_LEAST_PAUSE = 0.03
-_LONGER = 3
-"""The pause before looking again, as a multiple of the time from reading to having written."""
+_MAX_WRITES = 20
+"""Writes of the tag before we give up, if others keep overwriting it."""
+_MIN_PAUSE = 0.03
+_PAUSE_FACTOR = 3
+"""The pause before the tag is read again, as a multiple of the slowest read and write."""
 _PUT = frozenset({200, 201, 202, 412})
 
 
@@ -34,26 +35,26 @@ class Fallback:
     """The fallback tags of one repository. Safe to share between threads."""
 
     def __init__(self, transport: Transport, repository: str, locks: Path | None) -> None:
-        """In the folder `locks` processes of this machine take turns; None if there is none."""
+        """The folder `locks` holds the lock files of this machine; None means no locking."""
         self._transport = transport
         self._repository = repository
         self._locks = locks
-        self._turn = RLock()
+        self._lock = RLock()
         self._added: dict[Digest, dict[Digest, Descriptor]] = {}
 
     def listed(self, subject: Digest) -> tuple[Descriptor, ...]:
-        """What the tag of `subject` lists. Raises `InvalidInput` if it is no index."""
+        """Return what the tag of `subject` lists. Raises `InvalidInput` if it is not an index."""
         return self._read(_tag(subject))[0]
 
     def add(self, subject: Digest, descriptor: Descriptor) -> None:
-        """Lists `descriptor`, and keeps what others list. Raises `Unavailable`."""
+        """List `descriptor` and keep the entries of others. Raises `Unavailable`."""
         tag = _tag(subject)
-        with self._taking_turns():
+        with self._locked():
             added = self._added.setdefault(subject, {})
             added[descriptor.digest] = descriptor
             slowest = 0.0
             refused = ""
-            for attempt in range(1, _MERGES + 1):
+            for attempt in range(1, _MAX_WRITES + 1):
                 began = time.monotonic()
                 listed, entity = self._read(tag)
                 missing = [each for each in added.values() if each not in listed]
@@ -62,13 +63,14 @@ class Fallback:
                 rest = [each for each in listed if each.digest not in added]
                 kept = [each for each in listed if each.digest in added and each not in missing]
                 index = Index((*rest, *kept, *missing))
-                # One that refuses the very state that it just gave knows no conditions.
+                # A registry that refuses the entity tag that it just gave cannot compare: write
+                # without a condition.
                 if not self._write(tag, index, "" if entity == refused else entity):
                     refused = entity
                 slowest = max(slowest, time.monotonic() - began)
-                pause = max(_LEAST_PAUSE, _LONGER * slowest)
+                pause = max(_MIN_PAUSE, _PAUSE_FACTOR * slowest)
                 self._transport.wait(pause * (1 + random.random() * attempt))  # noqa: S311
-        raise Unavailable(f"tag {tag} is changed by others faster than it can be merged")
+        raise Unavailable(f"tag {tag} was overwritten by others {_MAX_WRITES} times in a row")
 
     def _read(self, tag: str) -> tuple[tuple[Descriptor, ...], str]:
         answer = self._transport.send(
@@ -76,7 +78,7 @@ class Fallback:
             self._path(tag),
             scope=f"repository:{self._repository}:pull",
             headers={"Accept": IMAGE_INDEX},
-            takes=frozenset({200, 404}),
+            accepted=frozenset({200, 404}),
         )
         if answer.status == 404:
             finish(answer)
@@ -84,18 +86,21 @@ class Fallback:
         body = content(answer, MAX_MANIFEST)
         media_type = answer.headers.get("Content-Type", "").split(";")[0].strip()
         if media_type != IMAGE_INDEX:
-            raise InvalidInput(f"tag {tag} of {self._repository} is no index of referrers")
+            raise InvalidInput(
+                f"tag {tag} of {self._repository} is not an index of referrers: "
+                f"expected {IMAGE_INDEX}, got {media_type[:200]!r}"
+            )
         return Index.parse(body).manifests, answer.headers.get("ETag", "")
 
     def _write(self, tag: str, index: Index, entity: str) -> bool:
-        """False if the registry says that somebody else was quicker."""
+        """Write the tag; False if the registry says that somebody else wrote it meanwhile."""
         answer = self._transport.send(
             "PUT",
             self._path(tag),
             scope=f"repository:{self._repository}:pull,push",
             headers={"Content-Type": IMAGE_INDEX, **({"If-Match": entity} if entity else {})},
             body=index.render(),
-            takes=_PUT,
+            accepted=_PUT,
         )
         finish(answer)
         return answer.status != 412
@@ -104,20 +109,21 @@ class Fallback:
         return f"/v2/{self._repository}/manifests/{tag}"
 
     @contextmanager
-    def _taking_turns(self) -> Iterator[None]:
-        with self._turn:
-            handle = self._lock()
+    def _locked(self) -> Iterator[None]:
+        with self._lock:
+            handle = self._lock_file()
             try:
                 yield
             finally:
                 if handle is not None:
                     os.close(handle)
 
-    def _lock(self) -> int | None:
+    def _lock_file(self) -> int | None:
         if self._locks is None:
             return None
         name = Digest.of(f"{self._transport.base} {self._repository}".encode()).hex
-        # A folder that cannot be written costs the turns, not the push: looking again stays.
+        # Without a writable folder there is no lock, but the push goes on: the tag is still read
+        # again after each write.
         with suppress(OSError):
             self._locks.mkdir(parents=True, exist_ok=True)
             path = self._locks / f"{name}.lock"

@@ -1,4 +1,7 @@
-"""Files that are whole or absent, whoever else writes and whenever somebody is killed."""
+"""Writes the files of a layout, so that a file is whole or absent even if a writer is killed.
+
+Several processes may write at the same time.
+"""
 
 import os
 import secrets
@@ -16,43 +19,43 @@ from goldenpath.files import sync_folder, take_lock
 from goldenpath.oci.store import CHUNK
 from goldenpath.oci.stream import VerifiedStream
 
-_OURS = "goldenpath"
-_WRITEBACK = 8 * 1024 * 1024
-"""Bytes after which the disk begins, so that the fsync at the end finds little left to do."""
-_ABANDONED = 60
-"""Seconds after which an unfinished file that nobody holds belongs to nobody."""
+_OWN_FOLDER = "goldenpath"
+_WRITEBACK_BYTES = 8 * 1024 * 1024
+"""Bytes after which write-back to disk starts, so that the fsync at the end has little to do."""
+_ABANDONED_SECONDS = 60
+"""Age after which an unfinished file without a lock is removed."""
 
-_RESUMED = "sha256-"
-_RESUMABLE = 7 * 24 * 3600
-"""Seconds for which a large unfinished blob waits to be taken up."""
+_RESUMABLE_PREFIX = "sha256-"
+_RESUMABLE_SECONDS = 7 * 24 * 3600
+"""Age after which a large unfinished blob is removed; until then a writer can resume it."""
 
 
 class Folder:
-    """Writes below `root`: temporary name, fsync, rename; one lock for what is edited."""
+    """Writes files below `root` by temporary name, fsync and rename, and holds one edit lock."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._own = root / _OURS
+        self._own = root / _OWN_FOLDER
         self._thread = RLock()
         self._swept = False
-        self._waiting = Lock()
+        self._unsynced_lock = Lock()
         self._unsynced: set[Path] = set()
 
     def own(self, name: str) -> Path:
-        """One of our own files."""
+        """Return the path of a file in goldenpath's own folder of the store."""
         return self._own / name
 
     def create(self, folders: Iterable[Path]) -> None:
-        """Makes the folders and our own."""
-        with self._words():
+        """Create the folders, and goldenpath's own folder."""
+        with self._write_errors():
             for folder in (*folders, self._own / "partial"):
                 folder.mkdir(parents=True, exist_ok=True)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Holds the one lock against other threads and processes. Do not nest."""
+        """Hold the edit lock against other threads and processes. Must not be nested."""
         with self._thread:
-            with self._words():
+            with self._write_errors():
                 self._own.mkdir(parents=True, exist_ok=True)
                 lock = os.open(self._own / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
             try:
@@ -68,14 +71,14 @@ class Folder:
         *,
         sync_later: bool = False,
     ) -> None:
-        """Writes all chunks to a file that then appears at once.
+        """Write all chunks to a file that appears under its name only when it is complete.
 
-        A callable target is asked after the last chunk, when the digest is known. If a chunk
-        raises, nothing is left. With `sync_later` the disk has begun with it when this returns;
-        it is there for good once a file has been written without `sync_later`.
+        A callable target is called after the last chunk, when the digest is known. If a chunk
+        raises, nothing is left. With `sync_later` the file is durable only after the next write
+        without `sync_later`.
         """
         partial = self._own / "partial" / secrets.token_hex(16)
-        with self._words():
+        with self._write_errors():
             partial.parent.mkdir(parents=True, exist_ok=True)
             self._sweep()
             descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
@@ -84,10 +87,10 @@ class Folder:
                 take_lock(file)
                 self._fill(file, chunks)
                 if not sync_later:
-                    self._settle()
-                    with self._words():
+                    self._sync_all()
+                    with self._write_errors():
                         os.fsync(descriptor)
-            with self._words():
+            with self._write_errors():
                 final = target() if callable(target) else target
                 partial.replace(final)
                 if not sync_later:
@@ -99,17 +102,17 @@ class Folder:
             raise
 
     def sync_later(self, path: Path) -> None:
-        """Has the file brought to the disk with the next that is written for good.
+        """Sync this file together with the next file that is written without `sync_later`.
 
-        Many files at once cost the disk hardly more than one. Whoever finds a file of a writer
-        that was killed names it here too, before saying that it is there.
+        Syncing many files at once costs hardly more than syncing one. A file that a killed writer
+        left behind is passed here too, before it is reported as present.
         """
-        with self._waiting:
+        with self._unsynced_lock:
             self._unsynced.add(path)
 
-    def _settle(self) -> None:
-        # Under the lock: who writes meanwhile may rely on a file that is on its way.
-        with self._waiting, self._words():
+    def _sync_all(self) -> None:
+        # Under the lock: another thread must not find the set empty before these files are synced.
+        with self._unsynced_lock, self._write_errors():
             folders = set()
             for path in self._unsynced:
                 with suppress(FileNotFoundError):
@@ -119,14 +122,14 @@ class Folder:
                 sync_folder(folder)
             self._unsynced.clear()
 
-    def take_up(self, target: Path, source: VerifiedStream) -> None:
-        """Writes like `write`, and goes on with what a killed writer left of the same content.
+    def resume(self, target: Path, source: VerifiedStream) -> None:
+        """Write like `write`, and continue the partial file of a killed writer if there is one.
 
-        What was left is read once to be hashed, and written anew if it turns out to be bad. Like
-        `sync_later`, it is there for good with the next file.
+        The partial content is read once to be hashed; if it is bad, all is written again. As with
+        `sync_later`, the file is durable only after the next write.
         """
-        partial = self._own / "partial" / (_RESUMED + target.name)
-        with self._words():
+        partial = self._own / "partial" / (_RESUMABLE_PREFIX + target.name)
+        with self._write_errors():
             partial.parent.mkdir(parents=True, exist_ok=True)
             self._sweep()
             descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
@@ -139,28 +142,30 @@ class Folder:
                 if not 0 < have <= source.descriptor.size:
                     file.truncate(0)
                     self._fill(file, source)
-                elif not self._filled_up(file, source, stream_regular(partial), have):
+                elif not self._complete(file, source, stream_regular(partial), have):
                     file.truncate(0)
-                    self._fill(file, source.again())
+                    self._fill(file, source.restarted())
             except (NotFound, VerificationError):
                 partial.unlink(missing_ok=True)
                 raise
-            with self._words():
+            with self._write_errors():
                 partial.replace(target)
         self.sync_later(target)
 
-    def _filled_up(
+    def _complete(
         self, file: FileIO, source: VerifiedStream, left: Iterator[bytes], have: int
     ) -> bool:
+        """Append the rest of the content; False if the result does not verify."""
         try:
-            self._fill(file, source.again(left, have), have)
+            self._fill(file, source.restarted(left, have), have)
         except VerificationError:
-            # A crash of the machine may have left anything; the source gets a fair trial alone.
+            # A crash of the machine may have damaged the partial file. The caller then reads the
+            # source alone; if that fails too, the source is bad.
             return False
         return True
 
     def _fill(self, file: FileIO, chunks: Iterable[bytes], have: int = 0) -> None:
-        """Writes the chunks but for the first `have` bytes, which are there."""
+        """Write the chunks except the first `have` bytes, which the file has already."""
         begun = size = 0
         file.seek(have)
         for chunk in chunks:
@@ -168,30 +173,32 @@ class Folder:
             if size <= have:
                 begun = size
                 continue
-            with self._words():
+            with self._write_errors():
                 _write_all(file.fileno(), chunk)
-            if size - begun >= _WRITEBACK:
+            if size - begun >= _WRITEBACK_BYTES:
                 begin_writeback(file.fileno(), begun, size - begun)
                 begun = size
         begin_writeback(file.fileno(), begun, size - begun)
 
     def _sweep(self) -> None:
-        """Removes, once, what writers left unfinished when they were killed."""
+        """Remove the partial files of killed writers; runs once per process."""
         if self._swept:
             return
         self._swept = True
         for partial in (self._own / "partial").iterdir():
-            # A living writer holds a lock on its file; the age covers the moment before it does.
+            # A running writer holds a lock on its file. The age covers the moment between creating
+            # and locking it.
             with suppress(FileNotFoundError), partial.open("rb") as file:
                 if not take_lock(file, wait=False):
                     continue
-                kept = _RESUMABLE if partial.name.startswith(_RESUMED) else _ABANDONED
-                if time.time() - partial.stat().st_mtime > kept:
+                is_resumable = partial.name.startswith(_RESUMABLE_PREFIX)
+                limit = _RESUMABLE_SECONDS if is_resumable else _ABANDONED_SECONDS
+                if time.time() - partial.stat().st_mtime > limit:
                     partial.unlink()
 
     def append_line(self, name: str, line: str) -> None:
-        """Adds a line to one of our own files; it is on disk when this returns."""
-        with self.locked(), self._words():
+        """Append a line to a file of goldenpath's own folder, and sync it."""
+        with self.locked(), self._write_errors():
             path = self._own / name
             torn = _last_byte(path) not in (b"", b"\n")
             with path.open("ab", buffering=0) as file:
@@ -199,18 +206,22 @@ class Folder:
                 os.fsync(file.fileno())
 
     @contextmanager
-    def _words(self) -> Iterator[None]:
+    def _write_errors(self) -> Iterator[None]:
+        """Turn an `OSError` of a write into `Unavailable`."""
         try:
             yield
         except OSError as error:
             raise Unavailable(
                 f"the store {self._root} cannot be written: {error.strerror}",
-                hint="check free space and rights of the folder, then run again",
+                hint="check the free space and permissions of the folder, then run again",
             ) from error
 
 
 def read_regular(path: Path, limit: int = MAX_DOCUMENT) -> bytes | None:
-    """The content of a small file, None if it is absent. Refuses more than `limit` bytes."""
+    """Return the content of a small file, or None if it is absent.
+
+    Raises `VerificationError` above `limit` bytes or if it is not a regular file.
+    """
     try:
         with _open(path) as file:
             content = file.read(limit + 1)
@@ -222,7 +233,7 @@ def read_regular(path: Path, limit: int = MAX_DOCUMENT) -> bytes | None:
 
 
 def stream_regular(path: Path, start: int = 0) -> Iterator[bytes]:
-    """The content of a file in chunks, from a byte on. Raises `NotFound` if it is absent."""
+    """Yield the content of a file from byte `start` on. Raises `NotFound` if it is absent."""
     try:
         file = _open(path)
     except FileNotFoundError as error:
@@ -234,7 +245,7 @@ def stream_regular(path: Path, start: int = 0) -> Iterator[bytes]:
 
 
 def _open(path: Path) -> FileIO:
-    # Without O_NONBLOCK a named pipe in the folder would stop its reader for good.
+    # Without O_NONBLOCK, opening a named pipe would block for ever.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
@@ -243,7 +254,7 @@ def _open(path: Path) -> FileIO:
 
 
 def _holds_lock(file: FileIO, path: Path) -> bool:
-    """Whether the open file is ours alone, and still the one at `path`."""
+    """Whether we could lock the open file, and `path` still names this file."""
     try:
         is_ours = take_lock(file, wait=False)
         return is_ours and os.path.samestat(os.fstat(file.fileno()), path.stat())
@@ -252,10 +263,10 @@ def _holds_lock(file: FileIO, path: Path) -> bool:
 
 
 def begin_writeback(descriptor: int, start: int, size: int) -> None:
-    """Lets the disk begin with a range of a file, and does not wait for it.
+    """Start writing a range of a file to disk, and do not wait for it.
 
-    On Linux that is what this advice does to pages that are not written yet; where there is no such
-    advice, the fsync at the end does all the work.
+    On Linux `POSIX_FADV_DONTNEED` starts write-back of dirty pages. On other systems the fsync at
+    the end does all the work.
     """
     if hasattr(os, "posix_fadvise"):
         os.posix_fadvise(descriptor, start, size, os.POSIX_FADV_DONTNEED)

@@ -1,10 +1,11 @@
-"""A store in a folder: the OCI image layout, readable by every other tool that knows it.
+"""A store in a folder, in the OCI image layout that other tools read and write too.
 
-`index.json` lists every manifest, tagged or not. Beside the specification's files the folder
-`goldenpath` holds a lock, unfinished files, and `subjects`: one line per manifest with its subject,
-so that referrers are found without opening every manifest. A manifest is written down in that file
-first, then its content is stored, then it is listed; whatever is killed in between is completed by
-pushing again, and never shows something that is not there.
+`index.json` lists every manifest, tagged or not. Beside the files of the specification, the folder
+`goldenpath` holds a lock, partial files, and the file `subjects`. That file has one line for each
+manifest with its subject, so that referrers are found without opening every manifest.
+
+A push first adds that line, then stores the content, then lists the manifest in the index. If the
+writer is killed in between, a second push completes it, and no reader sees missing content.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -29,16 +30,16 @@ from goldenpath.oci.stores.layout_index import REF_NAME, Entry, Listing, tag_of
 from goldenpath.oci.stream import Meter, verified
 
 LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
-RESUMED = 16 * 1024 * 1024
-"""Bytes from which on a blob that a killed process left unfinished is worth taking up."""
+RESUMABLE = 16 * 1024 * 1024
+"""Bytes of the smallest blob that is resumed after its writer was killed."""
 _SUBJECTS = "subjects"
 
 
 class LayoutStore:
     """Implements `Store` in the folder `root`, which the first write creates.
 
-    Safe for concurrent writers, threads and processes. Readers take no lock and need no right to
-    write.
+    Threads and processes may write at the same time. Readers take no lock and need no write
+    permission.
     """
 
     def __init__(self, root: Path) -> None:
@@ -58,10 +59,10 @@ class LayoutStore:
             if self._holds(descriptor):
                 self._folder.sync_later(self._blob(descriptor.digest))
             else:
-                # The manifest that names this blob is written after it, and for good.
+                # The manifest that names this blob is written after it and synced together with it.
                 content = verified(descriptor, chunks)
-                if content.is_repeatable and descriptor.size >= RESUMED:
-                    self._folder.take_up(self._blob(descriptor.digest), content)
+                if content.is_repeatable and descriptor.size >= RESUMABLE:
+                    self._folder.resume(self._blob(descriptor.digest), content)
                 else:
                     self._folder.write(self._blob(descriptor.digest), content, sync_later=True)
             return
@@ -79,14 +80,14 @@ class LayoutStore:
         self._prepare()
         meter = Meter()
 
-        def place() -> Path:
+        def path() -> Path:
             return self._blob(meter.digest)
 
-        self._folder.write(place, meter.through(chunks), sync_later=True)
+        self._folder.write(path, meter.through(chunks), sync_later=True)
         return Descriptor(media_type, meter.digest, meter.size)
 
     def exists(self, descriptor: Descriptor) -> bool:
-        """See `Store.exists`; a manifest is there once it is listed too."""
+        """See `Store.exists`. A manifest exists only if the index lists it too."""
         if not self._holds(descriptor):
             return False
         if descriptor.media_type not in MANIFEST_TYPES:
@@ -98,8 +99,8 @@ class LayoutStore:
         """See `Store.resolve`."""
         entry = self._listing.index().named.get(name)
         if entry is not None:
-            found = Descriptor.from_json(entry, "entry of index.json")
-            return Descriptor(found.media_type, found.digest, found.size)
+            listed = Descriptor.from_json(entry, "entry of index.json")
+            return Descriptor(listed.media_type, listed.digest, listed.size)
         if not name.startswith("sha256:"):
             raise NotFound(f"tag {name!r} is not in the store {self._root}")
         return self._resolve_blob(Digest(name))
@@ -132,31 +133,32 @@ class LayoutStore:
         return tuple(d for d in wanted if artifact_type in (None, d.artifact_type))
 
     def state(self) -> str:
-        """A text that changes whenever a blob comes or goes, or anything is listed or noted."""
+        """Return a text that changes whenever a blob, the index or the file `subjects` changes."""
         return self._listing.state()
 
-    def about(self, images: Collection[str]) -> Mapping[str, str]:
-        """For each of these digests that is there: a text that changes with what refers to it.
+    def referrer_states(self, images: Collection[str]) -> Mapping[str, str]:
+        """Return, for each stored digest of `images`, a text that changes with its referrers.
 
-        One look for all of them, where `referrers` of each would read the index a thousand times.
+        Reads the index once for all of them; `referrers` would read it once for each.
         """
         listed, referring = self._listing.digests(), self._listing.references()
         blobs = self._root / "blobs" / "sha256"
-        there = frozenset(each.name for each in blobs.iterdir()) if blobs.is_dir() else frozenset()
+        stored = frozenset(each.name for each in blobs.iterdir()) if blobs.is_dir() else frozenset()
+        # Manifests of other tools may refer to any image, so they are part of every state.
         foreign = " ".join(sorted(self._listing.foreign(listed)))
-        begin, known = Digest.of(foreign.encode()).hex, listed & there
+        prefix, known = Digest.of(foreign.encode()).hex, listed & stored
 
-        def told(image: str) -> str:
-            manifests = sorted(there.intersection(referring.get(image, ())))
-            return Digest.of(" ".join((begin, *manifests)).encode()).hex
+        def state(image: str) -> str:
+            manifests = sorted(stored.intersection(referring.get(image, ())))
+            return Digest.of(" ".join((prefix, *manifests)).encode()).hex
 
-        return {each: told(each[7:]) for each in images if each[7:] in known}
+        return {each: state(each[7:]) for each in images if each[7:] in known}
 
     def _blob(self, digest: Digest) -> Path:
         return self._root / "blobs" / "sha256" / digest.hex
 
     def _holds(self, descriptor: Descriptor) -> bool:
-        # A blob cut short by a crash of the machine has the wrong size, and is written again.
+        # A blob that a crash of the machine cut short has the wrong size and is written again.
         try:
             return self._blob(descriptor.digest).stat().st_size == descriptor.size
         except FileNotFoundError:
@@ -173,8 +175,8 @@ class LayoutStore:
                 self._folder.write(index, [Index(()).render()])
 
     def _edit_index(self, edit: Callable[[Sequence[Entry]], Sequence[Entry]]) -> None:
-        # Entries are edited as JSON, not as descriptors, since other tools keep members in them
-        # (platform, for one) that are not ours to drop.
+        # Entries are edited as JSON, not as descriptors: other tools keep members in them, such as
+        # `platform`, which we must not drop.
         with self._folder.locked():
             before = self._listing.index().entries
             after = edit(before)
@@ -182,13 +184,14 @@ class LayoutStore:
                 return
             document = {"schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": after}
             content = msgspec.json.encode(document, order="sorted")
-            if len(content) > MAX_DOCUMENT:  # nobody could read it any more
+            if len(content) > MAX_DOCUMENT:  # our own reader would refuse it
                 raise InvalidInput(
-                    f"{self._root} is full: expected at most {MAX_DOCUMENT} bytes of index.json",
-                    hint="keep releases in a registry, or in layouts of their own",
+                    f"the layout {self._root} is full: expected at most {MAX_DOCUMENT} bytes of "
+                    f"index.json, got {len(content)}",
+                    hint="keep releases in a registry, or in several layouts",
                 )
             self._folder.write(self._root / "index.json", [content])
-            self._listing.written(after)
+            self._listing.replace(after)
 
     def _note_subject(self, digest: Digest, manifest: Manifest | Index) -> None:
         subject = manifest.subject.digest.hex if manifest.subject else "-"
@@ -196,7 +199,7 @@ class LayoutStore:
             self._folder.append_line(_SUBJECTS, f"{digest.hex} {subject}")
 
     def _candidates(self, subject: Digest) -> set[Digest]:
-        """Manifests that may refer to `subject`: those noted, and those nobody noted."""
+        """Return the manifests that may refer to `subject`: noted ones and those of other tools."""
         foreign = self._listing.foreign(self._listing.index().digests)
         noted = self._listing.referring(subject.hex)
         return {Digest("sha256:" + each) for each in (*noted, *foreign)}
@@ -206,7 +209,10 @@ class LayoutStore:
         if content is None:
             return None
         if Digest.of(content) != digest:
-            raise VerificationError(f"manifest {digest} in {self._root} was changed")
+            raise VerificationError(
+                f"manifest in {self._root} has the wrong digest: "
+                f"expected {digest}, got {Digest.of(content)}"
+            )
         media_type = document_type(content)
         if media_type not in MANIFEST_TYPES:
             return None
@@ -226,7 +232,7 @@ def _listed(entries: Sequence[Entry], descriptor: Descriptor) -> Sequence[Entry]
 
 
 def _tagged(entries: Sequence[Entry], name: str, descriptor: Descriptor) -> Sequence[Entry]:
-    """Moves the tag: one entry carries it, and no manifest drops out of the list."""
+    """Move the tag, so that one entry carries it and every manifest stays listed."""
     digest = descriptor.digest.text
     entry = next((e for e in entries if e.get("digest") == digest), descriptor.to_json())
     new = _with_tag(_untagged(entry), name)

@@ -1,8 +1,8 @@
-"""What a layout lists, read again only when a file of it has changed.
+"""Caches the index of a layout, and reads it again only when a file has changed.
 
-A thousand releases are ten thousand manifests, and whoever verifies them all asks the index forty
-thousand times. It is replaced as a whole, so that inode, size and time of the file say whether it
-still is the one that was read; the notes only grow, so that only what is new of them is read.
+A thousand releases have ten thousand manifests, and verifying them all reads the index forty
+thousand times. The index is always replaced by a new file, so inode, size and time show whether it
+changed. The file of notes only grows, so only its new part is read.
 """
 
 import re
@@ -22,18 +22,18 @@ REF_NAME = "org.opencontainers.image.ref.name"
 Entry = dict[str, JsonValue]
 
 MAX_NOTES = 1 << 30
-"""Bytes of the largest file of notes that is read."""
+"""Bytes of the largest file of notes that is accepted."""
 _NOTE = re.compile(rb"^([0-9a-f]{64}) ([0-9a-f]{64}|-)\n", re.MULTILINE)
 _State = tuple[int, int, int] | None
 
 
 @dataclass(frozen=True, slots=True)
 class LayoutIndex:
-    """The entries of `index.json` in their order; not to be changed."""
+    """The entries of `index.json` in their order. Callers must not change them."""
 
     entries: tuple[Entry, ...]
     named: Mapping[str, Entry]
-    """The first of each digest and of each tag."""
+    """The first entry of each digest and of each tag, by that name."""
     digests: frozenset[str]
     """In hex."""
 
@@ -49,7 +49,7 @@ class _Digests(msgspec.Struct):
 class Listing:
     """The index of the layout `root`, and the file of notes beside it.
 
-    A note is a line: a manifest and its subject, both in hex.
+    A note is a line with a manifest and its subject, both as hex digests; `-` means no subject.
     """
 
     def __init__(self, root: Path, notes: Path) -> None:
@@ -62,7 +62,7 @@ class Listing:
         self._referring: dict[str, set[str]] = {}
 
     def index(self) -> LayoutIndex:
-        """What the layout lists; nothing if it is not there."""
+        """Return the current index; empty if there is no layout."""
         with self._lock:
             state = _state(self._file)
             if state != self._state:
@@ -70,48 +70,48 @@ class Listing:
                 self._state = state
             return self._index
 
-    def written(self, entries: Iterable[Entry]) -> None:
-        """Takes note of what was written just now, by who holds the lock of the layout."""
+    def replace(self, entries: Iterable[Entry]) -> None:
+        """Replace the cached index after a write. The caller holds the lock of the layout."""
         with self._lock:
             self._index, self._state = _index(entries), _state(self._file)
 
     def subject(self, manifest: str) -> str | None:
-        """What a manifest was noted to refer to, `-` for nothing; None if it was not noted."""
+        """Return the noted subject of a manifest: `-` if it has none, None if there is no note."""
         with self._lock:
-            self._learn()
+            self._read_notes()
             return self._subjects.get(manifest)
 
     def referring(self, subject: str) -> Collection[str]:
-        """Manifests that were noted to refer to `subject`, in hex."""
+        """Return the manifests that are noted to refer to `subject`, in hex."""
         with self._lock:
-            self._learn()
+            self._read_notes()
             return tuple(self._referring.get(subject, ()))
 
     def references(self) -> Mapping[str, Collection[str]]:
-        """Manifests by what they were noted to refer to, all in hex."""
+        """Return the noted manifests by their subject, all in hex."""
         with self._lock:
-            self._learn()
-            return {of: tuple(those) for of, those in self._referring.items()}
+            self._read_notes()
+            return {subject: tuple(those) for subject, those in self._referring.items()}
 
     def state(self) -> str:
-        """A text that changes whenever a blob comes or goes, or anything is listed or noted."""
-        places = (self._file, self._notes, self._root / "blobs" / "sha256")
-        return " ".join(str(_state(each)) for each in places)
+        """Return a text that changes whenever a blob, the index or the notes change."""
+        paths = (self._file, self._notes, self._root / "blobs" / "sha256")
+        return " ".join(str(_state(path)) for path in paths)
 
     def foreign(self, listed: frozenset[str]) -> frozenset[str]:
-        """Those that nobody noted: another tool put them here, and they may refer to anything."""
+        """Return the manifests without a note: another tool wrote them, with any subject."""
         with self._lock:
-            self._learn()
+            self._read_notes()
             return listed.difference(self._subjects)
 
     def digests(self) -> frozenset[str]:
-        """What the index lists, in hex: sooner known than all of its entries."""
+        """Return the listed digests in hex. Faster than `index`, which parses whole entries."""
         content = read_regular(self._file)
-        found = decode_record(content or b'{"manifests":[]}', _Digests, str(self._file))
-        return frozenset(each.digest[7:] for each in found.manifests)
+        index = decode_record(content or b'{"manifests":[]}', _Digests, str(self._file))
+        return frozenset(each.digest[7:] for each in index.manifests)
 
-    def _learn(self) -> None:
-        """Takes in what was added to the notes; what a killed writer left unfinished waits."""
+    def _read_notes(self) -> None:
+        """Read the lines that were added to the notes; an incomplete last line is read later."""
         size = (_state(self._notes) or (0, 0))[1]
         if size > MAX_NOTES:
             raise VerificationError(
@@ -121,9 +121,9 @@ class Listing:
             return
         new = b"".join(stream_regular(self._notes, self._read))
         whole = new[: new.rfind(b"\n") + 1]
-        for manifest, of in _NOTE.findall(whole):
-            self._subjects[manifest.decode()] = of.decode()
-            self._referring.setdefault(of.decode(), set()).add(manifest.decode())
+        for manifest, subject in _NOTE.findall(whole):
+            self._subjects[manifest.decode()] = subject.decode()
+            self._referring.setdefault(subject.decode(), set()).add(manifest.decode())
         self._read += len(whole)
 
     def _parsed(self) -> LayoutIndex:
@@ -147,7 +147,7 @@ def _index(entries: Iterable[Entry]) -> LayoutIndex:
 
 
 def tag_of(entry: Entry) -> str | None:
-    """The tag of an entry."""
+    """Return the tag of an entry, or None."""
     annotations = entry.get("annotations")
     name = annotations.get(REF_NAME) if isinstance(annotations, dict) else None
     return name if isinstance(name, str) else None
@@ -155,7 +155,7 @@ def tag_of(entry: Entry) -> str | None:
 
 def _state(file: Path) -> _State:
     try:
-        found = file.stat()
+        status = file.stat()
     except FileNotFoundError:
         return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    return status.st_ino, status.st_size, status.st_mtime_ns

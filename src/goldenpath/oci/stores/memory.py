@@ -13,7 +13,7 @@ from goldenpath.oci.stream import verified
 
 
 class MemoryStore:
-    """Implements `Store` with dictionaries; safe to share between threads."""
+    """Implements `Store` with dictionaries. Safe to share between threads."""
 
     def __init__(self) -> None:
         self._lock = RLock()

@@ -1,7 +1,7 @@
-"""A store behind HTTP: the OCI distribution specification, version 1.1.
+"""A store in a registry over HTTP (OCI distribution specification, version 1.1).
 
-Works with registries of version 1.0 too: where the referrers API is missing, the fallback tag is
-kept as the specification demands.
+It works with registries of version 1.0 too. If the referrers API is missing, it maintains the
+fallback tag as the specification demands.
 """
 
 import re
@@ -25,7 +25,7 @@ from goldenpath.oci.reference import is_tag
 from goldenpath.oci.stores.download import download
 from goldenpath.oci.stores.fallback import Fallback
 from goldenpath.oci.stores.session import Session
-from goldenpath.oci.stores.streaming import Unfinished, note_name, stream
+from goldenpath.oci.stores.streaming import UploadNotes, note_name, stream
 from goldenpath.oci.stores.transport import Response, Transport, content, finish
 from goldenpath.oci.stores.upload import Upload
 from goldenpath.oci.stream import verified
@@ -35,10 +35,10 @@ _NEXT = re.compile(r'<([^>]*)>\s*;[^,]*rel="?next"?')
 _MAX_PAGES = 1000
 _NO_API = frozenset({400, 404, 405, 406, 501})
 _ACCEPT = {"Accept": f"{IMAGE_MANIFEST}, {IMAGE_INDEX}"}
-_MISSING = 3
-"""How often a manifest is put: another process may be sending a blob of it again just now."""
-_AT_ONCE = 4 * 1024 * 1024
-"""Bytes of a blob that is sent from memory in one request."""
+_MANIFEST_ATTEMPTS = 3
+"""Attempts to push a manifest, since another process may be sending one of its blobs right now."""
+_SINGLE_REQUEST = 4 * 1024 * 1024
+"""Bytes of the largest blob that is sent from memory in one request."""
 
 
 class RemoteStore:
@@ -51,23 +51,26 @@ class RemoteStore:
         *,
         mirrors: Iterable[Transport] = (),
         mounts: Iterable[str] = (),
-        unfinished: Path | None = None,
+        uploads: Path | None = None,
     ) -> None:
-        """Content is read from `mirrors` first, names never; `mounts` are repositories of the
-        same registry in which a blob may be already; in the folder `unfinished` it is noted how
-        large uploads go on that were killed."""
+        """Connect `repository` behind `transport`.
+
+        Content is read from `mirrors` first; tags and referrers never are. `mounts` are
+        repositories of the same registry that may have a blob already. The folder `uploads`
+        remembers interrupted uploads.
+        """
         self._transport = transport
         self._repository = repository
         self._mirrors = tuple(mirrors)
         self._mounts = tuple(name for name in mounts if name != repository)
-        self._unfinished = Unfinished(unfinished)
-        self._fallback = Fallback(transport, repository, unfinished)
-        self._turns: dict[Digest, Lock] = {}
+        self._uploads = UploadNotes(uploads)
+        self._fallback = Fallback(transport, repository, uploads)
+        self._blob_locks: dict[Digest, Lock] = {}
         self._sent: set[Digest] = set()
         self._has_referrers: bool | None = None
 
     def fetch(self, descriptor: Descriptor) -> Iterator[bytes]:
-        """See `Store.fetch`. A broken connection is taken up again where it broke."""
+        """See `Store.fetch`. After a broken connection it resumes at the same byte."""
         kind = "manifests" if descriptor.media_type in MANIFEST_TYPES else "blobs"
         path = self._path(kind, descriptor.digest.text)
         origins = (*self._mirrors, self._transport)
@@ -82,20 +85,20 @@ class RemoteStore:
         if descriptor.media_type in MANIFEST_TYPES:
             self._push_manifest(descriptor, chunks)
             return
-        # Registries rewrite what says that a blob is in a repository, and for that moment it is
-        # not: no blob is sent twice, and nobody's manifest overtakes one that is on its way.
-        with self._turns.setdefault(descriptor.digest, Lock()):
+        # While a registry receives a blob again, it does not have the blob for a moment, and a
+        # manifest that names it would be refused. So each blob is sent only once, under a lock.
+        with self._blob_locks.setdefault(descriptor.digest, Lock()):
             if descriptor.digest not in self._sent:
-                # The one blob that everybody sends all the time is left as it is.
+                # Every client sends the empty blob, so it is sent only if it is missing.
                 if descriptor.media_type != EMPTY or not self.exists(descriptor):
                     self._push_blob(descriptor, chunks)
                 self._sent.add(descriptor.digest)
 
     def _push_blob(self, descriptor: Descriptor, chunks: Iterable[bytes]) -> None:
         source, session = verified(descriptor, chunks), self._session()
-        if descriptor.size > _AT_ONCE and source.is_repeatable:
+        if descriptor.size > _SINGLE_REQUEST and source.is_repeatable:
             name = note_name(self._transport.base, self._repository, descriptor.digest)
-            stream(session, source, self._mounts, self._unfinished, name=name)
+            stream(session, source, self._mounts, self._uploads, name=name)
         elif not session.start(descriptor.digest, self._mounts):
             Upload(session).write(source, descriptor.digest)
 
@@ -115,10 +118,10 @@ class RemoteStore:
 
     def resolve(self, name: str) -> Descriptor:
         """See `Store.resolve`."""
-        found = self._manifest(name)
-        if found is None:
+        manifest = self._manifest(name)
+        if manifest is None:
             raise NotFound(f"manifest {name!r} is not in {self._repository}")
-        return found[0]
+        return manifest[0]
 
     def tag(self, name: str, descriptor: Descriptor) -> None:
         """See `Store.tag`."""
@@ -128,25 +131,25 @@ class RemoteStore:
         finish(self._put_manifest(name, descriptor.media_type, body))
 
     def tags(self) -> tuple[str, ...]:
-        """See `Store.tags`; without those that only stand in for the referrers API."""
-        found: set[str] = set()
+        """See `Store.tags`. Fallback tags are left out."""
+        tags: set[str] = set()
         for answer in self._pages(self._path("tags", "list")):
             if answer.status != 200:
                 finish(answer)
                 break
             names = parse_object(content(answer), "list of tags").get("tags")
             if isinstance(names, list):
-                found.update(name for name in names if isinstance(name, str))
-        return tuple(sorted(tag for tag in found if not _FALLBACK.fullmatch(tag)))
+                tags.update(name for name in names if isinstance(name, str))
+        return tuple(sorted(tag for tag in tags if not _FALLBACK.fullmatch(tag)))
 
     def referrers(
         self, subject: Digest, artifact_type: str | None = None
     ) -> tuple[Descriptor, ...]:
         """See `Store.referrers`."""
-        found = self._from_api(subject) if self._has_referrers is not False else None
-        if found is None:
-            found = self._fallback.listed(subject)
-        once = {descriptor.digest: descriptor for descriptor in found}
+        listed = self._from_api(subject) if self._has_referrers is not False else None
+        if listed is None:
+            listed = self._fallback.listed(subject)
+        once = {descriptor.digest: descriptor for descriptor in listed}
         wanted = (once[digest] for digest in sorted(once))
         return tuple(d for d in wanted if artifact_type in (None, d.artifact_type))
 
@@ -155,7 +158,7 @@ class RemoteStore:
             raise InvalidInput(f"manifest {descriptor.digest} is larger than {MAX_MANIFEST} bytes")
         body = b"".join(verified(descriptor, chunks))
         manifest = parse_manifest(descriptor.media_type, body)
-        answer = self._put_whole(descriptor, body)
+        answer = self._put_repeatedly(descriptor, body)
         finish(answer)
         if manifest.subject is None:
             return
@@ -165,44 +168,49 @@ class RemoteStore:
         plain = Descriptor(descriptor.media_type, descriptor.digest, descriptor.size)
         self._fallback.add(manifest.subject.digest, as_referrer(plain, manifest))
 
-    def _put_whole(self, descriptor: Descriptor, body: bytes) -> Response:
-        """Puts a manifest; again after a pause if a blob is missing for the moment."""
-        for attempt in range(1, _MISSING + 1):
+    def _put_repeatedly(self, descriptor: Descriptor, body: bytes) -> Response:
+        """Put a manifest; try again after a pause if a blob is missing for the moment."""
+        for attempt in range(1, _MANIFEST_ATTEMPTS + 1):
             try:
                 return self._put_manifest(descriptor.digest.text, descriptor.media_type, body)
             except InvalidInput as error:
-                # It may have dropped a blob since; whoever tries again shall send all of them.
+                # The registry may have deleted a blob, so a later push sends all of them again.
                 self._sent.clear()
-                if attempt == _MISSING or "MANIFEST_BLOB_UNKNOWN" not in error.message:
+                if attempt == _MANIFEST_ATTEMPTS or "MANIFEST_BLOB_UNKNOWN" not in error.message:
                     raise
             self._transport.pause(attempt)
         raise InvalidInput(f"manifest {descriptor.digest} was not tried")
 
     def _from_api(self, subject: Digest) -> tuple[Descriptor, ...] | None:
-        """None if the registry has no such API."""
-        found: list[Descriptor] = []
+        """Return the referrers by the referrers API; None if the registry does not have it."""
+        listed: list[Descriptor] = []
         for answer in self._pages(self._path("referrers", subject.text), _NO_API):
             media_type = answer.headers.get("Content-Type", "").split(";")[0].strip()
             if answer.status != 200 or media_type != IMAGE_INDEX:
                 finish(answer)
                 self._has_referrers = False
                 return None
-            found.extend(Index.parse(content(answer, MAX_MANIFEST)).manifests)
+            listed.extend(Index.parse(content(answer, MAX_MANIFEST)).manifests)
         self._has_referrers = True
-        return tuple(found)
+        return tuple(listed)
 
     def _pages(self, path: str, also: frozenset[int] = frozenset({404})) -> Iterator[Response]:
         for _ in range(_MAX_PAGES):
-            answer = self._transport.send("GET", path, scope=self._pull, takes=also | {200})
+            answer = self._transport.send("GET", path, scope=self._pull, accepted=also | {200})
             yield answer
             following = _NEXT.search(answer.headers.get("Link", ""))
             if answer.status != 200 or following is None:
                 return
             path = urljoin(urljoin(self._transport.base, path), following[1])
-        raise VerificationError(f"registry sends more than {_MAX_PAGES} pages for {path}")
+        raise VerificationError(
+            f"registry sends too many pages for {path}: expected at most {_MAX_PAGES}"
+        )
 
     def _manifest(self, name: str) -> tuple[Descriptor, bytes] | None:
-        """A manifest with its content, which is small: what a header says need not be believed."""
+        """Return a manifest with its content; None if it is absent.
+
+        The small content is always read, so no digest or size of a header has to be trusted.
+        """
         if not name.startswith("sha256:") and not is_tag(name):
             raise InvalidInput(f"{name[:200]!r} is neither a tag nor a digest")
         answer = self._get("GET", self._path("manifests", name))
@@ -219,8 +227,9 @@ class RemoteStore:
         return descriptor, body
 
     def _get(self, method: str, path: str) -> Response:
-        takes = frozenset({200, 404})
-        return self._transport.send(method, path, scope=self._pull, headers=_ACCEPT, takes=takes)
+        return self._transport.send(
+            method, path, scope=self._pull, headers=_ACCEPT, accepted=frozenset({200, 404})
+        )
 
     def _put_manifest(self, name: str, media_type: str, body: bytes) -> Response:
         return self._transport.send(
@@ -229,7 +238,7 @@ class RemoteStore:
             scope=self._push_scope,
             headers={"Content-Type": media_type},
             body=body,
-            takes=frozenset({200, 201, 202}),
+            accepted=frozenset({200, 201, 202}),
         )
 
     def _session(self) -> Session:

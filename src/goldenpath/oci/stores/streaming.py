@@ -1,7 +1,8 @@
-"""Sends one large blob straight from where it lies, and takes up what another process began.
+"""Sends one large blob directly from its source, and resumes an upload of a killed process.
 
-Few large requests: registries write to disk for good after each. What broke off goes on where the
-registry has it; a registry that forgot the session gets everything again.
+It sends few large requests, since registries sync to disk after each one. After a failure it
+continues with the first byte that the registry does not have. If the registry has forgotten the
+session, it sends everything again.
 """
 
 import os
@@ -16,31 +17,31 @@ from goldenpath.oci.stores.session import Session
 from goldenpath.oci.stream import VerifiedStream
 
 STREAMED = 64 * 1024 * 1024
-"""Bytes of one request. Some registries keep nothing of a request that broke off."""
-_LONGEST_LOCATION = 8192
+"""Bytes of one request. Some registries discard a request that broke off."""
+_MAX_LOCATION = 8192
 
 
-class Unfinished:
-    """Where upload sessions are that may outlive this process: a small file each."""
+class UploadNotes:
+    """Remembers open upload sessions in one small file each, so another process can resume them."""
 
     def __init__(self, folder: Path | None) -> None:
-        """Without a folder nothing is remembered."""
+        """Without a `folder` nothing is remembered."""
         self._folder = folder
 
     def find(self, name: str) -> str | None:
-        """The place of the session, if one was left."""
+        """Return the URL of the session `name`, if there is one."""
         if self._folder is None:
             return None
         try:
             with (self._folder / name).open("rb") as file:
-                found = file.read(_LONGEST_LOCATION).decode("ascii", "replace")
+                location = file.read(_MAX_LOCATION).decode("ascii", "replace")
         except OSError:
-            # Whatever is wrong with the note, the upload merely starts from its beginning.
+            # Without a readable note the upload only starts from its beginning.
             return None
-        return found if found.isprintable() and found else None
+        return location if location.isprintable() and location else None
 
     def keep(self, name: str, location: str) -> None:
-        """Notes the place; a folder that cannot be written costs a later push, not this one."""
+        """Remember the URL. If the folder cannot be written, only resuming is lost."""
         if self._folder is None:
             return
         partial = self._folder / f".{token_hex(8)}"
@@ -52,7 +53,7 @@ class Unfinished:
             partial.replace(self._folder / name)
 
     def drop(self, name: str) -> None:
-        """Forgets the session."""
+        """Forget the session."""
         if self._folder is not None:
             with suppress(OSError):
                 (self._folder / name).unlink()
@@ -62,17 +63,18 @@ def stream(
     session: Session,
     source: VerifiedStream,
     mounts: Sequence[str],
-    unfinished: Unfinished,
+    notes: UploadNotes,
     *,
     name: str,
 ) -> None:
-    """Brings `source` to the registry, by a session that `unfinished` knows as `name` or anew.
+    """Send `source` to the registry; resumes the session that `notes` knows as `name`.
 
-    While the registry cannot be reached the session stays; if the source is damaged it is given
-    up. Raises what the source raises, and `Unavailable` once patience is over.
+    If the registry cannot be reached, the session stays open for a later process. If the source is
+    damaged, the session is cancelled. Raises the errors of the source, and `Unavailable` when all
+    attempts are used up.
     """
     digest = source.descriptor.digest
-    session.location = unfinished.find(name) or ""
+    session.location = notes.find(name) or ""
     if not session.location or not _is_alive(session):
         if session.start(digest, mounts):
             return
@@ -81,51 +83,54 @@ def stream(
         start = session.received() or 0
     reader = _Reader(source)
     try:
-        for attempt in range(1, session.patience.attempts + 1):
+        for attempt in range(1, session.limits.attempts + 1):
             with suppress(Unavailable):
-                if _send(session, reader, start, unfinished, name=name):
-                    unfinished.drop(name)
+                if _send(session, reader, start, notes, name=name):
+                    notes.drop(name)
                     return
             session.pause(attempt)
-            if session.holds(digest):
-                unfinished.drop(name)
+            if session.has_blob(digest):
+                notes.drop(name)
                 return
             received = session.received()
             if received is None:
                 session.start()
             start = received or 0
     except (InvalidInput, NotFound, VerificationError):
-        session.give_up()
-        unfinished.drop(name)
+        session.cancel()
+        notes.drop(name)
         raise
-    raise Unavailable(f"the registry does not take {digest}: it broke off again and again")
+    raise Unavailable(
+        f"upload of {digest} broke off {session.limits.attempts} times",
+        hint="run the command again; it continues where the upload stopped",
+    )
 
 
 def _is_alive(session: Session) -> bool:
     try:
         return session.received() is not None
     except (InvalidInput, VerificationError):
-        # An old note that leads nowhere: a new session will do.
+        # The note is outdated: the registry no longer knows the session. A new one is opened.
         return False
 
 
 def _send(
-    session: Session, reader: "_Reader", start: int, unfinished: Unfinished, *, name: str
+    session: Session, reader: "_Reader", start: int, notes: UploadNotes, *, name: str
 ) -> bool:
-    """Whether everything from byte `start` on arrived."""
+    """Send everything from byte `start` on; False if the registry expects other bytes."""
     digest, size = reader.source.descriptor.digest, reader.source.descriptor.size
     while size - start > STREAMED:
         end = start + STREAMED
-        unfinished.keep(name, session.location)
+        notes.keep(name, session.location)
         if not session.patch(reader.span(start, end), start, end):
             return False
         start = end
-    unfinished.keep(name, session.location)
+    notes.keep(name, session.location)
     return session.finish(digest, reader.span(start, size), start, size)
 
 
 class _Span:
-    """A part of a content as a body: begins to read each time it is called."""
+    """A part of the content as a request body; every call reads the part from its start."""
 
     def __init__(self, reader: "_Reader", start: int, end: int) -> None:
         self._reader, self._start, self._end = reader, start, end
@@ -135,7 +140,7 @@ class _Span:
 
 
 class _Reader:
-    """A content from any place: goes on where it stands, else begins again and passes over."""
+    """Reads any part of a stream; if it is already past the part, it restarts the stream."""
 
     def __init__(self, source: VerifiedStream) -> None:
         self.source = source
@@ -144,27 +149,31 @@ class _Reader:
         self._at = 0
 
     def span(self, start: int, end: int) -> _Span:
-        """The bytes from `start` up to `end` as a body that can be sent again."""
+        """Return the bytes from `start` up to `end` as a body that can be sent again."""
         return _Span(self, start, end)
 
     def read(self, start: int, end: int) -> Iterator[bytes]:
-        """The bytes; the last ones of the content only once all of it was verified."""
+        """Yield the bytes; the last ones only after the whole content was verified."""
         if start != self._at:
-            self._chunks, self._rest, self._at = self.source.again(), b"", 0
+            self._chunks, self._rest, self._at = self.source.restarted(), b"", 0
         while self._at < start:
-            self._pass(start - self._at)
+            self._next(start - self._at)
         while self._at < end:
-            chunk = self._pass(end - self._at)
+            chunk = self._next(end - self._at)
             if self._at == self.source.descriptor.size:
-                # Asking for more is what verifies; the registry never gets a whole damaged blob.
+                # The stream verifies when it is read past its end. So the registry never gets all
+                # bytes of a damaged blob.
                 for _ in self._chunks:
                     break
             yield chunk
 
-    def _pass(self, most: int) -> bytes:
+    def _next(self, most: int) -> bytes:
         chunk = self._rest or next(self._chunks, b"")
         if not chunk:
-            raise VerificationError(f"{self.source.descriptor.digest} ended early")
+            raise VerificationError(
+                f"{self.source.descriptor.digest} ends too early: "
+                f"expected {self.source.descriptor.size} bytes, got {self._at}"
+            )
         self._rest = chunk[most:]
         chunk = chunk[:most]
         self._at += len(chunk)
@@ -172,5 +181,5 @@ class _Reader:
 
 
 def note_name(base: str, repository: str, digest: Digest) -> str:
-    """The name under which the session of a blob is remembered."""
+    """Return the file name of the note about an upload of this blob."""
     return Digest.of(f"{base} {repository} {digest}".encode()).hex

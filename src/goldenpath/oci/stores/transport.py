@@ -1,4 +1,4 @@
-"""HTTP with a registry: retries, redirects, authorization and bounds, for every request alike."""
+"""Sends HTTP requests to a registry, with retries, redirects, authorization and size limits."""
 
 import random
 import time
@@ -19,27 +19,27 @@ from goldenpath.oci.stores.auth import Challenge, Credentials, Keychain, parse_c
 
 Response = urllib3.BaseHTTPResponse
 Body = bytes | Callable[[], Iterable[bytes]] | None
-"""What is sent; a function begins to read it, for every attempt anew."""
+"""The body of a request. A function is called for every attempt, and reads from the start."""
 RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 MAX_ANSWER = 16 * 1024 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """How long a registry may take. Seconds."""
+class RetryLimits:
+    """Timeouts and retries of requests to a registry. Times are seconds."""
 
     connect: float = 10
     read: float = 120
     attempts: int = 6
     backoff: float = 0.5
-    """Before the second attempt; doubles from then on, plus up to the same at random."""
+    """Back-off before the second attempt. It doubles each time; jitter adds up to the same."""
     longest: float = 60
-    """The most that is waited at once, whatever `Retry-After` asks."""
+    """The longest single wait, whatever `Retry-After` asks for."""
 
 
 class Transport:
-    """Speaks with one registry for one repository. Safe to share between threads."""
+    """Sends requests to one registry for one repository. Safe to share between threads."""
 
     def __init__(
         self,
@@ -47,11 +47,11 @@ class Transport:
         *,
         keychain: Keychain,
         ca_file: Path | None = None,
-        patience: Patience | None = None,
+        limits: RetryLimits | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.base = base
-        self.patience = patience or Patience()
+        self.limits = limits or RetryLimits()
         self._keychain = keychain
         self._sleep = sleep
         self._lock = Lock()
@@ -60,7 +60,7 @@ class Transport:
             num_pools=8,
             maxsize=16,
             retries=False,
-            timeout=urllib3.Timeout(connect=self.patience.connect, read=self.patience.read),
+            timeout=urllib3.Timeout(connect=self.limits.connect, read=self.limits.read),
             cert_reqs="CERT_REQUIRED",
             ca_certs=None if ca_file is None else str(ca_file),
         )
@@ -73,18 +73,21 @@ class Transport:
         scope: str,
         headers: Mapping[str, str] | None = None,
         body: Body = None,
-        takes: frozenset[int] = frozenset({200}),
-        again: bool = True,
+        accepted: frozenset[int] = frozenset({200}),
+        repeatable: bool = True,
     ) -> Response:
-        """The answer, its body unread; `takes` are the statuses that are not errors.
+        """Send a request and return the answer, its body unread.
 
-        `path` may be a URL that the registry gave. Without `again` a request that may have been
-        half received is not repeated: the caller has to find out first. Raises `Unavailable` once
-        patience is over, `InvalidInput` when the registry refuses the request or us.
+        `accepted` are the statuses that are not errors. `path` may be a URL that the registry
+        returned. A request that is not `repeatable` is not retried if the registry may have
+        received a part of it: the caller has to ask what arrived. Raises `Unavailable` when all
+        attempts are used up, and `InvalidInput` if the registry refuses the request or the access.
         """
         url = urljoin(self.base, path)
         _refuse_downgrade(self.base, url)
-        answer = self._authorized(method, url, scope, dict(headers or {}), body=body, again=again)
+        answer = self._authorized(
+            method, url, scope, dict(headers or {}), body=body, repeatable=repeatable
+        )
         for _ in range(5):
             if answer.status not in _REDIRECTS or method not in ("GET", "HEAD"):
                 break
@@ -93,23 +96,24 @@ class Transport:
             _refuse_downgrade(url, next_url)
             url = next_url
             answer = self._authorized(
-                method, url, scope, dict(headers or {}), body=body, again=again
+                method, url, scope, dict(headers or {}), body=body, repeatable=repeatable
             )
-        if answer.status not in takes:
+        if answer.status not in accepted:
             raise refusal(method, url, answer)
         return answer
 
     def pause(self, attempt: int, answer: Response | None = None) -> None:
-        """Waits before the attempt after `attempt`, as long as the registry asks or we think."""
-        asked = _retry_after(answer) if answer is not None else None
-        own = self.patience.backoff * 2 ** (attempt - 1)
-        # Jitter keeps clients that were refused together from coming back together.
-        wait = asked if asked is not None else own * (1 + random.random())  # noqa: S311
-        self._sleep(min(wait, self.patience.longest))
+        """Wait after attempt number `attempt`, by `Retry-After` or by our own back-off."""
+        requested = _retry_after(answer) if answer is not None else None
+        backoff = self.limits.backoff * 2 ** (attempt - 1)
+        # Jitter: clients that were refused at the same time must not retry at the same time.
+        jitter = 1 + random.random()  # noqa: S311
+        wait = requested if requested is not None else backoff * jitter
+        self._sleep(min(wait, self.limits.longest))
 
     def wait(self, seconds: float) -> None:
-        """Waits, at most as long as at once is allowed."""
-        self._sleep(min(seconds, self.patience.longest))
+        """Wait, but not longer than the longest allowed wait."""
+        self._sleep(min(seconds, self.limits.longest))
 
     def _authorized(
         self,
@@ -119,15 +123,15 @@ class Transport:
         headers: dict[str, str],
         *,
         body: Body,
-        again: bool,
+        repeatable: bool,
     ) -> Response:
-        # A blob may be served from another host, which must never see what opens the registry.
+        # A blob may be served by another host, which must never see the registry's credentials.
         if not _same_origin(self.base, url):
-            return self._attempts(method, url, headers, body, again=again)
+            return self._attempts(method, url, headers, body, repeatable=repeatable)
         known = self._authorization.get(scope)
         if known:
             headers["Authorization"] = known
-        answer = self._attempts(method, url, headers, body, again=again)
+        answer = self._attempts(method, url, headers, body, repeatable=repeatable)
         if answer.status != 401:
             return answer
         finish(answer)
@@ -137,7 +141,7 @@ class Transport:
         with self._lock:
             self._authorization[scope] = header
         headers["Authorization"] = header
-        return self._attempts(method, url, headers, body, again=again)
+        return self._attempts(method, url, headers, body, repeatable=repeatable)
 
     def _attempts(
         self,
@@ -146,12 +150,12 @@ class Transport:
         headers: Mapping[str, str],
         body: Body,
         *,
-        again: bool = True,
+        repeatable: bool = True,
     ) -> Response:
         headers = {"Accept-Encoding": "identity", "User-Agent": "goldenpath", **headers}
         host = urlsplit(url).netloc
-        retried = RETRIED if again else frozenset({429})
-        for attempt in range(1, self.patience.attempts + 1):
+        retried = RETRIED if repeatable else frozenset({429})
+        for attempt in range(1, self.limits.attempts + 1):
             try:
                 answer = self._pool.request(
                     method,
@@ -164,18 +168,18 @@ class Transport:
             except SSLError as error:
                 raise VerificationError(
                     f"{host} has no certificate that we trust: {error}",
-                    hint="name the file of your certificate authority in GOLDENPATH_CA_FILE",
+                    hint="set GOLDENPATH_CA_FILE to the file of your certificate authority",
                 ) from error
             except HTTPError as error:
-                if not again or attempt == self.patience.attempts:
+                if not repeatable or attempt == self.limits.attempts:
                     raise Unavailable(f"{host} cannot be reached: {error}") from error
                 self.pause(attempt)
                 continue
-            if answer.status not in retried or attempt == self.patience.attempts:
+            if answer.status not in retried or attempt == self.limits.attempts:
                 return answer
             finish(answer)
             self.pause(attempt, answer)
-        raise Unavailable(f"{host} was not tried: patience allows no attempt")
+        raise Unavailable(f"{host} was not tried: expected at least 1 attempt in the limits, got 0")
 
     def _answer(self, challenges: tuple[Challenge, ...], scope: str) -> str | None:
         credentials = self._keychain.find(urlsplit(self.base).netloc)
@@ -211,12 +215,14 @@ class Transport:
         value = parse_object(content(answer), f"token of {urlsplit(realm).netloc}")
         token = value.get("token") or value.get("access_token")
         if not isinstance(token, str) or not token.isprintable():
-            raise InvalidInput(f"{urlsplit(realm).netloc} answered without a token")
+            raise InvalidInput(
+                f"{urlsplit(realm).netloc} answered without a token: expected token or access_token"
+            )
         return token
 
 
 def content(answer: Response, limit: int = MAX_ANSWER) -> bytes:
-    """The whole body of a small answer. Raises `VerificationError` above `limit` bytes."""
+    """Return the whole body of a small answer. Raises `VerificationError` above `limit` bytes."""
     parts, size = [], 0
     try:
         while part := answer.read(CHUNK, decode_content=False):
@@ -224,15 +230,17 @@ def content(answer: Response, limit: int = MAX_ANSWER) -> bytes:
             size += len(part)
             if size > limit:
                 answer.close()
-                raise VerificationError(f"the registry sent more than {limit} bytes")
+                raise VerificationError(
+                    f"answer of the registry is too large: expected at most {limit} bytes"
+                )
     except HTTPError as error:
-        raise Unavailable(f"the registry broke off its answer: {error}") from error
+        raise Unavailable(f"connection broke while the registry answered: {error}") from error
     answer.release_conn()
     return b"".join(parts)
 
 
 def finish(answer: Response) -> None:
-    """Gives the connection back when the rest of the answer does not matter."""
+    """Return the connection to the pool, if the rest of the answer does not matter."""
     try:
         if len(answer.read(65536, decode_content=False)) == 65536:
             answer.close()
@@ -242,14 +250,14 @@ def finish(answer: Response) -> None:
 
 
 def refusal(method: str, url: str, answer: Response) -> InvalidInput | Unavailable:
-    """The error that says what a registry refused, and why if it said so."""
+    """Return the error for an answer with an unexpected status, with the registry's reason."""
     host = urlsplit(url).netloc
     try:
-        said = answer.read(2000, decode_content=False).decode("utf-8", "replace")
+        text = answer.read(2000, decode_content=False).decode("utf-8", "replace")
     except HTTPError:
-        said = ""
+        text = ""  # the status alone tells enough
     answer.close()
-    reason = "".join(letter if letter.isprintable() else " " for letter in said).strip()[:300]
+    reason = "".join(letter if letter.isprintable() else " " for letter in text).strip()[:300]
     what = f"registry {host} answered {method} {urlsplit(url).path} with {answer.status}: {reason}"
     if answer.status in (401, 403):
         return InvalidInput(
@@ -277,6 +285,6 @@ def _same_origin(one: str, other: str) -> bool:
 
 def _refuse_downgrade(before: str, after: str) -> None:
     if urlsplit(after).scheme not in ("http", "https"):
-        raise VerificationError(f"registry points to {after[:200]!r}: expected http or https")
+        raise VerificationError(f"registry leads to {after[:200]!r}: expected an http or https URL")
     if urlsplit(before).scheme == "https" and urlsplit(after).scheme == "http":
-        raise VerificationError(f"registry points from https to plain http: {after[:200]!r}")
+        raise VerificationError(f"registry leads from https to plain http: {after[:200]!r}")

@@ -1,6 +1,7 @@
 """Sends one blob in parts, each of which can be sent again (distribution specification, push).
 
-For content that is read once and whose digest nobody knows yet; `streaming` sends the rest.
+It is for content that can be read only once, or whose digest is not known yet. `streaming` sends
+all other large blobs.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,23 +13,23 @@ from goldenpath.oci.stores.session import Session
 from goldenpath.oci.stream import Meter
 
 PART = 8 * 1024 * 1024
-"""Bytes kept in memory until the registry has them."""
+"""Bytes that are kept in memory until the registry has them."""
 
 
 class Upload:
-    """The content of one session, which is open."""
+    """Sends one blob through an open session."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._meter = Meter()
 
     def write(self, chunks: Iterable[bytes], digest: Digest | None = None) -> "Upload":
-        """Sends everything and closes the session under the digest it turned out to have.
+        """Send everything and close the session under the digest of the content.
 
-        Content whose `digest` is known is hashed by its source. If the source fails, the session
-        is given up and nothing is kept.
+        If `digest` is given, the source hashes the content itself. If the source fails, the session
+        is cancelled and the registry keeps nothing.
         """
-        size = max(PART, self._session.least_part)
+        size = max(PART, self._session.min_part)
         sent = 0
         try:
             parts = _parts(chunks if digest else self._meter.through(chunks), size)
@@ -39,18 +40,18 @@ class Upload:
                 part = next(parts, b"")
             self._close(part, sent, digest or self._meter.digest)
         except BaseException:
-            self._session.give_up()
+            self._session.cancel()
             raise
         return self
 
     def described(self, media_type: str) -> Descriptor:
-        """What was sent."""
+        """Return the descriptor of the content that was sent."""
         return Descriptor(media_type, self._meter.digest, self._meter.size)
 
     def _patch(self, part: bytes, start: int) -> int:
         end = start + len(part)
         rest = part
-        for attempt in range(1, self._session.patience.attempts + 1):
+        for attempt in range(1, self._session.limits.attempts + 1):
             try:
                 if self._session.patch(rest, end - len(rest), end):
                     return end
@@ -59,27 +60,32 @@ class Upload:
             rest = self._missing(part, start)
             if not rest:
                 return end
-        raise Unavailable("the registry does not take up a broken upload")
+        raise Unavailable(
+            f"upload broke off {self._session.limits.attempts} times after byte {start}"
+        )
 
     def _missing(self, part: bytes, start: int) -> bytes:
-        """The end of `part` that the registry does not have yet."""
+        """Return the end of `part` that the registry does not have yet."""
         received = self._session.received()
         if received is None or not start <= received <= start + len(part):
-            raise Unavailable(f"the registry lost an upload: it has {received} bytes of {start}")
+            raise Unavailable(
+                f"registry lost an upload: expected {start} bytes or more, "
+                f"got {'no session' if received is None else received}"
+            )
         return part[received - start :]
 
     def _close(self, part: bytes, start: int, digest: Digest) -> None:
-        for attempt in range(1, self._session.patience.attempts + 1):
+        for attempt in range(1, self._session.limits.attempts + 1):
             try:
                 if self._session.finish(digest, part, start, start + len(part)):
                     return
             except Unavailable:
                 self._session.pause(attempt)
-            if self._session.holds(digest):
+            if self._session.has_blob(digest):
                 return
             if not start:
                 self._session.start()
-        raise Unavailable(f"the registry does not finish the upload of {digest}")
+        raise Unavailable(f"registry did not complete the upload of {digest}")
 
 
 def _parts(chunks: Iterable[bytes], size: int) -> Iterator[bytes]:

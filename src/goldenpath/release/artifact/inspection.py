@@ -141,7 +141,7 @@ def _files(
     *,
     told: Callable[[int], None] = lambda _size: None,
 ) -> Iterator[File]:
-    for entry, content in read_tar(verified(layer, store.fetch(layer)).telling(told)):
+    for entry, content in read_tar(verified(layer, store.fetch(layer)).reporting(told)):
         meter = Meter()
         kept = entry.path in keep and entry.size <= MAX_DOCUMENT
         text = b"".join(_kept(meter.through(content), keep=kept))

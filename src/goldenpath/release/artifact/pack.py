@@ -13,7 +13,7 @@ from goldenpath.canonical import JsonValue, canonical_json
 from goldenpath.oci.descriptor import IMAGE_CONFIG, IMAGE_LAYER, IMAGE_MANIFEST, Descriptor
 from goldenpath.oci.manifest import Manifest
 from goldenpath.oci.store import Store
-from goldenpath.oci.stream import Watch, unwatched
+from goldenpath.oci.stream import TrackProgress, untracked
 from goldenpath.release.artifact import modelpack
 from goldenpath.release.artifact.archive import ArchiveEntry
 from goldenpath.release.artifact.layers import MODELS, Content, Layer, divide, render_layer, size_of
@@ -75,7 +75,7 @@ class Packed:
     modelpack: Descriptor
 
 
-def pack(store: Store, contents: Contents, watch: Watch = unwatched) -> Packed:
+def pack(store: Store, contents: Contents, watch: TrackProgress = untracked) -> Packed:
     """Writes the release into `store`. Raises `NotFound` or `InvalidInput` for a bad file."""
     weights = tuple(f"{MODELS}/{name}" for name in contents.model_files)
     files = _files(contents)

@@ -9,7 +9,7 @@ from goldenpath.errors import InvalidInput, NotFound, VerificationError
 from goldenpath.oci.descriptor import EMPTY, Descriptor
 from goldenpath.oci.manifest import MAX_MANIFEST, Manifest
 from goldenpath.oci.store import Store
-from goldenpath.oci.stream import Watch, unwatched
+from goldenpath.oci.stream import TrackProgress, untracked
 from goldenpath.release.attest.documents import STATEMENTS, Document, Documents
 from goldenpath.release.attest.examination import judge
 from goldenpath.release.attest.policy import Person, Policy, Verified
@@ -42,7 +42,7 @@ def gather(
     digest: Digest,
     *,
     blobs: bool = False,
-    watch: Watch = unwatched,
+    watch: TrackProgress = untracked,
     workers: int = 1,
 ) -> Documents:
     """What the store holds about `digest`; nothing of it is believed yet.
@@ -63,7 +63,11 @@ def gather(
 
 
 def with_blobs(
-    store: Store, documents: Documents, *, is_known_whole: bool = False, watch: Watch = unwatched
+    store: Store,
+    documents: Documents,
+    *,
+    is_known_whole: bool = False,
+    watch: TrackProgress = untracked,
 ) -> Documents:
     """The documents with what is wrong with the blobs of the image, each read to its end.
 
@@ -113,7 +117,7 @@ def _blobs(image: bytes) -> tuple[Descriptor, ...]:
     return (manifest.config, *manifest.layers)
 
 
-def _faults(store: Store, image: bytes, watch: Watch) -> tuple[str, ...]:
+def _faults(store: Store, image: bytes, watch: TrackProgress) -> tuple[str, ...]:
     found, blobs = [], _blobs(image)
     with watch(sum(blob.size for blob in blobs)) as told:
         for blob in blobs:
