@@ -35,7 +35,7 @@ def verb(release: str, files: bool, file: Path | None, output: Format) -> None:
     known = trust.known(home, release)
     total = plan_size(known.store, known.descriptor) if files else 0
     with moving("reading", total) as told:
-        found = inspect(known.store, known.descriptor, opens=files, told=told)
+        found = inspect(known.store, known.descriptor, opens=files, progress=told)
     found = marked(found, known.standing)
     show(found, "\n".join(_lines(found)), output)
 

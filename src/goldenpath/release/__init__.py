@@ -1,1 +1,1 @@
-"""From a training to a signed release."""
+"""Turns a training into a signed release: packs it, attaches evidence, and verifies both."""

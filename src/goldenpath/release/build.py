@@ -1,8 +1,8 @@
-"""From a project to a signed release: train, pack, attest, sign, catalogue, in that order.
+"""Builds a signed release from a project: train, pack, attest, sign, catalogue, in that order.
 
-Nothing is packed before all that could refuse the release has spoken, and the signature comes
-last, so that an interrupted build leaves nothing that counts. Building what is there already adds
-nothing: the same commit gives the same digest, and a release that verifies is left as it is.
+Every check of the project runs before packing, and the release is signed last. So an interrupted
+build leaves nothing that verifies. The same commit gives the same digest, and a release that
+verifies already is not attested again.
 """
 
 from collections.abc import Callable, Mapping
@@ -45,12 +45,12 @@ from goldenpath.train.run import Trained
 from goldenpath.train.training_run import SourceState, TrainingRun
 
 EVIDENCE = (SIGNED, PROVENANCE, SBOM, DATASET, METRICS, TEST_RESULT, SCAN)
-"""What every release carries, each signed by the key of the build."""
+"""Predicate types of the evidence of every release, each signed by the build key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A release, where it is, and whether this build added it."""
+    """The result of a build: the release, its names, and whether it is new."""
 
     digest: str
     modelpack: str
@@ -60,20 +60,20 @@ class Built:
     commit: str
     catalogue_version: str
     is_new: bool
-    """False if the very same release was there, signed and whole."""
+    """False if the same release was there already, signed and complete."""
     run: TrainingRun
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildTools:
-    """What a build works with; the verb fills it."""
+    """Everything that a build needs from outside; the verb fills it."""
 
     store: Store
     signer: Signer
     key: TrustedKey
     """The public side of `signer`."""
     repository: str
-    """Where releases are said to be: `HOST/PATH`, without the model's name."""
+    """The repository of releases, `HOST/PATH`, without the model's name."""
     catalogue: Callable[[], AbstractContextManager[Catalogue]]
     read_source: Callable[[Project], SourceState]
     train: Callable[[Project], Trained]
@@ -82,50 +82,50 @@ class BuildTools:
     builder: str = BUILDER
     """`builder.id` that the provenance names."""
     published: Store | None = None
-    """The store that stages run from, where it is another one and the key counts there."""
+    """The store that stages run from, if it is another one and trusts the key."""
     advisories: Advisories | None = None
-    """Known vulnerabilities; without them the scan says that it did not look."""
+    """Known vulnerabilities; without them the scan reports "not scanned"."""
     watch: TrackProgress = untracked
-    """Hears how far packing is."""
+    """Shows the progress of packing."""
 
 
-def build(project: Project, workshop: BuildTools, *, allow_dirty: bool = False) -> Built:
-    """Makes the release.
+def build(project: Project, tools: BuildTools, *, allow_dirty: bool = False) -> Built:
+    """Build the release.
 
-    Raises `InvalidInput` if the tree holds what no commit does, or a check of the project fails.
-    A release of a dirty tree is marked so, and no gate lets it pass.
+    Raises `InvalidInput` if the work tree has uncommitted changes, or if a check of the project
+    fails. With `allow_dirty` the release is marked as dirty, and no gate lets it pass.
     """
-    if not allow_dirty and workshop.read_source(project).dirty:
+    if not allow_dirty and tools.read_source(project).dirty:
         raise InvalidInput(
             f"{project.root} has changes that are not committed",
-            hint="commit or stash them, or build with --allow-dirty what can never be promoted",
+            hint="commit or stash them; or use --allow-dirty for a release that cannot be promoted",
         )
-    with workshop.catalogue() as catalogue:  # it loads while the training runs
-        trained = workshop.train(project)
+    with tools.catalogue() as catalogue:  # MLflow loads while the training runs
+        trained = tools.train(project)
         _refuse_failed_checks(trained.run)
-        workshop.report("packing")
+        tools.report("packing")
         contents = contents_of(project, trained)
-        packed = pack(workshop.store, contents, workshop.watch)
-        is_new = not _is_complete(packed.image.digest, workshop)
+        packed = pack(tools.store, contents, tools.watch)
+        is_new = not _is_complete(packed.image.digest, tools)
         if is_new:
-            workshop.report("attesting and signing")
-            _attest(project, packed, trained, contents, workshop=workshop)
+            tools.report("attesting and signing")
+            _attest(project, packed, trained, contents, tools=tools)
         tag = f"{project.name}-{trained.run.source.commit[:12]}"
-        workshop.store.tag(tag, packed.image)
-        if workshop.published is not None and is_new:
-            workshop.report("copying to the registry")
-            copy(workshop.store, workshop.published, packed.image)
-            workshop.published.tag(tag, packed.image)
-        workshop.report("registering in the catalogue")
-        source = f"oci://{workshop.repository}/{project.name}@{packed.image.digest}"
-        told = entry(
+        tools.store.tag(tag, packed.image)
+        if tools.published is not None and is_new:
+            tools.report("copying to the registry")
+            copy(tools.store, tools.published, packed.image)
+            tools.published.tag(tag, packed.image)
+        tools.report("registering in the catalogue")
+        source = f"oci://{tools.repository}/{project.name}@{packed.image.digest}"
+        registration = entry(
             trained.run,
             packed.image.digest,
             source,
             modelpack=packed.modelpack.digest,
             logged=trained.logged,
         )
-        version = catalogue.register(told)
+        version = catalogue.register(registration)
     return Built(
         digest=packed.image.digest.text,
         modelpack=packed.modelpack.digest.text,
@@ -147,7 +147,7 @@ def _refuse_failed_checks(run: TrainingRun) -> None:
 
 
 def contents_of(project: Project, trained: Trained) -> Contents:
-    """What the release of this training is packed from."""
+    """Return everything that goes into the release of this training."""
     root, content = Path(project.root), trained.content
     runtime = None if content is None else content.runtime(trained.outputs)
     return Contents(
@@ -160,7 +160,7 @@ def contents_of(project: Project, trained: Trained) -> Contents:
         python_version=trained.run.environment.python,
         documents={
             **_documents(root / "compliance"),
-            # Tier and protected groups are what gates and reports are judged by.
+            # Gates and reports read the tier and the protected groups from it.
             "goldenpath.toml": (root / "goldenpath.toml").read_bytes(),
         },
         commit=trained.run.source.commit,
@@ -175,35 +175,40 @@ def contents_of(project: Project, trained: Trained) -> Contents:
 
 
 def _documents(folder: Path) -> Mapping[str, bytes]:
-    """What people wrote, by its path in the release; the card stands beside the model."""
-    found = {
+    """Return the documents of people by their path in the release; the card is at the top."""
+    texts = {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
     return {
         (name if name == "card.md" else f"compliance/{name}"): content
-        for name, content in found.items()
+        for name, content in texts.items()
     }
 
 
-def _is_complete(digest: Digest, workshop: BuildTools) -> bool:
-    policy = Policy(keys=(workshop.key,), required=EVIDENCE)
-    store = workshop.published or workshop.store
+def _is_complete(digest: Digest, tools: BuildTools) -> bool:
+    policy = Policy(keys=(tools.key,), required=EVIDENCE)
+    store = tools.published or tools.store
     try:
-        return verify(store, digest, policy, now=workshop.clock()).holds
+        return verify(store, digest, policy, now=tools.clock()).holds
     except NotFound:
         return False
 
 
 def _attest(
-    project: Project, packed: Packed, trained: Trained, contents: Contents, *, workshop: BuildTools
+    project: Project,
+    packed: Packed,
+    trained: Trained,
+    contents: Contents,
+    *,
+    tools: BuildTools,
 ) -> None:
-    attach_rows(workshop.store, packed.image, trained.rows)
-    said = statements(
+    attach_rows(tools.store, packed.image, trained.rows)
+    made = statements(
         trained.run,
         (packed.image.digest, packed.modelpack.digest),
-        builder=workshop.builder,
+        builder=tools.builder,
         version=contents.version,
         contract=project.contract,
         documents={name: Digest.of(text) for name, text in contents.documents.items()},
@@ -217,9 +222,9 @@ def _attest(
         "contract.json": contents.contract,
         "profile.json": contents.profile,
     }
-    scanned = scan(files, trained.run.environment.packages, workshop.advisories)
+    scanned = scan(files, trained.run.environment.packages, tools.advisories)
     subjects = (packed.image.digest, packed.modelpack.digest)
-    for statement in (*said, scan_statement(scanned, subjects)):
-        attach(workshop.store, packed.image, statement, workshop.signer, now=workshop.clock())
-    repository = f"{workshop.repository}/{project.name}"
-    sign_image(workshop.store, packed.image, repository, workshop.signer, now=workshop.clock())
+    for statement in (*made, scan_statement(scanned, subjects)):
+        attach(tools.store, packed.image, statement, tools.signer, now=tools.clock())
+    repository = f"{tools.repository}/{project.name}"
+    sign_image(tools.store, packed.image, repository, tools.signer, now=tools.clock())

@@ -79,7 +79,7 @@ def test_a_key_is_changed_and_what_it_signed_before_still_counts(
 
     assert not town.refused(old)
     assert not town.refused(new)
-    assert any("release was not valid any more" in said for said in town.refused(late))
+    assert any("release was no longer valid" in finding for finding in town.refused(late))
     with pytest.raises(InvalidInput, match="build key release signs now counts for nothing"):
         compose.workshop(town.road.home, town.folder, print)
     monkeypatch.setenv("GOLDENPATH_SIGNING_KEY", str(new_file))
@@ -100,10 +100,10 @@ def test_a_revocation_reaches_back_to_its_time_and_no_further(town: Town) -> Non
 
     town.act(key.verb, "revoke", "release", "--at", _time(5))
     assert not town.refused(old)
-    assert any("release is revoked since" in said for said in town.refused(late))
+    assert any("release has been revoked since" in finding for finding in town.refused(late))
 
     town.act(key.verb, "revoke", "release", "--all")
-    assert any("release is revoked since 1970" in said for said in town.refused(old))
+    assert any("release has been revoked since 1970" in finding for finding in town.refused(old))
     with pytest.raises(InvalidInput, match="is revoked since 1970"):
         town.act(key.verb, "revoke", "release", "--at", _time(5))
 
@@ -126,8 +126,8 @@ def test_a_threshold_is_met_by_another_key_and_not_by_the_same_twice(town: Town)
     assert town.runner.invoke(verify.verb, by_file).exit_code == 4
 
     town.run(sign.verb, release.text, "--signing-key", str(second))
-    assert "2 wanted, 2 found" in town.run(verify.verb, release.text)
-    assert "2 wanted, 2 found" in town.run(verify.verb, *by_file)
+    assert "expected 2 keys, got 2" in town.run(verify.verb, release.text)
+    assert "expected 2 keys, got 2" in town.run(verify.verb, *by_file)
     with pytest.raises(InvalidInput, match="too few keys could sign"):
         town.act(key.verb, "end", "second")
 

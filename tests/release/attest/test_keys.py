@@ -88,7 +88,7 @@ def test_a_command_that_fails_or_lies_is_not_believed(tmp_path: Path) -> None:
 
     with pytest.raises(Unavailable, match="another key"):
         CommandSigner(command, other.public_key()).sign(b"m")
-    with pytest.raises(Unavailable, match="exited 3"):
+    with pytest.raises(Unavailable, match="exited with 3"):
         CommandSigner((sys.executable, "-c", "exit(3)"), key.public_key()).sign(b"m")
     with pytest.raises(Unavailable, match="no base64"):
         CommandSigner((sys.executable, "-c", "print('?')"), key.public_key()).sign(b"m")

@@ -1,1 +1,1 @@
-"""A model as OCI artifact: deterministic layers, one image manifest and one ModelPack manifest."""
+"""A model as an OCI artifact: reproducible layers, an image manifest and a ModelPack manifest."""

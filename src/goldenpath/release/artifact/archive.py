@@ -1,8 +1,8 @@
-"""Tar files of which there is exactly one for given content, and a reader that trusts none.
+"""Writes tar files that depend only on their content, and reads tar files strictly.
 
-GNU format, no owners, no times, plain modes. Scanners misread sizes in PAX headers above 8 GiB, so
-there are none. The reader knows files, folders and long names and refuses everything else: links,
-devices, sparse files and PAX headers have no place in a release.
+The writer uses the GNU format without owners and times and with fixed modes. It writes no PAX
+headers, since scanners misread sizes above 8 GiB in them. The reader accepts only files, folders
+and long names. It refuses links, devices, sparse files and PAX headers.
 """
 
 import tarfile
@@ -29,7 +29,7 @@ class ArchiveEntry:
 
 
 def header(entry: ArchiveEntry) -> bytes:
-    """What stands before the content. Raises `InvalidInput` for a path that no reader takes."""
+    """Return the header of an entry. Raises `InvalidInput` for a path that our reader refuses."""
     check_path(entry.path, InvalidInput)
     info = tarfile.TarInfo(entry.path)
     info.size = entry.size
@@ -39,16 +39,16 @@ def header(entry: ArchiveEntry) -> bytes:
 
 
 def padding(size: int) -> bytes:
-    """What stands after a content of `size` bytes."""
+    """Return the zero bytes that follow a content of `size` bytes."""
     return bytes(-size % BLOCK)
 
 
 END = bytes(2 * BLOCK)
-"""What ends a tar. Not filled up to a record of 10,240 bytes: tape is gone."""
+"""The end of a tar file. It is not padded to a tape record of 10,240 bytes."""
 
 
 def check_path(path: str, error: type[InvalidInput] | type[VerificationError]) -> None:
-    """Raises `error` unless `path` stays below the folder it is put into, on every system."""
+    """Raise `error` unless `path` stays below its folder on every operating system."""
     parts = path.split("/")
     if (
         len(path.encode("utf-8", "surrogateescape")) > MAX_NAME
@@ -62,14 +62,14 @@ def check_path(path: str, error: type[InvalidInput] | type[VerificationError]) -
 
 
 class _Source:
-    """Exact reads from chunks of any size."""
+    """Reads exact numbers of bytes from chunks of any size."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks = iter(chunks)
         self._rest = memoryview(b"")
 
     def some(self, size: int) -> memoryview:
-        """1 to `size` bytes; none at the end."""
+        """Return 1 to `size` bytes, or none at the end."""
         while not self._rest:
             chunk = next(self._chunks, None)
             if chunk is None:
@@ -79,23 +79,25 @@ class _Source:
         return part
 
     def stream(self, size: int) -> Iterator[bytes]:
-        """Exactly `size` bytes, in parts."""
+        """Yield exactly `size` bytes, in parts."""
         while size:
             part = self.some(size)
             if not part:
-                raise VerificationError("the tar of a layer ends too early")
+                raise VerificationError(
+                    f"the tar of a layer ends too early: expected {size} more bytes"
+                )
             size -= len(part)
             yield bytes(part)
 
     def exactly(self, size: int) -> bytes:
-        """Exactly `size` bytes, at once."""
+        """Return exactly `size` bytes."""
         return b"".join(self.stream(size))
 
 
 def read_tar(chunks: Iterable[bytes]) -> Iterator[tuple[ArchiveEntry, Iterator[bytes]]]:
-    """Every entry with its content, which the caller reads before asking for the next.
+    """Yield every entry with its content; the caller reads it before the next entry.
 
-    Reads `chunks` to their end, so that a digest checked there is checked. Raises
+    Reads `chunks` to their end, because a verifying stream checks its digest there. Raises
     `VerificationError` for anything that `header` would not have written.
     """
     source = _Source(chunks)
@@ -113,7 +115,7 @@ def read_tar(chunks: Iterable[bytes]) -> Iterator[tuple[ArchiveEntry, Iterator[b
         name = None
         content = source.stream(size)
         yield entry, content
-        # Whatever the caller left unread is still read: nothing goes by unhashed.
+        # Read what the caller left unread, so that every byte is hashed.
         for _ in content:
             pass
         source.exactly(-size % BLOCK)
@@ -159,14 +161,15 @@ def _number(field: bytes) -> int:
 
 def _check_sum(block: bytes) -> None:
     blanked = block[:148] + b" " * 8 + block[156:]
-    # A prefix (POSIX) would be a second way to write a path; GNU uses the field for other things.
+    # POSIX allows a path prefix in bytes 345 to 500. It would be a second way to write a path, and
+    # GNU tar uses the field for other things.
     if _number(block[148:154]) != sum(blanked) or any(block[345:500]):
         raise VerificationError("a layer has a damaged tar header")
 
 
 def _check_end(source: _Source) -> None:
     if source.exactly(BLOCK) != bytes(BLOCK):
-        raise VerificationError("the tar of a layer is not ended as it should be")
+        raise VerificationError("the tar of a layer has no valid end: expected two zero blocks")
     while part := source.some(1 << 20):
         if any(part):
-            raise VerificationError("a layer hides content behind the end of its tar")
+            raise VerificationError("a layer has content after the end of its tar")

@@ -1,4 +1,4 @@
-"""What an artifact holds and what hangs on it, as a record for people and programs."""
+"""Lists the content and the referrers of an artifact, for `inspect` and other reports."""
 
 from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
@@ -15,8 +15,11 @@ from goldenpath.release.artifact.archive import read_tar
 from goldenpath.release.artifact.unpack import MAX_FILES
 
 Mark = Literal["verified", "observed", "declared", "unknown"]
-"""How well something is known: under a signature that counts; read and hashed here; said by
-somebody; not at all."""
+"""How well a fact is known.
+
+`verified`: a trusted signature covers it. `observed`: read and hashed here. `declared`: claimed by
+somebody without a trusted signature. `unknown`: nothing is known.
+"""
 
 _TITLE = "org.opencontainers.image.title"
 _PREDICATE = (".sigstore.bundle.predicateType", "goldenpath.predicateType")
@@ -24,18 +27,18 @@ _PREDICATE = (".sigstore.bundle.predicateType", "goldenpath.predicateType")
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file of a release; `digest` is that of its content."""
+    """A file of a release, with the digest of its content."""
 
     path: str
     size: int
     digest: str
     content: bytes = b""
-    """Of the files that were asked for by name."""
+    """Empty unless the caller asked for the content of this path."""
 
 
 @dataclass(frozen=True, slots=True)
 class LayerEntry:
-    """A layer, and its files if it was opened."""
+    """A layer, with its files if it was opened."""
 
     title: str
     digest: str
@@ -59,7 +62,7 @@ class ReferrerSummary:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """Everything that a store shows of one artifact."""
+    """The manifest, layers, files and referrers of one artifact."""
 
     digest: str
     media_type: str
@@ -68,7 +71,7 @@ class Inspection:
     layers: tuple[LayerEntry, ...]
     referrers: tuple[ReferrerSummary, ...]
     mark: Mark = "observed"
-    """Of the manifest, and of every file that was opened."""
+    """How well the manifest, and every file that was opened, is known."""
     signers: tuple[str, ...] = ()
 
     @property
@@ -82,11 +85,11 @@ def inspect(
     descriptor: Descriptor,
     *,
     opens: bool = True,
-    told: Callable[[int], None] = lambda _size: None,
+    progress: Callable[[int], None] = lambda _size: None,
 ) -> Inspection:
-    """Reads the manifest and the list of referrers; if it `opens` them, every layer to its end.
+    """Read the manifest, the referrers and, if `opens` is true, every layer to its end.
 
-    `told` hears how many bytes of layers passed. Memory stays bounded whatever their size.
+    `progress` is called with the size of each chunk. Memory stays bounded for layers of any size.
     """
     manifest = parse_manifest(descriptor.media_type, read(store, descriptor, MAX_MANIFEST))
     layers = manifest.manifests if isinstance(manifest, Index) else manifest.layers
@@ -95,7 +98,7 @@ def inspect(
     for layer in layers:
         files = None
         if opens and layer.media_type == IMAGE_LAYER:
-            files = tuple(_files(store, layer, left, told=told))
+            files = tuple(_files(store, layer, left, progress=progress))
             left -= len(files)
         title = layer.annotations.get(_TITLE, "")
         entries.append(LayerEntry(title, layer.digest.text, layer.size, layer.media_type, files))
@@ -105,7 +108,7 @@ def inspect(
         size=descriptor.size,
         annotations=dict(manifest.annotations),
         layers=tuple(entries),
-        referrers=tuple(_said(each) for each in store.referrers(descriptor.digest)),
+        referrers=tuple(_summary(each) for each in store.referrers(descriptor.digest)),
     )
 
 
@@ -116,21 +119,21 @@ def files_of(
     keep: Set[str] = frozenset(),
     unread: Set[Digest] = frozenset(),
 ) -> dict[str, File]:
-    """Every file of a release by path, with its content if its path is in `keep`.
+    """Return every file of a release by path, with its content if the path is in `keep`.
 
-    A layer in `unread`, and one that is no tar of ours, stands for its files.
+    A layer in `unread`, or of another media type, is returned as one file.
     """
     descriptor = store.resolve(digest.text)
     manifest = parse_manifest(descriptor.media_type, read(store, descriptor, MAX_MANIFEST))
-    found: dict[str, File] = {}
+    files: dict[str, File] = {}
     for layer in () if isinstance(manifest, Index) else manifest.layers:
         if layer.media_type != IMAGE_LAYER or layer.digest in unread:
             title = layer.annotations.get(_TITLE, layer.digest.text).removesuffix(".tar")
-            found[title] = File(title, layer.size, layer.digest.text)
+            files[title] = File(title, layer.size, layer.digest.text)
             continue
-        for file in _files(store, layer, MAX_FILES - len(found), keep):
-            found[file.path] = file
-    return found
+        for file in _files(store, layer, MAX_FILES - len(files), keep):
+            files[file.path] = file
+    return files
 
 
 def _files(
@@ -139,9 +142,9 @@ def _files(
     most: int,
     keep: Set[str] = frozenset(),
     *,
-    told: Callable[[int], None] = lambda _size: None,
+    progress: Callable[[int], None] = lambda _size: None,
 ) -> Iterator[File]:
-    for entry, content in read_tar(verified(layer, store.fetch(layer)).reporting(told)):
+    for entry, content in read_tar(verified(layer, store.fetch(layer)).reporting(progress)):
         meter = Meter()
         kept = entry.path in keep and entry.size <= MAX_DOCUMENT
         text = b"".join(_kept(meter.through(content), keep=kept))
@@ -149,7 +152,9 @@ def _files(
             continue
         most -= 1
         if most < 0:
-            raise VerificationError(f"the release holds more than {MAX_FILES} files")
+            raise VerificationError(
+                f"the release holds too many files: expected at most {MAX_FILES}"
+            )
         yield File(entry.path, entry.size, meter.digest.text, text)
 
 
@@ -159,7 +164,7 @@ def _kept(chunks: Iterator[bytes], *, keep: bool) -> Iterator[bytes]:
             yield chunk
 
 
-def _said(descriptor: Descriptor) -> ReferrerSummary:
+def _summary(descriptor: Descriptor) -> ReferrerSummary:
     predicate = next(
         (text for key, text in descriptor.annotations.items() if key.endswith(_PREDICATE)), ""
     )

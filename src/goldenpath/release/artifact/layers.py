@@ -1,4 +1,4 @@
-"""Which file goes into which layer, and the bytes of each layer."""
+"""Divides the files of a release into layers, and renders the bytes of each layer."""
 
 import os
 import stat
@@ -11,20 +11,20 @@ from goldenpath.oci.store import CHUNK
 from goldenpath.release.artifact.archive import END, ArchiveEntry, check_path, header, padding
 
 MODELS = "models"
-"""The folder that every runtime expects in a model image."""
+"""The folder of the model in the image, where every runtime expects it."""
 
 LARGE = 1024 * 1024
-"""Bytes above which a file has a layer of its own, so that registries keep one copy of it."""
+"""Bytes above which a file gets its own layer, so that registries store it only once."""
 
 MAX_LAYERS = 100
-"""Node file systems stop near 127."""
+"""Layers of a release. File systems of nodes support about 127."""
 
 Content = bytes | Path
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """Files that travel together, by their path in the image, sorted."""
+    """The files of one layer by their path in the image, sorted."""
 
     files: tuple[tuple[str, Content], ...]
 
@@ -37,10 +37,10 @@ class Layer:
 def divide(
     files: Mapping[str, Content], alone: Iterable[str] = (), together: Iterable[str] = ()
 ) -> tuple[Layer, ...]:
-    """Large files and those named `alone` each in a layer, by path; the others together, last.
+    """Divide files into layers: a large file or one in `alone` gets its own layer.
 
-    Those named `together` share a layer of their own before the last, whatever their size. Beyond
-    `MAX_LAYERS` the smaller of the large ones share one more layer.
+    The files in `together` share one layer, whatever their size. All other files share the last
+    layer. If there would be more than `MAX_LAYERS`, the smallest of the large files share a layer.
     """
     for path in files:
         check_path(path, InvalidInput)
@@ -58,16 +58,16 @@ def divide(
 
 
 def render_layer(
-    layer: Layer, told: Callable[[int], object] = lambda _size: None
+    layer: Layer, progress: Callable[[int], object] = lambda _size: None
 ) -> Iterator[bytes]:
-    """The tar of a layer, in chunks; every file is read once, and `told` hears how far it is."""
+    """Yield the tar of a layer; `progress` is called with the size of each chunk of a file."""
     for folder in _folders(path for path, _ in layer.files):
         yield header(ArchiveEntry(folder, 0, is_folder=True))
     for path, content in layer.files:
         size = size_of(content)
         yield header(ArchiveEntry(path, size))
         for chunk in _read(content, size):
-            told(len(chunk))
+            progress(len(chunk))
             yield chunk
         yield padding(size)
     yield END
@@ -79,7 +79,7 @@ def _folders(paths: Iterable[str]) -> list[str]:
 
 
 def size_of(content: Content) -> int:
-    """Bytes of a file of a release. Raises `NotFound` or `InvalidInput` for a bad one."""
+    """Return the size of a file. Raises `NotFound` if absent, `InvalidInput` if not regular."""
     if isinstance(content, bytes):
         return len(content)
     try:
@@ -87,7 +87,7 @@ def size_of(content: Content) -> int:
     except FileNotFoundError as error:
         raise NotFound(f"file {content} is missing") from error
     if not stat.S_ISREG(status.st_mode):
-        raise InvalidInput(f"{content} is not a regular file: a release holds no links")
+        raise InvalidInput(f"{content} is not a regular file: a release cannot hold links")
     return status.st_size
 
 

@@ -1,6 +1,6 @@
-"""The CNCF ModelPack form of a release: a second manifest over the very same layers.
+"""Renders the CNCF ModelPack form of a release: a second manifest over the same layers.
 
-Model specification version 0.0.7; `config-schema.json` there describes the config.
+It follows version 0.0.7 of the model specification; its `config-schema.json` describes the config.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ UNTESTED = "org.cncf.model.file.mediatype.untested"
 def render_config(
     description: dict[str, JsonValue], model_format: str, layers: Sequence[Descriptor]
 ) -> bytes:
-    """The ModelPack config. Tabular input is `other` in the specification's list."""
+    """Return the ModelPack config. The specification has no tabular input, so it is `other`."""
     return canonical_json(
         {
             "descriptor": description,
@@ -36,7 +36,7 @@ def render_config(
 
 
 def weight(layer: Descriptor, entry: ArchiveEntry) -> Descriptor:
-    """The layer of one model file."""
+    """Return the descriptor of the layer of one model file."""
     metadata = {
         "name": entry.path,
         "mode": 0o644,
@@ -55,12 +55,12 @@ def weight(layer: Descriptor, entry: ArchiveEntry) -> Descriptor:
 
 
 def code(layer: Descriptor, path: str) -> Descriptor:
-    """The layer of code, or of a wheel that it needs."""
+    """Return the descriptor of a layer with code, or with a wheel that the code needs."""
     annotations = {FILE_PATH: path, UNTESTED: "true"}
     return Descriptor(CODE, layer.digest, layer.size, None, annotations)
 
 
 def documents(layer: Descriptor, path: str) -> Descriptor:
-    """The layer of everything that goes with the model."""
+    """Return the descriptor of the layer with contract, profile, lock and documents."""
     annotations = {FILE_PATH: path, UNTESTED: "true"}
     return Descriptor(DOCUMENT, layer.digest, layer.size, None, annotations)

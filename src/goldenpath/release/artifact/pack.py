@@ -1,6 +1,6 @@
 """Packs a trained model as one OCI image and one ModelPack manifest over the same blobs.
 
-Same contents, same digest: on every machine, for every user, in every time zone.
+The same contents give the same digest on every machine, for every user and in every time zone.
 """
 
 from collections.abc import Mapping
@@ -20,33 +20,33 @@ from goldenpath.release.artifact.layers import MODELS, Content, Layer, divide, r
 from goldenpath.train.environment.runtime import Runtime, render_runtime
 
 FRAME = f"{MODELS}/goldenpath"
-"""Folder in the image of everything that goes with the model."""
+"""Folder in the image for the contract, profile, lock and documents of the model."""
 CONTRACT = f"{FRAME}/contract.json"
 PROFILE = f"{FRAME}/profile.json"
 LOCK = f"{FRAME}/env/uv.lock"
 PYTHON_VERSION = f"{FRAME}/env/python-version"
 MODEL = f"{MODELS}/model.onnx"
 CODE = f"{FRAME}/code"
-"""What lies below `src/` of the project, for a model that is code."""
+"""Folder of the files of the project's `src/`, for a model that is code."""
 RUNTIME = f"{FRAME}/env/runtime.json"
-"""`goldenpath.train.environment.runtime.Runtime`, for a model that is code."""
+"""The rendered `Runtime` (`goldenpath.train.environment.runtime`), for a model that is code."""
 WHEELS = f"{FRAME}/env/wheels"
-"""Its wheels, each in a layer of its own, so that registries and nodes keep one copy of each."""
+"""Folder of its wheels. Each has its own layer, so that registries and nodes store it only once."""
 
 _OCI = "org.opencontainers.image."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contents:
-    """What goes into a release."""
+    """Everything that goes into a release."""
 
     name: str
     version: str
     """The project's own version."""
     outputs: Path
-    """Folder that the training wrote."""
+    """Folder with the outputs of the training."""
     model_files: tuple[str, ...] = ("model.onnx",)
-    """Files of it that are the model; whatever else lies there stays out."""
+    """Files of `outputs` that are the model; no other file of it is packed."""
     model_format: str = "onnx"
     contract: bytes
     profile: bytes
@@ -56,11 +56,11 @@ class Contents:
     """`card.md` and `compliance/*.yaml`, by path."""
     commit: str
     committed_at: str
-    """RFC 3339, UTC; the release's only time."""
+    """RFC 3339, UTC. The only time in a release, since it has to be reproducible."""
     remote: str = ""
     licence: str = ""
     runtime: Runtime | None = None
-    """For a model that is code, as the two below."""
+    """Only for a model that is code, like `code` and `wheels`."""
     code: Mapping[str, bytes] = field(default_factory=dict)
     """Files of `src/`, by path below it."""
     wheels: Mapping[str, Path] = field(default_factory=dict)
@@ -76,19 +76,19 @@ class Packed:
 
 
 def pack(store: Store, contents: Contents, watch: TrackProgress = untracked) -> Packed:
-    """Writes the release into `store`. Raises `NotFound` or `InvalidInput` for a bad file."""
+    """Write the release into `store`. Raises `NotFound` or `InvalidInput` for a bad file."""
     weights = tuple(f"{MODELS}/{name}" for name in contents.model_files)
     files = _files(contents)
     alone = (*weights, *(path for path in files if path.startswith(WHEELS + "/")))
     layers = divide(files, alone, [path for path in files if path.startswith(CODE + "/")])
-    with watch(sum(size_of(content) for content in files.values())) as told:
-        blobs = tuple(store.add(IMAGE_LAYER, render_layer(layer, told)) for layer in layers)
+    with watch(sum(size_of(content) for content in files.values())) as progress:
+        blobs = tuple(store.add(IMAGE_LAYER, render_layer(layer, progress)) for layer in layers)
     image = _push_image(store, contents, layers, blobs)
     return Packed(image, _push_modelpack(store, contents, layers, blobs, image=image))
 
 
 def without_credentials(remote: str) -> str:
-    """The address of a git remote as it may be published."""
+    """Return the address of a git remote without user name and password."""
     parts = urlsplit(remote)
     if not parts.scheme:
         return remote
@@ -114,7 +114,8 @@ def _push_image(
     store: Store, contents: Contents, layers: tuple[Layer, ...], blobs: tuple[Descriptor, ...]
 ) -> Descriptor:
     labels = _labels(contents)
-    # A fixed architecture: kubelets take a single manifest on any node, and the content has none.
+    # The content has no architecture, but the field is required. Kubelets accept a single manifest
+    # on a node of any architecture.
     config = canonical_json(
         {
             "architecture": "amd64",

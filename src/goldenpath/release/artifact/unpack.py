@@ -1,6 +1,7 @@
-"""Opens a release so that what was checked is what is used.
+"""Opens a release, so that exactly the verified bytes are used.
 
-Nothing of a release touches a disk or reaches a parser of models before its digest and size held.
+A release appears on disk under its name, or reaches a model parser, only after all its digests and
+sizes were verified.
 """
 
 import os
@@ -21,19 +22,19 @@ from goldenpath.release.artifact.archive import ArchiveEntry, read_tar
 from goldenpath.release.artifact.layers import MAX_LAYERS, MODELS
 
 MAX_IN_MEMORY = 4 * 1024**3
-"""Bytes of the largest release that is opened in memory unless the caller says otherwise."""
+"""Bytes of the largest release that is opened in memory, unless the caller sets another limit."""
 MAX_ON_DISK = 1024**4
 MAX_FILES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A verified release: every byte of `files` was hashed on its way here."""
+    """A verified release: every byte of `files` was hashed."""
 
     digest: Digest
     manifest: Manifest
     files: Mapping[str, bytes]
-    """By path in the image, `models/model.onnx` for one."""
+    """Content by path in the image, for example `models/model.onnx`."""
 
 
 def open_release(
@@ -43,29 +44,29 @@ def open_release(
     limit: int = MAX_IN_MEMORY,
     keep: Callable[[str], bool] = lambda path: True,
 ) -> Release:
-    """The release in memory, of its files those that `keep` wants; every byte is read all the same.
+    """Open a release in memory. Every byte is read, but only files that `keep` selects are kept.
 
     Raises `VerificationError` if anything in it is wrong.
     """
     manifest = read_image(store, digest, limit=limit)
-    found: dict[str, bytes] = {}
+    files: dict[str, bytes] = {}
     for entry, content in _files(store, manifest):
         if keep(entry.path):
-            found[entry.path] = b"".join(content)
+            files[entry.path] = b"".join(content)
         else:
             deque(content, maxlen=0)
-    return Release(digest, manifest, found)
+    return Release(digest, manifest, files)
 
 
 def unpack(
     store: Store, digest: Digest, destination: Path, *, limit: int = MAX_ON_DISK
 ) -> Manifest:
-    """Writes the release below `destination`, which must not exist; it appears whole or not.
+    """Write the release to the new folder `destination`, which appears complete or not at all.
 
     Raises `VerificationError` if anything in it is wrong.
     """
     if destination.exists() or destination.is_symlink():
-        raise InvalidInput(f"folder {destination} is there already: name one that is not")
+        raise InvalidInput(f"{destination} exists already", hint="name a new folder")
     manifest = read_image(store, digest, limit=limit)
     partial = destination.with_name(f".{destination.name}.{secrets.token_hex(8)}")
     try:
@@ -83,10 +84,12 @@ def unpack(
 
 
 def read_image(store: Store, digest: Digest, *, limit: int = MAX_ON_DISK) -> Manifest:
-    """The manifest of a release, once its shape, its config and its promised sizes hold."""
+    """Return the manifest of a release after checking its shape, config and sizes."""
     descriptor = store.resolve(digest.text)
     if descriptor.media_type != IMAGE_MANIFEST:
-        raise VerificationError(f"{digest} is no image manifest but {descriptor.media_type}")
+        raise VerificationError(
+            f"{digest} is not a release: expected an image manifest, got {descriptor.media_type}"
+        )
     manifest = Manifest.parse(read(store, descriptor, MAX_MANIFEST))
     total = sum(layer.size for layer in manifest.layers)
     if not 0 < len(manifest.layers) <= MAX_LAYERS:
@@ -107,7 +110,7 @@ def _check_config(store: Store, manifest: Manifest) -> None:
     root = config.get("rootfs")
     listed: JsonValue = root.get("diff_ids") if isinstance(root, dict) else None
     if listed != [layer.digest.text for layer in manifest.layers]:
-        raise VerificationError("the image config lists other layers than the manifest")
+        raise VerificationError("the image config lists different layers than the manifest")
 
 
 def _files(store: Store, manifest: Manifest) -> Iterator[tuple[ArchiveEntry, Iterator[bytes]]]:
@@ -115,19 +118,19 @@ def _files(store: Store, manifest: Manifest) -> Iterator[tuple[ArchiveEntry, Ite
     folders: set[str] = set()
     for layer in manifest.layers:
         for entry, content in read_tar(store.fetch(layer)):
-            _check_place(entry, seen, folders)
+            _check_entry(entry, seen, folders)
             if not entry.is_folder:
                 yield entry, content
 
 
-def _check_place(entry: ArchiveEntry, files: set[str], folders: set[str]) -> None:
-    # Upper and lower case are one on some file systems, so they are one here.
+def _check_entry(entry: ArchiveEntry, files: set[str], folders: set[str]) -> None:
+    # Some file systems ignore case, so two paths that differ only in case are the same path here.
     path = entry.path.casefold()
     parents = {path[:cut] for cut, letter in enumerate(path) if letter == "/"}
     if not (path.startswith(MODELS + "/") or (path == MODELS and entry.is_folder)):
-        raise VerificationError(f"{entry.path!r} lies outside of {MODELS}/")
+        raise VerificationError(f"path {entry.path!r} is outside of {MODELS}/")
     if path in files or parents & files or (not entry.is_folder and path in folders):
-        raise VerificationError(f"{entry.path!r} stands twice in the release")
+        raise VerificationError(f"path {entry.path!r} occurs twice in the release")
     if len(files) + len(folders) >= MAX_FILES:
         raise VerificationError(f"the release holds too many files: expected at most {MAX_FILES}")
     folders |= parents

@@ -1,1 +1,1 @@
-"""What is said about a digest, who signed it, and what a verifier makes of both."""
+"""Signed statements about a digest: making, attaching, reading and verifying them."""

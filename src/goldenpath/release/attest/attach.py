@@ -1,8 +1,8 @@
-"""Hangs signed statements on a release, as OCI referrers that other tools find and check.
+"""Attaches signed statements to a release, as OCI referrers that other tools can find and verify.
 
-Machines sign Sigstore bundles (what `cosign` reads), people sign with SSH (what `ssh-keygen -Y
-verify` reads). A release is signed twice over, as a bundle and under cosign's legacy tag, since no
-single form is read by everybody (docs/signatures.md).
+Machines sign Sigstore bundles, which `cosign` reads. People sign with SSH, which `ssh-keygen -Y
+verify` reads. A release has two signatures, a bundle and one under cosign's legacy tag, since no
+tool reads both forms (docs/signatures.md).
 """
 
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ from goldenpath.release.attest.statement import PAYLOAD_TYPE, SIGNED, Statement,
 def attach(
     store: Store, image: Descriptor, statement: Statement, signer: Signer, *, now: datetime
 ) -> Descriptor:
-    """Signs the statement and hangs it on `image`; the descriptor is that of the referrer."""
+    """Sign the statement, attach it to `image`, and return the descriptor of the referrer."""
     dated = replace(statement, signed_at=now)
     bundle = _push(store, BUNDLE, sign_statement(dated, signer).render())
     annotations = {
@@ -48,7 +48,7 @@ def attach(
 def attach_ssh(
     store: Store, image: Descriptor, statement: Statement, key: SshKey, *, now: datetime
 ) -> Descriptor:
-    """Lets a person sign the statement with their own key and hangs it on `image`."""
+    """Sign the statement with a person's SSH key and attach it to `image`."""
     payload = replace(statement, signed_at=now).render()
     signature = key.sign(payload, STATEMENT_NAMESPACE)
     layers = (
@@ -68,9 +68,9 @@ def attach_ssh(
 def sign_image(
     store: Store, image: Descriptor, repository: str, signer: Signer, *, now: datetime
 ) -> Descriptor:
-    """Signs the release itself: a bundle, and cosign's legacy tag beside it.
+    """Sign the release itself: a bundle, and a signature under cosign's legacy tag.
 
-    The older form names a `repository`; if that is not known, it is left out.
+    The legacy signature names a `repository`; if that is empty, there is no legacy signature.
     """
     referrer = attach(store, image, Statement((image.digest,), SIGNED, {}), signer, now=now)
     if repository:
@@ -79,7 +79,7 @@ def sign_image(
 
 
 def simple_signing(image: Descriptor, repository: str, now: datetime) -> bytes:
-    """The payload of a legacy signature (containers/image reads it strictly)."""
+    """Return the payload of a legacy signature; containers/image reads it strictly."""
     return canonical_json(
         {
             "critical": {
@@ -95,7 +95,7 @@ def simple_signing(image: Descriptor, repository: str, now: datetime) -> bytes:
 def sign_legacy(
     store: Store, image: Descriptor, repository: str, signer: Signer, *, now: datetime
 ) -> None:
-    """Adds a signature to cosign's legacy tag."""
+    """Add a signature under cosign's legacy tag."""
     payload = simple_signing(image, repository, now)
     layer = replace(
         _push(store, SIMPLE_SIGNING, payload),
@@ -115,7 +115,7 @@ def sign_legacy(
 
 
 def _earlier(store: Store, tag: str) -> tuple[Descriptor, ...]:
-    """Signatures that others put under the tag; signing adds to them."""
+    """Return the signatures under the tag, which stay when one is added."""
     try:
         return Manifest.parse(read(store, store.resolve(tag), MAX_MANIFEST)).layers
     except NotFound:
@@ -130,7 +130,7 @@ def push_referrer(
     *,
     annotations: Mapping[str, str],
 ) -> Descriptor:
-    """Stores a manifest of these layers whose subject is `image`."""
+    """Store a manifest of these layers whose subject is `image`."""
     manifest = Manifest(
         config=_push(store, EMPTY, EMPTY_CONTENT),
         layers=layers,

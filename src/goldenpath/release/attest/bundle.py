@@ -1,7 +1,7 @@
-"""Sigstore bundles v0.3 that are signed with a managed key (protobuf-specs, Bundle).
+"""Writes and reads Sigstore bundles v0.3 signed with a managed key (protobuf-specs, Bundle).
 
-The verification material is a public key named by a hint; there is no certificate and, by default,
-no entry in a transparency log. Entries that others add are carried but prove nothing here.
+The verification material is the hint of a public key. There is no certificate, and we add no entry
+of a transparency log. Entries that others add are accepted but not checked, so they prove nothing.
 """
 
 import hashlib
@@ -17,13 +17,13 @@ from goldenpath.release.attest.statement import PAYLOAD_TYPE, Statement
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """One signed envelope and the hint which key signed it."""
+    """One signed envelope, and a hint of the key that signed it."""
 
     hint: str
     envelope: Envelope
 
     def render(self) -> bytes:
-        """The canonical bytes."""
+        """Return the canonical bytes."""
         return canonical_json(
             {
                 "mediaType": BUNDLE,
@@ -34,7 +34,7 @@ class Bundle:
 
     @classmethod
     def parse(cls, content: bytes) -> "Bundle":
-        """Parses a bundle of anybody's making. Raises `InvalidInput` if a member is wrong."""
+        """Parse a bundle of any origin. Raises `InvalidInput` if a member is wrong."""
         known = {"mediaType", "verificationMaterial", "dsseEnvelope"}
         document = members(parse_json(content, "bundle"), known, "bundle")
         if document.get("mediaType") != BUNDLE:
@@ -51,12 +51,12 @@ class Bundle:
 
 
 def key_hint(public_key: bytes) -> str:
-    """How bundles name a key: base64 of the SHA-256 of its DER, as cosign does."""
+    """Return the hint for a key in bundles: base64 of the SHA-256 of its DER, as in cosign."""
     return encode(hashlib.sha256(public_key).digest())
 
 
 def sign_statement(statement: Statement, signer: Signer) -> Bundle:
-    """The statement in an envelope with one signature."""
+    """Return a bundle of the statement with one signature."""
     payload = statement.render()
     signature = Signature(signer.sign(pae(PAYLOAD_TYPE, payload)))
     envelope = Envelope(PAYLOAD_TYPE, payload, (signature,))

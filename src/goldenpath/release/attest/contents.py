@@ -1,7 +1,7 @@
-"""What a predicate has to say before its statement counts, and before a release holds.
+"""Controls of the verifier that look at the content of a statement.
 
-A good signature says who speaks. These controls look at what is said: by which build, from where,
-about which data, with which result.
+A good signature only proves who signed. These controls check what was signed: which build made the
+release, from which repository and data, and with which results.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -27,32 +27,32 @@ _REBUILD = "build the release again from data and code that belong together"
 
 
 def build_type(candidate: Candidate, _demand: Demand) -> str | None:
-    """Only builds of the known kind are understood."""
+    """The provenance has the one build type that this verifier understands."""
     if candidate.predicate_type != PROVENANCE:
         return None
-    found = member(dict(candidate.predicate), "buildDefinition", "buildType")
-    return None if found == BUILD_TYPE else f"it was built by {found!r}, expected {BUILD_TYPE}"
+    got = member(dict(candidate.predicate), "buildDefinition", "buildType")
+    return None if got == BUILD_TYPE else f"its build type is {got!r}, expected {BUILD_TYPE}"
 
 
 def parameters(candidate: Candidate, _demand: Demand) -> str | None:
-    """A build that was asked for something unknown may have done anything (SLSA v1)."""
+    """The provenance has no unknown external parameter, which could change the build (SLSA v1)."""
     if candidate.predicate_type != PROVENANCE:
         return None
-    found = member(dict(candidate.predicate), "buildDefinition", "externalParameters")
-    if not isinstance(found, dict):
-        return "it says nothing of what the build was asked for"
-    unknown = sorted(set(found) - EXTERNAL_PARAMETERS)
+    got = member(dict(candidate.predicate), "buildDefinition", "externalParameters")
+    if not isinstance(got, dict):
+        return "it has no external parameters of the build"
+    unknown = sorted(set(got) - EXTERNAL_PARAMETERS)
     return f"it has the unknown external parameter {unknown[0][:80]!r}" if unknown else None
 
 
 def repository(candidate: Candidate, demand: Demand) -> str | None:
-    """The release comes from the repository that the policy names."""
+    """The release was built from the repository that the policy names."""
     expected = demand.policy.repository
     if candidate.predicate_type != PROVENANCE or expected is None:
         return None
     path = ("buildDefinition", "externalParameters", "repository")
-    found = member(dict(candidate.predicate), *path)
-    return None if found == expected else f"it was built from {found!r}, expected {expected}"
+    got = member(dict(candidate.predicate), *path)
+    return None if got == expected else f"it was built from {got!r}, expected {expected}"
 
 
 def builder(candidate: Candidate, demand: Demand) -> str | None:
@@ -60,22 +60,22 @@ def builder(candidate: Candidate, demand: Demand) -> str | None:
     expected = demand.policy.builder
     if candidate.predicate_type != PROVENANCE or expected is None:
         return None
-    found = member(dict(candidate.predicate), "runDetails", "builder", "id")
-    return None if found == expected else f"it was built by {found!r}, expected {expected}"
+    got = member(dict(candidate.predicate), "runDetails", "builder", "id")
+    return None if got == expected else f"it was built by {got!r}, expected {expected}"
 
 
 def sbom(candidate: Candidate, demand: Demand) -> str | None:
-    """The bill of materials is that of this digest."""
+    """The bill of materials describes this digest."""
     if candidate.predicate_type != SBOM:
         return None
     hashes = member(dict(candidate.predicate), "metadata", "component", "hashes")
     listed = hashes if isinstance(hashes, list) else []
     expected: dict[str, JsonValue] = {"alg": "SHA-256", "content": demand.digest.hex}
-    return None if expected in listed else "it lists the parts of another model"
+    return None if expected in listed else f"it describes another model: expected {demand.digest}"
 
 
 def predicate(candidate: Candidate, _demand: Demand) -> str | None:
-    """Evidence says something: an empty form with a good signature is none."""
+    """The evidence has content: an empty predicate with a good signature proves nothing."""
     form = _FORMS.get(candidate.predicate_type)
     return None if form is None else form(dict(candidate.predicate))
 
@@ -83,42 +83,42 @@ def predicate(candidate: Candidate, _demand: Demand) -> str | None:
 def test_result(
     _documents: object, statements: Sequence[SignedStatement], demand: Demand
 ) -> tuple[Finding, ...]:
-    """The newest result of the tests is that they passed."""
+    """The tests passed, according to the newest test result."""
     newest = newest_of(statements, TEST_RESULT)
     if newest is None or TEST_RESULT not in demand.policy.required:
         return ()
-    said = newest.statement.predicate
-    failed = _texts(said.get("failedTests"))
-    if said.get("result") == "PASSED" and not failed:
-        return (Finding("test result", "pass", f"passed, says {newest.signer}"),)
-    what = ", ".join(failed)[:200] or str(said.get("result"))[:80]
-    cure = "mend what fails and build again"
+    content = newest.statement.predicate
+    failed = _texts(content.get("failedTests"))
+    if content.get("result") == "PASSED" and not failed:
+        return (Finding("test result", "pass", f"the tests passed, signed by {newest.signer}"),)
+    what = ", ".join(failed)[:200] or str(content.get("result"))[:80]
+    cure = "fix the failing tests and build again"
     return (Finding("test result", "fail", f"the tests did not pass: {what}", cure),)
 
 
 def scan(
     _documents: object, statements: Sequence[SignedStatement], demand: Demand
 ) -> tuple[Finding, ...]:
-    """The newest scan, where one is required, found nothing."""
+    """The newest scan found nothing, if the policy requires a scan."""
     newest = newest_of(statements, SCAN)
     if newest is None or SCAN not in demand.policy.required:
         return ()
-    said = newest.statement.predicate
-    found = [*_listed(said.get("found")), *_listed(said.get("vulnerabilities"))]
-    if not found:
-        note = "known vulnerabilities " + str(said.get("vulnerabilityScan"))[:40]
+    content = newest.statement.predicate
+    problems = [*_listed(content.get("found")), *_listed(content.get("vulnerabilities"))]
+    if not problems:
+        note = "known vulnerabilities " + str(content.get("vulnerabilityScan"))[:40]
         return (Finding("scan", "pass", f"nothing was found; {note}"),)
-    words = ", ".join(
-        str(member(each, "detail") or member(each, "advisory"))[:80] for each in found[:5]
+    details = ", ".join(
+        str(member(each, "detail") or member(each, "advisory"))[:80] for each in problems[:5]
     )
-    cure = "take out what was found and build again"
-    return (Finding("scan", "fail", f"the scan found {len(found)}: {words}", cure),)
+    cure = "remove what the scan found and build again"
+    return (Finding("scan", "fail", f"the scan found {len(problems)}: {details}", cure),)
 
 
 def agreement(
     _documents: object, statements: Sequence[SignedStatement], _demand: Demand
 ) -> tuple[Finding, ...]:
-    """The data that is described is the data that the build read."""
+    """The described data is the data that the build read."""
     built, data = newest_of(statements, PROVENANCE), newest_of(statements, DATASET)
     if built is None or data is None:
         return ()
@@ -139,30 +139,30 @@ def agreement(
 
 
 def _data(signed: SignedStatement) -> Iterator[tuple[str, str]]:
-    """Name and digest of each; what has no digest is the control "predicate"'s to refuse."""
+    """Yield name and digest of each data set; "predicate" refuses those without a digest."""
     for each in _listed(signed.statement.predicate.get("datasets")):
         digest = member(each, "digest")
         if isinstance(digest, str):
             yield str(member(each, "name"))[:80], digest
 
 
-def _metrics(said: dict[str, JsonValue]) -> str | None:
-    metrics = _listed(said.get("metrics"))
+def _metrics(content: dict[str, JsonValue]) -> str | None:
+    metrics = _listed(content.get("metrics"))
     if not metrics:
-        return "it measures nothing"
+        return "it has no metrics"
     for each in metrics:
         name, value = member(each, "name"), member(each, "value")
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        # A slice with one class alone has no value, which is written as null.
+        # A metric of a slice with only one class has no value, which is written as null.
         if not isinstance(name, str) or not (value is None or number):
-            return "it has a metric without name or number"
+            return "it has a metric without a name or a number"
     if all(member(each, "value") is None for each in metrics):
         return "none of its metrics has a value"
     return None
 
 
-def _dataset(said: dict[str, JsonValue]) -> str | None:
-    listed = _listed(said.get("datasets"))
+def _dataset(content: dict[str, JsonValue]) -> str | None:
+    listed = _listed(content.get("datasets"))
     try:
         digests = [Digest(str(member(each, "digest"))) for each in listed]
     except InvalidInput as error:
@@ -170,13 +170,13 @@ def _dataset(said: dict[str, JsonValue]) -> str | None:
     return None if digests else "it names no data"
 
 
-def _scanned(said: dict[str, JsonValue]) -> str | None:
-    files = said.get("files")
-    if not isinstance(files, int) or files < 1 or not isinstance(said.get("found"), list):
-        return "it does not say what it looked at and what it found"
-    # "Not scanned" is an honest answer; a clean bill without a source is not.
-    if (said.get("vulnerabilityScan") == "scanned") != bool(said.get("advisories")):
-        return "it says nothing of the advisories that it compared with"
+def _scanned(content: dict[str, JsonValue]) -> str | None:
+    files = content.get("files")
+    if not isinstance(files, int) or files < 1 or not isinstance(content.get("found"), list):
+        return "it does not list the scanned files and the findings"
+    # "Not scanned" is a valid result. "Scanned" without naming the advisories is not.
+    if (content.get("vulnerabilityScan") == "scanned") != bool(content.get("advisories")):
+        return "it does not name the advisories of its vulnerability scan"
     return None
 
 

@@ -1,8 +1,8 @@
-"""The controls of the verifier: each a name and a pure function, none of them decoration.
+"""The controls of the verifier: each has a name and a pure function.
 
-A statement counts only if every control of `OF_STATEMENTS` lets it pass; a release holds only if
-every control of `OF_RELEASES` does. `goldenpath attack` switches them off one by one and shows
-that exactly the attacks of each then succeed.
+A statement counts only if it passes every control of `OF_STATEMENTS`. A release is valid only if it
+passes every control of `OF_RELEASES`. `goldenpath attack` switches off one control at a time, and
+shows that exactly the attacks on that control then succeed. So no control is without effect.
 """
 
 from collections.abc import Callable, Sequence
@@ -47,7 +47,7 @@ Answer = Callable[[Documents, Sequence[SignedStatement], Demand], tuple[Finding,
 
 @dataclass(frozen=True, slots=True)
 class StatementControl:
-    """`refuse` gives the reason why a statement does not count, or None."""
+    """A control of one statement; `refuse` returns why the statement does not count, or None."""
 
     name: str
     refuse: Refuse
@@ -55,14 +55,14 @@ class StatementControl:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseControl:
-    """`answer` gives its findings about the whole release."""
+    """A control of the whole release; `answer` returns its findings."""
 
     name: str
     answer: Answer
 
 
 def signatory(candidate: Candidate, demand: Demand) -> Signatory | None:
-    """Whose good signature the statement carries, if it is anybody's whom we know."""
+    """Return the trusted key or person whose good signature the statement has, or None."""
     if candidate.kind == "person":
         return _person(candidate, demand.people)
     for key in demand.policy.keys:
@@ -72,7 +72,7 @@ def signatory(candidate: Candidate, demand: Demand) -> Signatory | None:
 
 
 def claimed_signatory(candidate: Candidate, demand: Demand) -> Signatory | None:
-    """Who says to have signed; used only where the control of signatures is switched off."""
+    """Return who claims to have signed. Only for attacks with the control "signature" off."""
     if candidate.kind == "person":
         return demand.people[0] if demand.people else None
     hinted = (key for key in demand.policy.keys if key_hint(key.public_key) == candidate.hint)
@@ -80,7 +80,7 @@ def claimed_signatory(candidate: Candidate, demand: Demand) -> Signatory | None:
 
 
 def _person(candidate: Candidate, people: Sequence[Person]) -> Person | None:
-    # Most releases are verified before any person has spoken, and SSH takes a while to import.
+    # Imported late: it is slow to import, and most releases have no statement of a person yet.
     from goldenpath.release.attest.signatures.sshsig import STATEMENT_NAMESPACE
     from goldenpath.release.attest.signatures.sshsig import verify as verify_ssh
 
@@ -139,7 +139,8 @@ def _members(candidate: Candidate, _who: Signatory | None, _demand: Demand) -> s
     try:
         Bundle.parse(candidate.document.layers[0])
     except InvalidInput as error:
-        # What the neighbouring controls look at is left to them, so that each stands for itself.
+        # Other controls report these two faults. If both did, switching off one control would show
+        # nothing, and `goldenpath attack` could not tell what the control is for.
         if "occurs twice" in error.message or "not v0.3" in error.message:
             return None
         return error.message
@@ -164,12 +165,12 @@ def _signature(_candidate: Candidate, who: Signatory | None, _demand: Demand) ->
 def _validity(candidate: Candidate, who: Signatory | None, demand: Demand) -> str | None:
     if who is None:
         return None
-    # Nobody but the signer says when it signed. Who does not say is judged as of now.
+    # Only the signer states the signing time. A statement without one is judged as signed now.
     moment = candidate.signed_at or demand.now
     if who.valid_from is not None and moment < who.valid_from:
         return f"the key {who.name} was not valid yet at {moment:%Y-%m-%d %H:%M}"
     if who.valid_until is not None and moment >= who.valid_until:
-        return f"the key {who.name} was not valid any more at {moment:%Y-%m-%d %H:%M}"
+        return f"the key {who.name} was no longer valid at {moment:%Y-%m-%d %H:%M}"
     return None
 
 
@@ -178,20 +179,20 @@ def _revocation(candidate: Candidate, who: Signatory | None, demand: Demand) -> 
         return None
     if (candidate.signed_at or demand.now) < who.revoked_at:
         return None
-    return f"the key {who.name} is revoked since {who.revoked_at:%Y-%m-%d %H:%M}"
+    return f"the key {who.name} has been revoked since {who.revoked_at:%Y-%m-%d %H:%M}"
 
 
 def _signing_time(candidate: Candidate, _who: Signatory | None, demand: Demand) -> str | None:
     if candidate.signed_at is None or candidate.signed_at <= demand.now + CLOCK_SKEW:
         return None
-    return f"it says to be signed in the future, at {candidate.signed_at:%Y-%m-%d %H:%M}"
+    return f"its signing time is in the future: {candidate.signed_at:%Y-%m-%d %H:%M}"
 
 
 def _separation(candidate: Candidate, _who: Signatory | None, _demand: Demand) -> str | None:
     if candidate.kind == "machine" and candidate.predicate_type in JUDGEMENTS:
-        return "a machine signed what only a person may say"
+        return "a machine signed a statement that only a person may sign"
     if candidate.kind == "person" and candidate.predicate_type in FACTS:
-        return "a person signed what only a machine may say"
+        return "a person signed a statement that only a machine may sign"
     return None
 
 
@@ -210,7 +211,7 @@ def _subject(candidate: Candidate, _who: Signatory | None, demand: Demand) -> st
 def _sole_subject(candidate: Candidate, _who: Signatory | None, _demand: Demand) -> str | None:
     if candidate.predicate_type != SIGNED or len(set(candidate.subjects)) == 1:
         return None
-    return "a signature has to be about one digest alone"
+    return "a signature covers several digests, expected 1"
 
 
 def _policy(_documents: Documents, _statements: object, demand: Demand) -> tuple[Finding, ...]:
@@ -220,7 +221,7 @@ def _policy(_documents: Documents, _statements: object, demand: Demand) -> tuple
         return ()
     message = "the policy demands nothing, so nothing can be refused"
     if policy.threshold > len(keys):
-        message = f"the policy wants {policy.threshold} keys to sign and trusts {len(keys)}"
+        message = f"the policy requires {policy.threshold} signatures but trusts {len(keys)} keys"
     cure = "name at least one trusted key and one required predicate"
     return (Finding("policy", "fail", message, cure),)
 
@@ -228,14 +229,14 @@ def _policy(_documents: Documents, _statements: object, demand: Demand) -> tuple
 def _image(documents: Documents, _statements: object, demand: Demand) -> tuple[Finding, ...]:
     found = Digest.of(documents.image)
     if found == demand.digest:
-        return (Finding("image", "pass", "the manifest has the digest that was asked for"),)
+        return (Finding("image", "pass", "the manifest has the requested digest"),)
     message = f"the store gave another manifest: expected {demand.digest}, got {found}"
     return (Finding("image", "fail", message, "fetch it from a store that you trust"),)
 
 
 def _blobs(documents: Documents, _statements: object, _demand: Demand) -> tuple[Finding, ...]:
     if documents.faults:
-        cure = "copy the release again from a store that is whole"
+        cure = "copy the release again from a store that is not damaged"
         return tuple(Finding("blobs", "fail", fault, cure) for fault in documents.faults)
     if documents.blobs is None:
         message = "not read here: every byte is checked when the release is unpacked"
@@ -247,10 +248,12 @@ def _blobs(documents: Documents, _statements: object, _demand: Demand) -> tuple[
 def _threshold(
     _documents: Documents, statements: Sequence[SignedStatement], demand: Demand
 ) -> tuple[Finding, ...]:
-    # An attestation is no signature, though `cosign verify` takes one for it (formats, D7).
+    # An attestation is not a signature, although `cosign verify` accepts one as a signature.
     signers = sorted({s.signer for s in statements if s.statement.predicate_type == SIGNED})
     wanted = demand.policy.threshold
-    message = f"signed by {', '.join(signers) or 'nobody'}: {wanted} wanted, {len(signers)} found"
+    message = (
+        f"signed by {', '.join(signers) or 'nobody'}: expected {wanted} keys, got {len(signers)}"
+    )
     if len(signers) >= wanted:
         return (Finding("threshold", "pass", message),)
     return (Finding("threshold", "fail", message, "sign the release with a trusted key"),)
@@ -273,9 +276,9 @@ def _required(
     return tuple(findings)
 
 
-def _said(look: Callable[[Candidate, Demand], str | None]) -> Refuse:
-    """A control that looks at what is said and not at who says it."""
-    return lambda candidate, _who, demand: look(candidate, demand)
+def _of_content(check: Callable[[Candidate, Demand], str | None]) -> Refuse:
+    """Turn a check of a statement's content into a control, which ignores the signer."""
+    return lambda candidate, _who, demand: check(candidate, demand)
 
 
 OF_STATEMENTS: tuple[StatementControl, ...] = (
@@ -295,12 +298,12 @@ OF_STATEMENTS: tuple[StatementControl, ...] = (
     StatementControl("statement type", _statement_type),
     StatementControl("subject", _subject),
     StatementControl("sole subject", _sole_subject),
-    StatementControl("build type", _said(contents.build_type)),
-    StatementControl("parameters", _said(contents.parameters)),
-    StatementControl("repository", _said(contents.repository)),
-    StatementControl("builder", _said(contents.builder)),
-    StatementControl("sbom", _said(contents.sbom)),
-    StatementControl("predicate", _said(contents.predicate)),
+    StatementControl("build type", _of_content(contents.build_type)),
+    StatementControl("parameters", _of_content(contents.parameters)),
+    StatementControl("repository", _of_content(contents.repository)),
+    StatementControl("builder", _of_content(contents.builder)),
+    StatementControl("sbom", _of_content(contents.sbom)),
+    StatementControl("predicate", _of_content(contents.predicate)),
 )
 
 OF_RELEASES: tuple[ReleaseControl, ...] = (

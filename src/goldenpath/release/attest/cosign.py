@@ -1,9 +1,8 @@
-"""Reads what cosign leaves in its older forms: the tags `sha256-<hex>.sig` and `.att`.
+"""Reads cosign's older signatures and attestations: the tags `sha256-<hex>.sig` and `.att`.
 
-Bundles that cosign makes need no reading of their own: the verifier takes them as it takes ours.
-The older signature says nothing of its time and counts for no policy here; it is read so that a
-release that others signed can be examined. `cosign verify` compares neither type nor identity, so
-that is done here.
+The verifier reads bundles of cosign like our own, so they need no code here. An older signature has
+no signing time, so no policy counts it. It is read only to examine a release that others signed.
+`cosign verify` compares neither type nor identity, so this module does.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,17 +29,17 @@ _MAX_PAYLOAD = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class LegacySignature:
-    """A good signature in the older form."""
+    """A good signature in cosign's older form."""
 
     signer: str
     repository: str
-    """The repository for which it was made; the same digest elsewhere is not what was signed."""
+    """The repository that was signed; the signature does not cover the digest elsewhere."""
 
 
 def legacy_signatures(
     store: Store, digest: Digest, keys: Sequence[TrustedKey]
 ) -> tuple[LegacySignature, ...]:
-    """Every good signature of `digest` by one of `keys` under the tag `.sig`."""
+    """Return every good signature of `digest` by one of `keys`, under the tag `.sig`."""
     found = []
     for layer in _layers(store, legacy_tag(digest, ".sig"), SIMPLE_SIGNING):
         payload = read(store, layer, _MAX_PAYLOAD)
@@ -48,7 +47,7 @@ def legacy_signatures(
             signature = decode(layer.annotations.get(LEGACY_SIGNATURE, ""), "signature")
             repository = _repository(payload, digest)
         except InvalidInput:
-            # Others may put anything under the tag; what cannot be read is no signature.
+            # Others may write anything under the tag; an unreadable layer is not a signature.
             continue
         for key in keys:
             if is_signed(key.public_key, payload, signature):
@@ -60,7 +59,7 @@ def legacy_signatures(
 def legacy_attestations(
     store: Store, digest: Digest, keys: Sequence[TrustedKey]
 ) -> tuple[Statement, ...]:
-    """Every statement about `digest` that one of `keys` signed, under the tag `.att`."""
+    """Return every statement about `digest` that one of `keys` signed, under the tag `.att`."""
     found = []
     for layer in _layers(store, legacy_tag(digest, ".att"), ENVELOPE):
         content = read(store, layer, _MAX_PAYLOAD)
@@ -80,7 +79,7 @@ def legacy_attestations(
 
 
 def _statement(payload: bytes) -> Statement:
-    """Under this tag cosign writes statements of version 0.1, which differ in their type alone."""
+    """Parse a statement; cosign writes version 0.1 here, which differs only in its type."""
     value = parse_object(payload, "statement")
     if value.get("_type") == "https://in-toto.io/Statement/v0.1":
         value = value | {"_type": STATEMENT_TYPE}

@@ -1,4 +1,4 @@
-"""Opens cosign's own encrypted key file (go-securesystemslib): scrypt, then NaCl's secretbox."""
+"""Decrypts cosign's encrypted key file (go-securesystemslib): scrypt, then NaCl's secretbox."""
 
 import hashlib
 from base64 import b64decode
@@ -15,9 +15,9 @@ _MAX_SCRYPT_MEMORY = 512 * 1024 * 1024
 
 
 class _Work(msgspec.Struct):
-    """How much work scrypt is to do."""
+    """The cost parameters of scrypt."""
 
-    # A hostile file could ask for more memory than there is.
+    # Bounded, since a hostile file could ask for more memory than there is.
     n: Annotated[int, Meta(gt=1, le=2**22)] = msgspec.field(name="N")
     r: Annotated[int, Meta(ge=1, le=64)]
     p: Annotated[int, Meta(ge=1, le=16)]
@@ -42,14 +42,14 @@ class _KeyFile(msgspec.Struct):
 
 
 def is_cosign_key(content: bytes) -> bool:
-    """Whether a PEM file is one that cosign encrypted."""
+    """Whether a PEM file is a key that cosign encrypted."""
     return any(label in content for label in _LABELS)
 
 
 def open_cosign_key(pem: bytes, passphrase: bytes, what: str) -> bytes:
-    """The PKCS #8 in cosign's file, as DER; `what` names the file in messages.
+    """Return the PKCS #8 key of cosign's file, as DER; `what` names the file in messages.
 
-    Raises `InvalidInput` if the file is another one or does not open with this passphrase.
+    Raises `InvalidInput` if the file has another form or the passphrase is wrong.
     """
     from nacl.exceptions import CryptoError
     from nacl.secret import SecretBox
@@ -59,8 +59,8 @@ def open_cosign_key(pem: bytes, passphrase: bytes, what: str) -> bytes:
     work = file.kdf.params
     if work.n * work.r * 128 > _MAX_SCRYPT_MEMORY:
         raise InvalidInput(
-            f"{what} asks for {work.n * work.r * 128} bytes of memory to be opened: "
-            f"expected at most {_MAX_SCRYPT_MEMORY}"
+            f"{what} needs too much memory to be decrypted: "
+            f"expected at most {_MAX_SCRYPT_MEMORY} bytes, got {work.n * work.r * 128}"
         )
     key = hashlib.scrypt(
         passphrase, salt=file.kdf.salt, n=work.n, r=work.r, p=work.p, dklen=32,
@@ -71,6 +71,6 @@ def open_cosign_key(pem: bytes, passphrase: bytes, what: str) -> bytes:
     except (CryptoError, ValueError) as error:
         raise InvalidInput(
             f"{what} does not open with this passphrase",
-            hint="give the passphrase that cosign asked for in GOLDENPATH_KEY_PASSPHRASE",
+            hint="set GOLDENPATH_KEY_PASSPHRASE to the passphrase that you gave to cosign",
         ) from error
     return secret

@@ -1,7 +1,7 @@
-"""What a store holds about a digest, before anything of it is believed.
+"""What a store returned about a digest, before any of it is verified.
 
-Reading is lenient here on purpose: every strictness is a named control of the verifier
-(`goldenpath.release.attest.controls`), so that each can be shown to matter.
+Reading is lenient here on purpose. Every check is a named control of the verifier
+(`goldenpath.release.attest.controls`), so that each check can be shown to matter.
 """
 
 import base64
@@ -28,70 +28,70 @@ from goldenpath.release.attest.statement import (
 )
 
 STATEMENTS = (BUNDLE, SSH_STATEMENT)
-"""Artifact types of referrers that may hold a statement; others are none of the verifier's."""
+"""Artifact types of referrers that may hold a statement; the verifier ignores others."""
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One referrer as the store gave it."""
+    """One referrer as the store returned it."""
 
     listed: Descriptor
-    """As the store lists it."""
+    """The descriptor in the store's list of referrers."""
     manifest: bytes
     layers: tuple[bytes, ...]
     fault: str = ""
-    """What went wrong while it was fetched; empty if every byte was as described."""
+    """What was wrong with its content; empty if every byte matched its descriptor."""
 
 
 @dataclass(frozen=True, slots=True)
 class Documents:
-    """Everything that a verifier looks at."""
+    """Everything that the verifier looks at."""
 
     image: bytes
     """The manifest of the release itself."""
     referrers: tuple[Document, ...]
     left_out: int = 0
-    """Referrers beyond the number that is read."""
+    """Number of referrers beyond the limit, which were not read."""
     blobs: int | None = None
-    """Blobs of the image that were read to the end; None if nobody asked for it."""
+    """Number of blobs of the image that were read to the end; None if they were not read."""
     faults: tuple[str, ...] = ()
-    """What was wrong with blobs of the image."""
+    """What was wrong with the blobs of the image."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A statement that somebody made, and what is claimed about it."""
+    """A statement before verification, with everything that it claims about itself."""
 
     document: Document
     kind: Literal["machine", "person"]
     manifest: Manifest
     bundle_type: str
-    """Media type that the bundle itself names; empty for a person's statement."""
+    """The media type in the bundle itself; empty for a person's statement."""
     payload_type: str
     payload: bytes
     signatures: tuple[bytes, ...]
-    """DER signatures of a bundle; the armoured text of a person's."""
+    """DER signatures of a bundle, or the armoured SSH signature of a person."""
     hint: str
     statement_type: str
     predicate_type: str
     subjects: tuple[str, ...]
-    """The `sha256` of each subject, hex; whatever stands there."""
+    """The `sha256` of each subject as written, not checked to be hex."""
     predicate: Mapping[str, JsonValue]
     signed_at: datetime | None
 
     @property
     def signed(self) -> bytes:
-        """The bytes that a signature has to cover."""
+        """The bytes that the signature has to cover."""
         return self.payload if self.kind == "person" else pae(self.payload_type, self.payload)
 
     def statement(self) -> Statement:
-        """The statement, once every control let it pass."""
+        """Return the statement; call this only after every control passed."""
         subjects = tuple(Digest("sha256:" + subject) for subject in self.subjects)
         return Statement(subjects, self.predicate_type, self.predicate, self.signed_at)
 
 
 def read_candidate(document: Document) -> Candidate:
-    """What the referrer claims. Raises `InvalidInput` if nothing can be made of it."""
+    """Read a referrer as a statement. Raises `InvalidInput` if it cannot be read as one."""
     manifest = Manifest.parse(document.manifest)
     if not document.layers:
         raise InvalidInput("the referrer has no content")
@@ -158,4 +158,4 @@ def _bytes(value: JsonValue) -> bytes:
     try:
         return base64.b64decode(_text(value))
     except (binascii.Error, ValueError) as error:
-        raise InvalidInput(f"envelope holds what is not base64: {error}") from error
+        raise InvalidInput(f"envelope has a member that is not base64: {error}") from error

@@ -1,7 +1,7 @@
 """The envelope of a signed statement (Dead Simple Signing Envelope v1).
 
-Reading is strict: base64 in its one canonical form, no member that we do not know. Two readers that
-take an envelope for different things are an attack.
+Reading is strict: base64 has to be canonical, and unknown members are refused. Otherwise an
+attacker could write an envelope that two readers understand differently.
 """
 
 import base64
@@ -14,7 +14,7 @@ from goldenpath.errors import InvalidInput
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """One signature; `keyid` is a hint that nothing relies on."""
+    """One signature; `keyid` is a hint and never trusted."""
 
     value: bytes
     keyid: str = ""
@@ -22,7 +22,7 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """A payload, what it is, and who signed both."""
+    """A payload, its type, and the signatures over both."""
 
     payload_type: str
     payload: bytes
@@ -34,7 +34,7 @@ class Envelope:
         return pae(self.payload_type, self.payload)
 
     def to_json(self) -> dict[str, JsonValue]:
-        """The JSON form."""
+        """Return the JSON form."""
         return {
             "payloadType": self.payload_type,
             "payload": encode(self.payload),
@@ -46,7 +46,7 @@ class Envelope:
 
     @classmethod
     def from_json(cls, value: JsonValue) -> "Envelope":
-        """Parses the JSON form. Raises `InvalidInput` if a member is wrong or unknown."""
+        """Parse the JSON form. Raises `InvalidInput` if a member is wrong or unknown."""
         document = members(value, {"payloadType", "payload", "signatures"}, "envelope")
         signatures = document.get("signatures")
         if not isinstance(signatures, list):
@@ -59,18 +59,18 @@ class Envelope:
 
 
 def pae(payload_type: str, payload: bytes) -> bytes:
-    """Pre-authentication encoding: no type or length can be moved into the payload."""
+    """Return the pre-authentication encoding: the type and both lengths are signed too."""
     kind = payload_type.encode()
     return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
 
 
 def encode(content: bytes) -> str:
-    """Standard base64."""
+    """Return standard base64."""
     return base64.b64encode(content).decode()
 
 
 def decode(text: str, what: str) -> bytes:
-    """The content of standard base64 in canonical form. Raises `InvalidInput` naming `what`."""
+    """Decode canonical standard base64. Raises `InvalidInput`, naming `what`."""
     try:
         content = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
@@ -81,7 +81,7 @@ def decode(text: str, what: str) -> bytes:
 
 
 def members(value: JsonValue, known: set[str], what: str) -> dict[str, JsonValue]:
-    """`value` as an object without unknown members. Raises `InvalidInput` naming `what`."""
+    """Return `value` as an object without unknown members. Raises `InvalidInput`."""
     if not isinstance(value, dict):
         raise InvalidInput(f"{what} is not an object")
     unknown = sorted(set(value) - known)
@@ -91,7 +91,7 @@ def members(value: JsonValue, known: set[str], what: str) -> dict[str, JsonValue
 
 
 def text(document: dict[str, JsonValue], name: str, what: str) -> str:
-    """A member that has to be a string. Raises `InvalidInput` naming `what`."""
+    """Return a member that has to be a string. Raises `InvalidInput`, naming `what`."""
     value = document.get(name)
     if not isinstance(value, str):
         raise InvalidInput(f"{what} needs the string {name}")

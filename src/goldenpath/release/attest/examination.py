@@ -1,12 +1,12 @@
-"""The verdict about a digest: a pure function of documents, trust and time.
+"""Judges a digest: a pure function of documents, policy, people and time.
 
-What cannot be read or does not pass is reported and never trusted; it is fatal only if nothing
-valid of its kind remains.
+A statement that cannot be read or fails a control is reported and never counted. The release fails
+only if a required statement is then missing.
 
-About time: without a time-stamp authority the moment of signing is the signer's own word. It lies
-under the signature, so nobody else can change it, but who steals a key can date back. Hence a
-stolen key is revoked as of the theft, or taken out of the policy. A statement that does not say
-when it was signed is judged as if it was signed now.
+Without a time-stamp authority, only the signer states the signing time. The signature covers it, so
+nobody else can change it. But somebody who steals a key can backdate a statement. So revoke a
+stolen key as of the theft, or remove it from the policy. A statement without a signing time is
+judged as signed now.
 """
 
 from collections.abc import Sequence
@@ -33,12 +33,12 @@ from goldenpath.release.attest.policy import (
 )
 
 UNREADABLE = "form"
-"""What refuses a referrer of which nothing can be made; not a control, since it cannot be off."""
+"""The reason for a referrer that cannot be read. It is not a control and cannot be switched off."""
 
 
 @dataclass(frozen=True, slots=True)
 class RejectedStatement:
-    """A statement that does not count, and the control that said so."""
+    """A statement that does not count, and the control that refused it."""
 
     referrer: Digest
     control: str
@@ -47,7 +47,7 @@ class RejectedStatement:
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """The verdict, and which control refused what."""
+    """The verdict, and every statement that a control refused."""
 
     verified: Verified
     refusals: tuple[RejectedStatement, ...]
@@ -61,14 +61,14 @@ def judge(
     *,
     now: datetime,
 ) -> Verified:
-    """All that counts about `digest`, and one finding per check."""
+    """Return the statements that count about `digest`, and the findings of all checks."""
     return examine(digest, documents, Demand(digest, policy, people, now)).verified
 
 
 def examine(
     digest: Digest, documents: Documents, demand: Demand, *, without: frozenset[str] = frozenset()
 ) -> Examination:
-    """`judge` with its reasons; `without` switches controls off to show what they are for."""
+    """Judge with reasons for each refusal; `without` switches controls off, for attacks."""
     counted: list[SignedStatement] = []
     refusals: list[RejectedStatement] = []
     for document in documents.referrers:
@@ -114,7 +114,7 @@ def _count(
 ) -> SignedStatement | RejectedStatement:
     referrer = candidate.document.listed.digest
     if who is None:
-        return RejectedStatement(referrer, UNREADABLE, "nobody is trusted at all")
+        return RejectedStatement(referrer, UNREADABLE, "the policy trusts no key and no person")
     try:
         statement = candidate.statement()
     except InvalidInput as error:
@@ -123,7 +123,7 @@ def _count(
 
 
 def _reported(refusals: Sequence[RejectedStatement], left_out: int) -> list[Finding]:
-    found = [
+    findings = [
         Finding(
             "ignored",
             "not applicable",
@@ -132,10 +132,10 @@ def _reported(refusals: Sequence[RejectedStatement], left_out: int) -> list[Find
         for refusal in refusals
     ]
     if left_out:
-        found.append(
+        findings.append(
             Finding("ignored", "not applicable", f"{left_out} more referrers were not read")
         )
-    return found
+    return findings
 
 
 __all__ = ["Demand", "Examination", "RejectedStatement", "examine", "judge"]

@@ -1,6 +1,6 @@
-"""Keys of machines: PEM files, cosign's encrypted file, or a command in front of a KMS or HSM.
+"""Signing keys of machines: a PEM file, cosign's encrypted file, or a command for a KMS or HSM.
 
-All hold one ECDSA P-256 key and sign with SHA-256, the one algorithm that every verifier of
+Each is an ECDSA P-256 key that signs with SHA-256. It is the only algorithm that every verifier of
 container signatures accepts.
 """
 
@@ -27,22 +27,22 @@ _SHA256 = ec.ECDSA(hashes.SHA256())
 
 @dataclass(frozen=True, slots=True)
 class PemSigner:
-    """A key in memory, from a file."""
+    """A signing key from a file, in memory."""
 
     private: ec.EllipticCurvePrivateKey
 
     @classmethod
     def load(cls, path: Path, passphrase: str | None = None) -> "PemSigner":
-        """Loads PKCS #8 PEM, with or without passphrase, or cosign's own encrypted file.
+        """Load PKCS #8 PEM, with or without passphrase, or cosign's own encrypted file.
 
-        Raises `NotFound` if the file is absent, `InvalidInput` if it is no such key or the
-        passphrase is missing or wrong.
+        Raises `NotFound` if the file is absent. Raises `InvalidInput` if it is another kind of key,
+        or the passphrase is missing or wrong.
         """
         return cls.of(_content(path), passphrase, str(path))
 
     @classmethod
     def of(cls, content: bytes, passphrase: str | None, name: str) -> "PemSigner":
-        """The key in `content`, called `name` in what is said of it. Raises `InvalidInput`."""
+        """Load the key in `content`; `name` names it in messages. Raises `InvalidInput`."""
         secret = None if passphrase is None else passphrase.encode()
         try:
             if is_cosign_key(content):
@@ -53,7 +53,7 @@ class PemSigner:
         except (TypeError, ValueError, UnsupportedAlgorithm) as error:
             raise InvalidInput(
                 f"signing key {name} cannot be read: {error}",
-                hint="give the passphrase in GOLDENPATH_KEY_PASSPHRASE if it has one",
+                hint="if it has a passphrase, set GOLDENPATH_KEY_PASSPHRASE",
             ) from error
         return cls(_p256(private, name))
 
@@ -68,15 +68,16 @@ class PemSigner:
 
 @dataclass(frozen=True, slots=True)
 class CommandSigner:
-    """A key that only an external command can use: a KMS, an HSM, a smart card.
+    """A signing key behind an external command: a KMS, an HSM or a smart card.
 
-    The contract: the command gets the message on standard input and, wherever an argument says
-    `{digest}`, its SHA-256 in base64; it prints the DER signature in base64 and exits 0. So
+    The command gets the message on standard input. In its arguments, `{digest}` is replaced by the
+    SHA-256 of the message in base64. It prints the DER signature in base64 and exits with 0. For
+    example:
 
         aws kms sign --key-id KEY --signing-algorithm ECDSA_SHA_256 --message-type DIGEST
             --message {digest} --query Signature --output text
 
-    works as it stands. What comes back is checked with the public key before it is used.
+    The signature is verified with the public key before it is used.
     """
 
     command: tuple[str, ...]
@@ -85,7 +86,7 @@ class CommandSigner:
     seconds: float = 60.0
 
     def public_key(self) -> bytes:
-        """The public key that was given, as DER."""
+        """The configured public key, as DER."""
         return self.public
 
     def sign(self, message: bytes) -> bytes:
@@ -93,16 +94,18 @@ class CommandSigner:
         digest = b64encode(hashlib.sha256(message).digest()).decode()
         command = [word.replace("{digest}", digest) for word in self.command]
         try:
-            done = subprocess.run(
+            result = subprocess.run(
                 command, input=message, capture_output=True, timeout=self.seconds, check=False
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise Unavailable(f"signing command {command[0]} cannot be run: {error}") from error
-        if done.returncode != 0:
-            said = done.stderr[:2000].decode("utf-8", "replace").strip()
-            raise Unavailable(f"signing command {command[0]} exited {done.returncode}: {said}")
+        if result.returncode != 0:
+            output = result.stderr[:2000].decode("utf-8", "replace").strip()
+            raise Unavailable(
+                f"signing command {command[0]} exited with {result.returncode}: {output}"
+            )
         try:
-            signature = b64decode(done.stdout.strip(), validate=True)
+            signature = b64decode(result.stdout.strip(), validate=True)
         except (binascii.Error, ValueError) as error:
             raise Unavailable(f"signing command {command[0]} printed no base64") from error
         if not is_signed(self.public, message, signature):
@@ -111,7 +114,7 @@ class CommandSigner:
 
 
 def generate_key(path: Path, passphrase: str | None = None) -> PemSigner:
-    """Makes a key: PKCS #8 PEM at `path` (mode 0600) and the public PEM at `path` with `.pub`."""
+    """Create a key: PKCS #8 PEM at `path` (mode 0600), and its public PEM with suffix `.pub`."""
     private = ec.generate_private_key(ec.SECP256R1())
     encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
     if passphrase is not None:
@@ -126,12 +129,12 @@ def generate_key(path: Path, passphrase: str | None = None) -> PemSigner:
 
 
 def public_pem(signer: Signer) -> bytes:
-    """The public key as PEM, as cosign, openssl and policies take it."""
+    """Return the public key as PEM, as cosign, openssl and policies read it."""
     return to_pem(signer.public_key()).encode()
 
 
 def key_from_pem(name: str, pem: bytes) -> TrustedKey:
-    """A trusted key without limits of time. Raises `InvalidInput` if it is not P-256."""
+    """Return a trusted key without time limits. Raises `InvalidInput` if it is not P-256."""
     try:
         key = serialization.load_pem_public_key(pem)
     except (ValueError, UnsupportedAlgorithm) as error:
@@ -142,7 +145,7 @@ def key_from_pem(name: str, pem: bytes) -> TrustedKey:
 
 
 def keys_from_pem(name: str, pem: bytes) -> tuple[bytes, ...]:
-    """The public keys of a file with several, as DER. Raises `InvalidInput` if there is none."""
+    """Return all public keys of a PEM file, as DER. Raises `InvalidInput` if there is none."""
     end = b"-----END PUBLIC KEY-----"
     blocks = [each + end for each in pem.split(end)[:-1]]
     if not blocks:

@@ -1,4 +1,4 @@
-"""How signed statements lie in a store: media types and annotations, by their exact strings."""
+"""Media types and annotations of signed statements in a store, as exact strings."""
 
 BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 SSH_STATEMENT = "application/vnd.goldenpath.statement.ssh.v1+json"

@@ -1,7 +1,7 @@
-"""What a verifier demands, and what it found: pure values, no I/O.
+"""The policy of the verifier and its result, as pure values.
 
-Trust is data: the keys come from the gitops repository, each with a period of validity, and a
-revoked key has the moment from which nothing it signed counts.
+The trusted keys come from the gitops repository. Each has a period of validity. Nothing that a
+revoked key signed after its revocation counts.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from goldenpath.release.attest.statement import Statement
 
 @dataclass(frozen=True, slots=True)
 class TrustedKey:
-    """A key of a machine whose statements count. Times are UTC; None means without end."""
+    """A machine's key whose statements count. Times are UTC; None means no limit."""
 
     name: str
     public_key: bytes
@@ -27,7 +27,7 @@ class TrustedKey:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who may approve or change, with their own SSH key."""
+    """A person with roles, and the SSH key that they sign with."""
 
     name: str
     roles: tuple[str, ...]
@@ -39,22 +39,22 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What must be signed by whom before an artifact counts."""
+    """What has to be signed, and by whom, before a release is valid."""
 
     keys: tuple[TrustedKey, ...]
     required: tuple[str, ...]
-    """Predicate types that must be there, each signed by one of `keys`."""
+    """Required predicate types, each signed by one of `keys`."""
     threshold: int = 1
-    """Distinct keys that must have made the signature (predicate cosign sign/v1)."""
+    """Number of different keys that have to sign the release (predicate cosign sign/v1)."""
     repository: str | None = None
-    """Repository that the release must have been built from; None accepts any."""
+    """Repository that the release has to be built from; None accepts any."""
     builder: str | None = None
-    """`builder.id` that the provenance must name; None accepts any."""
+    """`builder.id` that the provenance has to name; None accepts any."""
 
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What is demanded, of which digest, by whose keys, at what time."""
+    """One question to the verifier: a digest, the policy, the people, and the time."""
 
     digest: Digest
     policy: Policy
@@ -64,49 +64,49 @@ class Demand:
 
 @dataclass(frozen=True, slots=True)
 class SignedStatement:
-    """A statement with a good signature by a known key: nothing else becomes one."""
+    """A statement that passed every control, with its signer."""
 
     statement: Statement
     signer: str
     """Name of the trusted key or person."""
     envelope: Digest
-    """Digest of the referrer manifest that carries it, by which others cite it."""
+    """Digest of the referrer manifest that holds it; other records cite it by this digest."""
     kind: Literal["machine", "person"]
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The answer of one check: what was looked at, and how it went."""
+    """The result of one check."""
 
     check: str
     status: Literal["pass", "fail", "waived", "not applicable"]
     message: str
     cure: str = ""
-    """What to do about a failure, one sentence."""
+    """One sentence that says how to fix a failure."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """All that counts about one digest, after verification."""
+    """The result of verifying one digest."""
 
     subject: Digest
     statements: tuple[SignedStatement, ...]
     findings: tuple[Finding, ...]
     present: frozenset[Digest] = frozenset()
-    """Referrers that the store listed and gave whole, whether or not they count."""
+    """Referrers that the store returned undamaged, whether or not they count."""
 
     @property
     def holds(self) -> bool:
-        """Whether every check passed."""
+        """Whether no check failed."""
         return all(finding.status != "fail" for finding in self.findings)
 
     def of_type(self, predicate_type: str) -> tuple[SignedStatement, ...]:
-        """The statements of one predicate type."""
+        """Return the statements of one predicate type."""
         return tuple(s for s in self.statements if s.statement.predicate_type == predicate_type)
 
 
 def newest_of(statements: Sequence[SignedStatement], predicate_type: str) -> SignedStatement | None:
-    """The statement of that type that was signed last; a release may have been built twice."""
-    found = [s for s in statements if s.statement.predicate_type == predicate_type]
+    """Return the statement of that type that was signed last; a release may be built twice."""
+    of_type = [s for s in statements if s.statement.predicate_type == predicate_type]
     never = datetime.min.replace(tzinfo=UTC)
-    return max(found, key=lambda s: (s.statement.signed_at or never, s.envelope), default=None)
+    return max(of_type, key=lambda s: (s.statement.signed_at or never, s.envelope), default=None)

@@ -1,4 +1,4 @@
-"""In-toto statements: what is said about which digest (in-toto attestation, statement v1)."""
+"""In-toto statements: a predicate about one or more digests (in-toto attestation, statement v1)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ PROVENANCE = "https://slsa.dev/provenance/v1"
 SBOM = "https://cyclonedx.org/bom"
 TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
 OURS = "https://goldenpath.example/attestation/"
-"""Root of our own predicate types, under a name that RFC 2606 keeps from ever being registered."""
+"""Root of our own predicate types; nobody can register a name under `.example` (RFC 2606)."""
 DATASET = OURS + "dataset/v1"
 METRICS = OURS + "metrics/v1"
 SCAN = OURS + "scan/v1"
@@ -28,7 +28,7 @@ CHECKPOINT = OURS + "log-checkpoint/v1"
 EXPIRY = OURS + "log-expiry/v1"
 
 EVIDENCE = (PROVENANCE, SBOM, DATASET, METRICS, TEST_RESULT)
-"""What every build says about its release, beside the signature."""
+"""Predicate types that every build signs about its release, besides the signature."""
 
 KINDS = {
     "provenance": PROVENANCE,
@@ -43,14 +43,14 @@ KINDS = {
 BUILD_TYPE = "https://goldenpath.example/build/train/v1"
 
 EXTERNAL_PARAMETERS = frozenset({"repository", "commit", "entry", "parameters", "seed"})
-"""All that a build can be asked for from outside; a verifier refuses any other."""
+"""All external parameters of a build; the verifier refuses any other."""
 
 BUILDER = "https://goldenpath.example/builder/local/v1"
-"""`builder.id` of a build on a machine of the project's own: SLSA build level 1."""
+"""`builder.id` of a build on a developer's own machine: SLSA build level 1."""
 
 SIGNED_AT = "goldenpath.example/signed-at"
-"""Annotation of the first subject: when the signer says that it signed. Covered by the signature,
-unlike the annotations of the manifest around it."""
+"""Annotation of the first subject: the signing time by the signer's clock. The signature covers it,
+unlike the annotations of the manifest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +61,10 @@ class Statement:
     predicate_type: str
     predicate: Mapping[str, JsonValue]
     signed_at: datetime | None = None
-    """In UTC to the second; None if the signer did not say."""
+    """In UTC to the second; None if the statement has no signing time."""
 
     def render(self) -> bytes:
-        """The canonical bytes that get signed."""
+        """Return the canonical bytes, which are signed."""
         subjects: list[JsonValue] = []
         for digest in self.subjects:
             subject: dict[str, JsonValue] = {"digest": {"sha256": digest.hex}}
@@ -82,7 +82,7 @@ class Statement:
 
     @classmethod
     def parse(cls, content: bytes) -> "Statement":
-        """Parses a statement of anybody's making. Raises `InvalidInput` if a member is wrong."""
+        """Parse a statement of any origin. Raises `InvalidInput` if a member is wrong."""
         value = parse_object(content, "statement")
         if value.get("_type") != STATEMENT_TYPE:
             raise InvalidInput(f"statement has _type {value.get('_type')!r}, expected v1")
@@ -98,12 +98,12 @@ class Statement:
 
 
 def render_time(moment: datetime) -> str:
-    """RFC 3339 in UTC, to the second."""
+    """Return the moment as RFC 3339 in UTC, to the second."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def parse_time(text: str) -> datetime:
-    """A moment of RFC 3339 with its offset. Raises `InvalidInput`."""
+    """Parse an RFC 3339 time with an offset from UTC. Raises `InvalidInput`."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
@@ -114,7 +114,7 @@ def parse_time(text: str) -> datetime:
 
 
 def member(value: JsonValue, *path: str) -> JsonValue:
-    """What stands at a path of names in a document; None if nothing does."""
+    """Return the value at a path of member names in a JSON value; None if there is none."""
     for name in path:
         value = value.get(name) if isinstance(value, dict) else None
     return value

@@ -1,4 +1,4 @@
-"""Verifies a digest: gathers what a store holds about it, within bounds, and judges it."""
+"""Verifies a digest: reads everything that a store holds about it, within limits, and judges it."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,7 +18,7 @@ MAX_REFERRERS = 200
 MAX_STATEMENT = 16 * 1024 * 1024
 """Bytes of the largest statement that is read."""
 MAX_LAYERS = 2
-"""Layers of a referrer that are read; one more is enough to know that it is no statement."""
+"""Layers of a referrer that are read. A statement has one or two layers."""
 
 
 def verify(
@@ -30,7 +30,7 @@ def verify(
     now: datetime,
     blobs: bool = False,
 ) -> Verified:
-    """All that counts about `digest`. With `blobs`, every byte of the image is read as well.
+    """Return all statements that count about `digest`. With `blobs`, reads the whole image too.
 
     Raises `NotFound` if the store has no such manifest.
     """
@@ -45,14 +45,14 @@ def gather(
     watch: TrackProgress = untracked,
     workers: int = 1,
 ) -> Documents:
-    """What the store holds about `digest`; nothing of it is believed yet.
+    """Read everything that the store holds about `digest`; nothing of it is verified yet.
 
-    More `workers` ask a store that is far away for several referrers at a time.
+    With more `workers`, several referrers are read at the same time, for a distant registry.
     """
     image, _ = _collect(store, store.resolve(digest.text), MAX_MANIFEST)
-    # Cosign lists its bundles under the type of their empty config (formats, section 3.6).
+    # Registries list cosign's bundles under the type of their empty config.
     kinds = (*STATEMENTS, EMPTY)
-    every = store.referrers(digest)  # once for all kinds: a registry may take long to answer
+    every = store.referrers(digest)  # one request for all kinds, since a registry may be slow
     listed = [each for kind in kinds for each in every if each.artifact_type == kind]
     documents = Documents(
         image=image,
@@ -69,10 +69,10 @@ def with_blobs(
     is_known_whole: bool = False,
     watch: TrackProgress = untracked,
 ) -> Documents:
-    """The documents with what is wrong with the blobs of the image, each read to its end.
+    """Read every blob of the image to its end, and add the faults to the documents.
 
-    A digest stands for the same bytes for ever: what was once read whole (`is_known_whole`) need
-    not be read again.
+    Content never changes under its digest. So an image that was read before (`is_known_whole`) is
+    not read again.
     """
     faults = () if is_known_whole else _faults(store, documents.image, watch)
     return replace(documents, blobs=len(_blobs(documents.image)), faults=faults)
@@ -101,7 +101,7 @@ def _document(store: Store, listed: Descriptor) -> Document:
 
 
 def _collect(store: Store, descriptor: Descriptor, limit: int) -> tuple[bytes, str]:
-    """What the store gives and what is wrong with it: both are shown to the judge."""
+    """Return the content that the store returned, and what is wrong with it."""
     if descriptor.size > limit:
         return b"", f"{descriptor.digest} is too large: expected at most {limit} bytes"
     chunks: list[bytes] = []
@@ -118,15 +118,15 @@ def _blobs(image: bytes) -> tuple[Descriptor, ...]:
 
 
 def _faults(store: Store, image: bytes, watch: TrackProgress) -> tuple[str, ...]:
-    found, blobs = [], _blobs(image)
-    with watch(sum(blob.size for blob in blobs)) as told:
+    faults, blobs = [], _blobs(image)
+    with watch(sum(blob.size for blob in blobs)) as progress:
         for blob in blobs:
             try:
                 for chunk in store.fetch(blob):
-                    told(len(chunk))
+                    progress(len(chunk))
             except (VerificationError, NotFound) as error:
-                found.append(error.message)
-    return tuple(found)
+                faults.append(error.message)
+    return tuple(faults)
 
 
 __all__ = ["gather", "judge", "verify", "with_blobs"]

@@ -1,7 +1,7 @@
-"""The public side of a machine's key: ECDSA on P-256 with SHA-256, and nothing else.
+"""Verifies signatures of machines: ECDSA on P-256 with SHA-256, and no other algorithm.
 
-A verifier spends its life here, so this imports little: the key's DER has one form only, which is
-compared instead of parsed.
+Every verification imports this module, so it imports little. The DER of such a key has only one
+form, so the code compares the fixed bytes instead of parsing them.
 """
 
 import base64
@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 _HEAD = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107034200")
-"""What a SubjectPublicKeyInfo of P-256 begins with, before the point (RFC 5480)."""
+"""The bytes of a P-256 SubjectPublicKeyInfo before the point (RFC 5480)."""
 _PEM = re.compile(
     r"-----BEGIN PUBLIC KEY-----\n(?P<body>[A-Za-z0-9+/=\n]+)-----END PUBLIC KEY-----\n?"
 )
@@ -21,15 +21,15 @@ _SHA256 = ec.ECDSA(hashes.SHA256())
 
 
 def is_public_key(der: bytes) -> bool:
-    """Whether it is the DER of a public key on P-256, its point written in full and on the curve.
+    """Whether `der` is a P-256 public key with an uncompressed point on the curve.
 
-    Every writer of such keys writes it so; the short form of the point is not taken.
+    All tools write keys in this form. A compressed point is refused.
     """
     return _point(der) is not None
 
 
 def is_signed(public_key: bytes, message: bytes, signature: bytes) -> bool:
-    """Whether `signature` is that key's over `message`. Any other kind of key says no."""
+    """Whether `signature` is a good signature of `message` by the key; False for other keys."""
     key = _point(public_key)
     if key is None:
         return False
@@ -41,17 +41,17 @@ def is_signed(public_key: bytes, message: bytes, signature: bytes) -> bool:
 
 
 def from_pem(text: str) -> bytes:
-    """The DER in one PEM block of a public key; empty if it is none on P-256."""
-    found = _PEM.fullmatch(text)
+    """Return the DER of one PEM public key; empty if it is not a P-256 key."""
+    block = _PEM.fullmatch(text)
     try:
-        der = base64.b64decode(found["body"].replace("\n", ""), validate=True) if found else b""
+        der = base64.b64decode(block["body"].replace("\n", ""), validate=True) if block else b""
     except binascii.Error:
         return b""
     return der if is_public_key(der) else b""
 
 
 def to_pem(der: bytes) -> str:
-    """The PEM block, as cosign, openssl and policies take it."""
+    """Return the PEM block, as cosign, openssl and policies read it."""
     text = base64.b64encode(der).decode()
     body = "\n".join(text[at : at + 64] for at in range(0, len(text), 64))
     return f"-----BEGIN PUBLIC KEY-----\n{body}\n-----END PUBLIC KEY-----\n"

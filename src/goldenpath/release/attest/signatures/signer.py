@@ -1,6 +1,6 @@
-"""The seam of signing with a machine's key: a PEM file here, a KMS or HSM by a command elsewhere.
+"""The protocol of a machine's signing key: a PEM file, or a command for a KMS or HSM.
 
-People sign with their own SSH keys (`sshsig`), so that facts and judgements never share a key.
+People sign with their own SSH keys (`sshsig`), so facts and judgements never share a key.
 """
 
 from typing import Protocol
@@ -13,4 +13,4 @@ class Signer(Protocol):
         """The public key, as DER of its SubjectPublicKeyInfo."""
 
     def sign(self, message: bytes) -> bytes:
-        """The DER signature over `message`. Raises `Unavailable` if the key cannot be used now."""
+        """Return the DER signature of `message`. Raises `Unavailable` if the key cannot sign."""

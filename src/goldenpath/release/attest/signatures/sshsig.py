@@ -1,7 +1,7 @@
-"""OpenSSH signatures of people (OpenSSH, PROTOCOL.sshsig), so that no ssh-keygen is needed.
+"""Makes and verifies SSH signatures of people (OpenSSH, PROTOCOL.sshsig) without ssh-keygen.
 
-What is signed here can be checked with `ssh-keygen -Y verify`, and the other way round. A key that
-only an agent or a hardware token holds is used through `ssh-keygen -Y sign`. Git commits are the
+`ssh-keygen -Y verify` can verify these signatures, and this module can verify those of ssh-keygen.
+If only an agent or a hardware token holds the key, `ssh-keygen -Y sign` signs. Git commits use the
 same format in the namespace `git`.
 """
 
@@ -22,7 +22,7 @@ from goldenpath.errors import InvalidInput, NotFound, Unavailable, VerificationE
 from goldenpath.files import write_new
 
 STATEMENT_NAMESPACE = "goldenpath"
-"""Of signed statements; commits have the namespace `git`."""
+"""Namespace of signed statements; commits have the namespace `git`."""
 
 GIT_NAMESPACE = "git"
 
@@ -39,20 +39,20 @@ _SIGNING_SECONDS = 120.0
 
 @dataclass(frozen=True, slots=True)
 class SshKey:
-    """A person's key: the private part in memory, or known only to `ssh-keygen` and its agent."""
+    """A person's key: its private part is in memory, or only `ssh-keygen` can use it."""
 
     public_line: str
     """Type and base64 of the public key, without comment."""
     path: Path
     private: Ed25519PrivateKey | None = None
-    """None if `ssh-keygen` has to sign."""
+    """None if `ssh-keygen` signs."""
 
     @classmethod
     def load(cls, path: Path, passphrase: str | None = None) -> "SshKey":
-        """Loads a private key, or a public one (`.pub`) whose private part an agent holds.
+        """Load a private key, or a public key (`.pub`) whose private part is in an agent.
 
-        An encrypted key without a passphrase is left to `ssh-keygen`, which asks the agent and then
-        the terminal. Raises `NotFound` if the file is absent, `InvalidInput` if it is no such key.
+        If the key is encrypted and no passphrase is given, `ssh-keygen` signs: it asks the agent,
+        then the terminal. Raises `NotFound` if the file is absent, `InvalidInput` if it is no key.
         """
         content = _content(path)
         if content.startswith((b"ssh-", b"ecdsa-", b"sk-")):
@@ -64,7 +64,7 @@ class SshKey:
             return cls(_beside(path), path)
         except (ValueError, UnsupportedAlgorithm) as error:
             raise InvalidInput(
-                f"{path} is not a private SSH key that can be read: {error}",
+                f"{path} cannot be read as a private SSH key: {error}",
                 hint="add the key to ssh-agent and name its .pub file instead",
             ) from error
         if not isinstance(private, Ed25519PrivateKey):
@@ -73,12 +73,12 @@ class SshKey:
 
     @classmethod
     def of(cls, private: Ed25519PrivateKey, path: Path = Path("memory")) -> "SshKey":
-        """A key that is in memory already."""
+        """Return a key that is in memory already."""
         return cls(_line(private.public_key()), path, private)
 
     @classmethod
     def generate(cls, path: Path) -> "SshKey":
-        """Makes an Ed25519 key without passphrase at `path` (mode 0600) and `path`.pub."""
+        """Create an Ed25519 key without passphrase at `path` (mode 0600) and `path`.pub."""
         private = Ed25519PrivateKey.generate()
         key = cls.of(private, path)
         content = private.private_bytes(
@@ -91,12 +91,12 @@ class SshKey:
         return key
 
     def sign(self, message: bytes, namespace: str) -> str:
-        """The armoured signature over `message`; one namespace never counts in another.
+        """Return the armoured signature of `message`, valid only in `namespace`.
 
-        Raises `Unavailable` if the key cannot be used now.
+        Raises `Unavailable` if the key cannot sign now.
         """
         if self.private is None:
-            return self._sign_elsewhere(message, namespace)
+            return self._sign_by_program(message, namespace)
         signed = _signed_data(namespace.encode(), b"", b"sha512", message)
         signature = _string(_ED25519) + _string(self.private.sign(signed))
         return _armour(
@@ -109,30 +109,30 @@ class SshKey:
             + _string(signature)
         )
 
-    def _sign_elsewhere(self, message: bytes, namespace: str) -> str:
+    def _sign_by_program(self, message: bytes, namespace: str) -> str:
         command = ["ssh-keygen", "-Y", "sign", "-f", str(self.path), "-n", namespace]
         try:
-            done = subprocess.run(
+            result = subprocess.run(
                 command, input=message, capture_output=True, timeout=_SIGNING_SECONDS, check=False
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise Unavailable(f"ssh-keygen could not sign with {self.path}: {error}") from error
-        if done.returncode != 0:
-            said = done.stderr[:2000].decode("utf-8", "replace").strip()
+        if result.returncode != 0:
+            output = result.stderr[:2000].decode("utf-8", "replace").strip()
             raise Unavailable(
-                f"ssh-keygen could not sign with {self.path}: {said}",
+                f"ssh-keygen could not sign with {self.path}: {output}",
                 hint="add the key with ssh-add, or name another one with --key",
             )
-        armoured = done.stdout.decode("ascii", "replace")
+        armoured = result.stdout.decode("ascii", "replace")
         if verify(armoured, message, namespace) != self.public_line:
             raise Unavailable(f"ssh-keygen signed with another key than {self.path}")
         return armoured
 
 
 def public_line(text: str) -> str:
-    """Type and base64 of one line of OpenSSH's public key format, without options or comment.
+    """Return type and base64 of a line in OpenSSH's public key format, without its comment.
 
-    Raises `InvalidInput` if it is not a key whose signatures can be checked here.
+    Raises `InvalidInput` if it is not a key whose signatures this module can verify.
     """
     words = text.split()
     if len(words) < 2:
@@ -148,15 +148,16 @@ def public_line(text: str) -> str:
 
 
 def fingerprint(line: str) -> str:
-    """The fingerprint that `ssh-keygen -l` shows."""
+    """Return the fingerprint that `ssh-keygen -l` shows."""
     blob = base64.b64decode(line.split()[1])
     return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
 
 
 def verify(armored: str, message: bytes, namespace: str) -> str:
-    """The public key line of whoever signed `message`; whether to trust them is another question.
+    """Verify a signature of `message`, and return the public key line of the signer.
 
-    Raises `VerificationError` if the signature is malformed, bad or of another namespace.
+    The caller decides whether to trust that key. Raises `VerificationError` if the signature is
+    malformed, wrong or of another namespace.
     """
     read = _Reader(_unarmour(armored))
     if read.take(6) != _MAGIC or read.number() != 1:
@@ -174,7 +175,7 @@ def verify(armored: str, message: bytes, namespace: str) -> str:
     try:
         _check(kind, key, application, signature, signed=signed)
     except InvalidSignature as error:
-        raise VerificationError("SSH signature does not match what it should sign") from error
+        raise VerificationError("SSH signature does not match the signed message") from error
     return f"{kind.decode()} {base64.b64encode(blob).decode()}"
 
 
@@ -187,7 +188,7 @@ def _check(
     read = _Reader(signature)
     algorithm, value = read.string(), read.string()
     if isinstance(key, rsa.RSAPublicKey):
-        # `ssh-rsa` as a signature algorithm is SHA-1
+        # The signature algorithm `ssh-rsa` uses SHA-1, so it is refused.
         digest = {b"rsa-sha2-256": hashes.SHA256(), b"rsa-sha2-512": hashes.SHA512()}.get(algorithm)
         if digest is None:
             raise VerificationError(f"SSH signature uses the algorithm {algorithm[:40]!r}")
@@ -210,7 +211,7 @@ def _check(
 
 
 def _touched(read: "_Reader", application: bytes, signed: bytes) -> bytes:
-    """What a hardware token signs (OpenSSH, PROTOCOL.u2f); somebody must have touched it."""
+    """Return the bytes that a hardware token signs; it has to be touched (PROTOCOL.u2f)."""
     flags, counter = read.take(1), read.take(4)
     if not flags[0] & 1:
         raise VerificationError("SSH signature was made without a touch of the token")
@@ -271,7 +272,7 @@ class _Reader:
 
     def end(self) -> None:
         if self._at != len(self._content):
-            raise VerificationError("SSH signature or key has bytes behind its end")
+            raise VerificationError("SSH signature or key has bytes after its end")
 
 
 def _signed_data(namespace: bytes, reserved: bytes, algorithm: bytes, message: bytes) -> bytes:
