@@ -1,7 +1,7 @@
-"""Every environment variable, and the layout of the folder `.goldenpath`.
+"""Every environment variable that goldenpath reads, and the environments of its child processes.
 
-Only this module knows the names of the variables; others get values. A property of `Home` only
-computes a path and creates nothing.
+The names of our own variables stand here, so that docs/settings.md can be complete. The name of the
+home is in `goldenpath.home`.
 """
 
 from collections.abc import Mapping
