@@ -249,5 +249,5 @@ def test_an_existing_folder_is_not_touched(tmp_path: Path) -> None:
     store = MemoryStore()
     image = pack(store, contents(tmp_path / "o")).image
 
-    with pytest.raises(InvalidInput, match="there already"):
+    with pytest.raises(InvalidInput, match="exists already"):
         unpack(store, image.digest, tmp_path / "o")
