@@ -146,7 +146,7 @@ def test_an_answer_leads_to_model_data_code_and_people(served: Served) -> None:
         "cosign verify",
         "used for   consumer loan",
         "channel    branch",
-        "oversight  human-in-loop, as the caller said",
+        "oversight  human-in-loop, set by the caller",
         "cut-off    0.",
         "sources    bureau Q-17, features snapshot-9",
         "0 of an unseen category, 1:00:00 old",
@@ -178,7 +178,7 @@ def test_a_trace_over_another_release_is_refused(served: Served, tmp_path: Path)
     prediction = find_prediction(served.home, served.prediction_id)
     other = bundle_of(make_release(tmp_path, {**documents(), "card.md": b"# another\n"}))
 
-    with pytest.raises(VerificationError, match="was answered by"):
+    with pytest.raises(VerificationError, match="is of the release"):
         trace(prediction, other)
 
 

@@ -1,1 +1,1 @@
-"""Answers about one release or one prediction, gathered from all the evidence."""
+"""Answers about one release or one prediction, from all the evidence."""

@@ -1,4 +1,7 @@
-"""Gathers everything about one release into a bundle: the only effects behind a report."""
+"""Gather the evidence about one release into a bundle.
+
+A report is a pure function of this bundle: only this module reads stores, git and logs for it.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -24,7 +27,7 @@ from goldenpath.release.attest.verify import verify
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where the evidence of one platform is."""
+    """The places that hold the evidence of one platform."""
 
     store: Store
     repository: Repository
@@ -35,10 +38,10 @@ class Sources:
 def gather(
     sources: Sources, digest: Digest, as_of: datetime, predictions: LogSummary | None = None
 ) -> EvidenceBundle:
-    """All about `digest` up to `as_of`.
+    """Return the evidence about the release `digest` up to `as_of`.
 
-    Raises `NotFound` if the store has no such release, `VerificationError` if its bytes are not
-    what the digest says: there is nothing to report of such a thing.
+    Raises `NotFound` if the store has no such release. Raises `VerificationError` if its bytes
+    do not match the digest: such content cannot be reported on.
     """
     platform = sources.trusted.platform
     policy = release_policy(platform)
@@ -46,7 +49,7 @@ def gather(
     release = open_release(sources.store, digest)
     files = {path: text for path, text in release.files.items() if path.startswith(FRAME + "/")}
     if CONTRACT not in files:
-        raise VerificationError(f"{digest} has no {CONTRACT}: it is not a release of ours")
+        raise VerificationError(f"{digest} has no {CONTRACT}: it is not a release of goldenpath")
     model = parse_contract(files[CONTRACT]).name
     checked = sources.log.check(as_of)
     history = read_history(sources.repository, sources.trusted.commit, model)
@@ -57,8 +60,8 @@ def gather(
         generator=f"goldenpath {__version__}",
         verified=verified,
         files=files,
-        history=tuple(each for each in history if each.time <= as_of),
-        # A broken chain is a finding of the report and no reason to have none.
+        history=tuple(intent for intent in history if intent.time <= as_of),
+        # A broken chain is a finding in the report. It does not prevent the report.
         events=_about(sources.log.read(), model, as_of) if checked.holds else (),
         events_head=checked.head.digest,
         events_hold=checked.holds,

@@ -1,4 +1,7 @@
-"""How one answer came about, in lines for people: for what, how near, over what, by which parts."""
+"""The circumstances of one prediction, as lines of text.
+
+They cover its purpose, caller, distance to the cut-off, input quality, sources and components.
+"""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -9,18 +12,18 @@ _PARTS = ("model", "decision_policy", "schema", "explainer")
 
 
 def circumstances(prediction: Prediction) -> Iterator[str]:
-    """What the record says beside the answer; what nobody said is UNKNOWN."""
+    """Return what the record holds besides the answer. A value that nobody gave is UNKNOWN."""
     record = prediction.record
     yield f"  until      {record['t_end']}, {_clock(record)}"
     process, channel = record["process"], record["channel"]
     yield f"  used for   {process or 'UNKNOWN: the caller named no process'}"
     if channel:
         yield f"  channel    {channel}"
-    yield f"  caller     {record['caller'] or 'UNKNOWN: nobody had to say who asks'}"
+    yield f"  caller     {record['caller'] or 'UNKNOWN: the caller was not authenticated'}"
     yield f"  oversight  {_oversight(record)}"
-    near = record["cutoff_distance"]
-    if isinstance(near, float):
-        yield f"  cut-off    {near:.6g} away from another outcome"
+    distance = record["cutoff_distance"]
+    if isinstance(distance, float):
+        yield f"  cut-off    {distance:.6g} away from another outcome"
     if record["error_class"]:
         yield f"  error      {record['error_class']}: {record['refusal']}"
     yield f"  values     {_validity(record)}"
@@ -35,28 +38,28 @@ def circumstances(prediction: Prediction) -> Iterator[str]:
 def _clock(record: Record) -> str:
     error, offset = record["clock_error_ns"], record["clock_offset_ns"]
     if not isinstance(error, int) or not isinstance(offset, int):
-        return "by a clock that nobody was known to keep"
-    return f"by a clock {offset / 1e6:.3g} ms off and right to {error / 1e6:.3g} ms"
+        return "by a clock of unknown accuracy"
+    return f"by a clock with offset {offset / 1e6:.3g} ms, accurate to {error / 1e6:.3g} ms"
 
 
 def _oversight(record: Record) -> str:
     mode, by = record["oversight_mode"], record["oversight_by"]
     if not mode:
         return "UNKNOWN"
-    return f"{mode}, {'as the caller said' if by == 'caller' else 'as the decision policy has it'}"
+    return f"{mode}, {'set by the caller' if by == 'caller' else 'set by the decision policy'}"
 
 
 def _validity(record: Record) -> str:
-    beyond, strange = record["out_of_range"], record["unseen"]
-    said = f"{record['missing']} missing, "
-    if isinstance(beyond, int) and isinstance(strange, int):
-        said += f"{beyond} out of range, {strange - beyond} of an unseen category"
+    outside, unseen = record["out_of_range"], record["unseen"]
+    summary = f"{record['missing']} missing, "
+    if isinstance(outside, int) and isinstance(unseen, int):
+        summary += f"{outside} out of range, {unseen - outside} of an unseen category"
     else:
-        said += f"{strange} that the reference never saw"
+        summary += f"{unseen} that the reference data does not have"
     age = record["feature_age_ms"]
     if isinstance(age, int):
-        said += f", {timedelta(milliseconds=age)} old"
-    return said
+        summary += f", {timedelta(milliseconds=age)} old"
+    return summary
 
 
 def _sources(prediction: Prediction) -> str:
@@ -64,5 +67,5 @@ def _sources(prediction: Prediction) -> str:
         return ", ".join(f"{kind} {name}" for kind, name in sorted(prediction.references.items()))
     kinds = prediction.record["reference_kinds"]
     if isinstance(kinds, list):
-        return f"{', '.join(kinds)}; the identifiers are closed"
-    return "none that the caller named"
+        return f"{', '.join(kinds)}; the identifiers cannot be decrypted"
+    return "none named by the caller"

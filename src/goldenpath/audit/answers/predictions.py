@@ -1,4 +1,4 @@
-"""The prediction log as a witness: how many records a release has, and who answered in a minute."""
+"""Counts from the prediction log: records of one release, and answers around a moment."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -25,9 +25,10 @@ Name = tuple[str, str]
 
 
 def summarise(home: Home, digest: Digest, until: datetime) -> LogSummary | None:
-    """The records of one release that were sealed by then; None if there is no prediction log.
+    """Return the count of records of one release that were sealed by `until`.
 
-    Raises `VerificationError` if a checkpoint was not signed by the key of the log.
+    None if there is no prediction log. Raises `VerificationError` if a checkpoint is not signed
+    with the log key.
     """
     try:
         report = check_log(home)
@@ -36,16 +37,16 @@ def summarise(home: Home, digest: Digest, until: datetime) -> LogSummary | None:
         return None
     paths = checkpoints(home.predictions)
     sealed = [parse_checkpoint(path.read_bytes(), public_key) for path in paths]
-    mine = [each for each in sealed if each.release == digest.text and _is_by(each, until)]
-    names = {each.replica for each in mine}
-    short = [each for each in report.replicas if each.missing and each.replica in names]
-    missing = [f"{each.replica} misses {each.missing} requests" for each in short]
+    of_release = [each for each in sealed if each.release == digest.text and _is_by(each, until)]
+    names = {each.replica for each in of_release}
+    incomplete = [each for each in report.replicas if each.missing and each.replica in names]
+    missing = [f"{each.replica} misses {each.missing} requests" for each in incomplete]
     return LogSummary(
-        records=sum(each.rows for each in mine),
-        first=min((each.first_time for each in mine if each.first_time), default=""),
-        last=max((each.last_time for each in mine if each.last_time), default=""),
-        lost=sum(each.lost for each in mine),
-        # A break cannot be laid at the door of one release, so it counts against each.
+        records=sum(each.rows for each in of_release),
+        first=min((each.first_time for each in of_release if each.first_time), default=""),
+        last=max((each.last_time for each in of_release if each.last_time), default=""),
+        lost=sum(each.lost for each in of_release),
+        # A break cannot be assigned to one release, so it counts against every release.
         findings=(*report.breaks, *missing),
     )
 
@@ -56,34 +57,34 @@ def _is_by(checkpoint: Checkpoint, until: datetime) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Minute:
-    """Records of the minute around a moment, each by stage and model."""
+    """Counts of records in the minute around a moment, by stage and model."""
 
     by_release: Mapping[Name, Mapping[str, int]]
     by_process: Mapping[Name, Mapping[str, int]]
-    """Of those that are not expired; without a name where the caller gave none."""
+    """Counts of unexpired records. The process is empty if the caller named none."""
 
 
 def answers_at(home: Home, moment: datetime) -> Minute | None:
-    """Who answered in the minute around `moment`, and for what.
+    """Return which releases answered in the minute around `moment`, and for which processes.
 
-    None if there is no prediction log. Raises `VerificationError` if a segment is not what was
-    signed.
+    None if there is no prediction log. Raises `VerificationError` if a segment does not match
+    its signed checkpoint.
     """
     try:
         public_key = log_public_key(home)
     except NotFound:
         return None
     begin, end = moment - HALF, moment + HALF
-    found: dict[Name, Counter[str]] = {}
-    used: dict[Name, Counter[str]] = {}
+    releases: dict[Name, Counter[str]] = {}
+    processes: dict[Name, Counter[str]] = {}
     for path in checkpoints(home.predictions):
         claimed = parse_checkpoint(path.read_bytes(), public_key)
         if not _overlaps(claimed, begin, end):
             continue
         if is_expired(path):
-            # Only how many there were is left of them, not when within the segment.
+            # An expired segment keeps only the number of its records, not their times.
             checkpoint, _ = read_expired(path, public_key)
-            counted = found.setdefault((checkpoint.stage, checkpoint.model), Counter())
+            counted = releases.setdefault((checkpoint.stage, checkpoint.model), Counter())
             counted[checkpoint.release] += checkpoint.rows
             continue
         checkpoint = verified(path, public_key)
@@ -92,10 +93,10 @@ def answers_at(home: Home, moment: datetime) -> Minute | None:
         times = table["t_start"].to_numpy()
         is_inside = (times >= _numpy(begin)) & (times < _numpy(end))
         name = (checkpoint.stage, checkpoint.model)
-        found.setdefault(name, Counter())[checkpoint.release] += int(is_inside.sum())
-        processes = table.filter(pa.array(is_inside))["process"].to_pylist()
-        used.setdefault(name, Counter()).update(str(each or "") for each in processes)
-    return Minute(found, used)
+        releases.setdefault(name, Counter())[checkpoint.release] += int(is_inside.sum())
+        named = table.filter(pa.array(is_inside))["process"].to_pylist()
+        processes.setdefault(name, Counter()).update(str(each or "") for each in named)
+    return Minute(releases, processes)
 
 
 def _overlaps(claimed: Checkpoint, begin: datetime, end: datetime) -> bool:

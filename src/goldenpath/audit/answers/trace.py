@@ -1,6 +1,7 @@
-"""From one answer to model, data, code and people: the page behind a complaint.
+"""The trace of one prediction to its release, data, code and approvers.
 
-A pure function of the sealed record of the answer and the bundle of the release that gave it.
+It answers a complaint about a prediction. It is a pure function of the sealed record and of the
+bundle of the release that answered.
 """
 
 from collections.abc import Iterator, Mapping
@@ -24,7 +25,7 @@ from goldenpath.train.training_run import Dataset, Metric
 
 @dataclass(frozen=True, slots=True)
 class TracedApproval:
-    """A person who approved the release, and the signed document that says so."""
+    """A person who approved the release, and the digest of the signed approval."""
 
     person: str
     role: str
@@ -34,7 +35,7 @@ class TracedApproval:
 
 @dataclass(frozen=True, slots=True)
 class TracedGate:
-    """What one gate found when the release was let into the stage."""
+    """The finding of one gate when the release was promoted to the stage."""
 
     name: str
     status: str
@@ -43,34 +44,40 @@ class TracedGate:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """Everything behind one answer."""
+    """All evidence about one prediction."""
 
     prediction: Prediction
     is_verified: bool
-    """Whether the evidence of the release holds now."""
+    """Whether the evidence of the release passes verification now."""
     failures: tuple[str, ...]
-    """What verification found wrong, if anything."""
+    """The checks of the verification that failed."""
     origin: Origin | None
     datasets: tuple[Dataset, ...]
     metrics: tuple[Metric, ...]
-    """What was known beforehand of all rows, and of the groups that the inputs belong to."""
+    """Metrics of the evaluation: over all rows, and over the slices that the inputs belong to."""
     gates: tuple[TracedGate, ...]
     approvals: tuple[TracedApproval, ...]
     live: LiveModel | None
-    """Commit in force, shares and cross-checks at the moment of the answer."""
+    """The commit in force, traffic shares and mismatches when the answer was given."""
     server: ServingInterval | None
-    """The server that answered, as the events know it."""
+    """The server that answered, from the audit log."""
     check: tuple[str, ...]
-    """How to check it without this program."""
+    """Commands that check the evidence without goldenpath."""
 
 
 def trace(prediction: Prediction, bundle: EvidenceBundle) -> Trace:
-    """The trace of an answer. Raises `VerificationError` if the bundle is of another release."""
+    """Return the trace of a prediction.
+
+    Raises `VerificationError` if the bundle is of another release.
+    """
     if prediction.release != bundle.digest.text:
-        raise VerificationError(f"{prediction.prediction_id} was answered by {prediction.release}")
+        raise VerificationError(
+            f"prediction {prediction.prediction_id} is of the release {prediction.release}: "
+            f"expected {bundle.digest}"
+        )
     stage, model = str(prediction.record["stage"]), str(prediction.record["model"])
     moment = datetime.fromisoformat(str(prediction.record["t_start"]))
-    found = live_at(bundle.history, bundle.events, moment, alive=moment)
+    models = live_at(bundle.history, bundle.events, moment, alive=moment)
     verified = bundle.verified
     return Trace(
         prediction=prediction,
@@ -81,7 +88,7 @@ def trace(prediction: Prediction, bundle: EvidenceBundle) -> Trace:
         metrics=tuple(m for m in metrics_of(verified) if _applies(m, prediction.inputs)),
         gates=tuple(_gates(bundle, stage)),
         approvals=tuple(_approvals(bundle, stage)),
-        live=next((each for each in found if (each.stage, each.model) == (stage, model)), None),
+        live=next((each for each in models if (each.stage, each.model) == (stage, model)), None),
         server=_server(bundle, str(prediction.record["replica"])),
         check=how_to_check(bundle),
     )
@@ -101,7 +108,7 @@ def _applies(metric: Metric, inputs: Mapping[str, float | None] | None) -> bool:
 
 
 def _gates(bundle: EvidenceBundle, stage: str) -> Iterator[TracedGate]:
-    """The findings of the last decision for the stage."""
+    """Return the findings of the last decision for the stage."""
     decisions = [
         each for each in bundle.of_type(DECISION) if each.statement.predicate.get("stage") == stage
     ]
@@ -117,55 +124,57 @@ def _gates(bundle: EvidenceBundle, stage: str) -> Iterator[TracedGate]:
 
 def _approvals(bundle: EvidenceBundle, stage: str) -> Iterator[TracedApproval]:
     for each in bundle.of_type(APPROVAL):
-        said = dict(each.statement.predicate)
-        where = _text(said, "scope", "environment") or _text(said, "stage")
-        if where == stage:
-            yield TracedApproval(each.signer, _text(said, "role"), where, each.envelope.text)
+        predicate = dict(each.statement.predicate)
+        approved = _text(predicate, "scope", "environment") or _text(predicate, "stage")
+        if approved == stage:
+            role = _text(predicate, "role")
+            yield TracedApproval(each.signer, role, approved, each.envelope.text)
 
 
 def _server(bundle: EvidenceBundle, replica: str) -> ServingInterval | None:
-    found = (each for each in intervals(bundle.events, bundle.digest.text))
-    return next((each for each in found if each.replica == replica), None)
+    servers = intervals(bundle.events, bundle.digest.text)
+    return next((each for each in servers if each.replica == replica), None)
 
 
 def _text(value: JsonValue, *path: str) -> str:
-    found = member(value, *path)
-    return found if isinstance(found, str) else ""
+    text = member(value, *path)
+    return text if isinstance(text, str) else ""
 
 
-def render_trace(made: Trace) -> str:
-    """One page for people."""
-    return "\n".join(_lines(made))
+def render_trace(traced: Trace) -> str:
+    """Return the trace as a page of text."""
+    return "\n".join(_lines(traced))
 
 
-def _lines(made: Trace) -> Iterator[str]:
-    record = made.prediction.record
-    yield f"prediction {made.prediction.prediction_id}"
+def _lines(traced: Trace) -> Iterator[str]:
+    record = traced.prediction.record
+    yield f"prediction {traced.prediction.prediction_id}"
     yield f"  answered   {record['t_start']} in {record['stage']} by {record['model']}"
     score = record["score"]
     shown = f"{score:.6g}" if isinstance(score, float) else "none"
     yield f"  answer     score {shown}, {record['band']}: {record['outcome']}"
-    yield from circumstances(made.prediction)
-    yield f"  inputs     {made.prediction.inputs_state}"
-    yield f"  sealed in  {made.prediction.segment}, checkpoint {made.prediction.checkpoint_digest}"
+    yield from circumstances(traced.prediction)
+    yield f"  inputs     {traced.prediction.inputs_state}"
+    sealed = traced.prediction
+    yield f"  sealed in  {sealed.segment}, checkpoint {sealed.checkpoint_digest}"
     yield ""
-    yield f"release {made.prediction.release}"
-    yield f"  evidence   {'holds' if made.is_verified else 'DOES NOT HOLD'}"
-    for failure in made.failures:
+    yield f"release {traced.prediction.release}"
+    yield f"  evidence   {'holds' if traced.is_verified else 'DOES NOT HOLD'}"
+    for failure in traced.failures:
         yield f"  FINDING    {failure}"
-    yield from _made_from(made)
-    yield from _known(made)
-    yield from _let_in(made)
-    yield from _live(made)
+    yield from _build(traced)
+    yield from _evaluation(traced)
+    yield from _admission(traced)
+    yield from _live(traced)
     yield ""
-    yield "how to check it without us"
-    yield from (f"  {line}" for line in made.check if line != "```")
+    yield "how to check it without goldenpath"
+    yield from (f"  {line}" for line in traced.check if line != "```")
 
 
-def _made_from(made: Trace) -> Iterator[str]:
-    origin = made.origin
+def _build(traced: Trace) -> Iterator[str]:
+    origin = traced.origin
     if origin is None:
-        yield "  made from  UNKNOWN: no provenance counts"
+        yield "  made from  UNKNOWN: no trusted provenance"
         return
     yield f"  code       {origin.repository} at {origin.commit}"
     author = origin.internal.get("author")
@@ -175,61 +184,61 @@ def _made_from(made: Trace) -> Iterator[str]:
     yield f"  lock       {origin.materials.get('uv.lock', 'UNKNOWN')}"
     given = ", ".join(f"{name}={value}" for name, value in origin.parameters.items())
     yield f"  parameters {given}; seed {origin.seed}"
-    for dataset in made.datasets:
+    for dataset in traced.datasets:
         yield f"  data       {dataset.name}: {dataset.rows} rows, {dataset.digest}"
-    if not made.datasets:
-        yield "  data       UNKNOWN: no statement on data counts"
+    if not traced.datasets:
+        yield "  data       UNKNOWN: no trusted statement about data sets"
 
 
-def _known(made: Trace) -> Iterator[str]:
+def _evaluation(traced: Trace) -> Iterator[str]:
     yield ""
-    yield "what was known of such cases before"
-    for metric in made.metrics:
+    yield "evaluation of such cases before release"
+    for metric in traced.metrics:
         who = metric.slice or "all"
         if metric.rows < TOO_FEW or metric.low is None or metric.high is None:
-            yield f"  {who}: {metric.name} not inferable from {metric.rows} rows"
+            yield f"  {who}: {metric.name} not estimable from {metric.rows} rows"
         else:
             yield (
                 f"  {who}: {metric.name} {metric.value:.4g} "
                 f"({metric.low:.4g} to {metric.high:.4g}, {metric.rows} rows)"
             )
-    if not made.metrics:
-        yield "  UNKNOWN: no evaluation counts"
+    if not traced.metrics:
+        yield "  UNKNOWN: no trusted evaluation"
 
 
-def _let_in(made: Trace) -> Iterator[str]:
+def _admission(traced: Trace) -> Iterator[str]:
     yield ""
-    yield "who let it in"
-    for gate in made.gates:
+    yield "how it was admitted"
+    for gate in traced.gates:
         yield f"  gate       {gate.status:<14} {gate.name}: {gate.message}"
-    if not made.gates:
+    if not traced.gates:
         yield "  gate       UNKNOWN: no signed decision for this stage is attached"
-    for each in made.approvals:
+    for each in traced.approvals:
         yield f"  approved   {each.person} ({each.role or 'no role'}), {each.statement}"
-    if not made.approvals:
-        yield "  approved   nobody, by a statement that counts"
+    if not traced.approvals:
+        yield "  approved   nobody with a trusted statement"
 
 
-def _live(made: Trace) -> Iterator[str]:
+def _live(traced: Trace) -> Iterator[str]:
     yield ""
-    yield "how it came to answer"
-    live = made.live
+    yield "why it was live"
+    live = traced.live
     if live is None or live.intent is None:
-        yield "  commit     UNKNOWN: git did not ask for it then"
+        yield "  commit     UNKNOWN: no commit placed the model in the stage then"
     else:
         intent = live.intent
         yield f"  commit     {intent.commit} of {intent.time.isoformat()}"
-        yield f"  signed by  {intent.signer or 'nobody who is listed'}; reason: {intent.reason}"
+        yield f"  signed by  {intent.signer or 'nobody listed'}; reason: {intent.reason}"
     share = (
-        next((s for s in live.shares if s.digest == made.prediction.release), None)
+        next((s for s in live.shares if s.digest == traced.prediction.release), None)
         if live
         else None
     )
     if share is not None:
         yield f"  share      {share.observed} % observed, {share.intended} % intended"
-    server = made.server
+    server = traced.server
     if server is None:
-        yield "  server     UNKNOWN: no event about it"
+        yield "  server     UNKNOWN: the audit log has no event about it"
     else:
         ended = server.end or "now"
         yield f"  server     {server.replica}, {server.start} to {ended}: {server.ending}"

@@ -1,1 +1,1 @@
-"""The audit log: events in one chain of hashes."""
+"""The audit log: events in one hash chain."""

@@ -1,8 +1,8 @@
-"""The chain of hashes over events: what makes a log of plain lines evident of changes.
+"""The hash chain over events. It makes changes to the audit log visible.
 
-Each line is canonical JSON with its number, the digest of the line before and the event. Whoever
-changes, drops, inserts or reorders a line has to rewrite every later one, and then the head no
-longer is what others noted down. Lines cut off at the end are seen only against a noted head.
+Each line is canonical JSON with its number, the digest of the previous line, and the event. Whoever
+changes, drops, inserts or reorders a line must rewrite all later lines. The head then differs from
+the one that others recorded. A cut at the end shows only against such a recorded head.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,12 +15,12 @@ from goldenpath.errors import InvalidInput, VerificationError
 
 VERSION = 1
 MAX_LINE = 1024 * 1024
-"""Bytes of the longest line, 1 MiB."""
+"""The most bytes of a line, 1 MiB."""
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Where a chain stands: how many lines it has, and the digest of the last."""
+    """The end of a chain: the number of lines, and the digest of the last line."""
 
     count: int
     digest: str
@@ -32,23 +32,23 @@ START = Head(0, "sha256:" + "0" * 64)
 
 @dataclass(frozen=True, slots=True)
 class ChainLink:
-    """One line, parsed."""
+    """One parsed line of the chain."""
 
     sequence: int
     previous: str
     event: Event
     digest: str
-    """Of the line itself, without its newline."""
+    """Digest of the line without its newline."""
 
     @property
     def head(self) -> Head:
-        """Where the chain stands after this line."""
+        """The head of the chain after this line."""
         return Head(self.sequence + 1, self.digest)
 
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """A place where the chain does not hold."""
+    """A place where the chain is broken."""
 
     place: str
     """File and line number."""
@@ -56,7 +56,10 @@ class Break:
 
 
 def link(head: Head, event: Event) -> bytes:
-    """The line that follows `head`, without newline. Raises `InvalidInput` if it is too long."""
+    """Return the line that follows `head`, without its newline.
+
+    Raises `InvalidInput` if it is too long.
+    """
     line = canonical_json(
         {
             "version": VERSION,
@@ -66,21 +69,24 @@ def link(head: Head, event: Event) -> bytes:
         }
     )
     if len(line) > MAX_LINE:
-        raise InvalidInput(f"an event is too large: expected at most {MAX_LINE} bytes")
+        raise InvalidInput(f"event has {len(line)} bytes as a line: expected at most {MAX_LINE}")
     return line
 
 
 def parse_link(line: bytes) -> ChainLink:
-    """Parses one line, whatever stands before it. Raises `InvalidInput` if a member is wrong."""
+    """Parse one line, without a look at the line before it.
+
+    Raises `InvalidInput` if a member is wrong.
+    """
     value = parse_object(line, "line of the audit log")
     sequence, previous = value.get("sequence"), value.get("previous")
     if value.get("version") != VERSION:
-        raise InvalidInput(f"line has version {value.get('version')!r}, expected {VERSION}")
+        raise InvalidInput(f"line has version {value.get('version')!r}: expected {VERSION}")
     if not isinstance(sequence, int) or isinstance(sequence, bool) or sequence < 0:
-        raise InvalidInput(f"line has the sequence {sequence!r}, expected a number from 0")
+        raise InvalidInput(f"line has the sequence {sequence!r}: expected an integer of at least 0")
     if not isinstance(previous, str):
-        raise InvalidInput("line has no digest of the line before")
-    # Two texts of one event would have two digests: only the canonical one is a line.
+        raise InvalidInput("line has no digest of the previous line")
+    # One event must have one digest, so only its canonical JSON is accepted.
     if canonical_json(value) != line:
         raise InvalidInput("line is not canonical JSON")
     event = Event.from_json(value.get("event"))
@@ -88,7 +94,7 @@ def parse_link(line: bytes) -> ChainLink:
 
 
 def follow(head: Head, line: bytes) -> ChainLink:
-    """The line as the successor of `head`. Raises `VerificationError` if it is not that."""
+    """Return the line, parsed. Raises `VerificationError` if it does not follow `head`."""
     try:
         parsed = parse_link(line)
     except InvalidInput as error:
@@ -100,10 +106,10 @@ def follow(head: Head, line: bytes) -> ChainLink:
 
 
 def check(lines: Iterable[tuple[str, bytes]], head: Head = START) -> Iterator[Break | ChainLink]:
-    """Each line as a link, preceded by a `Break` where the chain does not hold.
+    """Return each line as a link, with a `Break` before it where the chain is broken.
 
-    `lines` are pairs of place and content. After a break the chain is taken up again where it
-    can be, so that a second change is seen too.
+    `lines` are pairs of place and content. After a break the check goes on from the next line
+    that can be parsed, so that later breaks are found too.
     """
     for place, line in lines:
         try:
@@ -118,12 +124,14 @@ def check(lines: Iterable[tuple[str, bytes]], head: Head = START) -> Iterator[Br
         head = parsed.head
 
 
-def _mismatch(head: Head, found: ChainLink) -> str:
-    if found.sequence > head.count:
-        missing = found.sequence - head.count
-        return f"gap of {missing}: expected line {head.count} of the chain, got {found.sequence}"
-    if found.sequence < head.count:
-        return f"line {found.sequence} of the chain stands where {head.count} was expected"
-    if found.previous != head.digest:
-        return f"line does not follow the one before: expected {head.digest}, got {found.previous}"
+def _mismatch(head: Head, parsed: ChainLink) -> str:
+    if parsed.sequence > head.count:
+        missing = parsed.sequence - head.count
+        return f"gap of {missing}: expected line {head.count} of the chain, got {parsed.sequence}"
+    if parsed.sequence < head.count:
+        return f"line repeated: expected line {head.count} of the chain, got {parsed.sequence}"
+    if parsed.previous != head.digest:
+        return (
+            f"line does not follow the previous one: expected {head.digest}, got {parsed.previous}"
+        )
     return ""

@@ -1,13 +1,13 @@
-"""Events: what happened, who did it, to what. One line each in a chain of hashes.
+"""The events of the audit log. Each is one line of a hash chain.
 
-What `details` hold where an answer is made from them:
+Members of `details` that other parts of goldenpath read:
 
     server.ready, server.stopped, server.failed    replica, slot; the event has stage, model, digest
-    content.lost, content.back                     the same, of the process of a model that is code
+    content.lost, content.back                     the same; of the model process of a Python model
     route.changed                                  slots: a list of {name, digest, percent};
-                                                   empty where nothing is routed any more
-    platform.started                               seen: when the run before was last alive
-    platform.stopped                               orderly: every server had ended before
+                                                   empty if nothing is routed any more
+    platform.started                               seen: when the previous run was last alive
+    platform.stopped                               orderly: all servers had ended before
     platform.alarm                                 what, message
     log.anchored                                   heads: a list of {stage, model, replica, number,
                                                    digest}, the newest segment of each replica
@@ -52,21 +52,21 @@ Kind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened. `time` is RFC 3339 in UTC with microseconds."""
+    """One event. `time` is RFC 3339 in UTC with microseconds."""
 
     time: str
     kind: Kind
     actor: str
-    """A person or machine as `platform.toml` names them, or `system` for what is observed."""
+    """A person or machine named in `platform.toml`, or `system` for observations."""
     stage: str = ""
     model: str = ""
     digest: str = ""
     commit: str = ""
-    """Commit of the gitops repository that asked for it."""
+    """The commit of the gitops repository that caused it."""
     details: Mapping[str, JsonValue] | None = None
 
     def to_json(self) -> dict[str, JsonValue]:
-        """The JSON form; empty members are left out."""
+        """Return the JSON form, without empty members."""
         value: dict[str, JsonValue] = {"time": self.time, "kind": self.kind, "actor": self.actor}
         members = (("stage", self.stage), ("model", self.model), ("digest", self.digest))
         value |= {name: text for name, text in (*members, ("commit", self.commit)) if text}
@@ -76,20 +76,20 @@ class Event:
 
     @classmethod
     def from_json(cls, value: JsonValue) -> "Event":
-        """Parses the JSON form. Raises `InvalidInput` if a member is wrong or unknown."""
+        """Parse the JSON form. Raises `InvalidInput` if a member is wrong or unknown."""
         if not isinstance(value, dict):
-            raise InvalidInput("an event is not an object")
+            raise InvalidInput("event is not an object")
         unknown = value.keys() - {
             "time", "kind", "actor", "stage", "model", "digest", "commit", "details",
         }  # fmt: skip
         if unknown:
-            raise InvalidInput(f"an event has the unknown member {min(unknown)!r}")
+            raise InvalidInput(f"event has the unknown member {min(unknown)!r}")
         details = value.get("details")
         if details is not None and not isinstance(details, dict):
-            raise InvalidInput("an event has details that are not an object")
+            raise InvalidInput("event has details that are not an object")
         kind = _text(value, "kind")
         if not _is_kind(kind):
-            raise InvalidInput(f"an event has the unknown kind {kind!r}")
+            raise InvalidInput(f"event has the unknown kind {kind!r}")
         return cls(
             time=_text(value, "time"),
             kind=kind,
@@ -109,5 +109,5 @@ def _is_kind(text: str) -> TypeGuard[Kind]:
 def _text(value: dict[str, JsonValue], member: str) -> str:
     text = value.get(member, "")
     if not isinstance(text, str):
-        raise InvalidInput(f"an event has a {member} that is not a string")
+        raise InvalidInput(f"event has a {member} that is not a string")
     return text

@@ -1,7 +1,8 @@
-"""The audit log: events on disk, one file a month, in one chain of hashes.
+"""The audit log on disk: one file for each month, all in one hash chain.
 
-`append` returns once the event is on the disk. A process that is killed meanwhile leaves at most a
-torn last line, which was never acknowledged: readers pass over it, the next `append` cuts it off.
+`append` returns once the event is on disk. A process that is killed during a write leaves at most
+an incomplete last line, which was never acknowledged. Readers ignore it; the next `append` cuts it
+off.
 """
 
 import os
@@ -30,34 +31,34 @@ _BLOCK = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What reading the whole log showed."""
+    """The result of a check of the whole log."""
 
     events: int
     head: Head
-    """Note it down elsewhere: only against a noted head are lines missed at the end."""
+    """Record it elsewhere: only a recorded head shows that lines are missing at the end."""
     breaks: tuple[Break, ...]
     first: str
-    """Time of the first event; empty if there is none."""
+    """Time of the first event. Empty if there is none."""
     last: str
     files: tuple[str, ...]
 
     @property
     def holds(self) -> bool:
-        """Whether the chain is whole."""
+        """Whether the chain has no break."""
         return not self.breaks
 
 
 class EventLog:
-    """The log in `folder`. Any number of processes may append and read at once."""
+    """The audit log in `folder`. Any number of processes may append and read at once."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def append(self, event: Event) -> Head:
-        """Writes one event down and returns where the chain stands then.
+        """Append one event and return the new head of the chain.
 
-        Raises `Unavailable` if the disk does not take it, `VerificationError` if the end of the
-        log is not a line of a chain: nothing is written after a damaged end.
+        Raises `Unavailable` if the disk refuses the write. Raises `VerificationError` if the last
+        line is damaged: nothing is written after it.
         """
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -69,34 +70,37 @@ class EventLog:
             ) from error
 
     def read(self) -> Iterator[Event]:
-        """Every event, oldest first. Raises `VerificationError` where the chain is broken."""
+        """Return every event, the oldest first.
+
+        Raises `VerificationError` at the first break of the chain.
+        """
         head = START
         for place, line in self._lines():
             try:
-                found = follow(head, line)
+                parsed = follow(head, line)
             except VerificationError as error:
                 raise VerificationError(
                     f"the audit log is broken at {place}: {error.message}",
                     hint="run `goldenpath events --check` to see every break",
                 ) from error
-            head = found.head
-            yield found.event
+            head = parsed.head
+            yield parsed.event
 
     def check(self, until: datetime | None = None) -> Checked:
-        """Reads everything and names every place where the chain does not hold.
+        """Read the whole log and return every break of the chain.
 
-        With `until`, head and counts are those of that time.
+        With `until`, the head and the counts are as of that time.
         """
         breaks: list[Break] = []
         events, head, first, last = 0, START, "", ""
-        for found in check(self._lines()):
-            if isinstance(found, Break):
-                breaks.append(found)
+        for result in check(self._lines()):
+            if isinstance(result, Break):
+                breaks.append(result)
                 continue
-            if until is not None and datetime.fromisoformat(found.event.time) > until:
+            if until is not None and datetime.fromisoformat(result.event.time) > until:
                 continue
-            events, head, last = events + 1, found.head, found.event.time
-            first = first or found.event.time
+            events, head, last = events + 1, result.head, result.event.time
+            first = first or result.event.time
         files = tuple(path.name for path in self._files())
         return Checked(events, head, tuple(breaks), first, last, files)
 
@@ -105,7 +109,7 @@ class EventLog:
         if files:
             _cut_torn_line(files[-1])
         line = link(self._head(files), event)
-        # Clocks differ between processes: a month that has begun is not left again.
+        # Clocks of processes differ: once a new month has a file, no older file is written.
         name = max(f"events-{event.time[:7]}.jsonl", files[-1].name if files else "")
         path = self._folder / name
         is_new = not path.exists()
@@ -136,7 +140,7 @@ class EventLog:
                 while line := file.readline(MAX_LINE + 2):
                     number += 1
                     if not line.endswith(b"\n") and len(line) <= MAX_LINE:
-                        break  # torn, or being written just now: it does not count yet
+                        break  # incomplete, or being written now: not an event yet
                     yield f"{path.name}:{number}", line.removesuffix(b"\n")
 
 
@@ -146,7 +150,7 @@ def _parsed(line: bytes, path: Path) -> ChainLink:
     except InvalidInput as error:
         raise VerificationError(
             f"the end of {path.name} is damaged: {error.message}",
-            hint="move the file away only after it was copied for an examination",
+            hint="copy the file for an examination before you move it away",
         ) from error
 
 
@@ -156,7 +160,7 @@ def _write(descriptor: int, content: bytes) -> None:
 
 
 def _last_newline(file_descriptor: int, size: int) -> int:
-    """Position after the last newline; 0 if there is none."""
+    """Return the position after the last newline. 0 if there is none."""
     end = size
     while end > 0:
         start = max(0, end - _BLOCK)

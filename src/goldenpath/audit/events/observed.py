@@ -1,4 +1,4 @@
-"""What the supervising process observed, as events of the audit log."""
+"""Observations of the supervisor, converted to events of the audit log."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -25,10 +25,10 @@ from goldenpath.times import timestamp
 _HEAD = ("stage", "model", "replica", "number", "digest")
 
 
-def event_of(what: Observation, time: datetime, commit: str) -> Event:
-    """The event of one observation, made by nobody but the system."""
+def event_of(observation: Observation, time: datetime, commit: str) -> Event:
+    """Return the event of one observation. Its actor is always `system`."""
     when = timestamp(time)
-    match what:
+    match observation:
         case ServerEvent(kind, launch, message):
             details: dict[str, JsonValue] = {"slot": launch.slot, "replica": launch.replica}
             if message:
@@ -44,33 +44,36 @@ def event_of(what: Observation, time: datetime, commit: str) -> Event:
             return Event(
                 when, "route.changed", "system", stage, model, "", commit, {"slots": weights}
             )
-        case RefusedRelease(stage, model, digest, asked, findings):
-            found: list[JsonValue] = [dict(asdict(finding)) for finding in findings]
+        case RefusedRelease(stage, model, digest, cause, findings):
+            refused: list[JsonValue] = [dict(asdict(finding)) for finding in findings]
             return Event(
-                when, "admission.refused", "system", stage, model, str(digest), asked,
-                {"findings": found},
+                when, "admission.refused", "system", stage, model, str(digest), cause,
+                {"findings": refused},
             )  # fmt: skip
         case Platformed(kind, process, seen):
             facts: dict[str, JsonValue] = {"process": process, "orderly": True}
             if seen:
                 facts["seen"] = timestamp(datetime.fromisoformat(seen))
             return Event(when, kind, "system", commit=commit, details=facts)
-        case Warned(name, kind_of_alarm, words):
+        case Warned(name, kind_of_alarm, text):
             stage, _, model = name.partition("/")
             return Event(
                 when, "platform.alarm", "system", stage, model, "", commit,
-                {"what": kind_of_alarm, "message": words},
+                {"what": kind_of_alarm, "message": text},
             )  # fmt: skip
         case Anchored(heads):
             newest: list[JsonValue] = [{name: head.get(name) for name in _HEAD} for head in heads]
             return Event(when, "log.anchored", "system", commit=commit, details={"heads": newest})
         case Alarm(message) | Expired(message):
-            told: Kind = "drift.alarm" if isinstance(what, Alarm) else "log.expired"
-            return _told(told, message, when, commit)
+            kind_of_event: Kind = "drift.alarm" if isinstance(observation, Alarm) else "log.expired"
+            return _observer_event(kind_of_event, message, when, commit)
 
 
-def _told(kind: Kind, message: Message, when: str, commit: str) -> Event:
-    """What the observer said, with what it is about where events have it."""
+def _observer_event(kind: Kind, message: Message, when: str, commit: str) -> Event:
+    """Return the event of a message from the observer.
+
+    Stage, model and digest become members of the event; the rest becomes its details.
+    """
     named = {name: message.get(name) for name in ("stage", "model", "digest")}
     stage, model, release = (str(value or "") for value in named.values())
     rest = {name: value for name, value in message.items() if name not in named}
@@ -78,10 +81,10 @@ def _told(kind: Kind, message: Message, when: str, commit: str) -> Event:
 
 
 def moved_event(
-    kind: Kind, actor: str, digest: Digest, done: Outcome[StageChange], *, time: datetime
+    kind: Kind, actor: str, digest: Digest, outcome: Outcome[StageChange], *, time: datetime
 ) -> Event:
-    """The event of a canary step, or a step back, that this machine committed."""
-    deployment = done.intent.deployment
+    """Return the event of a canary step or rollback that this machine committed."""
+    deployment = outcome.intent.deployment
     slots: list[JsonValue] = [
         {"name": slot.name, "digest": slot.digest.text, "percent": slot.percent}
         for slot in deployment.slots
@@ -93,6 +96,6 @@ def moved_event(
         stage=deployment.stage,
         model=deployment.model,
         digest=digest.text,
-        commit=done.commit,
-        details={"slots": slots, "approvers": [], "reason": done.reason},
+        commit=outcome.commit,
+        details={"slots": slots, "approvers": [], "reason": outcome.reason},
     )

@@ -1,1 +1,1 @@
-"""Whether the goldenpath that is installed here is the one that was released."""
+"""The check that the installed goldenpath is the one that was released."""

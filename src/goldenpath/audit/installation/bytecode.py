@@ -1,8 +1,8 @@
-"""Compiled bytecode beside its source: Python runs it instead, so it must say the same.
+"""The check of cached bytecode against its source.
 
-A cache whose header fits its source is run without a look at that source. Its code is therefore
-compared with what this interpreter makes of the source. Reading it gives nobody more power than
-they have: who can write it has it run by the next import.
+Python runs a cache instead of the source if the header of the cache fits. So the code in the cache
+is compared with what this interpreter compiles from the source. Unmarshalling the cache adds no
+risk: whoever can write it can already have it run by the next import.
 """
 
 import importlib.util
@@ -17,20 +17,20 @@ MAX_BYTECODE = 16 * 1024 * 1024
 
 
 def is_cache(path: str) -> bool:
-    """Whether a path is that of compiled bytecode in its folder."""
+    """Whether the path is a bytecode file in a `__pycache__` folder."""
     parts = path.split("/")
     return len(parts) > 1 and parts[-2] == "__pycache__" and bool(_CACHE.fullmatch(parts[-1]))
 
 
 def source_of(path: str) -> str:
-    """The path of the source that a cache belongs to."""
+    """Return the path of the source file of a cache."""
     parts = path.split("/")
     match = _CACHE.fullmatch(parts[-1])
     return "/".join([*parts[:-2], f"{match['stem'] if match else parts[-1]}.py"])
 
 
 def agrees(cache: Path, source: Path) -> bool | None:
-    """Whether a cache is the code of its source; None if another interpreter made it."""
+    """Whether the cache matches its source. None if another version of Python compiled it."""
     match = _CACHE.fullmatch(cache.name)
     with cache.open("rb") as file:
         content = file.read(MAX_BYTECODE + 1)

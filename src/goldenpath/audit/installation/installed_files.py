@@ -1,4 +1,4 @@
-"""The files of an installed distribution as they are on the disk, beside what its RECORD says."""
+"""The files of the installed distribution: those on disk, and those in its RECORD."""
 
 import os
 from collections.abc import Iterator
@@ -15,21 +15,20 @@ PACKAGE = "goldenpath"
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """Where a distribution is installed, and what its RECORD lists."""
+    """The place of an installed distribution, and the content of its RECORD."""
 
     version: str
     root: Path
-    """The folder of packages that all paths start from."""
+    """The `site-packages` folder that all paths are relative to."""
     information: str
-    """Name of the folder with the RECORD."""
+    """Name of the `.dist-info` folder with the RECORD."""
     record: tuple[RecordedFile, ...]
 
 
 def find_installation(running: Path) -> Installation:
-    """The installation of the package that runs from the folder `running`.
+    """Return the installation of the package that runs from the folder `running`.
 
-    Raises `NotFound` if it has no RECORD of its files, as a work tree and an editable install have
-    none.
+    Raises `NotFound` if its files have no RECORD: a work tree or an editable install.
     """
     try:
         found = distribution(PACKAGE)
@@ -42,7 +41,7 @@ def find_installation(running: Path) -> Installation:
 
 
 def read_installation(found: Distribution, running: Path) -> Installation:
-    """The installation that a distribution describes. Raises `NotFound` or `InvalidInput`."""
+    """Return the installation of a distribution. Raises `NotFound` or `InvalidInput`."""
     root = Path(str(found.locate_file("")))
     information = f"{PACKAGE}-{found.version}.dist-info"
     file = root / information / "RECORD"
@@ -59,14 +58,17 @@ def read_installation(found: Distribution, running: Path) -> Installation:
         raise InvalidInput(f"{file} is not UTF-8") from error
     if (root / PACKAGE).resolve() != running.resolve():
         raise NotFound(
-            f"{PACKAGE} runs from {running}, and RECORD speaks of {root / PACKAGE}",
+            f"{PACKAGE} runs from {running}: RECORD is about {root / PACKAGE}",
             hint="install the wheel; an editable install has no record of its files",
         )
     return Installation(found.version, root, information, record)
 
 
 def files_on_disk(installation: Installation) -> Iterator[str]:
-    """Every file in the folders of the package, as a path from the root; links are files here."""
+    """Return every file in the folders of the package, relative to the root.
+
+    A symbolic link counts as a file.
+    """
     for top in (PACKAGE, installation.information):
         for folder, below, names in os.walk(installation.root / top):
             links = [name for name in below if (Path(folder) / name).is_symlink()]
@@ -75,7 +77,7 @@ def files_on_disk(installation: Installation) -> Iterator[str]:
 
 
 def digest_of(path: Path) -> Digest | None:
-    """The digest of a regular file; None for a link, a folder or nothing."""
+    """Return the digest of a regular file. None for a link, a folder or a missing file."""
     if path.is_symlink() or not path.is_file():
         return None
     with path.open("rb") as file:

@@ -1,7 +1,7 @@
-"""The signed statement of a release of goldenpath: every file of its wheel by digest.
+"""The signed statement about a release of goldenpath: the digest of every file of its wheel.
 
-A RECORD can be rewritten by whoever changes a file. This statement cannot: it is signed with the
-key of whoever released, which a user gets on another way than the program.
+Whoever changes an installed file can also rewrite its RECORD. They cannot rewrite this statement:
+the publisher signed it with a key that users get separately from the program.
 """
 
 from collections.abc import Mapping
@@ -21,17 +21,17 @@ MAX_STATEMENT = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class ReleasedFiles:
-    """What a release consists of."""
+    """The wheel of a release, and the files in it."""
 
     version: str
     commit: str
     wheel: Digest
     files: Mapping[str, Digest]
-    """Every file of the wheel but its RECORD, by its path from the folder of packages."""
+    """Every file of the wheel except its RECORD, by its path from `site-packages`."""
 
 
 def release_statement(released: ReleasedFiles, others: Mapping[str, Digest]) -> Statement:
-    """The statement about a wheel; `others` are the files that are published beside it."""
+    """Return the statement about a wheel. `others` are the files published with it."""
     files: dict[str, JsonValue] = {path: each.hex for path, each in sorted(released.files.items())}
     beside: dict[str, JsonValue] = {name: each.hex for name, each in sorted(others.items())}
     predicate: dict[str, JsonValue] = {
@@ -45,9 +45,10 @@ def release_statement(released: ReleasedFiles, others: Mapping[str, Digest]) -> 
 
 
 def verify_release(content: bytes, key: TrustedKey) -> ReleasedFiles:
-    """The release that `key` signed. Raises `VerificationError` if it is not that key's signature.
+    """Return the release that `key` signed.
 
-    Raises `InvalidInput` if the statement is about something else.
+    Raises `VerificationError` if no signature was made with that key. Raises `InvalidInput` if
+    the statement is about something else.
     """
     bundle = Bundle.parse(content)
     envelope = bundle.envelope
@@ -56,11 +57,13 @@ def verify_release(content: bytes, key: TrustedKey) -> ReleasedFiles:
     if not any(is_signed(key.public_key, envelope.signed, s.value) for s in envelope.signatures):
         raise VerificationError(
             f"the statement is not signed by the key {key.name} ({key_hint(key.public_key)})",
-            hint="get statement and key again, each from where its publisher says",
+            hint="download statement and key again, each from the place that the publisher names",
         )
     statement = Statement.parse(envelope.payload)
     if statement.predicate_type != PYTHON_RELEASE:
-        raise InvalidInput(f"the statement is a {statement.predicate_type}, not of a release")
+        raise InvalidInput(
+            f"the statement has the type {statement.predicate_type}: expected {PYTHON_RELEASE}"
+        )
     predicate = dict(statement.predicate)
     version, commit = predicate.get("version"), predicate.get("commit")
     if predicate.get("name") != "goldenpath" or not isinstance(version, str):

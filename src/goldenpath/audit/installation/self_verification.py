@@ -1,4 +1,4 @@
-"""The answer of `goldenpath verify-self`: which installed files hold, and what is not known."""
+"""The result of `goldenpath verify-self`: changed installed files, and what was not checked."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ from goldenpath.errors import VerificationError
 INSTALLER = frozenset(
     {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json"}
 )
-"""What an installer adds beside a wheel's own files; Python imports none of it."""
+"""Files that an installer adds to those of the wheel. Python imports none of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileFault:
-    """One installed file that is not as released."""
+    """One installed file that differs from the release."""
 
     path: str
     kind: Literal["changed", "missing", "added"]
@@ -33,20 +33,20 @@ class FileFault:
 
 @dataclass(frozen=True, slots=True)
 class SelfVerification:
-    """What was compared with what, and what nobody looked at."""
+    """The faults that were found, and what was not checked."""
 
     version: str
     root: str
     basis: str
-    """The list that the files were held against."""
+    """The list that the files were compared with."""
     verified: int
-    """How many files have the digest of that list, or are bytecode of such a file."""
+    """The number of files that match that list, with the bytecode of such files."""
     faults: tuple[FileFault, ...]
     unknown: tuple[str, ...]
 
     @property
     def holds(self) -> bool:
-        """Whether no file was changed, taken away or added."""
+        """Whether no file is changed, missing or added."""
         return not self.faults
 
 
@@ -57,9 +57,10 @@ def verify_installation(
     *,
     bytecode_folder: str | None = None,
 ) -> SelfVerification:
-    """Holds every installed file against the signed list, or without one against RECORD.
+    """Compare every installed file with the signed list, or with RECORD if there is none.
 
-    `bytecode_folder` is where Python keeps bytecode if not beside its source.
+    `bytecode_folder` is the folder of bytecode if Python does not keep it beside the source.
+    Raises `VerificationError` if the statement is about another version.
     """
     if released is not None and released.version != installation.version:
         raise VerificationError(
@@ -78,8 +79,8 @@ def verify_installation(
         FileFault(path, "added", got=_text(digest_of(installation.root / path)))
         for path in sorted(present - set(expected) - caches - made)
     ]
-    agreeing, foreign, odd = _compare_caches(installation, caches, set(expected) - wrong)
-    faults += odd
+    agreeing, foreign, differing = _compare_caches(installation, caches, set(expected) - wrong)
+    faults += differing
     return SelfVerification(
         version=installation.version,
         root=str(installation.root),
@@ -103,7 +104,10 @@ def _differing(installation: Installation, expected: Mapping[str, Digest]) -> It
 def _compare_caches(
     installation: Installation, caches: Iterable[str], sources: set[str]
 ) -> tuple[int, int, list[FileFault]]:
-    """How many caches are code of their source, how many another Python made, and the others."""
+    """Return the numbers of matching and of foreign caches, and the faults of the others.
+
+    A foreign cache was compiled by another version of Python.
+    """
     agreeing, foreign, faults = 0, 0, []
     for path in sorted(caches):
         file, source = installation.root / path, bytecode.source_of(path)
@@ -121,7 +125,7 @@ def _compare_caches(
 
 
 def _outside(listed: Mapping[str, Digest]) -> Mapping[str, Digest]:
-    """The commands that an installer made, which stand in RECORD and in no wheel."""
+    """Return the commands that the installer made: RECORD lists them, the wheel does not."""
     return {path: digest for path, digest in listed.items() if _is_outside(path)}
 
 
@@ -131,17 +135,17 @@ def _is_outside(path: str) -> bool:
 
 def _unknown(is_signed: bool) -> Iterable[str]:
     if not is_signed:
-        yield "who made these files: RECORD is changed as easily as they are; give --statement"
-    yield "the command in the folder of programs: the installer made it, and RECORD alone lists it"
-    yield "the interpreter, its library and every other package: not looked at"
-    yield f"whether this answer is honest: it comes from the {PACKAGE} that it is about"
+        yield "who made these files: RECORD is not signed; give --statement"
+    yield "the goldenpath command itself: the installer made it, and only RECORD lists it"
+    yield "the interpreter, its library and every other package: not checked"
+    yield f"whether this answer is honest: the {PACKAGE} under check gives it"
 
 
 def _unseen(foreign: int, folder: str | None) -> Iterable[str]:
     if foreign:
-        yield f"{foreign} caches of bytecode that another version of Python made, and only it runs"
+        yield f"{foreign} bytecode files of another version of Python: only that version runs them"
     if folder:
-        yield f"the bytecode in {folder}: not looked at"
+        yield f"the bytecode in {folder}: not checked"
 
 
 def _text(digest: Digest | None) -> str:

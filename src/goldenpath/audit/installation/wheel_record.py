@@ -1,4 +1,4 @@
-"""The list of files of an installed wheel (`RECORD`, binary distribution format of Python)."""
+"""The `RECORD` of an installed wheel: its list of files (binary distribution format)."""
 
 import base64
 import binascii
@@ -10,20 +10,23 @@ from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
 
 MAX_RECORD = 8 * 1024 * 1024
-"""Bytes of a `RECORD` that are read; ours has about 60 kB."""
+"""The most bytes of a `RECORD`. That of goldenpath has about 60 kB."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedFile:
-    """One line: a path from the folder of packages, and the digest if the line has one."""
+    """One line: a path from `site-packages`, and the digest if the line has one."""
 
     path: str
     digest: Digest | None
-    """None for `RECORD` itself, and for bytecode that an installer compiled."""
+    """None for `RECORD` itself and for bytecode that the installer compiled."""
 
 
 def parse_record(text: str) -> tuple[RecordedFile, ...]:
-    """The lines of a `RECORD`. Raises `InvalidInput` for a line in another form, or given twice."""
+    """Return the lines of a `RECORD`.
+
+    Raises `InvalidInput` if a line is malformed or a path occurs twice.
+    """
     files: dict[str, RecordedFile] = {}
     try:
         rows = list(csv.reader(io.StringIO(text), strict=True))
@@ -43,7 +46,9 @@ def _digest(text: str, path: str) -> Digest:
     try:
         content = base64.urlsafe_b64decode(value + "=" * (-len(value) % 4))
     except (binascii.Error, ValueError) as error:
-        raise InvalidInput(f"RECORD has no digest of {path}: expected base64") from error
+        raise InvalidInput(f"RECORD has a malformed digest of {path}: expected base64") from error
     if name != "sha256" or len(content) != 32:
-        raise InvalidInput(f"RECORD has a digest of {path} that is not sha256")
+        raise InvalidInput(
+            f"RECORD has a digest of {path} by {name!r}: expected sha256 of 32 bytes"
+        )
     return Digest("sha256:" + content.hex())
