@@ -270,7 +270,7 @@ def test_an_approver_of_the_own_code_is_contradicted(tmp_path: Path) -> None:
     field = of(rebuilt(tmp_path, own)).field("2.28")
 
     assert field.status == "CONTRADICTED"
-    assert "own commit" in field.contradictions[0]
+    assert "the same person" in field.contradictions[0]
 
 
 @pytest.mark.parametrize(

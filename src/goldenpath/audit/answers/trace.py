@@ -196,7 +196,7 @@ def _evaluation(traced: Trace) -> Iterator[str]:
     for metric in traced.metrics:
         who = metric.slice or "all"
         if metric.rows < TOO_FEW or metric.low is None or metric.high is None:
-            yield f"  {who}: {metric.name} not estimable from {metric.rows} rows"
+            yield f"  {who}: {metric.name} not inferable from {metric.rows} rows"
         else:
             yield (
                 f"  {who}: {metric.name} {metric.value:.4g} "

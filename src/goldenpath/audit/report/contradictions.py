@@ -1,4 +1,4 @@
-"""Pieces of evidence that disagree: found by machine, printed on page one, never smoothed over."""
+"""Contradictions between pieces of evidence. The report lists all of them on its first page."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -23,14 +23,14 @@ from goldenpath.release.evidence.training_statements import (
 
 @dataclass(frozen=True, slots=True)
 class Contradiction:
-    """Two pieces that disagree, and the fields that rest on them."""
+    """Two pieces of evidence that disagree, and the fields that depend on them."""
 
     fields: tuple[str, ...]
     message: str
 
 
 def contradictions(bundle: EvidenceBundle) -> tuple[Contradiction, ...]:
-    """Every contradiction that can be seen in the bundle."""
+    """Return every contradiction in the bundle."""
     return (
         *_verification(bundle),
         *_thresholds(bundle),
@@ -38,8 +38,8 @@ def contradictions(bundle: EvidenceBundle) -> tuple[Contradiction, ...]:
         *_approvals(bundle),
         *_data(bundle),
         *_service(bundle),
-        *_life(bundle),
-        *_glass(bundle),
+        *_servers(bundle),
+        *_break_glass(bundle),
     )
 
 
@@ -53,22 +53,22 @@ def _verification(bundle: EvidenceBundle) -> Iterator[Contradiction]:
 
 
 def _thresholds(bundle: EvidenceBundle) -> Iterator[Contradiction]:
-    found = evaluation_of(bundle.verified)
-    if found is None:
+    evaluation = evaluation_of(bundle.verified)
+    if evaluation is None:
         return
     content = bundle.file("thresholds.yaml")
-    if content is not None and Digest.of(content).text != found.thresholds_digest:
+    if content is not None and Digest.of(content).text != evaluation.thresholds_digest:
         yield Contradiction(
-            ("2.25",), "the thresholds in the release are not those that the evaluation names"
+            ("2.25",), "the thresholds in the release differ from those that the evaluation used"
         )
-    if not found.thresholds_committed_at or not found.started_at:
+    committed_at, started_at = evaluation.thresholds_committed_at, evaluation.started_at
+    if not committed_at or not started_at:
         return
-    written, began = map(datetime.fromisoformat, (found.thresholds_committed_at, found.started_at))
-    if written > began:
+    if datetime.fromisoformat(committed_at) > datetime.fromisoformat(started_at):
         yield Contradiction(
             ("2.25",),
-            f"the thresholds were changed at {found.thresholds_committed_at}, after the run began "
-            f"at {found.started_at}: they prove nothing, even if the numbers pass",
+            f"the thresholds were changed at {committed_at}, after the run began at {started_at}: "
+            "they prove nothing, even if the numbers pass",
         )
 
 
@@ -101,9 +101,10 @@ def _approvals(bundle: EvidenceBundle) -> Iterator[Contradiction]:
         if author and is_same_person(approver, author):
             yield Contradiction(
                 ("0.3", "2.28", "10.6"),
-                f"{approver} approved a release of the own commit, whose author is {author}",
+                f"{approver} approved a release that was built from a commit of {author}: "
+                "this is the same person",
             )
-    for each in _about(bundle):
+    for each in _intents(bundle):
         both = sorted({each.author, each.signer} & set(each.approved_by))
         for name in filter(None, both):
             yield Contradiction(
@@ -112,7 +113,7 @@ def _approvals(bundle: EvidenceBundle) -> Iterator[Contradiction]:
             )
 
 
-def _about(bundle: EvidenceBundle) -> Iterator[Intent]:
+def _intents(bundle: EvidenceBundle) -> Iterator[Intent]:
     for each in bundle.history:
         if any(slot.digest == bundle.digest for slot in each.slots):
             yield each
@@ -131,7 +132,7 @@ def _data(bundle: EvidenceBundle) -> Iterator[Contradiction]:
             if is_age and isinstance(declared, int) and least is not None and least < declared:
                 yield Contradiction(
                     ("2.14", "11.3"),
-                    f"declared is an age of {declared} or more, the data set {dataset.name} holds "
+                    f"the declared minimum age is {declared}: the data set {dataset.name} has "
                     f"{column.name} {least:g}",
                 )
             if bound is None:
@@ -142,33 +143,33 @@ def _data(bundle: EvidenceBundle) -> Iterator[Contradiction]:
                 yield _outside(dataset.name, column.name, most, "at most", bound=bound.maximum)
 
 
-def _outside(dataset: str, column: str, found: float, side: str, *, bound: float) -> Contradiction:
+def _outside(dataset: str, column: str, value: float, side: str, *, bound: float) -> Contradiction:
     return Contradiction(
         ("2.14", "3.6"),
-        f"the contract allows {column} {side} {bound:g}, the data set {dataset} holds {found:g}",
+        f"the contract allows {column} {side} {bound:g}: the data set {dataset} has {value:g}",
     )
 
 
 def _service(bundle: EvidenceBundle) -> Iterator[Contradiction]:
-    """The declared day of first service against the first server that was seen."""
+    """Compare the declared day of first service with the first observed server."""
     system = bundle.file("system.yaml")
     declared = document(system).get("first_put_into_service") if system is not None else None
     if declared is None or not bundle.history:
         return
     stages = [each.stage for each in bundle.history]
-    seen = [each for each in intervals(bundle.events, "") if each.stage == stages[-1]]
+    servers = [each for each in intervals(bundle.events, "") if each.stage == stages[-1]]
     is_day = isinstance(declared, date)
     day = declared.isoformat()[:10] if isinstance(declared, date) else str(declared)
-    if seen and (not is_day or seen[0].start[:10] < day):
+    if servers and (not is_day or servers[0].start[:10] < day):
         yield Contradiction(
             ("11.4",),
-            f"declared as first put into service: {day}; a server was seen in {seen[0].stage} "
-            f"at {seen[0].start}",
+            f"declared as first put into service: {day}; a server was observed in "
+            f"{servers[0].stage} at {servers[0].start}",
         )
 
 
-def _life(bundle: EvidenceBundle) -> Iterator[Contradiction]:
-    """What was observed of this release against what git and the people allowed."""
+def _servers(bundle: EvidenceBundle) -> Iterator[Contradiction]:
+    """Compare the observed servers of this release with its commits and approvals."""
     judged = set[tuple[str, str]]()
     for event in bundle.events:
         if event.digest != bundle.digest.text or event.kind != "server.ready":
@@ -178,29 +179,29 @@ def _life(bundle: EvidenceBundle) -> Iterator[Contradiction]:
             yield Contradiction(
                 ("10.3", "2.29"), f"a server of this release loaded {loaded} at {event.time}"
             )
-        # Every server that one commit asked for was allowed or not by the same commit.
+        # All servers of one commit get the same judgement, so one of them is enough.
         if not event.commit or (event.stage, event.commit) not in judged:
             judged.add((event.stage, event.commit))
-            yield from _unlawful(bundle, event)
+            yield from _unauthorised(bundle, event)
 
 
-def _glass(bundle: EvidenceBundle) -> Iterator[Contradiction]:
-    """Where the release is on one person's word now."""
+def _break_glass(bundle: EvidenceBundle) -> Iterator[Contradiction]:
+    """Return the stages where the release is in place by break-glass now."""
     last = {(each.stage, each.model): each for each in bundle.history}
     for (stage, _), each in last.items():
         if each.glass is not None and any(slot.digest == bundle.digest for slot in each.slots):
-            words = each.glass.words(datetime.fromisoformat(bundle.as_of))
-            yield Contradiction(("0.3", "10.3", "6.4"), f"in {stage} {words}")
+            message = each.glass.words(datetime.fromisoformat(bundle.as_of))
+            yield Contradiction(("0.3", "10.3", "6.4"), f"in {stage} {message}")
 
 
-def _unlawful(bundle: EvidenceBundle, event: Event) -> Iterator[Contradiction]:
+def _unauthorised(bundle: EvidenceBundle, event: Event) -> Iterator[Contradiction]:
     when = datetime.fromisoformat(event.time)
-    found: Mapping[str, str] = {
+    messages: Mapping[str, str] = {
         mismatch.kind: mismatch.message
         for live in live_at(bundle.history, bundle.events, when)
         if (live.stage, live.model) == (event.stage, event.model)
         for mismatch in live.mismatches
     }
     for kind in ("live without commit", "live without approval", "commit not signed"):
-        if kind in found:
-            yield Contradiction(("10.3", "0.3"), f"{kind} at {event.time}: {found[kind]}")
+        if kind in messages:
+            yield Contradiction(("10.3", "0.3"), f"{kind} at {event.time}: {messages[kind]}")

@@ -1,4 +1,4 @@
-"""The map from law to evidence, as data: one file, named after the consolidated text it reads."""
+"""The map from the law to evidence. Its file is named after the consolidated text of the law."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,22 +26,22 @@ class Control:
     number: str
     title: str
     source: Source
-    """A: machine facts; M: facts and a person's words; H: a person's words."""
+    """A: machine facts; M: machine facts and a text by a person; H: a text by a person."""
     needs: Annotated[tuple[str, ...], Meta(min_length=1)]
-    """What has to be there; a field that needs nothing could not be proved."""
+    """The evidence that the field needs. At least one, or nothing could prove the field."""
     law: tuple[str, ...] = ()
     show: str = ""
     rule: str = ""
 
     @property
     def section(self) -> str:
-        """Number of the section it stands in."""
+        """Number of its section."""
         return self.number.partition(".")[0]
 
 
 @dataclass(frozen=True, slots=True)
 class ControlMap:
-    """The whole map."""
+    """All fields of the technical documentation, with their sections."""
 
     celex: str
     law: str
@@ -61,17 +61,17 @@ class _MapFile(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def parse_map(content: bytes) -> ControlMap:
-    """Parses a map. Raises `InvalidInput` naming everything that is wrong."""
+    """Parse a map. Raises `InvalidInput` with every fault."""
     what = "the map of controls"
     file = typed(parse_yaml(content, what), _MapFile, what)
     numbers = [each.number for each in file.fields]
     if len(set(numbers)) != len(numbers):
-        raise InvalidInput(f"{what} has a field twice")
+        raise InvalidInput(f"{what} has a field number twice")
     digest = Digest.of(content)
     return ControlMap(file.celex, file.law, file.note, digest, file.sections, file.fields)
 
 
 @cache
 def current_map() -> ControlMap:
-    """The map that comes with this version."""
+    """Return the map that comes with this version."""
     return parse_map((files("goldenpath.audit.report") / MAP).read_bytes())

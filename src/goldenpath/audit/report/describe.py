@@ -1,7 +1,7 @@
-"""What the report shows of the release itself: how it was made, from what, and how good it is.
+"""The report's facts about the release: how it was built, from what, and how well it performs.
 
-Each function prints facts of verified statements or of the image; none where there is no such
-fact, so that its absence stays a gap.
+Each function prints facts from verified statements or from the image. It prints nothing if there
+is no such fact, so that the gap stays visible.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,11 +25,11 @@ from goldenpath.release.evidence.training_statements import (
 from goldenpath.train.training_run import Metric
 
 TOO_FEW = 30
-"""Rows below which a figure of a group says nothing; printed as such, never as a pass."""
+"""Fewer rows than this make a metric of a group \"not inferable\". It is never a pass."""
 
 
 def contract_of(bundle: EvidenceBundle) -> Contract | None:
-    """The contract in the image; None if there is none that can be read."""
+    """Return the contract in the image. None if it is missing or cannot be parsed."""
     content = bundle.file("contract.json")
     if content is None:
         return None
@@ -210,26 +210,27 @@ def _interval(metric: Metric) -> str:
 
 
 def _evaluation(bundle: EvidenceBundle) -> Lines:
-    found = evaluation_of(bundle.verified)
-    if found is None:
+    evaluation = evaluation_of(bundle.verified)
+    if evaluation is None:
         return ()
     return (
-        f"Evaluated on {found.rows} rows that the training had set apart.",
-        f"The packaged model and the training code differ by at most {found.largest_skew:g}.",
+        f"Evaluated on {evaluation.rows} rows that the training had set apart.",
+        f"The packaged model and the training code differ by at most {evaluation.largest_skew:g}.",
         "How often this test set was used before, outside of these builds, cannot be seen.",
     )
 
 
 def _thresholds(bundle: EvidenceBundle) -> Lines:
-    found = evaluation_of(bundle.verified)
+    evaluation = evaluation_of(bundle.verified)
     content = bundle.file("thresholds.yaml")
-    if found is None or content is None:
+    if evaluation is None or content is None:
         return ()
     limits = document(content).get("metrics")
     listed = [each for each in limits if isinstance(each, dict)] if isinstance(limits, list) else []
     return (
-        f"Thresholds {cell(found.thresholds_digest)}, last changed by a commit at "
-        f"{cell(found.thresholds_committed_at)}; the run began at {cell(found.started_at)}.",
+        f"Thresholds {cell(evaluation.thresholds_digest)}, last changed by a commit at "
+        f"{cell(evaluation.thresholds_committed_at)}; "
+        f"the run began at {cell(evaluation.started_at)}.",
         "The time of a commit is the committer's word; no time-stamp authority confirmed it.",
         "",
         *rows(
@@ -240,17 +241,17 @@ def _thresholds(bundle: EvidenceBundle) -> Lines:
 
 
 def _ages(bundle: EvidenceBundle) -> Lines:
-    found = [
+    ages = [
         (d.name, c.name, *_range(c.minimum, c.maximum))
         for d in datasets_of(bundle.verified)
         for c in d.columns
         if c.name.lower() in AGE_COLUMNS
     ]
-    return rows(("Data set", "Column", "Youngest", "Oldest"), found)
+    return rows(("Data set", "Column", "Youngest", "Oldest"), ages)
 
 
 AGE_COLUMNS = frozenset({"age", "age_years", "alter"})
-"""Names under which a data set keeps the age of a person."""
+"""Column names that hold the age of a person."""
 
 
 def _security(bundle: EvidenceBundle) -> Lines:
@@ -290,4 +291,4 @@ DESCRIBE: Mapping[str, Callable[[EvidenceBundle], Lines]] = MappingProxyType(
         "build": _build,
     }
 )
-"""By the `show` of the map."""
+"""The functions by their name in the `show` of a control."""

@@ -1,6 +1,6 @@
-"""The bundle: everything that is known about one release, gathered once, as one frozen value.
+"""The evidence bundle: all evidence about one release, gathered once, as one frozen value.
 
-What is answered about a release (the report, the page of one prediction) is a pure function of it.
+The report and the trace of a prediction are pure functions of it.
 """
 
 from collections.abc import Mapping
@@ -15,68 +15,68 @@ from goldenpath.release.attest.policy import SignedStatement, Verified
 
 @dataclass(frozen=True, slots=True)
 class LogSummary:
-    """The prediction log of one release, counted."""
+    """The counts of one release in the prediction log."""
 
     records: int
     first: str
     last: str
     lost: int
-    """Records that are known to be missing."""
+    """The number of records that are known to be missing."""
     findings: tuple[str, ...] = ()
-    """What its check found wrong."""
+    """The faults that the check of the prediction log found."""
 
 
 @dataclass(frozen=True, slots=True)
 class EvidenceBundle:
-    """All about the release `digest` as of a time."""
+    """The evidence about the release `digest` as of a time."""
 
     digest: Digest
     model: str
     as_of: str
-    """RFC 3339 in UTC: the moment of the question."""
+    """The moment that the question is about, RFC 3339 in UTC."""
     generator: str
-    """Name and version of the program that gathered."""
+    """Name and version of the program that gathered the evidence."""
     verified: Verified
-    """The statements that count, and what verification found of the others."""
+    """The trusted statements, and the findings of the verification."""
     files: Mapping[str, bytes]
-    """The small files of the image by their path in it, digests checked."""
+    """The small files of the image by path. Their digests are checked."""
     history: tuple[Intent, ...] = ()
-    """Every commit about the model in any stage, in order."""
+    """Every commit that changed the model in any stage, in order."""
     events: tuple[Event, ...] = ()
-    """Every event about the model, and every start and stop of the platform, in order."""
+    """Every event of the model and of the platform, in order."""
     events_head: str = ""
     """Digest of the last line of the audit log."""
     events_hold: bool = True
-    """Whether the chain of the audit log is whole."""
+    """Whether the chain of the audit log has no break."""
     predictions: LogSummary | None = None
-    """None if no prediction log is at hand."""
+    """None if there is no prediction log."""
 
     @property
     def is_signed(self) -> bool:
-        """Whether verification passed: files of the image are bound to a signature then."""
+        """Whether verification passed, so that a signature covers the files of the image."""
         return bool(self.verified.findings) and self.verified.holds
 
     def of_type(self, predicate_type: str) -> tuple[SignedStatement, ...]:
-        """The verified statements of one predicate type, by envelope."""
+        """Return the verified statements of one predicate type, sorted by envelope digest."""
         return tuple(sorted(self.verified.of_type(predicate_type), key=lambda s: s.envelope.text))
 
     def file(self, name: str) -> bytes | None:
-        """A file by the end of its path: `contract.json`, `card.md`, `datasets/clients.md`."""
+        """Return a file by the end of its path, such as `card.md` or `datasets/clients.md`."""
         names = [path for path in self.files if path == name or path.endswith("/" + name)]
         return self.files[min(names, key=len)] if names else None
 
     def files_below(self, folder: str) -> Mapping[str, bytes]:
-        """The files of a folder such as `datasets`, by name."""
-        found = {}
+        """Return the files of a folder such as `datasets`, by name."""
+        by_name = {}
         for path, content in self.files.items():
             parts = path.split("/")
             if len(parts) > 1 and parts[-2] == folder:
-                found[parts[-1]] = content
-        return dict(sorted(found.items()))
+                by_name[parts[-1]] = content
+        return dict(sorted(by_name.items()))
 
     @property
     def root(self) -> Digest:
-        """Digest over everything that went in, by which a report names its bundle."""
+        """Digest over all evidence. The report names its bundle by this digest."""
         value: dict[str, object] = {
             "digest": self.digest.text,
             "as_of": self.as_of,

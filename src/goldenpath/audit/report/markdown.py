@@ -1,4 +1,4 @@
-"""Markdown as the report writes it: nothing that a value holds can become a heading or a row."""
+"""Markdown for the report. Values are escaped: they cannot become headings or rows."""
 
 from collections.abc import Iterable, Sequence
 
@@ -6,13 +6,13 @@ Lines = tuple[str, ...]
 
 
 def cell(value: object) -> str:
-    """A value as one line of text that cannot leave its cell."""
+    """Return a value as one line, escaped for a table cell."""
     text = f"{value:.6g}" if isinstance(value, float) else str(value)
     return " ".join(text.replace("|", "\\|").replace("<", "&lt;").split())
 
 
 def rows(heads: Sequence[str], lines: Iterable[Sequence[object]]) -> Lines:
-    """A table; one sentence instead where it has no row."""
+    """Return a table, or `None.` if it has no rows."""
     body = [f"| {' | '.join(cell(each) for each in line)} |" for line in lines]
     if not body:
         return ("None.",)
@@ -20,5 +20,5 @@ def rows(heads: Sequence[str], lines: Iterable[Sequence[object]]) -> Lines:
 
 
 def quote(text: str) -> Lines:
-    """A text by a person, verbatim, set apart."""
+    """Return a text by a person, verbatim, as a block quotation."""
     return tuple(f"> {line}".rstrip() for line in text.replace("<", "&lt;").splitlines())

@@ -1,6 +1,6 @@
-"""What the report shows of the life of a release: who let it in, where it ran, what happened.
+"""The report's facts about the life of a release: approvals, deployments, alarms, corrections.
 
-Commits are intentions and events are observations; each table says which of them it is made from.
+Commits show intentions and events show observations.
 """
 
 from collections.abc import Callable, Mapping
@@ -28,16 +28,17 @@ LIMITS = (
 
 
 def _approvals(bundle: EvidenceBundle) -> Lines:
-    found = []
+    approvals = []
     for each in bundle.of_type(APPROVAL):
-        said = dict(each.statement.predicate)
-        where = member(said, "scope", "environment") or said.get("stage") or ""
-        about = member(said, "seen", "evidence")
-        seen = f"{len(about)} documents" if isinstance(about, list) else "not said"
-        until = member(said, "scope", "until") or ""
-        found.append((each.signer, said.get("role") or "", where, seen, until, each.envelope))
+        predicate = dict(each.statement.predicate)
+        stage = member(predicate, "scope", "environment") or predicate.get("stage") or ""
+        evidence = member(predicate, "seen", "evidence")
+        seen = f"{len(evidence)} documents" if isinstance(evidence, list) else "not said"
+        until = member(predicate, "scope", "until") or ""
+        role = predicate.get("role") or ""
+        approvals.append((each.signer, role, stage, seen, until, each.envelope))
     heads = ("Person", "Role", "Stage", "Had seen", "Counts until", "Signed statement")
-    return rows(heads, found)
+    return rows(heads, approvals)
 
 
 def _predecessors(bundle: EvidenceBundle) -> Lines:
@@ -84,7 +85,7 @@ def _waivers(bundle: EvidenceBundle) -> Lines:
 
 
 def waived(predicate: Mapping[str, JsonValue]) -> list[dict[str, JsonValue]]:
-    """The findings of a decision that a waiver overruled."""
+    """Return the findings of a decision that a waiver overruled."""
     findings = predicate.get("findings")
     listed = findings if isinstance(findings, list) else []
     return [each for each in listed if isinstance(each, dict) and each.get("status") == "waived"]
@@ -199,7 +200,7 @@ def _statements(bundle: EvidenceBundle) -> Lines:
 
 
 def how_to_check(bundle: EvidenceBundle) -> Lines:
-    """How to verify without this program, in commands of other projects."""
+    """Return commands of other tools that verify the release without goldenpath."""
     origin = origin_of(bundle.verified)
     commit = origin.commit if origin else "COMMIT"
     image = f"REGISTRY/{bundle.model}@{bundle.digest}"
@@ -243,4 +244,4 @@ NARRATE: Mapping[str, Callable[[EvidenceBundle], Lines]] = MappingProxyType(
         "verify": how_to_check,
     }
 )
-"""By the `show` of the map."""
+"""The functions by their name in the `show` of a control."""

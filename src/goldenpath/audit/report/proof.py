@@ -1,7 +1,7 @@
-"""What stands behind a field: for each thing that it needs, how good the evidence is, and why.
+"""The status of each piece of evidence that a field of the report needs, with the reason.
 
-Four sources are never mixed up: what was verified (a signature by a listed key, bound to this
-release), what was only observed, what somebody declared, and what is not there.
+Four cases stay apart: verified evidence (signed by a listed key for this release), observations,
+declarations by people, and missing evidence.
 """
 
 from collections.abc import Callable, Mapping
@@ -36,7 +36,7 @@ Status = Literal[
     "PROVEN",
     "NOT APPLICABLE",
 ]
-"""From the worst to the best; a field is as good as the worst thing that it rests on."""
+"""From worst to best. A field has the worst status among its pieces of evidence."""
 
 ORDER: tuple[Status, ...] = get_args(Status)
 
@@ -57,14 +57,14 @@ MEANING: Mapping[Status, str] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """One thing that a field needs, and what was found of it."""
+    """One need of a field, and the status of its evidence."""
 
     need: str
     status: Status
     note: str
-    """One sentence with the names and digests by which it can be looked up."""
+    """One sentence with the names and digests that identify the evidence."""
     text: str = ""
-    """What a person wrote, verbatim."""
+    """The text by a person, verbatim. Empty if there is none."""
 
 
 STATEMENTS: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -99,20 +99,20 @@ _NOT_MADE: Mapping[str, str] = MappingProxyType(
 
 
 def prove(bundle: EvidenceBundle, control: Control) -> tuple[Proof, ...]:
-    """What was found of each thing that a field needs."""
+    """Return a proof for each need of a field."""
     return tuple(_prove(bundle, need, control) for need in control.needs)
 
 
 def worst(proofs: tuple[Proof, ...]) -> Status:
-    """The status of a field that rests on these."""
+    """Return the worst status among the proofs."""
     return min((proof.status for proof in proofs), key=ORDER.index)
 
 
 def _prove(bundle: EvidenceBundle, need: str, control: Control) -> Proof:
     if need in STATEMENTS:
         return _statement(bundle, need)
-    if need in _PARTICULAR:
-        return _PARTICULAR[need](bundle)
+    if need in _PROVERS:
+        return _PROVERS[need](bundle)
     if need == "rule":
         return Proof(need, "NOT APPLICABLE", control.rule)
     if need in _NOT_MADE:
@@ -134,7 +134,7 @@ def _statement(bundle: EvidenceBundle, need: str) -> Proof:
     return Proof(need, "PROVEN", f"{name}, signed by {signers}: {cited}")
 
 
-def _of_image(name: str) -> Callable[[EvidenceBundle], Proof]:
+def _image_file(name: str) -> Callable[[EvidenceBundle], Proof]:
     def proof(bundle: EvidenceBundle) -> Proof:
         content = bundle.file(name)
         if content is None:
@@ -213,10 +213,10 @@ def _generator(bundle: EvidenceBundle) -> Proof:
     return Proof("generator", "PROVEN", f"made by {bundle.generator} from this bundle")
 
 
-_PARTICULAR: Mapping[str, Callable[[EvidenceBundle], Proof]] = MappingProxyType(
+_PROVERS: Mapping[str, Callable[[EvidenceBundle], Proof]] = MappingProxyType(
     {
-        "contract": _of_image("contract.json"),
-        "lock": _of_image("uv.lock"),
+        "contract": _image_file("contract.json"),
+        "lock": _image_file("uv.lock"),
         "commits": _commits,
         "events": _events,
         "predictions": _predictions,

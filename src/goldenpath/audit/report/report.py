@@ -1,7 +1,7 @@
-"""The technical documentation of a release: gaps first, then the order of Annex IV.
+"""The technical documentation of a release: gaps first, then the sections of Annex IV.
 
-A pure function of the bundle and the map: same inputs, same bytes. What nobody wrote stays
-missing under its heading; no sentence of ours ever takes its place.
+A pure function of the bundle and the map: the same inputs give the same bytes. A text that nobody
+wrote is shown as missing under its heading. The report never replaces it with generated text.
 """
 
 from collections import Counter
@@ -20,12 +20,12 @@ from goldenpath.release.attest.statement import DECISION
 _SHOW: Mapping[str, Callable[[EvidenceBundle], Lines]] = {**DESCRIBE, **NARRATE}
 
 GAPS: tuple[Status, ...] = ("CONTRADICTED", "MISSING", "STALE", "WAIVED")
-"""What stands on page one, field by field."""
+"""The statuses that the first page lists field by field."""
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field as it came out."""
+    """One field of the report, with its status and content."""
 
     number: str
     title: str
@@ -35,18 +35,18 @@ class Field:
     proofs: tuple[Proof, ...]
     contradictions: tuple[str, ...]
     shown: Lines
-    """Markdown: facts, tables, texts by people set as quotations."""
+    """Facts and tables as lines of Markdown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The whole document, before it is rendered."""
+    """The whole report, before it is rendered."""
 
     digest: str
     model: str
     as_of: str
     bundle: str
-    """Digest of everything that it was made from."""
+    """Digest of the evidence bundle."""
     celex: str
     law: str
     map_digest: str
@@ -57,12 +57,12 @@ class Report:
     fields: tuple[Field, ...]
 
     def field(self, number: str) -> Field:
-        """The field of that number."""
+        """Return the field with that number."""
         return next(each for each in self.fields if each.number == number)
 
 
 def report(bundle: EvidenceBundle, controls: ControlMap) -> Report:
-    """The report on the bundle, by this map."""
+    """Return the report on the bundle with this map."""
     found = contradictions(bundle)
     fields = tuple(_field(bundle, control, found) for control in controls.fields)
     counted = Counter(each.status for each in fields)
@@ -105,49 +105,49 @@ def _has_waiver(bundle: EvidenceBundle) -> bool:
     return any(waived(each.statement.predicate) for each in bundle.of_type(DECISION))
 
 
-def render_markdown(made: Report) -> str:
-    """The report as Markdown."""
-    lines = [*_front(made)]
-    for number, title in made.sections.items():
+def render_markdown(document: Report) -> str:
+    """Return the report as Markdown."""
+    lines = [*_front(document)]
+    for number, title in document.sections.items():
         if number == "0":
             continue
         lines += [f"## {number} {title}", ""]
-        for field in made.fields:
+        for field in document.fields:
             if field.number.partition(".")[0] == number:
                 lines += _rendered(field)
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _front(made: Report) -> Iterator[str]:
-    yield f"# Technical documentation of {cell(made.model)}"
+def _front(document: Report) -> Iterator[str]:
+    yield f"# Technical documentation of {cell(document.model)}"
     yield ""
-    yield f"Release {made.digest}, as of {made.as_of}."
+    yield f"Release {document.digest}, as of {document.as_of}."
     yield ""
     yield "## 0 What is missing, and what this report is"
     yield ""
     yield from rows(
         ("Status", "Fields", "Meaning"),
-        ((status, count, MEANING[_status(status)]) for status, count in made.counts.items()),
+        ((status, count, MEANING[_status(status)]) for status, count in document.counts.items()),
     )
     yield ""
     for status in GAPS:
-        found = [each for each in made.fields if each.status == status]
+        found = [each for each in document.fields if each.status == status]
         if found:
             yield f"**{status}**"
             yield ""
             for field in found:
                 yield f"- {field.number} {field.title}: {'; '.join(cell(w) for w in _why(field))}"
             yield ""
-    for field in made.fields:
+    for field in document.fields:
         if field.number.startswith("0.") and field.number != "0.1":
             yield from _rendered(field)
     yield from rows(
         ("Made from", ""),
         (
-            ("Bundle", made.bundle),
-            ("Law as read", f"{made.law}, CELEX {made.celex}"),
-            ("Map from law to evidence", made.map_digest),
-            ("Generator", made.generator),
+            ("Bundle", document.bundle),
+            ("Law as read", f"{document.law}, CELEX {document.celex}"),
+            ("Map from law to evidence", document.map_digest),
+            ("Generator", document.generator),
         ),
     )
     yield ""
@@ -158,7 +158,7 @@ def _status(text: str) -> Status:
 
 
 def _why(field: Field) -> tuple[str, ...]:
-    """What a gap comes from: the contradictions, else each need that has the field's status."""
+    """Return the causes of a gap: contradictions, or else the needs with the field's status."""
     if field.contradictions:
         return field.contradictions
     return tuple(proof.note for proof in field.proofs if proof.status == field.status)

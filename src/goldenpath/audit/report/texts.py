@@ -1,6 +1,6 @@
-"""What people wrote, found beside the code and judged: is it there, approved, in date?
+"""The texts by people in a release, and whether each is present, approved and in date.
 
-Nothing is ever put in the place of a text that is missing, and a placeholder is a missing text.
+A missing text is never replaced with another one. A placeholder counts as a missing text.
 """
 
 import re
@@ -29,18 +29,18 @@ class Text:
     """A text by a person, or its absence."""
 
     reference: str
-    """File, and the section or key in it: `card.md#intended-purpose`, `system.yaml#provider`."""
+    """The file, and its section or key: `card.md#intended-purpose`, `system.yaml#provider`."""
     standing: Standing
     body: str
-    """Verbatim; empty if it is missing."""
+    """The text, verbatim. Empty if it is missing."""
     note: str
-    """Why it has this standing, with owner and dates."""
+    """The reason for its standing, with owner and dates."""
     digest: str = ""
-    """Of the file."""
+    """Digest of the file."""
 
 
 def find_text(bundle: EvidenceBundle, reference: str) -> Text:
-    """The text that `reference` names, judged as of the time of the bundle."""
+    """Return the text that `reference` names, judged as of the time of the bundle."""
     name, _, section = reference.partition("#")
     if name.endswith("/*"):
         return _folder(bundle, reference, name.removesuffix("/*"))
@@ -52,7 +52,7 @@ def find_text(bundle: EvidenceBundle, reference: str) -> Text:
 
 
 def is_demanded(bundle: EvidenceBundle, reference: str) -> bool | None:
-    """Whether the tier that the release declares asks for the text; None if it declares none."""
+    """Whether the tier of the release demands the text. None if no known tier is declared."""
     declaration = bundle.file("goldenpath.toml")
     if declaration is None:
         return None
@@ -66,12 +66,12 @@ def is_demanded(bundle: EvidenceBundle, reference: str) -> bool | None:
     file, _, section = reference.partition("#")
     if file == "datasets/*":
         return tier != "low"
-    mine = [each for each in required if each.file.rpartition("/")[2] == file]
-    return any(not each.section or _slug(each.section) == section for each in mine)
+    of_file = [each for each in required if each.file.rpartition("/")[2] == file]
+    return any(not each.section or _slug(each.section) == section for each in of_file)
 
 
 def document(content: bytes) -> Mapping[str, object]:
-    """A YAML document as a mapping; empty for anything else, which the judgement then names."""
+    """Return a YAML document as a mapping. Anything else gives an empty one: a missing text."""
     try:
         return parse_yaml(content, "the document", limit=MAX_TEXT, number_keys=True)
     except InvalidInput:

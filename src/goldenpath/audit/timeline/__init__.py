@@ -1,1 +1,1 @@
-"""What was wanted and what was live, at any moment."""
+"""Intended and observed state at any moment."""

@@ -1,7 +1,7 @@
-"""What git intended, commit by commit: who put which release where, and who had agreed.
+"""The history of intended deployments: who placed which release where, and who approved it.
 
-Read from the objects of the repository alone, so that the answer needs nothing of ours and nothing
-that runs.
+It is read only from the objects of the git repository. So anybody can repeat the answer with git,
+and no process of goldenpath has to run.
 """
 
 import re
@@ -34,31 +34,32 @@ _PLACED = re.compile(
 
 
 def read_history(repository: Repository, head: str, model: str | None = None) -> tuple[Intent, ...]:
-    """Every commit up to `head` that changed a deployment (of `model`), in order."""
+    """Return every commit up to `head` that changed a deployment (of `model`), in order."""
     return tuple(_History(repository, model).intents(head))
 
 
 class _History:
-    """Walks the commits once; trust and approvals are carried along as they stood then."""
+    """One walk over the commits, with trust and approvals as of each commit."""
 
     def __init__(self, repository: Repository, model: str | None) -> None:
         self._repository = repository
         self._model = model
         self._platforms: dict[str, Platform] = {}
         self._approved: dict[tuple[str, str, str], tuple[str, ...]] = {}
-        self._broken: dict[tuple[str, str], Digest] = {}
-        """By stage and model: the release for which nobody but one stands."""
+        self._break_glass: dict[tuple[str, str], Digest] = {}
+        """By stage and model: the release placed by break-glass, without a second person yet."""
         self._second: dict[tuple[str, str, Digest], str] = {}
+        """By stage, model and release: the person who confirmed a break-glass promotion."""
 
     def intents(self, head: str) -> Iterator[Intent]:
         for commit in reversed(tuple(self._repository.history(to=head))):
-            placed = [found for path in commit.paths if (found := _PLACED.fullmatch(path))]
+            placed = [match for path in commit.paths if (match := _PLACED.fullmatch(path))]
             changed = {
-                (found["stage"], found["model"])
-                for found in placed
-                if self._model in (None, found["model"])
-                # A release file alone says something new only where glass was broken.
-                and (found["file"] == SERVICE_FILE or found.group(1, 2) in self._broken)
+                (match["stage"], match["model"])
+                for match in placed
+                if self._model in (None, match["model"])
+                # A change of only the release file matters only after a break-glass promotion.
+                and (match["file"] == SERVICE_FILE or match.group(1, 2) in self._break_glass)
             }
             for stage, model in sorted(changed):
                 yield from self._intent(commit, stage, model)
@@ -70,11 +71,11 @@ class _History:
         service, file = self._repository.deployment_files(names)
         slots = self._slots(service, paths[0], platform)
         if platform is None or slots is None:
-            return  # nothing that a reconciler could have followed
+            return  # no reconciler could have applied this commit
         demanded = platform.stage(stage)
         release = commit.trailer(RELEASE) or (slots[-1].digest.text if slots else "")
         signer = self._signer(commit.id, platform.committers)
-        glass = self._glass((stage, model), file, slots, signer)
+        glass = self._glass_of((stage, model), file, slots, signer)
         yield Intent(
             time=commit.time,
             stage=stage,
@@ -91,22 +92,28 @@ class _History:
             second=self._second.get((stage, model, slots[-1].digest), "") if slots else "",
         )
 
-    def _glass(
+    def _glass_of(
         self, place: tuple[str, str], file: bytes | None, slots: tuple[Slot, ...], signer: str
     ) -> BreakGlass | None:
-        """What is broken in that commit; who ended it while the release stays is the second."""
+        """Return the break-glass record of the commit.
+
+        If a commit removes the record and keeps the release, its signer is the second person.
+        """
         placement = _placement(file)
         glass = placement.glass if placement is not None else None
         if glass is not None and placement is not None:
-            self._broken[place] = placement.digest
-        elif place in self._broken:
-            digest = self._broken.pop(place)
+            self._break_glass[place] = placement.digest
+        elif place in self._break_glass:
+            digest = self._break_glass.pop(place)
             if any(slot.digest == digest for slot in slots):
                 self._second[(*place, digest)] = signer
         return glass
 
     def _approvers(self, commit: Commit, stage: str, model: str, release: str) -> tuple[str, ...]:
-        """Who had approved the release for the stage by then: a later step needs no new leave."""
+        """Return who had approved the release for the stage by that commit.
+
+        Approvals stay valid for later commits: a canary step needs no new one.
+        """
         key = (stage, model, release)
         named = {*self._approved.get(key, ()), *commit.trailers.get(APPROVED_BY, ())}
         self._approved[key] = tuple(sorted(named))

@@ -1,8 +1,8 @@
-"""What was live at a time: what git intended, what was observed, and where the two disagree.
+"""The live releases at a time: intended by git, observed by events, and their mismatches.
 
-Two time lines are kept apart. The intended one is commits of the gitops repository. The observed
-one is events of servers and routes. A process that is killed writes no last event, so every
-interval ends either with an event (certain) or with the last sign of life (uncertain from then on).
+Two timelines are kept apart. Commits of the gitops repository show what was intended. Events of
+servers and routes show what was observed. A killed process writes no last event. So an interval
+ends with an event (certain) or with the last sign of life (uncertain after that).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,55 +17,55 @@ from goldenpath.promote.platform.break_glass import BreakGlass
 Certainty = Literal["certain", "uncertain", "unknown"]
 
 SWITCHING = timedelta(minutes=2)
-"""How long after a commit a difference between git and what runs is a change under way."""
+"""How long after a commit a difference between git and the servers is no mismatch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """One commit that says what shall run of a model in a stage."""
+    """One commit that sets the releases of a model in a stage."""
 
     time: datetime
     stage: str
     model: str
     commit: str
     slots: tuple[Slot, ...]
-    """Empty where the commit takes the model out of the stage."""
+    """Empty if the commit removes the model from the stage."""
     author: str
     signer: str
-    """Who signed, as `platform.toml` lists them then; empty if no listed key did."""
+    """The signer as listed in `platform.toml` at that commit. Empty if no listed key signed."""
     decision: str = ""
-    """Digest of the signed decision that the commit names."""
+    """Digest of the signed decision that the commit message names."""
     approved_by: tuple[str, ...] = ()
     reason: str = ""
     approvals_needed: int = 0
-    """What the stage demanded at that commit."""
+    """The number of approvals that the stage required at that commit."""
     glass: BreakGlass | None = None
-    """Broken for it, and nobody else stands for it yet."""
+    """The break-glass record, as long as no second person confirmed the release."""
     second: str = ""
-    """Who came to stand for it after the glass was broken."""
+    """The person who confirmed the release after a break-glass promotion."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrafficShare:
-    """One release that could have answered, with its part of the traffic in percent."""
+    """One release that could have answered, with its share of the traffic in percent."""
 
     digest: str
     slot: str
     intended: int | None
-    """What git said; None if git did not name the release."""
+    """Its share in git. None if git does not name the release."""
     observed: int | None
-    """What the route said; None if no route named it."""
+    """Its share in the route. None if no route names it."""
     replicas: int
-    """Servers of it that were up."""
+    """The number of its servers that were up."""
     since: datetime | None
     certainty: Certainty
     answers: int | None = None
-    """Predictions that were recorded in the minute around the time; None if nobody counted."""
+    """Recorded predictions in the minute around the time. None if they were not counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """Two sources that disagree: a finding of its own class."""
+    """A disagreement between two sources."""
 
     kind: Literal[
         "live without commit",
@@ -82,7 +82,7 @@ class Mismatch:
 
 @dataclass(frozen=True, slots=True)
 class LiveModel:
-    """One model in one stage at the time that was asked for."""
+    """One model in one stage at one time."""
 
     stage: str
     model: str
@@ -90,13 +90,13 @@ class LiveModel:
     shares: tuple[TrafficShare, ...]
     """By share, the largest first."""
     intent: Intent | None
-    """The commit in force; None if git did not know the model then."""
+    """The commit in force. None if no commit had placed the model by then."""
     certainty: Certainty
     seen_until: datetime | None
-    """Last sign of life before the time, where the certainty is not `certain`."""
+    """The last sign of life before the time, if the certainty is not `certain`."""
     mismatches: tuple[Mismatch, ...]
     uses: Mapping[str, int] | None = None
-    """Predictions of that minute by business process; None if nobody counted."""
+    """Predictions of that minute by business process. None if they were not counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +108,12 @@ class _Server:
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
-    """What the events say of one model in one stage."""
+class _Observed:
+    """The observed state of one model in one stage, from events."""
 
     servers: tuple[_Server, ...]
     route: Mapping[str, tuple[str, int]]
-    """Digest to slot and percent."""
+    """Slot and percent by digest."""
     certainty: Certainty
     until: datetime | None
 
@@ -126,19 +126,19 @@ def live_at(
     *,
     alive: datetime | None = None,
 ) -> tuple[LiveModel, ...]:
-    """Every model that was live, or should have been, at `time`, by stage and name.
+    """Return every model that was live at `time`, or should have been, by stage and name.
 
     `history` is in the order of the commits. `answers` counts recorded predictions in the minute
-    around `time`, by stage and model, then digest; None if nobody looked. `alive` is a moment at
-    which the platform was seen to run besides the events, such as now.
+    around `time`, by stage and model, then digest; None if they were not counted. `alive` is a
+    moment at which the platform is known to run without an event, such as now.
     """
     known = sorted(events, key=lambda event: event.time)
     names = {(each.stage, each.model) for each in history if each.time <= time}
     names |= {(e.stage, e.model) for e in known if e.kind == "server.ready" and _when(e) <= time}
-    found = (
+    models = (
         _one(name, history, known, time, answers=answers, alive=alive) for name in sorted(names)
     )
-    return tuple(live for live in found if live.shares or live.mismatches)
+    return tuple(live for live in models if live.shares or live.mismatches)
 
 
 def _one(
@@ -153,24 +153,24 @@ def _one(
     stage, model = name
     past = [each for each in history if (each.stage, each.model) == name and each.time <= time]
     intent = past[-1] if past else None
-    seen = _seen(stage, model, events, time, alive=alive)
+    observed = _observed(stage, model, events, time, alive=alive)
     counted = None if answers is None else answers.get(name, {})
-    shares = _shares(intent, seen, counted)
+    shares = _shares(intent, observed, counted)
     return LiveModel(
         stage,
         model,
         time,
         shares,
         intent,
-        seen.certainty,
-        seen.until,
+        observed.certainty,
+        observed.until,
         tuple(_mismatches(past, shares, time)),
     )
 
 
-def _seen(
+def _observed(
     stage: str, model: str, events: Sequence[Event], time: datetime, *, alive: datetime | None
-) -> _Seen:
+) -> _Observed:
     servers: dict[str, _Server] = {}
     route: dict[str, tuple[str, int]] = {}
     last_sign: datetime | None = None
@@ -179,28 +179,29 @@ def _seen(
         if when > time:
             break
         if event.kind in ("platform.started", "platform.stopped"):
-            # Servers are children of the platform: none outlives the run that started it.
+            # Servers are children of the platform: no server outlives its run.
             servers, route = {}, {}
         elif (event.stage, event.model) == (stage, model):
             _apply(event, when, servers, route)
         if _is_sign_of_life(event):
             last_sign = when
     if not servers:
-        return _Seen((), route, "certain", None)
+        return _Observed((), route, "certain", None)
     next_sign, seen = _next_sign(events, time, alive)
     if next_sign or last_sign == time:
-        return _Seen(tuple(servers.values()), route, "certain", None)
-    ups = tuple(replace(server, certainty="uncertain") for server in servers.values())
+        return _Observed(tuple(servers.values()), route, "certain", None)
+    doubtful = tuple(replace(server, certainty="uncertain") for server in servers.values())
     signs = [sign for sign in (last_sign, seen) if sign is not None]
-    return _Seen(ups, route, "uncertain", max(signs, default=None))
+    return _Observed(doubtful, route, "uncertain", max(signs, default=None))
 
 
 def _next_sign(
     events: Sequence[Event], time: datetime, alive: datetime | None
 ) -> tuple[bool, datetime | None]:
-    """Whether the same run of the platform was seen alive after `time`, and when it was before.
+    """Return whether the same run was seen alive after `time`, and its last known sign of life.
 
-    A run that starts says when the one before it was last alive: a crash hides that no longer.
+    The start event of a run records when the previous run was last alive, so that a crash does
+    not hide it.
     """
     for event in events:
         if _when(event) > time and _is_sign_of_life(event):
@@ -237,25 +238,25 @@ def _apply(
 
 def _slots(event: Event) -> dict[str, tuple[str, int]]:
     slots = (event.details or {}).get("slots")
-    found: dict[str, tuple[str, int]] = {}
+    shares: dict[str, tuple[str, int]] = {}
     for slot in slots if isinstance(slots, list) else []:
         if isinstance(slot, dict) and isinstance(slot.get("percent"), int | float):
             percent = int(float(str(slot["percent"])))
-            found[str(slot.get("digest", ""))] = (str(slot.get("name", "")), percent)
-    return found
+            shares[str(slot.get("digest", ""))] = (str(slot.get("name", "")), percent)
+    return shares
 
 
 def _shares(
-    intent: Intent | None, seen: _Seen, answers: Mapping[str, int] | None
+    intent: Intent | None, observed: _Observed, answers: Mapping[str, int] | None
 ) -> tuple[TrafficShare, ...]:
-    wanted = {slot.digest.text: slot for slot in intent.slots} if intent else {}
-    digests = wanted.keys() | {s.digest for s in seen.servers} | seen.route.keys()
+    intended = {slot.digest.text: slot for slot in intent.slots} if intent else {}
+    digests = intended.keys() | {s.digest for s in observed.servers} | observed.route.keys()
     digests |= (answers or {}).keys()
     shares = []
     for digest in digests:
-        up = [server for server in seen.servers if server.digest == digest]
-        routed = seen.route.get(digest)
-        slot = wanted.get(digest)
+        up = [server for server in observed.servers if server.digest == digest]
+        routed = observed.route.get(digest)
+        slot = intended.get(digest)
         name = slot.name if slot else routed[0] if routed else up[0].slot if up else ""
         shares.append(
             TrafficShare(
@@ -265,7 +266,11 @@ def _shares(
                 observed=routed[1] if routed else None,
                 replicas=len(up),
                 since=min((server.since for server in up), default=None),
-                certainty=seen.certainty if up else "certain" if seen.until is None else "unknown",
+                certainty=observed.certainty
+                if up
+                else "certain"
+                if observed.until is None
+                else "unknown",
                 answers=None if answers is None else answers.get(digest, 0),
             )
         )
@@ -277,27 +282,27 @@ def _mismatches(
 ) -> Iterable[Mismatch]:
     intent = past[-1] if past else None
     is_switching = intent is not None and time - intent.time <= SWITCHING
-    once = {slot.digest.text for each in past for slot in each.slots}
-    # What may be stopped while nobody asks is live without a server: the next request starts one.
+    ever_intended = {slot.digest.text for each in past for slot in each.slots}
+    # A slot with 0 replicas scales to zero: it may have no server until the next request.
     asleep = {s.digest.text for s in intent.slots if not s.replicas} if intent is not None else ()
     for share in shares:
         short = share.digest[:19]
         if share.digest in asleep and not share.replicas:
             continue
-        if share.replicas and share.digest not in once:
-            yield Mismatch("live without commit", f"{short} ran and no commit had asked for it")
+        if share.replicas and share.digest not in ever_intended:
+            yield Mismatch("live without commit", f"{short} ran, but no commit had placed it")
         if share.answers and not share.replicas:
             yield Mismatch(
-                "ghost release" if share.digest not in once else "answers without server",
-                f"{share.answers} answers carry {short}, and no server of it was seen",
+                "ghost release" if share.digest not in ever_intended else "answers without server",
+                f"{share.answers} answers are from {short}, but no server of it was observed",
             )
         if is_switching:
             continue
         if share.intended and not share.replicas:
-            yield Mismatch("intended but not live", f"no server of {short} was seen")
+            yield Mismatch("intended but not live", f"no server of {short} was observed")
         elif share.replicas and share.observed is not None and share.observed != share.intended:
-            wanted = "nothing" if share.intended is None else f"{share.intended} %"
-            yield Mismatch("share differs", f"{short} had {share.observed} %, git says {wanted}")
+            intended = "nothing" if share.intended is None else f"{share.intended} %"
+            yield Mismatch("share differs", f"{short} had {share.observed} %: git says {intended}")
     if intent is not None and intent.glass is not None:
         yield Mismatch("glass broken", intent.glass.words(time))
     if intent is not None and any(share.replicas for share in shares):
@@ -315,8 +320,8 @@ def _unauthorised(intent: Intent) -> Iterable[Mismatch]:
     if len(approvers) < intent.approvals_needed:
         yield Mismatch(
             "live without approval",
-            f"{intent.stage} needs {intent.approvals_needed} approvals of people other than the "
-            f"author, the commit {intent.commit[:12]} names {len(approvers)}",
+            f"{intent.stage} needs {intent.approvals_needed} approvals by people other than the "
+            f"author: the commit {intent.commit[:12]} names {len(approvers)}",
         )
 
 

@@ -1,4 +1,4 @@
-"""The page of `goldenpath at`: what was live, as text for people."""
+"""The page of `goldenpath at`: the live releases at a moment, as text."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -8,7 +8,7 @@ from goldenpath.audit.timeline.moment import show_moment
 
 
 def render_live(found: Sequence[LiveModel], time: datetime) -> str:
-    """One page for one moment."""
+    """Return the page of one moment."""
     return "\n".join(_lines(found, time))
 
 
@@ -16,7 +16,7 @@ def _lines(found: Sequence[LiveModel], time: datetime) -> Iterator[str]:
     local = time.astimezone()
     yield f"at {show_moment(time)} ({local:%Y-%m-%d %H:%M:%S %Z})"
     if not found:
-        yield "nothing was live, and git wanted nothing"
+        yield "nothing was live, and git intended nothing"
     for live in found:
         yield ""
         yield from _one(live)
@@ -34,16 +34,16 @@ def _one(live: LiveModel) -> Iterator[str]:
         yield f"  used for {process or 'UNKNOWN: no process named'}: {count} in that minute"
     if live.certainty != "certain":
         seen = show_moment(live.seen_until) if live.seen_until else "never"
-        yield f"  {live.certainty}: last sign of life before that moment {seen}"
+        yield f"  {live.certainty}: the last sign of life before that moment was {seen}"
     intent = live.intent
     if intent is None:
-        yield "  intended: nothing; git did not know the model then"
+        yield "  intended: nothing; no commit had placed the model"
     else:
         yield f"  intended by commit {intent.commit[:12]} of {show_moment(intent.time)}"
-        yield f"    signed by   {intent.signer or 'nobody who is listed'}"
+        yield f"    signed by   {intent.signer or 'nobody listed'}"
         yield f"    approved by {', '.join(intent.approved_by) or 'nobody'}"
         if intent.second:
-            yield f"    second      {intent.second}, after the glass had been broken"
+            yield f"    confirmed   {intent.second}, after break-glass"
         yield f"    decision    {intent.decision or 'none named'}"
         yield f"    reason      {intent.reason}"
     for mismatch in live.mismatches:
@@ -54,8 +54,8 @@ def _one(live: LiveModel) -> Iterator[str]:
 
 def _share(share: TrafficShare) -> str:
     routed = "not routed" if share.observed is None else f"{share.observed} %"
-    wanted = "not intended" if share.intended is None else f"git {share.intended} %"
+    intended = "not intended" if share.intended is None else f"git {share.intended} %"
     since = f", up since {show_moment(share.since)}" if share.since else ""
     servers = f"{share.replicas} server{'' if share.replicas == 1 else 's'}"
     answers = "" if share.answers is None else f", {share.answers} answers in that minute"
-    return f"{share.digest}  {routed} ({wanted}), {servers}{since}{answers}"
+    return f"{share.digest}  {routed} ({intended}), {servers}{since}{answers}"

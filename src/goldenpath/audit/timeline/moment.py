@@ -1,4 +1,4 @@
-"""Times as people write them."""
+"""Moments as people write and read them."""
 
 from datetime import UTC, datetime
 
@@ -6,9 +6,10 @@ from goldenpath.errors import InvalidInput
 
 
 def parse_moment(text: str, now: datetime) -> datetime:
-    """A time in UTC: RFC 3339, `2026-01-14 14:03` in local time, `14:03` for today, or `now`.
+    """Return a moment in UTC.
 
-    Local is the time zone of this machine at that day, summer time included. Raises `InvalidInput`.
+    `text` is RFC 3339, `2026-01-14 14:03` in local time, `14:03` for today, or `now`. Local time
+    is in the time zone of this machine, with daylight saving. Raises `InvalidInput`.
     """
     if text == "now":
         return now.astimezone(UTC)
@@ -25,5 +26,5 @@ def parse_moment(text: str, now: datetime) -> datetime:
 
 
 def show_moment(moment: datetime) -> str:
-    """UTC, to the second."""
+    """Return the moment in UTC, to the second."""
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
