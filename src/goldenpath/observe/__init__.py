@@ -1,1 +1,1 @@
-"""What is learned from serving, outside the path of a request: log, drift, telemetry."""
+"""Prediction log, drift and telemetry: all from records, outside the path of a request."""

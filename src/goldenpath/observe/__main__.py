@@ -1,8 +1,8 @@
 """The observer as a process: `python -m goldenpath.observe`, a child of `goldenpath up`.
 
-The first line on standard input is an `ObserverLaunch`, later ones are `Keeping`; its end means:
-seal what is there and exit.
-Standard output carries one JSON object per line.
+The first line on standard input is an `ObserverLaunch`. Later lines are `Keeping`. At the end of
+standard input the observer seals everything and exits. It writes one JSON object per line to
+standard output.
 """
 
 import gc
@@ -36,28 +36,28 @@ from goldenpath.release.attest.keys import PemSigner, generate_key
 from goldenpath.serve.gateway.refusals import FILE
 
 COLLECT = (50_000, 20, 50)
-"""New objects after which cycles are looked for: a batch has many objects and leaves none."""
+"""Thresholds of the garbage collector, raised: a batch has many objects and no cycles."""
 
 
 def main() -> int:
-    """Runs until standard input ends."""
-    # Ctrl-C reaches the whole group; the supervisor says when everything was answered.
+    """Run until standard input ends. Return the exit code."""
+    # Ctrl-C reaches the whole process group. Only the supervisor knows when to stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    orders = Commands(sys.stdin.fileno())
+    commands = Commands(sys.stdin.fileno())
     try:
-        launch = msgspec.json.decode(orders.first(), type=ObserverLaunch)
-        observer, close, said = _assemble(launch)
+        launch = msgspec.json.decode(commands.first(), type=ObserverLaunch)
+        observer, close, details = _assemble(launch)
     except (msgspec.DecodeError, GoldenPathError) as error:
         _emit({"event": "failed", "message": str(error)})
         return 1
     gc.freeze()
     gc.set_threshold(*COLLECT)
-    _emit({"event": "ready", **said})
-    while not orders.have_ended:
-        for line in orders.within(launch.interval):
-            _heed(line, observer)
-        if not orders.have_ended:
+    _emit({"event": "ready", **details})
+    while not commands.have_ended:
+        for line in commands.within(launch.interval):
+            _update_keeping(line, observer)
+        if not commands.have_ended:
             observer.round(datetime.now(UTC))
     observer.round(datetime.now(UTC), finish=True)
     close()
@@ -97,7 +97,7 @@ def _assemble(
 
 
 def _page(launch: ObserverLaunch, telemetry: Telemetry) -> MetricsPage | None:
-    """Where metrics can be read. What is wrong with it costs the page, and never the log."""
+    """Return the metrics page. If it cannot be opened, the log goes on without it."""
     if not launch.metrics:
         return None
     try:
@@ -127,12 +127,12 @@ def _signer(path: Path) -> PemSigner:
     return PemSigner.load(path) if path.exists() else generate_key(path)
 
 
-def _heed(line: bytes, observer: Observer) -> None:
-    """Takes what the supervisor says meanwhile: how long what is kept."""
+def _update_keeping(line: bytes, observer: Observer) -> None:
+    """Apply new retention rules from the supervisor."""
     try:
         observer.keeping = msgspec.json.decode(line, type=Keeping)
     except msgspec.DecodeError as error:
-        _failed(f"a line of standard input is not understood: {error}")
+        _failed(f"a line of standard input cannot be parsed: {error}")
 
 
 def _emit(event: Mapping[str, JsonValue]) -> None:

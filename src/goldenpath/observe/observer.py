@@ -25,14 +25,14 @@ Emit = Callable[[Mapping[str, JsonValue]], None]
 
 @dataclass(slots=True)
 class PublishedRefusals:
-    """What the gateway answered itself, followed in the file where the supervisor publishes it."""
+    """The requests that the gateway refused, read from the file that the supervisor publishes."""
 
     path: Path
     seen: int = 0
-    """When the file was written that was read last."""
+    """Modification time of the file when it was last read, in nanoseconds."""
 
     def look(self, telemetry: Telemetry, emit: Emit) -> None:
-        """Reads the file if it is another."""
+        """Read the file if it has changed."""
         try:
             written = self.path.stat().st_mtime_ns
             if written != self.seen:
@@ -46,7 +46,7 @@ class PublishedRefusals:
 
 @dataclass(slots=True)
 class Observer:
-    """The parts, and what they do together."""
+    """The parts of the observer, and one round of their work."""
 
     launch: ObserverLaunch
     tail: Tail
@@ -57,13 +57,13 @@ class Observer:
     emit: Emit
     refusals: PublishedRefusals
     is_stuck: bool = False
-    """The last round could not seal: nothing more is read, the spool on disk holds it."""
+    """The last round could not seal. Until it can, records stay in the spool on disk."""
     keeping: Keeping = NOTHING_ENDS
     _ended: tuple[Keeping, datetime] | None = None
-    """By which rules and when it was last looked for what is too old."""
+    """The retention rules that were last applied, and when."""
 
     def round(self, now: datetime, *, finish: bool = False) -> None:
-        """Does what there is to do. With `finish` everything that waits is sealed."""
+        """Do one round of work. With `finish`, seal everything that waits."""
         seconds = now.timestamp()
         if not self.is_stuck:
             for batch in self.tail.batches():
@@ -72,7 +72,7 @@ class Observer:
         self.refusals.look(self.telemetry, self.emit)
         for news in self.outcomes.news():
             self.emit(news)
-        # Before a spool file goes: what was counted from it must not depend on it any more.
+        # Saved before a spool file is deleted: its counts exist nowhere else afterwards.
         self.monitor.save(now)
         self.is_stuck = False
         due = self.log.due(seconds, seconds=self.launch.seal_seconds, rows=self.launch.seal_rows)
@@ -100,7 +100,7 @@ class Observer:
             for event in end_what_is_old(Home(Path(self.launch.home)), self.keeping, now):
                 self.emit(event)
         except (GoldenPathError, OSError) as error:
-            self.emit({"event": "failed", "message": f"what is too old was kept: {error}"})
+            self.emit({"event": "failed", "message": f"expired records were not deleted: {error}"})
 
     def _observe(self, batch: SpoolBatch, now: datetime) -> None:
         try:
@@ -109,7 +109,7 @@ class Observer:
             self.telemetry.add(decisive(fresh))
             self.outcomes.add(fresh)
         except (GoldenPathError, ValueError) as error:
-            # The log comes first: what cannot be counted is still sealed.
+            # The log comes first: a record that cannot be counted is still sealed.
             self.emit({"event": "failed", "message": f"{batch.path.name}: {error}"})
             return
         for finding in raised:

@@ -192,7 +192,7 @@ WRONG: dict[str, tuple[Callable[[Path], None], str, int]] = {
     "a checkpoint was forged": (forge_a_checkpoint, "two-1.checkpoint.json: ", 300),
     "tables were swapped": (swap_tables, "has the wrong digest", 300),
     "a name was changed": (name_a_replica_like_another, "expected a segment of dev/", 300),
-    "something else lies there": (leave_rubbish, "is no name of a checkpoint", 400),
+    "something else lies there": (leave_rubbish, "is not the name of a checkpoint", 400),
 }
 
 

@@ -1,4 +1,4 @@
-"""What can be said about drift now, from the state that the monitor left on disk."""
+"""The current drift of each release, from the state that the monitor saved."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from goldenpath.observe.log.release_rules import Facts
 
 @dataclass(frozen=True, slots=True)
 class DriftReport:
-    """One release in one stage."""
+    """The drift of one release in one stage."""
 
     stage: str
     model: str
@@ -27,7 +27,7 @@ class DriftReport:
 def drift_reports(
     home: Home, stage: str, model: str, facts: Callable[[str], Facts | None]
 ) -> Iterator[DriftReport]:
-    """A report per release that was counted; `*` for any stage or model."""
+    """Return a report for each release that was counted. `*` means any stage or model."""
     known = tuple(findings(home.findings))
     for watch in watches(home.drift, stage, model).values():
         about = facts(watch.release)

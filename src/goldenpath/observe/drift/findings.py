@@ -1,4 +1,4 @@
-"""What monitoring found: opened by a machine once, closed by a person who says why."""
+"""The findings of the drift monitor. It opens each once; a person closes it with a reason."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -18,7 +18,7 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class DriftFinding:
-    """One alarm. Times RFC 3339 in UTC."""
+    """One drift alarm. Times are RFC 3339 in UTC."""
 
     id: str
     stage: str
@@ -26,15 +26,15 @@ class DriftFinding:
     release: str
     opened_at: str
     since: str
-    """Arrival of the first row from which on the evidence is largest."""
+    """Estimated onset: arrival of the row from which the evidence is largest."""
     features: tuple[str, ...]
     new_values: tuple[str, ...]
-    """Values among them that the reference never had, as `feature: value`."""
+    """Values of these features that the reference does not have, as `feature: value`."""
     sentence: str
     rows: int
-    """Rows that were looked at until the alarm."""
+    """The number of rows up to the alarm."""
     psi: float
-    """Of the first feature, since the onset."""
+    """PSI of the first feature since the onset."""
     state: Literal["open", "closed"] = "open"
     closed_at: str = ""
     closed_by: str = ""
@@ -45,7 +45,7 @@ class DriftFinding:
 def drift_finding(
     stage: str, model: str, release: str, verdict: DriftVerdict, *, now: datetime
 ) -> DriftFinding:
-    """The finding of a verdict that is an alarm."""
+    """Return the finding for a verdict that is an alarm."""
     drifting = [column for column in verdict.columns if column.is_drifting]
     first = drifting[0]
     return DriftFinding(
@@ -64,12 +64,12 @@ def drift_finding(
 
 
 def save(folder: Path, finding: DriftFinding) -> None:
-    """Writes the finding, whole or not at all."""
+    """Write the finding, whole or not at all."""
     write_whole(folder / f"{checked_name(finding.id)}.json", canonical_json(asdict(finding)))
 
 
 def load(folder: Path, name: str) -> DriftFinding:
-    """One finding. Raises `NotFound`, and `InvalidInput` if the file is not one."""
+    """Return one finding. Raises `NotFound`, or `InvalidInput` if the file is malformed."""
     path = folder / f"{checked_name(name)}.json"
     try:
         finding = read_typed(path, DriftFinding)
@@ -81,13 +81,13 @@ def load(folder: Path, name: str) -> DriftFinding:
 
 
 def findings(folder: Path) -> Iterator[DriftFinding]:
-    """Every finding, the oldest first."""
+    """Return every finding, the oldest first."""
     for path in sorted(folder.glob("*.json")):
         yield load(folder, path.stem)
 
 
 def close(folder: Path, name: str, who: str, reason: str, *, now: datetime) -> DriftFinding:
-    """Closes a finding. Raises `InvalidInput` if it is closed already or no reason is given."""
+    """Close a finding. Raises `InvalidInput` if it is closed already or has no reason."""
     finding = load(folder, name)
     if finding.state == "closed":
         raise InvalidInput(f"finding {name} was closed by {finding.closed_by} already")

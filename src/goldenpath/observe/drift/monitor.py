@@ -1,4 +1,4 @@
-"""Watches every deployment for drift: counts rows, looks, and raises each alarm once."""
+"""The drift monitor: it counts rows, tests for drift, and raises each alarm once."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ Key = tuple[str, str, str]
 
 @dataclass(slots=True)
 class _Deployment:
-    """A watch and what is worked out of it."""
+    """The saved state of a deployment, and what is computed from it."""
 
     watch: MonitorState
     facts: Facts
@@ -37,7 +37,10 @@ class _Deployment:
 
 
 class Monitor:
-    """All deployments of one home; state and findings are in files, so that a restart goes on."""
+    """The monitor of all deployments of one home.
+
+    State and findings are in files, so that it continues after a restart.
+    """
 
     def __init__(self, folder: Path, findings: Path, facts: Callable[[str], Facts | None]) -> None:
         self._folder = folder
@@ -46,7 +49,7 @@ class Monitor:
         self._deployments: dict[Key, _Deployment] = {}
 
     def add(self, block: Block, now: datetime) -> tuple[Block, list[DriftFinding]]:
-        """Counts what was not counted before; gives it back, with the alarms it raised."""
+        """Count new rows. Return the block of new rows and the alarms that they raised."""
         header = block.header
         deployment = self._deployment((header.stage, header.model, header.digest))
         if deployment is None:
@@ -64,7 +67,7 @@ class Monitor:
         return fresh, raised
 
     def save(self, now: datetime) -> None:
-        """Writes what has changed."""
+        """Write the states that have changed."""
         for deployment in self._deployments.values():
             if deployment.is_changed:
                 watch = deployment.watch
@@ -74,7 +77,7 @@ class Monitor:
                 deployment.is_changed = False
 
     def verdicts(self) -> Iterator[tuple[Key, DriftVerdict, Profile, Counts]]:
-        """What can be said of every deployment now, and what was counted since the start."""
+        """Return for every deployment the current verdict and the counts since the start."""
         for key, deployment in self._deployments.items():
             verdict = drift_verdict(deployment.detector, deployment.state)
             yield key, verdict, deployment.facts.profile, deployment.total
@@ -102,7 +105,7 @@ class Monitor:
     ) -> DriftFinding | None:
         watch = deployment.watch
         if watch.finding and not self._is_open(watch.finding):
-            # A person has closed it: what was counted until then is dealt with.
+            # A person closed the finding, so the detector starts again from zero.
             watch.finding = ""
             deployment.state = State.fresh(deployment.facts.profile)
             return None
@@ -129,7 +132,10 @@ def _unseen(block: Block, first: int) -> Block:
 
 
 def _looks(deployment: _Deployment, block: Block) -> Iterator[DriftEvidence]:
-    """Counts row by row up to each look, so that the looks do not depend on how rows arrive."""
+    """Count rows and test after every `look_rows` rows.
+
+    So the tests do not depend on how rows are batched.
+    """
     settings, profile = deployment.facts.contract.monitor, deployment.facts.profile
     started = np.repeat([a.started for a in block.answered], [a.rows for a in block.answered])
     begin, total = 0, len(block.scores)

@@ -1,4 +1,4 @@
-"""What the monitor remembers of one deployment: counts, never rows."""
+"""The saved state of the drift monitor for one deployment: counts, never rows."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,34 +17,34 @@ VERSION = 1
 
 
 class MonitorState(msgspec.Struct):
-    """The state of the monitor of one release in one stage, as it stands in its file."""
+    """The monitor state of one release in one stage, as stored in its file."""
 
     stage: str
     model: str
     release: str
     seen: dict[str, int]
-    """Per replica, the sequence number from which on requests are not counted yet."""
+    """By replica: the first sequence number that is not counted yet."""
     looks: int
     starts: list[int]
     times: list[str]
     rows: list[int]
     counts: list[list[int]]
     pending_rows: int
-    """Rows since the last look, and what was counted of them."""
+    """The number of rows since the last look. `pending` has their counts."""
     pending: list[int]
     pending_since: str
     finding: str = ""
-    """The alarm that is open; there is no other one before a person has closed it."""
+    """The open finding. No other alarm is raised until a person closes it."""
     updated_at: str = ""
     version: int = VERSION
 
     @classmethod
     def fresh(cls, stage: str, model: str, release: str) -> "MonitorState":
-        """Before the first row."""
+        """Return the state before the first row."""
         return cls(stage, model, release, {}, 0, [], [], [], [], 0, [], "")
 
     def state(self, profile: Profile) -> State:
-        """What the detector works on. Raises `InvalidInput` if it is of another profile."""
+        """Return the state for the detector. Raises `InvalidInput` if the profile differs."""
         if not self.starts:
             return State(self.looks, (), (), (), np.zeros((0, profile.size), np.int64))
         counts = np.array(self.counts, np.int64)
@@ -53,13 +53,13 @@ class MonitorState(msgspec.Struct):
         return State(self.looks, tuple(self.starts), tuple(self.times), tuple(self.rows), counts)
 
     def waiting(self, profile: Profile) -> Counts:
-        """What was counted since the last look."""
+        """Return the counts since the last look."""
         if not self.pending_rows:
             return Counts.zero(profile)
         return Counts(self.pending_rows, np.array(self.pending, np.int64))
 
     def keep(self, state: State, waiting: Counts, since: str) -> None:
-        """Takes over what the detector made of new rows."""
+        """Take over the new state of the detector."""
         self.looks, self.starts, self.times = state.looks, list(state.starts), list(state.times)
         self.rows, self.counts = list(state.rows), state.counts.tolist()
         self.pending_rows, self.pending = waiting.rows, waiting.values.tolist()
@@ -67,13 +67,13 @@ class MonitorState(msgspec.Struct):
 
 
 def watch_path(folder: Path, stage: str, model: str, release: str) -> Path:
-    """The file of one deployment."""
+    """Return the path of the state of one deployment."""
     name = release.removeprefix("sha256:")
     return folder / checked_name(stage) / checked_name(model) / f"{checked_name(name)}.json"
 
 
 def load_watch(folder: Path, stage: str, model: str, release: str) -> MonitorState:
-    """The state from disk, or a fresh one."""
+    """Return the saved state, or a new one if there is none."""
     path = watch_path(folder, stage, model, release)
     try:
         return read_watch(path)
@@ -82,7 +82,7 @@ def load_watch(folder: Path, stage: str, model: str, release: str) -> MonitorSta
 
 
 def read_watch(path: Path) -> MonitorState:
-    """One state file. Raises `FileNotFoundError`, and `InvalidInput` if it is not one."""
+    """Read a state file. Raises `FileNotFoundError`, or `InvalidInput` if it is malformed."""
     watch = read_record(path, MonitorState)
     if watch.version != VERSION:
         raise InvalidInput(f"drift state {path} has version {watch.version}: expected {VERSION}")
@@ -90,12 +90,12 @@ def read_watch(path: Path) -> MonitorState:
 
 
 def save_watch(folder: Path, watch: MonitorState) -> None:
-    """Writes the state, whole or not at all."""
+    """Write the state, whole or not at all."""
     path = watch_path(folder, watch.stage, watch.model, watch.release)
     write_whole(path, msgspec.json.encode(watch))
 
 
 def watches(folder: Path, stage: str, model: str) -> Mapping[Path, MonitorState]:
-    """Every state of a model in a stage; `*` for any. The one updated last comes last."""
+    """Return every state of a model in a stage, the last updated last. `*` means any."""
     found = {path: read_watch(path) for path in folder.glob(f"{stage}/{model}/*.json")}
     return dict(sorted(found.items(), key=lambda item: item[1].updated_at))

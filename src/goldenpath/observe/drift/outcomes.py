@@ -1,13 +1,13 @@
-"""Counts what each release answers, as shares that the canary judge can compare.
+"""Counts of the answers of each release, as shares that the canary judge compares.
 
-All are cumulative since the observer started and go to the supervisor by name: `outcome decline`,
-`score below 0.2`, `decline where status = 2`, `differs from the live answer`,
-`differs where status = 2`. Which names there are follows from the contract alone, so that the judge
-can share out its chance of being wrong before it has seen anything.
+All counts are cumulative since the observer started. They go to the supervisor by name:
+`outcome decline`, `score below 0.2`, `decline where status = 2`, `differs from the live answer`,
+`differs where status = 2`. The names follow from the contract alone. So the judge can divide its
+error probability among them before it has data.
 
-A copy that is asked of the live release counts for pairs alone: in its shares it would be a second
-time the question that the canary was asked, and their comparison wants answers that know nothing of
-each other. A release that gets nothing but copies is compared by them.
+A shadow answer of the live release counts only for pairs. Its question already counts for the
+canary, and the comparison of shares needs independent answers. A release that gets only shadow
+requests is compared by them.
 """
 
 from collections import OrderedDict
@@ -25,12 +25,12 @@ from goldenpath.project.spec import Contract
 
 OUTCOMES = ("accept", "refer", "decline")
 POINTS = (0.003, 0.01, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.97)
-"""Where the distributions of two scores are compared: fixed, so that any two releases can be."""
+"""Points at which score distributions are compared. They are the same for all releases."""
 MOST_PAIRS = 20_000
 
 PAIRED = "differs from the live answer"
 PAIRED_SLICE = "differs where "
-"""Begins the name of a share of pairs in one slice."""
+"""Prefix of the name of a share of pairs in one slice."""
 
 Counts = dict[str, list[int]]
 """Hits and total by name."""
@@ -40,12 +40,12 @@ Mask = NDArray[np.bool_]
 
 @dataclass(slots=True)
 class _Route:
-    """One model in one stage: counts by slot, and answers that a copy may come for."""
+    """One model in one stage: counts by slot, and answers that still lack their pair."""
 
     slots: dict[str, Counts] = field(default_factory=dict)
     answers: "OrderedDict[str, tuple[str, list[str]]]" = field(default_factory=OrderedDict)
     live: set[str] = field(default_factory=set)
-    """Slots by whose answers somebody decided."""
+    """Slots whose answers were used for decisions."""
 
 
 class Outcomes:
@@ -57,7 +57,7 @@ class Outcomes:
         self._changed: set[tuple[str, str]] = set()
 
     def add(self, block: Block) -> None:
-        """Counts the answers of one server."""
+        """Count the answers of one server."""
         header = block.header
         facts = self._facts(header.digest)
         if facts is None or not len(block.scores):
@@ -77,12 +77,12 @@ class Outcomes:
         self._changed.add((name, header.slot))
 
     def counts(self, deployment: str, slot: str) -> Mapping[str, list[int]]:
-        """What was counted of one slot of `stage/model`; empty if nothing was."""
+        """Return the counts of one slot of `stage/model`. Empty if there are none."""
         route = self._routes.get(deployment)
         return route.slots.get(slot, {}) if route else {}
 
     def news(self) -> Iterator[Mapping[str, JsonValue]]:
-        """One event per slot that has changed since the last call."""
+        """Return an event for each slot that has changed since the last call."""
         for name, slot in sorted(self._changed):
             counts: dict[str, JsonValue] = {
                 key: list(value) for key, value in self._routes[name].slots[slot].items()
@@ -92,7 +92,7 @@ class Outcomes:
 
 
 def names(contract: Contract) -> Iterator[str]:
-    """Every share that is counted for a release with this contract."""
+    """Return the name of every share that is counted under this contract."""
     yield from (f"outcome {each}" for each in OUTCOMES)
     yield from (f"score below {point:g}" for point in POINTS)
     for part in slices(contract):
@@ -102,7 +102,7 @@ def names(contract: Contract) -> Iterator[str]:
 
 
 def inside_of(part: Slice, block: Block) -> Mask:
-    """Which rows are of that slice."""
+    """Return a mask of the rows in the slice."""
     values = block.columns[part.column]
     inside: Mask = (values >= np.float32(part.low)) & (values < np.float32(part.high))
     return inside
@@ -128,10 +128,10 @@ def _count(
 def _pair(
     route: _Route, counts: Counts, contract: Contract, block: Block, *, outcomes: Words
 ) -> None:
-    """Holds answers to the same question by two releases against each other: a shadow's pairs.
+    """Compare the answers of two releases to the same question: the pairs of a shadow.
 
-    The second of two answers with one prediction id is counted, whichever release it is of: the
-    share of pairs that differ is the same from both sides.
+    A pair is counted when its second answer arrives, for both releases: the share of pairs that
+    differ is the same for both.
     """
     slot, end, listed = block.header.slot, 0, outcomes.tolist()
     others: dict[str, tuple[Mask, Mask]] = {}
@@ -163,7 +163,7 @@ def _places(contract: Contract, block: Block) -> Iterator[tuple[str, Mask]]:
 
 
 def _number(mask: Mask) -> int:
-    """How often it is true; twenty times as quick as a sum of it."""
+    """Return how often the mask is true. Twenty times as fast as its sum."""
     return int(np.count_nonzero(mask))
 
 

@@ -1,1 +1,1 @@
-"""The prediction log: sealed, readable, erasable."""
+"""The prediction log: sealed segments, readers, erasure and expiry."""

@@ -1,7 +1,7 @@
-"""Columns of the log about how a prediction came about: for what, by which parts, by which clock.
+"""Columns of the log for the context of a prediction: purpose, components, clock.
 
-What a release is, is looked up once; what callers said is mostly nothing. So most of these columns
-are one value for a whole segment, which costs a file next to nothing.
+The release is the same for a whole segment, and callers mostly give no context. So most of these
+columns have one value for the segment and take almost no space.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -36,7 +36,7 @@ FIELDS: "list[pa.Field[pa.DataType]]" = [
     pa.field("clock_error_ns", pa.int64()),
 ]
 Records = NDArray[np.int64]
-"""How many records each request has: one a row, one for a refusal."""
+"""The number of records of each request: one for each row, or one for a refusal."""
 Texts: TypeAlias = "pa.DictionaryArray[pa.lib.Int32Type, pa.lib.StringType]"
 _MODES = {"refer": "human-in-loop"}
 _ERRORS = {422: "input contract", 500: "model", 503: "unavailable"}
@@ -46,7 +46,7 @@ _SILENT = RequestContext()
 def circumstances(
     header: SpoolHeader, answered: Sequence[Answered], records: Records, parts: Parts
 ) -> dict[str, object]:
-    """The columns but those of oversight, one value a record."""
+    """Return the columns except those of oversight, with one value for each record."""
     total = int(records.sum())
     return {
         "traffic_role": few([_role(each) for each in answered], records),
@@ -62,9 +62,9 @@ def circumstances(
 
 
 def oversight(answered: Sequence[Answered], records: Records, outcomes: Texts) -> dict[str, object]:
-    """Whether a person looked at each decision: as the caller said, else as the policy means it.
+    """Return whether a person reviews each decision: set by the caller, else by the policy.
 
-    What the policy refers goes to a person; the rest is decided by the score alone.
+    The policy refers some outcomes to a person. The score alone decides the others.
     """
     names = [_MODES.get(str(each), "automatic") for each in outcomes.dictionary.to_pylist()]
     meant = pa.array(names, pa.string()).take(outcomes.indices)
@@ -79,7 +79,10 @@ def oversight(answered: Sequence[Answered], records: Records, outcomes: Texts) -
 
 
 def few(values: Sequence[str], records: Records, *, optional: bool = True) -> Texts:
-    """A column of few different texts, one a request; an empty one is no value if `optional`."""
+    """Return a dictionary column from one text for each request.
+
+    With `optional`, an empty text is null.
+    """
     distinct = sorted(set(values))
     if len(distinct) == 1 and (distinct[0] or optional):
         return constant(distinct[0], int(records.sum()))
@@ -91,16 +94,16 @@ def few(values: Sequence[str], records: Records, *, optional: bool = True) -> Te
 
 
 def constant(value: str, total: int) -> Texts:
-    """A column of one text; of none if it is empty."""
+    """Return a column of one text, or of nulls if it is empty."""
     if not value:
         return pa.repeat(pa.scalar(None, FEW), total)
     return pa.DictionaryArray.from_arrays(np.zeros(total, np.int32), pa.array([value]))
 
 
 def identifiers(answered: Sequence[Answered]) -> list[bytes]:
-    """What is sealed behind the inputs of each prediction: identifiers of outside data, as JSON.
+    """Return the identifiers of outside data of each prediction, as JSON.
 
-    Empty if nobody named any.
+    They are encrypted together with the inputs. Empty if no caller named any.
     """
     if all(each.said is None or not each.said.references for each in answered):
         return []
@@ -124,7 +127,7 @@ def _said(answered: Sequence[Answered], records: Records) -> dict[str, object]:
     said = [each.said or _SILENT for each in answered]
     as_of = np.array([each.features_at for each in said], np.int64)
     started = np.array([each.started for each in answered], np.int64)
-    # Below 0 if the values were dated ahead of their use.
+    # Negative if the values are dated after their use.
     ages = np.repeat((started - as_of) // 1_000_000, records)
     return {
         "process": few([each.process for each in said], records),
@@ -135,7 +138,7 @@ def _said(answered: Sequence[Answered], records: Records) -> dict[str, object]:
 
 
 def _kinds_of(answered: Sequence[Answered]) -> object:
-    """The kinds of each record; there are few different sets of them, so each is made once."""
+    """Return the kinds of each record. Each distinct set is built once."""
     places: dict[tuple[str, ...], int] = {}
     found = [
         places.setdefault(tuple(kinds), len(places)) for each in answered for kinds in _kinds(each)
@@ -144,13 +147,13 @@ def _kinds_of(answered: Sequence[Answered]) -> object:
 
 
 def _named(answered: Answered) -> Sequence[Mapping[str, str]]:
-    """Identifiers by kind, a row each."""
+    """Return the identifiers by kind for each row."""
     found = answered.said.references if answered.said is not None else None
     return found or [{}] * max(answered.rows, 1)
 
 
 def _kinds(answered: Answered) -> Sequence[Collection[str]]:
-    """The kinds, a record each: of a refused request all in one, and no identifier is kept."""
+    """Return the kinds for each record. A refused request has one record for all its rows."""
     named = _named(answered)
     return named if answered.rows else [set().union(*named)]
 
@@ -162,10 +165,10 @@ def _role(answered: Answered) -> str:
 
 
 def _error(answered: Answered) -> str:
-    """Why there is no answer of the model; empty if there is one."""
+    """Return why the model gave no answer. Empty if it gave one."""
     if not answered.refusal:
         return ""
     if answered.refusal == OVERLOAD:
         return "overload"
-    # With the fallback of the policy a decision was answered, though the model gave no score.
+    # The fallback of the policy gave a decision although the model gave no score.
     return "model" if answered.status == 200 else _ERRORS.get(answered.status, "request")

@@ -1,4 +1,4 @@
-"""Opens inputs of the prediction log, for who was given the keys of its subjects."""
+"""The decryption of inputs of the prediction log, with the keys of their subjects."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +17,7 @@ _NOBODY = ""
 
 
 class Inputs:
-    """Folders with the keys of subjects, one per observer."""
+    """A reader of encrypted inputs, with one folder of subject keys for each observer."""
 
     def __init__(self, folders: tuple[Path, ...]) -> None:
         """Raises `Unavailable` if there are no keys in one of them."""
@@ -25,14 +25,15 @@ class Inputs:
         self._known: dict[str, Mapping[str, list[Subject]]] = {}
 
     def close(self) -> None:
-        """Closes the files."""
+        """Close the key files."""
         for each in self._keys:
             each.close()
 
     def read(self, table: pa.Table, checkpoint: Checkpoint, rows: Floats) -> int:
-        """Puts the inputs of served records into `rows`, shape `(records, features)`; how many.
+        """Decrypt inputs into `rows` of shape `(records, features)`. Return their number.
 
-        What no key opens stays as it is. Raises `InvalidInput` if the features are others.
+        A row that no key opens is unchanged. Raises `InvalidInput` if the number of features
+        differs.
         """
         width = len(feature_names(table))
         if width != rows.shape[1]:
@@ -49,7 +50,7 @@ class Inputs:
                 try:
                     raw = open_inputs(subject, ciphertext, commitment, str(name))
                 except VerificationError:
-                    continue  # the key of another observer under the same name
+                    continue  # another observer has a different key for this reference
                 rows[place] = np.frombuffer(raw, "<f4", width)
                 opened += 1
                 break

@@ -1,8 +1,8 @@
-"""Checks the prediction log: is it what was signed, is it whole, and what does it know it lost?
+"""The check of the prediction log: signatures, digests, chains, and missing or lost requests.
 
-A request number that is neither recorded nor counted as lost is missing. What was cut off at the
-end can only be seen against another witness: the audit log notes every few minutes and at the end
-how far each replica had come, and a replica that ended in order has said so itself.
+A request number that is neither recorded nor counted as lost is missing. A cut at the end shows
+only against another source. The audit log records the newest segment of each replica every few
+minutes and at the end. A replica that ended in order has marked its last segment.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,12 +28,12 @@ from goldenpath.observe.log.segment import (
 from goldenpath.serve.record.spool_reader import read
 
 _MOST_NAMED = 10
-"""Processes that a page names."""
+"""The most business processes that the page names for a replica."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReplicaReport:
-    """One chain."""
+    """The result for the chain of one replica."""
 
     stage: str
     model: str
@@ -44,47 +44,47 @@ class ReplicaReport:
     requests: int
     refused: int
     lost: int
-    """Requests that the server counted as answered without a record."""
+    """Requests that the server answered without a record, by its own count."""
     missing: int
     """Request numbers that are neither recorded nor counted as lost."""
     torn: int
-    """Bytes of half-written frames, never answered, that a killed server left."""
+    """Bytes of incomplete frames that a killed server left. Their requests were not answered."""
     expired: int
-    """Segments whose records were deleted when their time was over."""
+    """Segments whose records were deleted after their retention time."""
     clock_jumps: int
-    """How often the clock of this machine went back between two segments; the order is theirs."""
+    """How often the clock of this machine went back between two consecutive segments."""
     has_ended: bool
     """Whether the last spool file was complete."""
     first: str
     last: str
     clock_error_ms: float | None = None
-    """How wrong the clock of this machine can have been; None where nobody was known to keep it."""
+    """The largest error bound of the clock. None if it is not known for every record."""
     processes: tuple[str, ...] = ()
     """Business processes that callers named."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogReport:
-    """The whole log."""
+    """The result for the whole log."""
 
     replicas: tuple[ReplicaReport, ...]
     breaks: tuple[str, ...]
-    """Where signature, digest or chain do not hold."""
+    """The places where a signature, digest or chain is wrong."""
     waiting: int
-    """Bytes in the spool that are not sealed yet."""
+    """The number of bytes in the spool that are not sealed yet."""
 
     @property
     def holds(self) -> bool:
-        """Whether everything there is what was signed, and nothing is missing unexplained."""
+        """Whether everything matches its signature and no request is missing."""
         return not self.breaks and not any(replica.missing for replica in self.replicas)
 
     @property
     def records(self) -> int:
-        """Records of all replicas."""
+        """The number of records of all replicas."""
         return sum(replica.records for replica in self.replicas)
 
     def page(self) -> str:
-        """For people."""
+        """Return the report as text."""
         lines = [
             f"{r.stage}/{r.model} {r.replica}: {r.records} records of {r.requests} requests in "
             f"{r.segments} segments, {r.first} to {r.last}; {r.refused} refused, {r.lost} lost, "
@@ -104,19 +104,19 @@ class LogReport:
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """A segment that somebody else noted: it has to be there, as it was."""
+    """A segment that the audit log recorded. The log must still have it, unchanged."""
 
     stage: str
     model: str
     replica: str
     number: int
     digest: str
-    """Of the Parquet file."""
+    """Digest of the Parquet file."""
 
 
 @dataclass(slots=True)
 class _Chain:
-    """What was found of one replica on the way."""
+    """The segments and breaks of one replica, collected during the check."""
 
     found: list[CheckpointLink]
     sequences: set[int]
@@ -126,7 +126,7 @@ class _Chain:
     processes: set[str] = field(default_factory=set)
 
     def broken(self) -> Iterator[str]:
-        """Where it does not hold together."""
+        """Return the breaks between its segments."""
         return broken_links(sorted(self.found, key=lambda link: link.checkpoint.number))
 
 
@@ -135,7 +135,7 @@ _Key = tuple[str, str, str]
 
 
 def check_log(home: Home, anchors: Iterable[Anchor] = ()) -> LogReport:
-    """Reads everything. Raises `NotFound` if there is no log yet."""
+    """Check the whole log. Raises `NotFound` if there is no log yet."""
     public_key = log_public_key(home)
     chains: dict[_Key, _Chain] = {}
     for path in checkpoints(home.predictions):
@@ -171,7 +171,7 @@ def check_log(home: Home, anchors: Iterable[Anchor] = ()) -> LogReport:
 
 
 def _cut_off(chains: Mapping[_Key, _Chain], anchors: Iterable[Anchor]) -> list[str]:
-    """What the other witness knows, and the log does not."""
+    """Return the anchors that the log does not have."""
     wrong = []
     for anchor in anchors:
         chain = chains.get((anchor.stage, anchor.model, anchor.replica))
@@ -190,7 +190,7 @@ def _report(chain: _Chain) -> ReplicaReport:
     ordered = sorted((link.checkpoint for link in chain.found), key=lambda each: each.number)
     first, last = ordered[0], ordered[-1]
     seen, lost = chain.sequences, _lost(ordered)
-    # A server counts its requests from 0, and says itself which of them it lost.
+    # A server numbers its requests from 0 and records which of them it lost.
     known = seen | lost
     missing = max(known, default=-1) + 1 - len(known)
     return ReplicaReport(
@@ -216,13 +216,13 @@ def _report(chain: _Chain) -> ReplicaReport:
 
 
 def _some(names: Sequence[str]) -> str:
-    """The first of many."""
+    """Return the first names and the number of the others."""
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     return ", ".join(names[:_MOST_NAMED]) + more
 
 
 def _worst(errors: set[int | None]) -> float | None:
-    """Milliseconds; None if it is not known of every record."""
+    """Return the largest error in milliseconds. None if one is unknown."""
     known = [each for each in errors if each is not None]
     return max(known) / 1e6 if known and len(known) == len(errors) else None
 

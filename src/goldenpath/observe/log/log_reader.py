@@ -1,4 +1,4 @@
-"""Reading the prediction log: one prediction by its id, or many by model, stage and time."""
+"""The reader of the prediction log: one prediction by id, or many by model, stage and time."""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -63,22 +63,22 @@ Record = Mapping[str, Value]
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """One record, from a segment whose digest and signature held."""
+    """One record, from a segment with a correct digest and signature."""
 
     record: Record
     commitment: str
     """SHA-256 over salt, inputs and references, in hexadecimal; empty for a refusal."""
     inputs: Mapping[str, float | None] | None
-    """By feature, None for NaN; None if they cannot be opened, and `inputs_state` says why."""
+    """By feature, None for NaN. None if they cannot be decrypted; `inputs_state` says why."""
     inputs_state: str
     """`opened and equal to the commitment`, `erased`, `expired`, or `none` for a refusal."""
     references: Mapping[str, str]
-    """Outside data that were consulted, identifier by kind; empty if they cannot be opened."""
+    """Identifiers of outside data by kind. Empty if they cannot be decrypted."""
     segment: str
     """Name of the Parquet file, relative to the log."""
     checkpoint: Checkpoint
     checkpoint_digest: str
-    """Of the signed file beside it."""
+    """Digest of the signed checkpoint file."""
 
     @property
     def prediction_id(self) -> str:
@@ -92,17 +92,17 @@ class Prediction:
 
 
 def find_prediction(home: Home, prediction_id: str) -> Prediction:
-    """The record of one answer, verified, with its inputs where the key is still there.
+    """Return the verified record of one prediction, with its inputs if their key exists.
 
-    An id without a row number means row 0. A shadow's answer has the id of the one that was
-    given, and is found only where that is not. Raises `NotFound` if no sealed segment has it, and
-    `VerificationError` if the segment or the inputs are not what was signed.
+    An id without a row number means row 0. A shadow answer has the id of the live answer, and is
+    returned only if the live one is not found. Raises `NotFound` if no sealed segment has the id.
+    Raises `VerificationError` if the segment or the inputs do not match what was signed.
     """
     wanted = [prediction_id] if "-" in prediction_id else [prediction_id, f"{prediction_id}-0"]
     shadow: tuple[Path, int] | None = None
     for path in reversed(list(checkpoints(home.predictions))):
         if not table_of(path).exists():
-            continue  # its time was over; `log check` knows whether that is so
+            continue  # expired, or missing: `log check` tells which
         table = pq.read_table(table_of(path), columns=["prediction_id", "decisive"])
         places = [pc.index(table["prediction_id"], value).as_py() for value in wanted]
         found = max(places)
@@ -146,7 +146,7 @@ def _open(
     record: Record,
     values: Mapping[str, object],
 ) -> tuple[Mapping[str, float | None] | None, Mapping[str, str], str]:
-    """Inputs and references, and what became of them."""
+    """Return inputs, references and the state of the inputs."""
     ciphertext = values["input_ciphertext"]
     if not isinstance(ciphertext, bytes):
         return None, {}, "none"
@@ -169,20 +169,20 @@ def _open(
 def open_inputs(
     subject: Subject, ciphertext: bytes, commitment: object, prediction_id: str
 ) -> bytes:
-    """The inputs of one prediction, little-endian 32-bit floats, and behind them its references.
+    """Return the inputs of one prediction as little-endian 32-bit floats, then its references.
 
-    Raises `VerificationError` if the key does not open them, or they are not what was committed to.
+    Raises `VerificationError` if the key cannot decrypt them or the commitment differs.
     """
     plain = subject.open(ciphertext, prediction_id)
     if hashlib.sha256(plain).digest() != commitment:
         raise VerificationError(
-            f"inputs of prediction {prediction_id} are not what was committed to"
+            f"inputs of prediction {prediction_id} do not match their commitment"
         )
     return plain[SALT:]
 
 
 def _subject(home: Home, record: Record) -> Subject | Literal["erased", "expired"]:
-    """Whose keys open the inputs, or why none do."""
+    """Return the subject whose key opens the inputs, or why there is none."""
     subjects = Subjects(home.keys)
     try:
         reference, day = record["subject_ref"], str(record["key_day"])
@@ -199,7 +199,7 @@ def _subject(home: Home, record: Record) -> Subject | Literal["erased", "expired
 def records(
     home: Home, *, stage: str = "*", model: str = "*", since: datetime | None = None
 ) -> Iterator[Record]:
-    """Records, the newest first, without inputs; segments are not verified on the way."""
+    """Return records without inputs, the newest first. Segments are not verified."""
     for path in reversed(list(checkpoints(home.predictions, stage, model))):
         if not table_of(path).exists():
             continue
@@ -214,9 +214,9 @@ def records(
 
 
 def read_columns(path: Path, columns: Sequence[str]) -> pa.Table:
-    """These columns of a segment; what a file of an older version does not have is null there.
+    """Return these columns of a segment. Columns that an older version lacks are null.
 
-    Raises `InvalidInput` for a version that is not known here.
+    Raises `InvalidInput` for an unknown version.
     """
     known = pq.read_schema(path)
     version = (known.metadata or {}).get(VERSION, b"")
@@ -235,7 +235,7 @@ def read_columns(path: Path, columns: Sequence[str]) -> pa.Table:
 
 
 def _readable(row: pa.Table) -> Record:
-    # A time of nanoseconds has no form in Python's own values, so it is taken as a number.
+    # Python's datetime has no nanoseconds, so the time is converted as an integer.
     left = {"input_commitment", "input_ciphertext", "t_start"} & set(row.column_names)
     values: dict[str, Value] = row.drop_columns(sorted(left)).to_pylist()[0]
     started: int = pc.cast(row["t_start"], pa.int64())[0].as_py() or 0
@@ -249,9 +249,9 @@ def _whole(values: Record) -> int:
 
 
 def verified(path: Path, public_key: bytes) -> Checkpoint:
-    """The checkpoint of a file, once its signature and the digest of its segment hold.
+    """Return a checkpoint after a check of its signature and the digest of its segment.
 
-    Raises `VerificationError` if one does not.
+    Raises `VerificationError` if one is wrong.
     """
     checkpoint = parse_checkpoint(path.read_bytes(), public_key)
     table = table_of(path)
@@ -264,7 +264,7 @@ def verified(path: Path, public_key: bytes) -> Checkpoint:
 
 
 def log_public_key(home: Home) -> bytes:
-    """DER of the key that signs checkpoints. Raises `NotFound` before anything was sealed."""
+    """Return the key that signs checkpoints, in DER. Raises `NotFound` if there is no log yet."""
     path = home.log_key.with_suffix(".pub")
     try:
         return key_from_pem("log", path.read_bytes()).public_key

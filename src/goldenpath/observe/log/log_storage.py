@@ -1,7 +1,7 @@
-"""Where a prediction log lies, as its reader sees it: names, and bytes of a bounded size.
+"""The storage of a prediction log for readers: names, and content of a bounded size.
 
-A folder that the observers write to, or a copy of it anywhere: segments never change once they have
-their name, so every tool that copies files will do.
+It is the folder that the observers write to, or a copy of it. Segments never change once they have
+their name, so any tool can copy them.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,7 +15,7 @@ from goldenpath.settings import ObjectStore
 
 MOST_FILES = 500_000
 MOST_BYTES = 256 * 1024 * 1024
-"""Of one file, 256 MiB: a segment is sealed long before."""
+"""The most bytes of one file, 256 MiB. Segments are far smaller."""
 _DEFAULT = ObjectStore()
 
 
@@ -27,9 +27,10 @@ class LogStorage:
     settings: ObjectStore = _DEFAULT
 
     def files(self, stage: str, model: str) -> Mapping[str, Callable[[], bytes]]:
-        """What lies there of one model in one stage, by name; reading raises `NotFound` once gone.
+        """Return the readers of the files of one model in one stage, by file name.
 
-        Raises `Unavailable` if that cannot be said.
+        A reader raises `NotFound` if the file is gone. Raises `Unavailable` if the storage cannot
+        be listed.
         """
         below = f"{checked_name(stage)}/{checked_name(model)}"
         found = self._remote(below) if "://" in self.where else self._local(below)
@@ -53,7 +54,7 @@ class LogStorage:
             raise Unavailable(f"{self.where} cannot be read: {error}") from error
 
     def _remote(self, below: str) -> Iterator[tuple[str, int, Callable[[], bytes]]]:
-        # Object stores take a while to import, and most logs lie in a folder.
+        # Object stores are slow to import, and most logs are in a folder.
         from goldenpath.train.data.remote_data import at_url
 
         try:

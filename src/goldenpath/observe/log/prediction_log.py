@@ -1,8 +1,8 @@
-"""Seals the prediction log: from spool files to signed segments, each record exactly once.
+"""The writer of the prediction log: from spool files to signed segments, each record once.
 
-A record counts as sealed once the checkpoint of its segment has its name. Until then everything is
-made again from the spool, which is deleted only afterwards; the checkpoint says how far it went, so
-a process that is killed at any point neither loses nor doubles a record.
+A record is sealed once the checkpoint file of its segment exists. Until then the segment can be
+made again from the spool, which is deleted only afterwards. The checkpoint records the end offset
+in the spool. So a process killed at any point neither loses nor duplicates a record.
 """
 
 import io
@@ -51,12 +51,12 @@ _DICTIONARIES = [
 
 @dataclass(slots=True)
 class _Chain:
-    """Where the chain of one replica stands."""
+    """The current end of the chain of one replica."""
 
     number: int = 0
     previous: str = BEGINNING
     positions: dict[str, int] = field(default_factory=dict)
-    """How far into each spool file it goes."""
+    """The sealed end offset in each spool file."""
 
 
 @dataclass(slots=True)
@@ -69,7 +69,7 @@ class _Pending:
 
 
 class PredictionLog:
-    """The writing side: one process per home."""
+    """The prediction log, for its only writer: one process for each home."""
 
     def __init__(
         self,
@@ -86,17 +86,17 @@ class PredictionLog:
         self._pending: dict[Path, _Pending] = {}
 
     def resume(self, header: SpoolHeader, spool: str) -> int:
-        """How far into the spool file the log already holds it."""
+        """Return the offset in the spool file up to which everything is sealed."""
         return self._chain(header).positions.get(spool, 0)
 
     def add(self, batch: SpoolBatch, now: float) -> None:
-        """Takes a batch; nothing is written yet. `now` in seconds of any clock."""
+        """Keep a batch for the next segment. `now` is in seconds of any clock."""
         pending = self._pending.setdefault(batch.path, _Pending([], now))
         pending.batches.append(batch)
         pending.rows += sum(max(answered.rows, 1) for answered in batch.answered)
 
     def due(self, now: float, *, seconds: float, rows: int) -> list[Path]:
-        """Spool files with enough to seal: old, large, or complete."""
+        """Return the spool files to seal now: old, large or complete."""
         return [
             path
             for path, pending in self._pending.items()
@@ -106,14 +106,14 @@ class PredictionLog:
         ]
 
     def waiting(self) -> list[Path]:
-        """Every spool file with something that is not sealed."""
+        """Return every spool file with records that are not sealed."""
         return list(self._pending)
 
     def seal(self, path: Path, now: datetime) -> tuple[Checkpoint | None, bool]:
-        """Seals what waits of a spool file; gives back whether that was all there will be of it.
+        """Seal the waiting records of a spool file. Return its checkpoint, and whether it ends.
 
-        After it the records are on disk, chained and signed. If it raises, everything still waits.
-        There is no checkpoint if there was nothing to write down.
+        The records are then on disk, chained and signed. If it raises, they still wait. The
+        checkpoint is None if there was nothing to seal.
         """
         batches = self._pending[path].batches
         answered = [item for batch in batches for item in batch.answered]
@@ -166,7 +166,7 @@ class PredictionLog:
         replica = checked_name(header.replica)
         known = [p for p in folder.glob(f"*{SUFFIX}") if replica_of(p) == replica]
         for orphan in folder.glob(f"*-{replica}-*.parquet"):
-            # Its checkpoint never came to be: the same records are made again from the spool.
+            # Without a checkpoint it is not sealed: its records are made again from the spool.
             if not orphan.with_name(orphan.name.removesuffix(".parquet") + SUFFIX).exists():
                 orphan.unlink()
         for path in known:
@@ -225,6 +225,6 @@ def _describe(
 
 
 def timestamp(nanoseconds: int) -> str:
-    """RFC 3339 with microseconds, of nanoseconds since 1970."""
+    """Return nanoseconds since 1970 as RFC 3339 with microseconds."""
     moment = datetime.fromtimestamp(nanoseconds // 1000 / 1e6, UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S.%fZ}"

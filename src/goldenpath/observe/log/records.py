@@ -1,4 +1,4 @@
-"""From answers of a model server to rows of the prediction log: encrypted, committed, columnar."""
+"""The records of the prediction log: answers as columns, with encrypted inputs."""
 
 import hashlib
 import json
@@ -64,25 +64,25 @@ _FIELDS: "list[pa.Field[pa.DataType]]" = [
 VERSION = b"goldenpath.version"
 """Metadata of the Parquet file. Files of version 2 have the columns up to `reasons`."""
 VERSIONS = (b"2", b"3")
-"""Those that are read here; the last one is written."""
+"""The versions that can be read. The last one is written."""
 SCHEMA = pa.schema(_FIELDS, metadata={VERSION: VERSIONS[-1]})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
-    """Answers with their rows as arrays: what log, monitor and telemetry all work on."""
+    """Answers with their rows as arrays, for the log, the drift monitor and telemetry."""
 
     header: SpoolHeader
     answered: Sequence[Answered]
     rows: Floats
-    """Of shape `(predictions, features)`; refusals have none."""
+    """Inputs of shape `(predictions, features)`. Refusals have none."""
     columns: Floats
-    """The same, feature after feature: what looks at one of them finds it in one piece."""
+    """The transposed inputs: each feature is contiguous in memory."""
     scores: Floats
 
     @classmethod
     def of(cls, header: SpoolHeader, answered: Sequence[Answered]) -> "Block":
-        """Decodes the answers, all at once."""
+        """Return the block of these answers, with inputs and scores decoded."""
         inputs = np.frombuffer(b"".join(a.inputs for a in answered), "<f4")
         scores = np.frombuffer(b"".join(a.scores for a in answered), "<f4")
         rows = inputs.reshape(-1, len(header.features))
@@ -90,25 +90,25 @@ class Block:
 
 
 def feature_names(table: pa.Table) -> list[str]:
-    """The names of the inputs in their order, as the file says. Raises `InvalidInput`."""
+    """Return the names of the inputs in their order in the file. Raises `InvalidInput`."""
     content = (table.schema.metadata or {}).get(FEATURES, b"[]")
     return parse_typed(content, list[str], "the names of inputs in a file of the prediction log")
 
 
 def decisive(block: Block) -> Block:
-    """The block without the answers of a shadow, by which nobody decided anything."""
+    """Return the block without shadow answers: they are not used for decisions."""
     if not any(answered.shadow for answered in block.answered):
         return block
     return Block.of(block.header, [each for each in block.answered if not each.shadow])
 
 
 def anonymous(stage: str, model: str, day: str) -> str:
-    """Under which name inputs are encrypted where the caller named nobody; `day` is a date."""
+    """Return the subject name for inputs without a subject. `day` is from `day_of`."""
     return f"\0{stage}\0{model}\0{day}"
 
 
 def names(block: Block, day: str) -> list[str]:
-    """The subject of every prediction."""
+    """Return the subject of every prediction."""
     nobody = anonymous(block.header.stage, block.header.model, day)
     result: list[str] = []
     for answered in block.answered:
@@ -119,7 +119,7 @@ def names(block: Block, day: str) -> list[str]:
 def to_table(
     block: Block, facts: Facts | None, subjects: Mapping[str, Subject], day: str
 ) -> pa.Table:
-    """The records of a block. Without `facts` bands and outcomes are null, since nobody knows."""
+    """Return the records of a block. Without `facts`, bands and outcomes are null."""
     answered = block.answered
     rows = np.array([a.rows for a in answered], np.int64)
     records = np.maximum(rows, 1)
@@ -156,7 +156,7 @@ def _array(values: object, type_: pa.DataType) -> "pa.Array[pa.Scalar[pa.DataTyp
 
 
 def _places(records: NDArray[np.int64]) -> NDArray[np.int32]:
-    """The place of each record among those of its request, from 0 on."""
+    """Return the position of each record in its request, from 0 on."""
     first = np.repeat(np.cumsum(records) - records, records)
     places: NDArray[np.int32] = (np.arange(len(first)) - first).astype(np.int32)
     return places
@@ -169,7 +169,7 @@ def _ids(answered: Answered) -> list[str]:
 
 
 def _reasons(answered: Sequence[Answered], facts: Facts | None) -> list[object]:
-    """What was told of each record: codes and weights, the weightiest first."""
+    """Return the reasons of each record: codes and weights, the largest first."""
     policy = facts.contract.reasons if facts is not None else None
     found: list[object] = []
     for each in answered:
@@ -210,9 +210,10 @@ def _encrypted(
     *,
     day: str,
 ) -> dict[str, object]:
-    """Commitment, ciphertext and pseudonym; both hold salt, inputs, and references as JSON.
+    """Return the columns of pseudonym, commitment and ciphertext.
 
-    A commitment without salt over a birth date, a canton and an income can be guessed in seconds.
+    Commitment and ciphertext cover salt, inputs, and references as JSON. Without salt, somebody
+    could guess the inputs behind a commitment in seconds.
     """
     total = len(block.rows)
     salts = np.frombuffer(os.urandom(SALT * total), np.uint8).reshape(total, SALT)

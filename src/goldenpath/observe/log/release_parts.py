@@ -1,4 +1,4 @@
-"""What each release says about itself, out of the store that holds it."""
+"""The contract, profile and part digests of releases, read from the store."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -24,9 +24,9 @@ RETRY = 10.0
 
 
 class Releases:
-    """Contract and profile by digest, each read and verified once.
+    """The facts of releases by digest, each read and verified once.
 
-    Only success is remembered: a release that cannot be opened now may be on its way.
+    Failures are not kept: a release that cannot be opened now may arrive later.
     """
 
     def __init__(
@@ -40,10 +40,10 @@ class Releases:
         self._clock = clock
         self._known: dict[str, Facts] = {}
         self._failed: dict[str, float] = {}
-        """When a release that could not be opened is tried again, by digest."""
+        """By digest: when to try again a release that could not be opened."""
 
     def __call__(self, digest: str) -> Facts | None:
-        """What the release says; None for one that cannot be opened, which is reported."""
+        """Return the facts of a release. None if it cannot be opened, which is reported."""
         if digest not in self._known and self._failed.get(digest, 0.0) <= self._clock():
             try:
                 files = files_of(self._store, Digest(digest), keep={CONTRACT, PROFILE})
@@ -58,7 +58,7 @@ class Releases:
 
 
 def parts_of(contract: Contract, files: Mapping[str, File]) -> Parts:
-    """What in a release decides, each part by its digest."""
+    """Return the digests of the parts of a release that make a decision."""
     made = {
         path: file.digest
         for path, file in files.items()

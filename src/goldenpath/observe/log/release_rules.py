@@ -1,4 +1,4 @@
-"""What a release says about rows: contract and profile, and what follows from them, by column."""
+"""The rules of a release applied to columns: decisions, cut-off distances, unseen values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,19 +13,19 @@ from goldenpath.project.spec import Contract
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Digests of what in a release made a decision; empty where there is no such part.
+    """Digests of the parts of a release that make a decision. Empty if a part is absent.
 
-    Of contract parts: SHA-256 of their canonical JSON.
+    The digest of a contract part is the SHA-256 of its canonical JSON.
     """
 
     model: str = ""
-    """Of the model's file; of several, of the canonical JSON of their digests by path."""
+    """Digest of the model file. For several files: of the canonical JSON of their digests."""
     decision: str = ""
-    """Of `decision`: bands, outcomes, fallback."""
+    """Digest of `decision`: bands, outcomes, fallback."""
     schema: str = ""
-    """Of `features`, `input_tensor`, `output` and `output_tensor`."""
+    """Digest of `features`, `input_tensor`, `output` and `output_tensor`."""
     explainer: str = ""
-    """Of `reasons`, which makes codes of the weights that the model gives."""
+    """Digest of `reasons`: the map from weights of the model to reason codes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """Band and outcome per row; the band is None where the fallback was used."""
+    """Band and outcome for each row. The band is None if the fallback was used."""
 
     bands: Sequence[str | None]
     outcomes: Sequence[str]
@@ -47,7 +47,7 @@ class Decisions:
 
 
 def decide(contract: Contract, scores: Floats) -> Decisions:
-    """The decision for each score, as the model server made it."""
+    """Return the decision for each score, as the model server made it."""
     policy = contract.decision
     bounds = np.array([band.below for band in policy.bands[:-1]], np.float64)
     places = np.searchsorted(bounds, scores.astype(np.float64), side="right")
@@ -60,9 +60,9 @@ def decide(contract: Contract, scores: Floats) -> Decisions:
 
 
 def to_cutoff(contract: Contract, scores: Floats) -> Floats:
-    """How far each score lies from the next bound at which the outcome is another one.
+    """Return the distance of each score to the nearest bound where the outcome changes.
 
-    NaN where there is no score, or no such bound.
+    NaN if there is no score or no such bound.
     """
     bands = contract.decision.bands
     bounds = [low.below for low, high in pairwise(bands) if low.outcome != high.outcome]
@@ -76,9 +76,9 @@ def to_cutoff(contract: Contract, scores: Floats) -> Floats:
 
 
 def unseen(profile: Profile, rows: Floats) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
-    """Per row, how many features have a value that the reference never saw.
+    """Return for each row the number of features with a value that the reference does not have.
 
-    And how many of those are numbers beyond its range; the others are categories.
+    The second array counts those out of its numeric range. The others are unseen categories.
     """
     total, beyond = np.zeros(len(rows), np.int16), np.zeros(len(rows), np.int16)
     for bins, column in zip(profile.features, rows.T, strict=True):

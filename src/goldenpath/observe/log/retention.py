@@ -1,9 +1,9 @@
-"""How long the prediction log is kept: erasure of a person, expiry of inputs and of records.
+"""Retention of the prediction log: erasure of a person, expiry of inputs and of records.
 
-Inputs are encrypted, so erasing a person or the inputs of old days destroys keys; the log stays and
-still verifies. Records expire with their table: a signed statement says that it is gone and which
-request numbers were in it, so a gap that was there before does not go with it. The checkpoint
-stays, so the chain is whole and every commitment that somebody else noted can still be placed.
+Inputs are encrypted, so erasure of a person and expiry of inputs delete only keys. The log stays
+unchanged and still verifies. Expiry of records deletes their table and adds a signed statement with
+its request numbers, so that earlier gaps stay visible. The checkpoint stays, so that the chain is
+whole and a segment that the audit log recorded can still be identified.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -41,7 +41,7 @@ EVERY = timedelta(hours=1)
 
 
 def erase_subject(home: Home, subject: str) -> str | None:
-    """Destroys the key; the pseudonym that stood for the person, None if there was no key."""
+    """Destroy the key of a person. Return the pseudonym, None if there was no key."""
     subjects = Subjects(home.keys)
     try:
         erased = subjects.erase(subject)
@@ -51,9 +51,9 @@ def erase_subject(home: Home, subject: str) -> str | None:
 
 
 def expire_inputs(home: Home, before: date, stage: str | None = None) -> list[str]:
-    """Destroys the keys of inputs that were sealed before that day; the days that had one.
+    """Destroy the keys of inputs sealed before a day. Return the days that had a key.
 
-    Of one stage if it is named; "" stands for days of before stages had keys of their own.
+    `stage` limits it to one stage. "" means days from before stages had keys of their own.
     """
     subjects = Subjects(home.keys)
     try:
@@ -63,9 +63,9 @@ def expire_inputs(home: Home, before: date, stage: str | None = None) -> list[st
 
 
 def expire_records(home: Home, before: datetime, now: datetime, stage: str = "*") -> list[str]:
-    """Deletes every segment of a stage whose last record is older; their names.
+    """Delete every segment of a stage whose last record is older. Return their names.
 
-    Raises `VerificationError` at one that does not hold: nothing wrong is covered up.
+    Raises `VerificationError` at a segment that fails verification: it is evidence and stays.
     """
     signer = PemSigner.load(home.log_key)
     gone = []
@@ -84,36 +84,36 @@ def expire_records(home: Home, before: datetime, now: datetime, stage: str = "*"
             "sequences": spans(int(each) for each in numbers if each is not None),
         }
         statement = Statement((Digest(checkpoint.content),), EXPIRY, predicate)
-        write_whole(_word_of(path), sign_statement(statement, signer).render())
+        write_whole(_statement_path(path), sign_statement(statement, signer).render())
         table.unlink()
         gone.append(table.name)
     return gone
 
 
 def is_expired(path: Path) -> bool:
-    """Whether the table beside a checkpoint file is gone, and a word about it is there."""
-    return not table_of(path).exists() and _word_of(path).exists()
+    """Whether the table of a checkpoint is gone and its expiry statement exists."""
+    return not table_of(path).exists() and _statement_path(path).exists()
 
 
 def read_expired(path: Path, public_key: bytes) -> tuple[Checkpoint, set[int]]:
-    """The checkpoint of a table that has gone, and the request numbers that were in it.
+    """Return the checkpoint of an expired table, and the request numbers that were in it.
 
-    Raises `VerificationError` unless the key of the log signed both, about the same table.
+    Raises `VerificationError` unless the log key signed both for the same table.
     """
     checkpoint = parse_checkpoint(path.read_bytes(), public_key)
-    envelope = Bundle.parse(_word_of(path).read_bytes()).envelope
+    envelope = Bundle.parse(_statement_path(path).read_bytes()).envelope
     if not any(is_signed(public_key, envelope.signed, each.value) for each in envelope.signatures):
-        raise VerificationError(f"{_word_of(path).name} is not signed by the key of the log")
+        raise VerificationError(f"{_statement_path(path).name} is not signed by the key of the log")
     statement = Statement.parse(envelope.payload)
     text = statement.predicate.get("sequences")
     is_about = statement.subjects == (Digest(checkpoint.content),)
     if statement.predicate_type != EXPIRY or not is_about or not isinstance(text, str):
-        raise VerificationError(f"{_word_of(path).name} is about something else")
+        raise VerificationError(f"{_statement_path(path).name} is about something else")
     return checkpoint, numbers_of(text)
 
 
 def spans(numbers: Iterable[int]) -> str:
-    """Numbers as `first+how many`, parted by blanks."""
+    """Return numbers as spans `first+count`, separated by spaces."""
     found: list[list[int]] = []
     for number in sorted(set(numbers)):
         if found and number == sum(found[-1]):
@@ -124,7 +124,7 @@ def spans(numbers: Iterable[int]) -> str:
 
 
 def numbers_of(text: str) -> set[int]:
-    """The numbers in spans. Raises `InvalidInput` for another text."""
+    """Return the numbers in spans. Raises `InvalidInput` for malformed text."""
     numbers: set[int] = set()
     try:
         for span in text.split():
@@ -135,16 +135,16 @@ def numbers_of(text: str) -> set[int]:
     return numbers
 
 
-def _word_of(path: Path) -> Path:
+def _statement_path(path: Path) -> Path:
     return path.with_name(path.name.removesuffix(SUFFIX) + EXPIRED)
 
 
 def end_what_is_old(
     home: Home, keeping: Keeping, now: datetime
 ) -> Iterator[Mapping[str, JsonValue]]:
-    """What was ended, an event per stage and kind.
+    """Apply the retention rules. Return an event for each stage and kind that expired.
 
-    Raises `VerificationError` at a segment that does not hold: nothing wrong is covered up.
+    Raises `VerificationError` at a segment that fails verification: it is evidence and stays.
     """
     for keep in keeping.stages:
         if keep.inputs:
@@ -153,7 +153,7 @@ def end_what_is_old(
             yield from _event("inputs", keep.stage, before, gone)
     days = [keep.inputs for keep in keeping.stages]
     if days and all(days):
-        # Keys of before stages had their own: kept as long as any stage keeps its own.
+        # Keys from before stages had their own are kept as long as the longest stage rule.
         before = now - timedelta(days=max(days))
         yield from _event("inputs", "", before, expire_inputs(home, before.date(), ""))
     for keep in keeping.stages:

@@ -1,8 +1,8 @@
 """A segment of the prediction log: a Parquet file, and the signed checkpoint beside it.
 
 The checkpoint is an in-toto statement about the digest of the Parquet file, in a Sigstore bundle.
-It names the checkpoint before it of the same replica, how far into the spool it goes, and what was
-lost, so that nothing can be changed, dropped or put in between unseen.
+It names the previous checkpoint of the replica, the end offset in the spool, and the lost requests.
+So every change, deletion or insertion is visible.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,12 +20,12 @@ from goldenpath.release.attest.statement import CHECKPOINT, Statement
 VERSION = 1
 SUFFIX = ".checkpoint.json"
 BEGINNING = "sha256:" + "0" * 64
-"""What the first checkpoint of a replica names as the one before."""
+"""The `previous` of the first checkpoint of a replica."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """What is signed about one segment. Times RFC 3339 in UTC."""
+    """The signed description of one segment. Times are RFC 3339 in UTC."""
 
     stage: str
     model: str
@@ -33,45 +33,45 @@ class Checkpoint:
     replica: str
     release: str
     number: int
-    """Counts the segments of this replica from 0."""
+    """Number of the segment of this replica, from 0."""
     previous: str
-    """Digest of the whole file of the checkpoint before."""
+    """Digest of the previous checkpoint file."""
     content: str
     """Digest of the Parquet file."""
     rows: int
-    """Records, a refusal being one."""
+    """The number of records. A refusal is one record."""
     requests: int
     refused: int
     first_sequence: int
-    """Of the first request; -1 if the segment only says that some were lost."""
+    """Number of the first request. -1 if the segment only counts lost requests."""
     last_sequence: int
     lost: int
-    """Requests answered without a record, as the server counted them."""
+    """Requests answered without a record, counted by the server."""
     lost_rows: int
     lost_spans: str
-    """Which, as `first+how many`, parted by blanks."""
+    """The lost request numbers as `first+count`, separated by spaces."""
     first_time: str
     last_time: str
     sealed_at: str
     spool: str
-    """Name of the spool file that it was made from, from `begin` to `end`."""
+    """Name of its spool file. `begin` and `end` are offsets in that file."""
     begin: int
     end: int
     is_last: bool
-    """Whether that file was complete."""
+    """Whether the spool file was complete."""
     torn: int
     version: int = VERSION
 
 
 def render_checkpoint(checkpoint: Checkpoint, signer: Signer) -> bytes:
-    """The signed file."""
+    """Return the signed checkpoint file."""
     predicate: dict[str, JsonValue] = asdict(checkpoint)
     statement = Statement((Digest(checkpoint.content),), CHECKPOINT, predicate)
     return sign_statement(statement, signer).render()
 
 
 def parse_checkpoint(content: bytes, public_key: bytes | None) -> Checkpoint:
-    """Reads a checkpoint; with `public_key` (DER) only if that key signed it.
+    """Parse a checkpoint. With `public_key` (DER), check that this key signed it.
 
     Raises `VerificationError` if it did not, `InvalidInput` if a member is wrong.
     """
@@ -91,7 +91,7 @@ def parse_checkpoint(content: bytes, public_key: bytes | None) -> Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class CheckpointLink:
-    """A checkpoint whose signature held, and the digest of its file."""
+    """A checkpoint with a verified signature, and the digest of its file."""
 
     checkpoint: Checkpoint
     digest: str
@@ -100,7 +100,7 @@ class CheckpointLink:
 def broken_links(
     chain: Sequence[CheckpointLink], *, begins_anywhere: bool = False
 ) -> Iterator[str]:
-    """Where segments of one replica, in their order, do not follow on from the one before."""
+    """Return where segments of one replica do not follow the previous one."""
     number, previous = 0, BEGINNING
     if begins_anywhere and chain:
         number, previous = chain[0].checkpoint.number, chain[0].checkpoint.previous
@@ -115,7 +115,7 @@ def broken_links(
 
 
 def misplaced(checkpoint: Checkpoint, stage: str, model: str, replica: str) -> str:
-    """How a checkpoint contradicts the place where its file lies; nothing if it does not."""
+    """Return how a checkpoint contradicts the place of its file. Empty if it does not."""
     found = (checkpoint.stage, checkpoint.model, checkpoint.replica)
     if found == (stage, model, replica):
         return ""
@@ -123,7 +123,7 @@ def misplaced(checkpoint: Checkpoint, stage: str, model: str, replica: str) -> s
 
 
 def require_content(name: str, content: bytes, checkpoint: Checkpoint) -> None:
-    """Raises `VerificationError` if a table is not what its checkpoint was signed about."""
+    """Raise `VerificationError` if a table differs from the digest in its checkpoint."""
     found = Digest.of(content).text
     if found != checkpoint.content:
         raise VerificationError(
@@ -145,19 +145,19 @@ def _from_json(value: Mapping[str, JsonValue]) -> Checkpoint:
 
 
 def folder_of(predictions: Path, stage: str, model: str) -> Path:
-    """Where the segments of a model in a stage are."""
+    """Return the folder of the segments of a model in a stage."""
     return predictions / checked_name(stage) / checked_name(model)
 
 
 def checked_name(name: str) -> str:
-    """A name that is one part of a path. Raises `InvalidInput` for anything else."""
+    """Return a name that is one part of a path. Raises `InvalidInput` for any other."""
     if not name or name.startswith(".") or set(name) & set("/\\\0") or len(name) > 200:
         raise InvalidInput(f"{name[:80]!r} cannot be the name of a file")
     return name
 
 
 def checkpoints(predictions: Path, stage: str = "*", model: str = "*") -> Iterator[Path]:
-    """Every checkpoint file, by hour, replica and number."""
+    """Return every checkpoint file, by hour, replica and number."""
     yield from sorted(
         predictions.glob(f"{stage}/{model}/*{SUFFIX}"),
         key=lambda path: (path.parts[-3:-1], _order(path.name)),
@@ -170,10 +170,10 @@ def _order(name: str) -> tuple[str, int]:
 
 
 def table_of(checkpoint: Path) -> Path:
-    """The Parquet file that a checkpoint file stands beside."""
+    """Return the path of the Parquet file of a checkpoint."""
     return checkpoint.with_name(checkpoint.name.removesuffix(SUFFIX) + ".parquet")
 
 
 def replica_of(checkpoint: Path) -> str:
-    """The replica that a checkpoint's file name names: `<hour>-<replica>-<number>`."""
+    """Return the replica in the name of a checkpoint file: `<hour>-<replica>-<number>`."""
     return _order(checkpoint.name)[0].partition("-")[2]

@@ -1,8 +1,8 @@
-"""The segments of one stretch of time, wherever they lie: verified, and what is missing is said.
+"""The verified segments of one period in any storage, with a list of gaps.
 
-The same rules as `goldenpath log check`, from the checkpoint before the stretch on: a signature by
-a key of the log, a digest, a chain per replica without a hole, no request number that is neither
-recorded nor counted as lost. What does not hold does not count, and is said.
+The rules are those of `goldenpath log check`, from the checkpoint before the period on: a signature
+by a log key, a digest, a chain for each replica without a hole, no missing request number. A
+segment that fails is left out and listed as a gap.
 """
 
 import re
@@ -27,12 +27,12 @@ Files = Mapping[str, Callable[[], bytes]]
 
 _NAME = re.compile(r"(\d{8}T\d\d)-(.+)-(\d+)" + re.escape(SUFFIX))
 _SKEW = timedelta(hours=1)
-"""By how much the clocks of a replica and of whoever committed may differ."""
+"""The largest clock difference allowed between a replica and a committer."""
 
 
 @dataclass(slots=True)
 class SegmentWindow:
-    """What was found of some releases since a moment."""
+    """The segments of some releases in a period, and the gaps."""
 
     segments: list[tuple[str, Checkpoint]] = field(default_factory=list)
     """Names of the tables and their checkpoints, the oldest records first."""
@@ -47,7 +47,7 @@ def stretch_of(
     *,
     keys: Sequence[bytes],
 ) -> SegmentWindow:
-    """The verified checkpoints of `place` (stage, model) with records between two moments."""
+    """Return the verified checkpoints of `place` (stage, model) between two moments."""
     found, wanted = SegmentWindow(), {each.text for each in releases}
     since = between[0]
     begin, end = (timestamp(each) for each in between)
@@ -55,7 +55,7 @@ def stretch_of(
         chain, gaps = _chain(files, names, (*place, replica), keys)
         ours = [each for each in chain if each[1].checkpoint.release in wanted]
         if chain and not ours:
-            continue  # a replica of a release that nobody asks about
+            continue  # a replica of another release
         links = [link for _, link in chain]
         found.gaps += [*gaps, *broken_links(links, begins_anywhere=names[0][0] > 0)]
         if chain and names[0][0] > 0 and links[0].checkpoint.last_time >= begin:
@@ -74,7 +74,7 @@ def stretch_of(
 def _by_replica(
     files: Files, since: datetime, gaps: list[str]
 ) -> Mapping[str, list[tuple[int, str]]]:
-    """Numbers and names of checkpoints sealed since then, and of the one before them."""
+    """Return number and name of each checkpoint since then, and of the previous one."""
     earliest = f"{since - _SKEW:%Y%m%dT%H}"
     found: dict[str, list[tuple[int, str]]] = defaultdict(list)
     older: dict[str, tuple[int, str]] = {}
@@ -82,7 +82,7 @@ def _by_replica(
         match = _NAME.fullmatch(name)
         if match is None:
             if name.endswith(SUFFIX):
-                gaps.append(f"{name[:80]!r} is no name of a checkpoint")
+                gaps.append(f"{name[:80]!r} is not the name of a checkpoint")
             continue
         hour, replica, number = match[1], match[2], int(match[3])
         if hour >= earliest:
@@ -99,7 +99,7 @@ def _by_replica(
 def _chain(
     files: Files, names: list[tuple[int, str]], place: tuple[str, str, str], keys: Sequence[bytes]
 ) -> tuple[list[tuple[str, CheckpointLink]], list[str]]:
-    """What holds of one replica, in its order, and what does not."""
+    """Return the valid checkpoints of one replica in order, and the gaps."""
     chain, gaps = [], []
     for _, name in names:
         try:
@@ -129,9 +129,9 @@ def _signed(content: bytes, keys: Sequence[bytes], place: tuple[str, str, str]) 
 
 
 def missing_numbers(segments: Iterable[tuple[Checkpoint, set[int]]]) -> Iterator[str]:
-    """Which replicas have request numbers that are neither recorded nor counted as lost.
+    """Return the replicas with request numbers that are neither recorded nor counted as lost.
 
-    Of each segment its checkpoint, and the numbers in its table or counted as lost.
+    `segments` are checkpoints with the request numbers that are recorded or counted as lost.
     """
     known: dict[str, set[int]] = defaultdict(set)
     for checkpoint, numbers in segments:

@@ -1,4 +1,4 @@
-"""Reads the spool as it grows, from wherever the sealed log says it had come to."""
+"""The reader of growing spool files. It starts where the sealed log ends."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from goldenpath.serve.record.spool_reader import is_live, read
 
 @dataclass(frozen=True, slots=True)
 class SpoolBatch:
-    """What one file had to say since the batch before."""
+    """The records of one spool file since the previous batch."""
 
     path: Path
     header: SpoolHeader
@@ -20,14 +20,14 @@ class SpoolBatch:
     lost: int
     lost_rows: int
     lost_spans: tuple[str, ...]
-    """Request numbers that were lost, each as `first+how many`."""
+    """Lost request numbers, each as `first+count`."""
     begin: int
     end: int
-    """Offsets in the file between which it stood."""
+    """The batch is from offset `begin` to offset `end` of the file."""
     is_last: bool
-    """The file is complete, or its writer is dead and everything whole was read."""
+    """The file is complete, or its writer is dead and all complete frames were read."""
     torn: int = 0
-    """Bytes of a frame that a killed writer left half-written; it was never answered."""
+    """Bytes of an incomplete frame of a killed writer. Its requests were not answered."""
 
 
 @dataclass(slots=True)
@@ -39,7 +39,7 @@ class _Position:
 
 @dataclass(slots=True)
 class Tail:
-    """The spool folder. `resume` says how far into a file the log already holds it."""
+    """The spool folder. `resume` returns the offset up to which a file is sealed."""
 
     folder: Path
     resume: Callable[[SpoolHeader, str], int]
@@ -47,7 +47,7 @@ class Tail:
     _positions: dict[Path, _Position] = field(default_factory=dict)
 
     def batches(self) -> Iterator[SpoolBatch]:
-        """Everything new, file by file in the order in which they were begun."""
+        """Return everything new, file by file, the oldest file first."""
         for path in sorted(self.folder.glob("*.spool")):
             position = self._positions.get(path)
             try:
@@ -55,7 +55,7 @@ class Tail:
                 if position is not None and not position.is_done:
                     yield from self._read(path, position)
             except GoldenPathError as error:
-                # Left as it lies for a person to look at: it is evidence, and others go on.
+                # The file is evidence: it stays for a person to examine, and the others go on.
                 self.report(f"spool file is left alone: {error.message}")
                 if position is not None:
                     position.is_done = True
@@ -64,15 +64,15 @@ class Tail:
                 self._positions.pop(path, None)
 
     def forget(self, path: Path) -> None:
-        """Deletes a file of which everything is sealed."""
+        """Delete a file that is sealed completely."""
         _remove(path)
         self._positions.pop(path, None)
 
     def _open(self, path: Path) -> _Position | None:
-        frames, _ = read(path, at_once=1)  # the header alone
+        frames, _ = read(path, at_once=1)  # only the header
         if not frames or not isinstance(frames[0], SpoolHeader):
             if not is_live(path):
-                # Its writer died before the header was whole, so nothing was answered from it.
+                # Its writer died before the header was complete, so it has no answers.
                 _remove(path)
             return None
         position = _Position(self.resume(frames[0], path.name), frames[0])

@@ -1,11 +1,11 @@
-"""Keys of the people that predictions are about: destroying one forgets one person.
+"""The keys of the people that predictions are about. A person is erased by deleting their key.
 
-The log itself can never change, so what is personal in it is encrypted under a random key per
-person, and the person stands in it as a pseudonym that only that key can make. The keys are the one
-thing outside the log that can be deleted. A person is found here by a keyed hash of the name.
+The log never changes, so its personal data is encrypted with a random key for each person. The log
+names the person by a pseudonym that is derived from this key. Keys are stored outside the log and
+can be deleted. They are indexed by a keyed hash of the name.
 
-Inputs need a second key beside that of the person: that of the day on which its stage sealed them.
-When it goes, the inputs of everybody of that day are closed for good, and every proof still holds.
+Inputs also need the key of the day on which their stage sealed them. Once that key is deleted,
+nobody can decrypt the inputs of that day. All signatures and digests stay valid.
 """
 
 import hmac
@@ -35,17 +35,17 @@ class Subject:
     """One person's pseudonym, and the cipher of one day."""
 
     reference: str
-    """HMAC under the person's own key: without it, nobody can tell whose it is."""
+    """HMAC with the key of the person: without the key it cannot be linked to them."""
     cipher: AESGCM
 
     @classmethod
     def of(cls, key: bytes, day: bytes) -> "Subject":
-        """From the random keys of a person and of a day."""
+        """Return the subject for the random keys of a person and of a day."""
         reference = hmac.digest(key, b"goldenpath subject reference", "sha256").hex()
         return cls(reference, AESGCM(hmac.digest(day, key, "sha256")))
 
     def open(self, ciphertext: bytes, prediction_id: str) -> bytes:
-        """What was encrypted. Raises `VerificationError` if it is not this person's or changed."""
+        """Decrypt. Raises `VerificationError` if the key is wrong or the text was changed."""
         try:
             return self.cipher.decrypt(ciphertext[:12], ciphertext[12:], prediction_id.encode())
         except InvalidTag as error:
@@ -55,21 +55,21 @@ class Subject:
 
 
 def day_of(now: datetime, stage: str) -> str:
-    """The name of the key of a day in a stage."""
+    """Return the name of the key of a day in a stage."""
     return f"{now:%Y-%m-%d} {stage}"
 
 
 class Subjects:
-    """The key of each person, in a SQLite file that only its owner may read."""
+    """The keys of all people and days, in a SQLite file that only its owner may read."""
 
     def __init__(self, keys: Path) -> None:
-        """Opens or makes `subjects.db` in the folder. Raises `Unavailable` if that fails."""
+        """Open or create `subjects.db` in the folder. Raises `Unavailable` if that fails."""
         keys.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = keys / FILE
         try:
             path.touch(mode=0o600)
             self._database = sqlite3.connect(path, timeout=10, isolation_level=None)
-            # What is deleted is overwritten, and no second file keeps a copy of it.
+            # Deleted content is overwritten, and no second file keeps a copy of it.
             self._database.execute("PRAGMA secure_delete=ON")
             self._database.execute("PRAGMA journal_mode=DELETE")
             self._database.execute("PRAGMA synchronous=FULL")
@@ -78,12 +78,12 @@ class Subjects:
         except (OSError, sqlite3.Error) as error:
             raise Unavailable(f"keys of subjects in {path} cannot be opened: {error}") from error
         self._caches: dict[str, dict[str, Subject]] = {}
-        """By day, what was looked up already."""
+        """Subjects that were looked up already, by day."""
         self._version = self._data_version()
 
     @classmethod
     def existing(cls, keys: Path) -> "Subjects":
-        """To open what was encrypted and nothing else. Raises `Unavailable` if it is not there."""
+        """Open the keys only for reading. Raises `Unavailable` if there are none."""
         self = cls.__new__(cls)
         path = keys / FILE
         try:
@@ -97,14 +97,14 @@ class Subjects:
         return self
 
     def close(self) -> None:
-        """Closes the file."""
+        """Close the database."""
         self._database.close()
 
     def keep(self, names: Iterable[str], day: str) -> Mapping[str, Subject]:
-        """The subject of every name; who is new gets a key, which is on disk when this returns."""
+        """Return the subject of every name. New keys are on disk when it returns."""
         self._forget_what_others_erased()
         if day not in self._caches:
-            # Stages have a day each; those of yesterday are not asked for again.
+            # Each stage has its own day key; those of past days are not needed again.
             self._caches = {d: c for d, c in self._caches.items() if d[:10] == day[:10]}
         cache, wanted = self._caches.get(day, {}), set(names)
         unknown = sorted(wanted - cache.keys())
@@ -117,7 +117,7 @@ class Subjects:
         return cache
 
     def find(self, name: str, day: str) -> Subject | None:
-        """The subject of a name; None if there never was one or it was erased, or the day was."""
+        """Return the subject of a name. None if its key or that of the day does not exist."""
         found = self._database.execute(
             "SELECT key FROM subject WHERE place = ?", (self._place(name),)
         ).fetchone()
@@ -125,7 +125,7 @@ class Subjects:
         return None if found is None or of_day is None else Subject.of(found[0], of_day)
 
     def all(self, day: str) -> Mapping[str, Subject]:
-        """Every subject that is left, by reference; none if the key of the day is gone."""
+        """Return every remaining subject by reference. Empty if the day key is gone."""
         of_day = self.day_key(day)
         if of_day is None:
             return {}
@@ -134,14 +134,14 @@ class Subjects:
         return {subject.reference: subject for subject in found}
 
     def day_key(self, day: str) -> bytes | None:
-        """The key of a day, see `day_of`; None if there was none or it was destroyed."""
+        """Return the key of a day (see `day_of`). None if it does not exist."""
         found = self._database.execute("SELECT key FROM day WHERE name = ?", (day,)).fetchone()
         return None if found is None else bytes(found[0])
 
     def expire(self, before: str, stage: str | None = None) -> list[str]:
-        """Destroys the keys of every day before the one named, `YYYY-MM-DD`; which those were.
+        """Destroy the keys of every day before `before` (`YYYY-MM-DD`). Return their names.
 
-        Those of one stage if it is named; days of before stages had their own are of stage "".
+        `stage` limits it to one stage. Days from before stages had keys have the stage "".
         """
         days = self._database.execute("SELECT name FROM day").fetchall()
         gone = sorted(
@@ -152,7 +152,7 @@ class Subjects:
         return gone
 
     def erase(self, name: str) -> str | None:
-        """Destroys the key; gives back the reference that it made, None if there was none."""
+        """Destroy the key of a name. Return its reference, None if there was no key."""
         place = (self._place(name),)
         found = self._database.execute("SELECT key FROM subject WHERE place = ?", place).fetchone()
         self._database.execute("DELETE FROM subject WHERE place = ?", place)

@@ -1,1 +1,1 @@
-"""Metrics and spans, made from records after the answers have left."""
+"""Metrics and spans, computed from records after the answers are sent."""

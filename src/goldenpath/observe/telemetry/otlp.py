@@ -1,8 +1,8 @@
-"""Where telemetry goes: always to files of the home, and to an OTLP receiver if there is one.
+"""The export of telemetry: to files of the home, and to an OTLP receiver if one is set.
 
-The files hold one OTLP/JSON message per line, as the file exporter of the specification writes it,
-and are bounded. Sending is another thread's work: a receiver that is down costs telemetry, which is
-counted, and never delays the log.
+The files hold one OTLP/JSON message per line, like those of the file exporter in the specification.
+Their size is bounded. A thread of its own sends to the receiver. If the receiver is down, telemetry
+is dropped and counted, and the log is never delayed.
 """
 
 import base64
@@ -28,7 +28,7 @@ _IDS = ("traceId", "spanId", "parentSpanId")
 
 
 class TelemetryFiles:
-    """`metrics.jsonl` and `traces.jsonl`; an older file is `.1`, and so on."""
+    """The files `metrics.jsonl` and `traces.jsonl`. Older ones end in `.1`, `.2` and so on."""
 
     def __init__(
         self, folder: Path, *, max_file: int = MAX_FILE, kept_files: int = KEPT_FILES
@@ -38,11 +38,11 @@ class TelemetryFiles:
         self._kept_files = kept_files
 
     def metrics(self, data: MetricsData) -> None:
-        """Appends metrics."""
+        """Append metrics."""
         self._append("metrics", MessageToDict(encode_metrics(data)))
 
     def traces(self, spans: Sequence[ReadableSpan]) -> None:
-        """Appends spans."""
+        """Append spans."""
         self._append("traces", _hexadecimal(MessageToDict(encode_spans(spans))))
 
     def _append(self, name: str, message: object) -> None:
@@ -75,7 +75,7 @@ def _hexadecimal(value: object) -> object:
 
 
 class OtlpSender:
-    """Sends to an OTLP/HTTP receiver from a thread of its own."""
+    """A sender to an OTLP/HTTP receiver, in a thread of its own."""
 
     def __init__(
         self, endpoint: str, report: Callable[[str], None], *, seconds: float = 5.0
@@ -89,19 +89,19 @@ class OtlpSender:
         )
         self._seconds = seconds
         self.dropped = 0
-        """Messages that found the queue full or the receiver away."""
+        """The number of messages dropped because the queue was full or the receiver failed."""
         self._thread = threading.Thread(target=self._run, name="otlp", daemon=True)
         self._thread.start()
 
     def send(self, message: MetricsData | Sequence[ReadableSpan]) -> None:
-        """Hands on; what finds the queue full is dropped and counted."""
+        """Queue a message. If the queue is full, drop and count it."""
         try:
             self._queue.put_nowait(message)
         except queue.Full:
             self.dropped += 1
 
     def close(self) -> None:
-        """Sends what waits, for as long as one message may take."""
+        """Send what waits, for at most the timeout of one message."""
         try:
             self._queue.put(None, timeout=self._seconds)
         except queue.Full:

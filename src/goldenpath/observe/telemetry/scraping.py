@@ -1,7 +1,7 @@
-"""Where Prometheus reads the metrics: one page of the observer, a process beside the servers.
+"""The metrics page for Prometheus, served by the observer.
 
-No server is asked and none waits: all of it was added up from their records. One page is rendered
-at a time and in a thread of its own, so that a reader delays other readers and nothing else.
+The metrics are computed from records, so a scrape never reaches a model server. One page is
+rendered at a time in a thread of its own. So a scrape can delay only other scrapes.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from goldenpath.observe.telemetry.exposition import OPENMETRICS, TEXT
 
 PATH = b"/metrics"
 SECONDS = 5.0
-"""Without a byte after which a reader is given up."""
+"""Seconds without a byte after which a connection is closed."""
 LIMITS = Limits(
     body=0,
     gathered=0,
@@ -36,10 +36,10 @@ _SWEEP = 1.0
 
 
 class MetricsPage:
-    """A listener with one page; `page` renders it, as OpenMetrics if asked to."""
+    """A listener with one page. `page` renders it; its argument selects OpenMetrics."""
 
     settle = None
-    """Everything is answered as soon as it is taken."""
+    """Not needed: every request is answered at once."""
 
     def __init__(
         self,
@@ -48,9 +48,9 @@ class MetricsPage:
         access: Access | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        """Raises `InvalidInput` or `Unavailable` if nobody can listen there."""
+        """Raises `InvalidInput` or `Unavailable` if the address cannot be listened on."""
         self.access = access
-        """Who may read; may be replaced while serving."""
+        """The access rules. They may be replaced while serving."""
         self._page = page
         self._listener = HttpListener(self, LIMITS, RULES)
         self._loop = asyncio.new_event_loop()
@@ -64,7 +64,7 @@ class MetricsPage:
             raise
 
     def close(self) -> None:
-        """Ends the listener."""
+        """Close the listener."""
         draining = self._listener.drain(linger=0.0, limit=0.0)
         asyncio.run_coroutine_threadsafe(draining, self._loop).result()
         self._end()
@@ -72,7 +72,7 @@ class MetricsPage:
     def take(
         self, connection: ServerConnection, head: RequestHead, body: bytes, held: int
     ) -> ReadyAnswer:
-        """Answers with the page, or says why not."""
+        """Answer with the page or with an error."""
         keep = head.keep_alive and connection.may_go_on
         status, media_type, content = self._answer(head)
         headers = {"www-authenticate": "Bearer"} if status == 401 else {}
@@ -88,10 +88,10 @@ class MetricsPage:
         return ReadyAnswer(answer, keep_alive=keep)
 
     def refused(self, status: int, seconds: float) -> None:
-        """Who reads metrics is no event."""
+        """Do nothing: refused scrapes are not counted."""
 
     def _answer(self, head: RequestHead) -> tuple[int, str, bytes]:
-        """Status, media type and content."""
+        """Return status, media type and content."""
         if self.access is not None:
             token = head.fields.get(b"authorization", b"")
             caller = self.access.admit(token, "metrics", time.time())

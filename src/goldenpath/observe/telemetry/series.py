@@ -1,7 +1,7 @@
-"""Metrics added up in arrays and handed on as data points of the OpenTelemetry SDK.
+"""Metrics summed in arrays and exported as data points of the OpenTelemetry SDK.
 
-Recording each value through the SDK costs more than a model takes to answer; adding arrays up costs
-next to nothing. All sums are cumulative since the observer started.
+To record each value through the SDK takes longer than a model takes to answer. Sums of arrays take
+almost no time. All sums are cumulative since the observer started.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,7 +35,7 @@ _CUMULATIVE = AggregationTemporality.CUMULATIVE
 
 @dataclass(slots=True)
 class Distribution:
-    """A histogram: counts between the bounds, below the first and above the last."""
+    """A histogram: counts below the first bound, between the bounds, and above the last."""
 
     bounds: Sequence[float]
     counts: NDArray[np.int64]
@@ -43,10 +43,10 @@ class Distribution:
     low: float = np.inf
     high: float = -np.inf
     exemplars: dict[int, Exemplar] = field(default_factory=dict)
-    """The last sampled request in a bucket, by the number of the bucket."""
+    """The last sampled request in each bucket, by the number of the bucket."""
 
     def add(self, values: NDArray[np.float64], exemplars: Sequence[Exemplar]) -> None:
-        """Takes values into account, and of some of them where to look further."""
+        """Add values, and the exemplars of some of them."""
         # OpenTelemetry's buckets hold values up to and with their upper bound.
         places = np.searchsorted(np.array(self.bounds), values, side="left")
         self.counts += np.bincount(places, minlength=len(self.counts))
@@ -69,12 +69,12 @@ class Series:
     histograms: dict[tuple[str, str, Attributes], Distribution] = field(default_factory=dict)
 
     def count(self, name: str, unit: str, number: int, attributes: Attributes = ()) -> None:
-        """Adds to a counter."""
+        """Add to a counter."""
         key = (name, unit, attributes)
         self.sums[key] = self.sums.get(key, 0) + number
 
     def gauge(self, name: str, unit: str, value: float, attributes: Attributes = ()) -> None:
-        """Sets a gauge."""
+        """Set a gauge."""
         self.gauges[name, unit, attributes] = value
 
     def record(
@@ -87,14 +87,14 @@ class Series:
         attributes: Attributes = (),
         exemplars: Sequence[Exemplar] = (),
     ) -> None:
-        """Adds values to a histogram; NaN and negative values do not belong there."""
+        """Add values to a histogram, without NaN and negative values."""
         values = values[values >= 0]
         if len(values):
             fresh = Distribution(bounds, np.zeros(len(bounds) + 1, np.int64))
             self.histograms.setdefault((name, unit, attributes), fresh).add(values, exemplars)
 
     def collect(self, now: int) -> ResourceMetrics:
-        """Everything as it stands."""
+        """Return all metrics with their current values."""
         points: dict[tuple[str, str], list[NumberDataPoint]] = {}
         for (name, unit, attributes), number in self.sums.items():
             point = NumberDataPoint(dict(attributes), self.started, now, number)
@@ -135,10 +135,10 @@ def _metric(key: tuple[str, str], data: Sum | Gauge | Histogram) -> Metric:
 
 
 def resource(attributes: Mapping[str, str]) -> Resource:
-    """A resource with these attributes and nothing that the machine would add."""
+    """Return a resource with only these attributes, without those of the machine."""
     return Resource(dict(attributes))
 
 
 def metrics_data(series: Sequence[Series], now: int) -> MetricsData:
-    """All resources together, as an exporter takes them."""
+    """Return all resources in the form that exporters take."""
     return MetricsData([each.collect(now) for each in series])

@@ -1,4 +1,4 @@
-"""Spans made from records, after the answer has gone: nothing of tracing is on the path."""
+"""Spans made from records after the answer is sent: tracing costs a request nothing."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ from goldenpath.observe.telemetry.series import SCOPE
 from goldenpath.serve.protocol import inference_service
 from goldenpath.serve.record.spool_format import Answered, SpoolHeader
 
-# Version ff is none; versions after 00 may say more behind what they have in common with it.
+# Version ff is invalid. Versions after 00 may append further fields.
 _TRACEPARENT = re.compile(
     r"(?!ff|00.{53}.)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?"
 )
@@ -22,7 +22,10 @@ _TRACEPARENT = re.compile(
 def spans(
     header: SpoolHeader, answered: Sequence[Answered], where: Resource, share: float
 ) -> Iterator[tuple[Answered, ReadableSpan]]:
-    """Sampled requests with a span each: as their caller decided, else `share` by their ids."""
+    """Return the sampled requests, each with a span.
+
+    The caller's trace context decides on sampling. Without one, `share` of the ids are sampled.
+    """
     limit = int(share * 2**32)
     for item in answered:
         parent = _parent(item.traceparent)
@@ -32,7 +35,7 @@ def spans(
 
 
 def route(header: SpoolHeader, door: str) -> str:
-    """Where a request came in, without what differs from one to the next."""
+    """Return the route of a request: its path without variable parts."""
     if door == "call":
         return f"{inference_service.PREFIX}{inference_service.INFER}"
     version = "v1" if door == "predict" else "v2"
@@ -40,7 +43,7 @@ def route(header: SpoolHeader, door: str) -> str:
 
 
 def exemplar(span: ReadableSpan, nanoseconds: int) -> Exemplar:
-    """Where to look further for a duration."""
+    """Return the exemplar that links a duration to its span."""
     context = span.get_span_context()
     assert context is not None  # noqa: S101 - `_span` gives it one
     return Exemplar({}, nanoseconds / 1e9, span.start_time or 0, context.span_id, context.trace_id)
@@ -58,7 +61,7 @@ def _parent(traceparent: str) -> SpanContext | None:
 def _span(
     header: SpoolHeader, item: Answered, where: Resource, parent: SpanContext | None
 ) -> ReadableSpan:
-    # The prediction id is random, so its halves serve as ids: a record leads to its span.
+    # The prediction id is random, so it serves as span and trace id: a record leads to its span.
     trace = parent.trace_id if parent else int(item.prediction_id, 16)
     context = SpanContext(
         trace, int(item.prediction_id[16:], 16), is_remote=False, trace_flags=TraceFlags(1)

@@ -1,8 +1,8 @@
-"""OpenTelemetry out of the records of answers: metrics, distributions, drift, and sampled spans.
+"""OpenTelemetry from the records of answers: metrics, distributions, drift and sampled spans.
 
-Nothing personal leaves this way: no inputs, no subjects, no score of one prediction. Distributions
-are counters over the bins of the signed profile, since histograms refuse negative values and raw
-values would need bounds of their own.
+Telemetry has no personal data: no inputs, no subjects, no score of one prediction. Distributions of
+features are counters over the bins of the signed profile. Histograms refuse negative values and
+would need other bounds.
 """
 
 import threading
@@ -41,7 +41,7 @@ _MOST_SPANS = 512
 
 
 class Telemetry:
-    """Adds up, and exports every `seconds`."""
+    """The metrics and spans of all releases, exported every `seconds`."""
 
     def __init__(
         self,
@@ -64,15 +64,15 @@ class Telemetry:
         self._spans: list[ReadableSpan] = []
         self._is_changed = False
         self._lock = threading.Lock()
-        """Held while anything is read or changed: pages are asked for by another thread."""
+        """Held during reads and changes: another thread renders the metrics page."""
 
     def page(self, openmetrics: bool) -> bytes:
-        """Everything that was counted, as Prometheus reads it."""
+        """Return all metrics in a format of Prometheus."""
         with self._lock:
             return exposition(list(self._series.values()), openmetrics=openmetrics)
 
     def add(self, block: Block) -> None:
-        """Takes answers into account."""
+        """Add answers."""
         if not block.answered:
             return
         facts = self._facts(block.header.digest)
@@ -87,7 +87,7 @@ class Telemetry:
             _record_predictions(series, block, facts, sampled)
 
     def sealed(self, checkpoint: Checkpoint) -> None:
-        """Counts what the log holds, and what it knows it lost."""
+        """Count the records of a sealed segment, and those known to be lost."""
         header = SpoolHeader(
             version=1,
             stage=checkpoint.stage,
@@ -105,7 +105,7 @@ class Telemetry:
             self._is_changed = True
 
     def refused(self, found: Sequence[RefusedRequests]) -> None:
-        """Takes over what the gateway answered itself, all of it since the gateway started."""
+        """Set the counts of requests that the gateway refused since it started."""
         with self._lock:
             for each in found:
                 stage, _, model = each.deployment.partition("/")
@@ -127,7 +127,7 @@ class Telemetry:
             self._is_changed = True
 
     def flush(self, verdicts: Verdicts, now: datetime, *, finish: bool = False) -> None:
-        """Exports if it is time to and something has changed."""
+        """Export if the interval is over and something has changed."""
         waited = (now - self._exported).total_seconds()
         if not self._is_changed or (waited < self._seconds and not finish):
             return
@@ -172,7 +172,7 @@ class Telemetry:
         series = self._series.get(key)
         if series is None:
             if len(self._series) >= _MOST_SERIES:
-                # The oldest replica is gone for long: its last values were exported.
+                # The oldest replica ended long ago: its last values are exported.
                 del self._series[next(iter(self._series))]
             where = {
                 names.SERVICE_NAME: model,
@@ -242,9 +242,9 @@ def _record_predictions(
 
 
 def _record_slices(series: Series, block: Block, facts: Facts, outcomes: Sequence[str]) -> None:
-    """Every slice from the first answer on, so that what a judge compares is known beforehand."""
+    """Count every slice from the first answer on, so that its series exist before any hit."""
     found = np.array(outcomes, object)
-    # Comparing texts is dear, and the same for every slice.
+    # Comparing texts is slow, and the result is the same for every slice.
     hit = {outcome: found == outcome for outcome in OUTCOMES}
     for part in slices(facts.contract):
         inside = inside_of(part, block)
