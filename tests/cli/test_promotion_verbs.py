@@ -263,16 +263,16 @@ def test_a_pull_request_is_opened_and_listed_with_a_token_of_the_environment(
     assert "approved on the forge by val" in listed.stdout
 
 
-def test_breaking_the_glass_is_a_flag_with_a_reason(road: Road, run: Run) -> None:
+def test_break_glass_is_a_flag_with_a_reason(road: Road, run: Run) -> None:
     digest, why_now = road.release(), "the live model declines everybody"
     dev, *others = road.trusted().platform.stages
-    glass = BreakGlassRules(timedelta(hours=1))
-    strict = replace(dev, gates=(*dev.gates, "approvals"), approvals=1, glass=glass)
+    rules = BreakGlassRules(timedelta(hours=1))
+    strict = replace(dev, gates=(*dev.gates, "approvals"), approvals=1, break_glass=rules)
     road.change_platform(replace(road.trusted().platform, stages=(strict, *others)))
     assert bring(road, run, digest).exit_code == REFUSED
 
     done = bring(road, run, digest, "--break-glass", why_now)
-    words = f"platform-engineer broke the glass ({why_now}): a second person has to approve by"
+    words = f"platform-engineer used break-glass ({why_now}): a second person has to approve by"
     everywhere = (
         (why.verb, (MODEL, "--stage", "dev")),
         (inventory.verb, ()),
@@ -289,9 +289,9 @@ def test_breaking_the_glass_is_a_flag_with_a_reason(road: Road, run: Run) -> Non
 
     second = run(approve.verb, digest.text, "--stage", "dev", *acting(road, "validator"))
 
-    assert f"glass broken: platform-engineer broke the glass ({why_now})" in done.stdout
+    assert f"break-glass: platform-engineer used break-glass ({why_now})" in done.stdout
     assert not any(words in said(run(verb, *asked), road) for verb, asked in everywhere)
-    assert "stands for what platform-engineer did by broken glass: commit" in second.stdout
+    assert "confirms the break-glass of platform-engineer: commit" in second.stdout
     moves = [kind for kind in kinds(road) if kind.startswith("release.")]
     assert moves == ["release.refused", "release.promoted", "release.approved"]
 

@@ -74,8 +74,8 @@ def leave_change(
     details: dict[str, JsonValue] = {"slots": slots, "approvers": approvers, "reason": done.reason}
     if done.envelope is not None:
         details["decision"] = done.envelope.text
-    if done.decision is not None and done.decision.glass is not None:
-        details["breakGlass"] = done.decision.glass.to_json()
+    if done.decision is not None and done.decision.break_glass is not None:
+        details["breakGlass"] = done.decision.break_glass.to_json()
     leave_event(home, kind, place, done.commit, details=details)
     compose.wake(home)
 
@@ -100,8 +100,8 @@ def show_change(place: ActionContext, done: Outcome[PromotionIntent], output: Fo
     lines = []
     if done.decision is not None:
         lines.append(findings_text(done.decision.findings))
-    if done.decision is not None and done.decision.glass is not None and done.deployment:
-        lines.append(f"glass broken: {done.decision.glass.words(compose.now())}")
+    if done.decision is not None and done.decision.break_glass is not None and done.deployment:
+        lines.append(f"break-glass: {done.decision.break_glass.summary(compose.now())}")
     if done.deployment is not None:
         shares = ", ".join(f"{s.digest.short} {s.percent} %" for s in done.deployment.slots)
         lines.append(f"{place.stage}/{place.model}: {shares}")

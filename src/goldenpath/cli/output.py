@@ -41,7 +41,11 @@ def _plain(value: object) -> object:
         return value.text
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = dataclasses.fields(value)
-        return {field.name: _plain(getattr(value, field.name)) for field in fields}
+        # A field that was renamed keeps the name that scripts know, as its metadata says.
+        return {
+            field.metadata.get("json", field.name): _plain(getattr(value, field.name))
+            for field in fields
+        }
     if isinstance(value, Mapping):
         return {str(key): _plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):

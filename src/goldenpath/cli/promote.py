@@ -26,7 +26,7 @@ from goldenpath.promote.workspace.stage_changes import promote
 )
 @click.option("--criterion", "criteria", multiple=True, help="Limit of the judge: NAME=NUMBER.")
 @click.option("--reason", default="", help="Why, for the commit.")
-@click.option("--break-glass", "glass", default="", help="Why it cannot wait for approvals.")
+@click.option("--break-glass", default="", help="Why it cannot wait for approvals.")
 @click.option("--dry-run", is_flag=True, help="Show findings and diff, and change nothing.")
 @identity_options
 @output_option
@@ -37,7 +37,7 @@ def verb(
     judge: Literal["person", "auto"],
     criteria: tuple[str, ...],
     reason: str,
-    glass: str,
+    break_glass: str,
     dry_run: bool,
     name: str | None,
     key: Path | None,
@@ -49,7 +49,13 @@ def verb(
     rollout = Rollout(parse_steps(canary), parse_criteria(criteria), judge)
     digest = compose.release(home, reference)
     done = promote(
-        workspace, digest, stage, rollout=rollout, reason=reason, glass=glass, dry_run=dry_run
+        workspace,
+        digest,
+        stage,
+        rollout=rollout,
+        reason=reason,
+        break_glass=break_glass,
+        dry_run=dry_run,
     )
     model = done.decision.model if done.decision is not None else ""
     place = ActionContext(workspace.acting.name, stage, model, digest)

@@ -206,8 +206,10 @@ class _Looks:
         place = self._platform.stage(stage)
         if place is not None:
             standing = self._wanted.standing.get(f"{stage}/{model}")
-            glass = None if standing is None else standing.glass
-            wrong += lapsed(verified, place, self._platform, model, now=self._now, glass=glass)
+            break_glass = None if standing is None else standing.break_glass
+            wrong += lapsed(
+                verified, place, self._platform, model, now=self._now, break_glass=break_glass
+            )
         ends = [
             str(member(each.statement.predicate.get("scope"), "until"))
             for each in verified.of_type(WAIVER)

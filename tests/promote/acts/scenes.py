@@ -28,7 +28,7 @@ PEOPLE = {
     "risk-manager": Person("risk-manager", ("risk-manager",), line("M")),
 }
 MACHINE = Person("rollout", (), line("R"))
-GLASS = BreakGlass("platform-engineer", WHY, NOW, NOW + timedelta(hours=4))
+BREAK_GLASS_RECORD = BreakGlass("platform-engineer", WHY, NOW, NOW + timedelta(hours=4))
 RULE = BreakGlassRules(timedelta(hours=4))
 
 

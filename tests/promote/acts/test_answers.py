@@ -11,7 +11,17 @@ from goldenpath.promote.gates.gate import Decision
 from goldenpath.promote.manifests.desired import Deployment, Restrictions, Slot, slot_name
 from goldenpath.promote.platform.platform import Platform
 from goldenpath.release.attest.policy import Finding
-from tests.promote.acts.scenes import GLASS, MODEL, NOW, ONE, PROD, RULE, TWO, placed, town
+from tests.promote.acts.scenes import (
+    BREAK_GLASS_RECORD,
+    MODEL,
+    NOW,
+    ONE,
+    PROD,
+    RULE,
+    TWO,
+    placed,
+    town,
+)
 
 OPEN = Finding("evidence", "pass", "it holds")
 CLOSED = Finding("approvals", "fail", "0 of 2 people approved", "somebody approves")
@@ -60,12 +70,14 @@ def test_what_is_missing_in_one_sentence(
 
 
 def test_a_hold_and_open_break_glass_are_missing_too_with_who_can_end_them() -> None:
-    held = replace(seen(dev=TWO, prod=ONE), placement=placed(ONE, hold="x: y", glass=GLASS))
+    held = replace(
+        seen(dev=TWO, prod=ONE), placement=placed(ONE, hold="x: y", break_glass=BREAK_GLASS_RECORD)
+    )
 
     found = missing(held, TWO, said(OPEN))
 
     assert [each.check for each in found.missing] == ["hold", "glass"]
-    assert "by anybody who is listed" in found.missing[0].cure
+    assert "by any listed person" in found.missing[0].cure
     assert found.missing[1].cure.endswith("by one of: validator, risk-manager")
     assert is_in(held, ONE) and not is_in(held, TWO)
 
@@ -82,8 +94,8 @@ SAFE = replace(PROD, approvals=2)
         (town(SAFE), True, (), ["listed every key"]),
         (town(PROD), True, BOTH, ["prod asks for no approval"]),
         (town(replace(SAFE, gates=())), True, BOTH, ["prod has no gates"]),
-        (town(replace(SAFE, glass=RULE)), True, BOTH, ["may break the glass of prod"]),
-        (town(replace(SAFE, glass=replace(RULE, approvals=1))), True, BOTH, []),
+        (town(replace(SAFE, break_glass=RULE)), True, BOTH, ["may use break-glass in prod"]),
+        (town(replace(SAFE, break_glass=replace(RULE, approvals=1))), True, BOTH, []),
     ],
     ids=["none", "set-up", "one person", "no approval", "no gates", "break-glass", "one approves"],
 )
@@ -99,8 +111,8 @@ def test_paths_by_which_one_person_reaches_production(
 
 def test_open_break_glass_in_the_last_stage_is_a_path() -> None:
     standing = {
-        "prod/credit": Restrictions("", GLASS),
-        "dev/credit": Restrictions("", GLASS),
+        "prod/credit": Restrictions("", BREAK_GLASS_RECORD),
+        "dev/credit": Restrictions("", BREAK_GLASS_RECORD),
         "prod/other": Restrictions("x: y", None),
     }
     (path,) = lone_paths(DutiesScene("c" * 40, town(SAFE), True, BOTH, standing, NOW)).paths

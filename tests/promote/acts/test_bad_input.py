@@ -115,7 +115,7 @@ class Said:
         ("promote unapproved --stage prod", "platform-engineer", 7, "0 of 2"),
         ("promote renewed --stage prod", "platform-engineer", 7, "other evidence"),
         ("promote expired --stage prod", "platform-engineer", 7, "expired on"),
-        ("promote mine --stage prod", "validator", 7, "is the one who promotes"),
+        ("promote mine --stage prod", "validator", 7, "is the person who promotes"),
         ("approve fresh --stage prod", "data-scientist", 2, "author of the change"),
         ("approve fresh --stage prod", "platform-engineer", 2, "none of the roles"),
         ("approve fresh --stage prod", "stranger", 2, "stranger"),

@@ -13,7 +13,7 @@ from goldenpath.promote.acts.scene import ReleaseScene, StageScene
 from goldenpath.promote.manifests.desired import Rollout
 from goldenpath.promote.platform.platform import Freeze
 from tests.promote.acts.scenes import (
-    GLASS,
+    BREAK_GLASS_RECORD,
     MACHINE,
     MODEL,
     NOW,
@@ -30,7 +30,7 @@ from tests.promote.acts.scenes import (
 AT_ONCE = PromotionWish(Rollout())
 CANARY = PromotionWish(Rollout((10, 50, 100)), "better on young people")
 FREEZE = Freeze(NOW, NOW + timedelta(days=1), "end of the year")
-STRICT = replace(PROD, gates=("evidence", "approvals"), approvals=1, glass=RULE)
+STRICT = replace(PROD, gates=("evidence", "approvals"), approvals=1, break_glass=RULE)
 
 
 def entered(seen: ReleaseScene, wish: PromotionWish = AT_ONCE) -> StageChange:
@@ -73,7 +73,7 @@ def test_the_decision_is_the_statement_and_files_name_it_once_it_is_signed() -> 
     assert done.statement is not None
     assert done.statement.predicate["allowed"] is True
     assert done.statement.subjects == (TWO,)
-    signed = done.resting_on(envelope)
+    signed = done.relying_on(envelope)
     assert f"Decision: {envelope}" in signed.message.render()
     assert envelope.text.encode() in (signed.files[f"envs/prod/{MODEL}/release.yaml"] or b"")
     assert "Decision:" not in done.message.render()
@@ -109,13 +109,13 @@ def test_missing_approvals_close_the_stage() -> None:
     assert declined(release_scene(scene(stage=STRICT))) == ["approvals"]
 
 
-@pytest.mark.parametrize("stage", [STRICT, replace(PROD, glass=RULE, freezes=(FREEZE,))])
+@pytest.mark.parametrize("stage", [STRICT, replace(PROD, break_glass=RULE, freezes=(FREEZE,))])
 def test_break_glass_overrules_people_and_calendars_and_is_on_record(stage: object) -> None:
     seen = release_scene(scene((ONE, 100), stage=stage))  # type: ignore[arg-type]
 
-    done = entered(seen, replace(CANARY, reason="", glass=WHY))
+    done = entered(seen, replace(CANARY, reason="", break_glass=WHY))
 
-    assert done.placement.glass == GLASS
+    assert done.placement.break_glass == BREAK_GLASS_RECORD
     assert done.message.reason == WHY
     message = done.message.render()
     assert f"Break-Glass: platform-engineer: {WHY}" in message
@@ -125,27 +125,27 @@ def test_break_glass_overrules_people_and_calendars_and_is_on_record(stage: obje
 def test_break_glass_overrules_no_evidence() -> None:
     seen = release_scene(scene(stage=STRICT), fault="it is not signed")
 
-    assert declined(seen, replace(AT_ONCE, glass=WHY)) == ["evidence"]
+    assert declined(seen, replace(AT_ONCE, break_glass=WHY)) == ["evidence"]
 
 
 @pytest.mark.parametrize(
     ("seen", "reason", "said"),
     [
-        (scene(stage=replace(STRICT, glass=None)), WHY, "has no glass to break"),
-        (scene(stage=STRICT), "quick", "reason of 10 characters"),
-        (scene(stage=replace(PROD, glass=RULE)), WHY, "there is no glass to break"),
+        (scene(stage=replace(STRICT, break_glass=None)), WHY, "has no break-glass rules"),
+        (scene(stage=STRICT), "quick", "expected at least 10 characters"),
+        (scene(stage=replace(PROD, break_glass=RULE)), WHY, "break-glass is not needed"),
         (
-            scene(stage=replace(STRICT, glass=replace(RULE, roles=("validator",)))),
+            scene(stage=replace(STRICT, break_glass=replace(RULE, roles=("validator",)))),
             WHY,
             "one of the roles validator",
         ),
-        (scene(stage=STRICT, person=MACHINE), WHY, "only people break the glass"),
+        (scene(stage=STRICT, person=MACHINE), WHY, "only people may use break-glass"),
     ],
     ids=["no rule", "no reason", "nothing to overrule", "no role", "a machine"],
 )
-def test_what_breaks_no_glass(seen: StageScene, reason: str, said: str) -> None:
+def test_break_glass_is_refused(seen: StageScene, reason: str, said: str) -> None:
     with pytest.raises(InvalidInput, match=said):
-        promote(release_scene(seen), replace(AT_ONCE, glass=reason))
+        promote(release_scene(seen), replace(AT_ONCE, break_glass=reason))
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,11 @@ def test_what_breaks_no_glass(seen: StageScene, reason: str, said: str) -> None:
         (scene((ONE, 90), (TWO, 10)), InvalidInput, "has a canary in progress: .* at 10 percent"),
         (scene((TWO, 100)), InvalidInput, "runs .* already: nothing to do"),
         (scene((ONE, 100), hold="validator: why"), Stalled, "is on hold: validator: why"),
-        (scene((ONE, 100), glass=GLASS), Stalled, "nothing follows .* into prod yet"),
+        (
+            scene((ONE, 100), break_glass=BREAK_GLASS_RECORD),
+            Stalled,
+            "nothing follows .* into prod yet",
+        ),
     ],
     ids=["canary", "runs already", "hold", "open break-glass"],
 )

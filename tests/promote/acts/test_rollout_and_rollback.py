@@ -13,8 +13,8 @@ from goldenpath.promote.acts.scene import Destination, RollbackScene, StageScene
 from goldenpath.promote.manifests.desired import Deployment, Slot, slot_name
 from goldenpath.promote.platform.platform import Freeze
 from tests.promote.acts.scenes import (
+    BREAK_GLASS_RECORD,
     DECISION,
-    GLASS,
     MACHINE,
     MODEL,
     NOW,
@@ -90,7 +90,11 @@ def test_a_canary_only_grows(to: int) -> None:
         (scene((ONE, 100)), InvalidInput, "has no canary"),
         (scene(*CANARY, hold="validator: why"), Stalled, "is on hold: validator: why"),
         (scene(*CANARY, stage=FROZEN), Stalled, "prod is frozen until .*: end of the year"),
-        (scene(*CANARY, now=GLASS.until, glass=GLASS), Stalled, "a second person was due by"),
+        (
+            scene(*CANARY, now=BREAK_GLASS_RECORD.until, break_glass=BREAK_GLASS_RECORD),
+            Stalled,
+            "a second person was due by",
+        ),
     ],
     ids=["nowhere", "no canary", "hold", "freeze", "overdue"],
 )
@@ -103,13 +107,13 @@ def test_what_keeps_a_canary_as_it_is(seen: StageScene, error: type[Exception], 
     "seen",
     [
         scene(*CANARY, person=MACHINE),
-        scene(*CANARY, glass=GLASS),
-        scene(*CANARY, glass=GLASS, stage=FROZEN),
+        scene(*CANARY, break_glass=BREAK_GLASS_RECORD),
+        scene(*CANARY, break_glass=BREAK_GLASS_RECORD, stage=FROZEN),
         scene(
             *CANARY,
-            glass=GLASS,
-            now=GLASS.until,
-            stage=replace(PROD, glass=replace(RULE, overdue="alarm")),
+            break_glass=BREAK_GLASS_RECORD,
+            now=BREAK_GLASS_RECORD.until,
+            stage=replace(PROD, break_glass=replace(RULE, overdue="alarm")),
         ),
     ],
     ids=["a machine", "in time", "in a freeze", "overdue is an alarm"],
@@ -120,7 +124,7 @@ def test_what_does_not_keep_it(seen: StageScene) -> None:
 
 @pytest.mark.parametrize("canary", [replace(GROUNDS, percent=50), replace(GROUNDS, canary=ONE)])
 def test_a_verdict_on_another_canary_moves_nothing(canary: Grounds) -> None:
-    said = "and that is no longer its canary"
+    said = "which is no longer its canary"
     with pytest.raises(InvalidInput, match=said):
         roll_out(scene(*CANARY), None, grounds=canary)
     with pytest.raises(InvalidInput, match=said):
@@ -150,7 +154,7 @@ def test_where_a_rollback_leads(seen: StageScene, to: Digest | None, leads: Dige
 
 
 def test_going_back_takes_the_whole_traffic_and_says_what_was_taken_away() -> None:
-    held = scene(*CANARY, hold="validator: why", approvals=(THREE,), glass=GLASS)
+    held = scene(*CANARY, hold="validator: why", approvals=(THREE,), break_glass=BREAK_GLASS_RECORD)
 
     done = roll_back(back(held, ONE), "answers differ", GROUNDS)
 

@@ -150,7 +150,7 @@ def test_keys_are_named_once_and_have_to_be_there(town: Town) -> None:
 
     with pytest.raises(InvalidInput, match="lists the build key release already"):
         town.act(key.verb, "add", "other", public)
-    with pytest.raises(InvalidInput, match="no build key of"):
+    with pytest.raises(InvalidInput, match="is not a build key of"):
         stranger = new_signer().public_key()
         require_trusted(town.road.trusted().platform, stranger, town.road.now)
     with pytest.raises(NotFound, match="no build key absent"):

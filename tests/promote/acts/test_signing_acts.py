@@ -7,13 +7,13 @@ import pytest
 
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
-from goldenpath.promote.acts.approving import approve, confirm_glass
+from goldenpath.promote.acts.approving import approve, confirm_break_glass
 from goldenpath.promote.acts.intents import StageChange, Unchanged
 from goldenpath.promote.acts.scene import ReleaseScene, StageScene
 from goldenpath.promote.acts.waiving import waive
 from tests.promote.acts.scenes import (
+    BREAK_GLASS_RECORD,
     DECISION,
-    GLASS,
     HEAD,
     MODEL,
     NOW,
@@ -77,7 +77,7 @@ def test_who_has_no_role_or_promotes_cannot_approve_or_waive() -> None:
     promotes = release_scene(scene(person=VALIDATOR))
     for seen, said in (
         (before("platform-engineer"), "has none of the roles"),
-        (promotes, "is the one who promotes"),
+        (promotes, "is the person who promotes"),
     ):
         name = seen.stage.person.name
         with pytest.raises(InvalidInput, match=f"{name} cannot approve .* for prod: {said}"):
@@ -87,27 +87,35 @@ def test_who_has_no_role_or_promotes_cannot_approve_or_waive() -> None:
 
 
 def test_an_approval_after_break_glass_is_by_somebody_else() -> None:
-    broken = scene((ONE, 90), (TWO, 10), person=VALIDATOR, glass=GLASS)
-    own = replace(GLASS, by="validator")
+    broken = scene((ONE, 90), (TWO, 10), person=VALIDATOR, break_glass=BREAK_GLASS_RECORD)
+    own = replace(BREAK_GLASS_RECORD, by="validator")
 
     assert approve(release_scene(broken, actor="nobody")).confirms == "platform-engineer"
-    with pytest.raises(InvalidInput, match=r"validator broke the glass .*: somebody else approves"):
-        approve(release_scene(scene((TWO, 100), person=VALIDATOR, glass=own), actor="nobody"))
+    with pytest.raises(
+        InvalidInput, match=r"validator used break-glass .*: somebody else must approve"
+    ):
+        approve(release_scene(scene((TWO, 100), person=VALIDATOR, break_glass=own), actor="nobody"))
     # The record is about the release that is there, and not about the next one.
     assert approve(release_scene(broken, ONE, actor="nobody")).confirms == ""
 
 
 def test_the_second_person_ends_break_glass_by_a_commit() -> None:
-    broken = scene((ONE, 90), (TWO, 10), person=VALIDATOR, glass=GLASS, approvals=(DECISION,))
+    broken = scene(
+        (ONE, 90),
+        (TWO, 10),
+        person=VALIDATOR,
+        break_glass=BREAK_GLASS_RECORD,
+        approvals=(DECISION,),
+    )
 
-    done = confirm_glass(broken, TWO, ENVELOPE)
+    done = confirm_break_glass(broken, TWO, ENVELOPE)
 
     assert isinstance(done, StageChange)
-    assert (done.placement.glass, done.placement.approvals) == (None, (DECISION, ENVELOPE))
+    assert (done.placement.break_glass, done.placement.approvals) == (None, (DECISION, ENVELOPE))
     assert list(done.files) == [f"envs/prod/{MODEL}/release.yaml"]
     message = done.message.render()
     assert "Approved-By: validator\nBreak-Glass-Confirmed: platform-engineer\n" in message
-    assert f"Reason: stands for what platform-engineer did: {WHY}" in message
+    assert f"Reason: confirms the break-glass of platform-engineer: {WHY}" in message
     assert (done.parent, done.message.share) == (HEAD, 10)
 
 
@@ -115,13 +123,13 @@ def test_the_second_person_ends_break_glass_by_a_commit() -> None:
     "seen",
     [
         scene(person=VALIDATOR),
-        scene((ONE, 100), person=VALIDATOR, glass=GLASS),
+        scene((ONE, 100), person=VALIDATOR, break_glass=BREAK_GLASS_RECORD),
         scene((TWO, 100), person=VALIDATOR),
     ],
     ids=["gone", "another release", "somebody was faster"],
 )
 def test_nothing_is_committed_for_a_release_that_does_not_wait(seen: StageScene) -> None:
-    assert confirm_glass(seen, TWO, ENVELOPE) == Unchanged()
+    assert confirm_break_glass(seen, TWO, ENVELOPE) == Unchanged()
 
 
 WAIVABLE = replace(PROD, gates=("evidence", "checks"))
@@ -151,8 +159,8 @@ def test_a_waiver_names_gate_release_stage_reason_and_end() -> None:
     [
         ("evidence", REASON, UNTIL, "the gate evidence cannot be waived"),
         ("checks", "why", UNTIL, "a reason of at least 10 characters"),
-        ("checks", REASON, NOW, "ends after now and within a year"),
-        ("checks", REASON, NOW + timedelta(days=400), "ends after now and within a year"),
+        ("checks", REASON, NOW, "must end after now and within a year"),
+        ("checks", REASON, NOW + timedelta(days=400), "must end after now and within a year"),
         ("vibes", REASON, UNTIL, "prod has no gate 'vibes': expected one of evidence, checks"),
     ],
 )

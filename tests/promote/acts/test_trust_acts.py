@@ -77,7 +77,7 @@ def test_only_files_that_differ_are_written() -> None:
 
 
 def test_a_change_that_changes_nothing_or_cannot_be_read_is_refused() -> None:
-    with pytest.raises(InvalidInput, match="says so already: nothing to do"):
+    with pytest.raises(InvalidInput, match="has this content already: nothing to do"):
         change_trust(trust_scene(files=tuple(FILES.items())), FILES, MESSAGE)
     with pytest.raises(InvalidInput, match=r"platform\.toml"):
         change_trust(trust_scene(), {**FILES, FILE: b"version = 2\n"}, MESSAGE)
@@ -107,7 +107,7 @@ def test_a_review_shows_the_proposal_and_who_may_confirm_it() -> None:
             replace(PROPOSED, signer="validator"),
             "expected one of platform-engineer",
         ),
-        ("validator", replace(PROPOSED, base="d" * 40), "it is void"),
+        ("validator", replace(PROPOSED, base="d" * 40), "the proposal is void"),
         ("validator", replace(PROPOSED, parents=2), "is not a change of trust"),
         ("validator", replace(PROPOSED, files={"envs/x": b""}), "is not a change of trust"),
     ],

@@ -101,7 +101,7 @@ def test_who_promotes_does_not_profit_from_a_waiver_of_their_own(road: Road) -> 
     decision = judged(road, digest, actor="validator")
 
     assert finding(decision).status == "fail"
-    assert "is the one who promotes" in finding(decision).message
+    assert "is the person who promotes" in finding(decision).message
 
 
 def test_neither_the_author_nor_somebody_of_no_role_may_waive(road: Road) -> None:
@@ -124,7 +124,7 @@ def test_what_everything_rests_on_cannot_be_waived(road: Road, gate: str) -> Non
     [
         ("vibes", 30, "has no gate"),
         ("fairness", 30, "is not closed"),
-        ("thresholds", 0, "ends after now"),
+        ("thresholds", 0, "must end after now"),
         ("thresholds", 400, "within a year"),
     ],
 )

@@ -108,10 +108,10 @@ def test_a_gate_stands_only_where_it_says() -> None:
         ({"require": "overall."}, "is not CEL"),
         ({"require": "relase.rows > 1"}, "did you mean 'release'"),
         ({"require": "release.rowz > 1"}, "no member 'rowz'"),
-        ({"require": "release.rows"}, "gives int, expected true or false"),
+        ({"require": "release.rows"}, "expected true or false, got int"),
         ({"require": "release.rows > 'many'"}, "No such overload"),
         ({"require": "shell('id') == ''"}, "shell"),
-        ({"when": "1"}, "when: gives int"),
+        ({"when": "1"}, "when: expected true or false, got int"),
         ({"require": "true" + " && true" * 200}, "at most 1000 characters"),
         (
             {"require": "metrics.all(a, metrics.all(b, metrics.all(c, true)))"},

@@ -68,7 +68,7 @@ def test_rules_for_the_log_read_back() -> None:
         ('soak = "2h"', 'soak = "2 hours"', "duration"),
         ('"approvals"]', '"aprovals"]', "'aprovals' is not a gate"),
         ('gates = ["evidence", "stage-before", "approvals"]', "gates = []", "last stage"),
-        ('name = "test"', 'name = "dev"', "stands once"),
+        ('name = "test"', 'name = "dev"', "is used once"),
         ('name = "test"', 'name = "../test"', "lower-case"),
         (line("M"), line("V"), "same ssh-key"),
         (line("M"), "ssh-rsa", "ssh-key"),

@@ -60,7 +60,7 @@ class Emergency(Road):
     def allow(self, rule: BreakGlassRules | None, freezes: tuple[Freeze, ...] = ()) -> None:
         platform = self.trusted().platform
         *others, prod = platform.stages
-        stages = (*others, replace(prod, glass=rule, freezes=freezes))
+        stages = (*others, replace(prod, break_glass=rule, freezes=freezes))
         self.change_platform(replace(platform, stages=stages))
 
     def change_platform(self, platform: Platform) -> None:
@@ -85,23 +85,25 @@ class Emergency(Road):
         self, reason: str = WHY, by: str = "platform-engineer", steps: tuple[int, ...] = (100,)
     ) -> Outcome[PromotionIntent]:
         self.pass_time(minutes=1)
-        return promote(self.desk(by), self.urgent, "prod", steps=steps, glass=reason)
+        return promote(self.desk(by), self.urgent, "prod", steps=steps, break_glass=reason)
 
     @property
-    def glass(self) -> BreakGlass | None:
+    def open_record(self) -> BreakGlass | None:
         found = placement_of(self.repository, self.trusted(), "prod", MODEL)
         assert found is not None
-        return found.glass
+        return found.break_glass
 
     @property
     def prod(self) -> Stage:
         return self.trusted().platform.stages[-1]
 
-    def admitted(self, glass: BreakGlass | None) -> str:
+    def admitted(self, break_glass: BreakGlass | None) -> str:
         trusted = self.trusted()
         survey = Surveyor(self.repository).survey(trusted)
         (prod,) = [each for each in survey.deployments if each.stage == "prod"]
-        found = admit(self.store, trusted.platform, prod, self.urgent, now=self.now, glass=glass)
+        found = admit(
+            self.store, trusted.platform, prod, self.urgent, now=self.now, break_glass=break_glass
+        )
         return next(each.status for each in found if each.check == "decision")
 
     def standing(self) -> dict[str, Restrictions]:
@@ -134,7 +136,9 @@ def test_one_person_lets_it_in_and_the_commit_says_so(road: Emergency) -> None:
     assert commit.id == done.commit == road.trusted().commit
     assert commit.trailer("Break-Glass") == f"platform-engineer: {WHY}"
     assert commit.trailer("Break-Glass-Until") == "2026-11-23T12:06:00Z"
-    assert road.glass == BreakGlass("platform-engineer", WHY, road.now, road.now + RULE.within)
+    assert road.open_record == BreakGlass(
+        "platform-engineer", WHY, road.now, road.now + RULE.within
+    )
     assert done.decision is not None
     (waived,) = [each for each in done.decision.findings if each.status == "waived"]
     assert waived.check == "approvals"
@@ -143,7 +147,7 @@ def test_one_person_lets_it_in_and_the_commit_says_so(road: Emergency) -> None:
 
 def test_it_is_shown_everywhere_until_somebody_else_approves(road: Emergency) -> None:
     road.break_glass()
-    words = f"platform-engineer broke the glass ({WHY}): a second person has to approve by"
+    words = f"platform-engineer used break-glass ({WHY}): a second person has to approve by"
     trusted = road.trusted()
 
     why = what_is_missing(road.view(), MODEL, "prod", None)
@@ -163,16 +167,16 @@ def test_it_is_shown_everywhere_until_somebody_else_approves(road: Emergency) ->
     commit = next(road.repository.history())
     assert commit.trailers["Approved-By"] == ("validator",)
     assert commit.trailer("Break-Glass-Confirmed") == "platform-engineer"
-    assert (road.glass, road.standing()) == (None, {})
+    assert (road.open_record, road.standing()) == (None, {})
     live = road.live()
     assert live.intent is not None
     assert (live.mismatches, live.intent.second) == ((), "validator")
 
 
-def test_who_broke_it_is_not_the_second_person(road: Emergency) -> None:
+def test_who_used_break_glass_is_not_the_second_person(road: Emergency) -> None:
     road.break_glass(by="risk-manager")
 
-    with pytest.raises(InvalidInput, match=r"risk-manager broke the glass .*: somebody else"):
+    with pytest.raises(InvalidInput, match=r"risk-manager used break-glass .*: somebody else"):
         road.approve(road.urgent, "risk-manager")
 
 
@@ -186,7 +190,7 @@ def test_nothing_follows_before_somebody_else_approves(road: Emergency) -> None:
     with pytest.raises(Stalled, match=r"nothing follows .* into prod yet"):
         road.promote(third, "prod")
     roll_back(road.desk("validator"), MODEL, "prod", reason="it was no better")
-    assert road.glass is None
+    assert road.open_record is None
     assert road.promote(third, "prod").commit
 
 
@@ -219,7 +223,7 @@ def test_it_is_admitted_while_git_says_so_or_once_a_second_person_approved(
     road: Emergency,
 ) -> None:
     road.break_glass()
-    broken = road.glass
+    broken = road.open_record
 
     assert (road.admitted(broken), road.admitted(None)) == ("pass", "fail")
     road.approve(road.urgent, "validator")
@@ -239,15 +243,15 @@ def test_a_freeze_gives_way_to_broken_glass(road: Emergency) -> None:
 @pytest.mark.parametrize(
     ("rule", "reason", "by", "said"),
     [
-        (None, WHY, "validator", "prod has no glass to break"),
-        (RULE, "quick", "validator", "gives a reason of 10 characters"),
+        (None, WHY, "validator", "prod has no break-glass rules"),
+        (RULE, "quick", "validator", "expected at least 10 characters, got 5"),
         (replace(RULE, roles=("risk-manager",)), WHY, "validator", "one of the roles risk-manager"),
     ],
 )
-def test_what_breaks_no_glass(
+def test_who_may_not_use_break_glass_is_refused(
     road: Emergency, rule: BreakGlassRules | None, reason: str, by: str, said: str
 ) -> None:
-    if rule != road.prod.glass:
+    if rule != road.prod.break_glass:
         road.allow(rule)
     before = road.trusted().commit
 
@@ -256,7 +260,7 @@ def test_what_breaks_no_glass(
     assert road.trusted().commit == before
 
 
-def test_glass_overrules_people_and_no_evidence(road: Emergency) -> None:
+def test_break_glass_overrules_approvals_and_no_evidence(road: Emergency) -> None:
     road.allow(replace(RULE, approvals=1))
 
     assert road.break_glass().closed == ("approvals",)
@@ -264,10 +268,10 @@ def test_glass_overrules_people_and_no_evidence(road: Emergency) -> None:
     assert road.break_glass().closed == ()
 
 
-def test_glass_is_not_broken_where_nothing_stands_against_it(road: Emergency) -> None:
+def test_break_glass_is_refused_where_it_is_not_needed(road: Emergency) -> None:
     road.approve(road.urgent, "validator", "risk-manager")
 
-    with pytest.raises(InvalidInput, match="there is no glass to break"):
+    with pytest.raises(InvalidInput, match="break-glass is not needed"):
         road.break_glass()
 
 
@@ -278,30 +282,30 @@ def test_a_commit_by_hand_does_not_get_around_the_second_person(
     road.break_glass()
     trusted = road.trusted()
     found = placement_of(road.repository, trusted, "prod", MODEL)
-    assert found is not None and found.glass is not None
-    glass = {
+    assert found is not None and found.break_glass is not None
+    break_glass = {
         "end it": None,
-        "longer": replace(found.glass, until=found.glass.until + timedelta(days=30)),
-        "in another's name": replace(found.glass, by="risk-manager"),
+        "longer": replace(found.break_glass, until=found.break_glass.until + timedelta(days=30)),
+        "in another's name": replace(found.break_glass, by="risk-manager"),
     }[cheat]
-    after = render_placement(replace(found, glass=glass))
+    after = render_placement(replace(found, break_glass=break_glass))
     engineer = road.people["platform-engineer"]
     road.repository.commit(
         trusted.commit, {release_path("prod", MODEL): after}, "by hand", engineer.name,
         key=engineer.key, now=road.now,
     )  # fmt: skip
 
-    with pytest.raises(VerificationError, match=r"the broken glass|breaks the glass"):
+    with pytest.raises(VerificationError, match=r"ends break-glass|uses break-glass"):
         road.trusted()
 
 
-def test_the_clean_rule_is_a_path_that_sod_lists(road: Emergency) -> None:
+def test_break_glass_without_approvals_is_a_path_that_sod_lists(road: Emergency) -> None:
     (path,) = duties(road.repository, road.trusted(), {}, road.now).paths[-1:]
 
-    assert "may break the glass of prod" in path.how
+    assert "may use break-glass in prod" in path.how
     road.allow(replace(RULE, approvals=1))
     found = duties(road.repository, road.trusted(), {}, road.now).paths
-    assert not [each for each in found if "glass" in each.how]
+    assert not [each for each in found if "break-glass" in each.how]
 
 
 def test_a_hold_is_not_overruled(road: Emergency) -> None:
@@ -316,7 +320,7 @@ def test_the_rule_is_read_and_written(road: Emergency) -> None:
     road.allow(rule)
 
     platform = road.trusted().platform
-    assert platform.stages[-1].glass == rule
+    assert platform.stages[-1].break_glass == rule
     assert parse_platform(render_platform(platform)) == platform
     text = render_platform(platform).replace(b'"90m"', b'"30d"')
     with pytest.raises(InvalidInput, match="at most 7 days"):

@@ -194,7 +194,7 @@ def test_a_proposal_is_void_once_trust_has_changed(town: Town) -> None:
     one, two = town.change(town.newcomer("one")), town.change(town.newcomer("two"))
     town.confirm(one.intent.proposal)
 
-    with pytest.raises(InvalidInput, match="it is void"):
+    with pytest.raises(InvalidInput, match="the proposal is void"):
         town.confirm(two.intent.proposal)
 
 

@@ -22,7 +22,7 @@ LATER = "2026-11-22T12:00:00Z"
 @pytest.mark.parametrize(
     ("run", "said"),
     [
-        (RUN, "other limits than it carries"),
+        (RUN, "other limits than those in the release"),
         (
             replace(
                 RUN,

@@ -184,7 +184,7 @@ def test_nobody_approves_what_they_promote(road: Road) -> None:
     done = road.promote(digest, "prod", by="validator")
 
     assert done.closed == ("approvals",)
-    assert "is the one who promotes" in said(done, "approvals")
+    assert "is the person who promotes" in said(done, "approvals")
 
 
 def test_a_person_of_another_role_cannot_approve(road: Road) -> None:

@@ -190,7 +190,7 @@ def _break_glass(bundle: EvidenceBundle) -> Iterator[Contradiction]:
     last = {(each.stage, each.model): each for each in bundle.history}
     for (stage, _), each in last.items():
         if each.glass is not None and any(slot.digest == bundle.digest for slot in each.slots):
-            message = each.glass.words(datetime.fromisoformat(bundle.as_of))
+            message = each.glass.summary(datetime.fromisoformat(bundle.as_of))
             yield Contradiction(("0.3", "10.3", "6.4"), f"in {stage} {message}")
 
 

@@ -100,7 +100,7 @@ class _History:
         If a commit removes the record and keeps the release, its signer is the second person.
         """
         placement = _placement(file)
-        glass = placement.glass if placement is not None else None
+        glass = placement.break_glass if placement is not None else None
         if glass is not None and placement is not None:
             self._break_glass[place] = placement.digest
         elif place in self._break_glass:

@@ -304,7 +304,7 @@ def _mismatches(
             intended = "nothing" if share.intended is None else f"{share.intended} %"
             yield Mismatch("share differs", f"{short} had {share.observed} %: git says {intended}")
     if intent is not None and intent.glass is not None:
-        yield Mismatch("glass broken", intent.glass.words(time))
+        yield Mismatch("glass broken", intent.glass.summary(time))
     if intent is not None and any(share.replicas for share in shares):
         yield from _unauthorised(intent)
 

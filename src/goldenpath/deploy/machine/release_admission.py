@@ -191,7 +191,7 @@ class ReleaseAdmission:
 def _answer(
     verified: Verified, platform: Platform, deployment: Deployment, question: AdmissionQuestion
 ) -> AdmissionAnswer:
-    findings = judged(verified, platform, deployment, question.at, glass=question.glass)
+    findings = judged(verified, platform, deployment, question.at, break_glass=question.break_glass)
     return AdmissionAnswer(findings, missing(verified, question.named))
 
 

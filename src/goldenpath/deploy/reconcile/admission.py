@@ -9,10 +9,10 @@ from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
 from goldenpath.oci.store import Store
 from goldenpath.promote.gates.admission_policy import release_policy
-from goldenpath.promote.gates.approval import confirmed, stood_for
+from goldenpath.promote.gates.approval import confirmed, second_people
 from goldenpath.promote.gates.waiver import Excuse, excuses
 from goldenpath.promote.manifests.desired import Deployment
-from goldenpath.promote.platform.break_glass import BreakGlass, may_break
+from goldenpath.promote.platform.break_glass import BreakGlass, may_use_break_glass
 from goldenpath.promote.platform.platform import Platform, Stage
 from goldenpath.release.attest.policy import Finding, SignedStatement, Verified
 from goldenpath.release.attest.statement import DECISION, member
@@ -26,15 +26,15 @@ def admit(
     digest: Digest,
     *,
     now: datetime,
-    glass: BreakGlass | None = None,
+    break_glass: BreakGlass | None = None,
 ) -> tuple[Finding, ...]:
     """Return the finding of every check of a release for a stage. It is admitted if none failed.
 
-    `glass` is the break-glass record of the deployment that still waits for a second person.
+    `break_glass` is the break-glass record of the deployment that still waits for a second person.
     Every byte of the image is read. Raises `NotFound` if the store has no such release.
     """
     verified = verified_whole(store, platform, digest, now)
-    return judged(verified, platform, deployment, now, glass=glass)
+    return judged(verified, platform, deployment, now, break_glass=break_glass)
 
 
 def verified_whole(store: Store, platform: Platform, digest: Digest, now: datetime) -> Verified:
@@ -52,13 +52,15 @@ def judged(
     deployment: Deployment,
     now: datetime,
     *,
-    glass: BreakGlass | None = None,
+    break_glass: BreakGlass | None = None,
 ) -> tuple[Finding, ...]:
     """Return the findings for a deployment that follow from what is verified about its release."""
     stage = platform.stage(deployment.stage)
     if stage is None:
         raise InvalidInput(f"the stage {deployment.stage!r} is not in platform.toml")
-    decided = decisions(verified, stage, platform, deployment.model, now=now, glass=glass)
+    decided = decisions(
+        verified, stage, platform, deployment.model, now=now, break_glass=break_glass
+    )
     return (*verified.findings, *decided)
 
 
@@ -90,7 +92,7 @@ def decisions(
     model: str,
     *,
     now: datetime,
-    glass: BreakGlass | None,
+    break_glass: BreakGlass | None,
 ) -> tuple[Finding, ...]:
     """Return the findings about the signed decision that a stage with gates requires.
 
@@ -101,7 +103,7 @@ def decisions(
     if not stage.gates:
         said = f"the stage {stage.name} has no gates"
         return (Finding("decision", "not applicable", said),)
-    standing = _standing(verified, stage, platform, model, glass=glass)
+    standing = _standing(verified, stage, platform, model, break_glass=break_glass)
     if standing is None:
         return (
             Finding(
@@ -115,7 +117,7 @@ def decisions(
         )
     by = f", approved by {', '.join(standing.approved)}" if standing.approved else ""
     said = f"promoted to {stage.name} by {standing.signer}{by}"
-    waived = (Finding("waiver", "waived", each.said(now)) for each in standing.excused)
+    waived = (Finding("waiver", "waived", each.summary(now)) for each in standing.excused)
     return (Finding("decision", "pass", said), *waived)
 
 
@@ -126,12 +128,12 @@ def lapsed(
     model: str,
     *,
     now: datetime,
-    glass: BreakGlass | None,
+    break_glass: BreakGlass | None,
 ) -> tuple[str, ...]:
     """Return one sentence for each waiver that a release relies on and that has ended."""
-    standing = _standing(verified, stage, platform, model, glass=glass)
+    standing = _standing(verified, stage, platform, model, break_glass=break_glass)
     excused = () if standing is None else standing.excused
-    return tuple(each.said(now) for each in excused if each.until <= now)
+    return tuple(each.summary(now) for each in excused if each.until <= now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,12 @@ class _Standing:
 
 
 def _standing(
-    verified: Verified, stage: Stage, platform: Platform, model: str, *, glass: BreakGlass | None
+    verified: Verified,
+    stage: Stage,
+    platform: Platform,
+    model: str,
+    *,
+    break_glass: BreakGlass | None,
 ) -> _Standing | None:
     for signed in verified.of_type(DECISION):
         said = signed.statement.predicate
@@ -153,27 +160,29 @@ def _standing(
             continue
         approved = confirmed(signed, verified, stage, platform.people)
         needed = stage.approvals
-        if stage.glass is not None and _is_glass(signed, verified, stage, platform, glass=glass):
-            needed = min(stage.approvals, stage.glass.approvals)
+        if stage.break_glass is not None and _is_break_glass(
+            signed, verified, stage, platform, break_glass=break_glass
+        ):
+            needed = min(stage.approvals, stage.break_glass.approvals)
         excused = excuses(signed, verified, stage, platform.people)
         if len(approved) >= needed and excused is not None:
             return _Standing(signed.signer, approved, excused)
     return None
 
 
-def _is_glass(
+def _is_break_glass(
     decision: SignedStatement,
     verified: Verified,
     stage: Stage,
     platform: Platform,
     *,
-    glass: BreakGlass | None,
+    break_glass: BreakGlass | None,
 ) -> bool:
     """Tell whether an allowed person used break-glass and git records it as open or confirmed."""
     by = member(decision.statement.predicate.get("breakGlass"), "by")
     person = next((each for each in platform.people if each.name == decision.signer), None)
-    if stage.glass is None or person is None or by != person.name:
+    if stage.break_glass is None or person is None or by != person.name:
         return False
-    is_open = glass is not None and glass.by == by
-    second = stood_for(decision, verified, stage, platform.people)
-    return may_break(person, stage.glass) and (is_open or bool(second))
+    is_open = break_glass is not None and break_glass.by == by
+    second = second_people(decision, verified, stage, platform.people)
+    return may_use_break_glass(person, stage.break_glass) and (is_open or bool(second))

@@ -52,7 +52,7 @@ class AdmissionQuestion:
     """The time when it was asked first."""
     step: int
     """Number of the step in which it was asked first. Evidence read before does not answer it."""
-    glass: BreakGlass | None = None
+    break_glass: BreakGlass | None = None
     """The open break-glass record of the deployment, if there is one."""
     named: tuple[Digest, ...] = ()
     """Envelopes that the commit names: the decision and the approvals."""
@@ -203,9 +203,9 @@ class Verdicts:
 
     def _question(self, deployment: Deployment, digest: Digest, now: datetime) -> AdmissionQuestion:
         standing = self._standing.get(deployment.name)
-        glass = standing.glass if standing is not None else None
+        break_glass = standing.break_glass if standing is not None else None
         named = self._versions[deployment.name].named(digest) or ()
-        return AdmissionQuestion(now, now, self._step, glass, named)
+        return AdmissionQuestion(now, now, self._step, break_glass, named)
 
     def _still_standing(self, key: _Key, version: _Version) -> _Verdict | None:
         """Return the verdict before, or None if it no longer answers for these files."""

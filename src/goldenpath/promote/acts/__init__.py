@@ -1,5 +1,5 @@
-"""What people and machines may do to a platform, as pure functions: a scene in, an intent out.
+"""Acts of people and machines on a platform, as pure functions: a scene in, an intent out.
 
-No act asks git, a store or the clock: what it decides on was read before, and what it decides is
-published by `goldenpath.promote.workspace`.
+No act asks git, a store or the clock. `goldenpath.promote.workspace` reads the scene before, and
+publishes the intent afterwards.
 """

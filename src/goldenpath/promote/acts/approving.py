@@ -1,4 +1,4 @@
-"""Approval: a person signs a release and its evidence; after break-glass as the second one."""
+"""Approval: a person approves a release and its evidence, also as second person of break-glass."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -14,13 +14,13 @@ from goldenpath.promote.repository.commit_message import CommitMessage
 
 
 def approve(scene: ReleaseScene, comment: str = "", lifetime: timedelta = LIFETIME) -> Approval:
-    """The approval of the release with the evidence that is there now.
+    """Return the approval of the release with its present evidence.
 
-    Raises `InvalidInput` if the person could not approve here anyway.
+    Raises `InvalidInput` if the person's approval would not be valid here.
     """
     stage, person, digest = scene.stage, scene.stage.person, scene.evidence.digest
-    verdict = seen(scene, f"approve {digest.short}")
-    glass = _open_glass(stage, digest)
+    assessment = assessment_to_sign(scene, f"approve {digest.short}")
+    break_glass = _open_break_glass(stage, digest)
     matching = [role for role in person.roles if role in stage.stage.approver_roles]
     statement = approval(
         digest,
@@ -40,52 +40,62 @@ def approve(scene: ReleaseScene, comment: str = "", lifetime: timedelta = LIFETI
         time=stage.now,
         until=stage.now + lifetime,
         statement=statement,
-        evidence=verdict.decision.evidence,
-        confirms="" if glass is None else glass.by,
+        evidence=assessment.decision.evidence,
+        confirms="" if break_glass is None else break_glass.by,
     )
 
 
-def confirm_glass(scene: StageScene, digest: Digest, envelope: Digest) -> StageChange | Unchanged:
-    """Ends break-glass for the release: the person whose approval is `envelope` stands for it too.
+def confirm_break_glass(
+    scene: StageScene, digest: Digest, envelope: Digest
+) -> StageChange | Unchanged:
+    """End break-glass for the release by the second person's approval `envelope`.
 
     Nothing is written if the release is gone meanwhile, or somebody else was faster.
     """
-    glass = _open_glass(scene, digest)
+    break_glass = _open_break_glass(scene, digest)
     current, placement = scene.deployment, scene.placement
-    if glass is None or placement is None or current is None:
+    if break_glass is None or placement is None or current is None:
         return Unchanged()
     message = CommitMessage(
         "confirm",
         scene.stage.name,
         scene.model,
         digest,
-        f"stands for what {glass.by} did: {glass.reason}",
+        f"confirms the break-glass of {break_glass.by}: {break_glass.reason}",
         next((slot.percent for slot in current.slots if slot.digest == digest), 0),
         decision=placement.decision,
         approved_by=(scene.person.name,),
-        confirms=glass.by,
+        confirms=break_glass.by,
     )
-    after = replace(placement, approvals=(*placement.approvals, envelope), glass=None)
+    after = replace(placement, approvals=(*placement.approvals, envelope), break_glass=None)
     return StageChange(scene.commit, scene.now, current, after, {}, message)
 
 
-def seen(scene: ReleaseScene, doing: str) -> Assessed:
-    """What the person who signs sees. Raises `InvalidInput` if their signature would not count.
+def assessment_to_sign(scene: ReleaseScene, action: str) -> Assessed:
+    """Return the assessment that the person signs.
 
-    `doing` is a verb and its object, for that message.
+    `action` is a verb and its object, for the message. Raises `InvalidInput` if the person's
+    signature would not be valid.
     """
     stage, person = scene.stage.stage, scene.stage.person
-    verdict = assessed(scene.evidence, stage, scene.stage.now)
+    assessment = assessed(scene.evidence, stage, scene.stage.now)
     refused = why_not(person, scene.evidence, stage)
     if refused:
-        raise InvalidInput(f"{person.name} cannot {doing} for {stage.name}: {refused}")
-    return verdict
+        raise InvalidInput(f"{person.name} cannot {action} for {stage.name}: {refused}")
+    return assessment
 
 
-def _open_glass(scene: StageScene, digest: Digest) -> BreakGlass | None:
-    """The break-glass record of this release that waits for somebody else than who used it."""
+def _open_break_glass(scene: StageScene, digest: Digest) -> BreakGlass | None:
+    """Return the open break-glass record of this release, if there is one.
+
+    Raises `InvalidInput` if the person who acts is the one who used break-glass.
+    """
     placement = scene.placement
-    glass = placement.glass if placement is not None and placement.digest == digest else None
-    if glass is not None and glass.by == scene.person.name:
-        raise InvalidInput(f"{glass.by} broke the glass for {digest.short}: somebody else approves")
-    return glass
+    break_glass = (
+        placement.break_glass if placement is not None and placement.digest == digest else None
+    )
+    if break_glass is not None and break_glass.by == scene.person.name:
+        raise InvalidInput(
+            f"{break_glass.by} used break-glass for {digest.short}: somebody else must approve"
+        )
+    return break_glass

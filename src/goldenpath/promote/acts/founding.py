@@ -1,4 +1,4 @@
-"""The first commit of a platform, and people who come and go."""
+"""The first commit of a platform, and its list of people."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ STAGES = (
 
 @dataclass(frozen=True, slots=True)
 class PlatformOptions:
-    """What can be chosen when a platform is set up."""
+    """The options of a new platform."""
 
     gateway: str
     registry_prefix: str
@@ -36,10 +36,10 @@ class PlatformOptions:
 
 @dataclass(frozen=True, slots=True)
 class FoundingScene:
-    """Who and what there is before a platform has a first commit."""
+    """The people and keys known before a platform has its first commit."""
 
     name: str
-    """Who sets it up."""
+    """The person who sets it up."""
     public_key: str
     """Their SSH key, one line."""
     rollout_key: str
@@ -48,17 +48,17 @@ class FoundingScene:
     now: datetime
 
 
-def begin(scene: FoundingScene, wishes: PlatformOptions) -> TrustChange:
-    """The first commit: stages, trust and registry of the platform."""
+def begin(scene: FoundingScene, options: PlatformOptions) -> TrustChange:
+    """Return the first commit: stages, trust and registry of the platform."""
     platform = Platform(
         stages=STAGES,
-        registry_prefix=wishes.registry_prefix,
+        registry_prefix=options.registry_prefix,
         registry_store="layout:registry",
         build_keys=(scene.build_key,),
         commit_keys=(Person("rollout", (), scene.rollout_key),),
-        people=(Person(scene.name, wishes.roles, scene.public_key),),
-        gateway=wishes.gateway,
-        url=wishes.url,
+        people=(Person(scene.name, options.roles, scene.public_key),),
+        gateway=options.gateway,
+        url=options.url,
         demands=Demands(builder=BUILDER),
     )
     return TrustChange(
@@ -71,20 +71,23 @@ def begin(scene: FoundingScene, wishes: PlatformOptions) -> TrustChange:
 
 
 def with_person(platform: Platform, person: Person) -> Platform:
-    """The platform that lists `person`; one of that name gets the new key and roles."""
+    """Return the platform with `person` listed; one of that name gets the new key and roles."""
     others = tuple(each for each in platform.people if each.name != person.name)
     return replace(platform, people=(*others, person))
 
 
 def without_person(platform: Platform, name: str, moment: datetime) -> Platform:
-    """The platform in which the person's key counts until `moment`, and what it signed for ever."""
-    found = next((person for person in platform.people if person.name == name), None)
-    if found is None:
+    """Return the platform in which the person's key is valid until `moment`.
+
+    What the key signed before stays valid.
+    """
+    person = next((each for each in platform.people if each.name == name), None)
+    if person is None:
         raise NotFound(f"platform.toml does not list {name}", hint="see goldenpath person list")
-    if found.valid_until is not None and found.valid_until <= moment:
-        raise InvalidInput(f"the time of {name} ended on {found.valid_until.isoformat()} already")
+    if person.valid_until is not None and person.valid_until <= moment:
+        raise InvalidInput(f"the key of {name} expired on {person.valid_until.isoformat()} already")
     if all(each.name == name or _has_left(each, moment) for each in platform.people):
-        raise InvalidInput(f"{name} is the last one who can act: list somebody else first")
+        raise InvalidInput(f"{name} is the last person who can act: list somebody else first")
     people = tuple(
         replace(each, valid_until=moment) if each.name == name else each for each in platform.people
     )
@@ -96,5 +99,5 @@ def _has_left(person: Person, moment: datetime) -> bool:
 
 
 def platform_files(platform: Platform) -> Mapping[str, bytes]:
-    """Everything in the gitops repository that follows from `platform.toml`."""
+    """Return `platform.toml` and every file that is generated from it, by path."""
     return {FILE: render_platform(platform), **render_cluster(platform)}

@@ -1,4 +1,4 @@
-"""Hold and resume: a person keeps a deployment as it is, and lets it go on."""
+"""Hold and resume: a person keeps a deployment as it is, and ends that again."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from goldenpath.promote.repository.commit_message import CommitMessage
 
 
 def hold(scene: StageScene, reason: str) -> StageChange:
-    """Keeps everything as it is until a person resumes; only going back stays possible."""
+    """Keep the deployment as it is until a person resumes; only going back stays possible."""
     _, placement = scene.present
     scene.require_person()
     if placement.hold:
@@ -18,7 +18,7 @@ def hold(scene: StageScene, reason: str) -> StageChange:
 
 
 def resume(scene: StageScene, reason: str) -> StageChange:
-    """Ends a hold. Raises `InvalidInput` if there is none."""
+    """End a hold. Raises `InvalidInput` if there is none."""
     _, placement = scene.present
     scene.require_person()
     if not placement.hold:

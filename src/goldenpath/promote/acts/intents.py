@@ -1,4 +1,4 @@
-"""What an act decides: a refusal, or everything that has to be written for it."""
+"""The intents that acts return: a refusal, or everything that has to be written."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -20,49 +20,49 @@ class Declined:
 
     decision: Decision
     approved_by: tuple[str, ...] = ()
-    """Names of those whose approval counted."""
+    """Names of those whose approvals are valid."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """Everything is as it should be: nothing is written."""
+    """Nothing has to be written."""
 
 
 @dataclass(frozen=True, slots=True)
 class StageChange:
-    """One commit on one deployment, and the decision of the gates that it rests on."""
+    """One commit on one deployment, and the decision of the gates that it relies on."""
 
     parent: str
     """The commit that the scene was read from."""
     time: datetime
     deployment: Deployment
-    """What git wants afterwards."""
+    """The desired state after the commit."""
     placement: Placement
     manifest: Mapping[str, bytes]
-    """The InferenceService by path; empty if it stays as it is."""
+    """The InferenceService by path; empty if it does not change."""
     message: CommitMessage
     decision: Decision | None = None
-    """None for what no gate is asked about."""
+    """None if no gate is asked."""
 
     @property
     def statement(self) -> Statement | None:
-        """What is signed and attached to the release before anything is committed."""
+        """The statement that is signed and attached to the release before the commit."""
         return None if self.decision is None else decision_statement(self.decision)
 
     @property
     def files(self) -> Mapping[str, bytes | None]:
-        """What the commit writes, by path."""
+        """The files that the commit writes, by path."""
         path = release_path(self.deployment.stage, self.deployment.model)
         return {**self.manifest, path: render_placement(self.placement)}
 
     @property
     def branch(self) -> str:
-        """Where the commit waits if `main` takes no push."""
+        """The branch for the commit if `main` accepts no push."""
         place = f"{self.message.action}-{self.deployment.stage}-{self.deployment.model}"
         return f"goldenpath/{place}-{self.message.digest.hex[:12]}"
 
-    def resting_on(self, envelope: Digest) -> "StageChange":
-        """The same once its statement is signed: files and message name the envelope."""
+    def relying_on(self, envelope: Digest) -> "StageChange":
+        """Return the change with its signed decision: files and message name the envelope."""
         return replace(
             self,
             placement=replace(self.placement, decision=envelope),
@@ -82,9 +82,9 @@ class Approval:
     until: datetime
     statement: Statement
     evidence: tuple[Digest, ...]
-    """Envelopes of everything that the person saw."""
+    """Envelopes of the evidence that the person saw."""
     confirms: str = ""
-    """Who used break-glass for the release, if this is the second person."""
+    """The person who used break-glass, if this approval is the second person's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +101,12 @@ class GateWaiver:
     statement: Statement
     reason: str
     message: str
-    """What the gate said of the release when it was waived."""
+    """The message of the gate's finding when it was waived."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrustChange:
-    """One commit on what is trusted, by everybody who has to agree to it."""
+    """One commit that changes trust, agreed to by everybody who must."""
 
     parent: str | None
     """None for the first commit of a platform."""
@@ -114,19 +114,19 @@ class TrustChange:
     files: Mapping[str, bytes | None]
     message: str
     by: tuple[str, ...]
-    """Who stands for it."""
+    """Names of the people who agree to it."""
     proposal: str = ""
     """The proposal that it confirms; empty if one person was enough."""
 
     @property
     def branch(self) -> str:
-        """Where the commit waits if `main` takes no push; empty: then it is refused."""
+        """The branch for the commit if `main` accepts no push; empty: then it is refused."""
         return f"{proposal_branch(self.proposal)}-confirmed" if self.proposal else ""
 
 
 @dataclass(frozen=True, slots=True)
 class TrustProposal:
-    """A change of what is trusted that waits for a second person."""
+    """A change of trust that waits for a second person."""
 
     parent: str
     time: datetime
@@ -135,13 +135,13 @@ class TrustProposal:
     base: str
     """The last change of trust, which the first person's signature names."""
     proposal: str
-    """The name under which it waits."""
+    """The name of the proposal."""
     by: tuple[str, ...]
-    """Who may confirm it."""
+    """Names of the people who may confirm it."""
 
     @property
     def branch(self) -> str:
-        """Where it waits."""
+        """The branch in which it waits."""
         return proposal_branch(self.proposal)
 
 
@@ -151,7 +151,7 @@ TrustIntent = TrustChange | TrustProposal
 
 
 def proposal_branch(proposal: str) -> str:
-    """The branch in which a change of trust waits for a second person."""
+    """Return the branch in which a change of trust waits for a second person."""
     return f"goldenpath/trust-{proposal}"
 
 
@@ -163,7 +163,7 @@ def stage_change(
     *,
     decision: Decision | None = None,
 ) -> StageChange:
-    """The commit that makes the stage run what is wanted.
+    """Return the commit that makes the stage run `wanted`.
 
     Raises `InvalidInput` for what KServe would refuse.
     """

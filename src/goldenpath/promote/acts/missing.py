@@ -1,4 +1,4 @@
-"""What keeps a model out of a stage: the gates that are closed, and who can open them."""
+"""What a model still needs to enter a stage: the closed gates, and who can open them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from goldenpath.release.attest.policy import Finding
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """The answer: one sentence, and the gates that are closed."""
+    """The answer of `goldenpath why`: one sentence, and the closed gates."""
 
     summary: str
     digest: Digest | None
@@ -23,7 +23,7 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class ModelScene:
-    """One model in all stages, seen from the one that it is not in."""
+    """One model in all stages, and the stage that the question is about."""
 
     platform: Platform
     stage: Stage
@@ -32,41 +32,42 @@ class ModelScene:
     deployments: Mapping[str, Deployment]
     """By the name of the stage that runs the model."""
     placement: Placement | None = None
-    """How the newest release got into the stage."""
+    """How the newest release got into the stage; None if there is none."""
     similar: str = ""
-    """A hint at a model of nearly this name that is in some stage."""
+    """A hint that names a model with a similar name; empty if there is none."""
 
     @property
-    def here(self) -> Deployment | None:
-        """What the stage runs of the model."""
+    def deployment(self) -> Deployment | None:
+        """The model's deployment in the stage, if there is one."""
         return self.deployments.get(self.stage.name)
 
 
 def closest(scene: ModelScene) -> Digest | None:
-    """The release in the nearest stage before that differs from what the stage runs."""
+    """Return the release of the nearest previous stage that this stage does not run."""
     stages = [each.name for each in scene.platform.stages]
-    known = set() if scene.here is None else {slot.digest for slot in scene.here.slots}
+    known = set() if scene.deployment is None else {slot.digest for slot in scene.deployment.slots}
     for name in reversed(stages[: stages.index(scene.stage.name)]):
-        found = scene.deployments.get(name)
-        if found is not None and found.slots[-1].digest not in known:
-            return found.slots[-1].digest
+        deployment = scene.deployments.get(name)
+        if deployment is not None and deployment.slots[-1].digest not in known:
+            return deployment.slots[-1].digest
     return None
 
 
 def is_in(scene: ModelScene, candidate: Digest) -> bool:
     """Whether the stage runs the release already, so that no gate has to be asked."""
-    return scene.here is not None and candidate in {slot.digest for slot in scene.here.slots}
+    deployment = scene.deployment
+    return deployment is not None and candidate in {slot.digest for slot in deployment.slots}
 
 
 def missing(scene: ModelScene, candidate: Digest | None, decision: Decision | None) -> Missing:
-    """Why the model is not in the stage, by what the gates said of the candidate.
+    """Return why the model is not in the stage, from the decision on the candidate.
 
-    `decision` is None where no gate had to be asked.
+    `decision` is None if no gate had to be asked.
     """
     stage, model = scene.stage.name, scene.model
     held = _held(scene)
-    if candidate is None and scene.here is not None:
-        digest = scene.here.slots[-1].digest
+    if candidate is None and scene.deployment is not None:
+        digest = scene.deployment.slots[-1].digest
         return Missing(f"{model} is in {stage}: {digest}, and nothing newer waits", digest, held)
     if candidate is None:
         first = scene.platform.stages[0].name
@@ -78,25 +79,25 @@ def missing(scene: ModelScene, candidate: Digest | None, decision: Decision | No
     if closed:
         names = ", ".join(finding.check for finding in closed)
         return Missing(f"{candidate} is kept out of {stage} by: {names}", candidate, closed)
-    said = f"nothing but the commit: goldenpath promote {candidate} --stage {stage}"
-    return Missing(said, candidate, ())
+    summary = f"nothing but the commit: goldenpath promote {candidate} --stage {stage}"
+    return Missing(summary, candidate, ())
 
 
 def _held(scene: ModelScene) -> tuple[Finding, ...]:
-    """What lets nothing follow: a hold, or break-glass for what is there."""
+    """Return the findings of a hold or of open break-glass, which let no release follow."""
     placement, stage = scene.placement, scene.stage.name
     if placement is None:
         return ()
     resume = f"goldenpath resume {scene.model} --stage {stage} --reason …"
-    cures = {"hold": f"{resume}, by anybody who is listed"}
-    by = placement.glass.by if placement.glass is not None else ""
+    cures = {"hold": f"{resume}, by any listed person"}
+    by = placement.break_glass.by if placement.break_glass is not None else ""
     able = [
         each.name
         for each in scene.platform.people
         if each.name != by and may_approve(each, scene.stage)
     ]
     other = f"goldenpath approve {placement.digest} --stage {stage}, by one of: {', '.join(able)}"
-    found = marks(Restrictions(placement.hold, placement.glass), scene.now)
+    shown = marks(Restrictions(placement.hold, placement.break_glass), scene.now)
     return tuple(
-        Finding(each.kind, "fail", each.message, cures.get(each.kind, other)) for each in found
+        Finding(each.kind, "fail", each.message, cures.get(each.kind, other)) for each in shown
     )

@@ -1,4 +1,4 @@
-"""Promotion: a release enters a stage if every gate is open, at once or as a canary."""
+"""Promotion: a release enters a stage if every gate is open, fully or as a canary."""
 
 from dataclasses import dataclass, replace
 
@@ -16,32 +16,35 @@ from goldenpath.release.evidence.training_statements import origin_of
 
 @dataclass(frozen=True, slots=True)
 class PromotionWish:
-    """How somebody wants a release to enter a stage."""
+    """The options of a promotion."""
 
     rollout: Rollout
     reason: str = ""
-    """Why, for the commit; what the gates said if it is empty."""
-    glass: str = ""
+    """The reason in the commit; if it is empty, a summary of the gates."""
+    break_glass: str = ""
     """The reason for break-glass; empty for a regular promotion."""
 
 
 def promote(scene: ReleaseScene, wish: PromotionWish) -> StageChange | Declined:
-    """Brings the release into the stage, as a canary if the first step is below 100.
+    """Bring the release into the stage, as a canary if the first step is below 100.
 
     A closed gate is a value: the decision holds what failed. Raises `InvalidInput` or `Stalled` if
-    the stage is not in a state to take it.
+    the stage is not in a state to accept a release.
     """
     stage, evidence = scene.stage, scene.evidence
-    verdict = assessed(evidence, stage.stage, stage.now, wish.glass)
-    if not verdict.decision.allowed:
-        return Declined(verdict.decision, verdict.approved_by)
+    assessment = assessed(evidence, stage.stage, stage.now, wish.break_glass)
+    if not assessment.decision.allowed:
+        return Declined(assessment.decision, assessment.approved_by)
     _require_free(stage)
-    wanted = place(stage, evidence.digest, wish.rollout.steps[0])
-    return _enter(scene, verdict, wanted, wish)
+    wanted = deployment_with(stage, evidence.digest, wish.rollout.steps[0])
+    return _change(scene, assessment, wanted, wish)
 
 
-def place(scene: StageScene, digest: Digest, percent: int) -> Deployment:
-    """What the stage should run so that `digest` enters it with `percent` of the traffic."""
+def deployment_with(scene: StageScene, digest: Digest, percent: int) -> Deployment:
+    """Return the deployment in which `digest` has `percent` of the traffic.
+
+    A first release gets all of it. Raises `InvalidInput` during a canary, or if `digest` runs.
+    """
     current, model = scene.deployment, scene.model
     if current is None:
         return Deployment(scene.stage.name, model, (Slot(slot_name(digest), digest, 100),))
@@ -58,21 +61,21 @@ def place(scene: StageScene, digest: Digest, percent: int) -> Deployment:
         slots: tuple[Slot, ...] = (Slot(slot_name(digest), digest, 100, stable.replicas),)
     else:
         kept = Slot(stable.name, stable.digest, 100 - percent, stable.replicas)
-        # A canary of what may sleep must not keep it awake.
+        # If the stable release may scale to zero, its canary may too.
         slots = (kept, Slot(slot_name(digest), digest, percent, min(stable.replicas, 1)))
     return replace(current, slots=slots)
 
 
 def source_of(verified: Verified) -> tuple[str, str]:
-    """Repository and commit that the release was built from, as its provenance says."""
+    """Return the repository and commit of the release, from its provenance."""
     origin = origin_of(verified)
     return ("", "") if origin is None else (origin.repository, origin.commit)
 
 
-def _enter(
-    scene: ReleaseScene, verdict: Assessed, wanted: Deployment, wish: PromotionWish
+def _change(
+    scene: ReleaseScene, assessment: Assessed, wanted: Deployment, wish: PromotionWish
 ) -> StageChange:
-    stage, decision, digest = scene.stage, verdict.decision, scene.evidence.digest
+    stage, decision, digest = scene.stage, assessment.decision, scene.evidence.digest
     repository, commit = source_of(scene.evidence.verified)
     previous = None if stage.deployment is None else stage.deployment.slots[0].digest
     placement = Placement(
@@ -84,34 +87,34 @@ def _enter(
         decision.approvals,
         None,
         hold=f"{stage.person.name} chose an older release" if scene.was_here else "",
-        glass=decision.glass,
+        break_glass=decision.break_glass,
     )
     message = CommitMessage(
         "promote",
         wanted.stage,
         wanted.model,
         digest,
-        wish.reason or (decision.glass.reason if decision.glass else _reason(decision)),
+        wish.reason or (decision.break_glass.reason if decision.break_glass else _reason(decision)),
         share=wanted.slots[-1].percent,
         previous=previous,
-        approved_by=verdict.approved_by,
-        glass=decision.glass,
+        approved_by=assessment.approved_by,
+        break_glass=decision.break_glass,
     )
     return stage_change(stage, wanted, placement, message, decision=decision)
 
 
 def _require_free(scene: StageScene) -> None:
-    """Raises `Stalled` where a hold or open break-glass lets nothing follow."""
+    """Raise `Stalled` if a hold or open break-glass lets no release follow."""
     placement, stage = scene.placement, scene.stage.name
     if placement is not None and placement.hold:
         raise Stalled(
             f"{scene.name} is on hold: {placement.hold}",
             hint=f"goldenpath resume {scene.model} --stage {stage} --reason …",
         )
-    if placement is not None and placement.glass is not None:
+    if placement is not None and placement.break_glass is not None:
         raise Stalled(
             f"nothing follows {placement.digest.short} into {stage} yet: "
-            f"{placement.glass.words(scene.now)}",
+            f"{placement.break_glass.summary(scene.now)}",
             hint=f"goldenpath approve {placement.digest} --stage {stage} by somebody else, "
             "or goldenpath rollback",
         )

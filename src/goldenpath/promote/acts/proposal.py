@@ -1,7 +1,7 @@
-"""Changes of trust: at once while a platform is set up, by two people ever after.
+"""Changes of trust: at once during set-up, and by two people after it.
 
-The first person's commit waits in a branch of its own; the second one's signs the same files onto
-`main`, with the first one's signature inside.
+The first person's commit waits in a branch of its own. The second person commits the same files to
+`main`, and that commit contains the first person's signature.
 """
 
 from collections.abc import Mapping
@@ -27,15 +27,15 @@ class Proposed:
     base: str
     """The last change of trust before it."""
     approved_by: str
-    """Whom its trailer names."""
+    """The person whom its trailer names."""
     signer: str
-    """Whose signature over these files it holds; empty if nobody looked, since it is no change."""
+    """The person whose signature over these files it holds; empty if it was not checked."""
 
 
 def change_trust(
     scene: TrustScene, files: Mapping[str, bytes], message: str, *, two: bool = False
 ) -> TrustChange | TrustProposal:
-    """Puts `files` in place, or proposes them if set-up is over or `two` people are wanted anyway.
+    """Return the change of `files`, or a proposal if set-up is over or `two` is set.
 
     Raises `InvalidInput` if `platform.toml` would not be readable, or nothing would change.
     """
@@ -44,7 +44,7 @@ def change_trust(
         path: content for path, content in files.items() if content != scene.files.get(path)
     }
     if not changed:
-        raise InvalidInput("platform.toml says so already: nothing to do")
+        raise InvalidInput("platform.toml has this content already: nothing to do")
     person = scene.person.name
     if not two and not scene.is_set_up:
         return TrustChange(scene.commit, scene.now, changed, message, (person,))
@@ -61,12 +61,12 @@ def change_trust(
 
 
 def is_change_of_trust(proposed: Proposed) -> bool:
-    """Whether it is one plain commit that changes what is trusted, and nothing else."""
+    """Whether the proposal is one commit with one parent that changes only trust."""
     return proposed.parents == 1 and all(map(is_protected, proposed.files))
 
 
 def review(scene: TrustScene, proposed: Proposed) -> TrustProposal:
-    """The proposal as the person who confirms it sees it; nothing is written."""
+    """Return the proposal as the person who confirms it sees it; nothing is written."""
     return TrustProposal(
         scene.commit,
         scene.now,
@@ -74,16 +74,16 @@ def review(scene: TrustScene, proposed: Proposed) -> TrustProposal:
         proposed.message,
         proposed.base,
         proposed.name,
-        _able(scene, proposed),
+        _require_able(scene, proposed),
     )
 
 
 def confirm(scene: TrustScene, proposed: Proposed) -> TrustChange:
-    """Puts on `main` what somebody else proposed.
+    """Return the change that puts somebody else's proposal on `main`.
 
-    Raises `InvalidInput` if trust has changed since, or this person is not one who may confirm it.
+    Raises `InvalidInput` if trust has changed since, or this person may not confirm it.
     """
-    _able(scene, proposed)
+    _require_able(scene, proposed)
     if proposed.approved_by != proposed.signer:
         raise InvalidInput(f"{proposed.name} names another person than the one who signed it")
     return TrustChange(
@@ -96,14 +96,14 @@ def confirm(scene: TrustScene, proposed: Proposed) -> TrustChange:
     )
 
 
-def _able(scene: TrustScene, proposed: Proposed) -> tuple[str, ...]:
-    """Who may confirm the proposal. Raises `InvalidInput` if this person is not among them."""
+def _require_able(scene: TrustScene, proposed: Proposed) -> tuple[str, ...]:
+    """Return who may confirm the proposal. Raises `InvalidInput` if this person may not."""
     if not is_change_of_trust(proposed):
         raise InvalidInput(f"{proposed.name} is not a change of trust")
     if proposed.base != scene.base:
         raise InvalidInput(
-            f"trust has changed since {proposed.name} was proposed: it is void",
-            hint="propose it again on what holds now",
+            f"trust has changed since {proposed.name} was proposed: the proposal is void",
+            hint="propose it again on the present platform.toml",
         )
     able = who_may_agree(scene.platform, proposed.signer, scene.now)
     if scene.person.name not in able:

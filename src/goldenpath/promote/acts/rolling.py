@@ -1,7 +1,7 @@
 """Rollout and rollback: traffic moves between releases that are in a stage.
 
-A step back is never slower than a step forward: it asks no gate, only that the release to which it
-goes back still verifies.
+A rollback asks no gate, so it is never slower than a rollout. It only requires that the release to
+go back to still verifies.
 """
 
 from dataclasses import dataclass, replace
@@ -17,7 +17,10 @@ from goldenpath.promote.repository.commit_message import CommitMessage
 
 @dataclass(frozen=True, slots=True)
 class Grounds:
-    """Why a machine moves a canary, and which: it must still be that one when it is moved."""
+    """Why a machine moves a canary, and the state of the canary that was judged.
+
+    The change is refused if the canary is not in that state any more.
+    """
 
     canary: Digest
     percent: int
@@ -28,7 +31,7 @@ class Grounds:
 def roll_out(
     scene: StageScene, to: int | None, reason: str = "", grounds: Grounds | None = None
 ) -> StageChange:
-    """Gives the canary `to` percent of the traffic, or its next step; 100 makes it the stable."""
+    """Give the canary `to` percent of the traffic, or its next step; 100 makes it stable."""
     current, placement = scene.present
     if len(current.slots) < 2:
         raise InvalidInput(f"{current.name} has no canary", hint="goldenpath promote --canary")
@@ -58,9 +61,9 @@ def roll_out(
 
 
 def destination_of(scene: StageScene, to: Digest | None) -> Digest | None:
-    """Where a rollback leads: to `to`, else from the canary to the stable, else to the one before.
+    """Return the release that a rollback goes back to; None if there is none before.
 
-    None if there is no release before.
+    It is `to` if that is given, else the stable release during a canary, else the previous one.
     """
     current, placement = scene.present
     if to is not None:
@@ -69,10 +72,10 @@ def destination_of(scene: StageScene, to: Digest | None) -> Digest | None:
 
 
 def roll_back(scene: RollbackScene, reason: str, grounds: Grounds | None = None) -> StageChange:
-    """Takes the canary away, or goes back to the release before; or to any that was stable there.
+    """Take the canary away, or go back to the previous release, or to any earlier stable one.
 
-    Raises `NotFound` without one, `InvalidInput` if the chosen release was never stable there,
-    `VerificationError` if it does not verify any more.
+    Raises `NotFound` if there is none before, `InvalidInput` if the chosen release was never stable
+    there, `VerificationError` if it does not verify any more.
     """
     current, placement = scene.stage.present
     judged = _judged(current, grounds)
@@ -106,7 +109,7 @@ def roll_back(scene: RollbackScene, reason: str, grounds: Grounds | None = None)
 def note_hold(
     scene: StageScene, state: str, reason: str, grounds: Grounds
 ) -> StageChange | Unchanged:
-    """Puts on record that the judge holds the canary, once for each step and `state`."""
+    """Record that the judge holds the canary, once for each step and `state`."""
     current, placement = scene.present
     judged = _judged(current, grounds)
     if state in placement.judged:
@@ -127,26 +130,30 @@ def note_hold(
 
 
 def _require_free(scene: StageScene, placement: Placement) -> None:
-    """Raises `Stalled` where a hold, a freeze or open break-glass keeps the canary from growing."""
+    """Raise `Stalled` if a hold, a freeze or overdue break-glass keeps the canary as it is."""
     stage = scene.stage.name
     if placement.hold:
         raise Stalled(
             f"{scene.name} is on hold: {placement.hold}",
             hint=f"goldenpath resume {scene.model} --stage {stage} --reason …",
         )
-    freeze, glass = scene.stage.frozen(scene.now), placement.glass
-    if glass is not None and glass.is_overdue(scene.now) and holds_when_overdue(scene.stage):
+    freeze, break_glass = scene.stage.frozen(scene.now), placement.break_glass
+    if (
+        break_glass is not None
+        and break_glass.is_overdue(scene.now)
+        and holds_when_overdue(scene.stage)
+    ):
         raise Stalled(
-            f"{scene.name} stays as it is: {glass.words(scene.now)}",
+            f"{scene.name} stays as it is: {break_glass.summary(scene.now)}",
             hint=f"goldenpath approve {placement.digest} --stage {stage} by somebody else",
         )
-    if freeze is not None and glass is None:
+    if freeze is not None and break_glass is None:
         end = freeze.end.isoformat(timespec="minutes")
         raise Stalled(f"{stage} is frozen until {end}: {freeze.reason}")
 
 
 def _judged(current: Deployment, grounds: Grounds | None) -> tuple[str, ...]:
-    """The judge's numbers, if they are about the canary as it stands now."""
+    """Return the judge's numbers. Raises `InvalidInput` if the canary has changed since."""
     if grounds is None:
         return ()
     canary = current.slots[-1]
@@ -156,7 +163,7 @@ def _judged(current: Deployment, grounds: Grounds | None) -> tuple[str, ...]:
     ):
         raise InvalidInput(
             f"{current.name} was judged with {grounds.canary.short} at {grounds.percent} percent, "
-            "and that is no longer its canary"
+            "which is no longer its canary"
         )
     return grounds.judged
 

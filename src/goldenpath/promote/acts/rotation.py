@@ -1,4 +1,4 @@
-"""Build keys come, end and are revoked: what becomes of a platform. Pure but for its words."""
+"""Changes of build keys: the platform after a key is added, ended or revoked."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -8,13 +8,13 @@ from goldenpath.promote.platform.platform import Platform
 from goldenpath.release.attest.policy import TrustedKey
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
-"""Revoked as of then, a key never counted."""
+"""A key that is revoked as of this time was never valid."""
 
 
 def with_key(platform: Platform, key: TrustedKey) -> Platform:
-    """The platform that trusts one key more.
+    """Return the platform with one more trusted key.
 
-    Raises `InvalidInput` for a name or a key that is listed: what a name signed stays its own.
+    Raises `InvalidInput` if the name or the key is listed already: a name never gets another key.
     """
     for each in platform.build_keys:
         if each.name == key.name or each.public_key == key.public_key:
@@ -26,15 +26,15 @@ def with_key(platform: Platform, key: TrustedKey) -> Platform:
 
 
 def ended(platform: Platform, name: str, moment: datetime) -> Platform:
-    """The platform in which the key counts for what it signed before `moment`, and no more.
+    """Return the platform in which the key is valid for what it signed before `moment` only.
 
-    Raises `InvalidInput` if no other key could sign afterwards.
+    Raises `InvalidInput` if too few other keys could sign afterwards.
     """
     key = _listed(platform, name)
     if key.valid_until is not None and key.valid_until <= moment:
-        raise InvalidInput(f"the time of {name} ended on {key.valid_until.isoformat()} already")
+        raise InvalidInput(f"the key {name} expired on {key.valid_until.isoformat()} already")
     if key.valid_from is not None and moment <= key.valid_from:
-        raise InvalidInput(f"the time of {name} begins on {key.valid_from.isoformat()} only")
+        raise InvalidInput(f"the key {name} is valid only from {key.valid_from.isoformat()} on")
     others = [each for each in platform.build_keys if each.name != name and _lasts(each, moment)]
     if len(others) < platform.demands.threshold:
         raise InvalidInput(
@@ -46,9 +46,9 @@ def ended(platform: Platform, name: str, moment: datetime) -> Platform:
 
 
 def revoked(platform: Platform, name: str, moment: datetime) -> Platform:
-    """The platform in which nothing counts that the key says to have signed since `moment`.
+    """Return the platform in which the key's signatures dated `moment` or later are not valid.
 
-    A later revocation than one that stands is refused: it would bring back what was taken away.
+    A time after the present revocation is refused: it would make signatures valid again.
     """
     key = _listed(platform, name)
     if key.revoked_at is not None and key.revoked_at <= moment:
@@ -57,17 +57,17 @@ def revoked(platform: Platform, name: str, moment: datetime) -> Platform:
 
 
 def require_trusted(platform: Platform, public_key: bytes, moment: datetime) -> None:
-    """Raises `InvalidInput` if nothing would count that this key signs at `moment`."""
+    """Raise `InvalidInput` if a signature by this key at `moment` would not be valid."""
     key = next((each for each in platform.build_keys if each.public_key == public_key), None)
     if key is None:
         raise InvalidInput(
-            "the signing key is no build key of platform.toml",
+            "the signing key is not a build key of platform.toml",
             hint="add it: goldenpath key add NAME FILE.pub",
         )
     if not _lasts(key, moment) or (key.valid_from is not None and moment < key.valid_from):
         raise InvalidInput(
-            f"what the build key {key.name} signs now counts for nothing: its time is over, not "
-            "begun, or it is revoked",
+            f"the build key {key.name} is not valid now: it has expired, is not valid yet, or is "
+            "revoked",
             hint="name another key in GOLDENPATH_SIGNING_KEY; see goldenpath key list",
         )
 

@@ -1,4 +1,4 @@
-"""What an act sees: one consistent read of the repository, who acts, and when."""
+"""Scenes: everything that an act decides on, from one consistent read of the repository."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,24 +15,24 @@ from goldenpath.release.attest.policy import Person, Verified
 
 @dataclass(frozen=True, slots=True)
 class StageScene:
-    """One model in one stage, as a trusted commit wants it."""
+    """One model in one stage, as one trusted commit describes it."""
 
     commit: str
-    """The head of `main`; what is decided is committed on top of it, or decided again."""
+    """The head of `main`. The change is committed on top of it, or decided again."""
     platform: Platform
     stage: Stage
     model: str
     person: Person
-    """Who acts, as `platform.toml` lists them; a machine has an entry too."""
+    """The person or machine that acts, as `platform.toml` lists it."""
     now: datetime
     deployment: Deployment | None = None
     """None if the stage does not run the model."""
     placement: Placement | None = None
-    """With it: hold, break-glass and rollout plan. None without a release file."""
+    """The content of the release file, with hold, break-glass and rollout; None without one."""
     manifest: bytes | None = None
-    """The InferenceService as it stands: people may have written into it."""
+    """The present InferenceService, which may hold fields that people wrote."""
     hint: str = "goldenpath status shows what is where"
-    """What helps somebody who named a model that is not there."""
+    """The hint for somebody who named a model that is not in the stage."""
 
     @property
     def name(self) -> str:
@@ -41,20 +41,20 @@ class StageScene:
 
     @property
     def present(self) -> tuple[Deployment, Placement]:
-        """What the stage runs of the model, and how it got there. Raises `NotFound`."""
+        """The deployment and its release file. Raises `NotFound` if the model is not there."""
         if self.deployment is None or self.placement is None:
             raise NotFound(f"{self.model} is not in {self.stage.name}", hint=self.hint)
         return self.deployment, self.placement
 
     def require_person(self) -> None:
-        """Raises `InvalidInput` if a machine acts: some decisions are for people."""
+        """Raise `InvalidInput` if a machine acts: some decisions are for people only."""
         if self.person not in self.platform.people:
             raise not_listed(self.person.name, self.platform)
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseScene:
-    """A release before the gates of a stage, with all the evidence that counts about it."""
+    """A release before the gates of a stage, with all its valid evidence."""
 
     stage: StageScene
     evidence: Evidence
@@ -68,9 +68,9 @@ class Destination:
 
     digest: Digest
     verified: Verified | None
-    """None if nobody asked, because it was never the stable release there."""
+    """None if it was not verified, because it was never the stable release there."""
     was_chosen: bool = False
-    """Whether somebody named it; else it is the stable release or the one before."""
+    """Whether a person named it; else it is the stable release or the one before."""
 
     @property
     def was_stable(self) -> bool:
@@ -89,22 +89,22 @@ class RollbackScene:
 
 @dataclass(frozen=True, slots=True)
 class TrustScene:
-    """What is trusted now, before somebody changes it."""
+    """What is trusted before a change of trust."""
 
     commit: str
     platform: Platform
     person: Person
     now: datetime
     base: str
-    """The last change of trust: a signature that names it counts for nothing later."""
+    """The last change of trust. A signature over another base is not valid."""
     is_set_up: bool
     """Whether set-up is over, so that two people have to agree."""
     files: Mapping[str, bytes | None]
-    """The protected files as they stand."""
+    """The present content of the protected files."""
 
 
 def stage_of(platform: Platform, name: str) -> Stage:
-    """The stage of that name. Raises `InvalidInput` naming those that there are."""
+    """Return the stage of that name. Raises `InvalidInput` that lists the stages."""
     stage = platform.stage(name)
     if stage is None:
         known = [each.name for each in platform.stages]

@@ -1,7 +1,7 @@
-"""What is demanded of a release before anything of it is run or promoted.
+"""The demands on a release before it is run or promoted.
 
-A platform demands it in `platform.toml`; who verifies without one has it in a policy file, which is
-the part of a platform that concerns releases (docs/policy.md).
+A platform has them in `platform.toml`. Without a platform they are in a policy file, which holds
+only the part of `platform.toml` that concerns releases (docs/policy.md).
 """
 
 from collections.abc import Iterator
@@ -29,30 +29,30 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AdmissionPolicy:
-    """A policy, and the people whose statements count beside those of machines."""
+    """A policy, and the people whose statements are valid beside those of machines."""
 
     policy: Policy
     people: tuple[Person, ...] = ()
 
 
 def release_policy(platform: "Platform") -> Policy:
-    """The policy: signed by enough build keys, with all the evidence that is required."""
+    """Return the policy: enough signatures by build keys, and all required evidence."""
     return _policy(platform.build_keys, platform.demands)
 
 
 def admission_of(platform: "Platform") -> AdmissionPolicy:
-    """What a platform demands of releases, without its stages and stores."""
+    """Return the part of a platform that concerns releases."""
     return AdmissionPolicy(release_policy(platform), platform.people)
 
 
 def parse_admission(content: bytes, file: str) -> AdmissionPolicy:
-    """The value of a policy file, or of a `platform.toml`.
+    """Parse a policy file or a `platform.toml`.
 
     Raises `InvalidInput` that lists all faults of the file at once.
     """
     table = read_table(content, file)
     if table.has("stage") or table.has("registry"):
-        # Stages bring expressions with them; a policy file alone does not wait for those.
+        # Stages need the CEL engine, which is slow to import; a policy file does not.
         from goldenpath.promote.platform.platform import parse_platform
 
         return admission_of(parse_platform(content, file))
@@ -71,7 +71,7 @@ def parse_admission(content: bytes, file: str) -> AdmissionPolicy:
 
 
 def render_admission(admission: AdmissionPolicy) -> bytes:
-    """The policy file, which parses back to the same value."""
+    """Return the policy file, which parses back to the same value."""
     return "\n".join(_lines(admission)).encode()
 
 
@@ -94,7 +94,7 @@ def _policy(keys: tuple[TrustedKey, ...], demands: Demands) -> Policy:
 
 def _lines(admission: AdmissionPolicy) -> Iterator[str]:
     policy = admission.policy
-    yield "# What a release must show before it counts: for goldenpath verify --policy."
+    yield "# What a release must show before it is accepted: for goldenpath verify --policy."
     yield "version = 1"
     required = tuple(each for each in policy.required if each != SIGNED)
     yield from demand_lines(Demands(policy.repository, policy.builder, policy.threshold, required))

@@ -1,6 +1,6 @@
-"""Approvals: a person's signed word over one digest, one stage and the exact evidence they saw.
+"""Approvals: a person signs one digest, one stage and the exact evidence that they saw.
 
-What was signed does not stretch: other bytes, another stage or new evidence need a new word.
+Other bytes, another stage or new evidence need a new approval.
 """
 
 import re
@@ -27,47 +27,48 @@ from goldenpath.release.attest.statement import (
 from goldenpath.release.evidence.training_statements import origin_of
 
 LIFETIME = timedelta(days=30)
-"""How long an approval counts, unless it says less."""
+"""How long an approval is valid by default."""
 
 
 @dataclass(frozen=True, slots=True)
 class SignedApproval:
-    """One approval, and why it does not count; empty if it does."""
+    """One approval, and why it is not valid."""
 
     person: str
     envelope: Digest
     refused: str = ""
+    """Why the approval is not valid; empty if it is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Approvals:
-    """Enough different people of the right role approved exactly this."""
+    """Enough different people with a suitable role approved exactly this evidence."""
 
     name: str = "approvals"
 
     def judge(self, evidence: Evidence, stage: Stage, now: datetime) -> Finding:
-        """Counts people, not signatures."""
+        """Count people, not signatures."""
         if stage.approvals == 0:
             return Finding(self.name, "not applicable", f"{stage.name} asks for no approval")
-        words = approvals(evidence, stage, now)
-        counted = sorted({word.person for word in words if not word.refused})
-        refused = "; ".join(f"{w.person}: {w.refused}" for w in words if w.refused)
-        said = f"{len(counted)} of {stage.approvals} people approved"
-        said += f" ({', '.join(counted)})" if counted else ""
-        said += f"; not counted: {refused}" if refused else ""
-        if len(counted) >= stage.approvals:
-            return Finding(self.name, "pass", said)
+        signed = approvals(evidence, stage, now)
+        approvers = sorted({each.person for each in signed if not each.refused})
+        refused = "; ".join(f"{each.person}: {each.refused}" for each in signed if each.refused)
+        message = f"{len(approvers)} of {stage.approvals} people approved"
+        message += f" ({', '.join(approvers)})" if approvers else ""
+        message += f"; not valid: {refused}" if refused else ""
+        if len(approvers) >= stage.approvals:
+            return Finding(self.name, "pass", message)
         able = [
             person.name
             for person in evidence.platform.people
-            if person.name not in counted and not why_not(person, evidence, stage)
+            if person.name not in approvers and not why_not(person, evidence, stage)
         ]
-        can = ", ".join(able) or "nobody that platform.toml lists: add a person of the role"
+        names = ", ".join(able) or "nobody whom platform.toml lists: add a person with the role"
         return Finding(
             self.name,
             "fail",
-            said,
-            f"goldenpath approve {evidence.digest} --stage {stage.name}, by one of: {can}",
+            message,
+            f"goldenpath approve {evidence.digest} --stage {stage.name}, by one of: {names}",
         )
 
 
@@ -82,9 +83,9 @@ def approval(
     comment: str = "",
     lifetime: timedelta = LIFETIME,
 ) -> Statement:
-    """The statement to sign. Raises `InvalidInput` for a lifetime that is none."""
+    """Return the statement to sign. Raises `InvalidInput` for a lifetime out of range."""
     if not timedelta(0) < lifetime <= timedelta(days=366):
-        raise InvalidInput("an approval lives for at least a second and at most a year")
+        raise InvalidInput("an approval is valid for at least a second and at most a year")
     seen: list[JsonValue] = [each.text for each in evidence_seen(verified)]
     predicate: dict[str, JsonValue] = {
         "version": 1,
@@ -98,7 +99,7 @@ def approval(
 
 
 def evidence_seen(verified: Verified) -> tuple[Digest, ...]:
-    """Envelopes of everything that machines said before the release ran, sorted."""
+    """Return the envelopes of all statements that machines made before the release ran, sorted."""
     return tuple(
         sorted(
             each.envelope
@@ -110,12 +111,12 @@ def evidence_seen(verified: Verified) -> tuple[Digest, ...]:
 
 
 def approvals(evidence: Evidence, stage: Stage, now: datetime) -> tuple[SignedApproval, ...]:
-    """Every approval for the stage with its reason not to count, if there is one."""
-    return tuple(_words(evidence, stage, now))
+    """Return every approval for the stage, with the reason if it is not valid."""
+    return tuple(_approvals(evidence, stage, now))
 
 
 def why_not(person: Person, evidence: Evidence, stage: Stage) -> str:
-    """Why this person's approval cannot count here, whatever it says; empty if it can."""
+    """Return why an approval by this person can never be valid here; empty if it can."""
     if stage.approver_roles and not set(person.roles) & set(stage.approver_roles):
         return f"has none of the roles {', '.join(stage.approver_roles)}"
     origin = origin_of(evidence.verified)
@@ -123,49 +124,51 @@ def why_not(person: Person, evidence: Evidence, stage: Stage) -> str:
     if is_same_person(person.name, author):
         return "is the author of the change"
     if person.name == evidence.actor:
-        return "is the one who promotes"
+        return "is the person who promotes"
     return ""
 
 
 def confirmed(
     decision: SignedStatement, verified: Verified, stage: Stage, people: Sequence[Person]
 ) -> tuple[str, ...]:
-    """Names of those whose approvals a signed decision rests on, checked without its word for it.
+    """Return the names of those whose approvals a signed decision relies on, checked again.
 
-    As of the decision: an approval that has expired since then does not stop what runs.
+    They are checked as of the decision: an approval that has expired since then does not stop what
+    runs.
     """
     cited = _texts(decision.statement.predicate.get("approvals"))
-    counted = _agreeing(decision, verified, stage, people)
-    return tuple(sorted({each.signer for each in counted if each.envelope.text in cited}))
+    valid = _matching_approvals(decision, verified, stage, people)
+    return tuple(sorted({each.signer for each in valid if each.envelope.text in cited}))
 
 
-def stood_for(
+def second_people(
     decision: SignedStatement, verified: Verified, stage: Stage, people: Sequence[Person]
 ) -> tuple[str, ...]:
-    """Names of those who approved what a decision let in, before it or after: the second people."""
-    return tuple(sorted({each.signer for each in _agreeing(decision, verified, stage, people)}))
+    """Return the names of those who approved the evidence of a decision, before it or after it."""
+    valid = _matching_approvals(decision, verified, stage, people)
+    return tuple(sorted({each.signer for each in valid}))
 
 
-def _agreeing(
+def _matching_approvals(
     decision: SignedStatement, verified: Verified, stage: Stage, people: Sequence[Person]
 ) -> Iterator[SignedStatement]:
-    """Approvals by others of exactly what was decided, in time when it was."""
+    """Yield the approvals by other people of exactly what was decided, valid at the decision."""
     predicate, decided = decision.statement.predicate, decision.statement.signed_at
     seen = _texts(predicate.get("evidence"))
     roles = {person.name: set(person.roles) for person in people}
     origin = origin_of(verified)
     author = str(origin.internal.get("author", "")) if origin is not None else ""
     for signed in verified.of_type(APPROVAL):
-        said = signed.statement.predicate
-        until = member(said.get("scope"), "until")
+        approved = signed.statement.predicate
+        until = member(approved.get("scope"), "until")
         moment = parse_time(until) if isinstance(until, str) else None
-        counts = (
+        matches = (
             signed.kind == "person"
-            and said.get("decision") == "approve"
-            and member(said.get("scope"), "environment") == stage.name
-            # Else who promotes could put a release that was approved in another model's place.
-            and member(said.get("scope"), "model") == predicate.get("model")
-            and _texts(member(said.get("seen"), "evidence")) == seen
+            and approved.get("decision") == "approve"
+            and member(approved.get("scope"), "environment") == stage.name
+            # Otherwise an approved release could be promoted in the place of another model.
+            and member(approved.get("scope"), "model") == predicate.get("model")
+            and _texts(member(approved.get("seen"), "evidence")) == seen
             and (
                 not stage.approver_roles
                 or bool(roles.get(signed.signer, set()) & set(stage.approver_roles))
@@ -173,18 +176,18 @@ def _agreeing(
             and signed.signer != decision.signer
             and not is_same_person(signed.signer, author)
         )
-        if counts and moment is not None and decided is not None and decided < moment:
+        if matches and moment is not None and decided is not None and decided < moment:
             yield signed
 
 
 def is_same_person(name: str, author: str) -> bool:
-    """Whether `Some Name <some@address>` is who `platform.toml` calls `some-name`."""
+    """Whether `author`, such as `Some Name <some@address>`, is listed as `name` (`some-name`)."""
     shown, _, address = author.partition("<")
     candidates = {_slug(shown), _slug(address.partition("@")[0]), _slug(address.rstrip(">"))}
     return name in candidates
 
 
-def _words(evidence: Evidence, stage: Stage, now: datetime) -> Iterator[SignedApproval]:
+def _approvals(evidence: Evidence, stage: Stage, now: datetime) -> Iterator[SignedApproval]:
     people = {person.name: person for person in evidence.platform.people}
     for signed in evidence.verified.of_type(APPROVAL):
         scope = signed.statement.predicate.get("scope")

@@ -1,4 +1,4 @@
-"""Gate over the data behind a release: how old they are, which columns they have, how many rows."""
+"""The gate over the data behind a release: age of the records, names of columns, number of rows."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,24 +13,24 @@ from goldenpath.release.attest.statement import parse_time
 from goldenpath.release.evidence.training_statements import datasets_of
 from goldenpath.train.training_run import Dataset
 
-_CURE = "train on data that keep to the rules of platform.toml and build again"
+_CURE = "train on data that follow the rules of platform.toml and build again"
 
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """The data keep to the rules of the platform; what nobody can say of them is no pass."""
+    """The data follow the rules of the platform. Facts that are not recorded are a failure."""
 
     name: str = "data"
 
     def judge(self, evidence: Evidence, stage: Stage, now: datetime) -> Finding:
-        """Looks at the signed record of the data, and at the inputs of the model."""
+        """Check the signed record of the data, and the inputs of the model."""
         rules = evidence.platform.data
         if rules == NO_RULES:
             return Finding(self.name, "not applicable", "the platform has no rules for data")
         datasets = datasets_of(evidence.verified)
         if not datasets:
             return Finding(
-                self.name, "fail", "no record of the data counts", "build the release again"
+                self.name, "fail", "there is no valid record of the data", "build the release again"
             )
         inputs = tuple(feature.name for feature in evidence.contract.features)
         wrong = (
@@ -39,24 +39,24 @@ class Data:
         )
         if wrong:
             return Finding(self.name, "fail", "; ".join(wrong), _CURE)
-        return Finding(self.name, "pass", "; ".join(_said(datasets, rules, now)))
+        return Finding(self.name, "pass", "; ".join(_margins(datasets, rules, now)))
 
 
 def _faults(dataset: Dataset, rules: DataRules, now: datetime) -> Iterator[str]:
     if rules.forbidden_columns and not dataset.columns:
-        yield f"nobody can say which columns {dataset.name} has"
+        yield f"the columns of {dataset.name} are not recorded"
     yield from _forbidden(dataset.name, tuple(each.name for each in dataset.columns), rules)
     if rules.max_age:
         age = _age(dataset, now)
         if age is None:
             yield (
-                f"nobody can say how old the records of {dataset.name} are: "
-                f"data.{dataset.name}.time has to name the column that tells"
+                f"the age of the records of {dataset.name} is not known: "
+                f"data.{dataset.name}.time must name the time column"
             )
         elif age > rules.max_age:
             over = (age - rules.max_age).days
             yield (
-                f"the oldest record of {dataset.name} is of {dataset.first[:10]}, "
+                f"the oldest record of {dataset.name} is from {dataset.first[:10]}, "
                 f"{over} days older than the {rules.max_age.days} allowed"
             )
     if dataset.rows < rules.minimum_rows:
@@ -70,7 +70,8 @@ def _forbidden(place: str, names: tuple[str, ...], rules: DataRules) -> Iterator
                 yield f"{place} has the column {name}, which is forbidden ({pattern})"
 
 
-def _said(datasets: tuple[Dataset, ...], rules: DataRules, now: datetime) -> Iterator[str]:
+def _margins(datasets: tuple[Dataset, ...], rules: DataRules, now: datetime) -> Iterator[str]:
+    """Yield how far the data are inside each rule."""
     if rules.max_age:
         ages = [age for each in datasets if (age := _age(each, now)) is not None]
         yield f"the oldest record is {max(ages).days} days old, {rules.max_age.days} are allowed"

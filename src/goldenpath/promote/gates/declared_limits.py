@@ -1,4 +1,4 @@
-"""What people declared inside a release: limits, groups, tier. Read strictly, never guessed."""
+"""What people declared inside a release: limits, protected groups and tier, read strictly."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ PROJECT = "goldenpath.toml"
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What one metric has to reach; exactly one bound, or both."""
+    """The limit of one metric: a minimum, a maximum, or both."""
 
     metric: str
     minimum: float | None = None
@@ -40,7 +40,7 @@ class FairnessLimit:
 
 
 class _ThresholdsFile(msgspec.Struct):
-    """As far as the gates read it; `check` holds the whole file against its schema."""
+    """The part that the gates read; `goldenpath check` validates the whole file."""
 
     metrics: Annotated[tuple[Limit, ...], Meta(min_length=1)]
     fairness: FairnessLimit | None = None
@@ -51,7 +51,7 @@ class _Evaluation(msgspec.Struct):
 
 
 class _ProjectFile(msgspec.Struct):
-    """As far as the gates read `goldenpath.toml`."""
+    """The part of `goldenpath.toml` that the gates read."""
 
     tier: Tier | None = None
     evaluation: _Evaluation = msgspec.field(default_factory=_Evaluation)
@@ -59,7 +59,7 @@ class _ProjectFile(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class DeclaredLimits:
-    """`compliance/thresholds.yaml`."""
+    """The content of `compliance/thresholds.yaml`."""
 
     digest: Digest
     metrics: tuple[Limit, ...]
@@ -67,7 +67,7 @@ class DeclaredLimits:
 
 
 def declared_limits(documents: Mapping[str, bytes]) -> DeclaredLimits:
-    """The limits inside the release. Raises `InvalidInput` if they are absent or malformed."""
+    """Return the limits of the release. Raises `InvalidInput` if they are absent or malformed."""
     content = documents.get(THRESHOLDS)
     if content is None:
         raise InvalidInput(f"the release has no {THRESHOLDS}")
@@ -88,13 +88,13 @@ def _limits(content: bytes) -> DeclaredLimits:
 
 
 def declared_tier(documents: Mapping[str, bytes]) -> tuple[Tier, str]:
-    """The tier, and where it is said; `low` where the release does not carry its declaration."""
+    """Return the tier and its source; `low` if the release does not declare one."""
     tier = _project(documents).tier
     return (tier, "declared") if tier else ("low", "assumed, the release does not say")
 
 
 def protected_columns(documents: Mapping[str, bytes]) -> tuple[str, ...] | None:
-    """Columns whose groups are compared; None if the release does not say, then all are."""
+    """Return the columns whose groups are compared; None means all columns."""
     return _project(documents).evaluation.protected
 
 

@@ -1,4 +1,4 @@
-"""Gates over facts: signatures, source, checks, statements of people, schema, the stage before."""
+"""Gates over facts: signatures, source, checks, scan, people's statements, schema, soak time."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,25 +26,25 @@ from goldenpath.release.evidence.scan import scan_of
 from goldenpath.release.evidence.training_statements import checks_of, evaluation_of, origin_of
 
 CHECKS = ("lint", "tests", "smoke training", "equality of the export")
-"""What every build has to have tried."""
+"""The checks that every build must have run."""
 MAX_SKEW = 1e-4
-"""Largest difference of scores between the training code and the packaged model."""
+"""The largest allowed difference of scores between the training code and the packaged model."""
 
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """Signature and every required statement are there, by keys that count."""
+    """The release has a signature and every required statement, by valid keys."""
 
     name: str = "evidence"
 
     def judge(self, evidence: Evidence, stage: Stage, now: datetime) -> Finding:
-        """Passes on the verdict of the verifier."""
+        """Return the verifier's findings as one finding."""
         failed = [f for f in evidence.verified.findings if f.status == "fail"]
         if failed:
             cure = failed[0].cure or "build the release again with the key of the build"
             return Finding(self.name, "fail", "; ".join(f.message for f in failed), cure)
         count = len(evidence.verified.statements)
-        return Finding(self.name, "pass", f"signature and {count} signed statements hold")
+        return Finding(self.name, "pass", f"signature and {count} signed statements are valid")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +54,17 @@ class CleanSource:
     name: str = "clean-source"
 
     def judge(self, evidence: Evidence, stage: Stage, now: datetime) -> Finding:
-        """Looks at the provenance."""
+        """Check the provenance."""
         origin = origin_of(evidence.verified)
         if origin is None:
-            return Finding(self.name, "fail", "no provenance counts", "build the release again")
+            return Finding(
+                self.name, "fail", "it has no valid provenance", "build the release again"
+            )
         if origin.internal.get("dirty") is not False or not origin.commit:
             return Finding(
                 self.name,
                 "fail",
-                "the release was built from a tree with changes that are in no commit",
+                "the release was built from a working tree with uncommitted changes",
                 "commit the changes and build again",
             )
         return Finding(self.name, "pass", f"built from commit {origin.commit[:12]}")
@@ -70,21 +72,21 @@ class CleanSource:
 
 @dataclass(frozen=True, slots=True)
 class Checks:
-    """Lint, tests, smoke training and the equality of the export went well."""
+    """Lint, tests, smoke training and the equality of the export passed."""
 
     name: str = "checks"
 
     def judge(self, evidence: Evidence, stage: Stage, now: datetime) -> Finding:
-        """Looks at the test result and at the skew."""
+        """Check the test results and the skew."""
         checks, evaluation = checks_of(evidence.verified), evaluation_of(evidence.verified)
         failed = [check for check in checks if not check.passed]
         missing = [name for name in CHECKS if name not in {check.name for check in checks}]
         if missing or evaluation is None:
-            said = f"no result of {', '.join(missing) or 'the evaluation'} was recorded"
-            return Finding(self.name, "fail", said, "build the release again")
+            message = f"no result of {', '.join(missing) or 'the evaluation'} was recorded"
+            return Finding(self.name, "fail", message, "build the release again")
         if failed:
-            said = "; ".join(f"{check.name}: {check.detail}" for check in failed)
-            return Finding(self.name, "fail", said, "repair the project and build again")
+            message = "; ".join(f"{check.name}: {check.detail}" for check in failed)
+            return Finding(self.name, "fail", message, "repair the project and build again")
         skew = evaluation.largest_skew
         if not skew <= MAX_SKEW:
             return Finding(
@@ -109,35 +111,35 @@ class Scanned:
     name: str = "scan"
 
     def judge(self, evidence: Evidence, stage: Stage, now: datetime) -> Finding:
-        """Looks at the scan of the build, with the licences that this platform refuses."""
-        found = scan_of(evidence.verified)
-        if found is None:
+        """Check the scan of the build against the licences that this platform refuses."""
+        scan = scan_of(evidence.verified)
+        if scan is None:
             return Finding(
-                self.name, "fail", "no scan of the release counts", "build the release again"
+                self.name, "fail", "the release has no valid scan", "build the release again"
             )
-        wrong = tuple(scan_faults(found, evidence.platform.refused_licences))
+        wrong = tuple(scan_faults(scan, evidence.platform.refused_licences))
         if wrong:
             cure = "take it out of the project or its packages and build again"
             return Finding(self.name, "fail", "; ".join(wrong), cure)
-        known = "none known" if found.advisories else "not scanned"
+        known = "none known" if scan.advisories else "not scanned"
         refused = len(evidence.platform.refused_licences)
         return Finding(
             self.name,
             "pass",
-            f"no pickle and no secret in {found.files} files; "
-            f"{len(found.licences)} packages against {refused} refused licences; "
+            f"no pickle and no secret in {scan.files} files; "
+            f"{len(scan.licences)} packages against {refused} refused licences; "
             f"vulnerabilities: {known}",
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Statements:
-    """What people of this tier have to write is there, approved and in date."""
+    """The statements that the tier requires of people are present, approved and in date."""
 
     name: str = "statements"
 
     def judge(self, evidence: Evidence, stage: Stage, now: datetime) -> Finding:
-        """Looks at the texts inside the release."""
+        """Check the documents inside the release."""
         tier, source = declared_tier(evidence.documents)
         datasets = sorted(
             path.removeprefix("compliance/datasets/").removesuffix(".md")
@@ -159,12 +161,12 @@ class Statements:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """Callers of the release that is live can call this one without a change."""
+    """Callers of the live release can call this one without a change."""
 
     name: str = "schema"
 
     def judge(self, evidence: Evidence, stage: Stage, now: datetime) -> Finding:
-        """Compares the contracts."""
+        """Compare the contracts."""
         if evidence.live is None:
             return Finding(self.name, "not applicable", f"nothing is live in {stage.name} yet")
         breaks = tuple(_breaks(evidence.live.contract, evidence.contract))
@@ -176,17 +178,17 @@ class Schema:
                 "keep the contract, or publish the model under another name",
             )
         count = len(evidence.contract.features)
-        return Finding(self.name, "pass", f"takes the {count} inputs of the live release")
+        return Finding(self.name, "pass", f"accepts the {count} inputs of the live release")
 
 
 @dataclass(frozen=True, slots=True)
 class StageBefore:
-    """The same digest was live in the stage before, for long enough."""
+    """The same digest was live in the previous stage for the soak time."""
 
     name: str = "stage-before"
 
     def judge(self, evidence: Evidence, stage: Stage, now: datetime) -> Finding:
-        """Looks at the history of the gitops repository."""
+        """Check since when the release is live in the previous stage."""
         before = evidence.platform.before(stage)
         if before is None:
             return Finding(self.name, "not applicable", f"{stage.name} is the first stage")
@@ -197,17 +199,20 @@ class StageBefore:
                 f"the release is not live in {before.name}",
                 f"goldenpath promote {evidence.digest} --stage {before.name}",
             )
-        lasted = now - evidence.before_since
-        left = stage.soak - lasted
+        live_for = now - evidence.before_since
+        left = stage.soak - live_for
         if left > timedelta(0):
             return Finding(
                 self.name,
                 "fail",
-                f"live in {before.name} for {_words(lasted)}, {_words(left)} short of the soak",
+                f"live in {before.name} for {_span_text(live_for)}, "
+                f"{_span_text(left)} short of the soak",
                 f"wait until {(now + left).isoformat(timespec='seconds')}",
             )
         return Finding(
-            self.name, "pass", f"live in {before.name} for {_words(lasted)}, {_words(-left)} over"
+            self.name,
+            "pass",
+            f"live in {before.name} for {_span_text(live_for)}, {_span_text(-left)} over",
         )
 
 
@@ -228,26 +233,26 @@ GATES: tuple[Gate, ...] = (
     StageBefore(),
     Approvals(),
 )
-"""Every gate; a stage chooses by name."""
+"""Every built-in gate; a stage names those that it asks."""
 
 
 def _breaks(live: Contract, new: Contract) -> Iterator[str]:
     before = [feature.name for feature in live.features]
     after = [feature.name for feature in new.features]
     if before != after:
-        gone, come = sorted(set(before) - set(after)), sorted(set(after) - set(before))
-        detail = f"without {', '.join(gone)}" if gone else f"with {', '.join(come)}"
-        yield f"inputs differ: {detail if gone or come else 'in another order'}"
+        gone, added = sorted(set(before) - set(after)), sorted(set(after) - set(before))
+        detail = f"without {', '.join(gone)}" if gone else f"with {', '.join(added)}"
+        yield f"inputs differ: {detail if gone or added else 'in another order'}"
         return
     for old, each in zip(live.features, new.features, strict=True):
         if old.kind != each.kind:
             yield f"{each.name} was a {old.kind} and is a {each.kind}"
         if old.missing and not each.missing:
-            yield f"{each.name} may be missing no more"
+            yield f"{each.name} may no longer be missing"
         if set(old.categories) - set(each.categories):
-            yield f"{each.name} takes fewer categories"
+            yield f"{each.name} accepts fewer categories"
         if set(_labels(old)) - set(_labels(each)):
-            yield f"{each.name} takes labels no more, or means other codes by them"
+            yield f"{each.name} no longer accepts some labels, or gives them other codes"
     if (live.input_tensor, live.output) != (new.input_tensor, new.output):
         yield f"names differ: {live.input_tensor} and {live.output}"
 
@@ -256,7 +261,7 @@ def _labels(feature: Feature) -> Iterator[tuple[str, float]]:
     return zip(feature.labels, feature.categories, strict=False)
 
 
-def _words(span: timedelta) -> str:
+def _span_text(span: timedelta) -> str:
     seconds = int(span.total_seconds())
     for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
         if seconds >= 2 * size:

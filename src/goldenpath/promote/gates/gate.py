@@ -1,12 +1,12 @@
-"""The seam of gates: one question about a release, asked before it enters a stage.
+"""The interface of gates: one check of a release before it enters a stage.
 
-A gate looks at evidence that others gathered and verified, and answers with a finding that says
-how far it was from the limit and what to do. It has no effects, so the verdict is the same from a
-laptop, in CI and at promotion.
+A gate looks at evidence that was gathered and verified before. Its finding says how far the release
+is from the limit and what to do. A gate has no effects, so its finding is the same on a laptop, in
+CI and at promotion.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -24,39 +24,39 @@ from goldenpath.train.training_run import Metric
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """The release that is in the stage now."""
+    """The stable release that the stage runs now."""
 
     digest: Digest
     contract: Contract
     metrics: tuple[Metric, ...]
     rows: Rows | None = None
-    """The rows it was evaluated on, where they are to be had."""
+    """The rows that it was evaluated on; None if the store does not have them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Everything that a gate may look at; signatures and bytes were verified before."""
+    """Everything that a gate may look at. Signatures and bytes are verified already."""
 
     digest: Digest
     model: str
     verified: Verified
     contract: Contract
     documents: Mapping[str, bytes]
-    """What people wrote, by path in the project: `compliance/card.md` for one."""
+    """Documents that people wrote, by path in the project, such as `compliance/card.md`."""
     live: Live | None
-    """What the stage runs now; None if it is the first release there."""
+    """The release that the stage runs now; None if there is none."""
     before_since: datetime | None
-    """Since when the release is the stable one of the stage before; None if it is not."""
+    """Since when the release is the stable one of the previous stage; None if it is not."""
     actor: str
-    """Who promotes."""
+    """The person who promotes."""
     platform: Platform
     rows: Rows | None = None
-    """The rows that the release was evaluated on, where they are to be had."""
+    """The rows that the release was evaluated on; None if they are not available."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Whether `digest` may enter `stage`, and why. Allowed exactly if no finding failed."""
+    """Whether `digest` may enter `stage`, and why. It may if no finding failed."""
 
     digest: Digest
     model: str
@@ -66,12 +66,12 @@ class Decision:
     actor: str
     findings: tuple[Finding, ...]
     approvals: tuple[Digest, ...]
-    """Envelopes of the approvals that counted."""
+    """Envelopes of the approvals that the decision relies on."""
     evidence: tuple[Digest, ...]
-    """Envelopes of every statement that was looked at, sorted."""
+    """Envelopes of every statement that the gates saw, sorted."""
     waivers: tuple[Digest, ...] = ()
     """Envelopes of the waivers that overruled a finding, sorted."""
-    glass: BreakGlass | None = None
+    break_glass: BreakGlass | None = field(default=None, metadata={"json": "glass"})
     """The break-glass record, or None for a regular promotion."""
 
     @property
@@ -81,27 +81,27 @@ class Decision:
 
 
 class Gate(Protocol):
-    """One question about a release."""
+    """One check of a release."""
 
     @property
     def name(self) -> str:
-        """As `platform.toml` and findings name it."""
+        """The name in `platform.toml` and in findings."""
 
     def judge(self, evidence: Evidence, stage: Stage, now: datetime) -> Finding:
-        """The answer. What it raises for a release that cannot be read counts as a failure."""
+        """Return the finding. An `InvalidInput` or `VerificationError` is a failed finding."""
 
 
 def judge_all(
     gates: Sequence[Gate], evidence: Evidence, stage: Stage, now: datetime
 ) -> tuple[Finding, ...]:
-    """One finding per gate that the stage names, or that names the stage, in their order.
+    """Return one finding for each gate that the stage names, or that names the stage, in order.
 
-    Raises `InvalidInput` for a name that no gate has, and for the last stage without any gate.
+    Raises `InvalidInput` for an unknown gate, and if the last stage has no gates.
     """
     known = {gate.name for gate in gates}
     unknown = [name for name in stage.gates if name not in known]
     if unknown:
-        raise InvalidInput(f"stage {stage.name} names the gate {unknown[0]!r}, which is not known")
+        raise InvalidInput(f"stage {stage.name} names the unknown gate {unknown[0]!r}")
     if not stage.gates and stage == evidence.platform.stages[-1]:
         raise InvalidInput(f"stage {stage.name} is the last one and has no gates")
     own = {each.name for each in evidence.platform.own_gates if stage.name in each.stages}
@@ -113,19 +113,19 @@ def _judge(gate: Gate, evidence: Evidence, stage: Stage, now: datetime) -> Findi
     try:
         return gate.judge(evidence, stage, now)
     except (InvalidInput, VerificationError) as error:
-        # What cannot be read is never a pass, and does not hide what the other gates say.
+        # Unreadable evidence is never a pass, and does not hide the findings of other gates.
         return Finding(gate.name, "fail", error.message, error.hint or "build the release again")
 
 
 def decision_statement(decision: Decision) -> Statement:
-    """The decision as a statement about the release."""
+    """Return the decision as a statement about the release."""
     findings: list[JsonValue] = [
         {"check": each.check, "status": each.status, "message": each.message}
         for each in decision.findings
     ]
     approved: list[JsonValue] = [each.text for each in decision.approvals]
     seen: list[JsonValue] = [each.text for each in decision.evidence]
-    excused: list[JsonValue] = [each.text for each in decision.waivers]
+    waived: list[JsonValue] = [each.text for each in decision.waivers]
     predicate: dict[str, JsonValue] = {
         "version": 1,
         "allowed": decision.allowed,
@@ -136,8 +136,8 @@ def decision_statement(decision: Decision) -> Statement:
         "findings": findings,
         "approvals": approved,
         "evidence": seen,
-        "waivers": excused,
+        "waivers": waived,
     }
-    if decision.glass is not None:
-        predicate["breakGlass"] = decision.glass.to_json()
+    if decision.break_glass is not None:
+        predicate["breakGlass"] = decision.break_glass.to_json()
     return Statement((decision.digest,), DECISION, predicate)

@@ -1,8 +1,8 @@
-"""Gates that are Python of the platform's own: `[[gate]]` with `object = "package.module:NAME"`.
+"""Gates in the platform's own Python packages: `[[gate]]` with `object = "package.module:NAME"`.
 
-The object has one method, `judge(evidence, stage, now)`, and gives a `Finding`. It is installed
-beside goldenpath on every machine that judges; `platform.toml` names it, so that which code decides
-has a history of signed commits. A machine that lacks it says so and never lets a release pass.
+The object has one method, `judge(evidence, stage, now)`, which returns a `Finding`. The package is
+installed beside goldenpath on every machine that judges. `platform.toml` names the object, so a
+signed commit records which code decides. On a machine without the package the gate fails.
 """
 
 import importlib
@@ -23,41 +23,41 @@ _CURE = "install the package that has it on every machine that judges, or correc
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """A gate whose code stands in another package."""
+    """A gate whose code is in another package."""
 
     named: NamedGate
 
     @property
     def name(self) -> str:
-        """As the platform calls it."""
+        """The name that the platform gives it."""
         return self.named.name
 
     def judge(self, evidence: Evidence, stage: Stage, now: datetime) -> Finding:
-        """The finding of the object, with the version of the package that gave it.
+        """Return the finding of the object, with the version of its package.
 
-        Whatever the object raises is a failure of the gate: the code is not ours, so nothing is
-        known of what it can raise.
+        Any exception fails the gate: the code is not ours, so it can raise anything.
         """
         try:
-            found = _load(self.named.object).judge(evidence, stage, now)
+            finding = _load(self.named.object).judge(evidence, stage, now)
         except InvalidInput as error:
             return Finding(self.name, "fail", error.message, error.hint or _CURE)
         except Exception as error:
-            said = f"{self.named.object} raised {type(error).__name__}: {error}"
-            return Finding(self.name, "fail", said, "repair the gate, or waive it")
-        if not isinstance(found, Finding) or found.status == "waived":
+            message = f"{self.named.object} raised {type(error).__name__}: {error}"
+            return Finding(self.name, "fail", message, "repair the gate, or waive it")
+        # Only a signed waiver may waive a gate, so a finding that claims it is none.
+        if not isinstance(finding, Finding) or finding.status == "waived":
             return Finding(self.name, "fail", f"{self.named.object} gave no finding", _CURE)
-        said = f"{found.message} ({_version(self.named.object)})"
-        return replace(found, check=self.name, message=said)
+        message = f"{finding.message} ({_version(self.named.object)})"
+        return replace(finding, check=self.name, message=message)
 
 
 def _load(path: str) -> Gate:
     module, _, name = path.partition(":")
     try:
-        found = getattr(importlib.import_module(module), name)
+        named = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise InvalidInput(f"{path} cannot be loaded: {error}", hint=_CURE) from error
-    gate: Gate = found() if isinstance(found, type) else found
+    gate: Gate = named() if isinstance(named, type) else named
     return gate
 
 

@@ -1,6 +1,7 @@
-"""Gates over measurements. What counts is the end of the 95 % interval that speaks against us.
+"""Gates over measurements. Each compares the worse end of the 95 % interval with the limit.
 
-A point estimate that passes says little; an interval that passes says that the next sample would.
+A point estimate inside a limit can be chance. If the whole interval is inside, the limit holds with
+the confidence of the interval.
 """
 
 import math
@@ -25,29 +26,31 @@ from goldenpath.train.training_run import Metric
 
 CALIBRATION = "expected_calibration_error"
 MAX_CALIBRATION = 0.05
-"""Where the thresholds name no limit of their own."""
+"""The limit if the thresholds do not declare one."""
 ROBUSTNESS = "robustness_"
 ROBUSTNESS_LIMITS = (Limit("robustness_noise", None, 0.1),)
-"""What holds where the thresholds name no limit of their own."""
+"""The limits if the thresholds do not declare any."""
 BUILD = "improve the model and build again"
 
 
 Weigh = Callable[[DeclaredLimits, EvaluationStatement, Evidence], Finding]
-"""What a gate says of measurements that are there."""
+"""Judges an evaluation against the declared limits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A gate over what was measured; closed where limits or measurements are not to be had."""
+    """A gate over measurements. It is closed if limits or measurements are missing."""
 
     name: str
     weigh: Weigh
 
     def judge(self, evidence: Evidence, stage: Stage, now: datetime) -> Finding:
-        """Asks `weigh`."""
+        """Read the evaluation and the limits, and judge them with `weigh`."""
         evaluation = evaluation_of(evidence.verified)
         if evaluation is None:
-            return Finding(self.name, "fail", "no evaluation counts", "build the release again")
+            return Finding(
+                self.name, "fail", "it has no valid evaluation", "build the release again"
+            )
         try:
             limits = declared_limits(evidence.documents)
         except InvalidInput as error:
@@ -56,25 +59,25 @@ class Measured:
         return replace(self.weigh(limits, evaluation, evidence), check=self.name)
 
 
-def passes(said: str) -> Finding:
-    """The gate is open; its name comes from the gate."""
-    return Finding("", "pass", said)
+def passes(message: str) -> Finding:
+    """Return the finding of an open gate; `Measured` adds the gate's name."""
+    return Finding("", "pass", message)
 
 
-def fails(said: str, cure: str = BUILD) -> Finding:
-    """The gate is closed."""
-    return Finding("", "fail", said, cure)
+def fails(message: str, cure: str = BUILD) -> Finding:
+    """Return the finding of a closed gate; `Measured` adds the gate's name."""
+    return Finding("", "fail", message, cure)
 
 
-def does_not_apply(said: str) -> Finding:
-    """There is nothing to judge."""
-    return Finding("", "not applicable", said)
+def does_not_apply(message: str) -> Finding:
+    """Return the finding of a gate with nothing to judge; `Measured` adds the gate's name."""
+    return Finding("", "not applicable", message)
 
 
 def thresholds(
     limits: DeclaredLimits, evaluation: EvaluationStatement, evidence: Evidence
 ) -> Finding:
-    """Every limit of `compliance/thresholds.yaml` is met by the whole interval."""
+    """Judge whether the whole interval of each metric is inside its limit in the thresholds."""
     margins = _margins(limits.metrics, evaluation)
     failed = [missed(limit, margin) for limit, margin in margins.items() if not margin >= 0]
     if failed:
@@ -87,15 +90,15 @@ def thresholds(
 def threshold_order(
     limits: DeclaredLimits, evaluation: EvaluationStatement, evidence: Evidence
 ) -> Finding:
-    """The limits were committed before the run that they judge, and are the ones it used."""
+    """Judge whether the limits were committed before the run, and are those that it used."""
     cure = "commit the limits first, then build"
     if evaluation.thresholds_digest != limits.digest.text:
-        return fails("the run used other limits than it carries", cure)
+        return fails("the run used other limits than those in the release", cure)
     committed = _moment(evaluation.thresholds_committed_at)
     started = _moment(evaluation.started_at)
     if committed is None or started is None or committed >= started:
-        then = evaluation.thresholds_committed_at or "never"
-        return fails(f"limits committed {then}, run started {evaluation.started_at}", cure)
+        when = evaluation.thresholds_committed_at or "never"
+        return fails(f"limits committed {when}, run started {evaluation.started_at}", cure)
     minutes = (started - committed).total_seconds() / 60
     return passes(f"committed {minutes:.1f} minutes before the run")
 
@@ -103,7 +106,10 @@ def threshold_order(
 def calibration(
     limits: DeclaredLimits, evaluation: EvaluationStatement, evidence: Evidence
 ) -> Finding:
-    """A score of 0.2 means two of ten: the upper end of the calibration error is low."""
+    """Judge whether the upper end of the calibration error is below its limit.
+
+    In a calibrated model a score of 0.2 means two cases of ten.
+    """
     metric = metric_of(evaluation.metrics, CALIBRATION)
     if metric is None:
         return does_not_apply("calibration was not measured")
@@ -119,32 +125,32 @@ def calibration(
 def fairness(
     limits: DeclaredLimits, evaluation: EvaluationStatement, evidence: Evidence
 ) -> Finding:
-    """A rate differs between groups by no more than declared.
+    """Judge whether a rate differs between groups by no more than declared.
 
-    Takes the worst pair of groups, each at the end of its interval that is against us.
+    It compares the worst pair of groups, each at the worse end of its interval.
     """
     limit = limits.fairness
     if limit is None:
-        return does_not_apply("no limit of fairness is declared")
+        return does_not_apply("no fairness limit is declared")
     columns = protected_columns(evidence.documents)
     groups, small = _groups(evaluation.metrics, limit, columns)
     worst = min(_ratios(groups), default=None)
     if worst is None:
         return does_not_apply("no two groups have enough rows" + small)
     ratio, low, high = worst
-    said = f"{limit.metric} of {low} is at least {ratio:.3f} of {high}" + small
+    message = f"{limit.metric} of {low} is at least {ratio:.3f} of {high}" + small
     margin = ratio - limit.minimum_ratio
     if not margin >= 0:
-        return fails(f"{said}, {-margin:.3f} too low")
-    return passes(f"{said}, {margin:.3f} inside")
+        return fails(f"{message}, {-margin:.3f} too low")
+    return passes(f"{message}, {margin:.3f} inside")
 
 
 def robustness(
     limits: DeclaredLimits, evaluation: EvaluationStatement, evidence: Evidence
 ) -> Finding:
-    """Few decisions change by noise, by a missing value, or by moving one mutable feature.
+    """Judge whether few decisions change by noise, a missing value or one mutable feature.
 
-    Takes the upper end of each interval; what has no limit is only told.
+    It compares the upper end of each interval. A metric without a limit is only reported.
     """
     declared = [limit for limit in limits.metrics if limit.metric.startswith(ROBUSTNESS)]
     named = {limit.metric for limit in declared}
@@ -158,17 +164,17 @@ def robustness(
     failed = [missed(limit, margin) for limit, margin in margins.items() if not margin >= 0]
     if failed:
         return fails("; ".join(failed) + remark)
-    said = ", ".join(f"{limit.metric} {margin:.3f} inside" for limit, margin in margins.items())
-    return passes(said + remark)
+    message = ", ".join(f"{limit.metric} {margin:.3f} inside" for limit, margin in margins.items())
+    return passes(message + remark)
 
 
 def metric_of(metrics: Sequence[Metric], name: str, of: str = "") -> Metric | None:
-    """The metric of that name and slice; None if it was not measured."""
+    """Return the metric of that name and slice; None if it was not measured."""
     return next((each for each in metrics if each.name == name and each.slice == of), None)
 
 
 def margin_of(limit: Limit, metric: Metric | None) -> float:
-    """How far the whole interval is inside the limit; NaN where that cannot be said."""
+    """Return how far the whole interval is inside the limit; NaN if that is not known."""
     if metric is None or metric.low is None or metric.high is None:
         return math.nan
     inside = [math.inf]
@@ -187,7 +193,7 @@ def _margins(limits: Sequence[Limit], evaluation: EvaluationStatement) -> Mappin
 
 
 def missed(limit: Limit, margin: float) -> str:
-    """What to say of a limit that is not met."""
+    """Return the message for a limit that is not met."""
     what = f"{limit.metric} {limit.slice}".strip()
     if math.isnan(margin):
         return f"{what} was not measured, or on too few rows for an interval"
@@ -198,7 +204,7 @@ def missed(limit: Limit, margin: float) -> str:
 def _groups(
     metrics: Sequence[Metric], limit: FairnessLimit, columns: tuple[str, ...] | None
 ) -> tuple[Mapping[str, list[Metric]], str]:
-    """Groups with enough rows by column, and a remark on those without."""
+    """Return the groups with enough rows by column, and a remark on the others."""
     groups: dict[str, list[Metric]] = {}
     small: list[str] = []
     for metric in metrics:
@@ -211,7 +217,7 @@ def _groups(
             small.append(metric.slice)
         else:
             groups.setdefault(column, []).append(metric)
-    return groups, f" (too small to say: {', '.join(small)})" if small else ""
+    return groups, f" (too few rows to judge: {', '.join(small)})" if small else ""
 
 
 def _ratios(groups: Mapping[str, list[Metric]]) -> Iterator[tuple[float, str, str]]:
@@ -223,7 +229,7 @@ def _ratios(groups: Mapping[str, list[Metric]]) -> Iterator[tuple[float, str, st
 
 def _moment(text: str) -> datetime | None:
     try:
-        found = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

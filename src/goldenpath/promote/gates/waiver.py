@@ -1,7 +1,7 @@
-"""Waivers: a second person's signed word that one closed gate shall not stop one release.
+"""Waivers: a second person signs that one closed gate does not stop one release.
 
-A waiver is about one digest, one gate and one stage, says why, and ends on a day. What it cannot
-excuse is missing evidence and missing approvals: those are how anything else is known at all.
+A waiver names one digest, one gate and one stage, gives a reason, and ends on a day. Evidence and
+approvals cannot be waived, because everything else relies on them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,12 +22,12 @@ from goldenpath.release.evidence.training_statements import origin_of
 UNWAIVABLE = frozenset({"evidence", "approvals"})
 LONGEST = timedelta(days=366)
 MIN_REASON = 10
-"""Characters below which a reason is none."""
+"""A reason has at least so many characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Waiver:
-    """A signed waiver for a stage, and why it does not count; empty if it does."""
+    """A signed waiver for a stage, and why it is not valid."""
 
     gate: str
     person: str
@@ -36,18 +36,19 @@ class Waiver:
     envelope: Digest
     signed_at: datetime | None
     refused: str = ""
+    """Why the waiver is not valid; empty if it is."""
 
 
 def waiver(
     evidence: Evidence, gate: str, stage: Stage, reason: str, *, until: datetime, now: datetime
 ) -> Statement:
-    """The statement to sign. Raises `InvalidInput` for what no waiver can say."""
+    """Return the statement to sign. Raises `InvalidInput` for a waiver that cannot be valid."""
     if gate in UNWAIVABLE:
-        raise InvalidInput(f"the gate {gate} cannot be waived: everything else rests on it")
+        raise InvalidInput(f"the gate {gate} cannot be waived: everything else relies on it")
     if not now < until <= now + LONGEST:
-        raise InvalidInput("a waiver ends after now and within a year")
+        raise InvalidInput("a waiver must end after now and within a year")
     if len(reason.strip()) < MIN_REASON:
-        raise InvalidInput(f"a waiver gives a reason of at least {MIN_REASON} characters")
+        raise InvalidInput(f"a waiver needs a reason of at least {MIN_REASON} characters")
     predicate: dict[str, JsonValue] = {
         "version": 1,
         "gate": gate,
@@ -62,26 +63,26 @@ def waiver(
 
 
 def waivers(evidence: Evidence, stage: Stage, now: datetime) -> tuple[Waiver, ...]:
-    """Every waiver for the stage, with its reason not to count if there is one."""
+    """Return every waiver for the stage, with the reason if it is not valid."""
     return tuple(_waivers(evidence, stage, now))
 
 
 def overrule(findings: tuple[Finding, ...], signed: tuple[Waiver, ...]) -> tuple[Finding, ...]:
-    """The findings; those that failed and are waived say so, with who, until when and why."""
+    """Return the findings; a failed one with a valid waiver becomes waived, with who and why."""
     return tuple(_overruled(finding, signed) for finding in findings)
 
 
 @dataclass(frozen=True, slots=True)
 class Excuse:
-    """A waiver that a signed decision rests on."""
+    """A waiver that a signed decision relies on."""
 
     gate: str
     person: str
     reason: str
     until: datetime
 
-    def said(self, now: datetime) -> str:
-        """Who waived which gate until when and why, and whether that time is over."""
+    def summary(self, now: datetime) -> str:
+        """Return who waived which gate, until when and why, and whether the waiver has ended."""
         end = self.until.date().isoformat()
         over = f"; that ended {(now - self.until).days} days ago" if self.until <= now else ""
         return f"{self.gate} was waived by {self.person} until {end}: {self.reason}{over}"
@@ -90,54 +91,53 @@ class Excuse:
 def excuses(
     decision: SignedStatement, verified: Verified, stage: Stage, people: Sequence[Person]
 ) -> tuple[Excuse, ...] | None:
-    """The waivers behind a signed decision, checked without its word; None if one is not good.
+    """Return the waivers that a signed decision relies on, checked again; None if one is invalid.
 
-    As of the decision: a waiver that has ended since then does not stop what runs.
+    They are checked as of the decision: a waiver that has ended since then does not stop what runs.
     """
-    said, decided = dict(decision.statement.predicate), decision.statement.signed_at
-    found = []
-    for gate in _waived_gates(said):
-        good = [
+    predicate, decided = dict(decision.statement.predicate), decision.statement.signed_at
+    result = []
+    for gate in _waived_gates(predicate):
+        valid = [
             signed
             for signed in verified.of_type(WAIVER)
-            if _stands_behind(signed, gate, decision, stage)
+            if _covers(signed, gate, decision, stage)
             and _may_waive(signed.signer, decision, verified, stage, people=people)
             and decided is not None
-            and not _void(signed, decided)
+            and not _defect(signed, decided)
         ]
-        if not good:
+        if not valid:
             return None
-        predicate = dict(good[0].statement.predicate)
-        until = parse_time(_text(predicate, "scope", "until"))
-        found.append(Excuse(gate, good[0].signer, _text(predicate, "reason"), until))
-    return tuple(found)
+        waived = dict(valid[0].statement.predicate)
+        until = parse_time(_text(waived, "scope", "until"))
+        result.append(Excuse(gate, valid[0].signer, _text(waived, "reason"), until))
+    return tuple(result)
 
 
 def _waived_gates(decision: dict[str, JsonValue]) -> Iterator[str]:
     findings = decision.get("findings")
     for each in findings if isinstance(findings, list) else []:
-        # Broken glass overrules people and calendars: those who admit count people themselves.
+        # These are waived by break-glass, not by a waiver: admission checks approvals itself.
         if member(each, "status") == "waived" and member(each, "check") not in OVERRULED:
             yield str(member(each, "check"))
 
 
-def _stands_behind(
-    signed: SignedStatement, gate: str, decision: SignedStatement, stage: Stage
-) -> bool:
-    said, decided = dict(signed.statement.predicate), dict(decision.statement.predicate)
-    cited, begun = decided.get("waivers"), signed.statement.signed_at
-    end = decision.statement.signed_at
+def _covers(signed: SignedStatement, gate: str, decision: SignedStatement, stage: Stage) -> bool:
+    """Whether the waiver is cited by the decision, covers its gate, and was signed before it."""
+    waived, decided = dict(signed.statement.predicate), dict(decision.statement.predicate)
+    cited, waived_at = decided.get("waivers"), signed.statement.signed_at
+    decided_at = decision.statement.signed_at
     return (
         signed.kind == "person"
         and isinstance(cited, list)
         and signed.envelope.text in cited
         and gate not in UNWAIVABLE
-        and said.get("gate") == gate
-        and member(said, "scope", "environment") == stage.name
-        and member(said, "scope", "model") == decided.get("model")
-        and begun is not None
-        and end is not None
-        and begun <= end
+        and waived.get("gate") == gate
+        and member(waived, "scope", "environment") == stage.name
+        and member(waived, "scope", "model") == decided.get("model")
+        and waived_at is not None
+        and decided_at is not None
+        and waived_at <= decided_at
     )
 
 
@@ -160,33 +160,34 @@ def _may_waive(
 def _waivers(evidence: Evidence, stage: Stage, now: datetime) -> Iterator[Waiver]:
     people = {person.name: person for person in evidence.platform.people}
     for signed in evidence.verified.of_type(WAIVER):
-        said = dict(signed.statement.predicate)
-        if signed.kind != "person" or member(said, "scope", "environment") != stage.name:
+        waived = dict(signed.statement.predicate)
+        if signed.kind != "person" or member(waived, "scope", "environment") != stage.name:
             continue
         person = people.get(signed.signer)
         refused = "is not listed" if person is None else why_not(person, evidence, stage)
-        if member(said, "scope", "model") != evidence.model:
+        if member(waived, "scope", "model") != evidence.model:
             refused = refused or "waived it for another model"
         yield Waiver(
-            gate=_text(said, "gate"),
+            gate=_text(waived, "gate"),
             person=signed.signer,
-            reason=_text(said, "reason"),
-            until=_text(said, "scope", "until"),
+            reason=_text(waived, "reason"),
+            until=_text(waived, "scope", "until"),
             envelope=signed.envelope,
             signed_at=signed.statement.signed_at,
-            refused=refused or _void(signed, now),
+            refused=refused or _defect(signed, now),
         )
 
 
-def _void(signed: SignedStatement, now: datetime) -> str:
-    said = dict(signed.statement.predicate)
-    until, begun = _text(said, "scope", "until"), signed.statement.signed_at
+def _defect(signed: SignedStatement, now: datetime) -> str:
+    """Return why the waiver itself is not valid at `now`; empty if it is."""
+    waived = dict(signed.statement.predicate)
+    until, waived_at = _text(waived, "scope", "until"), signed.statement.signed_at
     end = parse_time(until) if until else None
-    if said.get("version") != 1 or begun is None or len(_text(said, "reason")) < MIN_REASON:
+    if waived.get("version") != 1 or waived_at is None or len(_text(waived, "reason")) < MIN_REASON:
         return "is not complete"
     if end is None or end <= now:
         return f"ended on {until}"
-    return "" if end <= begun + LONGEST else "runs for more than a year"
+    return "" if end <= waived_at + LONGEST else "runs for more than a year"
 
 
 def _overruled(finding: Finding, signed: tuple[Waiver, ...]) -> Finding:
@@ -195,16 +196,16 @@ def _overruled(finding: Finding, signed: tuple[Waiver, ...]) -> Finding:
     about = [each for each in signed if each.gate == finding.check]
     valid = next((each for each in about if not each.refused), None)
     if valid is not None:
-        said = f"waived by {valid.person} until {valid.until}: {valid.reason}"
-        return Finding(finding.check, "waived", f"{finding.message} ({said})", finding.cure)
+        note = f"waived by {valid.person} until {valid.until}: {valid.reason}"
+        return Finding(finding.check, "waived", f"{finding.message} ({note})", finding.cure)
     if not about:
         return finding
     why = "; ".join(f"{each.person} {each.refused}" for each in about)
     return Finding(
-        finding.check, "fail", f"{finding.message} (no waiver counts: {why})", finding.cure
+        finding.check, "fail", f"{finding.message} (no valid waiver: {why})", finding.cure
     )
 
 
 def _text(value: dict[str, JsonValue], *path: str) -> str:
-    found = member(value, *path)
-    return found if isinstance(found, str) else ""
+    text = member(value, *path)
+    return text if isinstance(text, str) else ""

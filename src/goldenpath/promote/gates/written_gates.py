@@ -1,4 +1,4 @@
-"""The evidence of a release as plain data, and the gates that a platform writes over it."""
+"""The evidence of a release as plain data, and the gates that a platform defines over it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,31 +24,34 @@ from goldenpath.train.training_run import Dataset, Metric
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A gate that stands in `platform.toml` as an expression."""
+    """A gate that `platform.toml` defines as an expression."""
 
     expression: Expression
 
     @property
     def name(self) -> str:
-        """As the platform calls it."""
+        """The name that the platform gives it."""
         return self.expression.name
 
     def judge(self, evidence: Evidence, stage: Stage, now: datetime) -> Finding:
-        """Evaluates the expression over the evidence."""
+        """Evaluate the expression over the evidence."""
         return self.expression.judge(facts(evidence, stage, now))
 
 
 def written_gates(platform: Platform) -> tuple[Gate, ...]:
-    """The gates that the platform wrote itself, as expressions and as objects."""
+    """Return the gates that the platform defines itself, as expressions and as objects."""
     expressions = tuple(Written(each) for each in platform.expressions)
     return (*expressions, *(Installed(each) for each in platform.named_gates))
 
 
 def facts(evidence: Evidence, stage: Stage, now: datetime) -> Mapping[str, object]:
-    """What `goldenpath.promote.platform.vocabulary` shows by example. Raises `InvalidInput`."""
+    """Return the facts for expressions, in the shape of `promote.platform.vocabulary.EXAMPLE`.
+
+    Raises `InvalidInput` without a valid provenance or evaluation.
+    """
     origin, evaluation = origin_of(evidence.verified), evaluation_of(evidence.verified)
     if origin is None or evaluation is None:
-        raise InvalidInput("no provenance or no evaluation counts")
+        raise InvalidInput("the release has no valid provenance or no valid evaluation")
     live = evidence.live
     return {
         "release": {

@@ -1,7 +1,7 @@
-"""Files that let a cluster follow this repository and refuse what the build did not sign.
+"""Files for a cluster: it follows this repository and refuses what the build did not sign.
 
-Argo CD syncs the folders; Kyverno and the Sigstore policy-controller check signatures with the keys
-of `platform.toml`. Generated and committed, so that they work without us.
+Argo CD syncs the folders. Kyverno and the Sigstore policy-controller check signatures with the keys
+of `platform.toml`. The files are generated and committed, so that they work without goldenpath.
 """
 
 import json
@@ -17,9 +17,9 @@ from goldenpath.release.attest.statement import PROVENANCE, SBOM, SIGNED
 
 _HEAD = b"# Generated from platform.toml by goldenpath; change that file and not this one.\n"
 _NAMES = {"sign": SIGNED, "slsa": PROVENANCE, "sbom": SBOM}
-"""What admission asks for, by the name that policies give it."""
+"""Predicate types that the admission policies ask for, by the name used in the policies."""
 
-# Every URI that KServe could load from, so that nothing passes by its scheme.
+# Every URI scheme that KServe can load from, so that no scheme gets around the policy.
 _IMAGES = (
     '([object.spec.predictor.?model.?storageUri.orValue("")]'
     ' + object.spec.?canary.orValue([]).map(c, c.predictor.?model.?storageUri.orValue("")))'
@@ -29,7 +29,7 @@ _IMAGES = (
 
 
 def render_cluster(platform: Platform) -> Mapping[str, bytes]:
-    """The files by path."""
+    """Return the files by path."""
     keys = tuple(key for key in platform.build_keys if key.revoked_at is None)
     images = [_image_policy(platform, name, keys) for name in _NAMES]
     return {
@@ -41,8 +41,8 @@ def render_cluster(platform: Platform) -> Mapping[str, bytes]:
 
 
 def _project(platform: Platform) -> dict[str, object]:
-    # Argo CD verifies GnuPG signatures alone; the SSH signatures of this repository are verified by
-    # goldenpath and by the remote's own hook, so no `sourceIntegrity` is claimed here.
+    # Argo CD verifies GnuPG signatures only. The SSH signatures of this repository are verified by
+    # goldenpath and by the remote's own hook, so no `sourceIntegrity` is set here.
     return {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "AppProject",
@@ -101,7 +101,7 @@ def _application_set(url: str) -> dict[str, object]:
 
 
 def _kyverno(platform: Platform, keys: tuple[TrustedKey, ...]) -> dict[str, object]:
-    attestors = ", ".join(f"attestors.{_word(key.name)}" for key in keys)
+    attestors = ", ".join(f"attestors.{_identifier(key.name)}" for key in keys)
     return {
         "apiVersion": "policies.kyverno.io/v1",
         "kind": "ImageValidatingPolicy",
@@ -129,7 +129,7 @@ def _kyverno(platform: Platform, keys: tuple[TrustedKey, ...]) -> dict[str, obje
             },
             "attestors": [
                 {
-                    "name": _word(key.name),
+                    "name": _identifier(key.name),
                     "cosign": {
                         "key": {"data": to_pem(key.public_key), "hashAlgorithm": "sha256"},
                         "ctlog": {"insecureIgnoreTlog": True, "insecureIgnoreSCT": True},
@@ -149,33 +149,37 @@ def _kyverno(platform: Platform, keys: tuple[TrustedKey, ...]) -> dict[str, obje
 
 
 def _signed(name: str, attestors: str, demands: Demands) -> dict[str, str]:
-    wanted = demands.threshold if name == "sign" else 1
+    threshold = demands.threshold if name == "sign" else 1
     return {
         "expression": (
             "images.models.map(i, verifyAttestationSignatures"
-            f"(i, attestations.{name}, [{attestors}])).all(e, e >= {wanted})"
+            f"(i, attestations.{name}, [{attestors}])).all(e, e >= {threshold})"
         ),
-        "message": f"the model has no {name} attestation by {wanted} of the keys of the build",
+        "message": f"the model has no {name} attestation by {threshold} of the keys of the build",
     }
 
 
 def _built(demands: Demands) -> Iterator[dict[str, str]]:
-    """What the provenance has to say, where the platform demands it."""
+    """Yield the checks of the provenance that the platform demands."""
     repository = "buildDefinition.externalParameters.repository"
     for path, value in (
         ("runDetails.builder.id", demands.builder),
         (repository, demands.repository),
     ):
         if value is not None:
-            found = f"extractPayload(i, attestations.slsa).predicate.{path}"
+            attested = f"extractPayload(i, attestations.slsa).predicate.{path}"
             yield {
-                "expression": f"images.models.map(i, {found} == {json.dumps(value)}).all(e, e)",
+                "expression": f"images.models.map(i, {attested} == {json.dumps(value)}).all(e, e)",
                 "message": f"the provenance of the model names another {path.rpartition('.')[2]}",
             }
 
 
 def _image_policy(platform: Platform, name: str, keys: tuple[TrustedKey, ...]) -> dict[str, object]:
-    """Policies are and-ed, authorities or-ed: it cannot count keys, nor read what is attested."""
+    """Return the policy of the policy-controller for one kind of statement.
+
+    Its policies are and-ed and its authorities or-ed, so it can neither count keys nor check what
+    a statement says.
+    """
     authorities: list[dict[str, object]] = []
     for key in keys:
         authority: dict[str, object] = {
@@ -197,6 +201,6 @@ def _image_policy(platform: Platform, name: str, keys: tuple[TrustedKey, ...]) -
     }
 
 
-def _word(name: str) -> str:
-    """A name as CEL takes it behind a dot."""
+def _identifier(name: str) -> str:
+    """Return a name that CEL accepts after a dot."""
     return "key_" + name.replace("-", "_")

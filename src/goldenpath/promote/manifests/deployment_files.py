@@ -1,7 +1,7 @@
-"""Renders a deployment as the KServe InferenceService and the release file, and reads them.
+"""Renders deployments as KServe InferenceServices, and reads them and their release files.
 
-The same file is synced by Argo CD to a cluster and followed by the reconciler on one machine. The
-field names are those of `serving.kserve.io/v1beta1`, Standard mode, with `spec.canary[]`.
+Argo CD syncs the same file to a cluster that the reconciler follows on one machine. The field names
+are those of `serving.kserve.io/v1beta1`, Standard mode, with `spec.canary[]`.
 """
 
 import re
@@ -31,33 +31,33 @@ _PATH = re.compile(r"envs/(?P<stage>[^/]+)/(?P<model>[^/]+)/(?P<file>[^/]+)")
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """Everything below `envs/`: what could be read, and what could not and why."""
+    """All deployments below `envs/`: those that could be read, and why others could not."""
 
     deployments: tuple[Deployment, ...]
     problems: Mapping[str, str]
-    """By deployment name (`stage/model`): one sentence."""
+    """One sentence for each unreadable deployment, by name (`stage/model`)."""
     ignored: tuple[str, ...]
     """Fields that KServe honours and one machine does not."""
     standing: Mapping[str, Restrictions] = field(default_factory=dict)
-    """What is held, by deployment name; most are not."""
+    """Restrictions by deployment name; most deployments have none."""
 
 
 def service_path(stage: str, model: str) -> str:
-    """Where the InferenceService of a deployment stands."""
+    """Return the path of a deployment's InferenceService."""
     return f"envs/{stage}/{model}/{SERVICE_FILE}"
 
 
 def release_path(stage: str, model: str) -> str:
-    """Where the release file of a deployment stands."""
+    """Return the path of a deployment's release file."""
     return f"envs/{stage}/{model}/{RELEASE_FILE}"
 
 
 def render_deployment(
     deployment: Deployment, platform: Platform, current: bytes | None = None
 ) -> Mapping[str, bytes]:
-    """The InferenceService, by path. Raises `InvalidInput` for what KServe would refuse.
+    """Return the InferenceService by path. Raises `InvalidInput` for what KServe would refuse.
 
-    What people wrote into `current`, the file as it stands, stays: labels, annotations, resources,
+    `current` is the present file. What people wrote into it stays: labels, annotations, resources,
     env. A new release takes over what was written for the stable one.
     """
     check_shares(deployment.slots, deployment.name)
@@ -72,7 +72,7 @@ def render_deployment(
     annotations.pop(STABLE, None)
     if canaries and annotations[MODE] == "Knative":
         annotations[STABLE] = str(stable.digest)
-        spec = _in_one(deployment, before, platform)
+        spec = _knative_spec(deployment, before, platform)
     else:
         spec = {**before.spec, "predictor": before.predictor(stable, deployment.model, platform)}
     spec.pop("canary", None)
@@ -100,8 +100,10 @@ def render_deployment(
     return {path: render_yaml(service)}
 
 
-def _in_one(deployment: Deployment, before: "_Written", platform: Platform) -> dict[str, JsonValue]:
-    """The spec of a canary in Knative mode: the newest predictor and its share of the traffic."""
+def _knative_spec(
+    deployment: Deployment, before: "_Written", platform: Platform
+) -> dict[str, JsonValue]:
+    """Return the spec of a canary in Knative mode: the newest predictor and its share."""
     if len(deployment.slots) > 2:
         raise InvalidInput(f"{deployment.name} has two canaries: Knative mode has room for one")
     canary = deployment.slots[1]
@@ -112,26 +114,26 @@ def _in_one(deployment: Deployment, before: "_Written", platform: Platform) -> d
 
 
 def parse_deployments(files: Mapping[str, bytes], platform: Platform) -> tuple[Deployment, ...]:
-    """Every deployment of the repository. Raises `InvalidInput` naming each that is malformed."""
-    found = survey(files, platform)
-    if found.problems:
-        raise InvalidInput("; ".join(found.problems.values()))
-    return found.deployments
+    """Return every deployment. Raises `InvalidInput` that names each malformed one."""
+    result = survey(files, platform)
+    if result.problems:
+        raise InvalidInput("; ".join(result.problems.values()))
+    return result.deployments
 
 
 def survey(files: Mapping[str, bytes], platform: Platform) -> Survey:
-    """Like `parse_deployments`, but one malformed file does not hide the others."""
+    """Return every deployment, and the problems of the malformed ones beside them."""
     deployments: list[Deployment] = []
     problems: dict[str, str] = {}
     ignored: list[str] = []
     standing: dict[str, Restrictions] = {}
     for path in sorted(files):
-        found = _PATH.fullmatch(path)
-        if found is None or found["file"] not in (SERVICE_FILE, RELEASE_FILE):
+        match = _PATH.fullmatch(path)
+        if match is None or match["file"] not in (SERVICE_FILE, RELEASE_FILE):
             continue
-        stage, model = found["stage"], found["model"]
-        if found["file"] == RELEASE_FILE:
-            standing.update(_standing(f"{stage}/{model}", files[path]))
+        stage, model = match["stage"], match["model"]
+        if match["file"] == RELEASE_FILE:
+            standing.update(_restrictions(f"{stage}/{model}", files[path]))
             continue
         try:
             reader = ManifestReader(path, platform)
@@ -142,20 +144,21 @@ def survey(files: Mapping[str, bytes], platform: Platform) -> Survey:
     return Survey(tuple(deployments), problems, tuple(ignored), standing)
 
 
-def _standing(name: str, content: bytes) -> dict[str, Restrictions]:
+def _restrictions(name: str, content: bytes) -> dict[str, Restrictions]:
     if not is_marked(content):
         return {}
     try:
         placement = parse_placement(content)
     except InvalidInput as error:
+        # An unreadable file may hold a restriction, so the deployment is held.
         return {name: Restrictions(f"release.yaml cannot be read: {error.message}", None)}
-    if not (placement.hold or placement.glass):
+    if not (placement.hold or placement.break_glass):
         return {}
-    return {name: Restrictions(placement.hold, placement.glass)}
+    return {name: Restrictions(placement.hold, placement.break_glass)}
 
 
 class _Written:
-    """The file as it stands: what of it is not ours to say is kept."""
+    """The present InferenceService: fields that goldenpath does not set are kept."""
 
     def __init__(self, value: dict[str, JsonValue]) -> None:
         self.metadata = _members(value, "metadata")
@@ -168,12 +171,12 @@ class _Written:
         self._canaries = [_members(each, "predictor") for each in canaries]
 
     def predictor(self, slot: Slot, model: str, platform: Platform) -> dict[str, JsonValue]:
-        """The predictor of a release, with what was written for it, else for the stable one."""
+        """Return the predictor of a release, with the fields that people wrote for it."""
         own = next((each for each in self._canaries if each.get("name") == slot.name), {})
         source: dict[str, JsonValue] = {
             **_members(self._stable, "model"),
             **_members(own, "model"),
-            # The definition demands a name on a canary's model, and only there.
+            # KServe's schema demands a name on a canary's model, and only there.
             "name": "kserve-container",
             "modelFormat": {"name": "onnx", "version": "1"},
             "protocolVersion": "v2",
@@ -185,5 +188,5 @@ class _Written:
 
 
 def _members(value: Mapping[str, JsonValue], key: str) -> dict[str, JsonValue]:
-    found = value.get(key)
-    return dict(found) if isinstance(found, dict) else {}
+    members = value.get(key)
+    return dict(members) if isinstance(members, dict) else {}

@@ -1,4 +1,4 @@
-"""What git wants to run: deployments, as values."""
+"""The desired state as values: what git wants to run in each stage."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,23 +18,23 @@ class Slot:
     percent: int
     """0 to 100; 0 is a dark launch."""
     replicas: int = 1
-    """At least so many servers; 0 lets them be stopped while nobody asks."""
+    """The lowest number of servers; with 0 they are stopped while there are no requests."""
     env: tuple[tuple[str, str], ...] = ()
-    """Variables of its servers beside those of the platform."""
+    """Environment variables of its servers, beside those of the platform."""
     memory: int = 0
-    """Bytes that one server may use; 0 is as many as there are."""
+    """Bytes of memory that one server may use; 0 means no limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """How the servers of the stable release follow the traffic."""
+    """How the number of servers of the stable release follows the traffic."""
 
     most: int = 0
-    """At most so many servers; 0 is as many as `Slot.replicas` says."""
+    """The highest number of servers; 0 means always `Slot.replicas`."""
     target: int = 100
-    """Requests at a time that one server is to have, as Knative's default says."""
+    """Concurrent requests for each server; the default is Knative's."""
     idle: float = 60.0
-    """Seconds without a request after which there are fewer servers: Knative's window."""
+    """Seconds without a request until there are fewer servers; the default is Knative's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,41 +56,42 @@ class Deployment:
 
 
 def slot_name(digest: Digest) -> str:
-    """The predictor name of a release."""
+    """Return the predictor name of a release."""
     return "r" + digest.hex[:12]
 
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """How a release takes over from the one before: shares of the traffic, and what must hold."""
+    """The plan by which a release replaces the one before: traffic shares, criteria and judge."""
 
     steps: tuple[int, ...] = (100,)
     """Rising percentages; the last is 100."""
     criteria: Mapping[str, float] = field(default_factory=dict)
-    """Limits of the judge by name, as data; what they mean is said by the gateway's analysis."""
+    """Limits of the canary judge by name; `canary.analysis.Criteria` explains them."""
     judge: Literal["person", "auto"] = "person"
-    """Who takes the next step, or the step back: a person, or the machine by its own verdict."""
+    """Who takes the next step or rolls back: a person, or the machine by the judge's verdict."""
 
     def after(self, percent: int) -> int:
-        """The next step above `percent`; 100 behind the last one."""
+        """Return the next step above `percent`; 100 after the last one."""
         return next((step for step in self.steps if step > percent), 100)
 
 
 @dataclass(frozen=True, slots=True)
 class Restrictions:
-    """What keeps a deployment as it is, as its release file says."""
+    """What keeps a deployment as it is, from its release file."""
 
     hold: str
-    """Why; empty if it is not on hold."""
-    glass: BreakGlass | None
+    """The reason for the hold; empty if it is not on hold."""
+    break_glass: BreakGlass | None
 
 
 MarkKind = Literal["hold", "freeze", "glass", "overdue"]
+"""`glass` is open break-glass; scripts read these names in `--output json`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Something that everybody who looks at a deployment or a stage should see."""
+    """A note that is shown wherever a deployment or a stage is shown."""
 
     kind: MarkKind
     message: str
@@ -98,25 +99,25 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """How the newest release of a deployment got there: the content of `release.yaml`."""
+    """How the newest release got into a deployment: the content of `release.yaml`."""
 
     digest: Digest
-    """The release that came in last: the canary while there is one, else the stable."""
+    """The release that entered last: the canary if there is one, else the stable release."""
     previous: Digest | None
-    """What a rollback goes back to."""
+    """The release that a rollback goes back to."""
     repository: str
     commit: str
     """The project's commit that the release was built from."""
     rollout: Rollout
     approvals: tuple[Digest, ...]
-    """Envelopes of the approvals that counted."""
+    """Envelopes of the approvals that the promotion relies on."""
     decision: Digest | None
-    """Envelope of the signed verdict of the gates; None for what no gate was asked about."""
+    """Envelope of the signed decision of the gates; None if no gate was asked."""
     hold: str = ""
-    """Why nothing moves on by itself; empty if it may."""
+    """The reason for the hold; empty if it is not on hold."""
     rolled_back: Digest | None = None
-    """The release that was taken back, if this is the state after a rollback."""
-    glass: BreakGlass | None = None
-    """Broken glass that nobody else has stood for yet."""
+    """The release that was taken away, if this is the state after a rollback."""
+    break_glass: BreakGlass | None = None
+    """The break-glass record that no second person has approved yet."""
     judged: tuple[str, ...] = ()
-    """Why the judge has held the canary at this step, each once."""
+    """The states in which the judge has held the canary at this step, each once."""

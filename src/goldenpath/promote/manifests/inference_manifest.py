@@ -1,7 +1,7 @@
-"""Reads one InferenceService: what one machine honours of it, and what it does not.
+"""Reads one InferenceService for one machine, and lists the fields that it does not honour.
 
-What KServe's webhook would refuse is refused here too, by file and field. A field that a cluster
-honours and one machine does not is named, never silently left out.
+What KServe's webhook would refuse is refused here too, with file and field. A field that a cluster
+honours and one machine does not is listed, never silently ignored.
 """
 
 import math
@@ -23,23 +23,23 @@ from goldenpath.promote.manifests.quantities import parse_bytes, parse_seconds
 from goldenpath.promote.platform.platform import Platform
 
 SCHEME = "oci+native://"
-"""KServe mounts the image itself; other schemes need a shell inside it or an unpacker."""
+"""With this scheme KServe mounts the image; others need a shell in the image or an unpacker."""
 MODE = "serving.kserve.io/deploymentMode"
 STOP = "serving.kserve.io/stop"
 STABLE = "goldenpath.example/stable"
-"""Digest of the release that a canary in Knative mode is held against: KServe keeps it in the
-status alone, where git cannot say it."""
+"""Annotation with the digest of the stable release beside a canary in Knative mode. KServe keeps it
+only in the status, which is not in git."""
 NOT_ON_CANARY = ("maxReplicas", "scaleTarget", "scaleMetric", "autoScaling", "workerSpec")
-"""KServe's webhook refuses these on a canary."""
+"""Fields that KServe's webhook refuses on a canary."""
 
 _MODEL = re.compile(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?")
 _CLASS = "serving.kserve.io/autoscalerClass"
 _WINDOW = "autoscaling.knative.dev/window"
 _RETENTION = "autoscaling.knative.dev/scale-to-zero-pod-retention-period"
 _SHORTEST_WINDOW, _LONGEST = 6.0, 3600.0
-"""Seconds; Knative's webhook refuses others."""
+"""Seconds; Knative's webhook refuses values outside this range."""
 _PLATFORM_VARIABLES = ("LD_", "PYTHON", "GOLDENPATH_", "PATH", "HOME")
-"""What decides which code runs is the platform's to say, not the content's."""
+"""Prefixes of variables that decide which code runs: only the platform sets them."""
 _SCALING = {"minReplicas", "maxReplicas", "scaleTarget", "scaleMetric"}
 
 
@@ -49,7 +49,7 @@ _Percent = Annotated[int, Meta(ge=0, le=100, title="a whole number from 0 to 100
 
 
 class _Open(msgspec.Struct, rename="camel"):
-    """A part of the file; it may say more than one machine honours, which is named."""
+    """A part of the file. Fields that one machine does not honour are allowed and listed."""
 
 
 class _Variable(_Open):
@@ -106,7 +106,7 @@ class _Service(_Open):
 
 
 class ManifestReader:
-    """Reads one file; every error names it and the field."""
+    """Reads one file. Every error names the file and the field."""
 
     def __init__(self, path: str, platform: Platform) -> None:
         self.path = path
@@ -114,18 +114,18 @@ class ManifestReader:
         self.ignored: list[str] = []
 
     def deployment(self, stage: str, model: str, content: bytes) -> Deployment:
-        """What the file wants. Raises `InvalidInput`, with all faults of form at once."""
+        """Return the deployment. Raises `InvalidInput`, with all faults of form at once."""
         if self.platform.stage(stage) is None:
             raise InvalidInput(
-                f"{self.path} is in the stage {stage!r}, which platform.toml has not"
+                f"{self.path} is in the stage {stage!r}, which platform.toml does not list"
             )
         if _MODEL.fullmatch(model) is None:
             raise InvalidInput(f"{self.path} has a model name that KServe would refuse: {model!r}")
         value = parse_yaml(content, self.path)
         service = typed(value, _Service, self.path)
         annotations, spec = service.metadata.annotations, service.spec
-        self._is(service.metadata.name, "metadata.name", (model,))
-        self._is(annotations.get(MODE), f"annotation {MODE}", ("Standard", "Knative"))
+        self._require(service.metadata.name, "metadata.name", (model,))
+        self._require(annotations.get(MODE), f"annotation {MODE}", ("Standard", "Knative"))
         self._note_all(value)
         if annotations[MODE] == "Knative":
             slots = self._knative(spec, annotations, model)
@@ -150,7 +150,7 @@ class ManifestReader:
     def _knative(
         self, spec: _Spec, annotations: Mapping[str, object], model: str
     ) -> tuple[Slot, ...]:
-        """The newest release and, while it is a canary, the one before that keeps the rest."""
+        """Return the newest release; before it the stable one, while the newest is a canary."""
         if spec.canary is not None:
             raise InvalidInput(
                 f"{self.path} has spec.canary, which only Standard mode has: "
@@ -191,7 +191,7 @@ class ManifestReader:
         source, where_model = predictor.model, where + "model."
         digest = self._digest(source.storage_uri, model, where_model + "storageUri")
         if is_named or predictor.name is not None:
-            self._is(predictor.name, f"{where}name", (slot_name(digest),))
+            self._require(predictor.name, f"{where}name", (slot_name(digest),))
         replicas = 1 if predictor.min_replicas is None else predictor.min_replicas
         env = tuple(self._env(source.env, where_model))
         memory = source.resources.limits.memory
@@ -225,7 +225,7 @@ class ManifestReader:
             most = 0
         metric = predictor.scale_metric or ("concurrency" if is_knative else "cpu")
         if most > 0 and metric != "concurrency":
-            # The number still follows the traffic, within its bounds, by what is measured here.
+            # Scaling still follows the traffic within its bounds, but by concurrency.
             self.ignored.append(f"{self.path}: {where}scaleMetric {metric}: concurrency is used")
         target = predictor.scale_target if metric == "concurrency" else 0
         window = self._seconds(annotations, _WINDOW, usual.idle, _SHORTEST_WINDOW)
@@ -256,13 +256,13 @@ class ManifestReader:
                 f"{self.path} has {where} without a digest: {error.message}"
             ) from error
 
-    def _is(self, value: object, key: str, wanted: Collection[str]) -> None:
-        if value not in wanted:
-            expected = " or ".join(repr(each) for each in wanted)
+    def _require(self, value: object, key: str, allowed: Collection[str]) -> None:
+        if value not in allowed:
+            expected = " or ".join(repr(each) for each in allowed)
             raise InvalidInput(f"{self.path} has {key} {value!r}, expected {expected}")
 
     def _note_all(self, value: Mapping[str, JsonValue]) -> None:
-        """Names what a cluster honours and one machine does not; the form is known to be right."""
+        """List the fields that a cluster honours and one machine does not, after the form check."""
         spec = _members(value, "spec")
         self._note(spec, "spec.", {"predictor", "canary"})
         self._note_predictor(_members(spec, "predictor"), "spec.predictor.")
@@ -289,12 +289,12 @@ class ManifestReader:
 
 
 def _members(value: Mapping[str, JsonValue], key: str) -> Mapping[str, JsonValue]:
-    found = value.get(key)
-    return found if isinstance(found, dict) else {}
+    members = value.get(key)
+    return members if isinstance(members, dict) else {}
 
 
 def check_shares(slots: tuple[Slot, ...], what: str) -> None:
-    """Raises `InvalidInput` for shares that no traffic can be split by."""
+    """Raise `InvalidInput` unless the traffic can be split by these shares."""
     if not slots:
         raise InvalidInput(f"{what} has no release")
     if len({slot.name for slot in slots}) != len(slots):

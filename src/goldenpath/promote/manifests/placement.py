@@ -1,4 +1,4 @@
-"""`release.yaml`: how a release got into its stage, beside the manifest that Argo CD syncs."""
+"""`release.yaml`: how a release got into its stage. Argo CD does not sync this file."""
 
 from itertools import pairwise
 from typing import Annotated, Literal
@@ -50,7 +50,7 @@ class _ReleaseFile(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
 
 
 def render_placement(placement: Placement) -> bytes:
-    """The file; digests stand in scalar keys, so that other tools can move them too."""
+    """Return the file. Each digest is a scalar value, so that other tools can change it too."""
     return render_yaml(
         {
             "version": 1,
@@ -67,13 +67,13 @@ def render_placement(placement: Placement) -> bytes:
             "decision": _text(placement.decision),
             **({"hold": placement.hold} if placement.hold else {}),
             **({"judged": list(placement.judged)} if placement.judged else {}),
-            **({"breakGlass": placement.glass.to_json()} if placement.glass else {}),
+            **({"breakGlass": placement.break_glass.to_json()} if placement.break_glass else {}),
         }
     )
 
 
 def parse_placement(content: bytes, what: str = "release.yaml") -> Placement:
-    """The value of the file. Raises `InvalidInput` naming file and everything that is wrong."""
+    """Parse the file. Raises `InvalidInput` that names the file and all its faults."""
     file = typed(parse_yaml(content, what), _ReleaseFile, what)
     return Placement(
         digest=Digest(file.digest),
@@ -88,17 +88,18 @@ def parse_placement(content: bytes, what: str = "release.yaml") -> Placement:
         decision=_digest(file.decision),
         hold=file.hold,
         judged=file.judged,
-        glass=_glass(file.break_glass),
+        break_glass=_break_glass(file.break_glass),
     )
 
 
 def is_marked(content: bytes | None) -> bool:
-    """Whether a release file may say that something is held: most do not and are not parsed."""
-    return content is not None and any(word in content for word in (b"hold", b"breakGlass", b"\\"))
+    """Whether a release file may hold a restriction; the many that cannot are not parsed."""
+    # A backslash may be an escape that spells one of the two keys.
+    return content is not None and any(mark in content for mark in (b"hold", b"breakGlass", b"\\"))
 
 
 def check_steps(steps: tuple[int, ...], what: str) -> tuple[int, ...]:
-    """`steps` if they rise and end at 100. Raises `InvalidInput`."""
+    """Return `steps`. Raises `InvalidInput` unless they rise and end at 100."""
     rising = all(left < right for left, right in pairwise(steps))
     if not steps or steps[-1] != 100 or steps[0] < 0 or not rising:
         shown = ", ".join(map(str, steps)) or "nothing"
@@ -114,7 +115,7 @@ def _digest(text: str | None) -> Digest | None:
     return None if text is None else Digest(text)
 
 
-def _glass(record: _BreakGlass | None) -> BreakGlass | None:
+def _break_glass(record: _BreakGlass | None) -> BreakGlass | None:
     if record is None:
         return None
     return BreakGlass(record.by, record.reason, parse_time(record.since), parse_time(record.until))

@@ -1,4 +1,4 @@
-"""Kubernetes' quantities and Go's durations, as far as manifests of models use them."""
+"""Kubernetes quantities and Go durations, as far as manifests of models use them."""
 
 import re
 
@@ -15,15 +15,15 @@ _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 
 
 def parse_bytes(value: object, what: str) -> int:
-    """A quantity of memory in bytes: `512Mi`, `1G`, `1000000`. Raises `InvalidInput`."""
-    found = _QUANTITY.fullmatch(str(value)) if isinstance(value, int | str) else None
-    if found is None or int(found[1]) == 0:
+    """Return a quantity of memory (`512Mi`, `1G`, `1000000`) in bytes. Raises `InvalidInput`."""
+    match = _QUANTITY.fullmatch(str(value)) if isinstance(value, int | str) else None
+    if match is None or int(match[1]) == 0:
         raise InvalidInput(f"{what} {value!r} is no amount of memory: expected one like 512Mi")
-    return int(found[1]) * _FACTORS[found[2]]
+    return int(match[1]) * _FACTORS[match[2]]
 
 
 def parse_seconds(value: object, what: str) -> float:
-    """A duration in seconds: `90s`, `1m30s`, `0s`. Raises `InvalidInput`."""
+    """Return a duration (`90s`, `1m30s`, `0s`) in seconds. Raises `InvalidInput`."""
     if not isinstance(value, str) or _DURATION.fullmatch(value) is None:
         raise InvalidInput(f"{what} {value!r} is no duration: expected one like 1m30s")
     return sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(value))

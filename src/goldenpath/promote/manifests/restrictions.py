@@ -1,7 +1,7 @@
-"""What keeps a deployment as it is: a hold, a freeze, broken glass; and commits that ignore it.
+"""Restrictions on a deployment (hold, freeze, break-glass), and commits that violate them.
 
-The verbs refuse them at once. Who commits by hand gets past the verbs, so the chain of commits is
-held to the same rules, and nobody follows one that breaks them.
+The verbs refuse such a change at once. A commit by hand does not pass through the verbs. So the
+chain of commits is checked by the same rules, and nobody follows a commit that violates them.
 """
 
 from collections.abc import Callable
@@ -13,27 +13,27 @@ from goldenpath.errors import InvalidInput
 from goldenpath.promote.manifests.deployment_files import parse_deployments, service_path
 from goldenpath.promote.manifests.desired import Deployment, Mark, MarkKind, Placement, Restrictions
 from goldenpath.promote.manifests.placement import is_marked, parse_placement
-from goldenpath.promote.platform.break_glass import BreakGlass, may_break
+from goldenpath.promote.platform.break_glass import BreakGlass, may_use_break_glass
 from goldenpath.promote.platform.platform import Platform, Stage
 from goldenpath.release.attest.policy import Person
 
 SKEW = timedelta(minutes=15)
-"""How far the clock of who breaks the glass may be from that of the commit."""
+"""How far the times of a break-glass record and of its commit may differ."""
 
 
-def marks(standing: Restrictions | None, now: datetime) -> tuple[Mark, ...]:
-    """What to show of a deployment."""
-    if standing is None:
+def marks(restrictions: Restrictions | None, now: datetime) -> tuple[Mark, ...]:
+    """Return the marks that a deployment is shown with."""
+    if restrictions is None:
         return ()
-    found = [Mark("hold", f"on hold: {standing.hold}")] if standing.hold else []
-    if standing.glass is not None:
-        kind: MarkKind = "overdue" if standing.glass.is_overdue(now) else "glass"
-        found.append(Mark(kind, standing.glass.words(now)))
-    return tuple(found)
+    result = [Mark("hold", f"on hold: {restrictions.hold}")] if restrictions.hold else []
+    if restrictions.break_glass is not None:
+        kind: MarkKind = "overdue" if restrictions.break_glass.is_overdue(now) else "glass"
+        result.append(Mark(kind, restrictions.break_glass.summary(now)))
+    return tuple(result)
 
 
 def freezes(platform: Platform, now: datetime) -> tuple[Mark, ...]:
-    """What to show of the stages."""
+    """Return a mark for each stage that is frozen at `now`."""
     frozen = ((stage.name, stage.frozen(now)) for stage in platform.stages)
     return tuple(
         Mark("freeze", f"{name} is frozen until {_minutes(each.end)}: {each.reason}")
@@ -43,13 +43,13 @@ def freezes(platform: Platform, now: datetime) -> tuple[Mark, ...]:
 
 
 def holds_when_overdue(stage: Stage) -> bool:
-    """Whether nothing moves once the time for a second person is over."""
-    return stage.glass is None or stage.glass.overdue == "hold"
+    """Whether the deployment is held once the deadline for the second person has passed."""
+    return stage.break_glass is None or stage.break_glass.overdue == "hold"
 
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Both files of a deployment in one commit; None where one is not there."""
+    """Both files of a deployment in one commit; None for a missing file."""
 
     service: bytes | None
     release: bytes | None
@@ -57,7 +57,7 @@ class Files:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One commit on one deployment, and whether a release was the stable one there before."""
+    """One commit on one deployment, with the files before and after it."""
 
     before: Files
     after: Files
@@ -66,6 +66,7 @@ class Step:
     signer: str
     time: datetime
     was_stable: Callable[[Digest], bool]
+    """Whether a release was the stable one there before."""
 
     @property
     def name(self) -> str:
@@ -74,78 +75,84 @@ class Step:
 
 
 def refusal(step: Step, platform: Platform) -> str:
-    """Why nobody follows the commit, in words; empty if it keeps to hold, freeze and glass."""
+    """Return why the commit is refused; empty if it respects hold, freeze and break-glass."""
     freeze = step.stage.frozen(step.time)
-    is_about = is_marked(step.before.release) or is_marked(step.after.release)
-    if freeze is None and not is_about:
-        return ""  # nearly every commit: nothing of it has to be parsed
+    is_restricted = is_marked(step.before.release) or is_marked(step.after.release)
+    if freeze is None and not is_restricted:
+        return ""  # nearly every commit: nothing of it needs to be parsed
     old = _placement(step.before.release) if is_marked(step.before.release) else None
     try:
         new = None if step.after.release is None else parse_placement(step.after.release)
     except InvalidInput as error:
         return f"makes {step.name} unreadable: {error.message}" if old is not None else ""
-    broken = new.glass if new is not None else None
-    if broken is not None and (old is None or broken != old.glass):
-        refused = _broken(step, broken, old, platform)
-        return refused and f"breaks the glass of {step.name} {refused}"
-    if old is not None and old.glass is not None and broken is None:
-        refused = _ended(step, old.glass, old.digest, platform)
+    record = new.break_glass if new is not None else None
+    if record is not None and (old is None or record != old.break_glass):
+        refused = _opening_refusal(step, record, old, platform)
+        return refused and f"uses break-glass in {step.name} {refused}"
+    if old is not None and old.break_glass is not None and record is None:
+        refused = _ending_refusal(step, old.break_glass, old.digest, platform)
         if refused:
             return refused
     if not _moves_on(step, platform):
         return ""
     if old is not None and old.hold:
         return f"moves {step.name}, which is on hold: {old.hold}"
-    if freeze is not None and broken is None:
+    if freeze is not None and record is None:
         end = _minutes(freeze.end)
         return f"moves {step.name}, and {step.stage.name} is frozen until {end}: {freeze.reason}"
-    return _overdue(step, old)
+    return _overdue_refusal(step, old)
 
 
-def _broken(step: Step, glass: BreakGlass, old: Placement | None, platform: Platform) -> str:
-    rule = step.stage.glass
+def _opening_refusal(
+    step: Step, record: BreakGlass, old: Placement | None, platform: Platform
+) -> str:
+    """Return why the step may not begin break-glass; empty if it may."""
+    rule = step.stage.break_glass
     person = next((each for each in platform.people if each.name == step.signer), None)
     if rule is None:
-        return f"and {step.stage.name} has none"
-    if old is not None and old.glass is not None:
-        return f"while that of {old.glass.by} is open"
+        return f"and {step.stage.name} has no rules for it"
+    if old is not None and old.break_glass is not None:
+        return f"while the one by {old.break_glass.by} is open"
     if old is not None and old.hold:
         return f"and it is on hold: {old.hold}"
-    if person is None or person.name != glass.by:
-        return f"in the name of {glass.by}, and {step.signer} signed it"
-    if not may_break(person, rule):
+    if person is None or person.name != record.by:
+        return f"in the name of {record.by}, but {step.signer} signed it"
+    if not may_use_break_glass(person, rule):
         return f"and {person.name} has none of the roles {', '.join(rule.roles)}"
-    if glass.until > glass.since + rule.within or abs(step.time - glass.since) > SKEW:
+    if record.until > record.since + rule.within or abs(step.time - record.since) > SKEW:
         return "for longer than platform.toml allows"
     return ""
 
 
-def _ended(step: Step, glass: BreakGlass, digest: Digest, platform: Platform) -> str:
-    """Broken glass ends by a second person's commit, or with its release."""
+def _ending_refusal(step: Step, record: BreakGlass, digest: Digest, platform: Platform) -> str:
+    """Return why the step may not end break-glass; empty if it may.
+
+    It ends by a commit of a second person, or when its release is taken away.
+    """
     after = _deployment(step, step.after, platform)
     is_gone = after is None or digest not in {slot.digest for slot in after.slots}
     person = next((each for each in platform.people if each.name == step.signer), None)
     if is_gone and not _moves_on(step, platform):
         return ""
-    if person is not None and person.name != glass.by and may_approve(person, step.stage):
+    if person is not None and person.name != record.by and may_approve(person, step.stage):
         return ""
-    return f"ends the broken glass of {step.name} without a second person: {glass.by} broke it"
+    return f"ends break-glass in {step.name} without a second person: {record.by} used it"
 
 
 def may_approve(person: Person, stage: Stage) -> bool:
-    """Whether the person has a role whose word counts in the stage."""
+    """Whether the person has a role that may approve in the stage."""
     return not stage.approver_roles or bool(set(person.roles) & set(stage.approver_roles))
 
 
-def _overdue(step: Step, old: Placement | None) -> str:
-    glass = None if old is None else old.glass
-    if glass is None or not glass.is_overdue(step.time) or not holds_when_overdue(step.stage):
+def _overdue_refusal(step: Step, old: Placement | None) -> str:
+    record = None if old is None else old.break_glass
+    if record is None or not record.is_overdue(step.time) or not holds_when_overdue(step.stage):
         return ""
-    return f"moves {step.name}: {glass.words(step.time)}"
+    return f"moves {step.name}: {record.summary(step.time)}"
 
 
 def _moves_on(step: Step, platform: Platform) -> bool:
-    """Whether a release comes in or grows; going back to one that was the stable never is that."""
+    """Whether a release enters or gets more traffic; going back to an earlier stable one is not."""
     before, after = (_deployment(step, each, platform) for each in (step.before, step.after))
     if after is None:
         return False  # removed, or unreadable and so not followed
@@ -163,10 +170,10 @@ def _deployment(step: Step, files: Files, platform: Platform) -> Deployment | No
         return None
     path = service_path(step.stage.name, step.model)
     try:
-        (found,) = parse_deployments({path: files.service}, platform)
+        (deployment,) = parse_deployments({path: files.service}, platform)
     except InvalidInput:
         return None
-    return found
+    return deployment
 
 
 def _placement(content: bytes | None) -> Placement | None:

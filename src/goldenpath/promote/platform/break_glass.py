@@ -1,7 +1,7 @@
-"""Break-glass: in an emergency one person lets a release in, and a second stands for it in time.
+"""Break-glass: in an emergency one person promotes a release, and a second approves it later.
 
-What is overruled are people and calendars, never evidence: approvals that are not there yet, and a
-freeze. It is on record everywhere until the second person approves.
+Break-glass overrules missing approvals and a freeze. It never overrules evidence. The record stays
+visible in every report until the second person has approved.
 """
 
 from dataclasses import dataclass
@@ -14,39 +14,39 @@ from goldenpath.release.attest.policy import Finding, Person
 from goldenpath.release.attest.statement import render_time
 
 if TYPE_CHECKING:
-    # A platform brings the language of its expressions, and who reads desired state needs none.
+    # Importing `platform` loads the CEL engine, which readers of desired state do not need.
     from goldenpath.promote.platform.platform import BreakGlassRules, Stage
 
 OVERRULED = ("approvals", "freeze")
-"""Findings that broken glass waives."""
+"""Findings that break-glass waives."""
 MIN_REASON = 10
-"""Characters below which a reason is none."""
+"""A reason has at least so many characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class BreakGlass:
-    """One release in one stage on one person's word, until a second person approves."""
+    """The break-glass record of one release in one stage; it ends when a second person approves."""
 
     by: str
     reason: str
     since: datetime
     until: datetime
-    """When the second person has to have approved."""
+    """The deadline for the second person's approval."""
 
     def is_overdue(self, now: datetime) -> bool:
-        """Whether the time for the second person is over."""
+        """Whether the deadline for the second person has passed."""
         return now >= self.until
 
-    def words(self, now: datetime) -> str:
-        """One sentence for people."""
+    def summary(self, now: datetime) -> str:
+        """Return one sentence for people: who, why, and until when a second person must approve."""
         end = self.until.isoformat(timespec="minutes")
         state = f"a second person was due by {end}" if self.is_overdue(now) else (
             f"a second person has to approve by {end}"
         )  # fmt: skip
-        return f"{self.by} broke the glass ({self.reason}): {state}"
+        return f"{self.by} used break-glass ({self.reason}): {state}"
 
     def to_json(self) -> dict[str, JsonValue]:
-        """As decisions and `release.yaml` hold it."""
+        """Return the record as decisions and `release.yaml` store it."""
         return {
             "by": self.by,
             "reason": self.reason,
@@ -55,55 +55,58 @@ class BreakGlass:
         }
 
 
-def rule_of(stage: "Stage") -> "BreakGlassRules":
-    """The rule of the stage. Raises `InvalidInput` if it has none."""
-    if stage.glass is None:
+def break_glass_rules(stage: "Stage") -> "BreakGlassRules":
+    """Return the break-glass rules of the stage. Raises `InvalidInput` if it has none."""
+    if stage.break_glass is None:
         raise InvalidInput(
-            f"{stage.name} has no glass to break",
-            hint=f"two people may allow it: [stage.break-glass] for {stage.name} in platform.toml",
+            f"{stage.name} has no break-glass rules",
+            hint=f"two people may add [stage.break-glass] for {stage.name} to platform.toml",
         )
-    return stage.glass
+    return stage.break_glass
 
 
-def may_break(person: Person, rule: "BreakGlassRules") -> bool:
-    """Whether the person has a role that may."""
+def may_use_break_glass(person: Person, rule: "BreakGlassRules") -> bool:
+    """Whether the person has a role that may use break-glass."""
     return not rule.roles or bool(set(person.roles) & set(rule.roles))
 
 
-def break_glass(stage: "Stage", person: Person, reason: str, now: datetime) -> BreakGlass:
-    """What is on record from `now` on. Raises `InvalidInput` if this person may not."""
-    rule = rule_of(stage)
-    if not may_break(person, rule):
+def break_glass_record(stage: "Stage", person: Person, reason: str, now: datetime) -> BreakGlass:
+    """Return the record that begins at `now`. Raises `InvalidInput` if this person may not."""
+    rule = break_glass_rules(stage)
+    if not may_use_break_glass(person, rule):
         raise InvalidInput(
-            f"{person.name} may not break the glass of {stage.name}: "
+            f"{person.name} may not use break-glass in {stage.name}: "
             f"expected one of the roles {', '.join(rule.roles)}"
         )
-    said = " ".join(reason.split())
-    if len(said) < MIN_REASON:
-        raise InvalidInput(f"who breaks the glass gives a reason of {MIN_REASON} characters")
+    one_line = " ".join(reason.split())
+    if len(one_line) < MIN_REASON:
+        raise InvalidInput(
+            f"the reason for break-glass is too short: expected at least {MIN_REASON} characters, "
+            f"got {len(one_line)}"
+        )
     since = now.replace(microsecond=0)
-    return BreakGlass(person.name, said[:500], since, since + rule.within)
+    return BreakGlass(person.name, one_line[:500], since, since + rule.within)
 
 
 def overrule(
-    findings: tuple[Finding, ...], glass: BreakGlass, counted: int, rule: "BreakGlassRules"
+    findings: tuple[Finding, ...], break_glass: BreakGlass, counted: int, rule: "BreakGlassRules"
 ) -> tuple[Finding, ...]:
-    """The findings; people and calendars that were overruled say so.
+    """Return the findings, with missing approvals and a freeze waived by break-glass.
 
-    `counted` approvals there are; fewer than the rule asks for are overruled by nobody. Raises
+    `counted` is the number of valid approvals. Fewer than the rule asks for stay a failure. Raises
     `InvalidInput` if there is nothing to overrule.
     """
-    closed = {each.check for each in findings if each.status == "fail"} & set(OVERRULED)
-    if not closed:
+    failed = {each.check for each in findings if each.status == "fail"} & set(OVERRULED)
+    if not failed:
         raise InvalidInput(
-            "there is no glass to break: neither approvals nor a freeze stand against it",
+            "break-glass is not needed: no approval is missing, and no freeze is in force",
             hint="promote it without --break-glass",
         )
-    over = closed if counted >= rule.approvals else closed - {"approvals"}
-    words = f"glass broken by {glass.by}: {glass.reason}"
+    overruled = failed if counted >= rule.approvals else failed - {"approvals"}
+    note = f"break-glass by {break_glass.by}: {break_glass.reason}"
     return tuple(
-        Finding(each.check, "waived", f"{each.message} ({words})", each.cure)
-        if each.check in over and each.status == "fail"
+        Finding(each.check, "waived", f"{each.message} ({note})", each.cure)
+        if each.check in overruled and each.status == "fail"
         else each
         for each in findings
     )

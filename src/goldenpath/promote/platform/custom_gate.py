@@ -1,4 +1,4 @@
-"""A gate that `platform.toml` names by the object that judges."""
+"""A gate that is Python code of the platform: `[[gate]]` with an `object` in `platform.toml`."""
 
 import re
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ _OBJECT = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
 @dataclass(frozen=True, slots=True)
 class NamedGate:
-    """Which object judges in which stages, under which name."""
+    """The name of a gate, its stages, and the Python object that judges."""
 
     name: str
     stages: tuple[str, ...]
@@ -18,7 +18,7 @@ class NamedGate:
 
 
 def read_named(table: Table, names: set[str], taken: tuple[str, ...]) -> NamedGate:
-    """One `[[gate]]` with an `object`; its faults go to the table."""
+    """Read one `[[gate]]` with an `object`. Faults are added to the table."""
     gate = NamedGate(table.text("name"), table.texts("stages"), table.text("object"))
     table.end()
     if gate.name in names or gate.name in taken:

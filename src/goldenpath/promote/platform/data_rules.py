@@ -1,4 +1,4 @@
-"""What a platform demands of the data behind a release: `[data]` of `platform.toml`."""
+"""Rules of a platform for the data behind a release: `[data]` in `platform.toml`."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,21 +10,24 @@ from goldenpath.promote.platform.toml_table import Table, duration_text
 
 @dataclass(frozen=True, slots=True)
 class DataRules:
-    """Rules over every data set of a release; what is empty or 0 demands nothing."""
+    """Rules for every data set of a release. An empty value or 0 means no rule."""
 
     max_age: timedelta = timedelta(0)
-    """How old the oldest record may be."""
+    """The highest age of the oldest record."""
     forbidden_columns: tuple[str, ...] = ()
-    """Names, `*` for any letters, in whatever case, that neither data nor inputs may have."""
+    """Patterns of names that neither the data nor the model's inputs may have.
+
+    `*` stands for any characters, and case does not matter.
+    """
     minimum_rows: int = 0
-    """Rows that each data set has to have."""
+    """The lowest number of rows of each data set."""
 
 
 NO_RULES = DataRules()
 
 
 def read_rules(table: Table) -> DataRules:
-    """The rules; their faults go to the table."""
+    """Read the rules. Faults are added to the table."""
     rules = DataRules(
         max_age=table.duration("max-age"),
         forbidden_columns=table.texts("forbidden-columns"),
@@ -35,7 +38,7 @@ def read_rules(table: Table) -> DataRules:
 
 
 def rules_lines(rules: DataRules) -> Iterator[str]:
-    """The lines that read back as these rules."""
+    """Yield the TOML lines of these rules."""
     if rules == NO_RULES:
         return
     yield from ("", "[data]")

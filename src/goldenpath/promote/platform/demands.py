@@ -1,4 +1,4 @@
-"""What is trusted and what is demanded, as TOML: alike in `platform.toml` and in a policy file."""
+"""Trusted keys and demands on releases as TOML, for `platform.toml` and for policy files."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,31 +17,31 @@ _URI = re.compile(r"[a-z][a-z0-9+.-]{0,20}:[!-~]{1,200}")
 
 @dataclass(frozen=True, slots=True)
 class Demands:
-    """What a release must show, whoever's keys sign it."""
+    """What a release must show, whichever keys sign it."""
 
     repository: str | None = None
-    """Remote that it must have been built from; None accepts any."""
+    """The git remote that it must have been built from; None accepts any."""
     builder: str | None = None
-    """`builder.id` that its provenance must name; None accepts any."""
+    """The `builder.id` that its provenance must name; None accepts any."""
     threshold: int = 1
-    """Different build keys that must have signed it."""
+    """How many different build keys must have signed it."""
     required: tuple[str, ...] = EVIDENCE
-    """Predicate types that must be there beside the signature."""
+    """Predicate types of the statements that it needs beside the signature."""
 
 
 def read_name(table: Table, seen: set[str]) -> str:
-    """The `name` of a table, which stands once among `seen`."""
+    """Read the `name` of a table and add it to `seen`, where it must be new."""
     name = table.text("name")
     if name and _NAME.fullmatch(name) is None:
         table.fault("name", "lower-case letters, digits and dashes, at most 40", name)
     elif name in seen:
-        table.fault("name", "a name that stands once", name)
+        table.fault("name", "a name that is used once", name)
     seen.add(name)
     return name
 
 
 def read_person(table: Table, names: set[str]) -> Person:
-    """Somebody with an SSH key, and the time in which it counts."""
+    """Read a person with an SSH key and its period of validity."""
     name, roles = read_name(table, names), table.texts("roles")
     line = table.text("ssh-key").strip()
     if line and _SSH_KEY.fullmatch(line) is None:
@@ -52,7 +52,7 @@ def read_person(table: Table, names: set[str]) -> Person:
 
 
 def read_build_key(table: Table, names: set[str]) -> TrustedKey:
-    """A machine's key, the time in which it counts, and the time from which it never does."""
+    """Read a machine's key, its period of validity, and the time of its revocation."""
     name, pem = read_name(table, names), table.text("public-key")
     der = from_pem(pem)
     if pem and not der:
@@ -64,7 +64,7 @@ def read_build_key(table: Table, names: set[str]) -> TrustedKey:
 
 
 def read_demands(table: Table) -> Demands:
-    """The demands among the other keys of a table."""
+    """Read the demands among the other keys of a table."""
     threshold = table.count("threshold", 1)
     if threshold < 1:
         table.fault("threshold", "a whole number from 1", threshold)
@@ -84,7 +84,7 @@ def read_demands(table: Table) -> Demands:
 
 
 def check_keys(keys: Sequence[TrustedKey], threshold: int, faults: list[str]) -> None:
-    """Notes what no number of signatures could satisfy, and a key that would count twice."""
+    """Report a threshold that no release could reach, and a key that is listed twice."""
     seen: dict[bytes, str] = {}
     for key in keys:
         if key.public_key and key.public_key in seen:
@@ -95,7 +95,7 @@ def check_keys(keys: Sequence[TrustedKey], threshold: int, faults: list[str]) ->
 
 
 def check_people(people: Iterable[Person], faults: list[str]) -> None:
-    """Notes one key under two names, which would let one person act as two."""
+    """Report one key under two names, which would let one person act as two."""
     seen: dict[str, str] = {}
     for each in people:
         if each.ssh_key and each.ssh_key in seen:
@@ -104,7 +104,7 @@ def check_people(people: Iterable[Person], faults: list[str]) -> None:
 
 
 def demand_lines(demands: Demands) -> Iterator[str]:
-    """The demands that differ from those of a file that says nothing."""
+    """Yield the TOML lines of the demands that differ from the defaults."""
     if demands.repository is not None:
         yield f"repository = {quoted(demands.repository)}"
     if demands.builder is not None:
@@ -117,7 +117,7 @@ def demand_lines(demands: Demands) -> Iterator[str]:
 
 
 def key_lines(keys: Iterable[TrustedKey]) -> Iterator[str]:
-    """A table for each key."""
+    """Yield a TOML table for each build key."""
     for key in keys:
         yield from ("", "[[build-key]]", f"name = {quoted(key.name)}")
         yield f'public-key = """\n{to_pem(key.public_key)}"""'
@@ -125,7 +125,7 @@ def key_lines(keys: Iterable[TrustedKey]) -> Iterator[str]:
 
 
 def person_lines(kind: str, people: Iterable[Person]) -> Iterator[str]:
-    """A table for each person, or machine with an SSH key."""
+    """Yield a TOML table for each person, or for each machine with an SSH key."""
     for each in people:
         yield from ("", f"[[{kind}]]", f"name = {quoted(each.name)}")
         yield f"roles = {listed(each.roles)}"
@@ -134,14 +134,14 @@ def person_lines(kind: str, people: Iterable[Person]) -> Iterator[str]:
 
 
 def quoted(text: str) -> str:
-    """A string of TOML."""
+    """Return the text as a TOML string."""
     if any(ord(letter) < 32 or letter in '"\\\x7f' for letter in text):
         return '"' + "".join(f"\\U{ord(letter):08x}" for letter in text) + '"'
     return f'"{text}"'
 
 
 def listed(texts: Iterable[str]) -> str:
-    """A list of strings of TOML."""
+    """Return the texts as a TOML list of strings."""
     return "[" + ", ".join(quoted(text) for text in texts) + "]"
 
 

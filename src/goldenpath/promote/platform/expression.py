@@ -1,9 +1,8 @@
-"""Gates that a platform writes itself: `[[gate]]` in `platform.toml`, in CEL over the evidence.
+"""Gates that a platform defines as CEL expressions: `[[gate]]` in `platform.toml`.
 
-CEL (Common Expression Language) has no loops, no effects and no clock of its own. What could still
-take long is refused when the file is read: long expressions, and more than two nested looks over
-lists. There each expression is also tried on an example, so that a wrong name is found before a
-release meets it.
+CEL (Common Expression Language) has no loops, no effects and no clock. Expressions that could take
+long are refused when the file is read: long ones, and those with more than two list macros. Each
+expression is also evaluated on an example, so that a wrong name is reported then.
 """
 
 import re
@@ -18,7 +17,7 @@ from goldenpath.release.attest.policy import Finding
 
 MAX_LENGTH = 1000
 MAX_MACROS = 2
-"""Looks over a list in one expression; two nested ones over all metrics take milliseconds."""
+"""List macros in one expression. Two nested ones over all metrics take milliseconds."""
 
 _MACRO = re.compile(r"\.\s*(?:all|exists|exists_one|map|filter)\s*\(\s*(\w+)?")
 _NAMED = re.compile(r"\b(\w+)\s*(?:\.\s*(\w+)|\[\s*(?:\"([^\"]+)\"|'([^']+)')\s*\])")
@@ -26,7 +25,7 @@ _NAMED = re.compile(r"\b(\w+)\s*(?:\.\s*(\w+)|\[\s*(?:\"([^\"]+)\"|'([^']+)')\s*
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A gate in CEL: where `when` holds, `require` has to hold as well."""
+    """A gate in CEL: if `when` is true, `require` must be true too."""
 
     name: str
     stages: tuple[str, ...]
@@ -35,12 +34,11 @@ class Expression:
     cure: str = ""
 
     def judge(self, facts: Mapping[str, object]) -> Finding:
-        """The answer; what cannot be said of this release is a failure and never a pass."""
+        """Return the finding. An expression that cannot be evaluated is a failure."""
         cure = self.cure or f"make this hold: {self.require}"
         try:
             if not _truth(self.when, facts):
-                said = f"applies only when {self.when}"
-                return Finding(self.name, "not applicable", said)
+                return Finding(self.name, "not applicable", f"applies only when {self.when}")
             holds = _truth(self.require, facts)
         except InvalidInput as error:
             return Finding(self.name, "fail", error.message, cure)
@@ -50,7 +48,7 @@ class Expression:
 
 
 def read_expression(table: Table, names: set[str], taken: tuple[str, ...]) -> Expression:
-    """One `[[gate]]`; its faults go to the table."""
+    """Read one `[[gate]]`. Faults are added to the table."""
     expression = Expression(
         name=table.text("name"),
         stages=table.texts("stages"),
@@ -71,7 +69,7 @@ def read_expression(table: Table, names: set[str], taken: tuple[str, ...]) -> Ex
 
 
 def _faults(text: str) -> Iterator[str]:
-    """What is wrong with an expression, as far as that can be told without a release."""
+    """Yield the faults of an expression that can be found without a release."""
     import cel
 
     if len(text) > MAX_LENGTH:
@@ -92,31 +90,32 @@ def _faults(text: str) -> Iterator[str]:
         hint = f"; did you mean {near[0]!r}?" if near else ""
         yield f"{unknown[0]!r} is not known, expected one of {', '.join(EXAMPLE)}{hint}"
         return
-    yield from _tried(text)
+    yield from _trial_faults(text)
 
 
-def _tried(text: str) -> Iterator[str]:
+def _trial_faults(text: str) -> Iterator[str]:
+    """Yield what goes wrong when the expression is evaluated on the example."""
     import cel
 
     try:
-        found = cel.compile(text).execute(_example(text))
+        result = cel.compile(text).execute(_example(text))
     except KeyError as error:
         yield f"there is no member {error}"
     except RuntimeError as error:
         yield str(error)[:200]
     except TypeError as error:
-        # Whoever writes a parameter chooses its type, so the example cannot know it.
+        # A project chooses the types of its parameters, so the example cannot know them.
         if "parameters" not in text:
             yield str(error)[:200]
     except (ArithmeticError, IndexError, ValueError):
-        return  # About the values of the example and not about the expression.
+        return  # A fault of the example's values, not of the expression.
     else:
-        if not isinstance(found, bool):
-            yield f"gives {type(found).__name__}, expected true or false"
+        if not isinstance(result, bool):
+            yield f"expected true or false, got {type(result).__name__}"
 
 
 def _example(text: str) -> dict[str, object]:
-    """The example, with the metrics and parameters that the expression names."""
+    """Return the example, extended by the metrics and parameters that the expression names."""
     facts: dict[str, object] = dict(EXAMPLE)
     for owner, *members in _NAMED.findall(text):
         name = next((each for each in members if each), "")
@@ -130,11 +129,11 @@ def _truth(text: str, facts: Mapping[str, object]) -> bool:
     import cel
 
     try:
-        found = cel.compile(text).execute(dict(facts))
+        result = cel.compile(text).execute(dict(facts))
     except KeyError as error:
         raise InvalidInput(f"this release has no {error}: {text}") from error
     except (ValueError, RuntimeError, TypeError, ArithmeticError, LookupError) as error:
         raise InvalidInput(f"{' '.join(str(error).split())[:200]}: {text}") from error
-    if not isinstance(found, bool):
-        raise InvalidInput(f"gives {type(found).__name__}, expected true or false: {text}")
-    return found
+    if not isinstance(result, bool):
+        raise InvalidInput(f"expected true or false, got {type(result).__name__}: {text}")
+    return result

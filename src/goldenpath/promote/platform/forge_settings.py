@@ -1,4 +1,7 @@
-"""Where pull requests are opened: a part of `platform.toml`, since a token is sent there."""
+"""The forge where pull requests are opened: `[forge]` in `platform.toml`.
+
+A token is sent to this address, so only a signed commit may change it.
+"""
 
 import re
 from collections.abc import Iterator
@@ -16,21 +19,21 @@ _REPOSITORY = re.compile(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+")
 
 @dataclass(frozen=True, slots=True)
 class ForgeSettings:
-    """One repository on one forge; Forgejo speaks as Gitea does."""
+    """One repository on one forge. Forgejo has the same interface as Gitea."""
 
     kind: Kind
     url: str
-    """Address of its REST interface, such as `https://git.example/api/v1`."""
+    """The address of its REST interface, such as `https://git.example/api/v1`."""
     repository: str
-    """`owner/name`, with GitLab any groups before it."""
+    """`owner/name`; on GitLab any groups come first."""
 
 
 def read_forge(table: Table) -> ForgeSettings | None:
-    """The table `[forge]`; None where it has faults."""
+    """Read the table `[forge]`. Faults are added to it; None if the kind is unknown."""
     kind, url, repository = table.text("kind"), table.text("url"), table.text("repository")
     table.end()
     if not _is_kind(kind):
-        table.fault("kind", "github, gitlab or gitea (which Forgejo speaks)", kind)
+        table.fault("kind", "github, gitlab or gitea (also for Forgejo)", kind)
         return None
     if _URL.fullmatch(url) is None:
         table.fault("url", "the https address of its REST interface", url)
@@ -40,7 +43,7 @@ def read_forge(table: Table) -> ForgeSettings | None:
 
 
 def forge_lines(forge: ForgeSettings) -> Iterator[str]:
-    """The table as it is written."""
+    """Yield the TOML lines of the table."""
     yield from ("", "[forge]", f"kind = {quoted(forge.kind)}")
     yield from (f"url = {quoted(forge.url)}", f"repository = {quoted(forge.repository)}")
 

@@ -1,4 +1,4 @@
-"""What a stage demands of its prediction log: `[stage.log]` of `platform.toml`."""
+"""Rules of a stage for its prediction log: `[stage.log]` in `platform.toml`."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,21 +14,21 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class LogRules:
-    """What happens without room for a record, and how long what is kept; 0 is without end."""
+    """What to do when a record cannot be stored, and the retention times. 0 means no limit."""
 
     on_loss: OnLoss = "serve"
-    """Requests that cannot be written down are answered and counted, or refused."""
+    """Whether a request whose record cannot be stored is answered and counted, or refused."""
     inputs: timedelta = timedelta(0)
-    """How long inputs can be opened; in whole days, since their keys are made by the day."""
+    """How long inputs can be decrypted, in whole days: each day has its own key."""
     records: timedelta = timedelta(0)
-    """How long records are kept at all."""
+    """How long records are kept."""
 
 
 NO_RULES = LogRules()
 
 
 def read_log_rules(table: Table) -> LogRules:
-    """The rules; their faults go to the table."""
+    """Read the rules. Faults are added to the table."""
     on_loss = table.text("on-loss", "serve")
     if on_loss not in ("serve", "refuse"):
         table.fault("on-loss", "serve or refuse", on_loss)
@@ -43,7 +43,7 @@ def read_log_rules(table: Table) -> LogRules:
 
 
 def log_lines(rules: LogRules) -> Iterator[str]:
-    """The lines that read back as these rules."""
+    """Yield the TOML lines of these rules."""
     if rules == NO_RULES:
         return
     yield from ("", "[stage.log]", f"on-loss = {quoted(rules.on_loss)}")

@@ -1,6 +1,6 @@
-"""`platform.toml` as values: stages and their order, trust, registry and gateway.
+"""`platform.toml` as a value: stages in order, trusted keys, registry and gateway.
 
-The file lives in the gitops repository, so trust itself has a history and changes by signed commit.
+The file is in the gitops repository, so every change of trust is a signed commit with a history.
 """
 
 import re
@@ -34,10 +34,10 @@ from goldenpath.release.attest.policy import Person, TrustedKey
 
 FILE = "platform.toml"
 GATEWAY = "127.0.0.1:8080"
-"""Where the gateway of one machine listens, unless told otherwise."""
+"""The default address of the gateway on one machine."""
 
 URL = "https://git.example/platform/gitops.git"
-"""Stands in the files for a cluster until the repository has an address of its own."""
+"""A placeholder in the cluster's files until the repository has an address."""
 
 GATES = (
     "evidence",
@@ -56,16 +56,16 @@ GATES = (
     "stage-before",
     "approvals",
 )
-"""Every gate that a stage may name, in the order in which they are judged."""
+"""Every gate that a stage may name, in the order of judging."""
 
-LONGEST_GLASS = timedelta(days=7)
+LONGEST_BREAK_GLASS = timedelta(days=7)
 
 _PREFIX = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?(/[a-z0-9]+([._-][a-z0-9]+)*)*")
 
 
 @dataclass(frozen=True, slots=True)
 class Freeze:
-    """A time in which nothing new enters a stage; going back stays possible."""
+    """A period in which no new release enters a stage. Rollback stays possible."""
 
     start: datetime
     end: datetime
@@ -74,95 +74,95 @@ class Freeze:
 
 @dataclass(frozen=True, slots=True)
 class BreakGlassRules:
-    """How a release enters a stage in an emergency, before everybody has approved it."""
+    """How a release may enter a stage in an emergency, before all approvals are given."""
 
     within: timedelta
-    """In which a second person has to approve."""
+    """The time within which a second person must approve."""
     approvals: int = 0
-    """Approvals that are needed beforehand all the same."""
+    """How many approvals are still needed beforehand."""
     roles: tuple[str, ...] = ()
-    """Who breaks the glass needs one of these; empty admits every listed person."""
+    """Roles that may use break-glass; empty allows every listed person."""
     overdue: Literal["alarm", "hold"] = "hold"
-    """What happens when the time is over: an alarm, or nothing else moves there as well."""
+    """What happens after the deadline: an alarm, or an alarm and a hold."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One stage of the road and what it demands of a release."""
+    """One stage, such as `prod`, and what it demands of a release."""
 
     name: str
     gates: tuple[str, ...]
     approvals: int = 0
-    """Distinct people that must approve, the author of the change excluded."""
+    """How many different people must approve; the author of the change does not count."""
     approver_roles: tuple[str, ...] = ()
-    """Any approver needs one of these; empty admits every listed person."""
+    """Roles that may approve; empty allows every listed person."""
     soak: timedelta = timedelta(0)
-    """How long a release must have been live in the stage before."""
+    """How long a release must have been live in the previous stage."""
     freezes: tuple[Freeze, ...] = ()
-    glass: BreakGlassRules | None = None
-    """None: nobody enters without all approvals, whatever happens."""
+    break_glass: BreakGlassRules | None = field(default=None, metadata={"json": "glass"})
+    """None: break-glass is not allowed. `--output json` keeps the field's older name."""
     log: LogRules = NO_LOG_RULES
 
     def frozen(self, now: datetime) -> Freeze | None:
-        """The freeze that holds at `now`, if one does."""
+        """Return the freeze in force at `now`, if there is one."""
         return next((each for each in self.freezes if each.start <= now < each.end), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """The whole file."""
+    """The content of `platform.toml`."""
 
     stages: tuple[Stage, ...]
-    """In the order in which a release goes through them."""
+    """In the order in which a release passes them."""
     registry_prefix: str
-    """What `storageUri` starts with, without scheme: host and path, then the model's name."""
+    """The start of every `storageUri`, without scheme: host and path before the model's name."""
     registry_store: str
-    """URI of the store behind it, for `goldenpath.compose.open_store`."""
+    """The URI of the store behind it, for `goldenpath.compose.open_store`."""
     build_keys: tuple[TrustedKey, ...]
-    """Keys of machines that build and sign releases."""
+    """Keys of the machines that build and sign releases."""
     commit_keys: tuple[Person, ...]
-    """SSH keys of machines that may commit canary steps and rollbacks."""
+    """SSH keys of the machines that may commit canary steps and rollbacks."""
     people: tuple[Person, ...]
     gateway: str = GATEWAY
     url: str = URL
-    """Where a cluster finds the gitops repository."""
+    """The address at which a cluster finds the gitops repository."""
     demands: Demands = field(default_factory=Demands)
     """What every release must show."""
     two_people: bool = False
-    """Whether set-up is over, so that one person alone changes no trust."""
+    """Whether set-up is over, so that a change of trust needs two people."""
     expressions: tuple[Expression, ...] = ()
-    """Gates that this platform wrote itself, in CEL."""
+    """Gates that this platform defines in CEL."""
     named_gates: tuple[NamedGate, ...] = ()
-    """Gates that are objects of packages of this platform's own."""
+    """Gates that this platform defines in Python packages of its own."""
     refused_licences: tuple[str, ...] = ()
-    """SPDX names that no package of a release may be under."""
+    """SPDX licence names that no package of a release may have."""
     data: DataRules = NO_RULES
-    """What the data of every release have to keep to."""
+    """Rules for the data of every release."""
     forge: ForgeSettings | None = None
-    """Where pull requests are opened, if `main` takes no push."""
+    """Where pull requests are opened if `main` accepts no push."""
 
     def stage(self, name: str) -> Stage | None:
-        """The stage of that name."""
+        """Return the stage of that name, or None."""
         return next((stage for stage in self.stages if stage.name == name), None)
 
     def before(self, stage: Stage) -> Stage | None:
-        """The stage that a release has to pass first; None for the first stage."""
+        """Return the previous stage, which a release must pass first; None for the first stage."""
         position = self.stages.index(stage)
         return self.stages[position - 1] if position else None
 
     @property
     def own_gates(self) -> tuple[Expression | NamedGate, ...]:
-        """Every gate that stands in the file and not in goldenpath."""
+        """Every gate that the file defines itself."""
         return (*self.expressions, *self.named_gates)
 
     @property
     def committers(self) -> tuple[Person, ...]:
-        """Everybody whose signature on a commit counts: people and machines."""
+        """Everybody whose signature on a commit is valid: people and machines."""
         return (*self.people, *self.commit_keys)
 
 
 def parse_platform(content: bytes, file: str = FILE) -> Platform:
-    """The value of `platform.toml`. Raises `InvalidInput` that lists all its faults at once."""
+    """Parse `platform.toml`. Raises `InvalidInput` that lists all its faults at once."""
     table = read_table(content, file)
     if table.count("version", 0) != 1:
         table.faults.append("version: expected 1")
@@ -197,7 +197,7 @@ def parse_platform(content: bytes, file: str = FILE) -> Platform:
 
 
 def render_platform(platform: Platform) -> bytes:
-    """The file, which parses back to the same value."""
+    """Return the content of `platform.toml`, which parses back to the same value."""
     return "\n".join(_lines(platform)).encode()
 
 
@@ -209,7 +209,7 @@ def _stage(table: Table, names: set[str]) -> Stage:
         approver_roles=table.texts("approver-roles"),
         soak=table.duration("soak"),
         freezes=tuple(filter(None, map(_freeze, table.tables("freeze")))),
-        glass=_glass(table.table("break-glass")) if table.has("break-glass") else None,
+        break_glass=_break_glass(table.table("break-glass")) if table.has("break-glass") else None,
         log=read_log_rules(table.table("log")) if table.has("log") else NO_LOG_RULES,
     )
     table.end()
@@ -225,9 +225,9 @@ def _freeze(table: Table) -> Freeze | None:
     return Freeze(start, end, reason)
 
 
-def _glass(table: Table) -> BreakGlassRules:
+def _break_glass(table: Table) -> BreakGlassRules:
     within, overdue = table.duration("within"), table.text("overdue", "hold")
-    if not timedelta(0) < within <= LONGEST_GLASS:
+    if not timedelta(0) < within <= LONGEST_BREAK_GLASS:
         table.fault("within", "a time of at most 7 days", duration_text(within))
     if overdue not in ("alarm", "hold"):
         table.fault("overdue", "alarm or hold", overdue)
@@ -283,12 +283,12 @@ def _lines(platform: Platform) -> Iterator[str]:
         for freeze in stage.freezes:
             yield from ("", "[[stage.freeze]]", f"from = {freeze.start.isoformat()}")
             yield from (f"until = {freeze.end.isoformat()}", f"reason = {quoted(freeze.reason)}")
-        if stage.glass is not None:
+        if stage.break_glass is not None:
             yield from ("", "[stage.break-glass]")
-            yield f"within = {quoted(duration_text(stage.glass.within))}"
-            yield f"approvals = {stage.glass.approvals}"
-            yield f"roles = {listed(stage.glass.roles)}"
-            yield f"overdue = {quoted(stage.glass.overdue)}"
+            yield f"within = {quoted(duration_text(stage.break_glass.within))}"
+            yield f"approvals = {stage.break_glass.approvals}"
+            yield f"roles = {listed(stage.break_glass.roles)}"
+            yield f"overdue = {quoted(stage.break_glass.overdue)}"
         yield from log_lines(stage.log)
     if platform.forge is not None:
         yield from forge_lines(platform.forge)

@@ -1,7 +1,7 @@
-"""Who has to agree to a change of trust: two people, and one of them runs the platform.
+"""Who must agree to a change of trust: two people, one of them a platform engineer.
 
-Without that one listed person could list a second key of their own, or lower what a stage asks for,
-and then promote alone.
+Without this rule one listed person could list a second key of their own, or lower the demands of a
+stage, and then promote alone.
 """
 
 from collections.abc import Mapping
@@ -10,19 +10,19 @@ from datetime import datetime
 from goldenpath.promote.platform.platform import FILE, Platform
 
 FOLDERS = ("argocd", "policies")
-"""What a cluster follows is trust too."""
+"""Folders that a cluster follows; a change in them is a change of trust too."""
 
 ENGINEER = "platform-engineer"
 """One of the two people needs this role."""
 
 
 def is_protected(path: str) -> bool:
-    """Whether a change of the file changes who or what is trusted."""
+    """Whether changing this file changes who or what is trusted."""
     return path == FILE or path.partition("/")[0] in FOLDERS
 
 
 def who_may_agree(platform: Platform, other: str, now: datetime) -> tuple[str, ...]:
-    """Names of those who may confirm what `other` wants to change."""
+    """Return the names of those who may confirm a change that `other` proposes."""
     roles = {person.name: set(person.roles) for person in platform.people}
     return tuple(
         person.name
@@ -33,13 +33,13 @@ def who_may_agree(platform: Platform, other: str, now: datetime) -> tuple[str, .
 
 
 def why_not_both(platform: Platform, two: tuple[str, str], roles: Mapping[str, set[str]]) -> str:
-    """Why these two together cannot change trust; empty if they can."""
-    wanted = {ENGINEER, *platform.stages[-1].approver_roles}
+    """Return why these two together cannot change trust; empty if they can."""
+    suitable = {ENGINEER, *platform.stages[-1].approver_roles}
     if two[0] == two[1]:
         return f"and {two[0]} alone agreed to it"
     if not any(ENGINEER in roles.get(name, set()) for name in two):
         return f"and neither {two[0]} nor {two[1]} has the role {ENGINEER}"
     for name in two:
-        if not roles.get(name, set()) & wanted:
-            return f"and {name} has none of the roles {', '.join(sorted(wanted))}"
+        if not roles.get(name, set()) & suitable:
+            return f"and {name} has none of the roles {', '.join(sorted(suitable))}"
     return ""

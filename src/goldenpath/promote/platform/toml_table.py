@@ -1,6 +1,6 @@
-"""A TOML table that is read strictly: every fault is collected, no key is passed over.
+"""A strict reader of a TOML table: it collects every fault, and an unknown key is a fault.
 
-Faults of one file are shown together, since who mends one wants to know of the next.
+All faults of a file are shown together, so that its author can mend them in one go.
 """
 
 import re
@@ -15,7 +15,7 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 class Table:
-    """One table; what is taken out of it is typed, what is left over is a fault."""
+    """One table. Each method takes one key out as a typed value; a key left over is a fault."""
 
     def __init__(self, values: Mapping[str, object], where: str, faults: list[str]) -> None:
         self._left = dict(values)
@@ -23,15 +23,15 @@ class Table:
         self.faults = faults
 
     def fault(self, key: str, expected: str, got: object) -> None:
-        """Notes what is wrong with `key`."""
+        """Add a fault of `key`."""
         self.faults.append(f"{self.where}{key}: expected {expected}, got {str(got)[:80]!r}")
 
     def has(self, key: str) -> bool:
-        """Whether `key` is there and was not taken yet."""
+        """Whether `key` is present and not taken yet."""
         return key in self._left
 
     def text(self, key: str, default: str | None = None) -> str:
-        """A string that is not empty; `default` if it is absent."""
+        """Take a string that is not empty; `default` if the key is absent."""
         value = self._left.pop(key, default)
         if not isinstance(value, str) or not value.strip():
             self.fault(key, "a string", "nothing" if value is None else value)
@@ -39,7 +39,7 @@ class Table:
         return value
 
     def texts(self, key: str) -> tuple[str, ...]:
-        """A list of different strings; empty if it is absent."""
+        """Take a list of different strings; empty if the key is absent."""
         value = self._left.pop(key, [])
         if not isinstance(value, list) or not all(isinstance(v, str) and v for v in value):
             self.fault(key, "a list of strings", value)
@@ -49,7 +49,7 @@ class Table:
         return tuple(value)
 
     def count(self, key: str, default: int) -> int:
-        """A whole number from 0."""
+        """Take a whole number, 0 or more; `default` if the key is absent."""
         value = self._left.pop(key, default)
         if not isinstance(value, int) or isinstance(value, bool) or value < 0:
             self.fault(key, "a whole number from 0", value)
@@ -57,7 +57,7 @@ class Table:
         return value
 
     def flag(self, key: str) -> bool:
-        """True or false; false if it is absent."""
+        """Take a boolean; False if the key is absent."""
         value = self._left.pop(key, False)
         if not isinstance(value, bool):
             self.fault(key, "true or false", value)
@@ -65,16 +65,16 @@ class Table:
         return value
 
     def duration(self, key: str) -> timedelta:
-        """A number with `s`, `m`, `h` or `d` behind it; nothing is 0."""
+        """Take a duration such as `30s`, `15m`, `2h` or `7d`; 0 if the key is absent."""
         value = self._left.pop(key, "0s")
-        found = _DURATION.fullmatch(value) if isinstance(value, str) else None
-        if found is None:
+        match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+        if match is None:
             self.fault(key, "a duration like 30s, 15m, 2h or 7d", value)
             return timedelta(0)
-        return timedelta(**{_UNITS[found[2]]: int(found[1])})
+        return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
     def moment(self, key: str) -> datetime | None:
-        """A date and time with its offset, in UTC; None if it is absent."""
+        """Take a date and time with an offset, as UTC; None if the key is absent."""
         value = self._left.pop(key, None)
         if value is None:
             return None
@@ -84,7 +84,7 @@ class Table:
         return value.astimezone(UTC)
 
     def table(self, key: str) -> "Table":
-        """A table below this one; an empty one, and a fault, if it is absent."""
+        """Take a table below this one. If it is absent: a fault, and an empty table."""
         value = self._left.pop(key, None)
         if not isinstance(value, dict):
             self.fault(key, "a table", "nothing" if value is None else value)
@@ -92,7 +92,7 @@ class Table:
         return Table(value, f"{self.where}{key}.", self.faults)
 
     def tables(self, key: str) -> tuple["Table", ...]:
-        """An array of tables; empty if it is absent."""
+        """Take an array of tables; empty if the key is absent."""
         value = self._left.pop(key, [])
         if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
             self.fault(key, "an array of tables", value)
@@ -103,25 +103,25 @@ class Table:
         )
 
     def end(self) -> None:
-        """Notes each key that nobody asked for."""
+        """Add a fault for each key that was not taken."""
         for key in self._left:
             self.faults.append(f"{self.where}{key}: is not a known key")
 
 
 def read_table(content: bytes, file: str) -> Table:
-    """The outermost table of a TOML file. Raises `InvalidInput` if it is not TOML at all."""
+    """Return the top-level table of a TOML file. Raises `InvalidInput` if it is not TOML."""
     return Table(parse_toml(content, file), "", [])
 
 
 def refuse_faults(table: Table, file: str) -> None:
-    """Raises `InvalidInput` with all faults, if there are any."""
+    """Raise `InvalidInput` with all faults, if there are any."""
     if table.faults:
         many = f"{len(table.faults)} faults" if len(table.faults) > 1 else "a fault"
         raise InvalidInput(f"{file} has {many}: {'; '.join(table.faults)}")
 
 
 def duration_text(value: timedelta) -> str:
-    """The shortest text of a duration that reads back the same."""
+    """Return the duration as text in the largest unit that divides it, such as `2h`."""
     seconds = int(value.total_seconds())
     for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
         if seconds and seconds % size == 0:

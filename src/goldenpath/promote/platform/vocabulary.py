@@ -1,4 +1,4 @@
-"""What an expression of a platform may look at, by example: names and shapes are a promise."""
+"""An example of the facts that a platform's expressions may use. Names and shapes stay stable."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -50,9 +50,9 @@ EXAMPLE: Mapping[str, object] = {
     "stage": "prod",
     "now": datetime(2026, 1, 1, tzinfo=UTC),
 }
-"""`overall` has the metrics over all rows by name, `metrics` those of each slice as well. `live` is
-null if nothing is live in the stage. Bounds of an interval are null on too few rows; `first`,
-`last` and `repeated` of data are null where no column of time or no key is declared."""
+"""`overall` has the metrics over all rows by name. `metrics` also has those of each slice. `live`
+is null if nothing is live in the stage. Interval bounds are null on too few rows. `first`,
+`last` and `repeated` of a data set are null if no time column or no key is declared."""
 
 OPEN: Mapping[str, object] = {"overall": _METRIC, "parameters": "text"}
-"""Tables whose members depend on the project, with a member as it could be."""
+"""Tables whose members depend on the project, each with an example of a member."""

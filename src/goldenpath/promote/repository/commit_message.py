@@ -9,7 +9,11 @@ from goldenpath.release.attest.statement import render_time
 RELEASE, STAGE, MODEL = "Release-Digest", "Stage", "Model"
 DECISION, APPROVED_BY, REASON = "Decision", "Approved-By", "Reason"
 APPROVAL_SIGNATURE = "Approval-Signature"
-BREAK_GLASS, GLASS_UNTIL, CONFIRMS = "Break-Glass", "Break-Glass-Until", "Break-Glass-Confirmed"
+BREAK_GLASS, BREAK_GLASS_UNTIL, CONFIRMS = (
+    "Break-Glass",
+    "Break-Glass-Until",
+    "Break-Glass-Confirmed",
+)
 PREVIOUS, SHARE, JUDGED = "Previous-Digest", "Traffic-Share", "Judged"
 
 
@@ -30,7 +34,7 @@ class CommitMessage:
     approved_by: tuple[str, ...] = ()
     judged: tuple[str, ...] = ()
     """The judge's numbers, one comparison each."""
-    glass: BreakGlass | None = None
+    break_glass: BreakGlass | None = None
     """The break-glass record that it is made by."""
     confirms: str = ""
     """Who used break-glass, if this change is the second person's."""
@@ -49,9 +53,9 @@ class CommitMessage:
         if self.decision is not None:
             trailers.append((DECISION, self.decision.text))
         trailers += [(APPROVED_BY, name) for name in self.approved_by]
-        if self.glass is not None:
-            trailers.append((BREAK_GLASS, f"{self.glass.by}: {self.glass.reason}"))
-            trailers.append((GLASS_UNTIL, render_time(self.glass.until)))
+        if self.break_glass is not None:
+            trailers.append((BREAK_GLASS, f"{self.break_glass.by}: {self.break_glass.reason}"))
+            trailers.append((BREAK_GLASS_UNTIL, render_time(self.break_glass.until)))
         if self.confirms:
             trailers.append((CONFIRMS, self.confirms))
         trailers += [(JUDGED, numbers) for numbers in self.judged]

@@ -92,7 +92,7 @@ def promote(
     steps: tuple[int, ...] = (100,),
     rollout: Rollout | None = None,
     reason: str = "",
-    glass: str = "",
+    break_glass: str = "",
     dry_run: bool = False,
 ) -> Outcome[PromotionIntent]:
     """Brings `digest` into `stage`, as a canary if the first step is below 100.
@@ -102,7 +102,7 @@ def promote(
     """
     plan = rollout or Rollout(steps)
     check_steps(plan.steps, "--canary")
-    wish = PromotionWish(plan, reason, glass)
+    wish = PromotionWish(plan, reason, break_glass)
     return enact(
         workspace,
         lambda trusted: read_release(workspace, trusted, digest, stage, promotes=True),
@@ -131,7 +131,7 @@ def approve(
     second = enact(
         workspace,
         lambda trusted: read_stage(workspace, trusted, stage, done.intent.model),
-        lambda scene: approving.confirm_glass(scene, digest, envelope),
+        lambda scene: approving.confirm_break_glass(scene, digest, envelope),
     )
     return replace(done, commit=second.commit, branch=second.branch, request=second.request)
 

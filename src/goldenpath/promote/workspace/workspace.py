@@ -177,7 +177,7 @@ def _publish_stage(workspace: Workspace, change: StageChange) -> Outcome[StageCh
     if change.statement is not None:
         # Attached first: a commit that names a decision nobody finds would not be admitted.
         envelope = _attach(workspace, change.message.digest, change.statement, change.time)
-        change = change.resting_on(envelope)
+        change = change.relying_on(envelope)
     draft = Draft(change.parent, change.time, change.files, change.message.render())
     done = publish_draft(
         workspace.repository,
