@@ -37,7 +37,7 @@ FEATURES = [feature.name for feature in CONTRACT.features]
 
 
 def people(count: int, seed: int) -> Floats:
-    """Age and sex of so many."""
+    """Return age and sex of so many people."""
     source = np.random.default_rng(seed)
     return np.column_stack([source.integers(20, 80, count), source.integers(1, 3, count)]).astype(
         np.float32
@@ -53,14 +53,14 @@ def scores(rows: Floats, harm: int = 0) -> Floats:
 
 
 def profile() -> Profile:
-    """Of people as in training."""
+    """Return the inputs of people like those in training."""
     rows = people(5000, 0)
     return build_profile(CONTRACT, dict(zip(FEATURES, rows.T, strict=True)), scores(rows))
 
 
 @dataclass(frozen=True)
 class Traffic:
-    """What the servers of both releases wrote down, in their order."""
+    """The records of the servers of both releases, in their order."""
 
     stable: list[Answered]
     canary: list[Answered]

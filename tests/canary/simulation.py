@@ -28,26 +28,26 @@ Counts = dict[str, tuple[int, int]]
 
 @dataclass(frozen=True)
 class Canary:
-    """What a canary is really like."""
+    """How a simulated canary really behaves."""
 
     law: NDArray[np.float64]
     differ: float
-    """Share of its answers that the stable release would have given otherwise, in each slice."""
+    """The share of its answers that differ from the stable release's, in each slice."""
     only: int | None = None
-    """The one slice in which they differ; None: in all."""
+    """The slice in which they differ; None: in all."""
     pairs: float = PAIRS
-    """Share of them that are asked of both; 0 where nothing copies requests."""
+    """The share of requests that both answer; 0 if requests are not copied."""
     share: float = 0.1
-    """Of the traffic."""
+    """Its share of the traffic."""
 
 
 GOOD = Canary(LAW, 0.0)
 LIMIT = Canary(LAW + np.array([0.009, -0.009, 0.0]), 0.018)
-"""Nine tenths of the way to its margins."""
+"""A canary at nine tenths of every margin."""
 
 
 def counted(source: np.random.Generator, answers: int, law: NDArray[np.float64]) -> Counts:
-    """What the observer would count of that many answers."""
+    """Return what the observer would count of so many answers."""
     sizes = source.multinomial(answers, SLICES)
     given = np.array([source.multinomial(n, p) for n, p in zip(sizes, law, strict=True)])
     below = np.searchsorted(np.sort(source.random(answers)), SCORES)
@@ -62,7 +62,7 @@ def counted(source: np.random.Generator, answers: int, law: NDArray[np.float64])
 
 
 def pairs(source: np.random.Generator, answers: int, canary: Canary) -> Counts:
-    """What the observer would count of the answers that were asked of both."""
+    """Return what the observer would count of the pairs."""
     asked = source.multinomial(int(source.binomial(answers, canary.pairs)), SLICES)
     at = [canary.differ if canary.only in (None, place) else 0.0 for place in range(len(SLICES))]
     differ = source.binomial(asked, at)
@@ -87,7 +87,7 @@ class Source:
         return max(round(self.every * rate), 1)
 
     def harmed(self, fate: "Fate", rate: float, share: float) -> float:
-        """Harmed answers until it was taken back, those included that were not counted yet."""
+        """Harmed answers until the rollback, including those that were not counted yet."""
         return ((fate.rolled_back or 10**9) + self.lag * rate) * share
 
 
@@ -100,7 +100,7 @@ PROMETHEUS = Source(every=60, lag=16, knows_pairs=False)
 
 
 def arm(requests: int, counts: Counts, source: Source) -> Arm:
-    """What a source hands to the judge."""
+    """Return what a source gives to the judge."""
     if source.knows_pairs:
         tally = Tally(requests=requests)
         tally.durations[20] = requests
@@ -135,7 +135,7 @@ def actions(
 
 @dataclass(frozen=True)
 class Fate:
-    """What became of a canary: after how many answers, if at all."""
+    """The end of a canary, and after how many answers, if it ended."""
 
     advanced: int | None
     rolled_back: int | None

@@ -1,4 +1,4 @@
-"""One look at a canary by counts from anywhere: what is committed, and what is not."""
+"""One run of the judge on given counts: what is committed, and what is not."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ GOOD = Arm(20_000, 20, SLOWER, COUNTS)
 
 @dataclass
 class Counted:
-    """A source that knows what it was given, and remembers from when on it was asked."""
+    """A source with given counts that remembers the start of the period it was asked for."""
 
     stable: Arm
     canary: Arm

@@ -19,7 +19,7 @@ PLAN = Rollout((10, 50, 100), {"requests": 500.0}, "auto")
 
 
 def seen(road: Road, answers: int, differ: int) -> Status:
-    """What `up` would publish after so many answers of the canary."""
+    """The status that `up` would publish after so many answers of the canary."""
     trusted = road.trusted()
     wanted = deployment_of(road.repository, trusted, "dev", MODEL)
     assert wanted is not None

@@ -173,7 +173,7 @@ def test_a_person_leaves_by_two_people(road: Road, run: Run) -> None:
     gone = {each.name: each.valid_until for each in road.trusted().platform.people}
     assert gone["data-scientist"] is not None
     assert gone["validator"] is None
-    with pytest.raises(InvalidInput, match="the time of data-scientist ended"):
+    with pytest.raises(InvalidInput, match="the key of data-scientist expired"):
         run(promote.verb, road.release().text, "--stage", "dev", *acting(road, "data-scientist"))
 
 

@@ -1,4 +1,4 @@
-"""A platform for the tests: three stages, two build keys' worth of trust, people by role."""
+"""A platform for the tests: three stages, two build keys, and people by role."""
 
 import base64
 from datetime import timedelta
@@ -16,7 +16,7 @@ TWO = Digest.of(b"two")
 
 
 def line(letter: str) -> str:
-    """A public key line that looks right."""
+    """A public key line in the right form."""
     return "ssh-ed25519 " + letter * 68
 
 

@@ -1,4 +1,4 @@
-"""A platform with its people and a registry, on which releases travel: everything real but slow."""
+"""A platform with people and a registry, for tests of promotions: all parts are real."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -65,7 +65,7 @@ CHECKS = tuple(
 
 
 def documents() -> dict[str, bytes]:
-    """The statements of the starter project, as they travel in a release."""
+    """The statements of the starter project, as a release holds them."""
     folder = Path(str(files("goldenpath.project"))) / "starter" / "compliance"
     found = {
         f"compliance/{path.relative_to(folder).as_posix()}": path.read_bytes()
@@ -77,7 +77,7 @@ def documents() -> dict[str, bytes]:
 
 
 def good_run() -> TrainingRun:
-    """A run that every gate lets pass."""
+    """A training run that passes every gate."""
     thresholds = Digest.of(documents()["compliance/thresholds.yaml"]).text
     return dataclasses.replace(
         training_run(),
@@ -177,7 +177,7 @@ class Road:
         )
 
     def view(self) -> Viewpoint:
-        """From where somebody looks who changes nothing."""
+        """What read-only questions need."""
         return Viewpoint(self.repository, self.trusted(), self.store, self.now)
 
     def machine(self) -> Workspace:

@@ -1,1 +1,1 @@
-"""The canary judge: counts of two releases, a verdict, and the commit that follows."""
+"""The canary judge: counts of two releases, a verdict, and the commit for it."""

@@ -1,11 +1,11 @@
-"""From what any source counted of two releases to the judge's verdict on the canary.
+"""Turns the counts of two releases, from any source, into comparisons and a verdict.
 
-Durations are compared at fixed points, one per doubling, since a quantile of the data itself would
-move with every look. The counts begin anew with each change of a route, so that both releases are
-judged on the same stretch of traffic.
+Durations are compared at fixed bounds, one for each doubling, since a quantile of the data would
+change at every look. Counts restart at each change of a route, so that both releases are judged on
+the same period of traffic.
 
-What is compared is fixed before anything was seen, and so is the part of `alpha` that each may
-spend: a fifth each for errors and durations, outcomes, scores, slices and pairs.
+The comparisons are fixed before any data are seen. So is the part of `alpha` of each family: one
+fifth each for errors and durations, outcomes, scores, slices and pairs.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,8 +17,9 @@ from goldenpath.observe.drift.outcomes import PAIRED, PAIRED_SLICE
 from goldenpath.serve.gateway.tally import BUCKETS, BUCKETS_PER_DOUBLING, Tally, upper_bound
 
 _FIRST = 4 * BUCKETS_PER_DOUBLING
-"""Durations below 1.6 ms are all the same to us."""
+"""Index of the first bound: durations below 1.6 ms are not compared."""
 _FAMILY = 0.2
+"""The part of `alpha` for each family of comparisons."""
 
 Answers = Mapping[str, Sequence[int]]
 """Hits and total by name, as the observer counts them for one slot."""
@@ -26,19 +27,19 @@ Answers = Mapping[str, Sequence[int]]
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """What any source counted of one release in one stretch of traffic."""
+    """The counts of one release in one period of traffic, from any source."""
 
     requests: int = 0
     failed: int = 0
     slower: Mapping[float, int] = field(default_factory=dict)
-    """Requests that took longer than so many seconds."""
+    """The number of requests that took longer than a bound, by bound in seconds."""
     answers: Answers = field(default_factory=dict)
     gaps: tuple[str, ...] = ()
-    """What the source knows that it does not know, a sentence each: nothing advances on it."""
+    """What the source knows to be missing, one sentence each. With a gap no canary advances."""
 
     @classmethod
     def of(cls, tally: Tally, answers: Answers) -> "Arm":
-        """From counts of requests and of answers."""
+        """Return the arm of these counts of requests and of answers."""
         longer = [*accumulate(reversed(tally.durations))][::-1]
         slower = {upper_bound(at): longer[at + 1] for at in range(_FIRST, BUCKETS - 1)}
         return cls(tally.requests, tally.failed, slower if tally.requests else {}, answers)
@@ -47,7 +48,10 @@ class Arm:
 def verdict_on(
     stable: Arm, canary: Arm, criteria: Criteria, judgements: int = 1, *, seen: int | None = None
 ) -> CanaryVerdict:
-    """The verdict on a canary with `seen` answers, of which more may be on their way."""
+    """Return the verdict on a canary.
+
+    `seen` is the number of its answers that were counted; None takes it from the arm.
+    """
     compared = [
         *arm_comparisons(stable, canary, criteria),
         *answer_comparisons(stable.answers, canary.answers, criteria),
@@ -56,14 +60,18 @@ def verdict_on(
     verdict = judge(answers, compared, criteria, judgements)
     gaps = tuple(dict.fromkeys((*stable.gaps, *canary.gaps)))
     if gaps and verdict.action == "advance":
-        # What is there speaks for it, and what is not there might not.
-        words = f"not everything is known: {gaps[0]}"
-        return replace(verdict, action="hold", reason=words, state="gaps", gaps=gaps)
+        # The missing counts may speak against the canary.
+        reason = f"some counts are missing: {gaps[0]}"
+        return replace(verdict, action="hold", reason=reason, state="gaps", gaps=gaps)
     return replace(verdict, gaps=gaps)
 
 
 def arm_comparisons(stable: Arm, canary: Arm, criteria: Criteria) -> Iterator[Comparison]:
-    """Errors and durations; a bound is held against the first that is `latency_factor` above."""
+    """Yield the comparisons of errors and durations.
+
+    The stable release's share above a bound is compared with the canary's share above the first
+    bound that is at least `latency_factor` higher.
+    """
     if not stable.requests or not canary.requests:
         return
     points = [*_points(sorted(stable.slower.keys() & canary.slower.keys()), criteria)]
@@ -81,10 +89,10 @@ def arm_comparisons(stable: Arm, canary: Arm, criteria: Criteria) -> Iterator[Co
 
 
 def _points(bounds: Sequence[float], criteria: Criteria) -> Iterator[tuple[float, float]]:
-    """Of each doubling the first bound, and the one that the canary is held against."""
+    """Yield the first bound of each doubling, and the bound for the canary beside it."""
     last = 0.0
     for bound in bounds:
-        # Never below the factor: a canary that is slower by just so much keeps within its margin.
+        # At least the factor: a canary that is slower by exactly the factor is within its margin.
         above = [each for each in bounds if each >= bound * criteria.latency_factor]
         if above and bound >= last * 2 * (1 - 1e-9):
             last = bound
@@ -100,9 +108,10 @@ def verdicts(
     answers: Mapping[str, Answers] | None = None,
     steps: int = 1,
 ) -> Mapping[str, CanaryVerdict]:
-    """The verdict on each canary of a deployment (`stage/model`), by slot; the first is stable.
+    """Return the verdict on each canary of a deployment (`stage/model`), by slot.
 
-    `tallies` and `answers` by `stage/model/slot`; `steps` is how many times the rollout is judged.
+    The first of `slots` is the stable release. `tallies` and `answers` are by `stage/model/slot`.
+    `steps` is how often the rollout is judged.
     """
     stable, *canaries = slots
     known = answers or {}
@@ -111,13 +120,13 @@ def verdicts(
         name = f"{deployment}/{slot}"
         return Arm.of(tallies.get(name, Tally()), known.get(name, {}))
 
-    found = {}
+    result = {}
     for slot in canaries:
         canary = arm(slot)
-        # What the gateway sent but the observer has not read yet must not count as harmless.
+        # Answers that the observer has not read yet must not be taken for harmless ones.
         seen = canary.requests if answers is None else _answers(canary.answers)
-        found[slot] = verdict_on(arm(stable), canary, criteria, len(canaries) * steps, seen=seen)
-    return found
+        result[slot] = verdict_on(arm(stable), canary, criteria, len(canaries) * steps, seen=seen)
+    return result
 
 
 def _answers(counts: Answers) -> int:
@@ -131,7 +140,7 @@ def _is_paired(name: str) -> bool:
 def answer_comparisons(
     stable: Answers, canary: Answers, criteria: Criteria
 ) -> Iterator[Comparison]:
-    """What the two releases answered, over all and per slice; nothing before both did."""
+    """Yield the comparisons of answers, over all and by slice, for what both releases have."""
     shared = [name for name in stable if name in canary]
     pairs = canary[PAIRED][1] if PAIRED in shared else 0
     families = {
@@ -145,13 +154,13 @@ def answer_comparisons(
             if _is_paired(name):
                 yield _pairs(name, canary[name], margin, part)
                 continue
-            # Where pairs tell how many answers differ, no share of an outcome is off by more.
+            # With pairs, the share of an outcome cannot differ by more than the pairs do.
             guards = kind == "outcome " and not pairs
             pair = Share(*stable[name]), Share(*canary[name])
             yield Comparison(name, *pair, margin, True, part, guards)
     if PAIRED in shared:
-        asked = _pairs(PAIRED, canary[PAIRED], criteria.disagreement, _FAMILY)
-        yield replace(asked, guards=pairs > 0)
+        comparison = _pairs(PAIRED, canary[PAIRED], criteria.disagreement, _FAMILY)
+        yield replace(comparison, guards=pairs > 0)
 
 
 def _pairs(name: str, share: Sequence[int], margin: float, part: float) -> Comparison:

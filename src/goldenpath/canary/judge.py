@@ -1,8 +1,8 @@
-"""The canary judge: counts of two releases, the verdict on one step, and the commit it leads to.
+"""The canary judge: counts of two releases, the verdict on one step, and the commit for it.
 
-`judge_once` is a job in a cluster: it remembers nothing between two runs. A step begins with the
-commit that last changed the InferenceService, and holds on record stand in `release.yaml`.
-`enact` turns a verdict into a signed commit, for that job and for `goldenpath up` alike.
+`judge_once` is a job in a cluster that keeps no state between two runs. A step begins with the
+commit that last changed the InferenceService. Recorded holds are in `release.yaml`. `enact` turns a
+verdict into a signed commit, both for that job and for `goldenpath up`.
 """
 
 from collections.abc import Sequence
@@ -25,11 +25,11 @@ from goldenpath.promote.workspace.stage_changes import note_hold, roll_back, rol
 from goldenpath.promote.workspace.workspace import Outcome, Workspace
 
 LONGEST = timedelta(days=14)
-"""Of a step that is judged: a source is read from its beginning at each look."""
+"""The longest step that is judged: at each run the source is read from the step's beginning."""
 
 
 class CountSource(Protocol):
-    """Where the counts of two releases come from."""
+    """A source of the counts of two releases."""
 
     def arms(
         self,
@@ -40,13 +40,16 @@ class CountSource(Protocol):
         *,
         until: datetime,
     ) -> tuple[Arm, ...]:
-        """What was counted of each; raises `Unavailable` or `InvalidInput` if nobody knows."""
+        """Return the counts of each release between two times, in the order of `releases`.
+
+        Raises `Unavailable` or `InvalidInput` if they are not known.
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class CanaryStep:
-    """A canary at one percentage of the traffic, with the plan of its rollout."""
+    """A canary at one percentage of the traffic, with its rollout plan."""
 
     stage: str
     model: str
@@ -57,19 +60,19 @@ class CanaryStep:
 
 @dataclass(frozen=True, slots=True)
 class Enacted:
-    """What came of a verdict."""
+    """The result of a verdict."""
 
     reason: str
     """The verdict in one sentence, with the number of answers and the percentage."""
     outcome: Outcome[StageChange] | None = None
-    """The canary's step or its end; None while it stays."""
+    """The canary's step or rollback; None while it stays."""
     commit: str = ""
     """The commit of the verdict; empty if nothing was committed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What was decided about a canary, and what came of it."""
+    """The verdict on a canary, and its result."""
 
     name: str
     canary: Digest
@@ -77,18 +80,18 @@ class Judgement:
     since: datetime
     verdict: CanaryVerdict
     done: Outcome[StageChange] | None = None
-    """The canary's step or its end; None while it stays."""
+    """The canary's step or rollback; None while it stays."""
     commit: str = ""
-    """Of the verdict; empty if nothing was committed."""
+    """The commit of the verdict; empty if nothing was committed."""
 
 
 def judge_once(
     workspace: Workspace, source: CountSource, model: str, stage: str, *, dry_run: bool = False
 ) -> Judgement | None:
-    """Judges the canary of a model and commits the verdict; None if there is no canary.
+    """Judge the canary of a model and commit the verdict; None if there is no canary.
 
-    A rollout whose `judge` is a person is judged, and nothing is committed. Raises `Unavailable`
-    if the source cannot tell: then there is no verdict, and the canary stays as it is.
+    If the rollout's `judge` is a person, nothing is committed. Raises `Unavailable` if the source
+    has no counts: then there is no verdict, and the canary stays as it is.
     """
     trusted = follow(workspace.repository, workspace.pin)
     stage_of(trusted.platform, stage)
@@ -143,10 +146,10 @@ def _counted(
 
 
 def enact(workspace: Workspace, step: CanaryStep, verdict: CanaryVerdict) -> Enacted:
-    """Commit the verdict: the next step, the way back, or on record why the canary stays.
+    """Commit the verdict: the next step, the rollback, or a record of the hold.
 
-    A verdict over no answers at all is not committed. Raises `Stalled` while a person or a calendar
-    keeps the stage as it is.
+    A verdict on no answers is not committed. Raises `Stalled` while a hold, a freeze or overdue
+    break-glass keeps the stage as it is.
     """
     grounds = Grounds(step.release, step.percent, verdict.numbers)
     reason = f"{verdict.reason} ({verdict.requests} answers at {step.percent} percent)"

@@ -1,7 +1,7 @@
-"""Moves canaries by the judge's verdict: each step and each step back is a signed commit.
+"""Moves canaries by the judge's verdict: each step and each rollback is a signed commit.
 
-Only rollouts whose `release.yaml` says `judge: auto` are moved, and only by a commit that everybody
-can read: the numbers are in it. Git stays the one way to change a stage, for a machine too.
+Only rollouts with `judge: auto` in `release.yaml` are moved. The commit holds the numbers of the
+verdict. A machine too can change a stage only through git.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,16 +25,16 @@ from goldenpath.promote.workspace.workspace import Outcome, Workspace
 from goldenpath.serve.gateway.tally import Tally
 
 LOOK_AGAIN = timedelta(minutes=1)
-"""How soon a canary that a person or a calendar keeps is looked at again without a commit."""
+"""How soon a canary on hold or in a freeze is judged again if there is no new commit."""
 
 Moves = Literal["rollout.stepped", "rollout.rolled-back"]
 Moved = Callable[[Moves, Digest, Outcome[StageChange]], None]
 Plans = Callable[[str, str], Rollout]
-"""The rollout of a deployment (`stage/model`) as it stands in a commit."""
+"""Returns the rollout of a deployment (`stage/model`) in a commit."""
 
 
 def plans(repository: Repository) -> Plans:
-    """Rollouts out of the gitops repository, those of the last commit remembered."""
+    """Return a function that reads rollouts from the gitops repository, and caches one commit's."""
     known: dict[str, Rollout] = {}
     last = ""
 
@@ -52,11 +52,13 @@ def plans(repository: Repository) -> Plans:
     return plan
 
 
-def judged(status: Status, each: DeploymentStatus, rollout: Rollout) -> Mapping[str, CanaryVerdict]:
-    """The verdict on every canary of a deployment, by slot, from what was counted."""
+def judged(
+    status: Status, deployment: DeploymentStatus, rollout: Rollout
+) -> Mapping[str, CanaryVerdict]:
+    """Return the verdict on every canary of a deployment, by slot, from the counts in `status`."""
     return verdicts(
-        each.name,
-        [slot.name for slot in each.running],
+        deployment.name,
+        [slot.name for slot in deployment.running],
         msgspec.convert(status.tallies or {}, dict[str, Tally]),
         Criteria.of(rollout.criteria),
         answers=status.answers,
@@ -65,46 +67,49 @@ def judged(status: Status, each: DeploymentStatus, rollout: Rollout) -> Mapping[
 
 
 class Steering:
-    """Looks at every canary that a machine may move; called about once a second."""
+    """Judges every canary that a machine may move, and commits the verdict.
 
-    def __init__(self, workspace: Workspace, moved: Moved, say: Callable[[str], None]) -> None:
+    It is called about once a second.
+    """
+
+    def __init__(self, workspace: Workspace, moved: Moved, report: Callable[[str], None]) -> None:
         self._workspace = workspace
         self._plans = plans(workspace.repository)
         self._moved = moved
-        self._say = say
+        self._report = report
         self._settled: dict[str, tuple[str, str]] = {}
-        """By deployment: the commit whose canary was dealt with, and until when that is enough."""
-        self._noted: set[tuple[str, str, int, str]] = set()
-        """Holds that are on record: deployment, canary, percent and state."""
+        """By deployment: the commit whose canary needs no look, and until when (empty: always)."""
+        self._recorded_holds: set[tuple[str, str, int, str]] = set()
+        """Holds that are recorded: deployment, canary, percent and state."""
 
     def __call__(self, status: Status) -> bool:
-        """Whether it changed what git wants."""
+        """Judge every canary in `status`; return whether the desired state in git was changed."""
         return any(self._steer(status, each) for each in status.deployments if _is_canary(each))
 
-    def _steer(self, status: Status, each: DeploymentStatus) -> bool:
-        commit, until = self._settled.get(each.name, ("", ""))
+    def _steer(self, status: Status, deployment: DeploymentStatus) -> bool:
+        commit, until = self._settled.get(deployment.name, ("", ""))
         if commit == status.commit and (not until or status.time < until):
             return False
         try:
-            rollout = self._plans(status.commit, each.name)
+            rollout = self._plans(status.commit, deployment.name)
             if rollout.judge != "auto":
                 return False
-            canary = each.running[-1]
-            verdict = judged(status, each, rollout)[canary.name]
-            has_changed = self._enact(each, canary, rollout, verdict)
+            canary = deployment.running[-1]
+            verdict = judged(status, deployment, rollout)[canary.name]
+            has_changed = self._enact(deployment, canary, rollout, verdict)
             if verdict.action == "hold":
                 return has_changed
         except Stalled as error:
-            # A person keeps it until git changes; a calendar ends by itself.
+            # A hold ends only by a commit, but a freeze ends by itself: so look again later.
             again = datetime.fromisoformat(status.time) + LOOK_AGAIN
-            self._settled[each.name] = (status.commit, again.isoformat())
+            self._settled[deployment.name] = (status.commit, again.isoformat())
             if commit != status.commit:
-                self._say(f"{each.name}: the canary stays as it is: {error.message}")
+                self._report(f"{deployment.name}: the canary stays as it is: {error.message}")
             return False
         except GoldenPathError as error:
-            self._say(f"{each.name}: the canary is not moved: {error.message}")
+            self._report(f"{deployment.name}: the canary is not moved: {error.message}")
             return False
-        self._settled[each.name] = (status.commit, "")
+        self._settled[deployment.name] = (status.commit, "")
         return True
 
     def _enact(
@@ -114,25 +119,26 @@ class Steering:
         rollout: Rollout,
         verdict: CanaryVerdict,
     ) -> bool:
-        """Whether git wants something else now; a reason to hold is put on record once."""
+        """Commit the verdict, a hold only once; return whether anything was committed."""
         stage, model = status.name.split("/", 1)
         key = (status.name, canary.digest, canary.percent, verdict.state)
-        if verdict.action == "hold" and (not verdict.requests or key in self._noted):
+        if verdict.action == "hold" and (not verdict.requests or key in self._recorded_holds):
             return False
         step = CanaryStep(stage, model, Digest(canary.digest), canary.percent, rollout)
         enacted = enact(self._workspace, step, verdict)
         if enacted.outcome is None:
-            # A canary that comes back later, after a rollback, begins anew.
-            others = {k for k in self._noted if k[:3] == key[:3] or k[0] != status.name}
-            self._noted = others | {key}
+            # Only holds of the present step are kept: a canary that comes back later starts again.
+            kept = {k for k in self._recorded_holds if k[:3] == key[:3] or k[0] != status.name}
+            self._recorded_holds = kept | {key}
         elif verdict.action == "advance":
             self._moved("rollout.stepped", step.release, enacted.outcome)
         else:
             stable = Digest(status.running[0].digest)
             self._moved("rollout.rolled-back", stable, enacted.outcome)
-        self._say(f"{status.name}: {verdict.action}: {enacted.reason}")
+        self._report(f"{status.name}: {verdict.action}: {enacted.reason}")
         return bool(enacted.commit)
 
 
-def _is_canary(each: DeploymentStatus) -> bool:
-    return len(each.running) > 1 and each.phase == "ready" and each.running == each.wanted
+def _is_canary(deployment: DeploymentStatus) -> bool:
+    running = deployment.running
+    return len(running) > 1 and deployment.phase == "ready" and running == deployment.wanted

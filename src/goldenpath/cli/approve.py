@@ -53,7 +53,7 @@ def verb(
     )
     if said.confirms:
         where = f"commit {done.commit}" if done.commit else f"waits in the branch {done.branch}"
-        where += f"\n{done.request.words}" if done.branch else ""
+        where += f"\n{done.request.instruction}" if done.branch else ""
         text += f"\nconfirms the break-glass of {said.confirms}: {where}"
         compose.wake(home)
     show(record, text, output)

@@ -110,7 +110,7 @@ def show_change(place: ActionContext, done: Outcome[PromotionIntent], output: Fo
     if done.branch:
         lines.append(
             f"main takes no push: the commit waits in the branch {done.branch}\n"
-            f"{done.request.words}"
+            f"{done.request.instruction}"
         )
     else:
         lines.append(f"commit {done.commit}" if done.commit else "nothing was changed")

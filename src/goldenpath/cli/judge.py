@@ -42,7 +42,7 @@ def verb(
     lines = [
         f"{found.name}: {verdict.action} at {found.percent} percent: {verdict.reason}",
         f"  {verdict.requests} answers of the canary since {found.since.isoformat()}",
-        *(f"  {each.words}" for each in verdict.telling),
+        *(f"  {each.summary}" for each in verdict.telling),
         *(f"  not known: {each}" for each in verdict.gaps),
     ]
     if found.done is not None and found.done.branch:

@@ -55,7 +55,7 @@ def trust_text(done: Outcome[TrustIntent]) -> str:
     if done.branch:
         return (
             f"main takes no push: the commit of {' and '.join(people)} waits in the branch "
-            f"{done.branch}\n{done.request.words}"
+            f"{done.branch}\n{done.request.instruction}"
         )
     can = ", ".join(people) or "nobody who is listed: two people of the right roles are needed"
     return (

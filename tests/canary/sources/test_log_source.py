@@ -263,4 +263,4 @@ def test_a_log_that_ends_early_or_never_came_shows_beside_prometheus(
     silent = source(cluster).arms(
         "dev", MODEL, (cluster.stable,), cluster.since, until=datetime.now(UTC) + timedelta(hours=1)
     )
-    assert "nothing of the log is newer than" in silent[0].gaps[0]
+    assert "no record of the log is newer than" in silent[0].gaps[0]

@@ -1,4 +1,4 @@
-"""Prometheus as a source of the judge: a real one reads our page, and one that answers wrongly."""
+"""Prometheus as a source of the judge: a real one, and a fake one that answers wrongly."""
 
 import dataclasses
 import json
@@ -50,7 +50,7 @@ SLICED = Facts(
 
 
 class Serving:
-    """Replicas of releases; when the observer is started again, all counters begin anew."""
+    """Replicas of releases; when the observer restarts, all counters begin at 0."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -279,8 +279,8 @@ def test_counts_are_exact_over_pieces_restarts_and_two_scrapers() -> None:
 WRONG = {
     "nothing was scraped": lambda query, _: success([]),
     "does not answer in JSON": lambda query, _: (200, b"<html>"),
-    "a form that is not known": lambda query, _: success([{"metric": 3}]),
-    "does not know all": lambda query, _: success([], warnings=["a store is away"]),
+    "an answer of an unknown form": lambda query, _: success([{"metric": 3}]),
+    "gave a partial answer": lambda query, _: success([], warnings=["a store is away"]),
     "gives no answer": lambda query, _: (503, b"{}"),
     "refuses /api/v1/query with 422": lambda query, _: (422, b'{"error":"too many samples"}'),
     "refuses /api/v1/query with 302": lambda query, _: (302, b""),

@@ -1,4 +1,4 @@
-"""Scenes as values, so that acts are tried without git, a store or a clock."""
+"""Scenes as values, so that acts are tested without git, a store or a clock."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What keeps a model out of a stage, and who reaches production alone, from values."""
+"""What a model still needs to enter a stage, and who reaches production alone, from values."""
 
 from dataclasses import replace
 

@@ -20,7 +20,7 @@ OLD = timedelta(days=40)
 
 
 class Town(Road):
-    """A platform with releases that may not go where somebody sends them."""
+    """A platform with releases that each have a fault."""
 
     def named(self, name: str, *, stages: tuple[str, ...] = ("dev", "test")) -> Digest:
         """A release of a model of its own."""
@@ -30,7 +30,7 @@ class Town(Road):
         return digest
 
     def edit(self, files: dict[str, bytes | None], key: SshKey | None = None) -> None:
-        """A commit by hand, by the engineer unless another key signs."""
+        """Make a commit by hand, signed by the engineer unless another key is given."""
         engineer = self.people["platform-engineer"]
         self.repository.commit(
             self.repository.fetch(), files, "by hand", engineer.name, key=key or engineer.key,
@@ -47,14 +47,14 @@ class Town(Road):
         return done.stdout.decode().strip()
 
     def state(self) -> tuple[str, str, int]:
-        """Everything that a verb could change: references, what is said of releases, tags."""
+        """Everything that a verb could change: references, statements about releases, tags."""
         said = (self.home.registry / "index.json").read_text()
         return self.git("for-each-ref"), said, len(list(self.home.registry.rglob("*")))
 
 
 @dataclass(frozen=True)
 class Scene:
-    """The town, and its releases by what is wrong with them."""
+    """The platform, and its releases by their fault."""
 
     town: Town
     releases: dict[str, Digest]
@@ -62,7 +62,7 @@ class Scene:
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
-    """One for all: each test leaves it as it was, which is what it is about."""
+    """One platform for all tests: each test checks that it is unchanged."""
     town = Town(tmp_path_factory.mktemp("town"), datetime.now(UTC) - OLD)
     releases = {"expired": town.named("expired")}
     town.approve(releases["expired"], "validator", "risk-manager")
@@ -91,7 +91,7 @@ def words(
 
 
 class Said:
-    """Runs the command line as `goldenpath` does: exit code, and everything it said."""
+    """Run the command line as `goldenpath` does; return its exit code and its output."""
 
     def __init__(self, town: Town, capsys: pytest.CaptureFixture[str]) -> None:
         self._town, self._capsys = town, capsys
@@ -169,7 +169,7 @@ def test_a_file_in_which_two_edits_collided_is_refused_until_it_is_whole_again(
 
 
 def test_a_commit_that_nobody_signed_stops_every_change(scene: Scene, words: Said) -> None:
-    """The last one here: nobody can take such a commit out of the history again."""
+    """This test is the last one: its commit cannot be taken out of the history again."""
     town, fresh = scene.town, scene.releases["fresh"].text
     trusted = town.trusted().commit
     made = town.git("commit-tree", "-p", "main", "-m", "quick fix", "main^{tree}")

@@ -1,4 +1,4 @@
-"""Promotion as a pure function: open and closed gates, and stages that take nothing now."""
+"""Promotion as a pure function: open and closed gates, and stages that accept no release."""
 
 from dataclasses import replace
 from datetime import timedelta

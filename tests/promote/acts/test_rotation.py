@@ -1,4 +1,4 @@
-"""Build keys that come, end and are revoked, by real commits and verbs; the clock is real."""
+"""Build keys are added, ended and revoked by real commits and verbs, with the real clock."""
 
 import json
 from collections.abc import Sequence
@@ -23,12 +23,12 @@ BEFORE = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=10)
 
 
 def _time(minutes: int) -> str:
-    """That many minutes ago, as the command line takes it."""
+    """The time so many minutes ago, as the command line accepts it."""
     return f"{datetime.now(UTC) - timedelta(minutes=minutes):%Y-%m-%dT%H:%M:%S}"
 
 
 class Town:
-    """A platform, its verbs, and releases signed by the key of the day."""
+    """A platform, its verbs, and releases signed by the present build key."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -49,7 +49,7 @@ class Town:
         return self.road.release(weights=name.encode())
 
     def refused(self, digest: Digest) -> Sequence[str]:
-        """What stands against it; nothing if it holds."""
+        """The messages of failed findings; empty if the release verifies."""
         words = [digest.text, "--output", "json"]
         result = self.runner.invoke(verify.verb, words, catch_exceptions=False)
         record = json.loads(result.stdout)
@@ -107,7 +107,7 @@ def test_a_revocation_reaches_back_to_its_time_and_no_further(town: Town) -> Non
     with pytest.raises(InvalidInput, match="is revoked since 1970"):
         town.act(key.verb, "revoke", "release", "--at", _time(5))
 
-    # The same content built again has the same digest, and the new key speaks for it.
+    # The same content built again has the same digest, and the new key signs it.
     assert town.release("old", new_file) == old
     assert not town.refused(old)
 

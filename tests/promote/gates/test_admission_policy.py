@@ -1,4 +1,4 @@
-"""The policy file: what it says, what it refuses, and that a platform is one as well."""
+"""The policy file: what it demands, what it refuses, and `platform.toml` as a policy file."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

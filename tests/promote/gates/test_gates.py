@@ -1,4 +1,4 @@
-"""Gates are pure: evidence in, finding out; so here nothing is signed and nothing stored."""
+"""Gates are pure functions of evidence, so these tests sign and store nothing."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -106,7 +106,7 @@ def test_a_good_release_fails_nowhere(name: str) -> None:
 @pytest.mark.parametrize(
     ("metric", "gate", "said"),
     [
-        # The point passes each time; the end of the interval does not.
+        # The point estimate passes each time; the end of the interval does not.
         (Metric("roc_auc", 0.86, 0.84, 0.88, 500), "thresholds", "misses 0.85 by 0.0100"),
         (Metric("brier", 0.055, 0.05, 0.065, 500), "thresholds", "misses 0.06 by 0.0050"),
         (Metric("roc_auc", 0.99, None, None, 5), "thresholds", "too few rows"),

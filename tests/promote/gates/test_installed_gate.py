@@ -1,4 +1,4 @@
-"""Gates that a platform brings as Python: an object with one method, named in platform.toml."""
+"""Gates in the platform's own Python: an object with one method, named in platform.toml."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -24,7 +24,7 @@ class WorkingHours:
     name: str = "working-hours"
 
     def judge(self, evidence: Evidence, stage: Stage, now: datetime) -> Finding:
-        """Looks at the time that it is given."""
+        """Judge by the given time."""
         if 8 <= now.hour < 17:
             return Finding(self.name, "pass", f"it is {now.hour} o'clock")
         return Finding(self.name, "fail", f"it is {now.hour} o'clock", "wait until eight")
@@ -36,17 +36,17 @@ class Broken:
     name = "broken"
 
     def judge(self, evidence: Evidence, stage: Stage, now: datetime) -> Finding:
-        """Raises what nobody expects."""
+        """Raise an unexpected error."""
         raise ZeroDivisionError("no rows")
 
 
 class Mute:
-    """A gate that says nothing that counts."""
+    """A gate that does not return a finding."""
 
     name = "mute"
 
     def judge(self, evidence: Evidence, stage: Stage, now: datetime) -> object:
-        """Gives no finding."""
+        """Return something else than a finding."""
         return True
 
 

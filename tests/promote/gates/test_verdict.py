@@ -1,4 +1,4 @@
-"""The gates say the same from a laptop, in CI and at promotion."""
+"""The gates give the same findings on a laptop, in CI and at promotion."""
 
 import dataclasses
 import json

@@ -1,4 +1,4 @@
-"""A waiver opens one gate for one release in one stage, for a while, by somebody else's word."""
+"""A waiver by a second person opens one gate for one release in one stage until a date."""
 
 import dataclasses
 import json
@@ -34,7 +34,7 @@ def road(tmp_path: Path) -> Road:
 
 
 def weak(road: Road, weights: bytes = b"weak") -> Digest:
-    """A release in dev whose area under the curve is not sure to reach the limit."""
+    """A release in dev with an area under the curve whose interval misses the limit."""
     run = dataclasses.replace(good_run(), metrics=(BAD, *METRICS[1:]))
     digest = road.release(weights, run)
     assert road.promote(digest, "dev").commit

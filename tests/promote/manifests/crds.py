@@ -1,4 +1,4 @@
-"""What the API server of a cluster would say of a manifest, by the definitions' own schemas."""
+"""Validates a manifest as a cluster's API server does, by the schemas of its definitions."""
 
 import json
 import lzma
@@ -19,5 +19,5 @@ def schemas() -> dict[str, dict[str, object]]:
 
 
 def check(manifest: dict[str, object]) -> None:
-    """Raises if a field of the manifest is unknown or wrong."""
+    """Raise if a field of the manifest is unknown or wrong."""
     jsonschema.Draft7Validator(schemas()[str(manifest["kind"])]).validate(manifest)

@@ -147,7 +147,7 @@ def test_fields_that_one_machine_does_not_honour_are_named() -> None:
 
 
 def edited(*changes: tuple[str, str]) -> Survey:
-    """What is read once somebody has written into the file."""
+    """Return what is read after a person has edited the file."""
     content = render_deployment(STABLE, platform())[PATH].decode()
     for old, new in changes:
         assert old in content

@@ -1,4 +1,4 @@
-"""What people write into an InferenceService by hand outlives what goldenpath writes."""
+"""What people write into an InferenceService by hand stays when goldenpath writes it again."""
 
 from collections.abc import Mapping
 from pathlib import Path

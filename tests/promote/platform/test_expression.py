@@ -1,4 +1,4 @@
-"""Gates in CEL: found wrong when the file is read, judged on evidence like every other gate."""
+"""Gates in CEL: faults are found when the file is read; judged on evidence like other gates."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -43,7 +43,7 @@ class Request:
 
 
 class FakeForge:
-    """What the forge knows; `kind` is how it speaks."""
+    """The state of the forge; `kind` is the interface that it has."""
 
     def __init__(self, kind: Kind, remote: Path) -> None:
         self.kind = kind
@@ -51,10 +51,10 @@ class FakeForge:
         self.requests: list[Request] = []
         self.asked: list[str] = []
         self.fails = 0
-        """How many of the next requests it has a bad day for."""
+        """How many of the next requests fail."""
 
     def commit(self, branch: str) -> str:
-        """Where the branch is in the real repository; empty if it is not there."""
+        """Return the commit of the branch in the real repository; empty if there is none."""
         done = subprocess.run(
             ["git", f"--git-dir={self.remote}", "rev-parse", "-q", "--verify", f"heads/{branch}"],
             capture_output=True, text=True, check=False,
@@ -62,7 +62,7 @@ class FakeForge:
         return done.stdout.strip()
 
     def approve(self, login: str, state: str = "", commit: str = "", **more: object) -> None:
-        """Somebody clicks on the last request."""
+        """Let a person approve or refuse the last request."""
         last = self.requests[-1]
         said = state or "APPROVED"
         last.reviews.append(
@@ -77,7 +77,7 @@ class FakeForge:
         )
 
     def answer(self, method: str, target: str, body: Mapping[str, object]) -> tuple[int, object]:
-        """Status and content."""
+        """Return the status and the content of an answer."""
         path, query = urlsplit(target).path, parse_qs(urlsplit(target).query)
         base = PATHS[self.kind]
         if path == base and method == "POST":

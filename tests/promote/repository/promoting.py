@@ -16,7 +16,7 @@ from goldenpath.release.attest.signatures.sshsig import SshKey
 
 
 def main(folder: Path, digests: list[str]) -> None:
-    """Promotes each to dev; prints the commits."""
+    """Promote each release to dev and print the commits."""
     home = Home(folder / "home")
     desk = Workspace(
         Repository(str(home.gitops), home.gitops_cache, {"PATH": os.environ["PATH"]}),

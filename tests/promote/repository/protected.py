@@ -1,4 +1,4 @@
-"""A remote whose main takes no push, as forges set it up."""
+"""A remote whose `main` accepts no push, as a forge protects it."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ done
 
 
 def protect(remote: Path) -> None:
-    """From now on main is changed by nobody who pushes."""
+    """Let the remote refuse every push to `main`."""
     hook = remote / "hooks" / "pre-receive"
     hook.parent.mkdir(exist_ok=True)
     hook.write_text(HOOK)
@@ -21,5 +21,5 @@ def protect(remote: Path) -> None:
 
 
 def open_up(remote: Path) -> None:
-    """Takes the protection away, as who merges is exempt from it."""
+    """End the protection, as a forge does for its own merge."""
     (remote / "hooks" / "pre-receive").unlink()

@@ -16,7 +16,7 @@ def world(tmp_path: Path) -> World:
 
 
 def look(world: World, file: Path | None = None) -> None:
-    """What a surveyor says is what reading everything says."""
+    """The cached survey is equal to one that reads everything."""
     trusted = world.trusted()
     everything = survey(world.repository.files(trusted.commit, "envs"), trusted.platform)
     assert Surveyor(world.repository, file).survey(trusted) == everything

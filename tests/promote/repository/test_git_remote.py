@@ -26,7 +26,7 @@ BACKEND = Path(_FOLDER.strip()) / "git-http-backend"
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Hands each request to git's own program."""
+    """Pass each request to git's own program."""
 
     protocol_version = "HTTP/1.1"  # a client over TLS takes no end of a connection for one
     root: Path
@@ -84,7 +84,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def served(root: Path, context: ssl.SSLContext | None = None, password: str = "") -> Iterator[str]:
-    """The address of `root/remote.git`; with `password` for nobody else."""
+    """The address of `root/remote.git`; `password` is required if it is given."""
 
     handler = type("Handler", (_Handler,), {"root": root, "password": password})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -155,7 +155,7 @@ def test_over_https_an_authority_of_ones_own_is_trusted_and_a_password_is_asked_
 
 
 def test_commits_travel_over_ssh_and_back(tmp_path: Path) -> None:
-    """Git's own protocol of SSH remotes; in the place of the SSH client stands a local shell."""
+    """Git's protocol for SSH remotes, with a local shell in the place of the SSH client."""
     remote = Git(tmp_path / "remote.git", {"PATH": os.environ["PATH"]})
     remote.initialise()
     client = tmp_path / "ssh"

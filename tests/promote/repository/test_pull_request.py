@@ -1,4 +1,4 @@
-"""Pull requests on forges: three dialects, one behaviour, a real repository behind them."""
+"""Pull requests on forges: three interfaces, one behaviour, and a real repository."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -131,9 +131,9 @@ def test_a_forge_that_is_away_or_refuses_does_not_hide_the_branch(village: Villa
     done = village.promote(digest, stranger)
 
     assert done.branch and not done.request.url
-    assert "refuses the token" in done.request.words
-    assert "open a pull request" in done.request.words
-    assert "wrong-token" not in done.request.words
+    assert "refuses the token" in done.request.instruction
+    assert "open a pull request" in done.request.instruction
+    assert "wrong-token" not in done.request.instruction
 
 
 def test_a_reading_is_tried_again_and_a_writing_is_not(village: Village) -> None:

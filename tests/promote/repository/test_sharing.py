@@ -70,6 +70,6 @@ def test_a_rollback_waits_as_well_and_says_so(road: Road) -> None:
 
 
 def merge(road: Road, commit: str) -> None:
-    """What a forge does that merges by fast-forward."""
+    """Merge the branch by a fast-forward, as a forge does."""
     command = ["git", f"--git-dir={road.home.gitops}", "update-ref", "refs/heads/main", commit]
     subprocess.run(command, check=True)

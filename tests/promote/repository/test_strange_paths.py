@@ -22,7 +22,7 @@ def world(tmp_path: Path) -> World:
 
 
 def commit_by_hand(world: World, files: Mapping[bytes, bytes], later: int = 0) -> str:
-    """What a listed person commits with git alone, whatever our own verbs would refuse."""
+    """A commit by a listed person with plain git, which the verbs would refuse."""
     remote = world.folder / "remote.git"
 
     def git(*words: str, stdin: bytes = b"") -> str:
@@ -49,7 +49,7 @@ def commit_by_hand(world: World, files: Mapping[bytes, bytes], later: int = 0) -
 
 
 def sealed(world: World) -> bytes:
-    """Ends the set-up, so that two people stand for every change; a platform of one of them."""
+    """End the set-up, so that every change of trust needs two people."""
     over = dataclasses.replace(world.platform, two_people=True)
     world.commit("engineer", {"platform.toml": render_platform(over)})
     world.trusted()
@@ -69,7 +69,7 @@ def test_one_person_alone_changes_no_trust(world: World) -> None:
     ["a\n{other}\nb", "a\n{other}", "{other}", "{other}\n", "a/{other}\n/b", ":a\n{other}", ":"],
 )
 def test_no_path_makes_a_change_of_trust_that_of_another_commit(world: World, hidden: str) -> None:
-    """Paths are told apart from the names of commits by place, and not by what they say."""
+    """Only the position of a part says whether it is a path or a commit id."""
     alone = sealed(world)
     path = hidden.format(other=commit_by_hand(world, {b"readme": b""})).encode()
     commit_by_hand(world, {path: b"", b"platform.toml": alone})

@@ -1,4 +1,4 @@
-"""Break-glass: one person in an emergency, a second in time, and everybody sees it until then."""
+"""Break-glass: one person promotes, a second approves in time, and reports show it until then."""
 
 import shutil
 from copy import copy
@@ -47,7 +47,7 @@ RULE = BreakGlassRules(timedelta(hours=4))
 
 
 class Emergency(Road):
-    """A road whose prod has glass, with a release that is in test and approved by nobody."""
+    """A platform with break-glass rules for prod, and a release in test without approvals."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -74,7 +74,7 @@ class Emergency(Road):
         confirm(self.desk("validator"), done.intent.proposal)
 
     def copy(self, folder: Path) -> "Emergency":
-        """The same in another folder: making one takes a second, and each test changes it."""
+        """Return a copy in another folder: making one takes a second, and each test changes it."""
         shutil.copytree(self.folder, folder)
         other = copy(self)
         other.folder, other.home = folder, Home(folder / "home")

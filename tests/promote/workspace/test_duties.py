@@ -1,4 +1,4 @@
-"""Trust changes by two people, and `sod` says where it does not."""
+"""A change of trust needs two people, and `sod` lists every path by one person."""
 
 import subprocess
 from dataclasses import replace
@@ -30,7 +30,7 @@ from tests.promote.road import Road
 
 
 class Town(Road):
-    """A platform whose set-up may be over, and people who try to go around that."""
+    """A platform that may be set up, and people who try to get around two-person control."""
 
     def change(
         self, platform: Platform, by: str = "platform-engineer", *, two: bool = False
@@ -107,9 +107,9 @@ def test_a_commit_of_one_person_that_changes_trust_is_not_followed(town: Town, p
     files = platform_files(replace(town.newcomer(), url="https://git.example/mine.git"))
     commit_alone(town, {path: files[path] + b"# \n"})
 
-    with pytest.raises(VerificationError, match="one person alone signed it"):
+    with pytest.raises(VerificationError, match="only one person signed it"):
         town.trusted()
-    with pytest.raises(VerificationError, match="one person alone signed it"):
+    with pytest.raises(VerificationError, match="only one person signed it"):
         everything(town)
     assert town.repository.contains(before, town.repository.head())
 
@@ -151,7 +151,7 @@ def test_a_signature_over_other_files_is_no_agreement(town: Town) -> None:
 
     commit_alone(town, dict(platform_files(town.newcomer())), trailers)
 
-    with pytest.raises(VerificationError, match="over another change of trust"):
+    with pytest.raises(VerificationError, match="of another change of trust"):
         town.trusted()
 
 
@@ -167,7 +167,7 @@ def test_an_agreement_does_not_bring_back_what_was_changed_since(town: Town) -> 
     packed = with_newcomer.trailer(APPROVAL_SIGNATURE)
     commit_alone(town, files, f"Approved-By: validator\n{APPROVAL_SIGNATURE}: {packed}")
 
-    with pytest.raises(VerificationError, match="over another change of trust"):
+    with pytest.raises(VerificationError, match="of another change of trust"):
         town.trusted()
 
 
@@ -293,7 +293,7 @@ def everything(town: Town) -> None:
 
 
 def merge(town: Town, side: str) -> None:
-    """A signed merge that takes the tree of the side, made with plain plumbing."""
+    """Make a signed merge with the tree of the side branch, by plain git commands."""
     head, key = town.trusted().commit, town.people["platform-engineer"].key
     tree = git(town, "rev-parse", f"{side}^{{tree}}")
     content = render_commit(tree, (head, side), "platform-engineer", town.now, message="merge")

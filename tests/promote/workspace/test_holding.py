@@ -1,4 +1,4 @@
-"""Hold, resume, older releases and freezes: when nothing moves on by itself."""
+"""Hold, resume, older releases and freezes: a held canary does not move."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -108,7 +108,7 @@ def test_a_machine_that_goes_on_all_the_same_is_not_followed(
 
 
 def commit_by_hand(road: Road, *releases: tuple[Digest, int]) -> None:
-    """A person who writes the file without asking a verb."""
+    """Commit the file by hand, without a verb."""
     slots = tuple(Slot(slot_name(digest), digest, share) for digest, share in releases)
     trusted, engineer = road.trusted(), road.people["platform-engineer"]
     files = render_deployment(Deployment("dev", MODEL, slots), trusted.platform)

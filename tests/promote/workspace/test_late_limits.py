@@ -1,4 +1,4 @@
-"""Limits that were changed once the run was known promote nothing, whoever asks."""
+"""Limits that were changed after the run let no release pass."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Reading, deciding and publishing again, a bounded number of times."""
+"""`enact` reads, decides and publishes again, a bounded number of times."""
 
 from pathlib import Path
 

@@ -1,1 +1,1 @@
-"""Where the judge's counts come from: the gateway, the log, Prometheus, or two of them."""
+"""Sources of the judge's counts: the prediction log, Prometheus, or both."""

@@ -1,7 +1,7 @@
-"""Prediction log and Prometheus together: each tells what the other cannot, and of its holes.
+"""The prediction log and Prometheus together, as one source of the canary judge.
 
-The log decides: it is signed, and knows pairs. Prometheus knows declared slices where no key opens
-the inputs, and how many answers there were: so a log that was cut off, or never arrived, shows.
+The log comes first: it is signed, and it has pairs. Prometheus adds declared slices if no key opens
+the inputs. It also has the number of answers, which shows that records are missing in the log.
 """
 
 from collections.abc import Sequence
@@ -13,12 +13,12 @@ from goldenpath.canary.judge import CountSource
 from goldenpath.digest import Digest
 
 _EDGE = timedelta(minutes=1)
-"""At either end of a step, which one of both may have seen and the other not yet."""
+"""The time at both ends of a step in which one source may be ahead of the other."""
 
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """Two sources of one judge."""
+    """The log and the metrics as one source."""
 
     log: CountSource
     metrics: CountSource
@@ -32,19 +32,19 @@ class Joined:
         *,
         until: datetime,
     ) -> tuple[Arm, ...]:
-        """What the log has of each release, and what it lacks from the other."""
+        """Return the log's counts of each release, completed by those of the metrics."""
         recorded = self.log.arms(stage, model, releases, since, until=until)
         counted = self.metrics.arms(stage, model, releases, since, until=until)
         inner: Sequence[Arm] = [Arm()] * len(releases)
         if until - since > 2 * _EDGE:
-            # What was answered well within the step has to be in the log by now.
+            # Answers from well inside the step must be in the log by now.
             inner = self.metrics.arms(stage, model, releases, since + _EDGE, until=until - _EDGE)
         arms = tuple(
             _joined(*each) for each in zip(releases, recorded, counted, inner, strict=True)
         )
         if all(each.requests for each in recorded):
             return arms
-        # Where the log has nothing of one, errors and durations of both are of one source.
+        # Errors and durations of both releases must come from the same source.
         return tuple(
             replace(arm, requests=other.requests, failed=other.failed, slower=other.slower)
             for arm, other in zip(arms, counted, strict=True)

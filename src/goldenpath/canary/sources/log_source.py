@@ -1,8 +1,8 @@
-"""The prediction log as a source of the canary judge: what its records since a moment say.
+"""The prediction log as a source of the canary judge: counts of its records between two times.
 
-Records are counted by the very code that counts them while they are made (`outcomes`, `tally`), so
-whatever the judge compares on one machine is compared here too: errors, durations, outcomes, scores
-and pairs, and in declared slices as far as keys open the inputs.
+Records are counted by the code that also counts them while they are made (`outcomes`, `tally`). So
+the judge compares the same as on one machine: errors, durations, outcomes, scores and pairs. It
+compares declared slices if keys open the inputs.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,10 +30,10 @@ from goldenpath.serve.gateway.tally import Tally
 from goldenpath.serve.record.spool_format import Answered, SpoolHeader
 
 MOST_ROWS = 5_000_000
-"""Records of one step that are read."""
+"""The largest number of records of one step that are read."""
 _SILENT = timedelta(minutes=15)
 _CLOSED = 0.05
-"""Share of inputs that may stay closed, of people who were erased."""
+"""The share of inputs that may stay closed: those of people who were erased."""
 _COLUMNS = [
     "prediction_id", "t_start", "duration_ns", "stage", "model", "release_digest", "sequence",
     "row", "status", "subject_ref", "input_commitment", "input_ciphertext", "key_day", "score",
@@ -43,20 +43,20 @@ _COLUMNS = [
 
 @dataclass(slots=True)
 class _Count:
-    """What was counted on the way."""
+    """The counts so far."""
 
     outcomes: Outcomes
     live: dict[str, Tally] = field(default_factory=dict)
-    """Of answers by which somebody decided, by release."""
+    """Requests whose answers were used, by release."""
     every: dict[str, Tally] = field(default_factory=dict)
-    """Of copies too."""
+    """All requests, shadow copies too, by release."""
     rows: int = 0
     closed: int = 0
     """Rows whose inputs no key opened."""
 
 
 class PredictionLogSource:
-    """The log at one place, signed by some keys."""
+    """A prediction log in one storage, signed by some keys."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class PredictionLogSource:
         *,
         needs_slices: bool = True,
     ) -> None:
-        """`needs_slices`: closed inputs are a gap, since nobody else counts by slice."""
+        """Read the log; with `needs_slices`, inputs that no key opens are a gap."""
         self._shelf = shelf
         self._keys = keys
         self._facts = facts
@@ -83,9 +83,9 @@ class PredictionLogSource:
         *,
         until: datetime,
     ) -> tuple[Arm, ...]:
-        """What was recorded of each release between two moments, and what is missing of it.
+        """Return the counts of each release between two times, and the gaps in them.
 
-        Raises `Unavailable` where nothing can be said.
+        Raises `Unavailable` if there is no log, or a contract cannot be read.
         """
         files = self._shelf.files(stage, model)
         if not files:
@@ -107,8 +107,8 @@ class PredictionLogSource:
         gaps += self._counted(files, stretch.segments, between, count)
         gaps += _silence(stretch.segments, until)
         gaps += self._closed(count, releases)
-        said = tuple(dict.fromkeys(gaps))
-        return tuple(_arm(count, f"{stage}/{model}", each.text, said) for each in releases)
+        unique = tuple(dict.fromkeys(gaps))
+        return tuple(_arm(count, f"{stage}/{model}", each.text, unique) for each in releases)
 
     def _counted(
         self,
@@ -117,7 +117,7 @@ class PredictionLogSource:
         between: tuple[datetime, datetime],
         count: _Count,
     ) -> Iterator[str]:
-        """Counts each segment that holds; says what does not."""
+        """Count each segment that verifies, and yield a sentence for each gap."""
         numbers = []
         for name, checkpoint in segments:
             try:
@@ -141,7 +141,7 @@ class PredictionLogSource:
     def _block(
         self, table: pa.Table, checkpoint: Checkpoint, between: tuple[datetime, datetime]
     ) -> tuple[Block, int]:
-        """The records of that time as a server's answers, and of how many the inputs are there."""
+        """Return the records of that period, and the number of rows whose inputs were opened."""
         facts = self._facts(checkpoint.release)
         if facts is None:
             raise Unavailable(f"the contract of {checkpoint.release} cannot be read")
@@ -174,7 +174,7 @@ class PredictionLogSource:
 
 
 def _table(files: Files, name: str, checkpoint: Checkpoint) -> pa.Table:
-    """The records of a segment. Raises `VerificationError` if they are not what was signed."""
+    """Return the records of a segment. Raises `VerificationError` if they were changed."""
     if name not in files:
         raise VerificationError("the table is gone")
     content = files[name]()
@@ -199,7 +199,7 @@ def _table(files: Files, name: str, checkpoint: Checkpoint) -> pa.Table:
 
 
 def _answered(table: pa.Table) -> Iterator[Answered]:
-    """The requests of a table, without what nobody counts."""
+    """Yield the requests of a table, with only the fields that are counted."""
     if not table.num_rows:
         return
     begins = np.flatnonzero(table["row"].to_numpy() == 0)
@@ -236,12 +236,12 @@ def _tally(count: _Count, block: Block) -> None:
 def _silence(segments: Sequence[tuple[str, Checkpoint]], until: datetime) -> Iterator[str]:
     newest = max((checkpoint.last_time for _, checkpoint in segments), default="")
     if newest and until - datetime.fromisoformat(newest) > _SILENT:
-        yield f"nothing of the log is newer than {newest}"
+        yield f"no record of the log is newer than {newest}"
 
 
 def _arm(count: _Count, deployment: str, release: str, gaps: tuple[str, ...]) -> Arm:
     live = count.live.get(release, Tally())
-    # A release that gets nothing but copies is compared by them, as its shares are.
+    # A release that gets only shadow copies is compared by them.
     tally = live if live.requests else count.every.get(release, Tally())
     known: Mapping[str, Sequence[int]] = count.outcomes.counts(deployment, release)
     arm = Arm.of(tally, known)

@@ -1,9 +1,8 @@
-"""Prometheus as a source of the canary judge: what its series of our metrics grew by in one step.
+"""Prometheus as a source of the canary judge: the growth of goldenpath's counters in one step.
 
-The judge needs counts, so no `rate()` and no `increase()`, which extrapolate: the raw samples are
-read by the hour and added up here. A counter that falls began anew, and what it shows then is new.
-A series that appears during the step began at nothing. What a replica counted between the last
-scrape and its end is lost, for both releases alike.
+The judge needs counts, and `rate()` and `increase()` extrapolate. So the raw samples are read hour
+by hour and added up here. A counter that falls was restarted at 0. A series that appears during the
+step began at 0. What a replica counted after its last scrape is lost, for both releases alike.
 """
 
 import math
@@ -24,7 +23,7 @@ from goldenpath.observe.drift.outcomes import OUTCOMES
 from goldenpath.observe.telemetry.exposition import metric_name
 
 _BEFORE = timedelta(minutes=5)
-"""As far back as Prometheus itself looks for the last sample."""
+"""How far back Prometheus itself looks for the last sample."""
 _PIECE = timedelta(hours=1)
 _REQUESTS = f"{metric_name(names.REQUEST_DURATION, 's')}_bucket"
 _SCORES = f"{metric_name(names.PREDICTION_SCORE, '1')}_bucket"
@@ -38,16 +37,16 @@ _RELEASE, _STAGE, _MODEL, _REPLICA, _STATUS, _OUTCOME, _ROUTE, _FEATURE, _LABEL 
     )
 )  # fmt: skip
 _OWN = ("__name__", _RELEASE, _REPLICA, _STATUS, _OUTCOME, _ROUTE, _FEATURE, _LABEL, "le")
-"""Labels that tell our series apart; the rest is of whoever scraped."""
+"""Labels of goldenpath's own; other labels come from the scraper."""
 
 
-class _Found(msgspec.Struct):
+class _Series(msgspec.Struct):
     metric: dict[str, str]
     values: list[tuple[float, str]] = []
 
 
 class _Data(msgspec.Struct):
-    result: list[_Found]
+    result: list[_Series]
 
 
 class _Answer(msgspec.Struct):
@@ -57,7 +56,7 @@ class _Answer(msgspec.Struct):
 
 
 class _Growth:
-    """What one counter grew by since a moment."""
+    """The growth of one counter since a time."""
 
     def __init__(self, since: float) -> None:
         self._since = since
@@ -65,7 +64,7 @@ class _Growth:
         self.total = 0.0
 
     def add(self, time: float, value: float) -> None:
-        """Takes the next sample; one that was seen already is passed over."""
+        """Add the next sample; one that was added already is ignored."""
         if time <= self._time:
             return
         if time > self._since:
@@ -74,7 +73,7 @@ class _Growth:
 
 
 class Prometheus:
-    """The HTTP interface of one Prometheus, or of what speaks as one does."""
+    """The HTTP interface of one Prometheus, or of a compatible server."""
 
     def __init__(self, address: str, token: str = "", ca_file: Path | None = None) -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -89,9 +88,9 @@ class Prometheus:
         *,
         until: datetime,
     ) -> tuple[Arm, ...]:
-        """What was counted of each release between two moments.
+        """Return the counts of each release between two times.
 
-        Raises `Unavailable` or `InvalidInput` where that cannot be known.
+        Raises `Unavailable` or `InvalidInput` if they are not known.
         """
         for moment in (since, until):
             self._require_scraping(moment)
@@ -104,51 +103,51 @@ class Prometheus:
         return tuple(_arm(grown, each) for each in releases)
 
     def _require_scraping(self, moment: datetime) -> None:
-        """Raises `Unavailable` if nothing was scraped then: harm would not have been seen."""
+        """Raise `Unavailable` if nothing was scraped then: harm could have been missed."""
         if not self._ask('count({__name__=~"up|target_info"})', moment):
             when = moment.isoformat(timespec="seconds")
             raise Unavailable(
                 f"Prometheus at {self._rest.base} scraped nothing in the 5 minutes before {when}",
-                hint="let it scrape, and let it keep its samples for as long as a step lasts",
+                hint="let it scrape, and keep its samples for at least as long as a step",
             )
 
     def _grown(self, where: str, since: datetime, until: datetime) -> Mapping[frozenset[str], int]:
-        """By the labels of each series, written `name=value`."""
+        """Return the growth of each series, by its labels, written `name=value`."""
         begin = since.timestamp()
         growths: dict[tuple[tuple[str, str], ...], _Growth] = {}
         end = since - _BEFORE
         while end < until:
             length = min(_PIECE, until - end)
             end += length
-            for found in self._ask(f"{where}[{math.ceil(length.total_seconds())}s]", end):
-                key = tuple(sorted(found.metric.items()))
+            for series in self._ask(f"{where}[{math.ceil(length.total_seconds())}s]", end):
+                key = tuple(sorted(series.metric.items()))
                 growth = growths.setdefault(key, _Growth(begin))
-                for time, value in _samples(found):
+                for time, value in _samples(series):
                     growth.add(time, value)
         grown: dict[frozenset[str], int] = defaultdict(int)
         for labels, growth in growths.items():
             own = frozenset(f"{name}={value}" for name, value in labels if name in _OWN)
-            # Two scrapers of one replica see the same answers, which must not count twice.
+            # Two scrapers of one replica see the same answers, so the larger growth is taken.
             grown[own] = max(grown[own], round(growth.total))
         return grown
 
-    def _ask(self, query: str, moment: datetime) -> list[_Found]:
+    def _ask(self, query: str, moment: datetime) -> list[_Series]:
         path = "/api/v1/query"
-        found = self._rest.get(path, query=query, time=f"{moment.timestamp():.3f}", timeout="15s")
+        value = self._rest.get(path, query=query, time=f"{moment.timestamp():.3f}", timeout="15s")
         try:
-            answer = msgspec.convert(found, _Answer)
+            answer = msgspec.convert(value, _Answer)
         except msgspec.ValidationError as error:
             raise Unavailable(
-                f"Prometheus at {self._rest.base} answers in a form that is not known: {error}"
+                f"Prometheus at {self._rest.base} gave an answer of an unknown form: {error}"
             ) from error
         if answer.warnings:
-            words = answer.warnings[0][:200]
-            raise Unavailable(f"Prometheus at {self._rest.base} does not know all: {words}")
+            warning = answer.warnings[0][:200]
+            raise Unavailable(f"Prometheus at {self._rest.base} gave a partial answer: {warning}")
         return answer.data.result
 
 
-def _samples(found: _Found) -> Iterator[tuple[float, float]]:
-    for time, text in found.values:
+def _samples(series: _Series) -> Iterator[tuple[float, float]]:
+    for time, text in series.values:
         try:
             value = float(text)
         except ValueError:
@@ -165,26 +164,29 @@ def _arm(grown: Mapping[frozenset[str], int], release: Digest) -> Arm:
     outcomes = dict.fromkeys(OUTCOMES, 0)
     sliced: dict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(OUTCOMES, 0))
     for labels, number in grown.items():
-        of = dict(label.split("=", 1) for label in labels)
-        if of.get(_RELEASE) != release.text:
+        values = dict(label.split("=", 1) for label in labels)
+        if values.get(_RELEASE) != release.text:
             continue
-        name, bound = of.get("__name__"), _bound(of.get("le", "+Inf"))
+        name, bound = values.get("__name__"), _bound(values.get("le", "+Inf"))
+        outcome = values.get(_OUTCOME, "")
         if name == _OUTCOMES:
-            outcome = of.get(_OUTCOME, "")
             outcomes[outcome] = outcomes.get(outcome, 0) + number
         elif name == _SLICES:
-            counts = sliced[f"{of.get(_FEATURE)} = {of.get(_LABEL)}"]
-            counts[of.get(_OUTCOME, "")] = counts.get(of.get(_OUTCOME, ""), 0) + number
+            counts = sliced[f"{values.get(_FEATURE)} = {values.get(_LABEL)}"]
+            counts[outcome] = counts.get(outcome, 0) + number
         elif name == _SCORES:
             scored[bound] += number
         else:
             within[bound] += number
             if bound == math.inf:
                 requests += number
-                failed += number if of.get(_STATUS, "") >= "500" else 0
+                failed += number if values.get(_STATUS, "") >= "500" else 0
     slower = {bound: requests - count for bound, count in within.items() if bound < math.inf}
     if any(count < 0 for count in slower.values()):
-        raise Unavailable(f"the durations that Prometheus has of {release.short} contradict")
+        raise Unavailable(
+            f"the durations of {release.short} in Prometheus contradict each other: a bucket has "
+            "more requests than there are"
+        )
     parts = {
         f"{outcome} where {part}": (hits, sum(counts.values()))
         for part, counts in sliced.items()
@@ -204,11 +206,11 @@ def _answers(
     outcomes: Mapping[str, int], scored: Mapping[float, int]
 ) -> Mapping[str, tuple[int, int]]:
     total, all_scored = sum(outcomes.values()), scored.get(math.inf, 0)
-    found = {f"outcome {name}": (hits, total) for name, hits in outcomes.items()} if total else {}
+    answers = {f"outcome {name}": (hits, total) for name, hits in outcomes.items()} if total else {}
     points = {bound: hits for bound, hits in scored.items() if hits <= all_scored}
     for bound in sorted(set(points) - {math.inf}) if all_scored else ():
-        found[f"score below {bound:g}"] = (points[bound], all_scored)
-    return found
+        answers[f"score below {bound:g}"] = (points[bound], all_scored)
+    return answers
 
 
 def _quoted(text: str) -> str:

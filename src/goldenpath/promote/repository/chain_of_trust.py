@@ -1,8 +1,8 @@
-"""Which commits count: an unbroken chain of signatures from a pinned first commit.
+"""Which commits are trusted: an unbroken chain of signatures from a pinned first commit.
 
 Every commit must be signed by somebody whom `platform.toml` of its *parent* lists, so nobody can
-list themselves, and after set-up two people must stand for every change of trust. Machines may
-shift traffic between releases that are there, and nothing else.
+list themselves. After set-up every change of trust needs two people. Machines may only shift
+traffic between releases that are there.
 """
 
 import json
@@ -35,14 +35,14 @@ from goldenpath.promote.repository.worktree import Repository
 
 _MACHINE_PATH = re.compile(r"envs/[^/]+/[^/]+/(inferenceservice|release)\.yaml")
 _TOGETHER = 200
-"""Commits whose files are read in one go."""
+"""How many commits' files are read in one call of git."""
 _SKEW = timedelta(minutes=15)
-"""How far clocks of two committers may differ; more is a commit that was dated back."""
+"""How far the clocks of two committers may differ; a larger difference is a backdated commit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trusted:
-    """A commit whose whole chain holds, and the platform that it declares."""
+    """A commit whose whole chain is verified, and the platform that it declares."""
 
     commit: str
     platform: Platform
@@ -50,7 +50,7 @@ class Trusted:
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """What this machine knows to be right: the first commit, and the last that was verified."""
+    """The commits that this machine trusts: the first one, and the last one that was verified."""
 
     root: str
     verified: str
@@ -63,10 +63,10 @@ class _PinFile(msgspec.Struct):
 
 
 def follow(repository: Repository, pin_file: Path) -> Trusted:
-    """Fetches `main` and verifies what is new since the last time.
+    """Fetch `main` and verify the commits that are new since the last time.
 
-    Raises `VerificationError` for a commit that does not count, `Unavailable` if the remote
-    cannot be reached; in both cases what was trusted before stays what is trusted.
+    Raises `VerificationError` for a commit that is not trusted, `Unavailable` if the remote cannot
+    be reached. In both cases the pin stays as it was.
     """
     pin = read_pin(pin_file)
     head = repository.fetch()
@@ -77,13 +77,13 @@ def follow(repository: Repository, pin_file: Path) -> Trusted:
 
 
 def last_trusted(repository: Repository, pin_file: Path) -> Trusted:
-    """The last verified commit, without asking the remote."""
+    """Return the last verified commit, without asking the remote."""
     commit = read_pin(pin_file).verified
     return Trusted(commit, platform_at(repository, commit))
 
 
 def platform_at(repository: Repository, commit: str) -> Platform:
-    """`platform.toml` as it stands in `commit`. Raises `NotFound` or `InvalidInput`."""
+    """Return the `platform.toml` of `commit`. Raises `NotFound` or `InvalidInput`."""
     content = repository.read(commit, FILE)
     if content is None:
         raise NotFound(f"commit {commit[:12]} of the gitops repository has no {FILE}")
@@ -91,9 +91,9 @@ def platform_at(repository: Repository, commit: str) -> Platform:
 
 
 def verify_chain(repository: Repository, pin: Pin, end: str) -> None:
-    """Checks every commit after `pin.verified` up to `end`, or from the root if nothing was.
+    """Verify every commit after `pin.verified` up to `end`; all commits, if none was verified yet.
 
-    Raises `VerificationError` at the first that does not count.
+    Raises `VerificationError` at the first that is not trusted.
     """
     start = pin.verified or None
     if start is not None and not repository.contains(start, end):
@@ -112,13 +112,13 @@ def verify_chain(repository: Repository, pin: Pin, end: str) -> None:
                 _check_root(commit, raw[commit.id], pin, platforms)
             for parent in commit.parents:
                 signer = _check_one(repository, commit, raw[commit.id], parent, platforms=platforms)
-                _check_standing(
+                _check_restrictions(
                     repository, commit, parent, signer, platform=platforms.at(parent), placed=placed
                 )
 
 
 def read_pin(file: Path) -> Pin:
-    """The pinned commits. Raises `NotFound` if this machine was never told whom to trust."""
+    """Return the pinned commits. Raises `NotFound` if no platform was set up on this machine."""
     try:
         pin = read_typed(file, _PinFile)
     except FileNotFoundError as error:
@@ -130,7 +130,7 @@ def read_pin(file: Path) -> Pin:
 
 
 def write_pin(file: Path, pin: Pin) -> None:
-    """Replaces the pin, so that a crash leaves the old one or the new one."""
+    """Replace the pin; after a crash the file holds the old pin or the new one."""
     value = {"version": 1, "root": pin.root, "verified": pin.verified}
     try:
         write_whole(file, f"{json.dumps(value, indent=2)}\n".encode())
@@ -142,7 +142,7 @@ def write_pin(file: Path, pin: Pin) -> None:
 
 
 class _Platforms:
-    """`platform.toml` of many commits; each different file is read and parsed once."""
+    """The `platform.toml` of many commits; each different file is read and parsed once."""
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
@@ -153,7 +153,9 @@ class _Platforms:
         if commit not in self._ids:
             (blob,) = self._repository.blob_ids([commit], FILE)
             if blob is None:
-                raise VerificationError(f"commit {commit[:12]} has no {FILE}: nobody may follow it")
+                raise VerificationError(
+                    f"commit {commit[:12]} has no {FILE}, so it cannot be followed"
+                )
             self._ids[commit] = blob
         blob = self._ids[commit]
         if blob not in self._parsed:
@@ -162,7 +164,7 @@ class _Platforms:
         return self._parsed[blob]
 
     def inherit(self, commit: str, parent: str) -> None:
-        """`commit` did not touch the file, so it has its parent's."""
+        """Note that `commit` did not change the file, so it has its parent's."""
         self.at(parent)
         self._ids[commit] = self._ids[parent]
 
@@ -171,7 +173,7 @@ def _check_root(commit: Commit, raw: bytes, pin: Pin, platforms: _Platforms) -> 
     if commit.id != pin.root:
         raise VerificationError(
             f"the gitops repository begins with {commit.id[:12]}, expected {pin.root[:12]}",
-            hint="this is another repository than the one this machine was set up with",
+            hint="this is another repository than the one that this machine was set up with",
         )
     verify_commit(commit.id, raw, platforms.at(commit.id).people)
 
@@ -179,7 +181,7 @@ def _check_root(commit: Commit, raw: bytes, pin: Pin, platforms: _Platforms) -> 
 def _check_one(
     repository: Repository, commit: Commit, raw: bytes, parent: str, *, platforms: _Platforms
 ) -> str:
-    """Who signed it. Raises `VerificationError` if they may not."""
+    """Return who signed the commit. Raises `VerificationError` if they may not make it."""
     platform = platforms.at(parent)
     signer = verify_commit(commit.id, raw, platform.committers)
     (before,) = repository.raw([parent]).values()
@@ -190,17 +192,17 @@ def _check_one(
         platforms.at(commit.id)
     check_trust(repository, commit, signer, platform, after=platforms.at(commit.id))
     if signer in {machine.name for machine in platform.commit_keys}:
-        refused = _beyond_a_machine(repository, commit, parent, platform)
+        refused = _machine_refusal(repository, commit, parent, platform)
         if refused:
             raise VerificationError(
                 f"commit {commit.id[:12]} by the machine {signer} {refused}",
-                hint="machines may shift traffic between releases that are there, nothing else",
+                hint="machines may only shift traffic between releases that are there",
             )
     return signer
 
 
 def _placed(repository: Repository, commits: Sequence[Commit]) -> dict[str, bytes | None]:
-    """Both files of every deployment that the commits touch, before and after, in one go."""
+    """Return both files of every deployment that the commits touch, before and after each."""
     names = [
         f"{each}:{folder}/{file}"
         for commit in commits
@@ -216,7 +218,7 @@ def _folders(commit: Commit) -> list[str]:
     return sorted({path.rsplit("/", 1)[0] for path in placed})
 
 
-def _check_standing(
+def _check_restrictions(
     repository: Repository,
     commit: Commit,
     parent: str,
@@ -225,7 +227,7 @@ def _check_standing(
     platform: Platform,
     placed: Mapping[str, bytes | None],
 ) -> None:
-    """Raises `VerificationError` for a commit that ignores a hold, a freeze or broken glass."""
+    """Raise `VerificationError` for a commit that violates a hold, a freeze or break-glass."""
     for folder in _folders(commit):
         _, name, model = folder.split("/")
         stage = platform.stage(name)
@@ -244,14 +246,14 @@ def _check_standing(
         if refused:
             raise VerificationError(
                 f"commit {commit.id[:12]} by {signer} {refused}",
-                hint="it is followed by nobody: take it out of main again",
+                hint="nobody follows this commit: take it out of main again",
             )
 
 
 def stable_before(
     repository: Repository, commit: str, path: str, platform: Platform
 ) -> Iterator[Digest]:
-    """What was the stable release of a deployment, newest first."""
+    """Yield the stable releases of a deployment up to `commit`, newest first."""
     for each in repository.history(path, to=commit):
         content = repository.read(each.id, path)
         with suppress(InvalidInput):
@@ -264,10 +266,10 @@ def _check_time(commit: Commit, parent: str, raw_parent: bytes) -> None:
         raise VerificationError(f"commit {commit.id[:12]} is dated before its parent")
 
 
-def _beyond_a_machine(
+def _machine_refusal(
     repository: Repository, commit: Commit, parent: str, platform: Platform
 ) -> str:
-    """What the commit does that a machine may not, in words; empty if nothing."""
+    """Return what the commit does that a machine may not do; empty if nothing."""
     for path in commit.paths:
         if _MACHINE_PATH.fullmatch(path) is None:
             return f"changes {path}"
@@ -276,17 +278,20 @@ def _beyond_a_machine(
         after = repository.files(commit.id, folder)
         if f"{folder}/{SERVICE_FILE}" not in after:
             return f"removes {folder}"
-        held = _held(repository, parent, commit, folder)
-        if held:
-            return held
-        brought = _releases(after, platform) - known
-        if brought:
-            return f"brings {min(brought)} into {folder}"
+        refused = _hold_refusal(repository, parent, commit, folder)
+        if refused:
+            return refused
+        added = _releases(after, platform) - known
+        if added:
+            return f"brings {min(added)} into {folder}"
     return ""
 
 
-def _held(repository: Repository, parent: str, commit: Commit, folder: str) -> str:
-    """A machine ends no hold and keeps its criteria; the rest is checked for everybody."""
+def _hold_refusal(repository: Repository, parent: str, commit: Commit, folder: str) -> str:
+    """Return how a machine ends a hold or changes the rollout plan; empty if it does neither.
+
+    Other restrictions are checked for everybody.
+    """
     path = f"{folder}/{RELEASE_FILE}"
     names = [f"{parent}:{path}", f"{commit.id}:{path}"]
     before, after = repository.deployment_files(names)
@@ -300,7 +305,7 @@ def _held(repository: Repository, parent: str, commit: Commit, folder: str) -> s
 
 
 def _releases(files: Mapping[str, bytes], platform: Platform) -> set[Digest]:
-    """Releases that one deployment runs or would go back to. Raises `InvalidInput`."""
+    """Return the releases that a deployment runs or would go back to. Raises `InvalidInput`."""
     digests: set[Digest] = set()
     for deployment in parse_deployments(files, platform):
         digests |= {slot.digest for slot in deployment.slots}

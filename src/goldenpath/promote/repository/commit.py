@@ -1,6 +1,6 @@
-"""Git commits as values: the object's bytes, the signature inside, and the trailers of a message.
+"""Git commits as values: the object's bytes, its signature, and the trailers of its message.
 
-The bytes are parsed here, not by `git log`, since what was signed is these bytes.
+The bytes are parsed here and not by `git log`, since these bytes are what was signed.
 """
 
 import re
@@ -23,13 +23,13 @@ class Commit:
     id: str
     parents: tuple[str, ...]
     author: str
-    """The name alone; who really signed is what `Repository.verify` says."""
+    """The name that the commit claims; `Repository.verify` returns who signed it."""
     time: datetime
     message: str
     trailers: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: _NONE)
-    """By name, in the order in which they stand."""
+    """Values by name, in the order of the message."""
     paths: tuple[str, ...] = ()
-    """What it changed against its first parent, sorted."""
+    """The paths that it changed against its first parent, sorted."""
 
     @property
     def subject(self) -> str:
@@ -37,12 +37,12 @@ class Commit:
         return self.message.split("\n", 1)[0]
 
     def trailer(self, name: str) -> str:
-        """The first trailer of that name, or the empty string."""
+        """Return the first trailer of that name, or the empty string."""
         return self.trailers.get(name, ("",))[0]
 
 
 def parse_commit(identity: str, content: bytes, paths: tuple[str, ...] = ()) -> Commit:
-    """The value of a commit object. Raises `InvalidInput` if it is not one."""
+    """Parse a commit object. Raises `InvalidInput` if it is not one."""
     head, _, message = content.partition(b"\n\n")
     parents: list[str] = []
     author, time = "", None
@@ -61,9 +61,9 @@ def parse_commit(identity: str, content: bytes, paths: tuple[str, ...] = ()) -> 
 
 
 def split_signature(identity: str, content: bytes) -> tuple[str, bytes]:
-    """The SSH signature of a commit object, and the bytes that it signs.
+    """Return the SSH signature of a commit object, and the bytes that it signs.
 
-    Raises `VerificationError` if there is no signature, two, or one of another kind.
+    Raises `VerificationError` if there is no signature, more than one, or one of another kind.
     """
     head, separator, message = content.partition(b"\n\n")
     kept: list[bytes] = []
@@ -82,9 +82,9 @@ def split_signature(identity: str, content: bytes) -> tuple[str, bytes]:
             inside = False
             kept.append(line)
     if len(signatures) != 1:
-        found = "none" if not signatures else str(len(signatures))
+        count = "none" if not signatures else str(len(signatures))
         raise VerificationError(
-            f"commit {identity[:12]} is not signed: expected one SSH signature, got {found}",
+            f"commit {identity[:12]} is not signed: expected one SSH signature, got {count}",
             hint="commit through goldenpath, or with git commit -S and gpg.format=ssh",
         )
     armored = b"\n".join(signatures[0]).decode("ascii", "replace") + "\n"
@@ -96,7 +96,7 @@ def split_signature(identity: str, content: bytes) -> tuple[str, bytes]:
 def render_commit(
     tree: str, parents: tuple[str, ...], author: str, now: datetime, *, message: str
 ) -> bytes:
-    """The object's bytes before they are signed."""
+    """Return the bytes of a commit object before it is signed."""
     if not author.strip() or any(letter in author for letter in "<>\n\0"):
         raise InvalidInput(f"{author!r} cannot be the author of a commit")
     if not message.strip() or "\0" in message:
@@ -108,31 +108,31 @@ def render_commit(
 
 
 def insert_signature(content: bytes, armored: str) -> bytes:
-    """The commit object with the signature in its header, as git writes it."""
+    """Return the commit object with the signature in its header, as git writes it."""
     head, separator, message = content.partition(b"\n\n")
     lines = armored.rstrip("\n").encode().split(b"\n")
     return head + b"\ngpgsig " + b"\n ".join(lines) + separator + message
 
 
 def parse_trailers(message: str) -> Mapping[str, tuple[str, ...]]:
-    """The trailers of a message: its last paragraph, if every line of it is `Name: value`."""
+    """Return the trailers of a message: its last paragraph, if all its lines are `Name: value`."""
     paragraphs = re.split(r"\n[ \t]*\n", message.strip("\n"))
     if len(paragraphs) < 2:
         return _NONE
     result: dict[str, tuple[str, ...]] = {}
     for line in paragraphs[-1].split("\n"):
-        found = _TRAILER.fullmatch(line)
-        if found is None:
+        trailer = _TRAILER.fullmatch(line)
+        if trailer is None:
             return _NONE
-        result[found[1]] = (*result.get(found[1], ()), found[2].strip())
+        result[trailer[1]] = (*result.get(trailer[1], ()), trailer[2].strip())
     return MappingProxyType(result)
 
 
 def _identity(value: str, commit: str) -> tuple[str, datetime]:
-    found = _IDENTITY.fullmatch(value)
-    if found is None:
+    match = _IDENTITY.fullmatch(value)
+    if match is None:
         raise InvalidInput(f"commit {commit[:12]} has a malformed author or committer")
     try:
-        return found["name"], datetime.fromtimestamp(int(found["seconds"]), UTC)
+        return match["name"], datetime.fromtimestamp(int(match["seconds"]), UTC)
     except (OverflowError, OSError, ValueError) as error:
         raise InvalidInput(f"commit {commit[:12]} has an impossible time") from error

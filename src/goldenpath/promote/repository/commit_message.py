@@ -1,4 +1,4 @@
-"""The message of a commit that changes a stage: words for people, trailers for machines."""
+"""The message of a commit that changes a stage: a text for people, trailers for machines."""
 
 from dataclasses import dataclass
 
@@ -19,28 +19,28 @@ PREVIOUS, SHARE, JUDGED = "Previous-Digest", "Traffic-Share", "Judged"
 
 @dataclass(frozen=True, slots=True)
 class CommitMessage:
-    """What a commit says of its change of one deployment: what, why, and who agreed."""
+    """The content of the message: what changes in one deployment, why, and who agreed."""
 
     action: str
-    """One word: `promote`, `rollout`, `rollback`, `hold`, `resume`, `confirm`, `judge`."""
+    """One of `promote`, `rollout`, `rollback`, `hold`, `resume`, `confirm`, `judge`."""
     stage: str
     model: str
     digest: Digest
     reason: str
     share: int = 100
-    """Percent of the traffic that the release gets."""
+    """The release's share of the traffic, in percent."""
     previous: Digest | None = None
     decision: Digest | None = None
     approved_by: tuple[str, ...] = ()
     judged: tuple[str, ...] = ()
     """The judge's numbers, one comparison each."""
     break_glass: BreakGlass | None = None
-    """The break-glass record that it is made by."""
+    """The break-glass record, if the commit opens one."""
     confirms: str = ""
-    """Who used break-glass, if this change is the second person's."""
+    """The person who used break-glass, if the commit is the second person's."""
 
     def render(self) -> str:
-        """The text of the message. Words of people cannot forge a trailer: each is one line."""
+        """Return the message. A text by a person becomes one line, so it cannot forge a trailer."""
         subject = f"{self.stage}: {self.action} {self.model} {self.digest.short}"
         trailers = [
             (RELEASE, self.digest.text),

@@ -1,4 +1,4 @@
-"""Who signed a commit: the signature over the object's own bytes, by a key that is listed."""
+"""Verifies who signed a commit: a signature over the object's bytes by a listed key."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,7 +10,10 @@ from goldenpath.release.attest.signatures import sshsig
 
 
 def verify_commit(commit: str, content: bytes, people: Sequence[Person]) -> str:
-    """Name of the one of `people` who signed the commit object `content`."""
+    """Return the name of the one of `people` who signed the commit object `content`.
+
+    Raises `VerificationError` if nobody of them did, or the bytes were changed afterwards.
+    """
     armored, signed = split_signature(commit, content)
     try:
         signer = sshsig.verify(armored, signed, "git")
@@ -19,11 +22,14 @@ def verify_commit(commit: str, content: bytes, people: Sequence[Person]) -> str:
             f"commit {commit[:12]} was changed after it was signed: {error.message}"
         ) from error
     time = parse_commit(commit, content).time
-    return whose(signer, people, time, f"commit {commit[:12]}")
+    return owner_of_key(signer, people, time, f"commit {commit[:12]}")
 
 
-def whose(signer: str, people: Sequence[Person], time: datetime, what: str) -> str:
-    """Name of the one of `people` whose key made a signature at `time`."""
+def owner_of_key(signer: str, people: Sequence[Person], time: datetime, what: str) -> str:
+    """Return the name of the one of `people` whose key `signer` was valid at `time`.
+
+    `what` names the signed thing, for the message. Raises `VerificationError`.
+    """
     outside = ""
     for person in people:
         if person.ssh_key.split()[:2] != signer.split()[:2]:
@@ -38,5 +44,5 @@ def whose(signer: str, people: Sequence[Person], time: datetime, what: str) -> s
         f"{what} was made at {time.isoformat()}, {outside}"
         if outside
         else f"{what} is signed by a key that platform.toml does not list",
-        hint="goldenpath person list shows whose commits count",
+        hint="goldenpath person list shows whose commits are valid",
     )

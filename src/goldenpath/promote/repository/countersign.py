@@ -1,8 +1,8 @@
-"""Two people for every change of trust: a second signature inside the commit, over its new files.
+"""Two people for every change of trust: the commit holds a second signature over its new files.
 
-Without it one listed person could list a second key of their own, or lower what a stage asks for,
-and then promote alone. Set-up is exempt, since a platform begins with one person: it is over with
-`two-people = true` in `platform.toml`, or once anything has entered the last stage.
+Without it one listed person could list a second key of their own, or lower the demands of a stage,
+and then promote alone. Set-up is exempt, since a platform begins with one person. It is over with
+`two-people = true` in `platform.toml`, or once a release has entered the last stage.
 """
 
 import base64
@@ -17,7 +17,7 @@ from goldenpath.promote.platform.platform import FILE, Platform
 from goldenpath.promote.platform.second_person import FOLDERS, is_protected, why_not_both
 from goldenpath.promote.repository.commit import Commit
 from goldenpath.promote.repository.commit_message import APPROVAL_SIGNATURE, APPROVED_BY
-from goldenpath.promote.repository.commit_signature import whose
+from goldenpath.promote.repository.commit_signature import owner_of_key
 from goldenpath.promote.repository.worktree import Repository
 from goldenpath.release.attest.policy import Person
 from goldenpath.release.attest.signatures import sshsig
@@ -33,12 +33,15 @@ def set_up_is_over(repository: Repository, commit: str, platform: Platform) -> b
 
 
 def base_of(repository: Repository, commit: str) -> str:
-    """The last change of trust up to `commit`: no signature counts for two changes."""
+    """Return the last change of trust up to `commit`.
+
+    Signatures name it, so that none is valid for a second change.
+    """
     return repository.last_change(commit, FILE, *FOLDERS)
 
 
 def sign_change(base: str, files: Mapping[str, bytes | None], name: str, key: SshKey) -> str:
-    """Both trailers of somebody who agrees to these files in the place of those of `base`."""
+    """Return both trailers of a person who agrees to change the files of `base` to these."""
     armored = key.sign(_statement(base, files), NAMESPACE)
     packed = base64.b64encode(armored.encode()).decode()
     return f"{APPROVED_BY}: {name}\n{APPROVAL_SIGNATURE}: {packed}\n"
@@ -47,27 +50,27 @@ def sign_change(base: str, files: Mapping[str, bytes | None], name: str, key: Ss
 def agreed(
     commit: Commit, base: str, files: Mapping[str, bytes | None], people: Sequence[Person]
 ) -> str:
-    """Who else signed the files of the commit. Raises `VerificationError` if nobody did."""
+    """Return who else signed the files of the commit. Raises `VerificationError` if nobody did."""
     packed = commit.trailer(APPROVAL_SIGNATURE)
     if not packed:
         raise VerificationError(
-            f"commit {commit.id[:12]} changes trust and one person alone signed it",
-            hint="change it through goldenpath, which asks a second person to confirm",
+            f"commit {commit.id[:12]} changes trust, and only one person signed it",
+            hint="make the change with goldenpath, which asks a second person to confirm",
         )
     try:
         armored = base64.b64decode(packed, validate=True).decode("ascii")
         signer = sshsig.verify(armored, _statement(base, files), NAMESPACE)
     except (binascii.Error, UnicodeDecodeError, VerificationError) as error:
         raise VerificationError(
-            f"commit {commit.id[:12]} has an approval over another change of trust"
+            f"commit {commit.id[:12]} has an approval of another change of trust"
         ) from error
-    return whose(signer, people, commit.time, f"the approval in commit {commit.id[:12]}")
+    return owner_of_key(signer, people, commit.time, f"the approval in commit {commit.id[:12]}")
 
 
 def check_trust(
     repository: Repository, commit: Commit, signer: str, before: Platform, *, after: Platform
 ) -> None:
-    """Raises `VerificationError` if the commit changes trust and not two people stand for it."""
+    """Raise `VerificationError` if the commit changes trust without two suitable people."""
     touched = tuple(filter(is_protected, commit.paths))
     if len(commit.parents) > 1:
         _check_merge(repository, commit, before)
@@ -85,7 +88,7 @@ def check_trust(
 
 
 def agreement(repository: Repository, commit: Commit, before: Platform) -> str:
-    """Who agreed to the change of trust that the commit is. Raises `VerificationError`."""
+    """Return who else agreed to the commit's change of trust. Raises `VerificationError`."""
     parent = commit.parents[0]
     touched = sorted(filter(is_protected, commit.paths))
     contents = repository.blobs([f"{commit.id}:{path}" for path in touched])
@@ -94,7 +97,10 @@ def agreement(repository: Repository, commit: Commit, before: Platform) -> str:
 
 
 def _check_merge(repository: Repository, commit: Commit, before: Platform) -> None:
-    """A merge could bring back old trust, or what a side branch did while set-up was open."""
+    """Raise `VerificationError` for a merge that changes trust against one of its parents.
+
+    A merge could bring back old trust, or a change that a branch made during set-up.
+    """
     if not any(set_up_is_over(repository, parent, before) for parent in commit.parents):
         return
     for parent in commit.parents:
@@ -107,7 +113,7 @@ def _check_merge(repository: Repository, commit: Commit, before: Platform) -> No
 
 
 def _is_harmless(touched: Sequence[str], before: Platform, after: Platform) -> bool:
-    """Where the gateway of a machine listens is nobody's trust."""
+    """Whether only the gateway's listening address changed, which is no change of trust."""
     return set(touched) == {FILE} and replace(after, gateway=before.gateway) == before
 
 

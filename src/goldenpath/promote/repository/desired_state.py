@@ -1,6 +1,6 @@
-"""What git wants, without reading again what did not change: each manifest is parsed once per blob.
+"""The desired state in git, with a cache: each manifest is parsed once for each blob.
 
-A thousand models over three stages are three thousand files, of which a commit changes one or two.
+A thousand models in three stages are three thousand files, and a commit changes one or two of them.
 """
 
 import hashlib
@@ -25,10 +25,10 @@ FOLDER = "envs"
 
 
 class _Kept(msgspec.Struct, array_like=True, frozen=True):
-    """What the files of one deployment say."""
+    """The parsed files of one deployment."""
 
     blobs: str
-    """Of the service file, and of the release file behind it where there is one."""
+    """The blob id of the service file, followed by that of the release file if there is one."""
     deployment: Deployment | None
     name: str
     problem: str
@@ -43,7 +43,7 @@ class _Cache(msgspec.Struct):
 
 
 class Surveyor:
-    """Surveys commits of one repository; with `file`, what it learned outlives the process."""
+    """Surveys commits of one repository; with `file`, its cache outlives the process."""
 
     def __init__(self, repository: Repository, file: Path | None = None) -> None:
         self._repository = repository
@@ -52,8 +52,8 @@ class Surveyor:
         self._kept: dict[str, _Kept] = {}
 
     def survey(self, trusted: Trusted) -> Survey:
-        """The same as `survey` of `deployment_files` of every file below `envs/`."""
-        self._recall(_key(trusted.platform))
+        """Return what `deployment_files.survey` returns for every file below `envs/`."""
+        self._load(_key(trusted.platform))
         entries = self._repository.entries(trusted.commit, FOLDER)
         wanted = {
             path: blob + entries.get(f"{path.removesuffix(SERVICE_FILE)}{RELEASE_FILE}", "")
@@ -61,36 +61,36 @@ class Surveyor:
             if path.endswith(f"/{SERVICE_FILE}")
         }
         new = [path for path, blobs in wanted.items() if not self._knows(path, blobs)]
-        both = [place for path in new for place in _both(path) if place in entries]
-        contents = self._repository.deployment_files([entries[place] for place in both])
-        files = {place: content or b"" for place, content in zip(both, contents, strict=True)}
+        changed = [file for path in new for file in _both(path) if file in entries]
+        contents = self._repository.deployment_files([entries[file] for file in changed])
+        files = {file: content or b"" for file, content in zip(changed, contents, strict=True)}
         for path in new:
-            found = {place: files[place] for place in _both(path) if place in files}
-            self._kept[path] = _look(wanted[path], found, trusted.platform)
+            own = {file: files[file] for file in _both(path) if file in files}
+            self._kept[path] = _parsed(wanted[path], own, trusted.platform)
         gone = self._kept.keys() - wanted.keys()
         for path in gone:
             del self._kept[path]
         if new or gone:
-            self._remember()
-        return _together([self._kept[path] for path in sorted(wanted)])
+            self._save()
+        return _merged([self._kept[path] for path in sorted(wanted)])
 
     def _knows(self, path: str, blobs: str) -> bool:
         return path in self._kept and self._kept[path].blobs == blobs
 
-    def _recall(self, key: str) -> None:
+    def _load(self, key: str) -> None:
         if self._key == key:
             return
         self._key, self._kept = key, {}
         if self._file is None or not self._file.is_file():
             return
         try:
-            found = msgspec.msgpack.decode(self._file.read_bytes(), type=_Cache)
+            cache = msgspec.msgpack.decode(self._file.read_bytes(), type=_Cache)
         except (msgspec.DecodeError, msgspec.ValidationError, RecursionError):
-            return  # written by another version or cut short: everything is read again
-        if found.version == 3 and found.key == key:
-            self._kept = found.files
+            return  # written by another version or cut short: everything is parsed again
+        if cache.version == 3 and cache.key == key:
+            self._kept = cache.files
 
-    def _remember(self) -> None:
+    def _save(self) -> None:
         if self._file is None:
             return
         content = msgspec.msgpack.encode(_Cache(3, self._key, self._kept))
@@ -100,7 +100,7 @@ class Surveyor:
             new.write_bytes(content)
             new.replace(self._file)
         except OSError as error:
-            with suppress(OSError):  # what was written of it; the reason is told below
+            with suppress(OSError):  # removes an incomplete file; the error is raised below
                 new.unlink()
             raise Unavailable(
                 f"{self._file} cannot be written: {error.strerror}",
@@ -109,32 +109,35 @@ class Surveyor:
 
 
 def _key(platform: Platform) -> str:
-    """What decides how a manifest is read and kept: the platform, and this program."""
+    """Return a digest of everything that decides how a manifest is parsed and cached.
+
+    These are the program's version, the fields of the values, and the platform.
+    """
     shape = [
         field.name
         for kind in (Deployment, Slot, Scaling, Restrictions, BreakGlass)
         for field in fields(kind)
     ]
     stages = [stage.name for stage in platform.stages]
-    said = [__version__, *shape, "", platform.registry_prefix, *stages]
-    return hashlib.sha256("\0".join(said).encode()).hexdigest()
+    parts = [__version__, *shape, "", platform.registry_prefix, *stages]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 def _both(path: str) -> tuple[str, str]:
     return path, f"{path.removesuffix(SERVICE_FILE)}{RELEASE_FILE}"
 
 
-def _look(blobs: str, files: Mapping[str, bytes], platform: Platform) -> _Kept:
-    found = survey(files, platform)
-    standing = next(iter(found.standing.values()), None)
-    for name, problem in found.problems.items():
-        return _Kept(blobs, None, name, problem, found.ignored, standing)
-    deployment = next(iter(found.deployments), None)
+def _parsed(blobs: str, files: Mapping[str, bytes], platform: Platform) -> _Kept:
+    result = survey(files, platform)
+    standing = next(iter(result.standing.values()), None)
+    for name, problem in result.problems.items():
+        return _Kept(blobs, None, name, problem, result.ignored, standing)
+    deployment = next(iter(result.deployments), None)
     name = "" if deployment is None else deployment.name
-    return _Kept(blobs, deployment, name, "", found.ignored, standing)
+    return _Kept(blobs, deployment, name, "", result.ignored, standing)
 
 
-def _together(kept: list[_Kept]) -> Survey:
+def _merged(kept: list[_Kept]) -> Survey:
     return Survey(
         tuple(each.deployment for each in kept if each.deployment is not None),
         {each.name: each.problem for each in kept if each.problem},

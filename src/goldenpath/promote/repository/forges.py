@@ -1,4 +1,4 @@
-"""GitHub, GitLab, and Gitea with Forgejo, as far as pull requests go: three small dialects."""
+"""The pull request interfaces of GitHub, GitLab, and Gitea (also for Forgejo)."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,7 +15,7 @@ _PAGES, _PAGE = 20, 50
 
 
 def open_forge(settings: ForgeSettings, token: str, ca_file: Path | None = None) -> Forge:
-    """The forge of a platform. Raises `InvalidInput` without a token."""
+    """Return the forge of a platform. Raises `InvalidInput` without a token."""
     if not token:
         raise InvalidInput(
             "there is no token for the forge",
@@ -37,7 +37,7 @@ def open_forge(settings: ForgeSettings, token: str, ca_file: Path | None = None)
 
 
 class _Pulls:
-    """What GitHub and Gitea have in common: the newer took the words of the older."""
+    """The common part of GitHub and Gitea, whose interface follows GitHub's."""
 
     per_page = "per_page"
     changes = "CHANGES_REQUESTED"
@@ -57,7 +57,7 @@ class _Pulls:
         return _pull(self._rest.post(self._path, wish))
 
     def agreed(self, request: PullRequest) -> tuple[Agreed, ...]:
-        """Whose last word is an approval; a comment takes nothing back."""
+        """Return those whose last review is an approval; a later comment does not withdraw it."""
         last: dict[str, JsonValue] = {}
         for each in pages(self._rest, f"{self._path}/{request.number}/reviews", self.per_page):
             if _text(each, "state") in ("APPROVED", self.changes, "DISMISSED"):
@@ -108,20 +108,20 @@ class GitLab:
         )
 
     def agreed(self, request: PullRequest) -> tuple[Agreed, ...]:
-        """Who approves it now; GitLab does not say which commit they saw."""
-        said = self._rest.get(f"{self._path}/{request.number}/approvals")
-        listed = _member(said, "approved_by")
+        """Return who approves it now; GitLab does not say which commit they saw."""
+        approvals = self._rest.get(f"{self._path}/{request.number}/approvals")
+        listed = _member(approvals, "approved_by")
         logins = [_text(each, "user", "username") for each in _list(listed)]
         return tuple(Agreed(login, "") for login in sorted(filter(None, logins)))
 
 
 def pages(rest: Rest, path: str, per_page: str, **query: str) -> Iterator[JsonValue]:
-    """Everything in a list that comes page by page, at most 1,000."""
+    """Yield the entries of a list that comes in pages, at most 1,000."""
     for page in range(1, _PAGES + 1):
-        asked = {**query, per_page: f"{_PAGE}", "page": f"{page}"}
-        found = _list(rest.get(path, **asked))
-        yield from found
-        if len(found) < _PAGE:
+        parameters = {**query, per_page: f"{_PAGE}", "page": f"{page}"}
+        entries = _list(rest.get(path, **parameters))
+        yield from entries
+        if len(entries) < _PAGE:
             return
 
 
@@ -139,13 +139,13 @@ def _request(
     number: JsonValue, url: str, branch: str, commit: str, *, value: JsonValue
 ) -> PullRequest:
     if not isinstance(number, int) or isinstance(number, bool) or not branch:
-        raise InvalidInput("the forge answers with something else than a pull request")
+        raise InvalidInput("the answer of the forge is not a pull request")
     return PullRequest(number, url, branch, commit, _text(value, "title"))
 
 
 def _list(value: JsonValue) -> list[JsonValue]:
     if not isinstance(value, list):
-        raise InvalidInput("the forge answers with something else than a list")
+        raise InvalidInput("the answer of the forge is not a list")
     return value
 
 
@@ -156,5 +156,5 @@ def _member(value: JsonValue, *path: str) -> JsonValue:
 
 
 def _text(value: JsonValue, *path: str) -> str:
-    found = _member(value, *path)
-    return found if isinstance(found, str) else ""
+    text = _member(value, *path)
+    return text if isinstance(text, str) else ""

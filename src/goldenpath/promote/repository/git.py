@@ -1,7 +1,7 @@
-"""Runs git on one bare repository, quietly and always the same way.
+"""Runs git on one bare repository, in the same way on every machine.
 
-No configuration of the user or the machine is read, no terminal is asked, nothing waits for ever:
-a commit that this machine accepts must be one that every machine accepts.
+Git reads no configuration of the user or the machine, asks no terminal, and has a time limit. So
+every machine accepts the same commits.
 """
 
 import subprocess
@@ -11,7 +11,7 @@ from pathlib import Path
 from goldenpath.errors import InvalidInput, Unavailable
 
 TIMEOUT = 120.0
-"""Seconds until git is given up."""
+"""Seconds after which a call of git is ended."""
 
 _FIXED = {
     "GIT_CONFIG_NOSYSTEM": "1",
@@ -25,7 +25,7 @@ _FIXED = {
 
 
 class GitFailed(Exception):
-    """Git said no; `words` is what it said. Turned into an error of ours by every caller."""
+    """A call of git failed; `words` is its output. Every caller converts it."""
 
     def __init__(self, words: str) -> None:
         super().__init__(words)
@@ -33,19 +33,19 @@ class GitFailed(Exception):
 
     @property
     def is_refusal(self) -> bool:
-        """Whether a remote took a push for wrong, and not merely had no room for it."""
+        """Whether a remote refused a push by a rule, and not for lack of space."""
         return "[remote rejected]" in self.words and "unpacker error" not in self.words
 
 
 class Git:
-    """Git on the bare repository `folder`, with `environment` and nothing else of the outside."""
+    """Git on the bare repository `folder`, with the variables of `environment` only."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self.folder = folder
         self._environment = {"GIT_SSH_COMMAND": "ssh -oBatchMode=yes", **environment, **_FIXED}
 
     def run(self, *arguments: str, stdin: bytes = b"", index: Path | None = None) -> bytes:
-        """What git prints. Raises `GitFailed` with its words, `Unavailable` without git."""
+        """Return what git prints. Raises `GitFailed` with its output, `Unavailable` without git."""
         environment = dict(self._environment)
         if index is not None:
             environment["GIT_INDEX_FILE"] = str(index)
@@ -70,7 +70,7 @@ class Git:
         return done.stdout
 
     def initialise(self) -> None:
-        """Creates the bare repository if it is not there."""
+        """Create the bare repository if it is not there."""
         if (self.folder / "HEAD").is_file() and (self.folder / "objects").is_dir():
             return
         try:
@@ -83,16 +83,16 @@ class Git:
         self.run("init", "--quiet", "--bare", "--template=", "--initial-branch=main")
 
     def sizes(self, names: Iterable[str]) -> list[tuple[str, int] | None]:
-        """Id and size of each object, in order; None for one that is not there."""
+        """Return id and size of each object, in order; None for one that is not there."""
         output = self.run("cat-file", "--batch-check", stdin=_lines(names))
-        found: list[tuple[str, int] | None] = []
+        result: list[tuple[str, int] | None] = []
         for line in output.decode("utf-8", "replace").split("\n")[:-1]:
             name, _, size = line.rpartition(" ")
-            found.append((name.split(" ")[0], int(size)) if size.isdigit() else None)
-        return found
+            result.append((name.split(" ")[0], int(size)) if size.isdigit() else None)
+        return result
 
     def objects(self, names: Iterable[str]) -> Iterator[tuple[str, bytes] | None]:
-        """Type and content of each object, in order; None for one that is not there."""
+        """Yield type and content of each object, in order; None for one that is not there."""
         wanted = list(names)
         output = self.run("cat-file", "--batch", stdin=_lines(wanted))
         position = 0
@@ -116,10 +116,10 @@ def _lines(names: Iterable[str]) -> bytes:
 
 
 def last_line(words: str) -> str:
-    """Return the line of what git printed that says why it failed."""
+    """Return the line of git's output that says why it failed."""
     lines = [line.strip() for line in words.splitlines() if line.strip()]
     useful = [line for line in lines if line.startswith(("fatal:", "error:", "!", "remote:"))]
     chosen = (useful or lines or ["git gave no reason"])[0]
     if "Could not read from remote repository" in chosen:
-        chosen = lines[0]  # SSH spoke first, and knows why
+        chosen = lines[0]  # SSH printed the reason before git did
     return chosen.removeprefix("fatal: ").removeprefix("error: ")[:300]

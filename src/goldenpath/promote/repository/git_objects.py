@@ -1,6 +1,6 @@
-"""Reads what git has of files: which paths a commit changed, and contents within their limits.
+"""Reads files from git within limits, and the paths that a commit changed.
 
-Whoever can push chooses paths and sizes, so neither is believed to be harmless.
+Whoever can push chooses paths and sizes, so neither is trusted.
 """
 
 from collections.abc import Sequence
@@ -9,21 +9,22 @@ from goldenpath.errors import InvalidInput
 from goldenpath.promote.repository.git import Git
 
 MAX_FILE = 1024 * 1024
-"""Bytes of the largest file that is read from the repository, 1 MiB."""
+"""The largest file that is read from the repository, in bytes."""
 
 
 def read_blobs(git: Git, names: Sequence[str], *, stand_in: bool) -> tuple[bytes | None, ...]:
-    """Contents by blob id or `commit:path`, all in one go; None for what is no file.
+    """Return contents by blob id or `commit:path`, in one call of git; None for a missing file.
 
-    A file that cannot be read, for its size or its path, raises `InvalidInput`; with `stand_in`, a
-    text that every reader refuses stands in its place, other for each file. Raises `GitFailed`.
+    Raises `InvalidInput` for a file that is too large or whose path holds a line break. With
+    `stand_in` the result holds a text instead that every reader refuses, different for each file.
+    Raises `GitFailed`.
     """
     if not names:
         return ()
-    # Git is asked line by line, and a path may hold a line break.
+    # Git reads the names line by line, and a path may hold a line break.
     large = {name: name for name in names if "\n" in name}
     asked = [name for name in names if name not in large]
-    # Their sizes first: git would hand over any number of bytes at once.
+    # Sizes first, because git would return a file of any size as a whole.
     for name, found in zip(asked, git.sizes(asked), strict=True):
         if found is not None and found[1] > MAX_FILE:
             large[name] = found[0]
@@ -42,14 +43,14 @@ def read_blobs(git: Git, names: Sequence[str], *, stand_in: bool) -> tuple[bytes
 
 
 def changed_paths(git: Git, ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """The paths that each commit changed against its first parent. Raises `GitFailed`."""
+    """Return the paths that each commit changed against its first parent. Raises `GitFailed`."""
     result: dict[str, tuple[str, ...]] = dict.fromkeys(ids, ())
     listed = git.run(
         "diff-tree", "--stdin", "--root", "-m", "--first-parent", "-r", "-z",
         "--no-renames", "--raw", stdin="".join(f"{each}\n" for each in ids).encode(),
     )  # fmt: skip
-    # A path may hold anything, also a line that looks like a commit: so only the place of a
-    # part says what it is. A path stands behind a part with a colon, and nothing else does.
+    # A path may look like a commit id, so only the position of a part says what it is: a path
+    # follows a part that begins with a colon, and nothing else does.
     commit, is_path = "", False
     for part in listed.decode("utf-8", "replace").split("\0"):
         if is_path:
@@ -63,5 +64,5 @@ def changed_paths(git: Git, ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
 
 
 def _stand_in(blob: str) -> bytes:
-    """Too large for every reader; with the word that no reader of release files passes over."""
+    """Return a text that is too large for every reader, and that `is_marked` never passes over."""
     return f"hold: {blob!r} ".encode().ljust(MAX_FILE + 1, b"#")

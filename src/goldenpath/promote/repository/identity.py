@@ -1,4 +1,4 @@
-"""Who acts: a name that `platform.toml` lists, and the SSH key only that person holds."""
+"""The identity that acts: a name that `platform.toml` lists, and that person's SSH key."""
 
 import re
 import subprocess
@@ -19,7 +19,7 @@ _NAME = re.compile(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?")
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A person or machine that can sign."""
+    """A person or a machine with a key to sign with."""
 
     name: str
     key: SshKey
@@ -28,9 +28,9 @@ class Identity:
 def find_identity(
     name: str | None, key: Path | None, environment: Mapping[str, str], *, make_key: bool = False
 ) -> Identity:
-    """From the flags, else the environment, else the person's own git configuration.
+    """Return the identity from the flags, else the environment, else the git configuration.
 
-    Raises `InvalidInput` if there is no name, `NotFound` with how to make one if there is no key.
+    Raises `InvalidInput` if there is no name, and `NotFound` if there is no key.
     """
     given = name or environment.get(IDENTITY_VARIABLE) or _git_config("user.name", environment)
     chosen = re.sub(r"[^a-z0-9]+", "-", given.lower()).strip("-")
@@ -41,7 +41,7 @@ def find_identity(
         )
     if _NAME.fullmatch(chosen) is None or (name is not None and name != chosen):
         raise InvalidInput(
-            f"{given!r} is not a name that can act: expected lower-case letters, digits and dashes",
+            f"{given!r} is not a valid name: expected lower-case letters, digits and dashes",
             hint=f"give one with --as NAME, or set {IDENTITY_VARIABLE}",
         )
     path = key or _default_key(environment)
@@ -59,9 +59,9 @@ def find_identity(
 def require_listed(
     identity: Identity, platform: Platform, now: datetime, *, machines: bool = False
 ) -> Person:
-    """The entry of `platform.toml` for this name and this key, if its time is not over at `now`.
+    """Return the entry of `platform.toml` for this name and key, if it is valid at `now`.
 
-    Raises `InvalidInput` if there is none: a commit by anybody else would be followed by nobody.
+    Raises `InvalidInput` if there is none: nobody would follow a commit by anybody else.
     """
     listed = platform.committers if machines else platform.people
     for person in listed:
@@ -84,11 +84,13 @@ def require_listed(
 def _require_current(person: Person, now: datetime) -> Person:
     if person.valid_until is not None and now >= person.valid_until:
         raise InvalidInput(
-            f"the time of {person.name} ended on {person.valid_until.isoformat()}",
-            hint="somebody else who is listed has to act",
+            f"the key of {person.name} expired on {person.valid_until.isoformat()}",
+            hint="another listed person has to act",
         )
     if person.valid_from is not None and now < person.valid_from:
-        raise InvalidInput(f"the time of {person.name} begins on {person.valid_from.isoformat()}")
+        raise InvalidInput(
+            f"the key of {person.name} is valid only from {person.valid_from.isoformat()} on"
+        )
     return person
 
 
@@ -101,7 +103,7 @@ def _default_key(environment: Mapping[str, str]) -> Path:
 
 
 def _git_config(key: str, environment: Mapping[str, str]) -> str:
-    """What git is set to for this person; empty if nothing is, or without git."""
+    """Return the person's git setting; empty if it is not set, or git is not installed."""
     try:
         done = subprocess.run(
             ["git", "config", "--get", key],

@@ -1,4 +1,4 @@
-"""The one way of a commit to `main`: signed, pushed, and where that is refused into a branch."""
+"""Publishes a commit to `main`: signed and pushed, or to a branch if the push is refused."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,24 +11,24 @@ from goldenpath.promote.repository.worktree import Protected, Repository
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A commit that is decided and not made yet."""
+    """A commit before it is made."""
 
     parent: str | None
     """None for the first commit of a repository."""
     time: datetime
     files: Mapping[str, bytes | None]
-    """What each changed path holds afterwards; None deletes it."""
+    """The new content of each changed path; None deletes it."""
     message: str
 
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """Where a commit is now."""
+    """Where a commit was published."""
 
     commit: str
-    """On `main`; empty if it waits or was not made."""
+    """The commit on `main`; empty if it waits in a branch."""
     branch: str = ""
-    """Where it waits, because `main` takes no push; empty if it does not wait."""
+    """The branch where it waits because `main` accepts no push; empty if it does not wait."""
     request: MergeAnswer = NOT_ASKED
     """The pull request for that branch."""
 
@@ -41,11 +41,11 @@ def publish_draft(
     waits_in: str = "",
     forge: Forge | None = None,
 ) -> Publication:
-    """Puts the commit on `main`; where that takes no push, into a branch with a pull request.
+    """Push the commit to `main`, or to a branch with a pull request if `main` accepts no push.
 
-    It has to be merged by a fast-forward: any other merge makes a commit that none of the listed
-    people signed. Raises `MovedOn` if `main` is not at the parent any more, `Protected` if it takes
-    no push and there is no branch to wait in.
+    The branch must be merged by a fast-forward: any other merge makes a commit that no listed
+    person signed. Raises `MovedOn` if `main` is not at the parent any more, `Protected` if it
+    accepts no push and `waits_in` is empty.
     """
     try:
         return Publication(_commit(repository, draft, identity, "main"))
@@ -57,7 +57,7 @@ def publish_draft(
 
 
 def propose_draft(repository: Repository, draft: Draft, identity: Identity, branch: str) -> None:
-    """Puts the commit into a branch of its own, where a second person finds it."""
+    """Push the commit to a branch of its own, where it waits for a second person."""
     _commit(repository, draft, identity, branch)
 
 

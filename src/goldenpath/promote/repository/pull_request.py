@@ -1,7 +1,7 @@
-"""Pull requests: where `main` takes no push, a forge shows the commit that waits, and who agrees.
+"""Pull requests: if `main` accepts no push, a forge shows the waiting commit and who agrees.
 
-What people click in a forge is shown and never counts as an approval: it is neither signed by them
-nor about the digest and the evidence. `goldenpath approve` is the approval that counts.
+A click in a forge is shown and is never an approval: the person does not sign it, and it is not
+about the digest and the evidence. Only `goldenpath approve` makes an approval.
 """
 
 from dataclasses import dataclass
@@ -10,54 +10,54 @@ from typing import Protocol
 from goldenpath.errors import GoldenPathError
 
 PREFIX = "goldenpath/"
-"""Of the branches that we push; other pull requests are none of ours."""
+"""The prefix of the branches that goldenpath pushes; other pull requests are ignored."""
 
 
 @dataclass(frozen=True, slots=True)
 class PullRequest:
-    """One that is open."""
+    """One open pull request."""
 
     number: int
     url: str
     branch: str
     commit: str
-    """What the branch points at."""
+    """The commit that the branch points at."""
     title: str
 
 
 @dataclass(frozen=True, slots=True)
 class Agreed:
-    """Somebody who approved a pull request."""
+    """A person who approved a pull request."""
 
     login: str
     commit: str
-    """What they looked at; empty where the forge does not say."""
+    """The commit that they saw; empty if the forge does not say."""
 
 
 class Forge(Protocol):
     """One repository on one forge."""
 
     def waiting(self) -> tuple[PullRequest, ...]:
-        """Ours that are open, the newest first."""
+        """Return goldenpath's open pull requests, the newest first."""
 
     def open(self, branch: str, title: str, body: str) -> PullRequest:
-        """Asks to bring the branch into `main`."""
+        """Open a pull request from the branch to `main`."""
 
     def agreed(self, request: PullRequest) -> tuple[Agreed, ...]:
-        """Whose last word on it is an approval."""
+        """Return those whose last review of it is an approval."""
 
 
 @dataclass(frozen=True, slots=True)
 class MergeAnswer:
-    """What came of asking for a merge."""
+    """The pull request of a branch, or why there is none."""
 
     url: str = ""
     trouble: str = ""
-    """Why there is no pull request though the branch waits; empty if all is well."""
+    """Why the branch has no pull request; empty if nothing went wrong."""
 
     @property
-    def words(self) -> str:
-        """What to do now, for people."""
+    def instruction(self) -> str:
+        """What a person has to do now."""
         if self.url:
             return f"pull request {self.url}: merge it by a fast-forward"
         hint = "open a pull request for it, and merge it by a fast-forward"
@@ -68,18 +68,18 @@ NOT_ASKED = MergeAnswer()
 
 
 def ask(forge: Forge | None, branch: str, message: str) -> MergeAnswer:
-    """Opens the pull request of a branch, or finds the one that is open.
+    """Open the pull request of a branch, or find the one that is open.
 
-    The branch is there already, so a forge that is away is a word and no error.
+    The branch is pushed already, so an unreachable forge is reported and is not an error.
     """
     if forge is None or not branch:
         return MergeAnswer()
     title, _, rest = message.partition("\n")
-    body = "Merge this by a fast-forward: its signature is what counts.\n\n" + "".join(
+    body = "Merge this by a fast-forward, so that its signature is kept.\n\n" + "".join(
         f"    {line}\n" for line in rest.strip().splitlines()
     )
     try:
-        found = next((each for each in forge.waiting() if each.branch == branch), None)
-        return MergeAnswer((found or forge.open(branch, title, body)).url)
+        request = next((each for each in forge.waiting() if each.branch == branch), None)
+        return MergeAnswer((request or forge.open(branch, title, body)).url)
     except GoldenPathError as error:
         return MergeAnswer(trouble=error.message)

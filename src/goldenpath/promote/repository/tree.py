@@ -1,4 +1,4 @@
-"""Writes the tree of a commit from files, through an index of its own and without a checkout."""
+"""Writes the tree of a commit from files, with an index of its own and without a checkout."""
 
 import tempfile
 from collections.abc import Mapping

@@ -1,8 +1,8 @@
 """The gitops repository, read and changed without a checkout.
 
-A bare cache repository holds what was fetched, so that what is known stays known when the remote
-cannot be reached. A change is a commit object made here, signed with an SSH key, and pushed on the
-condition that the branch still is where it was read: nobody's commit is ever lost.
+A bare cache repository holds what was fetched, so that it can be read while the remote cannot be
+reached. A change is a commit object that is made here and signed with an SSH key. It is pushed only
+if the branch is still where it was read, so that nobody's commit is lost.
 """
 
 import os
@@ -39,15 +39,15 @@ _MOVED = (
 
 
 class MovedOn(Unavailable):
-    """The branch is no longer where it was read: fetch, decide again, commit again."""
+    """The branch has moved since it was read: fetch, decide again, commit again."""
 
 
 class Protected(InvalidInput):
-    """The remote takes no push to `main`; the commit waits in a branch or nowhere."""
+    """The remote accepts no push to `main`."""
 
 
 class Repository:
-    """The branch `main` of the repository at `url`, through a bare repository at `cache`."""
+    """The branch `main` of the repository at `url`, with a bare repository at `cache`."""
 
     def __init__(self, url: str, cache: Path, environment: Mapping[str, str] | None = None) -> None:
         given = os.environ if environment is None else environment
@@ -57,7 +57,7 @@ class Repository:
         self._git = Git(cache, tool_environment(given))
 
     def fetch(self) -> str:
-        """Fetches and returns the commit that `main` points at.
+        """Fetch `main` and return its commit.
 
         Raises `Unavailable` if the remote cannot be reached, `NotFound` if it has no `main`, and
         `VerificationError` if its history was rewritten.
@@ -82,18 +82,21 @@ class Repository:
         return head
 
     def head(self) -> str:
-        """The last commit that was fetched, without asking the remote. Raises `NotFound`."""
-        found = self._local()
-        if found is None:
+        """Return the last commit that was fetched, without asking the remote. Raises `NotFound`."""
+        commit = self._local()
+        if commit is None:
             raise NotFound(f"nothing was fetched from {self._address} yet")
-        return found
+        return commit
 
     def read(self, commit: str, path: str) -> bytes | None:
-        """One file as it stands in `commit`; None if it is not there."""
+        """Return the content of one file in `commit`; None if it is not there."""
         return self._blobs([f"{commit}:{path}"])[0]
 
     def files(self, commit: str, prefix: str = "") -> Mapping[str, bytes]:
-        """Every file below `prefix`, a folder or nothing for all, as `deployment_files` has it."""
+        """Return every file below the folder `prefix` (all files, if it is empty), by path.
+
+        A file that is too large is replaced as in `deployment_files`.
+        """
         named = self.entries(commit, prefix)
         contents = self._blobs(list(named.values()), stand_in=True)
         return {
@@ -103,7 +106,7 @@ class Repository:
         }
 
     def entries(self, commit: str, prefix: str = "") -> Mapping[str, str]:
-        """The blob of every file below `prefix`: what stayed the same need not be read again."""
+        """Return the blob id of every file below the folder `prefix`, by path."""
         spec = ["--", prefix.rstrip("/") + "/"] if prefix else []
         listed = self._ask("ls-tree", "-r", "-z", "--full-tree", commit, *spec)
         named = {}
@@ -115,14 +118,17 @@ class Repository:
         return named
 
     def history(self, path: str | None = None, *, to: str | None = None) -> Iterator[Commit]:
-        """The commits up to `to` (the last one fetched), newest first; those that touch `path`."""
+        """Yield the commits up to `to` that touch `path`, newest first.
+
+        The defaults are the last commit that was fetched, and all paths.
+        """
         spec = ["--", path] if path else []
         listed = self._ask("rev-list", "--full-history", to or self.head(), *spec).decode().split()
         for start in range(0, len(listed), _BATCH):
             yield from self.commits(listed[start : start + _BATCH])
 
     def commits(self, ids: Sequence[str]) -> tuple[Commit, ...]:
-        """Those commits, with the paths each changed."""
+        """Return those commits, with the paths that each changed."""
         raw = self._raw(ids)
         try:
             changed = changed_paths(self._git, ids)
@@ -131,21 +137,21 @@ class Repository:
         return tuple(parse_commit(each, raw[each], changed[each]) for each in ids)
 
     def between(self, start: str | None, end: str) -> tuple[str, ...]:
-        """Ids of the commits after `start` (all, if None) up to `end`, parents first."""
+        """Return the ids of the commits after `start` (all, if None) up to `end`, parents first."""
         wanted = [end] if start is None else [end, f"^{start}"]
         return tuple(self._ask("rev-list", "--topo-order", "--reverse", *wanted).decode().split())
 
     def last_change(self, commit: str, *paths: str) -> str:
-        """The newest commit up to `commit` that touches one of `paths`; empty if none does."""
+        """Return the newest commit up to `commit` that touches one of `paths`; empty if none."""
         return self._ask("rev-list", "-1", "--full-history", commit, "--", *paths).decode().strip()
 
     def differing(self, one: str, other: str) -> tuple[str, ...]:
-        """Paths that are not the same in both commits."""
+        """Return the paths that differ between both commits."""
         listed = self._ask("diff-tree", "-r", "-z", "--no-renames", "--name-only", one, other)
         return tuple(filter(None, listed.decode("utf-8", "replace").split("\0")))
 
     def fetch_branch(self, name: str) -> str:
-        """Fetches another branch than `main` and returns its commit. Raises `NotFound`."""
+        """Fetch another branch than `main` and return its commit. Raises `NotFound`."""
         reference = f"refs/heads/{name}"
         if _PATH.fullmatch(name) is None:
             raise InvalidInput(f"{name!r} cannot be the name of a branch")
@@ -179,7 +185,7 @@ class Repository:
         now: datetime,
         branch: str = "main",
     ) -> str:
-        """Writes, signs and pushes one commit on `parent`; returns its id.
+        """Write, sign and push one commit on `parent`, and return its id.
 
         `files` gives each changed path its content, None to delete it. `parent` None makes the
         first commit. Raises `MovedOn`, with nothing changed, if `main` is not at `parent`. Another
@@ -204,7 +210,7 @@ class Repository:
         return commit
 
     def diff(self, parent: str | None, files: Mapping[str, bytes | None]) -> str:
-        """What `commit` would change, as a unified diff; nothing is written to the remote."""
+        """Return what `commit` would change as a unified diff; nothing is pushed."""
         self._git.initialise()
         before = parent or self._git.run("mktree").decode().strip()
         after = self._tree(parent, files)
@@ -213,7 +219,7 @@ class Repository:
         )
 
     def verify(self, commit: str, people: Sequence[Person]) -> str:
-        """Name of the one of `people` who signed `commit`.
+        """Return the name of the one of `people` who signed `commit`.
 
         Raises `VerificationError` if it is unsigned, tampered with, signed by a key that is not
         listed, or signed outside the key's period of validity.
@@ -222,22 +228,22 @@ class Repository:
         return verify_commit(commit, content, people)
 
     def raw(self, ids: Sequence[str]) -> Mapping[str, bytes]:
-        """The bytes of those commit objects. Raises `NotFound`."""
+        """Return the bytes of those commit objects. Raises `NotFound`."""
         return self._raw(ids)
 
     def blobs(self, names: Sequence[str]) -> tuple[bytes | None, ...]:
-        """Contents by blob id or `commit:path`, all in one go. Raises `InvalidInput`."""
+        """Return contents by blob id or `commit:path`, in one call. Raises `InvalidInput`."""
         return self._blobs(names)
 
     def deployment_files(self, names: Sequence[str]) -> tuple[bytes | None, ...]:
-        """Like `blobs`, but a file that is too large stops its own deployment alone.
+        """Return contents like `blobs`, but let a file that is too large stop only its deployment.
 
-        In its place stands a text that every reader refuses as too large, other for each file.
+        It is replaced by a text that every reader refuses as too large, different for each file.
         """
         return self._blobs(names, stand_in=True)
 
     def blob_ids(self, commits: Sequence[str], path: str) -> tuple[str | None, ...]:
-        """Id of the blob at `path` in each commit."""
+        """Return the id of the blob at `path` in each commit; None where there is none."""
         asked = "".join(f"{each}:{path}\n" for each in commits).encode()
         lines = self._ask("cat-file", "--batch-check=%(objectname) %(objecttype)", stdin=asked)
         found = [line.split(" ") for line in lines.decode().splitlines()]
@@ -321,7 +327,7 @@ class Repository:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """One process at a time moves the reference in the cache."""
+        """Let one process at a time move the reference in the cache."""
         self._git.initialise()
         with ExitStack() as stack:
             with self._on_disk():

@@ -1,1 +1,1 @@
-"""Where acts meet the world: scenes are read, acts decide, and one function publishes."""
+"""Reads scenes from git and the store, lets acts decide, and publishes their intents."""

@@ -1,6 +1,6 @@
 """Sets up a platform: keys, registry, and the first signed commit of the gitops repository.
 
-Each step looks at what is there first, so an interrupted run is finished by the next one.
+Each step first checks what exists, so the next run finishes an interrupted one.
 """
 
 from collections.abc import Mapping
@@ -23,26 +23,26 @@ from goldenpath.settings import tool_environment
 
 @dataclass(frozen=True, slots=True)
 class Founded:
-    """What `found` did or found done."""
+    """The platform after `found`, and what was created."""
 
     home: str
     root: str
-    """The first commit: everything that is trusted follows from it."""
+    """The first commit, from which all trust follows."""
     head: str
     created: tuple[str, ...]
-    """What was not there before."""
+    """The parts that did not exist before."""
 
 
 def found(
     home: Home,
     repository: Repository,
     identity: Identity,
-    wishes: PlatformOptions,
+    options: PlatformOptions,
     *,
     environment: Mapping[str, str],
     now: datetime,
 ) -> Founded:
-    """Makes everything that is missing; the first commit is signed by `identity`."""
+    """Create everything that is missing. `identity` signs the first commit."""
     created: list[str] = []
     try:
         home.keys.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -65,7 +65,7 @@ def found(
             key_from_pem("release", public_pem(signer)),
             now,
         )
-        intent = begin(scene, wishes)
+        intent = begin(scene, options)
         draft = Draft(intent.parent, intent.time, intent.files, intent.message)
         head = publish_draft(repository, draft, identity).commit
         created.append("gitops repository")

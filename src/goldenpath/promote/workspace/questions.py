@@ -1,4 +1,4 @@
-"""Answers to two questions: what keeps a model out of a stage, and who reaches production alone."""
+"""Answers two questions: what a model needs to enter a stage, and who reaches production alone."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -24,20 +24,23 @@ from goldenpath.promote.workspace.scene_reader import (
 
 
 def assess(view: Viewpoint, digest: Digest, stage: str, actor: str = "") -> Assessed:
-    """What the gates of a stage say of a release now; nothing is written.
+    """Return the assessment of a release by the gates of a stage; nothing is written.
 
-    `actor` is who would promote it. Raises `NotFound` if the store does not have it,
-    `VerificationError` if its bytes are not those of its digest.
+    `actor` is the person who would promote it. Raises `NotFound` if the store does not have it,
+    `VerificationError` if its bytes do not match its digest.
     """
     evidence = read_evidence(view, digest, stage, actor)
     return assessed(evidence, stage_of(view.trusted.platform, stage), view.now)
 
 
 def what_is_missing(view: Viewpoint, model: str, stage_name: str, digest: Digest | None) -> Missing:
-    """Why `model` is not in the stage; looks at `digest`, or at the release that is closest."""
+    """Return why `model` is not in the stage.
+
+    The candidate is `digest`, else the release of the nearest previous stage.
+    """
     repository, trusted, platform = view.repository, view.trusted, view.trusted.platform
     stage = stage_of(platform, stage_name)
-    found = {
+    deployments = {
         each.name: deployment_of(repository, trusted, each.name, model) for each in platform.stages
     }
     scene = ModelScene(
@@ -45,9 +48,9 @@ def what_is_missing(view: Viewpoint, model: str, stage_name: str, digest: Digest
         stage,
         model,
         view.now,
-        {name: deployment for name, deployment in found.items() if deployment is not None},
+        {name: deployment for name, deployment in deployments.items() if deployment is not None},
         placement_of(repository, trusted, stage_name, model),
-        "" if any(found.values()) else similar_model(repository, trusted, model) or "",
+        "" if any(deployments.values()) else similar_model(repository, trusted, model) or "",
     )
     candidate = digest or closest(scene)
     if candidate is None or is_in(scene, candidate):
@@ -56,19 +59,24 @@ def what_is_missing(view: Viewpoint, model: str, stage_name: str, digest: Digest
 
 
 def duties(
-    repository: Repository, trusted: Trusted, standing: Mapping[str, Restrictions], now: datetime
+    repository: Repository,
+    trusted: Trusted,
+    restrictions: Mapping[str, Restrictions],
+    now: datetime,
 ) -> Duties:
-    """Looks at the newest trusted commit and at the history of its trust.
+    """Return the separation of duties at the newest trusted commit.
 
-    `standing` is what a survey of that commit says is held, by deployment.
+    `restrictions` are those of a survey of that commit, by deployment.
     """
     is_set_up = set_up_is_over(repository, trusted.commit, trusted.platform)
     both = _confirmed(repository, trusted) if is_set_up else ()
-    return lone_paths(DutiesScene(trusted.commit, trusted.platform, is_set_up, both, standing, now))
+    return lone_paths(
+        DutiesScene(trusted.commit, trusted.platform, is_set_up, both, restrictions, now)
+    )
 
 
 def _confirmed(repository: Repository, trusted: Trusted) -> tuple[str, ...]:
-    """Who stands for the whole file: two people have signed it since it began."""
+    """Return the two people who signed the whole `platform.toml`; empty if only one did."""
     for commit in repository.history(FILE, to=trusted.commit):
         if len(commit.parents) != 1:
             continue

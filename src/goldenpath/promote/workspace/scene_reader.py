@@ -1,4 +1,4 @@
-"""Reads scenes: everything that an act decides on, from one trusted commit and one store."""
+"""Reads scenes (everything that an act decides on) from one trusted commit and one store."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -48,7 +48,7 @@ from goldenpath.train.evaluation.evaluation_rows import MAX_BYTES, Rows, parse_r
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The small parts of a release."""
+    """The contract and the documents of a release."""
 
     contract: Contract
     documents: Mapping[str, bytes]
@@ -56,7 +56,7 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Viewpoint:
-    """From where somebody looks who changes nothing: a trusted commit, a store, and the time."""
+    """What a read-only question needs: a trusted commit, a store, and the time."""
 
     repository: Repository
     trusted: Trusted
@@ -67,7 +67,7 @@ class Viewpoint:
 def deployment_of(
     repository: Repository, trusted: Trusted, stage: str, model: str
 ) -> Deployment | None:
-    """What git wants of a model in a stage; None if nothing."""
+    """Return the deployment of a model in a stage; None if git has none."""
     path = service_path(stage, model)
     return _deployment(repository.read(trusted.commit, path), path, trusted.platform)
 
@@ -75,44 +75,43 @@ def deployment_of(
 def placement_of(
     repository: Repository, trusted: Trusted, stage: str, model: str
 ) -> Placement | None:
-    """The release file of a deployment; None without one."""
+    """Return the release file of a deployment; None without one."""
     path = release_path(stage, model)
     content = repository.read(trusted.commit, path)
     return None if content is None else parse_placement(content, path)
 
 
 def unknown_model(repository: Repository, trusted: Trusted, model: str, stage: str) -> NotFound:
-    """The error for a model that git does not want in a stage; its hint names the likely one."""
+    """Return the error for a model that is not in a stage; its hint names a similar model."""
     hint = similar_model(repository, trusted, model) or "goldenpath status shows what is where"
     return NotFound(f"{model} is not in {stage}", hint=hint)
 
 
 def similar_model(repository: Repository, trusted: Trusted, model: str) -> str | None:
-    """A hint if a model that is in some stage has nearly this name; None otherwise."""
+    """Return a hint that names a model with a similar name; None if there is none."""
     paths = (path.split("/") for path in repository.entries(trusted.commit, "envs/"))
     return did_you_mean(model, sorted({parts[2] for parts in paths if len(parts) > 3}))
 
 
 def read_stage(workspace: Workspace, trusted: Trusted, stage: str, model: str) -> StageScene:
-    """A model in a stage, for acts that a machine may do too. Raises `InvalidInput`."""
-    now = workspace.clock()
-    person = require_listed(workspace.acting, trusted.platform, now, machines=True)
-    place = stage_of(trusted.platform, stage)
-    scene = StageScene(trusted.commit, trusted.platform, place, model, person, now)
-    return _filled(workspace.repository, trusted, scene)
+    """Return a model in a stage, for acts that a machine may do too. Raises `InvalidInput`."""
+    now, platform = workspace.clock(), trusted.platform
+    person = require_listed(workspace.acting, platform, now, machines=True)
+    scene = StageScene(trusted.commit, platform, stage_of(platform, stage), model, person, now)
+    return _with_files(workspace.repository, trusted, scene)
 
 
 def read_rollback(
     workspace: Workspace, trusted: Trusted, stage: str, model: str, *, to: Digest | None
 ) -> RollbackScene:
-    """A model in a stage, and the release that a rollback would go back to."""
+    """Return a model in a stage, and the release that a rollback would go back to."""
     scene = read_stage(workspace, trusted, stage, model)
     digest = destination_of(scene, to)
     if digest is None:
         return RollbackScene(scene, None)
     path, platform = service_path(stage, model), trusted.platform
     verified = None
-    # A machine that goes back to the release before asks no history.
+    # Only a chosen release is searched in the history, which takes long.
     if to is None or to in stable_before(workspace.repository, trusted.commit, path, platform):
         verified = verify(workspace.store, digest, release_policy(platform), now=scene.now)
     return RollbackScene(scene, Destination(digest, verified, was_chosen=to is not None))
@@ -121,16 +120,16 @@ def read_rollback(
 def read_release(
     workspace: Workspace, trusted: Trusted, digest: Digest, stage: str, *, promotes: bool
 ) -> ReleaseScene:
-    """A release before the gates of a stage; `promotes` says whether the person promotes it.
+    """Return a release before the gates of a stage.
 
-    Raises `NotFound` if the store does not have it, `VerificationError` if its bytes are not those
-    of its digest.
+    `promotes` says whether the person promotes it. Raises `NotFound` if the store does not have it,
+    `VerificationError` if its bytes do not match its digest.
     """
     repository, platform, now = workspace.repository, trusted.platform, workspace.clock()
     person = require_listed(workspace.acting, platform, now)
     view = Viewpoint(repository, trusted, workspace.store, now)
     evidence = read_evidence(view, digest, stage, person.name if promotes else "")
-    scene = _filled(
+    scene = _with_files(
         repository,
         trusted,
         StageScene(
@@ -142,7 +141,7 @@ def read_release(
 
 
 def read_evidence(view: Viewpoint, digest: Digest, stage_name: str, actor: str) -> Evidence:
-    """Everything that the gates of a stage may look at: the release, what is live, since when."""
+    """Return everything that the gates may look at: the release, the live one, and soak time."""
     platform, store, now = view.trusted.platform, view.store, view.now
     stage = stage_of(platform, stage_name)
     verified = verify(store, digest, release_policy(platform), people=platform.people, now=now)
@@ -165,7 +164,7 @@ def read_evidence(view: Viewpoint, digest: Digest, stage_name: str, actor: str) 
 
 
 def read_trust(workspace: Workspace, trusted: Trusted, paths: Sequence[str] = ()) -> TrustScene:
-    """What is trusted now, with the protected files at `paths` as they stand."""
+    """Return what is trusted now, with the present protected files at `paths`."""
     now, repository, commit = workspace.clock(), workspace.repository, trusted.commit
     person = require_listed(workspace.acting, trusted.platform, now)
     contents = repository.blobs([f"{commit}:{path}" for path in paths])
@@ -181,31 +180,31 @@ def read_trust(workspace: Workspace, trusted: Trusted, paths: Sequence[str] = ()
 
 
 def read_proposal(workspace: Workspace, scene: TrustScene, name: str) -> Proposed:
-    """A change of trust that waits for a second person.
+    """Return a change of trust that waits for a second person.
 
-    Raises `NotFound` if there is none, `VerificationError` if nobody who is listed signed it.
+    Raises `NotFound` if there is none, `VerificationError` if no listed person signed it.
     """
     repository, people = workspace.repository, scene.platform.people
-    commit = repository.fetch_branch(proposal_branch(name))
-    (found,) = repository.commits([commit])
-    repository.verify(commit, people)
-    contents = repository.blobs([f"{commit}:{path}" for path in found.paths])
+    identity = repository.fetch_branch(proposal_branch(name))
+    (commit,) = repository.commits([identity])
+    repository.verify(identity, people)
+    contents = repository.blobs([f"{identity}:{path}" for path in commit.paths])
     proposed = Proposed(
         name,
-        found.message,
-        len(found.parents),
-        dict(zip(found.paths, contents, strict=True)),
-        base_of(repository, found.parents[0]) if found.parents else "",
-        found.trailer(APPROVED_BY),
+        commit.message,
+        len(commit.parents),
+        dict(zip(commit.paths, contents, strict=True)),
+        base_of(repository, commit.parents[0]) if commit.parents else "",
+        commit.trailer(APPROVED_BY),
         "",
     )
     if not is_change_of_trust(proposed) or proposed.base != scene.base:
-        return proposed  # nothing that anybody may confirm, whoever signed it
-    return replace(proposed, signer=agreed(found, scene.base, proposed.files, people))
+        return proposed  # nobody may confirm it, so its signature is not checked
+    return replace(proposed, signer=agreed(commit, scene.base, proposed.files, people))
 
 
 def _stable_since(view: Viewpoint, stage: str, model: str, digest: Digest) -> datetime | None:
-    """Since when git wants `digest` as the stable release there without a break; None if not."""
+    """Return since when `digest` is the stable release without a break; None if it is not."""
     path, trusted = service_path(stage, model), view.trusted
     since = None
     for commit in view.repository.history(path, to=trusted.commit):
@@ -219,22 +218,22 @@ def _stable_since(view: Viewpoint, stage: str, model: str, digest: Digest) -> da
     return since
 
 
-def _filled(repository: Repository, trusted: Trusted, scene: StageScene) -> StageScene:
-    """The scene with what the commit says about its model in its stage."""
+def _with_files(repository: Repository, trusted: Trusted, scene: StageScene) -> StageScene:
+    """Return the scene with the files of its deployment, or with a hint if there are none."""
     stage, model = scene.stage.name, scene.model
     service, release = service_path(stage, model), release_path(stage, model)
     manifest, placed = repository.blobs([f"{scene.commit}:{path}" for path in (service, release)])
-    seen = replace(
+    filled = replace(
         scene,
         deployment=_deployment(manifest, service, trusted.platform),
         placement=None if placed is None else parse_placement(placed, release),
         manifest=manifest,
     )
     if manifest is not None and placed is not None:
-        return seen
-    # Who mistyped a name is helped by one that exists; everybody else does not wait for that.
+        return filled
+    # Only a missing model needs the hint: listing all models takes time.
     similar = similar_model(repository, trusted, model)
-    return seen if similar is None else replace(seen, hint=similar)
+    return filled if similar is None else replace(filled, hint=similar)
 
 
 def _deployment(content: bytes | None, path: str, platform: Platform) -> Deployment | None:
@@ -245,11 +244,11 @@ def _deployment(content: bytes | None, path: str, platform: Platform) -> Deploym
 
 
 def _was_here(repository: Repository, scene: StageScene, digest: Digest) -> bool:
-    """Whether the release was in that stage before: choosing it again is a decision of a person."""
+    """Whether the release was in that stage before; choosing it again puts the stage on hold."""
     path = release_path(scene.stage.name, scene.model)
     names = [f"{commit.id}:{path}" for commit in repository.history(path, to=scene.commit)]
-    found = [content for content in repository.blobs(names) if content is not None]
-    return any(parse_placement(content, path).digest == digest for content in found)
+    contents = [content for content in repository.blobs(names) if content is not None]
+    return any(parse_placement(content, path).digest == digest for content in contents)
 
 
 def _live(store: Store, current: Deployment, platform: Platform, now: datetime) -> Live | None:
@@ -266,7 +265,7 @@ def _live(store: Store, current: Deployment, platform: Platform, now: datetime) 
 
 
 def _rows(store: Store, verified: Verified) -> Rows | None:
-    """The evaluation rows that the signed metrics name; None if there are none in the store."""
+    """Return the evaluation rows that the signed metrics name; None if the store has none."""
     evaluation = evaluation_of(verified)
     if evaluation is None:
         return None

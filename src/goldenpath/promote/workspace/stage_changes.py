@@ -1,4 +1,4 @@
-"""Changes of a stage: each reads its scene, lets the act decide, and publishes."""
+"""Changes of a stage: each function reads its scene, lets the act decide, and publishes."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ from goldenpath.promote.workspace.workspace import Outcome, Workspace, enact, ne
 
 
 def hold(workspace: Workspace, model: str, stage: str, reason: str) -> Outcome[StageChange]:
-    """Keeps everything as it is until a person resumes; only going back stays possible."""
+    """Keep the deployment as it is until a person resumes; only going back stays possible."""
     return enact(
         workspace,
         lambda trusted: read_stage(workspace, trusted, stage, model),
@@ -31,7 +31,7 @@ def hold(workspace: Workspace, model: str, stage: str, reason: str) -> Outcome[S
 
 
 def resume(workspace: Workspace, model: str, stage: str, reason: str) -> Outcome[StageChange]:
-    """Ends a hold. Raises `InvalidInput` if there is none."""
+    """End a hold. Raises `InvalidInput` if there is none."""
     return enact(
         workspace,
         lambda trusted: read_stage(workspace, trusted, stage, model),
@@ -48,7 +48,7 @@ def roll_out(
     reason: str = "",
     grounds: Grounds | None = None,
 ) -> Outcome[StageChange]:
-    """Gives the canary `to` percent of the traffic, or its next step; 100 makes it the stable."""
+    """Give the canary `to` percent of the traffic, or its next step; 100 makes it stable."""
     return enact(
         workspace,
         lambda trusted: read_stage(workspace, trusted, stage, model),
@@ -65,7 +65,7 @@ def roll_back(
     to: Digest | None = None,
     grounds: Grounds | None = None,
 ) -> Outcome[StageChange]:
-    """Takes the canary away, or goes back to the release before, or to an earlier stable one."""
+    """Take the canary away, or go back to the previous release, or to an earlier stable one."""
     return enact(
         workspace,
         lambda trusted: read_rollback(workspace, trusted, stage, model, to=to),
@@ -76,7 +76,7 @@ def roll_back(
 def note_hold(
     workspace: Workspace, model: str, stage: str, *, state: str, reason: str, grounds: Grounds
 ) -> Outcome[StageChange | Unchanged]:
-    """Commits once per step and state that the judge holds the canary."""
+    """Commit that the judge holds the canary, once for each step and state."""
     return enact(
         workspace,
         lambda trusted: read_stage(workspace, trusted, stage, model),
@@ -95,10 +95,10 @@ def promote(
     break_glass: str = "",
     dry_run: bool = False,
 ) -> Outcome[PromotionIntent]:
-    """Brings `digest` into `stage`, as a canary if the first step is below 100.
+    """Bring `digest` into `stage`, as a canary if the first step is below 100.
 
-    `glass` is the reason for break-glass: to enter before everybody has approved. A dry run shows
-    what would change. Raises `InvalidInput` if the stage is not in a state to take it.
+    `break_glass` is the reason for break-glass; empty for a regular promotion. A dry run shows what
+    would change. Raises `InvalidInput` if the stage is not in a state to accept a release.
     """
     plan = rollout or Rollout(steps)
     check_steps(plan.steps, "--canary")
@@ -119,9 +119,9 @@ def approve(
     comment: str = "",
     lifetime: timedelta = LIFETIME,
 ) -> Outcome[Approval]:
-    """Signs an approval of what is there now, and attaches it to the release.
+    """Sign an approval of the present evidence, and attach it to the release.
 
-    After break-glass for this release, this is the second person, and a commit says so.
+    After break-glass for this release, the approval is the second person's, and a commit ends it.
     """
     scene = read_release(workspace, newest(workspace), digest, stage, promotes=False)
     done = publish(workspace, approving.approve(scene, comment, lifetime))
@@ -139,6 +139,6 @@ def approve(
 def waive(
     workspace: Workspace, digest: Digest, gate: str, stage: str, *, reason: str, until: datetime
 ) -> Outcome[GateWaiver]:
-    """Signs a waiver of a gate that is closed now, and attaches it to the release."""
+    """Sign a waiver of a gate that is closed now, and attach it to the release."""
     scene = read_release(workspace, newest(workspace), digest, stage, promotes=False)
     return publish(workspace, waiving.waive(scene, gate, reason, until))

@@ -1,4 +1,4 @@
-"""Changes of trust from start to end: proposed by one person, confirmed by another."""
+"""Changes of trust: proposed by one person and confirmed by another."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -26,20 +26,20 @@ def change_trust(
     *,
     two: bool = False,
 ) -> Outcome[TrustIntent]:
-    """Commits `files`, or proposes them if set-up is over or `two` people are wanted anyway.
+    """Commit `files`, or propose them if set-up is over or `two` is set.
 
-    They follow from what was `trusted`: if that has changed meanwhile, nothing is decided again and
-    `MovedOn` is raised, since they would take the other change back.
+    The files were made from `trusted`. If `main` has changed meanwhile, `MovedOn` is raised and
+    nothing is decided again, since these files would undo the other change.
     """
     scene = read_trust(workspace, trusted, tuple(files))
     return publish(workspace, proposal.change_trust(scene, files, message, two=two))
 
 
 def confirm(workspace: Workspace, name: str, *, dry_run: bool = False) -> Outcome[TrustIntent]:
-    """Puts on `main` what somebody else proposed.
+    """Put somebody else's proposal on `main`.
 
-    Raises `VerificationError` if nobody who is listed proposed it, `InvalidInput` if trust has
-    changed since or the person is not one who may confirm it.
+    Raises `VerificationError` if no listed person proposed it, `InvalidInput` if trust has changed
+    since, or the person may not confirm it.
     """
 
     def read(trusted: Trusted) -> tuple[TrustScene, Proposed]:

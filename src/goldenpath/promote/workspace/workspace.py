@@ -1,7 +1,7 @@
-"""Where a person or a machine works: reads a scene, lets an act decide, publishes its intent.
+"""The workspace of a person or machine: reads a scene, lets an act decide, publishes its intent.
 
-Everything that an act writes goes through `publish`; `enact` does it again when somebody else was
-faster.
+Everything that an act writes goes through `publish`. `enact` repeats all three steps if somebody
+else committed first.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ from goldenpath.release.attest.attach import attach_ssh
 from goldenpath.release.attest.statement import Statement
 
 ATTEMPTS = 10
-"""How often a change is decided anew because somebody else committed first."""
+"""How often a change is decided before giving up, if others keep committing first."""
 
 SceneT = TypeVar("SceneT")
 IntentT = TypeVar("IntentT", bound=Intent)
@@ -43,55 +43,55 @@ DecidedT = TypeVar("DecidedT", bound=Intent, covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """Who acts on which repository, with everything that reading and publishing need."""
+    """Who acts on which repository, with everything that is needed to read and publish."""
 
     repository: Repository
     pin: Path
     """The file that names the first commit, from which all trust follows."""
     open_store: Callable[[], Store]
-    """The store of releases, opened when it is needed: a change of trust may be what mends it."""
+    """Opens the store of releases when it is needed: a change of trust may repair its address."""
     acting: Identity
     clock: Callable[[], datetime]
     forge: Forge | None = None
-    """Where pull requests are opened; None: nowhere."""
+    """Where pull requests are opened; None if the platform has no forge."""
 
     @property
     def store(self) -> Store:
-        """Where releases and the statements about them are."""
+        """The store of releases and of the statements about them."""
         return self.open_store()
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome(Generic[DecidedT]):
-    """What became of an act: what was decided, and where it is now."""
+    """The result of an act: its intent, and where it was published."""
 
     intent: DecidedT
     commit: str = ""
-    """On `main`; empty if it waits or nothing was changed."""
+    """The commit on `main`; empty if it waits in a branch or nothing was changed."""
     branch: str = ""
-    """Where the commit waits, because `main` takes no push; empty if it does not wait."""
+    """The branch where the commit waits because `main` accepts no push; else empty."""
     request: MergeAnswer = NOT_ASKED
     """The pull request for that branch."""
     envelope: Digest | None = None
     """The statement that was signed and attached to the release."""
     diff: str = ""
-    """What the commit changes, where somebody asked to see it."""
+    """What the commit changes; empty unless it was asked for."""
 
     @property
     def deployment(self) -> Deployment | None:
-        """What git wants now; None if nothing was changed in a stage."""
+        """The new desired state; None if no stage was changed."""
         intent: Intent = self.intent
         return intent.deployment if isinstance(intent, StageChange) else None
 
     @property
     def decision(self) -> Decision | None:
-        """What the gates said; None for what no gate is asked about."""
+        """The decision of the gates; None if no gate was asked."""
         intent: Intent = self.intent
         return intent.decision if isinstance(intent, StageChange | Declined) else None
 
     @property
     def approved_by(self) -> tuple[str, ...]:
-        """Names of those whose approval of the release counted."""
+        """Names of those whose approvals the change relies on."""
         match cast(Intent, self.intent):
             case Declined(_, people):
                 return people
@@ -101,7 +101,7 @@ class Outcome(Generic[DecidedT]):
 
     @property
     def reason(self) -> str:
-        """Why a stage was changed, as the commit says."""
+        """The reason in the commit; empty if no stage was changed."""
         intent: Intent = self.intent
         return intent.message.reason if isinstance(intent, StageChange) else ""
 
@@ -119,9 +119,9 @@ def enact(
     *,
     dry_run: bool = False,
 ) -> Outcome[IntentT]:
-    """Reads the newest state, decides and publishes; again for every commit that came in between.
+    """Read the newest state, decide and publish; do it again if somebody else committed first.
 
-    A dry run shows what would change. Raises `MovedOn` if that happens ten times in a row.
+    A dry run shows what would change. Raises `MovedOn` after `ATTEMPTS` attempts.
     """
     write = preview if dry_run else publish
     for _ in range(ATTEMPTS - 1):
@@ -133,12 +133,12 @@ def enact(
 
 
 def newest(workspace: Workspace) -> Trusted:
-    """The newest commit whose whole chain of signatures holds."""
+    """Return the newest commit, with its whole chain of signatures verified."""
     return follow(workspace.repository, workspace.pin)
 
 
 def publish(workspace: Workspace, intent: IntentT) -> Outcome[IntentT]:
-    """Writes down what an act decided: signs, attaches, commits, pushes.
+    """Carry out what an act decided: sign, attach, commit, push.
 
     Raises `MovedOn`, with nothing committed, if `main` is not where the scene was read.
     """
@@ -147,8 +147,8 @@ def publish(workspace: Workspace, intent: IntentT) -> Outcome[IntentT]:
             return Outcome(intent)
         case StageChange() as change:
             return cast(Outcome[IntentT], _publish_stage(workspace, change))
-        case Approval(digest=digest) | GateWaiver(digest=digest) as said:
-            envelope = _attach(workspace, digest, said.statement, said.time)
+        case Approval(digest=digest) | GateWaiver(digest=digest) as signed:
+            envelope = _attach(workspace, digest, signed.statement, signed.time)
             return Outcome(intent, envelope=envelope)
         case TrustChange() as change:
             done = publish_draft(
@@ -165,7 +165,7 @@ def publish(workspace: Workspace, intent: IntentT) -> Outcome[IntentT]:
 
 
 def preview(workspace: Workspace, intent: IntentT) -> Outcome[IntentT]:
-    """What `publish` would change, as a diff; nothing is written anywhere."""
+    """Return what `publish` would change, as a diff; nothing is written anywhere."""
     wanted: Intent = intent
     if isinstance(wanted, StageChange | TrustChange | TrustProposal):
         return Outcome(intent, diff=workspace.repository.diff(wanted.parent, wanted.files))
@@ -175,7 +175,7 @@ def preview(workspace: Workspace, intent: IntentT) -> Outcome[IntentT]:
 def _publish_stage(workspace: Workspace, change: StageChange) -> Outcome[StageChange]:
     envelope = None
     if change.statement is not None:
-        # Attached first: a commit that names a decision nobody finds would not be admitted.
+        # Attached before the commit, because admission refuses a commit whose decision is missing.
         envelope = _attach(workspace, change.message.digest, change.statement, change.time)
         change = change.relying_on(envelope)
     draft = Draft(change.parent, change.time, change.files, change.message.render())
@@ -198,7 +198,7 @@ def _propose(workspace: Workspace, proposal: TrustProposal) -> None:
 
 
 def _attach(workspace: Workspace, digest: Digest, statement: Statement, time: datetime) -> Digest:
-    """Signs the statement and attaches it to the release; returns the digest of the envelope."""
+    """Sign the statement, attach it to the release, and return the digest of its envelope."""
     store = workspace.store
     image = store.resolve(digest.text)
     return attach_ssh(store, image, statement, workspace.acting.key, now=time).digest
