@@ -155,7 +155,7 @@ def test_a_key_is_made_on_request(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["Jane Doe", "../x", "-", "a" * 41])
 def test_a_name_that_cannot_act_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(InvalidInput, match="not a name"):
+    with pytest.raises(InvalidInput, match="not a valid name"):
         find_identity(name, tmp_path / "new", ENVIRONMENT, make_key=True)
 
 

@@ -87,7 +87,7 @@ def test_the_first_release_in_the_last_stage_ends_set_up(town: Town) -> None:
     assert proposed.commit == ""
     assert "newcomer" not in {person.name for person in town.trusted().platform.people}
     (path,) = town.duties().paths
-    assert "during set-up alone" in path.how
+    assert "alone during set-up" in path.how
 
 
 def test_two_people_together_list_a_third(town: Town) -> None:
