@@ -264,7 +264,7 @@ def test_who_has_left_signs_nothing_any_more(town: Town) -> None:
     town.change(without_person(town.trusted().platform, "validator", town.now))
     town.pass_time(minutes=5)
 
-    with pytest.raises(InvalidInput, match="ended"):
+    with pytest.raises(InvalidInput, match="expired"):
         town.promote(town.release(), "dev", by="validator")
 
 
