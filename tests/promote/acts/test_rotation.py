@@ -80,7 +80,7 @@ def test_a_key_is_changed_and_what_it_signed_before_still_counts(
     assert not town.refused(old)
     assert not town.refused(new)
     assert any("release was no longer valid" in finding for finding in town.refused(late))
-    with pytest.raises(InvalidInput, match="build key release signs now counts for nothing"):
+    with pytest.raises(InvalidInput, match="build key release is not valid now"):
         compose.workshop(town.road.home, town.folder, print)
     monkeypatch.setenv("GOLDENPATH_SIGNING_KEY", str(new_file))
     assert compose.workshop(town.road.home, town.folder, print).signer
