@@ -291,7 +291,7 @@ def test_break_glass_is_a_flag_with_a_reason(road: Road, run: Run) -> None:
 
     assert f"break-glass: platform-engineer used break-glass ({why_now})" in done.stdout
     assert not any(words in said(run(verb, *asked), road) for verb, asked in everywhere)
-    assert "confirms the break-glass of platform-engineer: commit" in second.stdout
+    assert "confirms the break-glass change of platform-engineer: commit" in second.stdout
     moves = [kind for kind in kinds(road) if kind.startswith("release.")]
     assert moves == ["release.refused", "release.promoted", "release.approved"]
 
@@ -317,7 +317,7 @@ def test_setting_up_again_changes_nothing(road: Road, run: Run) -> None:
 
     done = run(init.verb, *acting(road, "platform-engineer"))
 
-    assert "nothing, all was there" in done.stdout
+    assert "nothing, everything exists" in done.stdout
     assert road.trusted().commit == before
 
 

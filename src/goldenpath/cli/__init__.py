@@ -1,1 +1,1 @@
-"""The command line: one file per verb, each parses, wires, calls and shows."""
+"""The command line: one module per verb, which parses options, calls the product and prints."""

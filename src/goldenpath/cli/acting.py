@@ -1,4 +1,4 @@
-"""The flags with which a person says who acts."""
+"""The options that name the acting person and their key."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +12,7 @@ from goldenpath.errors import InvalidInput
 
 
 def identity_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Adds `--as NAME` and `--key PATH`."""
+    """Add `--as NAME` and `--key PATH` to a verb."""
     named = click.option("--as", "name", type=PERSON, help="Who acts, as platform.toml lists them.")
     keyed = click.option(
         "--key", type=click.Path(path_type=Path, dir_okay=False), help="Their private SSH key."
@@ -21,7 +21,7 @@ def identity_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def parse_steps(text: str) -> tuple[int, ...]:
-    """`10,50,100` as numbers. Raises `InvalidInput`."""
+    """Parse percentages such as `10,50,100`. Raises `InvalidInput`."""
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isdecimal() for part in parts):
         raise InvalidInput(f"--canary is {text!r}: expected percentages such as 10,50,100")
@@ -29,7 +29,7 @@ def parse_steps(text: str) -> tuple[int, ...]:
 
 
 def parse_criteria(texts: Sequence[str]) -> Mapping[str, float]:
-    """`NAME=NUMBER` each. Raises `InvalidInput` for names that the judge does not know."""
+    """Parse `NAME=NUMBER` items. Raises `InvalidInput` for names that the judge does not know."""
     found = {}
     for text in texts:
         name, _, value = text.partition("=")

@@ -1,4 +1,4 @@
-"""`goldenpath approve`: a person's signed word over a release and the evidence they saw."""
+"""`goldenpath approve`: sign an approval of a release and of the evidence that the person saw."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -17,13 +17,13 @@ from goldenpath.promote.workspace.stage_changes import approve
 @click.command()
 @click.argument("reference", metavar="RELEASE")
 @stage_option("The stage it is approved for.", old=("--to", "--for"))
-@click.option("--comment", default="", help="What the approver wants to be on record.")
+@click.option("--comment", default="", help="A comment for the record.")
 @click.option(
     "--days",
     type=click.IntRange(1, 3650),
     default=30,
     show_default=True,
-    help="How long the approval counts.",
+    help="How long the approval is valid.",
 )
 @identity_options
 @output_option
@@ -41,19 +41,19 @@ def verb(
     workspace = compose.workspace(home, compose.identity(name, key))
     digest = compose.release(home, reference)
     done = approve(workspace, digest, stage, comment=comment, lifetime=timedelta(days=days))
-    record, said = approval_record(done), done.intent
-    place = ActionContext(said.person, stage, said.model, digest)
+    record, intent = approval_record(done), done.intent
+    place = ActionContext(intent.person, stage, intent.model, digest)
     details = {"approval": str(done.envelope), "until": str(record["until"]), "comment": comment}
-    if said.confirms:
-        details["confirmed"] = said.confirms
+    if intent.confirms:
+        details["confirmed"] = intent.confirms
     leave_event(home, "release.approved", place, done.commit, details={**details})
     text = (
-        f"{said.person} approved {digest} for {stage} until {record['until']}\n"
-        f"over {len(said.evidence)} signed statements, as {done.envelope}"
+        f"{intent.person} approved {digest} for {stage} until {record['until']}\n"
+        f"over {len(intent.evidence)} signed statements, as {done.envelope}"
     )
-    if said.confirms:
+    if intent.confirms:
         where = f"commit {done.commit}" if done.commit else f"waits in the branch {done.branch}"
         where += f"\n{done.request.instruction}" if done.branch else ""
-        text += f"\nconfirms the break-glass of {said.confirms}: {where}"
+        text += f"\nconfirms the break-glass change of {intent.confirms}: {where}"
         compose.wake(home)
     show(record, text, output)

@@ -1,4 +1,4 @@
-"""`goldenpath at`: what was live at a time."""
+"""`goldenpath at`: show what was live at a time."""
 
 from dataclasses import replace
 
@@ -28,7 +28,7 @@ def verb(time: str, stage: str | None, model: str | None, output: Format) -> Non
     home, now = compose.home(), compose.now()
     moment = parse_moment(time, now)
     if moment > now:
-        raise InvalidInput(f"{time} has not come: nobody can have observed it")
+        raise InvalidInput(f"{time} is in the future: expected a time that has passed")
     head = compose.trusted(home).commit
     history = read_history(compose.gitops(home), head, model)
     alive = now if compose.is_up(home) else None

@@ -1,4 +1,4 @@
-"""`goldenpath attack`: shows the way in, then shows that it is closed."""
+"""`goldenpath attack`: show that each attack works without its control and fails with it."""
 
 import sys
 
@@ -35,14 +35,14 @@ def _fields(result: SuiteResult) -> dict[str, object]:
 def _text(result: SuiteResult) -> str:
     lines = []
     for outcome in result.outcomes:
-        mark = "refused" if outcome.refused else "GOT IN "
+        mark = "refused" if outcome.refused else "PASSED "
         lines.append(f"{mark}  {outcome.attack}")
         lines.append(f"         {outcome.control}: {outcome.reason}")
     lines.append("")
     for ablation in result.ablations:
-        verdict = "exactly its own" if ablation.exact else "NOT exactly its own"
+        verdict = "exactly as expected" if ablation.exact else "NOT as expected"
         count = f"{len(ablation.succeeded)} of {len(ablation.expected)}"
-        lines.append(f"without {ablation.control:15} {count:>8} attacks get in, {verdict}")
+        lines.append(f"without {ablation.control:15} {count:>8} attacks pass, {verdict}")
     refused = sum(outcome.refused for outcome in result.outcomes)
     lines.append(f"\n{refused} of {len(result.outcomes)} attacks refused")
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""`goldenpath build`: from the commit that is checked out to a signed release."""
+"""`goldenpath build`: make a signed release from the commit that is checked out."""
 
 from pathlib import Path
 
@@ -17,8 +17,12 @@ from goldenpath.train.build_folder import build_folder
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path), default=".")
-@click.option("--allow-dirty", is_flag=True, help="Build what no commit holds; no gate passes it.")
-@click.option("--smoke", is_flag=True, help="Only lint, test and train on a sample; make nothing.")
+@click.option(
+    "--allow-dirty", is_flag=True, help="Build uncommitted files; no gate accepts such a release."
+)
+@click.option(
+    "--smoke", is_flag=True, help="Only lint, test and train on a sample; make no release."
+)
 @output_option
 def verb(folder: Path, allow_dirty: bool, smoke: bool, output: Format) -> None:
     """Train in the locked environment, evaluate, pack, attest and sign.
@@ -46,4 +50,4 @@ def verb(folder: Path, allow_dirty: bool, smoke: bool, output: Format) -> None:
     )
     show(built, built_text(built), output)
     if not built.is_new:
-        note("the same release was there already, signed and whole: nothing was added")
+        note("the same signed release exists already: nothing was added")

@@ -1,4 +1,4 @@
-"""`goldenpath catalogue`: lets the aliases of MLflow follow git."""
+"""`goldenpath catalogue`: set the aliases of MLflow as git declares them."""
 
 import click
 
@@ -11,17 +11,17 @@ from goldenpath.release.catalogue.entry import Version
 @click.command()
 @output_option
 def verb(output: Format) -> None:
-    """Set the aliases of the catalogue to what git wants, one for each stage.
+    """Set the aliases of the catalogue to what git declares, one for each stage.
 
-    Git leads: an alias that somebody moved by hand is moved back, and that of a stage in which git
-    wants nothing of the model is taken away.
+    An alias that somebody moved by hand is moved back. If git declares no release of the model in
+    a stage, the alias of that stage is removed.
     """
     home = compose.home()
     with working() as report:
-        report("asking git what is stable in each stage")
+        report("reading the stable release of each stage from git")
         trusted, wanted = compose.desired(home)
         stable = {(d.model, d.stage): d.slots[0].digest.text for d in wanted.deployments}
-        report("telling the catalogue")
+        report("updating the catalogue")
         with compose.catalogue(home) as catalogue:
             followed = [
                 _line(model, stage, digest, catalogue.set_alias(model, stage, digest))
@@ -34,8 +34,7 @@ def verb(output: Format) -> None:
                 if trusted.platform.stage(stage) is not None and (model, stage) not in stable
             ]
     lines = [
-        f"{each['model']}@{each['alias']}  version {each['version']}  "
-        f"{each['digest'] or 'taken away'}"
+        f"{each['model']}@{each['alias']}  version {each['version']}  {each['digest'] or 'removed'}"
         for each in followed
     ]
     show(followed, "\n".join(lines) or "no stage runs anything", output)

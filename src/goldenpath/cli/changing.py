@@ -1,4 +1,4 @@
-"""What verbs that change a stage share: what they show, and the event that they leave."""
+"""Shared by the verbs that change a stage: their output and their audit event."""
 
 import sys
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _MARKS = {"pass": "ok", "fail": "FAIL", "waived": "waived", "not applicable": "-
 
 @dataclass(frozen=True, slots=True)
 class ActionContext:
-    """Where something happened, and who did it."""
+    """The place of an action, and the person who acted."""
 
     actor: str
     stage: str
@@ -29,7 +29,7 @@ class ActionContext:
 
 
 def findings_text(findings: tuple[Finding, ...]) -> str:
-    """One line per gate, and the cure below each that failed."""
+    """Return one line per gate, with the cure below each that failed."""
     lines = []
     for finding in findings:
         lines.append(f"  {_MARKS[finding.status]:6} {finding.check:16} {finding.message}")
@@ -41,7 +41,7 @@ def findings_text(findings: tuple[Finding, ...]) -> str:
 def leave_event(
     home: Home, kind: Kind, place: ActionContext, commit: str, *, details: dict[str, JsonValue]
 ) -> None:
-    """Appends one event to the audit log."""
+    """Append one event to the audit log."""
     time = timestamp(compose.now())
     compose.event_log(home).append(
         Event(
@@ -60,9 +60,9 @@ def leave_event(
 def leave_change(
     home: Home, kind: Kind, place: ActionContext, done: Outcome[PromotionIntent]
 ) -> None:
-    """Appends the event of a change of a stage, and lets `up` look at git now.
+    """Append the event of a change of a stage, and wake `up` to read git now.
 
-    What waits in a branch has not happened yet.
+    A change that waits in a branch leaves no event yet.
     """
     if not done.commit:
         return
@@ -81,7 +81,7 @@ def leave_change(
 
 
 def change_record(done: Outcome[PromotionIntent]) -> dict[str, object]:
-    """A change of a stage as JSON shows it: what was decided, and where the commit is."""
+    """Return a change of a stage for JSON: the decision and the place of the commit."""
     return {
         "decision": done.decision,
         "deployment": done.deployment,
@@ -96,7 +96,7 @@ def change_record(done: Outcome[PromotionIntent]) -> dict[str, object]:
 
 
 def show_change(place: ActionContext, done: Outcome[PromotionIntent], output: Format) -> None:
-    """Shows what a change of a stage did."""
+    """Show what a change of a stage did."""
     lines = []
     if done.decision is not None:
         lines.append(findings_text(done.decision.findings))
@@ -109,7 +109,7 @@ def show_change(place: ActionContext, done: Outcome[PromotionIntent], output: Fo
         lines.append(done.diff.rstrip())
     if done.branch:
         lines.append(
-            f"main takes no push: the commit waits in the branch {done.branch}\n"
+            f"main accepts no push: the commit waits in the branch {done.branch}\n"
             f"{done.request.instruction}"
         )
     else:
@@ -118,6 +118,6 @@ def show_change(place: ActionContext, done: Outcome[PromotionIntent], output: Fo
 
 
 def refuse(place: ActionContext) -> None:
-    """Says that the gates are closed, and ends with the exit code of an orderly no."""
+    """Report that the gates are closed, and exit with the code of a refusal."""
     note(f"{place.digest.short} was not let into {place.stage}")
     sys.exit(REFUSED)

@@ -1,4 +1,4 @@
-"""`goldenpath check`: every fault of a project at once, before anything else finds the first."""
+"""`goldenpath check`: report every fault of a project at once."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A difference of releases as text: a heading for each section that differs, then its values."""
+"""The difference of two releases as text: a heading and the values of each differing section."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ def lines(
     before: tuple[Digest, TrustedStatements],
     after: tuple[Digest, TrustedStatements],
 ) -> Iterator[str]:
-    """What `goldenpath diff` prints."""
+    """Return the text that `goldenpath diff` prints."""
     yield f"before  {_release(*before)}"
     yield f"after   {_release(*after)}"
     alike = [each for each in found.sections if not each.changes]
@@ -44,9 +44,9 @@ def _marks(section: Section) -> str:
 
 
 def _line(change: ChangedValue) -> str:
-    said = f": intervals {change.intervals}" if change.intervals else ""
+    suffix = f": intervals {change.intervals}" if change.intervals else ""
     name = change.path or "(all)"
-    return f"  {name:<{_WIDTH}} {_short(change.before)} -> {_short(change.after)}{said}"
+    return f"  {name:<{_WIDTH}} {_short(change.before)} -> {_short(change.after)}{suffix}"
 
 
 def _short(value: JsonValue) -> str:

@@ -1,10 +1,10 @@
-"""`goldenpath completion`: the script by which a shell completes verbs, options and names."""
+"""`goldenpath completion`: print the script with which a shell completes verbs and options."""
 
 import click
 from click.shell_completion import get_completion_class
 
 VARIABLE = "_GOLDENPATH_COMPLETE"
-"""By this variable the script asks the command what could follow."""
+"""The variable with which the script asks the command for completions."""
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""`goldenpath confirm`: the second person of a change of trust."""
+"""`goldenpath confirm`: confirm a change of trust as the second person."""
 
 from pathlib import Path
 

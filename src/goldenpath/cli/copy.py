@@ -1,4 +1,4 @@
-"""`goldenpath copy`: brings a release with its evidence from one store to another."""
+"""`goldenpath copy`: copy a release with its evidence from one store to another."""
 
 import click
 
@@ -15,6 +15,6 @@ def verb(source: str, destination: str, referrers: bool, output: Format) -> None
     """Copy a release with its evidence between stores.
 
     A store is layout:PATH@NAME or oci://HOST/REPOSITORY:TAG; a bare tag or digest is in the home's
-    registry. What is there is not sent again, so an interrupted copy goes on.
+    registry. Existing content is not sent again, so an interrupted copy resumes.
     """
     show_transfer(transfer(source, destination, referrers=referrers), output)

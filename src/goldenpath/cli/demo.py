@@ -1,4 +1,4 @@
-"""`goldenpath demo`: the whole road on one machine, on real data."""
+"""`goldenpath demo`: run the whole path on one machine with real data."""
 
 import os
 from pathlib import Path
@@ -16,13 +16,13 @@ from goldenpath.demo.whole import walk_the_road
     type=click.Path(path_type=Path, file_okay=False),
     default="goldenpath-demo",
     show_default=True,
-    help="Where the demo works; made anew each time.",
+    help="The working folder of the demo; recreated each time.",
 )
 @click.option("--poll", type=click.FloatRange(0, 60), default=0.5, hidden=True)
 def verb(folder: Path, poll: float) -> None:
-    """Walk a real credit model down the whole road.
+    """Take a real credit model along the whole path.
 
-    Prints each command before it runs it and checks what each step claims. Leaves the folder to
-    look around in, and no process. Exits non-zero if a claim does not hold.
+    Prints each command before it runs it and checks the claims of each step. Keeps the folder for
+    inspection and leaves no process. Exits non-zero if a claim does not hold.
     """
     click.echo(walk_the_road(folder.absolute(), os.environ, note, compose.now, poll=poll))

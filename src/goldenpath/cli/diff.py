@@ -1,4 +1,4 @@
-"""`goldenpath diff`: shows what changed between two releases."""
+"""`goldenpath diff`: show what changed between two releases."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,8 +38,8 @@ def verb(before: str, after: str, file: Path | None, output: Format) -> None:
     """Show what changed between two releases, and how well each fact is known.
 
     Data, parameters, code, packages, metrics, schema, decision policy, limits, monitors, gates.
-    Verified: signed by a trusted key. Observed: hashed here. Declared: said, and not signed by
-    anybody trusted. Unknown: not said.
+    Verified: signed by a trusted key. Observed: hashed here. Declared: stated, but not signed by
+    a trusted key. Unknown: not stated.
     """
     home = compose.home()
     trust = compose.trust(home, file)

@@ -1,4 +1,4 @@
-"""`goldenpath down`: ends what `goldenpath up` runs, in order."""
+"""`goldenpath down`: stop what `goldenpath up` runs, in order."""
 
 import click
 
@@ -9,7 +9,7 @@ from goldenpath.cli.output import Format, output_option, show
 @click.command(help="Stop what runs on this machine.")
 @output_option
 def verb(output: Format) -> None:
-    """Waits until every answer that is owed was given and every process has ended."""
+    """Wait until every open request is answered and every process has ended."""
     stopped = compose.stop(compose.home())
     text = "everything has stopped" if stopped else "nothing was running"
     show({"stopped": stopped}, text, output)

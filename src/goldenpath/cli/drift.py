@@ -1,4 +1,4 @@
-"""`goldenpath drift`: every feature and the score against the reference, and what follows."""
+"""`goldenpath drift`: compare every feature and the score with the reference; close findings."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from goldenpath.observe.log.release_parts import Releases
 @click.argument("model", type=MODEL, required=False, default="*")
 @stage_filter()
 @click.option("--close", "finding", metavar="FINDING", help="Close a finding, with a reason.")
-@click.option("--reason", default="", help="Why it is closed.")
+@click.option("--reason", default="", help="Why the finding is closed.")
 @identity_options
 @output_option
 def verb(
@@ -52,4 +52,4 @@ def _closed(finding: str, reason: str, name: str | None, key: Path | None) -> tu
     )  # fmt: skip
     compose.event_log(home).append(event)
     where = f"{closed.stage}/{closed.model}"
-    return closed, f"{closed.id} is closed; the monitor of {where} starts afresh"
+    return closed, f"{closed.id} is closed; the monitor of {where} starts again"

@@ -5,7 +5,7 @@ from goldenpath.observe.drift.drift_report import DriftReport
 
 
 def drift_page(report: DriftReport) -> str:
-    """What `goldenpath drift` prints about one release."""
+    """Return the text that `goldenpath drift` prints about one release."""
     verdict = report.verdict
     head = f"{report.stage}/{report.model} {report.release[:19]}: {verdict.sentence}"
     budget = f"evidence {verdict.evidence:.1f}, an alarm at {verdict.threshold:.1f} (natural logs)"

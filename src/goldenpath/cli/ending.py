@@ -1,7 +1,7 @@
-"""How a verb ends when it does not end well: one sentence, a hint, and the exit code.
+"""How a verb reports a failure: one sentence, a hint and the exit code.
 
-This is the edge of the program, so it is the one place that catches everything: a disk that is
-full or read-only can speak up in any line, and a user shall read no traceback for it.
+This is the edge of the program, so only this module catches everything. A full or read-only disk
+can raise in any line, and the user must not see a traceback for it.
 """
 
 import errno
@@ -21,7 +21,7 @@ from goldenpath.settings import DEBUG_VARIABLE
 
 INTERRUPTED = 130
 CLOSED = 141
-"""What a shell reports of a program that SIGPIPE ended."""
+"""The exit code that a shell reports for a program ended by SIGPIPE."""
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _FORBIDDEN = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
@@ -30,7 +30,7 @@ _WRONG = frozenset({errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP
 
 @contextmanager
 def ending() -> Iterator[None]:
-    """Ends the process with the exit code of whatever the block raises, and says why."""
+    """End the process with the exit code of any error that the block raises, and report it."""
     output = sys.stdout
     try:
         yield
@@ -47,7 +47,7 @@ def ending() -> Iterator[None]:
         click.echo("interrupted", err=True)
         sys.exit(INTERRUPTED)
     except SystemExit:
-        # click mutes the output for a reader that went away, and exits 1: our code for a bug.
+        # click silences the output for a reader that has gone and exits 1, our code for a bug.
         if sys.stdout is output:
             raise
         sys.exit(CLOSED)
@@ -61,7 +61,7 @@ def ending() -> Iterator[None]:
 
 
 def outside(error: OSError) -> GoldenPathError:
-    """What a failed call of the system means for the reader."""
+    """Return the error that explains a failed system call to the user."""
     what = error.strerror or str(error)
     where = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else "a file"
     message = f"{where} cannot be used: {what[:1].lower()}{what[1:]}"
@@ -78,14 +78,14 @@ def outside(error: OSError) -> GoldenPathError:
 
 
 def _was_interrupted(error: BaseException | None) -> bool:
-    """Whether Ctrl-C is behind it: extension modules answer with an error of their own."""
+    """Return whether Ctrl-C caused the error: extension modules raise their own errors for it."""
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__cause__ or error.__context__
     return error is not None
 
 
 def _is_damage(error: Exception) -> bool:
-    """Whether a module of our own cannot be imported: its file is missing or changed."""
+    """Return whether one of our own modules cannot be imported: its file is missing or changed."""
     return isinstance(error, ImportError) and (error.name or "").startswith("goldenpath.")
 
 
@@ -123,7 +123,7 @@ def _say(error: GoldenPathError) -> int:
 
 
 def _give_up_output() -> None:
-    """Flushes what was said, or drops it: the interpreter must not fail over it at its end."""
+    """Flush the output, or drop it: the interpreter must not fail on it when it exits."""
     if sys.stdout is None:
         return
     try:

@@ -1,4 +1,4 @@
-"""`goldenpath events`: the audit log, shown or checked."""
+"""`goldenpath events`: show or check the audit log."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -18,7 +18,7 @@ from goldenpath.times import timestamp
 @click.option("--check", "is_check", is_flag=True, help="Check the chain of hashes instead.")
 @click.option("--since", default="", metavar="TIME", help="Only from this time on.")
 @click.option("--kind", default="", help="Only kinds that start with this, such as `release`.")
-@click.option("--limit", type=click.IntRange(1), help="At most so many, the oldest first.")
+@click.option("--limit", type=click.IntRange(1), help="At most this many, the oldest first.")
 @output_option
 def verb(is_check: bool, since: str, kind: str, limit: int | None, output: Format) -> None:
     """Show and check the audit log."""
@@ -32,7 +32,7 @@ def verb(is_check: bool, since: str, kind: str, limit: int | None, output: Forma
     begin = timestamp(parse_moment(since, compose.now())) if since else ""
     wanted = (e for e in log.read() if e.time >= begin and e.kind.startswith(kind))
     events = tuple(islice(wanted, limit))
-    show([event.to_json() for event in events], "\n".join(_lines(events)) or "no event", output)
+    show([event.to_json() for event in events], "\n".join(_lines(events)) or "no events", output)
 
 
 def _page(checked: Checked) -> str:

@@ -1,6 +1,6 @@
-"""Every verb of the command line, in six families, with the line that `--help` shows.
+"""Every verb of the command line in six families, with its line in `--help`.
 
-A verb is imported when it is used, so that `goldenpath --help` stays quick.
+A verb is imported only when it is used, so that `goldenpath --help` stays fast.
 """
 
 import importlib
@@ -28,7 +28,7 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
         "copy": "Copy a release with its evidence between two stores.",
         "push": "Copy a release from this machine to a registry.",
         "pull": "Copy a release from a registry to this machine.",
-        "catalogue": "Set the aliases of the catalogue to what git wants.",
+        "catalogue": "Set the aliases of the catalogue to what git declares.",
     },
     "Promote": {
         "gate": "Show what the gates of a stage say about a release.",
@@ -39,20 +39,20 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
         "requests": "List the pull requests that wait, and who approved them.",
         "rollout": "Give a canary more of the traffic by a signed commit.",
         "judge": "Judge a canary by log or Prometheus and commit the verdict.",
-        "rollback": "Take a canary away, or go back to the release before.",
+        "rollback": "Remove a canary, or go back to the previous release.",
         "hold": "Keep a model as it is in a stage until somebody resumes.",
         "resume": "End the hold of a model in a stage.",
     },
     "Run": {
-        "up": "Run on this machine what git wants, until told to stop.",
+        "up": "Run on this machine what git declares, until stopped.",
         "down": "Stop what runs on this machine.",
         "send": "Send rows of a table to a model and show the answers.",
-        "demo": "Walk a real credit model down the whole road.",
+        "demo": "Take a real credit model along the whole path.",
     },
     "Look": {
-        "status": "Show what is wanted, what runs, and whether they agree.",
+        "status": "Show what is declared, what runs, and whether they agree.",
         "inventory": "Compare git, registry, catalogue and what runs.",
-        "inspect": "Show what a release holds and what is said about it.",
+        "inspect": "Show what a release contains and its statements.",
         "diff": "Show what changed between two releases.",
         "drift": "Show drift of inputs and predictions, or close a finding.",
         "log": "Check, show, erase or expire predictions in the log.",
@@ -69,16 +69,16 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
         "attack": "Attack the verifier and show which control refused it.",
     },
 }
-"""Family to verb to the line of help; `verify-self` is the module `verify_self`."""
+"""The lines of help by family and verb; `verify-self` is the module `verify_self`."""
 
 VERBS: Mapping[str, str] = {
     name: line for family in FAMILIES.values() for name, line in family.items()
 }
-"""Every verb and its line of help, in the order of the families."""
+"""Return every verb and its line of help, in the order of the families."""
 
 
 def command_of(name: str) -> click.Command:
-    """The command of a verb, imported now."""
+    """Import and return the command of a verb."""
     module = importlib.import_module(f"goldenpath.cli.{name.replace('-', '_')}")
     command = module.verb
     if not isinstance(command, click.Command):

@@ -1,4 +1,4 @@
-"""`goldenpath gate`: what a stage's gates say of a release."""
+"""`goldenpath gate`: show how the gates of a stage judge a release."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The two verbs that begin and end a hold: one shape, two words."""
+"""The shared implementation of `goldenpath hold` and `goldenpath resume`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +19,7 @@ from goldenpath.promote.workspace.workspace import Outcome, Workspace
 def holding(
     work: Callable[[Workspace, str, str, str], Outcome[StageChange]], kind: Kind, words: str
 ) -> click.Command:
-    """The verb that does `work` on a model in a stage and leaves an event of that kind."""
+    """Return the verb that does `work` on a model in a stage and leaves an event of that kind."""
 
     @click.command(help=words)
     @click.argument("model", type=MODEL)

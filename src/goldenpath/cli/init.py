@@ -1,4 +1,4 @@
-"""`goldenpath init`: sets up the platform on this machine."""
+"""`goldenpath init`: set up the platform on this machine."""
 
 from pathlib import Path
 
@@ -20,14 +20,14 @@ from goldenpath.promote.platform.platform import GATEWAY, URL
     multiple=True,
     default=["platform-engineer"],
     show_default=True,
-    help="Roles of who acts; may be given repeatedly.",
+    help="A role of the acting person; repeatable.",
 )
 @click.option("--make-key", is_flag=True, help="Make the SSH key if it does not exist.")
 @click.option(
     "--listen", type=ADDRESS, default=GATEWAY, show_default=True, help="Address of the gateway."
 )
 @click.option("--registry", default="registry.example/models", help="Host and path of images.")
-@click.option("--url", default=URL, help="Where a cluster finds the gitops repository.")
+@click.option("--url", default=URL, help="Address of the gitops repository for a cluster.")
 @output_option
 def verb(
     name: str | None,
@@ -43,7 +43,7 @@ def verb(
     home = compose.home()
     acting = compose.identity(name, key, make_key=make_key)
     done = compose.set_up(home, acting, PlatformOptions(listen, registry, roles, url))
-    made = ", ".join(done.created) or "nothing, all was there"
+    made = ", ".join(done.created) or "nothing, everything exists"
     show(
         done,
         f"platform in {done.home}\n"

@@ -1,4 +1,4 @@
-"""`goldenpath inspect`: shows what a release holds and what is said about it."""
+"""`goldenpath inspect`: show what a release contains and its statements."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +24,7 @@ from goldenpath.release.evidence.release_facts import marked
 )
 @output_option
 def verb(release: str, files: bool, file: Path | None, output: Format) -> None:
-    """Show what a release holds and what is said about it, and how well each is known.
+    """Show what a release contains, its statements, and how well each fact is known.
 
     RELEASE is a tag, a digest or its first digits, layout:PATH@NAME or oci://HOST/REPOSITORY:TAG.
     """
@@ -53,7 +53,7 @@ def _lines(found: Inspection) -> Iterator[str]:
         for each in layer.files or ():
             yield f"    {each.digest[:19]}  {each.size:>12,}  {each.path}"
     yield f"referrers  {len(found.referrers)}"
-    for said in found.referrers:
-        mark = f"{said.mark} by {said.signer}" if said.signer else said.mark
-        yield f"  {said.digest[:19]}  {mark:<24} {said.predicate_type or said.artifact_type}"
+    for entry in found.referrers:
+        mark = f"{entry.mark} by {entry.signer}" if entry.signer else entry.mark
+        yield f"  {entry.digest[:19]}  {mark:<24} {entry.predicate_type or entry.artifact_type}"
     yield f"check it with: goldenpath verify {found.digest}"

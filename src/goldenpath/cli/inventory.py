@@ -1,4 +1,4 @@
-"""`goldenpath inventory`: running = git = registry = signed = catalogue, or where not."""
+"""`goldenpath inventory`: show where git, registry, signatures, catalogue and machine differ."""
 
 import click
 
@@ -14,7 +14,7 @@ from goldenpath.errors import REFUSED
 def verb(context: click.Context, output: Format) -> None:
     """Compare git, registry, catalogue and what runs; exit 7 if something differs."""
     found = compose.inventory(compose.home())
-    if output == "json":  # neither form of 3,000 deployments is made for nothing
+    if output == "json":  # each form is costly with 3,000 deployments
         shown = {"agrees": found.agrees, "cells": found.cells, "faults": found.faults}
         show(shown, "", output)
     else:

@@ -1,4 +1,4 @@
-"""`goldenpath judge`: one look at a canary by prediction log or Prometheus, for a repeated job."""
+"""`goldenpath judge`: judge a canary once by prediction log or Prometheus, for a periodic job."""
 
 from dataclasses import fields
 from pathlib import Path
@@ -46,7 +46,7 @@ def verb(
         *(f"  not known: {each}" for each in verdict.gaps),
     ]
     if found.done is not None and found.done.branch:
-        lines.append(f"main takes no push: the commit waits in the branch {found.done.branch}")
+        lines.append(f"main accepts no push: the commit waits in the branch {found.done.branch}")
     else:
         lines.append(f"commit {found.commit}" if found.commit else "nothing was changed")
     record = {field.name: getattr(found, field.name) for field in fields(found)}

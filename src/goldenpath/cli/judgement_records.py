@@ -1,4 +1,4 @@
-"""What people signed about a release, as JSON shows it."""
+"""The signed approvals and waivers of a release, for JSON output."""
 
 from goldenpath.promote.acts.intents import Approval, GateWaiver
 from goldenpath.promote.workspace.workspace import Outcome
@@ -6,17 +6,17 @@ from goldenpath.release.attest.statement import render_time
 
 
 def approval_record(done: Outcome[Approval]) -> dict[str, object]:
-    """An approval as JSON shows it."""
-    said = done.intent
+    """Return an approval for JSON output."""
+    intent = done.intent
     return {
-        "person": said.person,
-        "stage": said.stage,
-        "model": said.model,
-        "digest": said.digest,
+        "person": intent.person,
+        "stage": intent.stage,
+        "model": intent.model,
+        "digest": intent.digest,
         "envelope": done.envelope,
-        "until": said.until.isoformat(timespec="seconds"),
-        "evidence": said.evidence,
-        "confirmed": said.confirms,
+        "until": intent.until.isoformat(timespec="seconds"),
+        "evidence": intent.evidence,
+        "confirmed": intent.confirms,
         "commit": done.commit,
         "branch": done.branch,
         "request": done.request,
@@ -24,16 +24,16 @@ def approval_record(done: Outcome[Approval]) -> dict[str, object]:
 
 
 def waiver_record(done: Outcome[GateWaiver]) -> dict[str, object]:
-    """A waiver as JSON shows it."""
-    said = done.intent
+    """Return a waiver for JSON output."""
+    intent = done.intent
     return {
-        "person": said.person,
-        "gate": said.gate,
-        "stage": said.stage,
-        "model": said.model,
-        "digest": said.digest,
+        "person": intent.person,
+        "gate": intent.gate,
+        "stage": intent.stage,
+        "model": intent.model,
+        "digest": intent.digest,
         "envelope": done.envelope,
-        "until": render_time(said.until),
-        "reason": said.reason,
-        "said": said.message,
+        "until": render_time(intent.until),
+        "reason": intent.reason,
+        "said": intent.message,
     }

@@ -1,4 +1,4 @@
-"""`goldenpath key add`: trusts one more build key, by a signed commit."""
+"""`goldenpath key add`: trust one more build key, by a signed commit."""
 
 from datetime import datetime
 from pathlib import Path
@@ -18,8 +18,8 @@ from goldenpath.release.attest.policy import TrustedKey
 @click.argument("new")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--make-key", is_flag=True, help="Make the key, and its private part beside it.")
-@click.option("--from", "start", type=click.DateTime(), help="From when it counts, in UTC.")
-@click.option("--until", "end", type=click.DateTime(), help="Until when it counts, in UTC.")
+@click.option("--from", "start", type=click.DateTime(), help="Start of its validity, in UTC.")
+@click.option("--until", "end", type=click.DateTime(), help="End of its validity, in UTC.")
 @identity_options
 @output_option
 def add(

@@ -1,4 +1,4 @@
-"""`goldenpath key end`: ends the time of a build key, by a signed commit."""
+"""`goldenpath key end`: end the validity of a build key, by a signed commit."""
 
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from goldenpath.promote.acts.rotation import ended
 @identity_options
 @output_option
 def end(old: str, at: datetime | None, name: str | None, key: Path | None, output: Format) -> None:
-    """End the time of a key; what it signed before still counts."""
+    """End the validity of a key; what it signed before stays valid."""
     moment = in_utc(at) or compose.now().replace(microsecond=0)
     change_platform(
         lambda platform: ended(platform, old, moment),

@@ -1,4 +1,4 @@
-"""`goldenpath key list`: the build keys that count, and when."""
+"""`goldenpath key list`: list the build keys and when each is valid."""
 
 import click
 
@@ -10,7 +10,7 @@ from goldenpath.release.attest.policy import TrustedKey
 @click.command("list")
 @output_option
 def list_keys(output: Format) -> None:
-    """List the build keys of platform.toml and when each counts."""
+    """List the build keys of platform.toml and when each is valid."""
     keys = compose.trusted(compose.home()).platform.build_keys
     show(keys, "\n".join(map(_line, keys)), output)
 
@@ -21,5 +21,5 @@ def _line(key: TrustedKey) -> str:
         ("until", key.valid_until),
         ("revoked as of", key.revoked_at),
     )
-    said = ", ".join(f"{word} {time.isoformat()}" for word, time in times if time is not None)
-    return f"{key.name}: {said or 'without limit'}"
+    limits = ", ".join(f"{word} {time.isoformat()}" for word, time in times if time is not None)
+    return f"{key.name}: {limits or 'without limit'}"

@@ -1,4 +1,4 @@
-"""`goldenpath key revoke`: takes a stolen build key away, by a signed commit."""
+"""`goldenpath key revoke`: revoke a stolen build key, by a signed commit."""
 
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from goldenpath.promote.acts.rotation import BEGINNING, revoked
 @click.command("revoke")
 @click.argument("stolen")
 @click.option("--at", type=click.DateTime(), help="As of when, in UTC; now otherwise.")
-@click.option("--all", "everything", is_flag=True, help="All that it ever signed.")
+@click.option("--all", "everything", is_flag=True, help="Revoke everything that it ever signed.")
 @identity_options
 @output_option
 def revoke(
@@ -27,7 +27,7 @@ def revoke(
     key: Path | None,
     output: Format,
 ) -> None:
-    """Revoke a stolen key; nothing that it signed since then counts."""
+    """Revoke a stolen key; nothing that it signed since then is valid."""
     moment = BEGINNING if everything else in_utc(at) or compose.now().replace(microsecond=0)
     change_platform(
         lambda platform: revoked(platform, stolen, moment),

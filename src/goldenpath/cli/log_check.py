@@ -1,4 +1,4 @@
-"""`goldenpath log check`: signatures, digests and chains of the prediction log."""
+"""`goldenpath log check`: check signatures, digests and chains of the prediction log."""
 
 import click
 

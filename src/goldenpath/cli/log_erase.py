@@ -1,4 +1,4 @@
-"""`goldenpath log erase`: one person forgotten, and every proof kept."""
+"""`goldenpath log erase`: erase one person from the log and keep every proof valid."""
 
 from pathlib import Path
 
@@ -23,9 +23,9 @@ from goldenpath.times import timestamp
 )
 @output_option
 def erase(subject: str, name: str | None, key: Path | None, reason: str, output: Format) -> None:
-    """Destroy the key of one person; proofs still hold.
+    """Destroy the key of one person; proofs stay valid.
 
-    The inputs of the person stay closed, and no record leads to them any more.
+    The inputs of the person can no longer be decrypted, and no record leads to the person.
     """
     home = compose.home()
     who = compose.person(home, name, key).name
@@ -36,5 +36,5 @@ def erase(subject: str, name: str | None, key: Path | None, reason: str, output:
     compose.event_log(home).append(
         Event(timestamp(compose.now()), "subject.erased", who, details=details)
     )
-    text = "the key is destroyed: inputs stay closed and no record leads to the person"
+    text = "the key is destroyed: inputs cannot be decrypted and no record leads to the person"
     show(details, text, output)

@@ -1,4 +1,4 @@
-"""`goldenpath log expire`: what is too old, closed or deleted."""
+"""`goldenpath log expire`: close or delete what is too old."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +18,9 @@ from goldenpath.times import timestamp
 
 @click.command("expire")
 @click.argument("what", type=click.Choice(["inputs", "records"]))
-@click.option("--days", type=click.IntRange(1), required=True, help="What is older goes.")
+@click.option(
+    "--days", type=click.IntRange(1), required=True, help="Age limit; older entries expire."
+)
 @stage_filter("Only in this stage.")
 @identity_options
 @click.option("--reason", type=REASON, required=True, help="Why, for the audit log.")
@@ -32,9 +34,9 @@ def expire(
     reason: str,
     output: Format,
 ) -> None:
-    """Close old inputs or delete old records; proofs still hold.
+    """Close old inputs or delete old records; proofs stay valid.
 
-    Inputs are closed by destroying the keys of their days.
+    Destroying the keys of their days makes old inputs unreadable.
     """
     home, now = compose.home(), compose.now()
     who = compose.person(home, name, key).name

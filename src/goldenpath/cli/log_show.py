@@ -1,4 +1,4 @@
-"""`goldenpath log show`: records of the prediction log."""
+"""`goldenpath log show`: show records of the prediction log."""
 
 from datetime import datetime
 from itertools import islice
@@ -17,7 +17,7 @@ from goldenpath.observe.log.log_reader import Record, records
 @stage_filter()
 @click.option("--since", type=click.DateTime(), help="Only from this time on, UTC.")
 @click.option(
-    "--limit", type=click.IntRange(1), default=20, show_default=True, help="At most so many."
+    "--limit", type=click.IntRange(1), default=20, show_default=True, help="At most this many."
 )
 @output_option
 def show_records(
@@ -28,7 +28,7 @@ def show_records(
     found = list(
         islice(records(compose.home(), stage=stage or "*", model=model, since=begin), limit)
     )
-    show(found, "\n".join(map(_line, found)) or "no record", output)
+    show(found, "\n".join(map(_line, found)) or "no records", output)
 
 
 def _line(record: Record) -> str:

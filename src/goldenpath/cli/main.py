@@ -1,4 +1,4 @@
-"""The command `goldenpath`: finds the verb, runs it, and turns errors into words and exit codes."""
+"""The command `goldenpath`: runs the verb, and turns errors into messages and exit codes."""
 
 import sys
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ def cli() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Entry point of the console script; ends the process."""
+    """Run the command line and end the process; the entry point of the console script."""
     with ending():
         status = cli.main(arguments, prog_name="goldenpath", standalone_mode=False)
         if sys.stdout is not None:

@@ -1,7 +1,7 @@
 """The options that name a stage or a person, the same in every verb, and their completion.
 
-`--stage` names a stage, `--as` a person. A shell completes them from what this machine read in git
-the last time, so that a remote that is away does not hold up the keyboard.
+`--stage` names a stage, `--as` a person. A shell completes them from the last local read of git, so
+that an unreachable remote does not delay the completion.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -39,7 +39,7 @@ class PlatformName(click.ParamType[str]):
         try:
             names = self._known(compose.last_names(compose.home()))
         except (GoldenPathError, OSError):
-            return []  # nothing to offer; the verb itself says what is wrong
+            return []  # no completions; the verb itself reports the fault
         return [CompletionItem(each) for each in names if each.startswith(incomplete)]
 
 
@@ -49,9 +49,9 @@ MODEL = PlatformName("model", lambda names: names.models)
 
 
 def refuse_stage(ctx: click.Context, param: click.Parameter, value: str) -> str:
-    """The person that `--as` names, if `platform.toml` lists them. Raises `InvalidInput`.
+    """Return the person that `--as` names. Raises `InvalidInput` if `platform.toml` lists none.
 
-    Older versions took a stage there, so the message for a stage says how to name one now.
+    Older versions took a stage there, so the message for a stage names the new option.
     """
     if not value or ctx.resilient_parsing:
         return value
@@ -73,12 +73,12 @@ def refuse_stage(ctx: click.Context, param: click.Parameter, value: str) -> str:
 
 
 def stage_option(words: str, *, old: Sequence[str] = ()) -> Callable[[Command], Command]:
-    """`--stage NAME`, required, which older versions may have spelled in the `old` ways."""
+    """Return the required option `--stage NAME` with its `old` spellings."""
     return click.option(
         "--stage", cls=RenamedOption, old=old, type=STAGE, required=True, help=words
     )
 
 
 def stage_filter(words: str = "Only this stage.") -> Callable[[Command], Command]:
-    """`--stage NAME` of a verb that otherwise looks at every stage; None without it."""
+    """Return the optional `--stage NAME`; without it the verb covers every stage."""
     return click.option("--stage", type=STAGE, help=words)

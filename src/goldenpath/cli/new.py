@@ -1,4 +1,4 @@
-"""`goldenpath new`: a project that already trains, tests, packs, serves and monitors."""
+"""`goldenpath new`: start a project that already trains, tests, packs, serves and monitors."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from goldenpath.project.scaffold import FRAMEWORKS, TEMPLATES, create
     type=click.Choice(sorted(TEMPLATES)),
     default="credit-default",
     show_default=True,
-    help="What to start from.",
+    help="The template to start from.",
 )
 @click.option(
     "--framework",
@@ -28,7 +28,7 @@ from goldenpath.project.scaffold import FRAMEWORKS, TEMPLATES, create
 @click.option(
     "--into",
     type=click.Path(path_type=Path, file_okay=False),
-    help="The folder to make; NAME in this one otherwise.",
+    help="The folder to create; default: NAME in the working folder.",
 )
 @output_option
 def verb(name: str, template: str, framework: str, into: Path | None, output: Format) -> None:

@@ -1,4 +1,4 @@
-"""What verbs print: data on standard output, everything else on standard error."""
+"""Output of verbs: data on standard output, everything else on standard error."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ output_option: Callable[[Callable[..., None]], Callable[..., None]] = click.opti
 
 
 def show(record: object, text: str, output: Format) -> None:
-    """Prints a record: the whole of it as JSON, or the text made for people."""
+    """Print a record: all of it as JSON, or the text for people."""
     if output == "json":
         import msgspec
 
@@ -31,12 +31,12 @@ def show(record: object, text: str, output: Format) -> None:
 
 
 def note(message: str) -> None:
-    """Says something about the work to the person who watches."""
+    """Print a note for the person who watches."""
     click.echo(message, err=True)
 
 
 def _plain(value: object) -> object:
-    """The record without dataclasses; a digest is the text that every other tool shows."""
+    """Return the record without dataclasses; a digest becomes its usual text form."""
     if isinstance(value, Digest):
         return value.text
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

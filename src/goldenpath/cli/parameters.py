@@ -1,4 +1,4 @@
-"""Kinds of values on the command line that more than one verb takes."""
+"""Parameter types that more than one verb uses."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 READABLE = click.Path(path_type=Path, exists=True, dir_okay=False, readable=True)
-"""A file that is there."""
+"""An existing file."""
 
 
 class _Address(click.ParamType[str]):
@@ -19,14 +19,14 @@ class _Address(click.ParamType[str]):
     ) -> str:
         text = str(value)
         host, _, port = text.rpartition(":")
-        # Bounded before it is counted: `int` refuses thousands of digits in words of its own.
+        # The length is checked first: `int` refuses thousands of digits with its own message.
         if not host or not port.isdecimal() or len(port) > 5 or int(port) > 65535:
             self.fail(f"{text!r} is not an address: expected HOST:PORT with a port below 65536")
         return text
 
 
 class _Reason(click.ParamType[str]):
-    """Words that will stand in a commit or in the audit log."""
+    """A reason for a commit or for the audit log."""
 
     name = "TEXT"
 
@@ -35,7 +35,7 @@ class _Reason(click.ParamType[str]):
     ) -> str:
         text = str(value).strip()
         if not text:
-            self.fail("a reason is needed: expected words, got none")
+            self.fail("a reason is needed: expected text, got none")
         return text
 
 
@@ -44,5 +44,5 @@ REASON = _Reason()
 
 
 def in_utc(moment: datetime | None) -> datetime | None:
-    """A time that was typed without an offset, which is in UTC."""
+    """Return a time that was typed without an offset as UTC."""
     return None if moment is None else moment.replace(tzinfo=UTC)

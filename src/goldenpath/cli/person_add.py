@@ -1,4 +1,4 @@
-"""`goldenpath person add`: lists a person, by a signed commit."""
+"""`goldenpath person add`: list a person, by a signed commit."""
 
 from pathlib import Path
 
@@ -17,7 +17,9 @@ from goldenpath.release.attest.signatures.sshsig import SshKey
 
 @click.command("add")
 @click.argument("new")
-@click.option("--role", "roles", multiple=True, required=True, help="May be given repeatedly.")
+@click.option(
+    "--role", "roles", multiple=True, required=True, help="A role of the person; repeatable."
+)
 @click.option("--ssh-key", type=click.Path(path_type=Path), required=True, help="Their .pub file.")
 @click.option("--make-key", is_flag=True, help="Make the key, and its private part beside it.")
 @identity_options

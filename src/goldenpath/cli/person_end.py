@@ -1,4 +1,4 @@
-"""`goldenpath person end`: ends the time of a person, by a signed commit."""
+"""`goldenpath person end`: end the validity of a person, by a signed commit."""
 
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ from goldenpath.promote.acts.founding import without_person
 def end(
     leaving: str, at: datetime | None, name: str | None, key: Path | None, output: Format
 ) -> None:
-    """End the time of a person; what they signed before still counts."""
+    """End the validity of a person; what they signed before stays valid."""
     moment = in_utc(at) or compose.now().replace(microsecond=0)
     message = f"platform: end the time of {leaving}\n\nFrom {moment.isoformat()} on.\n"
     change_platform(

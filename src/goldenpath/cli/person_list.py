@@ -1,4 +1,4 @@
-"""`goldenpath person list`: the people of platform.toml."""
+"""`goldenpath person list`: list the people of platform.toml."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""`goldenpath platform`: reads and changes `platform.toml`, by two people once set-up is over."""
+"""`goldenpath platform`: show or change `platform.toml`; after set-up a change needs two people."""
 
 from pathlib import Path
 
@@ -33,7 +33,7 @@ def show_platform(output: Format) -> None:
 @verb.command("policy")
 @output_option
 def show_policy(output: Format) -> None:
-    """Print what a release must show, as a file for verify --policy."""
+    """Print the requirements for a release, as a file for verify --policy."""
     admission = admission_of(compose.trusted(compose.home()).platform)
     show(admission, render_admission(admission).decode().rstrip(), output)
 
@@ -44,13 +44,13 @@ def show_policy(output: Format) -> None:
 @identity_options
 @output_option
 def change(file: Path, reason: str, name: str | None, key: Path | None, output: Format) -> None:
-    """Replace platform.toml by FILE, and render what follows from it."""
+    """Replace platform.toml by FILE, and render the files that depend on it."""
     home, acting = compose.home(), compose.identity(name, key)
     try:
         platform = parse_platform(read_bounded(file, MAX_TOML))
     except FileNotFoundError as error:
         raise NotFound(
-            f"{file} does not exist", hint=f"begin with: goldenpath platform show > {file}"
+            f"{file} does not exist", hint=f"create it with: goldenpath platform show > {file}"
         ) from error
     message = f"platform: change\n\n{' '.join(reason.split())}\n"
     done = compose.change_trust(

@@ -1,4 +1,4 @@
-"""Tells the person who watches what is going on, without a word on standard output."""
+"""Progress of a verb for the person who watches, on standard error only."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -11,18 +11,18 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 LARGE = 10_000_000
-"""Bytes from which on moving them takes long enough to show it."""
+"""Bytes above which a transfer takes long enough for a progress bar."""
 
 
 class Steps:
-    """Says which step the work is at, and within a large one how far."""
+    """Reports the current step of the work, and the progress within a large one."""
 
     def __init__(self, progress: "Progress | None") -> None:
-        """Without a `progress` each step is a line."""
+        """Without a `progress` each step is printed as a line."""
         self._progress = progress
 
     def __call__(self, step: str) -> None:
-        """The next step."""
+        """Begin the next step."""
         if self._progress is None:
             note(step)
             return
@@ -32,7 +32,7 @@ class Steps:
 
     @contextmanager
     def moving(self, total: int) -> Iterator[Callable[[int], object]]:
-        """A bar for `total` bytes of this step, if they are enough to wait for."""
+        """Show a bar for `total` bytes of this step, if they take long enough."""
         progress = self._progress
         if progress is None or total < LARGE:
             yield lambda _size: None
@@ -45,7 +45,7 @@ class Steps:
 
 @contextmanager
 def working() -> Iterator[Steps]:
-    """A line per step; on a terminal one line that changes, with the time it takes."""
+    """Show a line per step; on a terminal one changing line with the elapsed time."""
     if not sys.stderr.isatty():
         yield Steps(None)
         return
@@ -65,7 +65,7 @@ def working() -> Iterator[Steps]:
 
 @contextmanager
 def moving(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A bar for `total` bytes on a terminal, if they are enough to wait for."""
+    """Show a bar for `total` bytes on a terminal, if they take long enough."""
     if not sys.stderr.isatty() or total < LARGE:
         yield lambda _size: None
         return

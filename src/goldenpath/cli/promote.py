@@ -1,4 +1,4 @@
-"""`goldenpath promote`: brings a release into a stage by a signed commit."""
+"""`goldenpath promote`: promote a release into a stage by a signed commit."""
 
 from pathlib import Path
 from typing import Literal
@@ -24,7 +24,7 @@ from goldenpath.promote.workspace.stage_changes import promote
     default="person",
     help="Who advances the canary.",
 )
-@click.option("--criterion", "criteria", multiple=True, help="Limit of the judge: NAME=NUMBER.")
+@click.option("--criterion", "criteria", multiple=True, help="A limit for the judge: NAME=NUMBER.")
 @click.option("--reason", default="", help="Why, for the commit.")
 @click.option("--break-glass", default="", help="Why it cannot wait for approvals.")
 @click.option("--dry-run", is_flag=True, help="Show findings and diff, and change nothing.")

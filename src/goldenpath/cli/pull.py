@@ -1,4 +1,4 @@
-"""`goldenpath pull`: copies a release from a registry to this machine."""
+"""`goldenpath pull`: copy a release from a registry to this machine."""
 
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def verb(reference: str, folder: Path | None, referrers: bool, output: Format) -
 
 
 def _local_tag(reference: str) -> str | None:
-    """`model-tag`, as builds of this machine are tagged; none for a pull by digest."""
+    """Return `model-tag`, as for local builds; none for a pull by digest."""
     repository, colon, tag = reference.rpartition("/")[2].partition(":")
     if not colon or "@" in reference:
         return None

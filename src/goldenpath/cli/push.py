@@ -1,4 +1,4 @@
-"""`goldenpath push`: copies a release of this machine to a registry."""
+"""`goldenpath push`: copy a release of this machine to a registry."""
 
 import click
 
@@ -14,6 +14,6 @@ from goldenpath.cli.transfer import referrers_option, registry_uri, show_transfe
 def verb(release: str, reference: str, referrers: bool, output: Format) -> None:
     """Copy a release to a registry: RELEASE is a digest or tag, REFERENCE is HOST/REPOSITORY:TAG.
 
-    Credentials are those of docker, podman and their credential helpers.
+    Uses the credentials of docker, podman and their credential helpers.
     """
     show_transfer(transfer(release, registry_uri(reference), referrers=referrers), output)

@@ -1,4 +1,4 @@
-"""What `goldenpath build` shows, and the part of it that makes nothing."""
+"""The output of `goldenpath build`, and its rehearsal, which makes no release."""
 
 import sys
 
@@ -14,7 +14,7 @@ from goldenpath.train.run import rehearse
 
 
 def rehearsed(project: Project, home: Home, output: Format) -> None:
-    """Lint, tests and smoke training, without keys and without a platform; exit 2 if one failed."""
+    """Run lint, tests and smoke training without keys or a platform; exit 2 if one failed."""
     with build_folder(home.builds, project.name) as work, working() as report:
         checks = rehearse(
             project,
@@ -32,7 +32,7 @@ def rehearsed(project: Project, home: Home, output: Format) -> None:
 
 
 def built_text(built: Built) -> str:
-    """The metrics over all rows, and what the release is called."""
+    """Return the metrics over all rows, and the names of the release."""
     overall = [metric for metric in built.run.metrics if not metric.slice]
     lines = [
         f"{metric.name:24} {metric.value:.4f}"

@@ -1,4 +1,4 @@
-"""Options that had another spelling before, which goes on working for one minor version."""
+"""Renamed options, whose old spellings work for one more minor version."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from click.parser import _OptionParser
 
 LAST = "0.1"
-"""The last minor version that takes the old spellings."""
+"""The last minor version that accepts the old spellings."""
 
 
 class RenamedOption(click.Option):
-    """An option whose old spellings still work, hidden, with a note on standard error.
+    """A renamed option: its hidden old spellings still work, with a note on standard error.
 
     Help, completion and suggestions name the new spelling only.
     """

@@ -1,4 +1,4 @@
-"""`goldenpath report`: the technical documentation of a release."""
+"""`goldenpath report`: write the technical documentation of a release."""
 
 from pathlib import Path
 
@@ -16,13 +16,13 @@ from goldenpath.cli.renamed import RenamedOption
 
 @click.command()
 @click.argument("reference", metavar="RELEASE")
-@click.option("--as-of", default="now", help="With what was known at this time.")
+@click.option("--as-of", default="now", help="Use the facts known at this time.")
 @click.option(
     "--file",
     cls=RenamedOption,
     old=("--to",),
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the report here, and only its counts to the screen.",
+    help="Write the report to this file, and only its counts to the screen.",
 )
 @output_option
 def verb(reference: str, as_of: str, file: Path | None, output: Format) -> None:

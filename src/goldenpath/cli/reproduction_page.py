@@ -1,10 +1,10 @@
-"""A repetition of a training as text: equal, or what differs and why."""
+"""The result of a repeated training as text: equal, or the differences and their causes."""
 
 from goldenpath.release.reproduce.reproduction import Reproduction
 
 
 def reproduction_page(found: Reproduction) -> str:
-    """What `goldenpath reproduce` prints."""
+    """Return the text that `goldenpath reproduce` prints."""
     lines = [f"release   {found.digest}", f"repeated  {found.repeated}"]
     if found.equal:
         return "\n".join([*lines, f"equal, bit for bit, from commit {found.commit[:12]}"])

@@ -1,4 +1,4 @@
-"""`goldenpath requests`: the pull requests that wait, as the forge shows them."""
+"""`goldenpath requests`: list the open pull requests, as the forge shows them."""
 
 from dataclasses import asdict
 
@@ -15,7 +15,7 @@ from goldenpath.promote.repository.pull_request import Agreed, PullRequest
 def verb(output: Format) -> None:
     """List the pull requests that wait, and who approved them on the forge.
 
-    That is shown and counts for nothing here: `goldenpath approve` is the approval that counts.
+    Approvals on the forge are only shown; only those of `goldenpath approve` open a gate.
     """
     forge = compose.forge(compose.trusted(compose.home()).platform)
     if forge is None:

@@ -1,4 +1,4 @@
-"""`goldenpath resume`: ends a hold."""
+"""`goldenpath resume`: end a hold."""
 
 from goldenpath.cli.holding import holding
 from goldenpath.promote.workspace.stage_changes import resume

@@ -1,4 +1,4 @@
-"""`goldenpath rollback`: back to the release before, by one signed commit."""
+"""`goldenpath rollback`: go back to the previous release by one signed commit."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from goldenpath.promote.workspace.stage_changes import roll_back
     "reference",
     cls=RenamedOption,
     old=("--to",),
-    help="A release that was live there; the one before otherwise.",
+    help="A release that was live there; default: the previous one.",
 )
 @click.option("--reason", type=REASON, required=True, help="Why, for the commit and the audit log.")
 @identity_options
@@ -36,7 +36,7 @@ def verb(
     key: Path | None,
     output: Format,
 ) -> None:
-    """Take the canary of MODEL away, or go back to the release before."""
+    """Remove the canary of MODEL, or go back to the previous release."""
     home = compose.home()
     workspace = compose.workspace(home, compose.identity(name, key))
     to = None if reference is None else compose.release(home, reference)

@@ -1,4 +1,4 @@
-"""`goldenpath rollout`: the next step of a canary, by a signed commit."""
+"""`goldenpath rollout`: take the next step of a canary by a signed commit."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from goldenpath.promote.workspace.stage_changes import roll_out
     old=("--to",),
     default="next",
     show_default=True,
-    help="Its share, or `next` by the plan.",
+    help="Its share, or `next` for the next step of the plan.",
 )
 @click.option("--reason", default="", help="Why, for the commit.")
 @identity_options

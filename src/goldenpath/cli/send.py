@@ -1,4 +1,4 @@
-"""`goldenpath send`: rows of a table, asked through the gateway."""
+"""`goldenpath send`: send rows of a table to a model through the gateway."""
 
 from pathlib import Path
 
@@ -20,9 +20,9 @@ from goldenpath.serve.send_rows import SendOptions
 @click.option("--rows", "file", type=READABLE, required=True, help="Parquet.")
 @click.option("--limit", type=click.IntRange(1), help="Rows to send at most.")
 @click.option(
-    "--batch", type=click.IntRange(1, 1000), default=50, show_default=True, help="Rows a request."
+    "--batch", type=click.IntRange(1, 1000), default=50, show_default=True, help="Rows per request."
 )
-@click.option("--subject", default="", help="Column that says whom a row is about.")
+@click.option("--subject", default="", help="Column with the person whom a row is about.")
 @click.option(
     "--concurrency",
     type=click.IntRange(1, 256),
@@ -31,8 +31,8 @@ from goldenpath.serve.send_rows import SendOptions
     help="Requests at a time.",
 )
 @click.option("--process", help="Business process, for the records.")
-@click.option("--channel", help="Channel over which it was asked, for the records.")
-@click.option("--trace", is_flag=True, help="Ask for a span of every request.")
+@click.option("--channel", help="Channel of the request, for the records.")
+@click.option("--trace", is_flag=True, help="Record a span of every request.")
 @click.option("--record", type=click.Path(path_type=Path), help="Write the result here as JSON.")
 @output_option
 def verb(
@@ -51,8 +51,8 @@ def verb(
 ) -> None:
     """Send rows of a table to MODEL and show who answered what, and how fast."""
     named = {"process": process, "channel": channel}
-    said = {name: label for name, label in named.items() if label}
-    wish = SendOptions(file, limit, batch, subject, concurrency, trace, said)
+    labels = {name: label for name, label in named.items() if label}
+    wish = SendOptions(file, limit, batch, subject, concurrency, trace, labels)
     sent = compose.send(compose.home(), stage, model, wish)
     if record is not None:
         compose.write_whole(record, msgspec.json.encode(sent) + b"\n")

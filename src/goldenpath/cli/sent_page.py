@@ -1,10 +1,10 @@
-"""What came of rows that were sent to a model, as text: how fast, and who answered what."""
+"""The result of sending rows to a model, as text: latency, and which release answered what."""
 
 from goldenpath.serve.send_rows import Sent
 
 
 def sent_page(sent: Sent) -> str:
-    """What `goldenpath send` prints."""
+    """Return the text that `goldenpath send` prints."""
     rate = sent.rows / sent.seconds if sent.seconds else 0.0
     quick = ", ".join(f"{name} {value:g} ms" for name, value in sent.milliseconds.items())
     lines = [f"{sent.rows} rows in {sent.requests} requests, {sent.seconds:.2f} s, {rate:.0f}/s"]

@@ -1,4 +1,4 @@
-"""`goldenpath sign`: one signature more on a release that is there."""
+"""`goldenpath sign`: add one signature to an existing release."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`goldenpath sod`: separation of duties, as the mechanisms enforce it and not as people intend."""
+"""`goldenpath sod`: report the separation of duties that the mechanisms really enforce."""
 
 import sys
 from dataclasses import replace
@@ -36,7 +36,7 @@ def verb(seal: bool, name: str | None, key: Path | None, output: Format) -> None
     lines = [f"{p.who}\n  {p.how}\n  cure: {p.cure}" for p in found.paths]
     if not found.paths:
         lines = [f"no path: nobody reaches production alone, as of {found.commit[:12]}"]
-    lines += ["", "this list does not speak about:", *(f"  {each}" for each in found.beyond)]
+    lines += ["", "this list does not cover:", *(f"  {each}" for each in found.beyond)]
     show(found, "\n".join(lines), output)
     if found.paths:
         sys.exit(REFUSED)

@@ -1,4 +1,4 @@
-"""`goldenpath status`: what is wanted, what runs, and whether they agree."""
+"""`goldenpath status`: show what is declared, what runs, and whether they agree."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -13,14 +13,14 @@ from goldenpath.errors import REFUSED
 from goldenpath.observe.drift.outcomes import PAIRED
 
 
-@click.command(help="Show what is wanted, what runs, and whether they agree.")
+@click.command(help="Show what is declared, what runs, and whether they agree.")
 @click.option(
     "--wait", type=click.FloatRange(0, 3600), default=0.0, help="Seconds to wait until all agrees."
 )
 @output_option
 @click.pass_context
 def verb(context: click.Context, wait: float, output: Format) -> None:
-    """Exits 7 if something that git wants does not run."""
+    """Show the status; exit 7 if something that git declares does not run."""
     if wait and not compose.is_up(compose.home()):
         note("goldenpath up does not run here yet; waiting for it")
     status, is_alive = (
@@ -30,7 +30,7 @@ def verb(context: click.Context, wait: float, output: Format) -> None:
         note(f"goldenpath up does not run here; this is how it was when it ended, {status.time}")
     silent = compose.silence(status, compose.now()) if is_alive else None
     if silent is not None:
-        note(f"goldenpath up hangs: it has said nothing for {silent.total_seconds():.0f} s")
+        note(f"goldenpath up hangs: its last report is {silent.total_seconds():.0f} s old")
     has_canaries = is_alive and any(len(each.running) > 1 for each in status.deployments)
     judged = compose.canary_verdicts(compose.home(), status) if has_canaries else {}
     lines = [
@@ -39,7 +39,7 @@ def verb(context: click.Context, wait: float, output: Format) -> None:
         for slot, verdict in each.items()
         for line in _canary(name, slot, verdict)
     ]
-    if output == "json":  # neither form of 3,000 deployments is made for nothing
+    if output == "json":  # each form is costly with 3,000 deployments
         show({**asdict(status), "canaries": judged}, "", output)
     else:
         show(status, text_of(status) + "".join(lines), output)
@@ -48,7 +48,7 @@ def verb(context: click.Context, wait: float, output: Format) -> None:
 
 
 def text_of(status: Status) -> str:
-    """The status for people: the machine, then one block per deployment."""
+    """Return the status for people: the machine, then one block per deployment."""
     lines = [
         f"gateway  {status.scheme}://{status.gateway}" if status.gateway else "gateway  not running"
     ]

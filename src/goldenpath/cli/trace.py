@@ -1,4 +1,4 @@
-"""`goldenpath trace`: from one answer to model, data, code and people."""
+"""`goldenpath trace`: trace one answer to its model, data, code and people."""
 
 import click
 
@@ -15,8 +15,8 @@ from goldenpath.observe.log.log_reader import find_prediction
 def verb(prediction_id: str, output: Format) -> None:
     """Trace one answer to its model, data, code and people.
 
-    PREDICTION_ID is what the answer carried in the header x-goldenpath-prediction-id, with the
-    row number behind a dash if the request had several rows.
+    PREDICTION_ID is the value of the answer's header x-goldenpath-prediction-id. Add a dash and
+    the row number if the request had several rows.
     """
     home = compose.home()
     prediction = find_prediction(home, prediction_id)

@@ -1,4 +1,4 @@
-"""What push, pull and copy share: find both ends, copy with a progress bar, tag, say what moved."""
+"""Shared by push, pull and copy: find both stores, copy with a progress bar, tag, report."""
 
 from dataclasses import dataclass
 
@@ -17,13 +17,13 @@ referrers_option = click.option(
     "--referrers/--no-referrers",
     default=True,
     show_default=True,
-    help="Take along everything that is said about it.",
+    help="Also copy every statement about it.",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """What is now where."""
+    """The result of a transfer: the digest and its places."""
 
     digest: str
     source: str
@@ -36,12 +36,12 @@ class Transfer:
 
 
 def registry_uri(text: str) -> str:
-    """A reference as people write it, as URI: `oci://` may be left out for push and pull."""
+    """Return a typed reference as URI; `oci://` may be left out for push and pull."""
     return text if text.startswith("layout:") or "://" in text else f"oci://{text}"
 
 
 def transfer(source: str, destination: str, *, referrers: bool, tag: str | None = None) -> Transfer:
-    """Copies, and tags at the destination: as its reference says, else as `tag`."""
+    """Copy a release, and tag it at the destination: as its reference says, else as `tag`."""
     home = compose.home()
     origin, name = compose.locate(source, home)
     target, wanted = compose.locate(destination, home, beside=source)
@@ -68,7 +68,7 @@ def transfer(source: str, destination: str, *, referrers: bool, tag: str | None 
 
 
 def show_transfer(done: Transfer, output: Format) -> None:
-    """Prints what moved."""
+    """Print what was copied."""
     tags = f" as {', '.join(done.tags)}" if done.tags else ""
     show(
         done,

@@ -1,4 +1,4 @@
-"""What verbs that change platform.toml share: one signed commit, and where it is now."""
+"""Shared by the verbs that change platform.toml: one signed commit, and where it is now."""
 
 from collections.abc import Callable
 
@@ -19,7 +19,7 @@ def change_platform(
     *,
     output: Format,
 ) -> None:
-    """Commits what `change` makes of the platform that is trusted now, and shows `what` was done.
+    """Commit the result of `change` on the trusted platform, and show `what` was done.
 
     Nothing is committed if it raises.
     """
@@ -31,12 +31,12 @@ def change_platform(
 
 
 def show_trust(done: Outcome[TrustIntent], output: Format, *, before: str = "") -> None:
-    """Shows where a change of trust is now, after the text that goes `before`."""
+    """Show where a change of trust is now, after the text `before`."""
     show(trust_record(done), f"{before}{trust_text(done)}", output)
 
 
 def trust_record(done: Outcome[TrustIntent]) -> dict[str, object]:
-    """A change of trust as JSON shows it; `proposal` is the name under which it waits."""
+    """Return a change of trust for JSON; `proposal` is the name under which it waits."""
     return {
         "commit": done.commit,
         "proposal": "" if done.commit else done.intent.proposal,
@@ -48,16 +48,16 @@ def trust_record(done: Outcome[TrustIntent]) -> dict[str, object]:
 
 
 def trust_text(done: Outcome[TrustIntent]) -> str:
-    """Where a change of trust is now, and what comes next."""
+    """Return where a change of trust is now, and the next step."""
     people, proposal = done.intent.by, done.intent.proposal
     if done.commit:
         return f"commit {done.commit}, by {' and '.join(people)}"
     if done.branch:
         return (
-            f"main takes no push: the commit of {' and '.join(people)} waits in the branch "
+            f"main accepts no push: the commit of {' and '.join(people)} waits in the branch "
             f"{done.branch}\n{done.request.instruction}"
         )
-    can = ", ".join(people) or "nobody who is listed: two people of the right roles are needed"
+    can = ", ".join(people) or "nobody on the list: two people with the right roles are needed"
     return (
         f"waits as {proposal} for a second person\n"
         f"confirm it with: goldenpath confirm {proposal}, by one of: {can}"

@@ -1,4 +1,4 @@
-"""`goldenpath up`: one process that makes this machine run what git says."""
+"""`goldenpath up`: make this machine run what git declares, in one supervising process."""
 
 import click
 
@@ -9,12 +9,12 @@ from goldenpath.cli.status import text_of
 from goldenpath.errors import REFUSED
 
 
-@click.command(help="Run on this machine what git wants, until told to stop.")
-@click.option("--once", is_flag=True, help="Stop again as soon as nothing is on its way.")
-@click.option("--listen", type=ADDRESS, help="Where the gateway answers.")
-@click.option("--metrics", type=ADDRESS, help="Where Prometheus may read /metrics; else nowhere.")
-@click.option("--grpc", type=ADDRESS, help="Where calls over gRPC are taken; else nowhere.")
-@click.option("--detach", is_flag=True, help="Go on in the background once everything runs.")
+@click.command(help="Run on this machine what git declares, until stopped.")
+@click.option("--once", is_flag=True, help="Stop as soon as nothing is in progress.")
+@click.option("--listen", type=ADDRESS, help="Address of the gateway.")
+@click.option("--metrics", type=ADDRESS, help="Address of /metrics for Prometheus; default: none.")
+@click.option("--grpc", type=ADDRESS, help="Address for gRPC calls; default: none.")
+@click.option("--detach", is_flag=True, help="Continue in the background once everything runs.")
 @output_option
 @click.pass_context
 def verb(
@@ -26,7 +26,7 @@ def verb(
     detach: bool,
     output: Format,
 ) -> None:
-    """Runs in the foreground, or starts itself in the background and waits until it is ready."""
+    """Run in the foreground, or start in the background and wait until it is ready."""
     home = compose.home()
     asked = compose.Listening(listen, metrics, grpc)
     status = (

@@ -1,6 +1,6 @@
-"""What is wrong with a command line, in the words of every other error: expected, got, and a cure.
+"""Usage errors in the form of every other error: expected, got, and a cure.
 
-click finds the fault; its own form (usage, then a sentence) is replaced by one error and one hint.
+click finds the fault; one error and one hint replace its own text (usage, then a sentence).
 """
 
 import click
@@ -11,7 +11,7 @@ from goldenpath.errors import InvalidInput, did_you_mean
 
 
 def explained(error: click.ClickException) -> InvalidInput:
-    """The error that a user reads for a fault that click found."""
+    """Return the error shown for a fault that click found."""
     context = error.ctx if isinstance(error, click.UsageError) else None
     if context is None:
         return InvalidInput(_sentence(error.format_message()), hint="see goldenpath --help")
@@ -35,7 +35,7 @@ def explained(error: click.ClickException) -> InvalidInput:
 
 
 def _visible(command: click.Command) -> list[str]:
-    """The options that help shows; an old spelling is never suggested."""
+    """Return the options in help; an old spelling is never suggested."""
     return ["--help", *(name for each in command.params for name in _spellings(each))]
 
 
@@ -46,7 +46,7 @@ def _spellings(parameter: click.Parameter) -> list[str]:
 
 
 def _family(name: str) -> str | None:
-    """The family that somebody typed as if it were a verb."""
+    """Return the family that was typed in place of a verb."""
     for family, verbs in FAMILIES.items():
         if name.lower() == family.lower():
             return f"the verbs of this family are {', '.join(verbs)}"
@@ -54,7 +54,7 @@ def _family(name: str) -> str | None:
 
 
 def _use(context: click.Context) -> str:
-    """The shortest call: arguments and required options."""
+    """Return the shortest call: arguments and required options."""
     words = [_metavar(each) for each in context.command.params if isinstance(each, click.Argument)]
     words += [
         f"{each.opts[0]} {each.type.name.upper()}"
@@ -77,6 +77,6 @@ def _metavar(parameter: click.Parameter) -> str:
 
 
 def _sentence(text: str) -> str:
-    """click's sentence as one of ours: lower case at the start, no full stop at the end."""
+    """Return click's sentence in our form: lower case at the start, no full stop at the end."""
     line = " ".join(text.split()).rstrip(".")
     return line[:1].lower() + line[1:]

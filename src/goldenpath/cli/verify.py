@@ -1,4 +1,4 @@
-"""`goldenpath verify`: does the evidence of a release hold under a policy?"""
+"""`goldenpath verify`: check the evidence of a release against a policy."""
 
 import sys
 from functools import partial
@@ -27,7 +27,7 @@ from goldenpath.release.attest.verify import gather
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     help="A policy file or a platform.toml; that of the gitops repository otherwise.",
 )
-@click.option("--blobs/--no-blobs", default=True, help="Read every byte of the model as well.")
+@click.option("--blobs/--no-blobs", default=True, help="Also read every byte of the model.")
 @click.option("--explain", is_flag=True, help="Print the checks as commands of other tools.")
 @output_option
 def verb(reference: str, file: Path | None, blobs: bool, explain: bool, output: Format) -> None:

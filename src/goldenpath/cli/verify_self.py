@@ -1,4 +1,4 @@
-"""`goldenpath verify-self`: is the goldenpath that is installed here the one that was released?"""
+"""`goldenpath verify-self`: check that the installed goldenpath is the released one."""
 
 import sys
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from goldenpath.errors import VerificationError
 def verb(statement: Path | None, key: Path | None, output: Format) -> None:
     """Verify the installed files of goldenpath itself; exit 4 if one is not as released.
 
-    Without --statement and --key the files are held against the list that was installed with them.
+    Without --statement and --key the files are compared with the list installed with them.
     """
     found = compose.self_verification(statement, key)
     show({"holds": found.holds, **_fields(found)}, "\n".join(_lines(found)), output)

@@ -1,4 +1,4 @@
-"""`goldenpath waive`: a second person's word that one closed gate shall not stop a release."""
+"""`goldenpath waive`: let a second person waive one closed gate for a release."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,11 +17,14 @@ from goldenpath.promote.workspace.stage_changes import waive
 
 @click.command()
 @click.argument("reference", metavar="RELEASE")
-@click.option("--gate", required=True, help="The gate that is closed.")
+@click.option("--gate", required=True, help="The gate to waive.")
 @stage_option("The stage it is waived for.", old=("--for", "--to"))
-@click.option("--reason", type=REASON, required=True, help="Why the release may pass all the same.")
+@click.option("--reason", type=REASON, required=True, help="Why the release may pass nevertheless.")
 @click.option(
-    "--until", type=click.DateTime(["%Y-%m-%d"]), required=True, help="The day it ends, in UTC."
+    "--until",
+    type=click.DateTime(["%Y-%m-%d"]),
+    required=True,
+    help="The day at whose start it ends, in UTC.",
 )
 @identity_options
 @output_option
@@ -37,24 +40,24 @@ def verb(
 ) -> None:
     """Waive one closed gate for RELEASE, signed with your own SSH key.
 
-    Who waives may not promote the release, and may not be the author of its code.
+    The person who waives may not promote the release or be the author of its code.
     """
     home = compose.home()
     workspace = compose.workspace(home, compose.identity(name, key))
     digest = compose.release(home, reference)
     done = waive(workspace, digest, gate, stage, reason=reason, until=until.replace(tzinfo=UTC))
-    record, said = waiver_record(done), done.intent
-    place = ActionContext(said.person, stage, said.model, digest)
+    record, intent = waiver_record(done), done.intent
+    place = ActionContext(intent.person, stage, intent.model, digest)
     details = {
         "waiver": str(done.envelope),
         "gate": gate,
         "until": str(record["until"]),
         "reason": reason,
-        "said": said.message,
+        "said": intent.message,
     }
     leave_event(home, "release.waived", place, "", details={**details})
     text = (
-        f"{said.person} waived {gate} of {digest} for {stage} until {record['until']}\n"
-        f"over: {said.message}\nas {done.envelope}"
+        f"{intent.person} waived {gate} of {digest} for {stage} until {record['until']}\n"
+        f"over: {intent.message}\nas {done.envelope}"
     )
     show(record, text, output)

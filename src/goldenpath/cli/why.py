@@ -1,4 +1,4 @@
-"""`goldenpath why`: what keeps a model out of a stage, and who can give it."""
+"""`goldenpath why`: list what keeps a model out of a stage, and who can provide it."""
 
 import click
 
@@ -12,8 +12,8 @@ from goldenpath.promote.workspace.scene_reader import Viewpoint
 
 @click.command()
 @click.argument("model", type=MODEL)
-@stage_option("The stage that it is not in.", old=("--not-in",))
-@click.option("--release", "reference", help="A release; the newest one on its way otherwise.")
+@stage_option("The stage that the model should enter.", old=("--not-in",))
+@click.option("--release", "reference", help="A release; default: the newest one on its way.")
 @output_option
 def verb(model: str, stage: str, reference: str | None, output: Format) -> None:
     """List what keeps MODEL out of a stage, and who can help."""

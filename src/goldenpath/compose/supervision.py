@@ -25,7 +25,7 @@ from goldenpath.deploy.reconcile.status import Status
 from goldenpath.digest import Digest
 from goldenpath.errors import NotFound, Unavailable, did_you_mean
 from goldenpath.home import Home
-from goldenpath.processes.launch import DoorLaunch
+from goldenpath.processes.launch import GrpcLaunch
 from goldenpath.processes.observer_launch import Keep, Keeping, ObserverLaunch
 from goldenpath.processes.sidecar import Sidecar
 from goldenpath.project.contract import parse_contract
@@ -126,7 +126,7 @@ def _keeping(platform: Platform) -> Keeping:
 
 def _door(settings: LocalSettings, listen: str) -> Sidecar:
     """Return the gRPC listener before the gateway: its own process, the same certificates."""
-    launch = DoorLaunch(
+    launch = GrpcLaunch(
         listen, f"unix:{settings.inner}", entrance=settings.entrance, word=settings.word
     )
     command = (sys.executable, "-m", "goldenpath.serve.grpc")

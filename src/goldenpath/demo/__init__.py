@@ -1,1 +1,1 @@
-"""The whole road on one machine, on real data, typed out command by command."""
+"""The demo: the whole path on one machine with real data, command by command."""

@@ -1,4 +1,4 @@
-"""The second half of the demo: serving, a canary, an incident in real data, and the answers."""
+"""The second half of the demo: serving, a canary, an incident in real data, and the evidence."""
 
 import json
 from pathlib import Path
@@ -21,8 +21,8 @@ INCIDENT_MONTH = "2005-09"
 
 
 def refuse(walk: Walk, digest: str) -> None:
-    """Neither a changed byte nor a missing signature gets past admission."""
-    walk.begin("4  an artifact that was tampered with, and one that nobody signed")
+    """Show that admission refuses a changed byte and a missing signature."""
+    walk.begin("4  a tampered artifact, and an unsigned one")
     blob = _largest_layer(walk.folder / ".goldenpath" / "registry", Digest(digest))
     good = blob.read_bytes()
     blob.chmod(0o644)
@@ -35,7 +35,7 @@ def refuse(walk: Walk, digest: str) -> None:
 
     walk.run(f"goldenpath copy {short(digest)} layout:unsigned/registry --no-referrers")
     walk.run("cp -r .goldenpath/gitops.git .goldenpath/trust.json unsigned")
-    # Evidence that a commit names may arrive late; here it never will, so one second is enough.
+    # Evidence that a commit names may arrive late. Here it never arrives, so one second is enough.
     walk.run(
         "GOLDENPATH_EVIDENCE_SECONDS=1 GOLDENPATH_HOME=unsigned goldenpath up --once", expect=7
     )
@@ -45,8 +45,8 @@ def refuse(walk: Walk, digest: str) -> None:
 
 
 def serve(walk: Walk, digest: str) -> None:
-    """The machine follows git: every stage runs what its folder names."""
-    walk.begin("5  serve what git says, and send May")
+    """Start the machine: every stage runs what its folder in git declares."""
+    walk.begin("5  serve what git declares, and send May")
     walk.run("goldenpath up --detach")
     status = walk.ask("goldenpath status")
     running = {
@@ -57,7 +57,7 @@ def serve(walk: Walk, digest: str) -> None:
 
 
 def roll_out(walk: Walk, challenger: str) -> None:
-    """10, 50, 100 percent, each a commit; the traffic of a real month at each."""
+    """Raise the canary to 10, 50 and 100 percent by commits, with a real month of traffic each."""
     enter_as_canary(walk, challenger)
     walk.run("goldenpath status --wait 60")
     shares = [_share(send(walk, QUIET_MONTHS[1]), challenger)]
@@ -74,7 +74,7 @@ def roll_out(walk: Walk, challenger: str) -> None:
 
 
 def incident(walk: Walk, stable: str) -> str:
-    """September: a status code that hardly existed before makes 12 percent of the rows."""
+    """Send September, in which a previously rare status code is in 12 percent of the rows."""
     walk.begin("7  September: the data change, the schema does not")
     sent = send(walk, INCIDENT_MONTH)
     alarms = walk.until("goldenpath events --kind drift.alarm", lambda found: bool(items(found)))
@@ -87,13 +87,13 @@ def incident(walk: Walk, stable: str) -> str:
     )
     walk.run("goldenpath status --wait 60")
     after = send(walk, INCIDENT_MONTH, limit=500)
-    walk.claim("after the rollback the release before answers", _share(after, stable) == 1)
+    walk.claim("after the rollback the previous release answers", _share(after, stable) == 1)
     return text(last(at(sent, "prediction_ids")))
 
 
 def answer(walk: Walk, prediction: str, challenger: str, noted: str) -> None:
-    """What was live, where an answer came from, and what is proven."""
-    walk.begin("8  answers")
+    """Show what was live, where an answer came from, and what is proven."""
+    walk.begin("8  the evidence")
     _show_telemetry(walk)
     walk.run("goldenpath log check")
     walk.run("goldenpath events --check")
@@ -121,12 +121,12 @@ def _show_telemetry(walk: Walk) -> None:
 
 
 def stop(walk: Walk) -> None:
-    """Leaves the folder and no process."""
+    """Stop every process and keep the folder."""
     walk.run("goldenpath down")
 
 
 def export_months(walk: Walk) -> None:
-    """The months of the panel as rows to send, made by the project's own code."""
+    """Export the months of the panel as rows to send, with the project's own code."""
     for month in (*QUIET_MONTHS, INCIDENT_MONTH):
         walk.run(
             f"uv run --locked --quiet python -m credit_default.export_month {month} "
@@ -136,7 +136,7 @@ def export_months(walk: Walk) -> None:
 
 
 def send(walk: Walk, month: str, limit: int | None = None) -> JsonValue:
-    """Sends a month, or a part of it, and returns what was answered by whom."""
+    """Send a month, or a part of it, and return which release answered what."""
     some = f" --limit {limit}" if limit else ""
     walk.run(
         f"goldenpath send {PROJECT} --stage prod --rows {month_file(month)} --subject subject"

@@ -9,7 +9,7 @@ PROJECT = "credit-default"
 
 
 def start(walk: Walk) -> None:
-    """A platform on this machine, its people, and a project that already works."""
+    """Set up a platform on this machine, its people, and a project that already works."""
     walk.begin("1  a platform, its people, a project")
     walk.run(
         "goldenpath init --as platform-engineer --key keys/platform-engineer --make-key "
@@ -26,7 +26,7 @@ def start(walk: Walk) -> None:
 
 
 def build_twice(walk: Walk) -> str:
-    """The same commit twice is one digest, with everything known about it attached."""
+    """Build the same commit twice: one digest, with all its evidence attached."""
     walk.begin("2  train, pack and sign, twice")
     first = build(walk)
     second = build(walk)
@@ -36,13 +36,13 @@ def build_twice(walk: Walk) -> str:
 
 
 def build(walk: Walk) -> str:
-    """Runs `goldenpath build` and returns the digest that the audit log then names."""
+    """Run `goldenpath build` and return the digest that the audit log names."""
     walk.run("goldenpath build", into=PROJECT)
     return text(last(walk.ask("goldenpath events --kind release.built")), "digest")
 
 
 def challenge(walk: Walk) -> str:
-    """A second release of the same project: other parameters, another commit."""
+    """Build a second release of the project: other parameters, another commit."""
     walk.begin("6  a challenger")
     walk.run("sed -i s/logistic/boosting/ goldenpath.toml", into=PROJECT)
     walk.run("git commit --quiet --all --message 'train: boosted trees'", into=PROJECT)
@@ -50,7 +50,7 @@ def challenge(walk: Walk) -> str:
 
 
 def promote(walk: Walk, digest: str) -> None:
-    """To dev, to test, and to prod only when two people who did not make it approve."""
+    """Promote to dev and test, and to prod only after two people who did not make it approve."""
     walk.begin("3  promote: dev, test, prod")
     _promote_to_test(walk, digest)
     enter = f"goldenpath promote {short(digest)} --stage prod {acting('platform-engineer')}"
@@ -62,7 +62,7 @@ def promote(walk: Walk, digest: str) -> None:
 
 
 def enter_as_canary(walk: Walk, digest: str) -> None:
-    """The challenger takes the same road, and gets ten percent of the traffic first."""
+    """Promote the challenger along the same path, with ten percent of the traffic first."""
     _promote_to_test(walk, digest)
     _approve(walk, digest)
     steps = "--canary 10,50,100"
@@ -72,12 +72,12 @@ def enter_as_canary(walk: Walk, digest: str) -> None:
 
 
 def short(digest: str) -> str:
-    """As much of a digest as a person types."""
+    """Return the part of a digest that a person types."""
     return digest[7:19]
 
 
 def acting(person: str) -> str:
-    """Who acts, with their own key."""
+    """Return the options for a person and their own key."""
     return f"--as {person} --key keys/{person}"
 
 
@@ -104,5 +104,5 @@ def _free_port() -> int:
 
 
 def month_file(month: str) -> Path:
-    """Where the rows of a month are exported to, from the folder of the demo."""
+    """Return the path of a month's exported rows, relative to the folder of the demo."""
     return Path("months") / f"{month}.parquet"

@@ -1,4 +1,4 @@
-"""Runs commands as a user would type them, shows them first, and keeps what they proved."""
+"""The runner of the demo: shows each command, runs it, and keeps the proven claims."""
 
 import json
 import os
@@ -18,14 +18,14 @@ COMMAND_LIMIT = 600.0
 
 
 class ClaimFailed(GoldenPathError):
-    """A step of the demo did not show what it says it shows."""
+    """Raised when a claim of a demo step does not hold."""
 
     exit_code = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One sentence, and whether what was just run bears it out."""
+    """One sentence, and whether the last commands prove it."""
 
     step: str
     text: str
@@ -34,34 +34,34 @@ class Claim:
 
 @dataclass(slots=True)
 class Walk:
-    """The folder of the demo, and the record of what happened in it."""
+    """The folder of the demo, and the record of its steps and claims."""
 
     folder: Path
     say: Callable[[str], None]
     environment: Mapping[str, str]
     poll: float = 0.5
-    """Seconds between two looks while something is waited for."""
+    """Seconds between two polls."""
     step: str = ""
     claims: list[Claim] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     _began: float = 0.0
 
     def begin(self, title: str) -> None:
-        """Starts a step; its time runs until the next one begins."""
+        """Begin a step; its time runs until the next one begins."""
         self.end()
         self.step = title
         self._began = time.monotonic()
         self.say(f"\n\033[1m{title}\033[0m" if sys.stderr.isatty() else f"\n{title}")
 
     def end(self) -> None:
-        """Closes the running step."""
+        """End the running step."""
         if self.step:
             self.seconds[self.step] = round(time.monotonic() - self._began, 2)
 
     def run(self, line: str, *, into: str = "", expect: int = 0) -> str:
-        """Shows `line`, runs it in the folder `into`, and returns its standard output.
+        """Show `line`, run it in the folder `into`, and return its standard output.
 
-        Raises `ClaimFailed` if it ends with another exit code than `expect`.
+        Raises `ClaimFailed` if its exit code is not `expect`.
         """
         where = self.folder / into
         self.say(f"  $ {f'cd {into} && ' if into else ''}{line}")
@@ -82,12 +82,12 @@ class Walk:
             raise ClaimFailed(
                 f"{line.split(' --')[0]!r} ended with exit code {done.returncode}, "
                 f"expected {expect}",
-                hint=f"look around in {self.folder}",
+                hint=f"inspect the folder {self.folder}",
             )
         return done.stdout
 
     def ask(self, line: str, *, into: str = "") -> JsonValue:
-        """The JSON answer of a command, unseen: what a claim is checked against."""
+        """Run a command without showing it, and return its JSON output to check a claim."""
         words, environment = self._parsed(line)
         done = subprocess.run(
             [*words, "--output", "json"],
@@ -106,21 +106,21 @@ class Walk:
     def until(
         self, line: str, done: Callable[[JsonValue], bool], seconds: float = 60.0
     ) -> JsonValue:
-        """Asks until the answer is as expected or the time is up, and returns the last answer."""
+        """Poll until the answer is as expected or the time is up, and return the last answer."""
         deadline = time.monotonic() + seconds
         while not done(answer := self.ask(line)) and time.monotonic() < deadline:
             time.sleep(self.poll)
         return answer
 
     def claim(self, text: str, holds: bool) -> None:
-        """Writes down a claim. Raises `ClaimFailed` if it does not hold."""
+        """Record a claim. Raises `ClaimFailed` if it does not hold."""
         self.claims.append(Claim(self.step, text, holds))
         self.say(f"  {'✓' if holds else '✗'} {text}")
         if not holds:
             raise ClaimFailed(f"the demo's claim does not hold: {text}")
 
     def _parsed(self, line: str) -> tuple[list[str], dict[str, str]]:
-        """The words of a command, and its environment with the settings in front of it."""
+        """Return the arguments of a command, and its environment with the leading settings."""
         words, environment = shlex.split(line), dict(self.environment)
         while "=" in words[0]:
             name, _, value = words.pop(0).partition("=")
@@ -131,25 +131,25 @@ class Walk:
 
 
 def at(value: JsonValue, *path: str) -> JsonValue:
-    """The member at `path`; None if there is none."""
+    """Return the member at `path`; None if there is none."""
     for name in path:
         value = value.get(name) if isinstance(value, dict) else None
     return value
 
 
 def text(value: JsonValue, *path: str) -> str:
-    """The string at `path`; empty if there is none."""
+    """Return the string at `path`; empty if there is none."""
     found = at(value, *path)
     return found if isinstance(found, str) else ""
 
 
 def items(value: JsonValue) -> tuple[JsonValue, ...]:
-    """The items of a list; none of anything else."""
+    """Return the items of a list; no items for any other value."""
     return tuple(value) if isinstance(value, list) else ()
 
 
 def last(value: JsonValue) -> JsonValue:
-    """The last item of a list; None if there is none."""
+    """Return the last item of a list; None if there is none."""
     return value[-1] if isinstance(value, list) and value else None
 
 
@@ -166,7 +166,7 @@ _NOT_INHERITED = frozenset(
 
 
 def environment(folder: Path, caller: Mapping[str, str]) -> dict[str, str]:
-    """The environment of the demo's commands: the caller's, with its own home and git identity."""
+    """Return the caller's environment with the home and git identity of the demo."""
     kept = {name: value for name, value in caller.items() if name not in _NOT_INHERITED}
     return {
         **kept,

@@ -1,4 +1,4 @@
-"""The whole demo: its order, its folder, and the one page it ends with."""
+"""The whole demo: its order, its folder and its last page."""
 
 import json
 import shutil
@@ -12,7 +12,7 @@ from goldenpath.demo.walk import Walk, environment
 from goldenpath.errors import GoldenPathError, InvalidInput
 
 MARK = ".goldenpath-demo"
-"""A file that says that the folder is ours to make anew."""
+"""A marker file: the demo made this folder and may recreate it."""
 
 
 def walk_the_road(
@@ -23,9 +23,9 @@ def walk_the_road(
     *,
     poll: float = 0.5,
 ) -> str:
-    """Does everything in `folder` and returns the last page. Raises `ClaimFailed`.
+    """Run every step in `folder` and return the last page. Raises `ClaimFailed`.
 
-    `poll` is the time in seconds between two looks while something is waited for.
+    `poll` is the time in seconds between two polls.
     """
     _make_anew(folder)
     walk = Walk(folder, say, environment(folder, caller), poll)
@@ -94,13 +94,13 @@ def _page(walk: Walk, summary: Path) -> str:
     return "\n".join(
         [
             "",
-            f"The whole road took {sum(walk.seconds.values()):.0f} seconds:",
+            f"The whole path took {sum(walk.seconds.values()):.0f} seconds:",
             *steps,
             "",
             "What was shown:",
             *claims,
             "",
-            f"Look around: cd {walk.folder}",
+            f"Inspect it: cd {walk.folder}",
             "  report.md                                     the documentation, gaps first",
             "  goldenpath events                             who did what, in a chain of hashes",
             "  git --git-dir .goldenpath/gitops.git log      every change of a stage, signed",

@@ -1,8 +1,8 @@
-"""Who may ask what: static bearer tokens and those of OpenID providers, each with its scopes.
+"""Access rules: which caller may ask for what, by static bearer tokens or OpenID tokens.
 
-Static tokens are known by their SHA-256 only, so the file that lists them opens no door. A token
-that has proved right is remembered until it ends, for its signature costs more than an answer.
-Health is for everybody; without a file of access rules so is everything else.
+Only the SHA-256 of a static token is stored, so the rules file grants no access by itself. A
+verified token is cached until it expires, because checking its signature costs more than an answer.
+Health is open to everybody. Without a rules file everything else is open too.
 """
 
 import hmac
@@ -26,11 +26,11 @@ MOST_REMEMBERED = 1024
 LONGEST_TOKEN = 8192
 
 Scope = Literal["infer", "read", "metrics"]
-"""To ask for predictions, to read what the model is, to read what the server measured."""
+"""The scopes: ask for predictions, read the model's metadata, read the metrics."""
 
 
 class StaticToken(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A token that was handed out; `name` is the caller in every record."""
+    """A static token; `name` is the caller in every record."""
 
     name: str
     sha256: Annotated[str, Meta(pattern=r"^[0-9a-fA-F]{64}\Z", title="64 hexadecimal digits")]
@@ -38,7 +38,7 @@ class StaticToken(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Issuer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An OpenID provider whose tokens are taken. `jwks` is a file or an https address."""
+    """An OpenID provider whose tokens are accepted. `jwks` is a file or an https address."""
 
     issuer: str
     audience: str
@@ -55,7 +55,7 @@ class AccessFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """Why nobody is let in: 401 for who is not known, 403 for who may not."""
+    """A refusal: 401 for an unknown caller, 403 for a caller without the scope."""
 
     status: Literal[401, 403]
     message: str
@@ -80,7 +80,7 @@ class Access:
         self._known: OrderedDict[bytes, _Caller] = OrderedDict()
 
     def admit(self, header: bytes, scope: Scope, now: float) -> str | Denied:
-        """The name of the caller, or why not. `now` in seconds since 1970."""
+        """Return the name of the caller, or the refusal. `now` is in seconds since 1970."""
         kind, _, token = header.partition(b" ")
         if kind.lower() != b"bearer" or not 0 < len(token) <= LONGEST_TOKEN:
             return Denied(401, "expected a bearer token")
@@ -93,7 +93,7 @@ class Access:
 
     def _caller(self, token: bytes, now: float) -> _Caller | Denied:
         name = sha256(token).digest()
-        # Compared in constant time all the same; what an attacker could time is a hash anyway.
+        # Constant time, although an attacker could only time the comparison of a hash.
         for known, caller in self._static.items():
             if hmac.compare_digest(known, name):
                 return caller
@@ -123,7 +123,7 @@ class Access:
 
 
 def load_access(path: Path, report: Callable[[str], None]) -> Access:
-    """The rules in a file, with the keys of their issuers.
+    """Read the rules in a file and the keys of their issuers.
 
     Raises `NotFound` or `InvalidInput` if the file or a file of keys cannot be used.
     """
@@ -138,7 +138,7 @@ def load_access(path: Path, report: Callable[[str], None]) -> Access:
 
 
 def parse_access(content: bytes) -> AccessFile:
-    """The rules in `content`. Raises `InvalidInput` naming everything that is wrong."""
+    """Parse the rules in `content`. Raises `InvalidInput` naming every fault."""
     rules = parse_typed(content, AccessFile, "the file of access rules")
     hashes = [token.sha256.lower() for token in rules.tokens]
     if len(set(hashes)) != len(hashes):

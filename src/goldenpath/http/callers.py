@@ -1,7 +1,7 @@
-"""Who a client is, handed on between processes of one machine so that no client can say it itself.
+"""The caller header: passes a client's name between processes of one machine.
 
-The name stands behind a word that the supervisor made for this run and told nobody but its own
-children. Whoever does not know the word names nobody, over whatever socket it comes.
+The header starts with a secret that the supervisor makes for each run and gives only to its own
+children. A header without that secret is ignored, so no client can claim to be another caller.
 """
 
 from hmac import compare_digest
@@ -11,15 +11,15 @@ LONGEST = 256
 """Characters of the longest name."""
 
 
-def told(word: str, name: str) -> bytes:
-    """The value of the header that names `name`, whatever letters it has."""
+def caller_header(caller_secret: str, name: str) -> bytes:
+    """Return the header value that names the caller `name`, percent-encoded."""
     encoded = name.encode("utf-8", "replace")
-    return f"{word} {quote_from_bytes(encoded, safe=' @/:=,+')}".encode("ascii")
+    return f"{caller_secret} {quote_from_bytes(encoded, safe=' @/:=,+')}".encode("ascii")
 
 
-def heard(word: str, value: bytes) -> str:
-    """The name in a header; empty if it was not our own process that set it."""
+def caller_from_header(caller_secret: str, value: bytes) -> str:
+    """Return the caller named in a header; empty if none of our own processes set it."""
     before, _, name = value.partition(b" ")
-    if not word or not compare_digest(before, word.encode("ascii")):
+    if not caller_secret or not compare_digest(before, caller_secret.encode("ascii")):
         return ""
     return unquote(name.decode("latin-1"), errors="replace")[:LONGEST]

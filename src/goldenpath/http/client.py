@@ -1,4 +1,4 @@
-"""A small, quick HTTP client: requests over kept connections to one server, and many at a time."""
+"""A small HTTP client: sends many requests at a time to one server over kept connections."""
 
 import asyncio
 import ssl
@@ -13,7 +13,7 @@ from goldenpath.http.upstream import UpstreamConnection, UpstreamPool
 MAX_ANSWER = 64 * 1024 * 1024
 TIMEOUT = 60.0
 KEPT_SECONDS = 60.0
-"""How long a connection may be idle and used again; our servers close it after 75."""
+"""Seconds for which an idle connection is reused; our servers close it after 75."""
 
 Fields = Sequence[tuple[bytes, bytes]]
 Call = tuple[Sequence[tuple[str, str]], bytes]
@@ -21,7 +21,7 @@ Call = tuple[Sequence[tuple[str, str]], bytes]
 
 
 class _Waiting:
-    """A request whose answer somebody waits for; see `http.upstream.Requester`."""
+    """A request with a caller that awaits its answer; see `http.upstream.Requester`."""
 
     missing = 0
 
@@ -64,7 +64,7 @@ class _Waiting:
             self.future.set_exception(Unavailable(reason))
 
     def fail(self, reason: str) -> None:
-        """Gives up on the answer."""
+        """Cancel the request."""
         if self.upstream is not None:
             self.upstream.cut()
         self.broke(reason, sent=True)
@@ -72,7 +72,7 @@ class _Waiting:
 
 @dataclass(frozen=True, slots=True)
 class ServerAddress:
-    """Where a server answers, and what it takes to be let in."""
+    """The address of a server, and the TLS settings and token it needs."""
 
     address: str
     """`unix:PATH` or `HOST:PORT`."""
@@ -81,7 +81,7 @@ class ServerAddress:
 
 
 class HttpClient:
-    """Asks one server; what broke is told and never sent twice."""
+    """A client of one server; it reports a broken request and never sends it again."""
 
     def __init__(self, server: ServerAddress, seconds: float = TIMEOUT) -> None:
         """`seconds` is how long an answer may take."""
@@ -95,7 +95,7 @@ class HttpClient:
     async def request(
         self, method: str, target: str, fields: Fields = (), body: bytes = b""
     ) -> Answer:
-        """The answer. Raises `Unavailable` if there is none, `TimeoutError` if it is late."""
+        """Return the answer. Raises `Unavailable` without one, `TimeoutError` if it is late."""
         lines = [f"{method} {target} HTTP/1.1".encode("ascii"), b"host: " + self._host]
         lines += [b"content-length: %d" % len(body)] if body or method != "GET" else []
         lines += [b"authorization: Bearer " + self._token] if self._token else []
@@ -111,7 +111,7 @@ class HttpClient:
                 waiting.fail("nobody waits any more")
 
     def close(self) -> None:
-        """Closes what is idle."""
+        """Close idle connections."""
         self._pool.retire()
 
 
@@ -130,7 +130,7 @@ class TimedReply:
 def post_all(
     server: ServerAddress | str, path: str, calls: Iterable[Call], concurrency: int
 ) -> list[TimedReply]:
-    """Posts every call to one path of a server; the replies are in the order of the calls.
+    """Post every call to one path of a server and return the replies in the order of the calls.
 
     An address alone means neither TLS nor token. Raises `Unavailable` if nobody listens there.
     """

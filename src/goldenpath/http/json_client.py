@@ -1,4 +1,4 @@
-"""A few JSON calls to somebody else's server: bounded, never redirected, quiet about secrets."""
+"""A JSON client for external servers: bounded, without redirects, and it never prints secrets."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +12,7 @@ from goldenpath.canonical import JsonValue, check_bounds
 from goldenpath.errors import InvalidInput, NotFound, Unavailable
 
 MAX_BYTES = 4 * 1024 * 1024
-"""Of the largest answer that is read, 4 MiB."""
+"""Bytes of the largest answer that is read, 4 MiB."""
 _PATIENCE = urllib3.Timeout(connect=5, read=20)
 _READING = urllib3.Retry(
     total=2, redirect=False, status_forcelist=(502, 503, 504), backoff_factor=0.2
@@ -20,7 +20,7 @@ _READING = urllib3.Retry(
 
 
 class Rest:
-    """The JSON interface below one address; `what` names it in messages."""
+    """A JSON interface below one address; `what` names it in messages."""
 
     def __init__(
         self, base: str, what: str, headers: Mapping[str, str], ca_file: Path | None = None
@@ -36,14 +36,14 @@ class Rest:
         )
 
     def get(self, path: str, **query: str) -> JsonValue:
-        """The answer; a reading is tried again. Raises like `post`."""
+        """Return the answer to a GET, which is retried. Raises like `post`."""
         asked = f"{path}?{urlencode(query)}" if query else path
         return self._ask("GET", asked, None, _READING)
 
     def post(self, path: str, body: Mapping[str, JsonValue]) -> JsonValue:
-        """The answer, asked for once.
+        """Return the answer to a POST, which is sent once.
 
-        Raises `Unavailable` if there is none, `NotFound` for 404, `InvalidInput` for another no.
+        Raises `Unavailable` if there is none, `NotFound` for 404, `InvalidInput` otherwise.
         """
         return self._ask("POST", path, body, urllib3.Retry(total=0, redirect=False))
 

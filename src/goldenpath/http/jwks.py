@@ -1,6 +1,6 @@
-"""The public keys of an OpenID provider, fetched beside the traffic and never in its way.
+"""The public keys of an OpenID provider, fetched in the background so that no request waits.
 
-PyJWT's own client follows redirections, reads without a limit and fetches while a caller waits.
+PyJWT's own client is not used: it follows redirects, has no size limit and blocks the caller.
 """
 
 import threading
@@ -19,12 +19,12 @@ MAX_SET = 1024 * 1024
 FRESH = 300.0
 """Seconds after which keys are fetched again."""
 PAUSE = 10.0
-"""Seconds between two tries, however many tokens name keys that are not known."""
+"""Least number of seconds between two tries, even if many tokens name unknown keys."""
 TIMEOUT = 5.0
 
 
 class KeySet:
-    """Keys by name. While there are none, every token is refused: this fails closed."""
+    """Public keys by name. Without any key every token is refused: this fails closed."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class KeySet:
     ) -> None:
         """With an address the keys are fetched at once, and again from time to time.
 
-        `clock` never goes back, whatever happens to the time of day.
+        `clock` is monotonic.
         """
         self._url = url
         self._report = report
@@ -50,11 +50,11 @@ class KeySet:
 
     @classmethod
     def of(cls, content: bytes) -> "KeySet":
-        """Keys that do not change until the server is told to read its files again."""
+        """A fixed set of keys; it changes only when the server reloads its files."""
         return cls("", lambda _: None, keys=parse_jwks(content))
 
     def keys_for(self, name: str) -> Mapping[str, "PyJWK"]:
-        """The keys as they are known; asks for new ones if they are old or `name` is not there."""
+        """Return the known keys; starts a fetch if they are old or `name` is missing."""
         now = self._clock()
         waited = now - self._asked
         if self._url and (waited > FRESH or (name not in self._keys and waited > PAUSE)):
@@ -68,17 +68,17 @@ class KeySet:
         try:
             self._keys = parse_jwks(_download(self._url))
         except (OSError, GoldenPathError) as error:
-            # The keys that are known stay good; a provider that is away must not close the door.
+            # Known keys stay valid: an unreachable provider must not lock every caller out.
             self._report(f"the keys of {self._url} cannot be fetched: {error}")
 
 
 def _download(url: str) -> bytes:
-    """What stands at the address itself: a redirection could lead away from https."""
+    """Return the content of the address; no redirects, because one could lead away from https."""
     from urllib.request import HTTPRedirectHandler, build_opener
 
     class Stay(HTTPRedirectHandler):
         def redirect_request(self, *_: object) -> None:
-            """Follows nothing; the answer then counts as an error."""
+            """A handler that follows no redirect, so that a redirect counts as an error."""
 
     with build_opener(Stay).open(url, timeout=TIMEOUT) as answer:
         content: bytes = answer.read(MAX_SET + 1)

@@ -1,9 +1,9 @@
 """Bearer tokens of an OpenID provider: a signed set of claims, checked against its public keys.
 
-PyJWT reads keys and checks signatures. What is allowed is said here: RS256 and ES256 only, named by
-the key and not by the token, so that nobody chooses an algorithm for us; and of a JWK only the
-numbers of a public key. PyJWT takes longer to import than a server that knows no provider takes to
-start, so it is imported with the first set of keys.
+PyJWT reads keys and checks signatures. This module decides what is
+allowed: RS256 and ES256 only. The key names the algorithm, so a token cannot choose it. Of a JWK
+only the numbers of a public key are used. PyJWT is imported with the first set of keys, because
+its import takes longer than the start of a server without a provider.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ LEEWAY = 30.0
 
 
 class Claims(msgspec.Struct, frozen=True):
-    """What a token says, as far as it matters here. Times in seconds since 1970."""
+    """The claims of a token that are used here. Times are in seconds since 1970."""
 
     iss: str
     sub: str
@@ -48,7 +48,7 @@ class _Jwk(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def algorithm(self) -> str:
-        """The one algorithm that the key is taken for; empty if it is taken for none."""
+        """Return the one algorithm that the key may be used for; empty if there is none."""
         if self.use != "sig":
             return ""
         return {("RSA", ""): "RS256", ("EC", "P-256"): "ES256"}.get((self.kty, self.crv), "")
@@ -59,9 +59,9 @@ class _Jwks(msgspec.Struct, frozen=True):
 
 
 def parse_jwks(content: bytes) -> Mapping[str, "PyJWK"]:
-    """The signing keys of a JWK Set by their names; kinds that are not known here are left out.
+    """Return the signing keys of a JWK Set by name, without keys of unknown kinds.
 
-    Raises `InvalidInput` if it is no JWK Set, or one with a key that is too weak.
+    Raises `InvalidInput` if it is not a JWK Set or contains a key that is too weak.
     """
     listed = parse_typed(content, _Jwks, "the JWK Set").keys
     if len(listed) > MOST_KEYS:
@@ -86,7 +86,7 @@ def _key(jwk: _Jwk) -> "PyJWK":
 
 
 def key_name(token: bytes) -> str:
-    """Which key the token says it is signed with. Raises `VerificationError` if it is no token."""
+    """Return the key name in the token's header. Raises `VerificationError` if it is no token."""
     from jwt import PyJWTError, get_unverified_header
 
     try:
@@ -102,9 +102,9 @@ def key_name(token: bytes) -> str:
 def verify(
     token: bytes, keys: Mapping[str, "PyJWK"], *, issuer: str, audience: str, now: float
 ) -> Claims:
-    """The claims of a token that holds now. Raises `VerificationError` otherwise.
+    """Return the claims of a token that is valid now. Raises `VerificationError` otherwise.
 
-    The time is compared here, as the one that was given: PyJWT asks the clock itself.
+    The time limits are compared here with the given time, because PyJWT reads the clock itself.
     """
     from jwt import InvalidSignatureError, PyJWTError
     from jwt.api_jws import PyJWS

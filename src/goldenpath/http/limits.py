@@ -1,4 +1,4 @@
-"""What a listener puts up with from whoever connects to it."""
+"""The limits that a listener sets for its clients."""
 
 from dataclasses import dataclass
 
@@ -11,16 +11,16 @@ class Limits:
     headers: int = 100
     body: int = 8 * 1024 * 1024
     gathered: int = 8 * 1024 * 1024
-    """Of a body whose length is not said first."""
+    """Bytes of the largest body without a declared length."""
     whole: int | None = None
-    """Bytes above which a body is not gathered but passes by in pieces; None: never."""
+    """Bytes above which a body is streamed instead of buffered; None: never."""
     bodies: int = 128 * 1024 * 1024
-    """Of all bodies together that are being received, or wait for their answer."""
+    """Bytes of all bodies together that are being received or wait for their answer."""
     connections: int = 4096
     pipelined: int = 64
-    """Requests of one connection that wait for their answer before it is read no further."""
+    """Unanswered requests of one connection after which reading from it pauses."""
     ahead: int = 64 * 1024
-    """Bytes that a client may send before they can be read."""
+    """Bytes that a client may send before the server reads them."""
     head_time: float = 10.0
     body_time: float = 30.0
     idle_time: float = 75.0

@@ -1,4 +1,4 @@
-"""The one listener: an address, TLS, limits, time, and an orderly end."""
+"""The HTTP listener: binds an address, applies TLS and limits, and drains in an orderly way."""
 
 import asyncio
 import contextlib
@@ -21,30 +21,30 @@ from goldenpath.http.server_connection import PendingAnswer, ServerConnection
 from goldenpath.http.tls import HANDSHAKE_TIME
 
 BACKLOG = 2048
-"""Connections that may wait to be accepted; a full one refuses clients of a Unix socket at once."""
+"""Connections that may wait to be accepted. If full, a Unix socket refuses clients at once."""
 
 
 class Application(Protocol):
-    """Whoever answers requests."""
+    """An application that answers requests."""
 
     def take(
         self, connection: ServerConnection, head: RequestHead, body: bytes, held: int
     ) -> PendingAnswer:
-        """Takes a request, of a large one the beginning; `flush` sends its answer once it is there.
+        """Take a request, or the beginning of a large one; `flush` sends the answer once it exists.
 
-        The head is the connection's: it may be another one as soon as the next request is read.
+        The connection owns the head and may replace it when it reads the next request.
         """
 
     @property
     def settle(self) -> Callable[[], None] | None:
-        """Called once everything that a connection had to say just now was taken."""
+        """Called once every request that a connection received just now was taken."""
 
     def refused(self, status: int, seconds: float) -> None:
-        """A connection refused what it received, without asking."""
+        """Called when a connection refused its input by itself."""
 
 
 class HttpListener:
-    """Accepts connections for one application, on one address."""
+    """Accept connections for one application on one address."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class HttpListener:
         rules: FieldRules,
         varying: Iterable[str] = (),
     ) -> None:
-        """`varying` are names of fields whose values are seldom the same twice."""
+        """`varying` names header fields whose values seldom repeat."""
         self.limits = limits
         self.reader = RequestReader(rules, longest=limits.head, most=limits.headers)
         self.patterns = HeadPatterns(varying)
@@ -63,7 +63,7 @@ class HttpListener:
         self.connections: set[ServerConnection] = set()
         self.is_draining = False
         self.now = monotonic()
-        """The time of the last sweep, which is exact enough for what is idle."""
+        """The time of the last sweep, which is exact enough for idle limits."""
         self.held = 0
         """Bytes of bodies that are being received, or wait for their answer."""
         self._server: asyncio.Server | None = None
@@ -76,9 +76,9 @@ class HttpListener:
     async def open(
         self, address: str, tls: ssl.SSLContext | None = None, patience: float = 0.0
     ) -> str:
-        """Accepts connections on `unix:PATH` or `HOST:PORT`, and says where.
+        """Start to accept connections on `unix:PATH` or `HOST:PORT`, and return the address.
 
-        Waits up to `patience` seconds for whoever has the port. Raises `InvalidInput` for another
+        Waits up to `patience` seconds for a port in use. Raises `InvalidInput` for another
         form of address, `Unavailable` if the address is taken.
         """
         loop = asyncio.get_running_loop()
@@ -105,7 +105,7 @@ class HttpListener:
         return f"{host}:{port}"
 
     def sweep(self) -> None:
-        """Ends connections that take too long; to be called about twice a second."""
+        """End connections that take too long; to be called about twice a second."""
         self.now = now = monotonic()
         for connection in tuple(self.connections):
             connection.check(now)
@@ -113,16 +113,16 @@ class HttpListener:
     async def drain(
         self, is_idle: Callable[[], bool] = lambda: True, *, linger: float, limit: float
     ) -> None:
-        """Answers what is in flight and on its way, then closes everything.
+        """Answer every request that is in flight or on its way, then close everything.
 
-        What was on its way is accepted for `linger` seconds more; without that, connections that
-        wait for nothing are closed at once. After `limit` seconds, or once `is_idle` says that
-        nothing is worked on, all of them are.
+        Late requests are accepted for `linger` seconds; without it idle connections are closed
+        at once. All connections are closed after `limit` seconds, or as soon as `is_idle`
+        returns true.
         """
         self.is_draining = True
         if self._path is not None:
             self._path.unlink(missing_ok=True)
-        # Connections in the backlog belong to clients that may have sent their request already.
+        # Clients in the backlog may already have sent their requests.
         await asyncio.sleep(linger)
         if self._server is not None:
             self._server.close()
@@ -142,7 +142,7 @@ class HttpListener:
 
     @property
     def open_requests(self) -> int:
-        """Connections with a request that is read, partly or whole, and not answered."""
+        """Return the connections with an unanswered request, read partly or whole."""
         return sum(connection.is_busy for connection in self.connections)
 
 
@@ -163,7 +163,7 @@ async def _bind_in_time(address: str, patience: float) -> socket.socket:
 
 
 def _bind(address: str) -> socket.socket:
-    """A bound socket: a file that only this user may open, or a port."""
+    """Return a bound socket: a file that only this user may open, or a port."""
     if address.startswith("unix:"):
         return _bind_file(Path(address.removeprefix("unix:")))
     host, _, port = address.rpartition(":")
@@ -199,7 +199,7 @@ def _bind_file(path: Path) -> socket.socket:
 
 
 def _is_stale(path: Path) -> bool:
-    """Whether the path is a socket that nobody listens on any more."""
+    """Return whether the path is a socket without a listener."""
     if not path.exists() or not stat.S_ISSOCK(path.stat().st_mode):
         return False
     with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as probe:

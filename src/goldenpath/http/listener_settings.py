@@ -1,16 +1,16 @@
-"""How callers come in: the files of a listener."""
+"""The files of a listener: access rules and TLS."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class ListenerSettings:
-    """How callers come in, as files of this machine; all of them are read again on SIGHUP."""
+    """The files of a listener on this machine; SIGHUP reloads all of them."""
 
     access: str = ""
-    """File of bearer tokens and issuers; empty: everybody who reaches the address may ask."""
+    """File of bearer tokens and issuers; empty: everybody who reaches the address has access."""
     certificate: str = ""
-    """PEM file of what the gateway presents; empty: no TLS."""
+    """PEM file of the server certificate; empty: no TLS."""
     private_key: str = ""
     client_authorities: str = ""
-    """PEM file of authorities; with it every client needs a certificate of theirs."""
+    """PEM file of client authorities; with it every client needs a certificate that they issued."""

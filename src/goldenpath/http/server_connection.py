@@ -1,10 +1,10 @@
 """The server's side of one connection: bytes in, requests out, answers in order.
 
-A connection is in one of five states. IDLE: nothing of a request is there. HEAD: a head has begun.
-BODY: a body is gathered. PASSING: a large body goes to whoever answers, piece by piece. CLOSED:
-nothing is read any more. Answers leave in the order of their requests, and after one that closes
-the connection comes none. What is refused is answered and ends the connection, since what follows
-could be understood in two ways (RFC 9112, section 11.2). An offer to upgrade is ignored.
+A connection is in one of five states. IDLE: no request has begun. HEAD: a head has begun.
+BODY: a body is buffered. PASSING: a large body is streamed to the application. CLOSED: nothing is
+read any more. Answers leave in the order of their requests. No answer follows one that closes the
+connection. A refusal is answered and ends the connection, because the bytes after it could be
+understood in two ways (RFC 9112, section 11.2). An offer to upgrade is ignored.
 """
 
 import asyncio
@@ -29,27 +29,27 @@ CLOSED: Final = 4
 
 
 class PendingAnswer(Protocol):
-    """A request that was handed over, until its answer is sent."""
+    """A request that the application has taken and whose answer is not sent yet."""
 
     answer: bytes | None
-    """What is still to be sent; None while it is not known."""
+    """The bytes that are still to be sent; None while there is no answer."""
     keep_alive: bool
     """Whether another request may follow."""
     held: int
     """Bytes of its body that count against the limit of all bodies until it is answered."""
 
     def feed(self, piece: bytes) -> None:
-        """A piece of a large body that passes by."""
+        """Take a piece of a large streamed body."""
 
     def pause_answer(self, is_full: bool) -> None:
-        """Whether the client takes no more of a large answer for now."""
+        """Pause or resume a large answer, as the client reads it."""
 
     def lost(self) -> None:
         """The client is gone."""
 
 
 class ReadyAnswer:
-    """An answer that is there at once."""
+    """An answer that exists at once."""
 
     __slots__ = ("answer", "held", "keep_alive")
 
@@ -59,7 +59,7 @@ class ReadyAnswer:
         self.held = 0
 
     def feed(self, piece: bytes) -> None:
-        """Whatever is missing of the request, nobody needs it."""
+        """The rest of the request is not needed."""
 
     def pause_answer(self, is_full: bool) -> None:
         """It is sent in one piece."""
@@ -74,9 +74,9 @@ class ServerConnection(asyncio.Protocol):
     def __init__(self, listener: "HttpListener") -> None:
         self.listener = listener
         self.peer = ""
-        """Who is at the other end, by its certificate; empty if it has shown none."""
+        """The name in the client's certificate; empty if it presented none."""
         self.repeated: RepeatedHead | None = None
-        """The head that was read last, if the client may send it again."""
+        """The last head, kept if the client may repeat it."""
         self._limits = listener.limits
         self._largest = listener.limits.body
         self._take = listener.take
@@ -87,7 +87,7 @@ class ServerConnection(asyncio.Protocol):
         self._since = monotonic()
         self._heads = 0
         self._rest = b""
-        """What is received and not read yet."""
+        """The received bytes that are not read yet."""
         self._head: RequestHead | None = None
         self._body = bytearray()
         self._held = 0
@@ -98,11 +98,11 @@ class ServerConnection(asyncio.Protocol):
         self._has_ended = False
         self._stuck_since: float | None = None
 
-    # What the event loop calls.
+    # Called by the event loop.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """A client is there."""
-        # Transports of uvloop are not subclasses of those of asyncio, but do what they do.
+        """A client has connected."""
+        # uvloop's transports behave like those of asyncio, but are no subclasses of them.
         self._transport = cast("asyncio.Transport", transport)
         self.peer = peer_name(transport.get_extra_info("peercert"))
         self.listener.connections.add(self)
@@ -110,7 +110,7 @@ class ServerConnection(asyncio.Protocol):
             self._refuse(503, "too many connections", {"retry-after": "1"})
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The client is gone; what was asked is still worked off and recorded."""
+        """The client is gone; its requests are still answered and recorded."""
         self._transport = None
         self._state = CLOSED
         self.listener.connections.discard(self)
@@ -119,7 +119,7 @@ class ServerConnection(asyncio.Protocol):
             pending.lost()
 
     def data_received(self, data: bytes) -> None:
-        """Reads what arrived, and answers what needs nobody."""
+        """Read what arrived, and answer what needs no application."""
         repeated, queue = self.repeated, self._queue
         if (
             repeated is not None
@@ -130,7 +130,7 @@ class ServerConnection(asyncio.Protocol):
         ):
             head, size = repeated.head, repeated.size
             if len(data) == size + head.length and head.length <= self._largest:
-                # Nearly every request: like the one before it, and in one piece.
+                # The common case: the request has the previous head and arrives in one piece.
                 queue.append(self._take(self, head, data[size:], 0))
                 if self._settle is not None:
                     self._settle()
@@ -143,12 +143,12 @@ class ServerConnection(asyncio.Protocol):
         self._work()
 
     def eof_received(self) -> bool:
-        """The client sends no more; true keeps the connection until it is answered."""
+        """The client sends no more; returns true to keep the connection until it is answered."""
         self._has_ended = True
         return bool(self._queue)
 
     def pause_writing(self) -> None:
-        """The client does not take its answers."""
+        """The client does not read its answers fast enough."""
         self._stuck_since = monotonic()
         if self._state != PASSING:
             self._set_reading(False)
@@ -156,17 +156,17 @@ class ServerConnection(asyncio.Protocol):
             self._queue[0].pause_answer(True)
 
     def resume_writing(self) -> None:
-        """It does again."""
+        """The client reads its answers again."""
         self._stuck_since = None
         if self._state != PASSING:
             self._set_reading(True)
         if self._queue:
             self._queue[0].pause_answer(False)
 
-    # What reads.
+    # Reading.
 
     def _work(self) -> None:
-        """Reads requests as long as there is room for them, then lets them be worked off."""
+        """Read requests while there is room for them, then let the application answer them."""
         if self._is_working:
             return
         self._is_working = True
@@ -183,7 +183,7 @@ class ServerConnection(asyncio.Protocol):
         if self._state == CLOSED:
             return
         if self._has_ended and not self._queue:
-            self._linger()  # what is left will never be whole
+            self._linger()  # the rest will never be complete
         elif len(self._rest) > self._limits.ahead:
             self._set_reading(False)
 
@@ -206,7 +206,7 @@ class ServerConnection(asyncio.Protocol):
                 self._gather()
 
     def _read_head(self) -> bool:
-        """Reads the next head; false if it is not all there."""
+        """Read the next head; false if it is incomplete."""
         data, repeated = self._rest, self.repeated
         if self._state == IDLE:
             self._since = monotonic()
@@ -252,11 +252,11 @@ class ServerConnection(asyncio.Protocol):
             if limits.whole is not None and head.length > limits.whole:
                 self._missing -= len(self._rest)
                 body, self._rest, self._state = self._rest, b"", PASSING
-                self._set_reading(False)  # until somebody takes it
+                self._set_reading(False)  # until the application takes it
                 self._queue.append(self._take(self, head, body, 0))
 
     def _gather(self) -> None:
-        """Takes what is there of the body."""
+        """Take the received part of the body."""
         data, self._rest = self._rest, b""
         if self._chunks is None:
             piece, self._rest = data[: self._missing], data[self._missing :]
@@ -267,7 +267,7 @@ class ServerConnection(asyncio.Protocol):
             is_over, self._rest = self._chunks.is_over, self._chunks.rest
         self.listener.held += len(piece)
         self._held += len(piece)
-        # A list of what comes in small pieces would be many times as large.
+        # A list of small pieces would need many times the memory.
         self._body += piece
         if self._chunks is not None and len(self._body) > self._limits.gathered:
             most = self._limits.gathered
@@ -291,12 +291,12 @@ class ServerConnection(asyncio.Protocol):
             self._state = IDLE
         self._queue[-1].feed(piece)
 
-    # What those call who answer.
+    # Called by the application.
 
     @property
     def may_go_on(self) -> bool:
-        """Whether another request may follow the one that is answered now."""
-        # Who is answered before the end of a request may send the rest of it: nobody reads that.
+        """Return whether another request may follow the one that is answered now."""
+        # A client answered before the end of its request may send the rest, which nobody reads.
         if self._state == PASSING:
             return False
         return not self.listener.is_draining or bool(self._rest)
@@ -337,16 +337,16 @@ class ServerConnection(asyncio.Protocol):
             self._work()
 
     def send(self, piece: bytes) -> None:
-        """Sends a piece of a large answer, which is the first that is owed."""
+        """Send a piece of a large answer, which is first in line."""
         if self._transport is not None:
             self._transport.write(piece)
 
     def let_flow(self, may: bool) -> None:
-        """Reads more of a large request, or stops that."""
+        """Resume or pause reading a large request."""
         self._set_reading(may)
 
     def close_if_idle(self) -> None:
-        """Closes a connection that waits for nothing."""
+        """Close the connection if it is idle."""
         if not self.is_busy and self._transport is not None:
             self._transport.close()
 
@@ -371,7 +371,7 @@ class ServerConnection(asyncio.Protocol):
             self.close_if_idle()
 
     def _refuse(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
-        """Answers what came before, then with the refusal, and reads nothing any more."""
+        """Send the earlier answers, then the refusal, and stop reading."""
         waited = monotonic() - self._since if status == 408 else 0.0
         self.listener.refused(status, waited)
         answer = render(status, error_body(message), headers=headers, keep_alive=False)
@@ -386,7 +386,7 @@ class ServerConnection(asyncio.Protocol):
         self._rest, self._body, self._chunks, self._head = b"", bytearray(), None, None
 
     def _linger(self) -> None:
-        """Ends the sending half, so that a client that still sends can read the answer."""
+        """Close the sending half, so that a client that still sends can read the answer."""
         self._let_go()
         self._state = CLOSED
         if self._transport is None:

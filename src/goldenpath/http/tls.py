@@ -1,4 +1,4 @@
-"""TLS of the listener: TLS 1.2 or later, and on demand only for clients with a certificate."""
+"""TLS of the listener: TLS 1.2 or later, optionally with required client certificates."""
 
 import ssl
 from collections.abc import Callable
@@ -8,11 +8,11 @@ from goldenpath.errors import GoldenPathError, InvalidInput
 from goldenpath.http.listener_settings import ListenerSettings
 
 HANDSHAKE_TIME = 10.0
-"""Seconds in which a client must have shaken hands."""
+"""Seconds within which a client must complete the handshake."""
 
 
 def server_context(certificate: Path, key: Path, authorities: Path | None) -> ssl.SSLContext:
-    """What the listener presents; with `authorities` every client needs a certificate of theirs.
+    """Return a TLS context; with `authorities` every client needs a certificate issued by them.
 
     Raises `InvalidInput` if a file cannot be used.
     """
@@ -33,30 +33,30 @@ def server_context(certificate: Path, key: Path, authorities: Path | None) -> ss
 
 
 class Shown:
-    """The certificate that is shown, read again on demand while connections come in."""
+    """The listener's certificate, reloaded on demand while connections arrive."""
 
-    def __init__(self, entrance: ListenerSettings, report: Callable[[str], None]) -> None:
+    def __init__(self, settings: ListenerSettings, report: Callable[[str], None]) -> None:
         """Raises `InvalidInput` if a file cannot be used."""
-        self._entrance = entrance
+        self._settings = settings
         self._report = report
         self.context: ssl.SSLContext | None = None
-        """For the listener; None without TLS."""
+        """The TLS context of the listener; None without TLS."""
         self.renewed = 0
-        """How often another certificate was taken."""
-        if entrance.certificate:
+        """Number of times that a new certificate was loaded."""
+        if settings.certificate:
             self.context = self._read()
             self._shown = self.context
             self.context.sni_callback = self._show
-        elif entrance.client_authorities:
+        elif settings.client_authorities:
             raise InvalidInput("clients can show certificates only to a server that has one")
 
     def reload(self) -> None:
-        """Reads certificate and key again; what cannot be used changes nothing and is reported."""
+        """Reload certificate and key; files that cannot be used are reported and change nothing."""
         if self.context is None:
             return
         try:
-            # A context of its own: certificate and key change in two steps, and a handshake that
-            # falls between them would meet one without the other.
+            # A new context: certificate and key change in two steps, and a handshake between
+            # them would see a pair that does not match.
             self._shown = self._read()
         except GoldenPathError as error:
             self._report(f"not reloaded: {error.message}")
@@ -67,15 +67,15 @@ class Shown:
         connection.context = self._shown
 
     def _read(self) -> ssl.SSLContext:
-        files = self._entrance
+        files = self._settings
         authorities = Path(files.client_authorities) if files.client_authorities else None
         return server_context(Path(files.certificate), Path(files.private_key), authorities)
 
 
 def peer_name(certificate: object) -> str:
-    """The name in what a connection says of its client, empty if there is none.
+    """Return the name in a client's certificate, empty if there is none.
 
-    The common name; else the first URI, which is what workloads have (SPIFFE), or host name.
+    The common name; else the first URI (workloads have a SPIFFE id); else the host name.
     """
     if not isinstance(certificate, dict):
         return ""

@@ -15,39 +15,39 @@ FAILURES_TO_OPEN = 3
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 15.0
 WHOLE = 1024 * 1024
-"""Bytes up to which a body is kept: then it can be repeated and copied. Larger ones pass by."""
+"""Bytes of the largest buffered body, which can be repeated. Larger ones are streamed."""
 MAX_GATHERED = 16 * 1024 * 1024
-"""Bytes of the largest body that is kept because its length was not said first."""
+"""Bytes of the largest buffered body without a declared length."""
 LONGEST_HEAD = 64 * 1024
 MOST_HEADERS = 100
 
 
 class Requester(Protocol):
-    """Whoever waits for an answer; hears of the end exactly once."""
+    """A request that waits for an answer; it is notified of the end exactly once."""
 
     missing: int
-    """Bytes of its request that are still to come."""
+    """Outstanding bytes of its request."""
     upstream: "UpstreamConnection | None"
-    """Over which it was sent."""
+    """The connection over which it was sent."""
 
     @property
     def method(self) -> bytes:
-        """Of the request."""
+        """The method of the request."""
 
     def message(self) -> bytes:
-        """What to send; of a large request the beginning."""
+        """Return the bytes to send; of a large request the beginning."""
 
     def flows(self) -> None:
-        """What is missing may follow now."""
+        """The rest of the request may follow now."""
 
     def pause_request(self, is_full: bool) -> None:
-        """Whether the server takes no more of the request for now."""
+        """Pause or resume the request, as the server reads it."""
 
     def answered(self, answer: Answer) -> None:
         """The answer is complete."""
 
     def begins(self, answer: Answer) -> None:
-        """A large answer begins with this; the rest follows piece by piece."""
+        """A large answer begins; the rest follows piece by piece."""
 
     def goes_on(self, piece: bytes) -> None:
         """A piece of a large answer."""
@@ -56,7 +56,7 @@ class Requester(Protocol):
         """The large answer is complete."""
 
     def broke(self, reason: str, sent: bool) -> None:
-        """There is none; `sent` says whether a server may have seen the request."""
+        """There is no answer; `sent` is whether a server may have seen the request."""
 
 
 class UpstreamConnection(asyncio.Protocol):
@@ -71,11 +71,11 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _clear(self) -> None:
         self._is_fresh = True
-        """Whether nothing of an answer was read yet."""
+        """Whether no byte of an answer was read yet."""
         self._part = b""
         self._head: AnswerHead | None = None
         self._answer: Answer | None = None
-        """What is known of an answer whose head can be passed on as it is."""
+        """A template of the answer, if its head can be passed on as it is."""
         self._pieces = bytearray()
         self._missing = 0
         self._passes = False
@@ -117,7 +117,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._transport.close()
 
     def cut(self) -> None:
-        """Nobody waits any more for the answer that is on its way."""
+        """Drop the pending answer: its requester no longer waits."""
         if self._requester is not None:
             self._requester = None
             self._pool.ended(self, keep=False, failed=False)
@@ -135,14 +135,14 @@ class UpstreamConnection(asyncio.Protocol):
         if usual is not None and self._is_fresh and requester is not None:
             answer = usual.read(data)
             if answer is not None:
-                # Nearly every answer: like those before it, and in one piece.
+                # The common case: the answer has the previous head and arrives in one piece.
                 self._requester = None
                 self._pool.ended(self, keep=not requester.missing, failed=False)
                 requester.answered(answer)
                 return
         self._is_fresh = False
         if requester is None:
-            self.close()  # an answer to nothing must never be taken for that to the next request
+            self.close()  # an unrequested answer must never count as the answer to the next request
             return
         try:
             self._receive(requester, data)
@@ -222,7 +222,7 @@ class UpstreamConnection(asyncio.Protocol):
         else:
             answer.wire += body
         self._clear()
-        # A server that answers before it has everything does not know where the next one begins.
+        # A server that answered early cannot know where the next request begins.
         self._pool.ended(self, keep=keep and not requester.missing, failed=False)
         if passes or answer is None:
             requester.ended()
@@ -252,14 +252,14 @@ class UpstreamPool:
     ) -> None:
         """`address` is `unix:PATH` or `HOST:PORT`.
 
-        `mark` names a field whose presence is noted, `varying` fields whose values are seldom the
-        same twice. A connection that was idle for longer than `kept` seconds is not used again.
+        `mark` names a field whose presence is noted, `varying` fields whose values seldom repeat.
+        A connection that was idle for longer than `kept` seconds is not reused.
         """
         self.address = address
         self.reader = AnswerReader(longest=LONGEST_HEAD, most=MOST_HEADERS)
         self.mark = mark
         self.usual: RepeatedAnswer | None = None
-        """What most answers look like."""
+        """The head that most answers have."""
         self.in_flight = 0
         self.sent = 0
         self.failures = 0
@@ -274,7 +274,7 @@ class UpstreamPool:
         self._connecting: set[asyncio.Task[None]] = set()
 
     def is_open(self) -> bool:
-        """Whether the circuit is open: the server failed lately and is left alone for a while."""
+        """Whether the circuit is open: the server failed and gets no requests for a while."""
         return self.failures >= FAILURES_TO_OPEN and self._loop.time() < self._open_until
 
     def send(self, requester: Requester) -> None:
@@ -292,7 +292,7 @@ class UpstreamPool:
         task.add_done_callback(self._connecting.discard)
 
     def retire(self) -> None:
-        """Nobody uses the address any more: what is in flight ends, what is idle closes."""
+        """Retire the pool: requests in flight finish, idle connections close."""
         self._retired = True
         idle, self._idle = self._idle, []
         for connection in idle:
@@ -318,7 +318,7 @@ class UpstreamPool:
             self._idle.remove(connection)
 
     def remember(self, whole: bytes, head: AnswerHead, *, is_marked: bool) -> None:
-        """Learns what most answers look like; one with a clock in it is new each time."""
+        """Learn the head of most answers; a head with a clock in it is new each time."""
         self._heads += 1
         if self._heads > PATIENCE and self.usual is None:
             return

@@ -1,1 +1,1 @@
-"""Parent and child processes: what a parent tells its children, and how it keeps them."""
+"""Child processes: launch records, commands and restarts."""

@@ -1,6 +1,6 @@
-"""A child process of the supervisor: told by lines of JSON, listened to without ever waiting.
+"""A child process of the supervisor, which exchanges lines of JSON with it and never blocks.
 
-A child lives as long as its standard input. It ends with its supervisor, whatever ended that.
+A child ends when its standard input is closed. So it ends with its supervisor in every case.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ Message = dict[str, JsonValue]
 
 
 class Child:
-    """One running child. Nothing here blocks but `kill`."""
+    """One running child. Only `kill` blocks."""
 
     def __init__(
         self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path
@@ -57,52 +57,52 @@ class Child:
 
     @property
     def output(self) -> int:
-        """The descriptor that becomes readable when the child has said something or ended."""
+        """The descriptor that becomes readable when the child has sent a message or ended."""
         return self._stdout.fileno()
 
     @property
     def exit_code(self) -> int | None:
-        """How it ended; None while it runs."""
+        """The exit code; None while it runs."""
         return self._process.poll()
 
     def memory(self) -> int:
-        """Bytes of memory that it and its children hold now."""
+        """Return the bytes of memory that it and its children hold now."""
         return _resident(self._process.pid)
 
     def tell(self, message: object) -> None:
-        """Sends one line; what a full pipe does not take leaves with the next `messages`."""
+        """Send one line; what a full pipe does not take is sent with the next `messages`."""
         self._unwritten += msgspec.json.encode(message) + b"\n"
         self._flush()
 
     def messages(self) -> Iterator[Message]:
-        """What the child has said since the last call."""
+        """Return the messages that the child has sent since the last call."""
         self._flush()
         for line in self._lines():
             with contextlib.suppress(InvalidInput):  # a library's stray print is no message
                 yield parse_object(line, f"a line of {self.name}")
 
     def end(self) -> None:
-        """Asks the child to drain and leave, by the end of its standard input."""
+        """Ask the child to drain and exit, by closing its standard input."""
         with contextlib.suppress(BrokenPipeError):
             self._stdin.close()
 
     def reload(self) -> None:
-        """Asks the child to read its files again; only one that is ready expects it."""
+        """Ask the child to reload its files; only a child that is ready handles this."""
         self._process.send_signal(signal.SIGHUP)
 
     def kill(self) -> None:
-        """Ends the child and whatever it started, now."""
+        """Kill the child and every process it started."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
     def close(self) -> None:
-        """Gives back the descriptors of a child that has ended."""
+        """Close the descriptors of a child that has ended."""
         self.end()
         self._stdout.close()
 
-    def last_words(self) -> str:
-        """The end of its log, for the message about a crash."""
+    def last_log_line(self) -> str:
+        """Return the last line of its log, for the message about a crash."""
         with self._log.open("rb") as log:
             log.seek(max(0, self._log.stat().st_size - _TAIL))
             lines = log.read().decode("utf-8", "replace").strip().splitlines()

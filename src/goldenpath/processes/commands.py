@@ -1,6 +1,6 @@
-"""What the supervisor says to the observer while it works: lines on standard input.
+"""Commands from the supervisor to the observer: lines on standard input.
 
-Read without Python's buffer, in which a line could wait that `select` knows nothing of.
+Python's buffer is not used: `select` would not see a line that waits in it.
 """
 
 import os
@@ -13,23 +13,23 @@ LONGEST = 1024 * 1024
 
 
 class Commands:
-    """The lines of one descriptor."""
+    """A reader of lines from one descriptor."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._rest = b""
         self._lines: list[bytes] = []
         self.have_ended = False
-        """Whether nobody says anything any more."""
+        """Whether the other end is closed."""
 
     def first(self) -> bytes:
-        """The first line, whenever it comes; what there is of it if that is all."""
+        """Return the first line, however late; an incomplete one if the input ends."""
         while not self._lines and not self.have_ended:
             self._read()
         return self._lines.pop(0) if self._lines else self._rest
 
     def within(self, seconds: float) -> list[bytes]:
-        """The lines that have come; waits at most `seconds` for one, or for the end."""
+        """Return the received lines; waits at most `seconds` for one, or for the end."""
         if not self._lines and select.select([self._descriptor], [], [], seconds)[0]:
             self._read()
         lines, self._lines = self._lines, []

@@ -1,4 +1,4 @@
-"""What a supervisor tells its children: the first line on their standard input, as JSON.
+"""Launch records: the first line on a child's standard input, as JSON.
 
 A child lives as long as its standard input: end of file means drain and exit. Its standard output
 carries one JSON object per line for the supervisor, its standard error is a log for people.
@@ -14,7 +14,7 @@ _OPEN_TO_ALL = ListenerSettings()
 
 @dataclass(frozen=True, slots=True)
 class TrustedPem:
-    """A key that may sign releases, as a child process needs it. Times RFC 3339 or empty."""
+    """A key that may sign releases, for a child process. Times are RFC 3339 or empty."""
 
     name: str
     pem: str
@@ -25,7 +25,7 @@ class TrustedPem:
 
 @dataclass(frozen=True, slots=True)
 class ServerLaunch:
-    """Everything that one model server process needs; it reads nothing else from outside."""
+    """The launch record of a model server; it has no other configuration."""
 
     stage: str
     model: str
@@ -37,45 +37,45 @@ class ServerLaunch:
     """Folder of the OCI image layout that holds the release."""
     keys: tuple[TrustedPem, ...]
     required: tuple[str, ...]
-    """Predicate types that must be there, each signed by one of `keys`."""
+    """Required predicate types, each signed by one of `keys`."""
     listen: str
     """`unix:PATH` or `127.0.0.1:PORT`; port 0 picks one."""
     spool: str
-    """Folder into which records of answers are written before the answers are sent; empty: off."""
+    """Folder for the records of answers, written before the answers are sent; empty: off."""
     repository: str = ""
     builder: str = ""
     threshold: int = 1
-    """Different keys of `keys` that must have signed the release."""
+    """Number of different keys of `keys` that must have signed the release."""
     on_loss: Literal["serve", "refuse"] = "serve"
-    """What happens to requests whose record cannot be written: answered and counted, or refused."""
+    """Policy for requests whose record cannot be written: answer and count them, or refuse them."""
     access: str = ""
-    """File of bearer tokens and issuers; empty: everybody who reaches the address may ask."""
+    """File of bearer tokens and issuers; empty: everybody who reaches the address has access."""
     certificate: str = ""
-    """PEM file of what the server presents; empty: no TLS."""
+    """PEM file of the server certificate; empty: no TLS."""
     private_key: str = ""
     client_authorities: str = ""
-    """PEM file of authorities; with it every client needs a certificate of theirs."""
+    """PEM file of client authorities; with it every client needs a certificate that they issued."""
     scratch: str = ""
-    """Folder in which a model that is code gets a place of its own, for as long as it runs."""
+    """Folder in which a code model gets its own temporary folder while it runs."""
     uv: str = "uv"
     search: str = ""
-    """`PATH` on which uv finds a Python of another version than that of the server."""
+    """`PATH` on which uv finds other versions of Python than that of the server."""
     grpc: str = ""
-    """Where calls over gRPC are taken as well, `unix:PATH` or `127.0.0.1:PORT`; empty: nowhere."""
+    """Address for gRPC calls, `unix:PATH` or `127.0.0.1:PORT`; empty: no gRPC."""
     word: str = ""
-    """Behind which the gateway names callers; empty: whatever is said of them is ignored."""
+    """Secret that proves the gateway's caller header; empty: the header is ignored."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServingTerms:
-    """What a server is told while it serves, a line each time that it changes."""
+    """A message to a running server: one line for each change."""
 
     on_loss: Literal["serve", "refuse"] = "serve"
 
 
 @dataclass(frozen=True, slots=True)
 class RouteSlot:
-    """One release behind a route."""
+    """A slot: one release of a route."""
 
     name: str
     digest: str
@@ -83,12 +83,12 @@ class RouteSlot:
     addresses: tuple[str, ...]
     """`unix:PATH` or `127.0.0.1:PORT` of each replica."""
     shadow: bool = False
-    """Gets a copy of every request after the answer went out; never answers itself."""
+    """A shadow: gets a copy of every request after its answer was sent, and never answers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`/<stage>/<model>/…` goes to these slots, in the proportion of their percentages."""
+    """A route: `/<stage>/<model>/…` goes to these slots, in proportion to their percentages."""
 
     stage: str
     model: str
@@ -97,7 +97,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Routes:
-    """The whole routing table; the gateway answers each with its generation once it is in force."""
+    """The whole routing table; the gateway reports its generation once it is in force."""
 
     generation: int
     routes: tuple[Route, ...]
@@ -105,25 +105,25 @@ class Routes:
 
 @dataclass(frozen=True, slots=True)
 class GatewayLaunch:
-    """What the gateway is told first; `Routes` follow, one per line."""
+    """The launch record of the gateway; `Routes` follow, one per line."""
 
     listen: str
-    """`127.0.0.1:PORT`; port 0 picks one, and the event `ready` says which."""
+    """`127.0.0.1:PORT`; port 0 picks one, and the event `ready` names it."""
     timeout: float = 30.0
     """Seconds until an unanswered request gets 504, and a held one 503."""
     held: int = 1000
     """Requests that may wait for a slot without a ready server."""
     entrance: ListenerSettings = _OPEN_TO_ALL
-    """Tokens are looked at by the model servers behind it."""
+    """Access rules and TLS; the model servers behind the gateway check the tokens."""
     inner: str = ""
-    """Path of a socket on which the door for gRPC comes in, without TLS; empty: there is none."""
+    """Path of the socket for the gRPC listener's requests, without TLS; empty: no gRPC."""
     word: str = ""
-    """Behind which callers are named."""
+    """Secret that proves the caller header."""
 
 
 @dataclass(frozen=True, slots=True)
-class DoorLaunch:
-    """What the gRPC door before the gateway is told; there is nothing else to say."""
+class GrpcLaunch:
+    """The launch record of the gRPC listener in front of the gateway."""
 
     listen: str
     """`127.0.0.1:PORT`."""
@@ -132,4 +132,4 @@ class DoorLaunch:
     timeout: float = 30.0
     entrance: ListenerSettings = _OPEN_TO_ALL
     word: str = ""
-    """Behind which callers are named."""
+    """Secret that proves the caller header."""

@@ -1,4 +1,4 @@
-"""What the observer is told when it starts: the first line on its standard input, as JSON."""
+"""Launch record of the observer: the first line on its standard input, as JSON."""
 
 from dataclasses import dataclass, field
 
@@ -7,7 +7,7 @@ from goldenpath.http.listener_settings import ListenerSettings
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """How many days the log of a stage is kept; 0 is without end."""
+    """Days for which the log of a stage is kept; 0: without end."""
 
     stage: str
     inputs: int = 0
@@ -16,7 +16,7 @@ class Keep:
 
 @dataclass(frozen=True, slots=True)
 class Keeping:
-    """What the observer is told after its launch, a line each time that it changes."""
+    """A message to the running observer: one line for each change."""
 
     stages: tuple[Keep, ...]
 
@@ -26,7 +26,7 @@ NOTHING_ENDS = Keeping(())
 
 @dataclass(frozen=True, slots=True)
 class ObserverLaunch:
-    """Everything that the observer needs; it reads nothing else from outside."""
+    """The launch record of the observer; it has no other configuration."""
 
     home: str
     """Root of the home: it reads `spool` and writes `predictions`, `findings`, `telemetry`."""
@@ -37,12 +37,12 @@ class ObserverLaunch:
     metrics: str = ""
     """`HOST:PORT` on which Prometheus may read the metrics; empty: nowhere."""
     entrance: ListenerSettings = field(default_factory=ListenerSettings)
-    """How readers of that come in: the same files as for callers of the gateway."""
+    """Access rules and TLS of the metrics page, the same files as for the gateway."""
     interval: float = 0.5
     """Seconds between two looks at the spool."""
     seal_seconds: float = 5.0
-    """How long a record waits at most until it is sealed."""
+    """Seconds after which a record is sealed at the latest."""
     seal_rows: int = 20_000
-    """Records at which a segment is sealed before that."""
+    """Records after which a segment is sealed even earlier."""
     spans: float = 0.01
-    """Share of requests of which a span is made if their caller did not decide."""
+    """Share of requests that get a span if their caller did not decide."""

@@ -8,7 +8,7 @@ from goldenpath.processes.child import Child, Message
 
 
 class Sidecar:
-    """Started at the first tick and again, with back-off, whenever it ends by itself."""
+    """A sidecar: started at the first tick, and restarted with back-off whenever it ends."""
 
     def __init__(
         self,
@@ -26,30 +26,30 @@ class Sidecar:
         self._log = log
         self._launch = launch
         self._news = news
-        """What it is told after its launch and whenever it is something else; None: nothing."""
-        self._told: object | None = None
+        """Returns the message to send after the launch and after each change; None: nothing."""
+        self._sent: object | None = None
         self._failures = 0
         self._again_at = 0.0
         self.child: Child | None = None
         self.starts = 0
-        """How often it was started."""
+        """Number of starts."""
         self.message = ""
         self.is_ready = False
-        """Whether it said that it is."""
+        """Whether it has reported `ready`."""
 
     def tick(self, now: float) -> Iterator[Message]:
-        """What it said; starts it if it does not run."""
+        """Yield the messages of the child; starts it if it does not run."""
         if self.child is None:
             if now < self._again_at:
                 return
             self.child = Child(self.name, self._command, self._environment, self._log)
             self.starts += 1
             self.child.tell(self._launch())
-            self._told = None
+            self._sent = None
         news = self._news()
-        if news is not None and news != self._told:
+        if news is not None and news != self._sent:
             self.child.tell(news)
-            self._told = news
+            self._sent = news
         for message in self.child.messages():
             if message.get("event") == "failed":
                 self.message = str(message.get("message", ""))
@@ -61,25 +61,25 @@ class Sidecar:
         if self.child.exit_code is not None:
             self._again_at = now + pause_after(self._failures)
             self._failures += 1
-            self.message = self.message or f"{self.name} ended: {self.child.last_words()}"
+            self.message = self.message or f"{self.name} ended: {self.child.last_log_line()}"
             self.child.close()
             self.child = None
             self.is_ready = False
 
     def end(self, wait: Callable[[], float]) -> list[Message]:
-        """Lets it drain and leave, and gives back what it said meanwhile.
+        """Let the child drain and exit, and return its last messages.
 
-        Kills it if that takes too long. `wait` naps and gives the time.
+        Kills it if that takes too long. `wait` sleeps briefly and returns the time.
         """
         if self.child is None:
             return []
         self.child.end()
         give_up = wait() + DRAIN_SECONDS
-        said: list[Message] = []
+        messages: list[Message] = []
         while self.child.exit_code is None and wait() < give_up:
-            said += self.child.messages()
+            messages += self.child.messages()
         self.child.kill()
-        said += self.child.messages()
+        messages += self.child.messages()
         self.child.close()
         self.child = None
-        return said
+        return messages

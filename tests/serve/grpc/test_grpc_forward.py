@@ -12,7 +12,7 @@ import grpc
 import msgspec
 import pytest
 
-from goldenpath.processes.launch import DoorLaunch, GatewayLaunch, Route, Routes, RouteSlot
+from goldenpath.processes.launch import GatewayLaunch, GrpcLaunch, Route, Routes, RouteSlot
 from goldenpath.serve.protocol import grpc_messages, inference_service
 from tests.serve.process import packed, started
 from tests.serve.running import ROW, expected, records
@@ -70,7 +70,7 @@ def road(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Road]:
             _child("goldenpath.serve.gateway", GatewayLaunch("127.0.0.1:0"), routes)
         )
         door = stack.enter_context(
-            _child("goldenpath.serve.grpc", DoorLaunch("127.0.0.1:0", gateway))
+            _child("goldenpath.serve.grpc", GrpcLaunch("127.0.0.1:0", gateway))
         )
         channel = stack.enter_context(grpc.insecure_channel(door))
         yield _Road(channel, digest, folder / "spool")
@@ -124,7 +124,7 @@ def test_health_and_metadata_are_answered(road: _Road) -> None:
 
 def test_a_gateway_that_is_away_is_unavailable() -> None:
     with (
-        _child("goldenpath.serve.grpc", DoorLaunch("127.0.0.1:0", "127.0.0.1:9")) as door,
+        _child("goldenpath.serve.grpc", GrpcLaunch("127.0.0.1:0", "127.0.0.1:9")) as door,
         grpc.insecure_channel(door) as channel,
     ):
         road = _Road(channel, "", Path())

@@ -138,7 +138,7 @@ class ServerProcess:
         return happened
 
     def _ended(self, child: Child, now: float) -> ServerEvent:
-        words = self.message or child.last_words()
+        words = self.message or child.last_log_line()
         code = child.exit_code
         child.close()
         self._child = None

@@ -1,4 +1,4 @@
-"""Answers of servers behind us, as bytes that can be passed on or read."""
+"""Answers of upstream servers, as bytes that can be passed on or read."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -17,9 +17,9 @@ class Answer:
         self.wire = wire
         """Head and body."""
         self.size = size
-        """Bytes of the head, with the empty line behind it."""
+        """Bytes of the head, including the empty line after it."""
         self.is_marked = is_marked
-        """Whether it has the field that its pool was told to look for."""
+        """Whether it has the field that its pool marks."""
 
     @property
     def head(self) -> bytes:
@@ -28,18 +28,18 @@ class Answer:
 
     @property
     def body(self) -> bytes:
-        """What follows the head."""
+        """The body."""
         return self.wire[self.size :]
 
     @property
     def fields(self) -> dict[str, str]:
-        """The fields by name in lower case."""
+        """Return the fields by name in lower case."""
         lines = self.head.decode("latin-1").split("\r\n")[1:]
         pairs = (line.partition(":") for line in lines)
         return {name.lower(): value.strip() for name, _, value in pairs}
 
     def render(self, extra: bytes, keep_alive: bool) -> bytes:
-        """The bytes for a client; `extra` are whole lines, left out where the answer is marked."""
+        """Return the bytes for a client; `extra` lines are omitted if the answer is marked."""
         if keep_alive and (self.is_marked or not extra):
             return self.wire
         more = b"" if self.is_marked else extra
@@ -48,7 +48,7 @@ class Answer:
 
 
 def rewritten(head: AnswerHead, body: bytes, mark: bytes) -> Answer:
-    """An answer with a head of ours: one length, and nothing that was for one connection only."""
+    """Return an answer with a new head: one length and no hop-by-hop fields."""
     try:
         line = f"HTTP/1.1 {head.status} {HTTPStatus(head.status).phrase}".encode()
     except ValueError:
@@ -63,7 +63,7 @@ def rewritten(head: AnswerHead, body: bytes, mark: bytes) -> Answer:
 def own_answer(
     status: int, body: bytes, headers: Mapping[str, str] | None = None, *, is_head: bool = False
 ) -> Answer:
-    """An answer that no server behind us gave."""
+    """Return an answer that no upstream server gave."""
     wire = render(status, body, headers=headers, is_head=is_head)
     return Answer(status, wire, wire.index(END) + len(END), is_marked=False)
 
@@ -71,5 +71,5 @@ def own_answer(
 def refusal(
     status: int, message: str, headers: Mapping[str, str] | None = None, *, is_head: bool = False
 ) -> Answer:
-    """An error in the form of Open Inference Protocol v2."""
+    """Return an error in the form of Open Inference Protocol v2."""
     return own_answer(status, error_body(message), headers, is_head=is_head)

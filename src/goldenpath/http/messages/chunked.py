@@ -1,4 +1,4 @@
-"""Bodies that come in chunks (RFC 9112, section 7.1): read strictly, and in bounded memory.
+"""Chunked bodies (RFC 9112, section 7.1): parsed strictly and in bounded memory.
 
 Lines end with CR and LF. Extensions and trailers are checked, bounded and otherwise ignored.
 """
@@ -16,24 +16,24 @@ _LINE_END = b"\r\n"
 
 
 class ChunkedReader:
-    """Reads one body piece by piece: lines with sizes, the chunks behind them, and the trailer."""
+    """A parser of one body: size lines, chunks and the trailer, piece by piece."""
 
     __slots__ = ("_in_trailer", "_missing", "_part", "_room", "is_over", "rest")
 
     def __init__(self, room: int) -> None:
-        """`room` is how many bytes may stand around the chunks."""
+        """`room` is the limit of bytes outside the chunks (size lines and trailer)."""
         self.is_over = False
         self.rest = b""
-        """What follows the body, once it is over."""
+        """The bytes after the body, once it is complete."""
         self._missing = 0
-        """Bytes of the chunk and of its line end that are still to come."""
+        """Outstanding bytes of the chunk and its line end."""
         self._part = b""
-        """The beginning of a line or of a line end."""
+        """The incomplete beginning of a line or line end."""
         self._in_trailer = False
         self._room = room
 
     def feed(self, data: bytes) -> bytes:
-        """The bytes of the body in `data`. Raises `BadMessage` if they are not well-formed."""
+        """Return the bytes of the body in `data`. Raises `BadMessage` if they are malformed."""
         if self._part:
             data, self._part = self._part + data, b""
         pieces: list[bytes] = []

@@ -1,7 +1,7 @@
-"""Bodies of requests that are compressed: gzip, deflate and zstd, within the limits of all bodies.
+"""Compressed request bodies: gzip, deflate and zstd, within the limits of all bodies.
 
-A body that grows beyond the limit is refused as soon as it does, so a bomb costs as much memory as
-the largest body that is taken anyway.
+A body is refused as soon as it grows beyond the limit. So a decompression bomb costs no more memory
+than the largest accepted body.
 """
 
 import sys
@@ -20,15 +20,15 @@ MOST_PARTS = 16
 
 
 def decoded(body: bytes, encoding: bytes, limit: int) -> bytes:
-    """`body` as it was before the codings of a `Content-Encoding` field were applied to it.
+    """Return `body` without the codings that its `Content-Encoding` field names.
 
-    Raises `BadMessage`: 415 for a coding that is not known, 413 for more than `limit` bytes, 400
-    for a body that is not what the field says.
+    Raises `BadMessage`: 415 for an unknown coding, 413 for more than `limit` bytes, 400 for a
+    body that does not match the field.
     """
     codings = [part.strip(b" \t").lower() for part in encoding.split(b",")]
     codings = [coding for coding in codings if coding != b"identity"]
     if len(codings) > 1:
-        # Each coding on top multiplies what a bomb can do, and no client of ours sends two.
+        # Each further coding multiplies the effect of a bomb, and no client of ours sends two.
         raise BadMessage(415, "the body is encoded more than once: expected one content-encoding")
     for coding in codings:
         decode = _DECODERS.get(coding)
@@ -61,7 +61,7 @@ def _inflate(body: bytes, bits: int, limit: int, name: str) -> bytes:
 def _inflate_one(
     body: bytes, unpacker: "zlib._Decompress", found: bytearray, *, limit: int, name: str
 ) -> bytes:
-    """Unpacks one compressed stream into `found` and returns what follows it."""
+    """Unpack one compressed stream into `found` and return the bytes after it."""
     while True:
         try:
             piece = unpacker.decompress(body, _STEP)
@@ -77,7 +77,7 @@ def _inflate_one(
 
 
 def _zstd(body: bytes, limit: int) -> bytes:
-    # Loaded by the first such body: most servers never get one.
+    # Loaded with the first zstd body: most servers never receive one.
     if sys.version_info >= (3, 14):
         from compression import zstd
     else:

@@ -12,10 +12,10 @@ class Sender(Protocol):
     """The connection that an exchange belongs to."""
 
     peer: str
-    """Who is at the other end, by its certificate; empty if it has shown none."""
+    """The name in the client's certificate; empty if it presented none."""
 
     def flush(self) -> None:
-        """Sends the answers that are ready, in the order of their requests."""
+        """Send the answers that are ready, in the order of their requests."""
 
 
 class Exchange(msgspec.Struct, eq=False):
@@ -25,7 +25,7 @@ class Exchange(msgspec.Struct, eq=False):
     method: bytes
     target: bytes
     headers: dict[bytes, bytes]
-    """Only those that mean something to the server, names in lower case."""
+    """Only the fields that the server reads, names in lower case."""
     body: bytes
     keep_alive: bool
     started: int
@@ -42,7 +42,7 @@ class Exchange(msgspec.Struct, eq=False):
         """The answer is sent in one piece."""
 
     def lost(self) -> None:
-        """What was asked is still worked off and recorded."""
+        """Does nothing: the request is still answered and recorded."""
 
 
 def respond(
@@ -52,7 +52,7 @@ def respond(
     *,
     headers: Mapping[str, str] | None = None,
 ) -> None:
-    """Answers with `value` as JSON, with nothing if it is None."""
+    """Answer with `value` as JSON, or with an empty body if it is None."""
     body = b"" if value is None else msgspec.json.encode(value)
     exchange.answer = render(
         status,
@@ -66,7 +66,7 @@ def respond(
 def refuse(
     exchange: Exchange, status: int, message: str, *, headers: Mapping[str, str] | None = None
 ) -> None:
-    """Answers with an error in the form of the protocol."""
+    """Answer with an error in the form of the protocol."""
     exchange.answer = render(
         status,
         error_body(message),

@@ -1,9 +1,9 @@
-"""Heads of requests and answers as values: what both sides of a connection must know of them."""
+"""Heads of requests and answers as values, as both sides of a connection need them."""
 
 import msgspec
 
 END = b"\r\n\r\n"
-"""What ends a head."""
+"""The bytes that end a head."""
 
 HOP_BY_HOP = frozenset(
     {
@@ -21,16 +21,16 @@ HOP_BY_HOP = frozenset(
         b"expect",
     }
 )
-"""Fields that are never forwarded (RFC 9110, section 7.6.1); the length is written anew."""
+"""Fields that are never forwarded (RFC 9110, section 7.6.1); the length is rewritten."""
 
 CHUNKED = -1
-"""The length of a body that comes in chunks."""
+"""The length of a chunked body."""
 UNTIL_CLOSE = -2
 """The length of an answer that ends with its connection."""
 
 
 class BadMessage(ValueError):
-    """A message that is refused, with the status that says why."""
+    """A message that is refused, with the status of the refusal."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -39,29 +39,29 @@ class BadMessage(ValueError):
 
 
 class FieldRules(msgspec.Struct, frozen=True):
-    """What a reader of requests does with the fields that it meets."""
+    """The fields that a request reader keeps and drops."""
 
     wanted: frozenset[bytes]
-    """Their values are kept, and none of them may be given twice. Names in lower case."""
+    """Fields whose values are kept; none may be given twice. Names are in lower case."""
     dropped: frozenset[bytes] = frozenset()
-    """Never passed on, beside what is meant for one connection only."""
+    """Fields that are never passed on, besides hop-by-hop fields."""
 
 
 class RequestHead(msgspec.Struct, eq=False):
-    """The head of a request that can be read in one way only."""
+    """The head of an unambiguous request."""
 
     method: bytes
     target: bytes
-    """Path and query as they came, percent-encoded; of an absolute target without its host."""
+    """Path and query as received, percent-encoded; an absolute target loses its host."""
     fields: dict[bytes, bytes]
-    """The fields that the reader wants, with names in lower case."""
+    """The fields that the reader keeps, with names in lower case."""
     length: int
     """Bytes of the body, or `CHUNKED`."""
     keep_alive: bool
     expects: bool
     """The client waits for `100 Continue` before it sends the body."""
     lines: list[bytes]
-    """The header lines to pass on, as they came and without line ends."""
+    """The header lines to pass on, as received and without line ends."""
 
 
 class AnswerHead(msgspec.Struct, eq=False):
@@ -76,15 +76,15 @@ class AnswerHead(msgspec.Struct, eq=False):
     fields: list[tuple[bytes, bytes]]
     """Every field in its order, with names in lower case."""
     is_plain: bool
-    """Whether the head may be passed on byte for byte: a length, and nothing for one hop only."""
+    """Whether the head may be passed on byte for byte: it has a length and no hop-by-hop field."""
 
     def has(self, name: bytes) -> bool:
-        """Whether a field of this name is there."""
+        """Return whether a field of this name is present."""
         return any(known == name for known, _ in self.fields)
 
 
 def passed_on(fields: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """The fields of an answer that are not meant for this connection only."""
+    """Return the end-to-end fields of an answer."""
     named: set[bytes] = set()
     for name, value in fields:
         if name == b"connection":
@@ -93,5 +93,5 @@ def passed_on(fields: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
 
 
 def connection_options(value: bytes) -> set[bytes]:
-    """The options of a `Connection` field, in lower case."""
+    """Return the options of a `Connection` field, in lower case."""
     return {option for part in value.split(b",") if (option := part.strip(b" \t").lower())}

@@ -1,8 +1,8 @@
-"""Heads that are like one that was read before: compared, not read again.
+"""Patterns of repeated heads: a head that matches one is compared instead of parsed.
 
-Most clients send one head again and again with another trace, subject or length in it. A head that
-was seen often becomes a pattern: what is around such values has to be the same to the byte, and the
-values have to be such as the reader would take in that place (RFC 9112, section 11.2).
+Most clients repeat one head with another trace, subject or length. A head that was seen often
+becomes a pattern. A match has the same bytes around these values, and the values are such as the
+reader would accept in that place (RFC 9112, section 11.2).
 """
 
 import re
@@ -14,40 +14,40 @@ from goldenpath.http.messages.answer import Answer
 from goldenpath.http.messages.heads import RequestHead
 
 OFTEN = 8
-"""Times that a head is seen before it becomes a pattern, which takes as long as ten requests."""
+"""Times that a head is seen before it becomes a pattern; making one costs ten requests."""
 MOST_PATTERNS = 64
 MOST_SEEN = 256
 LONGEST = 4096
-"""Bytes of a head; a longer one is read each time."""
+"""Bytes of the longest head with a pattern; a longer one is parsed each time."""
 PATIENCE = 32
-"""Heads of one client after which it is believed to have a new one each time."""
+"""Heads of one client after which patterns are given up, because each head is new."""
 
-# A value ends at a CR, which no value may hold: so there is one way only to match, and no head
-# takes long to be found different.
+# A value ends at a CR, which no value may contain. So there is only one way to match, and a
+# mismatch is found quickly.
 TEXT = rb"([\t -~\x80-\xff]*)"
-"""A value with the blanks around it."""
+"""A value and the blanks around it."""
 LENGTH = rb" ?(0|[1-9][0-9]{0,11})"
 
 
 class HeadPattern(NamedTuple):
-    """What heads have in common that differ in some values only."""
+    """The common part of heads that differ only in some values."""
 
     start: bytes
-    """Everything before the first value that may differ, which is quicker to compare by itself."""
+    """The bytes before the first variable value, which are quicker to compare by themselves."""
     rest: re.Pattern[bytes]
-    """All that follows, with a group for every value that may differ."""
+    """The rest, with a group for every variable value."""
     names: tuple[bytes, ...]
-    """The fields that have these values, as they are spelled."""
+    """The names of the variable fields, as spelled in the head."""
 
 
 class HeadPatterns:
     """Patterns of the heads that the clients of one process use; bounded, first come first served.
 
-    Each pattern has a group for every value that may differ.
+    Each pattern has a group for every variable value.
     """
 
     def __init__(self, varying: Iterable[str]) -> None:
-        """`varying` are names of fields in lower case whose values are seldom the same twice."""
+        """`varying` names fields, in lower case, whose values seldom repeat."""
         self._values = {b"content-length": LENGTH, b"Content-Length": LENGTH}
         for name in varying:
             for spelled in (name, name.title()):
@@ -56,7 +56,7 @@ class HeadPatterns:
         self._known: dict[bytes, HeadPattern] = {}
 
     def of(self, whole: bytes) -> HeadPattern | None:
-        """The pattern of a head with its empty line, if there is one by now."""
+        """Return the pattern of a head with its empty line, if there is one by now."""
         if len(whole) > LONGEST:
             return None
         start = b""
@@ -90,7 +90,7 @@ class HeadPatterns:
 
 
 class RepeatedHead:
-    """The head of a client that sends the same again, but for some values."""
+    """The head of a client that repeats it except for some values."""
 
     __slots__ = (
         "_begin", "_first", "_length", "_longest", "_match", "_names", "_places", "_start",
@@ -105,9 +105,9 @@ class RepeatedHead:
         *,
         longest: int = LONGEST,
     ) -> None:
-        """From a head with its empty line, and what it was understood as."""
+        """Takes a head with its empty line, and its parsed form."""
         self.head = head
-        """What was read last: its length and fields; its `lines` are those of the first."""
+        """The last head: its length and fields are current, its `lines` are those of the first."""
         self.size = len(whole)
         """Bytes of it."""
         self.note: object = None
@@ -124,10 +124,10 @@ class RepeatedHead:
         self._values: tuple[bytes, ...] = ()
         self._target = self._written = self._template = b""
         self._places: list[int] | None = None
-        """Which values are passed on; None where all are."""
+        """The values that are passed on; None if all are."""
 
     def read(self, data: bytes) -> bool:
-        """Whether the data begins with such a head; then `head` and `size` are its own."""
+        """Return whether the data begins with such a head; if so, `head` and `size` are updated."""
         if data.startswith(self._whole):
             return True
         match = self._match
@@ -151,7 +151,7 @@ class RepeatedHead:
         return True
 
     def written(self, target: bytes) -> bytes:
-        """The head for another server, as `request_lines` writes it."""
+        """Return the head for another server, as `request_lines` writes it."""
         if target != self._target:
             self._target, self._template, self._written = target, b"", b""
         if not self._written:
@@ -168,7 +168,7 @@ class RepeatedHead:
         return self._template % tuple([self._values[place] for place in self._places])
 
     def _render(self, target: bytes) -> bytes:
-        """What `_write` fills in: the lines that are passed on, and the length where it stands."""
+        """Return the template for `_write`: the lines to pass on and the place of the length."""
         kept = set(self.head.lines)
         lines, places, names = [], [], iter(enumerate(self._names))
         place, varying = next(names, (0, b""))
@@ -187,7 +187,7 @@ class RepeatedHead:
 
 
 class RepeatedAnswer:
-    """What most answers of one server look like."""
+    """The head that most answers of one server have."""
 
     __slots__ = ("_begin", "_is_marked", "_length", "_match", "_start", "_status")
 
@@ -201,7 +201,7 @@ class RepeatedAnswer:
         self._length = lowered.index(b"content-length") + 1
 
     def read(self, data: bytes) -> Answer | None:
-        """The answer, if the data are one that looks like that, and nothing else."""
+        """Return the answer if the data are exactly one answer with this head."""
         if not data.startswith(self._start):
             return None
         found = self._match(data, self._begin)
@@ -214,7 +214,7 @@ class RepeatedAnswer:
 
 
 def request_lines(head: RequestHead, target: bytes) -> bytes:
-    """Request line and header lines for another server, each ended, with the length of the body."""
+    """Return request line and header lines for another server, with line ends and body length."""
     lines = b"".join([b"%b\r\n" % line for line in head.lines])
     if head.length or head.method not in (b"GET", b"HEAD"):
         lines += b"content-length: %d\r\n" % max(head.length, 0)

@@ -1,9 +1,9 @@
 """The one reader of HTTP/1.1 heads: of requests and of answers, for servers and for clients.
 
-It takes what can be read in one way only and refuses all the rest (RFC 9112, sections 6 and 11.2).
+It accepts only unambiguous messages and refuses all others (RFC 9112, sections 6 and 11.2).
 Most lines of a head are the same in each request of a client and in each answer of a server, so a
-line that was understood once is looked up. `tests/http/messages/test_reader.py` compares the reader
-with llhttp and names every message that llhttp takes and this reader does not.
+parsed line is cached. `tests/http/messages/test_reader.py` compares the reader
+with llhttp and names every message that llhttp accepts and this reader does not.
 """
 
 import re
@@ -25,11 +25,11 @@ LONGEST_LENGTH = 12
 """Digits of the longest Content-Length."""
 REMEMBERED_LINES = 1024
 LONGEST_REMEMBERED = 200
-"""Bytes of a line; longer ones are seldom the same twice."""
+"""Bytes of the longest cached line; longer ones seldom repeat."""
 METHODS = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"PATCH", b"OPTIONS", b"TRACE"})
 _NAMED = sorted(method.decode() for method in METHODS)
 
-# What a line means. Plain integers: an enumeration costs as much to compare as all the rest.
+# Kinds of lines. Plain integers: comparing an enumeration would double the cost.
 _PLAIN: Final = 0
 _WANTED: Final = 1
 _LENGTH: Final = 2
@@ -38,7 +38,7 @@ _CODING: Final = 4
 _EXPECT: Final = 5
 _DROPPED: Final = 6
 _HIDDEN: Final = 7
-"""Wanted, and not passed on."""
+"""Kept for the application, and not passed on."""
 
 _LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([\t -~\x80-\xff]*)")
 _REQUEST = re.compile(rb"([A-Z]{3,7}) ([!-~]+) HTTP/1\.([01])")
@@ -48,11 +48,11 @@ _ABSOLUTE = re.compile(rb"(?i:https?)://([^/?@]+)([/?].*)?")
 _HOST = re.compile(rb"[A-Za-z0-9\-._~%!$&'()*+,;=:\[\]]*")
 
 Line = tuple[int, bytes, bytes]
-"""What a line means, the name of its field in lower case, and its value."""
+"""A parsed line: its kind, the name of its field in lower case, and its value."""
 
 
 class _Lines:
-    """Reads header lines and remembers them; bounded, and a line means the same to everybody."""
+    """A bounded cache of parsed header lines; a line means the same for every client."""
 
     def __init__(self, rules: FieldRules) -> None:
         self._rules = rules
@@ -60,7 +60,7 @@ class _Lines:
         self.get = self._known.get
 
     def read(self, line: bytes) -> Line:
-        """What a line means. Raises `BadMessage` for one that is none."""
+        """Return the parsed line. Raises `BadMessage` if it is not a header line."""
         found = _LINE.fullmatch(line)
         if found is None:
             raise BadMessage(
@@ -88,7 +88,7 @@ class _Lines:
 
 
 class _Framing:
-    """Fields that say where a message ends and what becomes of its connection."""
+    """The fields that set the length of a message and the fate of its connection."""
 
     __slots__ = ("coding", "expectation", "length", "options")
 
@@ -99,7 +99,7 @@ class _Framing:
         self.options: set[bytes] = set()
 
     def add(self, kind: int, value: bytes) -> None:
-        """Takes in one field. Raises `BadMessage` if it contradicts another one."""
+        """Add one field. Raises `BadMessage` if it contradicts another one."""
         if kind == _CONNECTION:
             self.options |= connection_options(value)
         elif kind == _LENGTH:
@@ -121,7 +121,7 @@ class _Framing:
                 raise BadMessage(417, "expected the expectation 100-continue")
 
     def body(self) -> int | None:
-        """Bytes of the body, `CHUNKED`, or None if nothing is said of it."""
+        """Return the bytes of the body, `CHUNKED`, or None if no field states it."""
         if self.coding is None:
             return self.length if self.length >= 0 else None
         if self.length >= 0:
@@ -132,7 +132,7 @@ class _Framing:
 
 
 class RequestReader:
-    """Reads the heads of requests for one server."""
+    """A parser of request heads for one server."""
 
     def __init__(self, rules: FieldRules, *, longest: int, most: int) -> None:
         """`longest` is the largest head in bytes, `most` the largest number of its header lines."""
@@ -145,7 +145,7 @@ class RequestReader:
     def find_end(self, data: bytes) -> int:
         """Where the head ends that `data` begins with, without its empty line; -1 if not yet.
 
-        Raises `BadMessage` for what can become no head, or is too large already.
+        Raises `BadMessage` if the data cannot become a head, or are already too large.
         """
         end = data.find(END)
         if end < 0:
@@ -155,7 +155,7 @@ class RequestReader:
         return end
 
     def read(self, head: bytes) -> RequestHead:
-        """The request whose head, without the empty line, this is. Raises `BadMessage`."""
+        """Return the request of a head without its empty line. Raises `BadMessage`."""
         first, *lines = head.split(b"\r\n")
         method, target, minor = _request_line(first)
         if len(lines) > self._most:
@@ -194,7 +194,7 @@ class RequestReader:
         request.expects = is_modern and bool(framing.expectation) and length not in (None, 0)
         named = options - HOP_BY_HOP - {b"close"}
         if named:
-            # Otherwise a client could take out of a request what the next server decides by.
+            # Otherwise a client could remove a field on which the next server decides.
             wanted = named & self._wanted
             if wanted:
                 name = min(wanted).decode()
@@ -225,7 +225,7 @@ class RequestReader:
 
 
 class AnswerReader:
-    """Reads the heads of answers from one server."""
+    """A parser of answer heads from one server."""
 
     def __init__(self, *, longest: int, most: int) -> None:
         self.longest = longest
@@ -242,14 +242,14 @@ class AnswerReader:
         return end
 
     def read(self, head: bytes, method: bytes) -> AnswerHead:
-        """The answer to a request of `method` whose head this is. Raises `BadMessage`."""
+        """Return the answer to a request of `method` with this head. Raises `BadMessage`."""
         first, *lines = head.split(b"\r\n")
         found = _STATUS.fullmatch(first)
         if found is None or len(lines) > self._most:
             raise BadMessage(502, "the status line is not valid")
         status, is_modern = int(found[2]), found[1] == b"1"
         if status == 101:
-            raise BadMessage(502, "the server changes the protocol, which nobody asked for")
+            raise BadMessage(502, "the server changes the protocol without a request for it")
         fields: list[tuple[bytes, bytes]] = []
         framing, is_plain = _Framing(), is_modern
         for line in lines:
@@ -289,7 +289,7 @@ def _check_host(host: bytes | None, *, is_modern: bool) -> None:
 
 
 def _absolute(method: bytes, target: bytes, fields: dict[bytes, bytes], kept: list[bytes]) -> bytes:
-    """Path and query of an absolute target, whose host is the one that counts."""
+    """Return path and query of an absolute target, whose host replaces the field `Host`."""
     if target == b"*" and method == b"OPTIONS":
         return target
     found = _ABSOLUTE.fullmatch(target)

@@ -7,10 +7,10 @@ _BROKEN = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
 def decoded_path(target: bytes) -> bytes:
-    """The path of a target, each segment decoded once (RFC 3986, section 2.4).
+    """Return the path of a target, each segment decoded once (RFC 3986, section 2.4).
 
-    A segment that would hold a slash or a control character after that stays as it is, and so does
-    one that is not well-formed: it names nothing here.
+    A segment stays encoded if it is malformed, or if decoding would give a slash or a control
+    character: such a segment matches no path here.
     """
     path = target.partition(b"?")[0]
     if b"%" not in path:

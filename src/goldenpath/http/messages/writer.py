@@ -1,4 +1,4 @@
-"""The one writer of answers; names and values of fields are our own."""
+"""The writer of answers; it trusts field names and values, because they are our own."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -19,7 +19,7 @@ def render(
     media_type: str = JSON,
     is_head: bool = False,
 ) -> bytes:
-    """An answer as it goes over the wire; to a HEAD request without its body."""
+    """Return an answer as wire bytes, without the body for a HEAD request."""
     lines = [f"HTTP/1.1 {status} {_PHRASES[status]}", f"content-length: {len(body)}"]
     if body:
         lines.append(f"content-type: {media_type}")
@@ -31,5 +31,5 @@ def render(
 
 
 def error_body(message: str) -> bytes:
-    """An error in the form of Open Inference Protocol v2."""
+    """Return an error in the form of Open Inference Protocol v2."""
     return msgspec.json.encode({"error": message})

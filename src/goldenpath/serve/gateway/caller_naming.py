@@ -4,7 +4,7 @@ Calls over gRPC come in by a listener of their own, which has seen the certifica
 them is passed on. What a client says about itself never is.
 """
 
-from goldenpath.http.callers import heard, told
+from goldenpath.http.callers import caller_from_header, caller_header
 from goldenpath.http.messages.heads import RequestHead
 from goldenpath.instruments import HEADER_CALLER
 
@@ -16,20 +16,23 @@ _REMEMBERED = 1024
 class Naming:
     """The names of one listener; `is_inner` where only our own gRPC listener can connect."""
 
-    def __init__(self, word: str, *, is_inner: bool = False) -> None:
-        self._word = word
+    def __init__(self, caller_secret: str, *, is_inner: bool = False) -> None:
+        self._caller_secret = caller_secret
         self.is_inner = is_inner
         self._lines: dict[str, bytes] = {}
 
     def line(self, peer: str, head: RequestHead) -> bytes:
         """The header line that names a caller, with its end; empty if there is nobody to name."""
         if self.is_inner:
-            peer = heard(self._word, head.fields.get(_CALLER, b""))
+            peer = caller_from_header(self._caller_secret, head.fields.get(_CALLER, b""))
         if not peer:
             return b""
         line = self._lines.get(peer)
         if line is None:
             if len(self._lines) >= _REMEMBERED:
                 self._lines.clear()
-            line = self._lines[peer] = b"%b: %b\r\n" % (_CALLER, told(self._word, peer))
+            line = self._lines[peer] = b"%b: %b\r\n" % (
+                _CALLER,
+                caller_header(self._caller_secret, peer),
+            )
         return line

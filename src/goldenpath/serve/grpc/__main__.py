@@ -1,7 +1,7 @@
 """`python -m goldenpath.serve.grpc`: gRPC before the gateway, a child of `goldenpath up`.
 
 A process of its own, so that what HTTP/2 costs or breaks touches neither gateway nor servers. The
-first line on standard input is a `DoorLaunch`; its end means: answer what came, then leave.
+first line on standard input is a `GrpcLaunch`; its end means: answer what came, then leave.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ import uvloop
 from goldenpath.errors import GoldenPathError, InvalidInput
 from goldenpath.http.client import HttpClient, ServerAddress
 from goldenpath.http.tls import Shown
-from goldenpath.processes.launch import DoorLaunch
+from goldenpath.processes.launch import GrpcLaunch
 from goldenpath.serve.grpc.grpc_forward import forward
 from goldenpath.serve.grpc.grpc_listener import GrpcListener
 from goldenpath.serve.grpc.grpc_tls import credentials
@@ -30,7 +30,7 @@ async def run() -> None:
     reader = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     try:
-        launch = msgspec.json.decode(await reader.readline(), type=DoorLaunch)
+        launch = msgspec.json.decode(await reader.readline(), type=GrpcLaunch)
     except msgspec.DecodeError as error:
         raise InvalidInput(f"the first line of standard input is no launch: {error}") from error
     shown = Shown(launch.entrance, _log)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from goldenpath import __version__
 from goldenpath.errors import InvalidInput, Unavailable
-from goldenpath.http.callers import told
+from goldenpath.http.callers import caller_header
 from goldenpath.http.client import HttpClient
 from goldenpath.http.messages.heads import HOP_BY_HOP
 from goldenpath.http.messages.writer import error_body
@@ -27,8 +27,8 @@ _CALLER = HEADER_CALLER.encode()
 _NOT_FORWARDED = HOP_BY_HOP | {STAGE, b"host", _CALLER}
 
 
-def forward(gateway: HttpClient, word: str = "") -> Ask:
-    """Hands calls on to the stage that they name, and says behind `word` who asks."""
+def forward(gateway: HttpClient, caller_secret: str = "") -> Ask:
+    """Hands calls on to the stage that they name, and says behind `caller_secret` who asks."""
 
     async def ask(call: Call) -> CallReply:
         if call.name in ("ServerLive", "ServerReady"):
@@ -36,12 +36,12 @@ def forward(gateway: HttpClient, word: str = "") -> Ask:
             key = call.name.removeprefix("Server").lower()
             return _message(call.name, {key: health.status == 200})
         if call.name == "ServerMetadata":
-            said = {
+            metadata = {
                 "name": "goldenpath",
                 "version": __version__,
                 "extensions": inference_service.EXTENSIONS,
             }
-            return _message(call.name, said)
+            return _message(call.name, metadata)
         try:
             target = _target(call)
         except InvalidInput as error:
@@ -51,8 +51,8 @@ def forward(gateway: HttpClient, word: str = "") -> Ask:
             for name, value in call.headers.items()
             if not name.startswith(_OWN) and name not in _NOT_FORWARDED
         }
-        if word and call.peer:
-            headers[_CALLER] = told(word, call.peer)
+        if caller_secret and call.peer:
+            headers[_CALLER] = caller_header(caller_secret, call.peer)
         headers[b"content-type"] = inference_service.MEDIA_TYPE.encode("ascii")
         return await _ask(gateway, "POST", target, headers=headers, body=call.message)
 

@@ -10,13 +10,13 @@ from goldenpath.http.listener_settings import ListenerSettings
 
 
 def credentials(
-    entrance: ListenerSettings, renewed: Callable[[], int], report: Callable[[str], None]
+    settings: ListenerSettings, renewed: Callable[[], int], report: Callable[[str], None]
 ) -> object | None:
     """What the listener presents, shown anew whenever `renewed` counts on; None without TLS.
 
     Raises `InvalidInput` if a file cannot be read.
     """
-    if not entrance.certificate:
+    if not settings.certificate:
         return None
     shown = renewed()
 
@@ -25,7 +25,7 @@ def credentials(
         if renewed() == shown:
             return None
         try:
-            fresh = _configuration(entrance)
+            fresh = _configuration(settings)
         except OSError as error:
             report(f"not reloaded for gRPC: {error}")
             return None
@@ -33,18 +33,18 @@ def credentials(
         return fresh
 
     try:
-        first = _configuration(entrance)
+        first = _configuration(settings)
     except OSError as error:
         raise InvalidInput(f"the files for TLS cannot be read: {error}") from error
-    needed = bool(entrance.client_authorities)
+    needed = bool(settings.client_authorities)
     made: object = grpc.dynamic_ssl_server_credentials(first, renew, needed)
     return made
 
 
-def _configuration(entrance: ListenerSettings) -> object:
-    authorities = entrance.client_authorities
+def _configuration(settings: ListenerSettings) -> object:
+    authorities = settings.client_authorities
     made: object = grpc.ssl_server_certificate_configuration(
-        [(Path(entrance.private_key).read_bytes(), Path(entrance.certificate).read_bytes())],
+        [(Path(settings.private_key).read_bytes(), Path(settings.certificate).read_bytes())],
         root_certificates=Path(authorities).read_bytes() if authorities else None,
     )
     return made

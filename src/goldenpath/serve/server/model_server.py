@@ -10,7 +10,7 @@ from time import monotonic_ns
 
 from goldenpath.errors import InvalidInput, NotFound
 from goldenpath.http.access import Access, Denied, Scope
-from goldenpath.http.callers import heard
+from goldenpath.http.callers import caller_from_header
 from goldenpath.http.limits import Limits
 from goldenpath.http.listener import HttpListener
 from goldenpath.http.messages.content_encoding import decoded
@@ -77,10 +77,10 @@ class ModelServer:
         on_loss: OnLoss = "serve",
         access: Access | None = None,
         behind_gateway: bool = False,
-        word: str = "",
+        caller_secret: str = "",
     ) -> None:
         self._behind_gateway = behind_gateway
-        self._word = word
+        self._caller_secret = caller_secret
         self.access = access
         """Who may ask; may be replaced while serving."""
         self._shape = InputShape.of(contract)
@@ -181,7 +181,9 @@ class ModelServer:
             exchange.headers.pop(b"x-goldenpath-shadow", None)
             exchange.headers.pop(b"x-goldenpath-canary", None)
         if b"x-goldenpath-caller" in exchange.headers:
-            named = heard(self._word, exchange.headers.pop(b"x-goldenpath-caller"))
+            named = caller_from_header(
+                self._caller_secret, exchange.headers.pop(b"x-goldenpath-caller")
+            )
             exchange.caller = named or exchange.caller
         form = self._asks.get(exchange.target)
         if form is None:
