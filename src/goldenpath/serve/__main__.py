@@ -1,4 +1,4 @@
-"""`python -m goldenpath.serve`: one model server, a child of whoever writes its launch line."""
+"""`python -m goldenpath.serve`: one model server, the child of the process that launches it."""
 
 import sys
 

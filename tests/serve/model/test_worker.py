@@ -156,7 +156,7 @@ def test_code_answers_like_any_model_and_cannot_leave_its_place(tmp_path: Path) 
     [
         (1, "signal 9"),
         (2, "took too long to answer"),
-        (4, "said what nobody asked it"),
+        (4, "sent a message that was not asked for"),
         (7, "exit code 3"),
     ],
     ids=["kill -9", "hang", "garbage", "exit"],

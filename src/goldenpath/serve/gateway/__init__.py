@@ -1,1 +1,1 @@
-"""One door to all models: splits traffic between stable and canary, and judges the canary."""
+"""The gateway in front of all models: splits traffic between stable and canary, and counts."""

@@ -1,4 +1,4 @@
-"""`python -m goldenpath.serve.gateway`: the gateway as a process, told what to do on stdin."""
+"""`python -m goldenpath.serve.gateway`: the gateway as a process, configured over stdin."""
 
 import asyncio
 import contextlib
@@ -21,24 +21,24 @@ from goldenpath.serve.gateway.proxy import Proxy
 SWEEPS_A_SECOND = 10
 DRAIN_SECONDS = 25.0
 BIND_SECONDS = 3.0
-"""How long a port may still belong to a gateway that is going away."""
+"""Seconds to wait for the port of a gateway that is still draining."""
 LINE_LIMIT = 64 * 1024 * 1024
 
 
 def tell(event: dict[str, object]) -> None:
-    """One event for the supervisor; a supervisor that is gone is noticed at standard input."""
+    """Write one event for the supervisor; standard input shows if the supervisor is gone."""
     with contextlib.suppress(BrokenPipeError):
         sys.stdout.buffer.write(msgspec.json.encode(event) + b"\n")
         sys.stdout.buffer.flush()
 
 
 def _log(message: str) -> None:
-    """One line for people."""
+    """Write one log line for people."""
     sys.stderr.write(f"{message}\n")
 
 
 async def run() -> None:
-    """Serves until standard input ends, then answers what came before and leaves."""
+    """Serve until standard input ends, then answer the open requests and exit."""
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=LINE_LIMIT)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
@@ -56,7 +56,7 @@ async def run() -> None:
     )
     shown = Shown(launch.entrance, _log)
     loop.add_signal_handler(signal.SIGHUP, shown.reload)
-    # No client may meet a gateway that does not know yet what it is to serve.
+    # No client may connect before the first routing table is in force.
     routes = await read_routes(reader)
     if routes is None:
         return
@@ -80,20 +80,20 @@ async def run() -> None:
 
 
 async def follow(reader: asyncio.StreamReader, dispatcher: Dispatcher) -> None:
-    """Applies every routing table until the supervisor is gone."""
+    """Apply every routing table until the supervisor is gone."""
     while routes := await read_routes(reader):
         dispatcher.apply(routes)
         tell({"event": "applied", "generation": routes.generation})
 
 
 async def read_routes(reader: asyncio.StreamReader) -> Routes | None:
-    """The next routing table; None if the supervisor is gone."""
+    """Return the next routing table; None if the supervisor is gone."""
     line = await reader.readline()
     return msgspec.json.decode(line, type=Routes) if line else None
 
 
 async def sweep(dispatcher: Dispatcher, listeners: Sequence[HttpListener]) -> None:
-    """Time limits, and once a second the counts for the canary judge."""
+    """Enforce time limits, and send the counts for the canary judge once a second."""
     told = 0
     while True:
         for _ in range(SWEEPS_A_SECOND):
@@ -111,7 +111,7 @@ async def sweep(dispatcher: Dispatcher, listeners: Sequence[HttpListener]) -> No
 
 
 def main() -> None:
-    """Runs the gateway; a failure is one line on both outputs."""
+    """Run the gateway; a failure is one line on both outputs."""
     try:
         uvloop.run(run())
     except GoldenPathError as error:

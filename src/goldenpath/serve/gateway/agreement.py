@@ -1,8 +1,8 @@
-"""Whether two answers to one question say the same, whatever form they came in.
+"""Agreement of two answers to one request, in any of their forms.
 
-A shadow or a pair is compared by value: its release, its slot and the framing of its answer differ
-by right, and so may reasons, which one of two releases may give and the other not. Forms are the
-JSON of the protocol, its binary tensors, decisions on rows, and messages.
+The answers of a shadow or a pair are compared by value. Release, slot and framing differ by design.
+Reasons may differ too, because not every release gives them. The forms are the JSON of the
+protocol, its binary tensors, decisions on rows, and gRPC messages.
 """
 
 import json
@@ -24,11 +24,11 @@ _MESSAGE = b"application/proto"
 _OTHER_FORM = (
     ArithmeticError, AttributeError, KeyError, TypeError, ValueError, RecursionError, InvalidInput,
 )  # fmt: skip
-"""What reading an answer raises that has none of the known forms."""
+"""Errors raised by reading an answer in an unknown form."""
 
 
 def agree(live: Answer, shadow: Answer) -> bool:
-    """Whether two answers to one request hold the same outputs, up to rounding."""
+    """Return whether two answers to one request have the same outputs, up to rounding."""
     if live.status != shadow.status:
         return False
     try:
@@ -40,7 +40,7 @@ def agree(live: Answer, shadow: Answer) -> bool:
 
 
 def _said(answer: Answer) -> Mapping[str, object]:
-    """Outputs or decisions by name. Raises `ValueError` or the like for another form."""
+    """Return outputs or decisions by name. Raises one of `_UNREADABLE` for another form."""
     found = _TYPE.search(answer.head)
     if found is not None and found[1].strip().lower() == _MESSAGE:
         return _message(answer.body)
@@ -54,7 +54,7 @@ def _said(answer: Answer) -> Mapping[str, object]:
 
 
 def _binary(body: bytes, length: int) -> Mapping[str, object]:
-    """JSON, and behind it the values of each output that has a size instead of data."""
+    """Read JSON, followed by the values of each output that has a size instead of data."""
     said, place = {}, length
     for each in json.loads(body[:length])["outputs"]:
         values = each.get("data")
@@ -67,7 +67,7 @@ def _binary(body: bytes, length: int) -> Mapping[str, object]:
 
 
 def _message(body: bytes) -> Mapping[str, object]:
-    """The outputs of a message of gRPC. The library comes with the first one: 5 MB and 0.05 s."""
+    """Return the outputs of a gRPC message. The first one loads the library: 5 MB and 0.05 s."""
     from goldenpath.serve.protocol.grpc_messages import contents_of, parse_answer
 
     answer = parse_answer(body)
@@ -81,7 +81,7 @@ def _message(body: bytes) -> Mapping[str, object]:
 
 
 def _values(datatype: str, raw: bytes) -> object:
-    """Numbers of 32 or 64 bits as such, little-endian as the machine is; others byte by byte."""
+    """Return 32-bit or 64-bit little-endian numbers; bytes for any other datatype."""
     if datatype not in ("FP32", "FP64"):
         return raw
     return array("f" if datatype == "FP32" else "d", raw).tolist()

@@ -1,7 +1,7 @@
-"""Whom the gateway names to the model servers: the one in the certificate that a client has shown.
+"""The caller that the gateway names to the model servers, from the client's certificate.
 
-Calls over gRPC come in by a listener of their own, which has seen the certificate; what it says of
-them is passed on. What a client says about itself never is.
+The gRPC listener is a process of its own, which has seen the certificate. So the gateway passes on
+its caller header, but never one that a client sent.
 """
 
 from goldenpath.http.callers import caller_from_header, caller_header
@@ -10,11 +10,11 @@ from goldenpath.instruments import HEADER_CALLER
 
 _CALLER = HEADER_CALLER.encode()
 _REMEMBERED = 1024
-"""Callers whose header line is kept."""
+"""Callers whose header line is cached."""
 
 
 class Naming:
-    """The names of one listener; `is_inner` where only our own gRPC listener can connect."""
+    """Names the callers of one listener; `is_inner` if only our gRPC listener can connect."""
 
     def __init__(self, caller_secret: str, *, is_inner: bool = False) -> None:
         self._caller_secret = caller_secret
@@ -22,7 +22,7 @@ class Naming:
         self._lines: dict[str, bytes] = {}
 
     def line(self, peer: str, head: RequestHead) -> bytes:
-        """The header line that names a caller, with its end; empty if there is nobody to name."""
+        """Return the header line that names a caller, with its end; empty without a name."""
         if self.is_inner:
             peer = caller_from_header(self._caller_secret, head.fields.get(_CALLER, b""))
         if not peer:

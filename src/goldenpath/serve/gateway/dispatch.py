@@ -1,4 +1,4 @@
-"""Brings requests to slots: choice, holding, time limits, shadows and counting."""
+"""The dispatcher of requests to slots: choice, holding, time limits, shadows and counts."""
 
 import asyncio
 import random
@@ -20,7 +20,7 @@ _RELEASE, _SLOT, _SUBJECT = (
 )
 MAX_SHADOWS = 64
 MAX_HELD_BYTES = 128 * 1024 * 1024
-"""Bytes of the requests that wait for a server."""
+"""Bytes of all requests that may wait for a server."""
 
 
 class Dispatcher:
@@ -51,13 +51,13 @@ class Dispatcher:
         self._open: set[ProxiedRequest] = set()
         self._shadows = 0
         self._waiting: dict[bytes, float] = {}
-        """By lane without a server: since when a request waits for one."""
+        """Start of the wait, by route without a server."""
         self._samples = 0
         self._busy = Counter[bytes]()
 
     @property
     def tallies(self) -> dict[str, Tally]:
-        """The counts of every slot that was asked, by `stage/model/slot`."""
+        """Return the counts of every slot that got requests, by `stage/model/slot`."""
         return {
             f"{lane.name}/{slot.name}": slot.tally
             for lane in self._lanes.values()
@@ -66,7 +66,7 @@ class Dispatcher:
         }
 
     def apply(self, routes: Routes) -> None:
-        """Puts a routing table in force: from here on no new request uses an older one."""
+        """Put a routing table in force: no new request uses an older one."""
         before = self._routes
         self._routes = {f"{each.stage}/{each.model}".encode(): each for each in routes.routes}
         self._open_pools()
@@ -75,7 +75,7 @@ class Dispatcher:
             if lane is None:
                 lane = self._lanes[key] = TrafficRoute(key, self.random.random())
             old = before.get(key)
-            # Where releases or weights have changed, the counts begin anew.
+            # The counts start again if releases or weights have changed.
             is_same = old is not None and _weights(old) == _weights(route)
             lane.follow(route, self._slots(route, lane.slots if is_same else {}))
         for key in self._lanes.keys() - self._routes.keys():
@@ -101,7 +101,7 @@ class Dispatcher:
         return found
 
     def find(self, target: bytes, host: bytes) -> tuple[TrafficRoute, bytes] | None:
-        """The lane of a request, and the target as a server behind it sees it.
+        """Return the route of a request, and the target as a model server sees it.
 
         `/<stage>/<model>/v2/…` goes by its path; `/v2/…` by a host `<model>.<stage>.localhost`.
         """
@@ -119,13 +119,13 @@ class Dispatcher:
         return None
 
     def submit(self, exchange: ProxiedRequest) -> None:
-        """Takes a request, whose client hears of its one answer."""
+        """Take a request, whose client gets exactly one answer."""
         self._open.add(exchange)
         exchange.route.asked = True
         self.place(exchange)
 
     def place(self, exchange: ProxiedRequest) -> None:
-        """Sends a request to the slot it belongs to, or holds it until there is one."""
+        """Send a request to its slot, or hold it until a server is ready."""
         lane = exchange.route
         if not lane.slots:
             if lane.served:
@@ -140,14 +140,14 @@ class Dispatcher:
                 exchange.refuse(404, "the model has no such slot")
                 return
         else:
-            # Drawn once, and kept while the route has it.
+            # Chosen once, and kept while the route has the slot.
             wanted = lane.slots.get(exchange.wanted) if exchange.wanted else None
             slot = wanted or lane.choose(exchange.head.fields.get(_SUBJECT))
         if slot is not None:
             exchange.wanted = slot.name
         pool = slot.pool(exchange.tried) if slot is not None else None
         if pool is None and forced is None:
-            # A canary whose servers are gone gives its share back; a forced slot is not replaced.
+            # Other slots take the share of a canary without servers. A forced slot keeps its own.
             slot = lane.instead()
             pool = slot.pool(exchange.tried) if slot is not None else None
         if pool is None:
@@ -167,7 +167,7 @@ class Dispatcher:
             self._tell({"event": "woke", "deployment": lane.name, "seconds": seconds})
 
     def hold(self, exchange: ProxiedRequest) -> None:
-        """Keeps a request until a server is there: a start, a restart, a wake from zero."""
+        """Hold a request until a server is ready: after a start, a restart or a wake from zero."""
         size = len(exchange.body)
         if len(self._held) >= self._limit or self._held_bytes + size > MAX_HELD_BYTES:
             exchange.refuse(503, "no model server is ready", {"retry-after": "1"})
@@ -180,7 +180,7 @@ class Dispatcher:
             self._tell({"event": "busy", "deployments": {lane.name: 1}})
 
     def finished(self, exchange: ProxiedRequest, answer: Answer | None) -> None:
-        """Counts an answer that went out and starts its shadow; None is one that passed by."""
+        """Count a sent answer and start its shadow; None for a streamed answer."""
         self._open.discard(exchange)
         slot = exchange.slot
         if slot is None:
@@ -190,7 +190,7 @@ class Dispatcher:
             self._copy(exchange, slot, answer)
 
     def _copy(self, exchange: ProxiedRequest, slot: TrafficSlot, answer: Answer) -> None:
-        """Sends a whole request once more, to whoever is compared; a large one was not kept."""
+        """Send a copy of a request to the compared slots; a large one was not kept."""
         if not exchange.repeatable:
             return
         for shadow in exchange.route.compared_with(slot, exchange.name):
@@ -200,11 +200,11 @@ class Dispatcher:
                 pool.send(Shadow(self, exchange, answer, shadow.tally))
 
     def shadow_ended(self) -> None:
-        """One more shadow request may go out."""
+        """Let one more shadow request start."""
         self._shadows -= 1
 
     def sweep(self) -> None:
-        """Ends what waited too long and looks again at what is held."""
+        """End requests that waited too long, and retry held ones."""
         now = time.monotonic()
         held = set(self._held)
         late = [each for each in self._open if (each.deadline or each.started + self.timeout) < now]
@@ -220,7 +220,7 @@ class Dispatcher:
         self._busy.update(exchange.route.key for exchange in self._open)
 
     def tell_busy(self) -> None:
-        """Says which deployments were asked since the last time, and by how many at a time."""
+        """Report the deployments with requests since the last call, and their concurrency."""
         busy, self._busy = self._busy, Counter[bytes]()
         samples, self._samples = max(self._samples, 1), 0
         mean = {}
@@ -240,7 +240,7 @@ class Dispatcher:
 
 
 def _ids(source: random.Random) -> Iterator[bytes]:
-    """Prediction ids, 32 hexadecimal digits each; a thousand at a time cost little."""
+    """Generate prediction ids, 32 hexadecimal digits each; a thousand at a time are cheap."""
     while True:
         digits = source.randbytes(16 * 1024).hex().encode()
         for start in range(0, len(digits), 32):

@@ -1,4 +1,4 @@
-"""One request on its way to an answer: sent, repeated where that is safe, answered once."""
+"""One proxied request: sent, repeated where that is safe, answered once."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -15,14 +15,14 @@ from goldenpath.serve.gateway.tally import RefusalCounts, Tally
 
 RETRIES = 2
 RETRIES_AFTER_SENDING = 1
-"""Only for requests without effect; a request that kills servers must not kill them all."""
+"""Tries of a request without effects; the limit keeps a fatal request from killing every server."""
 _SHADOW = f"\r\n{HEADER_SHADOW}: 1\r\n\r\n".encode()
 _ID = f"{HEADER_PREDICTION}: ".encode()
-"""The id stands in the last header but for what only the gateway knows."""
+"""The id is in the last header before those that only the gateway sets."""
 
 
 class RequestDispatch(Protocol):
-    """What a request needs of its dispatcher, so that this module knows no dispatcher."""
+    """The part of the dispatcher that a request uses; it avoids an import cycle."""
 
     ids: Iterator[bytes]
     timeout: float
@@ -35,33 +35,33 @@ class RequestDispatch(Protocol):
         """Keep the request until a server is there."""
 
     def finished(self, exchange: "ProxiedRequest", answer: Answer | None) -> None:
-        """Count an answer that went out; None is one that was passed on piece by piece."""
+        """Count a sent answer; None for a streamed one."""
 
     def shadow_ended(self) -> None:
-        """Let one more shadow request go out."""
+        """Let one more shadow request start."""
 
 
 class ProxiedRequest:
-    """One request; whatever happens to servers, the client hears of it once.
+    """One request; the client gets exactly one answer, even if servers fail.
 
-    To the client's connection it is a pending answer, to the server's a requester.
+    It is a pending answer of the client's connection and a requester of the server's.
     """
 
-    # Most requests end as they begin: what changes on the way is only set when it does.
+    # Class defaults save time: most requests never change these attributes.
     answer: bytes | None = None
     attempts = 0
     broken = 0
     repeatable = True
     done = False
     passing = False
-    """Whether the client has the beginning of a large answer."""
+    """Whether the client has received the beginning of a large answer."""
     status = 0
     held = 0
     """Bytes of the body that count against the limit of all bodies."""
     missing = 0
-    """Bytes of the body that are still to come."""
+    """Outstanding bytes of the body."""
     deadline = 0.0
-    """When it is given up; 0.0: as long after its start as everybody."""
+    """The deadline; 0.0: the usual time after its start."""
     wanted = ""
     beginning = b""
     """Request line and headers, up to the id."""
@@ -84,28 +84,28 @@ class ProxiedRequest:
         self.head = head
         self.keep_alive = head.keep_alive
         self.name = next(dispatcher.ids)
-        # The loop's clock stands still while it works, and would count a fast answer as 0 s.
+        # The loop's clock stands still within a turn, and would time a fast answer as 0 s.
         self.started = time.monotonic()
 
     @property
     def method(self) -> bytes:
-        """Of the request."""
+        """The method of the request."""
         return self.head.method
 
-    # What the server's connection calls.
+    # Called by the server's connection.
 
     def message(self) -> bytes:
-        """What a server is sent."""
+        """Return the bytes for the server."""
         end = END if self.slot is None else self.slot.end
         return b"%b%b%b%b%b" % (self.beginning, _ID, self.name, end, self.body)
 
     def flows(self) -> None:
-        """The rest of a large request may follow; from here on it cannot be repeated."""
+        """The rest of a large request may follow; it can no longer be repeated."""
         self.repeatable = False
         self.client.let_flow(True)
 
     def pause_request(self, is_full: bool) -> None:
-        """The server takes no more for now, or again."""
+        """Pause or resume the request, as the server reads it."""
         if self.missing and not self.done:
             self.client.let_flow(not is_full)
 
@@ -117,7 +117,7 @@ class ProxiedRequest:
             self.client.send(self._rendered(answer))
 
     def goes_on(self, piece: bytes) -> None:
-        """A piece of it."""
+        """A piece of the large answer."""
         if not self.done:
             self.deadline = time.monotonic() + self.dispatcher.timeout
             self.client.send(piece)
@@ -127,7 +127,7 @@ class ProxiedRequest:
         self._end_passing(is_whole=True)
 
     def broke(self, reason: str, sent: bool) -> None:
-        """The connection broke: again, where that is safe, or 502."""
+        """The connection broke: try again where that is safe, else answer 502."""
         if self.done:
             return
         if self.passing:
@@ -148,7 +148,7 @@ class ProxiedRequest:
             self.refuse(502, reason)
 
     def answered(self, answer: Answer) -> None:
-        """Gives the client its one answer; later ones are dropped."""
+        """Give the client its one answer; later ones are dropped."""
         if self.done:
             return
         self.done = True
@@ -162,7 +162,7 @@ class ProxiedRequest:
         client.flush()
         self.dispatcher.finished(self, answer)
 
-    # What the client's connection calls.
+    # Called by the client's connection.
 
     def feed(self, piece: bytes) -> None:
         """A piece of a large request arrived."""
@@ -172,19 +172,19 @@ class ProxiedRequest:
             self.upstream.more(piece)
 
     def pause_answer(self, is_full: bool) -> None:
-        """The client takes no more of a large answer for now, or again."""
+        """Pause or resume a large answer, as the client reads it."""
         if self.upstream is not None and not self.done:
             self.upstream.pause(is_full)
 
     def lost(self) -> None:
-        """The client is gone; a request that is whole is answered and recorded all the same."""
+        """The client is gone; a complete request is still answered and recorded."""
         if self.missing or self.passing:
             self.give_up(502, "the client is gone")
 
-    # What the dispatcher calls.
+    # Called by the dispatcher.
 
     def give_up(self, status: int, reason: str) -> None:
-        """Time is up, or the client is gone."""
+        """Give up: time is up, or the client is gone."""
         if self.upstream is not None:
             self.upstream.cut()
         if self.passing:
@@ -193,7 +193,7 @@ class ProxiedRequest:
             self.refuse(status, reason, {"retry-after": "1"} if status == 503 else None)
 
     def refuse(self, status: int, reason: str, headers: Mapping[str, str] | None = None) -> None:
-        """Answers without a server."""
+        """Answer without a server."""
         if not self.done:
             seconds = time.monotonic() - self.started
             refusals = self.dispatcher.refusals
@@ -201,7 +201,7 @@ class ProxiedRequest:
             self.answered(refusal(status, reason, headers, is_head=self.method == b"HEAD"))
 
     def _rendered(self, answer: Answer) -> bytes:
-        # One connection keeps its order, so what is rendered now is what is sent next.
+        # One connection keeps its order, so the answer rendered now is sent next.
         keep = self.keep_alive = self.keep_alive and self.client.may_go_on
         return answer.render(self.slot.said if self.slot is not None else b"", keep)
 
@@ -217,12 +217,12 @@ class ProxiedRequest:
             self.answer = b""
             self.client.flush()
         else:
-            self.client.abort()  # what broke off cannot be told otherwise than so
+            self.client.abort()  # only a closed connection shows that the answer is incomplete
         self.dispatcher.finished(self, None)
 
 
 class Shadow:
-    """A copy of an answered request, with the same prediction id; its answer is only compared."""
+    """A copy of an answered request with the same prediction id; its answer is only compared."""
 
     missing = 0
     upstream: UpstreamConnection | None = None
@@ -239,31 +239,31 @@ class Shadow:
         self._message = b"".join(parts)
 
     def message(self) -> bytes:
-        """The same request, marked."""
+        """Return the same request, marked as a shadow."""
         return self._message
 
     def flows(self) -> None:
-        """Nothing is missing: only whole requests are copied."""
+        """Does nothing: only complete requests are copied."""
 
     def pause_request(self, is_full: bool) -> None:
-        """There is nobody to hold back."""
+        """Does nothing: a shadow has no client to pause."""
 
     def begins(self, answer: Answer) -> None:
-        """A large answer, while the live one was not: it is ignored, and disagrees."""
+        """A large answer disagrees, because the live one was small; its content is ignored."""
 
     def goes_on(self, piece: bytes) -> None:
         """Ignored."""
 
     def ended(self) -> None:
-        """It counts as one that disagrees."""
+        """It counts as a disagreement."""
         self._count(200, is_same=False)
 
     def answered(self, answer: Answer) -> None:
-        """Compared with the live answer."""
+        """Compare it with the live answer."""
         self._count(answer.status, is_same=agree(self._live, answer))
 
     def broke(self, reason: str, sent: bool) -> None:
-        """There is nothing to compare."""
+        """Without an answer there is nothing to compare."""
         self._dispatcher.shadow_ended()
         self._tally.count(502, time.monotonic() - self._started)
 

@@ -1,4 +1,4 @@
-"""The gateway as an application of the HTTP stack: whose request it is, and what a server gets."""
+"""The gateway as an application of the HTTP stack: from route to upstream request."""
 
 from goldenpath.http.limits import Limits
 from goldenpath.http.listener import HttpListener
@@ -32,35 +32,35 @@ LIMITS = Limits(
     head_time=30.0,
     linger_time=1.0,
 )
-"""One request of a connection at a time; what is larger than `WHOLE` is never kept whole."""
+"""One request of a connection at a time; a body larger than `WHOLE` is never buffered."""
 RULES = FieldRules(
     frozenset(name.encode() for name in (HEADER_SUBJECT, HEADER_SLOT, HEADER_CALLER)),
-    # The id is the gateway's to give: a client could otherwise make two answers share one.
+    # Only the gateway sets the id: otherwise a client could give two answers the same id.
     frozenset(
         name.encode() for name in (HEADER_PREDICTION, HEADER_SHADOW, HEADER_CANARY, HEADER_CALLER)
     ),
 )
 VARYING = ("traceparent", "tracestate", "x-request-id", HEADER_SUBJECT)
-"""Fields whose values are seldom the same twice."""
+"""Fields whose values seldom repeat."""
 HEALTH = b'{"live":true}'
 
 
 class ProxyTarget:
-    """Where a request goes."""
+    """The destination of a request."""
 
     __slots__ = ("route", "target")
 
     def __init__(self, route: TrafficRoute, target: bytes) -> None:
         self.route = route
         self.target = target
-        """As the servers there see it."""
+        """The target as the servers there see it."""
 
 
 class Proxy:
-    """Answers what comes to one listener, through the servers behind it."""
+    """Answers the requests of one listener through the model servers."""
 
     settle = None
-    """Every request is on its way as soon as it is taken."""
+    """Does nothing: every request is sent as soon as it is taken."""
 
     def __init__(self, dispatcher: Dispatcher, naming: Naming) -> None:
         self._dispatcher = dispatcher
@@ -68,13 +68,13 @@ class Proxy:
         self._is_inner = naming.is_inner
 
     def listener(self) -> HttpListener:
-        """A listener for this application, not open yet."""
+        """Return a listener for this application, not open yet."""
         return HttpListener(self, LIMITS, RULES, VARYING)
 
     def take(
         self, connection: ServerConnection, head: RequestHead, body: bytes, held: int
     ) -> PendingAnswer:
-        """Takes a request; of a large one the rest follows."""
+        """Take a request; the rest of a large one follows."""
         repeated = connection.repeated
         place = repeated.note if repeated is not None else None
         if not isinstance(place, ProxyTarget) or not place.route.served:
@@ -103,11 +103,11 @@ class Proxy:
         return request
 
     def refused(self, status: int, seconds: float) -> None:
-        """Counts what was refused before it named a model."""
+        """Count a request that was refused before it named a model."""
         self._dispatcher.refusals.count("", b"", status, seconds)
 
     def _find(self, head: RequestHead) -> ProxyTarget | Answer:
-        """Where a request goes, or the gateway's own answer to it."""
+        """Return the destination of a request, or the gateway's own answer."""
         is_head = head.method == b"HEAD"
         if decoded_path(head.target) == b"/healthz":
             return own_answer(200, HEALTH, is_head=is_head)

@@ -1,6 +1,6 @@
-"""What the gateway answered itself, as counts that the supervisor publishes and the observer reads.
+"""Counts of the gateway's own answers, which the supervisor publishes and the observer reads.
 
-No server saw these requests, so they stand in no record and in no prediction log.
+No model server saw these requests, so they are in no record and no prediction log.
 """
 
 import os
@@ -16,33 +16,33 @@ from goldenpath.instruments import REQUEST_DURATION_BOUNDS
 from goldenpath.parsers.typed import read_record
 
 FILE = "refusals.json"
-"""In the folder of what runs now."""
+"""Name of the file in the run folder."""
 
 
 @dataclass(slots=True)
 class RefusedRequests:
-    """Answers of one status to requests alike, since the gateway started; durations in seconds."""
+    """Answers of one status to similar requests since the gateway started; durations in seconds."""
 
     deployment: str
-    """`stage/model`; empty if the request came too short to name one that is served."""
+    """`stage/model`; empty if the request did not name a served one."""
     method: str
     scheme: str
     status: int
     buckets: list[int] = field(default_factory=lambda: [0] * (len(REQUEST_DURATION_BOUNDS) + 1))
-    """By the bounds of `http.server.request.duration`, each up to and with its bound."""
+    """By the bounds of `http.server.request.duration`; each bucket includes its bound."""
     total: float = 0.0
     shortest: float = float(2**31)
     longest: float = 0.0
 
     def add(self, seconds: float) -> None:
-        """Counts one answer."""
+        """Count one answer."""
         self.buckets[bisect_left(REQUEST_DURATION_BOUNDS, seconds)] += 1
         self.total += seconds
         self.shortest, self.longest = min(self.shortest, seconds), max(self.longest, seconds)
 
 
 def write_refusals(refused: object, path: Path) -> None:
-    """Publishes in one step what the gateway told; it describes a moment and needs no fsync."""
+    """Publish the gateway's counts atomically; they describe a moment and need no fsync."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{os.getpid()}.new")
     partial.write_bytes(msgspec.json.encode(refused))
@@ -50,11 +50,11 @@ def write_refusals(refused: object, path: Path) -> None:
 
 
 def read_refusals(path: Path) -> Sequence[RefusedRequests]:
-    """What was published last; nothing if there is nothing. Raises `InvalidInput`."""
+    """Return what was published last, maybe nothing. Raises `InvalidInput`."""
     try:
         found = read_record(path, list[RefusedRequests])
     except FileNotFoundError:
         return ()
     if any(len(each.buckets) != len(REQUEST_DURATION_BOUNDS) + 1 for each in found):
-        raise InvalidInput(f"{path} has other bounds of durations than this release")
+        raise InvalidInput(f"{path} has other duration bounds than this version")
     return found

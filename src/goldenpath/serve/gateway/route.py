@@ -1,6 +1,6 @@
 """One model's traffic: its slots in force, the pools of connections behind them, the counts.
 
-A lane stays the same object while its route changes, so that who holds one need not look it up.
+A `TrafficRoute` stays the same object while its slots change, so holders can keep it.
 """
 
 from collections.abc import Collection, Mapping
@@ -16,7 +16,7 @@ _CANARY = b"\r\n" + HEADER_CANARY.encode() + b": 1" + END
 
 
 class TrafficSlot:
-    """One release behind a lane."""
+    """One release of a route."""
 
     __slots__ = ("end", "is_compared", "name", "percent", "pools", "said", "shadow", "tally")
 
@@ -34,14 +34,14 @@ class TrafficSlot:
         self.pools = pools
         self.tally = tally
         self.is_compared = False
-        """Whether some of its answers are held against those of another release."""
+        """Whether some of its answers are compared with those of another release."""
         self.said = f"{HEADER_RELEASE}: {slot.digest}\r\n{HEADER_SLOT}: {slot.name}\r\n".encode()
-        """The lines of an answer that say who gave it."""
+        """The lines of an answer that name its release."""
         self.end = _CANARY if is_canary else END
-        """What stands between the id, the last line of every request, and the body."""
+        """The bytes between the id, the last line of every request, and the body."""
 
     def pool(self, tried: Collection[str] = ()) -> UpstreamPool | None:
-        """The pool with the fewest requests, untried ones first; None if no server can answer."""
+        """Return the pool with the fewest requests, untried ones first; None without a server."""
         if len(self.pools) == 1:
             only = self.pools[0]
             return None if only.failures and only.is_open() else only
@@ -51,24 +51,24 @@ class TrafficSlot:
 
 
 class TrafficRoute:
-    """Where the requests of `stage/model` go."""
+    """The destination of the requests for `stage/model`."""
 
     def __init__(self, key: bytes, point: float) -> None:
         self.key = key
         self.name = key.decode()
         self.served = True
-        """Whether the table in force has it."""
+        """Whether the table in force has this route."""
         self.slots: Mapping[str, TrafficSlot] = {}
         self.shadows: tuple[TrafficSlot, ...] = ()
         self.stable: TrafficSlot | None = None
         self.asked = False
-        """Whether a request came since somebody looked."""
+        """Whether a request came since the last report."""
         self._point = point
         self._sticky = Sticky(self.name)
         self._shares: tuple[tuple[float, TrafficSlot], ...] = ()
 
     def follow(self, route: Route, slots: Mapping[str, TrafficSlot]) -> None:
-        """Takes another route: from here on no new request uses the one before."""
+        """Apply a changed route: no new request uses the old one."""
         self.served = True
         self.slots = slots
         self.shadows = tuple(slot for slot in slots.values() if slot.shadow and slot.pools)
@@ -79,23 +79,23 @@ class TrafficRoute:
         self._shares = tuple((upto, slots[name]) for upto, name in shares(live))
 
     def leave(self) -> None:
-        """No route leads here any more."""
+        """Retire this route: the table has it no more."""
         self.served = False
         self.slots, self.shadows, self._shares = {}, (), ()
         self.stable = None
 
     def compared_with(self, answered: TrafficSlot, name: bytes) -> tuple[TrafficSlot, ...]:
-        """Who is asked the same once more: shadows, and for every fourth canary answer the stable.
+        """Return the slots for a copy: shadows, and the stable one for every fourth canary answer.
 
-        By the id, which is random, so that no rhythm of callers decides it. Two answers to one
-        question tell the judge more than any number of answers to different ones.
+        The random id decides, so that no rhythm of the callers can. Two answers to one request
+        tell the judge more than answers to different requests.
         """
         if self.stable is None or answered is self.stable or name[-1:] not in b"048c":
             return self.shadows
         return (*self.shadows, self.stable)
 
     def choose(self, subject: bytes | None) -> TrafficSlot | None:
-        """The slot that a request belongs to, whether or not it can answer just now."""
+        """Return the slot of a request, whether or not it can answer now."""
         if subject is None:
             self._point = point = rotate(self._point)
         else:
@@ -106,6 +106,6 @@ class TrafficRoute:
         return self._shares[-1][1] if self._shares else None
 
     def instead(self) -> TrafficSlot | None:
-        """A slot that can answer now, for a request whose own cannot."""
+        """Return a slot that can answer now, for a request whose own slot cannot."""
         able = [slot for _, slot in self._shares if slot.pool() is not None]
         return max(able, key=lambda slot: slot.percent) if able else None

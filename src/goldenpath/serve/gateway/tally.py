@@ -1,4 +1,4 @@
-"""What the gateway counts: per release for the canary judge, and what it answered itself."""
+"""The counts of the gateway: per release for the canary judge, and of its own answers."""
 
 from bisect import bisect_left
 from dataclasses import dataclass, field
@@ -7,18 +7,18 @@ from goldenpath.serve.gateway.refusals import RefusedRequests
 
 BUCKETS_PER_DOUBLING = 4
 FIRST_BOUND = 0.0001
-"""Seconds: the upper bound of the first bucket."""
+"""Upper bound of the first bucket in seconds."""
 BUCKETS = 80
-"""Up to about 100 s."""
+"""Number of buckets, up to about 100 s."""
 
 
 def bucket(seconds: float) -> int:
-    """Index of the bucket that holds a duration; each is 19 percent wider than the one before."""
+    """Return the bucket of a duration; each is 19 percent wider than the one before."""
     return bisect_left(_BOUNDS, seconds)
 
 
 def upper_bound(index: int) -> float:
-    """The longest duration of a bucket, in seconds."""
+    """Return the longest duration of a bucket, in seconds."""
     return float(FIRST_BOUND * 2 ** (index / BUCKETS_PER_DOUBLING))
 
 
@@ -36,11 +36,11 @@ class Tally:
     """Answers with status 400 to 499."""
     durations: list[int] = field(default_factory=lambda: [0] * BUCKETS)
     compared: int = 0
-    """Shadow answers that were held against the live one."""
+    """Shadow answers that were compared with the live one."""
     disagreed: int = 0
 
     def count(self, status: int, seconds: float) -> None:
-        """Counts one answer."""
+        """Count one answer."""
         self.requests += 1
         if status >= 500:
             self.failed += 1
@@ -50,16 +50,16 @@ class Tally:
 
 
 class RefusalCounts:
-    """Answers of the gateway's own, by deployment, method and status."""
+    """The gateway's own answers, by deployment, method and status."""
 
     def __init__(self, scheme: str = "http") -> None:
         self._scheme = scheme
         self._counts: dict[tuple[str, str, int], RefusedRequests] = {}
         self.changed = False
-        """Whether something was counted since somebody looked."""
+        """Whether something was counted since the last report."""
 
     def count(self, deployment: str, method: bytes, status: int, seconds: float) -> None:
-        """Counts one answer; methods that nobody serves are one, so that there are few series."""
+        """Count one answer; unserved methods share one series, so that there are few."""
         name = method.decode() if method in (b"GET", b"HEAD", b"POST") else "_OTHER"
         key = (deployment, name, status)
         found = self._counts.get(key)
@@ -69,6 +69,6 @@ class RefusalCounts:
         self.changed = True
 
     def all(self) -> list[RefusedRequests]:
-        """Everything that was counted."""
+        """Return every count."""
         self.changed = False
         return list(self._counts.values())

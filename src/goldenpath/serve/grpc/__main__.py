@@ -1,7 +1,7 @@
-"""`python -m goldenpath.serve.grpc`: gRPC before the gateway, a child of `goldenpath up`.
+"""`python -m goldenpath.serve.grpc`: the gRPC listener of the gateway, a child of `up`.
 
-A process of its own, so that what HTTP/2 costs or breaks touches neither gateway nor servers. The
-first line on standard input is a `GrpcLaunch`; its end means: answer what came, then leave.
+It is a separate process, so that costs and faults of HTTP/2 affect neither gateway nor servers. The
+first line on standard input is a `GrpcLaunch`. End of input means: answer open calls, then exit.
 """
 
 import asyncio
@@ -20,12 +20,12 @@ from goldenpath.serve.grpc.grpc_listener import GrpcListener
 from goldenpath.serve.grpc.grpc_tls import credentials
 
 LARGEST = 8 * 1024 * 1024
-"""Bytes of the longest message, as the model servers have it."""
+"""Bytes of the longest message, the same limit as in the model servers."""
 GRACE = 20.0
 
 
 async def run() -> None:
-    """Hands calls on until standard input ends."""
+    """Forward calls until standard input ends."""
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
@@ -36,17 +36,17 @@ async def run() -> None:
     shown = Shown(launch.entrance, _log)
     loop.add_signal_handler(signal.SIGHUP, shown.reload)
     gateway = HttpClient(ServerAddress(launch.gateway), launch.timeout)
-    door = GrpcListener(forward(gateway, launch.word), largest=LARGEST)
+    listener = GrpcListener(forward(gateway, launch.word), largest=LARGEST)
     secure = credentials(launch.entrance, lambda: shown.renewed, _log)
-    _tell({"event": "ready", "address": await door.open(launch.listen, secure)})
+    _tell({"event": "ready", "address": await listener.open(launch.listen, secure)})
     await reader.read()
-    await door.close(GRACE)
+    await listener.close(GRACE)
     gateway.close()
 
 
 def main() -> int:
-    """Runs the door; a failure is one line on both outputs."""
-    # Ctrl-C reaches the whole group; the supervisor says when everything was answered.
+    """Run the listener; a failure is one line on both outputs."""
+    # Ctrl-C reaches the whole group; the supervisor ends this process after the drain.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         uvloop.run(run())
@@ -57,7 +57,7 @@ def main() -> int:
 
 
 def _log(message: str) -> None:
-    """One line for people."""
+    """Write one log line for people."""
     sys.stderr.write(f"{message}\n")
 
 

@@ -1,8 +1,8 @@
-"""Calls over gRPC, handed on as requests over HTTP/1.1 to whoever serves the models.
+"""Forwards gRPC calls to the gateway as HTTP/1.1 requests.
 
-So calls meet the gateway's split, limits, retries and counts like every other request, and the
-gateway itself knows nothing of gRPC. Connections are kept; what broke is told and never sent twice,
-for the answer to the first might be in the log.
+So split, limits, retries and counts of the gateway apply to gRPC calls, and the gateway needs no
+gRPC code. Connections are kept. A broken call is reported and never sent again, because the answer
+to the first try might be in the log.
 """
 
 import re
@@ -20,7 +20,7 @@ from goldenpath.serve.protocol import inference_service
 from goldenpath.serve.protocol.grpc_messages import parse_infer, parse_named, render
 
 STAGE = b"x-goldenpath-stage"
-"""Metadata that says in which stage the model is meant."""
+"""Metadata that names the stage of the model."""
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,200}")
 _OWN = (b"grpc-", b":")
 _CALLER = HEADER_CALLER.encode()
@@ -28,7 +28,7 @@ _NOT_FORWARDED = HOP_BY_HOP | {STAGE, b"host", _CALLER}
 
 
 def forward(gateway: HttpClient, caller_secret: str = "") -> Ask:
-    """Hands calls on to the stage that they name, and says behind `caller_secret` who asks."""
+    """Return a forwarder of calls to their stage; it names the caller with `caller_secret`."""
 
     async def ask(call: Call) -> CallReply:
         if call.name in ("ServerLive", "ServerReady"):
@@ -60,7 +60,7 @@ def forward(gateway: HttpClient, caller_secret: str = "") -> Ask:
 
 
 def _target(call: Call) -> str:
-    """Raises `InvalidInput` if the call names no stage, or a model that cannot be one."""
+    """Return the target. Raises `InvalidInput` for a missing stage or an invalid model name."""
     if call.name == inference_service.INFER:
         model = parse_infer(call.message).model_name
     else:
@@ -78,7 +78,7 @@ def _target(call: Call) -> str:
 async def _ask(
     gateway: HttpClient, method: str, target: str, *, headers: Mapping[bytes, bytes], body: bytes
 ) -> CallReply:
-    """The answer, or one that says why there is none."""
+    """Return the answer, or a refusal with the reason."""
     try:
         answer = await gateway.request(method, target, tuple(headers.items()), body)
     except TimeoutError:

@@ -1,8 +1,8 @@
-"""A gRPC listener that hands calls on as they are and knows nothing of models.
+"""A gRPC listener that passes calls on unchanged and is independent of models.
 
-gRPC's own library does HTTP/2, flow control and TLS. It is loaded only where somebody asks for the
-door, since it costs 20 MiB and 0.1 s: a process without one pays nothing. A call is one request to
-`ask`, whose answer has the status and headers of HTTP, so there is one set of rules for both doors.
+gRPC's own library does HTTP/2, flow control and TLS. It costs 20 MiB and 0.1 s, so only a process
+with a gRPC listener loads it. A call is one request to `ask`, whose answer has the status and
+headers of HTTP. So the gRPC and the HTTP listener share one set of rules.
 """
 
 import os
@@ -18,7 +18,7 @@ from goldenpath.errors import InvalidInput, Unavailable
 from goldenpath.serve.protocol.inference_service import CALLS, SERVICE
 
 MOST_CALLS = 64
-"""At once. With the largest message this bounds memory; who comes on top is told to try again."""
+"""Concurrent calls. With the largest message this bounds memory; others are told to retry."""
 LARGEST_HEAD = 16 * 1024
 _SECOND = 1000
 _OPTIONS = (
@@ -28,7 +28,7 @@ _OPTIONS = (
     ("grpc.max_connection_idle_ms", 300 * _SECOND),
     ("grpc.max_connection_age_ms", 3600 * _SECOND),
     ("grpc.max_connection_age_grace_ms", 30 * _SECOND),
-    # A client that is gone without a word is noticed; one that stays is never bothered for it.
+    # Keepalive detects a client that vanished without closing its connection.
     ("grpc.keepalive_time_ms", 60 * _SECOND),
     ("grpc.keepalive_timeout_ms", 20 * _SECOND),
 )
@@ -49,24 +49,24 @@ _CODES = {
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call as it came."""
+    """One call as received."""
 
     name: str
-    """Of `CALLS`."""
+    """One of `CALLS`."""
     message: bytes
     headers: Mapping[bytes, bytes]
-    """The metadata that is text."""
+    """The text metadata."""
     peer: str
-    """Name in the certificate of the client; empty if it has shown none."""
+    """Name in the client's certificate; empty if it presented none."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallReply:
-    """What is answered: a message, or with another status than 200 an error of the protocol."""
+    """An answer: a message, or an error of the protocol if the status is not 200."""
 
     status: int
     headers: Mapping[str, str]
-    """Become trailing metadata."""
+    """Headers that become trailing metadata."""
     body: bytes
 
 
@@ -74,7 +74,7 @@ Ask = Callable[[Call], Awaitable[CallReply]]
 
 
 class _Context(Protocol):
-    """A call as gRPC shows it to whoever answers."""
+    """The context that gRPC gives for a call."""
 
     def invocation_metadata(self) -> tuple[tuple[str, str | bytes], ...] | None: ...
 
@@ -86,7 +86,7 @@ class _Context(Protocol):
 
 
 class GrpcListener:
-    """A listener on the event loop that runs now."""
+    """A listener on the running event loop."""
 
     def __init__(self, ask: Ask, *, largest: int) -> None:
         """`largest` is the size of the longest message in bytes."""
@@ -99,7 +99,7 @@ class GrpcListener:
         self._server.add_generic_rpc_handlers((handler,))
 
     async def open(self, address: str, credentials: object = None) -> str:
-        """Accepts calls on `unix:PATH` or `127.0.0.1:PORT`, and says where.
+        """Start to accept calls on `unix:PATH` or `127.0.0.1:PORT`, and return the address.
 
         Raises `Unavailable` if the address is taken.
         """
@@ -117,7 +117,7 @@ class GrpcListener:
         return address if address.startswith("unix:") else f"{address.rpartition(':')[0]}:{port}"
 
     async def close(self, seconds: float) -> None:
-        """Takes no more calls and waits for the answers that are owed."""
+        """Accept no more calls and wait for the open ones."""
         await self._server.stop(seconds)
 
 
@@ -136,13 +136,13 @@ async def _answer(ask: Ask, name: str, message: bytes, context: _Context) -> byt
 
 
 def _headers(metadata: tuple[tuple[str, str | bytes], ...]) -> Mapping[bytes, bytes]:
-    """Raises `InvalidInput` for a name that stands twice: two readers could take another one."""
+    """Raises `InvalidInput` for a repeated name: two readers could choose different values."""
     found: dict[bytes, bytes] = {}
     for name, value in metadata:
         if isinstance(value, str):
             key = name.encode("ascii")
             if key in found:
-                raise InvalidInput(f"the metadata {name[:80]} stands twice")
+                raise InvalidInput(f"the metadata {name[:80]} is given twice")
             found[key] = value.encode("latin-1")
     return found
 

@@ -1,4 +1,4 @@
-"""TLS of a gRPC listener, by the same files as that of the other door."""
+"""TLS of a gRPC listener, from the same files as that of the HTTP listener."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +12,7 @@ from goldenpath.http.listener_settings import ListenerSettings
 def credentials(
     settings: ListenerSettings, renewed: Callable[[], int], report: Callable[[str], None]
 ) -> object | None:
-    """What the listener presents, shown anew whenever `renewed` counts on; None without TLS.
+    """Return the credentials, reloaded whenever `renewed` increases; None without TLS.
 
     Raises `InvalidInput` if a file cannot be read.
     """

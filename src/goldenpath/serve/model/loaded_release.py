@@ -1,7 +1,7 @@
-"""From a launch record to a model that may answer: verified first, loaded after.
+"""Loads the release of a launch record: verified first, loaded after.
 
-Signatures, statements and every byte are checked on each start, and what was checked is what is
-loaded: the bytes stay in memory from the check to the runtime.
+Signatures, statements and every byte are checked on each start. The checked bytes stay in memory
+until the runtime loads them, so nothing can change in between.
 """
 
 from contextlib import ExitStack
@@ -28,17 +28,17 @@ from goldenpath.train.environment.runtime import parse_runtime
 
 @dataclass(frozen=True, slots=True)
 class ModelContent:
-    """What the data scientist delivered, ready to run."""
+    """The content of a release, ready to run."""
 
     contract: Contract
     model: Model | Workplace
-    """Of a model that is code, where it lies."""
+    """The folder of a code model."""
     expected: Expected
-    """What it has to answer before it may serve."""
+    """The answers that it must repeat before it may serve."""
 
 
 def load(launch: ServerLaunch, now: datetime, stack: ExitStack) -> ModelContent:
-    """Verifies the release of the launch and loads its model; code goes to a place until `stack`.
+    """Verify the release of the launch and load its model; `stack` removes the folder of code.
 
     Raises `VerificationError` unless everything that the launch requires holds.
     """
@@ -72,7 +72,7 @@ def _is_of_the_frame(path: str) -> bool:
 
 
 def policy_of(launch: ServerLaunch) -> Policy:
-    """What the launch demands of a release."""
+    """Return the policy that the launch requires of a release."""
     return Policy(
         keys=tuple(_key(pem) for pem in launch.keys),
         required=launch.required,

@@ -1,7 +1,6 @@
-"""The seam between the frame and the content: rows in, scores out.
+"""The interface between the server and a model: rows in, scores out.
 
-The server knows nothing of a model but this. ONNX graphs run in the frame; a linear model is one
-dot product and needs no runtime at all.
+The server uses a model only through this interface. ONNX graphs run in the server process.
 """
 
 from collections.abc import Callable
@@ -15,45 +14,45 @@ from goldenpath.project.spec import Contract
 
 Rows = NDArray[np.float32]
 Doubles = NDArray[np.float64]
-"""Rows as they were parsed, before they are rounded to what a model sees."""
+"""Rows as parsed, before they are rounded to the model's 32-bit floats."""
 """Shape `(n, features)`, NaN where a value is missing."""
 Scores = NDArray[np.float32]
 """Shape `(n,)`, or `(n, 1 + reasons)` of a model that gives reasons; NaN for no answer."""
 
 
 class Model(Protocol):
-    """Something that scores rows; called from one thread at a time."""
+    """A model that scores rows; called from one thread at a time."""
 
     def predict(self, rows: Rows) -> Scores:
-        """The score of each row. Raises `GoldenPathError` if the model fails."""
+        """Return the score of each row. Raises `GoldenPathError` if the model fails."""
 
 
 @runtime_checkable
 class ModelApart(Protocol):
-    """Something that scores rows in a process of its own; the event loop never waits for it."""
+    """A model in its own process; the event loop never waits for it."""
 
     @property
     def is_available(self) -> bool:
-        """Whether a question would be answered now."""
+        """Return whether a question would be answered now."""
 
     def ask(self, rows: Rows, answered: Callable[[Scores | GoldenPathError], None]) -> None:
-        """Asks; `answered` hears the scores or what went wrong, exactly once, in the event loop.
+        """Ask; `answered` gets the scores or the error, exactly once, in the event loop.
 
-        `Unavailable` says that nothing is known about the rows: the process was lost over them.
+        `Unavailable` means that the process was lost: it says nothing about the rows.
         """
 
     def watch(self) -> None:
         """To be called about twice a second."""
 
     def close(self) -> None:
-        """Ends it."""
+        """End the model."""
 
 
 class OnnxModel:
-    """An ONNX graph in ONNX Runtime with one thread: parallelism comes from processes."""
+    """An ONNX graph in ONNX Runtime with one thread; several processes give parallelism."""
 
     def __init__(self, content: bytes, contract: Contract) -> None:
-        """Loads the graph from memory. Raises `InvalidInput` if it is not what is promised."""
+        """Load the graph from memory. Raises `InvalidInput` if it does not fit the contract."""
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -64,7 +63,7 @@ class OnnxModel:
             self._session = onnxruntime.InferenceSession(
                 content, options, providers=["CPUExecutionProvider"]
             )
-        except Exception as error:  # ONNX Runtime raises classes of its own without a common root
+        except Exception as error:  # ONNX Runtime raises its own classes without a common base
             raise InvalidInput(f"the model is not an ONNX graph that runs here: {error}") from error
         self._input = contract.input_tensor
         self._outputs = [contract.output_tensor]
@@ -75,7 +74,7 @@ class OnnxModel:
         self._agree(contract)
 
     def predict(self, rows: Rows) -> Scores:
-        """The score of each row: the last column of the output, if it has several."""
+        """Return the score of each row: the last column of the output, if it has several."""
         try:
             result, *reasons = self._session.run(self._outputs, {self._input: rows})
         except Exception as error:

@@ -1,8 +1,8 @@
-"""A place for a model that is code: verified on the way in, closed to others, gone afterwards.
+"""The private, temporary folder of a code model, filled with verified files only.
 
-Every file comes out of a layer whose digest was compared while it was read, and lands in a folder
-that only this user can enter; the environment is made there from the release's own wheels, by hash.
-What runs later is what lies there, and the content itself may not write to it.
+Every file comes from a layer whose digest was compared while it was read. Only this user can enter
+the folder. The environment is made there from the release's own wheels, by hash. The model runs
+from this folder and cannot write to it.
 """
 
 import os
@@ -29,16 +29,16 @@ from goldenpath.train.environment.runtime import parse_runtime
 
 @contextmanager
 def prepare(launch: ServerLaunch, store: Store, digest: Digest) -> Iterator[Workplace]:
-    """The place of one server, until the block ends.
+    """Make the folder of one server, which lasts until the block ends.
 
-    Raises `VerificationError` if release or wheels are not what they should be, `Unavailable` if
-    the place cannot be made.
+    Raises `VerificationError` if release or wheels fail their checks, `Unavailable` if the
+    folder cannot be made.
     """
     if not launch.scratch:
         raise InvalidInput(f"{digest} is code: expected a launch with a folder for it")
     with _own_folder(Path(launch.scratch), launch.replica) as folder:
         unpack(store, digest, folder / "release")
-        # Apart from the files that `load` gets, so that what is ours does not look like theirs.
+        # Kept apart from the files that `load` gets, so that ours are not mistaken for the model's.
         frame, files = folder / "frame", folder / "release" / MODELS
         (folder / "release" / FRAME).rename(frame)
         scratch = folder / "scratch"
@@ -68,7 +68,7 @@ def _environment(launch: ServerLaunch, folder: Path, frame: Path) -> Path:
         environment={**content_environment(folder), "PATH": launch.search},
         python=sys.executable if platform.python_version() == runtime.python else "",
     )
-    shutil.rmtree(frame / _below_frame(WHEELS))  # they are installed; memory disks are small
+    shutil.rmtree(frame / _below_frame(WHEELS))  # installed by now; memory disks are small
     return environment
 
 
@@ -78,7 +78,7 @@ def _below_frame(path: str) -> str:
 
 @contextmanager
 def _own_folder(parent: Path, name: str) -> Iterator[Path]:
-    """A folder that only this user can enter; those of servers that were killed are removed."""
+    """Make a folder that only this user can enter; folders of killed servers are removed."""
     folder = parent / name
     try:
         parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,8 +1,8 @@
-"""Proves when a model is loaded that it runs as it was built: same packages, same answers.
+"""Startup checks of a loaded model: the packages and the answers of its build.
 
-What the build recorded is signed and hangs on the release. A model that is code has to find the
-very packages it was trained with; every model has to give the recorded answers again. What differs
-without changing them, a processor or a runtime, is named and not refused.
+The records of the build are signed and attached to the release. A code model needs exactly the
+packages of its training. Every model must repeat the recorded answers. Another processor or runtime
+with the same answers is reported and not refused.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from goldenpath.train.training_run import Golden
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What is on record of the answers, and what is otherwise here than where they were given."""
+    """The recorded answers, and the differences between this machine and that of the build."""
 
     differences: tuple[str, ...] = ()
     golden: Golden | None = None
@@ -35,10 +35,10 @@ class Expected:
 
 
 def expected_of(verified: Verified, runtime: Runtime | None) -> Expected:
-    """What the model has to show; `runtime` is that of a model that is code.
+    """Return the expected answers; `runtime` is that of a code model.
 
-    Raises `VerificationError` naming each package or interpreter that is not the one it was
-    trained with.
+    Raises `VerificationError` naming each package or interpreter that differs from those of
+    the training.
     """
     then, evaluation = surroundings_of(verified), evaluation_of(verified)
     golden = None if evaluation is None else evaluation.golden
@@ -48,10 +48,10 @@ def expected_of(verified: Verified, runtime: Runtime | None) -> Expected:
         wrong = tuple(served_differences(then, runtime))
         if wrong:
             raise VerificationError(
-                f"{verified.subject} does not carry what it was trained with: " + "; ".join(wrong),
+                f"{verified.subject} differs from its training: " + "; ".join(wrong),
                 hint="build the model again",
             )
-    # A model that is code runs nothing of the frame, which then need not load its runtime.
+    # A code model uses no runtime of the server, so the server need not load one.
     here = ExecutionEnvironment(
         cpu=cpu(),
         cpu_features=" ".join(cpu_features()),
@@ -61,10 +61,10 @@ def expected_of(verified: Verified, runtime: Runtime | None) -> Expected:
 
 
 async def refuse_other_answers(expected: Expected, model: Model | ModelApart) -> float:
-    """The largest difference to the recorded answers; 0 if there are none.
+    """Return the largest difference to the recorded answers; 0 if there are none.
 
-    Raises `VerificationError`, naming every difference between there and here, if it is more than
-    rounding.
+    Raises `VerificationError` if it exceeds rounding, naming every difference between the
+    machine of the build and this one.
     """
     if expected.golden is None:
         return 0.0
@@ -74,7 +74,7 @@ async def refuse_other_answers(expected: Expected, model: Model | ModelApart) ->
     if not found.is_rounding:
         why = "; ".join(expected.differences) or "nothing on record differs"
         raise VerificationError(
-            f"the model answers otherwise than when it was built, by up to {found.largest:.2g} on "
+            f"the model's answers differ from those of its build, by up to {found.largest:.2g} on "
             f"{found.rows} recorded rows, allowed {found.tolerance:g}: {why}",
             hint="serve it where it was built, or build it for this machine",
         )
@@ -84,11 +84,11 @@ async def refuse_other_answers(expected: Expected, model: Model | ModelApart) ->
 async def _ask(model: ModelApart, rows: Rows) -> Scores:
     answered: asyncio.Future[Scores] = asyncio.get_running_loop().create_future()
 
-    def heard(result: Scores | GoldenPathError) -> None:
+    def receive(result: Scores | GoldenPathError) -> None:
         if isinstance(result, GoldenPathError):
             answered.set_exception(result)
         else:
             answered.set_result(result)
 
-    model.ask(rows, heard)
+    model.ask(rows, receive)
     return await answered

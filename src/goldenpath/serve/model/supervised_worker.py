@@ -1,9 +1,9 @@
-"""A model as code, kept answering: started anew when it dies or hangs, replaced when it leaks.
+"""A supervised code model: restarted if it dies or hangs, replaced if it leaks memory.
 
-A process takes part only when it has answered the example of the contract. One that grew too large
-is replaced without a gap: the next one is warm before the old one ends. One that failed comes back
-at once the first time, then after pauses that double; meanwhile there is no answer, and that is
-said at once.
+A process is used only after it has answered the example of the contract. A process that grew too
+large is replaced without a gap: the next one is warm before the old one ends. A failed process is
+restarted at once the first time, then with a back-off that doubles. Meanwhile questions are refused
+at once.
 """
 
 import asyncio
@@ -22,11 +22,11 @@ ROWS_PER_CALL = 1024
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
 STEADY = 10.0
-"""Seconds after which a failure counts as the first one again."""
+"""Seconds without failure after which the back-off starts again."""
 
 
 def terms_of(contract: Contract) -> WorkerTerms:
-    """What the contract demands of a model that is code."""
+    """Return what the contract requires of a code model."""
     python = contract.python
     if python is None:
         raise InvalidInput(f"the model of {contract.name} is no code")
@@ -42,11 +42,11 @@ def terms_of(contract: Contract) -> WorkerTerms:
 
 
 Turn = Literal["lost", "back"]
-"""What became of a model that had answered before."""
+"""Changes of a model that had answered before."""
 
 
 class SupervisedModel:
-    """One model, and the processes that were or are it; used from the event loop."""
+    """One model and its successive processes; used from the event loop."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class SupervisedModel:
         self._current: Worker | None = None
         self._next: Worker | None = None
         self._is_warm = False
-        """Whether the next one may take over."""
+        """Whether the next process is warm and may take over."""
         self._since = 0.0
         self._failures = 0
         self._again: asyncio.TimerHandle | None = None
@@ -75,7 +75,7 @@ class SupervisedModel:
 
     @property
     def is_available(self) -> bool:
-        """Whether a process is there that answers."""
+        """Whether a process is ready to answer."""
         return self._current is not None
 
     @property
@@ -84,9 +84,9 @@ class SupervisedModel:
         return self._current.pid if self._current is not None else 0
 
     async def start(self) -> Ready:
-        """Starts the first process and waits until it is warm; what it says of itself.
+        """Start the first process, wait until it is warm, and return its own description.
 
-        Raises `GoldenPathError` if that fails: a server does not start with less.
+        Raises `GoldenPathError` if that fails: the server then does not start.
         """
         self._started = self._loop.create_future()
         self._launch()
@@ -96,15 +96,15 @@ class SupervisedModel:
             self._started = None
 
     def ask(self, rows: Rows, answered: Answered) -> None:
-        """Asks the model, over many rows in several calls."""
+        """Ask the model; many rows take several calls."""
         self._take_over()
         if self._current is None:
-            self._loop.call_soon(answered, Unavailable("the model is being started anew"))
+            self._loop.call_soon(answered, Unavailable("the model is being restarted"))
             return
         self._ask(self._current, rows, [], answered)
 
     def watch(self) -> None:
-        """Replaces a process that has grown too large."""
+        """Replace a process that has grown too large."""
         current, limit = self._current, self._terms.memory_limit
         if current is None or self._next is not None or self._again is not None:
             return
@@ -114,7 +114,7 @@ class SupervisedModel:
             self._retry()
 
     def close(self) -> None:
-        """Ends every process."""
+        """End every process."""
         self._is_closed = True
         if self._again is not None:
             self._again.cancel()
@@ -123,7 +123,7 @@ class SupervisedModel:
                 worker.end("the server stopped")
 
     def _ask(self, worker: Worker, rows: Rows, done: list[Scores], answered: Answered) -> None:
-        def heard(result: Scores | GoldenPathError) -> None:
+        def receive(result: Scores | GoldenPathError) -> None:
             if isinstance(result, GoldenPathError):
                 answered(result)
                 return
@@ -138,7 +138,7 @@ class SupervisedModel:
             else:
                 answered(Unavailable("the model's process was lost between two calls"))
 
-        worker.ask(rows[:ROWS_PER_CALL], heard)
+        worker.ask(rows[:ROWS_PER_CALL], receive)
 
     def _launch(self) -> None:
         self._again = None
@@ -177,11 +177,11 @@ class SupervisedModel:
             elif worker.state == "ready":
                 worker.end(result.message)
 
-        # What the content does only once, it does now.
+        # Work that the content does once, such as lazy loading, happens now.
         worker.ask(self._example, first, self._terms.start_limit)
 
     def _take_over(self) -> None:
-        """Lets a warm process take the place of the one before, if that is not being asked."""
+        """Let a warm process replace the old one, unless the old one owes an answer."""
         worker, before = self._next, self._current
         if worker is None or not self._is_warm or (before is not None and before.is_asked):
             return

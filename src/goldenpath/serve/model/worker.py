@@ -1,7 +1,7 @@
-"""The process that a model as code runs in, as the frame sees it: one start, one end.
+"""The process of a code model, as the server sees it: one start, one end.
 
-The frame never waits for it: it asks, and hears the answer in its event loop. A process that dies,
-takes too long, or says anything but an answer to what it was asked is ended and hears no more.
+The server never blocks on it: it sends a question and gets the answer in its event loop. A process
+that dies, takes too long or breaks the protocol is ended and not asked again.
 """
 
 import asyncio
@@ -25,14 +25,14 @@ from goldenpath.serve.model import worker_program
 from goldenpath.serve.model.model import Rows, Scores
 
 MOST_WORDS = 64 * 1024
-"""Bytes of what a process prints that are passed on."""
+"""Bytes of a process's output that are passed on."""
 _TAIL = 2000
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(frozen=True, slots=True)
 class Workplace:
-    """Where the content lies, and what it may use. Nobody else may write there."""
+    """The folders of the content, and what it may use. Only this user may write there."""
 
     python: Path
     """Interpreter of the model's own environment."""
@@ -46,7 +46,7 @@ class Workplace:
 
 @dataclass(frozen=True, slots=True)
 class WorkerTerms:
-    """What is asked of the content, in the words of its contract."""
+    """The requirements of the contract for the content."""
 
     entry: str
     columns: int
@@ -57,7 +57,7 @@ class WorkerTerms:
 
 
 class Ready(msgspec.Struct, frozen=True):
-    """What the content says when it is loaded."""
+    """The report of the content when it is loaded."""
 
     python: str
     isolation: list[str]
@@ -65,11 +65,11 @@ class Ready(msgspec.Struct, frozen=True):
 
 State = Literal["starting", "ready", "ended"]
 Answered = Callable[[Scores | GoldenPathError], None]
-"""Hears the answer, why there is none, or `Unavailable` if the process ended over it."""
+"""Gets the answer, the error, or `Unavailable` if the process ended."""
 
 
 class Worker(asyncio.Protocol):
-    """One process. At most one question at a time."""
+    """One process, which answers one question at a time."""
 
     def __init__(
         self,
@@ -78,10 +78,10 @@ class Worker(asyncio.Protocol):
         changed: Callable[["Worker"], None],
         report: Callable[[str], None],
     ) -> None:
-        """Starts it; `changed` is called when it is ready and when it has ended."""
+        """Start the process; `changed` is called when it is ready and when it has ended."""
         self.state: State = "starting"
         self.why = ""
-        """How it ended."""
+        """The reason why it ended."""
         self.ready: Ready | None = None
         self._loop = asyncio.get_running_loop()
         self._workplace, self._terms = workplace, terms
@@ -132,7 +132,7 @@ class Worker(asyncio.Protocol):
 
     @property
     def resident(self) -> int:
-        """MiB of memory that it holds; 0 if it has none any more."""
+        """Return the MiB of memory that it holds; 0 after its end."""
         try:
             pages = int(Path(f"/proc/{self.pid}/statm").read_text("ascii").split()[1])
         except (OSError, IndexError):
@@ -140,9 +140,9 @@ class Worker(asyncio.Protocol):
         return pages * _PAGE // 2**20
 
     def ask(self, rows: Rows, answered: Answered, limit: float | None = None) -> None:
-        """Asks; `answered` is called exactly once, later. Only while `ready` and not asked.
+        """Ask; `answered` is called exactly once, later. Only while `ready` and not busy.
 
-        The answer may take `limit` seconds, those of the contract if there is none.
+        The answer may take `limit` seconds; default: the limit of the contract.
         """
         if self.state != "ready" or self._answered is not None or self._transport is None:
             raise ValueError(f"a question to a process that is {self.state} or busy")
@@ -157,7 +157,7 @@ class Worker(asyncio.Protocol):
         )
 
     def end(self, why: str) -> None:
-        """Ends the process and all that it started, now."""
+        """Kill the process and all that it started."""
         if self.state == "ended":
             return
         self.state, self.why = "ended", why
@@ -169,7 +169,7 @@ class Worker(asyncio.Protocol):
             self._ours.close()
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
-        # Its memory may take the kernel a while, in which others are answered.
+        # The kernel may need a while to free the memory; the loop answers others meanwhile.
         threading.Thread(target=self._process.wait, name="reap", daemon=True).start()
         self._listen()
         self._loop.remove_reader(self._speech)
@@ -183,7 +183,7 @@ class Worker(asyncio.Protocol):
         await self._loop.create_unix_connection(lambda: self, sock=self._ours)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The socket is in the event loop: says what to load."""
+        """The socket is in the event loop: send what to load."""
         self._transport = transport  # type: ignore[assignment]
         place, terms = self._workplace, self._terms
         hello: worker_program.Hello = {
@@ -201,7 +201,7 @@ class Worker(asyncio.Protocol):
         )
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """It closed its end: it has died, or is about to."""
+        """The process closed its end: it has died, or is about to."""
         self._transport = None
         if self.state != "ended":
             try:
@@ -211,7 +211,7 @@ class Worker(asyncio.Protocol):
             self.end(_cause(code, self._last_words()))
 
     def data_received(self, data: bytes) -> None:
-        """Takes what it says, and only what it may say now."""
+        """Take a message, if the protocol allows it now."""
         self._buffer += data
         while len(self._buffer) >= worker_program.HEAD.size and self.state != "ended":
             head = worker_program.HEAD.unpack_from(self._buffer)
@@ -222,7 +222,7 @@ class Worker(asyncio.Protocol):
                 worker_program.VERSION,
                 self._number,
             ) or (size > fits):
-                self.end("it said what nobody asked it")
+                self.end("it sent a message that was not asked for")
                 return
             end = worker_program.HEAD.size + size
             if len(self._buffer) < end:
@@ -232,7 +232,7 @@ class Worker(asyncio.Protocol):
             self._take(kind, rows, columns, body)
 
     def _most(self, kind: int, rows: int, columns: int) -> int:
-        """Bytes that a message of this form may have now; -1 if it may not come at all."""
+        """Return the bytes that such a message may have now; -1 if it is not allowed."""
         if self.state == "starting":
             return worker_program.MAX_TEXT if kind == worker_program.READY else -1
         if self._answered is None:
@@ -250,7 +250,7 @@ class Worker(asyncio.Protocol):
             try:
                 self.ready = msgspec.json.decode(body, type=Ready)
             except (msgspec.DecodeError, RecursionError) as error:
-                self.end(f"it said something else than that it is ready: {error}")
+                self.end(f"its ready message is malformed: {error}")
                 return
             self._clock.cancel()
             self.state = "ready"
@@ -259,7 +259,7 @@ class Worker(asyncio.Protocol):
         answered, self._answered = self._answered, None
         if answered is None or (kind == worker_program.ANSWER and len(body) != 4 * rows * columns):
             self._answered = answered
-            self.end("its answer has another size than it says")
+            self.end("its answer has another size than its head states")
             return
         self._clock.cancel()
         if kind == worker_program.FAILED:
@@ -272,7 +272,7 @@ class Worker(asyncio.Protocol):
         self.end(f"it took too long {what}")
 
     def _listen(self) -> None:
-        """Passes on what it prints, up to a limit: a chatty model must not fill the disk."""
+        """Pass on its output up to a limit: a chatty model must not fill the disk."""
         with contextlib.suppress(BlockingIOError):
             while said := os.read(self._speech, 65536):
                 self._words = (self._words + said)[-_TAIL:]

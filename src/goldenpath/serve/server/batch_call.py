@@ -37,9 +37,9 @@ class BatchCall:
 
     def begin(self) -> None:
         """Asks for all rows at once."""
-        self._model.ask(self._rows, self._heard)
+        self._model.ask(self._rows, self._receive)
 
-    def _heard(self, result: Scores | GoldenPathError) -> None:
+    def _receive(self, result: Scores | GoldenPathError) -> None:
         if not isinstance(result, GoldenPathError):
             deal(self._asked, self._rows, result)
         elif isinstance(result, Unavailable) or len(self._asked) == 1:
@@ -59,11 +59,11 @@ class BatchCall:
         self._place += 1
         self._start += ask.rows
 
-        def heard(result: Scores | GoldenPathError) -> None:
+        def receive(result: Scores | GoldenPathError) -> None:
             self._settle(ask, result, rows)
             self._ask_next()
 
-        self._model.ask(rows, heard)
+        self._model.ask(rows, receive)
 
     def _settle(self, ask: PendingRequest, result: Scores | GoldenPathError, rows: Rows) -> None:
         if isinstance(result, Unavailable):
