@@ -1,4 +1,4 @@
-"""Names of callers between processes: only who knows the word is heard."""
+"""Names of callers between processes: only a process with the secret can set them."""
 
 import asyncio
 import json
@@ -9,37 +9,41 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goldenpath.http.callers import LONGEST, heard, told
+from goldenpath.http.callers import LONGEST, caller_from_header, caller_header
 from tests.serve.process import packed, started
 from tests.serve.running import INFER, ROW, Client, question, records, run
 
-WORD = "0123456789abcdef"
+SECRET = "0123456789abcdef"
 
 
 @given(st.text(st.characters(codec="utf-8"), max_size=LONGEST))
 def test_a_name_comes_back_whatever_its_letters(name: str) -> None:
-    value = told(WORD, name)
+    value = caller_header(SECRET, name)
 
-    assert heard(WORD, value) == name
+    assert caller_from_header(SECRET, value) == name
     assert value.isascii() and not set(value) & set(b"\r\n\0")
 
 
 @pytest.mark.parametrize(
     "value",
-    [b"", b"somebody", b" somebody", WORD.encode(), b"0123456789abcdee somebody", b"\xff x"],
+    [b"", b"somebody", b" somebody", SECRET.encode(), b"0123456789abcdee somebody", b"\xff x"],
 )
 def test_who_does_not_know_the_word_names_nobody(value: bytes) -> None:
-    assert heard(WORD, value) == ""
-    assert heard("", value) == heard("", b" somebody") == ""
+    assert caller_from_header(SECRET, value) == ""
+    assert caller_from_header("", value) == heard("", b" somebody") == ""
 
 
 def test_a_server_hears_the_gateway_and_no_client(tmp_path: Path) -> None:
-    launch = replace(packed(tmp_path).launch(), word=WORD)
+    launch = replace(packed(tmp_path).launch(), word=SECRET)
     with started(launch) as process:
 
         async def main() -> None:
             client = Client(*await asyncio.open_unix_connection(process.address))
-            for value in (told(WORD, "büro 100%"), told("another word", "somebody"), b"somebody"):
+            for value in (
+                caller_header(SECRET, "büro 100%"),
+                told("another secret", "somebody"),
+                b"somebody",
+            ):
                 body = json.dumps(question(ROW)).encode()
                 await client.send(
                     b"POST %b HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n"

@@ -1,4 +1,4 @@
-"""The fields of a request that mean something to a model server."""
+"""The header fields that a model server reads."""
 
 from goldenpath.http.messages.heads import FieldRules
 from goldenpath.instruments import HEADER_PREDICTION, HEADER_SUBJECT
@@ -17,7 +17,7 @@ WANTED = frozenset(
         b"x-goldenpath-shadow",
     }
 )
-"""Fields that are kept; every other one is ignored."""
+"""Fields that are read; every other one is ignored."""
 RULES = FieldRules(WANTED)
 VARYING = ("traceparent", "tracestate", "x-request-id", HEADER_PREDICTION, HEADER_SUBJECT)
-"""Fields whose values are seldom the same twice."""
+"""Fields whose values seldom repeat."""

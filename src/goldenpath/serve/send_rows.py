@@ -1,4 +1,4 @@
-"""Rows of a table as inference requests, and what came back as one record."""
+"""Sends rows of a table as inference requests, and sums up the answers."""
 
 import random
 import time
@@ -29,18 +29,18 @@ Rows = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class SendOptions:
-    """What to send, and how."""
+    """Options of sending rows."""
 
     file: Path
     limit: int | None = None
     batch: int = 50
     subject: str = ""
-    """Column that says whom a row is about; empty if none does."""
+    """Column with the person whom a row is about; empty if there is none."""
     concurrency: int = 8
     trace: bool = False
-    """Asks for a span of every request."""
+    """Whether to record a span of every request."""
     said: Mapping[str, str] = field(default_factory=dict)
-    """What stands in the records of all: process, channel."""
+    """Labels for every record: process, channel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +53,12 @@ class RowBatch:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What came of sending rows."""
+    """The result of sending rows."""
 
     rows: int
     requests: int
     failed: int
-    """Requests without a good answer."""
+    """Failed requests."""
     seconds: float
     milliseconds: Mapping[str, float]
     """Latency of the requests: p50, p90, p99 and max."""
@@ -77,7 +77,7 @@ class Sent:
 def send_rows(
     door: ServerAddress, path: str, contract: Contract, wish: SendOptions, *, seed: int
 ) -> Sent:
-    """Sends the rows of a file and counts what comes back."""
+    """Send the rows of a file and return the counted answers."""
     batch = read_rows(wish.file, contract, wish.subject, wish.limit)
     began = time.perf_counter()
     requests = calls(batch, contract, wish, seed)
@@ -86,10 +86,10 @@ def send_rows(
 
 
 def read_rows(path: Path, contract: Contract, subject: str, limit: int | None) -> RowBatch:
-    """The contract's columns of a Parquet file, in the contract's order; missing values as NaN.
+    """Return the contract's columns of a Parquet file, in its order; missing values as NaN.
 
-    A label stands for its code. Raises `InvalidInput` naming the columns that are absent or no
-    numbers.
+    A label stands for its code. Raises `InvalidInput` naming the columns that are absent or not
+    numeric.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -110,7 +110,7 @@ def read_rows(path: Path, contract: Contract, subject: str, limit: int | None) -
             rows[:, place] = _numbers(table.column(feature.name), feature)
         except (TypeError, ValueError) as error:
             raise InvalidInput(
-                f"column {feature.name} of {path} holds what is no number: {error}"
+                f"column {feature.name} of {path} has a value that is not a number: {error}"
             ) from error
     names = tuple(str(value) for value in table.column(subject).to_pylist()) if subject else None
     return RowBatch(rows, names)
@@ -119,7 +119,7 @@ def read_rows(path: Path, contract: Contract, subject: str, limit: int | None) -
 def _numbers(
     column: "pa.ChunkedArray[pa.Scalar[pa.DataType]]", feature: Feature
 ) -> NDArray[np.float64]:
-    """Raises `TypeError` or `ValueError` for what is neither a number nor a label."""
+    """Raises `TypeError` or `ValueError` for a value that is no number and no label."""
     import pyarrow as pa
 
     if not pa.types.is_string(column.type):
@@ -133,7 +133,7 @@ def _numbers(
 
 
 def calls(batch: RowBatch, contract: Contract, wish: SendOptions, seed: int) -> Iterator[Call]:
-    """Requests in Open Inference Protocol v2 with binary tensors, as many rows each as wished."""
+    """Return requests in Open Inference Protocol v2 with binary tensors, `batch` rows each."""
     source = random.Random(seed)  # noqa: S311 - ids of traces, no secret
     for start in range(0, len(batch.rows), wish.batch):
         rows = batch.rows[start : start + wish.batch]
@@ -173,7 +173,7 @@ class _Answer(msgspec.Struct):
 
 
 def summarise(replies: Sequence[TimedReply], seconds: float, policy: DecisionPolicy) -> Sent:
-    """What came back, counted."""
+    """Return the counted answers."""
     slots, releases, outcomes = Counter[str](), Counter[str](), Counter[str]()
     ids: list[str] = []
     errors: list[str] = []
@@ -207,7 +207,7 @@ def summarise(replies: Sequence[TimedReply], seconds: float, policy: DecisionPol
 def _outcomes(policy: DecisionPolicy, scores: Sequence[float]) -> Iterator[str]:
     bounds = [band.below for band in policy.bands[:-1]]
     for score in scores:
-        # A score on a bound belongs to the band above it: bands hold what is *below* their bound.
+        # A score on a bound belongs to the band above it: a band ends *below* its bound.
         place = bisect_right(bounds, score)
         yield policy.bands[place].outcome if 0.0 <= score <= 1.0 else policy.fallback
 

@@ -1,8 +1,8 @@
-"""Runs a model that is code; the only file of ours that its interpreter ever sees.
+"""Runs a code model; the only file of goldenpath that its interpreter loads.
 
 Standard library only, run as a script by the Python of the model's own environment. It talks to
-the frame over one end of a pair of Unix sockets, whose number is its argument. What it may do is
-taken away before the first line of the content runs, and the frame believes nothing it says.
+the server (the frame) over one end of a pair of Unix sockets, whose number is its argument. It
+drops its permissions before the first line of the content runs. The frame checks every message.
 
 A message is a head of 24 bytes (`HEAD`, little-endian) and a body: magic `GPCF`, version 1, kind,
 two zero bytes, number of the question, rows, columns, bytes of the body. Tensors are 32-bit floats,
@@ -47,27 +47,27 @@ _MIB = 1024 * 1024
 
 
 class Hello(TypedDict):
-    """What the frame wants of the content."""
+    """The request of the frame to load the content."""
 
     code: str
     """Folder with the modules of the project."""
     files: str
-    """Folder that `entry` gets."""
+    """Folder that is passed to `entry`."""
     entry: str
     columns: int
-    """Of a question."""
+    """Columns of a question."""
     outputs: int
     """Columns of an answer."""
     memory: int
     """MiB beyond which an allocation fails."""
     readable: list[str]
-    """What may be read and executed besides the system's own folders."""
+    """Folders that may be read and executed, besides those of the system."""
     writable: str
     """The only folder that may be written."""
 
 
 class Lost(Exception):
-    """The other side is gone or does not keep to the form."""
+    """The other side is gone or broke the protocol."""
 
 
 def render(kind: int, number: int, rows: int, columns: int, *, body: bytes) -> bytes:
@@ -76,7 +76,7 @@ def render(kind: int, number: int, rows: int, columns: int, *, body: bytes) -> b
 
 
 def main() -> None:
-    """Answers questions until the frame closes its end."""
+    """Answer questions until the frame closes its end."""
     channel = Channel(int(sys.argv[1]))
     kind, number, _, _, body = channel.receive()
     if kind != HELLO:
@@ -99,7 +99,7 @@ def _serve(channel: "Channel", score: "Score", hello: Hello) -> None:
         kind, number, rows, width, body = channel.receive()
         if kind != ASK or width != columns or len(body) != 4 * rows * width:
             raise Lost(f"expected a question, got {kind}")
-        # A copy, since some libraries refuse arrays that they may not write to.
+        # A copy, because some libraries refuse read-only arrays.
         asked = numpy.array(numpy.frombuffer(body, "<f4").reshape(rows, width))
         try:
             answer = _table(score(asked), rows, outputs)
@@ -111,7 +111,7 @@ def _serve(channel: "Channel", score: "Score", hello: Hello) -> None:
 
 
 def _table(result: object, rows: int, outputs: int) -> bytes:
-    """Scores and weights of reasons as `outputs` columns, as an ONNX graph would give them."""
+    """Return scores and weights of reasons as `outputs` columns, like an ONNX graph."""
     import numpy
 
     parts = result if isinstance(result, tuple) else (result,)
@@ -129,18 +129,18 @@ Message = tuple[int, int, int, int, bytes]
 
 
 class Channel:
-    """Reads messages from the frame, most of them with one call of the system."""
+    """Reads messages from the frame, most of them with one system call."""
 
     def __init__(self, descriptor: int) -> None:
         self._socket = socket.socket(fileno=descriptor)
         self._buffer = b""
 
     def send(self, message: bytes) -> None:
-        """Sends all of it."""
+        """Send all of the data."""
         self._socket.sendall(message)
 
     def receive(self) -> Message:
-        """The next message; does not come back once the frame has closed its end."""
+        """Return the next message; never returns once the frame has closed its end."""
         buffer = self._filled(self._buffer, HEAD.size)
         magic, version, kind, _, number, rows, columns, length = HEAD.unpack_from(buffer)
         if magic != MAGIC or version != VERSION or length > MAX_BODY:
@@ -157,13 +157,13 @@ class Channel:
         while have < size:
             part = self._socket.recv(max(size - have, 65536))
             if not part:
-                os._exit(0)  # nobody waits for an answer any more
+                os._exit(0)  # nobody waits for an answer
             parts.append(part)
             have += len(part)
         return b"".join(parts)
 
 
-# What is taken away.
+# The sandbox.
 
 _PR_SET_PDEATHSIG, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 22, 38
 _SYSTEM = (
@@ -188,12 +188,12 @@ _REFUSED = {
 
 
 def _give_up_privileges(hello: Hello) -> list[str]:
-    """Ends with the frame, stays within its limits, sees no other file; what was done, by name."""
+    """Enter the sandbox: end with the frame, limits, few files. Return the measures by name."""
     library = ctypes.CDLL(None, use_errno=True)
     done = []
     if library.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) == 0:
         done.append("ends with the frame")
-    # Ctrl-C and the like reach the frame, which decides what follows from it.
+    # Ctrl-C and similar signals are for the frame, which decides what to do.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Path("/proc/self/oom_score_adj").write_text("1000", "ascii")
     limits = {
@@ -215,7 +215,7 @@ def _give_up_privileges(hello: Hello) -> list[str]:
 
 
 def _confine_files(library: ctypes.CDLL, hello: Hello) -> bool:
-    """Landlock: what is not listed cannot be read or written, and no other process be touched."""
+    """Apply Landlock: only listed folders can be read or written; other processes are shielded."""
     create, add, restrict = 444, 445, 446
     abi = library.syscall(create, None, ctypes.c_size_t(0), ctypes.c_uint32(1))
     if abi < 1:
@@ -246,14 +246,14 @@ def _confine_files(library: ctypes.CDLL, hello: Hello) -> bool:
 
 
 def _confine_calls(library: ctypes.CDLL) -> bool:
-    """A seccomp filter: system calls that a model has no use for fail with EPERM."""
+    """Apply a seccomp filter: system calls that no model needs fail with EPERM."""
     if platform.machine() not in _REFUSED:
         return False
     architecture, numbers = _REFUSED[platform.machine()]
     load, equal, above, give = 0x20, 0x15, 0x35, 0x06
     allow, refuse = 0x7FFF0000, 0x00050001
     steps = [(load, 0, 0, 4), (equal, 1, 0, architecture), (give, 0, 0, refuse), (load, 0, 0, 0)]
-    # Numbers of another calling convention would go past the list.
+    # Numbers of another calling convention would bypass the list.
     steps.append((above, len(numbers) + 1, 0, 0x40000000))
     steps += [(equal, len(numbers) - place, 0, each) for place, each in enumerate(numbers)]
     steps += [(give, 0, 0, allow), (give, 0, 0, refuse)]
@@ -273,5 +273,5 @@ def _exit_code() -> int:
 
 
 if __name__ == "__main__":
-    # At once: a long clean-up would only keep the frame from saying how it ended.
+    # Exit at once: a long clean-up would only delay the frame's report of the end.
     os._exit(_exit_code())

@@ -1,7 +1,7 @@
-"""Open Inference Protocol v2, gRPC: its calls for one release, messages in and messages out.
+"""The gRPC calls of Open Inference Protocol v2 for one release: messages in, messages out.
 
-A call is the same whether it came over gRPC or as the body of a POST to the same target, which is
-how the gateway hands it on. Values go through the same checks as those of the REST form.
+A call comes over gRPC, or as the body of a POST to the same target when the gateway forwards it.
+Values go through the same checks as those of the REST form.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -44,14 +44,14 @@ _FIELDS = {
     "BOOL": "bool_contents",
     "BYTES": "bytes_contents",
 }
-"""Where the values of a tensor stand that are not raw bytes."""
+"""The field with the values of a tensor that are not raw bytes, by datatype."""
 MOST_DIMENSIONS = 8
-"""Of a shape that is looked at; right ones have one or two."""
+"""Largest number of dimensions that is read; valid shapes have one or two."""
 _PARAMETERS = frozenset(RequestParameters.__struct_fields__) - {"binary_data_output"}
 
 
 class Calls:
-    """What the calls mean for one release."""
+    """The calls of one release."""
 
     def __init__(self, identity: ReleaseIdentity, contract: Contract) -> None:
         self._identity = identity
@@ -61,15 +61,15 @@ class Calls:
         self._versions = ("", identity.digest, identity.slot)
 
     def read(self, body: bytes) -> Question:
-        """The question in a `ModelInferRequest`.
+        """Return the question in a `ModelInferRequest`.
 
-        Raises `InvalidInput` for anything that is not a request, `NotFound` for another model.
+        Raises `InvalidInput` for an invalid request, `NotFound` for another model.
         """
         from goldenpath.serve.protocol.grpc_messages import parse_infer
 
         request = parse_infer(body)
         self._is_meant(request.model_name, request.model_version)
-        # Before anything is made of them: one that says nothing is two bytes of a message.
+        # Checked before any object is made: an empty tensor takes only two bytes of a message.
         _bound("inputs", len(request.inputs), len(self._shape.names))
         _bound("outputs", len(request.outputs), len(outputs_of(self._contract)))
         count = len(request.raw_input_contents)
@@ -93,7 +93,7 @@ class Calls:
         return Question(values, rows, request.id, subjects, form, wanted, said)
 
     def answer(self, name: str, body: bytes, *, is_ready: bool) -> bytes:
-        """The answer to a call that needs no model.
+        """Return the answer to a call that needs no model.
 
         Raises `InvalidInput` for another message, `NotFound` for another model or call.
         """
@@ -114,7 +114,7 @@ class Calls:
         return render(f"{name}Response", answers[name]())
 
     def render(self, prediction_id: str, question: Question, outputs: Sequence[Output]) -> bytes:
-        """A `ModelInferResponse`; its numbers are raw bytes if those of the request were."""
+        """Return a `ModelInferResponse`; its numbers are raw bytes if those of the request were."""
         from goldenpath.serve.protocol.grpc_messages import render, text_parameters
 
         identity = self._identity
@@ -154,7 +154,7 @@ def _bound(what: str, number: int, most: int) -> None:
 
 
 def _tensor(tensor: "InputTensor", raw: bytes | None) -> Tensor | LooseTensor:
-    """An input as the REST form has it, so that the same checks apply."""
+    """Return an input in the REST form, so that the same checks apply."""
     from goldenpath.serve.protocol.grpc_messages import contents_of
 
     contents, name = contents_of(tensor), tensor.name[:MOST_SHOWN]
@@ -181,12 +181,12 @@ def _tensor(tensor: "InputTensor", raw: bytes | None) -> Tensor | LooseTensor:
     if field == "bytes_contents":
         texts = [text_of(each) for each in cast("Sequence[bytes]", values)]
         return LooseTensor(tensor.name, shape, tensor.datatype, texts)
-    # What the field is for is what it holds, so that nothing has to be looked at one by one.
+    # The field fixes the type of its values, so no value needs its own check.
     return Tensor(tensor.name, shape, tensor.datatype, list(cast("Sequence[float]", values)))
 
 
 def _parameters(request: "InferMessage") -> RequestParameters:
-    """Those that mean something, all of them texts: parameters of messages have no lists."""
+    """Return the known parameters, all of them texts: parameters of messages have no lists."""
     given = request.parameters
     texts = {name: given[name].string_param for name in _PARAMETERS if name in given}
     try:

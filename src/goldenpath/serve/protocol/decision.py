@@ -1,4 +1,4 @@
-"""From a score to a decision with its reasons, by the policy packaged with the model."""
+"""Decisions: from a score to a decision with reasons, by the policy packaged with the model."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from goldenpath.serve.model.model import Scores
 
 
 class Given(msgspec.Struct, frozen=True):
-    """One reason that is told."""
+    """One reason that is given."""
 
     code: str
     text: str
@@ -18,7 +18,7 @@ class Given(msgspec.Struct, frozen=True):
 
 
 class PolicyDecision(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is answered about one row; without a score it is the fallback of the policy."""
+    """The decision on one row; without a score it is the fallback of the policy."""
 
     id: str
     score: float | None
@@ -26,7 +26,7 @@ class PolicyDecision(msgspec.Struct, frozen=True, omit_defaults=True):
     outcome: str
     fallback: bool = False
     reasons: list[Given] = []
-    """The weightiest first."""
+    """The reasons, largest weight first."""
 
 
 class Decider:
@@ -41,8 +41,8 @@ class Decider:
     def decide(
         self, prediction_id: str, scores: Scores, weights: Scores | None = None
     ) -> Sequence[PolicyDecision]:
-        """One decision per score, in order."""
-        # A score on a bound belongs to the band above it: bands hold what is *below* their bound.
+        """Return one decision per score, in order."""
+        # A score on a bound belongs to the band above it: a band ends *below* its bound.
         places = np.searchsorted(self._bounds, scores.astype(np.float64), side="right").tolist()
         given: Sequence[list[Given]] = [[]] * len(places)
         if self._reasons is not None and weights is not None:
@@ -64,7 +64,7 @@ class Decider:
 
 
 def told(policy: ReasonPolicy, weights: Scores) -> list[list[Given]]:
-    """The reasons of each row: those that raised the score, the weightiest first."""
+    """Return the reasons of each row: those that raised the score, largest weight first."""
     order = np.argsort(-weights, axis=1, kind="stable")[:, : policy.most]
     largest = np.take_along_axis(weights, order, axis=1)
     return [

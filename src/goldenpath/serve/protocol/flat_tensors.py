@@ -1,8 +1,8 @@
-"""The common large request, read three times as quickly: one tensor of flat numbers, by simdjson.
+"""A parser for the common large request, one tensor of flat numbers: simdjson, three times faster.
 
-Only what means the same to both parsers is read here. Whatever else it is (another tensor, a key
-twice, nested or missing numbers, parameters, a fault), the general reader takes it or says what is
-wrong with it. So it does where simdjson is not installed.
+It reads only requests that mean the same to both parsers. The general parser reads or refuses all
+others: another tensor, a repeated key, nested or missing numbers, parameters, a fault. Without
+simdjson the general parser reads everything.
 """
 
 import numpy as np
@@ -19,26 +19,26 @@ else:
     _parser = simdjson.Parser()
 
 SMALLEST = 512
-"""Bytes of a body from which on it pays."""
+"""Bytes of the smallest body for which it is faster."""
 LARGEST = 1024 * 1024
 """The parser keeps eight times the largest body it has read."""
 FRAMES = 64
-"""Forms of a request that are remembered: most clients send the same one with other numbers."""
+"""Cached forms of a request: most clients send the same one with other numbers."""
 LONGEST_FRAME = 1024
 _DATA = b'"data":'
 _TENSOR = frozenset({"name", "shape", "datatype", "data"})
 
 
 class FlatReader:
-    """Reads such requests of one model, and remembers what stood around their numbers."""
+    """Reads such requests of one model, and caches the bytes around their numbers."""
 
     def __init__(self, expected: InputShape) -> None:
         self._expected = expected
         self.forms: dict[bytes, tuple[bytes, int]] = {}
-        """By what is before the numbers: what has to be behind them, and how many rows they are."""
+        """By the bytes before the numbers: the bytes after them, and the number of rows."""
 
     def read(self, body: bytes) -> tuple[Doubles, str] | None:
-        """The rows and the id of a request, None where the general reader has to look."""
+        """Return the rows and the id of a request; None if the general parser must read it."""
         if not (IS_AVAILABLE and SMALLEST <= len(body) <= LARGEST):
             return None
         start = body.find(b"[", body.find(_DATA)) + 1
@@ -48,7 +48,7 @@ class FlatReader:
                 rows = self._between(body[start - 1 : 1 - len(known[0]) or None], known[1])
                 if rows is not None:
                     return rows, ""
-            # One bracket each for inputs, shape and data: so no list of numbers is nested.
+            # Exactly one bracket each for inputs, shape and data means that no list is nested.
             found = None
             if body.count(b"[") == 3:
                 found = _request(_parser.parse(body), self._expected)
@@ -60,14 +60,14 @@ class FlatReader:
         return found
 
     def _between(self, numbers: bytes, count: int) -> Doubles | None:
-        """The rows in `[...]`, which stands where the numbers of a request stood that was right."""
+        """Return the rows in `[...]`, found at the place of the numbers in a valid request."""
         if numbers.rfind(b"[") != 0:
             return None
         array = _parser.parse(numbers)
         return _as_rows(array, count, self._expected) if isinstance(array, simdjson.Array) else None
 
     def _remember(self, before: bytes, behind: bytes, count: int) -> None:
-        # An escaped key would have been found elsewhere, or nowhere.
+        # An escaped key would be found elsewhere, or nowhere.
         if not before[:-1].rstrip().endswith(_DATA) or len(before) + len(behind) > LONGEST_FRAME:
             return
         if len(self.forms) >= FRAMES:
@@ -93,7 +93,7 @@ def _rows(tensor: object, expected: InputShape) -> Doubles | None:
     if not isinstance(tensor, simdjson.Object):
         return None
     keys, width = list(tensor.keys()), len(expected.names)
-    # A key that stands twice means the first to one parser and the last to the other.
+    # One parser takes the first of two equal keys, the other the last.
     if len(keys) != len(_TENSOR) or frozenset(keys) != _TENSOR:
         return None
     if tensor["name"] != expected.tensor or tensor["datatype"] not in NUMBERS:

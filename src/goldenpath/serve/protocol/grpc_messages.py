@@ -1,7 +1,7 @@
 """The messages of Open Inference Protocol v2 over gRPC, described here instead of generated.
 
 Names, numbers and types of fields are those of the specification (package `inference`), so that its
-clients are understood. A pool of their own keeps them apart from the copy that a client library may
+clients are understood. A separate pool isolates them from the copy that a client library may
 have loaded into the same process. Importing this costs a tenth of a second: import it where used.
 """
 
@@ -16,7 +16,7 @@ from goldenpath.errors import InvalidInput
 PACKAGE = "inference"
 _NAMED = {"name": (1, "string"), "version": (2, "string")}
 _PARAMETERS = "parameters"
-"""The one name of the one kind of map: from text to `InferParameter`."""
+"""The name of the only kind of map: from text to `InferParameter`."""
 _DESCRIBED = {"name": (1, "string"), "datatype": (2, "string"), "shape": (3, "int64*")}
 _TENSOR = {**_DESCRIBED, _PARAMETERS: (4, "map"), "contents": (5, "InferTensorContents")}
 _MESSAGES: Mapping[str, Mapping[str, tuple[int, str]]] = {
@@ -76,11 +76,11 @@ _MESSAGES: Mapping[str, Mapping[str, tuple[int, str]]] = {
     },
 }
 _CHOICE = {"InferParameter": "parameter_choice"}
-"""Messages of which at most one field is set, with the name of that choice."""
+"""Messages with at most one field set, and the name of that `oneof`."""
 
 
 class Parameter(Protocol):
-    """The value of a parameter; `WhichOneof` says which of them."""
+    """The value of a parameter; `WhichOneof` names the field that is set."""
 
     string_param: str
 
@@ -95,7 +95,7 @@ class InputTensor(Protocol):
 
 
 class RequestedOutputMessage(Protocol):
-    """An output that the caller wants."""
+    """An output that the caller requests."""
 
     name: str
 
@@ -139,10 +139,10 @@ class InferResponse(Protocol):
 
 
 class _Fields(Protocol):
-    """Any message, as the library shows it."""
+    """Any message, as the library presents it."""
 
     def ListFields(self) -> Sequence[tuple["_Field", Sequence[object]]]:  # noqa: N802
-        """The fields that are set."""
+        """Return the fields that are set."""
 
 
 class _Field(Protocol):
@@ -157,17 +157,17 @@ class NamedMessage(Protocol):
 
 
 def parse_infer(body: bytes) -> InferMessage:
-    """A `ModelInferRequest`. Raises `InvalidInput` if it is none."""
+    """Parse a `ModelInferRequest`. Raises `InvalidInput` if it is none."""
     return cast("InferMessage", _parse("ModelInferRequest", body))
 
 
 def parse_answer(body: bytes) -> InferResponse:
-    """A `ModelInferResponse`. Raises `InvalidInput` if it is none."""
+    """Parse a `ModelInferResponse`. Raises `InvalidInput` if it is none."""
     return cast("InferResponse", _parse("ModelInferResponse", body))
 
 
 def parse_named(body: bytes) -> NamedMessage:
-    """A request about a model, whichever it is. Raises `InvalidInput` if it is none."""
+    """Parse any request about a model. Raises `InvalidInput` if it is none."""
     return cast("NamedMessage", _parse("ModelReadyRequest", body))
 
 
@@ -178,13 +178,13 @@ def contents_of(tensor: "InputTensor | OutputTensor") -> Mapping[str, Sequence[o
 
 
 def render(name: str, fields: Mapping[str, object]) -> bytes:
-    """A message as bytes: the same ones for the same fields."""
+    """Return a message as bytes, deterministic for the same fields."""
     content: bytes = _classes[name](**fields).SerializeToString(deterministic=True)
     return content
 
 
 def text_parameters(values: Mapping[str, str]) -> Mapping[str, object]:
-    """Parameters that are text, as `render` takes them."""
+    """Return text parameters in the form for `render`."""
     return {name: _classes["InferParameter"](string_param=value) for name, value in values.items()}
 
 
@@ -233,7 +233,7 @@ def _type(field: descriptor_pb2.FieldDescriptorProto, kind: str) -> None:
 def _map(
     message: descriptor_pb2.DescriptorProto, field: descriptor_pb2.FieldDescriptorProto
 ) -> None:
-    """A map is a list of pairs with a mark on them."""
+    """Describe a map, which is a list of pairs with a `map_entry` option."""
     pair = message.nested_type.add(name="ParametersEntry")
     pair.options.map_entry = True
     for number, (name, kind) in enumerate((("key", "string"), ("value", "InferParameter")), 1):

@@ -1,7 +1,7 @@
 """The input contract, checked for a whole batch at once.
 
-A value is right if it lies in the range of its feature, is one of its categories, and is there at
-all unless it may be missing. Everything is compared as 32-bit floats, which is what the model sees.
+A value is valid if it is in the range of its feature, is one of its categories, and is present
+unless it may be missing. Everything is compared as 32-bit floats, which is what the model sees.
 """
 
 from collections.abc import Sequence
@@ -15,14 +15,14 @@ from goldenpath.project.spec import Contract, Feature
 from goldenpath.serve.model.model import Rows
 
 MOST_FAULTS = 10
-"""Faults that a refusal names; it counts the others."""
+"""Faults that a refusal names; others are only counted."""
 
 _LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a request is not answered. `note` goes to the record and holds no value of an input."""
+    """A refusal of a request. `note` goes to the record and contains no input value."""
 
     status: int
     message: str
@@ -30,7 +30,7 @@ class Refusal:
 
 
 class Unfit(InvalidInput):
-    """Raised for a request that can be read and has a value that the contract does not know."""
+    """Raised for a readable request with a value that the contract does not allow."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.message)
@@ -54,17 +54,17 @@ class InputRules:
         listed = [i for i in coded if i not in whole]
         self._has_wholes = bool(whole)
         self._broken = np.array([i not in whole for i in range(len(features))])
-        """Which features may have digits behind the point."""
+        """Whether each feature may have decimals."""
         self._listed = np.array(listed, dtype=np.intp)
         self._codes = _padded([features[i].categories for i in listed])
         self._plain = list(zip(self._low.tolist(), self._high.tolist(), strict=True))
         self._plain_whole, self._has_lists = whole, bool(listed)
 
     def accepts_row(self, values: Sequence[float]) -> bool:
-        """Whether one row is right beyond doubt; where there is doubt, `accept` decides.
+        """Return whether one row is certainly valid; if not certain, `accept` decides.
 
-        A row alone costs an array five times as much as a loop. Rounding to 32 bits keeps order, so
-        what lies between two 32-bit bounds does so after rounding.
+        For one row an array costs five times as much as a loop. Rounding to 32 bits keeps order,
+        so a value between two 32-bit bounds stays between them.
         """
         for value, (low, high) in zip(values, self._plain, strict=True):
             if not low <= value <= high:
@@ -72,11 +72,11 @@ class InputRules:
         return not (self._has_lists or any(values[place] % 1.0 for place in self._plain_whole))
 
     def accept(self, rows: Rows) -> NDArray[np.bool_] | None:
-        """Which values are right, shape of `rows`; None if all are."""
+        """Return which values are valid, in the shape of `rows`; None if all are."""
         right = rows >= self._low
         right &= rows <= self._high
         if self._has_wholes:
-            # All columns in one go are quicker than some of them picked out.
+            # Checking all columns at once is faster than selecting some.
             right &= (np.rint(rows) == rows) | self._broken
         if len(self._listed):
             values = rows[:, self._listed]
@@ -86,7 +86,7 @@ class InputRules:
         return None if right.all() else right
 
     def refusal(self, rows: Rows, right: NDArray[np.bool_]) -> Refusal:
-        """What is wrong with the rows of one request: column, row and why."""
+        """Return the faults of the rows of one request: column, row and reason."""
         places = np.argwhere(~right)
         messages, notes = [], []
         for row, column in places[:MOST_FAULTS]:
@@ -102,7 +102,7 @@ class InputRules:
         return Refusal(422, "; ".join(messages), "; ".join(notes))
 
     def examples(self, count: int) -> Rows:
-        """Rows that are accepted and differ, for the warm-up: the same ones each time."""
+        """Return valid, different rows for the warm-up; the same ones each time."""
         random = np.random.default_rng(0)
         columns = [_examples(feature, count, random) for feature in self._features]
         return np.column_stack(columns).astype(np.float32)
@@ -117,7 +117,7 @@ def _bounds(feature: Feature) -> tuple[float, float]:
 
 
 def _is_a_run(codes: tuple[float, ...]) -> bool:
-    """Whether the codes are whole numbers in a row, which needs no list to check."""
+    """Return whether the codes are consecutive whole numbers, which need no list to check."""
     return sorted(codes) == [min(codes) + step for step in range(len(codes))] and all(
         float(code).is_integer() for code in codes
     )
@@ -129,7 +129,7 @@ def _padded(codes: list[tuple[float, ...]]) -> Rows:
 
 
 def expectation(feature: Feature) -> str:
-    """What a value of the feature has to be, in words."""
+    """Return the expected values of the feature, as text."""
     if feature.kind == "category" and feature.categories:
         known = ", ".join(feature.code_names[:20])
         return f"one of {known}" + (", …" if len(feature.categories) > 20 else "")
@@ -153,7 +153,7 @@ def _examples(feature: Feature, count: int, random: np.random.Generator) -> Rows
 
 
 def _range(low: float | None, high: float | None) -> tuple[float, float]:
-    """Where both ends are known they are meant; else a piece of what is allowed."""
+    """Return the range; without both bounds a part of the allowed range."""
     if low is None:
         return (-3.0, 3.0) if high is None else (high - 100.0, high)
     return low, low + 100.0 if high is None else high

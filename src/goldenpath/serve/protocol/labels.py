@@ -1,8 +1,8 @@
-"""Texts that callers may send instead of codes, where the contract has labels.
+"""Labels: texts that callers may send instead of codes.
 
-A text becomes its code before the input rules look at it, column by column. One that the contract
-does not know is refused like a number that is out of range: column, row and what was expected; the
-record does not hold the text.
+A text becomes its code before the input rules check it, column by column. An unknown text is
+refused like a number out of range: with column, row and expected values. The record does not
+contain the text.
 """
 
 import struct
@@ -23,12 +23,12 @@ MOST_SHOWN = 40
 
 
 Given = float | str | None
-"""A value as a caller may send it; nothing, and an empty text, mean a missing one."""
+"""A value as a caller may send it; None and an empty text mean a missing value."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledColumn:
-    """One feature, and what the texts mean that may be sent for it."""
+    """One feature and the codes of its labels."""
 
     name: str
     expected: str
@@ -44,7 +44,7 @@ class LabelledColumn:
         return cls(feature.name, expectation(feature), bool(feature.labels), known)
 
     def codes_of(self, values: Sequence[Given]) -> list[float]:
-        """Numbers as they are, and the code of each text.
+        """Return numbers unchanged, and the code of each text.
 
         Raises `Unfit` for a text that is no label, `InvalidInput` if there are no labels.
         """
@@ -64,10 +64,10 @@ class LabelledColumn:
 
 
 def coded(values: Sequence[Given], columns: Sequence[LabelledColumn]) -> Rows:
-    """Row-major values as numbers, flat. Raises what `LabelledColumn.codes_of` raises."""
+    """Return row-major values as flat numbers. Raises what `LabelledColumn.codes_of` raises."""
     width = len(columns)
     codes = np.empty(len(values), dtype=np.float32)
-    # What is too large for 32 bits becomes infinite here and is refused by the input rules.
+    # A value too large for 32 bits becomes infinite, and the input rules refuse it.
     with np.errstate(over="ignore"):
         for place, column in enumerate(columns):
             codes[place::width] = column.codes_of(values[place::width])
@@ -75,12 +75,12 @@ def coded(values: Sequence[Given], columns: Sequence[LabelledColumn]) -> Rows:
 
 
 def text_of(raw: bytes) -> str:
-    """A text that came as bytes; what is not UTF-8 becomes something that no label is."""
+    """Return a text from bytes; invalid UTF-8 becomes a text that is no label."""
     return raw.decode("utf-8", "surrogateescape")
 
 
 def texts_in(name: str, raw: bytes, count: int) -> list[str]:
-    """`count` texts, each after its length in four little-endian bytes. Raises `InvalidInput`."""
+    """Read `count` texts, each after its four-byte little-endian length. Raises `InvalidInput`."""
     texts, place = [], 0
     try:
         for _ in range(count):

@@ -26,7 +26,7 @@ MOST_SUBJECT = 256
 
 
 class RequestedOutput(msgspec.Struct):
-    """An output that the caller wants, and how."""
+    """An output that the caller requests, and its form."""
 
     name: str
     parameters: TensorParameters | None = None
@@ -42,7 +42,7 @@ class InferRequest(msgspec.Struct):
 
 
 class LooseInferRequest(msgspec.Struct):
-    """The same with nested or missing numbers."""
+    """The JSON of a request with nested or missing numbers."""
 
     inputs: list[LooseTensor]
     id: str = ""
@@ -51,15 +51,15 @@ class LooseInferRequest(msgspec.Struct):
 
 
 Form = Literal["json", "binary", "tabular", "contents", "raw"]
-"""How values came: three forms of REST, two of messages."""
+"""The form of the values: three of REST, two of gRPC messages."""
 
 
 Wanted = tuple[str, bool]
-"""The name of an output, and whether it is wanted in binary."""
+"""The name of an output, and whether it is requested in binary."""
 
 
 class Question(msgspec.Struct, eq=False):
-    """What a request asks, whatever form it came in."""
+    """The question in a request, independent of its form."""
 
     values: list[float] | Rows | Doubles
     """Flat, or of shape `(rows, features)`."""
@@ -68,7 +68,7 @@ class Question(msgspec.Struct, eq=False):
     subjects: list[str] | None
     form: Form
     outputs: tuple[Wanted, ...] = ()
-    """Those that are wanted; empty: all that there are, as `form` says."""
+    """The requested outputs; empty: all of them, in the form of `form`."""
     said: RequestContext | None = None
 
 
@@ -92,13 +92,13 @@ class Reader:
     def __init__(
         self, shape: InputShape, outputs: Sequence[str], *, flat: bool = IS_AVAILABLE
     ) -> None:
-        """Without `flat` the general reader reads everything."""
+        """Without `flat` the general parser reads everything."""
         self._shape = shape
         self._flat = FlatReader(shape) if flat else None
         self._outputs = outputs
 
     def read(self, body: bytes, json_length: int | None) -> Question:
-        """The question in a body; `json_length` bytes of it are JSON, all if None.
+        """Return the question in a body; `json_length` bytes of it are JSON, all if None.
 
         Raises `InvalidInput` for anything that is not a request.
         """
@@ -140,7 +140,7 @@ class Reader:
 
 
 def check_outputs(names: list[str], outputs: Sequence[str]) -> None:
-    """Raises `InvalidInput` if an output is asked for that is not there, or one twice."""
+    """Raises `InvalidInput` for an unknown output, or one that is requested twice."""
     for name in names:
         if name not in outputs:
             expected = " or ".join(map(repr, outputs))
@@ -179,7 +179,7 @@ def _parse_loose(body: bytes) -> LooseInferRequest:
 
 
 class Writer:
-    """Renders answers of one release; everything that never changes is rendered once."""
+    """A renderer of the answers of one release; constant parts are rendered once."""
 
     def __init__(self, *, model: str, version: str, slot: str, output: str) -> None:
         self._parameters = (
@@ -190,7 +190,7 @@ class Writer:
         self._output = b'"},"outputs":' + self._first
 
     def json(self, prediction_id: bytes, request_id: str, scores: list[float]) -> bytes:
-        """An answer with its numbers in JSON."""
+        """Return an answer with its numbers in JSON."""
         return b'%b%d],"data":%b}]}' % (
             self._head(prediction_id, request_id),
             len(scores),
@@ -198,7 +198,7 @@ class Writer:
         )
 
     def binary(self, prediction_id: bytes, request_id: str, scores: Scores) -> tuple[bytes, bytes]:
-        """An answer with its numbers as bytes: the JSON and what follows it."""
+        """Return an answer with its numbers as bytes: the JSON and the bytes after it."""
         raw = scores.astype("<f4").tobytes()
         head = self._head(prediction_id, request_id)
         return (
@@ -209,7 +209,7 @@ class Writer:
     def several(
         self, prediction_id: bytes, request_id: str, outputs: Sequence[tuple[Output, bool]]
     ) -> tuple[bytes, bytes]:
-        """An answer with any outputs, each in JSON or in binary: the JSON and what follows it."""
+        """Return an answer with any outputs, JSON or binary: the JSON and the bytes after it."""
         told, raw = [], b""
         for output, is_binary in outputs:
             one: dict[str, object] = {

@@ -16,7 +16,7 @@ Schema = dict[str, JsonValue]
 
 
 def document(contract: Contract, release: str) -> Schema:
-    """OpenAPI 3.1: what can be asked of this release and what it answers."""
+    """Return the OpenAPI 3.1 document of this release."""
     model = contract.name
     paths: Schema = {
         "/v2/health/live": _get("Whether the server lives", "live"),
@@ -98,7 +98,7 @@ def _infer_request(contract: Contract) -> Schema:
     has_labels = any(feature.labels for feature in contract.features)
     types: list[JsonValue] = [*(DATATYPES if has_labels else DATATYPES[:-1])]
     kinds: list[JsonValue] = ["number", "boolean", "null", "array"]
-    # Its length is the product of the shape, which a schema cannot say.
+    # Its length is the product of the shape, which a schema cannot express.
     data: Schema = {
         "type": ["array", "null"],
         "items": {"type": [*kinds, *(["string"] if has_labels else [])]},
@@ -137,7 +137,7 @@ def _infer_request(contract: Contract) -> Schema:
 
 
 def _parameters(meant: Schema) -> Schema:
-    """Parameters with those that mean something; others are let through."""
+    """Return a schema of the known parameters; others are allowed and ignored."""
     return {"type": ["object", "null"], "properties": meant}
 
 
@@ -162,7 +162,7 @@ def _said() -> Schema:
 
 
 def _subjects() -> Schema:
-    """Whom each row is about; as many as there are rows, which a schema cannot say."""
+    """The person whom each row is about; one for each row, which a schema cannot express."""
     return {"type": ["array", "null"], "items": _name()}
 
 

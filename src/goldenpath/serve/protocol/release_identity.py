@@ -1,4 +1,4 @@
-"""Who answers, and what the server says of itself and of its model, over either door."""
+"""The identity of a release, and the metadata of server and model for REST and gRPC."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ SERVER: Mapping[str, object] = {
 
 @dataclass(frozen=True, slots=True)
 class ReleaseIdentity:
-    """Who answers."""
+    """The identity of the release that answers."""
 
     stage: str
     model: str
@@ -27,20 +27,20 @@ class ReleaseIdentity:
 
 
 def outputs_of(contract: Contract) -> tuple[str, ...]:
-    """The tensors that the model gives: scores, and weights of reasons where it has some."""
+    """Return the model's output tensors: scores, and weights of reasons if it has any."""
     reasons = contract.reasons
     return (contract.output_tensor, *([reasons.tensor] if reasons is not None else []))
 
 
 def describe(identity: ReleaseIdentity, contract: Contract) -> Mapping[str, object]:
-    """What the model takes and gives, in the fields that the protocol has for that."""
+    """Return the model's inputs and outputs in the protocol's fields."""
     outputs = [_tensor(contract.output_tensor)]
     if contract.reasons is not None:
         outputs.append(_tensor(contract.reasons.tensor, len(contract.reasons.codes)))
     return {
         "name": identity.model,
         "versions": [identity.digest],
-        # As the specification names platforms, <project>_<format>; it has no name for code.
+        # The specification names platforms <project>_<format>; it has no name for code.
         "platform": "goldenpath_python" if contract.python else "onnx_onnxv1",
         "inputs": [_tensor(contract.input_tensor, len(contract.features))],
         "outputs": outputs,
@@ -52,7 +52,7 @@ def _tensor(name: str, *width: int) -> Mapping[str, object]:
 
 
 def describe_further(contract: Contract) -> Mapping[str, object]:
-    """What may be sent instead of the one tensor, and what codes and weights mean."""
+    """Return the other accepted inputs, and the meaning of codes and weights."""
     features, reasons = contract.features, contract.reasons
     labels = {
         each.name: dict(zip(each.labels, each.categories, strict=True))

@@ -1,22 +1,22 @@
-"""What a caller tells about a request beside its values: for the record, not for the answer."""
+"""The context of a request beside its values: for the record, not for the answer."""
 
 from typing import Literal
 
 import msgspec
 
 Oversight = Literal["", "automatic", "human-in-loop"]
-"""Whether a person looks at the decision; empty if nobody said."""
+"""Whether a person reviews the decision; empty if unknown."""
 
 
 class RequestContext(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What a caller said of a request beside its values: for the record, not for the answer."""
+    """The context that a caller states for a request."""
 
     process: str = ""
-    """In which business process it is asked."""
+    """The business process of the request."""
     channel: str = ""
-    """Over which way its own client came."""
+    """The channel of the caller's own client."""
     oversight: Oversight = ""
     features_at: int = 0
-    """As of when the values are, in nanoseconds since 1970; 0 if nobody said."""
+    """The time of the values in nanoseconds since 1970; 0 if unknown."""
     references: list[dict[str, str]] | None = None
-    """Outside data that were consulted, a row each: their identifiers by their kind."""
+    """Consulted outside data for each row: identifiers by kind."""

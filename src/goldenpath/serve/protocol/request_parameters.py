@@ -1,7 +1,7 @@
-"""Parameters of a request: what callers say of it beside its values, the same at every door.
+"""Parameters of a request: its context beside its values, the same for REST and gRPC.
 
-Nothing of it changes an answer. Process and channel stand in the clear, so they are short labels;
-identifiers of outside data may lead to a person and are sealed with the inputs.
+Parameters never change an answer. Process and channel are stored unencrypted, so they are short
+labels. Identifiers of outside data may lead to a person and are sealed with the inputs.
 """
 
 import re
@@ -26,10 +26,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class RequestParameters(msgspec.Struct):
-    """Parameters of a request that mean something here; others are let through."""
+    """The known parameters of a request; others are ignored."""
 
     subjects: list[str] | str | None = None
-    """A list, or the JSON of one as a text, which is all that the protocol knows for parameters."""
+    """A list, or its JSON as a text, because the protocol has no list parameters."""
     binary_data_output: bool = False
     process: str = ""
     channel: str = ""
@@ -40,13 +40,13 @@ class RequestParameters(msgspec.Struct):
 
 
 def subjects_of(parameters: RequestParameters) -> list[str] | None:
-    """Whom each row is about. Raises `InvalidInput` for a text that is no JSON list of texts."""
+    """Return the person of each row. Raises `InvalidInput` if a text is no JSON list of texts."""
     given = parameters.subjects
     return _listed("subjects", given, list[str]) if isinstance(given, str) else given
 
 
 def said_of(parameters: RequestParameters, rows: int) -> RequestContext | None:
-    """What the record keeps of them; None if they say nothing of the request.
+    """Return the context for the record; None if the parameters have none.
 
     Raises `InvalidInput` naming the parameter that is wrong.
     """

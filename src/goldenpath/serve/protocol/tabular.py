@@ -1,4 +1,4 @@
-"""The convenient form: rows by column name in, decisions out."""
+"""The tabular form: rows by column name in, decisions out."""
 
 from collections.abc import Mapping, Sequence
 
@@ -25,7 +25,7 @@ class TabularRequest(msgspec.Struct):
 
 
 class LabelledRequest(msgspec.Struct):
-    """The same where a label may stand instead of a code."""
+    """The same body, with labels allowed instead of codes."""
 
     rows: list[dict[str, float | str | None]]
     subjects: list[str] | None = None
@@ -34,7 +34,7 @@ class LabelledRequest(msgspec.Struct):
 
 
 class TabularAnswer(msgspec.Struct):
-    """One decision per row, in order."""
+    """Return one decision per row, in order."""
 
     model: str
     release: str
@@ -49,7 +49,7 @@ _labelled = msgspec.json.Decoder(LabelledRequest)
 
 
 def read(body: bytes, shape: InputShape) -> Question:
-    """The question in a body. Raises `InvalidInput` for anything that is not a request."""
+    """Return the question in a body. Raises `InvalidInput` for an invalid request."""
     try:
         decoder = _labelled if shape.has_labels else _decoder
         request: TabularRequest | LabelledRequest = decoder.decode(body)

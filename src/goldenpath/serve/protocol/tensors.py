@@ -1,8 +1,8 @@
-"""Tensors of the Open Inference Protocol: what a request holds, as rows of the model's input.
+"""Tensors of the Open Inference Protocol: from a request to rows of the model's input.
 
 Values come as JSON (flat or nested, row-major) or, by the binary tensor extension, as raw bytes
 behind the JSON. A request names either one tensor of all features or one tensor per feature. True
-and false are 1 and 0, texts are codes by the labels of the contract: all a model sees are numbers.
+and false become 1 and 0, and labels become codes, because a model sees only numbers.
 """
 
 from collections import Counter
@@ -42,7 +42,7 @@ MOST_ROWS = 100_000
 
 
 class TensorParameters(msgspec.Struct):
-    """Parameters of a tensor that mean something here."""
+    """The known parameters of a tensor."""
 
     binary_data_size: int | None = None
     binary_data: bool | None = None
@@ -70,12 +70,12 @@ class LooseTensor(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class InputShape:
-    """What a request has to hold."""
+    """The required tensors of a request."""
 
     tensor: str
     names: tuple[str, ...]
     columns: tuple[LabelledColumn, ...] = ()
-    """One for each name."""
+    """One tensor for each name."""
 
     @classmethod
     def of(cls, contract: Contract) -> "InputShape":
@@ -86,16 +86,16 @@ class InputShape:
 
     @property
     def has_labels(self) -> bool:
-        """Whether texts are taken for some column."""
+        """Whether some column accepts texts."""
         return any(column.has_labels for column in self.columns)
 
 
 def rows_of(
     inputs: Sequence[Tensor | LooseTensor], expected: InputShape, binary: bytes
 ) -> tuple[list[float] | Rows, int]:
-    """The values of a request and its number of rows.
+    """Return the values of a request and its number of rows.
 
-    Values are a flat list or an array of shape `(n, features)`. `binary` is what follows the JSON.
+    Values are a flat list or an array of shape `(n, features)`. `binary` follows the JSON.
     Raises `InvalidInput` naming the tensor.
     """
     if len(inputs) == 1 and inputs[0].name == expected.tensor:
@@ -170,7 +170,7 @@ def _values(
     *,
     columns: Sequence[LabelledColumn],
 ) -> tuple[list[float] | Rows, int]:
-    """The values of one tensor, and where those of the next one begin in `binary`."""
+    """Return the values of one tensor, and the place of the next ones in `binary`."""
     length = tensor.parameters.binary_data_size if tensor.parameters else None
     if length is not None:
         found = _from_binary(tensor, size, binary, offset, length=length, columns=columns)
@@ -252,13 +252,13 @@ def _all_used(binary: bytes, used: int) -> None:
 
 
 def to_float32(values: object) -> Rows:
-    """Values as the model sees them; what is too large becomes infinite and is refused later."""
+    """Return the values as 32-bit floats; too large ones become infinite and are refused later."""
     with np.errstate(over="ignore", invalid="ignore"):
         return np.asarray(values, dtype=np.float32)
 
 
 def _number(tensor: LooseTensor, leaf: object) -> float:
-    """A value as a number; null is a missing one."""
+    """Return a value as a number; null is a missing value."""
     if leaf is None:
         return nan
     if isinstance(leaf, bool) and tensor.datatype != "BOOL":
@@ -272,7 +272,7 @@ def _number(tensor: LooseTensor, leaf: object) -> float:
 
 
 def _leaves(tensor: LooseTensor, size: int) -> list[object]:
-    """Row-major values of nested lists. Raises `InvalidInput` at once if they are too many."""
+    """Return row-major values of nested lists. Raises `InvalidInput` at once if too many."""
     leaves: list[object] = []
     _flatten(tensor.name, tensor.data, len(tensor.shape), leaves, size=size)
     return leaves

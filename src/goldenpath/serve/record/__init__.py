@@ -1,1 +1,1 @@
-"""The record of each answer, on its way to the prediction log."""
+"""The spool: the record of each answer before it reaches the prediction log."""

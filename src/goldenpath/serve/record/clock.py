@@ -1,4 +1,4 @@
-"""How well this machine keeps time, as the kernel knows it from whoever keeps its clock."""
+"""The accuracy of this machine's clock, as its time daemon reported it to the kernel."""
 
 import ctypes
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ class ClockState:
     """In nanoseconds. Source: adjtimex(2)."""
 
     offset: int
-    """By how much the kernel still moves the clock."""
+    """The correction that the kernel still applies."""
     error: int
-    """How wrong it can be at most."""
+    """The largest possible error."""
 
 
 class Timex(ctypes.Structure):
@@ -32,7 +32,7 @@ class Timex(ctypes.Structure):
 
 
 def clock_state() -> ClockState | None:
-    """What the kernel says now; None if nobody keeps the clock or it may not be asked."""
+    """Return the kernel's state of the clock; None if unsynchronized or not readable."""
     timex = Timex()
     try:
         asked: int = ctypes.CDLL(None).adjtimex(ctypes.byref(timex))
@@ -42,7 +42,7 @@ def clock_state() -> ClockState | None:
 
 
 def read_timex(timex: Timex) -> ClockState | None:
-    """What it means; None if nobody keeps the clock."""
+    """Return the clock quality; None if the clock is not synchronized."""
     if timex.status & _UNSYNCHRONISED:
         return None
     unit = 1 if timex.status & _NANOSECONDS else 1000

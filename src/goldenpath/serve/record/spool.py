@@ -1,10 +1,10 @@
-"""Writing the record of answers down before they are sent, whatever the disk does.
+"""The spool writer: records answers before they are sent, even if the disk fails.
 
 `SpoolWriter.append` is one copy into shared memory in the event loop (see `spool_buffer.py`): the
 kernel keeps it when the process dies. A thread moves it to the spool file and asks the disk every
 second to keep it when the machine dies. Where the file cannot be written, nothing new is taken: the
-writer counts what it could not keep and says so in the file once it can write again. Nothing goes
-missing silently. Whether serving may go on meanwhile is the caller's policy.
+writer counts what it could not keep and says so in the file once it can write again. So no
+loss is silent. The caller's policy decides whether serving continues meanwhile.
 """
 
 import errno
@@ -47,7 +47,7 @@ class _SpoolFile:
 
 
 class SpoolWriter:
-    """The spool files of one server, one after the other; used from one thread."""
+    """The successive spool files of one server; used from one thread."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class SpoolWriter:
         rotate_bytes: int = ROTATE_BYTES,
         rotate_seconds: float = ROTATE_SECONDS,
     ) -> None:
-        """Opens the first file. Raises `Unavailable` if it cannot be written."""
+        """Open the first file. Raises `Unavailable` if it cannot be written."""
         self._folder = folder
         self._header = header
         self._report = report
@@ -75,7 +75,7 @@ class SpoolWriter:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             file = self._new_file()
             try:
-                # A file is changed when a slot is full, so a slot is no larger than a file.
+                # The writer changes files when a slot is full, so a slot is no larger than a file.
                 size = min(slot_bytes_for(folder), rotate_bytes)
                 self._buffer = SpoolBuffer(buffer_of(file.path), slot_bytes=size)
             except OSError:
@@ -88,14 +88,14 @@ class SpoolWriter:
 
     @property
     def path(self) -> Path:
-        """The file that is written now."""
+        """The current file."""
         return self._file.path
 
     def append(self, payload: bytes, first: int, size: int, now: int) -> bool:
-        """Writes the frame of a turn; false if it could not be, and then nothing of it is there.
+        """Write the frame of a turn; false if that failed, and then no part of it is stored.
 
         The turn has `size` requests from the sequence number `first` on and ended at the monotonic
-        time `now`. Follow a false with `lose` if its answers are sent all the same.
+        time `now`. After false, call `lose` if the answers are sent nevertheless.
         """
         try:
             if now >= self._rotate_at or self._is_failing or self._lost.lost:
@@ -113,7 +113,7 @@ class SpoolWriter:
         return True
 
     def lose(self, first: int, size: int, rows: int) -> None:
-        """Remembers that a turn was answered without a record, for the next frame to say."""
+        """Count a turn that was answered without a record; the next frame reports it."""
         lost = self._lost
         self._lost = SpoolMark(
             lost=lost.lost + size,
@@ -124,7 +124,7 @@ class SpoolWriter:
         self.lost_ever += size
 
     def close(self) -> None:
-        """Writes the end mark and waits until the disk has everything."""
+        """Write the end mark and wait until the disk has everything."""
         is_ended = False
         try:
             self._write_lost()
@@ -135,29 +135,29 @@ class SpoolWriter:
             self._report(f"{self.path.name} could not be ended: {error}")
         self._flusher.release(self._file.descriptor)
         self._flusher.close()
-        # Without an end the buffer may have what the file has not.
+        # Without an end mark the buffer may have frames that the file lacks.
         self._buffer.close(keep=not is_ended)
 
     def _fail(self, error: OSError) -> None:
-        # Said once, not for every turn until somebody makes space.
+        # Reported once, not for every turn until there is space.
         if not self._is_failing:
             self._report(f"records cannot be written to {self.path.name}: {error}")
         self._is_failing = True
 
     def _prepare(self, now: int) -> None:
-        """Does what has to come before the next frame. Raises `OSError` if none can follow."""
+        """Prepare for the next frame. Raises `OSError` if none can follow."""
         if now >= self._rotate_at:
             self._rotate()
         if self._is_failing:
-            # What was taken before has to be in the file before anything else is taken.
+            # Earlier frames must be in the file before the writer accepts another one.
             self._buffer.flush()
         self._write_lost()
 
     def _rotate(self) -> None:
-        """Goes on in a new file; where that fails, the one before goes on.
+        """Continue in a new file; if that fails, continue in the old one.
 
-        The buffer has changed over before the end mark is there: who reads the mark may delete the
-        file and its buffer.
+        The buffer moves to the new file before the end mark is written: a reader of the mark may
+        delete the file and its buffer.
         """
         self._write_lost()
         self._buffer.flush()
@@ -171,7 +171,7 @@ class SpoolWriter:
         try:
             self._end(before)
         except OSError as error:
-            # Nothing is missing in it: without the mark it is read like that of a killed server.
+            # It is complete: without the mark it is read like the file of a killed server.
             self._report(f"{before.path.name} could not be ended: {error}")
         self._flusher.release(before.descriptor)
 
@@ -189,12 +189,12 @@ class SpoolWriter:
                 continue
         try:
             if not take_lock(descriptor, wait=False):
-                raise BlockingIOError(errno.EWOULDBLOCK, "somebody else locked the new spool file")
+                raise BlockingIOError(errno.EWOULDBLOCK, "another process has the new spool file")
             first = render_frame(_at(header, self._next))
             _write_whole(descriptor, first, 0)
         except OSError:
             os.close(descriptor)
-            # A file without its header would be read as damage; the next try makes a new one.
+            # A file without its header would count as damaged; the next try makes a new one.
             path.unlink(missing_ok=True)
             raise
         return _SpoolFile(path, number, descriptor, len(first))
@@ -215,9 +215,9 @@ class SpoolWriter:
             self._lost = SpoolMark()
 
     def _put_slowly(self, payload: bytes) -> None:
-        """Makes room for a frame. Raises `OSError` where there can be none.
+        """Make room for a frame. Raises `OSError` if that is impossible.
 
-        Where the disk is slower than the traffic, those who ask wait for it here.
+        If the disk is slower than the traffic, callers wait for it here.
         """
         limit = getrlimit(RLIMIT_FSIZE)[0]
         end = self._buffer.end + FRAME.size + len(payload)
@@ -237,7 +237,7 @@ class SpoolWriter:
 
 
 class _Flusher:
-    """Moves what waits in memory to the file, and asks the disk once a second to keep it."""
+    """Moves frames from memory to the file, and syncs the disk once a second."""
 
     def __init__(
         self, buffer: SpoolBuffer, fail: Callable[[OSError], None], report: Callable[[str], None]
@@ -254,24 +254,24 @@ class _Flusher:
         self._thread.start()
 
     def watch(self, descriptor: int) -> None:
-        """Keeps the file in step with the disk from now on."""
+        """Flush and sync this file from now on."""
         with self._lock:
             self._current = descriptor
 
     def release(self, descriptor: int) -> None:
-        """Syncs the file once more and closes it."""
+        """Sync the file once more and close it."""
         with self._lock:
             self._finished.append(descriptor)
             if self._current == descriptor:
                 self._current = -1
 
     def wake(self) -> None:
-        """Moves what waits now."""
+        """Move the waiting frames now."""
         if not self._wanted.is_set():
             self._wanted.set()
 
     def close(self) -> None:
-        """Ends after a last round."""
+        """Stop after a last round."""
         self._is_stopping = True
         self._wanted.set()
         self._thread.join()
@@ -292,7 +292,7 @@ class _Flusher:
             self._buffer.flush()
         except OSError as error:
             self._fail(error)
-            # What was taken is in the buffer alone, so that is what the disk has to keep.
+            # Accepted frames are only in the buffer, so the buffer must be synced.
             self._keep(self._buffer.descriptor)
 
     def _sync(self) -> None:
@@ -314,7 +314,7 @@ class _Flusher:
 
 
 def _discard(file: _SpoolFile) -> None:
-    """Takes back a file from which nothing was answered."""
+    """Remove a new file that has no record of an answer."""
     os.close(file.descriptor)
     file.path.unlink(missing_ok=True)
 
@@ -322,7 +322,7 @@ def _discard(file: _SpoolFile) -> None:
 def _write_whole(descriptor: int, frame: bytes, offset: int) -> None:
     written = os.pwrite(descriptor, frame, offset)
     if written < len(frame):
-        # A full disk takes a part: cut it off, so that what is in the file stays whole frames.
+        # A full disk stores a part of a frame: cut it off, so that the file has only whole frames.
         os.ftruncate(descriptor, offset)
         raise OSError(errno.ENOSPC, "no space left for a whole frame")
 

@@ -1,15 +1,15 @@
 """Shared memory in front of a spool file: a frame is safe in it before the file has it.
 
-The memory is a file of fixed size, mapped by the server. What is copied into it is in the kernel's
-hands at once and outlives the process, at the price of a copy instead of a system call. All blocks
+The memory is a file of fixed size, mapped by the server. A copied frame belongs to the kernel at
+once and outlives the process, at the cost of a copy instead of a system call. All blocks
 of the file are allocated at the start, so that a full disk is seen then, and never as a fault
 on writing to the mapping. A thread moves slots to the spool file in large pieces.
 
 The layout: `_HEAD` (magic, number of the spool file, count and size of the slots), then `_SLOT` for
 each slot (offset in the spool file, bytes in use), then from `_CONTENT` on the slots. The length of
-a slot is set after its bytes are there: what a killed server was copying does not count.
+a slot is set after its bytes are there: an incomplete copy of a killed server does not count.
 
-Who reads a spool file goes on in the buffer beside it, see `unflushed`. The number of the spool
+A reader of a spool file continues in the buffer beside it, see `unflushed`. The number of the spool
 file and both numbers of a slot are read before and after its bytes: a server that lives reuses
 slots meanwhile.
 """
@@ -28,7 +28,7 @@ SUFFIX = ".buffer"
 SLOTS = 8
 SLOT_BYTES = 512 * 1024
 LEAST_SLOT_BYTES = 4096
-"""On a disk that is nearly full; with less a server does not start."""
+"""Smallest size of a slot, on a nearly full disk; with less space a server does not start."""
 
 _MAGIC = b"GPSPOOL1"
 _HEAD = struct.Struct("<8sIIQ")
@@ -41,15 +41,14 @@ _MOST_SLOTS = (_CONTENT - _SLOTS_AT) // _SLOT.size
 
 
 class SpoolBuffer:
-    """The writing side. One thread puts frames in; any thread moves them to the file.
+    """The writing side. One thread appends frames; any thread moves them to the file.
 
-    The thread that puts frames in owns the slot that it fills and its length, who flushes owns how
-    far the file has come. Slots change hands through two queues, so the path of a request takes no
-    lock.
+    The appending thread owns the current slot and its length. The flushing thread owns the offset
+    of the file. Two queues pass slots between them, so the path of a request takes no lock.
     """
 
     def __init__(self, path: Path, *, slots: int = SLOTS, slot_bytes: int = SLOT_BYTES) -> None:
-        """Makes the file, in the place of one that a dead server left behind.
+        """Make the file, replacing one that a dead server left behind.
 
         Raises `OSError` if there is no room for it.
         """
@@ -73,7 +72,7 @@ class SpoolBuffer:
         self._flushing = threading.Lock()
         self._file = -1
         self._flushed = 0
-        """Up to where the spool file has everything."""
+        """Offset up to which the spool file has everything."""
         self.has_written = False
         """Whether the spool file got something since this was last set to false."""
         self._active = 0
@@ -83,26 +82,26 @@ class SpoolBuffer:
         self._use(0, 0)
 
     def begin(self, number: int, descriptor: int, offset: int) -> None:
-        """Everything was flushed: what follows belongs to that spool file, from `offset` on."""
+        """Continue with another spool file from `offset` on, after everything was flushed."""
         with self._flushing:
             self._file, self._flushed = descriptor, offset
             self._use(self._active, offset)
             _HEAD.pack_into(self._memory, 0, _MAGIC, number, self._slots, self.slot_bytes)
 
     def rename(self, path: Path) -> None:
-        """Puts the buffer beside another spool file. Raises `OSError`."""
+        """Move the buffer beside another spool file. Raises `OSError`."""
         self.path.rename(path)
         self.path = path
 
     @property
     def end(self) -> int:
-        """Size of the spool file once everything is in it."""
+        """Return the size of the spool file once everything is in it."""
         return self._at - self._base
 
     def put(self, payload: bytes, limit: int) -> bool:
-        """Takes the next frame; false if it does not fit the slot, or a file of `limit` bytes.
+        """Append a frame; false if it does not fit the slot, or a file of `limit` bytes.
 
-        A negative limit is none.
+        A negative limit means no limit.
         """
         at, size = self._at, len(payload)
         end = at + FRAME.size + size
@@ -111,31 +110,31 @@ class SpoolBuffer:
         memory = self._memory
         memory[at + FRAME.size : end] = payload
         FRAME.pack_into(memory, at, size, crc32(payload))
-        # The length comes last: until then the frame does not count.
+        # The length is written last: until then the frame does not count.
         _LENGTH.pack_into(memory, self._length_at, end - self._first)
         self._at = end
         return True
 
     def turn_over(self) -> bool:
-        """Goes on in a free slot; false if there is none."""
+        """Continue in a free slot; false if there is none."""
         if self._at == self._first:
             return True
         if not self._free:
             return False
         full, offset = self._active, self.end
-        # The slot that was freed last: the fewer are in use, the better caches keep them.
+        # The last freed slot: the fewer slots are in use, the better the caches work.
         self._use(self._free.pop(), offset)
         self._filled.append(full)
         return True
 
     def skip(self, size: int) -> None:
-        """Everything was flushed, and so many bytes went to the file past the buffer."""
+        """Note that everything was flushed, and `size` bytes bypassed the buffer."""
         with self._flushing:
             self._flushed += size
             self._use(self._active, self._flushed)
 
     def flush(self) -> None:
-        """Writes what waits to the spool file. Raises `OSError`, and then all of it still waits."""
+        """Write the waiting frames to the spool file. After an `OSError` all of them still wait."""
         with self._flushing:
             while self._filled:
                 slot = self._filled[0]
@@ -146,21 +145,21 @@ class SpoolBuffer:
             self._write(self._active)
 
     def close(self, *, keep: bool) -> None:
-        """Lets go of the memory; `keep` leaves the file to who reads the spool."""
+        """Release the memory; `keep` leaves the file for the reader of the spool."""
         self._memory.close()
         os.close(self.descriptor)
         if not keep:
             self.path.unlink(missing_ok=True)
 
     def _use(self, slot: int, offset: int) -> None:
-        """Fills a slot from its beginning on, which belongs at `offset` of the spool file."""
+        """Start to fill a slot, whose place in the spool file is `offset`."""
         self._active, self._length_at = slot, _slot_at(slot) + _LENGTH.size
         self._first = self._at = _content_at(slot, self.slot_bytes)
         self._until, self._base = self._first + self.slot_bytes, self._first - offset
         _SLOT.pack_into(self._memory, _slot_at(slot), offset, 0)
 
     def _write(self, slot: int) -> None:
-        """Writes what the file has not yet of a slot, which may be growing meanwhile."""
+        """Write the part of a slot that the file lacks; the slot may grow meanwhile."""
         start, length = _SLOT.unpack_from(self._memory, _slot_at(slot))
         at, done = _content_at(slot, self.slot_bytes), self._flushed - start
         if not 0 <= done < length:
@@ -184,12 +183,12 @@ def slot_bytes_for(folder: Path) -> int:
 
 
 def buffer_of(path: Path) -> Path:
-    """The buffer of a spool file."""
+    """Return the path of the buffer of a spool file."""
     return path.with_suffix(SUFFIX)
 
 
 def unflushed(path: Path, offset: int) -> bytes:
-    """What the buffer of a spool file holds of it from `offset` on; maybe nothing.
+    """Return the buffered part of a spool file from `offset` on; maybe nothing.
 
     Frames at the end may be torn while a server writes them.
     """

@@ -2,8 +2,8 @@
 
 A server appends to one spool file per start, one frame per turn of its event loop. The kernel keeps
 a frame when the process dies, first in the shared memory beside the file (`spool_buffer.py`), so no
-answer goes out that a killed process forgets. Everything that is learned from serving (prediction
-log, telemetry, drift) is made from these files by another process, outside the path of a request.
+answer goes out that a killed process forgets. Another process makes the prediction log, telemetry
+and drift from these files, outside the path of a request.
 
 A spool file is a sequence of frames: length and CRC-32 of the payload (two little-endian 32-bit
 numbers), then the payload. The first payload is a `SpoolHeader`, every other one a turn in columns
@@ -11,7 +11,7 @@ numbers), then the payload. The first payload is a `SpoolHeader`, every other on
 MessagePack. A torn last frame is what a killed process leaves; it was never answered.
 
 A server names its files `<stage>.<model>.<replica>.<NNNN>.spool` and starts the next one when the
-one before is old or large. A file with an end mark is complete and may be deleted by who has read
+one before is old or large. A file with an end mark is complete, and its reader may delete
 it. A file without one is still written while its writer lives (`is_live`), else its writer was
 killed.
 """
@@ -27,12 +27,12 @@ from goldenpath.serve.protocol.request_context import RequestContext
 
 SPOOL_VERSION = 3
 _KNOWN = (1, 2, SPOOL_VERSION)
-"""Before 2 callers said nothing of a request beside its subjects; before 3 there were no turns."""
+"""Version 2 added the request context, version 3 added turns."""
 FRAME = struct.Struct("<II")
 """Length and CRC-32 of the payload that follows."""
 
 OVERLOAD = "too many requests wait"
-"""What the record says of a request that was shed."""
+"""Text in the record of a request that was shed."""
 
 
 Door = Literal["infer", "predict", "call"]
@@ -40,7 +40,7 @@ Door = Literal["infer", "predict", "call"]
 
 
 class SpoolHeader(msgspec.Struct, frozen=True, array_like=True):
-    """Who wrote the file. Times in nanoseconds since 1970, UTC."""
+    """The server that wrote the file. Times are in nanoseconds since 1970, UTC."""
 
     version: int
     stage: str
@@ -55,15 +55,15 @@ class SpoolHeader(msgspec.Struct, frozen=True, array_like=True):
     scheme: Literal["http", "https"] = "http"
     """Whether clients have to use TLS."""
     clock_offset: int | None = None
-    """By how much the kernel still moves the clock, in nanoseconds; None: nobody keeps it."""
+    """The pending correction of the clock, in nanoseconds; None: not synchronized."""
     clock_error: int | None = None
-    """How wrong the clock can be at most, in nanoseconds, as who keeps it says."""
+    """The largest error of the clock, in nanoseconds, as its time daemon reports it."""
 
 
 class Answered(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One request and its answer; `rows` predictions share one id, each with its row number.
 
-    A refused request has 0 rows and says why in `refusal`.
+    A refused request has 0 rows and its reason in `refusal`.
     """
 
     prediction_id: str
@@ -84,7 +84,7 @@ class Answered(msgspec.Struct, frozen=True, array_like=True, gc=False):
     scores: bytes
     """`rows` little-endian 32-bit floats."""
     subjects: list[str] | None = None
-    """Whom each row is about, if the caller said so."""
+    """The person of each row, if the caller named one."""
     caller: str = ""
     traceparent: str = ""
     refusal: str = ""
@@ -92,14 +92,14 @@ class Answered(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """`rows * codes` little-endian 32-bit floats, of a model that gives reasons."""
     door: Door = "infer"
     shadow: bool = False
-    """The answer went to nobody: it was only held against that of another release."""
+    """A shadow answer, which was only compared with that of another release."""
     canary: bool = False
-    """The gateway gave the request to a release that is being tried."""
+    """The gateway sent the request to a canary."""
     said: RequestContext | None = None
 
 
 class SpoolMark(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is to be said about a file other than records."""
+    """A statement about a file: lost records, or its end."""
 
     lost: int = 0
     """Requests that were answered since the mark before but could not be written down."""
@@ -125,7 +125,7 @@ def render_frame(frame: Frame) -> bytes:
 
 
 def render(frame: Frame) -> bytes:
-    """The payload of a frame."""
+    """Return the payload of a frame."""
     return _encoder.encode(frame)
 
 
@@ -135,7 +135,7 @@ def framed(payload: bytes) -> bytes:
 
 
 def decode(payload: bytes, *, is_first: bool) -> Frame:
-    """The frame of a payload. Raises `ValueError` if it is none, `InvalidInput` for its version."""
+    """Parse a payload. Raises `ValueError` if it is invalid, `InvalidInput` for its version."""
     if not is_first:
         body: list[Answered] | SpoolMark = _body.decode(payload)
         return body

@@ -1,4 +1,4 @@
-"""Reading a spool file while it grows: the file first, then the shared memory in front of it."""
+"""The spool reader: reads a growing file, then the shared memory in front of it."""
 
 import io
 import os
@@ -17,15 +17,15 @@ MAX_FRAME = 64 * 1024 * 1024
 """Bytes of the largest payload that a reader accepts."""
 
 READ_AT_ONCE = 8 * 1024 * 1024
-"""Bytes of whole frames that one `read` gives back, give or take one frame."""
+"""Bytes of whole frames that one `read` returns, give or take one frame."""
 
 
 def read(path: Path, offset: int = 0, *, at_once: int = READ_AT_ONCE) -> tuple[list[Frame], int]:
-    """The whole frames from `offset` on, and the offset to go on from.
+    """Return the whole frames from `offset` on, and the next offset.
 
-    A torn tail is left for the next call. Gives about `at_once` bytes at most, so call again
-    until the offset stands still. Raises `VerificationError` where the file is not what a server
-    wrote, and `InvalidInput` for a version of the format that is not known here.
+    A torn tail is left for the next call. Returns about `at_once` bytes at most, so call again
+    until the offset stays the same. Raises `VerificationError` if the file is damaged, and
+    `InvalidInput` for an unknown version of the format.
     """
     frames: list[Frame] = []
     until = offset + at_once
@@ -36,7 +36,7 @@ def read(path: Path, offset: int = 0, *, at_once: int = READ_AT_ONCE) -> tuple[l
             offset = end
             if offset >= until:
                 return frames, offset
-    # What the server has not yet moved to the file, or never will, for it was killed.
+    # Frames that the server has not moved to the file yet, or never will if it was killed.
     with io.BytesIO(unflushed(path, offset)) as rest:
         for frame, end in _frames(path, rest, offset, is_memory=True):
             frames.append(frame)
@@ -45,7 +45,7 @@ def read(path: Path, offset: int = 0, *, at_once: int = READ_AT_ONCE) -> tuple[l
 
 
 def is_live(path: Path) -> bool:
-    """Whether a server still writes the file: it holds a lock on it as long as it lives."""
+    """Return whether a server still writes the file; a living server holds a lock on it."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         return not take_lock(descriptor, wait=False, shared=True)
@@ -56,13 +56,13 @@ def is_live(path: Path) -> bool:
 def _frames(
     path: Path, file: BinaryIO, offset: int, *, is_memory: bool = False
 ) -> Iterator[tuple[Frame, int]]:
-    """Whole frames, each with the offset behind it."""
+    """Yield whole frames, each with the offset after it."""
     while True:
         try:
             payload = _payload(file)
         except VerificationError as error:
             if is_memory:
-                # After a power cut the disk may have a part of it; it was never asked to keep it.
+                # After a power cut the disk may have a part of a frame that was not synced.
                 return
             raise VerificationError(
                 f"{path.name} is damaged at offset {offset}: {error}"

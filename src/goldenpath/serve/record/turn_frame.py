@@ -1,9 +1,9 @@
-"""One frame for all requests that one turn of the event loop answered, in columns.
+"""The turn frame: one frame, in columns, for all requests that an event loop turn answered.
 
-A record for each request costs an object and an encoding each. Here what every request has stands
-in columns of fixed width, which are copied as they are. Callers and traces, which are there for all
-requests or for none, stand behind them as lists in MessagePack; only a request that has more to say
-(subjects, a refusal) gets a `RequestDetails`.
+One record for each request would cost an object and an encoding each. Here the common fields are
+columns of fixed width, which are copied as they are. Callers and traces exist for all requests or
+for none; they follow as lists in MessagePack. Only a request with more data (subjects, a refusal)
+gets a `RequestDetails`.
 
 The payload of such a frame: `_HEAD`; ids, 32 hex digits each; times at which the requests had been
 read, 64 bits each; rows, 32 bits each; inputs and scores, 32-bit floats; details as a list of pairs
@@ -32,7 +32,7 @@ _EACH = ID_SIZE + 8 + 4
 
 
 class RequestDetails(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What one request has beside its values; the defaults are those of most requests."""
+    """The data of one request beside its values; most requests have the defaults."""
 
     status: int = 200
     subjects: list[str] | None = None
@@ -58,9 +58,9 @@ share."""
 
 
 def render_turn(first: int, times: Times, columns: Columns, rest: bytes) -> bytes:
-    """The payload of a turn that begins with the sequence number `first`; `rest` by `render_rest`.
+    """Return the payload of a turn from the sequence number `first` on; `rest` by `render_rest`.
 
-    Raises `ValueError` if scores do not fit the rows, or ids are no ids.
+    Raises `ValueError` if scores do not fit the rows, or ids are invalid.
     """
     ids, started, rows, inputs, scores = columns
     clock, end, inference = times
@@ -89,7 +89,7 @@ def render_turn(first: int, times: Times, columns: Columns, rest: bytes) -> byte
 def render_rest(
     callers: list[str], traces: list[bytes], details: list[tuple[int, RequestDetails]]
 ) -> bytes:
-    """What only some turns have: a caller and a trace for each request, or none for all of them.
+    """Return the optional part: a caller and a trace for each request, or none for all of them.
 
     `details` by the place of their request.
     """
@@ -98,7 +98,7 @@ def render_rest(
 
 @cache
 def _layout(size: int) -> struct.Struct:
-    """Head and columns of fixed width of so many requests; there are as many as fit a turn."""
+    """Return the layout of head and fixed columns for a number of requests."""
     return struct.Struct(f"{_HEAD.format}{ID_SIZE * size}s{size}q{size}I")
 
 
@@ -107,7 +107,7 @@ LAYOUT_OF_ONE = _layout(1)
 
 
 def parse_turn(payload: bytes) -> list[Answered]:
-    """The records of such a frame. Raises `VerificationError` if its lengths contradict."""
+    """Return the records of a turn frame. Raises `VerificationError` if its lengths disagree."""
     if len(payload) < _HEAD.size:
         raise VerificationError("a turn is shorter than its head")
     _, count, first, offset, end, inference, width, scores, rest = _HEAD.unpack_from(payload)

@@ -1,4 +1,4 @@
-"""Answers as bytes on the wire, for one release."""
+"""The answers of one release as wire bytes."""
 
 from collections.abc import Iterator
 
@@ -21,7 +21,7 @@ from goldenpath.serve.protocol.tabular import TabularAnswer
 
 
 class PendingRequest(msgspec.Struct, eq=False):
-    """A question on its way to an answer. Bytes are little-endian 32-bit floats."""
+    """A question with its answer so far. Bytes are little-endian 32-bit floats."""
 
     exchange: Exchange
     question: Question | None
@@ -30,23 +30,23 @@ class PendingRequest(msgspec.Struct, eq=False):
     inputs: bytes = b""
     scores: bytes = b""
     values: list[float] | None = None
-    """The scores again, as numbers."""
+    """The scores as numbers."""
     has_scores: bool = False
     """Whether each of them lies in [0, 1]."""
     reasons: Scores | None = None
     """Weights, shape `(rows, codes)`, of a model that gives reasons."""
     status: int = 200
     said: RequestContext | None = None
-    """What the caller said of a request that was read and refused."""
+    """The context of a request that was read and refused."""
 
     @property
     def rows(self) -> int:
-        """Rows that were asked for."""
+        """Number of requested rows."""
         return self.question.rows if self.question else 0
 
     @property
     def note(self) -> str:
-        """What the record says of a request that was not answered as asked."""
+        """Text in the record of a request without a regular answer."""
         return self.refusal.note if self.refusal else ""
 
 
@@ -58,7 +58,7 @@ NO_SCORE = "the model gave no score in [0, 1]"
 
 
 class Answers:
-    """Renders what is sent; what never changes is rendered once."""
+    """A renderer of answers; constant parts are rendered once."""
 
     def __init__(self, identity: ReleaseIdentity, contract: Contract, calls: Calls) -> None:
         self._identity = identity
@@ -77,7 +77,7 @@ class Answers:
         ).encode("ascii")
 
     def render(self, asked: PendingRequest) -> None:
-        """Puts the answer into the exchange."""
+        """Put the answer into the exchange."""
         question, values = asked.question, asked.values
         if asked.refusal is None and values is None:
             raise ValueError("a question without an answer and without a refusal")
@@ -114,7 +114,7 @@ class Answers:
     def _several(
         self, asked: PendingRequest, question: Question, values: list[float]
     ) -> tuple[bytes, bytes]:
-        """Every output that is wanted, over either door; body and the headers that say its form."""
+        """Return the requested outputs for REST or gRPC: the body and the headers of its form."""
         there = {output.name: output for output in self._outputs(asked, values)}
         usual = tuple((name, question.form == "binary") for name in there)
         wanted = [(there[name], is_binary) for name, is_binary in question.outputs or usual]

@@ -1,8 +1,8 @@
 """One model call per turn of the event loop, over all requests that arrived in it.
 
-No timer waits for more: at low load a request is alone and is answered while it is read, under
-load the requests that became readable together share one call. What is wrong with one request is
-found per batch and refused for that request alone. Records are written before answers are sent.
+No timer delays a batch. At low load a request is alone and is answered while it is read. Under load
+the requests that became readable together share one call. Faults are found per batch and refused
+per request. Records are written before answers are sent.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from goldenpath.serve.server.recorder import Recorder
 
 ROWS_PER_CALL = 1024
 STEPS = (64, 256)
-"""Rows that a model is given at once; the quickest per row is found out while warming up.
+"""Candidate rows per call; the warm-up finds the fastest per row.
 
 ONNX Runtime walks trees row by row for a few rows and tree by tree for many, which takes longer
 where all trees do not fit the cache.
@@ -39,29 +39,29 @@ Half of it costs 3 percent more at full load with 32 rows a request: model and l
 out of the caches.
 """
 LONG = 0.02
-"""Seconds in all after which a call is timed no further."""
+"""Total seconds after which the timing of a call stops."""
 GAP = 30_000
-"""Nanoseconds; a request that comes so long after the last answer was alone when it came."""
+"""Nanoseconds; a request that comes this long after the last answer came alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How long a call takes, learned while warming up, in seconds."""
+    """The duration of a call in seconds, measured during the warm-up."""
 
     call: float = 0.0
     row: float = 0.0
 
     def of(self, rows: int) -> float:
-        """What a call over so many rows takes."""
+        """Return the seconds of a call over `rows` rows."""
         return self.call + self.row * rows
 
     def rows_in(self, seconds: float) -> int:
-        """How many rows a call may have to end in time."""
+        """Return the number of rows that a call can score in `seconds`."""
         return int((seconds - self.call) / self.row) if self.row else ROWS_PER_CALL
 
 
 class Batcher:
-    """Gathers requests, calls the model, and hands the results on."""
+    """Gathers requests, calls the model, and passes the results on."""
 
     def __init__(
         self,
@@ -96,12 +96,12 @@ class Batcher:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing waits and nothing is being worked on."""
+        """Whether no request waits or is being answered."""
         return not (self._waiting or self._refused or self._busy)
 
     @property
     def is_available(self) -> bool:
-        """Whether there is a model that answers."""
+        """Whether the model can answer."""
         return self._apart is None or self._apart.is_available
 
     @property
@@ -110,30 +110,30 @@ class Batcher:
         return self._rows_waiting >= self._most_waiting
 
     def warm_up(self) -> None:
-        """Calls the model as traffic will. Raises `GoldenPathError` if it does not work."""
+        """Call the model like real traffic. Raises `GoldenPathError` if that fails."""
         if self._model is None:
-            return  # it has answered already, in its own process
+            return  # it has already answered in its own process
         one = _time(self._model, self._rules.examples(1))
         times = {rows: _time(self._model, self._rules.examples(rows)) for rows in STEPS}
         self._step = min(STEPS, key=lambda rows: times[rows] / rows)
         self._pace = Pace(one, max(0.0, times[self._step] - one) / self._step)
-        # So much stays in the loop: another thread would cost more than it frees.
+        # Short calls stay in the loop: another thread would cost more than it saves.
         quick = self._pace.rows_in(SLOW)
         self._most = min(ROWS_PER_CALL, quick) if quick >= self._step else ROWS_PER_CALL
 
     def ask(self, exchange: Exchange, question: Question) -> None:
-        """Answers the question in this turn, or as soon as the model is free; see `settle`."""
+        """Answer the question in this turn, or as soon as the model is free; see `settle`."""
         self._waiting.append(PendingRequest(exchange, question))
         self._rows_waiting += question.rows
 
     def refuse(self, exchange: Exchange, refusal: Refusal) -> None:
-        """Answers with the refusal, once it is recorded; see `settle`."""
+        """Answer with the refusal, once it is recorded; see `settle`."""
         self._refused.append(PendingRequest(exchange, None, refusal))
 
     def settle(self) -> None:
-        """To be called once a connection was read: works off what waits, at once if it is alone.
+        """Answer the waiting requests after a connection was read, at once if only one waits.
 
-        Another round of the event loop would only find out that nobody else is there.
+        For a single request another turn of the event loop would find nothing more.
         """
         if self._scheduled or not (self._waiting or self._refused):
             return
@@ -143,7 +143,7 @@ class Batcher:
         try:
             self._turn()
         except Exception as error:
-            # The connection is not at fault, so it does not get to see it.
+            # The connection is not at fault, so the error must not reach it.
             self._loop.call_exception_handler({"message": "a turn failed", "exception": error})
 
     def watch(self) -> None:
@@ -152,7 +152,7 @@ class Batcher:
             self._apart.watch()
 
     def close(self) -> None:
-        """Ends the thread of slow calls, or the process of the model."""
+        """End the thread of slow calls, or the process of the model."""
         if self._apart is not None:
             self._apart.close()
         if self._thread is not None:
@@ -180,7 +180,7 @@ class Batcher:
         try:
             self._work_off(batch)
         except Exception:
-            # A fault of ours must not leave callers waiting; the event loop reports it.
+            # Our own fault must not leave callers waiting; the event loop reports it.
             self._give_up(batch)
             raise
         finally:
@@ -213,7 +213,7 @@ class Batcher:
             connection.flush()
 
     def _take(self) -> list[PendingRequest]:
-        """Requests for one call: as many as fit, and one at least."""
+        """Take the requests for one call: as many as fit, and at least one."""
         waiting = self._waiting
         if self._rows_waiting <= self._most:
             batch = list(waiting)
@@ -229,7 +229,7 @@ class Batcher:
         return batch
 
     def _check(self, batch: Sequence[PendingRequest]) -> Rows:
-        """The rows of the requests that fit the contract; the others get their refusal."""
+        """Return the rows of the valid requests; the others get their refusal."""
         rows = _stack(batch, len(self._rules.names))
         if len(rows) == 1 and self._rules.accepts_row(_values(batch[0])):
             return rows
@@ -253,7 +253,7 @@ class Batcher:
         asked: list[PendingRequest],
         rows: Rows,
     ) -> None:
-        """Asks a model in another process; what follows comes with its answer."""
+        """Ask a model in another process; its answer continues the turn."""
         self._busy = True
         start = monotonic_ns()
 
@@ -295,7 +295,7 @@ class Batcher:
         future.add_done_callback(done)
 
     def _predict(self, model: Model, asked: Sequence[PendingRequest], rows: Rows) -> Scores:
-        """The score of each row; NaN for every row of a request on which the model fails."""
+        """Return the score of each row; NaN for every row of a request on which the model fails."""
         try:
             step = self._step
             if len(rows) <= step:
@@ -314,7 +314,7 @@ class Batcher:
         return _joined(parts)
 
     def _finish(self, batch: list[PendingRequest], inference: int) -> None:
-        """Renders, records, and only then sends."""
+        """Render and record the answers, and only then send them."""
         batch += self._refused
         self._refused = []
         if not batch:
@@ -330,7 +330,7 @@ class Batcher:
 
 
 def _time(model: Model, rows: Rows) -> float:
-    """Seconds of a call once it is warm; a slow one is not asked often."""
+    """Return the seconds of a warm call; a slow one is measured fewer times."""
     found: list[float] = []
     while len(found) < 5 and sum(found) < LONG:
         start = perf_counter()
@@ -340,7 +340,7 @@ def _time(model: Model, rows: Rows) -> float:
 
 
 def _random_names() -> Iterator[str]:
-    """128 random bits each, in hexadecimal; the kernel is asked for many at once."""
+    """Return ids of 128 random bits in hexadecimal; one system call serves many."""
     while True:
         names = os.urandom(16 * 256).hex()
         for start in range(0, len(names), 32):
@@ -348,7 +348,7 @@ def _random_names() -> Iterator[str]:
 
 
 def _joined(parts: Sequence[Scores]) -> Scores:
-    """The parts below each other; those that failed have no columns for reasons."""
+    """Stack the parts of a batch; failed ones have no columns for reasons."""
     width = max(part.shape[1] if part.ndim == 2 else 1 for part in parts)
     if width == 1:
         return np.concatenate(parts)
@@ -362,7 +362,7 @@ def _values(asked: PendingRequest) -> list[float]:
 
 
 def _stack(batch: Sequence[PendingRequest], width: int) -> Rows:
-    """All rows of a batch below each other."""
+    """Stack all rows of a batch."""
     flat: list[float] = []
     arrays: list[Rows | Doubles] = []
     for asked in batch:
@@ -376,7 +376,7 @@ def _stack(batch: Sequence[PendingRequest], width: int) -> Rows:
         arrays.append(values)
     if not arrays:
         return _rows(flat, width)
-    # What is too large for 32 bits becomes infinite here and is refused by the input rules.
+    # A value too large for 32 bits becomes infinite, and the input rules refuse it.
     with np.errstate(over="ignore"):
         return np.concatenate([*arrays, _rows(flat, width)], dtype=np.float32, casting="same_kind")
 

@@ -1,7 +1,7 @@
-"""One batch of requests put to a model in another process, and what its answer means to each.
+"""A call of a model in another process: one batch, and the result of each request.
 
-A failure is nobody's until it is known whose: so each request is then asked alone. A process that
-was lost over a batch says nothing about any of them; they may ask again.
+After a failure each request is asked alone, to find the one that caused it. If the process was lost
+over a batch, no request is blamed, and all callers may try again.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ from goldenpath.serve.protocol.inputs import Refusal
 from goldenpath.serve.server.answers import PendingRequest
 
 FEW = 8
-"""Rows up to which a loop is quicker than two calls of numpy."""
+"""Rows up to which a loop is faster than two calls of numpy."""
 _LOST = "the model is not available now"
 
 
@@ -36,7 +36,7 @@ class BatchCall:
         self._place = self._start = 0
 
     def begin(self) -> None:
-        """Asks for all rows at once."""
+        """Ask for all rows at once."""
         self._model.ask(self._rows, self._receive)
 
     def _receive(self, result: Scores | GoldenPathError) -> None:
@@ -76,15 +76,15 @@ class BatchCall:
 
 
 def deal(asked: Sequence[PendingRequest], rows: Rows, scores: Scores) -> None:
-    """Gives each request its part of a batch."""
+    """Give each request its part of a batch."""
     if scores.ndim == 2:
         table, scores = scores, np.ascontiguousarray(scores[:, 0])
         is_score = (scores >= 0) & (scores <= 1)
-        # Without a score there is nothing to give reasons for.
+        # Without a score there are no reasons.
         _deal_reasons(asked, np.where(is_score[:, None], table[:, 1:], np.float32(np.nan)))
     inputs, raw, values = rows.tobytes(), scores.tobytes(), scores.tolist()
     width, start = 4 * rows.shape[1], 0
-    # What holds for all of a batch is asked once; numpy's smallest and largest let no NaN by.
+    # One check covers the whole batch: numpy's min and max propagate NaN.
     all_right = len(values) > FEW and bool(scores.min() >= 0.0 and scores.max() <= 1.0)
     for ask in asked:
         end = start + (ask.question.rows if ask.question else 0)

@@ -1,7 +1,7 @@
-"""Calls over gRPC as exchanges of the one server: a second door to the same room.
+"""The gRPC listener of a model server: calls become exchanges of the same server.
 
-Access, limits, checks, batching, records and answers are those of the server. What it answers as
-HTTP is read back here, which costs microseconds and keeps the rules in one place.
+Access, limits, checks, batching, records and answers are those of the server. Its
+HTTP answer is parsed here, which costs microseconds and keeps the rules in one place.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from goldenpath.serve.server.model_server import ModelServer
 _SHOWN = "x-goldenpath-"
 """Headers that become trailing metadata."""
 _WANTED = WANTED - {b"x-goldenpath-shadow", b"x-goldenpath-canary", b"x-goldenpath-caller"}
-"""No gateway is in front of this door: nobody may say what only the gateway knows."""
+"""Headers that only the gateway may set; this listener has no gateway in front of it."""
 
 
 class _Caller:
@@ -32,7 +32,7 @@ class _Caller:
         self.answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
     def flush(self) -> None:
-        """Gives the answer to who waits, if there is one and somebody still waits."""
+        """Pass the answer to the waiting call, if there is one and it still waits."""
         answer = self.exchange.answer if self.exchange else None
         if answer is not None and not self.answer.done():
             self.answer.set_result(answer)
@@ -41,18 +41,18 @@ class _Caller:
 async def open_door(
     server: ModelServer, launch: ServerLaunch, doors: ListenerFiles, limits: Limits
 ) -> tuple[GrpcListener, str]:
-    """The gRPC listener of a launch, and where it listens.
+    """Open the gRPC listener of a launch, and return it with its address.
 
     Raises `Unavailable` if the address is taken.
     """
-    grpc_messages.parse_infer(b"")  # the first call finds everything loaded
+    grpc_messages.parse_infer(b"")  # loaded now, so that the first call is not slow
     door = GrpcListener(ask_of(server), largest=limits.body)
     shown = credentials(doors.entrance, lambda: doors.renewed, doors.report)
     return door, await door.open(launch.grpc, shown)
 
 
 def ask_of(server: ModelServer) -> Ask:
-    """Asks the server as if the call had come over HTTP."""
+    """Return a function that asks the server as if a call had come over HTTP."""
 
     async def ask(call: Call) -> CallReply:
         caller = _Caller(call.peer)
@@ -72,7 +72,7 @@ def ask_of(server: ModelServer) -> Ask:
 
 
 def _reply(answer: bytes) -> CallReply:
-    """An answer of ours, which is known to be well-formed."""
+    """Parse one of our own answers, which is well-formed."""
     head, _, body = answer.partition(b"\r\n\r\n")
     first, *lines = head.decode("ascii").split("\r\n")
     pairs = (line.split(": ", 1) for line in lines)

@@ -1,7 +1,7 @@
 """The life of a model server process: launch line, verified model, traffic, orderly end.
 
-Nothing but the launch line comes from outside. A server that cannot verify its release says so and
-exits; it never starts with less. End of standard input or SIGTERM is the wish to drain.
+The launch line is the only configuration. A server that cannot verify its release reports it and
+exits. End of standard input or SIGTERM starts the drain.
 """
 
 import asyncio
@@ -37,13 +37,13 @@ if TYPE_CHECKING:
     from goldenpath.serve.grpc.grpc_listener import GrpcListener
 
 GRACE = 25.0
-"""Seconds in which calls over gRPC are finished once the server is told to drain."""
+"""Seconds for open gRPC calls once the server drains."""
 MAX_LAUNCH = 1024 * 1024
 """Bytes of the longest launch line."""
 
 
 def main() -> int:
-    """Runs one server until it has drained; its exit code."""
+    """Run one server until it has drained, and return its exit code."""
     started = time.monotonic()
     try:
         launch = read_launch(0)
@@ -57,10 +57,10 @@ def main() -> int:
 
 
 def read_launch(descriptor: int) -> ServerLaunch:
-    """The first line of standard input. Raises `InvalidInput` if it is no launch record."""
+    """Read the first line of standard input. Raises `InvalidInput` if it is no launch record."""
     line = b""
     while not line.endswith(b"\n"):
-        # Byte by byte, for what follows the line is not part of it.
+        # Byte by byte, because the bytes after the line belong to another reader.
         chunk = os.read(descriptor, 1)
         if not chunk:
             break
@@ -90,7 +90,7 @@ async def _serve(launch: ServerLaunch, content: ModelContent, started: float) ->
         report=_report,
         on_loss=launch.on_loss,
         access=doors.access(),
-        word=launch.word,
+        caller_secret=launch.word,
         behind_gateway=launch.listen.startswith(("unix:", "127.0.0.1:")),
     )
     server.warm_up()
@@ -113,7 +113,7 @@ async def _serve(launch: ServerLaunch, content: ModelContent, started: float) ->
 
 
 async def _started(contract: Contract, place: Workplace) -> ModelApart:
-    """A model that is code, in its process and warm."""
+    """Return a code model, warm and in its own process."""
     from goldenpath.serve.model.supervised_worker import SupervisedModel, terms_of
 
     def happened(turn: str, why: str) -> None:
@@ -122,14 +122,14 @@ async def _started(contract: Contract, place: Workplace) -> ModelApart:
     example = InputRules(contract).examples(1)
     model = SupervisedModel(place, terms_of(contract), example, _report, happened=happened)
     said = await model.start()
-    _report(f"the model runs apart, in Python {said.python}: {', '.join(said.isolation)}")
+    _report(f"the model runs in its own process, Python {said.python}: {', '.join(said.isolation)}")
     return model
 
 
 async def _second_door(
     server: ModelServer, launch: ServerLaunch, doors: ListenerFiles
 ) -> tuple["GrpcListener | None", dict[str, object]]:
-    """The listener for gRPC, if the launch wants one, and what to say of it."""
+    """Open the gRPC listener, if the launch has one, and return it with its event fields."""
     if not launch.grpc:
         return None, {}
     from goldenpath.serve.server.grpc_bridge import (
@@ -156,7 +156,7 @@ def _spool(identity: ReleaseIdentity, content: ModelContent, launch: ServerLaunc
 
 
 def _wishes(loop: asyncio.AbstractEventLoop, server: ModelServer) -> asyncio.Event:
-    """Set at the end of standard input and by SIGTERM or SIGINT; until then terms may change."""
+    """Return an event set by end of input, SIGTERM or SIGINT; until then apply new terms."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
@@ -176,13 +176,13 @@ def _wishes(loop: asyncio.AbstractEventLoop, server: ModelServer) -> asyncio.Eve
             rest = rest[-MAX_LAUNCH:]
         loop.call_soon_threadsafe(stop.set)
 
-    # A thread of its own, since an event loop cannot watch every kind of standard input.
+    # A thread, because an event loop cannot watch every kind of standard input.
     threading.Thread(target=wait_for_end, name="stdin", daemon=True).start()
     return stop
 
 
 def _say(event: dict[str, object]) -> None:
-    """One line for the supervisor; whether it still listens is its own affair."""
+    """Write one event for the supervisor; a closed pipe is only logged."""
     try:
         os.write(1, msgspec.json.encode(event) + b"\n")
     except OSError as error:
@@ -190,5 +190,5 @@ def _say(event: dict[str, object]) -> None:
 
 
 def _report(message: str) -> None:
-    """One line for people."""
+    """Write one log line for people."""
     sys.stderr.write(f"{message}\n")

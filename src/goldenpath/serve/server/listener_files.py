@@ -1,7 +1,7 @@
-"""What stands between the address of a server and its model, as files that may change meanwhile.
+"""The TLS and access files of a running server, which may change meanwhile.
 
-On SIGHUP certificate and access rules are read again. What cannot be read then changes nothing:
-the server goes on with what it has, and says so.
+SIGHUP reloads certificate and access rules. A file that cannot be read changes nothing: the server
+keeps the old content and reports it.
 """
 
 import ssl
@@ -31,20 +31,20 @@ class ListenerFiles:
 
     @property
     def tls(self) -> ssl.SSLContext | None:
-        """For the listener; None without TLS."""
+        """The TLS context of the listener; None without TLS."""
         return self._shown.context
 
     @property
     def renewed(self) -> int:
-        """How often another certificate was taken."""
+        """Number of times that a new certificate was loaded."""
         return self._shown.renewed
 
     def access(self) -> Access | None:
-        """The rules as they stand in their file; None if there are none."""
+        """Return the rules in their file; None if there are none."""
         return load_access(Path(self._access), self.report) if self._access else None
 
     def reload(self, server: ModelServer) -> None:
-        """Reads the files again, each for itself and beside the traffic."""
+        """Reload each file separately, in the background."""
         threading.Thread(target=self._reload, args=(server,), name="reload", daemon=True).start()
 
     def _reload(self, server: ModelServer) -> None:

@@ -1,4 +1,4 @@
-"""A model server: routes of the protocol, one batcher, one listener, an orderly end."""
+"""The model server: protocol targets, one batcher, one listener, an orderly drain."""
 
 import asyncio
 import gc
@@ -42,18 +42,18 @@ from goldenpath.serve.server.recorder import OnLoss, Recorder
 
 SWEEP = 0.5
 COLLECT = (20_000, 10, 10)
-"""New objects after which cycles are looked for: a request leaves none behind."""
+"""New objects per garbage collection; it is large, because requests leave no cycles."""
 LINGER = 0.2
-"""Seconds in which a server that drains still accepts what was already on its way."""
+"""Seconds for which a draining server accepts late requests."""
 
 _CALLS = inference_service.PREFIX.encode("ascii")
 _OPEN = frozenset(
     {b"/v2/health/live", b"/v2/health/ready", _CALLS + b"ServerLive", _CALLS + b"ServerReady"}
 )
-"""Targets that whoever watches over the process asks for, without a token."""
+"""Health targets, which need no token."""
 _PREDICTION_ID = re.compile(rb"[0-9a-f]{32}")
 _USUAL = frozenset({b"authorization", b"content-length", b"content-type", b"host", b"traceparent"})
-"""Headers that say nothing about the framing of a body, but for its type."""
+"""Headers that do not affect how a body is read, besides its type."""
 _MEDIA_TYPES = (
     b"",
     b"application/json",
@@ -63,7 +63,7 @@ _MEDIA_TYPES = (
 
 
 class ModelServer:
-    """Answers for one release until it is told to drain."""
+    """A server of one release until it drains."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class ModelServer:
         self._behind_gateway = behind_gateway
         self._caller_secret = caller_secret
         self.access = access
-        """Who may ask; may be replaced while serving."""
+        """The access rules; may be replaced while serving."""
         self._shape = InputShape.of(contract)
         self._reader = Reader(self._shape, outputs_of(contract))
         self._calls = Calls(identity, contract)
@@ -95,7 +95,7 @@ class ModelServer:
             report=report,
         )
         self.settle = self._batcher.settle
-        """To be called once something was accepted: works off what waits."""
+        """Answer the waiting requests; to be called after requests were accepted."""
         self._limits = limits or Limits()
         self._listener = HttpListener(self, self._limits, RULES, VARYING)
         self._is_ready = False
@@ -104,12 +104,12 @@ class ModelServer:
 
     @property
     def answered(self) -> int:
-        """Requests for predictions that were answered or refused so far."""
+        """Return the number of prediction requests that were answered or refused so far."""
         return self._recorder.answered
 
     @property
     def on_loss(self) -> OnLoss:
-        """What happens to requests that cannot be written down; may be changed while serving."""
+        """The policy for requests that cannot be recorded; may be changed while serving."""
         return self._recorder.on_loss
 
     @on_loss.setter
@@ -121,14 +121,14 @@ class ModelServer:
         return self._is_ready and self._batcher.is_available
 
     def warm_up(self) -> None:
-        """Makes the first answer as quick as the others."""
+        """Warm up, so that the first answer is as fast as the others."""
         self._batcher.warm_up()
         gc.collect()
         gc.freeze()
         gc.set_threshold(*COLLECT)
 
     async def listen(self, address: str, tls: ssl.SSLContext | None = None) -> str:
-        """Accepts connections on `unix:PATH` or `127.0.0.1:PORT`, and says where.
+        """Start to accept connections on `unix:PATH` or `127.0.0.1:PORT`; return the address.
 
         Raises `InvalidInput` for another form, `Unavailable` if the address is taken.
         """
@@ -138,7 +138,7 @@ class ModelServer:
         return address
 
     async def drain(self, *, linger: float = LINGER, limit: float = 30.0) -> None:
-        """Answers what is in flight and on its way, then closes everything."""
+        """Answer every request that is in flight or on its way, then close everything."""
         self._is_ready = False
         await self._listener.drain(lambda: self._batcher.is_idle, linger=linger, limit=limit)
         if self._sweeper is not None:
@@ -153,7 +153,7 @@ class ModelServer:
     def take(
         self, connection: ServerConnection, head: RequestHead, body: bytes, held: int
     ) -> Exchange:
-        """Takes a request that a connection has read."""
+        """Take a request that a connection has read."""
         exchange = Exchange(
             connection,
             head.method,
@@ -167,17 +167,17 @@ class ModelServer:
             held,
         )
         self.accept(exchange)
-        # What was read of it waits for its answer; all the rest would, too.
+        # Only the parsed values are needed until the answer; the raw body would fill memory.
         exchange.body = b""
         return exchange
 
     def refused(self, status: int, seconds: float) -> None:
-        """Nobody was asked, so nothing is recorded."""
+        """Does nothing: the model was not asked, so there is no record."""
 
     def accept(self, exchange: Exchange) -> None:
-        """Takes a request that was read whole; its answer may be there at once or come later."""
+        """Take a complete request; its answer may come at once or later."""
         if not self._behind_gateway:
-            # Who asks directly is answered, and cannot say what only the gateway knows.
+            # A direct caller is answered, but its gateway headers are ignored.
             exchange.headers.pop(b"x-goldenpath-shadow", None)
             exchange.headers.pop(b"x-goldenpath-canary", None)
         if b"x-goldenpath-caller" in exchange.headers:
@@ -214,7 +214,7 @@ class ModelServer:
 
     def _ask(self, exchange: Exchange, form: str) -> None:
         batcher = self._batcher
-        # First of all, for a prediction id that is none must not get into a record.
+        # Checked first, because an invalid prediction id must not get into a record.
         refusal = _framing(exchange.headers)
         if batcher.is_full or not batcher.is_available:
             lost = "the model is not available now"
@@ -279,7 +279,7 @@ class ModelServer:
 
 
 def _framing(headers: dict[bytes, bytes]) -> Refusal | None:
-    """What is wrong with the headers of a request for a prediction, if anything is."""
+    """Return the fault in the headers of a prediction request, if there is one."""
     if headers.keys() <= _USUAL and headers.get(b"content-type") == b"application/json":
         return None
     given = headers.get(b"x-goldenpath-prediction-id")
@@ -289,7 +289,7 @@ def _framing(headers: dict[bytes, bytes]) -> Refusal | None:
         return Refusal(400, message, message)
     media_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
     if media_type not in _MEDIA_TYPES:
-        # A browser sends other types across origins without asking; so none of them is taken.
+        # A browser sends other types across origins without a preflight, so they are refused.
         message = "the content type is not known: expected application/json"
         return Refusal(415, message, message)
     length = headers.get(b"inference-header-content-length")
@@ -302,7 +302,7 @@ def _framing(headers: dict[bytes, bytes]) -> Refusal | None:
 def _routes(
     identity: ReleaseIdentity, contract: Contract
 ) -> tuple[Mapping[bytes, str], Mapping[bytes, Mapping[str, object]]]:
-    """Targets that ask for predictions, and pages that never change."""
+    """Return the prediction targets, and the constant pages."""
     model = f"/v2/models/{identity.model}"
     bases = [model, *(f"{model}/versions/{v}" for v in (identity.digest, identity.slot))]
     asks = {f"{base}/infer": "infer" for base in bases}
@@ -310,7 +310,7 @@ def _routes(
     asks[inference_service.PREFIX + inference_service.INFER] = "call"
     pages: dict[str, Mapping[str, object]] = {
         "/v2/health/live": {"live": True},
-        # The specification calls it "live" here as well; its servers say "ready".
+        # The specification writes "live" here too; real servers send "ready".
         "/v2/health/ready": {"ready": True, "live": True},
         "/v2": SERVER,
         "/v2/": SERVER,

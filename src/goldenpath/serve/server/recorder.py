@@ -1,4 +1,4 @@
-"""What is written down of each answer, before it is sent."""
+"""The recorder: writes a record of each answer before it is sent."""
 
 from collections.abc import Mapping, Sequence
 from time import monotonic_ns, time_ns
@@ -19,14 +19,14 @@ from goldenpath.serve.record.turn_frame import (
 from goldenpath.serve.server.answers import Answers, PendingRequest
 
 OnLoss = Literal["serve", "refuse"]
-"""What happens to requests that cannot be written down: answered and counted, or refused."""
+"""The policy for requests that cannot be recorded: answer and count them, or refuse them."""
 
 _DOORS: Mapping[bytes, Door] = {b"/v1": "predict", b"/in": "call"}
-"""By the beginning of a target that asks for predictions."""
+"""The form by prefix of a prediction target."""
 _TRACE, _SHADOW, _CANARY = b"traceparent", b"x-goldenpath-shadow", b"x-goldenpath-canary"
-"""Fields of a request that stand in its record."""
+"""Header fields that go into the record."""
 _USUAL_FORMS = ("json", "binary")
-"""Of questions: those that come by the usual door and are refused without an answer."""
+"""Forms of questions that need no `RequestDetails`."""
 _UNRECORDED = Refusal(503, "the prediction cannot be recorded now", "not recorded")
 
 
@@ -40,11 +40,11 @@ class Recorder:
 
     @property
     def answered(self) -> int:
-        """Requests so far."""
+        """Number of requests so far."""
         return self._sequence
 
     def record(self, batch: Sequence[PendingRequest], inference: int, answers: Answers) -> None:
-        """Writes one record per request; where that fails, does what the policy says."""
+        """Write one record per request; if that fails, apply the policy."""
         if self._spool is None:
             self._sequence += len(batch)
             return
@@ -59,16 +59,16 @@ class Recorder:
             self._spool.lose(first, size, sum(asked.rows for asked in batch))
             self._sequence += size
         else:
-            # Nothing is answered, so no sequence number is used up and nothing is missing.
+            # Nothing is answered, so no sequence number is used and there is no gap.
             for asked in batch:
                 asked.refusal, asked.values = _UNRECORDED, None
                 answers.render(asked)
 
 
 def _render_one(asked: PendingRequest, first: int, now: int, inference: int) -> bytes:
-    """The turn of one request; nothing if it has `RequestDetails`.
+    """Return the turn of one request; None if it needs `RequestDetails`.
 
-    At low load this is on the path of every request, so it makes no list and calls little.
+    At low load every request takes this path, so it makes no list and few calls.
     """
     exchange, question = asked.exchange, asked.question
     inputs, scores, headers = asked.inputs, asked.scores, exchange.headers
@@ -109,7 +109,7 @@ def _render(batch: Sequence[PendingRequest], first: int, times: Times) -> bytes:
     rows: list[int] = []
     details: list[tuple[int, RequestDetails]] = []
     is_named = False
-    # One loop almost without calls: this is done for every request there is.
+    # One loop with few calls, because it runs for every request.
     for asked in batch:
         exchange, question = asked.exchange, asked.question
         headers = exchange.headers
