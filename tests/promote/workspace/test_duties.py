@@ -272,7 +272,7 @@ def test_the_last_person_cannot_leave(town: Town) -> None:
     platform = town.trusted().platform
     alone = replace(platform, people=platform.people[:1])
 
-    with pytest.raises(InvalidInput, match="is the last one"):
+    with pytest.raises(InvalidInput, match="is the last person who can act"):
         without_person(alone, alone.people[0].name, town.now + timedelta(days=1))
 
 
