@@ -44,7 +44,7 @@ def show_policy(output: Format) -> None:
 @identity_options
 @output_option
 def change(file: Path, reason: str, name: str | None, key: Path | None, output: Format) -> None:
-    """Replace platform.toml by FILE, and render the files that depend on it."""
+    """Replace platform.toml by FILE, and render what depends on it."""
     home, acting = compose.home(), compose.identity(name, key)
     try:
         platform = parse_platform(read_bounded(file, MAX_TOML))
