@@ -244,7 +244,10 @@ def test_what_it_prints_is_passed_on_up_to_a_limit(tmp_path: Path) -> None:
         ("raise ImportError('no such package')", "ImportError: no such package"),
         ("def load(files):\n    return lambda rows: rows", r"shape \(1,\)|shape"),
         ("import time\ntime.sleep(60)", "took too long to start"),
-        ("import os, sys\nos.write(int(sys.argv[1]), b'x' * 99)", "said what nobody asked"),
+        (
+            "import os, sys\nos.write(int(sys.argv[1]), b'x' * 99)",
+            "sent a message that was not asked for",
+        ),
     ],
     ids=["import", "shape", "hang", "garbage"],
 )
