@@ -52,6 +52,31 @@ def test_an_environment_is_made_once_and_again_if_it_is_incomplete(tmp_path: Pat
     assert make.made == 2
 
 
+def test_an_environment_of_a_home_that_was_moved_is_made_anew(tmp_path: Path) -> None:
+    class Inside(Maker):
+        def __call__(self, folder: Path) -> Path:
+            super().__call__(folder)
+            return folder / "module.py"
+
+    make = Inside()
+    _kept(tmp_path / "before", "a" * 64, make)
+    (tmp_path / "before").rename(tmp_path / "after")
+
+    moved = _kept(tmp_path / "after", "a" * 64, make)
+
+    assert make.made == 2
+    assert moved.python.is_file()
+
+
+def test_an_environment_that_was_reached_by_a_link_outlives_the_link(tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "kept")
+
+    found = _kept(tmp_path / "link", "a" * 64, Maker())
+
+    assert found.folder.parent == tmp_path / "kept"
+
+
 def test_modules_that_a_build_imported_are_compiled_from_source_before_the_next(
     tmp_path: Path,
 ) -> None:

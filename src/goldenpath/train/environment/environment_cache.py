@@ -60,6 +60,7 @@ def cached_environment(
 
     Raises `Unavailable` if the folder cannot be used.
     """
+    kept = kept.resolve()  # a link may be gone before the folder is
     with ExitStack() as locks:
         try:
             environment = _acquired(kept, kept / key, make, locks)
@@ -73,7 +74,7 @@ def _acquired(
 ) -> CachedEnvironment:
     kept.mkdir(mode=0o700, parents=True, exist_ok=True)
     with locked(kept / "lock"):
-        if not (folder / _COMPLETE).is_file():
+        if not _is_complete(folder):
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(mode=0o700)
             python = make(folder / "environment")
@@ -86,6 +87,17 @@ def _acquired(
         take_lock(descriptor, shared=True)
         _evict(kept)
     return CachedEnvironment(folder, python, (folder / _COMPILED).is_file())
+
+
+def _is_complete(folder: Path) -> bool:
+    """Whether the environment was made to its end, and its interpreter is where it was then.
+
+    A home that was moved has none of use: an environment knows its own path.
+    """
+    try:
+        return Path((folder / _COMPLETE).read_text("utf-8")).exists()
+    except FileNotFoundError:
+        return False
 
 
 def record_modules(cached: CachedEnvironment | None, bytecode: Path) -> None:
