@@ -42,7 +42,7 @@ def test_a_key_that_counts_nowhere_is_known_before_anything_is_trained(
     public_key("mine", tmp_path / "mine", make=True)
     monkeypatch.setenv("GOLDENPATH_SIGNING_KEY", str(tmp_path / "mine.pem"))
 
-    with pytest.raises(InvalidInput, match="no build key") as caught:
+    with pytest.raises(InvalidInput, match="is not a build key") as caught:
         workshop(platform.home, tmp_path / "work", quiet)
     assert caught.value.hint
 

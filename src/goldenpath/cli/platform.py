@@ -33,7 +33,7 @@ def show_platform(output: Format) -> None:
 @verb.command("policy")
 @output_option
 def show_policy(output: Format) -> None:
-    """Print the requirements for a release, as a file for verify --policy."""
+    """Print the requirements for a release as a policy file."""
     admission = admission_of(compose.trusted(compose.home()).platform)
     show(admission, render_admission(admission).decode().rstrip(), output)
 

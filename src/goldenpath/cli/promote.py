@@ -49,14 +49,9 @@ def verb(
     rollout = Rollout(parse_steps(canary), parse_criteria(criteria), judge)
     digest = compose.release(home, reference)
     done = promote(
-        workspace,
-        digest,
-        stage,
-        rollout=rollout,
-        reason=reason,
-        break_glass=break_glass,
+        workspace, digest, stage, rollout=rollout, reason=reason, break_glass=break_glass,
         dry_run=dry_run,
-    )
+    )  # fmt: skip
     model = done.decision.model if done.decision is not None else ""
     place = ActionContext(workspace.acting.name, stage, model, digest)
     show_change(place, done, output)

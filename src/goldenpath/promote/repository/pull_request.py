@@ -10,7 +10,7 @@ from typing import Protocol
 from goldenpath.errors import GoldenPathError
 
 PREFIX = "goldenpath/"
-"""The prefix of the branches that goldenpath pushes; other pull requests are ignored."""
+"""The prefix of our own branches; pull requests from other branches are ignored."""
 
 
 @dataclass(frozen=True, slots=True)
