@@ -67,10 +67,10 @@ def run() -> Iterator[Measurement]:
 def _survey(home: Home, repository: Repository, trusted: Trusted) -> Iterator[Measurement]:
     file = Path(home.root) / "survey"
     cold = Surveyor(repository)
-    yield _timed("what git wants, 3,000 manifests read anew", lambda: cold.survey(trusted), 1)
+    yield _timed("the desired state, 3,000 manifests read anew", lambda: cold.survey(trusted), 1)
     Surveyor(repository, file).survey(trusted)
     yield _timed(
-        "what git wants, as `inventory` asks, nothing changed",
+        "the desired state, as `inventory` asks, nothing changed",
         lambda: Surveyor(repository, file).survey(follow(repository, home.trust)),
         goal=0.5,
     )

@@ -14,6 +14,11 @@ import rfc8785
 
 from goldenpath.errors import InvalidInput
 
+
+class DuplicateKey(InvalidInput):
+    """A JSON object has one key twice, so two parsers may read two different values."""
+
+
 JsonValue = None | bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"]
 
 MAX_DOCUMENT = 16 * 1024 * 1024
@@ -39,14 +44,16 @@ def canonical_json(value: object) -> bytes:
 def parse_json(content: bytes, what: str) -> JsonValue:
     """Return the value of a JSON document; `what` names the document in messages.
 
-    Raises `InvalidInput` for bad UTF-8, bad JSON, a duplicate key, NaN, more bytes than
-    `MAX_DOCUMENT` or more levels than `MAX_DEPTH`.
+    Raises `InvalidInput` for bad UTF-8, bad JSON, a duplicate key (`DuplicateKey`), NaN, more
+    bytes than `MAX_DOCUMENT` or more levels than `MAX_DEPTH`.
     """
     check_bounds(content, what)
     try:
         value: JsonValue = json.loads(
             content.decode("utf-8"), object_pairs_hook=_object, parse_constant=_constant
         )
+    except DuplicateKey as error:
+        raise DuplicateKey(f"{what} is not valid JSON: {error.message}") from error
     except (UnicodeDecodeError, RecursionError, ValueError) as error:
         raise InvalidInput(f"{what} is not valid JSON: {error}") from error
     return value
@@ -81,7 +88,7 @@ def _object(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
     if len(result) != len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"key {twice!r} occurs twice")
+        raise DuplicateKey(f"key {twice!r} occurs twice")
     return result
 
 

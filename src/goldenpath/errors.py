@@ -61,8 +61,12 @@ REFUSED = 7
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
-    """Return a hint that offers the nearest of the `known` names; None if none is near."""
+    """Return a hint that offers the nearest of the `known` names; None if none is near.
+
+    Upper and lower case count as equal, so `PROD` finds `prod` and `prod` finds `Prod`.
+    """
     from difflib import get_close_matches  # imported late: only a failed command needs it
 
-    near = get_close_matches(name.lower(), [each for each in known if each != name], n=1)
-    return f"did you mean {near[0]}?" if near else None
+    spelling = {each.casefold(): each for each in known if each != name}
+    near = get_close_matches(name.casefold(), spelling, n=1)
+    return f"did you mean {spelling[near[0]]}?" if near else None

@@ -13,18 +13,33 @@ from goldenpath.errors import InvalidInput
 def write_whole(path: Path, content: bytes, mode: int = 0o600) -> None:
     """Write under a temporary name, sync, rename, and sync the folder. Raises `OSError`."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _replace(path, content, mode, is_synced=True)
+    sync_folder(path.parent)
+
+
+def publish(path: Path, content: bytes, mode: int = 0o666) -> None:
+    """Write under a temporary name and rename, without a sync. Raises `OSError`.
+
+    For a file that describes a moment or can be made again: its readers see the old content or the
+    new one, and a power cut may lose it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _replace(path, content, mode, is_synced=False)
+
+
+def _replace(path: Path, content: bytes, mode: int, *, is_synced: bool) -> None:
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            if is_synced:
+                os.fsync(file.fileno())
         partial.replace(path)
     except OSError:
         partial.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
 
 
 def write_new(path: Path, content: bytes, mode: int) -> None:

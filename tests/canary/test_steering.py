@@ -83,3 +83,23 @@ def test_a_canary_that_a_freeze_kept_moves_once_the_freeze_is_over_without_a_com
 
     assert len([line for line in said if "stays as it is" in line]) == 1
     assert next(road.repository.history()).subject.startswith(f"dev: rollout {MODEL}")
+
+
+def test_a_failure_is_reported_when_it_begins_and_not_every_second(tmp_path: Path) -> None:
+    road = Road(tmp_path)
+    road.promote(road.release(b"one"), "dev")
+    promote(road.desk("platform-engineer"), road.release(b"two"), "dev", rollout=PLAN)
+    lines: list[str] = []
+    steering = Steering(road.machine(), lambda *_: None, lines.append)
+    status, away = seen(road, 100, 1), tmp_path / "away"
+
+    road.home.gitops.rename(away)
+    assert not steering(status) and not steering(status)
+    assert len([line for line in lines if "is not moved" in line]) == 1
+
+    away.rename(road.home.gitops)
+    assert steering(status)
+    later = seen(road, 600, 8)
+    road.home.gitops.rename(away)
+    assert not steering(later) and not steering(later)
+    assert len([line for line in lines if "is not moved" in line]) == 2

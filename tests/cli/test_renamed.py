@@ -97,13 +97,19 @@ def test_gate_judges_as_if_a_person_promoted(reading: Command, town: Town) -> No
         ("rollback credit-default --stage pord --reason x", "did you mean prod?"),
         ("hold credit-dfault --stage dev --reason x", "did you mean credit-default?"),
         ("approve {fresh} --stage prod --as validtor", "did you mean validator?"),
+        ("at now --stage prd", "did you mean prod?"),
+        ("at now --model credit-defualt", "did you mean credit-default?"),
+        ("drift Credit-Default", "did you mean credit-default?"),
+        ("drift credit-default --stage Prod", "did you mean prod?"),
+        ("log show --model credit-defaul", "did you mean credit-default?"),
+        ("log show --stage deev", "did you mean dev?"),
     ],
 )
 def test_a_mistyped_stage_model_or_person_is_answered_with_the_likely_one(
     town: Town, reading: Command, tmp_path: Path, words: str, hint: str
 ) -> None:
     call = words.format(fresh=town.fresh).split()
-    acting = () if call[0] in {"gate", "why"} else town.acting("platform-engineer")
+    acting = () if call[0] in {"at", "gate", "log", "why"} else town.acting("platform-engineer")
     if "--as" in call:
         acting = ("--key", str(SshKey.generate(tmp_path / "stranger").path))
     said = reading.run((*call, *acting))

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import urllib3
 
-from goldenpath.compose.listeners import door_of, entrance, inner_socket
+from goldenpath.compose.listeners import gateway_address, inner_socket, listener_settings
 from goldenpath.errors import InvalidInput
 from goldenpath.observe.log.log_reader import records
 from tests.deploy.platform import OneMachine, Up, goldenpath
@@ -23,8 +23,8 @@ PATH = "/dev/credit/v2/models/credit/infer"
 
 
 @dataclass
-class Doors:
-    """A machine that is up, and the files of its doors."""
+class SecureMachine:
+    """A machine that is up, with TLS and access rules, and its files."""
 
     here: OneMachine
     up: Up
@@ -49,7 +49,7 @@ class Doors:
 
 
 @pytest.fixture
-def doors(tmp_path: Path) -> Iterator[Doors]:
+def machine(tmp_path: Path) -> Iterator[SecureMachine]:
     here, authority = OneMachine(tmp_path), Authority(tmp_path)
     here.deploy((here.release(), 100))
     ours, client = authority.issue("gateway"), authority.issue("scoring-batch")
@@ -61,67 +61,67 @@ def doors(tmp_path: Path) -> Iterator[Doors]:
     }
     with here.up(**variables) as up:
         up.until(lambda status: status.is_ready and bool(status.deployments))
-        yield Doors(here, up, authority, client, tmp_path, variables)
+        yield SecureMachine(here, up, authority, client, tmp_path, variables)
 
 
-def test_a_machine_lets_in_who_shows_certificate_and_token(doors: Doors) -> None:
-    assert doors.ask("branch") == 200
-    assert doors.ask() == 401
-    assert doors.ask("audit") == 403
+def test_a_machine_lets_in_who_shows_certificate_and_token(machine: SecureMachine) -> None:
+    assert machine.ask("branch") == 200
+    assert machine.ask() == 401
+    assert machine.ask("audit") == 403
     with pytest.raises((urllib3.exceptions.HTTPError, OSError)):
-        doors.ask("branch", with_certificate=False)
-    status = doors.up.status
+        machine.ask("branch", with_certificate=False)
+    status = machine.up.status
     assert status is not None
     with pytest.raises(urllib3.exceptions.HTTPError), urllib3.PoolManager(retries=False) as pool:
         pool.request("POST", f"http://{status.gateway}{PATH}", body=b"{}")
 
-    rows = doors.folder / "rows.parquet"
+    rows = machine.folder / "rows.parquet"
     pq.write_table(
         pa.table({"limit": [1000.0], "age": [40.0], "status": [1.0], "paid": [0.0]}), rows
     )
-    trusting = {"GOLDENPATH_CA_FILE": str(doors.authority.path), **doors.variables}
+    trusting = {"GOLDENPATH_CA_FILE": str(machine.authority.path), **machine.variables}
     send = ("send", "credit", "--stage", "dev", "--rows", str(rows), "--process", "a rehearsal")
-    code, sent = goldenpath(doors.here.home, *send, GOLDENPATH_TOKEN="branch", **trusting)
+    code, sent = goldenpath(machine.here.home, *send, GOLDENPATH_TOKEN="branch", **trusting)
     assert code == 0, sent
 
-    access_file(doors.folder, other=["infer"])
-    doors.up.process.send_signal(signal.SIGHUP)
-    while doors.ask("other") != 200:
+    access_file(machine.folder, other=["infer"])
+    machine.up.process.send_signal(signal.SIGHUP)
+    while machine.ask("other") != 200:
         continue
-    assert doors.ask("branch") == 401
-    doors.up.process.send_signal(signal.SIGTERM)
-    doors.up.process.wait(30)
-    found = [*records(doors.here.home)]
+    assert machine.ask("branch") == 401
+    machine.up.process.send_signal(signal.SIGTERM)
+    machine.up.process.wait(30)
+    found = [*records(machine.here.home)]
     assert {record["caller"] for record in found} == {"branch", "other"}
     (named,) = (record for record in found if record["process"])
-    _, traced = goldenpath(doors.here.home, "trace", str(named["prediction_id"]))
+    _, traced = goldenpath(machine.here.home, "trace", str(named["prediction_id"]))
     assert isinstance(traced, dict)
     record = traced["prediction"]["record"]
     assert (record["process"], record["caller"]) == ("a rehearsal", "branch")
     assert record["traffic_role"] == "stable" and record["model_digest"].startswith("sha256:")
     assert record["oversight_by"] == "policy" and record["cutoff_distance"] > 0
-    _, checked = goldenpath(doors.here.home, "log", "check")
+    _, checked = goldenpath(machine.here.home, "log", "check")
     assert isinstance(checked, dict)
     assert checked["replicas"][0]["processes"] == ["a rehearsal"]
-    _, live = goldenpath(doors.here.home, "at", record["t_start"], "--model", "credit")
+    _, live = goldenpath(machine.here.home, "at", record["t_start"], "--model", "credit")
     assert isinstance(live, list)
     assert live[0]["uses"]["a rehearsal"] == 1
 
 
-def test_half_a_door_and_absent_files_are_refused(tmp_path: Path) -> None:
+def test_half_of_the_tls_files_and_absent_files_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "there"
     file.write_text("")
 
-    assert entrance({}).certificate == ""
+    assert listener_settings({}).certificate == ""
     for wrong in (
         {"GOLDENPATH_TLS_CERTIFICATE": str(file)},
         {"GOLDENPATH_TLS_CLIENT_CA": str(file)},
         {"GOLDENPATH_ACCESS_FILE": str(tmp_path / "absent")},
     ):
         with pytest.raises(InvalidInput):
-            entrance(wrong)
+            listener_settings(wrong)
     with pytest.raises(InvalidInput, match="too long for a socket"):
         inner_socket(tmp_path / ("a" * 100))
     assert Path(inner_socket(tmp_path)).parent.is_dir()
     with pytest.raises(InvalidInput):
-        door_of("127.0.0.1:1", "https", {"GOLDENPATH_CA_FILE": str(tmp_path / "absent")})
+        gateway_address("127.0.0.1:1", "https", {"GOLDENPATH_CA_FILE": str(tmp_path / "absent")})

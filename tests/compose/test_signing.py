@@ -66,7 +66,7 @@ def test_a_key_in_the_environment_that_is_none_is_refused_without_repeating_it(
 
 @pytest.mark.parametrize(
     ("command", "said"),
-    [("", "needs a command"), ("sign 'with", "cannot be parted"), ("sign", "needs a command")],
+    [("", "needs a command"), ("sign 'with", "cannot be split"), ("sign", "needs a command")],
 )
 def test_a_signing_command_without_words_or_public_key_is_refused(
     home: Home, monkeypatch: pytest.MonkeyPatch, command: str, said: str

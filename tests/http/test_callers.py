@@ -34,7 +34,7 @@ def test_who_does_not_know_the_word_names_nobody(value: bytes) -> None:
 
 
 def test_a_server_hears_the_gateway_and_no_client(tmp_path: Path) -> None:
-    launch = replace(packed(tmp_path).launch(), word=SECRET)
+    launch = replace(packed(tmp_path).launch(), caller_secret=SECRET)
     with started(launch) as process:
 
         async def main() -> None:

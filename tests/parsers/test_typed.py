@@ -40,12 +40,12 @@ def test_every_fault_is_named_at_once() -> None:
     assert refused.value.message == (
         "f.toml has 7 faults: "
         "verison: expected a known key: ports, version, got an unknown key "
-        "(did you mean 'version'?); "
+        "(did you mean version?); "
         "ports[0].name: expected a text like ^[a-z]+$, got 'Web'; "
         "ports[0].number: expected at least 1, got 0; "
         "ports[1].name: expected a value, got nothing; "
         "ports[1].nmae: expected a known key: name, note, number, got an unknown key "
-        "(did you mean 'name'?); "
+        "(did you mean name?); "
         "ports[1].note: expected a value of type string or null, got 5; "
         "version: expected one of 1, got 2"
     )

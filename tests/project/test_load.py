@@ -53,7 +53,7 @@ def test_an_unknown_key_is_a_fault_that_suggests_the_known_one(project: Path) ->
 
     (fault,) = faults(project, NOW)
     assert fault.key == "training.time_limits"
-    assert fault.hint == "did you mean 'time_limit'?"
+    assert fault.hint == "did you mean time_limit?"
 
 
 def test_all_faults_are_reported_at_once(project: Path) -> None:

@@ -107,7 +107,7 @@ def test_an_encoded_path_is_recorded_like_the_plain_one(tmp_path: Path) -> None:
             assert answer.status != 404
 
     run(main)
-    assert [record.door for record in records(tmp_path / "spool")] == ["predict"]
+    assert [record.endpoint for record in records(tmp_path / "spool")] == ["predict"]
 
 
 @pytest.mark.parametrize(

@@ -79,11 +79,15 @@ class Steering:
         self._report = report
         self._settled: dict[str, tuple[str, str]] = {}
         """By deployment: the commit whose canary needs no look, and until when (empty: always)."""
+        self._failures: dict[str, str] = {}
+        """By deployment: the failure that was reported last, until the canary can be judged."""
         self._recorded_holds: set[tuple[str, str, int, str]] = set()
         """Holds that are recorded: deployment, canary, percent and state."""
 
     def __call__(self, status: Status) -> bool:
         """Judge every canary in `status`; return whether the desired state in git was changed."""
+        names = {each.name for each in status.deployments}
+        self._failures = {name: each for name, each in self._failures.items() if name in names}
         return any(self._steer(status, each) for each in status.deployments if _is_canary(each))
 
     def _steer(self, status: Status, deployment: DeploymentStatus) -> bool:
@@ -97,6 +101,7 @@ class Steering:
             canary = deployment.running[-1]
             verdict = judged(status, deployment, rollout)[canary.name]
             has_changed = self._enact(deployment, canary, rollout, verdict)
+            self._failures.pop(deployment.name, None)
             if verdict.action == "hold":
                 return has_changed
         except Stalled as error:
@@ -107,7 +112,10 @@ class Steering:
                 self._report(f"{deployment.name}: the canary stays as it is: {error.message}")
             return False
         except GoldenPathError as error:
-            self._report(f"{deployment.name}: the canary is not moved: {error.message}")
+            # This runs every second: only a new failure is worth a line.
+            if self._failures.get(deployment.name) != error.message:
+                self._failures[deployment.name] = error.message
+                self._report(f"{deployment.name}: the canary is not moved: {error.message}")
             return False
         self._settled[deployment.name] = (status.commit, "")
         return True

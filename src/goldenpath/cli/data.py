@@ -22,12 +22,14 @@ from goldenpath.train.data.data_status import DataStatus, check_data, check_samp
     help="Folder of the project; the working folder otherwise.",
 )
 @click.option("--pin", is_flag=True, help="Write the digests into goldenpath.toml.")
-@click.option("--parts", type=click.IntRange(min=1), help="Read only this many parts of each.")
+@click.option(
+    "--parts", type=click.IntRange(min=1), help="Compare only this many parts of each data set."
+)
 @output_option
 def verb(
     names: tuple[str, ...], project: Path, pin: bool, parts: int | None, output: Format
 ) -> None:
-    """Compare the data NAMES, or all data, with their pins, or pin them."""
+    """Compare the data sets NAMES, or all of them, with their pinned digests, or pin them."""
     home, sources = compose.home(), declared_data(project)
     unknown = set(names) - {each.name for each in sources}
     if unknown:

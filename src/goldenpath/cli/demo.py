@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from goldenpath import compose
-from goldenpath.cli.output import note
-from goldenpath.demo.whole import walk_the_road
+from goldenpath.cli.output import Format, note, output_option, show
+from goldenpath.demo.whole import summary_page, walk_the_road
 
 
 @click.command()
@@ -19,10 +19,13 @@ from goldenpath.demo.whole import walk_the_road
     help="The working folder of the demo; recreated each time.",
 )
 @click.option("--poll", type=click.FloatRange(0, 60), default=0.5, hidden=True)
-def verb(folder: Path, poll: float) -> None:
-    """Take a real credit model along the whole path.
+@output_option
+def verb(folder: Path, poll: float, output: Format) -> None:
+    """Run the whole path with a real credit model.
 
     Prints each command before it runs it and checks the claims of each step. Keeps the folder for
     inspection and leaves no process. Exits non-zero if a claim does not hold.
     """
-    click.echo(walk_the_road(folder.absolute(), os.environ, note, compose.now, poll=poll))
+    place = folder.absolute()
+    summary = walk_the_road(place, os.environ, note, compose.now, poll=poll)
+    show(summary, summary_page(summary, place), output)

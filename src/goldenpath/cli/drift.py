@@ -13,6 +13,7 @@ from goldenpath.cli.naming import MODEL, stage_filter
 from goldenpath.cli.output import Format, note, output_option, show
 from goldenpath.observe.drift.drift_report import drift_reports
 from goldenpath.observe.drift.findings import close
+from goldenpath.observe.drift.monitor_state import watches
 from goldenpath.observe.log.release_parts import Releases
 
 
@@ -39,6 +40,9 @@ def verb(
     home = compose.home()
     store = compose.platform_store(home)
     reports = list(drift_reports(home, stage or "*", model, Releases(store, note)))
+    if not reports:
+        recorded = {(each.stage, each.model) for each in watches(home.drift, "*", "*").values()}
+        compose.require_known(home, stage, None if model == "*" else model, recorded)
     show(reports, "\n\n".join(map(drift_page, reports)) or "nothing was counted yet", output)
 
 

@@ -1,6 +1,5 @@
 """`goldenpath events`: show or check the audit log."""
 
-from collections.abc import Iterator
 from itertools import islice
 
 import click
@@ -10,6 +9,7 @@ from goldenpath.audit.events.event import Event
 from goldenpath.audit.events.event_log import Checked
 from goldenpath.audit.timeline.moment import parse_moment
 from goldenpath.cli.output import Format, output_option, show
+from goldenpath.cli.tables import TableRow, table
 from goldenpath.errors import VerificationError
 from goldenpath.times import timestamp
 
@@ -32,7 +32,8 @@ def verb(is_check: bool, since: str, kind: str, limit: int | None, output: Forma
     begin = timestamp(parse_moment(since, compose.now())) if since else ""
     wanted = (e for e in log.read() if e.time >= begin and e.kind.startswith(kind))
     events = tuple(islice(wanted, limit))
-    show([event.to_json() for event in events], "\n".join(_lines(events)) or "no events", output)
+    text = table(("time", "kind", "actor", "subject"), list(map(_row, events))) or "no events"
+    show([event.to_json() for event in events], text, output)
 
 
 def _page(checked: Checked) -> str:
@@ -44,8 +45,7 @@ def _page(checked: Checked) -> str:
     return "\n".join(lines)
 
 
-def _lines(events: tuple[Event, ...]) -> Iterator[str]:
-    for event in events:
-        where = "/".join(filter(None, (event.stage, event.model)))
-        what = " ".join(filter(None, (where, event.digest[:19], event.commit[:12])))
-        yield f"{event.time}  {event.kind:<20} {event.actor:<20} {what}".rstrip()
+def _row(event: Event) -> TableRow:
+    deployment = "/".join(filter(None, (event.stage, event.model)))
+    subject = " ".join(filter(None, (deployment, event.digest[:19], event.commit[:12])))
+    return TableRow((event.time, event.kind, event.actor, subject))

@@ -31,7 +31,7 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
         "catalogue": "Set the aliases of the catalogue to what git declares.",
     },
     "Promote": {
-        "gate": "Show what the gates of a stage say about a release.",
+        "gate": "Judge a release by the gates of a stage.",
         "why": "List what keeps a model out of a stage, and who can help.",
         "approve": "Approve a release for a stage with your own SSH key.",
         "waive": "Waive one closed gate for a release with your SSH key.",
@@ -47,7 +47,7 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
         "up": "Run on this machine what git declares, until stopped.",
         "down": "Stop what runs on this machine.",
         "send": "Send rows of a table to a model and show the answers.",
-        "demo": "Take a real credit model along the whole path.",
+        "demo": "Run the whole path with a real credit model.",
     },
     "Look": {
         "status": "Show what is declared, what runs, and whether they agree.",
@@ -74,7 +74,7 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
 VERBS: Mapping[str, str] = {
     name: line for family in FAMILIES.values() for name, line in family.items()
 }
-"""Return every verb and its line of help, in the order of the families."""
+"""Every verb and its line of help, in the order of the families."""
 
 
 def command_of(name: str) -> click.Command:

@@ -27,7 +27,7 @@ from goldenpath.promote.workspace.scene_reader import Viewpoint
 )
 @output_option
 def verb(reference: str, stage: str, name: str, output: Format) -> None:
-    """Show what the gates of a stage say about RELEASE; exit 7 if one is closed."""
+    """Judge RELEASE by the gates of a stage, and change nothing; exit 7 if one is closed."""
     home = compose.home()
     repository, store = compose.gitops(home), compose.platform_store(home)
     digest = compose.release(home, reference)

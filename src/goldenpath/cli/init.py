@@ -26,7 +26,11 @@ from goldenpath.promote.platform.platform import GATEWAY, URL
 @click.option(
     "--listen", type=ADDRESS, default=GATEWAY, show_default=True, help="Address of the gateway."
 )
-@click.option("--registry", default="registry.example/models", help="Host and path of images.")
+@click.option(
+    "--registry",
+    default="registry.example/models",
+    help="Host and path in a registry for releases.",
+)
 @click.option("--url", default=URL, help="Address of the gitops repository for a cluster.")
 @output_option
 def verb(

@@ -34,8 +34,8 @@ def verb(release: str, files: bool, file: Path | None, output: Format) -> None:
         note(f"nothing counts as verified here: {trust.missing}")
     known = trust.known(home, release)
     total = plan_size(known.store, known.descriptor) if files else 0
-    with moving("reading", total) as told:
-        found = inspect(known.store, known.descriptor, opens=files, progress=told)
+    with moving("reading", total) as progress:
+        found = inspect(known.store, known.descriptor, opens=files, progress=progress)
     found = marked(found, known.standing)
     show(found, "\n".join(_lines(found)), output)
 

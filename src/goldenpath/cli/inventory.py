@@ -4,7 +4,8 @@ import click
 
 from goldenpath import compose
 from goldenpath.cli.output import Format, output_option, show
-from goldenpath.deploy.reconcile.inventory import Inventory
+from goldenpath.cli.tables import TableRow, table
+from goldenpath.deploy.reconcile.inventory import Cell, Inventory
 from goldenpath.errors import REFUSED
 
 
@@ -23,19 +24,27 @@ def verb(context: click.Context, output: Format) -> None:
         context.exit(REFUSED)
 
 
+_HEADINGS = ("", "deployment", "release", "git", "runs", "registry", "signed", "catalogue")
+
+
 def _text(found: Inventory) -> str:
-    head = f"  {'deployment':30} {'release':20} {'git':>5} {'runs':>5}  registry  signed  catalogue"
-    lines = [f"! {fault}" for fault in found.faults] + [head]
-    for cell in found.cells:
-        lines.append(
-            f"{' ' if cell.agrees else '!'} {cell.deployment:30} {cell.digest[:19]:20} "
-            f"{_percent(cell.git):>5} {_percent(cell.running):>5}  {_yes(cell.registry):8}  "
-            f"{_yes(cell.signed):6}  {'-' if cell.catalogue is None else _yes(cell.catalogue)}"
-        )
-        if cell.message:
-            lines.append(f"    {cell.message}")
-        lines += [f"    {mark.message}" for mark in cell.marks]
-    return "\n".join(lines)
+    faults = [f"! {fault}" for fault in found.faults]
+    rows = list(map(_row, found.cells))
+    return "\n".join([*faults, table(_HEADINGS, rows, numbers={"git", "runs"}, has_head=True)])
+
+
+def _row(cell: Cell) -> TableRow:
+    cells = (
+        "" if cell.agrees else "!",
+        cell.deployment,
+        cell.digest[:19],
+        _percent(cell.git),
+        _percent(cell.running),
+        _yes(cell.registry),
+        _yes(cell.signed),
+        "-" if cell.catalogue is None else _yes(cell.catalogue),
+    )
+    return TableRow(cells, tuple(filter(None, (cell.message, *(m.message for m in cell.marks)))))
 
 
 def _percent(value: int | None) -> str:

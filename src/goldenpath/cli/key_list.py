@@ -4,6 +4,7 @@ import click
 
 from goldenpath import compose
 from goldenpath.cli.output import Format, output_option, show
+from goldenpath.cli.tables import TableRow, table
 from goldenpath.release.attest.policy import TrustedKey
 
 
@@ -12,14 +13,15 @@ from goldenpath.release.attest.policy import TrustedKey
 def list_keys(output: Format) -> None:
     """List the build keys of platform.toml and when each is valid."""
     keys = compose.trusted(compose.home()).platform.build_keys
-    show(keys, "\n".join(map(_line, keys)), output)
+    rows = [TableRow((key.name, _limits(key))) for key in keys]
+    show(keys, table(("key", "valid"), rows), output)
 
 
-def _line(key: TrustedKey) -> str:
+def _limits(key: TrustedKey) -> str:
     times = (
         ("from", key.valid_from),
         ("until", key.valid_until),
         ("revoked as of", key.revoked_at),
     )
-    limits = ", ".join(f"{word} {time.isoformat()}" for word, time in times if time is not None)
-    return f"{key.name}: {limits or 'without limit'}"
+    limits = [f"{bound} {time.isoformat()}" for bound, time in times if time is not None]
+    return ", ".join(limits) or "without limit"

@@ -23,9 +23,10 @@ from goldenpath.times import timestamp
 )
 @output_option
 def erase(subject: str, name: str | None, key: Path | None, reason: str, output: Format) -> None:
-    """Destroy the key of one person; proofs stay valid.
+    """Make the inputs of one person unreadable; proofs stay valid.
 
-    The inputs of the person can no longer be decrypted, and no record leads to the person.
+    The key of the person is destroyed. Then no input can be decrypted, and no record leads to the
+    person.
     """
     home = compose.home()
     who = compose.person(home, name, key).name

@@ -34,9 +34,9 @@ def expire(
     reason: str,
     output: Format,
 ) -> None:
-    """Close old inputs or delete old records; proofs stay valid.
+    """Make old inputs unreadable, or delete old records.
 
-    Destroying the keys of their days makes old inputs unreadable.
+    Old inputs become unreadable by destroying the keys of their days. Proofs stay valid.
     """
     home, now = compose.home(), compose.now()
     who = compose.person(home, name, key).name

@@ -9,11 +9,13 @@ from goldenpath import compose
 from goldenpath.cli.naming import MODEL, stage_filter
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.cli.parameters import in_utc
+from goldenpath.cli.tables import TableRow, table
 from goldenpath.observe.log.log_reader import Record, records
+from goldenpath.observe.log.segment import checkpoints
 
 
 @click.command("show")
-@click.option("--model", type=MODEL, default="*", help="Only this model.")
+@click.option("--model", type=MODEL, help="Only this model.")
 @stage_filter()
 @click.option("--since", type=click.DateTime(), help="Only from this time on, UTC.")
 @click.option(
@@ -21,20 +23,24 @@ from goldenpath.observe.log.log_reader import Record, records
 )
 @output_option
 def show_records(
-    model: str, stage: str | None, since: datetime | None, limit: int, output: Format
+    model: str | None, stage: str | None, since: datetime | None, limit: int, output: Format
 ) -> None:
     """Show records, the newest first, without inputs."""
-    begin = in_utc(since)
-    found = list(
-        islice(records(compose.home(), stage=stage or "*", model=model, since=begin), limit)
-    )
-    show(found, "\n".join(map(_line, found)) or "no records", output)
+    home, begin = compose.home(), in_utc(since)
+    newest = records(home, stage=stage or "*", model=model or "*", since=begin)
+    found = list(islice(newest, limit))
+    if not found:
+        recorded = {(path.parts[-3], path.parts[-2]) for path in checkpoints(home.predictions)}
+        compose.require_known(home, stage, model, recorded)
+    headings = ("time", "prediction", "deployment", "answer")
+    show(found, table(headings, list(map(_row, found))) or "no records", output)
 
 
-def _line(record: Record) -> str:
+def _row(record: Record) -> TableRow:
     score = record["score"]
     answer = f"{score:.4f} {record['band']} {record['outcome']}" if score is not None else ""
-    what = answer or f"{record['status']} {record['refusal'] or record['outcome'] or ''}"
-    where = f"{record['stage']}/{record['model']}/{record['traffic_slot']}"
+    result = answer or f"{record['status']} {record['refusal'] or record['outcome'] or ''}"
+    slot = f"{record['stage']}/{record['model']}/{record['traffic_slot']}"
     use = f"  for {record['process']}" if record["process"] else ""
-    return f"{record['t_start']}  {record['prediction_id']}  {where}  {what}{use}"
+    cells = (record["t_start"], record["prediction_id"], slot, f"{result}{use}")
+    return TableRow(tuple(map(str, cells)))

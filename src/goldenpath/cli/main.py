@@ -13,7 +13,7 @@ from goldenpath.cli.families import FamilyGroup
 @click.group(cls=FamilyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="goldenpath")
 def cli() -> None:
-    """Walk a model from a commit to a monitored service, with its evidence."""
+    """Bring a model from a commit to a monitored service, with its evidence."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -4,6 +4,7 @@ import click
 
 from goldenpath import compose
 from goldenpath.cli.output import Format, output_option, show
+from goldenpath.cli.tables import TableRow, table
 from goldenpath.release.attest.signatures.sshsig import fingerprint
 
 
@@ -12,8 +13,8 @@ from goldenpath.release.attest.signatures.sshsig import fingerprint
 def list_people(output: Format) -> None:
     """List the people of platform.toml with their roles and keys."""
     people = compose.trusted(compose.home()).platform.people
-    width = max((len(person.name) for person in people), default=0)
-    lines = [
-        f"{p.name:{width}}  {fingerprint(p.ssh_key)}  {', '.join(p.roles) or '-'}" for p in people
+    rows = [
+        TableRow((each.name, fingerprint(each.ssh_key), ", ".join(each.roles) or "-"))
+        for each in people
     ]
-    show(people, "\n".join(lines), output)
+    show(people, table(("person", "key", "roles"), rows), output)

@@ -17,7 +17,7 @@ from goldenpath.promote.workspace.stage_changes import promote
 @click.command()
 @click.argument("reference", metavar="RELEASE")
 @stage_option("The stage to enter.", old=("--to",))
-@click.option("--canary", default="100", help="Shares of the traffic, such as 10,50,100.")
+@click.option("--canary", default="100", help="Shares of a canary in percent, such as 10,50,100.")
 @click.option(
     "--judge",
     type=click.Choice(["person", "auto"]),

@@ -23,7 +23,7 @@ from goldenpath.promote.workspace.stage_changes import roll_out
     old=("--to",),
     default="next",
     show_default=True,
-    help="Its share, or `next` for the next step of the plan.",
+    help="Its new share in percent, or `next` for the next step of the plan.",
 )
 @click.option("--reason", default="", help="Why, for the commit.")
 @identity_options

@@ -17,7 +17,7 @@ from goldenpath.serve.send_rows import SendOptions
 @click.command()
 @click.argument("model", type=MODEL)
 @stage_option("The stage to ask.")
-@click.option("--rows", "file", type=READABLE, required=True, help="Parquet.")
+@click.option("--rows", "file", type=READABLE, required=True, help="A Parquet file with the rows.")
 @click.option("--limit", type=click.IntRange(1), help="Rows to send at most.")
 @click.option(
     "--batch", type=click.IntRange(1, 1000), default=50, show_default=True, help="Rows per request."

@@ -15,7 +15,10 @@ from goldenpath.observe.drift.outcomes import PAIRED
 
 @click.command(help="Show what is declared, what runs, and whether they agree.")
 @click.option(
-    "--wait", type=click.FloatRange(0, 3600), default=0.0, help="Seconds to wait until all agrees."
+    "--wait",
+    type=click.FloatRange(0, 3600),
+    default=0.0,
+    help="Wait up to this many seconds until everything agrees.",
 )
 @output_option
 @click.pass_context

@@ -46,13 +46,13 @@ def transfer(source: str, destination: str, *, referrers: bool, tag: str | None 
     origin, name = compose.locate(source, home)
     target, wanted = compose.locate(destination, home, beside=source)
     descriptor = find(origin, name)
-    with moving("copying", plan_size(origin, descriptor)) as told:
+    with moving("copying", plan_size(origin, descriptor)) as progress:
         done = copy(
             origin,
             target,
             descriptor,
             referrers=referrers,
-            progress=lambda _descriptor, size: told(size),
+            progress=lambda _descriptor, size: progress(size),
         )
     chosen = wanted if wanted and not wanted.startswith("sha256:") else tag
     return Transfer(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from goldenpath.compose.gitops_access import person as person
     from goldenpath.compose.gitops_access import platform_store as platform_store
     from goldenpath.compose.gitops_access import release as release
+    from goldenpath.compose.gitops_access import require_known as require_known
     from goldenpath.compose.gitops_access import trusted as trusted
     from goldenpath.compose.installation import self_verification as self_verification
     from goldenpath.compose.inventory_watch import desired as desired
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from goldenpath.compose.stores import locate as locate
     from goldenpath.compose.stores import open_store as open_store
     from goldenpath.compose.stores import place as place
-    from goldenpath.compose.stores import store_uri as store_uri
     from goldenpath.compose.stores import throwaway_store as throwaway_store
     from goldenpath.compose.supervision import Listening as Listening
     from goldenpath.compose.supervision import canary_verdicts as canary_verdicts
@@ -68,7 +68,6 @@ _PARTS = {
         "locate",
         "throwaway_store",
         "place",
-        "store_uri",
     ),
     "release_comparison": ("trust", "compared"),
     "platform_changes": ("change_trust", "confirm", "set_up", "workspace"),
@@ -81,6 +80,7 @@ _PARTS = {
         "person",
         "platform_store",
         "release",
+        "require_known",
     ),
     "canary_judge": ("judged",),
     "supervision": ("Listening", "serve", "detach", "canary_verdicts", "send"),

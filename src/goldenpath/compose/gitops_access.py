@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,10 +10,11 @@ from typing import TYPE_CHECKING
 from goldenpath.compose.process_context import now
 from goldenpath.compose.stores import locate, store_of
 from goldenpath.digest import Digest
-from goldenpath.errors import InvalidInput, NotFound
+from goldenpath.errors import InvalidInput, NotFound, did_you_mean
 from goldenpath.home import Home
 from goldenpath.oci.names import find
 from goldenpath.oci.store import Store
+from goldenpath.promote.acts.scene import stage_of
 from goldenpath.promote.platform.platform import Platform
 from goldenpath.promote.repository.chain_of_trust import (
     Pin,
@@ -59,7 +61,7 @@ def trusted(home: Home) -> Trusted:
 
 @dataclass(frozen=True, slots=True)
 class LastNames:
-    """Return the names that this machine last read from git."""
+    """The stages, people and models that git names, as this machine last read them."""
 
     stages: tuple[str, ...]
     people: tuple[str, ...]
@@ -70,13 +72,39 @@ def last_names(home: Home) -> LastNames:
     """Return the names of the platform as known locally, without asking a remote."""
     repository = gitops(home)
     is_remote = GITOPS_VARIABLE in os.environ
-    known = last_trusted(repository, home.trust) if is_remote else trusted(home)
+    return _names(repository, last_trusted(repository, home.trust) if is_remote else trusted(home))
+
+
+def _names(repository: Repository, known: Trusted) -> LastNames:
     paths = (path.split("/") for path in repository.entries(known.commit, "envs/"))
     return LastNames(
         tuple(stage.name for stage in known.platform.stages),
         tuple(person.name for person in known.platform.people),
         tuple(sorted({parts[2] for parts in paths if len(parts) > 3})),
     )
+
+
+def require_known(
+    home: Home, stage: str | None, model: str | None, recorded: Collection[tuple[str, str]] = ()
+) -> None:
+    """Check the names by which an answer was filtered; None was not named.
+
+    `recorded` holds stages and models of older records, which git may have forgotten. Raises
+    `InvalidInput` for an unknown stage and `NotFound` for an unknown model, with the nearest name:
+    a mistyped name must not be answered with "nothing".
+    """
+    stages, models = ({each[place] for each in recorded} for place in (0, 1))
+    if stage in (None, *stages) and model in (None, *models):
+        return
+    newest = trusted(home)
+    if stage is not None and stage not in stages:
+        stage_of(newest.platform, stage)
+    models |= set(_names(gitops(home), newest).models)
+    if model is not None and model not in models:
+        raise NotFound(
+            f"{model!r} is not a model: expected one of {', '.join(sorted(models)) or 'none yet'}",
+            hint=did_you_mean(model, models),
+        )
 
 
 def identity(name: str | None, key: Path | None, *, make_key: bool = False) -> Identity:

@@ -20,6 +20,7 @@ from goldenpath.deploy.reconcile.inventory import Inventory, Looked, compare
 from goldenpath.deploy.reconcile.status import Status
 from goldenpath.digest import Digest
 from goldenpath.errors import GoldenPathError, NotFound
+from goldenpath.files import publish
 from goldenpath.home import Home
 from goldenpath.oci.stores.layout import LayoutStore
 from goldenpath.promote.manifests.deployment_files import Survey
@@ -136,8 +137,8 @@ class _Looks:
         self._layout = self._store if isinstance(self._store, LayoutStore) else None
         self._about: dict[str, str] | None = None
         self._verified: dict[Digest, Verified] = {}
-        said = (__version__.encode(), _valid(platform, self._now), render_platform(platform))
-        self._key = hashlib.sha256(b"\0".join(said)).hexdigest()
+        trust = (__version__.encode(), _valid(platform, self._now), render_platform(platform))
+        self._key = hashlib.sha256(b"\0".join(trust)).hexdigest()
         self._state = "" if self._layout is None else self._layout.state()
         before = _recall(self._file, self._key)
         self._before, self._is_same = before.looked, before.state == self._state
@@ -156,7 +157,7 @@ class _Looks:
                 found = self._look(digest, stage, model, about)
                 known = _Kept(about, min(found.until or later, later), found.looked)
         elif known is None or not self._is_same:
-            about = self._told(self._layout, digest)
+            about = self._statements_of(self._layout, digest)
             if not about:
                 return Looked(False, False, f"{digest.short} is not in the registry")
             if known is None or known.about != about:
@@ -167,20 +168,17 @@ class _Looks:
     def _version(self, name: str) -> str:
         """Return a text that changes with what git declares about a deployment."""
         declared = next((d for d in self._wanted.deployments if d.name == name), None)
-        said = repr((declared, self._wanted.standing.get(name))).encode()
-        return hashlib.sha256(said).hexdigest()
+        declaration = repr((declared, self._wanted.standing.get(name))).encode()
+        return hashlib.sha256(declaration).hexdigest()
 
     def keep(self) -> None:
         """Store the verdicts. The file is safe to delete."""
         if self._is_same and self._after == self._before:
             return
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        partial = self._file.with_name(f"{self._file.name}.{os.getpid()}.new")
         known = _Known(2, self._key, self._state, self._after)
-        partial.write_bytes(msgspec.msgpack.encode(known))
-        partial.replace(self._file)
+        publish(self._file, msgspec.msgpack.encode(known))
 
-    def _told(self, layout: LayoutStore, digest: Digest) -> str:
+    def _statements_of(self, layout: LayoutStore, digest: Digest) -> str:
         """Return a text for what the layout holds about a release; empty if it has none.
 
         Everything that git declares or that runs is read at once.

@@ -18,7 +18,7 @@ from goldenpath.settings import (
 )
 
 
-def entrance(environment: Mapping[str, str]) -> ListenerSettings:
+def listener_settings(environment: Mapping[str, str]) -> ListenerSettings:
     """Return the TLS and access files. Raises `InvalidInput` if one is missing."""
     names = (ACCESS_VARIABLE, CERTIFICATE_VARIABLE, PRIVATE_KEY_VARIABLE, CLIENT_CA_VARIABLE)
     files = [_file(name, environment.get(name, "")) for name in names]
@@ -31,7 +31,7 @@ def entrance(environment: Mapping[str, str]) -> ListenerSettings:
     return ListenerSettings(*files)
 
 
-def door_of(address: str, scheme: str, environment: Mapping[str, str]) -> ServerAddress:
+def gateway_address(address: str, scheme: str, environment: Mapping[str, str]) -> ServerAddress:
     """Return how to call the gateway: trusting `GOLDENPATH_CA_FILE`, with the token."""
     token = environment.get(TOKEN_VARIABLE, "")
     if scheme == "http":

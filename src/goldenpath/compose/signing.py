@@ -32,14 +32,14 @@ def signer(home: Home, file: Path | None = None) -> Signer:
         path = file or Path(named or home.build_key)
         return PemSigner.load(path, os.environ.get(PASSPHRASE_VARIABLE))
     try:
-        words = tuple(shlex.split(command))
+        arguments = tuple(shlex.split(command))
     except ValueError as error:
-        raise InvalidInput(f"{COMMAND_VARIABLE} cannot be parted into words: {error}") from error
-    if not words or not named:
+        raise InvalidInput(f"{COMMAND_VARIABLE} cannot be split into arguments: {error}") from error
+    if not arguments or not named:
         raise InvalidInput(
             f"{COMMAND_VARIABLE} needs a command, and {KEY_VARIABLE} the file of its public key"
         )
-    return CommandSigner(words, public_key("command", Path(named)).public_key)
+    return CommandSigner(arguments, public_key("command", Path(named)).public_key)
 
 
 def public_key(name: str, file: Path, *, make: bool = False) -> TrustedKey:

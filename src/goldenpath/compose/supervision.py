@@ -12,7 +12,7 @@ from goldenpath.canary.analysis import CanaryVerdict
 from goldenpath.canary.steering import Moves, Steering, judged, plans
 from goldenpath.compose.gitops_access import forge, gitops
 from goldenpath.compose.inventory_watch import InventoryWatch, desired
-from goldenpath.compose.listeners import door_of, entrance, inner_socket
+from goldenpath.compose.listeners import gateway_address, inner_socket, listener_settings
 from goldenpath.compose.process_context import event_log, now, uv
 from goldenpath.compose.stores import local_store, store_of
 from goldenpath.compose.up_client import status
@@ -59,7 +59,7 @@ def serve(home: Home, asked: Listening, *, once: bool, say: Callable[[str], None
     """
     source, log = GitSource(gitops(home), home.trust), event_log(home)
     platform = source.newest().platform  # before anything is created in a folder that is no home
-    callers = entrance(os.environ)
+    listeners = listener_settings(os.environ)
     # A verb signals whoever holds the lock; before the loop handles it, it would end the process.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with alone(home.run):
@@ -71,7 +71,7 @@ def serve(home: Home, asked: Listening, *, once: bool, say: Callable[[str], None
             environment=tool_environment(os.environ),
             server=(sys.executable, "-m", "goldenpath.serve"),
             gateway=(sys.executable, "-m", "goldenpath.serve.gateway"),
-            entrance=callers,
+            listener_settings=listeners,
             inner=inner_socket(home.run) if asked.grpc else "",
             uv=uv(),
         )
@@ -88,7 +88,7 @@ def serve(home: Home, asked: Listening, *, once: bool, say: Callable[[str], None
         )
         machine.attend(_observer(home, settings, asked.metrics or "", lambda: machine.platform))
         if asked.grpc:
-            machine.attend(_door(settings, asked.grpc))
+            machine.attend(_grpc_listener(settings, asked.grpc))
         return machine.serve(once=once)
 
 
@@ -100,7 +100,7 @@ def _observer(
         store=str(settings.store),
         endpoint=os.environ.get(OTLP_VARIABLE, ""),
         metrics=metrics,
-        entrance=settings.entrance,
+        listener_settings=settings.listener_settings,
     )
     command = (sys.executable, "-m", "goldenpath.observe")
     log = settings.run / "logs" / "observer.log"
@@ -124,10 +124,13 @@ def _keeping(platform: Platform) -> Keeping:
     )
 
 
-def _door(settings: LocalSettings, listen: str) -> Sidecar:
+def _grpc_listener(settings: LocalSettings, listen: str) -> Sidecar:
     """Return the gRPC listener before the gateway: its own process, the same certificates."""
     launch = GrpcLaunch(
-        listen, f"unix:{settings.inner}", entrance=settings.entrance, word=settings.word
+        listen,
+        f"unix:{settings.inner}",
+        listener_settings=settings.listener_settings,
+        caller_secret=settings.caller_secret,
     )
     command = (sys.executable, "-m", "goldenpath.serve.grpc")
     log = settings.run / "logs" / "grpc.log"
@@ -137,7 +140,7 @@ def _door(settings: LocalSettings, listen: str) -> Sidecar:
 def detach(home: Home, asked: Listening) -> Status:
     """Start the machine in the background and wait until nothing is in progress."""
     wanted = {"--listen": asked.gateway, "--metrics": asked.metrics, "--grpc": asked.grpc}
-    options = [word for name, value in wanted.items() if value for word in (name, value)]
+    options = [text for name, value in wanted.items() if value for text in (name, value)]
     command = [sys.executable, "-c", "from goldenpath.cli.main import main; main()", "up"]
     return start_detached(home.run, [*command, *options], os.environ)
 
@@ -184,5 +187,5 @@ def send(home: Home, stage: str, model: str, wish: SendOptions) -> Sent:
     release = open_release(store_of(home, followed.platform), found.slots[0].digest)
     contract = parse_contract(release.files[CONTRACT])
     path = f"/{stage}/{model}/v2/models/{model}/infer"
-    door = door_of(running.gateway, running.scheme, os.environ)
-    return send_rows(door, path, contract, wish, seed=secrets.randbits(64))
+    address = gateway_address(running.gateway, running.scheme, os.environ)
+    return send_rows(address, path, contract, wish, seed=secrets.randbits(64))

@@ -3,7 +3,6 @@
 import json
 import os
 import shlex
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from goldenpath.canonical import JsonValue
 from goldenpath.errors import GoldenPathError
+from goldenpath.processes.tool import run_tool
 
 COMMAND_LIMIT = 600.0
 """Seconds after which a command of the demo counts as hanging."""
@@ -66,41 +66,29 @@ class Walk:
         where = self.folder / into
         self.say(f"  $ {f'cd {into} && ' if into else ''}{line}")
         words, environment = self._parsed(line)
-        done = subprocess.run(
-            words,
-            cwd=where,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=COMMAND_LIMIT,
-            check=False,
-        )
-        for said in (done.stderr + done.stdout).rstrip().splitlines():
-            self.say(f"    {said}")
-        if done.returncode != expect:
+        result = run_tool(words, folder=where, environment=environment, seconds=COMMAND_LIMIT)
+        for printed in (result.errors + result.output).decode().rstrip().splitlines():
+            self.say(f"    {printed}")
+        if result.exit_code != expect:
             raise ClaimFailed(
-                f"{line.split(' --')[0]!r} ended with exit code {done.returncode}, "
+                f"{line.split(' --')[0]!r} ended with exit code {result.exit_code}, "
                 f"expected {expect}",
                 hint=f"inspect the folder {self.folder}",
             )
-        return done.stdout
+        return result.output.decode()
 
     def ask(self, line: str, *, into: str = "") -> JsonValue:
         """Run a command without showing it, and return its JSON output to check a claim."""
         words, environment = self._parsed(line)
-        done = subprocess.run(
+        result = run_tool(
             [*words, "--output", "json"],
-            cwd=self.folder / into,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=COMMAND_LIMIT,
-            check=False,
+            folder=self.folder / into,
+            environment=environment,
+            seconds=COMMAND_LIMIT,
         )
-        if not done.stdout:
-            raise ClaimFailed(f"{line!r} printed nothing: {done.stderr.decode()[-400:]}")
-        value: JsonValue = json.loads(done.stdout)
+        if not result.output:
+            raise ClaimFailed(f"{line!r} printed nothing: {result.complaint[-400:]}")
+        value: JsonValue = json.loads(result.output)
         return value
 
     def until(
@@ -154,6 +142,7 @@ def last(value: JsonValue) -> JsonValue:
 
 
 _OURS = frozenset({"goldenpath", "uv"})
+# Else the demo would commit to the caller's platform, or sign with the caller's key.
 _NOT_INHERITED = frozenset(
     {
         "GOLDENPATH_GITOPS",

@@ -3,16 +3,31 @@
 import json
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
 from goldenpath.demo import live_road, road
-from goldenpath.demo.walk import Walk, environment
+from goldenpath.demo.walk import Claim, Walk, environment
 from goldenpath.errors import GoldenPathError, InvalidInput
 
 MARK = ".goldenpath-demo"
 """A marker file: the demo made this folder and may recreate it."""
+SUMMARY = "summary.json"
+"""The file with the record of the demo."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoSummary:
+    """The record of a demo, as in the file `summary.json` of its folder."""
+
+    version: int
+    holds: bool
+    """Whether every claim holds, and there is one."""
+    claims: tuple[Claim, ...]
+    seconds: Mapping[str, float]
+    """Duration of each step by its title."""
+    total_seconds: float
 
 
 def walk_the_road(
@@ -22,8 +37,8 @@ def walk_the_road(
     now: Callable[[], datetime],
     *,
     poll: float = 0.5,
-) -> str:
-    """Run every step in `folder` and return the last page. Raises `ClaimFailed`.
+) -> DemoSummary:
+    """Run every step in `folder` and return the record. Raises `ClaimFailed`.
 
     `poll` is the time in seconds between two polls.
     """
@@ -35,7 +50,7 @@ def walk_the_road(
         _leave_no_process(walk)
         _write_summary(walk)
         raise
-    return _page(walk, _write_summary(walk))
+    return _write_summary(walk)
 
 
 def _everything(walk: Walk, now: Callable[[], datetime]) -> None:
@@ -74,38 +89,38 @@ def _leave_no_process(walk: Walk) -> None:
         walk.say(f"  goldenpath down did not end in order: {error}")
 
 
-def _write_summary(walk: Walk) -> Path:
-    path = walk.folder / "summary.json"
-    summary = {
-        "version": 1,
-        "holds": bool(walk.claims) and all(claim.holds for claim in walk.claims),
-        "claims": [asdict(claim) for claim in walk.claims],
-        "seconds": walk.seconds,
-        "total_seconds": round(sum(walk.seconds.values()), 2),
-    }
-    path.write_text(json.dumps(summary, indent=2) + "\n")
-    return path
+def _write_summary(walk: Walk) -> DemoSummary:
+    summary = DemoSummary(
+        version=1,
+        holds=bool(walk.claims) and all(claim.holds for claim in walk.claims),
+        claims=tuple(walk.claims),
+        seconds=walk.seconds,
+        total_seconds=round(sum(walk.seconds.values()), 2),
+    )
+    (walk.folder / SUMMARY).write_text(json.dumps(asdict(summary), indent=2) + "\n")
+    return summary
 
 
-def _page(walk: Walk, summary: Path) -> str:
-    width = max(len(name) for name in walk.seconds)
-    steps = [f"  {name:{width}} {seconds:6.1f} s" for name, seconds in walk.seconds.items()]
-    claims = [f"  ✓ {claim.text}" for claim in walk.claims]
+def summary_page(summary: DemoSummary, folder: Path) -> str:
+    """Return the last page of the demo as text."""
+    width = max(len(name) for name in summary.seconds)
+    steps = [f"  {name:{width}} {seconds:6.1f} s" for name, seconds in summary.seconds.items()]
+    claims = [f"  ✓ {claim.text}" for claim in summary.claims]
     return "\n".join(
         [
             "",
-            f"The whole path took {sum(walk.seconds.values()):.0f} seconds:",
+            f"The whole path took {summary.total_seconds:.0f} seconds:",
             *steps,
             "",
             "What was shown:",
             *claims,
             "",
-            f"Inspect it: cd {walk.folder}",
+            f"Inspect it: cd {folder}",
             "  report.md                                     the documentation, gaps first",
             "  goldenpath events                             who did what, in a chain of hashes",
             "  git --git-dir .goldenpath/gitops.git log      every change of a stage, signed",
             "  goldenpath up                                 run it all again",
             "",
-            str(summary),
+            str(folder / SUMMARY),
         ]
     )

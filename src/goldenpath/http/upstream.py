@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from typing import Protocol, cast
 
+from goldenpath.backoff import pause_after
 from goldenpath.http.messages.answer import Answer, rewritten
 from goldenpath.http.messages.chunked import ChunkedReader
 from goldenpath.http.messages.heads import CHUNKED, UNTIL_CLOSE, AnswerHead, BadMessage
@@ -353,6 +354,6 @@ class UpstreamPool:
     def _count_failure(self) -> None:
         self.failures += 1
         if self.failures >= FAILURES_TO_OPEN:
-            doublings = min(self.failures - FAILURES_TO_OPEN, 5)
-            pause = min(FIRST_PAUSE * 2**doublings, LONGEST_PAUSE)
+            further = self.failures - FAILURES_TO_OPEN
+            pause = pause_after(further, first=FIRST_PAUSE, longest=LONGEST_PAUSE)
             self._open_until = self._loop.time() + pause

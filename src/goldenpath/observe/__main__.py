@@ -72,7 +72,7 @@ def _assemble(
     subjects = Subjects(home.keys)
     facts = Releases(LayoutStore(Path(launch.store)), _failed)
     log = PredictionLog(home.predictions, subjects, _signer(home.log_key), facts)
-    sender = OtlpSender(launch.endpoint, _say) if launch.endpoint else None
+    sender = OtlpSender(launch.endpoint, _log) if launch.endpoint else None
     telemetry = Telemetry(
         TelemetryFiles(home.telemetry),
         sender,
@@ -81,7 +81,7 @@ def _assemble(
         share=launch.spans,
     )
     page = _page(launch, telemetry)
-    tail = Tail(home.spool, log.resume, _say)
+    tail = Tail(home.spool, log.resume, _log)
     monitor = Monitor(home.drift, home.findings, facts)
 
     def close() -> None:
@@ -101,7 +101,7 @@ def _page(launch: ObserverLaunch, telemetry: Telemetry) -> MetricsPage | None:
     if not launch.metrics:
         return None
     try:
-        shown = Shown(launch.entrance, _say)
+        shown = Shown(launch.listener_settings, _log)
         page = MetricsPage(launch.metrics, telemetry.page, _access(launch), shown.context)
     except GoldenPathError as error:
         _failed(error.message)
@@ -112,15 +112,15 @@ def _page(launch: ObserverLaunch, telemetry: Telemetry) -> MetricsPage | None:
         try:
             page.access = _access(launch)
         except GoldenPathError as error:
-            _say(f"not reloaded: {error.message}")
+            _log(f"not reloaded: {error.message}")
 
     signal.signal(signal.SIGHUP, reload)
     return page
 
 
 def _access(launch: ObserverLaunch) -> Access | None:
-    file = launch.entrance.access
-    return load_access(Path(file), _say) if file else None
+    file = launch.listener_settings.access
+    return load_access(Path(file), _log) if file else None
 
 
 def _signer(path: Path) -> PemSigner:
@@ -144,7 +144,7 @@ def _failed(message: str) -> None:
     _emit({"event": "failed", "message": message})
 
 
-def _say(message: str) -> None:
+def _log(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 

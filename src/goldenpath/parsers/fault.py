@@ -1,8 +1,6 @@
 """A fault in a file that people write: where it is, what was expected and what was found."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +19,3 @@ class Fault:
         location = f"{self.file}: {self.key}" if self.key else self.file
         hint = f" ({self.hint})" if self.hint else ""
         return f"{location}: expected {self.expected}, got {self.got}{hint}"
-
-
-def nearest_name(name: str, known: Iterable[str]) -> str:
-    """Return a hint that offers the nearest of the `known` names; empty if none is near."""
-    near = get_close_matches(name, list(known), n=1)
-    return f"did you mean {near[0]!r}?" if near else ""

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from goldenpath.canonical import JsonValue
-from goldenpath.parsers.fault import Fault, nearest_name
+from goldenpath.errors import did_you_mean
+from goldenpath.parsers.fault import Fault
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -47,7 +48,7 @@ def _faults(error: "ValidationError", file: str) -> Iterator[Fault]:
         for name in sorted(set(value) - set(known)):
             key = f"{at}.{name}".removeprefix(".")
             expected = "a known key: " + ", ".join(known)
-            yield Fault(file, key, expected, "an unknown key", nearest_name(name, known))
+            yield Fault(file, key, expected, "an unknown key", did_you_mean(name, known) or "")
     elif rule == "required":
         # jsonschema reports each missing key separately, as the first quoted text of its message.
         name = error.message.split("'")[1]

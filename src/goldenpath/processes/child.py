@@ -15,6 +15,11 @@ import msgspec
 from goldenpath.canonical import JsonValue, parse_object
 from goldenpath.errors import InvalidInput, Unavailable
 
+FIRST_PAUSE = 0.5
+"""Seconds until a child that ended is started again; each further failure doubles them."""
+LONGEST_PAUSE = 60.0
+DRAIN_SECONDS = 30.0
+"""How long a child may take to finish what it began, before it is killed."""
 MAX_LINE = 16 * 1024 * 1024
 _CHUNK = 1 << 16
 _TAIL = 4096
@@ -69,7 +74,7 @@ class Child:
         """Return the bytes of memory that it and its children hold now."""
         return _resident(self._process.pid)
 
-    def tell(self, message: object) -> None:
+    def send(self, message: object) -> None:
         """Send one line; what a full pipe does not take is sent with the next `messages`."""
         self._unwritten += msgspec.json.encode(message) + b"\n"
         self._flush()
@@ -106,7 +111,7 @@ class Child:
         with self._log.open("rb") as log:
             log.seek(max(0, self._log.stat().st_size - _TAIL))
             lines = log.read().decode("utf-8", "replace").strip().splitlines()
-        return lines[-1].strip() if lines else "it said nothing"
+        return lines[-1].strip() if lines else "its log is empty"
 
     def _flush(self) -> None:
         if not self._unwritten or self._stdin.closed:
@@ -127,7 +132,7 @@ class Child:
                 break
             self._unread += read
         *lines, self._unread = self._unread.split(b"\n")
-        if len(self._unread) > MAX_LINE:
+        if len(self._unread) > MAX_LINE:  # no message of ours is so long: a library floods the pipe
             self._unread = b""
         yield from lines
 

@@ -62,7 +62,7 @@ class ServerLaunch:
     """`PATH` on which uv finds other versions of Python than that of the server."""
     grpc: str = ""
     """Address for gRPC calls, `unix:PATH` or `127.0.0.1:PORT`; empty: no gRPC."""
-    word: str = ""
+    caller_secret: str = ""
     """Secret that proves the gateway's caller header; empty: the header is ignored."""
 
 
@@ -113,11 +113,11 @@ class GatewayLaunch:
     """Seconds until an unanswered request gets 504, and a held one 503."""
     held: int = 1000
     """Requests that may wait for a slot without a ready server."""
-    entrance: ListenerSettings = _OPEN_TO_ALL
+    listener_settings: ListenerSettings = _OPEN_TO_ALL
     """Access rules and TLS; the model servers behind the gateway check the tokens."""
     inner: str = ""
     """Path of the socket for the gRPC listener's requests, without TLS; empty: no gRPC."""
-    word: str = ""
+    caller_secret: str = ""
     """Secret that proves the caller header."""
 
 
@@ -130,6 +130,6 @@ class GrpcLaunch:
     gateway: str
     """`unix:PATH` or `HOST:PORT` to which calls are handed on, without TLS."""
     timeout: float = 30.0
-    entrance: ListenerSettings = _OPEN_TO_ALL
-    word: str = ""
+    listener_settings: ListenerSettings = _OPEN_TO_ALL
+    caller_secret: str = ""
     """Secret that proves the caller header."""

@@ -36,7 +36,7 @@ class ObserverLaunch:
     """An OTLP/HTTP receiver; empty: telemetry stays on disk."""
     metrics: str = ""
     """`HOST:PORT` on which Prometheus may read the metrics; empty: nowhere."""
-    entrance: ListenerSettings = field(default_factory=ListenerSettings)
+    listener_settings: ListenerSettings = field(default_factory=ListenerSettings)
     """Access rules and TLS of the metrics page, the same files as for the gateway."""
     interval: float = 0.5
     """Seconds between two looks at the spool."""

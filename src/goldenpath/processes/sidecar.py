@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from goldenpath.processes.backoff import DRAIN_SECONDS, pause_after
-from goldenpath.processes.child import Child, Message
+from goldenpath.backoff import pause_after
+from goldenpath.processes.child import DRAIN_SECONDS, FIRST_PAUSE, LONGEST_PAUSE, Child, Message
 
 
 class Sidecar:
@@ -44,11 +44,11 @@ class Sidecar:
                 return
             self.child = Child(self.name, self._command, self._environment, self._log)
             self.starts += 1
-            self.child.tell(self._launch())
+            self.child.send(self._launch())
             self._sent = None
         news = self._news()
         if news is not None and news != self._sent:
-            self.child.tell(news)
+            self.child.send(news)
             self._sent = news
         for message in self.child.messages():
             if message.get("event") == "failed":
@@ -59,7 +59,8 @@ class Sidecar:
                 self.is_ready = self.is_ready or message.get("event") == "ready"
             yield message
         if self.child.exit_code is not None:
-            self._again_at = now + pause_after(self._failures)
+            pause = pause_after(self._failures, first=FIRST_PAUSE, longest=LONGEST_PAUSE)
+            self._again_at = now + pause
             self._failures += 1
             self.message = self.message or f"{self.name} ended: {self.child.last_log_line()}"
             self.child.close()

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from goldenpath.errors import InvalidInput
-from goldenpath.parsers.fault import Fault, nearest_name
+from goldenpath.errors import InvalidInput, did_you_mean
+from goldenpath.parsers.fault import Fault
 from goldenpath.parsers.typed import read_bounded
 from goldenpath.project.data_digest import digest_data
 from goldenpath.project.dvc_pointer import read_pointer
@@ -74,7 +74,7 @@ def slice_faults(slices: Sequence[str], protected: Sequence[str]) -> Iterator[Fa
     """Yield the protected columns that are not among the slices."""
     for name in protected:
         if name not in slices:
-            hint = nearest_name(name, slices)
+            hint = did_you_mean(name, slices) or ""
             yield Fault(FILE, "evaluation.protected", "one of evaluation.slices", repr(name), hint)
 
 
@@ -82,7 +82,7 @@ def output_faults(outputs: Sequence[str], *, is_code: bool) -> Iterator[Fault]:
     """Yield the tables and model files that the declared outputs lack."""
     for name in (REFERENCE, EVALUATION, *(() if is_code else (MODEL,))):
         if name not in outputs:
-            hint = nearest_name(name, outputs)
+            hint = did_you_mean(name, outputs) or ""
             expected = f"{name!r} among the outputs"
             yield Fault(FILE, "training.outputs", expected, f"{list(outputs)}", hint)
     if is_code and {*outputs} <= {REFERENCE, EVALUATION}:
@@ -107,7 +107,7 @@ def entry_faults(root: Path, entry: str, key: str = "training.entry") -> Iterato
         return
     names = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
     if function not in names:
-        hint = nearest_name(function, names)
+        hint = did_you_mean(function, names) or ""
         yield Fault(FILE, key, f"a function of {file.relative_to(root)}", repr(function), hint)
 
 

@@ -7,8 +7,6 @@ the name, the Python release and the dates of approval replaced.
 import keyword
 import platform
 import re
-import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
@@ -20,6 +18,7 @@ from pathlib import Path
 
 from goldenpath import __version__
 from goldenpath.errors import InvalidInput, Unavailable
+from goldenpath.processes.tool import run_tool
 
 TEMPLATES: Mapping[str, str] = {"credit-default": "starter"}
 """The folder of each template, beside this module."""
@@ -212,29 +211,21 @@ def _first_commit(folder: Path, name: str, now: datetime, environment: Mapping[s
     _run(["git", *identity, "commit", "--quiet", "--message", message], folder, dated)
 
 
+_TOOL_SECONDS = 900.0
+"""For uv, which may download every package of the new project."""
 _PLACEHOLDER_IDENTITY = ["-c", "user.name=goldenpath", "-c", "user.email=goldenpath@localhost"]
 
 
 def _has_identity(folder: Path, environment: Mapping[str, str]) -> bool:
     if "GIT_AUTHOR_NAME" in environment and "GIT_COMMITTER_NAME" in environment:
         return True
-    lookup = subprocess.run(
-        ["git", "config", "user.email"],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        check=False,
-    )
-    return lookup.returncode == 0
+    lookup = run_tool(["git", "config", "user.email"], folder=folder, environment=environment)
+    return lookup.exit_code == 0
 
 
 def _run(command: list[str], folder: Path, environment: Mapping[str, str]) -> str:
-    if shutil.which(command[0]) is None:
-        raise Unavailable(f"{command[0]} is not installed", hint=f"install {command[0]}")
-    process = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
-    if process.returncode != 0:
-        reason = process.stderr.strip()[-2000:]
-        raise Unavailable(f"{Path(command[0]).name} {command[1]} failed: {reason}")
-    return process.stdout
+    result = run_tool(command, seconds=_TOOL_SECONDS, folder=folder, environment=environment)
+    if result.exit_code != 0:
+        name = Path(command[0]).name
+        raise Unavailable(f"{name} {command[1]} failed: {result.complaint}")
+    return result.output.decode("utf-8", "replace")

@@ -39,7 +39,7 @@ class SendOptions:
     concurrency: int = 8
     trace: bool = False
     """Whether to record a span of every request."""
-    said: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
     """Labels for every record: process, channel."""
 
 
@@ -75,13 +75,13 @@ class Sent:
 
 
 def send_rows(
-    door: ServerAddress, path: str, contract: Contract, wish: SendOptions, *, seed: int
+    address: ServerAddress, path: str, contract: Contract, wish: SendOptions, *, seed: int
 ) -> Sent:
     """Send the rows of a file and return the counted answers."""
     batch = read_rows(wish.file, contract, wish.subject, wish.limit)
     began = time.perf_counter()
     requests = calls(batch, contract, wish, seed)
-    replies = post_all(door, path, requests, wish.concurrency)
+    replies = post_all(address, path, requests, wish.concurrency)
     return summarise(replies, time.perf_counter() - began, contract.decision)
 
 
@@ -146,7 +146,7 @@ def calls(batch: RowBatch, contract: Contract, wish: SendOptions, seed: int) -> 
         }
         wanted = [{"name": contract.output_tensor}]
         request: dict[str, object] = {"inputs": [tensor], "outputs": wanted}
-        parameters: dict[str, object] = {**wish.said}
+        parameters: dict[str, object] = {**wish.labels}
         if batch.subjects is not None:
             parameters["subjects"] = batch.subjects[start : start + wish.batch]
         if parameters:

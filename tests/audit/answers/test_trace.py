@@ -82,7 +82,7 @@ def seal(home: Home, made: Made) -> str:
         inputs=np.array([35.0, 2.0], "<f4").tobytes(),
         scores=np.array([0.2], "<f4").tobytes(),
         subjects=["client"],
-        said=RequestContext(
+        context=RequestContext(
             process="consumer loan",
             channel="branch",
             oversight="human-in-loop",

@@ -1,4 +1,4 @@
-"""Every door of `goldenpath up` behind TLS: REST, gRPC and the page for Prometheus."""
+"""Every listener of `goldenpath up` behind TLS: REST, gRPC and the page for Prometheus."""
 
 import json
 import os
@@ -84,8 +84,8 @@ def _free_port() -> int:
 
 
 @dataclass
-class Doors:
-    """A machine that is up, and where its doors are."""
+class SecureMachine:
+    """A machine that is up, and the addresses of its listeners."""
 
     here: OneMachine
     up: Up
@@ -138,8 +138,8 @@ class Doors:
 
 
 @pytest.fixture(scope="module")
-def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
-    folder = tmp_path_factory.mktemp("doors")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureMachine]:
+    folder = tmp_path_factory.mktemp("machine")
     here, authority = OneMachine(folder), Authority(folder)
     here.deploy((here.release(), 100))
     yield from _up(here, authority, {}, served=True)
@@ -147,7 +147,7 @@ def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
 
 def _up(
     here: OneMachine, authority: Authority, more: dict[str, str], *, served: bool
-) -> Iterator[Doors]:
+) -> Iterator[SecureMachine]:
     ours = authority.issue("gateway")
     variables = {
         "GOLDENPATH_TLS_CERTIFICATE": str(ours.certificate),
@@ -160,7 +160,7 @@ def _up(
         status = up.until(lambda status: status.is_ready and bool(status.deployments) == served)
         for address in (calls, metrics):
             _await(address, up)
-        yield Doors(here, up, authority, status.gateway, calls, metrics)
+        yield SecureMachine(here, up, authority, status.gateway, calls, metrics)
 
 
 def _await(address: str, up: Up) -> None:
@@ -175,82 +175,82 @@ def _await(address: str, up: Up) -> None:
         return
 
 
-def test_a_certificate_names_the_caller_and_a_client_cannot(doors: Doors) -> None:
-    batch, office = (doors.authority.issue(name) for name in NAMES)
-    workload = doors.authority.issue("spire", uri=WORKLOAD)
+def test_a_certificate_names_the_caller_and_a_client_cannot(machine: SecureMachine) -> None:
+    batch, office = (machine.authority.issue(name) for name in NAMES)
+    workload = machine.authority.issue("spire", uri=WORKLOAD)
     lie = {"x_goldenpath_caller": "somebody-else"}
 
-    assert doors.post(batch) == doors.post(batch, **lie) == doors.post(office) == 200
-    answer = grpc_messages.parse_answer(doors.call(batch, **lie))
+    assert machine.post(batch) == machine.post(batch, **lie) == machine.post(office) == 200
+    answer = grpc_messages.parse_answer(machine.call(batch, **lie))
     assert answer.outputs[0].contents.fp32_contents == pytest.approx(expected([ROW]))
-    doors.call(office)
-    assert doors.post(workload) == 200
-    doors.call(workload)
+    machine.call(office)
+    assert machine.post(workload) == 200
+    machine.call(workload)
     with pytest.raises((urllib3.exceptions.HTTPError, OSError)):
-        doors.post(None)
+        machine.post(None)
     with pytest.raises(grpc.RpcError) as refused:
-        doors.call(None)
+        machine.call(None)
     assert refused.value.code() == grpc.StatusCode.UNAVAILABLE
-    with grpc.insecure_channel(doors.calls) as plain, pytest.raises(grpc.RpcError):
+    with grpc.insecure_channel(machine.calls) as plain, pytest.raises(grpc.RpcError):
         plain.unary_unary(inference_service.PREFIX + inference_service.INFER)(CALL, timeout=0.5)
 
-    assert _callers(doors, 7) == [*(NAMES[place] for place in (0, 0, 1, 0, 1)), *[WORKLOAD] * 2]
+    assert _callers(machine, 7) == [*(NAMES[place] for place in (0, 0, 1, 0, 1)), *[WORKLOAD] * 2]
 
 
-def _callers(doors: Doors, count: int) -> list[str]:
+def _callers(machine: SecureMachine, count: int) -> list[str]:
     """Of the newest records, the oldest of them first, once they are sealed."""
     while True:
-        found = [str(each["caller"]) for each in records(doors.here.home)]
+        found = [str(each["caller"]) for each in records(machine.here.home)]
         if len(found) >= count:
             return found[:count][::-1]
-        assert doors.up.process.poll() is None
+        assert machine.up.process.poll() is None
         time.sleep(0.1)
 
 
 @pytest.mark.interop
 @pytest.mark.parametrize("script", [TRITON, KSERVE], ids=["tritonclient", "kserve"])
-def test_clients_of_other_projects_call_through_tls(doors: Doors, script: str) -> None:
+def test_clients_of_other_projects_call_through_tls(machine: SecureMachine, script: str) -> None:
     python = BUILD / "clients" / "bin" / "python"
     if not python.exists():
         pytest.skip("clients are not here: see scripts/fetch-clients")
-    client = doors.authority.issue("loan-desk")
-    files = [doors.authority.path, client.certificate, client.key]
-    given = [doors.calls, *map(str, files), json.dumps(ROW), str(expected([ROW])[0])]
+    client = machine.authority.issue("loan-desk")
+    files = [machine.authority.path, client.certificate, client.key]
+    given = [machine.calls, *map(str, files), json.dumps(ROW), str(expected([ROW])[0])]
 
     done = subprocess.run([python, "-c", script, *given], capture_output=True, text=True)
 
     assert done.returncode == 0, done.stderr
 
 
-def test_metrics_are_read_over_tls(doors: Doors) -> None:
-    client = doors.authority.issue("prometheus")
+def test_metrics_are_read_over_tls(machine: SecureMachine) -> None:
+    client = machine.authority.issue("prometheus")
 
-    assert doors.post(client) == 200
-    while b"ml_prediction" not in (scraped := doors.scrape(client))[1]:
-        assert scraped[0] == 200 and doors.up.process.poll() is None
+    assert machine.post(client) == 200
+    while b"ml_prediction" not in (scraped := machine.scrape(client))[1]:
+        assert scraped[0] == 200 and machine.up.process.poll() is None
         time.sleep(0.1)
-    file = doors.here.home.run / "said"
-    wanted = (f"metrics: https://{doors.metrics}/metrics", f"grpc: {doors.calls}")
+    file = machine.here.home.run / "said"
+    wanted = (f"metrics: https://{machine.metrics}/metrics", f"grpc: {machine.calls}")
     while not all(each in file.read_text() for each in wanted):
-        assert doors.up.process.poll() is None
+        assert machine.up.process.poll() is None
         time.sleep(0.1)
     with pytest.raises((urllib3.exceptions.HTTPError, OSError)):
-        doors.scrape(None)
+        machine.scrape(None)
 
 
-def test_each_door_shows_a_new_certificate_without_a_stop(doors: Doors) -> None:
-    client = doors.authority.issue("watcher")
-    addresses = (doors.gateway, doors.calls, doors.metrics)
-    before = [doors.serial(each, client) for each in addresses]
+def test_each_listener_shows_a_new_certificate_without_a_stop(machine: SecureMachine) -> None:
+    client = machine.authority.issue("watcher")
+    addresses = (machine.gateway, machine.calls, machine.metrics)
+    before = [machine.serial(each, client) for each in addresses]
     assert len(set(before)) == 1
 
-    doors.authority.issue("another", to="gateway")
-    doors.up.process.send_signal(signal.SIGHUP)
+    machine.authority.issue("another", to="gateway")
+    machine.up.process.send_signal(signal.SIGHUP)
 
     for each in addresses:
-        while doors.serial(each, client) in before:
-            assert doors.up.process.poll() is None
-    doors.call(client)
+        while machine.serial(each, client) in before:
+            assert machine.up.process.poll() is None
+    machine.call(client)
 
 
 def test_a_door_whose_port_is_taken_is_said_and_the_others_open(tmp_path: Path) -> None:
@@ -271,22 +271,22 @@ def test_a_door_whose_port_is_taken_is_said_and_the_others_open(tmp_path: Path) 
 def test_metrics_want_a_token_where_models_do(tmp_path: Path) -> None:
     here, authority = OneMachine(tmp_path), Authority(tmp_path)
     rules = access_file(tmp_path, branch=["infer"], prometheus=["metrics"])
-    for doors in _up(here, authority, {"GOLDENPATH_ACCESS_FILE": str(rules)}, served=False):
+    for machine in _up(here, authority, {"GOLDENPATH_ACCESS_FILE": str(rules)}, served=False):
         client = authority.issue("client")
-        assert doors.scrape(client)[0] == 401
-        assert doors.scrape(client, "branch")[0] == 403
-        assert doors.scrape(client, "prometheus")[0] == 200
+        assert machine.scrape(client)[0] == 401
+        assert machine.scrape(client, "branch")[0] == 403
+        assert machine.scrape(client, "prometheus")[0] == 200
         access_file(tmp_path, other=["metrics"])
-        doors.up.process.send_signal(signal.SIGHUP)
-        while doors.scrape(client, "other")[0] != 200:
-            assert doors.up.process.poll() is None
-        assert doors.scrape(client, "prometheus")[0] == 401
+        machine.up.process.send_signal(signal.SIGHUP)
+        while machine.scrape(client, "other")[0] != 200:
+            assert machine.up.process.poll() is None
+        assert machine.scrape(client, "prometheus")[0] == 401
 
 
-def test_calls_go_on_after_the_gateway_was_killed(doors: Doors) -> None:
-    client = doors.authority.issue("patient")
+def test_calls_go_on_after_the_gateway_was_killed(machine: SecureMachine) -> None:
+    client = machine.authority.issue("patient")
     (gateway,) = (
-        each for each in doors.up.children() if b"goldenpath.serve.gateway" in _command(each)
+        each for each in machine.up.children() if b"goldenpath.serve.gateway" in _command(each)
     )
 
     os.kill(int(gateway.name), signal.SIGKILL)
@@ -294,7 +294,7 @@ def test_calls_go_on_after_the_gateway_was_killed(doors: Doors) -> None:
     give_up = time.monotonic() + 30
     while True:
         try:
-            doors.call(client)
+            machine.call(client)
         except grpc.RpcError as error:
             assert error.code() == grpc.StatusCode.UNAVAILABLE
             assert time.monotonic() < give_up

@@ -4,8 +4,7 @@ from itertools import pairwise
 
 from goldenpath.deploy.machine.server_process import ServerProcess
 from goldenpath.errors import Unavailable
-from goldenpath.processes.backoff import FIRST_PAUSE, LONGEST_PAUSE
-from goldenpath.processes.child import Child
+from goldenpath.processes.child import FIRST_PAUSE, LONGEST_PAUSE, Child
 from goldenpath.processes.launch import ServerLaunch
 
 LAUNCH = ServerLaunch(

@@ -76,7 +76,7 @@ def test_another_share_is_marked() -> None:
     found = cells(deployed((ONE, 90), (TWO, 10)), deployed((ONE, 50), (TWO, 50)))
 
     assert {each.message for each in found} == {
-        "git wants 90%, but 50% runs", "git wants 10%, but 50% runs",
+        "git declares 90%, but 50% runs", "git declares 10%, but 50% runs",
     }  # fmt: skip
 
 

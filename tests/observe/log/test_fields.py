@@ -211,7 +211,7 @@ def test_what_a_caller_says_wrongly_is_refused(
 
     reader = Reader(InputShape.of(CREDIT), "probability")
     if not message:
-        assert reader.read(_body(ROW, **parameters), None).said is None
+        assert reader.read(_body(ROW, **parameters), None).context is None
         return
     with pytest.raises(InvalidInput, match=message.replace("`", ".")):
         reader.read(_body(ROW, **parameters), None)
@@ -252,7 +252,8 @@ def test_roles_clocks_kinds_of_failure_and_distances_are_told_apart(tmp_path: Pa
         answer(6, draw(1, 1), refusal="fallback: the model gave no score in [0, 1]"),
     ]
     answered[1] = msgspec.structs.replace(
-        answered[1], said=RequestContext(references=[{"bureau": "one"}, {}], oversight="automatic")
+        answered[1],
+        context=RequestContext(references=[{"bureau": "one"}, {}], oversight="automatic"),
     )
     _sealed(home, answered, _header(clock_offset=-1500, clock_error=2_500_000))
 
@@ -278,7 +279,7 @@ def test_many_processes_are_named_in_few_words(tmp_path: Path) -> None:
     home = Home(tmp_path)
     answered = [
         msgspec.structs.replace(
-            answer(number, draw(1, 1)), said=RequestContext(process=f"p{number:02}")
+            answer(number, draw(1, 1)), context=RequestContext(process=f"p{number:02}")
         )
         for number in range(13)
     ]
@@ -321,7 +322,7 @@ def test_a_spool_of_the_version_before_is_read(tmp_path: Path) -> None:
 
     (first, found), _ = read(path)
     assert isinstance(first, SpoolHeader) and first.clock_error is None
-    assert isinstance(found, list) and (found[0].said, found[0].canary) == (None, False)
+    assert isinstance(found, list) and (found[0].context, found[0].canary) == (None, False)
     path.write_bytes(frame([4, *header[1:]]))
     with pytest.raises(InvalidInput, match="spool version 4"):
         read(path)

@@ -106,7 +106,7 @@ def test_a_gate_stands_only_where_it_says() -> None:
     ("texts", "said"),
     [
         ({"require": "overall."}, "is not CEL"),
-        ({"require": "relase.rows > 1"}, "did you mean 'release'"),
+        ({"require": "relase.rows > 1"}, "did you mean release?"),
         ({"require": "release.rowz > 1"}, "no member 'rowz'"),
         ({"require": "release.rows"}, "expected true or false, got int"),
         ({"require": "release.rows > 'many'"}, "No such overload"),

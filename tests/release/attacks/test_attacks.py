@@ -1,4 +1,4 @@
-"""The suite of attacks: each refused by its control, and no control is decoration."""
+"""The suite of attacks: each is refused by its control, and every control is needed."""
 
 import json
 import re

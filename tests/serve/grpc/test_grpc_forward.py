@@ -69,10 +69,10 @@ def road(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Road]:
         gateway = stack.enter_context(
             _child("goldenpath.serve.gateway", GatewayLaunch("127.0.0.1:0"), routes)
         )
-        door = stack.enter_context(
+        address = stack.enter_context(
             _child("goldenpath.serve.grpc", GrpcLaunch("127.0.0.1:0", gateway))
         )
-        channel = stack.enter_context(grpc.insecure_channel(door))
+        channel = stack.enter_context(grpc.insecure_channel(address))
         yield _Road(channel, digest, folder / "spool")
 
 
@@ -96,7 +96,7 @@ def test_a_call_goes_through_the_gateway_and_stands_in_the_log(road: _Road) -> N
     assert (answer.id, trailers["x-goldenpath-release"]) == ("mine", road.digest)
     (record,) = [found for found in records(road.spool) if found.status == 200]
     assert record.prediction_id == trailers["x-goldenpath-prediction-id"]
-    assert (record.traceparent, record.door) == (TRACE, "call")
+    assert (record.traceparent, record.endpoint) == (TRACE, "call")
 
 
 def test_what_a_server_refuses_and_what_nobody_serves_is_told(road: _Road) -> None:
@@ -124,8 +124,8 @@ def test_health_and_metadata_are_answered(road: _Road) -> None:
 
 def test_a_gateway_that_is_away_is_unavailable() -> None:
     with (
-        _child("goldenpath.serve.grpc", GrpcLaunch("127.0.0.1:0", "127.0.0.1:9")) as door,
-        grpc.insecure_channel(door) as channel,
+        _child("goldenpath.serve.grpc", GrpcLaunch("127.0.0.1:0", "127.0.0.1:9")) as address,
+        grpc.insecure_channel(address) as channel,
     ):
         road = _Road(channel, "", Path())
         assert road.refused("ModelInfer", _request(*ROW), stage="prod")[0] == "UNAVAILABLE"

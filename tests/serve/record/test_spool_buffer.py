@@ -281,7 +281,7 @@ def test_a_spool_of_the_version_before_is_read(tmp_path: Path) -> None:
     answered = [each for frame in frames if isinstance(frame, list) for each in frame]
     assert answered[1].subjects == ["a", "b"] and answered[1].caller == "branch"
     assert answered[2].refusal == "column age is missing"
-    assert answered[3].said is not None and answered[3].said.process == "loans"
+    assert answered[3].context is not None and answered[3].context.process == "loans"
     assert [type(each) for each in answered] == [Answered] * 4
 
 

@@ -31,11 +31,11 @@ def _turn(
 
 
 def test_what_was_written_is_read_request_by_request() -> None:
-    said = RequestContext("loans", "web", "automatic", 5, [{"bureau": "x"}])
+    context = RequestContext("loans", "web", "automatic", 5, [{"bureau": "x"}])
     details = [
         (1, RequestDetails(subjects=["a", "b"], canary=True)),
-        (2, RequestDetails(status=400, refusal="column is missing", said=said)),
-        (3, RequestDetails(reasons=b"12345678", door="predict", shadow=True)),
+        (2, RequestDetails(status=400, refusal="column is missing", context=context)),
+        (3, RequestDetails(reasons=b"12345678", endpoint="predict", shadow=True)),
     ]
 
     callers, traces = ["", "me", "", "you"], [b"00-1", b"", b"\xe4", b"t" * 200]
@@ -58,10 +58,10 @@ def test_what_was_written_is_read_request_by_request() -> None:
             traces[place].decode("latin-1")[:128],
             more.refusal,
             more.reasons,
-            more.door,
+            more.endpoint,
             more.shadow,
             more.canary,
-            more.said,
+            more.context,
         )
 
     given = [RequestDetails(), *(more for _, more in details)]

@@ -20,7 +20,7 @@ from goldenpath.project.contract import parse_contract
 from goldenpath.promote.gates.admission_policy import release_policy
 from goldenpath.promote.repository.chain_of_trust import Trusted
 from goldenpath.promote.repository.worktree import Repository
-from goldenpath.release.artifact.pack import CONTRACT, FRAME
+from goldenpath.release.artifact.pack import CONTRACT, PLATFORM_FOLDER
 from goldenpath.release.artifact.unpack import open_release
 from goldenpath.release.attest.verify import verify
 
@@ -47,7 +47,8 @@ def gather(
     policy = release_policy(platform)
     verified = verify(sources.store, digest, policy, people=platform.people, now=as_of, blobs=True)
     release = open_release(sources.store, digest)
-    files = {path: text for path, text in release.files.items() if path.startswith(FRAME + "/")}
+    ours = f"{PLATFORM_FOLDER}/"
+    files = {path: text for path, text in release.files.items() if path.startswith(ours)}
     if CONTRACT not in files:
         raise VerificationError(f"{digest} has no {CONTRACT}: it is not a release of goldenpath")
     model = parse_contract(files[CONTRACT]).name

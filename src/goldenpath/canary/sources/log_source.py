@@ -24,7 +24,7 @@ from goldenpath.observe.log.records import Block
 from goldenpath.observe.log.release_rules import Facts
 from goldenpath.observe.log.retention import numbers_of
 from goldenpath.observe.log.segment import Checkpoint, require_content
-from goldenpath.observe.log.segment_window import Files, missing_numbers, stretch_of
+from goldenpath.observe.log.verified_segments import Files, missing_numbers, verified_segments
 from goldenpath.project.slicing import slices
 from goldenpath.serve.gateway.tally import Tally
 from goldenpath.serve.record.spool_format import Answered, SpoolHeader
@@ -97,15 +97,15 @@ class PredictionLogSource:
             if self._facts(each.text) is None:
                 raise Unavailable(f"the contract of {each.short} cannot be read")
         between = (since.astimezone(UTC), until.astimezone(UTC))
-        stretch = stretch_of(files, (stage, model), releases, between, keys=self._keys)
-        if sum(checkpoint.rows for _, checkpoint in stretch.segments) > MOST_ROWS:
+        window = verified_segments(files, (stage, model), releases, between, keys=self._keys)
+        if sum(checkpoint.rows for _, checkpoint in window.segments) > MOST_ROWS:
             raise InvalidInput(
                 f"more than {MOST_ROWS} predictions were made since the step began",
                 hint="decide by goldenpath rollout or goldenpath rollback",
             )
-        count, gaps = _Count(Outcomes(self._facts)), stretch.gaps
-        gaps += self._counted(files, stretch.segments, between, count)
-        gaps += _silence(stretch.segments, until)
+        count, gaps = _Count(Outcomes(self._facts)), window.gaps
+        gaps += self._counted(files, window.segments, between, count)
+        gaps += _silence(window.segments, until)
         gaps += self._closed(count, releases)
         unique = tuple(dict.fromkeys(gaps))
         return tuple(_arm(count, f"{stage}/{model}", each.text, unique) for each in releases)

@@ -47,10 +47,10 @@ class LocalSettings:
     environment: Mapping[str, str]
     server: tuple[str, ...]
     gateway: tuple[str, ...]
-    entrance: ListenerSettings = field(default_factory=ListenerSettings)
+    listener_settings: ListenerSettings = field(default_factory=ListenerSettings)
     inner: str = ""
     """Path of the socket on which the gRPC listener reaches the gateway; empty if there is none."""
-    word: str = field(default_factory=lambda: secrets.token_hex(16))
+    caller_secret: str = field(default_factory=lambda: secrets.token_hex(16))
     """Secret with which the gateway vouches for caller names towards the servers."""
     uv: str = "uv"
     """The `uv` program, which builds environments of `python` models."""
@@ -102,9 +102,9 @@ class LocalTarget:
             settings.run,
             GatewayLaunch(
                 settings.listen,
-                entrance=settings.entrance,
+                listener_settings=settings.listener_settings,
                 inner=settings.inner,
-                word=settings.word,
+                caller_secret=settings.caller_secret,
             ),
             report=report,
             demand=self._hear_demand,
@@ -203,7 +203,7 @@ class LocalTarget:
                 hear(message)
         self._start_missing()
         for (name, _, _), server in self._servers.items():
-            self._tell(server.tick(now))
+            self._report_all(server.tick(now))
             server.follow(self._terms(name.partition("/")[0]))
         self._drain_servers()
         self._settle()
@@ -214,8 +214,8 @@ class LocalTarget:
         self._gateway.send(tuple(self._route(name) for name in sorted(self._routed)))
         self._retire(now)
 
-    def _tell(self, happened: Sequence[ServerEvent]) -> None:
-        for each in happened:
+    def _report_all(self, events: Sequence[ServerEvent]) -> None:
+        for each in events:
             self._report(each)
 
     def _slots(self, name: str) -> Iterator[Slot]:
@@ -267,12 +267,12 @@ class LocalTarget:
                 spool=str(self._settings.spool),
                 repository=trust.repository,
                 builder=trust.builder,
-                access=self._settings.entrance.access,
+                access=self._settings.listener_settings.access,
                 scratch=str(self._settings.run / "contents"),
                 uv=self._settings.uv,
                 search=self._settings.environment.get("PATH", ""),
                 threshold=trust.threshold,
-                word=self._settings.word,
+                caller_secret=self._settings.caller_secret,
                 on_loss=self._terms(deployment.stage).on_loss,
             )
 
@@ -360,7 +360,7 @@ class LocalTarget:
 
     def _drain_servers(self) -> None:
         for server in self._leaving:
-            self._tell(server.tick(time.monotonic()))
+            self._report_all(server.tick(time.monotonic()))
         self._leaving = [server for server in self._leaving if not server.gone]
 
     def _running(self, name: str) -> Running:

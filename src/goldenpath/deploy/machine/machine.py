@@ -110,7 +110,7 @@ class Machine:
     ) -> None:
         self._run = settings.run
         self._scheme: Literal["http", "https"] = (
-            "https" if settings.entrance.certificate else "http"
+            "https" if settings.listener_settings.certificate else "http"
         )
         self._say = say
         self._now = now
@@ -126,7 +126,7 @@ class Machine:
         self._log_fault = ""
         self._status: Status | None = None
         self._looked = self._written = now() - STATUS_EVERY
-        self._said: Mapping[str, str] = {}
+        self._logged: Mapping[str, str] = {}
         self._warned: frozenset[Warned] = frozenset()
         self._stop = False
         self._woken = True
@@ -248,7 +248,7 @@ class Machine:
         if changed or now - self._written >= STATUS_EVERY:
             write_status(status, self._run / "status.json")
             self._written = now
-        self._tell(status)
+        self._log_status(status)
         self._warn(status)
         self._refuse_taken_port(status)
         if look and self._steer is not None:
@@ -298,7 +298,7 @@ class Machine:
             self._say(f"{each.name or 'machine'}: ALARM: {each.message}")
         self._warned = now
 
-    def _tell(self, status: Status) -> None:
+    def _log_status(self, status: Status) -> None:
         lines = {each.name: summary(each) for each in status.deployments}
         if status.gateway:
             lines["gateway"] = f"gateway: {status.scheme}://{status.gateway}"
@@ -306,11 +306,11 @@ class Machine:
             if each.holds and each.type != "Ready" and each.message:
                 lines["machine"] = f"machine: {each.reason}: {each.message}"
         for name, line in lines.items():
-            if self._said.get(name) != line:
+            if self._logged.get(name) != line:
                 self._say(line)
-        for name in self._said.keys() - lines.keys():
+        for name in self._logged.keys() - lines.keys():
             self._say(f"{name}: gone" if name != "machine" else "machine: all is well again")
-        self._said = lines
+        self._logged = lines
 
     def _flush(self) -> None:
         while self._pending:

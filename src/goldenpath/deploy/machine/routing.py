@@ -49,7 +49,7 @@ class Gateway:
         self._demand = demand
         self._starts = 0
         self._routes: tuple[Route, ...] = ()
-        self._told: dict[str, tuple[RouteSlot, ...]] = {}
+        self._reported: dict[str, tuple[RouteSlot, ...]] = {}
 
     @property
     def is_settled(self) -> bool:
@@ -64,7 +64,7 @@ class Gateway:
                     self.address = str(message["address"])
                 case "applied":
                     self.applied = int(str(message["generation"]))
-                    self._tell_changes()
+                    self._report_changes()
                 case "busy" | "woke":
                     self._demand(message)
                 case "refused":
@@ -89,14 +89,14 @@ class Gateway:
     def _publish(self) -> None:
         self.generation += 1
         if self.sidecar.child is not None:
-            self.sidecar.child.tell(Routes(self.generation, self._routes))
+            self.sidecar.child.send(Routes(self.generation, self._routes))
 
-    def _tell_changes(self) -> None:
+    def _report_changes(self) -> None:
         """Report weights that are in force now. The restart of a replica does not change them."""
         if not self.is_settled:
             return
         now = {f"{route.stage}/{route.model}": route for route in self._routes}
-        for name in sorted({*now, *self._told}):
+        for name in sorted({*now, *self._reported}):
             route = now.get(name)
             slots = tuple(
                 replace(slot, addresses=())
@@ -104,7 +104,7 @@ class Gateway:
                 if slot.addresses
             )
             is_waiting = route is not None and bool(route.slots) and not slots
-            if not is_waiting and self._told.get(name, ()) != slots:
-                self._told[name] = slots
+            if not is_waiting and self._reported.get(name, ()) != slots:
+                self._reported[name] = slots
                 stage, _, model = name.partition("/")
                 self._report(RouteChanged(stage, model, slots))

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from goldenpath.backoff import pause_after
 from goldenpath.errors import Unavailable
-from goldenpath.processes.backoff import DRAIN_SECONDS, pause_after
-from goldenpath.processes.child import Child
+from goldenpath.processes.child import DRAIN_SECONDS, FIRST_PAUSE, LONGEST_PAUSE, Child
 from goldenpath.processes.launch import ServerLaunch, ServingTerms
 
 STEADY_SECONDS = 60.0
@@ -94,7 +94,7 @@ class ServerProcess:
     def follow(self, terms: ServingTerms) -> None:
         """Send changed serving terms to a ready server."""
         if self._child is not None and self.address and terms != self._terms:
-            self._child.tell(terms)
+            self._child.send(terms)
             self._terms = terms
 
     def drain(self, now: float) -> None:
@@ -114,7 +114,7 @@ class ServerProcess:
         except Unavailable as error:
             self._pause(now, error.message)
             return
-        child.tell(self._launch)
+        child.send(self._launch)
         self._terms = ServingTerms(self._launch.on_loss)
         self._child = child
         self._deadline = now + START_SECONDS
@@ -152,6 +152,7 @@ class ServerProcess:
         return ServerEvent("server.failed", self._launch, self.message)
 
     def _pause(self, now: float, message: str) -> None:
-        self._again_at = now + pause_after(self._failures)
+        pause = pause_after(self._failures, first=FIRST_PAUSE, longest=LONGEST_PAUSE)
+        self._again_at = now + pause
         self._failures += 1
         self.message = message

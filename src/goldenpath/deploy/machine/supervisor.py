@@ -12,7 +12,7 @@ from pathlib import Path
 
 from goldenpath.deploy.reconcile.status import Status, read_status
 from goldenpath.errors import InvalidInput, Unavailable
-from goldenpath.files import take_lock
+from goldenpath.files import publish, take_lock
 from goldenpath.parsers.typed import read_typed
 
 START_SECONDS = 120.0
@@ -44,9 +44,7 @@ def alone(run: Path) -> Iterator[None]:
             )
         me = os.getpid()
         record = run / "up.json"
-        partial = record.with_name(f"up.json.{me}.new")
-        partial.write_text(json.dumps({"process": me, "started": started_at(me)}))
-        partial.replace(record)
+        publish(record, json.dumps({"process": me, "started": started_at(me)}).encode())
         try:
             yield
         finally:
@@ -107,11 +105,10 @@ def start_detached(run: Path, command: Sequence[str], environment: Mapping[str, 
     give_up = time.monotonic() + START_SECONDS
     while time.monotonic() < give_up:
         if started.poll() is not None:
-            said = log.read_text(errors="replace").strip().splitlines()
-            words = [line.removeprefix("error: ") for line in said if line.startswith("error: ")]
-            raise Unavailable(
-                f"goldenpath up ended: {(words or said or ['no word'])[-1]}", hint=f"see {log}"
-            )
+            lines = log.read_text(errors="replace").strip().splitlines()
+            errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+            reason = (errors or lines or ["its log is empty"])[-1]
+            raise Unavailable(f"goldenpath up ended: {reason}", hint=f"see {log}")
         status = read_status(run / "status.json")
         if status is not None and status.process == started.pid and status.is_settled:
             return status

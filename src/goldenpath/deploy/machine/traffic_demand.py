@@ -58,18 +58,18 @@ class TrafficDemand:
         self, busy: Mapping[str, JsonValue], wanted: Mapping[str, Deployment], now: float
     ) -> None:
         """Take over requests in flight per deployment; each one named had at least one request."""
-        for name, said in busy.items():
+        for name, concurrency in busy.items():
             level, deployment = self._levels.get(name), wanted.get(name)
-            if level is None or deployment is None or not isinstance(said, int | float):
+            if level is None or deployment is None or not isinstance(concurrency, int | float):
                 continue
-            asked = max(math.ceil(said / deployment.scaling.target), 1)
+            needed = max(math.ceil(concurrency / deployment.scaling.target), 1)
             if level.servers == 0:
                 level.waking = True
-            if asked >= level.servers:
-                level.servers = min(asked, _bounds(deployment)[1])
+            if needed >= level.servers:
+                level.servers = min(needed, _bounds(deployment)[1])
                 level.busy_since, level.peak = now, 0
             else:
-                level.peak = max(level.peak, asked)
+                level.peak = max(level.peak, needed)
 
     def woke(self, name: str, seconds: float) -> None:
         """Record a cold start: how long the first request waited, in seconds."""

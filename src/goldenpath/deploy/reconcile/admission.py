@@ -101,8 +101,8 @@ def decisions(
     is mentioned in its finding.
     """
     if not stage.gates:
-        said = f"the stage {stage.name} has no gates"
-        return (Finding("decision", "not applicable", said),)
+        message = f"the stage {stage.name} has no gates"
+        return (Finding("decision", "not applicable", message),)
     standing = _standing(verified, stage, platform, model, break_glass=break_glass)
     if standing is None:
         return (
@@ -116,9 +116,9 @@ def decisions(
             ),
         )
     by = f", approved by {', '.join(standing.approved)}" if standing.approved else ""
-    said = f"promoted to {stage.name} by {standing.signer}{by}"
+    message = f"promoted to {stage.name} by {standing.signer}{by}"
     waived = (Finding("waiver", "waived", each.summary(now)) for each in standing.excused)
-    return (Finding("decision", "pass", said), *waived)
+    return (Finding("decision", "pass", message), *waived)
 
 
 def lapsed(
@@ -154,9 +154,9 @@ def _standing(
     break_glass: BreakGlass | None,
 ) -> _Standing | None:
     for signed in verified.of_type(DECISION):
-        said = signed.statement.predicate
-        place = (said.get("stage"), said.get("model"))
-        if place != (stage.name, model) or said.get("allowed") is not True:
+        predicate = signed.statement.predicate
+        place = (predicate.get("stage"), predicate.get("model"))
+        if place != (stage.name, model) or predicate.get("allowed") is not True:
             continue
         approved = confirmed(signed, verified, stage, platform.people)
         needed = stage.approvals

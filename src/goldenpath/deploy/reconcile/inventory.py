@@ -42,7 +42,7 @@ class Cell:
     """Whether the catalogue has a version of it, with the alias of the stage if it is the stable
     release; None where there is nothing to compare."""
     message: str
-    """What disagrees, in words; empty if all sources agree."""
+    """What disagrees, as text; empty if all sources agree."""
     marks: tuple[Mark, ...] = ()
     """A hold on the deployment, or a break-glass that still waits for a second person."""
 
@@ -113,7 +113,7 @@ def compare(
 def _registered(
     catalogue: Registered, stage: str, model: str, digest: str, *, is_stable: bool
 ) -> tuple[bool | None, str]:
-    """Return whether the catalogue agrees about a release, and how it disagrees, in words."""
+    """Return whether the catalogue agrees about a release, and how it disagrees, as text."""
     known = catalogue.models.get(model)
     if known is None and not catalogue.is_shared:
         return None, ""
@@ -146,4 +146,4 @@ def _difference(git: int | None, running: int | None, is_stopped: bool) -> str:
         return "" if running is None else "runs, but git says it is stopped"
     if running is None:
         return "git declares it, but it does not run"
-    return "" if git == running else f"git wants {git}%, but {running}% runs"
+    return "" if git == running else f"git declares {git}%, but {running}% runs"

@@ -7,6 +7,7 @@ not answer, the pause grows. A verb on this machine asks by a signal for a poll 
 import threading
 from collections.abc import Callable
 
+from goldenpath.backoff import longer_pause
 from goldenpath.errors import GoldenPathError
 
 EVERY = 15.0
@@ -22,7 +23,7 @@ class Poll:
         self._ask = ask
         self._clock = clock
         self._asking: threading.Thread | None = None
-        self._said: str | GoldenPathError = ""
+        self._result: str | GoldenPathError = ""
         """The result of the thread; read once it has ended."""
         self._answer = ""
         self._error: GoldenPathError | None = None
@@ -46,22 +47,22 @@ class Poll:
                 self._asking.join()  # nothing is known yet
         if self._asking is not None and not self._asking.is_alive():
             self._asking = None
-            self._take(self._said)
+            self._take(self._result)
         if self._error is not None:
             raise self._error
         return self._answer
 
     def _run(self) -> None:
         try:
-            self._said = self._ask()
+            self._result = self._ask()
         except GoldenPathError as error:
-            self._said = error
+            self._result = error
 
-    def _take(self, said: str | GoldenPathError) -> None:
+    def _take(self, result: str | GoldenPathError) -> None:
         pause, self._pause = self._pause, EVERY
-        if isinstance(said, str):
-            self._answer, self._error = said, None
+        if isinstance(result, str):
+            self._answer, self._error = result, None
         else:
-            self._error, self._pause = said, min(pause * 2, RARELY)
+            self._error, self._pause = result, longer_pause(pause, first=EVERY, longest=RARELY)
         self._due = self._clock() + (0.0 if self._hurried else pause)
         self._hurried = False

@@ -1,6 +1,5 @@
 """Desired state, observed state and conditions: the record that `goldenpath up` publishes."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from goldenpath.deploy.reconcile.target import ColdStarts, Running
+from goldenpath.files import publish
 from goldenpath.parsers.typed import read_record
 from goldenpath.promote.manifests.desired import Deployment, Mark
 
@@ -202,10 +202,7 @@ def _carried(now: tuple[Condition, ...], before: tuple[Condition, ...]) -> tuple
 
 def write_status(status: Status, path: Path) -> None:
     """Publish the status atomically. It describes one moment, so it needs no fsync."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.new")
-    partial.write_bytes(msgspec.json.encode(status))
-    partial.replace(path)
+    publish(path, msgspec.json.encode(status))
 
 
 def read_status(path: Path) -> Status | None:

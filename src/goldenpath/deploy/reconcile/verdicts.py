@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from goldenpath.backoff import longer_pause
 from goldenpath.deploy.reconcile.status import StallReason
 from goldenpath.digest import Digest
 from goldenpath.errors import GoldenPathError, InvalidInput, Unavailable, VerificationError
@@ -111,7 +112,7 @@ class _Verdict:
 
     platform: Platform
     version: _Version
-    named: tuple[Digest, ...] | None
+    named: tuple[Digest, ...]
     fault: StallReason | None
     """Why the release may not run; None if it is admitted."""
     question: AdmissionQuestion | None = None
@@ -156,7 +157,10 @@ class Verdicts:
     def follow(
         self, trusted: Trusted, survey: Survey, files: Mapping[str, bytes], now: datetime
     ) -> None:
-        """Take over the files of a commit. Unchanged files keep their first-seen time."""
+        """Take over the files of a commit. Unchanged files keep their first-seen time.
+
+        What is known of releases that the commit no longer declares is dropped.
+        """
         self._trusted, self._standing = trusted, survey.standing
         versions: dict[str, _Version] = {}
         for each in survey.deployments:
@@ -167,6 +171,13 @@ class Verdicts:
                 known = _Version(service, release, now)
             versions[each.name] = known
         self._versions = versions
+        declared = {
+            (each.stage, each.model, slot.digest)
+            for each in survey.deployments
+            for slot in each.slots
+        }
+        self._verdicts = {key: each for key, each in self._verdicts.items() if key in declared}
+        self._reported = {key: each for key, each in self._reported.items() if key in declared}
 
     def ask_again(self, now: datetime) -> None:
         """Let every release that was not admitted be checked again, whatever its pause."""
@@ -194,11 +205,16 @@ class Verdicts:
             fault = (
                 known.fault if known is not None else StallReason(UNDERWAY, error.message, False)
             )
-            self._keep(key, version, fault, question=question, pause=pause)
+            self._verdicts[key] = _Verdict(
+                self._trusted.platform, version, question.named, fault, question, pause=pause
+            )
             return fault
         pause = _next_pause(pause, fault)
-        self._keep(key, version, fault, again_at=now + pause if fault else None, pause=pause)
-        self._tell(key, version, fault)
+        again_at = now + pause if fault else None
+        self._verdicts[key] = _Verdict(
+            self._trusted.platform, version, question.named, fault, again_at=again_at, pause=pause
+        )
+        self._report_once(key, version, fault)
         return fault
 
     def _question(self, deployment: Deployment, digest: Digest, now: datetime) -> AdmissionQuestion:
@@ -223,26 +239,11 @@ class Verdicts:
         self._verdicts[key] = kept
         return kept
 
-    def _keep(
-        self,
-        key: _Key,
-        version: _Version,
-        fault: StallReason | None,
-        *,
-        pause: timedelta,
-        question: AdmissionQuestion | None = None,
-        again_at: datetime | None = None,
-    ) -> None:
-        assert self._trusted is not None  # noqa: S101 - `fault` asked nothing otherwise
-        self._verdicts[key] = _Verdict(
-            self._trusted.platform, version, version.named(key[2]), fault, question, again_at, pause
-        )
-
     def _asked(
         self, deployment: Deployment, digest: Digest, question: AdmissionQuestion, version: _Version
     ) -> StallReason | None:
         """Return the answer as a fault; None if the release is admitted."""
-        assert self._trusted is not None  # noqa: S101 - as above
+        assert self._trusted is not None  # noqa: S101 - `fault` asks nothing otherwise
         try:
             answer = self._admit(self._trusted.platform, deployment, digest, question)
         except Underway:
@@ -256,12 +257,12 @@ class Verdicts:
             return None
         if answer.missing and question.asked_at < version.seen + self._patience:
             return _awaited(digest, answer.missing, version.seen + self._patience)
-        words = "; ".join(f"{finding.check}: {finding.message}" for finding in failed)
+        reasons = "; ".join(f"{finding.check}: {finding.message}" for finding in failed)
         if answer.missing:
-            words += f"; the store has no {_listed(answer.missing)}, which the commit relies on"
-        return _refusal(digest, words)
+            reasons += f"; the store has no {_listed(answer.missing)}, which the commit relies on"
+        return _refusal(digest, reasons)
 
-    def _tell(self, key: _Key, version: _Version, fault: StallReason | None) -> None:
+    def _report_once(self, key: _Key, version: _Version, fault: StallReason | None) -> None:
         """Report a refusal once for each version of the files and each reason."""
         if fault is None or not fault.is_final or self._trusted is None:
             return
@@ -280,11 +281,11 @@ def _next_pause(before: timedelta, fault: StallReason | None) -> timedelta:
         least, most = ASK_AGAIN, LONGEST_PAUSE
     else:
         least, most = FIRST_WAIT, LONGEST_WAIT if fault.reason == AWAITED else LONGEST_OUTAGE
-    return min(max(before * 2, least), most)
+    return longer_pause(before, first=least, longest=most)
 
 
-def _refusal(digest: Digest, words: str) -> StallReason:
-    message = f"{digest.short} is not admitted: {words}"
+def _refusal(digest: Digest, reasons: str) -> StallReason:
+    message = f"{digest.short} is not admitted: {reasons}"
     return StallReason("AdmissionRefused", message, is_final=True, is_retried=True)
 
 

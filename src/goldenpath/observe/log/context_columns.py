@@ -40,7 +40,7 @@ Records = NDArray[np.int64]
 Texts: TypeAlias = "pa.DictionaryArray[pa.lib.Int32Type, pa.lib.StringType]"
 _MODES = {"refer": "human-in-loop"}
 _ERRORS = {422: "input contract", 500: "model", 503: "unavailable"}
-_SILENT = RequestContext()
+_NO_CONTEXT = RequestContext()
 
 
 def circumstances(
@@ -57,7 +57,7 @@ def circumstances(
         "error_class": few([_error(each) for each in answered], records),
         "clock_offset_ns": pa.repeat(pa.scalar(header.clock_offset, pa.int64()), total),
         "clock_error_ns": pa.repeat(pa.scalar(header.clock_error, pa.int64()), total),
-        **_said(answered, records),
+        **_context(answered, records),
     }
 
 
@@ -68,8 +68,8 @@ def oversight(answered: Sequence[Answered], records: Records, outcomes: Texts) -
     """
     names = [_MODES.get(str(each), "automatic") for each in outcomes.dictionary.to_pylist()]
     meant = pa.array(names, pa.string()).take(outcomes.indices)
-    said = few([each.said.oversight if each.said else "" for each in answered], records)
-    declared = said.cast(pa.string())
+    oversight = few([each.context.oversight if each.context else "" for each in answered], records)
+    declared = oversight.cast(pa.string())
     by_policy = pc.if_else(meant.is_valid(), "policy", pa.scalar(None, pa.string()))
     by = pc.if_else(declared.is_valid(), "caller", by_policy)
     return {
@@ -105,7 +105,7 @@ def identifiers(answered: Sequence[Answered]) -> list[bytes]:
 
     They are encrypted together with the inputs. Empty if no caller named any.
     """
-    if all(each.said is None or not each.said.references for each in answered):
+    if all(each.context is None or not each.context.references for each in answered):
         return []
     return [
         msgspec.json.encode(named) if named else b""
@@ -115,23 +115,23 @@ def identifiers(answered: Sequence[Answered]) -> list[bytes]:
     ]
 
 
-def _said(answered: Sequence[Answered], records: Records) -> dict[str, object]:
+def _context(answered: Sequence[Answered], records: Records) -> dict[str, object]:
     total = int(records.sum())
-    if all(each.said is None for each in answered):
+    if all(each.context is None for each in answered):
         return {
             "process": constant("", total),
             "channel": constant("", total),
             "feature_age_ms": pa.repeat(pa.scalar(None, pa.int64()), total),
             "reference_kinds": pa.repeat(pa.scalar(None, KINDS), total),
         }
-    said = [each.said or _SILENT for each in answered]
-    as_of = np.array([each.features_at for each in said], np.int64)
+    contexts = [each.context or _NO_CONTEXT for each in answered]
+    as_of = np.array([each.features_at for each in contexts], np.int64)
     started = np.array([each.started for each in answered], np.int64)
     # Negative if the values are dated after their use.
     ages = np.repeat((started - as_of) // 1_000_000, records)
     return {
-        "process": few([each.process for each in said], records),
-        "channel": few([each.channel for each in said], records),
+        "process": few([each.process for each in contexts], records),
+        "channel": few([each.channel for each in contexts], records),
         "feature_age_ms": pa.array(ages, mask=np.repeat(as_of == 0, records)),
         "reference_kinds": _kinds_of(answered),
     }
@@ -148,7 +148,7 @@ def _kinds_of(answered: Sequence[Answered]) -> object:
 
 def _named(answered: Answered) -> Sequence[Mapping[str, str]]:
     """Return the identifiers by kind for each row."""
-    found = answered.said.references if answered.said is not None else None
+    found = answered.context.references if answered.context is not None else None
     return found or [{}] * max(answered.rows, 1)
 
 

@@ -23,7 +23,7 @@ from goldenpath.observe.log.context_columns import (
 from goldenpath.observe.log.release_rules import Facts, Parts, decide, to_cutoff, unseen
 from goldenpath.observe.log.subject_keys import Subject
 from goldenpath.parsers.typed import parse_typed
-from goldenpath.serve.protocol.decision import told
+from goldenpath.serve.protocol.decision import row_reasons
 from goldenpath.serve.record.spool_format import Answered, SpoolHeader
 
 SALT, NONCE = 16, 12
@@ -179,7 +179,7 @@ def _reasons(answered: Sequence[Answered], facts: Facts | None) -> list[object]:
         weights = np.frombuffer(each.reasons, "<f4").reshape(each.rows, -1)
         found.extend(
             [{"code": given.code, "weight": given.weight} for given in row]
-            for row in told(policy, weights)
+            for row in row_reasons(policy, weights)
         )
     return found
 

@@ -14,7 +14,7 @@ from goldenpath.oci.store import Store
 from goldenpath.project.contract import parse_contract
 from goldenpath.project.spec import Contract
 from goldenpath.release.artifact.inspection import File, files_of
-from goldenpath.release.artifact.pack import CODE, CONTRACT, FRAME, PROFILE
+from goldenpath.release.artifact.pack import CODE, CONTRACT, PLATFORM_FOLDER, PROFILE
 
 _SCHEMA = ("features", "input_tensor", "output", "output_tensor")
 
@@ -62,7 +62,7 @@ def parts_of(contract: Contract, files: Mapping[str, File]) -> Parts:
     made = {
         path: file.digest
         for path, file in files.items()
-        if not path.startswith(FRAME + "/") or path.startswith(CODE + "/")
+        if not path.startswith(PLATFORM_FOLDER + "/") or path.startswith(CODE + "/")
     }
     schema = (contract.features, contract.input_tensor, contract.output, contract.output_tensor)
     reasons = contract.reasons

@@ -34,12 +34,12 @@ def spans(
             yield item, _span(header, item, where, parent)
 
 
-def route(header: SpoolHeader, door: str) -> str:
+def route(header: SpoolHeader, endpoint: str) -> str:
     """Return the route of a request: its path without variable parts."""
-    if door == "call":
+    if endpoint == "call":
         return f"{inference_service.PREFIX}{inference_service.INFER}"
-    version = "v1" if door == "predict" else "v2"
-    return f"/{version}/models/{header.model}/{door}"
+    version = "v1" if endpoint == "predict" else "v2"
+    return f"/{version}/models/{header.model}/{endpoint}"
 
 
 def exemplar(span: ReadableSpan, nanoseconds: int) -> Exemplar:
@@ -66,7 +66,7 @@ def _span(
     context = SpanContext(
         trace, int(item.prediction_id[16:], 16), is_remote=False, trace_flags=TraceFlags(1)
     )
-    path = route(header, item.door)
+    path = route(header, item.endpoint)
     attributes: dict[str, str | int] = {
         instruments.MODEL_NAME: header.model,
         instruments.PREDICTION_ID: item.prediction_id,

@@ -191,14 +191,14 @@ Sampled = Sequence[tuple[Answered, ReadableSpan]]
 
 
 def _record_requests(series: Series, block: Block, sampled: Sampled) -> None:
-    kinds = [(item.door, item.status) for item in block.answered]
+    kinds = [(item.endpoint, item.status) for item in block.answered]
     seconds = np.array([item.duration for item in block.answered]) / 1e9
     for kind in sorted(set(kinds)):
-        door, status = kind
+        endpoint, status = kind
         attributes: Attributes = (
             (names.REQUEST_METHOD, "POST"),
             (names.URL_SCHEME, block.header.scheme),
-            (names.ROUTE, route(block.header, door)),
+            (names.ROUTE, route(block.header, endpoint)),
             (names.STATUS_CODE, status),
             *(((names.ERROR_TYPE, str(status)),) if status >= 500 else ()),
         )
@@ -211,7 +211,7 @@ def _record_requests(series: Series, block: Block, sampled: Sampled) -> None:
             exemplars=[
                 exemplar(span, item.duration)
                 for item, span in sampled
-                if (item.door, item.status) == kind
+                if (item.endpoint, item.status) == kind
             ],
         )
 

@@ -7,15 +7,16 @@ the token authentication of the distribution project.
 import base64
 import binascii
 import re
-import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from goldenpath.canonical import JsonValue, parse_object
 from goldenpath.errors import InvalidInput, Unavailable
+from goldenpath.processes.tool import run_tool
 
 _MAX_CONFIG = 1024 * 1024
+_HELPER_SECONDS = 30.0
 _VALUE = r"[a-zA-Z_]+=(?:\"[^\"]*\"|[^\s,\"]+)"
 _CHALLENGE = re.compile(rf"([A-Za-z]+)\s+((?:{_VALUE}\s*,?\s*)+)|([A-Za-z]+)")
 _PARAMETER = re.compile(r"([a-zA-Z_]+)=(?:\"([^\"]*)\"|([^\s,\"]+))")
@@ -96,22 +97,23 @@ class Keychain:
         environment = {"PATH": self._search_path} if self._search_path else None
         program = f"docker-credential-{helper}"
         try:
-            answer = subprocess.run(
+            answer = run_tool(
                 [program, "get"],
-                input=host.encode(),
-                capture_output=True,
-                timeout=30,
-                check=False,
-                env=environment,
+                stdin=host.encode(),
+                seconds=_HELPER_SECONDS,
+                limit=_MAX_CONFIG,
+                environment=environment,
             )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise Unavailable(f"credential helper {program} gave no answer: {error}") from error
-        if answer.returncode != 0:
-            output = (answer.stdout + answer.stderr)[:200].decode("utf-8", "replace").strip()
+        except Unavailable as error:
+            raise Unavailable(
+                f"credential helper {program} gave no answer: {error.message}", hint=error.hint
+            ) from error
+        if answer.exit_code != 0:
+            output = (answer.output + answer.errors)[:200].decode("utf-8", "replace").strip()
             if _NO_ENTRY in output:
                 return None
             raise Unavailable(f"credential helper {program} failed: {output}")
-        value = parse_object(answer.stdout[:_MAX_CONFIG], f"answer of {program}")
+        value = parse_object(answer.output, f"answer of {program}")
         user, secret = value.get("Username"), value.get("Secret")
         if not isinstance(user, str) or not isinstance(secret, str):
             raise InvalidInput(f"answer of {program} needs the strings Username and Secret")

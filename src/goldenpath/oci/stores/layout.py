@@ -191,7 +191,7 @@ class LayoutStore:
                     hint="keep releases in a registry, or in several layouts",
                 )
             self._folder.write(self._root / "index.json", [content])
-            self._listing.replace(after)
+            self._listing.remember(after)
 
     def _note_subject(self, digest: Digest, manifest: Manifest | Index) -> None:
         subject = manifest.subject.digest.hex if manifest.subject else "-"

@@ -70,7 +70,7 @@ class Listing:
                 self._state = state
             return self._index
 
-    def replace(self, entries: Iterable[Entry]) -> None:
+    def remember(self, entries: Iterable[Entry]) -> None:
         """Replace the cached index after a write. The caller holds the lock of the layout."""
         with self._lock:
             self._index, self._state = _index(entries), _state(self._file)

@@ -5,14 +5,13 @@ continues with the first byte that the registry does not have. If the registry h
 session, it sends everything again.
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from secrets import token_hex
 
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound, Unavailable, VerificationError
+from goldenpath.files import publish
 from goldenpath.oci.stores.session import Session
 from goldenpath.oci.stream import VerifiedStream
 
@@ -44,13 +43,8 @@ class UploadNotes:
         """Remember the URL. If the folder cannot be written, only resuming is lost."""
         if self._folder is None:
             return
-        partial = self._folder / f".{token_hex(8)}"
         with suppress(OSError):
-            self._folder.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(location.encode())
-            partial.replace(self._folder / name)
+            publish(self._folder / name, location.encode(), 0o600)
 
     def drop(self, name: str) -> None:
         """Forget the session."""

@@ -12,6 +12,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 import urllib3
 from urllib3.exceptions import HTTPError, SSLError
 
+from goldenpath.backoff import pause_after
 from goldenpath.canonical import parse_object
 from goldenpath.errors import InvalidInput, Unavailable, VerificationError
 from goldenpath.oci.store import CHUNK
@@ -105,11 +106,12 @@ class Transport:
     def pause(self, attempt: int, answer: Response | None = None) -> None:
         """Wait after attempt number `attempt`, by `Retry-After` or by our own back-off."""
         requested = _retry_after(answer) if answer is not None else None
-        backoff = self.limits.backoff * 2 ** (attempt - 1)
+        limits = self.limits
+        backoff = pause_after(attempt - 1, first=limits.backoff, longest=limits.longest)
         # Jitter: clients that were refused at the same time must not retry at the same time.
         jitter = 1 + random.random()  # noqa: S311
         wait = requested if requested is not None else backoff * jitter
-        self._sleep(min(wait, self.limits.longest))
+        self._sleep(min(wait, limits.longest))
 
     def wait(self, seconds: float) -> None:
         """Wait, but not longer than the longest allowed wait."""

@@ -1,4 +1,4 @@
-"""The desired state as values: what git wants to run in each stage."""
+"""The desired state as values: what git declares for each stage."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

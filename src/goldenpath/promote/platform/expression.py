@@ -8,9 +8,8 @@ expression is also evaluated on an example, so that a wrong name is reported the
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 
-from goldenpath.errors import InvalidInput
+from goldenpath.errors import InvalidInput, did_you_mean
 from goldenpath.promote.platform.toml_table import Table
 from goldenpath.promote.platform.vocabulary import EXAMPLE, OPEN
 from goldenpath.release.attest.policy import Finding
@@ -86,8 +85,8 @@ def _faults(text: str) -> Iterator[str]:
     bound = set(_MACRO.findall(text))
     unknown = [name for name in program.variables() if name not in EXAMPLE and name not in bound]
     if unknown:
-        near = get_close_matches(unknown[0], list(EXAMPLE), n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        near = did_you_mean(unknown[0], EXAMPLE)
+        hint = f"; {near}" if near else ""
         yield f"{unknown[0]!r} is not known, expected one of {', '.join(EXAMPLE)}{hint}"
         return
     yield from _trial_faults(text)

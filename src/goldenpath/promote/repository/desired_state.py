@@ -4,9 +4,7 @@ A thousand models in three stages are three thousand files, and a commit changes
 """
 
 import hashlib
-import os
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import msgspec
 
 from goldenpath import __version__
 from goldenpath.errors import Unavailable
+from goldenpath.files import publish
 from goldenpath.promote.manifests.deployment_files import RELEASE_FILE, SERVICE_FILE, Survey, survey
 from goldenpath.promote.manifests.desired import Deployment, Restrictions, Scaling, Slot
 from goldenpath.promote.platform.break_glass import BreakGlass
@@ -93,15 +92,9 @@ class Surveyor:
     def _save(self) -> None:
         if self._file is None:
             return
-        content = msgspec.msgpack.encode(_Cache(3, self._key, self._kept))
-        new = self._file.with_name(f"{self._file.name}.{os.getpid()}.new")
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            new.write_bytes(content)
-            new.replace(self._file)
+            publish(self._file, msgspec.msgpack.encode(_Cache(3, self._key, self._kept)))
         except OSError as error:
-            with suppress(OSError):  # removes an incomplete file; the error is raised below
-                new.unlink()
             raise Unavailable(
                 f"{self._file} cannot be written: {error.strerror}",
                 hint="check that its disk has room and is writable",

@@ -1,13 +1,13 @@
 """The identity that acts: a name that `platform.toml` lists, and that person's SSH key."""
 
 import re
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from goldenpath.errors import InvalidInput, NotFound
+from goldenpath.errors import InvalidInput, NotFound, Unavailable
+from goldenpath.processes.tool import run_tool
 from goldenpath.promote.platform.people import not_listed
 from goldenpath.promote.platform.platform import Platform
 from goldenpath.release.attest.policy import Person
@@ -105,13 +105,7 @@ def _default_key(environment: Mapping[str, str]) -> Path:
 def _git_config(key: str, environment: Mapping[str, str]) -> str:
     """Return the person's git setting; empty if it is not set, or git is not installed."""
     try:
-        done = subprocess.run(
-            ["git", "config", "--get", key],
-            capture_output=True,
-            env=dict(environment),
-            timeout=10,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        command = ["git", "config", "--get", key]
+        return run_tool(command, seconds=10, environment=environment).text
+    except Unavailable:
         return ""
-    return done.stdout.decode("utf-8", "replace").strip()

@@ -37,7 +37,7 @@ from goldenpath.promote.repository.countersign import agreed, base_of, set_up_is
 from goldenpath.promote.repository.identity import require_listed
 from goldenpath.promote.repository.worktree import Repository
 from goldenpath.promote.workspace.workspace import Workspace
-from goldenpath.release.artifact.pack import CONTRACT, FRAME
+from goldenpath.release.artifact.pack import CONTRACT, PLATFORM_FOLDER
 from goldenpath.release.artifact.unpack import open_release
 from goldenpath.release.attest.policy import Verified
 from goldenpath.release.attest.verify import verify
@@ -279,9 +279,9 @@ def _open(store: Store, digest: Digest) -> Opened:
     if contract is None:
         raise InvalidInput(f"{digest} is not a release: it has no {CONTRACT}")
     documents = {
-        path.removeprefix(f"{FRAME}/"): content
+        path.removeprefix(f"{PLATFORM_FOLDER}/"): content
         for path, content in files.items()
-        if path.startswith(f"{FRAME}/")
+        if path.startswith(f"{PLATFORM_FOLDER}/")
     }
     if "card.md" in documents:
         documents[CARD] = documents.pop("card.md")

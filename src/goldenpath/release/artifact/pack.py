@@ -19,18 +19,18 @@ from goldenpath.release.artifact.archive import ArchiveEntry
 from goldenpath.release.artifact.layers import MODELS, Content, Layer, divide, render_layer, size_of
 from goldenpath.train.environment.runtime import Runtime, render_runtime
 
-FRAME = f"{MODELS}/goldenpath"
+PLATFORM_FOLDER = f"{MODELS}/goldenpath"
 """Folder in the image for the contract, profile, lock and documents of the model."""
-CONTRACT = f"{FRAME}/contract.json"
-PROFILE = f"{FRAME}/profile.json"
-LOCK = f"{FRAME}/env/uv.lock"
-PYTHON_VERSION = f"{FRAME}/env/python-version"
+CONTRACT = f"{PLATFORM_FOLDER}/contract.json"
+PROFILE = f"{PLATFORM_FOLDER}/profile.json"
+LOCK = f"{PLATFORM_FOLDER}/env/uv.lock"
+PYTHON_VERSION = f"{PLATFORM_FOLDER}/env/python-version"
 MODEL = f"{MODELS}/model.onnx"
-CODE = f"{FRAME}/code"
+CODE = f"{PLATFORM_FOLDER}/code"
 """Folder of the files of the project's `src/`, for a model that is code."""
-RUNTIME = f"{FRAME}/env/runtime.json"
+RUNTIME = f"{PLATFORM_FOLDER}/env/runtime.json"
 """The rendered `Runtime` (`goldenpath.train.environment.runtime`), for a model that is code."""
-WHEELS = f"{FRAME}/env/wheels"
+WHEELS = f"{PLATFORM_FOLDER}/env/wheels"
 """Folder of its wheels. Each has its own layer, so that registries and nodes store it only once."""
 
 _OCI = "org.opencontainers.image."
@@ -102,7 +102,7 @@ def _files(contents: Contents) -> dict[str, Content]:
         LOCK: contents.lock,
         PYTHON_VERSION: contents.python_version.encode() + b"\n",
     }
-    files |= {f"{FRAME}/{path}": content for path, content in contents.documents.items()}
+    files |= {f"{PLATFORM_FOLDER}/{path}": content for path, content in contents.documents.items()}
     if contents.runtime is not None:
         files[RUNTIME] = render_runtime(contents.runtime)
         files |= {f"{CODE}/{path}": content for path, content in contents.code.items()}
@@ -162,8 +162,8 @@ def _typed(layer: Layer, blob: Descriptor) -> Descriptor:
     first = layer.files[0][0]
     if first.startswith((CODE + "/", WHEELS + "/")):
         return modelpack.code(blob, path or commonpath(name for name, _ in layer.files))
-    if path is None or path.startswith(FRAME + "/"):
-        return modelpack.documents(blob, path or FRAME)
+    if path is None or path.startswith(PLATFORM_FOLDER + "/"):
+        return modelpack.documents(blob, path or PLATFORM_FOLDER)
     content = layer.files[0][1]
     size = len(content) if isinstance(content, bytes) else content.stat().st_size
     return modelpack.weight(blob, ArchiveEntry(path, size))

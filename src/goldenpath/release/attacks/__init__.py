@@ -1,1 +1,1 @@
-"""Tries to cheat the verifier, one named tampering after the other, on a throwaway release."""
+"""Named attacks on the verifier of releases, each on a release that is made for it."""

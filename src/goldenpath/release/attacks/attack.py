@@ -1,4 +1,4 @@
-"""What an attack is, and the ways to change a signed bundle without its key."""
+"""An attack, and the ways to change a signed bundle without its key."""
 
 import json
 from base64 import b64decode
@@ -15,7 +15,7 @@ Change = Callable[[bytes], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """One tampering and the control that has to catch it."""
+    """One tampering, and the control that has to refuse it."""
 
     name: str
     control: str
@@ -23,7 +23,7 @@ class Attack:
 
 
 def forged(change: Change, kind: str = SIGNED) -> Callable[[AttackScene], Attempt]:
-    """Everything is honest, but the bundle of one kind was changed."""
+    """Return an attack in which only the bundle of one kind is changed."""
 
     def prepare(scene: AttackScene) -> Attempt:
         scene.publish(kind)
@@ -34,12 +34,12 @@ def forged(change: Change, kind: str = SIGNED) -> Callable[[AttackScene], Attemp
 
 
 def edited(**changes: JsonValue) -> Change:
-    """Changes members of the bundle itself."""
+    """Return a change of members of the bundle itself."""
     return lambda content: json.dumps(parse_object(content, "bundle") | changes).encode()
 
 
 def in_envelope(change: Callable[[dict[str, JsonValue]], None]) -> Change:
-    """Changes the envelope in the bundle."""
+    """Return a change of the envelope in the bundle."""
 
     def edit(content: bytes) -> bytes:
         document = parse_object(content, "bundle")
@@ -52,12 +52,12 @@ def in_envelope(change: Callable[[dict[str, JsonValue]], None]) -> Change:
 
 
 def with_member(name: str, value: JsonValue) -> Change:
-    """Sets one member of the envelope."""
+    """Return a change that sets one member of the envelope."""
     return in_envelope(lambda envelope: envelope.update({name: value}))
 
 
 def in_signature(change: Change) -> Change:
-    """Changes the bytes of the signature."""
+    """Return a change of the bytes of the signature."""
 
     def edit(envelope: dict[str, JsonValue]) -> None:
         match envelope["signatures"]:
@@ -68,17 +68,17 @@ def in_signature(change: Change) -> Change:
 
 
 def in_payload(change: Change) -> Change:
-    """Changes the payload and leaves the signature."""
+    """Return a change of the payload that keeps the signature."""
     return in_base64(lambda text: encode(change(b64decode(text))))
 
 
 def in_base64(change: Callable[[str], str]) -> Change:
-    """Changes how the payload is written."""
+    """Return a change of the base64 text of the payload."""
     return in_envelope(lambda envelope: envelope.update(payload=change(str(envelope["payload"]))))
 
 
 def plant_payload(scene: AttackScene, payload_type: str, payload: bytes) -> None:
-    """Plants a bundle of any payload, with a good signature by the release's key."""
+    """Attach a bundle with any payload, correctly signed by the key of the release."""
     signature = Signature(scene.release.sign(pae(payload_type, payload)))
     envelope = Envelope(payload_type, payload, (signature,)).to_json()
     scene.plant(edited(dsseEnvelope=envelope)(scene.bundle(scene.statement(SIGNED))))

@@ -1,8 +1,7 @@
-"""The throwaway release that gets attacked, and what an attacker can do to a store.
+"""The release that is attacked, and what an attacker can do to a store.
 
-The attacker owns the registry and keys of their own, and never a trusted key; where an attack
-needs a statement by a trusted key, it is one that the key's owner made by mistake or for another
-purpose.
+The attacker controls the registry and has own keys, but no trusted key. Some attacks need a
+statement by a trusted key. Its owner then signed it by mistake or for another purpose.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -55,24 +54,24 @@ DATA = Digest.of(b"the rows of a panel")
 WEIGHTS = b"the weights of a credit model" * 40
 
 
-def holds(found: Verified) -> bool:
-    """The release is taken for good: what attacks want that take something away."""
-    return found.holds
+def holds(verified: Verified) -> bool:
+    """Whether the release was accepted: the aim of attacks that take something away."""
+    return verified.holds
 
 
-def counted(found: Verified) -> bool:
-    """The release is taken for good, and so is the forged statement: what most attacks want."""
-    return found.holds and all(found.of_type(kind) for kind in DEMANDED)
+def counted(verified: Verified) -> bool:
+    """Whether release and forged statement were accepted: the aim of most attacks."""
+    return verified.holds and all(verified.of_type(kind) for kind in DEMANDED)
 
 
-def approved(found: Verified) -> bool:
-    """An approval was counted."""
-    return bool(found.of_type(APPROVAL))
+def approved(verified: Verified) -> bool:
+    """Whether an approval was counted."""
+    return bool(verified.of_type(APPROVAL))
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What the verifier gets to see, and what would be a success for the attacker."""
+    """What the verifier gets, and the test whether the attacker succeeded."""
 
     store: Store
     digest: Digest
@@ -82,14 +81,14 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Hostile:
-    """A store whose owner serves other bytes and lists other referrers than were pushed."""
+    """A store that serves other bytes and lists other referrers than were pushed."""
 
     inner: Store
     served: Mapping[Digest, bytes] = field(default_factory=dict)
     listed: tuple[Descriptor, ...] = ()
 
     def fetch(self, descriptor: Descriptor) -> Iterator[bytes]:
-        """See `Store.fetch`: what is served is checked like everything else."""
+        """See `Store.fetch`. Served bytes are checked like those of any store."""
         content = self.served.get(descriptor.digest)
         if content is None:
             return self.inner.fetch(descriptor)
@@ -129,7 +128,7 @@ class Hostile:
 
 @dataclass(frozen=True, slots=True)
 class AttackScene:
-    """A store with an unsigned image, the keys that are trusted, and one that is not."""
+    """A store with an unsigned image, the trusted keys, and keys that nobody trusts."""
 
     store: Store
     image: Descriptor
@@ -141,23 +140,26 @@ class AttackScene:
     demand: Demand
 
     def statement(self, kind: str, *also: Digest, **changes: JsonValue) -> Statement:
-        """The honest statement of a kind, about the image and `also`, with some members changed."""
+        """Return the correct statement of a kind, with `changes` of members of its predicate.
+
+        Its subjects are the image and `also`.
+        """
         predicate = {**_predicates(self.image.digest)[kind], **changes}
         return Statement((self.image.digest, *also), kind, predicate, SIGNED_AT)
 
     def publish(self, *without: str) -> None:
-        """Signs and attaches everything that is demanded, but for some kinds."""
+        """Sign and attach every demanded statement except those of some kinds."""
         for kind in DEMANDED:
             if kind not in without:
                 self.attach(self.statement(kind))
 
     def attach(self, statement: Statement, signer: Signer | None = None) -> Descriptor:
-        """Signs with the release's key, or another, and attaches as it should be done."""
+        """Sign with the key of the release, or another one, and attach correctly."""
         moment = statement.signed_at or SIGNED_AT
         return attach(self.store, self.image, statement, signer or self.release, now=moment)
 
     def bundle(self, statement: Statement, signer: Signer | None = None) -> bytes:
-        """The signed bundle, attached nowhere."""
+        """Return the signed bundle without attaching it."""
         return sign_statement(statement, signer or self.release).render()
 
     def plant(
@@ -167,7 +169,7 @@ class AttackScene:
         kind: str = BUNDLE,
         subject: Descriptor | None = None,
     ) -> Descriptor:
-        """Attaches any bytes in any form, as whoever may write to the registry can."""
+        """Attach any bytes in any form, as everybody can who may write to the registry."""
         padded = (*types, *("application/octet-stream",) * (len(contents) - len(types)))
         layers = tuple(
             self.push(media_type, content)
@@ -178,7 +180,7 @@ class AttackScene:
         return replace(self.push(IMAGE_MANIFEST, manifest.render()), artifact_type=kind)
 
     def push(self, media_type: str, content: bytes) -> Descriptor:
-        """Stores one content."""
+        """Store one content."""
         descriptor = Descriptor.of(media_type, content)
         self.store.push(descriptor, [content])
         return descriptor
@@ -191,7 +193,7 @@ class AttackScene:
         people: tuple[Person, ...] | None = None,
         succeeded: Callable[[Verified], bool] = counted,
     ) -> Attempt:
-        """What the verifier sees after the tampering."""
+        """Return what the verifier gets after the tampering."""
         demand = replace(
             self.demand,
             policy=policy or self.demand.policy,
@@ -201,12 +203,12 @@ class AttackScene:
 
     @property
     def key(self) -> TrustedKey:
-        """The release's key as the policy lists it."""
+        """The key of the release as the policy lists it."""
         return self.demand.policy.keys[0]
 
 
 def stage(store: Store, weights: bytes = WEIGHTS) -> AttackScene:
-    """A fresh scene in an empty store."""
+    """Return a new scene in an empty store."""
     release, second = _signer(), _signer()
     keys = (
         TrustedKey("release", release.public_key()),
@@ -223,7 +225,7 @@ def stage(store: Store, weights: bytes = WEIGHTS) -> AttackScene:
 
 
 def push_image(store: Store, weights: bytes, *, size: int | None = None) -> Descriptor:
-    """Stores an image of a config and one layer; `size` lies about the layer's."""
+    """Store an image with a config and one layer; `size` is a wrong size for the layer."""
     contents = [
         (IMAGE_CONFIG, b'{"architecture":"amd64","os":"linux"}'),
         (IMAGE_LAYER, weights),

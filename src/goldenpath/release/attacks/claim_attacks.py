@@ -1,4 +1,4 @@
-"""Attacks with keys and claims: too late, too early, by the wrong hand, about the wrong thing."""
+"""Attacks with keys and claims: wrong time, wrong signer, wrong subject, wrong content."""
 
 import json
 from collections.abc import Callable
@@ -38,7 +38,7 @@ _OTHER = Digest.of(b"another model")
 
 
 def _key(change: Callable[[TrustedKey], TrustedKey]) -> Callable[[AttackScene], Attempt]:
-    """The evidence is by a good key, the signature by one that is not good any more or yet."""
+    """Return an attack in which a second key, changed by `change`, signs the release."""
 
     def prepare(scene: AttackScene) -> Attempt:
         scene.publish(SIGNED)
@@ -50,7 +50,7 @@ def _key(change: Callable[[TrustedKey], TrustedKey]) -> Callable[[AttackScene], 
 
 
 def _undated(change: Callable[[TrustedKey], TrustedKey]) -> Callable[[AttackScene], Attempt]:
-    """The same, and the statement does not say when it was signed."""
+    """Return an attack as by `_key`, with a statement that has no time of signing."""
 
     def prepare(scene: AttackScene) -> Attempt:
         scene.publish(SIGNED)
@@ -95,9 +95,9 @@ def _by_machine(scene: AttackScene) -> Attempt:
 
 def _decided_by_machine(scene: AttackScene) -> Attempt:
     scene.publish()
-    said: dict[str, JsonValue] = {"stage": "prod", "allowed": True}
-    scene.attach(Statement((scene.image.digest,), DECISION, said, SIGNED_AT))
-    return scene.attempt(succeeded=lambda found: bool(found.of_type(DECISION)))
+    decision: dict[str, JsonValue] = {"stage": "prod", "allowed": True}
+    scene.attach(Statement((scene.image.digest,), DECISION, decision, SIGNED_AT))
+    return scene.attempt(succeeded=lambda verified: bool(verified.of_type(DECISION)))
 
 
 def _by_person(kind: str) -> Callable[[AttackScene], Attempt]:
@@ -119,7 +119,7 @@ def _statement_type(change: Change) -> Callable[[AttackScene], Attempt]:
 
 
 def _replayed(kind: str) -> Callable[[AttackScene], Attempt]:
-    """What was said of one release is hung on another."""
+    """Return an attack in which a statement about one release is attached to another."""
 
     def prepare(scene: AttackScene) -> Attempt:
         scene.publish(kind)
@@ -147,7 +147,7 @@ def _blanket(count: int) -> Callable[[AttackScene], Attempt]:
 
 
 def _predicate(kind: str, **changes: JsonValue) -> Callable[[AttackScene], Attempt]:
-    """A trusted key signed evidence of another content."""
+    """Return an attack in which a trusted key signs evidence with wrong content."""
 
     def prepare(scene: AttackScene) -> Attempt:
         scene.publish(kind)
@@ -171,15 +171,15 @@ def _built_from(data: Digest) -> Callable[[AttackScene], Attempt]:
     def prepare(scene: AttackScene) -> Attempt:
         scene.publish(PROVENANCE)
         honest = scene.statement(PROVENANCE)
-        told = json.loads(json.dumps(honest.predicate).replace(DATA.hex, data.hex))
-        scene.attach(replace(honest, predicate=told))
+        predicate = json.loads(json.dumps(honest.predicate).replace(DATA.hex, data.hex))
+        scene.attach(replace(honest, predicate=predicate))
         return scene.attempt()
 
     return prepare
 
 
 def _again(kind: str, **changes: JsonValue) -> Callable[[AttackScene], Attempt]:
-    """A trusted key signed the same kind of evidence later, with another content."""
+    """Return an attack in which a trusted key signs newer evidence with wrong content."""
 
     def prepare(scene: AttackScene) -> Attempt:
         scene.publish()

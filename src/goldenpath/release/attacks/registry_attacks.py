@@ -1,4 +1,4 @@
-"""Attacks by whoever runs the registry: what is served, listed and how it is labelled."""
+"""Attacks by the operator of the registry: wrong bytes, wrong listings, wrong labels."""
 
 import json
 from collections.abc import Callable
@@ -23,7 +23,7 @@ from goldenpath.release.attest.statement import APPROVAL, PAYLOAD_TYPE, SIGNED, 
 
 
 def _served(change: Change, padding: bytes = b"") -> Callable[[AttackScene], Attempt]:
-    """The store serves other bytes for a bundle than were pushed."""
+    """Return an attack in which the store serves other bytes for a bundle than were pushed."""
 
     def prepare(scene: AttackScene) -> Attempt:
         scene.publish(SIGNED)
@@ -43,13 +43,13 @@ def _other_manifest(scene: AttackScene) -> Attempt:
 
 
 def _turned(content: bytes) -> bytes:
-    """The same document with its members the other way round: same size, other digest."""
+    """Return the document with its members in reverse order: same size, another digest."""
     document = parse_object(content, "document")
     return json.dumps(dict(reversed(document.items())), separators=(",", ":")).encode()
 
 
 def _flipped_hint(seed: int) -> Change:
-    """One bit of the key hint, which no signature covers."""
+    """Return a change of one bit of the key hint, which no signature covers."""
 
     def flip(content: bytes) -> bytes:
         at = content.index(b'"hint":"') + 8 + Random(seed).randrange(40)  # noqa: S311

@@ -1,4 +1,4 @@
-"""Attacks on the whole: the image, its blobs, what is missing, and a policy without teeth."""
+"""Attacks on the whole release: image, blobs, missing evidence, and a policy that demands none."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -42,7 +42,7 @@ def _policy(*without: str, change: Callable[[Policy], Policy]) -> Callable[[Atta
 
 
 def _other_image(weights: bytes) -> Callable[[AttackScene], Attempt]:
-    """The store serves the manifest of another model under the digest of this one."""
+    """Return an attack in which the store serves another model's manifest under this digest."""
 
     def prepare(scene: AttackScene) -> Attempt:
         scene.publish()
@@ -53,7 +53,7 @@ def _other_image(weights: bytes) -> Callable[[AttackScene], Attempt]:
 
 
 def _weights(change: Callable[[bytes], bytes]) -> Callable[[AttackScene], Attempt]:
-    """The store serves other weights."""
+    """Return an attack in which the store serves changed weights."""
 
     def prepare(scene: AttackScene) -> Attempt:
         scene.publish()
@@ -64,7 +64,7 @@ def _weights(change: Callable[[bytes], bytes]) -> Callable[[AttackScene], Attemp
 
 
 def _flipped(seed: int) -> Callable[[bytes], bytes]:
-    """One bit at a random place."""
+    """Return a change of one bit at a random place."""
 
     def flip(content: bytes) -> bytes:
         at = Random(seed).randrange(len(content))  # noqa: S311
@@ -81,7 +81,7 @@ def _config(scene: AttackScene) -> Attempt:
 
 
 def _swapped_layers(scene: AttackScene) -> Attempt:
-    """The config is served as weights and the weights as config."""
+    """The store serves the config as weights and the weights as config."""
     scene.publish()
     manifest = Manifest.parse(read(scene.store, scene.image, MAX_MANIFEST))
     [layer], config = manifest.layers, manifest.config
@@ -93,7 +93,7 @@ def _swapped_layers(scene: AttackScene) -> Attempt:
 
 
 def _signed_image(image: Callable[[AttackScene], Descriptor]) -> Callable[[AttackScene], Attempt]:
-    """A trusted key signed a manifest that does not describe its own blobs."""
+    """Return an attack in which a trusted key signs a manifest that does not match its blobs."""
 
     def prepare(scene: AttackScene) -> Attempt:
         wrong = image(scene)
@@ -121,7 +121,7 @@ def _unsigned(scene: AttackScene) -> Attempt:
 
 
 def _legacy_only(scene: AttackScene) -> Attempt:
-    """Only cosign's older signature is there, which says nothing of time or kind."""
+    """Attach only cosign's older signature, which names neither time nor kind."""
     scene.publish(SIGNED)
     sign_legacy(scene.store, scene.image, "registry.example/credit", scene.release, now=SIGNED_AT)
     return scene.attempt(succeeded=holds)
@@ -146,7 +146,7 @@ def _stripped(kind: str) -> Callable[[AttackScene], Attempt]:
 
 
 def _mislabelled(scene: AttackScene) -> Attempt:
-    """Metrics whose manifest says that they are the bill of materials."""
+    """Attach metrics whose manifest labels them as bill of materials."""
     scene.publish(SBOM)
     planted = scene.plant(scene.bundle(scene.statement(METRICS)))
     manifest = Manifest.parse(read(scene.store, planted, MAX_MANIFEST))
@@ -156,7 +156,7 @@ def _mislabelled(scene: AttackScene) -> Attempt:
 
 
 def _misspelt(kind: str) -> Callable[[AttackScene], Attempt]:
-    """Evidence under a predicate type that only looks like the demanded one."""
+    """Return an attack with evidence whose predicate type only resembles the demanded one."""
 
     def prepare(scene: AttackScene) -> Attempt:
         scene.publish(SBOM)

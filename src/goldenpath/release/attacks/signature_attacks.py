@@ -1,4 +1,4 @@
-"""Attacks on signatures: forged, moved, written so that two readers disagree."""
+"""Attacks on signatures: forged, moved, or written so that two parsers disagree."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,7 +24,7 @@ from goldenpath.release.attest.statement import APPROVAL, METRICS, PAYLOAD_TYPE,
 
 
 def _flipped(seed: int) -> Change:
-    """One bit at a random place of the number s of a signature."""
+    """Return a change of one bit at a random place of the number s of a signature."""
 
     def flip(content: bytes) -> bytes:
         at = len(content) - 1 - Random(seed).randrange(24)  # noqa: S311
@@ -34,7 +34,7 @@ def _flipped(seed: int) -> Change:
 
 
 def _spare_bits(scene: AttackScene) -> Attempt:
-    """The payload ends in bits of base64 that one reader drops and another refuses."""
+    """End the base64 of the payload in bits that one parser ignores and another refuses."""
     scene.publish(METRICS)
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
     statement = scene.statement(METRICS)
@@ -54,7 +54,7 @@ def _twice(content: bytes) -> bytes:
 
 
 def _carelessly_signed(change: Change, kind: str) -> Callable[[AttackScene], Attempt]:
-    """A trusted key signed a payload that no careful writer makes."""
+    """Return an attack in which a trusted key signs an ambiguous payload."""
 
     def prepare(scene: AttackScene) -> Attempt:
         scene.publish(kind)
@@ -111,7 +111,7 @@ def _by_stranger(*, trusted_hint: bool) -> Callable[[AttackScene], Attempt]:
 
 
 def _transplanted(scene: AttackScene) -> Attempt:
-    """The signature of one statement stands under another."""
+    """Put the signature of one statement under another."""
     scene.publish(METRICS)
     other = parse_object(scene.bundle(scene.statement(SIGNED)), "bundle")["dsseEnvelope"]
     signatures = other["signatures"] if isinstance(other, dict) else []
@@ -150,7 +150,7 @@ def _better(payload: bytes) -> bytes:
 
 
 def _before(member: bytes, twin: bytes) -> Change:
-    """Writes a member twice; the first is for readers that take the first."""
+    """Return a change that writes a member twice, for parsers that take the first."""
     return lambda payload: payload.replace(member, twin + member, 1)
 
 

@@ -1,8 +1,8 @@
-"""Runs the attacks, and shows that no control is decoration.
+"""Runs the attacks, and shows that every control is needed.
 
-Every attack must be refused by the control that is named for it. With that control switched off,
-exactly its attacks must succeed: fewer, and it would not be what refuses them; more, and some other
-control would not do what it says.
+Each attack must be refused by the control that it names. With that control switched off, exactly
+its attacks must succeed. If fewer succeed, another control refused them. If more succeed, another
+control does not do its part.
 """
 
 from collections.abc import Callable, Sequence
@@ -37,18 +37,18 @@ CONTROLS: tuple[str, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class AttackOutcome:
-    """How one attack went."""
+    """The outcome of one attack."""
 
     attack: str
     control: str
-    """The control that refused it, or that should have."""
+    """The control that refused it, or should have refused it."""
     refused: bool
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Ablation:
-    """What gets through while one control is switched off."""
+    """The attacks that succeed while one control is switched off."""
 
     control: str
     succeeded: tuple[str, ...]
@@ -56,20 +56,20 @@ class Ablation:
 
     @property
     def exact(self) -> bool:
-        """Whether exactly the control's own attacks got through, and there are some."""
+        """Whether exactly the attacks of this control succeeded, and there is at least one."""
         return bool(self.expected) and self.succeeded == self.expected
 
 
 @dataclass(frozen=True, slots=True)
 class SuiteResult:
-    """Every attack, and every control without which attacks succeed."""
+    """The outcome of every attack, and of switching off every control."""
 
     outcomes: tuple[AttackOutcome, ...]
     ablations: tuple[Ablation, ...]
 
     @property
     def holds(self) -> bool:
-        """Whether every attack was refused and no control is decoration."""
+        """Whether every attack was refused and every control is needed."""
         refused = all(outcome.refused for outcome in self.outcomes)
         return refused and all(ablation.exact for ablation in self.ablations)
 
@@ -82,7 +82,7 @@ class _Prepared:
 
 
 def run(fresh: Callable[[], Store], attacks: Sequence[Attack] = SUPPLY_CHAIN) -> SuiteResult:
-    """Attacks a release of its own in a `fresh` store each time."""
+    """Run each attack on its own release in a `fresh` store."""
     prepared = [_prepare(fresh(), attack) for attack in attacks]
     return SuiteResult(
         tuple(_outcome(each) for each in prepared),
@@ -106,7 +106,8 @@ def _outcome(prepared: _Prepared) -> AttackOutcome:
     }
     reasons = failed | refusals
     refused = attack.control in reasons and not attempt.succeeded(examination.verified)
-    reason = reasons.get(attack.control, f"nothing of it; {', '.join(reasons) or 'it succeeded'}")
+    others = ", ".join(reasons) or "the attack succeeded"
+    reason = reasons.get(attack.control, f"not refused by it; {others}")
     return AttackOutcome(attack.name, attack.control, refused, reason)
 
 

@@ -15,6 +15,10 @@ from goldenpath.release.attest.signatures.signer import Signer
 from goldenpath.release.attest.statement import PAYLOAD_TYPE, Statement
 
 
+class OtherBundleVersion(InvalidInput):
+    """The document is a bundle of another version, or none at all."""
+
+
 @dataclass(frozen=True, slots=True)
 class Bundle:
     """One signed envelope, and a hint of the key that signed it."""
@@ -34,11 +38,16 @@ class Bundle:
 
     @classmethod
     def parse(cls, content: bytes) -> "Bundle":
-        """Parse a bundle of any origin. Raises `InvalidInput` if a member is wrong."""
+        """Parse a bundle of any origin.
+
+        Raises `InvalidInput` if a member is wrong: `DuplicateKey` for a key that occurs twice,
+        `OtherBundleVersion` for another version.
+        """
         known = {"mediaType", "verificationMaterial", "dsseEnvelope"}
         document = members(parse_json(content, "bundle"), known, "bundle")
         if document.get("mediaType") != BUNDLE:
-            raise InvalidInput(f"bundle has mediaType {document.get('mediaType')!r}, not v0.3")
+            got = document.get("mediaType")
+            raise OtherBundleVersion(f"bundle has mediaType {got!r}, not v0.3")
         material = document.get("verificationMaterial")
         if isinstance(material, dict) and {"certificate", "x509CertificateChain"} & set(material):
             raise InvalidInput("bundle is signed with a certificate: only managed keys count here")

@@ -6,7 +6,6 @@ container signatures accepts.
 
 import binascii
 import hashlib
-import subprocess
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +16,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from goldenpath.errors import InvalidInput, NotFound, Unavailable
 from goldenpath.files import write_new
+from goldenpath.processes.tool import run_tool
 from goldenpath.release.attest.cosign_key import is_cosign_key, open_cosign_key
 from goldenpath.release.attest.policy import TrustedKey
 from goldenpath.release.attest.signatures.p256 import is_signed, to_pem
 from goldenpath.release.attest.signatures.signer import Signer
 
 _SHA256 = ec.ECDSA(hashes.SHA256())
+_MAX_SIGNATURE = 64 * 1024
+"""Bytes that a signing command may print."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,20 +94,19 @@ class CommandSigner:
     def sign(self, message: bytes) -> bytes:
         """The DER signature over `message`. Raises `Unavailable` if the command fails."""
         digest = b64encode(hashlib.sha256(message).digest()).decode()
-        command = [word.replace("{digest}", digest) for word in self.command]
+        command = [part.replace("{digest}", digest) for part in self.command]
         try:
-            result = subprocess.run(
-                command, input=message, capture_output=True, timeout=self.seconds, check=False
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise Unavailable(f"signing command {command[0]} cannot be run: {error}") from error
-        if result.returncode != 0:
-            output = result.stderr[:2000].decode("utf-8", "replace").strip()
+            result = run_tool(command, stdin=message, seconds=self.seconds, limit=_MAX_SIGNATURE)
+        except Unavailable as error:
             raise Unavailable(
-                f"signing command {command[0]} exited with {result.returncode}: {output}"
+                f"signing command {command[0]} cannot be run: {error.message}", hint=error.hint
+            ) from error
+        if result.exit_code != 0:
+            raise Unavailable(
+                f"signing command {command[0]} exited with {result.exit_code}: {result.complaint}"
             )
         try:
-            signature = b64decode(result.stdout.strip(), validate=True)
+            signature = b64decode(result.output.strip(), validate=True)
         except (binascii.Error, ValueError) as error:
             raise Unavailable(f"signing command {command[0]} printed no base64") from error
         if not is_signed(self.public, message, signature):

@@ -1,1 +1,1 @@
-"""The catalogue: MLflow's view of runs, models and stages. It follows the facts and never leads."""
+"""The catalogue: runs, models and stages in MLflow. It follows git and decides nothing."""

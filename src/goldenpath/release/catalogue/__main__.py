@@ -1,6 +1,6 @@
-"""`python -m goldenpath.release.catalogue URI FOLDER`: does jobs from standard input, one a line.
+"""`python -m goldenpath.release.catalogue URI FOLDER`: reads jobs from standard input, one a line.
 
-Ready as soon as MLflow is loaded and its database has its tables; ends with standard input.
+It answers once MLflow is loaded and its database has its tables. It ends with its standard input.
 """
 
 import os
@@ -23,7 +23,7 @@ _ENVIRONMENT = {
 
 
 def main(uri: str, folder: Path) -> None:
-    """Answers each job in turn."""
+    """Answer each job in turn."""
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     from mlflow.exceptions import MlflowException
@@ -31,7 +31,7 @@ def main(uri: str, folder: Path) -> None:
     from goldenpath.release.catalogue.mlflow import MlflowCatalogue
 
     answers = sys.stdout.buffer
-    sys.stdout = sys.stderr  # what libraries print is no answer
+    sys.stdout = sys.stderr  # a print of a library must not look like an answer
     try:
         catalogue = MlflowCatalogue(uri, folder)
     except MlflowException as error:

@@ -1,7 +1,7 @@
-"""The catalogue as the verbs see it: a process of its own that holds MLflow.
+"""The catalogue as the verbs use it: MLflow in a process of its own.
 
-It starts when it is opened and loads while the caller does something else; the first job waits
-for the rest of that.
+The process starts when the catalogue is opened, and loads while the caller does something else.
+The first job waits until it is loaded.
 """
 
 import subprocess
@@ -17,14 +17,14 @@ from goldenpath.errors import NotFound, Unavailable
 from goldenpath.release.catalogue.entry import Alias, CatalogueEntry, Job, JobAnswer, Version
 
 _CLOSING = 10.0
-"""Seconds that the process gets to end by itself."""
+"""Seconds in which the process has to end by itself."""
 
 
 class Catalogue:
     """An open catalogue; use it in a `with` statement.
 
-    `uri` is an MLflow server or a database URI; `folder` is where an MLflow client would put
-    artifacts that somebody logs by hand (we log none).
+    `uri` names an MLflow server or a database. In `folder` an MLflow client would store artifacts
+    that somebody logs by hand; we log none.
     """
 
     def __init__(self, uri: str, folder: Path) -> None:
@@ -40,24 +40,27 @@ class Catalogue:
             )
 
     def register(self, entry: CatalogueEntry) -> Version:
-        """The version of this release; doing it twice is doing it once.
+        """Register a release and return its version. Twice is the same as once.
 
         Raises `Unavailable` if the catalogue cannot be reached or refuses.
         """
         return self._ask(Job(entry=entry))
 
     def set_alias(self, model: str, stage: str, digest: str) -> Version:
-        """Lets the alias `stage` follow git. Raises `NotFound` for an unregistered release."""
+        """Point the alias `stage` at a release, as git does.
+
+        Raises `NotFound` for an unregistered release.
+        """
         return self._ask(Job(alias=Alias(model, stage, digest)))
 
     def take_alias(self, model: str, stage: str) -> Version:
-        """Takes an alias away that a stage has no use for; the version is the one it named."""
+        """Remove the alias of a stage without a release; return the version that it named."""
         return self._ask(Job(alias=Alias(model, stage, "")))
 
     def close(self) -> None:
-        """Lets the process end by itself; whoever does not want its answers any more kills it."""
+        """Let the process end by itself, or kill it after ten seconds."""
         for stream in (self._process.stdin, self._process.stdout):
-            # What a process that is gone did not read was reported by `_ask`.
+            # If the process is gone, `_ask` has reported it already.
             with suppress(BrokenPipeError):
                 _pipe(stream).close()
         try:
@@ -76,8 +79,8 @@ class Catalogue:
         traceback: TracebackType | None,
     ) -> None:
         if error is not None:
-            # Nobody waits for what it loads or writes: half a registration is completed by the
-            # next one, and its database takes back what was not committed.
+            # It may be killed at any time: the next registration completes half a one, and the
+            # database rolls back what was not committed.
             self._process.kill()
         self.close()
 
@@ -101,11 +104,11 @@ class Catalogue:
 
     def _gone(self) -> Unavailable:
         return Unavailable(
-            "the process of the catalogue ended before it answered", hint=f"its log: {self._log}"
+            "the process of the catalogue ended before it answered", hint=f"see {self._log}"
         )
 
 
 def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
-    if stream is None:  # subprocess.PIPE was asked for
+    if stream is None:  # cannot happen: the process was started with pipes
         raise Unavailable("the catalogue has no pipe")
     return stream

@@ -1,7 +1,7 @@
-"""What the catalogue of this machine holds, read without MLflow: importing that takes two seconds.
+"""The content of this machine's catalogue, read without MLflow, whose import takes two seconds.
 
-Its database is opened read-only; the tables are those of the MLflow that the lock pins, and a test
-holds the two together.
+The database is opened read-only. Its tables are those of the MLflow that the lock pins, and a test
+compares them.
 """
 
 import sqlite3
@@ -22,7 +22,10 @@ _ALIASES = "SELECT name, alias, version FROM registered_model_aliases"
 
 
 def read_registered(database: Path) -> Registered:
-    """Its models; none without a database. Raises `Unavailable` if it cannot be read."""
+    """Return the models of a database; none if there is no file.
+
+    Raises `Unavailable` if it cannot be read.
+    """
     if not database.exists():
         return Registered()
     try:

@@ -1,6 +1,6 @@
-"""What is told to the catalogue, as values: MLflow's words for a training and its release.
+"""The entry of a release in the catalogue, as values in the terms of MLflow.
 
-Names and limits are MLflow's; everything here is pure.
+Names and limits are those of MLflow. Everything here is pure.
 """
 
 import re
@@ -19,18 +19,18 @@ _MAX_VALUE = 5000
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One metric."""
+    """One value of a metric."""
 
     name: str
     value: float
     step: int = 0
     time: int | None = None
-    """Milliseconds; the end of the run if absent."""
+    """Milliseconds since 1970; None means the end of the run."""
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetLink:
-    """A data set that went into the run, by digest."""
+    """A data set that the run used, by digest."""
 
     name: str
     digest: str
@@ -40,12 +40,12 @@ class DatasetLink:
 
 @dataclass(frozen=True, slots=True)
 class CatalogueEntry:
-    """One release with the run that made it."""
+    """One release, with the run that produced it."""
 
     model: str
     digest: str
     source: str
-    """`oci://HOST/PATH/NAME@sha256:…`: where the release is, for whoever reads the catalogue."""
+    """`oci://HOST/PATH/NAME@sha256:…`: the address of the release, for people who read it."""
     started_at: str
     finished_at: str
     parameters: Mapping[str, str]
@@ -53,12 +53,12 @@ class CatalogueEntry:
     tags: Mapping[str, str]
     datasets: tuple[DatasetLink, ...] = ()
     artifacts: tuple[tuple[str, str], ...] = ()
-    """Path in the run and file, of what the project's own code logged."""
+    """Files that the project's own code logged: path in the run, and path of the file here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Alias:
-    """`name` (a stage) points at the version of this release from now on; empty: at none."""
+    """A change of the alias `name` (a stage): it points at this release; empty: at none."""
 
     model: str
     name: str
@@ -67,7 +67,7 @@ class Alias:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A registered version as the catalogue names it."""
+    """A registered version, as the catalogue names it."""
 
     model: str
     number: str
@@ -78,16 +78,16 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a job was not done."""
+    """The reason why a job failed."""
 
     error: str
     is_missing: bool = False
-    """Whether something that was named is not in the catalogue."""
+    """Whether the catalogue lacks something that the job names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One line to the catalogue's process: exactly one of the two."""
+    """One line to the process of the catalogue; has exactly one of the two members."""
 
     entry: CatalogueEntry | None = None
     alias: Alias | None = None
@@ -95,7 +95,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class JobAnswer:
-    """One line back: exactly one of the two."""
+    """One line of its answer; has exactly one of the two members."""
 
     version: Version | None = None
     failure: Failure | None = None
@@ -110,10 +110,11 @@ def entry(
     statements: Mapping[str, Digest] = MappingProxyType({}),
     logged: MlflowLog | None = None,
 ) -> CatalogueEntry:
-    """What the catalogue is told about a release.
+    """Return the entry of a release.
 
-    `statements` names the signed documents about it (`provenance`, `sbom`, …) by digest. What the
-    project's own code `logged` stands beside ours; where both have a name, theirs is prefixed.
+    `statements` has the digests of the signed documents about it, by name (`provenance`, …).
+    `logged` is what the project's own code logged. It stands beside our values, with the prefix
+    `logged.` where both use a name.
     """
     tags = {
         DIGEST_TAG: digest.text,
@@ -155,9 +156,10 @@ def entry(
 
 
 def _machine(here: Environment) -> dict[str, str]:
-    """Interpreter, packages and machine, as tags."""
+    """Return interpreter, packages and machine as tags."""
     versions = " ".join(f"{package.name}=={package.version}" for package in here.packages)
-    frame = " ".join(f"{name}=={version}" for name, version in here.frame.items())
+    # The tag is called `frame` since version 0.1: the packages of the platform, not of the project.
+    platform_packages = " ".join(f"{name}=={version}" for name, version in here.frame.items())
     return {
         "python": here.python,
         "uv": here.uv,
@@ -166,7 +168,7 @@ def _machine(here: Environment) -> dict[str, str]:
         "cpu.features": " ".join(here.cpu_features),
         "blas": here.blas,
         "locale": here.locale,
-        "frame": frame,
+        "frame": platform_packages,
         "packages": versions[:_MAX_VALUE],
     }
 

@@ -1,7 +1,7 @@
-"""The catalogue kept by MLflow: runs, model versions and aliases, in its own database or server.
+"""The catalogue in MLflow: runs, model versions and aliases, in a database or on a server.
 
-Imported by the process of the catalogue only: importing MLflow takes two seconds
-and brings a web framework along, which has no place in a verb or on the path of a prediction.
+Only the process of the catalogue imports this. MLflow takes two seconds to import and loads a web
+framework, which neither a verb nor a model server needs.
 """
 
 import os
@@ -33,14 +33,14 @@ from goldenpath.release.catalogue.tags import COMMIT_TAG, DIGEST_TAG
 Item = TypeVar("Item")
 
 _BATCH = 100
-"""Parameters, and tags, that one call of MLflow takes; it takes 1000 metrics."""
+"""Parameters or tags that one call of MLflow accepts; it accepts 1000 metrics."""
 
 
-def found_database(uri: str) -> None:
-    """Makes a new SQLite database with its tables, whole or not at all.
+def create_database(uri: str) -> None:
+    """Create a new SQLite database with all its tables, or none.
 
-    MLflow migrates an empty one step by step, and one that was killed between two steps never opens
-    again. Two processes may do this at once: the database of the first counts.
+    MLflow migrates an empty database step by step. After a kill between two steps it would never
+    open again. If two processes do this at once, the first database stays.
     """
     path = Path(uri.removeprefix("sqlite:///"))
     if not uri.startswith("sqlite:///") or path.exists():
@@ -56,17 +56,17 @@ def found_database(uri: str) -> None:
 
 
 class MlflowCatalogue:
-    """One MLflow database or server. The release stays in its registry: only links are logged."""
+    """One MLflow database or server. Releases stay in their registry; the entries link to them."""
 
     def __init__(self, uri: str, folder: Path) -> None:
-        found_database(uri)
+        create_database(uri)
         self._client = MlflowClient(tracking_uri=uri, registry_uri=uri)
         self._folder = folder
         self._is_server = uri.startswith(("http://", "https://"))
         self._client.search_registered_models(max_results=1)
 
     def register(self, entry: CatalogueEntry) -> Version:
-        """The version of this release; the one that is there if it was registered before."""
+        """Register a release and return its version, or return the version from before."""
         found = self._find(entry.model, entry.digest)
         if found is not None:
             return _version(found, is_new=False)
@@ -79,9 +79,9 @@ class MlflowCatalogue:
         return _version(made, is_new=True)
 
     def set_alias(self, alias: Alias) -> Version:
-        """Points an alias at a release, or at nothing; the version is the one it is about.
+        """Point an alias at a release or remove it, and return the version concerned.
 
-        Raises `NotFound` if that was never registered.
+        Raises `NotFound` if the release was never registered.
         """
         if not alias.digest:
             pointed = self._client.get_model_version_by_alias(alias.model, alias.name)
@@ -96,10 +96,11 @@ class MlflowCatalogue:
     def _find(self, model: str, digest: str) -> ModelVersion | None:
         query = f"name = '{model}' AND tags.`{DIGEST_TAG}` = '{digest}'"
         found = self._client.search_model_versions(query, max_results=100)
+        # Two builds at once may have registered it twice; the first version counts.
         return min(found, key=lambda version: int(version.version), default=None)
 
     def _run(self, entry: CatalogueEntry) -> str:
-        """The run of this release, finished; one that an interrupted call left is completed."""
+        """Return the finished run of a release; completes one that an interrupted call left."""
         experiment = self._experiment(entry.model)
         query = f"tags.`{DIGEST_TAG}` = '{entry.digest}'"
         found = self._client.search_runs([experiment], query, ViewType.ACTIVE_ONLY, 1)
@@ -142,7 +143,7 @@ class MlflowCatalogue:
         found = self._client.get_experiment_by_name(name)
         if found is not None:
             return str(found.experiment_id)
-        # A server keeps artifacts where it was told to; a database of this machine beside itself.
+        # A server has its own place for artifacts; a local database keeps them beside itself.
         location = None if self._is_server else self._folder.as_uri()
         return str(self._client.create_experiment(name, artifact_location=location))
 
@@ -156,7 +157,7 @@ class MlflowCatalogue:
 
 
 def _dataset_input(link: DatasetLink) -> DatasetInput:
-    # MLflow keeps at most 36 characters of a digest: the whole one is a tag beside it.
+    # MLflow stores at most 36 characters of a digest, so the whole digest is a tag.
     short = link.digest.removeprefix("sha256:")[:36]
     data = Dataset(link.name, short, "http", link.source, profile=f'{{"num_rows": {link.rows}}}')
     return DatasetInput(data, [InputTag("digest", link.digest)])

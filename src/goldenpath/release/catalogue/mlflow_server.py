@@ -1,4 +1,4 @@
-"""What an MLflow server holds, asked over its REST interface: pages, not a request per model."""
+"""The content of an MLflow server, read page by page over its REST interface."""
 
 from base64 import b64encode
 from collections.abc import Iterator
@@ -13,11 +13,14 @@ from goldenpath.settings import Tracking
 PAGE = 500
 """Entries of one answer, about 300 KiB."""
 MAX_PAGES = 200
-"""Of one question; a hundred thousand versions."""
+"""Pages of one search: a hundred thousand versions."""
 
 
 def ask_registered(tracking: Tracking) -> Registered:
-    """Its models. Raises `Unavailable` if it gives no answer, `InvalidInput` if it refuses."""
+    """Return the models of a server.
+
+    Raises `Unavailable` if it does not answer, `InvalidInput` if it refuses.
+    """
     rest = Rest(tracking.uri, "the catalogue", _login(tracking), tracking.ca_file)
     versions = [
         (str(each.get("name")), _number(each), _tag(each))
@@ -64,7 +67,7 @@ def _number(value: dict[str, JsonValue]) -> int:
 
 
 def _tag(version: dict[str, JsonValue]) -> str:
-    """The digest of the release; empty for a version of something else."""
+    """Return the digest of the release; empty for a version of something else."""
     return next(
         (
             str(each.get("value"))

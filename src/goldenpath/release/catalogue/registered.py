@@ -1,4 +1,4 @@
-"""What a catalogue holds, as far as it is held against git."""
+"""The content of a catalogue, as far as it is compared with git."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -9,27 +9,27 @@ class RegisteredModel:
     """One registered model."""
 
     aliases: Mapping[str, str]
-    """Digest by alias (a stage); empty for a version that is no release of ours."""
+    """Digest by alias (a stage); empty if its version is not one of our releases."""
     releases: frozenset[str]
     """Digests of its versions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """Models by name, of one catalogue."""
+    """The models of one catalogue, by name."""
 
     models: Mapping[str, RegisteredModel] = field(default_factory=dict)
     is_shared: bool = False
-    """Everybody tells this one what they build: a model that it does not know is missing there.
+    """Whether every builder registers here, so that a model which is not here is missing.
 
-    A database of this machine knows what was built here, and nothing is held against the rest.
+    The database of one machine has only what that machine built, so nothing else is missing in it.
     """
     fault: str = ""
-    """Why it could not be read, in words; then nothing is held against it."""
+    """Why it could not be read; then it is not compared with git."""
 
 
 Version = tuple[str, int, str]
-"""Model, number, and digest of the release, empty where there is none."""
+"""Model, number, and digest of the release; the digest is empty if there is none."""
 Pointer = tuple[str, str, int]
 """Model, alias, and number of the version that it points at."""
 
@@ -37,7 +37,7 @@ Pointer = tuple[str, str, int]
 def models(
     versions: Iterable[Version], pointers: Iterable[Pointer]
 ) -> Mapping[str, RegisteredModel]:
-    """The models that these versions and aliases make."""
+    """Return the models that consist of these versions and aliases."""
     digests: dict[str, dict[int, str]] = {}
     for name, number, digest in versions:
         digests.setdefault(name, {})[number] = digest

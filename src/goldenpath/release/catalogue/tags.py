@@ -1,4 +1,4 @@
-"""The tags by which a version in the catalogue says what it is."""
+"""The tags that connect a version in the catalogue with its release."""
 
 DIGEST_TAG = "oci.digest"
 """Digest of the release."""

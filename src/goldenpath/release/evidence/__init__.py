@@ -1,1 +1,1 @@
-"""What is recorded about a release, and what can be compared of two."""
+"""The evidence about a release: facts that its build recorded, and their comparison."""

@@ -1,7 +1,7 @@
 """Known vulnerabilities from a folder of advisories in the OSV format: offline, by digest.
 
-A folder of `*.json` as osv.dev exports them. Versions of releases are compared by their numbers;
-one that has more to it than numbers counts as affected if its range cannot be told.
+The folder holds `*.json` as osv.dev exports them. Versions are compared by their numbers. A version
+with other parts, such as a pre-release, counts as affected if it cannot be compared with a range.
 """
 
 import re
@@ -22,7 +22,7 @@ _ECOSYSTEM = "PyPI"
 
 @dataclass(frozen=True, slots=True)
 class Vulnerability:
-    """One advisory that one package falls under."""
+    """One advisory that affects one package."""
 
     advisory: str
     package: str
@@ -31,15 +31,15 @@ class Vulnerability:
 
 @dataclass(frozen=True, slots=True)
 class Advisories:
-    """What a folder says about Python packages, by normalised name."""
+    """The advisories of a folder about Python packages, by normalised name."""
 
     digest: str
-    """Over all files, so that a verdict names what it was made with."""
+    """Digest of all files, so that a verdict names the advisories it is based on."""
     count: int
     affected: Mapping[str, tuple[tuple[str, JsonValue], ...]]
 
     def about(self, packages: Iterable[Package]) -> Iterator[Vulnerability]:
-        """Every advisory that one of the packages falls under."""
+        """Yield every advisory that affects one of the packages."""
         for package in packages:
             for identity, affected in self.affected.get(_normal(package.name), ()):
                 if _is_affected(package.version, affected):
@@ -47,12 +47,15 @@ class Advisories:
 
 
 def read_advisories(folder: Path) -> Advisories:
-    """Reads a folder. Raises `InvalidInput` if it is none, is empty, or a file is no advisory."""
+    """Read a folder.
+
+    Raises `InvalidInput` if it is no folder, is empty, or a file is no advisory.
+    """
     files = sorted(folder.rglob("*.json")) if folder.is_dir() else []
     if not 0 < len(files) <= MAX_FILES:
         raise InvalidInput(f"{folder} holds {len(files)} advisories: expected 1 to {MAX_FILES}")
     digests: list[str] = []
-    found: dict[str, list[tuple[str, JsonValue]]] = {}
+    by_package: dict[str, list[tuple[str, JsonValue]]] = {}
     for file in files:
         if file.stat().st_size > _MAX_SIZE:
             raise InvalidInput(f"{file} is too large: expected at most {_MAX_SIZE} bytes")
@@ -68,9 +71,10 @@ def read_advisories(folder: Path) -> Advisories:
             package = each.get("package") if isinstance(each, dict) else None
             if not isinstance(package, dict) or package.get("ecosystem") != _ECOSYSTEM:
                 continue
-            found.setdefault(_normal(str(package.get("name"))), []).append((identity, each))
+            name = _normal(str(package.get("name")))
+            by_package.setdefault(name, []).append((identity, each))
     whole = Digest.of("".join(digests).encode()).text
-    return Advisories(whole, len(files), {name: tuple(each) for name, each in found.items()})
+    return Advisories(whole, len(files), {name: tuple(each) for name, each in by_package.items()})
 
 
 def _is_affected(version: str, affected: JsonValue) -> bool:
@@ -83,7 +87,8 @@ def _is_affected(version: str, affected: JsonValue) -> bool:
 
 
 def _is_within(version: str, span: JsonValue) -> bool:
-    """OSV's evaluation: the last event at or below the version decides."""
+    """Whether the version is in a range. By OSV's rules the last event up to it decides."""
+    # A range of type GIT holds commits, which cannot be compared with the version of a package.
     events = span.get("events") if isinstance(span, dict) else None
     if not isinstance(span, dict) or span.get("type") == "GIT" or not isinstance(events, list):
         return False
@@ -93,7 +98,7 @@ def _is_within(version: str, span: JsonValue) -> bool:
         for kind, text in event.items() if isinstance(event, dict) else ():
             at = _numbers(str(text))
             if own is None or at is None:
-                return True
+                return True  # cannot be compared, so it is not passed as unaffected
             if kind == "introduced" and own >= at:
                 inside = True
             elif (kind == "fixed" and own >= at) or (kind == "last_affected" and own > at):
@@ -106,6 +111,7 @@ def _numbers(version: str) -> tuple[int, ...] | None:
     if match is None:
         return None
     numbers = [int(part) for part in match[1].split(".")]
+    # 1.0 and 1.0.0 are the same version (PEP 440).
     while numbers and numbers[-1] == 0:
         numbers.pop()
     return tuple(numbers)

@@ -1,4 +1,4 @@
-"""The evaluation rows of a release as a referrer: bytes that the signed metrics name by digest."""
+"""The evaluation rows of a release as a referrer; the signed metrics contain their digest."""
 
 from goldenpath.digest import Digest
 from goldenpath.errors import NotFound
@@ -12,18 +12,18 @@ PARQUET = "application/vnd.apache.parquet"
 
 
 def attach_rows(store: Store, image: Descriptor, content: bytes) -> Descriptor:
-    """Hangs the rows on `image`. They are not signed themselves: the metrics name their digest."""
+    """Attach the rows to `image`. They need no signature: the signed metrics have their digest."""
     rows = Descriptor.of(PARQUET, content)
     store.push(rows, [content])
     return push_referrer(store, image, ROWS, (rows,), annotations={})
 
 
 def fetch_rows(store: Store, digest: str, size: int, limit: int) -> bytes | None:
-    """The rows that signed metrics name, every byte checked; None if the store lacks them.
+    """Return the rows with this digest, every byte verified; None if the store lacks them.
 
-    Raises `VerificationError` if they are larger than `limit`, or other than named.
+    Raises `VerificationError` if they are larger than `limit` or have another digest.
     """
-    if not digest or size <= 0:
+    if not digest or size <= 0:  # metrics of before these rows were attached
         return None
     try:
         return read(store, Descriptor(PARQUET, Digest(digest), size), limit)

@@ -1,8 +1,8 @@
-"""What changed between two releases: a pure function of the facts about each.
+"""The changes between two releases: a pure function of the facts about each.
 
-Every fact says how well it is known. `verified`: a signature of a trusted key covers it.
-`observed`: read and hashed here, under no signature that counts. `declared`: somebody said so
-beside the release, and nobody trusted signed it. `unknown`: nobody said anything.
+Each fact has a mark of how well it is known. `verified`: a signature of a trusted key covers it.
+`observed`: read and hashed here, but no trusted signature covers it. `declared`: a statement that
+is attached to the release, without a trusted signature. `unknown`: there is no statement.
 """
 
 from collections.abc import Iterator, Mapping
@@ -29,14 +29,14 @@ SECTIONS = (
     "gitops policy",
     "files",
 )
-"""Everything that is compared, in the order in which people ask."""
+"""All sections that are compared, in the order in which they are shown."""
 
 Intervals = Literal["overlap", "apart", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """What is known of one section, and how well."""
+    """The value of one section, and how well it is known."""
 
     value: JsonValue
     mark: Mark
@@ -50,7 +50,7 @@ _NOTHING = Fact(None, "unknown")
 
 @dataclass(frozen=True, slots=True)
 class ChangedValue:
-    """One value that differs; None on the side where there is none."""
+    """One value that differs; None on a side without it."""
 
     section: str
     path: str
@@ -59,8 +59,8 @@ class ChangedValue:
     before_mark: Mark
     after_mark: Mark
     intervals: Intervals | None = None
-    """Of a metric: whether its two intervals share a value. Intervals that overlap do not prove
-    that nothing changed: both releases may have been measured on the same rows."""
+    """For a metric: whether its two intervals overlap. An overlap does not prove that nothing
+    changed, because both releases may have been measured on the same rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,25 +75,25 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseDifference:
-    """Two releases compared."""
+    """The comparison of two releases."""
 
     sections: tuple[Section, ...]
-    """Of `SECTIONS`, all that somebody said anything about on either side."""
+    """Those of `SECTIONS` that are known on at least one side."""
     changes: tuple[ChangedValue, ...]
 
 
 def difference(before: Facts, after: Facts) -> ReleaseDifference:
-    """Every section and every value that differs in it."""
+    """Return every known section, and every value that differs in it."""
     sections: list[Section] = []
-    found: list[ChangedValue] = []
+    changes: list[ChangedValue] = []
     for name in SECTIONS:
         old, new = before.get(name, _NOTHING), after.get(name, _NOTHING)
         if old.mark == new.mark == "unknown":
             continue
         changed = tuple(_changes(name, old, new))
         sections.append(Section(name, old.mark, new.mark, len(changed)))
-        found.extend(changed)
-    return ReleaseDifference(tuple(sections), tuple(found))
+        changes.extend(changed)
+    return ReleaseDifference(tuple(sections), tuple(changes))
 
 
 def _changes(section: str, old: Fact, new: Fact) -> Iterator[ChangedValue]:
@@ -105,7 +105,7 @@ def _changes(section: str, old: Fact, new: Fact) -> Iterator[ChangedValue]:
 def differences(
     before: JsonValue, after: JsonValue, path: str = ""
 ) -> Iterator[tuple[str, JsonValue, JsonValue]]:
-    """Path, old and new value of everything that differs; an estimate is one value."""
+    """Yield path, old and new value of each difference; an estimate counts as one value."""
     if before == after and type(before) is type(after):
         return
     old, new = _named(before), _named(after)
@@ -127,7 +127,7 @@ def _intervals(before: JsonValue, after: JsonValue) -> Intervals:
 
 
 def _named(value: JsonValue) -> dict[str, JsonValue] | None:
-    """An object, or a list whose elements all have names, as object; None for a plain value."""
+    """Return an object, or a list of named elements as an object; None for a plain value."""
     if value is None:
         return {}
     if isinstance(value, dict):

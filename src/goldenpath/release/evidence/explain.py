@@ -1,9 +1,9 @@
-"""Each check of the verifier as shell commands of other people's tools.
+"""The checks of the verifier as a shell script that uses only other people's tools.
 
-From an image layout the script needs `sha256sum`, `sed`, `base64`, `openssl` and for people's
-statements `ssh-keygen`; from a registry `oras` and `cosign` as well. It stops at the first check
-that fails. What a `grep` finds in a payload stands there between quotation marks, which no text
-inside JSON can hold unescaped.
+For an image layout the script needs `sha256sum`, `sed`, `base64`, `openssl`, and `ssh-keygen` for
+statements of people. For a registry it needs `oras` and `cosign` too. It stops at the first check
+that fails. Each `grep` looks for a member with its quotation marks. A text inside JSON cannot
+contain those unescaped, so it cannot be mistaken for the member.
 """
 
 import shlex
@@ -33,7 +33,7 @@ from goldenpath.release.attest.statement import (
 
 @dataclass(frozen=True, slots=True)
 class ReleaseLocation:
-    """Where others find the release: the folder of an image layout, or a repository."""
+    """The place of the release: the folder of an image layout, or a repository."""
 
     folder: str = ""
     repository: str = ""
@@ -49,7 +49,7 @@ def explain(
     *,
     place: ReleaseLocation,
 ) -> str:
-    """A POSIX shell script that repeats the checks which `verified` is made of."""
+    """Return a POSIX shell script that repeats the checks behind `verified`."""
     lines = [
         "set -eu",
         "export LC_ALL=C",
@@ -57,7 +57,7 @@ def explain(
         *_functions(place),
         *_keys(verified, policy),
         "",
-        "# the manifest has the digest that was asked for, and every blob digest and size",
+        "# the manifest has the requested digest, and every blob has its digest and size",
         f"manifest {verified.subject.hex} image.json",
     ]
     image = Manifest.parse(documents.image)
@@ -93,7 +93,7 @@ def _functions(place: ReleaseLocation) -> Iterator[str]:
             fetch += ' --output "$2"'
         yield f"{name}() {{ {fetch} && {check}; }}"
     yield """member() { sed -n 's/.*"'"$1"'" *: *"\\([^"]*\\)".*/\\1/p' "$2"; }"""
-    # DSSE signs the type and the length with the payload: nothing can be moved between them.
+    # DSSE signs type and length with the payload, so no byte can move from one to the other.
     kind = f"DSSEv1 {len(PAYLOAD_TYPE)} {PAYLOAD_TYPE}"
     yield "signed_by() {"
     yield "  member payload bundle.json | base64 -d > payload"
@@ -102,8 +102,8 @@ def _functions(place: ReleaseLocation) -> Iterator[str]:
     yield '  openssl dgst -sha256 -verify "$1" -signature signature signed'
     yield "}"
     yield 'says() { grep -qF -e "$1" payload; }'
-    said = SIGNED_AT.replace("/", ".")
-    yield f"""when() {{ sed -n 's/.*"{said}":"\\([^"]*\\)".*/\\1/p' payload; }}"""
+    member_pattern = SIGNED_AT.replace("/", ".")
+    yield f"""when() {{ sed -n 's/.*"{member_pattern}":"\\([^"]*\\)".*/\\1/p' payload; }}"""
     yield 'signed_at() { moment=$(when); echo "${moment:-$(date -u +%Y-%m-%dT%H:%M:%SZ)}"; }'
     yield """before() { expr "$(signed_at)" '<' "$1" > /dev/null; }"""
     yield """not_before() { expr "$(signed_at)" '>=' "$1" > /dev/null; }"""
@@ -113,7 +113,7 @@ def _keys(verified: Verified, policy: Policy) -> Iterator[str]:
     used = {statement.signer for statement in verified.statements}
     for key in policy.keys:
         if key.name in used:
-            yield f"# {key.name}: bundles hint at it as {key_hint(key.public_key)}"
+            yield f"# {key.name}: its hint in bundles is {key_hint(key.public_key)}"
             yield f"cat > {_file(key.name)} <<'END'\n{to_pem(key.public_key).rstrip()}\nEND"
 
 
@@ -181,7 +181,7 @@ def _content(candidate: Candidate, policy: Policy) -> Iterator[str]:
         case kind if kind == TEST_RESULT:
             yield _says("result", "PASSED")
         case kind if kind == SCAN and SCAN in policy.required:
-            # A line each: the shell goes on when what stands before an `&&` fails.
+            # One line each: `set -e` ignores a failure on the left of `&&`.
             yield from ("says '\"found\":[]'", "says '\"vulnerabilities\":[]'")
         case kind if kind == DATASET:
             listed = candidate.predicate.get("datasets")
@@ -192,19 +192,19 @@ def _content(candidate: Candidate, policy: Policy) -> Iterator[str]:
 
 
 def _whole(policy: Policy) -> Iterator[str]:
-    yield from ("", f"# {policy.threshold} different keys signed, and all evidence is there")
+    yield from ("", f"# {policy.threshold} different keys signed, all required evidence is there")
     count = f"sort -u counted | grep -cF {shlex.quote(SIGNED + ' ')}"
     yield f'test "$({count})" -ge {policy.threshold}'
     for kind in policy.required:
         if kind != SIGNED:
             yield f"grep -qF {shlex.quote(kind + ' ')} counted"
-    yield "# the data described is what the build read"
+    yield "# the described data are those that the build read"
     yield "touch data provenance"
     yield 'while read -r one; do grep -qF "\\"$one\\"" provenance; done < data'
 
 
 def _cosign(verified: Verified, policy: Policy, place: ReleaseLocation) -> Iterator[str]:
-    yield from ("", "# the same by cosign 3, which looks at no time, repository or threshold")
+    yield from ("", "# the same with cosign 3, which checks neither time, repository nor threshold")
     options = "--insecure-ignore-tlog=true" + (" --allow-http-registry" if place.plain_http else "")
     for key in policy.keys:
         kinds = {s.statement.predicate_type for s in verified.statements if s.signer == key.name}

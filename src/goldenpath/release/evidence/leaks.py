@@ -1,4 +1,4 @@
-"""Finds secrets by forms that nothing else has: few false alarms, no claim to find everything."""
+"""Finds secrets by their unmistakable forms: few false alarms, and no claim to find all of them."""
 
 import re
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ _PATTERNS = {kind: re.compile(form) for kind, form in _FORMS.items()}
 
 
 def leaks_in(content: bytes) -> Iterator[str]:
-    """Kind and line of each secret, never the secret itself."""
+    """Yield kind and line of each secret, never the secret itself."""
     for kind, pattern in _PATTERNS.items():
         for match in pattern.finditer(content):
             yield f"{kind} in line {content.count(bytes((10,)), 0, match.start()) + 1}"

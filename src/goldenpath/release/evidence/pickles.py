@@ -1,7 +1,7 @@
-"""Finds content that runs code when it is loaded: pickles, by what they are and not by their name.
+"""Finds pickles, which run code when they are loaded, by their content and not by their name.
 
-Looks inside zip archives (PyTorch, `npz`), NumPy files and the compressions that joblib writes. The
-opcodes are read, never run.
+It also looks into zip archives (PyTorch, `npz`), NumPy files and the compressions that joblib uses.
+The opcodes are read, never run.
 """
 
 import bz2
@@ -15,17 +15,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 HEAD = 256 * 1024
-"""Bytes from the beginning that decide."""
+"""Bytes at the beginning that are examined."""
 MAX_MEMBERS = 10_000
 _RUNS_CODE = frozenset(
     {"GLOBAL", "STACK_GLOBAL", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "REDUCE", "BUILD", "EXT1"}
 )
 _ENOUGH = 4
-"""Opcodes behind the mark of protocol 2 to 5 that are no chance."""
+"""Opcodes after the mark of protocols 2 to 5 that cannot be there by chance."""
 
 
 def pickles_in(content: Path | bytes) -> Iterator[str]:
-    """What is a pickle in a file: an empty string for the file itself, else members' names."""
+    """Yield the pickles in a file: "" for the file itself, the name for a member of an archive."""
     head = content[:HEAD] if isinstance(content, bytes) else _head(content)
     if _is_pickle(head) or _is_pickle(_unpacked(head)):
         yield ""
@@ -36,14 +36,14 @@ def pickles_in(content: Path | bytes) -> Iterator[str]:
         with zipfile.ZipFile(file) as archive:
             for number, member in enumerate(archive.infolist()):
                 if number >= MAX_MEMBERS:
-                    yield "more members than are looked at"
+                    yield f"more than {MAX_MEMBERS} members"
                     return
                 with archive.open(member) as opened:
                     inner = opened.read(HEAD)
                 if _is_pickle(inner) or _is_pickle(_unpacked(inner)):
                     yield member.filename[:200]
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, zlib.error):
-        # Encrypted or damaged: what cannot be looked at is not passed as harmless.
+        # Encrypted or damaged: what cannot be examined must not pass as harmless.
         yield "an archive that cannot be read"
 
 
@@ -54,7 +54,7 @@ def _head(path: Path) -> bytes:
 
 def _is_pickle(head: bytes) -> bool:
     if head.startswith(b"\x93NUMPY"):
-        # An array of objects is a pickle behind this header.
+        # An array of objects is stored as a pickle after this header.
         return b"'|O" in head[:512] or b"'O'" in head[:512]
     marked = head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05")
     seen, runs = 0, False
@@ -65,14 +65,14 @@ def _is_pickle(head: bytes) -> bool:
             if seen > 100_000:
                 break
     except (ValueError, EOFError, OverflowError, IndexError, struct.error):
-        # Whatever stops the reader of opcodes: the rest is cut off, or it never was a pickle.
+        # The reader of opcodes stops at the end of `HEAD`, or because this is no pickle.
         return marked and seen >= _ENOUGH
-    # Protocols 0 and 1 have no mark: any text may begin like one, hardly any calls something.
+    # Protocols 0 and 1 have no mark. Any text may look like one, but hardly any has a call in it.
     return marked or runs
 
 
 def _unpacked(head: bytes) -> bytes:
-    """The beginning of what is compressed; empty if it is not."""
+    """Return the beginning of compressed content; empty if it is not compressed."""
     try:
         if head[:2] == b"\x1f\x8b":
             return zlib.decompressobj(31).decompress(head, HEAD)
@@ -83,6 +83,6 @@ def _unpacked(head: bytes) -> bytes:
         if head[:6] == b"\xfd7zXZ\x00":
             return lzma.LZMADecompressor().decompress(head, HEAD)
     except (zlib.error, OSError, lzma.LZMAError, EOFError):
-        # Began like a compression and is none.
+        # It begins like compressed content and is none.
         return b""
     return b""

@@ -1,7 +1,7 @@
 """SLSA provenance v1 of a training run.
 
-A key that lies on the machine that builds makes this an honest claim of build level 1; level 2
-needs a hosted builder that holds the key. The level is said in the documentation and not here.
+With a key on the machine that builds, this reaches build level 1. Level 2 needs a hosted builder
+that holds the key. The provenance itself claims no level; the documentation explains it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from goldenpath.train.training_run import Dataset, TrainingRun
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a release comes from, read back from its provenance."""
+    """The origin of a release, read from its provenance."""
 
     repository: str
     commit: str
@@ -28,15 +28,15 @@ class Origin:
     started_at: str
     finished_at: str
     internal: Mapping[str, JsonValue]
-    """Python, uv, threads, platform, author of the commit, and whether the tree was dirty."""
+    """Python, uv, threads, platform, author of the commit, and whether files were uncommitted."""
     materials: Mapping[str, str]
-    """Digest of every input by name, the lock as `uv.lock`, documents under their path."""
+    """Digest of every input by name: data sets, `uv.lock`, and documents by their path."""
 
 
 def provenance(
     run: TrainingRun, *, builder: str, documents: Mapping[str, Digest]
 ) -> Mapping[str, JsonValue]:
-    """The predicate; `documents` are the texts of people that were packed beside the model."""
+    """Return the predicate; `documents` are the packed texts of people, by path."""
     return {
         "buildDefinition": {
             "buildType": BUILD_TYPE,
@@ -79,7 +79,7 @@ def provenance(
 
 
 def read_provenance(predicate: Mapping[str, JsonValue]) -> Origin:
-    """The origin that a predicate names. Raises `InvalidInput` if a member is missing."""
+    """Return the origin in a predicate. Raises `InvalidInput` if a member is missing."""
     document = dict(predicate)
     definition = member(document, "buildDefinition")
     external = member(definition, "externalParameters")
@@ -139,10 +139,10 @@ def _digest(text: str) -> dict[str, JsonValue]:
 
 
 def _text(value: JsonValue, *path: str) -> str:
-    found = member(value, *path)
-    if not isinstance(found, str):
+    text = member(value, *path)
+    if not isinstance(text, str):
         raise InvalidInput(f"provenance lacks the text {'.'.join(path)}")
-    return found
+    return text
 
 
 def _read_materials(value: JsonValue) -> Mapping[str, str]:
@@ -150,6 +150,6 @@ def _read_materials(value: JsonValue) -> Mapping[str, str]:
     for each in value if isinstance(value, list) else []:
         name, digests = member(each, "name"), member(each, "digest")
         if isinstance(name, str) and isinstance(digests, dict) and len(digests) == 1:
-            [(algorithm, found)] = digests.items()
-            materials[name] = f"{algorithm}:{found}"
+            [(algorithm, digits)] = digests.items()
+            materials[name] = f"{algorithm}:{digits}"
     return materials

@@ -1,4 +1,4 @@
-"""What a build recorded of the environment that trained and packed, out of its statements."""
+"""The environment that trained and packed a release, as its build recorded it."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from goldenpath.train.training_run import TrainingRun
 
 
 def surroundings_of(verified: Verified) -> ExecutionEnvironment | None:
-    """Those of the release; None if no provenance counts."""
+    """Return the environment of a release; None without valid provenance."""
     origin = origin_of(verified)
     if origin is None:
         return None
@@ -18,16 +18,18 @@ def surroundings_of(verified: Verified) -> ExecutionEnvironment | None:
 
 
 def surroundings_then(origin: Origin) -> ExecutionEnvironment:
-    """What provenance says, which is all but the packages."""
+    """Return the environment in the provenance, which has everything but the packages."""
     internal, threads = origin.internal, origin.internal.get("threads")
-    frame = internal.get("frame")
+    platform_packages = internal.get("frame")
 
     def text(name: str) -> str:
         return str(internal.get(name, ""))
 
     return ExecutionEnvironment(
         python=text("python"),
-        frame={name: str(each) for name, each in frame.items()} if isinstance(frame, dict) else {},
+        frame={name: str(each) for name, each in platform_packages.items()}
+        if isinstance(platform_packages, dict)
+        else {},
         cpu=text("cpu"),
         cpu_features=text("cpuFeatures"),
         blas=text("blas"),
@@ -38,7 +40,7 @@ def surroundings_then(origin: Origin) -> ExecutionEnvironment:
 
 
 def surroundings_now(run: TrainingRun) -> ExecutionEnvironment:
-    """Those of a training that has just ended."""
+    """Return the environment of a training that has just ended."""
     here = run.environment
     return ExecutionEnvironment(
         python=here.python,

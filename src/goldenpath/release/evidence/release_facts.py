@@ -1,4 +1,4 @@
-"""What can be compared of a release, each section with a mark of how well it is known."""
+"""The facts about a release by section, each with a mark of how well it is known."""
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from goldenpath.parsers.yaml_parser import parse_yaml
 from goldenpath.project.statements import THRESHOLDS
 from goldenpath.project.text import MAX_TEXT
 from goldenpath.release.artifact.inspection import Inspection, Mark, files_of
-from goldenpath.release.artifact.pack import CONTRACT, FRAME
+from goldenpath.release.artifact.pack import CONTRACT, PLATFORM_FOLDER
 from goldenpath.release.attest.documents import Candidate, Documents, read_candidate
 from goldenpath.release.attest.examination import judge
 from goldenpath.release.attest.policy import Person, Policy, SignedStatement
@@ -31,15 +31,15 @@ from goldenpath.release.attest.verify import gather
 from goldenpath.release.evidence.difference import Fact, Facts
 from goldenpath.release.evidence.provenance import read_provenance
 
-LIMITS = f"{FRAME}/{THRESHOLDS}"
+LIMITS = f"{PLATFORM_FOLDER}/{THRESHOLDS}"
 SMALL = 16 * 1024 * 1024
-"""Bytes up to which a layer is read even where its digest says enough."""
+"""Bytes up to which a layer is read even if both sides have it."""
 _PACKAGES = {"pkg:pypi/": "", "pkg:deb/": "deb:"}
 
 
 @dataclass(frozen=True, slots=True)
 class TrustedStatements:
-    """What is said about a release, and what of it counts under the trust at hand."""
+    """The statements about a release, and those that the given trust accepts."""
 
     documents: Documents
     counted: tuple[SignedStatement, ...]
@@ -48,12 +48,12 @@ class TrustedStatements:
 
     @property
     def mark(self) -> Mark:
-        """How well the content of the release is known once it is hashed."""
+        """The mark for the content of the release once it is hashed."""
         return "verified" if self.signers else "observed"
 
     @property
     def layers(self) -> frozenset[Digest]:
-        """The layers above `SMALL`, which are not worth reading if both sides have them."""
+        """The layers above `SMALL`, which need not be read if both sides have them."""
         manifest = parse_manifest(document_type(self.documents.image), self.documents.image)
         listed = () if isinstance(manifest, Index) else manifest.layers
         return frozenset(layer.digest for layer in listed if layer.size > SMALL)
@@ -62,7 +62,7 @@ class TrustedStatements:
 def standing(
     store: Store, digest: Digest, policy: Policy, people: Sequence[Person], *, now: datetime
 ) -> TrustedStatements:
-    """Gathers and judges. Without keys in `policy` nothing counts. Raises `NotFound`."""
+    """Gather and judge the statements. Without keys in `policy` none counts. Raises `NotFound`."""
     documents = gather(store, digest)
     counted = judge(digest, documents, policy, people, now=now).statements
     signing = (each for each in counted if each.statement.predicate_type == SIGNED)
@@ -72,34 +72,36 @@ def standing(
     )
 
 
-def marked(found: Inspection, known: TrustedStatements) -> Inspection:
-    """The inspection with what is known of the release and of each referrer."""
+def marked(inspection: Inspection, known: TrustedStatements) -> Inspection:
+    """Return the inspection with the marks of the release and of each referrer."""
     signers = {each.envelope.text: each.signer for each in known.counted}
+    # A signed subject may be a referrer itself, such as the ModelPack manifest.
     for each in known.counted:
         for subject in each.statement.subjects:
             signers.setdefault(subject.text, each.signer)
     referrers = tuple(
-        replace(said, mark="verified", signer=signers[said.digest])
-        if said.digest in signers
-        else said
-        for said in found.referrers
+        replace(each, mark="verified", signer=signers[each.digest])
+        if each.digest in signers
+        else each
+        for each in inspection.referrers
     )
-    return replace(found, mark=known.mark, signers=known.signers, referrers=referrers)
+    return replace(inspection, mark=known.mark, signers=known.signers, referrers=referrers)
 
 
 def facts(
     store: Store, digest: Digest, known: TrustedStatements, unread: Set[Digest] = frozenset()
 ) -> Facts:
-    """Every section of which something is known; `unread` are large layers not worth reading,
-    since both
-    sides have them."""
-    found = dict(_of_files(store, digest, known, unread))
+    """Return every known section.
+
+    `unread` are large layers that both sides have, so they need not be read.
+    """
+    sections = dict(_of_files(store, digest, known, unread))
     for candidate, fact in _statements(known):
         for section, value in _stated(candidate).items():
-            if section == "decisions" and section in found:
-                value = _joined(found[section].value, value)
-            found[section] = replace(fact, value=value)
-    return found
+            if section == "decisions" and section in sections:
+                value = _joined(sections[section].value, value)
+            sections[section] = replace(fact, value=value)
+    return sections
 
 
 def _of_files(
@@ -121,7 +123,7 @@ def _of_files(
 
 
 def _statements(known: TrustedStatements) -> Iterator[tuple[Candidate, Fact]]:
-    """Every statement, those last that are to be believed, of them the newest last."""
+    """Yield every statement: first the unverified, then the verified, each in order of time."""
     signers = {each.envelope: each.signer for each in known.counted}
     read: list[tuple[bool, str, Candidate, Fact]] = []
     for document in known.documents.referrers:
@@ -130,7 +132,7 @@ def _statements(known: TrustedStatements) -> Iterator[tuple[Candidate, Fact]]:
         try:
             candidate = read_candidate(document)
         except InvalidInput:
-            # Foreign referrers are of no concern here; `verify` names those that should hold.
+            # Other tools attach referrers too; `verify` reports those that should be valid.
             continue
         signer = signers.get(document.listed.digest)
         fact = Fact(None, "declared" if signer is None else "verified", signer or "")
@@ -165,7 +167,7 @@ def _origin(predicate: dict[str, JsonValue]) -> Mapping[str, JsonValue]:
     try:
         origin = read_provenance(predicate)
     except InvalidInput:
-        # Somebody else's provenance, of another build type: nothing in it is comparable.
+        # Provenance of another build type has nothing that can be compared.
         return {}
     machine = {key: origin.internal.get(key) for key in ("python", "uv", "platform", "cpu")}
     return {
@@ -186,7 +188,7 @@ def _origin(predicate: dict[str, JsonValue]) -> Mapping[str, JsonValue]:
 
 
 def _keyed(listed: JsonValue, key: str = "name", only: str = "") -> dict[str, JsonValue]:
-    """A list of objects by name, and by slice if they have one; of each all or one member."""
+    """Return a list of objects by name and slice: the whole object, or its member `only`."""
     found: dict[str, JsonValue] = {}
     for each in listed if isinstance(listed, list) else []:
         if isinstance(each, dict):
@@ -226,7 +228,7 @@ def _yaml(content: bytes) -> JsonValue:
     try:
         value = parse_json(canonical_json(parse_yaml(content, "limits", limit=MAX_TEXT)), "limits")
     except InvalidInput:
-        # Not as it should be written; that it changed shows among the files.
+        # The file is malformed. A change of it still shows in the section of files.
         return None
     if isinstance(value, dict):
         value["metrics"] = _keyed(value.get("metrics"), "metric")

@@ -1,7 +1,7 @@
-"""The bill of materials of a release: CycloneDX 1.6, with the model card filled by machine.
+"""The bill of materials of a release: CycloneDX 1.6, with a model card from recorded facts.
 
-Written as plain JSON, since the reference library drops model cards; its strict schema checks what
-is written here in the tests.
+It is written as plain JSON, because the reference library drops model cards. The tests validate it
+with the strict schema of that library.
 """
 
 import re
@@ -29,7 +29,7 @@ def sbom(
     system: Sequence[SystemPackage],
     documents: Mapping[str, Digest],
 ) -> Mapping[str, JsonValue]:
-    """The document; the same run and digests give the same bytes, serial number included."""
+    """Return the document. The same run and digests give the same bytes, serial number included."""
     components: list[JsonValue] = [
         *(_dataset(dataset) for dataset in run.datasets),
         *(_file(name, Digest(digest)) for name, digest in sorted(run.outputs.items())),
@@ -156,7 +156,7 @@ def _file(name: str, digest: Digest) -> dict[str, JsonValue]:
 
 
 def python_component(package: Package) -> dict[str, JsonValue]:
-    """One Python package with its digests, its licence and what its wheel brings along."""
+    """Return one Python package with its digests, its licence and the libraries in its wheel."""
     purl = f"pkg:pypi/{package.name}@{quote(package.version, safe='')}"
     component: dict[str, JsonValue] = {
         "type": "library",
@@ -165,7 +165,7 @@ def python_component(package: Package) -> dict[str, JsonValue]:
         "version": package.version,
         "purl": purl,
     }
-    # One hash is that of the wheel that was installed; several are what the lock allows.
+    # One hash is that of the installed wheel; several are those that the lock allows.
     if len(package.hashes) == 1:
         component["hashes"] = [_hash(Digest(package.hashes[0]))]
     elif package.hashes:
@@ -173,7 +173,7 @@ def python_component(package: Package) -> dict[str, JsonValue]:
             {"name": "goldenpath:allowed-by-lock", "value": digest} for digest in package.hashes
         ]
     if package.bundled:
-        # Two wheels may bring the same library, and each its own copy of it.
+        # Numbered, because two wheels may each contain their own copy of a library.
         component["components"] = [
             _bundled(purl, number, each) for number, each in enumerate(package.bundled, start=1)
         ]

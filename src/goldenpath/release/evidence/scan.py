@@ -1,6 +1,6 @@
-"""The security scan of a release as a statement: what was looked for, and what was found.
+"""The security scan of a release as a statement: what was searched for, and what was found.
 
-It says what it did not look for as well: without a folder of advisories, vulnerabilities are
+It also states what was not searched for: without a folder of advisories, vulnerabilities are
 "not scanned", which is not the same as none.
 """
 
@@ -22,12 +22,12 @@ from goldenpath.release.evidence.pickles import pickles_in
 from goldenpath.train.training_run import Package
 
 SECRETS = 16 * 1024 * 1024
-"""Bytes of the largest file that is searched for secrets; larger ones are weights."""
+"""Bytes of the largest file that is searched for secrets; larger files are weights."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Something that a release must not hold."""
+    """Content that a release must not have."""
 
     kind: str
     """`pickle` or `secret`."""
@@ -37,7 +37,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Licensed:
-    """A package and the licence it names; empty if it names none."""
+    """A package and its licence; empty if the package names none."""
 
     package: str
     licence: str
@@ -62,7 +62,7 @@ def scan(
     packages: Sequence[Package],
     advisories: Advisories | None = None,
 ) -> Scan:
-    """Looks at the content of every file, and at every package."""
+    """Scan the content of every file, and every package."""
     sizes = {path: _size(content) for path, content in files.items()}
     return Scan(
         files=len(files),
@@ -75,14 +75,14 @@ def scan(
 
 
 def scan_statement(result: Scan, subjects: Sequence[Digest]) -> Statement:
-    """The statement about a release."""
+    """Return the scan as a statement about a release."""
     plain: dict[str, JsonValue] = msgspec.to_builtins(result)
-    said = "scanned" if result.advisories else "not scanned"
-    return Statement(tuple(subjects), SCAN, {"version": 1, **plain, "vulnerabilityScan": said})
+    state = "scanned" if result.advisories else "not scanned"
+    return Statement(tuple(subjects), SCAN, {"version": 1, **plain, "vulnerabilityScan": state})
 
 
 def scan_of(verified: Verified) -> Scan | None:
-    """The last scan that counts; None if none does."""
+    """Return the newest valid scan; None if there is none."""
     from goldenpath.release.evidence.training_statements import newest
 
     signed = newest(verified, SCAN)
@@ -95,7 +95,7 @@ def scan_of(verified: Verified) -> Scan | None:
 
 
 def faults(result: Scan, refused_licences: Sequence[str]) -> Iterator[str]:
-    """What stands against the release, one sentence each."""
+    """Yield the faults of a release, one sentence each."""
     for one in result.found:
         yield f"{one.file} holds a {one.kind}: {one.detail}"
     refused = {each.casefold() for each in refused_licences}
@@ -107,10 +107,10 @@ def faults(result: Scan, refused_licences: Sequence[str]) -> Iterator[str]:
 
 
 def _names(expression: str) -> Iterator[str]:
-    """Every licence that an SPDX expression or a plain name mentions."""
+    """Yield every licence in an SPDX expression or a plain name."""
     yield expression.casefold()
-    for word in expression.replace("(", " ").replace(")", " ").split():
-        yield word.casefold()
+    for name in expression.replace("(", " ").replace(")", " ").split():
+        yield name.casefold()
 
 
 def _found(path: str, content: Path | bytes) -> Iterator[Found]:

@@ -1,7 +1,7 @@
 """Packages of the operating system of the machine that built, as dpkg lists them.
 
-They are what the training could load beside the locked Python packages. They are not part of the
-artifact, and the bill of materials says so.
+A training can load them beside the locked Python packages. They are not part of the artifact, and
+the bill of materials states that.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class SystemPackage:
 def installed_packages(
     status: Path = _STATUS, release: Path = _RELEASE
 ) -> tuple[SystemPackage, ...]:
-    """Every installed package, by name; none on a system without dpkg."""
+    """Return every installed package, by name; none on a system without dpkg."""
     if not status.is_file() or not release.is_file():
         return ()
     fields = dict(
@@ -39,7 +39,7 @@ def installed_packages(
 
 
 def parse_status(text: str, distribution: str) -> tuple[SystemPackage, ...]:
-    """The installed packages of dpkg's status file, by name."""
+    """Return the installed packages in dpkg's status file, by name."""
     packages = []
     for paragraph in text.split("\n\n"):
         fields = _fields(paragraph)

@@ -1,6 +1,6 @@
-"""A training run as statements, and statements back as values.
+"""Writes a training run as statements, and reads statements back as values.
 
-Whoever judges, reports or compares releases reads them here and never meets JSON.
+Other modules use these values and never parse the JSON of a statement.
 """
 
 import math
@@ -35,21 +35,21 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class EvaluationStatement:
-    """What was measured on the release, and by which limits it is judged."""
+    """The measurements of a release, and the limits by which it is judged."""
 
     metrics: tuple[Metric, ...]
     thresholds_digest: str
     thresholds_committed_at: str
     started_at: str
-    """When the run began; limits that were written later prove nothing."""
+    """When the run began. Limits that were written later prove nothing."""
     rows: int
     largest_skew: float
     """Largest difference between the scores of the training code and of the packaged model."""
     rows_digest: str = ""
-    """Digest of the rows themselves, if they travel with the release."""
+    """Digest of the evaluation rows, if they are attached to the release."""
     rows_size: int = 0
     golden: Golden | None = None
-    """What a server asks the model again when it loads it."""
+    """Rows and scores that a server checks when it loads the model."""
 
 
 def statements(
@@ -62,10 +62,10 @@ def statements(
     documents: Mapping[str, Digest] | None = None,
     system: Sequence[SystemPackage] = (),
 ) -> tuple[Statement, ...]:
-    """All that a build says about a release; the first of `subjects` is the image manifest.
+    """Return all statements of a build; the first of `subjects` is the image manifest.
 
-    `documents` are the texts of people that were packed, by path; `system` the packages of the
-    machine (`goldenpath.release.evidence.system_packages.installed_packages`).
+    `documents` are the packed texts of people, by path. `system` are the packages of the machine
+    (`goldenpath.release.evidence.system_packages.installed_packages`).
     """
     texts = documents or {}
     bill = sbom(run, subjects, version=version, contract=contract, system=system, documents=texts)
@@ -82,13 +82,13 @@ def statements(
 
 
 def origin_of(verified: Verified) -> Origin | None:
-    """Where the release comes from; None if no provenance counts."""
+    """Return the origin of the release; None without valid provenance."""
     signed = newest(verified, PROVENANCE)
     return None if signed is None else read_provenance(signed.statement.predicate)
 
 
 def evaluation_of(verified: Verified) -> EvaluationStatement | None:
-    """What was measured; None if no metrics count."""
+    """Return the measurements; None without valid metrics."""
     signed = newest(verified, METRICS)
     if signed is None:
         return None
@@ -96,13 +96,13 @@ def evaluation_of(verified: Verified) -> EvaluationStatement | None:
 
 
 def metrics_of(verified: Verified) -> tuple[Metric, ...]:
-    """Every metric; none if no metrics count."""
+    """Return every metric; none without valid metrics."""
     evaluation = evaluation_of(verified)
     return () if evaluation is None else evaluation.metrics
 
 
 def datasets_of(verified: Verified) -> tuple[Dataset, ...]:
-    """Every data file that the build read; none if no statement of it counts."""
+    """Return every data set that the build read; none without a valid statement."""
     signed = newest(verified, DATASET)
     if signed is None:
         return ()
@@ -110,7 +110,7 @@ def datasets_of(verified: Verified) -> tuple[Dataset, ...]:
 
 
 def checks_of(verified: Verified) -> tuple[Check, ...]:
-    """The checks of the build; none if no test result counts."""
+    """Return the checks of the build; none without a valid test result."""
     signed = newest(verified, TEST_RESULT)
     if signed is None:
         return ()
@@ -118,19 +118,19 @@ def checks_of(verified: Verified) -> tuple[Check, ...]:
 
 
 def packages_of(verified: Verified) -> tuple[Package, ...]:
-    """The Python packages of the bill of materials, by name; none if no bill counts."""
+    """Return the Python packages by name; none without a valid bill of materials."""
     signed = newest(verified, SBOM)
     listed = None if signed is None else signed.statement.predicate.get("components")
-    found = [
+    packages = [
         Package(_string(each, "name"), _string(each, "version"), _hashes(each), _licence(each))
         for each in (listed if isinstance(listed, list) else [])
         if _string(each, "purl").startswith("pkg:pypi/")
     ]
-    return tuple(sorted(found, key=lambda package: package.name))
+    return tuple(sorted(packages, key=lambda package: package.name))
 
 
 def newest(verified: Verified, predicate_type: str) -> SignedStatement | None:
-    """The statement of that type that was signed last; a release may have been built twice."""
+    """Return the newest statement of a type. A release that was built twice has two of them."""
     return newest_of(verified.statements, predicate_type)
 
 
@@ -151,7 +151,7 @@ def _evaluation(run: TrainingRun) -> Mapping[str, JsonValue]:
 
 
 def _results(run: TrainingRun) -> Mapping[str, JsonValue]:
-    """In-toto test-result v0.1; `checks` beside it has the details of each."""
+    """Return an in-toto test result v0.1; its extra member `checks` has the details."""
     passed: list[JsonValue] = [check.name for check in run.checks if check.passed]
     failed: list[JsonValue] = [check.name for check in run.checks if not check.passed]
     thresholds: list[JsonValue] = []
@@ -173,7 +173,7 @@ def _plain(value: object) -> JsonValue:
 
 
 def _finite(value: object) -> JsonValue:
-    """JSON has no NaN: what cannot be said is null."""
+    """Return the value with null for NaN and infinities, which JSON does not have."""
     match value:
         case float():
             return value if math.isfinite(value) else None
@@ -195,8 +195,8 @@ def _typed(signed: SignedStatement, value: JsonValue, kind: type[_T]) -> _T:
 
 
 def _string(value: JsonValue, name: str) -> str:
-    found = member(value, name)
-    return found if isinstance(found, str) else ""
+    text = member(value, name)
+    return text if isinstance(text, str) else ""
 
 
 def _hashes(component: JsonValue) -> tuple[str, ...]:

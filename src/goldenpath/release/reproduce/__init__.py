@@ -1,1 +1,1 @@
-"""Trains a release again from what is on record of it, and compares bit for bit."""
+"""Repeats the training of a release from its records, and compares the results bit for bit."""

@@ -1,4 +1,4 @@
-"""Why two trainings of one commit may differ: what is on record of both, compared. Pure."""
+"""Causes of a difference between two trainings of one commit, by comparing their records. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -14,7 +14,7 @@ from goldenpath.train.training_run import Package, TrainingRun
 
 
 def causes(origin: Origin, packages: Sequence[Package], run: TrainingRun) -> tuple[str, ...]:
-    """One sentence for each recorded difference between the release and its repetition."""
+    """Return one sentence for each recorded difference between a release and its repetition."""
     here = run.environment
     return (
         *_inputs(origin, run),

@@ -1,4 +1,4 @@
-"""Finds the commit that a release was built from, and lays it out as it was."""
+"""Finds the commit that a release was built from, and checks it out as it was."""
 
 import shutil
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ from goldenpath.train.source_state import optional_git
 def find_source(
     commit: str, remote: str, given: str | None, near: Path, *, tools: Mapping[str, str]
 ) -> str:
-    """Where to clone from: what was `given`, else the repository around `near`, else the remote.
+    """Return the source to clone: `given`, else the repository around `near`, else the remote.
 
     Raises `NotFound` if none of them can have the commit.
     """
@@ -34,7 +34,7 @@ def find_source(
 def check_out(
     source: str, commit: str, remote: str, folder: Path, *, tools: Mapping[str, str]
 ) -> None:
-    """Clones `source` into the new `folder` at `commit`, its remote being that of the release.
+    """Clone `source` into the new `folder` at `commit`, with the remote of the release.
 
     Raises `NotFound` if it cannot be cloned or does not have the commit.
     """
@@ -51,27 +51,26 @@ def check_out(
             f"{source} does not have commit {commit[:12]}",
             hint="fetch it, or name a clone that has it with --from",
         )
-    # The address of the remote stands in the release, so it is part of its digest.
+    # The release contains the address of its remote, so the address is part of its digest.
     arguments = ("set-url", "origin", remote) if remote else ("remove", "origin")
     optional_git(folder, tools, "remote", *arguments)
 
 
 def project_folder(checkout: Path, declaration: bytes) -> Path:
-    """The folder whose `goldenpath.toml` is the one that the release carries.
+    """Return the folder whose `goldenpath.toml` is that of the release.
 
     Raises `InvalidInput` if the commit has none.
     """
-    found = sorted(checkout.rglob(FILE), key=lambda path: len(path.parts))
-    for path in found:
+    for path in sorted(checkout.rglob(FILE), key=lambda path: len(path.parts)):
         if path.is_file() and path.read_bytes() == declaration:
             return path.parent
     raise InvalidInput(f"the commit has no {FILE} like the one in the release")
 
 
 def bring_data(project: Path, near: Path) -> tuple[str, ...]:
-    """Copies data that git does not keep from the project `near`; the names that are missing.
+    """Copy data that is not in git from the project `near`; return the names that are missing.
 
-    Digests are compared by the training, so a file of the same name with other bytes is refused.
+    The training compares digests, so it refuses a file of the same name with other bytes.
     """
     return tuple(_missing(project, near))
 
@@ -79,7 +78,7 @@ def bring_data(project: Path, near: Path) -> tuple[str, ...]:
 def _missing(project: Path, near: Path) -> Iterator[str]:
     for source in declared_data(project):
         if source.kind in ("oci", "url"):
-            continue  # The training fetches them.
+            continue  # the training fetches them itself
         target, here = project / source.path, near / source.path
         if source.kind == "dvc" and target.is_file():
             output = read_pointer(target).path
@@ -92,4 +91,4 @@ def _missing(project: Path, near: Path) -> Iterator[str]:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(here, target)
         elif source.kind != "dvc":
-            yield source.name  # What DVC keeps may still be in its remote.
+            yield source.name  # DVC may still fetch its files from its remote

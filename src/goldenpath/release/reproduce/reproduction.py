@@ -1,4 +1,4 @@
-"""Repeats the training of a release, packs the result, and says what differs and why."""
+"""Repeats the training of a release, packs the result, and reports what differs and why."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from goldenpath.oci.store import Store
 from goldenpath.project.consistency import FILE
 from goldenpath.project.load import load_project
 from goldenpath.project.spec import REFERENCE, Project
-from goldenpath.release.artifact.pack import FRAME, pack
+from goldenpath.release.artifact.pack import PLATFORM_FOLDER, pack
 from goldenpath.release.artifact.unpack import open_release
 from goldenpath.release.attest.policy import Verified
 from goldenpath.release.build import contents_of
@@ -23,26 +23,29 @@ from goldenpath.train.run import Trained
 
 NO_DISTANCE = ScoreDistance(0, 0.0, 0.0, 0)
 UNSTEADY = (
-    "the training itself: two repetitions here differ from each other (an unset seed, the time, "
-    "threads or the order of rows)"
+    "the training itself: two repetitions on this machine differ from each other (an unset seed, "
+    "the time, threads or the order of rows)"
 )
-UNKNOWN = "nothing on record: two repetitions here agree with each other, not with the release"
+UNKNOWN = (
+    "nothing that was recorded: two repetitions on this machine are equal, but differ from the "
+    "release"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReproductionTools:
-    """What a repetition works with; the verb fills it."""
+    """Stores, folders and programs for a repetition; the verb provides them."""
 
     store: Store
     near: Path
-    """A folder where the commit and its data may be."""
+    """A folder that may have the commit and its data."""
     given: str | None
-    """A repository to take instead."""
+    """A repository to clone instead."""
     work: Path
     throwaway: Callable[[], Store]
     uv: str
     closed: tuple[Path, ...]
-    """Folders in which code of the release reads only what is its own."""
+    """Folders that code of the release may not read, except for its own files."""
     tools: Mapping[str, str]
     train: Callable[[Project, Path], Trained]
     report: Callable[[str], None]
@@ -50,50 +53,51 @@ class ReproductionTools:
 
 @dataclass(frozen=True, slots=True)
 class Reproduction:
-    """A release and its repetition."""
+    """A release compared with its repetition."""
 
     digest: str
     repeated: str
-    """Digest of the release that the repetition gives."""
+    """Digest of the repeated release."""
     model: str
     commit: str
     equal: bool
     files: tuple[str, ...]
     """Files of the release that differ."""
     causes: tuple[str, ...]
-    """What is on record to differ, or that nothing is; empty if equal."""
+    """Recorded differences that may be the cause, or that there are none; empty if equal."""
     rows: int = 0
-    """Reference rows on which both models were asked; 0 if the models are the same bytes."""
+    """Reference rows that both models scored; 0 if the models have the same bytes."""
     largest_difference: float = 0.0
     mean_difference: float = 0.0
     decisions_changed: int = 0
     """Rows that fall into another band."""
     unscored: str = ""
-    """Why the models, which differ, could not both be asked here."""
+    """Why the two models, which differ, could not both be run here."""
 
 
 def reproduce(verified: Verified, shop: ReproductionTools) -> Reproduction:
-    """Trains the release again from its commit, lock, data and parameters.
+    """Train the release again from its commit, lock, data and parameters.
 
-    Raises `VerificationError` if no provenance counts, `InvalidInput` if the release was built
-    from what no commit holds, and `NotFound` if commit or data cannot be had.
+    Raises `VerificationError` without valid provenance, `InvalidInput` if the release was built
+    from uncommitted changes, and `NotFound` if commit or data are missing.
     """
     origin = origin_of(verified)
     if origin is None:
-        raise VerificationError(f"no provenance of {verified.subject.short} counts")
+        raise VerificationError(f"{verified.subject.short} has no valid provenance")
+    # A provenance that does not state this is not taken for clean.
     if origin.internal.get("dirty") is not False:
-        raise InvalidInput("the release was built from changes that are in no commit")
+        raise InvalidInput("the release was built from uncommitted changes")
     released = open_release(shop.store, verified.subject).files
     shop.report("checking out the commit")
     source = find_source(origin.commit, origin.repository, shop.given, shop.near, tools=shop.tools)
     checkout = shop.work / "source"
     check_out(source, origin.commit, origin.repository, checkout, tools=shop.tools)
-    root = project_folder(checkout, released.get(f"{FRAME}/{FILE}", b""))
+    root = project_folder(checkout, released.get(f"{PLATFORM_FOLDER}/{FILE}", b""))
     missing = bring_data(root, shop.near)
     if missing:
         raise InvalidInput(
-            f"the commit does not hold the data {', '.join(missing)}",
-            hint="run the command in the project that has them",
+            f"the commit does not contain the data {', '.join(missing)}",
+            hint="run the command in the project folder that has them",
         )
     project = load_project(root)
     trained = shop.train(project, shop.work / "first")
@@ -135,8 +139,8 @@ def _packed(
 
 
 def _unrecorded(project: Project, first: Mapping[str, bytes], shop: ReproductionTools) -> str:
-    """Told apart by one more training: does it agree with the first repetition?"""
-    shop.report("training once more, to see whether it repeats itself")
+    """Return the cause without a recorded difference, found by one more training."""
+    shop.report("training once more, to see whether it gives the same result")
     _, second = _packed(project, shop.train(project, shop.work / "second"), shop)
     return UNKNOWN if first == second else UNSTEADY
 
@@ -149,7 +153,7 @@ def _distance(
     *,
     shop: ReproductionTools,
 ) -> tuple[ScoreDistance, str]:
-    shop.report("asking both models")
+    shop.report("scoring with both models")
     table = columns_of(trained.outputs / REFERENCE, project.contract)
     place = shop.work / "asked"
     try:
@@ -157,6 +161,6 @@ def _distance(
             project, table, released, repeated, work=place,
             uv=shop.uv, tools=shop.tools, closed=shop.closed,
         )  # fmt: skip
-    except GoldenPathError as error:  # what differs and why has been found out all the same
+    except GoldenPathError as error:  # the scores are an extra: files and causes are known already
         return NO_DISTANCE, error.message
     return found, ""

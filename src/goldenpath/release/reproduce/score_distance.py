@@ -1,4 +1,4 @@
-"""How far the scores of two releases of one commit lie apart, each asked as it is served."""
+"""The distance between the scores of two releases, each run as it would be served."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from goldenpath.project.spec import Project
 from goldenpath.release.artifact.layers import MODELS
-from goldenpath.release.artifact.pack import CODE, FRAME, MODEL, RUNTIME, WHEELS
+from goldenpath.release.artifact.pack import CODE, MODEL, PLATFORM_FOLDER, RUNTIME, WHEELS
 from goldenpath.settings import training_environment
 from goldenpath.train.environment.rebuild import rebuild_environment
 from goldenpath.train.environment.runtime import parse_runtime
@@ -20,12 +20,12 @@ from goldenpath.train.training_sandbox import sandbox_limits
 
 Table = Mapping[str, NDArray[np.generic]]
 Files = Mapping[str, bytes]
-"""Of a release, by path; every byte verified."""
+"""Files of a release by path; every byte is verified."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreDistance:
-    """What the same rows say of two models."""
+    """The differences between the scores of two models on the same rows."""
 
     rows: int
     largest: float
@@ -38,8 +38,8 @@ def is_served_from(project: Project, name: str) -> bool:
     """Whether the file `name` of a release can change its scores."""
     if project.contract.python is None:
         return name == MODEL
-    framed = name.startswith(f"{FRAME}/")
-    return name.startswith((f"{CODE}/", f"{WHEELS}/")) or name == RUNTIME or not framed
+    is_ours = name.startswith(f"{PLATFORM_FOLDER}/")
+    return name.startswith((f"{CODE}/", f"{WHEELS}/")) or name == RUNTIME or not is_ours
 
 
 def distance(
@@ -53,10 +53,10 @@ def distance(
     tools: Mapping[str, str],
     closed: tuple[Path, ...] = (),
 ) -> ScoreDistance:
-    """Scores `table` with both releases below the folder `work`.
+    """Score `table` with both releases, in the folder `work`.
 
-    A model that is code runs in the environment that its own wheels give. Raises `Unavailable` if
-    one cannot be made here, and `InvalidInput` if a model gives no scores.
+    A model that is code runs in an environment of its own wheels. Raises `Unavailable` if that
+    cannot be made here, and `InvalidInput` if a model gives no scores.
     """
     before = _scores(project, table, then, work / "released", uv=uv, tools=tools, closed=closed)
     after = _scores(project, table, now, work / "repeated", uv=uv, tools=tools, closed=closed)
@@ -100,7 +100,7 @@ def _scores(
 
 
 def _write(files: Files, folder: str, to: Path) -> None:
-    """The files below `folder`; names of a verified release do not leave it."""
+    """Write the files below `folder`. Paths of a verified release stay inside it."""
     for name, content in files.items():
         if name.startswith(f"{folder}/"):
             path = to / name.removeprefix(f"{folder}/")

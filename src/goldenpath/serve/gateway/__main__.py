@@ -25,7 +25,7 @@ BIND_SECONDS = 3.0
 LINE_LIMIT = 64 * 1024 * 1024
 
 
-def tell(event: dict[str, object]) -> None:
+def report(event: dict[str, object]) -> None:
     """Write one event for the supervisor; standard input shows if the supervisor is gone."""
     with contextlib.suppress(BrokenPipeError):
         sys.stdout.buffer.write(msgspec.json.encode(event) + b"\n")
@@ -51,24 +51,24 @@ async def run() -> None:
         timeout=launch.timeout,
         held=launch.held,
         seed=secrets.randbits(64),
-        tell=tell,
-        scheme="https" if launch.entrance.certificate else "http",
+        report=report,
+        scheme="https" if launch.listener_settings.certificate else "http",
     )
-    shown = Shown(launch.entrance, _log)
+    shown = Shown(launch.listener_settings, _log)
     loop.add_signal_handler(signal.SIGHUP, shown.reload)
     # No client may connect before the first routing table is in force.
     routes = await read_routes(reader)
     if routes is None:
         return
     dispatcher.apply(routes)
-    listeners = [Proxy(dispatcher, Naming(launch.word)).listener()]
+    listeners = [Proxy(dispatcher, Naming(launch.caller_secret)).listener()]
     if launch.inner:
-        inside = Proxy(dispatcher, Naming(launch.word, is_inner=True)).listener()
+        inside = Proxy(dispatcher, Naming(launch.caller_secret, is_inner=True)).listener()
         listeners.append(inside)
         await inside.open(f"unix:{launch.inner}")
     address = await listeners[0].open(launch.listen, shown.context, BIND_SECONDS)
-    tell({"event": "ready", "address": address})
-    tell({"event": "applied", "generation": routes.generation})
+    report({"event": "ready", "address": address})
+    report({"event": "applied", "generation": routes.generation})
     sweeping = loop.create_task(sweep(dispatcher, listeners))
     try:
         await follow(reader, dispatcher)
@@ -83,7 +83,7 @@ async def follow(reader: asyncio.StreamReader, dispatcher: Dispatcher) -> None:
     """Apply every routing table until the supervisor is gone."""
     while routes := await read_routes(reader):
         dispatcher.apply(routes)
-        tell({"event": "applied", "generation": routes.generation})
+        report({"event": "applied", "generation": routes.generation})
 
 
 async def read_routes(reader: asyncio.StreamReader) -> Routes | None:
@@ -94,20 +94,20 @@ async def read_routes(reader: asyncio.StreamReader) -> Routes | None:
 
 async def sweep(dispatcher: Dispatcher, listeners: Sequence[HttpListener]) -> None:
     """Enforce time limits, and send the counts for the canary judge once a second."""
-    told = 0
+    reported = 0
     while True:
         for _ in range(SWEEPS_A_SECOND):
             await asyncio.sleep(1 / SWEEPS_A_SECOND)
             dispatcher.sweep()
         for listener in listeners:
             listener.sweep()
-        dispatcher.tell_busy()
+        dispatcher.report_busy()
         total = sum(tally.requests for tally in dispatcher.tallies.values())
         if dispatcher.refusals.changed:
-            tell({"event": "refused", "refused": dispatcher.refusals.all()})
-        if total != told:
-            told = total
-            tell({"event": "tally", "tallies": dispatcher.tallies})
+            report({"event": "refused", "refused": dispatcher.refusals.all()})
+        if total != reported:
+            reported = total
+            report({"event": "tally", "tallies": dispatcher.tallies})
 
 
 def main() -> None:
@@ -115,7 +115,7 @@ def main() -> None:
     try:
         uvloop.run(run())
     except GoldenPathError as error:
-        tell({"event": "failed", "message": error.message, "hint": error.hint})
+        report({"event": "failed", "message": error.message, "hint": error.hint})
         sys.exit(f"error: {error.message}")
 
 

@@ -32,14 +32,14 @@ def agree(live: Answer, shadow: Answer) -> bool:
     if live.status != shadow.status:
         return False
     try:
-        mine, other = _said(live), _said(shadow)
+        mine, other = _outputs(live), _outputs(shadow)
         both = mine.keys() & other.keys()
         return bool(both) and all(_close(mine[name], other[name]) for name in both)
     except _OTHER_FORM:
         return live.body == shadow.body
 
 
-def _said(answer: Answer) -> Mapping[str, object]:
+def _outputs(answer: Answer) -> Mapping[str, object]:
     """Return outputs or decisions by name. Raises one of `_UNREADABLE` for another form."""
     found = _TYPE.search(answer.head)
     if found is not None and found[1].strip().lower() == _MESSAGE:
@@ -55,15 +55,15 @@ def _said(answer: Answer) -> Mapping[str, object]:
 
 def _binary(body: bytes, length: int) -> Mapping[str, object]:
     """Read JSON, followed by the values of each output that has a size instead of data."""
-    said, place = {}, length
+    outputs, place = {}, length
     for each in json.loads(body[:length])["outputs"]:
         values = each.get("data")
         if values is None:
             end = place + each["parameters"]["binary_data_size"]
             values = _values(each["datatype"], body[place:end])
             place = end
-        said[each["name"]] = [each["shape"], values]
-    return said
+        outputs[each["name"]] = [each["shape"], values]
+    return outputs
 
 
 def _message(body: bytes) -> Mapping[str, object]:

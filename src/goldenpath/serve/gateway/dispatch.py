@@ -33,7 +33,7 @@ class Dispatcher:
         timeout: float,
         held: int,
         seed: int,
-        tell: Callable[[dict[str, object]], None],
+        report: Callable[[dict[str, object]], None],
         scheme: str = "http",
     ) -> None:
         self.loop = loop
@@ -41,8 +41,8 @@ class Dispatcher:
         self.random = random.Random(seed)  # noqa: S311 - spreads load and names answers, no secret
         self.ids = _ids(self.random)
         self.refusals = RefusalCounts(scheme)
-        self._tell = tell
-        self._lanes: dict[bytes, TrafficRoute] = {}
+        self._report = report
+        self._traffic: dict[bytes, TrafficRoute] = {}
         self._routes: Mapping[bytes, Route] = {}
         self._pools: dict[str, UpstreamPool] = {}
         self._limit = held
@@ -59,9 +59,9 @@ class Dispatcher:
     def tallies(self) -> dict[str, Tally]:
         """Return the counts of every slot that got requests, by `stage/model/slot`."""
         return {
-            f"{lane.name}/{slot.name}": slot.tally
-            for lane in self._lanes.values()
-            for slot in lane.slots.values()
+            f"{traffic.name}/{slot.name}": slot.tally
+            for traffic in self._traffic.values()
+            for slot in traffic.slots.values()
             if slot.tally.requests
         }
 
@@ -71,15 +71,15 @@ class Dispatcher:
         self._routes = {f"{each.stage}/{each.model}".encode(): each for each in routes.routes}
         self._open_pools()
         for key, route in self._routes.items():
-            lane = self._lanes.get(key)
-            if lane is None:
-                lane = self._lanes[key] = TrafficRoute(key, self.random.random())
+            traffic = self._traffic.get(key)
+            if traffic is None:
+                traffic = self._traffic[key] = TrafficRoute(key, self.random.random())
             old = before.get(key)
             # The counts start again if releases or weights have changed.
             is_same = old is not None and _weights(old) == _weights(route)
-            lane.follow(route, self._slots(route, lane.slots if is_same else {}))
-        for key in self._lanes.keys() - self._routes.keys():
-            self._lanes.pop(key).leave()
+            traffic.follow(route, self._slots(route, traffic.slots if is_same else {}))
+        for key in self._traffic.keys() - self._routes.keys():
+            self._traffic.pop(key).leave()
         self._retry_held()
 
     def _open_pools(self) -> None:
@@ -108,14 +108,14 @@ class Dispatcher:
         parts = target.split(b"/", 3)
         if len(parts) == 4 and parts[0] == b"":
             name = b"%b/%b" % (parts[1], parts[2])
-            lane = self._lanes.get(decoded_path(name) if b"%" in name else name)
-            if lane is not None:
-                return lane, b"/" + parts[3]
+            traffic = self._traffic.get(decoded_path(name) if b"%" in name else name)
+            if traffic is not None:
+                return traffic, b"/" + parts[3]
         labels = host.split(b":", 1)[0].lower().split(b".")
         if len(labels) >= 3 and labels[-1] == b"localhost":
-            lane = self._lanes.get(labels[-2] + b"/" + b".".join(labels[:-2]))
-            if lane is not None:
-                return lane, target
+            traffic = self._traffic.get(labels[-2] + b"/" + b".".join(labels[:-2]))
+            if traffic is not None:
+                return traffic, target
         return None
 
     def submit(self, exchange: ProxiedRequest) -> None:
@@ -126,45 +126,45 @@ class Dispatcher:
 
     def place(self, exchange: ProxiedRequest) -> None:
         """Send a request to its slot, or hold it until a server is ready."""
-        lane = exchange.route
-        if not lane.slots:
-            if lane.served:
+        traffic = exchange.route
+        if not traffic.slots:
+            if traffic.served:
                 exchange.refuse(503, "the model is stopped by its declaration")
             else:
                 exchange.refuse(404, "the model is not served here any more")
             return
         forced = exchange.head.fields.get(_SLOT)
         if forced is not None:
-            slot = lane.slots.get(forced.decode("ascii", "replace"))
+            slot = traffic.slots.get(forced.decode("ascii", "replace"))
             if slot is None:
                 exchange.refuse(404, "the model has no such slot")
                 return
         else:
             # Chosen once, and kept while the route has the slot.
-            wanted = lane.slots.get(exchange.wanted) if exchange.wanted else None
-            slot = wanted or lane.choose(exchange.head.fields.get(_SUBJECT))
+            wanted = traffic.slots.get(exchange.wanted) if exchange.wanted else None
+            slot = wanted or traffic.choose(exchange.head.fields.get(_SUBJECT))
         if slot is not None:
             exchange.wanted = slot.name
         pool = slot.pool(exchange.tried) if slot is not None else None
         if pool is None and forced is None:
             # Other slots take the share of a canary without servers. A forced slot keeps its own.
-            slot = lane.instead()
+            slot = traffic.instead()
             pool = slot.pool(exchange.tried) if slot is not None else None
         if pool is None:
             self.hold(exchange)
             return
         exchange.slot = slot
         if self._waiting:
-            self._awake(lane)
+            self._awake(traffic)
         if slot is not None and len(slot.pools) > 1:
             exchange.tried |= {pool.address}
         pool.send(exchange)
 
-    def _awake(self, lane: TrafficRoute) -> None:
-        since = self._waiting.pop(lane.key, None)
+    def _awake(self, traffic: TrafficRoute) -> None:
+        since = self._waiting.pop(traffic.key, None)
         if since is not None:
             seconds = time.monotonic() - since
-            self._tell({"event": "woke", "deployment": lane.name, "seconds": seconds})
+            self._report({"event": "woke", "deployment": traffic.name, "seconds": seconds})
 
     def hold(self, exchange: ProxiedRequest) -> None:
         """Hold a request until a server is ready: after a start, a restart or a wake from zero."""
@@ -174,10 +174,10 @@ class Dispatcher:
             return
         self._held.append(exchange)
         self._held_bytes += size
-        lane = exchange.route
-        if lane.key not in self._waiting:
-            self._waiting[lane.key] = time.monotonic()
-            self._tell({"event": "busy", "deployments": {lane.name: 1}})
+        traffic = exchange.route
+        if traffic.key not in self._waiting:
+            self._waiting[traffic.key] = time.monotonic()
+            self._report({"event": "busy", "deployments": {traffic.name: 1}})
 
     def finished(self, exchange: ProxiedRequest, answer: Answer | None) -> None:
         """Count a sent answer and start its shadow; None for a streamed answer."""
@@ -219,17 +219,17 @@ class Dispatcher:
         self._samples += 1
         self._busy.update(exchange.route.key for exchange in self._open)
 
-    def tell_busy(self) -> None:
+    def report_busy(self) -> None:
         """Report the deployments with requests since the last call, and their concurrency."""
         busy, self._busy = self._busy, Counter[bytes]()
         samples, self._samples = max(self._samples, 1), 0
         mean = {}
-        for lane in self._lanes.values():
-            if lane.asked or busy[lane.key]:
-                mean[lane.name] = busy[lane.key] / samples
-                lane.asked = False
+        for traffic in self._traffic.values():
+            if traffic.asked or busy[traffic.key]:
+                mean[traffic.name] = busy[traffic.key] / samples
+                traffic.asked = False
         if mean:
-            self._tell({"event": "busy", "deployments": mean})
+            self._report({"event": "busy", "deployments": mean})
 
     def _retry_held(self) -> None:
         held, self._held, self._held_bytes = self._held, deque(), 0

@@ -203,7 +203,7 @@ class ProxiedRequest:
     def _rendered(self, answer: Answer) -> bytes:
         # One connection keeps its order, so the answer rendered now is sent next.
         keep = self.keep_alive = self.keep_alive and self.client.may_go_on
-        return answer.render(self.slot.said if self.slot is not None else b"", keep)
+        return answer.render(self.slot.identity if self.slot is not None else b"", keep)
 
     def _asks_for_predictions(self) -> bool:
         return self.head.target.partition(b"?")[0].endswith(b"/infer")

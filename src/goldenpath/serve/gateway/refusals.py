@@ -3,7 +3,6 @@
 No model server saw these requests, so they are in no record and no prediction log.
 """
 
-import os
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from goldenpath.errors import InvalidInput
+from goldenpath.files import publish
 from goldenpath.instruments import REQUEST_DURATION_BOUNDS
 from goldenpath.parsers.typed import read_record
 
@@ -43,10 +43,7 @@ class RefusedRequests:
 
 def write_refusals(refused: object, path: Path) -> None:
     """Publish the gateway's counts atomically; they describe a moment and need no fsync."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.new")
-    partial.write_bytes(msgspec.json.encode(refused))
-    partial.replace(path)
+    publish(path, msgspec.json.encode(refused))
 
 
 def read_refusals(path: Path) -> Sequence[RefusedRequests]:

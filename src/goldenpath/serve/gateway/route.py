@@ -18,7 +18,7 @@ _CANARY = b"\r\n" + HEADER_CANARY.encode() + b": 1" + END
 class TrafficSlot:
     """One release of a route."""
 
-    __slots__ = ("end", "is_compared", "name", "percent", "pools", "said", "shadow", "tally")
+    __slots__ = ("end", "identity", "is_compared", "name", "percent", "pools", "shadow", "tally")
 
     def __init__(
         self,
@@ -35,7 +35,8 @@ class TrafficSlot:
         self.tally = tally
         self.is_compared = False
         """Whether some of its answers are compared with those of another release."""
-        self.said = f"{HEADER_RELEASE}: {slot.digest}\r\n{HEADER_SLOT}: {slot.name}\r\n".encode()
+        lines = f"{HEADER_RELEASE}: {slot.digest}\r\n{HEADER_SLOT}: {slot.name}\r\n"
+        self.identity = lines.encode()
         """The lines of an answer that name its release."""
         self.end = _CANARY if is_canary else END
         """The bytes between the id, the last line of every request, and the body."""

@@ -33,12 +33,12 @@ async def run() -> None:
         launch = msgspec.json.decode(await reader.readline(), type=GrpcLaunch)
     except msgspec.DecodeError as error:
         raise InvalidInput(f"the first line of standard input is no launch: {error}") from error
-    shown = Shown(launch.entrance, _log)
+    shown = Shown(launch.listener_settings, _log)
     loop.add_signal_handler(signal.SIGHUP, shown.reload)
     gateway = HttpClient(ServerAddress(launch.gateway), launch.timeout)
-    listener = GrpcListener(forward(gateway, launch.word), largest=LARGEST)
-    secure = credentials(launch.entrance, lambda: shown.renewed, _log)
-    _tell({"event": "ready", "address": await listener.open(launch.listen, secure)})
+    listener = GrpcListener(forward(gateway, launch.caller_secret), largest=LARGEST)
+    secure = credentials(launch.listener_settings, lambda: shown.renewed, _log)
+    _send_event({"event": "ready", "address": await listener.open(launch.listen, secure)})
     await reader.read()
     await listener.close(GRACE)
     gateway.close()
@@ -51,7 +51,7 @@ def main() -> int:
     try:
         uvloop.run(run())
     except GoldenPathError as error:
-        _tell({"event": "failed", "message": error.message})
+        _send_event({"event": "failed", "message": error.message})
         return error.exit_code
     return 0
 
@@ -61,7 +61,7 @@ def _log(message: str) -> None:
     sys.stderr.write(f"{message}\n")
 
 
-def _tell(event: dict[str, str]) -> None:
+def _send_event(event: dict[str, str]) -> None:
     sys.stdout.buffer.write(msgspec.json.encode(event) + b"\n")
     sys.stdout.buffer.flush()
 

@@ -15,7 +15,7 @@ from goldenpath.oci.stores.layout import LayoutStore
 from goldenpath.processes.launch import ServerLaunch, TrustedPem
 from goldenpath.project.contract import parse_contract
 from goldenpath.project.spec import Contract
-from goldenpath.release.artifact.pack import CONTRACT, FRAME, MODEL, RUNTIME, WHEELS
+from goldenpath.release.artifact.pack import CONTRACT, MODEL, PLATFORM_FOLDER, RUNTIME, WHEELS
 from goldenpath.release.artifact.unpack import open_release
 from goldenpath.release.attest.keys import key_from_pem
 from goldenpath.release.attest.policy import Policy, TrustedKey
@@ -68,7 +68,7 @@ def load(launch: ServerLaunch, now: datetime, stack: ExitStack) -> ModelContent:
 
 
 def _is_of_the_frame(path: str) -> bool:
-    return path == MODEL or (path.startswith(FRAME) and not path.startswith(WHEELS))
+    return path == MODEL or (path.startswith(PLATFORM_FOLDER) and not path.startswith(WHEELS))
 
 
 def policy_of(launch: ServerLaunch) -> Policy:

@@ -19,7 +19,7 @@ from goldenpath.files import take_lock
 from goldenpath.oci.store import Store
 from goldenpath.processes.launch import ServerLaunch
 from goldenpath.release.artifact.layers import MODELS
-from goldenpath.release.artifact.pack import CODE, FRAME, RUNTIME, WHEELS
+from goldenpath.release.artifact.pack import CODE, PLATFORM_FOLDER, RUNTIME, WHEELS
 from goldenpath.release.artifact.unpack import unpack
 from goldenpath.serve.model.worker import Workplace
 from goldenpath.settings import content_environment
@@ -39,41 +39,42 @@ def prepare(launch: ServerLaunch, store: Store, digest: Digest) -> Iterator[Work
     with _own_folder(Path(launch.scratch), launch.replica) as folder:
         unpack(store, digest, folder / "release")
         # Kept apart from the files that `load` gets, so that ours are not mistaken for the model's.
-        frame, files = folder / "frame", folder / "release" / MODELS
-        (folder / "release" / FRAME).rename(frame)
+        platform_files, files = folder / "platform", folder / "release" / MODELS
+        (folder / "release" / PLATFORM_FOLDER).rename(platform_files)
         scratch = folder / "scratch"
         scratch.mkdir(mode=0o700)
-        environment = _environment(launch, folder, frame)
+        environment = _environment(launch, folder, platform_files)
         yield Workplace(
             python=environment / "bin" / "python",
             environment=environment,
-            code=frame / _below_frame(CODE),
+            code=platform_files / _in_platform(CODE),
             files=files,
             scratch=scratch,
             variables=content_environment(scratch),
         )
 
 
-def _environment(launch: ServerLaunch, folder: Path, frame: Path) -> Path:
-    path = frame / _below_frame(RUNTIME)
+def _environment(launch: ServerLaunch, folder: Path, platform_files: Path) -> Path:
+    path = platform_files / _in_platform(RUNTIME)
     if not path.is_file():
         raise VerificationError(f"{launch.digest} is code and holds no {RUNTIME}")
     runtime = parse_runtime(path.read_bytes())
     environment = folder / "environment"
     rebuild_environment(
         runtime,
-        frame / _below_frame(WHEELS),
+        platform_files / _in_platform(WHEELS),
         environment,
         uv=launch.uv,
         environment={**content_environment(folder), "PATH": launch.search},
         python=sys.executable if platform.python_version() == runtime.python else "",
     )
-    shutil.rmtree(frame / _below_frame(WHEELS))  # installed by now; memory disks are small
+    # Installed by now, and memory disks are small.
+    shutil.rmtree(platform_files / _in_platform(WHEELS))
     return environment
 
 
-def _below_frame(path: str) -> str:
-    return path.removeprefix(FRAME + "/")
+def _in_platform(path: str) -> str:
+    return path.removeprefix(PLATFORM_FOLDER + "/")
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from typing import Literal
 
 import numpy as np
 
+from goldenpath.backoff import pause_after
 from goldenpath.errors import GoldenPathError, InvalidInput, Unavailable
 from goldenpath.project.spec import Contract
 from goldenpath.serve.model.model import Rows, Scores
@@ -209,7 +210,9 @@ class SupervisedModel:
     def _retry(self) -> None:
         if self._since and monotonic() - self._since > STEADY:
             self._failures = 0
-        doublings = min(self._failures - 1, 10)
-        pause = min(FIRST_PAUSE * 2**doublings, LONGEST_PAUSE) if self._failures else 0.0
+        # A model that worked until now is started again at once.
+        pause = 0.0
+        if self._failures:
+            pause = pause_after(self._failures - 1, first=FIRST_PAUSE, longest=LONGEST_PAUSE)
         self._failures += 1
         self._again = self._loop.call_later(pause, self._launch)

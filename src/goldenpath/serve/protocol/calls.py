@@ -22,7 +22,11 @@ from goldenpath.serve.protocol.open_inference import (
     check_outputs,
 )
 from goldenpath.serve.protocol.release_identity import SERVER, ReleaseIdentity, describe, outputs_of
-from goldenpath.serve.protocol.request_parameters import RequestParameters, said_of, subjects_of
+from goldenpath.serve.protocol.request_parameters import (
+    RequestParameters,
+    request_context,
+    subjects_of,
+)
 from goldenpath.serve.protocol.tensors import (
     InputShape,
     LooseTensor,
@@ -84,13 +88,13 @@ class Calls:
         ]
         values, rows = rows_of(tensors, self._shape, b"".join(raw))
         parameters = _parameters(request)
-        subjects, said = subjects_of(parameters), said_of(parameters, rows)
+        subjects, context = subjects_of(parameters), request_context(parameters, rows)
         check_names(request.id, subjects, rows)
         names = [output.name for output in request.outputs]
         check_outputs(names, outputs_of(self._contract))
         form: Form = "raw" if raw else "contents"
         wanted = tuple((name, form == "raw") for name in names)
-        return Question(values, rows, request.id, subjects, form, wanted, said)
+        return Question(values, rows, request.id, subjects, form, wanted, context)
 
     def answer(self, name: str, body: bytes, *, is_ready: bool) -> bytes:
         """Return the answer to a call that needs no model.
@@ -119,13 +123,13 @@ class Calls:
 
         identity = self._identity
         is_raw = question.form == "raw"
-        told: list[dict[str, object]] = [
+        tensors: list[dict[str, object]] = [
             {"name": each.name, "datatype": "FP32", "shape": each.shape} for each in outputs
         ]
-        for output, one in zip(outputs, told, strict=True):
+        for output, one in zip(outputs, tensors, strict=True):
             if not is_raw:
                 one["contents"] = {"fp32_contents": output.values}
-        said = {
+        identification = {
             "prediction_id": prediction_id,
             "release": identity.digest,
             "slot": identity.slot,
@@ -134,8 +138,8 @@ class Calls:
             "model_name": identity.model,
             "model_version": identity.digest,
             "id": question.id or prediction_id,
-            "parameters": text_parameters(said),
-            "outputs": told,
+            "parameters": text_parameters(identification),
+            "outputs": tensors,
         }
         if is_raw:
             fields["raw_output_contents"] = [each.raw for each in outputs]

@@ -46,7 +46,7 @@ class Decider:
         places = np.searchsorted(self._bounds, scores.astype(np.float64), side="right").tolist()
         given: Sequence[list[Given]] = [[]] * len(places)
         if self._reasons is not None and weights is not None:
-            given = told(self._reasons, weights)
+            given = row_reasons(self._reasons, weights)
         return [
             self._decision(f"{prediction_id}-{row}", score, place, reasons)
             for row, (score, place, reasons) in enumerate(
@@ -63,7 +63,7 @@ class Decider:
         return PolicyDecision(name, score, band.name, band.outcome, reasons=reasons)
 
 
-def told(policy: ReasonPolicy, weights: Scores) -> list[list[Given]]:
+def row_reasons(policy: ReasonPolicy, weights: Scores) -> list[list[Given]]:
     """Return the reasons of each row: those that raised the score, largest weight first."""
     order = np.argsort(-weights, axis=1, kind="stable")[:, : policy.most]
     largest = np.take_along_axis(weights, order, axis=1)

@@ -12,7 +12,11 @@ from goldenpath.errors import InvalidInput
 from goldenpath.serve.model.model import Doubles, Rows, Scores
 from goldenpath.serve.protocol.flat_tensors import IS_AVAILABLE, FlatReader
 from goldenpath.serve.protocol.request_context import RequestContext
-from goldenpath.serve.protocol.request_parameters import RequestParameters, said_of, subjects_of
+from goldenpath.serve.protocol.request_parameters import (
+    RequestParameters,
+    request_context,
+    subjects_of,
+)
 from goldenpath.serve.protocol.tensors import (
     InputShape,
     LooseTensor,
@@ -69,7 +73,7 @@ class Question(msgspec.Struct, eq=False):
     form: Form
     outputs: tuple[Wanted, ...] = ()
     """The requested outputs; empty: all of them, in the form of `form`."""
-    said: RequestContext | None = None
+    context: RequestContext | None = None
 
 
 class Output(msgspec.Struct):
@@ -121,14 +125,14 @@ class Reader:
         subjects = subjects_of(parameters) if parameters else None
         if subjects is not None or request.id:
             check_names(request.id, subjects, rows)
-        said = said_of(parameters, rows) if parameters else None
+        context = request_context(parameters, rows) if parameters else None
         binary_wanted = parameters is not None and parameters.binary_data_output
         wanted: tuple[Wanted, ...] = ()
         if request.outputs:
             wanted = self._wanted(request.outputs, binary_wanted)
             binary_wanted = any(is_binary for _, is_binary in wanted)
         form: Form = "binary" if binary_wanted else "json"
-        return Question(values, rows, request.id, subjects, form, wanted, said)
+        return Question(values, rows, request.id, subjects, form, wanted, context)
 
     def _wanted(self, outputs: list[RequestedOutput], default: bool) -> tuple[Wanted, ...]:
         check_outputs([output.name for output in outputs], self._outputs)
@@ -210,7 +214,7 @@ class Writer:
         self, prediction_id: bytes, request_id: str, outputs: Sequence[tuple[Output, bool]]
     ) -> tuple[bytes, bytes]:
         """Return an answer with any outputs, JSON or binary: the JSON and the bytes after it."""
-        told, raw = [], b""
+        tensors, raw = [], b""
         for output, is_binary in outputs:
             one: dict[str, object] = {
                 "name": output.name,
@@ -222,9 +226,9 @@ class Writer:
                 raw += output.raw
             else:
                 one["data"] = output.values
-            told.append(one)
+            tensors.append(one)
         head = self._head(prediction_id, request_id).removesuffix(self._first)
-        return b"%b%b}" % (head, _encode(told)), raw
+        return b"%b%b}" % (head, _encode(tensors)), raw
 
     def _head(self, prediction_id: bytes, request_id: str) -> bytes:
         name = _encode(request_id) if request_id else b'"' + prediction_id + b'"'

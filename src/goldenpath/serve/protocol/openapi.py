@@ -56,7 +56,7 @@ def _schemas(contract: Contract) -> Schema:
         "datatype": {"const": "FP32"},
         "data": _list({"type": "number"}),
     }
-    said: Schema = {"release": text, "slot": text, "prediction_id": text}
+    identification: Schema = {"release": text, "slot": text, "prediction_id": text}
     return {
         "live": _object({"live": {"type": "boolean"}}),
         "ready": _object({"ready": {"type": "boolean"}}),
@@ -69,7 +69,7 @@ def _schemas(contract: Contract) -> Schema:
                 "model_name": text,
                 "model_version": text,
                 "id": text,
-                "parameters": _object(said),
+                "parameters": _object(identification),
                 "outputs": _list(_object(output)),
             }
         ),
@@ -78,14 +78,14 @@ def _schemas(contract: Contract) -> Schema:
                 "rows": _rows(),
                 "subjects": _subjects(),
                 "id": _name(),
-                "parameters": _parameters(_said()),
+                "parameters": _parameters(_request_context()),
             },
             required=["rows"],
         ),
         "TabularAnswer": _object(
             {
                 "model": text,
-                **said,
+                **identification,
                 "id": text,
                 "decisions": _list(_object(decision, required=["id", "score", "band", "outcome"])),
             }
@@ -124,7 +124,9 @@ def _infer_request(contract: Contract) -> Schema:
     return _object(
         {
             "id": _name(),
-            "parameters": _parameters({**_said(), "binary_data_output": {"type": "boolean"}}),
+            "parameters": _parameters(
+                {**_request_context(), "binary_data_output": {"type": "boolean"}}
+            ),
             "inputs": {**inputs, "minItems": 1, "maxItems": max(1, len(contract.features))},
             "outputs": {
                 **outputs,
@@ -141,8 +143,8 @@ def _parameters(meant: Schema) -> Schema:
     return {"type": ["object", "null"], "properties": meant}
 
 
-def _said() -> Schema:
-    """What may be said of a request for the record."""
+def _request_context() -> Schema:
+    """Return schemas of the request context, which goes into the record."""
     label: Schema = {"type": "string", "pattern": f"^({LABEL})?$"}
     reference: Schema = {"type": "string", "minLength": 1, "maxLength": LONGEST_REFERENCE}
     kinds: Schema = {

@@ -59,12 +59,12 @@ def describe_further(contract: Contract) -> Mapping[str, object]:
         for each in features
         if each.labels
     }
-    told: dict[str, object] = {
+    further: dict[str, object] = {
         "columns": [each.name for each in features],
         "datatypes": DATATYPES if labels else DATATYPES[:-1],
     }
     if labels:
-        told["labels"] = labels
+        further["labels"] = labels
     if reasons is not None:
-        told["reasons"] = [each.code for each in reasons.codes]
-    return told
+        further["reasons"] = [each.code for each in reasons.codes]
+    return further

@@ -1,4 +1,4 @@
-"""The context of a request beside its values: for the record, not for the answer."""
+"""The context of a request beside its values: it goes into the record, not into the answer."""
 
 from typing import Literal
 

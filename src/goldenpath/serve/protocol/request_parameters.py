@@ -45,7 +45,7 @@ def subjects_of(parameters: RequestParameters) -> list[str] | None:
     return _listed("subjects", given, list[str]) if isinstance(given, str) else given
 
 
-def said_of(parameters: RequestParameters, rows: int) -> RequestContext | None:
+def request_context(parameters: RequestParameters, rows: int) -> RequestContext | None:
     """Return the context for the record; None if the parameters have none.
 
     Raises `InvalidInput` naming the parameter that is wrong.

@@ -8,7 +8,11 @@ from goldenpath.errors import InvalidInput
 from goldenpath.serve.protocol.decision import PolicyDecision
 from goldenpath.serve.protocol.labels import MOST_SHOWN, Given, coded
 from goldenpath.serve.protocol.open_inference import Question, check_names
-from goldenpath.serve.protocol.request_parameters import RequestParameters, said_of, subjects_of
+from goldenpath.serve.protocol.request_parameters import (
+    RequestParameters,
+    request_context,
+    subjects_of,
+)
 from goldenpath.serve.protocol.tensors import MOST_ROWS, InputShape, to_float32
 
 
@@ -59,10 +63,10 @@ def read(body: bytes, shape: InputShape) -> Question:
     count = len(table)
     if not 0 < count <= MOST_ROWS:
         raise InvalidInput(f"rows has {count} rows: expected 1 to {MOST_ROWS}")
-    subjects, said = request.subjects, None
+    subjects, context = request.subjects, None
     if request.parameters is not None:
         subjects = subjects_of(request.parameters) if subjects is None else subjects
-        said = said_of(request.parameters, count)
+        context = request_context(request.parameters, count)
     check_names(request.id, subjects, count)
     known = set(shape.names)
     values: list[Given] = []
@@ -74,4 +78,4 @@ def read(body: bytes, shape: InputShape) -> Question:
         values += [row.get(name) for name in shape.names]
     flat = coded(values, shape.columns) if shape.has_labels else to_float32(values)
     rows = flat.reshape(count, len(shape.names))
-    return Question(rows, count, request.id, subjects, "tabular", said=said)
+    return Question(rows, count, request.id, subjects, "tabular", context=context)

@@ -35,8 +35,8 @@ OVERLOAD = "too many requests wait"
 """Text in the record of a request that was shed."""
 
 
-Door = Literal["infer", "predict", "call"]
-"""The tensors of the protocol, the tabular form, or a message of gRPC."""
+Endpoint = Literal["infer", "predict", "call"]
+"""How the request came: tensors of v2, the tabular form of v1, or a gRPC message."""
 
 
 class SpoolHeader(msgspec.Struct, frozen=True, array_like=True):
@@ -90,12 +90,13 @@ class Answered(msgspec.Struct, frozen=True, array_like=True, gc=False):
     refusal: str = ""
     reasons: bytes = b""
     """`rows * codes` little-endian 32-bit floats, of a model that gives reasons."""
-    door: Door = "infer"
+    endpoint: Endpoint = "infer"
     shadow: bool = False
     """A shadow answer, which was only compared with that of another release."""
     canary: bool = False
     """The gateway sent the request to a canary."""
-    said: RequestContext | None = None
+    context: RequestContext | None = None
+    """The context that the caller stated beside the values; None without one."""
 
 
 class SpoolMark(msgspec.Struct, frozen=True, omit_defaults=True):

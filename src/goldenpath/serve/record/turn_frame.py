@@ -18,7 +18,7 @@ import msgspec
 
 from goldenpath.errors import VerificationError
 from goldenpath.serve.protocol.request_context import RequestContext
-from goldenpath.serve.record.spool_format import Answered, Door
+from goldenpath.serve.record.spool_format import Answered, Endpoint
 
 TURN = b"\xc1"
 """The first byte; MessagePack leaves it unused."""
@@ -38,10 +38,10 @@ class RequestDetails(msgspec.Struct, frozen=True, array_like=True, gc=False):
     subjects: list[str] | None = None
     refusal: str = ""
     reasons: bytes = b""
-    door: Door = "infer"
+    endpoint: Endpoint = "infer"
     shadow: bool = False
     canary: bool = False
-    said: RequestContext | None = None
+    context: RequestContext | None = None
 
 
 _PLAIN = RequestDetails()
@@ -142,10 +142,10 @@ def parse_turn(payload: bytes) -> list[Answered]:
             traces[place].decode("latin-1")[:128],
             more.refusal,
             more.reasons,
-            more.door,
+            more.endpoint,
             more.shadow,
             more.canary,
-            more.said,
+            more.context,
         )
         found.append(record)
         row = until

@@ -36,7 +36,7 @@ class PendingRequest(msgspec.Struct, eq=False):
     reasons: Scores | None = None
     """Weights, shape `(rows, codes)`, of a model that gives reasons."""
     status: int = 200
-    said: RequestContext | None = None
+    context: RequestContext | None = None
     """The context of a request that was read and refused."""
 
     @property
@@ -154,7 +154,7 @@ class Answers:
             return
         asked.status, asked.inputs, asked.scores = refusal.status, b"", b""
         if asked.question is not None:
-            asked.said = asked.question.said
+            asked.context = asked.question.context
         asked.values, asked.question, asked.reasons = None, None, None
         self._send(asked, refusal.status, msgspec.json.encode({"error": refusal.message}))
 

@@ -38,17 +38,17 @@ class _Caller:
             self.answer.set_result(answer)
 
 
-async def open_door(
-    server: ModelServer, launch: ServerLaunch, doors: ListenerFiles, limits: Limits
+async def open_listener(
+    server: ModelServer, launch: ServerLaunch, files: ListenerFiles, limits: Limits
 ) -> tuple[GrpcListener, str]:
     """Open the gRPC listener of a launch, and return it with its address.
 
     Raises `Unavailable` if the address is taken.
     """
     grpc_messages.parse_infer(b"")  # loaded now, so that the first call is not slow
-    door = GrpcListener(ask_of(server), largest=limits.body)
-    shown = credentials(doors.entrance, lambda: doors.renewed, doors.report)
-    return door, await door.open(launch.grpc, shown)
+    listener = GrpcListener(ask_of(server), largest=limits.body)
+    shown = credentials(files.settings, lambda: files.renewed, files.report)
+    return listener, await listener.open(launch.grpc, shown)
 
 
 def ask_of(server: ModelServer) -> Ask:

@@ -51,7 +51,7 @@ def main() -> int:
             content = load(launch, datetime.now(UTC), stack)
             uvloop.run(_serve(launch, content, started))
     except GoldenPathError as error:
-        _say({"event": "failed", "error": error.message, "hint": error.hint})
+        _send_event({"event": "failed", "error": error.message, "hint": error.hint})
         return error.exit_code
     return 0
 
@@ -77,10 +77,10 @@ async def _serve(launch: ServerLaunch, content: ModelContent, started: float) ->
     identity = ReleaseIdentity(
         launch.stage, launch.model, launch.slot, launch.digest, launch.replica
     )
-    doors = ListenerFiles(launch, _report)
+    files = ListenerFiles(launch, _report)
     spool = _spool(identity, content, launch) if launch.spool else None
-    found = content.model
-    model = await _started(content.contract, found) if isinstance(found, Workplace) else found
+    loaded = content.model
+    model = await _started(content.contract, loaded) if isinstance(loaded, Workplace) else loaded
     largest = await refuse_other_answers(content.expected, model)
     server = ModelServer(
         identity,
@@ -89,55 +89,55 @@ async def _serve(launch: ServerLaunch, content: ModelContent, started: float) ->
         spool,
         report=_report,
         on_loss=launch.on_loss,
-        access=doors.access(),
-        caller_secret=launch.word,
+        access=files.access(),
+        caller_secret=launch.caller_secret,
         behind_gateway=launch.listen.startswith(("unix:", "127.0.0.1:")),
     )
     server.warm_up()
     loop = asyncio.get_running_loop()
-    stop = _wishes(loop, server)
-    loop.add_signal_handler(signal.SIGHUP, doors.reload, server)
-    door, taken = await _second_door(server, launch, doors)
-    address = await server.listen(launch.listen, doors.tls)
+    stop = _stop_event(loop, server)
+    loop.add_signal_handler(signal.SIGHUP, files.reload, server)
+    grpc_listener, grpc_fields = await _grpc_listener(server, launch, files)
+    address = await server.listen(launch.listen, files.tls)
     ready = {"event": "ready", "address": address, "seconds": round(time.monotonic() - started, 4)}
     equality = {"differences": content.expected.differences, "answers_differ_by": largest}
-    _say(ready | taken | equality)
+    _send_event(ready | grpc_fields | equality)
     await stop.wait()
-    if door is not None:
-        await door.close(GRACE)
+    if grpc_listener is not None:
+        await grpc_listener.close(GRACE)
     await server.drain()
     if spool is not None:
         spool.close()
     lost = spool.lost_ever if spool else 0
-    _say({"event": "drained", "answered": server.answered, "lost": lost})
+    _send_event({"event": "drained", "answered": server.answered, "lost": lost})
 
 
 async def _started(contract: Contract, place: Workplace) -> ModelApart:
     """Return a code model, warm and in its own process."""
     from goldenpath.serve.model.supervised_worker import SupervisedModel, terms_of
 
-    def happened(turn: str, why: str) -> None:
-        _say({"event": "content", "turn": turn, "message": why})
+    def report_turn(turn: str, why: str) -> None:
+        _send_event({"event": "content", "turn": turn, "message": why})
 
     example = InputRules(contract).examples(1)
-    model = SupervisedModel(place, terms_of(contract), example, _report, happened=happened)
-    said = await model.start()
-    _report(f"the model runs in its own process, Python {said.python}: {', '.join(said.isolation)}")
+    model = SupervisedModel(place, terms_of(contract), example, _report, happened=report_turn)
+    worker = await model.start()
+    measures = ", ".join(worker.isolation)
+    _report(f"the model runs in its own process, Python {worker.python}: {measures}")
     return model
 
 
-async def _second_door(
-    server: ModelServer, launch: ServerLaunch, doors: ListenerFiles
+async def _grpc_listener(
+    server: ModelServer, launch: ServerLaunch, files: ListenerFiles
 ) -> tuple["GrpcListener | None", dict[str, object]]:
     """Open the gRPC listener, if the launch has one, and return it with its event fields."""
     if not launch.grpc:
         return None, {}
-    from goldenpath.serve.server.grpc_bridge import (
-        open_door,  # loads gRPC, which no other server needs
-    )
+    # Imported here because it loads gRPC, which most servers do not need.
+    from goldenpath.serve.server.grpc_bridge import open_listener
 
-    door, address = await open_door(server, launch, doors, Limits())
-    return door, {"grpc": address}
+    listener, address = await open_listener(server, launch, files, Limits())
+    return listener, {"grpc": address}
 
 
 def _spool(identity: ReleaseIdentity, content: ModelContent, launch: ServerLaunch) -> SpoolWriter:
@@ -155,13 +155,13 @@ def _spool(identity: ReleaseIdentity, content: ModelContent, launch: ServerLaunc
     return SpoolWriter(Path(launch.spool), header, report=_report)
 
 
-def _wishes(loop: asyncio.AbstractEventLoop, server: ModelServer) -> asyncio.Event:
+def _stop_event(loop: asyncio.AbstractEventLoop, server: ModelServer) -> asyncio.Event:
     """Return an event set by end of input, SIGTERM or SIGINT; until then apply new terms."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
 
-    def heed(line: bytes) -> None:
+    def apply_terms(line: bytes) -> None:
         try:
             server.on_loss = msgspec.json.decode(line, type=ServingTerms).on_loss
         except ValueError as error:
@@ -169,10 +169,10 @@ def _wishes(loop: asyncio.AbstractEventLoop, server: ModelServer) -> asyncio.Eve
 
     def wait_for_end() -> None:
         rest = b""
-        while said := os.read(0, 4096):
-            *lines, rest = (rest + said).split(b"\n")
+        while chunk := os.read(0, 4096):
+            *lines, rest = (rest + chunk).split(b"\n")
             for line in lines:
-                loop.call_soon_threadsafe(heed, line)
+                loop.call_soon_threadsafe(apply_terms, line)
             rest = rest[-MAX_LAUNCH:]
         loop.call_soon_threadsafe(stop.set)
 
@@ -181,7 +181,7 @@ def _wishes(loop: asyncio.AbstractEventLoop, server: ModelServer) -> asyncio.Eve
     return stop
 
 
-def _say(event: dict[str, object]) -> None:
+def _send_event(event: dict[str, object]) -> None:
     """Write one event for the supervisor; a closed pipe is only logged."""
     try:
         os.write(1, msgspec.json.encode(event) + b"\n")

@@ -24,10 +24,10 @@ class ListenerFiles:
         """Raises `GoldenPathError` if a file that the launch names cannot be used."""
         self.report = report
         self._access = launch.access
-        self.entrance = ListenerSettings(
+        self.settings = ListenerSettings(
             launch.access, launch.certificate, launch.private_key, launch.client_authorities
         )
-        self._shown = Shown(self.entrance, report)
+        self._shown = Shown(self.settings, report)
 
     @property
     def tls(self) -> ssl.SSLContext | None:

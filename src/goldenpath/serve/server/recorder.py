@@ -6,7 +6,7 @@ from typing import Literal
 
 from goldenpath.serve.protocol.inputs import Refusal
 from goldenpath.serve.record.spool import SpoolWriter
-from goldenpath.serve.record.spool_format import Door
+from goldenpath.serve.record.spool_format import Endpoint
 from goldenpath.serve.record.turn_frame import (
     ID_SIZE,
     LAYOUT_OF_ONE,
@@ -21,8 +21,8 @@ from goldenpath.serve.server.answers import Answers, PendingRequest
 OnLoss = Literal["serve", "refuse"]
 """The policy for requests that cannot be recorded: answer and count them, or refuse them."""
 
-_DOORS: Mapping[bytes, Door] = {b"/v1": "predict", b"/in": "call"}
-"""The form by prefix of a prediction target."""
+_ENDPOINTS: Mapping[bytes, Endpoint] = {b"/v1": "predict", b"/in": "call"}
+"""Endpoint by the first bytes of the target."""
 _TRACE, _SHADOW, _CANARY = b"traceparent", b"x-goldenpath-shadow", b"x-goldenpath-canary"
 """Header fields that go into the record."""
 _USUAL_FORMS = ("json", "binary")
@@ -76,7 +76,7 @@ def _render_one(asked: PendingRequest, first: int, now: int, inference: int) -> 
         question is None
         or question.form not in _USUAL_FORMS
         or question.subjects is not None
-        or question.said is not None
+        or question.context is not None
         or asked.reasons is not None
         or _SHADOW in headers
         or _CANARY in headers
@@ -117,7 +117,7 @@ def _render(batch: Sequence[PendingRequest], first: int, times: Times) -> bytes:
             question is None
             or question.form not in _USUAL_FORMS
             or question.subjects is not None
-            or question.said is not None
+            or question.context is not None
             or asked.reasons is not None
             or _SHADOW in headers
             or _CANARY in headers
@@ -146,8 +146,8 @@ def _details(asked: PendingRequest) -> RequestDetails:
         question.subjects if question else None,
         asked.refusal.note if asked.refusal else "",
         b"" if asked.reasons is None else asked.reasons.tobytes(),
-        _DOORS.get(exchange.target[:3], "infer"),
+        _ENDPOINTS.get(exchange.target[:3], "infer"),
         _SHADOW in exchange.headers,
         _CANARY in exchange.headers,
-        question.said if question else asked.said,
+        question.context if question else asked.context,
     )

@@ -8,7 +8,6 @@ same format in the namespace `git`.
 import base64
 import binascii
 import hashlib
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from goldenpath.errors import InvalidInput, NotFound, Unavailable, VerificationError
 from goldenpath.files import write_new
+from goldenpath.processes.tool import run_tool
 
 STATEMENT_NAMESPACE = "goldenpath"
 """Namespace of signed statements; commits have the namespace `git`."""
@@ -112,18 +112,17 @@ class SshKey:
     def _sign_by_program(self, message: bytes, namespace: str) -> str:
         command = ["ssh-keygen", "-Y", "sign", "-f", str(self.path), "-n", namespace]
         try:
-            result = subprocess.run(
-                command, input=message, capture_output=True, timeout=_SIGNING_SECONDS, check=False
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise Unavailable(f"ssh-keygen could not sign with {self.path}: {error}") from error
-        if result.returncode != 0:
-            output = result.stderr[:2000].decode("utf-8", "replace").strip()
+            result = run_tool(command, stdin=message, seconds=_SIGNING_SECONDS)
+        except Unavailable as error:
             raise Unavailable(
-                f"ssh-keygen could not sign with {self.path}: {output}",
+                f"ssh-keygen could not sign with {self.path}: {error.message}", hint=error.hint
+            ) from error
+        if result.exit_code != 0:
+            raise Unavailable(
+                f"ssh-keygen could not sign with {self.path}: {result.complaint}",
                 hint="add the key with ssh-add, or name another one with --key",
             )
-        armoured = result.stdout.decode("ascii", "replace")
+        armoured = result.output.decode("ascii", "replace")
         if verify(armoured, message, namespace) != self.public_line:
             raise Unavailable(f"ssh-keygen signed with another key than {self.path}")
         return armoured

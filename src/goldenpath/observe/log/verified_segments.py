@@ -31,7 +31,7 @@ _SKEW = timedelta(hours=1)
 
 
 @dataclass(slots=True)
-class SegmentWindow:
+class VerifiedSegments:
     """The segments of some releases in a period, and the gaps."""
 
     segments: list[tuple[str, Checkpoint]] = field(default_factory=list)
@@ -39,16 +39,16 @@ class SegmentWindow:
     gaps: list[str] = field(default_factory=list)
 
 
-def stretch_of(
+def verified_segments(
     files: Files,
     place: tuple[str, str],
     releases: Iterable[Digest],
     between: tuple[datetime, datetime],
     *,
     keys: Sequence[bytes],
-) -> SegmentWindow:
+) -> VerifiedSegments:
     """Return the verified checkpoints of `place` (stage, model) between two moments."""
-    found, wanted = SegmentWindow(), {each.text for each in releases}
+    found, wanted = VerifiedSegments(), {each.text for each in releases}
     since = between[0]
     begin, end = (timestamp(each) for each in between)
     for replica, names in sorted(_by_replica(files, since, found.gaps).items()):
