@@ -16,7 +16,8 @@ from goldenpath.oci.stores.layout import LayoutStore
 from goldenpath.release.evidence.attached_rows import fetch_rows
 from goldenpath.train.evaluation.evaluation_rows import MAX_BYTES, parse_rows
 from tests.oci.stores.real import docker_registry
-from tests.starter import environment
+from tests.quick_project import commit, quicken
+from tests.starter import share_environments
 
 GOLDENPATH = Path(sys.executable).parent / "goldenpath"
 pytestmark = pytest.mark.timeout(600)  # several whole builds, on a machine that may be busy
@@ -36,6 +37,7 @@ def _run(home: Path, folder: Path, *words: str) -> subprocess.CompletedProcess[b
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A platform that was set up."""
     folder = tmp_path_factory.mktemp("platform")
+    share_environments(folder / "home")
     done = _run(
         folder / "home", folder, "init", "--as", "engineer", "--key", "engineer", "--make-key"
     )
@@ -48,6 +50,7 @@ def copied(starter: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project of this module's own."""
     folder = tmp_path_factory.mktemp("project") / "credit-default"
     shutil.copytree(starter, folder)
+    quicken(folder)
     return folder
 
 
@@ -125,18 +128,8 @@ def _build(home: Path, folder: Path) -> dict[str, object]:
 
 @pytest.fixture
 def quick(copied: Path, tmp_path: Path) -> Path:
-    """A project without its slow tests, committed."""
-    folder = Path(shutil.copytree(copied, tmp_path / "quick"))
-    shutil.rmtree(folder / "tests")
-    (folder / "tests").mkdir()
-    (folder / "tests" / "test_nothing.py").write_text("def test_nothing():\n    pass\n")
-    _commit(folder)
-    return folder
-
-
-def _commit(folder: Path) -> None:
-    for words in (["add", "--all"], ["commit", "--quiet", "--message", "change"]):
-        subprocess.run(["git", "-C", str(folder), *words], env=environment(), check=True)
+    """A copy of it that a test may change."""
+    return Path(shutil.copytree(copied, tmp_path / "quick"))
 
 
 def test_a_rehearsal_needs_no_platform_tells_what_failed_and_makes_nothing(
@@ -160,7 +153,7 @@ def test_a_rehearsal_needs_no_platform_tells_what_failed_and_makes_nothing(
 def test_a_training_that_gives_no_number_leaves_nothing_anywhere(home: Path, quick: Path) -> None:
     (quick / "src" / "credit_default" / "bad.py").write_text(
         "import numpy as np\nimport pyarrow as pa\nimport pyarrow.parquet as pq\n\n"
-        "from credit_default import train as good\n\n\n"
+        "from credit_default import quick as good\n\n\n"
         "def train(data, output, parameters, seed):\n"
         "    good.train(data, output, parameters, seed)\n"
         "    path = output / 'evaluation.parquet'\n"
@@ -170,8 +163,8 @@ def test_a_training_that_gives_no_number_leaves_nothing_anywhere(home: Path, qui
         "    pq.write_table(table.set_column(at, 'score', values), path)\n"
     )
     declared = (quick / "goldenpath.toml").read_text()
-    (quick / "goldenpath.toml").write_text(declared.replace(".train:train", ".bad:train"))
-    _commit(quick)
+    (quick / "goldenpath.toml").write_text(declared.replace(".quick:train", ".bad:train"))
+    commit(quick)
     before = _everything(home)
 
     done = _run(home, quick, "build")
