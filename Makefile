@@ -25,7 +25,10 @@ demo: setup
 
 test: check
 
-check: format lint types contracts unit
+# What only reads the source goes side by side; then the tests, which take both cores.
+check: setup
+	$(MAKE) --no-print-directory --jobs 2 --output-sync=target format lint types contracts
+	$(MAKE) --no-print-directory unit
 
 format: setup
 	$(BIN)/ruff format --check --quiet .
@@ -39,15 +42,16 @@ types: setup
 contracts: setup
 	$(BIN)/lint-imports --no-cache
 
-# File by file on both cores; a worker takes the next file when it is done with one.
-TESTS := $(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+# File by file; a worker takes the next file when it is done with one. Three workers keep two cores
+# busy, because tests of processes also wait.
+TESTS := $(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 unit: setup
 	$(TESTS)
 
-# Everything at its full size: more examples, more simulated canaries, more attacks.
-full: format lint types contracts
-	GOLDENPATH_TEST_SIZE=full $(TESTS) --timeout 600
+# The tests that have two sizes, at the full one: more examples, more simulated canaries and streams.
+full: setup
+	GOLDENPATH_TEST_SIZE=full $(TESTS) --timeout 1200 $$(grep -rl '^from tests.sizes import' tests)
 
 bench: setup
 	$(BIN)/python -m bench

@@ -26,20 +26,17 @@ from goldenpath.train.environment.runtime import Runtime, parse_runtime, render_
 from goldenpath.train.evaluation.evaluate import columns_of
 from goldenpath.train.python_content import _read_code, served_model, unpack_content
 from goldenpath.train.run import Trained, train
-from tests.starter import NOW, UV, environment
+from tests.starter import KEPT, NOW, UV, environment
 from tests.train.conftest import commit
 
 pytestmark = pytest.mark.timeout(300)  # it installs two environments
 
-KEPT = Path(__file__).parents[2] / "build" / "wheels"
-"""Wheels are kept here between test runs. Each is hashed before it is used."""
-
 
 def _train(project: Project, work: Path) -> Trained:
-    KEPT.mkdir(parents=True, exist_ok=True)
-    (work.parent / "wheels").symlink_to(KEPT)
     tools = environment()
-    return train(project, work, uv=UV, now=lambda: NOW, report=lambda _: None, tools=tools)
+    return train(
+        project, work, uv=UV, now=lambda: NOW, report=lambda _: None, tools=tools, kept=KEPT
+    )
 
 
 @pytest.fixture(scope="module")
