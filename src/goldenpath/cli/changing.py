@@ -6,16 +6,14 @@ from dataclasses import dataclass
 from goldenpath import compose
 from goldenpath.audit.events.event import Event, Kind
 from goldenpath.canonical import JsonValue
+from goldenpath.cli.findings_page import findings_text
 from goldenpath.cli.output import Format, note, show
 from goldenpath.digest import Digest
 from goldenpath.errors import REFUSED
 from goldenpath.home import Home
 from goldenpath.promote.acts.intents import PromotionIntent
 from goldenpath.promote.workspace.workspace import Outcome
-from goldenpath.release.attest.policy import Finding
 from goldenpath.times import timestamp
-
-_MARKS = {"pass": "ok", "fail": "FAIL", "waived": "waived", "not applicable": "-"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +24,6 @@ class ActionContext:
     stage: str
     model: str
     digest: Digest
-
-
-def findings_text(findings: tuple[Finding, ...]) -> str:
-    """Return one line per gate, with the cure below each that failed."""
-    lines = []
-    for finding in findings:
-        lines.append(f"  {_MARKS[finding.status]:6} {finding.check:16} {finding.message}")
-        if finding.status == "fail":
-            lines.append(f"         cure: {finding.cure}")
-    return "\n".join(lines)
 
 
 def leave_event(

@@ -7,7 +7,6 @@ can raise in any line, and the user must not see a traceback for it.
 import errno
 import os
 import sys
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -106,6 +105,8 @@ def _unforeseen(error: Exception) -> int:
 
 
 def _bug(error: Exception) -> GoldenPathError:
+    import traceback  # late: it costs every command 3 ms, and only a bug needs it
+
     frame = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{Path(frame.filename).name}:{frame.lineno}"
     return GoldenPathError(

@@ -5,7 +5,7 @@ import sys
 import click
 
 from goldenpath import compose
-from goldenpath.cli.changing import findings_text
+from goldenpath.cli.findings_page import findings_text
 from goldenpath.cli.naming import PERSON, refuse_stage, stage_option
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.errors import REFUSED

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from goldenpath import compose
-from goldenpath.cli.changing import findings_text
+from goldenpath.cli.findings_page import findings_text
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.cli.progress import moving
 from goldenpath.errors import VerificationError

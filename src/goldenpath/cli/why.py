@@ -3,7 +3,7 @@
 import click
 
 from goldenpath import compose
-from goldenpath.cli.changing import findings_text
+from goldenpath.cli.findings_page import findings_text
 from goldenpath.cli.naming import MODEL, stage_option
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.promote.workspace.questions import what_is_missing
