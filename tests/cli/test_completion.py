@@ -1,9 +1,12 @@
 """The scripts that shells read, and what they complete, in the shells that are here."""
 
 import os
+import pty
+import select
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -80,17 +83,68 @@ def test_bash_completes_a_verb_and_a_stage_by_the_script(town: Town, tmp_path: P
     complete_line goldenpath roll
     complete_line goldenpath rollout credit-default --stage p
     """
-    environment = {
+    done = subprocess.run(
+        ["bash", "--norc", "-c", program],
+        env=_environment(town), capture_output=True, text=True, check=True, cwd=tmp_path,
+    )  # fmt: skip
+
+    assert done.stdout.splitlines() == ["rollout rollback", "prod"]
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not installed: NOT tried")
+def test_fish_completes_a_verb_a_stage_and_whole_explanations(town: Town, tmp_path: Path) -> None:
+    program = """
+    goldenpath completion fish | source
+    complete -C "goldenpath roll"
+    complete -C "goldenpath rollout credit-default --stage p"
+    """
+    done = subprocess.run(
+        ["fish", "--no-config", "-c", program],
+        env=_environment(town), capture_output=True, text=True, check=True, cwd=tmp_path,
+    )  # fmt: skip
+
+    lines = [line.split("\t") for line in done.stdout.splitlines()]
+    assert [line[0] for line in lines] == ["rollback", "rollout", "prod"]
+    assert lines[0][1] == "Remove a canary; or go back to the previous release."
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not installed: NOT tried")
+def test_zsh_completes_a_verb_and_a_stage_at_a_press_of_tab(town: Town, tmp_path: Path) -> None:
+    terminal, shell_side = pty.openpty()
+    environment = {**_environment(town), "TERM": "dumb", "ZDOTDIR": str(tmp_path)}
+    shell = subprocess.Popen(
+        ["zsh", "-f", "-i"], stdin=shell_side, stdout=shell_side, stderr=shell_side,
+        env=environment, cwd=tmp_path, start_new_session=True,
+    )  # fmt: skip
+    try:
+        load = f"autoload -Uz compinit; compinit -u -d {tmp_path}/dump"
+        os.write(terminal, f'{load}; eval "$(goldenpath completion zsh)"; echo lo""aded\n'.encode())
+        assert b"loaded\r" in _read_until(terminal, b"loaded\r")
+        os.write(terminal, b"goldenpath rollo\t")
+        assert b"rollout " in _read_until(terminal, b"rollout ")
+        os.write(terminal, b"credit-default --stage p\t")
+        assert b"prod" in _read_until(terminal, b"prod")
+    finally:
+        shell.kill()
+        shell.wait()
+        os.close(shell_side)
+        os.close(terminal)
+
+
+def _read_until(terminal: int, expected: bytes) -> bytes:
+    printed, give_up = b"", time.monotonic() + 60
+    while expected not in printed and time.monotonic() < give_up:
+        if select.select([terminal], [], [], 1)[0]:
+            printed += os.read(terminal, 65536)
+    return printed
+
+
+def _environment(town: Town) -> dict[str, str]:
+    return {
         **os.environ,
         "PATH": f"{SCRIPTS}:{os.environ['PATH']}",
         "GOLDENPATH_HOME": str(town.folder / "home"),
     }
-    done = subprocess.run(
-        ["bash", "--norc", "-c", program],
-        env=environment, capture_output=True, text=True, check=True, cwd=tmp_path,
-    )  # fmt: skip
-
-    assert done.stdout.splitlines() == ["rollout rollback", "prod"]
 
 
 def test_an_unknown_shell_is_refused_with_the_likely_one(

@@ -133,3 +133,18 @@ def test_a_file_of_a_verb_has_less_than_60_lines_of_code() -> None:
         lines = [line for line in text.splitlines() if line.strip()]
         is_verb = "@click.command" in text and path.stem != "holding"
         assert not is_verb or len(lines) < 60 or path.stem in LONG, f"{path.name}: {len(lines)}"
+
+
+def test_verbs_that_compute_nothing_load_no_library_for_it() -> None:
+    """A probe, a CI step or a change of a person must not wait for numpy and Arrow."""
+    light = ("confirm", "events", "init", "inspect", "key", "person", "status", "verify")
+    code = (
+        "import sys\n"
+        "from goldenpath.cli.families import command_of\n"
+        f"for name in {light}: command_of(name)\n"
+        "print([n for n in ('numpy', 'pyarrow', 'onnxruntime', 'mlflow') if n in sys.modules])"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "[]"

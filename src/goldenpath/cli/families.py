@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import click
 from click.exceptions import NoSuchCommand
-from click.shell_completion import CompletionItem
+from click.shell_completion import CompletionItem, FishComplete, add_completion_class
 
 FAMILIES: Mapping[str, Mapping[str, str]] = {
     "Set up": {
@@ -85,6 +85,15 @@ def command_of(name: str) -> click.Command:
         raise TypeError(f"{module.__name__}.verb is not a command")
     command.name = name
     return command
+
+
+@add_completion_class
+class FishCompletion(FishComplete):
+    """Completion for fish. The script of click splits at commas, so explanations have none."""
+
+    def format_completion(self, item: CompletionItem) -> str:
+        explanation = item.help.replace(",", ";") if item.help else None
+        return super().format_completion(CompletionItem(item.value, item.type, explanation))
 
 
 class FamilyGroup(click.Group):

@@ -10,7 +10,6 @@ from goldenpath.canary.analysis import CanaryVerdict
 from goldenpath.cli.output import Format, note, output_option, show
 from goldenpath.deploy.reconcile.status import Condition, DeploymentStatus, Status
 from goldenpath.errors import REFUSED
-from goldenpath.observe.drift.outcomes import PAIRED
 
 
 @click.command(help="Show what is declared, what runs, and whether they agree.")
@@ -84,6 +83,9 @@ def _words(conditions: tuple[Condition, ...]) -> list[str]:
 
 
 def _canary(name: str, slot: str, verdict: CanaryVerdict) -> Iterator[str]:
+    # Late: it loads numpy and Arrow, and `status` is a probe that runs often without a canary.
+    from goldenpath.observe.drift.outcomes import PAIRED
+
     yield f"\n{name}  canary {slot}: {verdict.action}: {verdict.reason}"
     for each in verdict.comparisons:
         if each.name == PAIRED and each.canary.total:

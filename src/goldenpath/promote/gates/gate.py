@@ -8,7 +8,7 @@ CI and at promotion.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
@@ -18,8 +18,10 @@ from goldenpath.promote.platform.break_glass import BreakGlass
 from goldenpath.promote.platform.platform import Platform, Stage
 from goldenpath.release.attest.policy import Finding, Verified
 from goldenpath.release.attest.statement import DECISION, Statement
-from goldenpath.train.evaluation.evaluation_rows import Rows
 from goldenpath.train.training_run import Metric
+
+if TYPE_CHECKING:  # numpy, which many verbs that know gates never need
+    from goldenpath.train.evaluation.evaluation_rows import Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Live:
     digest: Digest
     contract: Contract
     metrics: tuple[Metric, ...]
-    rows: Rows | None = None
+    rows: "Rows | None" = None
     """The rows that it was evaluated on; None if the store does not have them."""
 
 
@@ -50,7 +52,7 @@ class Evidence:
     actor: str
     """The person who promotes."""
     platform: Platform
-    rows: Rows | None = None
+    rows: "Rows | None" = None
     """The rows that the release was evaluated on; None if they are not available."""
 
 
