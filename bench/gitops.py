@@ -21,9 +21,9 @@ from goldenpath.promote.manifests.desired import Deployment, Placement, Rollout,
 from goldenpath.promote.manifests.placement import render_placement
 from goldenpath.promote.platform.platform import Platform
 from goldenpath.promote.repository.chain_of_trust import Trusted, follow
-from goldenpath.promote.repository.desired_state import Surveyor
 from goldenpath.promote.repository.identity import Identity
 from goldenpath.promote.repository.worktree import Repository
+from goldenpath.promote.workspace.desired_state import Surveyor
 from goldenpath.promote.workspace.platform_setup import found
 from goldenpath.release.attest.signatures.sshsig import SshKey
 

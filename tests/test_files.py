@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from goldenpath.errors import InvalidInput
-from goldenpath.files import locked, publish, take_lock, write_new, write_whole
+from goldenpath.files import append_lines, locked, publish, take_lock, write_new, write_whole
 
 WRITERS = (publish, write_whole)
 
@@ -85,3 +85,23 @@ def test_a_lock_is_held_by_one_and_may_be_shared(tmp_path: Path) -> None:
         assert take_lock(one, wait=False, shared=True)
         assert take_lock(other, wait=False, shared=True)
     assert [path.name for path in tmp_path.iterdir()] == ["lock"]
+
+
+def test_lines_are_appended_whole(tmp_path: Path) -> None:
+    file = tmp_path / "new" / "lines"
+
+    append_lines(file, b"one\n", head=b"head\n")
+    append_lines(file, b"two\n", head=b"head\n")
+    file.write_bytes(file.read_bytes() + b"torn")
+    append_lines(file, b"three\n", head=b"head\n")
+
+    assert file.read_bytes() == b"head\none\ntwo\nthree\n"
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_no_line_is_appended_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(OSError, match="symbolic links"):
+        append_lines(tmp_path / "link", b"x\n")
+    assert not (tmp_path / "elsewhere").exists()

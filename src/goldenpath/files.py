@@ -55,6 +55,25 @@ def write_new(path: Path, content: bytes, mode: int) -> None:
         os.fsync(file.fileno())
 
 
+def append_lines(path: Path, content: bytes, *, head: bytes = b"", mode: int = 0o600) -> None:
+    """Append whole lines under a lock and sync them; a new file begins with `head`.
+
+    A line that a kill or a power cut left unfinished is cut off first. Raises `OSError`.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    with os.fdopen(os.open(path, flags, mode), "r+b") as file:
+        take_lock(file)
+        end = file.read().rfind(b"\n") + 1
+        file.seek(end)
+        file.truncate()
+        file.write(content if end else head + content)
+        file.flush()
+        os.fsync(file.fileno())
+    if not end:
+        sync_folder(path.parent)
+
+
 def sync_folder(folder: Path) -> None:
     """Sync a folder, so that new and renamed entries survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -15,7 +15,7 @@ from goldenpath.promote.acts.holding import hold
 from goldenpath.promote.acts.intents import TrustIntent
 from goldenpath.promote.acts.proposal import change_trust
 from goldenpath.promote.acts.waiving import waive
-from goldenpath.promote.repository.pull_request import MergeAnswer
+from goldenpath.promote.forge.pull_request import MergeAnswer
 from goldenpath.promote.workspace.workspace import Outcome
 from tests.promote.acts.scenes import (
     NOW,

@@ -37,7 +37,7 @@ from goldenpath.promote.platform.platform import BreakGlassRules
 from goldenpath.release.attest.keys import PemSigner
 from goldenpath.release.attest.signatures.sshsig import SshKey
 from tests.deploy.platform import Up
-from tests.promote.repository.forges import TOKEN, FakeForge, serving
+from tests.promote.forge.forges import TOKEN, FakeForge, serving
 from tests.promote.repository.protected import protect
 from tests.promote.road import MODEL, Road
 

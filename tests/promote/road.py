@@ -121,7 +121,7 @@ class Road:
         return Repository(str(self.home.gitops), self.folder / name, {"PATH": "/usr/bin:/bin"})
 
     def trusted(self) -> Trusted:
-        return follow(self.repository, self.home.trust)
+        return follow(self.repository, self.home.trust, self.now)
 
     def change_platform(self, platform: Platform) -> None:
         engineer = self.people["platform-engineer"]
@@ -178,7 +178,8 @@ class Road:
 
     def view(self) -> Viewpoint:
         """What read-only questions need."""
-        return Viewpoint(self.repository, self.trusted(), self.store, self.now)
+        seen = self.desk("validator").seen
+        return Viewpoint(self.repository, self.trusted(), self.store, self.now, seen)
 
     def machine(self) -> Workspace:
         key = SshKey.load(self.home.rollout_key)

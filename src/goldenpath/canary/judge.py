@@ -93,7 +93,7 @@ def judge_once(
     If the rollout's `judge` is a person, nothing is committed. Raises `Unavailable` if the source
     has no counts: then there is no verdict, and the canary stays as it is.
     """
-    trusted = follow(workspace.repository, workspace.pin)
+    trusted = follow(workspace.repository, workspace.pin, workspace.clock())
     stage_of(trusted.platform, stage)
     wanted = deployment_of(workspace.repository, trusted, stage, model)
     placement = placement_of(workspace.repository, trusted, stage, model)

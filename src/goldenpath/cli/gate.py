@@ -32,7 +32,7 @@ def verb(reference: str, stage: str, name: str, output: Format) -> None:
     repository, store = compose.gitops(home), compose.platform_store(home)
     digest = compose.release(home, reference)
     trusted = compose.trusted(home)
-    view = Viewpoint(repository, trusted, store, compose.now())
+    view = Viewpoint(repository, trusted, store, compose.now(), compose.seen(home))
     judged = assess(view, digest, stage, name).decision
     verdict = "every gate is open" if judged.allowed else "closed"
     text = f"{digest} for {stage}\n{findings_text(judged.findings)}\n{verdict}"

@@ -7,7 +7,7 @@ import click
 from goldenpath import compose
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.errors import InvalidInput
-from goldenpath.promote.repository.pull_request import Agreed, PullRequest
+from goldenpath.promote.forge.pull_request import Agreed, PullRequest
 
 
 @click.command()

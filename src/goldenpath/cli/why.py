@@ -20,7 +20,7 @@ def verb(model: str, stage: str, reference: str | None, output: Format) -> None:
     home = compose.home()
     digest = None if reference is None else compose.release(home, reference)
     store, trusted = compose.platform_store(home), compose.trusted(home)
-    view = Viewpoint(compose.gitops(home), trusted, store, compose.now())
+    view = Viewpoint(compose.gitops(home), trusted, store, compose.now(), compose.seen(home))
     found = what_is_missing(view, model, stage, digest)
     lines = [found.summary]
     if found.missing:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from goldenpath.compose.gitops_access import platform_store as platform_store
     from goldenpath.compose.gitops_access import release as release
     from goldenpath.compose.gitops_access import require_known as require_known
+    from goldenpath.compose.gitops_access import seen as seen
     from goldenpath.compose.gitops_access import trusted as trusted
     from goldenpath.compose.installation import self_verification as self_verification
     from goldenpath.compose.inventory_watch import desired as desired
@@ -75,6 +76,7 @@ _PARTS = {
         "forge",
         "gitops",
         "trusted",
+        "seen",
         "identity",
         "last_names",
         "person",

@@ -2,8 +2,9 @@
 
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,8 @@ from goldenpath.promote.repository.chain_of_trust import (
     last_trusted,
     write_pin,
 )
+from goldenpath.promote.repository.commit import Commit
+from goldenpath.promote.repository.first_seen import FirstSeen
 from goldenpath.promote.repository.identity import Identity, find_identity, require_listed
 from goldenpath.promote.repository.worktree import Repository
 from goldenpath.release.attest.policy import Person
@@ -35,7 +38,7 @@ from goldenpath.settings import (
 )
 
 if TYPE_CHECKING:
-    from goldenpath.promote.repository.pull_request import Forge
+    from goldenpath.promote.forge.pull_request import Forge
 
 _COMMIT = re.compile(r"[a-f0-9]{40}([a-f0-9]{24})?")
 
@@ -56,7 +59,13 @@ def trusted(home: Home) -> Trusted:
         if _COMMIT.fullmatch(root) is None:
             raise InvalidInput(f"{TRUST_VARIABLE} is not a commit: expected 40 or 64 hex digits")
         write_pin(home.trust, Pin(root, ""))
-    return follow(gitops(home), home.trust)
+    return follow(gitops(home), home.trust, now())
+
+
+def seen(home: Home) -> Callable[[Commit], datetime]:
+    """Return what gives the time by which a commit was there, by this machine's records."""
+    times = FirstSeen.beside(home.trust)
+    return lambda commit: times.sighting(commit).seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +142,7 @@ def forge(platform: Platform) -> "Forge | None":
             raise InvalidInput(f"{FORGE_TOKEN_FILE_VARIABLE} names no token: {named}") from error
     if platform.forge is None or not token:
         return None
-    from goldenpath.promote.repository.forges import open_forge
+    from goldenpath.promote.forge.forges import open_forge
 
     authorities = os.environ.get(CA_VARIABLE)
     return open_forge(platform.forge, token, Path(authorities) if authorities else None)

@@ -26,7 +26,7 @@ from goldenpath.oci.stores.layout import LayoutStore
 from goldenpath.promote.manifests.deployment_files import Survey
 from goldenpath.promote.platform.platform import Platform, render_platform
 from goldenpath.promote.repository.chain_of_trust import Trusted
-from goldenpath.promote.repository.desired_state import Surveyor
+from goldenpath.promote.workspace.desired_state import Surveyor
 from goldenpath.release.attest.statement import render_time
 from goldenpath.release.catalogue.registered import Registered
 from goldenpath.settings import Tracking
@@ -63,7 +63,7 @@ class _Known(msgspec.Struct):
 
 def desired(home: Home) -> tuple[Trusted, Survey]:
     """Return the newest commit that was trusted here, and the state that it desires."""
-    trusted = GitSource(gitops(home), home.trust).newest()
+    trusted = GitSource(gitops(home), home.trust, now).newest()
     return trusted, _surveyed(home, trusted)
 
 
@@ -76,7 +76,7 @@ def inventory(home: Home, running: Status | None = None) -> Inventory:
 
     `running` defaults to what `goldenpath up` published, if it runs.
     """
-    trusted, behind = GitSource(gitops(home), home.trust).seen()
+    trusted, behind = GitSource(gitops(home), home.trust, now).seen()
     wanted = _surveyed(home, trusted)
     last = f"{behind}; what follows is of {trusted.commit[:12]}, the last commit that counts"
     faults = [last] if behind else []

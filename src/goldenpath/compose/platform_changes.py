@@ -20,7 +20,7 @@ from goldenpath.promote.workspace.platform_setup import Founded, found
 from goldenpath.promote.workspace.workspace import Outcome, Workspace
 
 if TYPE_CHECKING:
-    from goldenpath.promote.repository.pull_request import Forge
+    from goldenpath.promote.forge.pull_request import Forge
 
 
 def set_up(home: Home, acting: Identity, wishes: PlatformOptions) -> Founded:

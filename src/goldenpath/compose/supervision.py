@@ -57,7 +57,7 @@ def serve(home: Home, asked: Listening, *, once: bool, say: Callable[[str], None
 
     Raises `NotFound` if the machine was never set up, `InvalidInput` if another one runs.
     """
-    source, log = GitSource(gitops(home), home.trust), event_log(home)
+    source, log = GitSource(gitops(home), home.trust, now), event_log(home)
     platform = source.newest().platform  # before anything is created in a folder that is no home
     listeners = listener_settings(os.environ)
     # A verb signals whoever holds the lock; before the loop handles it, it would end the process.

@@ -36,7 +36,7 @@ def await_status(home: Home, seconds: float) -> tuple[Status, bool]:
     """
     from goldenpath.compose.gitops_access import gitops
 
-    head = gitops(home).fetch()
+    head = gitops(home).remote_head()
     wake(home)
     give_up = time.monotonic() + seconds
     while time.monotonic() < give_up:

@@ -40,6 +40,7 @@ class MemorySource:
         self.commits: list[Mapping[str, bytes]] = []
         self.platform = platform()
         self.error: GoldenPathError | None = None
+        self.followed = 0
 
     def commit(self, *deployments: Deployment, **more: bytes) -> None:
         files = {
@@ -52,6 +53,7 @@ class MemorySource:
     def follow(self) -> Trusted:
         if self.error is not None:
             raise self.error
+        self.followed = len(self.commits)
         return self.last()
 
     def hurry(self) -> None:
@@ -60,7 +62,7 @@ class MemorySource:
     def last(self) -> Trusted:
         if not self.commits:
             raise NotFound("there is no commit")
-        return Trusted(str(len(self.commits)), self.platform)
+        return Trusted(str(self.followed or len(self.commits)), self.platform)
 
     def files(self, commit: str) -> Mapping[str, bytes]:
         return self.commits[int(commit) - 1]

@@ -38,6 +38,7 @@ def test_two_processes_that_promote_at_once_lose_nothing(road: Road) -> None:
     printed = [process.communicate()[0].split() for process in running]
 
     assert [process.returncode for process in running] == [0, 0]
+    road.now = datetime.now(UTC)
     road.trusted()
     commits = {each.id: each for each in road.repository.history()}
     for digests, made in zip(given, printed, strict=True):
@@ -52,7 +53,8 @@ def test_where_main_is_protected_the_commit_waits_in_a_branch(road: Road) -> Non
 
     assert (done.commit, road.trusted().commit) == ("", before)
     assert done.branch == f"goldenpath/promote-dev-{MODEL}-{digest.hex[:12]}"
-    waiting = road.repository.fetch_branch(done.branch)
+    with road.repository.incoming(done.branch) as (_, waiting):
+        pass
     open_up(road.home.gitops)
     merge(road, waiting)
     assert road.trusted().commit == waiting

@@ -9,10 +9,14 @@ from pathlib import Path
 import pytest
 
 from goldenpath.errors import VerificationError
+from goldenpath.promote.manifests.deployment_files import Survey, survey
 from goldenpath.promote.platform.platform import render_platform
+from goldenpath.promote.repository.chain_of_trust import Trusted
 from goldenpath.promote.repository.commit import insert_signature, render_commit
-from goldenpath.promote.repository.desired_state import Surveyor
-from tests.promote.example import ONE
+from goldenpath.promote.workspace.desired_state import Surveyor
+from tests.promote.example import ONE, TWO
+from tests.promote.repository.by_hand import FILE, LINK, SUBMODULE, Hand
+from tests.promote.repository.deployed import deployed
 from tests.promote.repository.test_chain_of_trust import NOW, World
 
 
@@ -92,3 +96,110 @@ def test_a_strange_path_stops_no_other_deployment(world: World, model: bytes, fi
     found = Surveyor(world.repository).survey(world.trusted())
 
     assert [each.slots[0].digest for each in found.deployments] == [ONE]
+
+
+ENVS = "envs/dev/m"
+
+
+@pytest.mark.parametrize("file", ["inferenceservice.yaml", "release.yaml"])
+@pytest.mark.parametrize("kind", ["link", "submodule", "folder", "huge", "deep", "latin", "empty"])
+def test_a_file_that_is_none_stops_its_own_deployment_alone(
+    world: World, kind: str, file: str
+) -> None:
+    world.commit("engineer", {**world.deployed(ONE), **other(world)})
+    hand, path = Hand(world.folder / "remote.git"), f"{ENVS}/{file}"
+    contents: dict[str, tuple[dict[str, bytes | None], str]] = {
+        "link": ({path: hand.read(path)}, LINK),
+        "submodule": ({path: hand.head.encode()}, SUBMODULE),
+        "folder": ({path: None, f"{path}/x": b"x"}, FILE),
+        "huge": ({path: b"hold: " + b"x" * 2_000_000}, FILE),
+        "deep": ({path: b"hold: " + b"[" * 200_000}, FILE),
+        "latin": ({path: b"hold: \xff"}, FILE),
+        "empty": ({path: b""}, FILE),
+    }
+    files, mode = contents[kind]
+    hand.commit(world.keys["engineer"], files, NOW, mode=mode)
+
+    trusted = world.trusted()
+
+    found = Surveyor(world.repository).survey(trusted)
+    assert found == by_content(world, trusted)
+    assert [each.name for each in found.deployments if each.model == "n"] == ["dev/n"]
+    if file == "inferenceservice.yaml" or kind == "folder":
+        assert ENVS.removeprefix("envs/") in found.problems
+    elif kind != "empty":
+        assert found.standing["dev/m"].hold.startswith("release.yaml cannot be read")
+
+
+@pytest.mark.parametrize("kind", ["link", "submodule", "file"])
+def test_what_is_no_folder_of_a_model_is_told(world: World, kind: str) -> None:
+    world.commit("engineer", {**world.deployed(ONE), **other(world)})
+    hand = Hand(world.folder / "remote.git")
+    gone: dict[str, bytes | None] = dict.fromkeys(world.deployed(ONE))
+    hand.commit(world.keys["engineer"], gone, NOW)
+    content = hand.head.encode() if kind == "submodule" else b"elsewhere"
+    mode = {"link": LINK, "submodule": SUBMODULE, "file": FILE}[kind]
+    hand.commit(world.keys["engineer"], {ENVS: content}, NOW, mode=mode)
+
+    found = Surveyor(world.repository).survey(world.trusted())
+
+    assert "expected a folder" in found.problems["dev/m"]
+    assert [each.name for each in found.deployments] == ["dev/n"]
+
+
+def test_files_of_a_stage_that_are_of_no_model_are_not_complained_of(world: World) -> None:
+    files: dict[str, bytes | None] = {
+        "envs/dev/README.md": b"x", "envs/dev/.gitkeep": b"", "envs/README": b"x",
+    }  # fmt: skip
+    Hand(world.folder / "remote.git").commit(world.keys["engineer"], files, NOW)
+
+    assert Surveyor(world.repository).survey(world.trusted()).problems == {}
+
+
+@pytest.mark.parametrize("mode", [LINK, FILE])
+def test_a_link_whose_target_reads_like_a_release_file_ends_no_hold(
+    world: World, mode: str
+) -> None:
+    held = deployed(world.platform, ONE, hold="wait for the audit")
+    free = deployed(world.platform, ONE)
+    world.commit("engineer", held)
+    world.trusted()
+    hand = Hand(world.folder / "remote.git")
+    hand.commit(world.keys["engineer"], {f"{ENVS}/release.yaml": free[f"{ENVS}/release.yaml"]}, NOW,
+                mode=mode)  # fmt: skip
+
+    if mode == LINK:
+        with pytest.raises(VerificationError, match="makes dev/m unreadable"):
+            world.trusted()
+    else:
+        world.trusted()  # a person may end a hold
+
+
+@pytest.mark.parametrize("before", [b"hold: [", b"\xff", b"[" * 100_000])
+def test_a_release_file_that_may_hold_a_hold_is_not_passed_over(
+    world: World, before: bytes
+) -> None:
+    path = f"{ENVS}/release.yaml"
+    world.commit("engineer", world.deployed(ONE))
+    hand = Hand(world.folder / "remote.git")
+    hand.commit(world.keys["engineer"], {path: b"# hold\n" + before}, NOW)
+    world.trusted()
+    hand.commit(world.keys["engineer"], deployed(world.platform, TWO), NOW)
+
+    with pytest.raises(VerificationError, match="may be on hold"):
+        world.trusted()
+
+    hand.reset(hand.git("rev-parse", "main^"))
+    free = deployed(world.platform, ONE)
+    hand.commit(world.keys["engineer"], {path: free[path]}, NOW)
+    hand.commit(world.keys["engineer"], deployed(world.platform, TWO), NOW)
+    world.trusted()
+
+
+def other(world: World) -> Mapping[str, bytes | None]:
+    return deployed(world.platform, ONE, model="n")
+
+
+def by_content(world: World, trusted: Trusted) -> Survey:
+    """The survey that the loop makes, file by file."""
+    return survey(world.repository.files(trusted.commit, "envs"), trusted.platform)

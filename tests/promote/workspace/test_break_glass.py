@@ -33,7 +33,7 @@ from goldenpath.promote.platform.platform import (
     render_platform,
 )
 from goldenpath.promote.repository.countersign import set_up_is_over
-from goldenpath.promote.repository.desired_state import Surveyor
+from goldenpath.promote.workspace.desired_state import Surveyor
 from goldenpath.promote.workspace.questions import duties, what_is_missing
 from goldenpath.promote.workspace.scene_reader import placement_of
 from goldenpath.promote.workspace.stage_changes import hold, promote, roll_back, roll_out

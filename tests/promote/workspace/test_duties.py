@@ -17,8 +17,8 @@ from goldenpath.promote.repository.chain_of_trust import Pin, verify_chain
 from goldenpath.promote.repository.commit import insert_signature, render_commit
 from goldenpath.promote.repository.commit_message import APPROVAL_SIGNATURE
 from goldenpath.promote.repository.countersign import base_of, sign_change
-from goldenpath.promote.repository.desired_state import Surveyor
 from goldenpath.promote.repository.identity import Identity
+from goldenpath.promote.workspace.desired_state import Surveyor
 from goldenpath.promote.workspace.questions import duties
 from goldenpath.promote.workspace.stage_changes import promote
 from goldenpath.promote.workspace.trust_changes import change_trust, confirm
@@ -212,7 +212,8 @@ def test_on_a_protected_main_a_confirmed_change_waits_to_be_merged(town: Town) -
 
     assert done.commit == ""
     assert "merge it by a fast-forward" in trust_text(done)
-    waiting = town.repository.fetch_branch(done.branch)
+    with town.repository.incoming(done.branch) as (_, waiting):
+        pass
     open_up(town.home.gitops)
     git(town, "push", "--quiet", str(town.home.gitops), f"{waiting}:refs/heads/main")
     assert "newcomer" in {person.name for person in town.trusted().platform.people}
@@ -289,7 +290,7 @@ def everything(town: Town) -> None:
     """A machine that sees the repository for the first time."""
     head = town.repository.head()
     root = town.repository.between(None, head)[0]
-    verify_chain(town.repository, Pin(root, ""), head)
+    verify_chain(town.repository, Pin(root, ""), head, town.now)
 
 
 def merge(town: Town, side: str) -> None:

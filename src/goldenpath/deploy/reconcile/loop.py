@@ -106,9 +106,8 @@ class Reconciler:
             self._fault = None
         except GoldenPathError as error:
             self._fault = _git_fault(error)
-            if self._trusted is not None:
-                return
             try:
+                # What came before a bad commit is followed all the same.
                 trusted = self._source.last()
             except GoldenPathError:
                 return  # no commit was ever trusted here; `_fault` has the reason

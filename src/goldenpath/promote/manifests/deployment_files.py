@@ -22,11 +22,17 @@ from goldenpath.promote.manifests.inference_manifest import (
     check_shares,
 )
 from goldenpath.promote.manifests.placement import is_marked, parse_placement
+from goldenpath.promote.manifests.unreadable_file import refuse_unreadable
 from goldenpath.promote.platform.platform import Platform
 
 SERVICE_FILE = "inferenceservice.yaml"
 RELEASE_FILE = "release.yaml"
-_PATH = re.compile(r"envs/(?P<stage>[^/]+)/(?P<model>[^/]+)/(?P<file>[^/]+)")
+_PATH = re.compile(r"envs/(?P<stage>[^/]+)/(?P<model>[^/]+)/(?P<file>[^/]+)", re.DOTALL)
+_MISPLACED = re.compile(
+    r"envs/(?P<stage>[^/]+)/(?P<model>[a-z]([-a-z0-9]*[a-z0-9])?)"
+    rf"(?P<rest>|/({re.escape(SERVICE_FILE)}|{re.escape(RELEASE_FILE)})/.+)",
+    re.DOTALL,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,11 @@ def service_path(stage: str, model: str) -> str:
 def release_path(stage: str, model: str) -> str:
     """Return the path of a deployment's release file."""
     return f"envs/{stage}/{model}/{RELEASE_FILE}"
+
+
+def is_deployment_file(path: str) -> bool:
+    """Whether a survey reports on this path: a service file, or something in its place."""
+    return path.endswith(f"/{SERVICE_FILE}") or _MISPLACED.fullmatch(path) is not None
 
 
 def render_deployment(
@@ -128,6 +139,10 @@ def survey(files: Mapping[str, bytes], platform: Platform) -> Survey:
     ignored: list[str] = []
     standing: dict[str, Restrictions] = {}
     for path in sorted(files):
+        misplaced = _MISPLACED.fullmatch(path)
+        if misplaced is not None:
+            name = f"{misplaced['stage']}/{misplaced['model']}"
+            problems[name] = _misplaced(path, misplaced["rest"], files[path])
         match = _PATH.fullmatch(path)
         if match is None or match["file"] not in (SERVICE_FILE, RELEASE_FILE):
             continue
@@ -142,6 +157,18 @@ def survey(files: Mapping[str, bytes], platform: Platform) -> Survey:
         except InvalidInput as error:
             problems[f"{stage}/{model}"] = error.message
     return Survey(tuple(deployments), problems, tuple(ignored), standing)
+
+
+def _misplaced(path: str, rest: str, content: bytes) -> str:
+    """Return what is wrong with a file in the place of a folder, or a folder in that of a file."""
+    if rest:
+        folder = path.removesuffix(rest) + "/" + rest.split("/")[1]
+        return f"{folder} is a folder, expected a file"
+    try:
+        refuse_unreadable(content, path)
+    except InvalidInput as error:
+        return f"{error.message}, expected a folder"
+    return f"{path} is a file, expected a folder with {SERVICE_FILE}"
 
 
 def _restrictions(name: str, content: bytes) -> dict[str, Restrictions]:

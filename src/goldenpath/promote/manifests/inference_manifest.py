@@ -20,6 +20,7 @@ from goldenpath.parsers.typed import typed
 from goldenpath.parsers.yaml_parser import parse_yaml
 from goldenpath.promote.manifests.desired import Deployment, Scaling, Slot, slot_name
 from goldenpath.promote.manifests.quantities import parse_bytes, parse_seconds
+from goldenpath.promote.manifests.unreadable_file import refuse_unreadable
 from goldenpath.promote.platform.platform import Platform
 
 SCHEME = "oci+native://"
@@ -121,6 +122,7 @@ class ManifestReader:
             )
         if _MODEL.fullmatch(model) is None:
             raise InvalidInput(f"{self.path} has a model name that KServe would refuse: {model!r}")
+        refuse_unreadable(content, self.path)
         value = parse_yaml(content, self.path)
         service = typed(value, _Service, self.path)
         annotations, spec = service.metadata.annotations, service.spec

@@ -11,6 +11,7 @@ from goldenpath.errors import InvalidInput
 from goldenpath.parsers.typed import typed
 from goldenpath.parsers.yaml_parser import parse_yaml, render_yaml
 from goldenpath.promote.manifests.desired import Placement, Rollout
+from goldenpath.promote.manifests.unreadable_file import refuse_unreadable
 from goldenpath.promote.platform.break_glass import BreakGlass
 from goldenpath.release.attest.statement import parse_time
 
@@ -74,6 +75,7 @@ def render_placement(placement: Placement) -> bytes:
 
 def parse_placement(content: bytes, what: str = "release.yaml") -> Placement:
     """Parse the file. Raises `InvalidInput` that names the file and all its faults."""
+    refuse_unreadable(content, what)
     file = typed(parse_yaml(content, what), _ReleaseFile, what)
     return Placement(
         digest=Digest(file.digest),

@@ -18,7 +18,7 @@ from goldenpath.promote.platform.platform import Platform, Stage
 from goldenpath.release.attest.policy import Person
 
 SKEW = timedelta(minutes=15)
-"""How far the times of a break-glass record and of its commit may differ."""
+"""How far a break-glass record may begin after its commit was seen."""
 
 
 def marks(restrictions: Restrictions | None, now: datetime) -> tuple[Mark, ...]:
@@ -80,27 +80,59 @@ def refusal(step: Step, platform: Platform) -> str:
     is_restricted = is_marked(step.before.release) or is_marked(step.after.release)
     if freeze is None and not is_restricted:
         return ""  # nearly every commit: nothing of it needs to be parsed
-    old = _placement(step.before.release) if is_marked(step.before.release) else None
+    try:
+        old = _placement(step.before.release)
+    except InvalidInput as error:
+        return _unknown_refusal(step, platform, error)
     try:
         new = None if step.after.release is None else parse_placement(step.after.release)
     except InvalidInput as error:
-        return f"makes {step.name} unreadable: {error.message}" if old is not None else ""
+        if old is not None:
+            return f"makes {step.name} unreadable: {error.message}"
+        new = None  # holds the deployment from now on, and excuses nothing
+    return _record_refusal(step, old, new, platform) or _move_refusal(step, old, new, platform)
+
+
+def _record_refusal(
+    step: Step, old: Placement | None, new: Placement | None, platform: Platform
+) -> str:
+    """Return why the step may not begin or end break-glass as it does; empty if it may."""
     record = new.break_glass if new is not None else None
     if record is not None and (old is None or record != old.break_glass):
         refused = _opening_refusal(step, record, old, platform)
         return refused and f"uses break-glass in {step.name} {refused}"
     if old is not None and old.break_glass is not None and record is None:
-        refused = _ending_refusal(step, old.break_glass, old.digest, platform)
-        if refused:
-            return refused
+        return _ending_refusal(step, old.break_glass, old.digest, platform)
+    return ""
+
+
+def _move_refusal(
+    step: Step, old: Placement | None, new: Placement | None, platform: Platform
+) -> str:
+    """Return why nothing may enter or get more traffic now; empty if it does not, or it may."""
+    record = new.break_glass if new is not None else None
+    if record is not None and (old is None or record != old.break_glass):
+        return ""  # break-glass begins with this step
     if not _moves_on(step, platform):
         return ""
+    freeze = step.stage.frozen(step.time)
     if old is not None and old.hold:
         return f"moves {step.name}, which is on hold: {old.hold}"
     if freeze is not None and record is None:
         end = _minutes(freeze.end)
         return f"moves {step.name}, and {step.stage.name} is frozen until {end}: {freeze.reason}"
     return _overdue_refusal(step, old)
+
+
+def _unknown_refusal(step: Step, platform: Platform, error: InvalidInput) -> str:
+    """Return why the step is refused if nobody can read what restrictions there were before it.
+
+    A person may repair the release file, as long as the commit brings nothing into the stage.
+    """
+    person = next((each for each in platform.people if each.name == step.signer), None)
+    if person is not None and not _moves_on(step, platform):
+        return ""
+    return f"moves {step.name}, which may be on hold: before it, {error.message}"
 
 
 def _opening_refusal(
@@ -119,7 +151,8 @@ def _opening_refusal(
         return f"in the name of {record.by}, but {step.signer} signed it"
     if not may_use_break_glass(person, rule):
         return f"and {person.name} has none of the roles {', '.join(rule.roles)}"
-    if record.until > record.since + rule.within or abs(step.time - record.since) > SKEW:
+    # A record that begins early also ends early. Its commit may have been seen here late.
+    if record.until > record.since + rule.within or record.since > step.time + SKEW:
         return "for longer than platform.toml allows"
     return ""
 
@@ -177,10 +210,8 @@ def _deployment(step: Step, files: Files, platform: Platform) -> Deployment | No
 
 
 def _placement(content: bytes | None) -> Placement | None:
-    try:
-        return None if content is None else parse_placement(content)
-    except InvalidInput:
-        return None
+    """Return what may hold a restriction; None for a file that cannot. Raises `InvalidInput`."""
+    return parse_placement(content) if content is not None and is_marked(content) else None
 
 
 def _minutes(time: datetime) -> str:

@@ -2,42 +2,30 @@
 
 Every commit must be signed by somebody whom `platform.toml` of its *parent* lists, so nobody can
 list themselves. After set-up every change of trust needs two people. Machines may only shift
-traffic between releases that are there.
+traffic between releases that are there. Time is when a commit was first seen, not its own date.
+
+What is fetched waits in a quarantine. The commits before the first refused one are followed. That
+one and all after it leave no trace but the time when they were first seen.
 """
 
 import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
-from goldenpath.digest import Digest
-from goldenpath.errors import InvalidInput, NotFound, Unavailable, VerificationError
+from goldenpath.errors import NotFound, Unavailable
 from goldenpath.files import write_whole
 from goldenpath.parsers.typed import read_typed
-from goldenpath.promote.manifests.deployment_files import (
-    RELEASE_FILE,
-    SERVICE_FILE,
-    parse_deployments,
-)
-from goldenpath.promote.manifests.placement import parse_placement
-from goldenpath.promote.manifests.restrictions import Files, Step, refusal
 from goldenpath.promote.platform.platform import FILE, Platform, parse_platform
-from goldenpath.promote.repository.commit import Commit, parse_commit
-from goldenpath.promote.repository.commit_signature import verify_commit
-from goldenpath.promote.repository.countersign import check_trust
+from goldenpath.promote.repository.chain_walk import ChainWalk
+from goldenpath.promote.repository.first_seen import FirstSeen
 from goldenpath.promote.repository.worktree import Repository
 
-_MACHINE_PATH = re.compile(r"envs/[^/]+/[^/]+/(inferenceservice|release)\.yaml")
-_TOGETHER = 200
-"""How many commits' files are read in one call of git."""
-_SKEW = timedelta(minutes=15)
-"""How far the clocks of two committers may differ; a larger difference is a backdated commit."""
+LOOK = timedelta(minutes=1)
+"""How often it is noted that the remote was looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,31 +42,76 @@ class Pin:
 
     root: str
     verified: str
+    looked: datetime | None = None
+    """When this machine looked at the remote last; None if a version before 0.2 wrote the pin."""
 
 
 class _PinFile(msgspec.Struct):
     version: Literal[1]
     root: str
     verified: str
+    looked: datetime | None = None
 
 
-def follow(repository: Repository, pin_file: Path) -> Trusted:
+def follow(repository: Repository, pin_file: Path, now: datetime | None = None) -> Trusted:
     """Fetch `main` and verify the commits that are new since the last time.
 
-    Raises `VerificationError` for a commit that is not trusted, `Unavailable` if the remote cannot
-    be reached. In both cases the pin stays as it was.
+    `now` is the time of this machine's clock. Raises `VerificationError` for a commit that is not
+    trusted: then the pin is at the last commit before it. Raises `Unavailable` if the remote cannot
+    be reached.
     """
+    moment = now or datetime.now(UTC)
     pin = read_pin(pin_file)
-    head = repository.fetch()
-    if head != pin.verified:
-        verify_chain(repository, pin, head)
-        write_pin(pin_file, Pin(pin.root, head))
-    return Trusted(head, platform_at(repository, head))
+    head = repository.remote_head()
+    if head == pin.verified and repository.is_at(head):
+        note_look(pin_file, moment)
+        return Trusted(head, platform_at(repository, head))
+    verified = _advance(repository, pin_file, pin, moment)
+    return Trusted(verified, platform_at(repository, verified))
+
+
+def note_look(pin_file: Path, now: datetime) -> None:
+    """Note that the remote was looked at, at most once a minute."""
+    pin = read_pin(pin_file)
+    if pin.looked is None or not pin.looked <= now < pin.looked + LOOK:
+        write_pin(pin_file, replace(pin, looked=now))
+
+
+def _advance(repository: Repository, pin_file: Path, pin: Pin, now: datetime) -> str:
+    """Verify what is new, follow it as far as it is trusted, and return the last commit."""
+    first_seen, looked = _times_of(pin_file, pin, now)
+    with repository.incoming() as (held, head):
+        walk = ChainWalk(held, pin.root, pin.verified, known=first_seen.known(), looked=looked)
+        try:
+            walk.verify(head, now)
+        finally:
+            # Written first, since a commit must not be trusted without its time.
+            first_seen.keep(walk.sightings, walk.refused)
+            if walk.reached and not repository.is_at(walk.reached):
+                repository.take(held, walk.reached)
+            if walk.reached not in ("", pin.verified):
+                write_pin(pin_file, Pin(pin.root, walk.reached, now))
+            elif pin.verified:
+                note_look(pin_file, now)
+    return walk.reached
+
+
+def _times_of(pin_file: Path, pin: Pin, now: datetime) -> tuple[FirstSeen, datetime | None]:
+    """Return the first-seen times, and when this machine looked last; None if it never did."""
+    first_seen, looked = FirstSeen.beside(pin_file), pin.looked
+    is_upgrade = looked is None and bool(pin.verified)
+    if is_upgrade:
+        # A version before 0.2 wrote the pin when it had verified something.
+        looked = datetime.fromtimestamp(pin_file.stat().st_mtime, UTC)
+    first_seen.begin(looked if is_upgrade and looked else now, is_upgrade=is_upgrade)
+    return first_seen, looked
 
 
 def last_trusted(repository: Repository, pin_file: Path) -> Trusted:
     """Return the last verified commit, without asking the remote."""
     commit = read_pin(pin_file).verified
+    if not commit:
+        raise NotFound("no commit of the gitops repository was trusted here yet")
     return Trusted(commit, platform_at(repository, commit))
 
 
@@ -90,31 +123,12 @@ def platform_at(repository: Repository, commit: str) -> Platform:
     return parse_platform(content)
 
 
-def verify_chain(repository: Repository, pin: Pin, end: str) -> None:
+def verify_chain(repository: Repository, pin: Pin, end: str, now: datetime | None = None) -> None:
     """Verify every commit after `pin.verified` up to `end`; all commits, if none was verified yet.
 
     Raises `VerificationError` at the first that is not trusted.
     """
-    start = pin.verified or None
-    if start is not None and not repository.contains(start, end):
-        raise VerificationError(
-            f"the history of the gitops repository was rewritten: {start[:12]} is gone",
-            hint="find out who rewrote it; goldenpath events shows what was followed before",
-        )
-    ids = repository.between(start, end)
-    raw = repository.raw(ids)
-    platforms = _Platforms(repository)
-    for begin in range(0, len(ids), _TOGETHER):
-        commits = repository.commits(ids[begin : begin + _TOGETHER])
-        placed = _placed(repository, commits)
-        for commit in commits:
-            if not commit.parents:
-                _check_root(commit, raw[commit.id], pin, platforms)
-            for parent in commit.parents:
-                signer = _check_one(repository, commit, raw[commit.id], parent, platforms=platforms)
-                _check_restrictions(
-                    repository, commit, parent, signer, platform=platforms.at(parent), placed=placed
-                )
+    ChainWalk(repository, pin.root, pin.verified).verify(end, now or datetime.now(UTC))
 
 
 def read_pin(file: Path) -> Pin:
@@ -126,12 +140,14 @@ def read_pin(file: Path) -> Pin:
             f"no platform was set up here: {file} does not exist",
             hint="run goldenpath init, or name the folder of a platform in GOLDENPATH_HOME",
         ) from error
-    return Pin(pin.root, pin.verified)
+    return Pin(pin.root, pin.verified, pin.looked)
 
 
 def write_pin(file: Path, pin: Pin) -> None:
     """Replace the pin; after a crash the file holds the old pin or the new one."""
     value = {"version": 1, "root": pin.root, "verified": pin.verified}
+    if pin.looked is not None:
+        value["looked"] = pin.looked.astimezone(UTC).isoformat()
     try:
         write_whole(file, f"{json.dumps(value, indent=2)}\n".encode())
     except OSError as error:
@@ -139,178 +155,3 @@ def write_pin(file: Path, pin: Pin) -> None:
             f"{file} cannot be written: {error.strerror}",
             hint="check that its disk has room and is writable",
         ) from error
-
-
-class _Platforms:
-    """The `platform.toml` of many commits; each different file is read and parsed once."""
-
-    def __init__(self, repository: Repository) -> None:
-        self._repository = repository
-        self._parsed: dict[str, Platform] = {}
-        self._ids: dict[str, str] = {}
-
-    def at(self, commit: str) -> Platform:
-        if commit not in self._ids:
-            (blob,) = self._repository.blob_ids([commit], FILE)
-            if blob is None:
-                raise VerificationError(
-                    f"commit {commit[:12]} has no {FILE}, so it cannot be followed"
-                )
-            self._ids[commit] = blob
-        blob = self._ids[commit]
-        if blob not in self._parsed:
-            (content,) = self._repository.blobs([blob])
-            self._parsed[blob] = parse_platform(content or b"")
-        return self._parsed[blob]
-
-    def inherit(self, commit: str, parent: str) -> None:
-        """Note that `commit` did not change the file, so it has its parent's."""
-        self.at(parent)
-        self._ids[commit] = self._ids[parent]
-
-
-def _check_root(commit: Commit, raw: bytes, pin: Pin, platforms: _Platforms) -> None:
-    if commit.id != pin.root:
-        raise VerificationError(
-            f"the gitops repository begins with {commit.id[:12]}, expected {pin.root[:12]}",
-            hint="this is another repository than the one that this machine was set up with",
-        )
-    verify_commit(commit.id, raw, platforms.at(commit.id).people)
-
-
-def _check_one(
-    repository: Repository, commit: Commit, raw: bytes, parent: str, *, platforms: _Platforms
-) -> str:
-    """Return who signed the commit. Raises `VerificationError` if they may not make it."""
-    platform = platforms.at(parent)
-    signer = verify_commit(commit.id, raw, platform.committers)
-    (before,) = repository.raw([parent]).values()
-    _check_time(commit, parent, before)
-    if len(commit.parents) == 1 and FILE not in commit.paths:
-        platforms.inherit(commit.id, parent)
-    else:
-        platforms.at(commit.id)
-    check_trust(repository, commit, signer, platform, after=platforms.at(commit.id))
-    if signer in {machine.name for machine in platform.commit_keys}:
-        refused = _machine_refusal(repository, commit, parent, platform)
-        if refused:
-            raise VerificationError(
-                f"commit {commit.id[:12]} by the machine {signer} {refused}",
-                hint="machines may only shift traffic between releases that are there",
-            )
-    return signer
-
-
-def _placed(repository: Repository, commits: Sequence[Commit]) -> dict[str, bytes | None]:
-    """Return both files of every deployment that the commits touch, before and after each."""
-    names = [
-        f"{each}:{folder}/{file}"
-        for commit in commits
-        for folder in _folders(commit)
-        for each in (*commit.parents, commit.id)
-        for file in (SERVICE_FILE, RELEASE_FILE)
-    ]
-    return dict(zip(names, repository.deployment_files(names), strict=True))
-
-
-def _folders(commit: Commit) -> list[str]:
-    placed = filter(_MACHINE_PATH.fullmatch, commit.paths)
-    return sorted({path.rsplit("/", 1)[0] for path in placed})
-
-
-def _check_restrictions(
-    repository: Repository,
-    commit: Commit,
-    parent: str,
-    signer: str,
-    *,
-    platform: Platform,
-    placed: Mapping[str, bytes | None],
-) -> None:
-    """Raise `VerificationError` for a commit that violates a hold, a freeze or break-glass."""
-    for folder in _folders(commit):
-        _, name, model = folder.split("/")
-        stage = platform.stage(name)
-        if stage is None:
-            continue
-        before, after = (
-            Files(*(placed[f"{each}:{folder}/{file}"] for file in (SERVICE_FILE, RELEASE_FILE)))
-            for each in (parent, commit.id)
-        )
-
-        def was_stable(digest: Digest, path: str = f"{folder}/{SERVICE_FILE}") -> bool:
-            return digest in stable_before(repository, parent, path, platform)
-
-        step = Step(before, after, stage, model, signer, commit.time, was_stable)
-        refused = refusal(step, platform)
-        if refused:
-            raise VerificationError(
-                f"commit {commit.id[:12]} by {signer} {refused}",
-                hint="nobody follows this commit: take it out of main again",
-            )
-
-
-def stable_before(
-    repository: Repository, commit: str, path: str, platform: Platform
-) -> Iterator[Digest]:
-    """Yield the stable releases of a deployment up to `commit`, newest first."""
-    for each in repository.history(path, to=commit):
-        content = repository.read(each.id, path)
-        with suppress(InvalidInput):
-            for deployment in parse_deployments({path: content} if content else {}, platform):
-                yield deployment.slots[0].digest
-
-
-def _check_time(commit: Commit, parent: str, raw_parent: bytes) -> None:
-    if commit.time < parse_commit(parent, raw_parent).time - _SKEW:
-        raise VerificationError(f"commit {commit.id[:12]} is dated before its parent")
-
-
-def _machine_refusal(
-    repository: Repository, commit: Commit, parent: str, platform: Platform
-) -> str:
-    """Return what the commit does that a machine may not do; empty if nothing."""
-    for path in commit.paths:
-        if _MACHINE_PATH.fullmatch(path) is None:
-            return f"changes {path}"
-    for folder in sorted({path.rsplit("/", 1)[0] for path in commit.paths}):
-        known = _releases(repository.files(parent, folder), platform)
-        after = repository.files(commit.id, folder)
-        if f"{folder}/{SERVICE_FILE}" not in after:
-            return f"removes {folder}"
-        refused = _hold_refusal(repository, parent, commit, folder)
-        if refused:
-            return refused
-        added = _releases(after, platform) - known
-        if added:
-            return f"brings {min(added)} into {folder}"
-    return ""
-
-
-def _hold_refusal(repository: Repository, parent: str, commit: Commit, folder: str) -> str:
-    """Return how a machine ends a hold or changes the rollout plan; empty if it does neither.
-
-    Other restrictions are checked for everybody.
-    """
-    path = f"{folder}/{RELEASE_FILE}"
-    names = [f"{parent}:{path}", f"{commit.id}:{path}"]
-    before, after = repository.deployment_files(names)
-    old = None if before is None else parse_placement(before, path)
-    new = None if after is None else parse_placement(after, path)
-    if old is not None and old.hold and (new is None or new.hold != old.hold):
-        return f"ends the hold of {folder}"
-    if old is not None and (new is None or new.rollout != old.rollout):
-        return f"changes how {folder} is judged"
-    return ""
-
-
-def _releases(files: Mapping[str, bytes], platform: Platform) -> set[Digest]:
-    """Return the releases that a deployment runs or would go back to. Raises `InvalidInput`."""
-    digests: set[Digest] = set()
-    for deployment in parse_deployments(files, platform):
-        digests |= {slot.digest for slot in deployment.slots}
-    for path, content in files.items():
-        if path.endswith("/" + RELEASE_FILE):
-            placement = parse_placement(content, path)
-            digests |= {placement.digest, placement.previous or placement.digest}
-    return digests

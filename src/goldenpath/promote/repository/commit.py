@@ -30,6 +30,8 @@ class Commit:
     """Values by name, in the order of the message."""
     paths: tuple[str, ...] = ()
     """The paths that it changed against its first parent, sorted."""
+    strange: tuple[str, ...] = ()
+    """Those of them that were or are a link or a submodule."""
 
     @property
     def subject(self) -> str:

@@ -1,7 +1,7 @@
 """Verifies who signed a commit: a signature over the object's bytes by a listed key."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from goldenpath.errors import VerificationError
 from goldenpath.promote.repository.commit import parse_commit, split_signature
@@ -9,20 +9,28 @@ from goldenpath.release.attest.policy import Person
 from goldenpath.release.attest.signatures import sshsig
 
 
-def verify_commit(commit: str, content: bytes, people: Sequence[Person]) -> str:
+def verify_commit(
+    commit: str, content: bytes, people: Sequence[Person], moment: datetime | None = None
+) -> str:
     """Return the name of the one of `people` who signed the commit object `content`.
 
+    `moment` is the time by which their key is judged; the commit's own date, if it is not given.
     Raises `VerificationError` if nobody of them did, or the bytes were changed afterwards.
     """
+    signer = signing_key(commit, content)
+    time = moment or parse_commit(commit, content).time
+    return owner_of_key(signer, people, time, f"commit {commit[:12]}")
+
+
+def signing_key(commit: str, content: bytes) -> str:
+    """Return the public key line whose signature the commit object `content` holds."""
     armored, signed = split_signature(commit, content)
     try:
-        signer = sshsig.verify(armored, signed, "git")
+        return sshsig.verify(armored, signed, "git")
     except VerificationError as error:
         raise VerificationError(
             f"commit {commit[:12]} was changed after it was signed: {error.message}"
         ) from error
-    time = parse_commit(commit, content).time
-    return owner_of_key(signer, people, time, f"commit {commit[:12]}")
 
 
 def owner_of_key(signer: str, people: Sequence[Person], time: datetime, what: str) -> str:
@@ -46,3 +54,11 @@ def owner_of_key(signer: str, people: Sequence[Person], time: datetime, what: st
         else f"{what} is signed by a key that platform.toml does not list",
         hint="goldenpath person list shows whose commits are valid",
     )
+
+
+def key_holder(signer: str, people: Sequence[Person], commit: str) -> str:
+    """Return whose key `signer` is, at whatever time. Raises `VerificationError` if nobody's."""
+    holder = next((each for each in people if each.ssh_key.split()[:2] == signer.split()[:2]), None)
+    if holder is None:
+        return owner_of_key(signer, (), datetime.min.replace(tzinfo=UTC), f"commit {commit[:12]}")
+    return holder.name

@@ -4,14 +4,23 @@ Git reads no configuration of the user or the machine, asks no terminal, and has
 every machine accepts the same commits.
 """
 
+import os
+import resource
+import signal
 import subprocess
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from goldenpath.errors import InvalidInput, Unavailable
 
 TIMEOUT = 120.0
 """Seconds after which a call of git is ended."""
+MAX_MEMORY = 4 * 1024**3
+"""Bytes of address space of a call of git: a few objects can stand for a billion paths."""
+MAX_OUTPUT = 256 * 1024 * 1024
+"""Bytes of the largest answer of git that is read."""
 
 _FIXED = {
     "GIT_CONFIG_NOSYSTEM": "1",
@@ -22,6 +31,10 @@ _FIXED = {
     "GIT_ALLOW_PROTOCOL": "file:ssh:https:http",
     "LC_ALL": "C",
 }
+
+
+_LEAN = ("-c", "core.packedGitWindowSize=64m", "-c", "core.packedGitLimit=512m")
+"""Keeps git within its memory."""
 
 
 class GitFailed(Exception):
@@ -44,30 +57,48 @@ class Git:
         self.folder = folder
         self._environment = {"GIT_SSH_COMMAND": "ssh -oBatchMode=yes", **environment, **_FIXED}
 
-    def run(self, *arguments: str, stdin: bytes = b"", index: Path | None = None) -> bytes:
-        """Return what git prints. Raises `GitFailed` with its output, `Unavailable` without git."""
+    def at(self, folder: Path) -> "Git":
+        """Return git on another repository, with the same environment."""
+        return Git(folder, self._environment)
+
+    def run(
+        self,
+        *arguments: str,
+        stdin: bytes = b"",
+        index: Path | None = None,
+        largest: int = MAX_OUTPUT,
+    ) -> bytes:
+        """Return what git prints.
+
+        `largest` limits each file that git writes, and its answer. Raises `GitFailed` with its
+        output, `Unavailable` without git or after the time limit.
+        """
         environment = dict(self._environment)
         if index is not None:
             environment["GIT_INDEX_FILE"] = str(index)
-        try:
-            done = subprocess.run(
-                ["git", f"--git-dir={self.folder}", *arguments],
-                input=stdin,
-                capture_output=True,
-                env=environment,
-                timeout=TIMEOUT,
-                check=False,
-            )
-        except FileNotFoundError as error:
-            raise Unavailable("git was not found on PATH", hint="install git") from error
-        except subprocess.TimeoutExpired as error:
-            raise Unavailable(
-                f"git {arguments[0]} gave no answer within {TIMEOUT:.0f} seconds",
-                hint="check the network and the remote, then run the command again",
-            ) from error
-        if done.returncode != 0:
-            raise GitFailed((done.stderr + done.stdout).decode("utf-8", "replace").strip())
-        return done.stdout
+        # The answer is a file, so that the limit on files holds for it too.
+        with tempfile.TemporaryFile() as answer:
+            try:
+                process = subprocess.Popen(
+                    ["git", *_LEAN, f"--git-dir={self.folder}", *arguments],
+                    stdin=subprocess.PIPE,
+                    stdout=answer,
+                    stderr=subprocess.PIPE,
+                    env=environment,
+                    start_new_session=True,
+                )
+            except FileNotFoundError as error:
+                raise Unavailable("git was not found on PATH", hint="install git") from error
+            errors = _finished(process, stdin, largest, arguments[0])
+            # Git may have written more before its limits were set.
+            if answer.seek(0, os.SEEK_END) > largest:
+                raise GitFailed(f"git {arguments[0]} answered more than {largest} bytes")
+            answer.seek(0)
+            output = answer.read()
+        if process.returncode != 0:
+            how = f"git died of signal {-process.returncode}\n" if process.returncode < 0 else ""
+            raise GitFailed(how + (errors + output[:65536]).decode("utf-8", "replace").strip())
+        return output
 
     def initialise(self) -> None:
         """Create the bare repository if it is not there."""
@@ -106,6 +137,26 @@ class Git:
             size = int(header[-1])
             yield header[-2].decode(), output[position : position + size]
             position += size + 1
+
+
+def _finished(process: "subprocess.Popen[bytes]", stdin: bytes, largest: int, verb: str) -> bytes:
+    """Let git run within its limits to its end, and return what it prints as errors."""
+    with process:
+        with suppress(ProcessLookupError):  # it may have ended already
+            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (largest, largest))
+            resource.prlimit(process.pid, resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
+        try:
+            return process.communicate(stdin, TIMEOUT)[1]
+        except subprocess.TimeoutExpired as error:
+            raise Unavailable(
+                f"git {verb} gave no answer within {TIMEOUT:.0f} seconds",
+                hint="check the network and the remote, then run the command again",
+            ) from error
+        finally:
+            # Its helpers, such as ssh and index-pack, must not outlive it.
+            if process.poll() is None:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
 
 
 def _lines(names: Iterable[str]) -> bytes:

@@ -1,14 +1,17 @@
 """The gitops repository, read and changed without a checkout.
 
-A bare cache repository holds what was fetched, so that it can be read while the remote cannot be
-reached. A change is a commit object that is made here and signed with an SSH key. It is pushed only
-if the branch is still where it was read, so that nobody's commit is lost.
+A bare cache repository holds what was followed, so that it can be read while the remote cannot be
+reached. What is fetched stays in a quarantine until somebody has verified it.
+
+A change is a commit object that is made here and signed with an SSH key. It is pushed only if the
+branch is still where it was read, so that nobody's commit is lost.
 """
 
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -23,7 +26,8 @@ from goldenpath.promote.repository.commit import (
 )
 from goldenpath.promote.repository.commit_signature import verify_commit
 from goldenpath.promote.repository.git import Git, GitFailed, last_line
-from goldenpath.promote.repository.git_objects import changed_paths, read_blobs
+from goldenpath.promote.repository.git_objects import MAX_FILE, changed_paths, irregular, read_blobs
+from goldenpath.promote.repository.quarantine import HELD, fetch_checked, scratch
 from goldenpath.promote.repository.tree import write_tree
 from goldenpath.release.attest.policy import Person
 from goldenpath.release.attest.signatures.sshsig import SshKey
@@ -54,32 +58,63 @@ class Repository:
         self._address = Address(url)
         self.url = url
         self.cache = cache
+        self._environment = given
         self._git = Git(cache, tool_environment(given))
 
     def fetch(self) -> str:
-        """Fetch `main` and return its commit.
+        """Fetch `main`, move our copy of it, and return its commit: for set-up, before any trust.
 
         Raises `Unavailable` if the remote cannot be reached, `NotFound` if it has no `main`, and
         `VerificationError` if its history was rewritten.
         """
-        with self._locked():
+        with self.incoming() as (held, head):
             local = self._local()
-            remote = self._remote()
-            if remote == local:
-                return remote
-            try:
-                self._git.run("fetch", "--no-tags", self.url, f"{BRANCH}:{BRANCH}")
-            except GitFailed as error:
-                if "non-fast-forward" in error.words or "rejected" in error.words:
-                    raise VerificationError(
-                        f"the history of {self._address} was rewritten: {local} is not in it",
-                        hint="find out who rewrote it; remove the cache to accept the new history",
-                    ) from error
-                raise self._unreachable(error) from error
-            head = self._local()
-        if head is None:
-            raise NotFound(f"{self._address} has no branch main", hint="run goldenpath init")
+            if local is not None and not held.contains(local, head):
+                raise VerificationError(
+                    f"the history of {self._address} was rewritten: {local} is not in it",
+                    hint="find out who rewrote it; remove the cache to accept the new history",
+                )
+            self.take(held, head)
         return head
+
+    def remote_head(self) -> str:
+        """Return the commit of `main` at the remote; nothing is fetched."""
+        try:
+            answer = self._git.run("ls-remote", "--quiet", self.url, BRANCH).decode().split()
+        except GitFailed as error:
+            raise self._unreachable(error) from error
+        if not answer:
+            raise self._no_branch("main")
+        return answer[0]
+
+    @contextmanager
+    def incoming(self, branch: str = "main") -> Iterator[tuple["Repository", str]]:
+        """Fetch a branch into a quarantine; yield a repository that reads it, and its commit.
+
+        It is removed at the end, whatever happened. Raises `VerificationError` for objects that git
+        finds malformed. Otherwise raises like `fetch`.
+        """
+        if _PATH.fullmatch(branch) is None:
+            raise InvalidInput(f"{branch!r} cannot be the name of a branch")
+        self._git.initialise()
+        with ExitStack() as stack:
+            with self._on_disk():
+                git = stack.enter_context(scratch(self._git))
+            try:
+                reference = f"refs/heads/{branch}"
+                head = fetch_checked(git, self.url, reference, str(self._address))
+            except GitFailed as error:
+                if "couldn't find remote ref" in error.words:
+                    raise self._no_branch(branch) from error
+                raise self._unreachable(error) from error
+            yield Repository(self.url, git.folder, self._environment), head
+
+    def take(self, held: "Repository", commit: str) -> None:
+        """Copy a verified commit from its quarantine, with its history, and move `main` to it."""
+        with self._locked():
+            held._ask("update-ref", HELD, commit)
+            source, target = str(held.cache.absolute()), f"+{HELD}:{BRANCH}"
+            self._ask("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", source, target)
 
     def head(self) -> str:
         """Return the last commit that was fetched, without asking the remote. Raises `NotFound`."""
@@ -95,7 +130,7 @@ class Repository:
     def files(self, commit: str, prefix: str = "") -> Mapping[str, bytes]:
         """Return every file below the folder `prefix` (all files, if it is empty), by path.
 
-        A file that is too large is replaced as in `deployment_files`.
+        A file that cannot be read is replaced as in `deployment_files`.
         """
         named = self.entries(commit, prefix)
         contents = self._blobs(list(named.values()), stand_in=True)
@@ -106,15 +141,17 @@ class Repository:
         }
 
     def entries(self, commit: str, prefix: str = "") -> Mapping[str, str]:
-        """Return the blob id of every file below the folder `prefix`, by path."""
+        """Return the blob id of every file below the folder `prefix`, by path.
+
+        A link or a submodule has a name instead that only `files` and `deployment_files` know.
+        """
         spec = ["--", prefix.rstrip("/") + "/"] if prefix else []
         listed = self._ask("ls-tree", "-r", "-z", "--full-tree", commit, *spec)
         named = {}
         for entry in filter(None, listed.split(b"\0")):
             head, _, path = entry.partition(b"\t")
-            mode, kind, blob = head.decode().split(" ")
-            if kind == "blob" and mode.startswith("100"):
-                named[path.decode("utf-8", "replace")] = blob
+            mode, _, blob = head.decode().split(" ")
+            named[path.decode("utf-8", "replace")] = irregular(mode, blob) or blob
         return named
 
     def history(self, path: str | None = None, *, to: str | None = None) -> Iterator[Commit]:
@@ -134,12 +171,26 @@ class Repository:
             changed = changed_paths(self._git, ids)
         except GitFailed as error:
             raise self._broken(error) from error
-        return tuple(parse_commit(each, raw[each], changed[each]) for each in ids)
+        return tuple(
+            replace(
+                parse_commit(each, raw[each], changed[each].paths), strange=changed[each].strange
+            )
+            for each in ids
+        )
 
     def between(self, start: str | None, end: str) -> tuple[str, ...]:
         """Return the ids of the commits after `start` (all, if None) up to `end`, parents first."""
         wanted = [end] if start is None else [end, f"^{start}"]
         return tuple(self._ask("rev-list", "--topo-order", "--reverse", *wanted).decode().split())
+
+    def first_parents(self, start: str | None, end: str) -> tuple[str, ...]:
+        """Return what `between` returns, along first parents only: what `main` was, in order."""
+        wanted = [end] if start is None else [end, f"^{start}"]
+        return tuple(self._ask("rev-list", "--first-parent", "--reverse", *wanted).decode().split())
+
+    def is_at(self, commit: str) -> bool:
+        """Whether our copy of `main` is at this commit."""
+        return self._local() == commit
 
     def last_change(self, commit: str, *paths: str) -> str:
         """Return the newest commit up to `commit` that touches one of `paths`; empty if none."""
@@ -149,20 +200,6 @@ class Repository:
         """Return the paths that differ between both commits."""
         listed = self._ask("diff-tree", "-r", "-z", "--no-renames", "--name-only", one, other)
         return tuple(filter(None, listed.decode("utf-8", "replace").split("\0")))
-
-    def fetch_branch(self, name: str) -> str:
-        """Fetch another branch than `main` and return its commit. Raises `NotFound`."""
-        reference = f"refs/heads/{name}"
-        if _PATH.fullmatch(name) is None:
-            raise InvalidInput(f"{name!r} cannot be the name of a branch")
-        with self._locked():
-            try:
-                self._git.run("fetch", "--no-tags", self.url, f"+{reference}:{reference}")
-            except GitFailed as error:
-                if "couldn't find remote ref" in error.words:
-                    raise NotFound(f"{self._address} has no branch {name}") from error
-                raise self._unreachable(error) from error
-        return self._ask("rev-parse", reference).decode().strip()
 
     def contains(self, ancestor: str, commit: str) -> bool:
         """Whether `ancestor` is `commit` or in its history."""
@@ -218,17 +255,25 @@ class Repository:
             "utf-8", "replace"
         )
 
-    def verify(self, commit: str, people: Sequence[Person]) -> str:
+    def verify(self, commit: str, people: Sequence[Person], moment: datetime | None = None) -> str:
         """Return the name of the one of `people` who signed `commit`.
 
+        `moment` is the time by which the key is judged; the commit's own date, if it is not given.
         Raises `VerificationError` if it is unsigned, tampered with, signed by a key that is not
         listed, or signed outside the key's period of validity.
         """
         content = self._raw([commit])[commit]
-        return verify_commit(commit, content, people)
+        return verify_commit(commit, content, people, moment)
 
     def raw(self, ids: Sequence[str]) -> Mapping[str, bytes]:
-        """Return the bytes of those commit objects. Raises `NotFound`."""
+        """Return the bytes of those commit objects. Raises `NotFound`, `InvalidInput`."""
+        try:
+            sizes = self._git.sizes(ids)
+        except GitFailed as error:
+            raise self._broken(error) from error
+        for commit, found in zip(ids, sizes, strict=True):
+            if found is not None and found[1] > MAX_FILE:
+                raise InvalidInput(f"commit {commit[:12]} is larger than {MAX_FILE} bytes")
         return self._raw(ids)
 
     def blobs(self, names: Sequence[str]) -> tuple[bytes | None, ...]:
@@ -236,9 +281,10 @@ class Repository:
         return self._blobs(names)
 
     def deployment_files(self, names: Sequence[str]) -> tuple[bytes | None, ...]:
-        """Return contents like `blobs`, but let a file that is too large stop only its deployment.
+        """Return contents like `blobs`, but let an unreadable file stop only its deployment.
 
-        It is replaced by a text that every reader refuses as too large, different for each file.
+        It is too large, or a link, or a submodule. It is replaced by a text that every reader
+        refuses with that reason, different for each file.
         """
         return self._blobs(names, stand_in=True)
 
@@ -284,15 +330,6 @@ class Repository:
                     f"{self._address} refused the branch {branch}: {self._said(error)}"
                 ) from error
             raise self._unreachable(error) from error
-
-    def _remote(self) -> str:
-        try:
-            said = self._git.run("ls-remote", "--quiet", self.url, BRANCH).decode().split()
-        except GitFailed as error:
-            raise self._unreachable(error) from error
-        if not said:
-            raise NotFound(f"{self._address} has no branch main", hint="run goldenpath init")
-        return said[0]
 
     def _local(self) -> str | None:
         self._git.initialise()
@@ -343,6 +380,10 @@ class Repository:
                 f"{self.cache} cannot be written: {error.strerror}",
                 hint="check that its disk has room and is writable",
             ) from error
+
+    def _no_branch(self, name: str) -> NotFound:
+        hint = "run goldenpath init" if name == "main" else None
+        return NotFound(f"{self._address} has no branch {name}", hint=hint)
 
     def _said(self, error: GitFailed) -> str:
         return last_line(self._address.cleared(error.words))

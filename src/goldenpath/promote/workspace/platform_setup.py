@@ -14,8 +14,8 @@ from goldenpath.promote.acts.founding import FoundingScene, PlatformOptions, beg
 from goldenpath.promote.repository.chain_of_trust import Pin, follow, write_pin
 from goldenpath.promote.repository.git import Git
 from goldenpath.promote.repository.identity import Identity
-from goldenpath.promote.repository.publication import Draft, publish_draft
 from goldenpath.promote.repository.worktree import Repository
+from goldenpath.promote.workspace.publication import Draft, publish_draft
 from goldenpath.release.attest.keys import PemSigner, generate_key, key_from_pem, public_pem
 from goldenpath.release.attest.signatures.sshsig import SshKey
 from goldenpath.settings import tool_environment
@@ -73,7 +73,7 @@ def found(
     if not home.trust.exists():
         write_pin(home.trust, Pin(root, ""))
         created.append("trust in its first commit")
-    return Founded(str(home.root), root, follow(repository, home.trust).commit, tuple(created))
+    return Founded(str(home.root), root, follow(repository, home.trust, now).commit, tuple(created))
 
 
 def _build_key(path: Path, created: list[str]) -> PemSigner:

@@ -1,6 +1,6 @@
 """Reads scenes (everything that an act decides on) from one trusted commit and one store."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -31,8 +31,10 @@ from goldenpath.promote.manifests.deployment_files import (
 from goldenpath.promote.manifests.desired import Deployment, Placement
 from goldenpath.promote.manifests.placement import parse_placement
 from goldenpath.promote.platform.platform import Platform
-from goldenpath.promote.repository.chain_of_trust import Trusted, stable_before
+from goldenpath.promote.repository.chain_of_trust import Trusted
+from goldenpath.promote.repository.commit import Commit
 from goldenpath.promote.repository.commit_message import APPROVED_BY
+from goldenpath.promote.repository.commit_rules import stable_before
 from goldenpath.promote.repository.countersign import agreed, base_of, set_up_is_over
 from goldenpath.promote.repository.identity import require_listed
 from goldenpath.promote.repository.worktree import Repository
@@ -62,6 +64,8 @@ class Viewpoint:
     trusted: Trusted
     store: Store
     now: datetime
+    seen: Callable[[Commit], datetime] = lambda commit: commit.time
+    """Returns when a commit was there at the latest, which counts for the soak."""
 
 
 def deployment_of(
@@ -127,7 +131,7 @@ def read_release(
     """
     repository, platform, now = workspace.repository, trusted.platform, workspace.clock()
     person = require_listed(workspace.acting, platform, now)
-    view = Viewpoint(repository, trusted, workspace.store, now)
+    view = Viewpoint(repository, trusted, workspace.store, now, workspace.seen)
     evidence = read_evidence(view, digest, stage, person.name if promotes else "")
     scene = _with_files(
         repository,
@@ -184,10 +188,14 @@ def read_proposal(workspace: Workspace, scene: TrustScene, name: str) -> Propose
 
     Raises `NotFound` if there is none, `VerificationError` if no listed person signed it.
     """
-    repository, people = workspace.repository, scene.platform.people
-    identity = repository.fetch_branch(proposal_branch(name))
+    with workspace.repository.incoming(proposal_branch(name)) as (repository, identity):
+        return _proposed(repository, identity, scene, name)
+
+
+def _proposed(repository: Repository, identity: str, scene: TrustScene, name: str) -> Proposed:
+    people = scene.platform.people
+    repository.verify(identity, people, scene.now)
     (commit,) = repository.commits([identity])
-    repository.verify(identity, people)
     contents = repository.blobs([f"{identity}:{path}" for path in commit.paths])
     proposed = Proposed(
         name,
@@ -208,14 +216,17 @@ def _stable_since(view: Viewpoint, stage: str, model: str, digest: Digest) -> da
     path, trusted = service_path(stage, model), view.trusted
     since = None
     for commit in view.repository.history(path, to=trusted.commit):
-        content = view.repository.read(commit.id, path)
+        (content,) = view.repository.deployment_files([f"{commit.id}:{path}"])
         if content is None:
             break
-        (deployment,) = parse_deployments({path: content}, trusted.platform)
+        try:
+            (deployment,) = parse_deployments({path: content}, trusted.platform)
+        except InvalidInput:
+            break  # nobody can tell what was live then, so it counts from after that
         if deployment.slots[0].digest != digest or deployment.stopped:
             break
-        since = commit.time
-    return since
+        since = commit
+    return None if since is None else view.seen(since)
 
 
 def _with_files(repository: Repository, trusted: Trusted, scene: StageScene) -> StageScene:
@@ -247,8 +258,16 @@ def _was_here(repository: Repository, scene: StageScene, digest: Digest) -> bool
     """Whether the release was in that stage before; choosing it again puts the stage on hold."""
     path = release_path(scene.stage.name, scene.model)
     names = [f"{commit.id}:{path}" for commit in repository.history(path, to=scene.commit)]
-    contents = [content for content in repository.blobs(names) if content is not None]
-    return any(parse_placement(content, path).digest == digest for content in contents)
+    contents = [content for content in repository.deployment_files(names) if content is not None]
+    return any(_names(content, digest) for content in contents)
+
+
+def _names(content: bytes, digest: Digest) -> bool:
+    """Whether a release file names the release; one that cannot be read may name any."""
+    try:
+        return parse_placement(content).digest == digest
+    except InvalidInput:
+        return True
 
 
 def _live(store: Store, current: Deployment, platform: Platform, now: datetime) -> Live | None:

@@ -22,14 +22,16 @@ from goldenpath.promote.acts.intents import (
     TrustProposal,
     Unchanged,
 )
+from goldenpath.promote.forge.pull_request import NOT_ASKED, Forge, MergeAnswer
 from goldenpath.promote.gates.gate import Decision
 from goldenpath.promote.manifests.desired import Deployment
 from goldenpath.promote.repository.chain_of_trust import Trusted, follow
+from goldenpath.promote.repository.commit import Commit
 from goldenpath.promote.repository.countersign import sign_change
+from goldenpath.promote.repository.first_seen import FirstSeen, Sighting
 from goldenpath.promote.repository.identity import Identity
-from goldenpath.promote.repository.publication import Draft, propose_draft, publish_draft
-from goldenpath.promote.repository.pull_request import NOT_ASKED, Forge, MergeAnswer
 from goldenpath.promote.repository.worktree import MovedOn, Repository
+from goldenpath.promote.workspace.publication import Draft, propose_draft, publish_draft
 from goldenpath.release.attest.attach import attach_ssh
 from goldenpath.release.attest.statement import Statement
 
@@ -59,6 +61,10 @@ class Workspace:
     def store(self) -> Store:
         """The store of releases and of the statements about them."""
         return self.open_store()
+
+    def seen(self, commit: Commit) -> datetime:
+        """Return when a commit was there at the latest, by this machine's first-seen times."""
+        return FirstSeen.beside(self.pin).sighting(commit).seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +140,7 @@ def enact(
 
 def newest(workspace: Workspace) -> Trusted:
     """Return the newest commit, with its whole chain of signatures verified."""
-    return follow(workspace.repository, workspace.pin)
+    return follow(workspace.repository, workspace.pin, workspace.clock())
 
 
 def publish(workspace: Workspace, intent: IntentT) -> Outcome[IntentT]:
@@ -158,6 +164,7 @@ def publish(workspace: Workspace, intent: IntentT) -> Outcome[IntentT]:
                 waits_in=change.branch,
                 forge=workspace.forge,
             )
+            _note_own(workspace, done.commit, change.time)
             return Outcome(intent, done.commit, done.branch, done.request)
         case TrustProposal() as proposal:
             _propose(workspace, proposal)
@@ -186,7 +193,14 @@ def _publish_stage(workspace: Workspace, change: StageChange) -> Outcome[StageCh
         waits_in=change.branch,
         forge=workspace.forge,
     )
+    _note_own(workspace, done.commit, change.time)
     return Outcome(change, done.commit, done.branch, done.request, envelope)
+
+
+def _note_own(workspace: Workspace, commit: str, now: datetime) -> None:
+    """Note that this machine saw the commit when it made it, even if it follows git much later."""
+    if commit:
+        FirstSeen.beside(workspace.pin).keep({commit: Sighting(now, now)})
 
 
 def _propose(workspace: Workspace, proposal: TrustProposal) -> None:

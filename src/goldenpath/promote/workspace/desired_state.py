@@ -13,7 +13,13 @@ import msgspec
 from goldenpath import __version__
 from goldenpath.errors import Unavailable
 from goldenpath.files import publish
-from goldenpath.promote.manifests.deployment_files import RELEASE_FILE, SERVICE_FILE, Survey, survey
+from goldenpath.promote.manifests.deployment_files import (
+    RELEASE_FILE,
+    SERVICE_FILE,
+    Survey,
+    is_deployment_file,
+    survey,
+)
 from goldenpath.promote.manifests.desired import Deployment, Restrictions, Scaling, Slot
 from goldenpath.promote.platform.break_glass import BreakGlass
 from goldenpath.promote.platform.platform import Platform
@@ -57,7 +63,7 @@ class Surveyor:
         wanted = {
             path: blob + entries.get(f"{path.removesuffix(SERVICE_FILE)}{RELEASE_FILE}", "")
             for path, blob in entries.items()
-            if path.endswith(f"/{SERVICE_FILE}")
+            if is_deployment_file(path)
         }
         new = [path for path, blobs in wanted.items() if not self._knows(path, blobs)]
         changed = [file for path in new for file in _both(path) if file in entries]

@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from goldenpath.errors import InvalidInput, Unavailable
+from goldenpath.errors import Unavailable, VerificationError
 from goldenpath.promote.manifests.deployment_files import release_path, service_path, survey
 from goldenpath.promote.repository.chain_of_trust import last_trusted
-from goldenpath.promote.repository.desired_state import Surveyor
+from goldenpath.promote.workspace.desired_state import Surveyor
 from tests.promote.example import ONE, TWO
 from tests.promote.repository.test_chain_of_trust import World
 
@@ -94,7 +94,7 @@ def test_a_hostile_platform_is_refused_and_what_was_trusted_stays(
     before = world.trusted()
     world.commit("engineer", {"platform.toml": content})
 
-    with pytest.raises(InvalidInput, match=r"platform\.toml is|is too large"):
+    with pytest.raises(VerificationError, match=r"cannot be judged: platform\.toml is"):
         world.trusted()
 
     assert last_trusted(world.repository, world.pin) == before

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from goldenpath.promote.forge.pull_request import NOT_ASKED, Forge, MergeAnswer, ask
 from goldenpath.promote.repository.identity import Identity
-from goldenpath.promote.repository.pull_request import NOT_ASKED, Forge, MergeAnswer, ask
 from goldenpath.promote.repository.worktree import Protected, Repository
 
 

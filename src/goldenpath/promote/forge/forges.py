@@ -7,8 +7,8 @@ from urllib.parse import quote
 from goldenpath.canonical import JsonValue
 from goldenpath.errors import InvalidInput
 from goldenpath.http.json_client import Rest
+from goldenpath.promote.forge.pull_request import PREFIX, Agreed, Forge, PullRequest
 from goldenpath.promote.platform.forge_settings import ForgeSettings
-from goldenpath.promote.repository.pull_request import PREFIX, Agreed, Forge, PullRequest
 
 BASE = "main"
 _PAGES, _PAGE = 20, 50

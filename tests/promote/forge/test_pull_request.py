@@ -13,15 +13,15 @@ from goldenpath.errors import InvalidInput, Unavailable
 from goldenpath.http.json_client import MAX_BYTES, Rest
 from goldenpath.promote.acts.founding import platform_files
 from goldenpath.promote.acts.intents import PromotionIntent
+from goldenpath.promote.forge.forges import open_forge
+from goldenpath.promote.forge.pull_request import Agreed, Forge
 from goldenpath.promote.platform.forge_settings import ForgeSettings, Kind
 from goldenpath.promote.platform.platform import parse_platform, render_platform
-from goldenpath.promote.repository.forges import open_forge
-from goldenpath.promote.repository.pull_request import Agreed, Forge
 from goldenpath.promote.workspace.stage_changes import promote, roll_back
 from goldenpath.promote.workspace.trust_changes import change_trust, confirm
 from goldenpath.promote.workspace.workspace import Outcome
 from tests.promote.example import platform
-from tests.promote.repository.forges import TOKEN, FakeForge, serving
+from tests.promote.forge.forges import TOKEN, FakeForge, serving
 from tests.promote.repository.protected import protect
 from tests.promote.road import MODEL, Road
 
@@ -67,7 +67,8 @@ def test_a_promotion_opens_one_request_for_its_branch(village: Village) -> None:
     (made,) = village.forge.waiting()
     assert done.request.url == again.request.url == made.url
     assert made.branch == done.branch == f"goldenpath/promote-dev-{MODEL}-{digest.hex[:12]}"
-    assert made.commit == village.road.repository.fetch_branch(done.branch)
+    with village.road.repository.incoming(done.branch) as (_, waiting):
+        assert made.commit == waiting
     opened = village.fake.requests[0]
     assert opened.title == f"dev: promote {MODEL} {digest.short}"
     assert f"    Release-Digest: {digest}" in opened.body

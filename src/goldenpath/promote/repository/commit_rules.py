@@ -1,0 +1,181 @@
+"""What a signed commit may do: the rules of trust, of machines, and of restrictions in force."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+
+from goldenpath.digest import Digest
+from goldenpath.errors import InvalidInput, VerificationError
+from goldenpath.promote.manifests.deployment_files import (
+    RELEASE_FILE,
+    SERVICE_FILE,
+    parse_deployments,
+)
+from goldenpath.promote.manifests.placement import parse_placement
+from goldenpath.promote.manifests.restrictions import Files, Step, refusal
+from goldenpath.promote.manifests.unreadable_file import refuse_unreadable
+from goldenpath.promote.platform.platform import FILE, Platform, parse_platform
+from goldenpath.promote.repository.commit import Commit
+from goldenpath.promote.repository.countersign import check_trust
+from goldenpath.promote.repository.worktree import Repository
+
+TAKE_OUT = "nobody follows this commit: take it out of main again"
+_MACHINE_PATH = re.compile(r"envs/[^/]+/[^/]+/(inferenceservice|release)\.yaml")
+
+
+class PlatformHistory:
+    """The `platform.toml` of many commits; each different file is read and parsed once."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+        self._parsed: dict[str, Platform] = {}
+        self._ids: dict[str, str] = {}
+
+    def at(self, commit: str) -> Platform:
+        if commit not in self._ids:
+            (blob,) = self._repository.blob_ids([commit], FILE)
+            if blob is None:
+                raise VerificationError(
+                    f"commit {commit[:12]} has no {FILE}, so it cannot be followed", hint=TAKE_OUT
+                )
+            self._ids[commit] = blob
+        blob = self._ids[commit]
+        if blob not in self._parsed:
+            # A file that is too large is read as one that is refused with that reason.
+            (content,) = self._repository.deployment_files([blob])
+            refuse_unreadable(content or b"", FILE)
+            self._parsed[blob] = parse_platform(content or b"")
+        return self._parsed[blob]
+
+    def prepare(self, commits: Sequence[str]) -> None:
+        """Look up the files of many commits in one call of git."""
+        for commit, blob in zip(commits, self._repository.blob_ids(commits, FILE), strict=True):
+            if blob is not None:
+                self._ids[commit] = blob
+
+
+def check_commit(
+    repository: Repository, commit: Commit, parent: str, signer: str, *, platforms: PlatformHistory
+) -> None:
+    """Raise `VerificationError` if the signer may not make this commit."""
+    platform = platforms.at(parent)
+    check_trust(repository, commit, signer, platform, after=platforms.at(commit.id))
+    if signer in {machine.name for machine in platform.commit_keys}:
+        refused = _machine_refusal(repository, commit, parent, platform)
+        if refused:
+            raise VerificationError(
+                f"commit {commit.id[:12]} by the machine {signer} {refused}",
+                hint="machines may only shift traffic between releases that are there",
+            )
+
+
+def files_around(repository: Repository, commits: Sequence[Commit]) -> dict[str, bytes | None]:
+    """Return both files of every deployment that the commits touch, before and after each."""
+    names: list[str] = []
+    placed: dict[str, bytes | None] = {}
+    for commit in commits:
+        for folder in _folders(commit):
+            paths = [f"{folder}/{file}" for file in (SERVICE_FILE, RELEASE_FILE)]
+            for each in (*commit.parents, commit.id):
+                if len(commit.parents) > 1 or commit.strange:
+                    # A path alone does not tell a file from a link.
+                    files = repository.files(each, folder)
+                    placed |= {f"{each}:{path}": files.get(path) for path in paths}
+                else:
+                    names += [f"{each}:{path}" for path in paths]
+    return placed | dict(zip(names, repository.deployment_files(names), strict=True))
+
+
+def _folders(commit: Commit) -> list[str]:
+    placed = filter(_MACHINE_PATH.fullmatch, commit.paths)
+    return sorted({path.rsplit("/", 1)[0] for path in placed})
+
+
+def check_restrictions(
+    repository: Repository,
+    commit: Commit,
+    parent: str,
+    signer: str,
+    *,
+    platform: Platform,
+    placed: Mapping[str, bytes | None],
+) -> None:
+    """Raise `VerificationError` for a commit that violates a hold, a freeze or break-glass."""
+    for folder in _folders(commit):
+        _, name, model = folder.split("/")
+        stage = platform.stage(name)
+        if stage is None:
+            continue
+        before, after = (
+            Files(*(placed[f"{each}:{folder}/{file}"] for file in (SERVICE_FILE, RELEASE_FILE)))
+            for each in (parent, commit.id)
+        )
+
+        def was_stable(digest: Digest, path: str = f"{folder}/{SERVICE_FILE}") -> bool:
+            return digest in stable_before(repository, parent, path, platform)
+
+        step = Step(before, after, stage, model, signer, commit.time, was_stable)
+        refused = refusal(step, platform)
+        if refused:
+            raise VerificationError(f"commit {commit.id[:12]} by {signer} {refused}", hint=TAKE_OUT)
+
+
+def stable_before(
+    repository: Repository, commit: str, path: str, platform: Platform
+) -> Iterator[Digest]:
+    """Yield the stable releases of a deployment up to `commit`, newest first."""
+    for each in repository.history(path, to=commit):
+        content = repository.read(each.id, path)
+        with suppress(InvalidInput):
+            for deployment in parse_deployments({path: content} if content else {}, platform):
+                yield deployment.slots[0].digest
+
+
+def _machine_refusal(
+    repository: Repository, commit: Commit, parent: str, platform: Platform
+) -> str:
+    """Return what the commit does that a machine may not do; empty if nothing."""
+    for path in commit.paths:
+        if _MACHINE_PATH.fullmatch(path) is None:
+            return f"changes {path}"
+    for folder in sorted({path.rsplit("/", 1)[0] for path in commit.paths}):
+        known = _releases(repository.files(parent, folder), platform)
+        after = repository.files(commit.id, folder)
+        if f"{folder}/{SERVICE_FILE}" not in after:
+            return f"removes {folder}"
+        refused = _hold_refusal(repository, parent, commit, folder)
+        if refused:
+            return refused
+        added = _releases(after, platform) - known
+        if added:
+            return f"brings {min(added)} into {folder}"
+    return ""
+
+
+def _hold_refusal(repository: Repository, parent: str, commit: Commit, folder: str) -> str:
+    """Return how a machine ends a hold or changes the rollout plan; empty if it does neither.
+
+    Other restrictions are checked for everybody.
+    """
+    path = f"{folder}/{RELEASE_FILE}"
+    names = [f"{parent}:{path}", f"{commit.id}:{path}"]
+    before, after = repository.deployment_files(names)
+    old = None if before is None else parse_placement(before, path)
+    new = None if after is None else parse_placement(after, path)
+    if old is not None and old.hold and (new is None or new.hold != old.hold):
+        return f"ends the hold of {folder}"
+    if old is not None and (new is None or new.rollout != old.rollout):
+        return f"changes how {folder} is judged"
+    return ""
+
+
+def _releases(files: Mapping[str, bytes], platform: Platform) -> set[Digest]:
+    """Return the releases that a deployment runs or would go back to. Raises `InvalidInput`."""
+    digests: set[Digest] = set()
+    for deployment in parse_deployments(files, platform):
+        digests |= {slot.digest for slot in deployment.slots}
+    for path, content in files.items():
+        if path.endswith("/" + RELEASE_FILE):
+            placement = parse_placement(content, path)
+            digests |= {placement.digest, placement.previous or placement.digest}
+    return digests

@@ -1,0 +1,224 @@
+"""When each commit was first seen, by this machine or by somebody else than its author.
+
+The date in a commit is what its author claims, so no rule may rely on it alone. A file in the home
+keeps one line for each commit: when it was there at the latest, and when it was not there yet.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from goldenpath.errors import InvalidInput, Unavailable
+from goldenpath.files import append_lines
+from goldenpath.promote.repository.commit import Commit
+
+AHEAD = timedelta(minutes=5)
+"""How far the clock of a committer may be ahead of ours."""
+SUFFIX = ".seen"
+"""The file stands beside the pin and has its name with this suffix."""
+MOST_BYTES = 64 * 1024 * 1024
+"""Above this size, commits that are refused leave no line any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Successor:
+    """A commit on top of another one: a signed witness that the other one was there by then."""
+
+    signer: str
+    time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """Between which two times a commit came to `main`."""
+
+    seen: datetime
+    """It was there by then."""
+    since: datetime | None = None
+    """It was not there yet at this time; None if nobody had looked before."""
+    by: str = ""
+    """The other person or machine that committed on top of it; empty if only this machine saw it.
+    """
+
+    def moment(self, claimed: datetime) -> datetime:
+        """Return the time by which rules judge the commit.
+
+        Whoever committed on top of it had followed it, so they judged it when it was new. Then its
+        own date counts, as far as it lies between both times. Otherwise nobody but its author knows
+        more, and it counts as made when it was seen.
+        """
+        if not self.by:
+            return self.seen
+        earliest = claimed if self.since is None else max(claimed, self.since)
+        return min(earliest, self.seen)
+
+    def narrowed(self, successor: Successor | None, now: datetime) -> "Sighting":
+        """Return the sighting with what a commit on top of it by somebody else adds.
+
+        A time after `now` was noted by a clock that was ahead.
+        """
+        seen = min(self.seen, now)
+        if successor is None:
+            return replace(self, seen=seen)
+        latest = successor.time if self.since is None else max(successor.time, self.since)
+        return Sighting(min(seen, latest), self.since, self.by or successor.signer)
+
+
+def witnessed(
+    commits: Iterable[tuple[str, tuple[str, ...], Successor]],
+) -> Mapping[str, Successor]:
+    """Return the earliest commit on top of each by somebody else, where there is one.
+
+    `commits` are id, parents, signer and date, each after all its parents.
+    """
+    # For each commit the earliest two on top of it by different signers: one of the two is by
+    # somebody else than its author, whoever that is.
+    above: dict[str, tuple[Successor, ...]] = {}
+    result: dict[str, Successor] = {}
+    for commit, parents, own in reversed(tuple(commits)):
+        others = above.pop(commit, ())
+        other = next((each for each in others if each.signer != own.signer), None)
+        if other is not None:
+            result[commit] = other
+        for parent in parents:
+            above[parent] = _earliest_two((own, *others, *above.get(parent, ())))
+    return result
+
+
+def _earliest_two(successors: tuple[Successor, ...]) -> tuple[Successor, ...]:
+    ordered = sorted(successors, key=lambda each: (each.time, each.signer))
+    second = next((each for each in ordered if each.signer != ordered[0].signer), None)
+    return (ordered[0],) if second is None else (ordered[0], second)
+
+
+class _Head(msgspec.Struct, omit_defaults=True):
+    version: Literal[1]
+    begun: datetime
+    """When the file was begun."""
+    is_upgrade: bool = False
+    """Whether this machine had followed commits before it kept first-seen times."""
+
+
+class _Line(msgspec.Struct, omit_defaults=True):
+    commit: str
+    seen: datetime
+    since: datetime | None = None
+    by: str = ""
+
+
+class FirstSeen:
+    """The file of first-seen times of one machine. It only grows, and survives a kill."""
+
+    def __init__(self, file: Path, most: int = MOST_BYTES) -> None:
+        self._file = file
+        self._most = most
+        self._head: _Head | None = None
+        self._known: dict[str, Sighting] = {}
+        self._size = -1
+
+    @classmethod
+    def beside(cls, pin: Path) -> "FirstSeen":
+        """Return the file that belongs to a pin."""
+        return cls(pin.with_suffix(SUFFIX))
+
+    def begin(self, now: datetime, *, is_upgrade: bool) -> None:
+        """Make the file if there is none.
+
+        On an upgrade, the commits that were followed before keep their own dates, up to `now`. If
+        the file is lost, they count as seen at `now`: a loss improves nothing.
+        """
+        self._refresh()
+        if self._head is None:
+            self._append(_encoded(_Head(1, _utc(now), is_upgrade)), b"")
+
+    def known(self) -> Mapping[str, Sighting]:
+        """Return every commit that has a sighting. Raises `InvalidInput` for a damaged file."""
+        self._refresh()
+        return self._known
+
+    def sighting(self, commit: Commit) -> Sighting:
+        """Return the sighting of a commit that this machine follows."""
+        self._refresh()
+        if self._head is None:
+            return Sighting(datetime.now(UTC))
+        begun = self._head.begun
+        before = Sighting(min(commit.time, begun) if self._head.is_upgrade else begun)
+        return self._known.get(commit.id, before)
+
+    def moment(self, commit: Commit) -> datetime:
+        """Return the time by which a commit is judged that this machine follows."""
+        return self.sighting(commit).moment(commit.time)
+
+    def keep(self, new: Mapping[str, Sighting], refused: str = "") -> None:
+        """Append sightings and sync them to the disk; call `begin` before. Raises `Unavailable`.
+
+        The line of the commit `refused` is left out if the file is large, so that nobody fills it.
+        """
+        lines = {commit: each for commit, each in new.items() if commit not in self.known()}
+        if self._size > self._most:
+            lines.pop(refused, None)
+        if lines:
+            content = b"".join(_line(commit, each) for commit, each in lines.items())
+            self._append(_encoded(_Head(1, datetime.now(UTC))), content)
+
+    def _append(self, head: bytes, content: bytes) -> None:
+        """Append to the file; a new one begins with `head`."""
+        try:
+            append_lines(self._file, content, head=head)
+        except OSError as error:
+            raise self._unusable("written", error) from error
+
+    def _refresh(self) -> None:
+        """Read the file if it changed. It only grows, so its size tells."""
+        try:
+            content = self._file.read_bytes() if self._file.stat().st_size != self._size else None
+        except FileNotFoundError:
+            content = b""
+        except OSError as error:
+            raise self._unusable("read", error) from error
+        if content is None:
+            return
+        self._head, self._known = self._parsed(content)
+        self._size = len(content)
+
+    def _parsed(self, content: bytes) -> tuple[_Head | None, dict[str, Sighting]]:
+        head, *lines = content[: content.rfind(b"\n") + 1].split(b"\n")
+        known: dict[str, Sighting] = {}
+        if not head:
+            return None, known
+        try:
+            begun = msgspec.json.decode(head, type=_Head)
+            for line in filter(None, lines):
+                read = msgspec.json.decode(line, type=_Line)
+                since = None if read.since is None else _utc(read.since)
+                # Two processes may have noted the same commit; the earlier one saw it first.
+                known.setdefault(read.commit, Sighting(_utc(read.seen), since, read.by))
+        except (msgspec.DecodeError, msgspec.ValidationError, ValueError) as error:
+            raise InvalidInput(
+                f"{self._file} is damaged: expected a first-seen time in each line ({error})",
+                hint="restore it from a backup, or move it away: commits then count as seen now",
+            ) from error
+        return begun, known
+
+    def _unusable(self, done: str, error: OSError) -> Unavailable:
+        return Unavailable(
+            f"{self._file} cannot be {done}: {error.strerror}",
+            hint="check its access rights, and that its disk has room",
+        )
+
+
+def _line(commit: str, sighting: Sighting) -> bytes:
+    since = None if sighting.since is None else _utc(sighting.since)
+    return _encoded(_Line(commit, _utc(sighting.seen), since, sighting.by))
+
+
+def _encoded(value: msgspec.Struct) -> bytes:
+    return msgspec.json.encode(value) + b"\n"
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)
