@@ -16,7 +16,8 @@ from goldenpath.parsers.toml_parser import MAX_TOML
 from goldenpath.parsers.typed import read_bounded
 from goldenpath.promote.gates.admission_policy import admission_of, parse_admission
 from goldenpath.release.attest.examination import judge
-from goldenpath.release.attest.verify import gather
+from goldenpath.release.attest.policy import Demand
+from goldenpath.release.attest.verify import Reading, gather, require_all_read
 
 
 @click.command()
@@ -40,8 +41,11 @@ def verb(reference: str, file: Path | None, blobs: bool, explain: bool, output: 
     else:
         admission = parse_admission(read_bounded(file, MAX_TOML), file.name)
     policy, people = admission.policy, admission.people
-    documents = gather(store, digest, blobs=blobs, watch=partial(moving, "reading"))
-    verified = judge(digest, documents, policy, people, now=compose.now())
+    now = compose.now()
+    reading = Reading(Demand(digest, policy, people, now))
+    watch = partial(moving, "reading")
+    documents = gather(store, digest, reading=reading, blobs=blobs, watch=watch)
+    verified = require_all_read(judge(digest, documents, policy, people, now=now))
     if explain:
         from goldenpath.release.evidence.explain import explain as script
 

@@ -25,7 +25,8 @@ def test_a_pulled_release_is_read_without_the_registry(tmp_path: Path) -> None:
         store = CachingStore(remote(registry.address), LayoutStore(tmp_path))
         image = put_manifest(store, b"image")
         note = put_manifest(store, b"note", image, "text/note")
-        store.pull(image.digest)
+        put_manifest(store, b"junk", image, "text/note")
+        store.pull(image.digest, [note])
         asked = len(registry.asked)
 
         assert read(store, image, 10_000)
@@ -57,6 +58,6 @@ def test_wrong_bytes_of_a_registry_are_not_cached(tmp_path: Path) -> None:
         registry.faults.wrong_bytes = True
 
         with pytest.raises(VerificationError):
-            store.pull(image.digest)
+            store.pull(image.digest, [])
 
     assert not store.cache.exists(image)

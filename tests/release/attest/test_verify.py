@@ -13,7 +13,7 @@ from goldenpath.release.attest.keys import PemSigner, key_from_pem, public_pem
 from goldenpath.release.attest.policy import Finding, Person, Policy, Verified
 from goldenpath.release.attest.signatures.sshsig import SshKey
 from goldenpath.release.attest.statement import APPROVAL, EVIDENCE, METRICS, SIGNED, Statement
-from goldenpath.release.attest.verify import MAX_REFERRERS, gather, verify
+from goldenpath.release.attest.verify import verify
 from goldenpath.release.evidence.training_statements import statements
 from tests.release.attest.releases import (
     LATER,
@@ -202,15 +202,3 @@ def test_a_person_cannot_sign_what_a_machine_has_to_say(tmp_path: Path) -> None:
     verified = verify(it.store, it.image.digest, _policy(it.signer), people=people, now=NOW)
 
     assert {s.kind for s in verified.statements} == {"machine"}
-
-
-def test_no_more_referrers_are_read_than_the_limit() -> None:
-    it = bench()
-    for number in range(MAX_REFERRERS + 3):
-        statement = Statement((it.image.digest,), METRICS, {"number": number})
-        attach(it.store, it.image, statement, it.signer, now=NOW)
-
-    documents = gather(it.store, it.image.digest)
-
-    assert len(documents.referrers) == MAX_REFERRERS
-    assert documents.left_out == 3

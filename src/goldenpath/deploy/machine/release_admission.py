@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from queue import SimpleQueue
 from threading import Thread
@@ -25,8 +25,8 @@ from goldenpath.promote.gates.admission_policy import release_policy
 from goldenpath.promote.manifests.desired import Deployment
 from goldenpath.promote.platform.platform import Platform
 from goldenpath.release.attest.documents import Documents
-from goldenpath.release.attest.policy import Verified
-from goldenpath.release.attest.verify import gather, judge, with_blobs
+from goldenpath.release.attest.policy import Demand, Verified
+from goldenpath.release.attest.verify import Reading, gather, judge, unread_error, with_blobs
 
 AT_ONCE = 0.2
 """Seconds that one step of the loop may wait; each release gets half of what is left."""
@@ -88,7 +88,10 @@ class ReleaseAdmission:
             if not reading.found.done():
                 running = reading
                 continue
-            answer = _answer(reading.found.result(), platform, deployment, question)
+            verified = reading.found.result()
+            answer = _answer(verified, platform, deployment, question)
+            if reading.everywhere and verified.unread and not _suffices(answer):
+                raise unread_error(verified, _failures(answer))
             if reading.everywhere or _suffices(answer):
                 return answer
             everywhere = True
@@ -155,16 +158,21 @@ class ReleaseAdmission:
                     return found
             reading.everywhere = True
         reading.doing = "is being pulled from the registry"
-        there = self._judged(reading, gather(store, reading.digest, workers=READERS))
+        documents = gather(store, reading.digest, reading=_statements(reading, READERS))
+        there = self._judged(reading, documents)
         if not there.holds:
             return there
-        store.pull(reading.digest)
-        return self._verified(store.cache, reading)
+        # Worthless statements stay where they are: they would bury the others here as well.
+        useful = {each.envelope for each in there.statements}.union(reading.question.named)
+        listed = [each.listed for each in documents.referrers if each.listed.digest in useful]
+        store.pull(reading.digest, listed)
+        found = self._verified(store.cache, reading)
+        return replace(found, unread=found.unread or there.unread)
 
     def _verified(self, store: Store, reading: _Reading) -> Verified:
         """Return what is verified about the release; every byte was read, now or before."""
         reading.doing = "is being verified"
-        documents = gather(store, reading.digest)
+        documents = gather(store, reading.digest, reading=_statements(reading))
         is_known = reading.digest in self._whole
         documents = with_blobs(store, documents, is_known_whole=is_known)
         if not documents.faults:
@@ -188,11 +196,21 @@ class ReleaseAdmission:
         return store
 
 
+def _statements(reading: _Reading, workers: int = 1) -> Reading:
+    policy, people = release_policy(reading.platform), reading.platform.people
+    demand = Demand(reading.digest, policy, people, reading.question.at)
+    return Reading(demand, reading.question.named, workers=workers)
+
+
 def _answer(
     verified: Verified, platform: Platform, deployment: Deployment, question: AdmissionQuestion
 ) -> AdmissionAnswer:
     findings = judged(verified, platform, deployment, question.at, break_glass=question.break_glass)
     return AdmissionAnswer(findings, missing(verified, question.named))
+
+
+def _failures(answer: AdmissionAnswer) -> str:
+    return "; ".join(each.message for each in answer.findings if each.status == "fail")
 
 
 def _suffices(answer: AdmissionAnswer) -> bool:

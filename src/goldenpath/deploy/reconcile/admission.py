@@ -1,7 +1,6 @@
 """Decides whether a release may run in a stage, before anything of it is loaded."""
 
-from collections.abc import Collection, Iterator
-from contextlib import suppress
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,7 +14,7 @@ from goldenpath.promote.manifests.desired import Deployment
 from goldenpath.promote.platform.break_glass import BreakGlass, may_use_break_glass
 from goldenpath.promote.platform.platform import Platform, Stage
 from goldenpath.release.attest.policy import Finding, SignedStatement, Verified
-from goldenpath.release.attest.statement import DECISION, member
+from goldenpath.release.attest.statement import DECISION, cited, member
 from goldenpath.release.attest.verify import verify
 
 
@@ -73,16 +72,8 @@ def missing(verified: Verified, named: Collection[Digest]) -> tuple[Digest, ...]
     wanted = set(named)
     for decision in verified.of_type(DECISION):
         if decision.envelope in wanted:
-            wanted.update(_cited(decision))
+            wanted.update(cited(decision.statement.predicate))
     return tuple(sorted(wanted - verified.present))
-
-
-def _cited(decision: SignedStatement) -> Iterator[Digest]:
-    for key in ("approvals", "waivers", "evidence"):
-        listed = decision.statement.predicate.get(key)
-        for text in listed if isinstance(listed, list) else ():
-            with suppress(InvalidInput):  # not a digest, so nothing can arrive under it
-                yield Digest(str(text))
 
 
 def decisions(

@@ -5,7 +5,7 @@ referrers can change, so they are read from the registry. The cache answers for 
 referrers only while the registry cannot be reached. Every write goes to the registry.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from goldenpath.digest import Digest
@@ -25,18 +25,17 @@ class CachingStore:
         self.origin = origin
         self.cache = cache
 
-    def pull(self, digest: Digest) -> None:
-        """Copy a release and its referrers into the cache, and verify them on the way.
+    def pull(self, digest: Digest, referrers: Sequence[Descriptor]) -> None:
+        """Copy a release and these referrers into the cache, and verify them on the way.
 
         Content that the cache has is not copied again. Raises `NotFound` if the registry has no
         such release.
         """
         copy(self.origin, self.cache, self._resolved(digest.text), referrers=False)
-        listed = self.origin.referrers(digest)
         # In parallel, since a registry may be far away. Referrers of referrers are not needed: the
         # verifier reads only what refers to the release itself.
         with ThreadPoolExecutor(_WORKERS, thread_name_prefix="pull") as pool:
-            for copied in [pool.submit(self._pull_referrer, each) for each in listed]:
+            for copied in [pool.submit(self._pull_referrer, each) for each in referrers]:
                 copied.result()
 
     def _pull_referrer(self, referrer: Descriptor) -> None:

@@ -14,7 +14,7 @@ from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, VerificationError
 from goldenpath.release.attest import contents
 from goldenpath.release.attest.bundle import Bundle, OtherBundleVersion, key_hint
-from goldenpath.release.attest.documents import Candidate, Documents
+from goldenpath.release.attest.documents import Candidate, Document, Documents, read_candidate
 from goldenpath.release.attest.media_types import BUNDLE, SSH_SIGNATURE, SSH_STATEMENT
 from goldenpath.release.attest.policy import Demand, Finding, Person, SignedStatement, TrustedKey
 from goldenpath.release.attest.signatures.p256 import is_signed
@@ -69,6 +69,14 @@ def signatory(candidate: Candidate, demand: Demand) -> Signatory | None:
         if any(is_signed(key.public_key, candidate.signed, each) for each in candidate.signatures):
             return key
     return None
+
+
+def is_signed_for(document: Document, demand: Demand) -> bool:
+    """Whether a referrer holds a good signature by somebody who is trusted, whatever it says."""
+    try:
+        return signatory(read_candidate(document), demand) is not None
+    except InvalidInput:
+        return False
 
 
 def claimed_signatory(candidate: Candidate, demand: Demand) -> Signatory | None:

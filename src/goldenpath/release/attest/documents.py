@@ -20,9 +20,11 @@ from goldenpath.oci.manifest import Manifest
 from goldenpath.release.attest.dsse import pae
 from goldenpath.release.attest.media_types import BUNDLE, SSH_STATEMENT
 from goldenpath.release.attest.statement import (
+    DECISION,
     PAYLOAD_TYPE,
     SIGNED_AT,
     Statement,
+    cited,
     member,
     parse_time,
 )
@@ -50,8 +52,8 @@ class Documents:
     image: bytes
     """The manifest of the release itself."""
     referrers: tuple[Document, ...]
-    left_out: int = 0
-    """Number of referrers beyond the limit, which were not read."""
+    unread: str = ""
+    """Why not every referrer was read; empty if all were."""
     blobs: int | None = None
     """Number of blobs of the image that were read to the end; None if they were not read."""
     faults: tuple[str, ...] = ()
@@ -118,6 +120,15 @@ def read_candidate(document: Document) -> Candidate:
         predicate=predicate if isinstance(predicate, dict) else {},
         signed_at=parse_time(moment) if isinstance(moment, str) else None,
     )
+
+
+def cited_envelopes(document: Document) -> frozenset[Digest]:
+    """Return the statements that a decision cites; none for everything else."""
+    try:
+        candidate = read_candidate(document)
+    except InvalidInput:
+        return frozenset()
+    return cited(candidate.predicate) if candidate.predicate_type == DECISION else frozenset()
 
 
 class _Signed(NamedTuple):

@@ -83,9 +83,9 @@ def examine(
         if control.name not in without
         for finding in control.answer(documents, counted, demand)
     ]
-    findings.extend(_reported(refusals, documents.left_out))
+    findings.extend(_reported(refusals, documents.unread))
     present = frozenset(each.listed.digest for each in documents.referrers if not each.fault)
-    verified = Verified(digest, tuple(counted), tuple(findings), present)
+    verified = Verified(digest, tuple(counted), tuple(findings), present, documents.unread)
     return Examination(verified, tuple(refusals))
 
 
@@ -122,7 +122,7 @@ def _count(
     return SignedStatement(statement, who.name, referrer, candidate.kind)
 
 
-def _reported(refusals: Sequence[RejectedStatement], left_out: int) -> list[Finding]:
+def _reported(refusals: Sequence[RejectedStatement], unread: str) -> list[Finding]:
     findings = [
         Finding(
             "ignored",
@@ -131,10 +131,8 @@ def _reported(refusals: Sequence[RejectedStatement], left_out: int) -> list[Find
         )
         for refusal in refusals
     ]
-    if left_out:
-        findings.append(
-            Finding("ignored", "not applicable", f"{left_out} more referrers were not read")
-        )
+    if unread:
+        findings.append(Finding("ignored", "not applicable", unread))
     return findings
 
 

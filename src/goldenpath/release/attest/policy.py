@@ -94,6 +94,8 @@ class Verified:
     findings: tuple[Finding, ...]
     present: frozenset[Digest] = frozenset()
     """Referrers that the store returned undamaged, whether or not they count."""
+    unread: str = ""
+    """Why not every statement about it was read; empty if all were."""
 
     @property
     def holds(self) -> bool:

@@ -1,6 +1,7 @@
 """In-toto statements: a predicate about one or more digests (in-toto attestation, statement v1)."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -118,6 +119,17 @@ def member(value: JsonValue, *path: str) -> JsonValue:
     for name in path:
         value = value.get(name) if isinstance(value, dict) else None
     return value
+
+
+def cited(predicate: Mapping[str, JsonValue]) -> frozenset[Digest]:
+    """Return the statements that a decision cites: approvals, waivers, evidence of machines."""
+    digests = set()
+    for key in ("approvals", "waivers", "evidence"):
+        listed = predicate.get(key)
+        for text in listed if isinstance(listed, list) else ():
+            with suppress(InvalidInput):  # not a digest, so nothing can arrive under it
+                digests.add(Digest(str(text)))
+    return frozenset(digests)
 
 
 def _signed_at(subjects: JsonValue) -> datetime | None:

@@ -16,7 +16,7 @@ from goldenpath.release.artifact.inspection import Inspection, Mark, files_of
 from goldenpath.release.artifact.pack import CONTRACT, PLATFORM_FOLDER
 from goldenpath.release.attest.documents import Candidate, Documents, read_candidate
 from goldenpath.release.attest.examination import judge
-from goldenpath.release.attest.policy import Person, Policy, SignedStatement
+from goldenpath.release.attest.policy import Demand, Person, Policy, SignedStatement
 from goldenpath.release.attest.statement import (
     DATASET,
     DECISION,
@@ -27,7 +27,7 @@ from goldenpath.release.attest.statement import (
     TEST_RESULT,
     member,
 )
-from goldenpath.release.attest.verify import gather
+from goldenpath.release.attest.verify import Reading, gather
 from goldenpath.release.evidence.difference import Fact, Facts
 from goldenpath.release.evidence.provenance import read_provenance
 
@@ -63,7 +63,8 @@ def standing(
     store: Store, digest: Digest, policy: Policy, people: Sequence[Person], *, now: datetime
 ) -> TrustedStatements:
     """Gather and judge the statements. Without keys in `policy` none counts. Raises `NotFound`."""
-    documents = gather(store, digest)
+    reading = Reading(Demand(digest, policy, people, now))
+    documents = gather(store, digest, reading=reading)
     counted = judge(digest, documents, policy, people, now=now).statements
     signing = (each for each in counted if each.statement.predicate_type == SIGNED)
     signers = tuple(sorted({each.signer for each in signing}))
