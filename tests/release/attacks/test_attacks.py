@@ -26,7 +26,7 @@ class _Ablation(TypedDict):
 
 
 class Record(TypedDict):
-    """What `--output json` promises."""
+    """The members of the record that `--output json` prints."""
 
     holds: bool
     outcomes: list[_Outcome]
@@ -35,7 +35,7 @@ class Record(TypedDict):
 
 @pytest.fixture(scope="module")
 def shown() -> Record:
-    """What the verb says: the suite is run once for all tests."""
+    """The record that the verb prints. The suite runs once for all tests."""
     done = CliRunner().invoke(attack.verb, ["--output", "json"], catch_exceptions=False)
     assert done.exit_code in (0, VerificationError.exit_code)
     record: Record = json.loads(done.stdout)
@@ -43,7 +43,7 @@ def shown() -> Record:
     return record
 
 
-def test_there_are_more_than_sixty_attacks_of_different_names() -> None:
+def test_there_are_more_than_sixty_attacks_with_different_names() -> None:
     assert len({each.name for each in SUPPLY_CHAIN}) == len(SUPPLY_CHAIN) > 60
 
 

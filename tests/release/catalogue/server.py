@@ -15,12 +15,12 @@ import urllib3
 _BUILD = Path(__file__).parents[3] / "build"
 _PLACES = (_BUILD / "peers" / "mlflow" / "bin" / "mlflow", _BUILD / "tools" / "bin" / "mlflow")
 PATIENCE = 90.0
-"""Seconds; a new database takes 68 migrations."""
+"""Seconds until the server answers; a new database needs 68 migrations."""
 
 
 @contextmanager
 def mlflow_server(folder: Path) -> Iterator[str]:
-    """Its address; skips, saying so, where MLflow with its server is absent."""
+    """Yield its address; skips with a reason if the server of MLflow is not installed."""
     program = next((each for each in _PLACES if each.is_file()), None)
     if program is None:
         pytest.skip("NOT TRIED with an MLflow server: absent, scripts/fetch-clients brings it")

@@ -1,4 +1,4 @@
-"""An empty catalogue: MLflow makes its tables once, which takes it many seconds, then copies serve.
+"""An empty catalogue: MLflow creates the tables once, which takes many seconds; tests get copies.
 
 `test_catalogue.py` opens one that is made anew.
 """
@@ -16,7 +16,7 @@ _KEPT = Path(__file__).parents[3] / "build" / "catalogue"
 
 
 def copy_empty_catalogue(database: Path) -> str:
-    """Puts an empty catalogue there; its URI."""
+    """Create an empty catalogue in the folder and return its URI."""
     made = _KEPT / version("mlflow-skinny") / "mlflow.db"
     made.parent.mkdir(parents=True, exist_ok=True)
     with locked(_KEPT / "lock"):

@@ -62,7 +62,7 @@ def release(digest: Digest) -> CatalogueEntry:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which a catalogue was killed while it made its tables."""
+    """A folder in which a catalogue was killed while it created its tables."""
     folder = tmp_path_factory.mktemp("catalogue")
     database = folder / "mlflow.db"
     program = [sys.executable, "-m", "goldenpath.release.catalogue"]
@@ -77,7 +77,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def left(folder: Path) -> frozenset[str]:
-    """What the killed one left."""
+    """Return the files that the killed catalogue left."""
     return frozenset(path.name for path in folder.iterdir())
 
 
@@ -103,7 +103,7 @@ def test_an_entry_has_intervals_slices_and_links() -> None:
     assert made.parameters["depth"] == "3"
 
 
-def test_a_release_is_registered_once_with_all_of_its_run(
+def test_a_release_is_registered_once_with_its_whole_run(
     catalogue: Catalogue, folder: Path
 ) -> None:
     first = catalogue.register(release(FIRST))
@@ -119,7 +119,7 @@ def test_a_release_is_registered_once_with_all_of_its_run(
     assert rows(folder, "select status, end_time - start_time from runs") == [("FINISHED", 60000)]
 
 
-def test_what_the_training_logged_itself_lands_in_the_same_run(tmp_path: Path) -> None:
+def test_values_that_the_training_logged_are_in_the_same_run(tmp_path: Path) -> None:
     picture = tmp_path / "picture.txt"
     picture.write_text("a picture")
     logged = MlflowLog(
@@ -143,7 +143,7 @@ def test_what_the_training_logged_itself_lands_in_the_same_run(tmp_path: Path) -
     assert found.read_text() == "a picture"
 
 
-def test_an_alias_follows_to_another_version_and_back(catalogue: Catalogue, folder: Path) -> None:
+def test_an_alias_moves_to_another_version_and_back(catalogue: Catalogue, folder: Path) -> None:
     one, two = catalogue.register(release(FIRST)), catalogue.register(release(SECOND))
 
     def alias() -> list[tuple[object, ...]]:
@@ -160,7 +160,7 @@ def test_an_alias_of_an_unregistered_release_is_refused(catalogue: Catalogue) ->
         catalogue.set_alias("credit", "prod", "sha256:" + "9" * 64)
 
 
-def test_a_process_that_ends_is_unavailable(tmp_path: Path) -> None:
+def test_a_process_that_has_ended_is_unavailable(tmp_path: Path) -> None:
     with (
         Catalogue("unknown-scheme://x", tmp_path) as broken,
         pytest.raises(Unavailable, match=r"catalogue"),
@@ -177,7 +177,7 @@ def test_nothing_is_written_into_the_working_folder(
     assert json.dumps(sorted(p.name for p in (folder / "files").iterdir())) == '["catalogue.log"]'
 
 
-def test_a_catalogue_killed_while_it_makes_its_tables_opens_again(
+def test_a_catalogue_that_was_killed_while_it_created_its_tables_opens_again(
     catalogue: Catalogue, left: frozenset[str]
 ) -> None:
     assert any(name.endswith(".partial") for name in left)

@@ -1,4 +1,4 @@
-"""The inventory against a real MLflow server: what it has otherwise than git is marked."""
+"""The inventory compared with a real MLflow server: differences from git are marked."""
 
 import threading
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from tests.release.catalogue.server import mlflow_server
 from tests.release.catalogue.test_catalogue import release
 
 
-def test_what_a_server_has_otherwise_is_marked_and_set_right(tmp_path: Path) -> None:
+def test_a_difference_of_a_server_is_marked_and_corrected(tmp_path: Path) -> None:
     here = OneMachine(tmp_path)
     first, second = here.release(), here.release(0.5)
     here.deploy((first, 100))
@@ -26,7 +26,7 @@ def test_what_a_server_has_otherwise_is_marked_and_set_right(tmp_path: Path) -> 
     with mlflow_server(tmp_path / "server") as address:
 
         def cells() -> list[tuple[str, bool, str]]:
-            """All of them lie in the registry, signed, whatever the catalogue says."""
+            """All releases are in the registry and signed, whatever the catalogue has."""
             _, answer = goldenpath(here.home, "inventory", MLFLOW_TRACKING_URI=address)
             assert isinstance(answer, dict), answer
             assert all(each["registry"] and each["signed"] for each in answer["cells"])
@@ -54,7 +54,7 @@ def test_what_a_server_has_otherwise_is_marked_and_set_right(tmp_path: Path) -> 
 
 
 class _Pages(BaseHTTPRequestHandler):
-    """As MLflow answers where there are more than one page, and only to who shows a password."""
+    """A server that answers as MLflow does, in pages, and only to a client with a password."""
 
     def do_GET(self) -> None:
         if self.headers["Authorization"] != "Basic bWU6aXQ=":  # me:it
@@ -66,7 +66,7 @@ class _Pages(BaseHTTPRequestHandler):
         self.wfile.write(_page(what, "page_token" in self.path))
 
     def log_message(self, *_: object) -> None:
-        """Quiet."""
+        """Print no log."""
 
 
 def _page(what: str, is_second: bool) -> bytes:
@@ -90,7 +90,7 @@ def pages() -> Iterator[str]:
     server.server_close()
 
 
-def test_every_page_is_read_and_a_password_is_shown(pages: str) -> None:
+def test_every_page_is_read_and_the_password_is_sent(pages: str) -> None:
     found = ask_registered(Tracking(pages, "me", "it")).models["credit"]
 
     assert found.releases == {Digest.of(b"1").text, Digest.of(b"2").text}
@@ -100,6 +100,6 @@ def test_every_page_is_read_and_a_password_is_shown(pages: str) -> None:
         ask_registered(Tracking(pages))
 
 
-def test_a_server_that_is_away_is_said() -> None:
+def test_a_server_that_does_not_answer_is_reported() -> None:
     with pytest.raises(Unavailable, match="gives no answer"):
         ask_registered(Tracking("http://127.0.0.1:9"))

@@ -1,4 +1,4 @@
-"""What a catalogue holds is read without MLflow, and as MLflow writes it."""
+"""The content of a catalogue is read without MLflow, exactly as MLflow writes it."""
 
 from pathlib import Path
 
@@ -38,7 +38,7 @@ def test_without_a_database_there_is_nothing_to_compare(tmp_path: Path) -> None:
     assert read_registered(tmp_path / "none.db") == Registered()
 
 
-def test_what_is_no_catalogue_is_said(tmp_path: Path) -> None:
+def test_a_file_that_is_no_catalogue_is_reported(tmp_path: Path) -> None:
     (tmp_path / "other.db").write_bytes(b"x" * 100)
 
     with pytest.raises(Unavailable, match="cannot be read"):

@@ -1,4 +1,4 @@
-"""Rows travel with a release and are believed only as far as the signed metrics name them."""
+"""Rows are copied with a release, and are used only if the signed metrics have their digest."""
 
 import pytest
 

@@ -82,7 +82,7 @@ class Releases:
         documents: dict[str, bytes] | None = None,
         more: Sequence[Statement] = (),
     ) -> Digest:
-        """Packs, attests and signs one."""
+        """Pack, attest and sign one release."""
         made = contents(self._folder / name, model)
         chosen = {**made.documents, "compliance/thresholds.yaml": LIMITS, **(documents or {})}
         made = replace(made, contract=canonical_json(contract or CONTRACT), documents=chosen)
@@ -95,7 +95,7 @@ class Releases:
         return image.digest
 
     def compare(self, before: Digest, after: Digest, policy: Policy = TRUSTED) -> ReleaseDifference:
-        """Their difference under a policy."""
+        """Return the difference of two releases under a policy."""
         sides = []
         for digest in (before, after):
             known = standing(self.store, digest, policy, (), now=NOW)
@@ -184,11 +184,11 @@ def test_what_changed_is_found_in_its_section(
     }
 
 
-def test_a_release_is_like_itself(releases: Releases, base: Digest) -> None:
+def test_a_release_does_not_differ_from_itself(releases: Releases, base: Digest) -> None:
     assert releases.compare(base, base).changes == ()
 
 
-def test_without_trust_content_is_observed_and_words_are_declared(
+def test_without_trust_content_is_observed_and_statements_are_declared(
     releases: Releases, base: Digest
 ) -> None:
     marks = {each.name: each.after for each in releases.compare(base, base, NOBODY).sections}
@@ -197,7 +197,9 @@ def test_without_trust_content_is_observed_and_words_are_declared(
     assert {marks["data"], marks["metrics"], marks["code"]} == {"declared"}
 
 
-def test_what_nobody_says_is_unknown(releases: Releases, base: Digest, tmp_path: Path) -> None:
+def test_a_section_without_a_statement_is_unknown(
+    releases: Releases, base: Digest, tmp_path: Path
+) -> None:
     bare = pack(releases.store, contents(tmp_path, b"bare")).image
 
     found = releases.compare(base, bare.digest)
@@ -208,7 +210,7 @@ def test_what_nobody_says_is_unknown(releases: Releases, base: Digest, tmp_path:
     assert all(each.after is None for each in found.changes if each.section == "metrics")
 
 
-def test_a_stranger_does_not_overrule_who_is_trusted(releases: Releases) -> None:
+def test_an_untrusted_statement_does_not_replace_a_trusted_one(releases: Releases) -> None:
     digest = releases.make("claimed", documents={"claimed.txt": b""})
     claim: dict[str, JsonValue] = {"datasets": [{"name": "panel", "rows": 1}]}
     image = releases.store.resolve(digest.text)

@@ -1,4 +1,4 @@
-"""What `verify --explain` prints, run: it succeeds on a good release and fails on a bad one."""
+"""The script of `verify --explain`: it succeeds for a good release and fails for a bad one."""
 
 import os
 import shutil
@@ -34,7 +34,7 @@ _TOOLS = ("sh", "openssl", "sha256sum", "ssh-keygen", "sed", "base64", "expr")
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A release that holds, the policy by which it does, and where the script looks for it."""
+    """A valid release, the policy that it meets, and the place where the script finds it."""
 
     folder: Path
     reference: str
@@ -42,7 +42,7 @@ class Shown:
     signer: PemSigner
 
     def script(self) -> str:
-        """What the verb prints."""
+        """Return the script that the verb prints."""
         (self.folder / "policy.toml").write_bytes(render_admission(self.admission))
         words = [self.reference, "--policy", str(self.folder / "policy.toml"), "--explain"]
         return CliRunner().invoke(verify.verb, words, catch_exceptions=False).stdout

@@ -1,4 +1,4 @@
-"""The security scan: what it finds, where it looks, and what it says it did not look for."""
+"""The security scan: what it finds, where it looks, and what it reports as not scanned."""
 
 import gzip
 import io
@@ -69,7 +69,7 @@ def test_an_array_of_objects_is_a_pickle() -> None:
         b"\x80\x04",
     ],
 )
-def test_other_content_is_not_taken_for_one(content: bytes) -> None:
+def test_other_content_is_not_taken_for_a_pickle(content: bytes) -> None:
     assert not list(pickles_in(content))
 
 
@@ -105,7 +105,7 @@ def test_plain_text_holds_no_secret() -> None:
     assert scan({"README.md": text}, ()).found == ()
 
 
-def test_a_refused_licence_stands_against_a_release() -> None:
+def test_a_refused_licence_is_a_fault_of_a_release() -> None:
     found = scan({}, PACKAGES)
 
     assert list(faults(found, ("GPL-3.0-only",))) == [
@@ -144,7 +144,7 @@ def test_without_advisories_the_statement_says_not_scanned(tmp_path: Path) -> No
     assert with_them.predicate["vulnerabilityScan"] == "scanned"
 
 
-def test_an_empty_folder_of_advisories_is_no_clean_bill(tmp_path: Path) -> None:
+def test_an_empty_folder_of_advisories_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="expected 1 to"):
         read_advisories(tmp_path)
 

@@ -65,7 +65,7 @@ def _verified() -> Verified:
     return verify(it.store, it.image.digest, policy, now=NOW)
 
 
-def test_a_build_says_all_that_a_policy_demands() -> None:
+def test_a_build_makes_every_statement_that_a_policy_requires() -> None:
     made = statements(training_run(), SUBJECTS, builder=BUILDER)
 
     assert tuple(each.predicate_type for each in made) == EVIDENCE
@@ -124,7 +124,7 @@ def test_a_failed_check_makes_a_failed_test_result() -> None:
     assert result["failedTests"] == ["lint"]
 
 
-def test_evidence_is_read_back_as_the_record_it_was() -> None:
+def test_evidence_is_read_back_as_it_was_recorded() -> None:
     run, verified = training_run(), _verified()
 
     assert metrics_of(verified) == run.metrics
@@ -151,7 +151,7 @@ def test_without_evidence_there_is_nothing_to_read() -> None:
 
 
 @pytest.mark.parametrize("more", [{"rows": "many"}, {"thresholds_digest": None}])
-def test_metrics_of_another_shape_are_not_taken_for_none(more: dict[str, JsonValue]) -> None:
+def test_metrics_of_another_shape_are_an_error_and_not_missing(more: dict[str, JsonValue]) -> None:
     it = bench()
     predicate: dict[str, JsonValue] = {"metrics": [{"name": "roc_auc", "value": 0.7}], **more}
     attach(
@@ -163,7 +163,7 @@ def test_metrics_of_another_shape_are_not_taken_for_none(more: dict[str, JsonVal
         metrics_of(verify(it.store, it.image.digest, policy, now=NOW))
 
 
-def test_not_a_number_is_left_unsaid() -> None:
+def test_not_a_number_is_written_as_null() -> None:
     run = training_run()
     run = replace(run, metrics=(replace(run.metrics[0], low=float("nan"), high=float("inf")),))
 

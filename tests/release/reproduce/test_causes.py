@@ -1,4 +1,4 @@
-"""What is on record of two trainings is compared without training anything."""
+"""The records of two trainings are compared without a training."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -27,7 +27,7 @@ def _origin(run: TrainingRun) -> Origin:
     return read_provenance(provenance(run, builder=BUILDER, documents={}))
 
 
-def test_two_records_that_agree_have_no_cause_to_name() -> None:
+def test_two_equal_records_have_no_cause() -> None:
     assert causes(_origin(RUN), RUN.environment.packages, RUN) == ()
 
 

@@ -81,7 +81,7 @@ def test_the_same_commit_gives_the_same_bits_elsewhere(
     assert b"release.reproduced" in events
 
 
-def test_a_training_that_does_not_repeat_itself_is_named_so(machine: Machine) -> None:
+def test_a_training_whose_result_varies_is_named_as_the_cause(machine: Machine) -> None:
     machine.edit("src/credit_default/quick.py", "seed=seed)", "seed=time.time_ns() % 2**31)")
     machine.edit("src/credit_default/quick.py", "import numpy", "import time\n\nimport numpy")
     digest = machine.build()
@@ -89,13 +89,13 @@ def test_a_training_that_does_not_repeat_itself_is_named_so(machine: Machine) ->
     status, found = machine.reproduce(digest)
 
     assert (status, found["equal"]) == (7, False)
-    assert "two repetitions here differ" in str(found["causes"])
+    assert "two repetitions on this machine differ" in str(found["causes"])
     assert "models/model.onnx" in str(found["files"])
     assert float(str(found["largest_difference"])) > 0
     assert found["rows"] in (900, 901)
 
 
-def test_a_commit_that_nobody_has_is_not_found(
+def test_a_commit_that_is_in_no_clone_is_not_found(
     machine: Machine, released: str, tmp_path: Path
 ) -> None:
     subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
