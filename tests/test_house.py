@@ -52,7 +52,6 @@ EFFECTS: Mapping[str, tuple[frozenset[str], str, Mapping[str, str]]] = {
         "serve/server/model_server.py": "hands a context of http on to its listener",
     }),
     "only processes starts programs": (frozenset({"subprocess"}), "processes", {
-        "deploy/machine/supervisor.py": "leaves itself in the background",
         "promote/repository/git.py": "git, the one way to the repository",
         "release/catalogue/catalogue_process.py": "MLflow in a process of its own",
         "serve/model/worker.py": "the sandbox of a model that is code",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from goldenpath.errors import Unavailable
-from goldenpath.processes.tool import run_tool
+from goldenpath.processes.tool import run_tool, start_in_background
 
 
 def python(code: str) -> list[str]:
@@ -92,6 +92,18 @@ def test_an_absent_program_is_named_with_the_cure(tmp_path: Path) -> None:
 def test_a_folder_that_is_gone_is_not_called_a_missing_program(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match=r"the folder .*gone is gone"):
         run_tool(python("1"), folder=tmp_path / "gone")
+
+
+def test_a_program_in_the_background_has_its_own_session_and_log(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("of the run before")
+    code = "import os, sys; print(os.getsid(0), flush=True); sys.stdin.read(); print('end')"
+
+    process = start_in_background(python(code), {"A_NAME": "1"}, log)
+
+    assert process.wait(60) == 0
+    assert log.read_text().split() == [str(process.pid), "end"]
+    assert os.getsid(0) != process.pid
 
 
 def test_a_file_that_is_no_program_is_unavailable(tmp_path: Path) -> None:

@@ -1,4 +1,7 @@
-"""Runs another program to its end, such as git or ssh-keygen, with bounded time and output."""
+"""Runs another program to its end, such as git or ssh-keygen, with bounded time and output.
+
+A program that stays is a `Child` of the supervisor, or is started in the background here.
+"""
 
 import os
 import selectors
@@ -84,6 +87,24 @@ def run_tool(
             process.kill()
             raise
     return ToolResult(process.returncode, output, errors)
+
+
+def start_in_background(
+    command: Sequence[str], environment: Mapping[str, str], log: Path
+) -> "subprocess.Popen[bytes]":
+    """Start a program that outlives this process; it prints into `log`, which is emptied first.
+
+    It gets a session of its own, so that closing the terminal does not end it.
+    """
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            list(command),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=dict(environment),
+            start_new_session=True,
+        )
 
 
 def _exchange(

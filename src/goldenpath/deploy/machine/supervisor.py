@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from goldenpath.deploy.reconcile.status import Status, read_status
 from goldenpath.errors import InvalidInput, Unavailable
 from goldenpath.files import publish, take_lock
 from goldenpath.parsers.typed import read_typed
+from goldenpath.processes.tool import start_in_background
 
 START_SECONDS = 120.0
 STOP_SECONDS = 60.0
@@ -93,15 +93,7 @@ def start_detached(run: Path, command: Sequence[str], environment: Mapping[str, 
         )
     (run / "logs").mkdir(parents=True, exist_ok=True)
     log = run / "logs" / "up.log"
-    with log.open("wb") as out:
-        started = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
-            env=dict(environment),
-            start_new_session=True,
-        )
+    started = start_in_background(command, environment, log)
     give_up = time.monotonic() + START_SECONDS
     while time.monotonic() < give_up:
         if started.poll() is not None:
