@@ -41,7 +41,7 @@ def verb(time: str, stage: str | None, model: str | None, output: Format) -> Non
         for live in found
         if stage in (None, live.stage) and model in (None, live.model)
     )
-    if not chosen:
+    if not chosen:  # only then, because it reads git once more
         recorded = {(each.stage, each.model) for each in history}
         compose.require_known(home, stage, model, recorded)
     show(chosen, render_live(chosen, moment), output)

@@ -40,7 +40,7 @@ def verb(
     home = compose.home()
     store = compose.platform_store(home)
     reports = list(drift_reports(home, stage or "*", model, Releases(store, note)))
-    if not reports:
+    if not reports:  # only then, because it reads git
         recorded = {(each.stage, each.model) for each in watches(home.drift, "*", "*").values()}
         compose.require_known(home, stage, None if model == "*" else model, recorded)
     show(reports, "\n\n".join(map(drift_page, reports)) or "nothing was counted yet", output)

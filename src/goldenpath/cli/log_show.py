@@ -29,7 +29,7 @@ def show_records(
     home, begin = compose.home(), in_utc(since)
     newest = records(home, stage=stage or "*", model=model or "*", since=begin)
     found = list(islice(newest, limit))
-    if not found:
+    if not found:  # only then, because it reads git, which the log does not need
         recorded = {(path.parts[-3], path.parts[-2]) for path in checkpoints(home.predictions)}
         compose.require_known(home, stage, model, recorded)
     headings = ("time", "prediction", "deployment", "answer")

@@ -8,6 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from goldenpath.errors import GoldenPathError, InvalidInput, VerificationError
+from goldenpath.home import Home
+from goldenpath.observe.log.log_check import check_log
 from goldenpath.observe.log.prediction_log import PredictionLog
 from goldenpath.observe.log.segment import checkpoints, parse_checkpoint, table_of
 from goldenpath.observe.log.spool_tail import Tail
@@ -218,6 +220,21 @@ def test_a_damaged_spool_file_is_left_as_evidence(home: _Home) -> None:
     assert home.seal() == 3
     assert path.exists()
     assert "checksum" in home.said[0]
+
+
+def test_a_damaged_spool_file_breaks_the_log_and_is_named_by_the_check(home: _Home) -> None:
+    path = spool_path(home.spool)
+    write_spool(path, [answer(0, draw(2, 0))])
+    whole = check_log(Home(home.root))
+    content = bytearray(path.read_bytes())
+    content[-30] ^= 1
+    path.write_bytes(bytes(content))
+
+    report = check_log(Home(home.root))
+
+    assert (whole.holds, whole.waiting > 0) == (True, True)
+    assert not report.holds
+    assert [path.name in each and "checksum" in each for each in report.breaks] == [True]
 
 
 def test_records_wait_until_they_are_old_or_many(home: _Home) -> None:

@@ -93,7 +93,7 @@ Observation = (
 
 
 class Machine:
-    """Runs the reconcile loop over the local target until it is told to stop."""
+    """Runs the reconcile loop over the local target until it gets a signal to stop."""
 
     def __init__(
         self,

@@ -54,7 +54,7 @@ class ServerProcess:
 
     @property
     def gone(self) -> bool:
-        """Whether it was told to end and has ended."""
+        """Whether it was asked to end and has ended."""
         return self.draining and self._child is None
 
     @property

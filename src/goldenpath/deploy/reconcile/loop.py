@@ -199,7 +199,7 @@ class Reconciler:
                 fault,
                 "",
                 since,
-                agreed="git is followed as far as it is trusted",
+                agreed="the newest trusted commit of git is followed",
             ),
             ignored=self._survey.ignored,
             marks=freezes(self._trusted.platform, now) if self._trusted else (),

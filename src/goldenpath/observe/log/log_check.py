@@ -166,8 +166,9 @@ def check_log(home: Home, anchors: Iterable[Anchor] = ()) -> LogReport:
             )
     breaks = [text for chain in chains.values() for text in (*chain.breaks, *chain.broken())]
     breaks += _cut_off(chains, anchors)
+    waiting, unreadable = _waiting(home)
     replicas = tuple(_report(chain) for chain in chains.values() if chain.found)
-    return LogReport(replicas, tuple(breaks), _waiting(home))
+    return LogReport(replicas, (*breaks, *unreadable), waiting)
 
 
 def _cut_off(chains: Mapping[_Key, _Chain], anchors: Iterable[Anchor]) -> list[str]:
@@ -231,12 +232,16 @@ def _lost(ordered: list[Checkpoint]) -> set[int]:
     return set().union(*(numbers_of(checkpoint.lost_spans) for checkpoint in ordered))
 
 
-def _waiting(home: Home) -> int:
-    total = 0
+def _waiting(home: Home) -> tuple[int, list[str]]:
+    """Return the bytes that are not sealed yet, and the files whose records cannot be read."""
+    total, unreadable = 0, []
     for path in sorted(home.spool.glob("*.spool")):
         try:
             _, end = read(path)
             total += end
-        except (GoldenPathError, FileNotFoundError):
-            continue
-    return total
+        except FileNotFoundError:
+            continue  # sealed and removed meanwhile
+        except GoldenPathError as error:
+            # Its records are in no segment and cannot be sealed, so the log is not whole.
+            unreadable.append(f"{path.name} in the spool: {error.message}")
+    return total, unreadable
