@@ -55,6 +55,8 @@ def text_of(status: Status) -> str:
         f"gateway  {status.scheme}://{status.gateway}" if status.gateway else "gateway  not running"
     ]
     lines.append(f"commit   {status.commit[:12] or 'none that is trusted'}")
+    if status.time_note:
+        lines.append(f"times    {status.time_note}")
     lines += [f"machine  {word}" for word in _words(status.conditions)]
     lines += [f"stage    {mark.message}" for mark in status.marks]
     for each in status.deployments:

@@ -63,9 +63,8 @@ def trusted(home: Home) -> Trusted:
 
 
 def seen(home: Home) -> Callable[[Commit], datetime]:
-    """Return what gives the time by which a commit was there, by this machine's records."""
-    times = FirstSeen.beside(home.trust)
-    return lambda commit: times.sighting(commit).seen
+    """Return what gives the time when a commit came, by this machine's records."""
+    return FirstSeen.beside(home.trust).arrival
 
 
 @dataclass(frozen=True, slots=True)

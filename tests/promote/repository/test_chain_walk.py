@@ -189,6 +189,27 @@ def test_a_fresh_machine_goes_on_once_somebody_else_has_built_on_it(place: Place
     assert fresh.follow().commit == head
 
 
+def test_a_witness_helps_a_fresh_machine(place: Place) -> None:
+    place.at(9)
+    head = place.commit("contractor")
+    place.at(30)
+    fresh = Machine(place, "fresh")
+    fresh.refuses()
+
+    found = follow(fresh.repository, fresh.pin, place.now, witnessed_at={head: NOW + 9.01 * DAY})
+
+    assert found.commit == head
+
+
+def test_a_witness_that_saw_it_too_late_helps_nobody(place: Place) -> None:
+    place.at(30)
+    late = {place.commit("contractor", days=9): NOW + 29 * DAY}
+    fresh = Machine(place, "fresh")
+
+    with pytest.raises(VerificationError, match="had expired"):
+        follow(fresh.repository, fresh.pin, place.now, witnessed_at=late)
+
+
 def test_two_keys_of_one_person_are_no_witness_for_each_other(place: Place) -> None:
     place.at(30)
     place.commit("contractor", days=8)
@@ -333,14 +354,14 @@ def test_the_home_of_an_older_version_keeps_what_it_followed(place: Place) -> No
     place.machine.follow()
     old = read_pin(place.machine.pin)
     write_pin(place.machine.pin, Pin(old.root, old.verified))
-    FirstSeen.beside(place.machine.pin)._file.unlink()
+    place.machine.pin.with_suffix(".seen").unlink()
     place.at(20)
     place.commit("engineer")
 
     place.machine.follow()
 
     (commit,) = place.machine.repository.commits([head])
-    assert FirstSeen.beside(place.machine.pin).moment(commit) == NOW
+    assert FirstSeen.beside(place.machine.pin).arrival(commit) == NOW
 
 
 def test_a_lost_record_lets_nobody_date_back(place: Place) -> None:
@@ -352,7 +373,18 @@ def test_a_lost_record_lets_nobody_date_back(place: Place) -> None:
     place.machine.follow()
 
     (commit,) = place.machine.repository.commits([head])
-    assert FirstSeen.beside(place.machine.pin).moment(commit) == NOW + 20 * DAY
+    assert FirstSeen.beside(place.machine.pin).arrival(commit) == NOW + 20 * DAY
+
+
+def test_a_fresh_machine_says_whose_times_it_does_not_know(place: Place) -> None:
+    place.commit("engineer")
+    place.at(20)
+    fresh = Machine(place, "fresh")
+
+    note = fresh.follow().time_note
+
+    assert note.startswith("2 commits were on main before this machine first looked, at 2026-03-21")
+    assert last_trusted(fresh.repository, fresh.pin).time_note == note
 
 
 def test_a_look_without_news_counts(place: Place) -> None:

@@ -152,16 +152,33 @@ def test_a_file_of_a_later_version_is_not_guessed_at(file: Path) -> None:
         FirstSeen(file).known()
 
 
+def test_what_came_while_nobody_looked_keeps_its_date_within_that_time() -> None:
+    away = Sighting(days(9), days(2))
+
+    assert [away.arrival(days(each)) for each in (1, 5, 12)] == [days(2), days(5), days(9)]
+    assert away.moment(days(5)) == days(9)  # but nobody is let in by a date alone
+
+
+def test_what_only_an_author_knows_is_told(file: Path) -> None:
+    times = begun(file)
+    assert times.note() == ""
+    times.keep({"own": Sighting(NOW, NOW), "built on": Sighting(NOW, None, "q")})
+    assert times.note() == ""
+    times.keep({"a": Sighting(days(1)), "b": Sighting(days(2))})
+
+    assert times.note().startswith("2 commits were on main before this machine first looked")
+
+
 def test_a_lost_file_improves_nothing(file: Path) -> None:
     old = Commit("a", (), "p", days(-300), "old")
-    assert begun(file).moment(old) == NOW
+    assert begun(file).arrival(old) == NOW
 
 
 def test_what_was_followed_before_the_file_keeps_its_date(file: Path) -> None:
     times = begun(file, is_upgrade=True)
 
-    assert times.moment(Commit("a", (), "p", days(-3), "old")) == days(-3)
-    assert times.moment(Commit("a", (), "p", days(3), "dated ahead")) == NOW
+    assert times.arrival(Commit("a", (), "p", days(-3), "old")) == days(-3)
+    assert times.arrival(Commit("a", (), "p", days(3), "dated ahead")) == NOW
 
 
 def test_a_file_that_cannot_be_written_is_unavailable(tmp_path: Path) -> None:

@@ -38,7 +38,6 @@ def test_two_processes_that_promote_at_once_lose_nothing(road: Road) -> None:
     printed = [process.communicate()[0].split() for process in running]
 
     assert [process.returncode for process in running] == [0, 0]
-    road.now = datetime.now(UTC)
     road.trusted()
     commits = {each.id: each for each in road.repository.history()}
     for digests, made in zip(given, printed, strict=True):

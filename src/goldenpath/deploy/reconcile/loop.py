@@ -203,6 +203,7 @@ class Reconciler:
             ),
             ignored=self._survey.ignored,
             marks=freezes(self._trusted.platform, now) if self._trusted else (),
+            time_note=self._trusted.time_note if self._trusted else "",
         )
 
 

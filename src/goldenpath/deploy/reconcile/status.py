@@ -80,6 +80,8 @@ class Status:
     """Freezes of stages."""
     scheme: Literal["http", "https"] = "http"
     """Scheme of the gateway's address."""
+    time_note: str = ""
+    """A sentence about commits whose time nobody but their authors knows; empty for none."""
     version: int = STATUS_VERSION
 
     @property

@@ -9,7 +9,8 @@ one and all after it leave no trace but the time when they were first seen.
 """
 
 import json
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
@@ -34,6 +35,9 @@ class Trusted:
 
     commit: str
     platform: Platform
+    time_note: str = field(default="", compare=False)
+    """A sentence about commits whose time nobody but their authors knows; empty if there are none.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +57,28 @@ class _PinFile(msgspec.Struct):
     looked: datetime | None = None
 
 
-def follow(repository: Repository, pin_file: Path, now: datetime | None = None) -> Trusted:
+def follow(
+    repository: Repository,
+    pin_file: Path,
+    now: datetime | None = None,
+    *,
+    witnessed_at: Mapping[str, datetime] | None = None,
+) -> Trusted:
     """Fetch `main` and verify the commits that are new since the last time.
 
-    `now` is the time of this machine's clock. Raises `VerificationError` for a commit that is not
-    trusted: then the pin is at the last commit before it. Raises `Unavailable` if the remote cannot
-    be reached.
+    `now` is the time of this machine's clock. `witnessed_at` is when another machine signed that it
+    had seen a commit. Raises `VerificationError` for a commit that is not trusted: then the pin is
+    at the last commit before it. Raises `Unavailable` if the remote cannot be reached.
     """
     moment = now or datetime.now(UTC)
     pin = read_pin(pin_file)
     head = repository.remote_head()
     if head == pin.verified and repository.is_at(head):
         note_look(pin_file, moment)
-        return Trusted(head, platform_at(repository, head))
-    verified = _advance(repository, pin_file, pin, moment)
-    return Trusted(verified, platform_at(repository, verified))
+        return _trusted(repository, pin_file, head)
+    return _trusted(
+        repository, pin_file, _advance(repository, pin_file, pin, moment, witnessed_at=witnessed_at)
+    )
 
 
 def note_look(pin_file: Path, now: datetime) -> None:
@@ -77,11 +88,25 @@ def note_look(pin_file: Path, now: datetime) -> None:
         write_pin(pin_file, replace(pin, looked=now))
 
 
-def _advance(repository: Repository, pin_file: Path, pin: Pin, now: datetime) -> str:
+def _advance(
+    repository: Repository,
+    pin_file: Path,
+    pin: Pin,
+    now: datetime,
+    *,
+    witnessed_at: Mapping[str, datetime] | None,
+) -> str:
     """Verify what is new, follow it as far as it is trusted, and return the last commit."""
     first_seen, looked = _times_of(pin_file, pin, now)
     with repository.incoming() as (held, head):
-        walk = ChainWalk(held, pin.root, pin.verified, known=first_seen.known(), looked=looked)
+        walk = ChainWalk(
+            held,
+            pin.root,
+            pin.verified,
+            known=first_seen.known(),
+            looked=looked,
+            witnessed_at=witnessed_at,
+        )
         try:
             walk.verify(head, now)
         finally:
@@ -112,7 +137,12 @@ def last_trusted(repository: Repository, pin_file: Path) -> Trusted:
     commit = read_pin(pin_file).verified
     if not commit:
         raise NotFound("no commit of the gitops repository was trusted here yet")
-    return Trusted(commit, platform_at(repository, commit))
+    return _trusted(repository, pin_file, commit)
+
+
+def _trusted(repository: Repository, pin_file: Path, commit: str) -> Trusted:
+    note = FirstSeen.beside(pin_file).note()
+    return Trusted(commit, platform_at(repository, commit), note)
 
 
 def platform_at(repository: Repository, commit: str) -> Platform:

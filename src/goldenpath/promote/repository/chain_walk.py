@@ -47,16 +47,19 @@ class ChainWalk:
         *,
         known: Mapping[str, Sighting] | None = None,
         looked: datetime | None = None,
+        witnessed_at: Mapping[str, datetime] | None = None,
     ) -> None:
         """Begin at the commit `verified`; if it is empty, at the beginning, which must be `root`.
 
         `known` are first-seen times from before, `looked` when the remote was looked at last.
+        `witnessed_at` is when another machine signed that it had seen a commit.
         """
         self._repository = repository
         self._root = root
         self._verified = verified or None
         self._known = known or {}
         self._looked = looked
+        self._witnessed_at = witnessed_at or {}
         self._platforms = PlatformHistory(repository)
         self._commits: dict[str, Commit] = {}
         self._keys: dict[str, str] = {}
@@ -142,7 +145,10 @@ class ChainWalk:
         )
         for commit in commits:
             known = self._known.get(commit.id) or Sighting(now, self._looked)
-            self._times[commit.id] = known.narrowed(successors.get(commit.id), now)
+            if known.since is not None and known.since > now:
+                known = replace(known, since=None)  # noted by a clock that was ahead
+            witness = self._witnessed_at.get(commit.id, now)
+            self._times[commit.id] = known.narrowed(successors.get(commit.id), min(witness, now))
 
     def _together(self, ids: Sequence[str]) -> Iterator[Commit]:
         """Yield commits with the files that they touch, read in few calls of git."""

@@ -51,21 +51,33 @@ class Sighting:
         own date counts, as far as it lies between both times. Otherwise nobody but its author knows
         more, and it counts as made when it was seen.
         """
-        if not self.by:
-            return self.seen
+        return self.arrival(claimed) if self.by else self.seen
+
+    def arrival(self, claimed: datetime) -> datetime:
+        """Return when the commit came, as near to its own date as both times allow.
+
+        It decides about approvals and soak of what the commit placed. For a machine that watches,
+        both times are less than a minute and a poll apart.
+        """
         earliest = claimed if self.since is None else max(claimed, self.since)
         return min(earliest, self.seen)
 
-    def narrowed(self, successor: Successor | None, now: datetime) -> "Sighting":
+    @property
+    def is_unwatched(self) -> bool:
+        """Whether nobody but its author knows more than that it was there by then."""
+        return self.since is None and not self.by
+
+    def narrowed(self, successor: Successor | None, latest: datetime) -> "Sighting":
         """Return the sighting with what a commit on top of it by somebody else adds.
 
-        A time after `now` was noted by a clock that was ahead.
+        It was there by `latest`, which is now, or when a witness saw it. So a later time was noted
+        by a clock that was ahead.
         """
-        seen = min(self.seen, now)
+        seen = min(self.seen, latest if self.since is None else max(latest, self.since))
         if successor is None:
             return replace(self, seen=seen)
-        latest = successor.time if self.since is None else max(successor.time, self.since)
-        return Sighting(min(seen, latest), self.since, self.by or successor.signer)
+        above = successor.time if self.since is None else max(successor.time, self.since)
+        return Sighting(min(seen, above), self.since, self.by or successor.signer)
 
 
 def witnessed(
@@ -143,15 +155,29 @@ class FirstSeen:
     def sighting(self, commit: Commit) -> Sighting:
         """Return the sighting of a commit that this machine follows."""
         self._refresh()
-        if self._head is None:
-            return Sighting(datetime.now(UTC))
-        begun = self._head.begun
-        before = Sighting(min(commit.time, begun) if self._head.is_upgrade else begun)
-        return self._known.get(commit.id, before)
+        known = self._known.get(commit.id)
+        if known is not None:
+            return known
+        begun = datetime.now(UTC) if self._head is None else self._head.begun
+        if self._head is not None and self._head.is_upgrade:
+            return Sighting(min(commit.time, begun))
+        return Sighting(begun, begun)
 
-    def moment(self, commit: Commit) -> datetime:
-        """Return the time by which a commit is judged that this machine follows."""
-        return self.sighting(commit).moment(commit.time)
+    def arrival(self, commit: Commit) -> datetime:
+        """Return when a commit came that this machine follows."""
+        return self.sighting(commit).arrival(commit.time)
+
+    def note(self) -> str:
+        """Return one sentence about commits of which only their authors know the time, or ""."""
+        unwatched = [each for each in self.known().values() if each.is_unwatched]
+        if not unwatched:
+            return ""
+        looked = min(each.seen for each in unwatched).isoformat(timespec="seconds")
+        return (
+            f"{len(unwatched)} commits were on main before this machine first looked, at {looked}, "
+            "and nobody else has committed on top of them: they count as seen then, "
+            "and what they placed by their own dates"
+        )
 
     def keep(self, new: Mapping[str, Sighting], refused: str = "") -> None:
         """Append sightings and sync them to the disk; call `begin` before. Raises `Unavailable`.

@@ -12,6 +12,7 @@ from goldenpath.errors import NotFound, Unavailable
 from goldenpath.home import Home
 from goldenpath.promote.acts.founding import FoundingScene, PlatformOptions, begin
 from goldenpath.promote.repository.chain_of_trust import Pin, follow, write_pin
+from goldenpath.promote.repository.first_seen import FirstSeen, Sighting
 from goldenpath.promote.repository.git import Git
 from goldenpath.promote.repository.identity import Identity
 from goldenpath.promote.repository.worktree import Repository
@@ -68,6 +69,9 @@ def found(
         intent = begin(scene, options)
         draft = Draft(intent.parent, intent.time, intent.files, intent.message)
         head = publish_draft(repository, draft, identity).commit
+        times = FirstSeen.beside(home.trust)
+        times.begin(now, is_upgrade=False)
+        times.keep({head: Sighting(now, now)})
         created.append("gitops repository")
     root = repository.between(None, head)[0]
     if not home.trust.exists():

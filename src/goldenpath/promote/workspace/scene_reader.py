@@ -65,7 +65,7 @@ class Viewpoint:
     store: Store
     now: datetime
     seen: Callable[[Commit], datetime] = lambda commit: commit.time
-    """Returns when a commit was there at the latest, which counts for the soak."""
+    """Returns when a commit came, which counts for the soak."""
 
 
 def deployment_of(

@@ -63,8 +63,8 @@ class Workspace:
         return self.open_store()
 
     def seen(self, commit: Commit) -> datetime:
-        """Return when a commit was there at the latest, by this machine's first-seen times."""
-        return FirstSeen.beside(self.pin).sighting(commit).seen
+        """Return when a commit came, by this machine's first-seen times."""
+        return FirstSeen.beside(self.pin).arrival(commit)
 
 
 @dataclass(frozen=True, slots=True)
