@@ -12,6 +12,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
 from goldenpath.errors import VerificationError
+from goldenpath.project.spec import PythonModel
 from goldenpath.release.attest.attach import attach
 from goldenpath.release.attest.keys import key_from_pem, public_pem
 from goldenpath.release.attest.policy import Policy, Verified
@@ -38,6 +39,7 @@ from goldenpath.release.evidence.training_statements import (
     packages_of,
     statements,
 )
+from tests.audit.made import contract
 from tests.release.attest.releases import NOW, bench
 from tests.release.attest.runs import BUILDER, REMOTE, training_run
 
@@ -99,6 +101,22 @@ def test_the_bill_of_materials_names_model_data_and_packages() -> None:
     assert measured[0]["confidenceInterval"] == {"lowerBound": "0.76", "upperBound": "0.78"}
     assert measured[1]["slice"] == "sex=2"
     assert "confidenceInterval" not in measured[1]
+
+
+@pytest.mark.parametrize(
+    ("python", "architecture"), [(None, "ONNX"), (PythonModel("scoring:load"), "Python code")]
+)
+def test_the_bill_of_materials_names_the_kind_of_model(
+    python: PythonModel | None, architecture: str
+) -> None:
+    made = statements(
+        training_run(), SUBJECTS, builder=BUILDER, contract=replace(contract(), python=python)
+    )
+
+    [bill] = [json.loads(each.render()) for each in made if each.predicate_type == SBOM]
+
+    card = bill["predicate"]["metadata"]["component"]["modelCard"]
+    assert card["modelParameters"]["modelArchitecture"] == architecture
 
 
 def test_provenance_has_what_slsa_requires() -> None:

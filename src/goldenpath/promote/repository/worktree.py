@@ -315,7 +315,7 @@ class Repository:
                     ) from error
                 if error.is_refusal:
                     raise Protected(
-                        f"{self._address} refused the commit: {self._said(error)}",
+                        f"{self._address} refused the commit: {self._reason(error)}",
                         hint="the branch may be protected; push a branch and open a pull request",
                     ) from error
                 raise self._unreachable(error) from error
@@ -327,14 +327,14 @@ class Repository:
         except GitFailed as error:
             if error.is_refusal:
                 raise InvalidInput(
-                    f"{self._address} refused the branch {branch}: {self._said(error)}"
+                    f"{self._address} refused the branch {branch}: {self._reason(error)}"
                 ) from error
             raise self._unreachable(error) from error
 
     def _local(self) -> str | None:
         self._git.initialise()
-        said = self._ask("for-each-ref", "--format=%(objectname)", BRANCH).decode().strip()
-        return said or None
+        head = self._ask("for-each-ref", "--format=%(objectname)", BRANCH).decode().strip()
+        return head or None
 
     def _raw(self, ids: Sequence[str]) -> dict[str, bytes]:
         result = {}
@@ -385,12 +385,12 @@ class Repository:
         hint = "run goldenpath init" if name == "main" else None
         return NotFound(f"{self._address} has no branch {name}", hint=hint)
 
-    def _said(self, error: GitFailed) -> str:
+    def _reason(self, error: GitFailed) -> str:
         return last_line(self._address.cleared(error.words))
 
     def _unreachable(self, error: GitFailed) -> Unavailable:
         return Unavailable(
-            f"the gitops repository {self._address} cannot be used: {self._said(error)}",
+            f"the gitops repository {self._address} cannot be used: {self._reason(error)}",
             hint="check its address, the network, your access and its disk, then run this again",
         )
 

@@ -68,11 +68,12 @@ def _model(
     *,
     documents: Mapping[str, Digest],
 ) -> dict[str, JsonValue]:
+    is_code = contract is not None and contract.python is not None
     card: dict[str, JsonValue] = {
         "modelParameters": {
             "approach": {"type": "supervised"},
             "task": "classification",
-            "modelArchitecture": "ONNX",
+            "modelArchitecture": "Python code" if is_code else "ONNX",
             "datasets": [{"ref": _dataset_reference(dataset)} for dataset in run.datasets],
             **_tensors(contract),
         },
