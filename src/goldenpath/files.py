@@ -2,9 +2,10 @@
 
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from goldenpath.errors import InvalidInput
@@ -72,6 +73,28 @@ def append_lines(path: Path, content: bytes, *, head: bytes = b"", mode: int = 0
         os.fsync(file.fileno())
     if not end:
         sync_folder(path.parent)
+
+
+def open_below(root: Path, name: str) -> IO[bytes]:
+    """Open a regular file below `root` for reading, without following a link on the way.
+
+    Raises `OSError` if there is a link, and `InvalidInput` if it is no regular file.
+    """
+    *folders, last = PurePosixPath(name).parts
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+    place = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for part in folders:
+            step = os.open(part, flags | os.O_DIRECTORY, dir_fd=place)
+            os.close(place)
+            place = step
+        descriptor = os.open(last, flags, dir_fd=place)
+    finally:
+        os.close(place)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise InvalidInput(f"{root / name} is not a regular file")
+    return os.fdopen(descriptor, "rb")
 
 
 def sync_folder(folder: Path) -> None:

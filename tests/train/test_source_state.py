@@ -49,7 +49,7 @@ def test_a_tree_that_git_cannot_compare_is_not_called_clean(signed: tuple[Path, 
     assert not read_source(folder, environment()).dirty
     (folder / ".git" / "index").write_bytes(b"not an index")
 
-    with pytest.raises(Unavailable, match="git status failed"):
+    with pytest.raises(Unavailable, match="git ls-files failed"):
         read_source(folder, environment())
 
 

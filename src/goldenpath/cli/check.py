@@ -8,7 +8,6 @@ import click
 from goldenpath import compose
 from goldenpath.cli.output import Format, note, output_option, show
 from goldenpath.errors import InvalidInput
-from goldenpath.project.load import faults
 from goldenpath.project.schema import schema_text
 
 
@@ -23,7 +22,7 @@ def verb(project: Path, schema: bool, output: Format) -> None:
     if schema:
         click.echo(schema_text("goldenpath"), nl=False)
         return
-    found = faults(project, compose.now())
+    found = compose.project_faults(project)
     lines = [str(fault) for fault in found] or ["no faults"]
     show({"faults": found}, "\n".join(lines), output)
     if found:

@@ -23,7 +23,6 @@ def rehearsed(project: Project, home: Home, output: Format) -> None:
             report=report,
             tools=compose.tools(),
             data_cache=compose.data_cache(home, report),
-            closed=compose.closed(home),
         )
     lines = [f"{'ok' if each.passed else 'FAIL':6} {each.name:16} {each.detail}" for each in checks]
     show({"checks": checks}, "\n".join(lines), output)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from goldenpath.compose.building import catalogue as catalogue
-    from goldenpath.compose.building import closed as closed
     from goldenpath.compose.building import data_cache as data_cache
+    from goldenpath.compose.building import project_faults as project_faults
     from goldenpath.compose.building import reproduction_tools as reproduction_tools
     from goldenpath.compose.building import sources as sources
     from goldenpath.compose.building import workshop as workshop
@@ -91,8 +91,8 @@ _PARTS = {
     "installation": ("self_verification",),
     "building": (
         "catalogue",
-        "closed",
         "data_cache",
+        "project_faults",
         "reproduction_tools",
         "sources",
         "workshop",

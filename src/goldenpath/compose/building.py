@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from goldenpath.audit.answers.evidence_gathering import Sources
+from goldenpath.canonical import JsonValue
 from goldenpath.compose.gitops_access import gitops, trusted
 from goldenpath.compose.process_context import event_log, now, tools, uv
 from goldenpath.compose.signing import signer
 from goldenpath.compose.stores import locate, open_store, store_uri, throwaway_store
 from goldenpath.digest import Digest
+from goldenpath.errors import InvalidInput
 from goldenpath.home import Home
 from goldenpath.oci.names import find
 from goldenpath.release.catalogue.catalogue_process import Catalogue
@@ -24,6 +26,9 @@ from goldenpath.settings import (
 if TYPE_CHECKING:
     from goldenpath.oci.store import Store
     from goldenpath.oci.stream import TrackProgress
+    from goldenpath.parsers.fault import Fault
+    from goldenpath.processes.confinement import Confinement
+    from goldenpath.project.spec import Project
     from goldenpath.promote.platform.platform import Platform
     from goldenpath.release.build import BuildTools
     from goldenpath.release.reproduce.reproduction import ReproductionTools
@@ -55,11 +60,6 @@ def data_cache(home: Home, report: Callable[[str], None]) -> "DataCache":
     )
 
 
-def closed(home: Home) -> tuple[Path, ...]:
-    """Return the folders of keys that no program of a project may read."""
-    return (home.root, Path.home() / ".ssh", Path.home() / ".gnupg")
-
-
 def _published(home: Home, platform: "Platform", key: bytes) -> "Store | None":
     """Return the store of the stages, to which a build with a trusted key also publishes."""
     uri = store_uri(home, platform)
@@ -67,21 +67,65 @@ def _published(home: Home, platform: "Platform", key: bytes) -> "Store | None":
     return open_store(uri) if counts and uri != f"layout:{home.registry}" else None
 
 
+def project_faults(root: Path) -> "tuple[Fault, ...]":
+    """Return all faults of a project; its lock is judged as the build judges it.
+
+    Raises `Unavailable` if uv cannot compare the lock with the project.
+    """
+    from goldenpath.processes.confinement import confine
+    from goldenpath.project.links import link_faults
+    from goldenpath.project.load import faults, read_declaration
+    from goldenpath.train.environment.lock_check import lock_faults
+    from goldenpath.train.environment.uv_program import Uv
+
+    listed = faults(root, now())
+    if any(link_faults(root)):
+        return listed
+    try:
+        project = read_declaration(root)
+        rules = (project.indexes, project.file_hosts)
+        network = project.training.network
+    except InvalidInput:  # it is among the faults; the lock is judged by the default rules
+        rules, network = ((), ()), False
+    shop = Uv(uv(), tools(), confine())
+    return (*listed, *lock_faults(root, shop, *rules, network=network))
+
+
+def _accepted(project: "Project", platform: "Platform", confinement: "Confinement") -> "Project":
+    """Return the project. Raises `InvalidInput` if the platform's rules for builds refuse it."""
+    from goldenpath.promote.platform.build_rules import build_faults
+
+    recorded: dict[str, JsonValue] = {
+        "confinement": list(confinement.measures),
+        "network": project.training.network,
+    }
+    wrong = tuple(build_faults(platform.build, recorded))
+    if wrong:
+        raise InvalidInput(
+            f"the platform refuses this build: {'; '.join(wrong)}",
+            hint="build on a machine with these measures, or take training.network out of "
+            "goldenpath.toml; [build] of platform.toml has the rules",
+        )
+    return project
+
+
 def workshop(
     home: Home, work: Path, report: Callable[[str], None], watch: "TrackProgress | None" = None
 ) -> "BuildTools":
     """Return what a build in the folder `work` needs. Raises `NotFound` without a platform."""
     from goldenpath.oci.stream import untracked
+    from goldenpath.processes.confinement import confine
     from goldenpath.promote.acts.rotation import require_trusted
     from goldenpath.release.attest.keys import key_from_pem, public_pem
     from goldenpath.release.attest.statement import BUILDER
     from goldenpath.release.build import BuildTools
     from goldenpath.release.evidence.advisories import read_advisories
     from goldenpath.train.run import train
-    from goldenpath.train.source_state import read_source
+    from goldenpath.train.source_state import changes_of
 
     key = signer(home)
     platform = trusted(home).platform
+    confinement = confine()
     # Checked before the training, so that no release is built which no stage would trust.
     require_trusted(platform, key.public_key(), now())
     environment, advisories = tools(), os.environ.get(ADVISORIES_VARIABLE)
@@ -93,9 +137,9 @@ def workshop(
         builder=os.environ.get(BUILDER_VARIABLE) or BUILDER,
         repository=platform.registry_prefix,
         catalogue=lambda: catalogue(home),
-        read_source=lambda project: read_source(Path(project.root), environment),
+        changes=lambda project: changes_of(Path(project.root), environment),
         train=lambda project: train(
-            project,
+            _accepted(project, platform, confinement),
             work,
             uv=uv(),
             now=now,
@@ -103,7 +147,7 @@ def workshop(
             tools=environment,
             kept=home.build_cache,
             data_cache=data_cache(home, report),
-            closed=closed(home),
+            confinement=confinement,
         ),
         clock=now,
         report=report,
@@ -127,7 +171,6 @@ def reproduction_tools(
         work=work,
         throwaway=throwaway_store,
         uv=uv(),
-        closed=closed(home),
         tools=environment,
         train=lambda project, folder: train(
             project,
@@ -138,7 +181,6 @@ def reproduction_tools(
             tools=environment,
             kept=home.build_cache,
             data_cache=data_cache(home, report),
-            closed=closed(home),
         ),
         report=report,
     )

@@ -14,6 +14,7 @@ from goldenpath.parsers.fault import Fault
 from goldenpath.parsers.typed import read_bounded
 from goldenpath.project.data_digest import digest_data
 from goldenpath.project.dvc_pointer import read_pointer
+from goldenpath.project.links import first_link
 from goldenpath.project.spec import EVALUATION, MODEL, REFERENCE, Contract, DataSource, Feature
 from goldenpath.project.text import MAX_TEXT
 
@@ -123,7 +124,10 @@ def data_faults(root: Path, sources: Sequence[DataSource], *, read: bool) -> Ite
             yield Fault(FILE, f"{key}.path", expected, repr(source.path))
         if source.kind in ("oci", "url"):
             continue
-        if not path.resolve().is_relative_to(root.resolve()):
+        link = None if Path(source.path).is_absolute() else first_link(root, source.path)
+        if link is not None:
+            yield Fault(FILE, f"{key}.path", "no links on the way to data", f"the link {link!r}")
+        elif not path.resolve().is_relative_to(root.resolve()):
             yield Fault(FILE, f"{key}.path", "a file inside the project", repr(source.path))
         elif not path.exists():
             yield Fault(FILE, f"{key}.path", "a file or folder", f"no such file: {source.path!r}")

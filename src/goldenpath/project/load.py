@@ -18,6 +18,7 @@ from goldenpath.project.consistency import (
     output_faults,
     slice_faults,
 )
+from goldenpath.project.links import link_faults, refuse_links
 from goldenpath.project.schema import schema_faults
 from goldenpath.project.spec import (
     EVALUATION,
@@ -41,8 +42,10 @@ def load_project(root: Path) -> Project:
     """Return the project in the folder `root`.
 
     Raises `NotFound` if there is no project. Raises `InvalidInput` with all faults of the
-    declaration. It does not check the digests of data and the statements; `faults` does.
+    declaration, and for links. It does not check the digests of data and the statements; `faults`
+    does.
     """
+    refuse_links(root)
     value = _declaration(root)
     declared = tuple(_declared_faults(root, value, read=False))
     if declared:
@@ -54,11 +57,27 @@ def load_project(root: Path) -> Project:
     return _project(root, value)
 
 
+def read_declaration(root: Path) -> Project:
+    """Return what `goldenpath.toml` in a folder declares, whatever else the folder holds.
+
+    Raises as `load_project` does, but for the declaration alone.
+    """
+    value = _declaration(root)
+    violations = schema_faults(value, "goldenpath", FILE)
+    if violations:
+        raise InvalidInput("; ".join(map(str, violations)))
+    return _project(root, value)
+
+
 def faults(root: Path, now: datetime | None = None) -> tuple[Fault, ...]:
     """Return all faults of the project: of its declaration, data, lock and statements.
 
-    Dates of statements are compared if `now` is given. Raises `NotFound` if there is no project.
+    Dates of statements are compared if `now` is given. Nothing is read if there are links among
+    the files of the project. Raises `NotFound` if there is no project.
     """
+    links = tuple(link_faults(root))
+    if links:
+        return links
     try:
         value = _declaration(root)
     except InvalidInput as error:
@@ -144,6 +163,7 @@ def _project(root: Path, value: Mapping[str, object]) -> Project:
         evaluation=_evaluation(value),
         protected=protected,
         indexes=msgspec.convert(environment.get("indexes", ()), tuple[str, ...]),
+        file_hosts=msgspec.convert(environment.get("file_hosts", ()), tuple[str, ...]),
     )
 
 

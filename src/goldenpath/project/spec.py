@@ -192,6 +192,9 @@ class Training:
     """Whether equal inputs give equal bytes. If so, the smoke training runs twice to prove it."""
     outputs: tuple[str, ...] = (MODEL, REFERENCE, EVALUATION)
     """The exact files that training and evaluation leave in `output`."""
+    network: bool = False
+    """Whether the programs of the project may use the network. Recorded, and a platform can refuse
+    it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +214,8 @@ class Project:
     """The slices that the fairness gate checks."""
     indexes: tuple[str, ...] = ()
     """Package indexes that the lock may name. If empty, it may name one, over HTTPS."""
+    file_hosts: tuple[str, ...] = ()
+    """Hosts from which files of the lock may come, besides the hosts of its indexes."""
     evaluation: str = ""
     """`package.module:function` that writes `evaluation.parquet` beside the model. It is called
     like the training, in its own process. Empty if the training writes the file itself."""

@@ -5,7 +5,7 @@ build leaves nothing that verifies. The same commit gives the same digest, and a
 verifies already is not attested again.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +18,7 @@ from goldenpath.oci.copy import copy
 from goldenpath.oci.store import Store
 from goldenpath.oci.stream import TrackProgress, untracked
 from goldenpath.project.contract import render_contract
+from goldenpath.project.links import links_below
 from goldenpath.project.spec import MODEL, Project
 from goldenpath.release.artifact.pack import Contents, Packed, pack
 from goldenpath.release.attest.attach import attach, sign_image
@@ -42,10 +43,11 @@ from goldenpath.release.evidence.scan import scan, scan_statement
 from goldenpath.release.evidence.system_packages import installed_packages
 from goldenpath.release.evidence.training_statements import statements
 from goldenpath.train.run import Trained
-from goldenpath.train.training_run import SourceState, TrainingRun
+from goldenpath.train.training_run import TrainingRun
 
 EVIDENCE = (SIGNED, PROVENANCE, SBOM, DATASET, METRICS, TEST_RESULT, SCAN)
 """Predicate types of the evidence of every release, each signed by the build key."""
+_MAX_NAMED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,8 @@ class BuildTools:
     repository: str
     """The repository of releases, `HOST/PATH`, without the model's name."""
     catalogue: Callable[[], AbstractContextManager[Catalogue]]
-    read_source: Callable[[Project], SourceState]
+    changes: Callable[[Project], Sequence[str]]
+    """Returns the files of the project that differ from its commit."""
     train: Callable[[Project], Trained]
     clock: Callable[[], datetime]
     report: Callable[[str], None]
@@ -95,11 +98,8 @@ def build(project: Project, tools: BuildTools, *, allow_dirty: bool = False) -> 
     Raises `InvalidInput` if the work tree has uncommitted changes, or if a check of the project
     fails. With `allow_dirty` the release is marked as dirty, and no gate lets it pass.
     """
-    if not allow_dirty and tools.read_source(project).dirty:
-        raise InvalidInput(
-            f"{project.root} has changes that are not committed",
-            hint="commit or stash them; or use --allow-dirty for a release that cannot be promoted",
-        )
+    if not allow_dirty:
+        _refuse_changes(project, tools.changes(project))
     with tools.catalogue() as catalogue:  # MLflow loads while the training runs
         trained = tools.train(project)
         _refuse_failed_checks(trained.run)
@@ -139,6 +139,16 @@ def build(project: Project, tools: BuildTools, *, allow_dirty: bool = False) -> 
     )
 
 
+def _refuse_changes(project: Project, changes: Sequence[str]) -> None:
+    if changes:
+        more = f" and {len(changes) - _MAX_NAMED} more" if len(changes) > _MAX_NAMED else ""
+        raise InvalidInput(
+            f"{project.root} has changes that are not committed: "
+            f"{', '.join(changes[:_MAX_NAMED])}{more}",
+            hint="commit or stash them; or use --allow-dirty for a release that cannot be promoted",
+        )
+
+
 def _refuse_failed_checks(run: TrainingRun) -> None:
     failed = [check for check in run.checks if not check.passed]
     if failed:
@@ -148,7 +158,7 @@ def _refuse_failed_checks(run: TrainingRun) -> None:
 
 def contents_of(project: Project, trained: Trained) -> Contents:
     """Return everything that goes into the release of this training."""
-    root, content = Path(project.root), trained.content
+    source, content = trained.source, trained.content
     runtime = None if content is None else content.runtime(trained.outputs)
     return Contents(
         name=project.name,
@@ -156,12 +166,12 @@ def contents_of(project: Project, trained: Trained) -> Contents:
         outputs=trained.outputs,
         contract=render_contract(project.contract),
         profile=render_profile(trained.profile),
-        lock=(root / "uv.lock").read_bytes(),
+        lock=(source / "uv.lock").read_bytes(),
         python_version=trained.run.environment.python,
         documents={
-            **_documents(root / "compliance"),
+            **_documents(source / "compliance"),
             # Gates and reports read the tier and the protected groups from it.
-            "goldenpath.toml": (root / "goldenpath.toml").read_bytes(),
+            "goldenpath.toml": (source / "goldenpath.toml").read_bytes(),
         },
         commit=trained.run.source.commit,
         committed_at=trained.run.source.committed_at,
@@ -175,7 +185,17 @@ def contents_of(project: Project, trained: Trained) -> Contents:
 
 
 def _documents(folder: Path) -> Mapping[str, bytes]:
-    """Return the documents of people by their path in the release; the card is at the top."""
+    """Return the documents of people by their path in the release; the card is at the top.
+
+    Raises `InvalidInput` for a link: what it names is decided by this machine.
+    """
+    if folder.is_dir():
+        links = [path.relative_to(folder).as_posix() for path in links_below(folder)]
+        if links:
+            raise InvalidInput(
+                f"{folder} has links: {', '.join(links[:20])}",
+                hint="replace each link by a copy of the file, and commit it",
+            )
     texts = {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))

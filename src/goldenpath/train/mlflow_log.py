@@ -44,8 +44,12 @@ class MlflowLog:
 
 
 def read_mlflow_log(store: Path) -> MlflowLog | None:
-    """Return the content of an MLflow file store; None if nothing was logged."""
-    runs = [path.parent for path in store.glob("*/*/meta.yaml") if not path.parent.is_symlink()]
+    """Return the content of an MLflow file store; None if nothing was logged.
+
+    Links are ignored, because a training can make them lead anywhere.
+    """
+    runs = [path.parent for path in store.glob("*/*/meta.yaml")]
+    runs = [run for run in runs if not run.is_symlink() and not run.parent.is_symlink()]
     runs = [run for run in runs if _PARENT not in _texts(run / "tags")]
     runs.sort(key=lambda run: (run.stat().st_mtime_ns, run.name))
     if not runs:
@@ -92,6 +96,8 @@ def _metrics(folder: Path) -> Iterator[MetricPoint]:
 
 
 def _files(folder: Path) -> list[Path]:
+    if folder.is_symlink():
+        return []
     return sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
 
 

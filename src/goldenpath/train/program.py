@@ -1,6 +1,7 @@
-"""Runs a program of the project in its own session, with a log and a time limit.
+"""Runs a confined program of the project in its own session, with a log and a time limit.
 
-When it ends, all processes of its group are killed.
+When it ends, everything that it started is killed: by the launcher, which runs it, and then by its
+process group.
 """
 
 import os
@@ -17,6 +18,8 @@ from goldenpath.errors import InvalidInput, Unavailable
 
 _TURN = 0.05
 """Seconds between two checks whether the build was cancelled."""
+_LONGEST_END = 10.0
+"""Seconds that the launcher may take to kill everything, before it is killed itself."""
 _TAIL = 2000
 """Bytes of a log that an error message shows."""
 
@@ -65,7 +68,7 @@ def run(
             _send(process, request)
             status = _wait(process, started + limit, cancelled)
         finally:
-            _end(process)
+            end(process)
     seconds = time.monotonic() - started
     if status is None:
         raise InvalidInput(
@@ -107,7 +110,13 @@ def _wait(
     return None
 
 
-def _end(process: "subprocess.Popen[bytes]") -> None:
+def end(process: "subprocess.Popen[bytes]") -> None:
+    """Kill a confined program with everything that it started, and close its standard input."""
+    if process.poll() is None:
+        # The launcher kills everything that the program started, and ends when that is done.
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_LONGEST_END)
     # Also after a regular end: the program may have started others in the background.
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)

@@ -5,11 +5,11 @@ will do with the same files. A release that could not be served, or that scores 
 training, is therefore never built.
 """
 
+import io
 import json
 import os
 import selectors
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,18 +21,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goldenpath.errors import InvalidInput
+from goldenpath.files import open_below
+from goldenpath.processes.confinement import Confinement, Sandbox, interpreter_files
 from goldenpath.project.spec import EVALUATION, REFERENCE, Contract, PythonModel
 from goldenpath.train.environment.rebuild import rebuild_environment
 from goldenpath.train.environment.runtime import Runtime, Wheel
 from goldenpath.train.environment.uv_lock import LockedPackage
+from goldenpath.train.environment.uv_program import Uv
 from goldenpath.train.environment.wheels import choose_wheels, fetch_wheels, served_names
 from goldenpath.train.evaluation.score import Scorer, checked, rows_of
-from goldenpath.train.program import tail
-from goldenpath.train.source_state import git
-from goldenpath.train.steps import TrainingContext
+from goldenpath.train.program import end, tail
+from goldenpath.train.steps import TEMPORARY, TrainingContext
 from goldenpath.train.training_run import Environment
 
 SCORING = Path(__file__).with_name("scoring.py")
+_SCORES, _MAX_HEAD = "scores.npy", 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class PythonContent:
     paths: Mapping[str, Path]
     """The path of each wheel, by file name."""
     code: Mapping[str, bytes]
-    """The files of `src/` that git tracks, by their path below it."""
+    """The files of `src/` in the commit, by their path below it."""
 
     def runtime(self, outputs: Path) -> Runtime:
         """Return the record for the release. All outputs but the two tables belong to the model."""
@@ -63,37 +66,41 @@ def collect_content(
     installed: Environment,
     locked: Sequence[LockedPackage],
     *,
-    uv: str,
-    tools: Mapping[str, str],
+    uv: Uv,
     kept: Path,
 ) -> PythonContent:
-    """Return the tracked code and the wheels of `project.dependencies`, fetched into `kept`.
+    """Return the code of the commit and the wheels of `project.dependencies`, fetched into `kept`.
 
-    Raises `InvalidInput` for a package without a wheel or for a link in `src/`, and `Unavailable`
-    if a wheel cannot be fetched or git cannot list the code.
+    Raises `InvalidInput` for a package without a wheel, and `Unavailable` if a wheel cannot be
+    fetched.
     """
-    chosen = choose_wheels(installed.packages, locked, served_names(context.root, uv, tools))
+    chosen = choose_wheels(installed.packages, locked, served_names(context.source, uv))
     return PythonContent(
         installed.python,
         tuple(wheel for wheel, _ in chosen),
-        fetch_wheels(chosen, kept, context.python, tools),
-        _read_code(context.root, tools),
+        fetch_wheels(chosen, kept, uv.tools),
+        read_code(context.source),
     )
 
 
-def _read_code(root: Path, tools: Mapping[str, str]) -> Mapping[str, bytes]:
-    # Files that git does not track are in no commit, so they must not be in a release.
-    code = {}
-    for name in filter(None, git(root, tools, "ls-files", "-z", "--", "src").split("\0")):
-        path = root / name
-        if path.is_symlink() or not path.is_file():
-            raise InvalidInput(f"{path} is not a regular file: expected no links in src")
-        code[name.removeprefix("src/")] = path.read_bytes()
-    return code
+def read_code(source: Path) -> Mapping[str, bytes]:
+    """Return the files below `src` of an exported source, by their path below it."""
+    folder = source / "src"
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.is_symlink()
+    }
 
 
 def unpack_content(
-    content: PythonContent, outputs: Path, folder: Path, *, uv: str, tools: Mapping[str, str]
+    content: PythonContent,
+    outputs: Path,
+    folder: Path,
+    *,
+    uv: str,
+    tools: Mapping[str, str],
+    confinement: Confinement,
 ) -> Path:
     """Put code, model and rebuilt environment into the new folder. Returns the interpreter."""
     wheels, runtime = folder / "wheels", content.runtime(outputs)
@@ -109,8 +116,9 @@ def unpack_content(
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(outputs / name, target)
     return rebuild_environment(
-        runtime, wheels, folder / "environment", uv=uv, environment=tools, compiled=False
-    )
+        runtime, wheels, folder / "environment", uv=uv, environment=tools, compiled=False,
+        confinement=confinement,
+    )  # fmt: skip
 
 
 @contextmanager
@@ -121,21 +129,21 @@ def served_model(
     python: Path,
     *,
     environment: Mapping[str, str],
-    limits: Mapping[str, object],
+    confinement: Confinement,
 ) -> Iterator[Scorer]:
     """Yield a scorer of the model in `folder`. Its process ends with the block.
 
-    `limits` are the sandbox that the process applies to itself first.
+    The process reads the code, the model and its environment, and has no network.
 
     Raises `InvalidInput` if the model does not load, dies, exceeds its time limit, or returns
     something else than scores.
     """
-    with _Process(model, python, folder, environment, limits=limits) as process:
+    with _Process(model, python, folder, environment, confinement=confinement) as process:
         yield lambda table: checked(process.score(rows_of(contract, table)))
 
 
 class _Process:
-    """The model in its own process. When the block ends, its whole process group is killed."""
+    """The model in its own process. When the block ends, everything that it started is killed."""
 
     def __init__(
         self,
@@ -144,17 +152,29 @@ class _Process:
         folder: Path,
         environment: Mapping[str, str],
         *,
-        limits: Mapping[str, object],
+        confinement: Confinement,
     ) -> None:
-        self._limits = limits
         self._entry, self._folder = model.entry, folder
+        self._exchange = folder / "exchange"
         # One call scores many rows here, so it gets the longer of the two limits.
         self._limit = max(model.start_limit, model.time_limit)
-        self._command = [str(python), "-P", "-s", str(SCORING)]
-        self._environment = environment
+        code, files = (folder / name for name in ("code", "model"))
+        sandbox = Sandbox(
+            readable=(code, files, folder / "environment", *interpreter_files(python), SCORING),
+            writable=(self._exchange,),
+            temporary=TEMPORARY,
+        )
+        command = [str(python), "-P", "-s", str(SCORING)]
+        self._command = confinement.command(command, sandbox, self._exchange)
+        self._environment = {
+            **environment,
+            "HOME": str(self._exchange),
+            "TMPDIR": str(self._exchange),
+        }
         self._log = folder / "log"
 
     def __enter__(self) -> "_Process":
+        self._exchange.mkdir(exist_ok=True)
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 self._command,
@@ -166,18 +186,17 @@ class _Process:
                 start_new_session=True,
             )
         code, model = self._folder / "code", self._folder / "model"
-        request = {"entry": self._entry, "code": str(code), "folder": str(model)}
-        self._send({**request, "limits": self._limits})
+        self._send({"entry": self._entry, "code": str(code), "folder": str(model)})
         return self
 
     def __exit__(self, *_: object) -> None:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.communicate()
+        end(self._process)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
 
     def score(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the scores of `rows`, not yet checked to be in [0, 1]."""
-        input_file, output_file = self._folder / "rows.npy", self._folder / "scores.npy"
+        input_file, output_file = self._exchange / "rows.npy", self._exchange / _SCORES
         np.save(input_file, rows, allow_pickle=False)
         self._send({"rows": str(input_file), "scores": str(output_file)})
         if not self._answered():
@@ -185,12 +204,24 @@ class _Process:
                 f"the model {self._entry} returned no scores within {self._limit:g} seconds; the "
                 f"last lines of its log:\n{tail(self._log)}"
             )
-        scores: NDArray[np.float64] = np.load(output_file, allow_pickle=False)
+        scores = self._read_scores(len(rows))
         if scores.shape != (len(rows),):
             raise InvalidInput(
                 f"the model {self._entry} returned scores of shape {scores.shape}: "
                 f"expected {(len(rows),)}"
             )
+        return scores
+
+    def _read_scores(self, number: int) -> NDArray[np.float64]:
+        # The model may have put anything there: a link, or a file without end.
+        try:
+            with open_below(self._exchange, _SCORES) as file:
+                content = file.read(8 * number + _MAX_HEAD)
+            scores: NDArray[np.float64] = np.load(io.BytesIO(content), allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise InvalidInput(
+                f"the model {self._entry} returned scores that cannot be read: {error}"
+            ) from error
         return scores
 
     def _send(self, message: Mapping[str, object]) -> None:

@@ -1,8 +1,8 @@
 """Runs one training and records it, from the commit to the evaluated model.
 
 Everything that could refuse the training is checked. Lint and tests of the project run at the same
-time as the training. Source and data are checked again afterwards, so a change during the training
-is noticed.
+time as the training. All of them use the files of the commit, copied before anything runs. Data are
+checked again afterwards, so a change during the training is noticed.
 """
 
 import shutil
@@ -17,12 +17,12 @@ from pathlib import Path
 from goldenpath.digest import Digest
 from goldenpath.drift.profile import Profile, build_profile
 from goldenpath.errors import InvalidInput, Unavailable
+from goldenpath.processes.confinement import Confinement, confine, interpreter_files
 from goldenpath.project.data_digest import digest_file
 from goldenpath.project.spec import MODEL, REFERENCE, Project
 from goldenpath.project.statements import THRESHOLDS
-from goldenpath.settings import training_environment
+from goldenpath.settings import authority_files, training_environment
 from goldenpath.times import timestamp
-from goldenpath.train import source_state
 from goldenpath.train.data import dataset
 from goldenpath.train.data.data_cache import DataCache, fetch_all_data
 from goldenpath.train.environment import locked_environment
@@ -32,8 +32,9 @@ from goldenpath.train.environment.environment_cache import (
     cached_environment,
     record_modules,
 )
-from goldenpath.train.environment.hardware import can_confine
-from goldenpath.train.environment.uv_lock import LockedPackage, parse_lock, refuse_sources
+from goldenpath.train.environment.lock_check import accepted_lock
+from goldenpath.train.environment.uv_lock import LockedPackage
+from goldenpath.train.environment.uv_program import Uv
 from goldenpath.train.evaluation.evaluate import KEY, Evaluation, evaluate, refuse_missing
 from goldenpath.train.evaluation.score import Scorer, onnx_scorer
 from goldenpath.train.mlflow_log import MlflowLog, read_mlflow_log
@@ -43,6 +44,8 @@ from goldenpath.train.python_content import (
     served_model,
     unpack_content,
 )
+from goldenpath.train.source.declaration import data_in_project, refuse_other_declaration
+from goldenpath.train.source_state import changed_at, open_checkout
 from goldenpath.train.steps import (
     TrainingContext,
     TrainingResult,
@@ -65,6 +68,8 @@ class Trained:
 
     run: TrainingRun
     outputs: Path
+    source: Path
+    """The files of the commit, as the build used them. Releases are packed from these."""
     profile: Profile
     rows: bytes
     """The evaluation rows that the release contains."""
@@ -85,6 +90,8 @@ class _TrainingInputs:
     context: TrainingContext
     cached: CachedEnvironment | None
     """The environment in the cache; None if the build made its own."""
+    thresholds_committed_at: str
+    """When a commit last changed the limits that the release has to meet."""
 
 
 def train(
@@ -98,51 +105,46 @@ def train(
     indexes: tuple[str, ...] = (),
     kept: Path | None = None,
     data_cache: DataCache | None = None,
-    closed: tuple[Path, ...] = (),
+    confinement: Confinement | None = None,
 ) -> Trained:
-    """Train the project as it is checked out, in the folder `work`, which is emptied first.
+    """Train the commit that is checked out, in the folder `work`, which is emptied first.
 
     `tools` are the environment variables of uv and git; the training gets a short list of them.
     `indexes` are the package indexes that the platform allows, by default those of the project.
     `kept` is a folder in which environments and wheels stay from one build to the next.
     `data_cache` fetches data that are not in the project; without it such data are refused.
-    `closed` are folders that the sandbox closes to the project's programs.
-    A dirty tree and failed lint or tests are recorded, not refused.
+    `confinement` is what confines the project's programs, by default all that this machine has.
+    A dirty tree and failed lint or tests are recorded, not refused; a dirty tree is used as it is.
 
     Raises `InvalidInput` for a missing or stale lock, a lock with a source that is not allowed,
-    missing or changed data, and a training that fails, exceeds its limits or writes other files
-    than declared. Also if source or data change during the training. Raises `Unavailable` if the
-    environment cannot be made.
+    links, missing or changed data, and a training that fails, exceeds its limits or writes other
+    files than declared. Raises `Unavailable` if the environment cannot be made.
     """
-    root, started = Path(project.root), now()
-    allowed = indexes or project.indexes
-    with _prepared(
-        project, work, uv, report, tools=tools, indexes=allowed, kept=kept, data_cache=data_cache
-    ) as inputs:
-        context, lock, locked = replace(inputs.context, closed=closed), inputs.lock, inputs.locked
-        environment = locked_environment.describe(
-            context.folder, context.python, lock, locked, uv=uv
-        )
+    started = now()
+    project = replace(project, indexes=indexes or project.indexes)
+    shop = Uv(uv, tools, confinement or confine())
+    with _prepared(project, work, shop, report, kept=kept, data_cache=data_cache) as inputs:
+        context, lock, locked = inputs.context, inputs.lock, inputs.locked
+        environment = locked_environment.describe(context.folder, lock, locked, uv=shop)
         content = None
         if project.contract.python is not None:
             wheels = (kept or work.parent) / "wheels"
-            content = collect_content(context, environment, locked, uv=uv, tools=tools, kept=wheels)
+            content = collect_content(context, environment, locked, uv=shop, kept=wheels)
         with in_background(context, partial(lint_and_tests, context)) as checked:
             smoke, result = _run_trainings(context, report)
             report("evaluating")
-            with _scorer(context, content, uv, tools) as score:
+            with _scorer(context, content, uv) as score:
                 evaluation = evaluate(project, work / "outputs", score)
             report("waiting for lint and tests")
             checks = (*checked.result(), *smoke, *_verdicts(evaluation))
         dataset.refuse_changed(context.data, project.data, "during the training")
-        _refuse_moved(inputs.commit, source_state.read_source(root, tools))
         record_modules(inputs.cached, context.work / "bytecode")
         times = started, now()
-        run = _record(
-            inputs, environment, evaluation, checks, result=result, times=times, tools=tools
-        )
+        run = _record(inputs, environment, evaluation, checks, result=result, times=times)
         profile, logged = _profile(project, evaluation), read_mlflow_log(work / "outputs-mlflow")
-        return Trained(run, work / "outputs", profile, evaluation.rows, content, logged)
+        return Trained(
+            run, work / "outputs", context.source, profile, evaluation.rows, content, logged
+        )
 
 
 def rehearse(
@@ -154,17 +156,15 @@ def rehearse(
     tools: Mapping[str, str],
     kept: Path | None = None,
     data_cache: DataCache | None = None,
-    closed: tuple[Path, ...] = (),
+    confinement: Confinement | None = None,
 ) -> tuple[Check, ...]:
     """Run lint, tests and a training on a sample, as a check of a change before it is merged.
 
     Raises as `train` does. A failed check is returned, not raised.
     """
-    allowed = project.indexes
-    with _prepared(
-        project, work, uv, report, tools=tools, indexes=allowed, kept=kept, data_cache=data_cache
-    ) as inputs:
-        context = replace(inputs.context, closed=closed)
+    shop = Uv(uv, tools, confinement or confine())
+    with _prepared(project, work, shop, report, kept=kept, data_cache=data_cache) as inputs:
+        context = inputs.context
         with in_background(context, partial(lint_and_tests, context)) as checked:
             report("training on a sample")
             smoke = training(context, "smoke", project.training.smoke_parameters)
@@ -178,28 +178,32 @@ def rehearse(
 def _prepared(
     project: Project,
     work: Path,
-    uv: str,
+    uv: Uv,
     report: Callable[[str], None],
     *,
-    tools: Mapping[str, str],
-    indexes: tuple[str, ...],
     kept: Path | None,
     data_cache: DataCache | None,
 ) -> Iterator[_TrainingInputs]:
     root = Path(project.root)
+    for weakness in uv.confinement.weaknesses:
+        report(f"WARNING: programs of the project are not fully confined here: {weakness}")
     report("checking source, lock and data")
-    commit = source_state.read_source(root, tools)
-    lock = locked_environment.read_lock(root)
-    locked = parse_lock(lock)
-    # Before uv reads the lock, because uv would contact whatever index the lock names.
-    refuse_sources(locked, indexes)
-    locked_environment.refuse_stale(root, uv, tools)
+    _empty(work)
+    source = work / "source"
+    with open_checkout(root, uv.tools) as checkout:
+        checkout.export(source, data_in_project(root, project.data))
+        state, thresholds = checkout.state, changed_at(checkout.repository, THRESHOLDS)
+    refuse_other_declaration(project, source)
+    network = project.training.network
+    lock, locked = accepted_lock(
+        source, uv, project.indexes, project.file_hosts, network=network
+    )  # fmt: skip
     paths = fetch_all_data(root, project.data, data_cache)
     datasets = dataset.describe_all(paths, project.data)
     report("making the locked environment")
-    with _kept_environment(root, lock, kept, uv, tools=tools) as cached:
-        context = _training_context(project, work, uv, tools, paths=paths, cached=cached)
-        yield _TrainingInputs(commit, lock, locked, datasets, context, cached)
+    with _kept_environment(source, lock, kept, uv, network=network, root=root) as cached:
+        context = _training_context(project, work, uv, paths=paths, cached=cached)
+        yield _TrainingInputs(state, lock, locked, datasets, context, cached, thresholds)
 
 
 def _profile(project: Project, evaluation: Evaluation) -> Profile:
@@ -208,9 +212,7 @@ def _profile(project: Project, evaluation: Evaluation) -> Profile:
 
 
 @contextmanager
-def _scorer(
-    context: TrainingContext, content: PythonContent | None, uv: str, tools: Mapping[str, str]
-) -> Iterator[Scorer]:
+def _scorer(context: TrainingContext, content: PythonContent | None, uv: str) -> Iterator[Scorer]:
     """Yield a scorer of the packaged model: in this process, or in its own environment if code."""
     outputs, contract = context.work / "outputs", context.project.contract
     if content is None or contract.python is None:
@@ -218,56 +220,68 @@ def _scorer(
         yield onnx_scorer(outputs / MODEL, contract)
         return
     folder = context.work / "content"
-    python = unpack_content(content, outputs, folder, uv=uv, tools=tools)
-    limits = {**context.limits, "memory": 0}
+    python = unpack_content(
+        content, outputs, folder, uv=uv, tools=context.environment, confinement=context.confinement
+    )
     with served_model(
-        contract, contract.python, folder, python, environment=context.environment, limits=limits
-    ) as score:
+        contract, contract.python, folder, python, environment=context.environment,
+        confinement=context.confinement,
+    ) as score:  # fmt: skip
         yield score
 
 
 def _kept_environment(
-    root: Path, lock: bytes, kept: Path | None, uv: str, *, tools: Mapping[str, str]
+    source: Path, lock: bytes, kept: Path | None, uv: Uv, *, network: bool, root: Path
 ) -> AbstractContextManager[CachedEnvironment | None]:
     """Return an environment from the cache; None where the project's programs could change it."""
-    if kept is None or not can_confine() or kept.resolve().is_relative_to(root.resolve()):
+    if kept is None or not uv.confinement.confines_files:
         return nullcontext()
-    # Copies, because a file that is hard-linked with uv's cache could be changed there.
-    variables = {**tools, "UV_LINK_MODE": "copy"}
+    if kept.resolve().is_relative_to(root.resolve()):
+        return nullcontext()
     return cached_environment(
         kept / "environments",
-        cache_key(root, lock, uv, tools),
-        lambda folder: locked_environment.make_environment(root, folder, uv, variables),
+        cache_key(source, lock, uv.program, uv.tools),
+        lambda folder: locked_environment.make_environment(source, folder, uv, network=network),
     )
+
+
+def _empty(work: Path) -> None:
+    try:
+        if work.exists():
+            shutil.rmtree(work)
+        for folder in ("bytecode", "programs"):
+            (work / folder).mkdir(parents=True)
+    except OSError as error:
+        raise Unavailable(f"{work} cannot be used as work folder: {error.strerror}") from error
 
 
 def _training_context(
     project: Project,
     work: Path,
-    uv: str,
-    tools: Mapping[str, str],
+    uv: Uv,
     *,
     paths: Mapping[str, Path],
     cached: CachedEnvironment | None,
 ) -> TrainingContext:
-    try:
-        if work.exists():
-            shutil.rmtree(work)
-        for folder in ("home", "temporary"):
-            (work / folder).mkdir(parents=True)
-    except OSError as error:
-        raise Unavailable(f"{work} cannot be used as work folder: {error.strerror}") from error
-    variables = training_environment(tools, work, project.training.threads)
-    environment = work / "environment" if cached is None else cached.environment
+    source, training = work / "source", project.training
+    variables = training_environment(uv.tools, work, training.threads)
     if cached is None:
-        python = locked_environment.make_environment(Path(project.root), environment, uv, tools)
+        environment = work / "made" / "environment"
+        python = locked_environment.make_environment(
+            source, environment, uv, network=training.network
+        )
     else:
-        python = cached.python
+        environment, python = cached.environment, cached.python
         if cached.is_compiled:
             # With a prefix Python would not find the bytecode beside the modules. The few modules
             # without bytecode are compiled in memory.
             variables = {**variables, "PYTHONPYCACHEPREFIX": "", "PYTHONDONTWRITEBYTECODE": "1"}
-    return TrainingContext(project, work, environment, python, variables, threading.Event(), paths)
+    files = interpreter_files(uv.python)
+    authorities = authority_files(uv.tools) if training.network else ()
+    return TrainingContext(
+        project, work, source, environment, python, (*files, *authorities), variables,
+        threading.Event(), paths, uv.confinement,
+    )  # fmt: skip
 
 
 def _run_trainings(
@@ -319,19 +333,6 @@ def _leakage(evaluation: Evaluation) -> Check:
     return Check("no leakage", shared == 0, detail, 0.0)
 
 
-def _refuse_moved(before: SourceState, after: SourceState) -> None:
-    if (before.commit, before.dirty) != (after.commit, after.dirty):
-        raise InvalidInput(
-            f"the source changed during the training: expected {_state(before)}, got "
-            f"{_state(after)}",
-            hint="build again, and change no file of the project meanwhile",
-        )
-
-
-def _state(source: SourceState) -> str:
-    return f"commit {source.commit[:12]}{' with changes' if source.dirty else ''}"
-
-
 def _record(
     inputs: _TrainingInputs,
     environment: Environment,
@@ -340,7 +341,6 @@ def _record(
     *,
     result: TrainingResult,
     times: tuple[datetime, datetime],
-    tools: Mapping[str, str],
 ) -> TrainingRun:
     context = inputs.context
     project, spec = context.project, context.project.training
@@ -356,8 +356,8 @@ def _record(
         parameters=dict(sorted(spec.parameters.items())),
         metrics=evaluation.metrics,
         checks=checks,
-        thresholds_digest=_digest_of(context.root / THRESHOLDS),
-        thresholds_committed_at=source_state.changed_at(context.root, THRESHOLDS, tools),
+        thresholds_digest=_digest_of(context.source / THRESHOLDS),
+        thresholds_committed_at=inputs.thresholds_committed_at,
         started_at=timestamp(times[0]),
         finished_at=timestamp(times[1]),
         training_seconds=round(result.seconds, 3),
@@ -368,6 +368,8 @@ def _record(
         rows_digest=Digest.of(evaluation.rows).text,
         rows_size=len(evaluation.rows),
         golden=evaluation.golden,
+        confinement=context.confinement.measures,
+        network=spec.network,
         outputs={
             path.relative_to(context.work / "outputs").as_posix(): digest_file(path).text
             for path in sorted((context.work / "outputs").rglob("*"))

@@ -1,8 +1,9 @@
 """Scores rows with a model that is code, as a worker does.
 
-The interpreter of the model's environment runs this file as a script. It uses the standard library
-and the model's own packages only. The first line on standard input names the code, the folder of
-the model and its entry point. Each further line names an array of rows to read and a file for their
+The interpreter of the model's environment runs this file as a script, in its sandbox. It uses the
+standard library and the model's own packages only. The first line on standard input names the code,
+the folder of the model and its entry point. Each further line names an array of rows and a file for
+their
 scores. The process ends when that input closes. Answers are lines on standard output; everything
 that the model prints goes to standard error.
 """
@@ -10,7 +11,6 @@ that the model prints goes to standard error.
 import importlib
 import json
 import os
-import runpy
 import sys
 from pathlib import Path
 
@@ -20,7 +20,6 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     request = json.loads(sys.stdin.readline())
-    runpy.run_path(str(Path(__file__).with_name("runner.py")))["restrict"](request["limits"])
     sys.path.insert(0, request["code"])
     module, _, function = request["entry"].partition(":")
     load = getattr(importlib.import_module(module), function)

@@ -3,45 +3,95 @@
 import re
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from goldenpath.errors import InvalidInput, Unavailable
+from goldenpath.train.source.project_repository import ProjectRepository, project_repository
+from goldenpath.train.source.source_export import (
+    TreeEntry,
+    committed_files,
+    export_commit,
+    export_work_tree,
+    uncommitted_changes,
+)
 from goldenpath.train.training_run import SourceState
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """A project as it is checked out: its commit, and what differs from it."""
+
+    state: SourceState
+    repository: ProjectRepository
+    entries: tuple[TreeEntry, ...]
+    """The files of the commit."""
+    changes: tuple[str, ...]
+    """Files that differ from the commit, are new or are missing."""
+
+    def export(self, target: Path, left_out: tuple[str, ...]) -> None:
+        """Write the files into the new folder `target`: of the commit, or as they are if dirty."""
+        if self.state.dirty:
+            export_work_tree(self.repository, target, left_out)
+        else:
+            export_commit(self.repository, self.entries, target, left_out)
+
+
+@contextmanager
+def open_checkout(root: Path, environment: Mapping[str, str]) -> Iterator[Checkout]:
+    """Yield the checkout of a project, compared file by file with the objects of its commit.
+
+    Raises `InvalidInput` if there is no commit, for a submodule and for links that we would read.
+    Raises `Unavailable` if git cannot say what the commit or the work tree holds.
+    """
+    with project_repository(root, environment) as repository:
+        entries = committed_files(repository)
+        changes = uncommitted_changes(repository, entries)
+        state = _state(repository, environment, is_dirty=bool(changes))
+        yield Checkout(state, repository, entries, changes)
 
 
 def read_source(root: Path, environment: Mapping[str, str]) -> SourceState:
     """Return commit, branch, remote and author, and whether the tree differs from the commit.
 
-    Untracked files that are not ignored make the tree dirty as well. Raises `InvalidInput` if there
-    is no commit, and `Unavailable` if git cannot compare the tree with it.
+    Files that git does not track and no `.gitignore` names make the tree dirty as well. Raises as
+    `open_checkout` does.
     """
-    log = optional_git(root, environment, "log", "-1", "--format=%H%n%cI%n%an <%ae>")
-    if log is None:
-        raise InvalidInput(
-            f"{root} has no commit: expected a git repository with the project in it",
-            hint="run git init && git add --all && git commit",
-        )
-    commit, committed_at, author = log.splitlines()
-    status = git(root, environment, "status", "--porcelain", "--untracked-files=normal", "--", ".")
+    with open_checkout(root, environment) as checkout:
+        return checkout.state
+
+
+def changes_of(root: Path, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the files that differ from the commit, are new or are missing.
+
+    Raises as `open_checkout` does.
+    """
+    with open_checkout(root, environment) as checkout:
+        return checkout.changes
+
+
+def _state(
+    repository: ProjectRepository, environment: Mapping[str, str], *, is_dirty: bool
+) -> SourceState:
+    form = "--format=%H%n%cI%n%an <%ae>"
+    commit, committed_at, author = repository.text("log", "-1", form, repository.commit).split("\n")
     return SourceState(
         commit=commit,
-        remote=_without_password(
-            optional_git(root, environment, "remote", "get-url", "origin") or ""
-        ),
-        branch=optional_git(root, environment, "symbolic-ref", "--quiet", "--short", "HEAD") or "",
-        dirty=bool(status),
+        remote=_without_password(repository.setting("remote", "get-url", "origin")),
+        branch=repository.setting("symbolic-ref", "--quiet", "--short", "HEAD"),
+        dirty=is_dirty,
         author=author,
         committed_at=_utc(committed_at),
-        signer=_signer(root, environment, commit),
+        signer=_signer(repository, environment),
     )
 
 
-def _signer(root: Path, environment: Mapping[str, str], commit: str) -> str:
+def _signer(repository: ProjectRepository, environment: Mapping[str, str]) -> str:
     """Return the fingerprint of the key that validly signed the commit; empty if none did."""
-    raw = git(root, environment, "cat-file", "commit", commit)
+    raw = repository.text("cat-file", "commit", repository.commit)
     head, _, message = raw.partition("\n\n")
     signed_headers: list[str] = []
     signature: list[str] = []
@@ -56,8 +106,9 @@ def _signer(root: Path, environment: Mapping[str, str], commit: str) -> str:
     if "SSH SIGNATURE" in armoured:
         signed = "\n".join(signed_headers) + "\n\n" + message + "\n"
         return _ssh_signer(armoured, signed, environment)
-    # Without gpg git fails here. The commit then counts as unsigned, which the gates refuse.
-    verification = optional_git(root, environment, "log", "-1", "--format=%G? %GF", commit) or ""
+    # Without gpg git reports no signature. The commit then counts as unsigned, which the gates
+    # refuse. The program is the one that the user configured, never one that the project names.
+    verification = repository.text("log", "-1", "--format=%G? %GF", repository.commit)
     status, _, fingerprint = verification.partition(" ")
     return fingerprint if status in ("G", "U") else ""
 
@@ -78,9 +129,10 @@ def _ssh_signer(armoured: str, signed: str, environment: Mapping[str, str]) -> s
     return fingerprint[0].decode() if process.returncode == 0 and fingerprint else ""
 
 
-def changed_at(root: Path, file: str, environment: Mapping[str, str]) -> str:
+def changed_at(repository: ProjectRepository, file: str) -> str:
     """Return when a commit last changed `file`, RFC 3339 in UTC; empty if no commit has it."""
-    time = git(root, environment, "log", "-1", "--format=%cI", "--", file)
+    path = f":(top,literal){repository.prefix}{file}"
+    time = repository.text("log", "-1", "--format=%cI", repository.commit, "--", path)
     return _utc(time) if time else ""
 
 
@@ -94,34 +146,3 @@ def _without_password(remote: str) -> str:
     if parts.scheme not in {"http", "https"} or "@" not in parts.netloc:
         return remote
     return urlunsplit(parts._replace(netloc=parts.netloc.rsplit("@", 1)[1]))
-
-
-def git(root: Path, environment: Mapping[str, str], *arguments: str) -> str:
-    """Return the output of git in `root`. Raises `Unavailable` if git fails or is not installed."""
-    process = _run_git(root, environment, arguments)
-    if process.returncode != 0:
-        reason = process.stderr.decode("utf-8", "replace").strip()[-500:]
-        raise Unavailable(f"git {arguments[0]} failed in {root}: {reason}")
-    return process.stdout.decode("utf-8", "replace").strip()
-
-
-def optional_git(root: Path, environment: Mapping[str, str], *arguments: str) -> str | None:
-    """Return the output of git in `root`; None if git exits with an error.
-
-    Only for questions where git reports "there is none" by its exit status. Raises `Unavailable`
-    if git is not installed.
-    """
-    process = _run_git(root, environment, arguments)
-    if process.returncode != 0:
-        return None
-    return process.stdout.decode("utf-8", "replace").strip()
-
-
-def _run_git(
-    root: Path, environment: Mapping[str, str], arguments: Sequence[str]
-) -> "subprocess.CompletedProcess[bytes]":
-    command = ["git", "-C", str(root), "--no-optional-locks", *arguments]
-    try:
-        return subprocess.run(command, env=environment, capture_output=True, check=False)
-    except OSError as error:
-        raise Unavailable("git cannot be started", hint="install git") from error

@@ -1,6 +1,7 @@
 """The programs of one build: lint, tests, smoke training and training. Each has its own session."""
 
 import json
+import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,17 +10,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from goldenpath.canonical import parse_object
+from goldenpath.canonical import JsonValue, parse_object
 from goldenpath.errors import InvalidInput
+from goldenpath.files import open_below
+from goldenpath.processes.confinement import Confinement, Sandbox
 from goldenpath.project.data_digest import digest_file
 from goldenpath.project.spec import Project, Scalar, Training
 from goldenpath.settings import mlflow_environment
-from goldenpath.train.program import run
+from goldenpath.train.program import ProgramResult, run
 from goldenpath.train.training_run import Check
-from goldenpath.train.training_sandbox import sandbox_limits
 
 CHECK_LIMIT = 1800.0
 """Longest duration of lint, and of the tests, in seconds."""
+TEMPORARY = 1024
+"""MiB of the private `/tmp` of a program."""
+_NOTE, _MAX_NOTE = "note.json", 64 * 1024
 _MAX_BLAS, _MAX_NAMED = 1000, 20
 T = TypeVar("T")
 RUNNER = Path(__file__).with_name("runner.py")
@@ -27,35 +32,72 @@ RUNNER = Path(__file__).with_name("runner.py")
 
 @dataclass(frozen=True, slots=True)
 class TrainingContext:
-    """What the programs of one build share: project, folders, interpreter and limits."""
+    """What the programs of one build share: project, folders, interpreter and confinement."""
 
     project: Project
     work: Path
     """The work folder of the build."""
+    source: Path
+    """The files of the commit. No program reaches this folder: each gets a copy of its own."""
     folder: Path
     """The virtual environment of the project."""
     python: Path
     """Its interpreter."""
+    installation: tuple[Path, ...]
+    """The files of the Python that the environment was made from."""
     environment: Mapping[str, str]
     """The environment variables of the programs."""
     cancelled: threading.Event
     """Set when the build fails: its programs are killed."""
     data: Mapping[str, Path]
     """The local path of each source of data, by name."""
-    closed: tuple[Path, ...] = ()
-    """Folders that the sandbox closes, except for the project's own files in them."""
+    confinement: Confinement
 
     @property
     def root(self) -> Path:
         """The folder of the project."""
         return Path(self.project.root)
 
-    @property
-    def limits(self) -> dict[str, object]:
-        """The sandbox and memory limit that every program of the build applies to itself."""
-        shared = (self.folder, *self.data.values())
-        limits = sandbox_limits((self.root, self.work), shared, self.closed)
-        return {**limits, "memory": self.project.training.memory_limit}
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """The folder of one program: its copy of the source, its home and its temporary files."""
+
+    folder: Path
+    source: Path
+    data: Mapping[str, Path]
+    """The path of each source of data, as the program sees it."""
+    environment: Mapping[str, str]
+    sandbox: Sandbox
+
+
+def _room(context: TrainingContext, name: str, *writable: Path, memory: int = 0) -> _Room:
+    """Make the folder of a program, and allow it what it needs and nothing else.
+
+    Data in the project are links to the work tree: their bytes have the digest of the declaration.
+    """
+    folder = context.work / "programs" / name
+    source = folder / "source"
+    shutil.copytree(context.source, source, symlinks=True)
+    for part in ("home", "temporary"):
+        (folder / part).mkdir()
+    data = {}
+    for key, path in context.data.items():
+        data[key] = path
+        if path.is_relative_to(context.root):
+            data[key] = source / path.relative_to(context.root)
+            data[key].parent.mkdir(parents=True, exist_ok=True)
+            data[key].symlink_to(path.resolve())
+    bytecode = context.work / "bytecode"
+    sandbox = Sandbox(
+        readable=(context.folder, *context.installation, *context.data.values(), RUNNER),
+        writable=(folder, bytecode, *writable),
+        network=context.project.training.network,
+        temporary=TEMPORARY,
+        limits={"RLIMIT_DATA": memory * 1024 * 1024} if memory else {},
+    )
+    places = {"HOME": str(folder / "home"), "TMPDIR": str(folder / "temporary")}
+    return _Room(folder, source, data, {**context.environment, **places}, sandbox)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +120,12 @@ def training(context: TrainingContext, name: str, overlay: Mapping[str, Scalar])
     """
     spec, output = context.project.training, context.work / name
     output.mkdir()
-    trained = _call(context, spec.entry, output, overlay, note_file=f"{name}.json")
+    trained = _call(context, spec.entry, output, overlay, name=name)
     if not context.project.evaluation:
         _refuse_undeclared(spec, output)
         return trained
     evaluated = _call(
-        context, context.project.evaluation, output, overlay, note_file=f"{name}-evaluation.json"
+        context, context.project.evaluation, output, overlay, name=f"{name}-evaluation"
     )
     _refuse_undeclared(spec, output)
     peak = max(trained.peak_memory, evaluated.peak_memory)
@@ -96,52 +138,74 @@ def _call(
     output: Path,
     overlay: Mapping[str, Scalar],
     *,
-    note_file: str,
+    name: str,
 ) -> TrainingResult:
     """Call one entry point of the project in its own process.
 
     `runner.py` writes the note when the function returns. Without a note the function did not
     return, whatever the exit status.
     """
-    spec, note = context.project.training, context.work / note_file
-    log = note.with_suffix(".log")
+    spec, mlflow = context.project.training, context.work / f"{output.name}-mlflow"
+    log = context.work / f"{name}.log"
+    mlflow.mkdir(exist_ok=True)
+    room = _room(context, name, output, mlflow, memory=spec.memory_limit)
     request = {
-        "source": str(context.root / "src"),
+        "source": str(room.source / "src"),
         "entry": entry,
-        "data": {name: str(path) for name, path in context.data.items()},
+        "data": {name: str(path) for name, path in room.data.items()},
         "output": str(output),
-        "note": str(note),
+        "note": str(room.folder / _NOTE),
         "parameters": {**spec.parameters, **overlay},
         "seed": spec.seed,
-        **context.limits,
     }
-    program = run(
-        # -P and -s: neither this folder nor the user's site-packages can be imported.
-        [str(context.python), "-P", "-s", str(RUNNER)],
-        folder=context.root,
-        environment={
-            **context.environment,
-            **mlflow_environment(context.work / f"{output.name}-mlflow"),
-        },
-        log=log,
-        limit=spec.time_limit,
-        cancelled=context.cancelled,
-        request=json.dumps(request).encode() + b"\n",
+    program = _run(
+        context, room, request, log, limit=spec.time_limit, variables=mlflow_environment(mlflow)
     )
-    if program.status != 0 or not note.is_file():
+    values = _note(room) if program.status == 0 else None
+    if values is None:
         status = program.status
         how = f"signal {-status}" if status < 0 else f"status {status}"
         raise InvalidInput(
             f"the training {entry} ended with {how}; the last lines of its log:\n{program.tail}",
             hint=f"the whole log is {log}",
         )
-    values = parse_object(note.read_bytes(), note.name)
     peak, blas = values.get("peak_memory"), values.get("blas")
     return TrainingResult(
         program.seconds,
         peak if isinstance(peak, int) else 0,
         blas[:_MAX_BLAS] if isinstance(blas, str) else "",
     )
+
+
+def _run(
+    context: TrainingContext,
+    room: _Room,
+    request: Mapping[str, object],
+    log: Path,
+    *,
+    limit: float,
+    variables: Mapping[str, str] | None = None,
+) -> ProgramResult:
+    # -P and -s: neither the folder of runner.py nor the user's site-packages can be imported.
+    command = [str(context.python), "-P", "-s", str(RUNNER)]
+    return run(
+        context.confinement.command(command, room.sandbox, room.source),
+        folder=room.source,
+        environment={**room.environment, **(variables or {})},
+        log=log,
+        limit=limit,
+        cancelled=context.cancelled,
+        request=json.dumps(request).encode() + b"\n",
+    )
+
+
+def _note(room: _Room) -> Mapping[str, JsonValue] | None:
+    """Return what `runner.py` noted, None if it did not. The folder may hold anything by now."""
+    try:
+        with open_below(room.folder, _NOTE) as file:
+            return parse_object(file.read(_MAX_NOTE), "the note of the training")
+    except (OSError, InvalidInput):
+        return None
 
 
 @contextmanager
@@ -211,18 +275,9 @@ def lint_and_tests(context: TrainingContext) -> tuple[Check, ...]:
 
 
 def _check(context: TrainingContext, name: str, module: str, arguments: list[str]) -> Check:
-    program = run(
-        [str(context.python), "-P", "-s", str(RUNNER)],
-        folder=context.root,
-        environment=context.environment,
-        log=context.work / f"{name}.log",
-        limit=CHECK_LIMIT,
-        cancelled=context.cancelled,
-        request=json.dumps(
-            {"module": module, "arguments": arguments, **context.limits, "memory": 0}
-        ).encode()
-        + b"\n",
-    )
+    room, log = _room(context, name), context.work / f"{name}.log"
+    request = {"module": module, "arguments": arguments}
+    program = _run(context, room, request, log, limit=CHECK_LIMIT)
     passed, lines = program.status == 0, program.tail.splitlines()
     detail = (lines[-1] if lines else "no output") if passed else program.tail
     return Check(name, passed, detail, round(program.seconds, 3))

@@ -176,3 +176,7 @@ class TrainingRun:
     """Bytes."""
     golden: Golden | None = None
     """Rows that a server scores again when it loads the model."""
+    confinement: tuple[str, ...] = ()
+    """The measures that confined every program of the project; empty in old records."""
+    network: bool = False
+    """Whether the programs of the project could use the network."""

@@ -43,11 +43,17 @@ def _children(process: int) -> list[int]:
     return [int(child) for child in text.split()]
 
 
+def _below(process: int) -> list[int]:
+    """The processes that a process started, and those that they started."""
+    children = _children(process)
+    return [*children, *(each for child in children for each in _below(child))]
+
+
 def _a_killed_frame_takes_its_content_along(process: Process) -> None:
-    (content,) = _children(process.child.pid)
+    below = _below(process.child.pid)
     process.child.kill()
     process.child.wait()
-    while Path(f"/proc/{content}").exists():
+    while any(Path(f"/proc/{each}").exists() for each in below):
         continue
 
 
@@ -62,7 +68,7 @@ def test_code_is_served_from_its_own_environment_and_killed_content_comes_back(
         assert running.parent == Path(launch.scratch) / launch.replica
         assert running.parent.stat().st_mode & 0o777 == 0o700
         assert (running.parent / "environment" / "pyvenv.cfg").is_file()
-        maps = Path(f"/proc/{content}/maps").read_text()
+        maps = Path(f"/proc/{_below(content)[-1]}/maps").read_text()
         assert f"{running.parent}/environment/lib" in maps
         frame = Path(f"/proc/{process.child.pid}/maps").read_text()
         assert str(running.parent) not in frame

@@ -19,6 +19,7 @@ from goldenpath.promote.gates.measured import (
     threshold_order,
     thresholds,
 )
+from goldenpath.promote.platform.build_rules import build_faults
 from goldenpath.promote.platform.platform import Stage
 from goldenpath.release.attest.policy import Finding
 from goldenpath.release.evidence.scan import faults as scan_faults
@@ -49,7 +50,7 @@ class Signed:
 
 @dataclass(frozen=True, slots=True)
 class CleanSource:
-    """The release was built from a commit and nothing else."""
+    """The release was built from a commit and nothing else, as confined as the platform demands."""
 
     name: str = "clean-source"
 
@@ -66,6 +67,14 @@ class CleanSource:
                 "fail",
                 "the release was built from a working tree with uncommitted changes",
                 "commit the changes and build again",
+            )
+        wrong = tuple(build_faults(evidence.platform.build, origin.internal))
+        if wrong:
+            return Finding(
+                self.name,
+                "fail",
+                "; ".join(wrong),
+                "build again on a machine that confines builds as [build] of platform.toml demands",
             )
         return Finding(self.name, "pass", f"built from commit {origin.commit[:12]}")
 

@@ -9,6 +9,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
+from goldenpath.promote.platform.build_rules import (
+    ANY_BUILD,
+    BuildRules,
+    build_lines,
+    read_build_rules,
+)
 from goldenpath.promote.platform.custom_gate import NamedGate, read_named
 from goldenpath.promote.platform.data_rules import NO_RULES, DataRules, read_rules, rules_lines
 from goldenpath.promote.platform.demands import (
@@ -138,6 +144,8 @@ class Platform:
     """SPDX licence names that no package of a release may have."""
     data: DataRules = NO_RULES
     """Rules for the data of every release."""
+    build: BuildRules = ANY_BUILD
+    """Rules for the confinement of every build."""
     forge: ForgeSettings | None = None
     """Where pull requests are opened if `main` accepts no push."""
 
@@ -188,6 +196,7 @@ def parse_platform(content: bytes, file: str = FILE) -> Platform:
         expressions=tuple(read_expression(t, own, GATES) for t in gates if not t.has("object")),
         named_gates=tuple(read_named(t, own, GATES) for t in gates if t.has("object")),
         data=read_rules(table.table("data")) if table.has("data") else NO_RULES,
+        build=read_build_rules(table.table("build")) if table.has("build") else ANY_BUILD,
         forge=read_forge(table.table("forge")) if table.has("forge") else None,
     )
     table.end()
@@ -274,6 +283,7 @@ def _lines(platform: Platform) -> Iterator[str]:
     yield from ("", "[registry]", f"prefix = {quoted(platform.registry_prefix)}")
     yield f"store = {quoted(platform.registry_store)}"
     yield from rules_lines(platform.data)
+    yield from build_lines(platform.build)
     for stage in platform.stages:
         yield from ("", "[[stage]]", f"name = {quoted(stage.name)}")
         yield f"gates = {listed(stage.gates)}"

@@ -28,7 +28,8 @@ class Origin:
     started_at: str
     finished_at: str
     internal: Mapping[str, JsonValue]
-    """Python, uv, threads, platform, author of the commit, and whether files were uncommitted."""
+    """Python, uv, threads, platform, author of the commit, whether files were uncommitted, what
+    confined the programs of the project, and whether they had the network."""
     materials: Mapping[str, str]
     """Digest of every input by name: data sets, `uv.lock`, and documents by their path."""
 
@@ -60,6 +61,8 @@ def provenance(
                 "dirty": run.source.dirty,
                 "author": run.source.author,
                 "signer": run.source.signer,
+                "confinement": list(run.confinement),
+                "network": run.network,
             },
             "resolvedDependencies": [*_materials(run), *_texts(documents)],
         },

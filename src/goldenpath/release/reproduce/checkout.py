@@ -8,7 +8,7 @@ from goldenpath.errors import InvalidInput, NotFound
 from goldenpath.project.consistency import FILE
 from goldenpath.project.dvc_pointer import read_pointer
 from goldenpath.project.load import declared_data
-from goldenpath.train.source_state import optional_git
+from goldenpath.train.source.project_repository import optional_git
 
 
 def find_source(

@@ -44,8 +44,6 @@ class ReproductionTools:
     work: Path
     throwaway: Callable[[], Store]
     uv: str
-    closed: tuple[Path, ...]
-    """Folders that code of the release may not read, except for its own files."""
     tools: Mapping[str, str]
     train: Callable[[Project, Path], Trained]
     report: Callable[[str], None]
@@ -159,7 +157,7 @@ def _distance(
     try:
         found = distance(
             project, table, released, repeated, work=place,
-            uv=shop.uv, tools=shop.tools, closed=shop.closed,
+            uv=shop.uv, tools=shop.tools,
         )  # fmt: skip
     except GoldenPathError as error:  # the scores are an extra: files and causes are known already
         return NO_DISTANCE, error.message

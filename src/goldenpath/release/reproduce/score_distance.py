@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from goldenpath.processes.confinement import Confinement, confine
 from goldenpath.project.spec import Project
 from goldenpath.release.artifact.layers import MODELS
 from goldenpath.release.artifact.pack import CODE, MODEL, PLATFORM_FOLDER, RUNTIME, WHEELS
@@ -16,7 +17,6 @@ from goldenpath.train.environment.runtime import parse_runtime
 from goldenpath.train.evaluation.decision_bands import bands
 from goldenpath.train.evaluation.score import onnx_scorer
 from goldenpath.train.python_content import served_model
-from goldenpath.train.training_sandbox import sandbox_limits
 
 Table = Mapping[str, NDArray[np.generic]]
 Files = Mapping[str, bytes]
@@ -51,15 +51,18 @@ def distance(
     work: Path,
     uv: str,
     tools: Mapping[str, str],
-    closed: tuple[Path, ...] = (),
+    confinement: Confinement | None = None,
 ) -> ScoreDistance:
     """Score `table` with both releases, in the folder `work`.
 
     A model that is code runs in an environment of its own wheels. Raises `Unavailable` if that
     cannot be made here, and `InvalidInput` if a model gives no scores.
     """
-    before = _scores(project, table, then, work / "released", uv=uv, tools=tools, closed=closed)
-    after = _scores(project, table, now, work / "repeated", uv=uv, tools=tools, closed=closed)
+    sandbox = confinement or confine()
+    before = _scores(
+        project, table, then, work / "released", uv=uv, tools=tools, confinement=sandbox
+    )
+    after = _scores(project, table, now, work / "repeated", uv=uv, tools=tools, confinement=sandbox)
     gaps = np.abs(before - after)
     decision = project.contract.decision
     changed = bands(decision, before) != bands(decision, after)
@@ -74,7 +77,7 @@ def _scores(
     *,
     uv: str,
     tools: Mapping[str, str],
-    closed: tuple[Path, ...],
+    confinement: Confinement,
 ) -> NDArray[np.float64]:
     contract = project.contract
     place.mkdir(parents=True)
@@ -87,14 +90,12 @@ def _scores(
     _write({f"{MODELS}/{name}": files[f"{MODELS}/{name}"] for name in runtime.files}, MODELS,
            place / "model")  # fmt: skip
     python = rebuild_environment(
-        runtime, place / "wheels", place / "environment", uv=uv, environment=tools, compiled=False
-    )
-    for folder in ("home", "temporary"):
-        (place / folder).mkdir()
+        runtime, place / "wheels", place / "environment", uv=uv, environment=tools, compiled=False,
+        confinement=confinement,
+    )  # fmt: skip
     seen = training_environment(tools, place, project.training.threads)
-    limits = sandbox_limits((place,), (), closed)
     with served_model(
-        contract, contract.python, place, python, environment=seen, limits=limits
+        contract, contract.python, place, python, environment=seen, confinement=confinement
     ) as score:
         return score(table)
 

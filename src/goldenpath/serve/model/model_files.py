@@ -17,6 +17,7 @@ from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, Unavailable, VerificationError
 from goldenpath.files import take_lock
 from goldenpath.oci.store import Store
+from goldenpath.processes.confinement import Confinement, confine
 from goldenpath.processes.launch import ServerLaunch
 from goldenpath.release.artifact.layers import MODELS
 from goldenpath.release.artifact.pack import CODE, PLATFORM_FOLDER, RUNTIME, WHEELS
@@ -43,7 +44,12 @@ def prepare(launch: ServerLaunch, store: Store, digest: Digest) -> Iterator[Work
         (folder / "release" / PLATFORM_FOLDER).rename(platform_files)
         scratch = folder / "scratch"
         scratch.mkdir(mode=0o700)
-        environment = _environment(launch, folder, platform_files)
+        confinement = confine(changes_user=True)
+        environment = _environment(launch, folder, platform_files, confinement)
+        if confinement.changes_user:
+            # Others can read them, and nobody but this user can enter the folder around them.
+            for part in (platform_files, files, environment):
+                _open_to_others(part)
         yield Workplace(
             python=environment / "bin" / "python",
             environment=environment,
@@ -51,10 +57,20 @@ def prepare(launch: ServerLaunch, store: Store, digest: Digest) -> Iterator[Work
             files=files,
             scratch=scratch,
             variables=content_environment(scratch),
+            confinement=confinement,
         )
 
 
-def _environment(launch: ServerLaunch, folder: Path, platform_files: Path) -> Path:
+def _open_to_others(folder: Path) -> None:
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            mode = path.stat().st_mode
+            path.chmod(mode | (0o555 if path.is_dir() or mode & 0o100 else 0o444))
+
+
+def _environment(
+    launch: ServerLaunch, folder: Path, platform_files: Path, confinement: Confinement
+) -> Path:
     path = platform_files / _in_platform(RUNTIME)
     if not path.is_file():
         raise VerificationError(f"{launch.digest} is code and holds no {RUNTIME}")
@@ -66,6 +82,7 @@ def _environment(launch: ServerLaunch, folder: Path, platform_files: Path) -> Pa
         environment,
         uv=launch.uv,
         environment={**content_environment(folder), "PATH": launch.search},
+        confinement=confinement,
         python=sys.executable if platform.python_version() == runtime.python else "",
     )
     # Installed by now, and memory disks are small.

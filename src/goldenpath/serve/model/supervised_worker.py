@@ -109,7 +109,7 @@ class SupervisedModel:
         current, limit = self._current, self._terms.memory_limit
         if current is None or self._next is not None or self._again is not None:
             return
-        held = current.resident
+        held = current.memory
         if held > limit:
             self._report(f"the model's process holds {held} MiB, more than {limit}: replacing it")
             self._retry()

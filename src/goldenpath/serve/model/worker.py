@@ -13,7 +13,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -21,13 +21,30 @@ import msgspec
 import numpy as np
 
 from goldenpath.errors import GoldenPathError, Unavailable
+from goldenpath.processes.confinement import Confinement, Sandbox, confine, interpreter_files
+from goldenpath.processes.sandbox.request import (
+    FORKING,
+    METADATA,
+    PROCESSES,
+    SCHEDULING,
+    SESSIONS,
+    SHARING,
+    SIGNALS,
+    WATCHING,
+)
 from goldenpath.serve.model import worker_program
 from goldenpath.serve.model.model import Rows, Scores
+from goldenpath.serve.model.worker_memory import held_memory
 
 MOST_WORDS = 64 * 1024
 """Bytes of a process's output that are passed on."""
+SCRATCH_SIZE = 256
+"""MiB that the content may write into its scratch folder, where the kernel limits it."""
+_LARGEST_FILE = 64 * 2**20
 _TAIL = 2000
-_PAGE = os.sysconf("SC_PAGE_SIZE")
+_END = 0.25
+"""Seconds until a process that closed its socket counts as alive."""
+_REFUSED = (METADATA, SCHEDULING, SHARING, WATCHING, SESSIONS, SIGNALS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +59,13 @@ class Workplace:
     scratch: Path
     """The one folder that the content may write."""
     variables: Mapping[str, str]
+    confinement: Confinement = field(default_factory=confine)
+    """What confines the content on this machine."""
+
+    @property
+    def packages(self) -> tuple[Path, ...]:
+        """The folders of its packages. Nothing in them runs before the content imports it."""
+        return tuple(sorted(self.environment.glob("lib*/python*/site-packages")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +121,7 @@ class Worker(asyncio.Protocol):
         reading, writing = os.pipe()
         try:
             self._process = subprocess.Popen(
-                [str(workplace.python), "-I", "-B", worker_program.__file__, str(theirs.fileno())],
+                _command(workplace, terms, theirs.fileno()),
                 cwd=workplace.scratch,
                 env=dict(workplace.variables),
                 stdin=subprocess.DEVNULL,
@@ -131,13 +155,9 @@ class Worker(asyncio.Protocol):
         return self._answered is not None
 
     @property
-    def resident(self) -> int:
-        """Return the MiB of memory that it holds; 0 after its end."""
-        try:
-            pages = int(Path(f"/proc/{self.pid}/statm").read_text("ascii").split()[1])
-        except (OSError, IndexError):
-            return 0
-        return pages * _PAGE // 2**20
+    def memory(self) -> int:
+        """Return the MiB that it and its processes hold, with shared memory and scratch files."""
+        return held_memory(self.pid, self._workplace.scratch) // 2**20
 
     def ask(self, rows: Rows, answered: Answered, limit: float | None = None) -> None:
         """Ask; `answered` is called exactly once, later. Only while `ready` and not busy.
@@ -192,9 +212,8 @@ class Worker(asyncio.Protocol):
             "entry": terms.entry,
             "columns": terms.columns,
             "outputs": terms.outputs,
-            "memory": 2 * terms.memory_limit,
-            "readable": [str(place.environment), str(place.code), str(place.files)],
-            "writable": str(place.scratch),
+            "packages": [str(path) for path in place.packages],
+            "isolation": _isolation(place.confinement),
         }
         transport.write(  # type: ignore[attr-defined]
             worker_program.render(worker_program.HELLO, 0, 0, 0, body=json.dumps(hello).encode())
@@ -205,7 +224,7 @@ class Worker(asyncio.Protocol):
         self._transport = None
         if self.state != "ended":
             try:
-                code: int | None = self._process.wait(0.05)
+                code: int | None = self._process.wait(_END)
             except subprocess.TimeoutExpired:
                 code = None
             self.end(_cause(code, self._last_words()))
@@ -293,3 +312,36 @@ def _cause(code: int | None, words: str) -> str:
     else:
         how = f"it ended with {f'signal {-code}' if code < 0 else f'exit code {code}'}"
     return how + (f": {words}" if words else "")
+
+
+def _command(place: Workplace, terms: WorkerTerms, channel: int) -> list[str]:
+    """Return the command of the content. Its interpreter starts in the sandbox, without `site`."""
+    program = Path(worker_program.__file__)
+    confinement = place.confinement
+    limits_scratch = confinement.limits_scratch
+    # Without a PID namespace a process that it starts could outlive a killed server.
+    forking = () if PROCESSES in confinement.measures else (FORKING,)
+    sandbox = Sandbox(
+        readable=(
+            place.environment, place.code, place.files, program, *interpreter_files(place.python)
+        ),
+        writable=() if limits_scratch else (place.scratch,),
+        scratch=place.scratch if limits_scratch else None,
+        scratch_size=SCRATCH_SIZE,
+        refused=(*_REFUSED, *forking),
+        limits={
+            "RLIMIT_FSIZE": _LARGEST_FILE,
+            "RLIMIT_NOFILE": 1024,
+            "RLIMIT_DATA": 2 * terms.memory_limit * 2**20,
+        },
+        first_to_kill=True,
+        changes_user=True,
+    )  # fmt: skip
+    command = [str(place.python), "-I", "-S", "-B", str(program), str(channel)]
+    return confinement.command(command, sandbox, place.scratch)
+
+
+def _isolation(confinement: Confinement) -> list[str]:
+    """Return the measures by name, for the log of the server."""
+    user = ["another user"] if confinement.changes_user else []
+    return [*confinement.measures, *user, "limits", "no site"]

@@ -1,6 +1,6 @@
 """A cache of virtual environments, so that not every build has to install its own.
 
-It is used only where the kernel sandboxes the project's programs (Landlock). There they cannot
+It is used only where the kernel confines the project's programs. There they cannot
 write into the cache, so an environment stays as uv made it from the lock. The key covers the lock,
 `pyproject.toml`, the interpreter and uv.
 

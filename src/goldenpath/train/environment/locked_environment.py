@@ -1,8 +1,13 @@
-"""The locked environment of a training: checked, made by uv, and recorded with all wheel hashes."""
+"""The locked environment of a training: made by uv, and recorded with all wheel hashes.
+
+uv itself runs no foreign code here: it takes the lock as it is and installs wheels only. If a
+package has no wheel, its build runs in a sandbox without credentials, and only where the project
+declares the network.
+"""
 
 import platform
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from email.message import Message
 from email.parser import Parser
 from importlib.metadata import PathDistribution
@@ -10,65 +15,73 @@ from itertools import product
 from pathlib import Path
 
 from goldenpath.digest import Digest
-from goldenpath.errors import InvalidInput, Unavailable
+from goldenpath.errors import InvalidInput, Unavailable, VerificationError
 from goldenpath.settings import TRAINING_LOCALE
 from goldenpath.train.environment.bundled import bundled_in
 from goldenpath.train.environment.hardware import cpu, cpu_features, frame
 from goldenpath.train.environment.uv_lock import FILE, LockedPackage
+from goldenpath.train.environment.uv_program import Uv
 from goldenpath.train.training_run import Environment, Package
 
-_STALE = "needs to be updated"
-"""uv's message for a stale lock. Its exit status is the same for every failure."""
+_PRINT_VERSION = "import platform; print(platform.python_version())"
+_NEEDS_BUILD = "no-build"
+"""The option that uv names if a package has no wheel that fits."""
 
 
-def read_lock(root: Path) -> bytes:
-    """Return the bytes of the lock. Raises `InvalidInput` if there is none."""
-    path = root / FILE
-    if not path.is_file():
-        raise InvalidInput(f"{path} is missing: expected a lock of uv", hint="run uv lock")
-    return path.read_bytes()
-
-
-def refuse_stale(root: Path, uv: str, environment: Mapping[str, str]) -> None:
-    """Raise `InvalidInput` if the lock does not fit `pyproject.toml`.
-
-    Raises `Unavailable` if uv cannot check it.
-    """
-    process = _uv([uv, "lock", "--check", "--quiet"], root, environment)
-    message = " ".join(process.stderr.split())
-    if _STALE in message:
-        raise InvalidInput(
-            f"{root / FILE} is stale: pyproject.toml has other requirements than the lock",
-            hint="run uv lock and commit uv.lock",
-        )
-    if process.returncode != 0:
-        raise Unavailable(f"uv could not check {root / FILE}: {message[-2000:]}")
-
-
-def make_environment(root: Path, folder: Path, uv: str, environment: Mapping[str, str]) -> Path:
+def make_environment(root: Path, folder: Path, uv: Uv, *, network: bool = False) -> Path:
     """Install the packages of the lock, without the project itself. Returns the interpreter.
 
+    `folder` must be alone in the folder around it. `network` says whether builds of packages
+    without a wheel may use the network.
+
     Raises `Unavailable` if a package cannot be fetched, or has another hash than in the lock.
+    Raises `InvalidInput` if a package has no wheel and may not be built.
     """
-    command = [uv, "sync", "--locked", "--no-install-project", "--no-compile-bytecode", "--quiet"]
-    process = _uv(command, root, {**environment, "UV_PROJECT_ENVIRONMENT": str(folder)})
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    process = uv.fetch(_SYNC, root, folder)
+    if process.returncode != 0 and _NEEDS_BUILD in process.stderr:
+        if not network:
+            raise InvalidInput(
+                f"a package of {FILE} has no wheel that fits: {_last_words(process)}",
+                hint="lock a version with a wheel; or declare training.network = true, so that "
+                "the package is built in the sandbox, with the network and without credentials",
+            )
+        process = uv.build(_SYNC, root, folder)
     if process.returncode != 0:
-        raise Unavailable(f"uv could not make the environment: {process.stderr.strip()[-2000:]}")
-    return folder / ("Scripts/python.exe" if platform.system() == "Windows" else "bin/python")
+        raise Unavailable(f"uv could not make the environment: {_last_words(process)}")
+    return _own_interpreter(folder, uv)
+
+
+_SYNC = ("sync", "--frozen", "--no-install-project", "--no-compile-bytecode", "--quiet")
+
+
+def _own_interpreter(folder: Path, uv: Uv) -> Path:
+    """Return the interpreter. Raises `VerificationError` if a package replaced it."""
+    python = folder / "bin" / "python"
+    if not python.is_symlink() or python.resolve() != uv.python.resolve():
+        raise VerificationError(
+            f"a package replaced the interpreter {python}: expected a link to {uv.python}"
+        )
+    return python
+
+
+def _last_words(process: "subprocess.CompletedProcess[str]") -> str:
+    return process.stderr.strip()[-2000:]
 
 
 def describe(
-    folder: Path, python: Path, lock: bytes, packages: Sequence[LockedPackage], *, uv: str
+    folder: Path, lock: bytes, packages: Sequence[LockedPackage], *, uv: Uv
 ) -> Environment:
     """Return the record of the environment in `folder`, with the hashes from the lock."""
-    version = _line([str(python), "-c", "import platform; print(platform.python_version())"])
+    # The interpreter itself, without the packages: nothing of theirs runs.
+    version = _line([str(uv.python), "-I", "-S", "-c", _PRINT_VERSION])
     return Environment(
         lock_digest=Digest.of(lock).text,
         python=version,
         platform=platform.platform(),
         cpu=cpu(),
         packages=tuple(_packages(folder, packages)),
-        uv=_line([uv, "--version"]).removeprefix("uv ").split(" ")[0],
+        uv=_line([uv.program, "--version"]).removeprefix("uv ").split(" ")[0],
         cpu_features=cpu_features(),
         locale=TRAINING_LOCALE,
         frame=frame(),
@@ -118,17 +131,6 @@ def licence_of(metadata: "Message[str, str]") -> str:
         return ", ".join(sorted(named))
     text = str(metadata["License"] or "").strip()
     return text if len(text) <= 100 and "\n" not in text else ""
-
-
-def _uv(
-    command: list[str], root: Path, environment: Mapping[str, str]
-) -> "subprocess.CompletedProcess[str]":
-    try:
-        return subprocess.run(
-            command, cwd=root, env=environment, capture_output=True, text=True, check=False
-        )
-    except OSError as error:
-        raise Unavailable(f"{command[0]} cannot be started", hint="install uv") from error
 
 
 def _line(command: list[str]) -> str:

@@ -1,8 +1,8 @@
 """Rebuilds the environment of a `python` model from its wheels, offline and by hash.
 
 No index is asked, no cache is used and nothing is built from sources. uv compares the hash of every
-wheel while it installs it. The caller has verified the release before, and keeps `wheels` in a
-folder where nobody else can write until the function returns.
+wheel while it installs it, in a sandbox without the network. The caller has verified the release
+before, and keeps `wheels` in a folder where nobody else can write until the function returns.
 """
 
 import shutil
@@ -12,7 +12,10 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 from goldenpath.errors import InvalidInput, Unavailable, VerificationError
+from goldenpath.processes.confinement import Confinement, Sandbox, interpreter_files
 from goldenpath.train.environment.runtime import Runtime
+
+_TEMPORARY = 2048
 
 
 def rebuild_environment(
@@ -22,6 +25,7 @@ def rebuild_environment(
     *,
     uv: str,
     environment: Mapping[str, str],
+    confinement: Confinement,
     python: str = "",
     compiled: bool = True,
 ) -> Path:
@@ -39,11 +43,23 @@ def rebuild_environment(
     variables = {**environment, "UV_PYTHON_DOWNLOADS": "never", "UV_NO_CONFIG": "1"}
     try:
         interpreter = _venv(runtime, destination, uv, variables, python=python or runtime.python)
-        _install(runtime, wheels, destination, uv, variables=variables, compiled=compiled)
+        own = _identity(interpreter)
+        command = _installation(runtime, wheels, destination, compiled=compiled)
+        _install(command, runtime, wheels, destination, uv=uv, confinement=confinement)
+        _refuse_other(interpreter, own)
     except BaseException:
         shutil.rmtree(destination, ignore_errors=True)
         raise
     return interpreter
+
+
+def _identity(interpreter: Path) -> tuple[Path, bytes]:
+    return interpreter.resolve(), (interpreter.parents[1] / "pyvenv.cfg").read_bytes()
+
+
+def _refuse_other(interpreter: Path, own: tuple[Path, bytes]) -> None:
+    if _identity(interpreter) != own:
+        raise VerificationError(f"a wheel of the environment replaced {interpreter}")
 
 
 def installed(folder: Path) -> Mapping[str, str]:
@@ -82,25 +98,46 @@ def _venv(
     return interpreter
 
 
-def _install(
-    runtime: Runtime,
-    wheels: Path,
-    destination: Path,
-    uv: str,
-    *,
-    variables: Mapping[str, str],
-    compiled: bool,
-) -> None:
+def _installation(
+    runtime: Runtime, wheels: Path, destination: Path, *, compiled: bool
+) -> list[str]:
+    """Return the arguments with which uv installs the wheels, each by its hash."""
     requirements = destination / "wheels.txt"
     folder = wheels.absolute()
     lines = (f"{folder / wheel.file} --hash={wheel.digest}\n" for wheel in runtime.wheels)
     requirements.write_text("".join(lines), "utf-8")
-    process = _run(
-        [uv, "pip", "install", "--quiet", "--offline", "--no-cache", "--no-index", "--no-deps",
-         "--no-build", "--require-hashes", *(["--compile-bytecode"] if compiled else []),
-         "--python", str(destination / "bin" / "python"), "--requirement", str(requirements)],
-        variables,
-    )  # fmt: skip
+    return [
+        "pip", "install", "--quiet", "--offline", "--no-cache", "--no-index", "--no-deps",
+        "--no-build", "--require-hashes", *(["--compile-bytecode"] if compiled else []),
+        "--python", str(destination / "bin" / "python"), "--requirement", str(requirements),
+    ]  # fmt: skip
+
+
+def _install(
+    arguments: list[str],
+    runtime: Runtime,
+    wheels: Path,
+    destination: Path,
+    *,
+    uv: str,
+    confinement: Confinement,
+) -> None:
+    """Install the wheels in a sandbox: to compile them, uv starts their interpreter with `site`."""
+    program = Path(shutil.which(uv) or uv)
+    temporary = destination / ".installing"
+    temporary.mkdir()
+    python = destination / "bin" / "python"
+    sandbox = Sandbox(
+        readable=(program, wheels, *wheels.iterdir(), *interpreter_files(python)),
+        writable=(destination,),
+        temporary=_TEMPORARY,
+    )
+    variables = {
+        "PATH": "/usr/bin:/bin", "HOME": str(temporary), "TMPDIR": str(temporary),
+        "UV_PYTHON_DOWNLOADS": "never", "UV_NO_CONFIG": "1", "UV_LINK_MODE": "copy",
+    }  # fmt: skip
+    process = _run(confinement.command([str(program), *arguments], sandbox, destination), variables)
+    shutil.rmtree(temporary)
     if process.returncode != 0:
         raise VerificationError(
             f"the environment cannot be made from its wheels: {process.stderr.strip()[-1000:]}"

@@ -1,9 +1,11 @@
-"""Reads `uv.lock`: its packages, their indexes and their hashes.
+"""Reads `uv.lock`: its packages, their indexes, and the addresses and hashes of their files.
 
-uv records every index that it was configured with, and fetches from there later. A lock is
-therefore refused unless each package comes from an allowed index.
+uv records every index that it was configured with, and later fetches each file from the address
+that the lock names, whatever its index is. A lock is therefore refused unless each package comes
+from an allowed index, and each file from a host that serves it.
 """
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -19,7 +21,17 @@ from goldenpath.parsers.typed import typed
 FILE = "uv.lock"
 MAX_LOCK = 16 * 1024 * 1024
 """Largest size of a lock, 16 MiB. A thousand packages with all their wheels need 2 MiB."""
+SOURCES_HINT = (
+    "lock from an allowed index with uv lock; or list the index under environment.indexes, and a "
+    "host that serves its files under environment.file_hosts"
+)
 _HASH_LENGTH = len("sha256:") + 64
+_WRITE_AGAIN = "run uv lock to write it again"
+_MAX_NAMED = 20
+# The main public index keeps its files on another host, which uv writes into every lock. No
+# registry is named in our files, so both stand here as SHA-256 of their names.
+_MAIN_INDEX = "a4aa2ac280bb8d1a0ce7a1be5a7bfb10292b49fe9435ad5cff19f421f3c70e41"
+_MAIN_FILES = "c899567ee906851741bf7f3bde17a33777859ff9f53ff54d6f0ea54cf31ad636"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,36 +86,61 @@ class _LockFile(msgspec.Struct):
 
 def parse_lock(content: bytes) -> tuple[LockedPackage, ...]:
     """Return the packages of a lock. Raises `InvalidInput` if it does not have uv's format."""
-    hint = "run uv lock to write it again"
     try:
         value = parse_toml(content, FILE, limit=MAX_LOCK)
     except InvalidInput as error:
-        raise InvalidInput(error.message, hint=hint) from error
-    return tuple(map(_locked, typed(value, _LockFile, FILE, hint=hint).package))
+        raise InvalidInput(error.message, hint=_WRITE_AGAIN) from error
+    return tuple(map(_locked, typed(value, _LockFile, FILE, hint=_WRITE_AGAIN).package))
 
 
-def refuse_sources(packages: Sequence[LockedPackage], allowed: Sequence[str]) -> None:
-    """Raise `InvalidInput` that lists each package from a source that is not allowed.
+def _file_name(address: str) -> str:
+    path = address.partition("#")[0].partition("?")[0]
+    return unquote(path.rpartition("/")[2])
 
-    If `allowed` is empty, the lock may use a single index, over HTTPS.
+
+def source_faults(
+    packages: Sequence[LockedPackage], indexes: Sequence[str], hosts: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """Return what the lock takes from sources that are not allowed.
+
+    Each package has to come from one of `indexes`; if that is empty, the lock may use a single
+    index, over HTTPS. Each file has to come over HTTPS from the host of an index, from the host
+    where a well-known index keeps its files, or from one of `hosts`, and has to have a SHA-256.
     """
-    indexes = {locked.source[1] for locked in packages if locked.source[0] == "registry"}
-    permitted = set(allowed) or (indexes if len(indexes) == 1 else set())
-    faults = [fault for locked in packages for fault in _faults(locked, permitted)]
-    if not allowed and len(indexes) > 1:
-        faults = [f"the lock names several indexes: {', '.join(sorted(indexes))}"]
+    named = {locked.source[1] for locked in packages if locked.source[0] == "registry"}
+    if not indexes and len(named) > 1:
+        return (f"the lock names several indexes: {', '.join(sorted(named))}",)
+    permitted = set(indexes) or named
+    servers = {server for index in permitted for server in _servers(index)}
+    servers |= {_digest(host.lower()) for host in hosts}
+    projects = [locked.name for locked in packages if locked.is_project]
+    several = f"the lock has several projects: {', '.join(projects)}"
+    faults = [several] if len(projects) > 1 else []
+    faults += (fault for locked in packages for fault in _faults(locked, permitted, servers))
+    return tuple(faults)
+
+
+def refuse_sources(
+    packages: Sequence[LockedPackage], indexes: Sequence[str], hosts: Sequence[str] = ()
+) -> None:
+    """Raise `InvalidInput` that lists each source that is not allowed (`source_faults`)."""
+    faults = source_faults(packages, indexes, hosts)
     if faults:
         raise InvalidInput(
-            f"{FILE} has sources that are not allowed: " + "; ".join(faults),
-            hint="lock from an allowed index, or list it under environment.indexes",
+            f"{FILE} has sources that are not allowed: " + "; ".join(faults[:_MAX_NAMED]),
+            hint=SOURCES_HINT,
         )
 
 
 def _locked(package: _Package) -> LockedPackage:
     kind, address = next(iter(package.source.items()))
-    files = {
-        unquote(urlsplit(file.address).path.rsplit("/", 1)[-1]): file for file in package.files
-    }
+    if len(package.source) > 1:
+        # Such as a folder below an address: nothing that an index serves.
+        kind, address = " and ".join(package.source), " ".join(package.source.values())
+    files = {_file_name(file.address): file for file in package.files}
+    if len(files) != len(package.files):
+        # One entry would hide another with another address or hash.
+        raise InvalidInput(f"{FILE} names a file of {package.name} twice", hint=_WRITE_AGAIN)
     return LockedPackage(
         package.name,
         package.version,
@@ -113,18 +150,64 @@ def _locked(package: _Package) -> LockedPackage:
     )
 
 
-def _faults(locked: LockedPackage, allowed: set[str]) -> Iterator[str]:
+def _faults(locked: LockedPackage, allowed: set[str], servers: set[str]) -> Iterator[str]:
     kind, address = locked.source
     if locked.is_project:
         return
     if kind != "registry":
         yield f"{locked.name} comes from {kind} {address}"
     elif address not in allowed:
-        yield f"{locked.name} comes from {address}"
+        yield f"{locked.name} comes from {_shown(address)}"
     elif urlsplit(address).scheme != "https":
-        yield f"{locked.name} comes from {address}, which is not HTTPS"
+        yield f"{locked.name} comes from {_shown(address)}, which is not HTTPS"
     elif not locked.files or not all(_is_hash(text) for text in locked.files.values()):
         yield f"{locked.name} has a file without a SHA-256"
+    else:
+        for name, file in locked.addresses.items():
+            yield from _file_faults(name, file, servers)
+
+
+def _file_faults(name: str, address: str, servers: set[str]) -> Iterator[str]:
+    try:
+        parts = urlsplit(address)
+        server = _server(address)
+    except ValueError:
+        yield f"{name} has an address that cannot be read"
+        return
+    if parts.scheme != "https":
+        yield f"{name} comes from {_shown(address)}, which is not HTTPS"
+    elif "@" in parts.netloc:
+        yield f"{name} comes from an address with a password, from {server}"
+    elif _digest(server) not in servers:
+        yield f"{name} comes from the host {server}"
+
+
+def _servers(index: str) -> Iterator[str]:
+    """Yield the digests of the hosts that may serve the files of an index."""
+    try:
+        digest = _digest(_server(index))
+    except ValueError:
+        return  # it is refused for its own sake
+    yield digest
+    if digest == _MAIN_INDEX:
+        yield _MAIN_FILES
+
+
+def _digest(server: str) -> str:
+    return hashlib.sha256(server.encode()).hexdigest()
+
+
+def _server(address: str) -> str:
+    """Return host and port; the port of HTTPS is left out. Raises `ValueError`."""
+    parts = urlsplit(address)
+    port = "" if parts.port in (None, 443) else f":{parts.port}"
+    return f"{(parts.hostname or '').lower()}{port}"
+
+
+def _shown(address: str) -> str:
+    """Return an address without a password in it."""
+    head, separator, rest = address.partition("://")
+    return f"{head}{separator}{rest.rpartition('@')[2]}"[:300]
 
 
 def _is_hash(text: str) -> bool:

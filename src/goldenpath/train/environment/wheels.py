@@ -15,20 +15,21 @@ from goldenpath.errors import InvalidInput, Unavailable
 from goldenpath.project.data_digest import digest_file
 from goldenpath.train.environment.runtime import Wheel
 from goldenpath.train.environment.uv_lock import LockedPackage
+from goldenpath.train.environment.uv_program import Uv
 from goldenpath.train.training_run import Package
 
 
-def served_names(root: Path, uv: str, environment: Mapping[str, str]) -> frozenset[str]:
+def served_names(source: Path, uv: Uv) -> frozenset[str]:
     """Return the packages of the lock that `project.dependencies` of `pyproject.toml` needs.
 
     Dependency groups (for development, or for training alone) are left out. Raises `Unavailable` if
     uv cannot read the lock.
     """
-    process = subprocess.run(
-        [uv, "export", "--frozen", "--offline", "--no-default-groups", "--no-emit-project",
-         "--no-annotate", "--no-header", "--no-hashes", "--quiet"],
-        cwd=root, env=environment, capture_output=True, text=True, check=False,
+    arguments = (
+        "export", "--frozen", "--offline", "--no-default-groups", "--no-emit-project",
+        "--no-annotate", "--no-header", "--no-hashes", "--quiet",
     )  # fmt: skip
+    process = uv.check(arguments, source)
     if process.returncode != 0:
         raise Unavailable(f"uv could not read the lock: {process.stderr.strip()[-2000:]}")
     lines = (line.partition(";")[0].strip() for line in process.stdout.splitlines())
@@ -63,7 +64,7 @@ def choose_wheels(
 
 
 def fetch_wheels(
-    chosen: Sequence[tuple[Wheel, str]], kept: Path, python: Path, environment: Mapping[str, str]
+    chosen: Sequence[tuple[Wheel, str]], kept: Path, environment: Mapping[str, str]
 ) -> Mapping[str, Path]:
     """Return the path of each wheel in the folder `kept`, by file name. Fetches missing wheels.
 
@@ -72,7 +73,7 @@ def fetch_wheels(
     paths = {wheel.file: _path(kept, wheel) for wheel, _ in chosen}
     missing = [pair for pair in chosen if not _is_whole(paths[pair[0].file], pair[0])]
     if missing:
-        _download(missing, kept, python, environment)
+        _download(missing, kept, environment)
     return paths
 
 
@@ -85,7 +86,7 @@ def _is_whole(path: Path, wheel: Wheel) -> bool:
 
 
 def _download(
-    missing: Sequence[tuple[Wheel, str]], kept: Path, python: Path, environment: Mapping[str, str]
+    missing: Sequence[tuple[Wheel, str]], kept: Path, environment: Mapping[str, str]
 ) -> None:
     kept.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".fetch-", dir=kept) as scratch:
@@ -93,10 +94,11 @@ def _download(
         lines = [f"{wheel.name} @ {address} --hash={wheel.digest}\n" for wheel, address in missing]
         requirements.write_text("".join(lines), "utf-8")
         process = subprocess.run(
-            [sys.executable, "-m", "pip", "--python", str(python), "download", "--quiet",
+            # With our own interpreter: that of the project would run the code of its packages.
+            [sys.executable, "-m", "pip", "download", "--quiet",
              "--disable-pip-version-check", "--no-deps", "--no-input", "--only-binary", ":all:",
              "--require-hashes", "--dest", scratch, "--requirement", str(requirements)],
-            env=environment, capture_output=True, text=True, check=False,
+            cwd=scratch, env=environment, capture_output=True, text=True, check=False,
         )  # fmt: skip
         if process.returncode != 0:
             reason = process.stderr.strip()[-2000:]

@@ -1,0 +1,1 @@
+"""The launcher of confined programs. Standard library only: it runs with `python -I -S`."""

@@ -1,0 +1,205 @@
+"""Starts one foreign program in its sandbox: `python -I -S -c … REQUEST`, with our interpreter.
+
+Every foreign instruction runs confined, because nothing foreign is loaded before `execve`. The
+launcher applies the measures of its request, or exits with status 125 and starts nothing.
+
+With a PID namespace there are three processes. The launcher waits outside. The first process of
+the namespace waits inside; the kernel kills every process of the namespace when it ends, and it
+ends with the launcher. The program is the third. Without a namespace the launcher adopts the
+orphans of the program, and kills them at its end.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import resource
+import select
+import signal
+import socket
+import struct
+import sys
+import time
+from typing import NoReturn
+
+from goldenpath.processes.sandbox import kernel, landlock, mounts, seccomp
+from goldenpath.processes.sandbox.request import (
+    IPC,
+    LANDLOCK,
+    NETWORK,
+    PROCESSES,
+    REFUSED_START,
+    SECCOMP,
+    USER,
+    VIEW,
+    Request,
+)
+
+_FLAGS = {
+    USER: kernel.CLONE_NEWUSER,
+    PROCESSES: kernel.CLONE_NEWPID,
+    NETWORK: kernel.CLONE_NEWNET,
+    IPC: kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS,
+    VIEW: kernel.CLONE_NEWNS,
+}
+_STATUS = struct.Struct("<i")
+_SIOCSIFFLAGS, _UP = 0x8914, 0x41
+_LONGEST_END = 5.0
+"""Seconds that the launcher tries to kill what a program left, without a PID namespace."""
+
+
+def main() -> NoReturn:
+    """Start the program of the request, and end as it ended."""
+    request: Request = json.loads(sys.argv[-1])
+    try:
+        status = _run(request)
+    except OSError as error:
+        _refuse(error)
+    if status < 0:
+        # End by the same signal, so that the parent sees how the program ended.
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        with contextlib.suppress(OSError, ValueError):
+            signal.signal(-status, signal.SIG_DFL)
+        os.kill(os.getpid(), -status)
+        status = 128 - status
+    os._exit(status)
+
+
+def _run(request: Request) -> int:
+    """Return the exit status of the program; minus the signal's number if one ended it."""
+    if request["first_to_kill"]:
+        _write("/proc/self/oom_score_adj", "1000")
+    _enter_namespaces(request)
+    kernel.call("prctl", kernel.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    # After the namespaces: a change of privileges takes this back.
+    kernel.call("prctl", kernel.PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != request["parent"]:
+        os._exit(REFUSED_START)
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reader)
+        try:
+            _inside(request, writer)
+        except OSError as error:
+            _refuse(error)
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGKILL))
+    os.close(writer)
+    _let_go(reader)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    reported = os.read(reader, _STATUS.size)
+    if PROCESSES not in request["measures"]:
+        _kill_orphans()
+    return _STATUS.unpack(reported)[0] if len(reported) == _STATUS.size else status
+
+
+def _enter_namespaces(request: Request) -> None:
+    flags, user, group = 0, os.geteuid(), os.getegid()
+    for measure in request["measures"]:
+        flags |= _FLAGS.get(measure, 0)
+    if flags:
+        kernel.call("unshare", flags)
+    if USER in request["measures"]:
+        _write("/proc/self/setgroups", "deny")
+        _write("/proc/self/uid_map", f"{user} {user} 1")
+        _write("/proc/self/gid_map", f"{group} {group} 1")
+
+
+def _inside(request: Request, writer: int) -> NoReturn:
+    """Go on as the first process of the namespaces."""
+    if NETWORK in request["measures"]:
+        _start_loopback()
+    if VIEW in request["measures"]:
+        mounts.enter(request)
+    if PROCESSES not in request["measures"]:
+        kernel.call("prctl", kernel.PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        _execute(request)
+    kernel.call("prctl", kernel.PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if _is_left_alone(writer):
+        os._exit(REFUSED_START)
+    program = os.fork()
+    if program == 0:
+        os.close(writer)
+        try:
+            _execute(request)
+        except OSError as error:
+            _refuse(error)
+    kernel.drop_capabilities()
+    kernel.call("prctl", kernel.PR_SET_DUMPABLE, 0, 0, 0, 0)
+    _let_go(writer)
+    while True:
+        process, status = os.wait()
+        if process == program:
+            break
+    os.write(writer, _STATUS.pack(os.waitstatus_to_exitcode(status)))
+    os._exit(0)
+
+
+def _execute(request: Request) -> NoReturn:
+    """Become the program: limits, privileges, files, system calls, in that order."""
+    for name, value in request["limits"].items():
+        resource.setrlimit(getattr(resource, name), (value, value))
+    os.chdir(request["folder"])
+    if request["user"] and os.geteuid() == 0:
+        os.setgroups([])
+        os.setresgid(request["user"], request["user"], request["user"])
+        os.setresuid(request["user"], request["user"], request["user"])
+    kernel.drop_capabilities()
+    kernel.call("prctl", kernel.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    if LANDLOCK in request["measures"]:
+        landlock.restrict(request)
+    if SECCOMP in request["measures"]:
+        seccomp.restrict(request)
+    os.execve(  # noqa: S606 - no shell is wanted
+        request["command"][0], request["command"], os.environ
+    )
+
+
+def _start_loopback() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        fcntl.ioctl(any_socket, _SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", _UP))
+
+
+def _is_left_alone(writer: int) -> bool:
+    """Return whether the launcher died before this process asked to die with it."""
+    poll = select.poll()
+    poll.register(writer, 0)
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
+
+
+def _let_go(kept: int) -> None:
+    """Close what belongs to the program, so that its end is seen at once."""
+    nothing = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+    for descriptor in (0, 1, 2):
+        os.dup2(nothing, descriptor)
+    largest = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    os.closerange(3, kept)
+    os.closerange(kept + 1, min(largest, 1 << 20))
+
+
+def _kill_orphans() -> None:
+    """Kill the processes that the program left. Each that dies leaves its own children to us."""
+    deadline = time.monotonic() + _LONGEST_END
+    while time.monotonic() < deadline:
+        for child in _children():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+        try:
+            os.waitpid(-1, 0)
+        except ChildProcessError:
+            return
+
+
+def _children() -> list[int]:
+    with open("/proc/self/task/" + str(os.getpid()) + "/children", encoding="ascii") as file:
+        return [int(child) for child in file.read().split()]
+
+
+def _write(path: str, text: str) -> None:
+    with open(path, "w", encoding="ascii") as file:
+        file.write(text)
+
+
+def _refuse(error: OSError) -> NoReturn:
+    os.write(2, f"the sandbox cannot be entered: {error}\n".encode())
+    os._exit(REFUSED_START)

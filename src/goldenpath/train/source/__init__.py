@@ -1,0 +1,1 @@
+"""The source of a build: the files of a commit, read without the project's git configuration."""

@@ -1,0 +1,49 @@
+"""A small project in a real git repository, for tests that change it in every way."""
+
+import subprocess
+from pathlib import Path
+
+from tests.starter import environment
+
+FILES = {
+    "goldenpath.toml": "version = 1\n",
+    "src/model/train.py": "x = 1\n",
+    "compliance/card.md": "card\n",
+    "notes/readme.txt": "notes\n",
+    ".gitignore": "ignored.txt\n",
+}
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """Run git as the user does."""
+    process = subprocess.run(
+        ["git", "-C", str(folder), *arguments], env=environment(), capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    return process.stdout
+
+
+def commit(folder: Path) -> None:
+    """Commit everything."""
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message", "change")
+
+
+def make_project(folder: Path) -> Path:
+    """Make a project with a few files and one commit."""
+    folder.mkdir(parents=True)
+    git(folder.parent, "init", "--quiet", "--initial-branch", "main", str(folder))
+    for name, text in FILES.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    commit(folder)
+    return folder
+
+
+def files_below(folder: Path) -> dict[str, bytes]:
+    """The content of each regular file."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.is_symlink()
+    }
