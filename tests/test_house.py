@@ -39,6 +39,7 @@ CIRCLES = {
     "goldenpath.http.server_connection": "is made by a listener, and calls it back",
 }
 NETWORK = {
+    "oci/stores/registry_refusal.py": "a registry is no JSON API: its errors have own codes",
     "oci/stores/download.py": "a registry is no JSON API: ranges, mirrors, streams",
     "oci/stores/transport.py": "a registry is no JSON API: tokens, redirects, uploads",
 }

@@ -103,6 +103,17 @@ def registry_files(environment: Mapping[str, str]) -> tuple[Path, ...]:
     return tuple(files)
 
 
+def helper_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a program of the user, such as a credential helper.
+
+    It needs HOME, its cloud's variables, proxies and D-Bus, so it gets everything but ours: keys
+    and passphrases of goldenpath stand in variables that begin with `GOLDENPATH_`.
+    """
+    return {
+        name: value for name, value in environment.items() if not name.startswith("GOLDENPATH_")
+    }
+
+
 def evidence_timeout(environment: Mapping[str, str]) -> timedelta:
     """Return how long to wait for evidence that a commit names. Raises `InvalidInput`."""
     text = environment.get(EVIDENCE_VARIABLE) or "30"

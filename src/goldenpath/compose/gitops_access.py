@@ -144,7 +144,8 @@ def forge(platform: Platform) -> "Forge | None":
     from goldenpath.promote.forge.forges import open_forge
 
     authorities = os.environ.get(CA_VARIABLE)
-    return open_forge(platform.forge, token, Path(authorities) if authorities else None)
+    ca_file = Path(authorities) if authorities else None
+    return open_forge(platform.forge, token, ca_file, environment=os.environ)
 
 
 def platform_store(home: Home) -> Store:

@@ -10,6 +10,7 @@ from urllib3.exceptions import HTTPError
 
 from goldenpath.canonical import JsonValue, check_bounds
 from goldenpath.errors import InvalidInput, NotFound, Unavailable
+from goldenpath.http.proxies import ClientPools
 
 MAX_BYTES = 4 * 1024 * 1024
 """Bytes of the largest answer that is read, 4 MiB."""
@@ -23,16 +24,23 @@ class Rest:
     """A JSON interface below one address; `what` names it in messages."""
 
     def __init__(
-        self, base: str, what: str, headers: Mapping[str, str], ca_file: Path | None = None
+        self,
+        base: str,
+        what: str,
+        headers: Mapping[str, str],
+        ca_file: Path | None = None,
+        *,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
+        """`environment` names proxies; without it the server is reached directly."""
         found = urlsplit(base)
         if found.scheme not in ("http", "https") or not found.hostname or found.username:
             raise InvalidInput(f"{what} has no address: expected http or https, got {base[:80]!r}")
         self.base = base.rstrip("/")
         self.what = what
         self._headers = {"Accept": "application/json", "User-Agent": "goldenpath", **headers}
-        self._pool = urllib3.PoolManager(
-            timeout=_PATIENCE, ca_certs=str(ca_file) if ca_file else None
+        self._pool = ClientPools(
+            environment or {}, timeout=_PATIENCE, ca_certs=str(ca_file) if ca_file else None
         )
 
     def get(self, path: str, **query: str) -> JsonValue:

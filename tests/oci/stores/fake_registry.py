@@ -51,6 +51,21 @@ class Faults:
     """`name:password` for the token endpoint."""
     blob_host: str = ""
     """Where blobs are redirected to."""
+    promises: bool = False
+    """Says `OCI-Subject`, as ECR does, though it may have no referrers API."""
+    api_status: int = 0
+    """Status of every answer of the referrers API, once set."""
+    api_page: str = ""
+    """Where the referrers API is redirected to, as GHCR does; `/page/CODE` answers with CODE."""
+    api_is_empty: bool = False
+    """The referrers API lists nothing."""
+    tag_is_digest: str = ""
+    """Reads `sha256-HEX` as a digest: "absent", while no such tag exists, or "always"."""
+    immutable: int = 0
+    """Status of a write of a tag that exists, once set."""
+    has_head: bool = True
+    closes_with_content: bool = True
+    """Whether the request that closes an upload may have a body."""
 
 
 @dataclass
@@ -121,6 +136,12 @@ class _Handler(BaseHTTPRequestHandler):
                 realm = f'Bearer realm="http://{state.address}/token",service="fake"'
                 self._send(401, b"", {"WWW-Authenticate": realm})
                 return
+            if page := re.fullmatch(r"/page/(\d+)", url.path):
+                self._send(int(page[1]), b"<!doctype html>", {"Content-Type": "text/html"})
+                return
+            if method == "HEAD" and not faults.has_head:
+                self._send(405, b"")
+                return
             for pattern, act in (
                 (r"/v2/(.+)/blobs/uploads/([0-9a-f-]*)", self._upload),
                 (r"/v2/(.+)/blobs/(sha256:.+)", self._blob),
@@ -171,6 +192,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(416, b"", self._place(name, session))
                 return
             state.uploads[session] += body
+        if method == "PUT" and body and not state.faults.closes_with_content:
+            self._send(404, b"no such upload")
+            return
         if method == "PUT":
             self._finish(name, state.uploads.pop(session) + body, query["digest"][0])
             return
@@ -246,14 +270,24 @@ class _Handler(BaseHTTPRequestHandler):
             if state.faults.compares and condition and condition != _entity(before):
                 self._send(412, b"changed meanwhile")
                 return
+            if (
+                state.faults.immutable
+                and ":" not in key
+                and before not in (None, (media_type, body))
+            ):
+                reason = {"code": "TAG_INVALID", "message": f"the tag {key} is immutable"}
+                self._send(state.faults.immutable, json.dumps({"errors": [reason]}).encode())
+                return
             state.manifests[f"{name}@{key}"] = (media_type, body)
             state.manifests[f"{name}@{digest}"] = (media_type, body)
             subject = json.loads(body).get("subject")
-            supported = subject and state.faults.has_referrers
+            supported = subject and (state.faults.has_referrers or state.faults.promises)
             extra = {"OCI-Subject": subject["digest"]} if supported else {}
             self._send(201, b"", extra)
             return
-        found = state.manifests.get(f"{name}@{key}")
+        found, reads = state.manifests.get(f"{name}@{key}"), state.faults.tag_is_digest
+        if key.startswith("sha256-") and (reads == "always" or (reads and found is None)):
+            found = state.manifests.get(f"{name}@{key.replace('-', ':', 1)}")
         if found is None:
             self._send(404, b"no such manifest")
             return
@@ -261,15 +295,18 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(200, found[1], {"Content-Type": found[0], **extra})
 
     def _referrers(self, method: str, name: str, digest: str, body: bytes) -> None:
-        state = self.state
-        if not state.faults.has_referrers:
-            self._send(404, b"404 page not found")
+        state, faults = self.state, self.state.faults
+        if faults.api_page:
+            self._send(303, b"", {"Location": faults.api_page})
+            return
+        if not faults.has_referrers or faults.api_status:
+            self._send(faults.api_status or 404, b"not supported here")
             return
         found = []
         for key, (media_type, content) in sorted(state.manifests.items()):
             repository, _, own = key.partition("@")
             manifest = json.loads(content)
-            if repository != name or not own.startswith("sha256:"):
+            if repository != name or not own.startswith("sha256:") or faults.api_is_empty:
                 continue
             if (manifest.get("subject") or {}).get("digest") != digest:
                 continue

@@ -7,6 +7,7 @@ import pytest
 
 from goldenpath.errors import InvalidInput, Unavailable
 from goldenpath.oci.stores.auth import Challenge, Credentials, Keychain, parse_challenges
+from goldenpath.settings import helper_environment
 
 
 @pytest.mark.parametrize(
@@ -43,11 +44,12 @@ def _file(folder: Path, value: object) -> Path:
     return file
 
 
-def _helper(folder: Path, name: str, script: str) -> str:
+def _helper(folder: Path, name: str, script: str) -> dict[str, str]:
+    """Make a helper, and return an environment with it on PATH."""
     program = folder / f"docker-credential-{name}"
     program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(0o755)
-    return f"{folder}:/usr/bin:/bin"
+    return {"PATH": f"{folder}:/usr/bin:/bin"}
 
 
 @pytest.mark.parametrize(
@@ -104,3 +106,54 @@ def test_a_malformed_file_is_refused(tmp_path: Path) -> None:
 
 def test_the_repr_of_credentials_shows_no_secret() -> None:
     assert "secret" not in repr(Credentials("me", "secret", "secret"))
+
+
+def test_the_entry_with_the_longest_path_is_taken(tmp_path: Path) -> None:
+    auths = {
+        "a.b": {"username": "host", "password": "p"},
+        "a.b/team": {"username": "team", "password": "p"},
+        "https://a.b/team/model": {"username": "model", "password": "p"},
+    }
+    keychain = Keychain([_file(tmp_path, {"auths": auths})])
+
+    found = {
+        repository: getattr(keychain.find("a.b", repository), "user", None)
+        for repository in ("team/model", "team/other", "teams/model", "other", "")
+    }
+    assert found == {
+        "team/model": "model", "team/other": "team", "teams/model": "host", "other": "host",
+        "": "host",
+    }  # fmt: skip
+
+
+def test_the_helper_of_a_path_is_asked_for_that_path(tmp_path: Path) -> None:
+    path = _helper(
+        tmp_path, "vault", 'read key; echo "{\\"Username\\":\\"u\\",\\"Secret\\":\\"$key\\"}"'
+    )
+    keychain = Keychain([_file(tmp_path, {"credHelpers": {"a.b/team": "vault"}})], path)
+
+    assert keychain.find("a.b", "team/model") == Credentials("u", "a.b/team")
+    assert keychain.find("a.b", "other") is None
+
+
+@pytest.mark.parametrize("key", ["docker.io", "index.docker.io", "https://index.docker.io/v1/"])
+@pytest.mark.parametrize("host", ["docker.io", "registry-1.docker.io"])
+def test_docker_io_has_several_names(tmp_path: Path, key: str, host: str) -> None:
+    auths = {key: {"username": "u", "password": "p"}}
+
+    assert Keychain([_file(tmp_path, {"auths": auths})]).find(host, "team/model") == Credentials(
+        "u", "p"
+    )
+
+
+def test_a_helper_gets_the_environment_of_the_user_without_our_secrets(tmp_path: Path) -> None:
+    path = _helper(
+        tmp_path,
+        "cloud",
+        '[ "$AWS_PROFILE$HOME$GOLDENPATH_SIGNING_KEY" = ml/users/me ] || exit 1; '
+        'echo "{\\"Username\\":\\"u\\",\\"Secret\\":\\"p\\"}"',
+    )
+    user = {**path, "AWS_PROFILE": "ml", "HOME": "/users/me", "GOLDENPATH_SIGNING_KEY": "secret"}
+    file = _file(tmp_path, {"credHelpers": {"a.b": "cloud"}})
+
+    assert Keychain([file], helper_environment(user)).find("a.b") == Credentials("u", "p")

@@ -234,8 +234,8 @@ def test_the_fallback_tag_is_an_index_with_types_and_annotations(fake: State) ->
 def test_a_fallback_tag_that_is_something_else_is_left_alone(fake: State) -> None:
     fake.faults.has_referrers = False
     store = remote(fake.address)
-    subject = put_manifest(store, b"subject")
-    store.tag(f"sha256-{subject.digest.hex}", subject)
+    subject, other = put_manifest(store, b"subject"), put_manifest(store, b"other")
+    store.tag(f"sha256-{subject.digest.hex}", other)
 
     with pytest.raises(InvalidInput, match="is not an index of referrers"):
         put_manifest(store, b"note", subject, "text/note")

@@ -21,6 +21,8 @@ _VALUE = r"[a-zA-Z_]+=(?:\"[^\"]*\"|[^\s,\"]+)"
 _CHALLENGE = re.compile(rf"([A-Za-z]+)\s+((?:{_VALUE}\s*,?\s*)+)|([A-Za-z]+)")
 _PARAMETER = re.compile(r"([a-zA-Z_]+)=(?:\"([^\"]*)\"|([^\s,\"]+))")
 _HELPER = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_HUB = ("docker.io", "index.docker.io", "registry-1.docker.io")
+_HUB_SERVER = "https://index.docker.io/v1/"
 _NO_ENTRY = "credentials not found"
 
 
@@ -57,52 +59,57 @@ def parse_challenges(header: str) -> tuple[Challenge, ...]:
 
 
 class Keychain:
-    """Credentials by host from files in docker's format; the first file with an entry wins."""
+    """Credentials from files in docker's format; the first file with an entry wins."""
 
-    def __init__(self, files: Iterable[Path] = (), search_path: str | None = None) -> None:
+    def __init__(
+        self, files: Iterable[Path] = (), environment: Mapping[str, str] | None = None
+    ) -> None:
+        """`environment` is that of credential helpers; without it they inherit ours."""
         self._files = tuple(files)
-        self._search_path = search_path
+        self._environment = environment
 
-    def find(self, host: str) -> Credentials | None:
-        """Return the credentials for `host`, or None if no file has any.
+    def find(self, host: str, repository: str = "") -> Credentials | None:
+        """Return the credentials for a repository of `host`, or None if no file has any.
 
-        Raises `InvalidInput` for a malformed file and `Unavailable` if a helper fails.
+        An entry may name a path below the host; the longest that fits is taken
+        (containers-auth.json). Raises `InvalidInput` for a malformed file and `Unavailable` if a
+        helper fails.
         """
         for file in self._files:
             if file.is_file():
                 config = _read_config(file)
-                credentials = self._from_config(config, host, file)
+                credentials = self._from_config(config, host, repository, file=file)
                 if credentials is not None:
                     return credentials
         return None
 
     def _from_config(
-        self, config: Mapping[str, JsonValue], host: str, file: Path
+        self, config: Mapping[str, JsonValue], host: str, repository: str, *, file: Path
     ) -> Credentials | None:
-        helpers = config.get("credHelpers")
-        named = helpers.get(host) if isinstance(helpers, dict) else None
+        helpers, auths = config.get("credHelpers"), config.get("auths")
+        key = _longest(helpers, host, repository) if isinstance(helpers, dict) else None
+        named = helpers.get(key) if isinstance(helpers, dict) and key is not None else None
         helper = named or config.get("credsStore")
         if isinstance(helper, str) and helper:
-            credentials = self._from_helper(helper, host)
+            credentials = self._from_helper(helper, key if named and key else _server(host))
             # A helper that is named for this very host is the only source for it.
             if credentials is not None or named:
                 return credentials
-        auths = config.get("auths")
-        entry = auths.get(_key(auths, host)) if isinstance(auths, dict) else None
+        key = _longest(auths, host, repository) if isinstance(auths, dict) else None
+        entry = auths.get(key) if isinstance(auths, dict) and key is not None else None
         return _from_entry(entry, file, host) if isinstance(entry, dict) else None
 
-    def _from_helper(self, helper: str, host: str) -> Credentials | None:
+    def _from_helper(self, helper: str, server: str) -> Credentials | None:
         if _HELPER.fullmatch(helper) is None:
             raise InvalidInput(f"credential helper {helper[:80]!r} has no valid name")
-        environment = {"PATH": self._search_path} if self._search_path else None
         program = f"docker-credential-{helper}"
         try:
             answer = run_tool(
                 [program, "get"],
-                stdin=host.encode(),
+                stdin=server.encode(),
                 seconds=_HELPER_SECONDS,
                 limit=_MAX_CONFIG,
-                environment=environment,
+                environment=self._environment,
             )
         except Unavailable as error:
             raise Unavailable(
@@ -125,14 +132,27 @@ def _read_config(file: Path) -> Mapping[str, JsonValue]:
         return parse_object(opened.read(_MAX_CONFIG), str(file))
 
 
-def _key(auths: Mapping[str, JsonValue], host: str) -> str:
-    """Return the key of the entry for a host; it may be written as a URL."""
-    registry = "docker.io" if host.endswith("docker.io") else host
-    for key in auths:
-        name = key.removeprefix("https://").removeprefix("http://").split("/")[0]
-        if name == registry or (registry == "docker.io" and name == "index.docker.io"):
-            return key
-    return host
+def _longest(keys: Iterable[str], host: str, repository: str) -> str | None:
+    """Return the key with the longest path that fits; a key may be written as a URL."""
+    names = _HUB if host.endswith("docker.io") else (host,)
+    parts = repository.split("/") if repository else []
+    wanted = [
+        "/".join((name, *parts[:length])) for length in range(len(parts), -1, -1) for name in names
+    ]
+    # `docker login` writes docker.io as a URL with a version of an old interface.
+    known = {_plain(key): key for key in keys}
+    return next((known[name] for name in wanted if name in known), None)
+
+
+def _plain(key: str) -> str:
+    name = key.removeprefix("https://").removeprefix("http://").rstrip("/")
+    host, _, path = name.partition("/")
+    return host if path in ("v1", "v2") else name
+
+
+def _server(host: str) -> str:
+    """Return what credential helpers call a registry."""
+    return _HUB_SERVER if host.endswith("docker.io") else host
 
 
 def _from_entry(entry: Mapping[str, JsonValue], file: Path, host: str) -> Credentials | None:

@@ -9,7 +9,7 @@ from goldenpath.oci.reference import Reference
 from goldenpath.oci.stores.auth import Keychain
 from goldenpath.oci.stores.remote import RemoteStore
 from goldenpath.oci.stores.transport import Transport
-from goldenpath.settings import CA_VARIABLE, mirrors, registry_files
+from goldenpath.settings import CA_VARIABLE, helper_environment, mirrors, registry_files
 
 PROTOCOLS = {"oci": "", "oci+http": "http", "oci+https": "https"}
 """URI schemes of registries, and the protocol that each requires; empty means automatic."""
@@ -36,10 +36,16 @@ def connect(
     ca_file = environment.get(CA_VARIABLE)
     if ca_file and not Path(ca_file).is_file():
         raise InvalidInput(f"{CA_VARIABLE} names {ca_file}, which is not a file")
-    keychain = Keychain(registry_files(environment), environment.get("PATH"))
+    keychain = Keychain(registry_files(environment), helper_environment(environment))
 
     def transport(base: str) -> Transport:
-        return Transport(base, keychain=keychain, ca_file=Path(ca_file) if ca_file else None)
+        return Transport(
+            base,
+            keychain=keychain,
+            repository=reference.repository,
+            ca_file=Path(ca_file) if ca_file else None,
+            environment=environment,
+        )
 
     return RemoteStore(
         transport(f"{protocol}://{reference.host}"),

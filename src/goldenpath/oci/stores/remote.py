@@ -1,10 +1,9 @@
 """A store in a registry over HTTP (OCI distribution specification, version 1.1).
 
-It works with registries of version 1.0 too. If the referrers API is missing, it maintains the
-fallback tag as the specification demands.
+It works with registries of version 1.0 too. If the referrers API is missing or lists nothing, it
+maintains the fallback tag as the specification demands.
 """
 
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from threading import Lock
@@ -20,20 +19,16 @@ from goldenpath.oci.descriptor import (
     MANIFEST_TYPES,
     Descriptor,
 )
-from goldenpath.oci.manifest import MAX_MANIFEST, Index, as_referrer, parse_manifest
+from goldenpath.oci.manifest import MAX_MANIFEST, as_referrer, parse_manifest
 from goldenpath.oci.reference import is_tag
 from goldenpath.oci.stores.download import download
-from goldenpath.oci.stores.fallback import Fallback
+from goldenpath.oci.stores.referrers import FALLBACK_TAG, MAX_PAGES, Referrers, next_page
 from goldenpath.oci.stores.session import Session
 from goldenpath.oci.stores.streaming import UploadNotes, note_name, stream
 from goldenpath.oci.stores.transport import Response, Transport, content, finish
 from goldenpath.oci.stores.upload import Upload
 from goldenpath.oci.stream import verified
 
-_FALLBACK = re.compile(r"sha256-[0-9a-f]{64}")
-_NEXT = re.compile(r'<([^>]*)>\s*;[^,]*rel="?next"?')
-_MAX_PAGES = 1000
-_NO_API = frozenset({400, 404, 405, 406, 501})
 _ACCEPT = {"Accept": f"{IMAGE_MANIFEST}, {IMAGE_INDEX}"}
 _MANIFEST_ATTEMPTS = 3
 """Attempts to push a manifest, since another process may be sending one of its blobs right now."""
@@ -64,10 +59,9 @@ class RemoteStore:
         self._mirrors = tuple(mirrors)
         self._mounts = tuple(name for name in mounts if name != repository)
         self._uploads = UploadNotes(uploads)
-        self._fallback = Fallback(transport, repository, uploads)
+        self._referrers = Referrers(transport, repository, uploads)
         self._blob_locks: dict[Digest, Lock] = {}
         self._sent: set[Digest] = set()
-        self._has_referrers: bool | None = None
 
     def fetch(self, descriptor: Descriptor) -> Iterator[bytes]:
         """See `Store.fetch`. After a broken connection it resumes at the same byte."""
@@ -111,9 +105,13 @@ class RemoteStore:
     def exists(self, descriptor: Descriptor) -> bool:
         """See `Store.exists`."""
         kind = "manifests" if descriptor.media_type in MANIFEST_TYPES else "blobs"
-        answer = self._get("HEAD", self._path(kind, descriptor.digest.text))
-        finish(answer)
+        path = self._path(kind, descriptor.digest.text)
+        answer = self._get("HEAD", path, frozenset({200, 404, 405}))
+        if answer.status == 405:
+            # A registry that knows no HEAD sends the content. Its beginning is enough.
+            answer = self._get("GET", path)
         length = answer.headers.get("Content-Length")
+        finish(answer)
         return answer.status == 200 and length in (None, str(descriptor.size))
 
     def resolve(self, name: str) -> Descriptor:
@@ -128,7 +126,13 @@ class RemoteStore:
         if not is_tag(name):
             raise InvalidInput(f"tag {name[:200]!r} is not valid")
         body = b"".join(self.fetch(descriptor))
-        finish(self._put_manifest(name, descriptor.media_type, body))
+        try:
+            finish(self._put_manifest(name, descriptor.media_type, body))
+        except InvalidInput:
+            # A registry with immutable tags refuses to write a tag again, even to what it says.
+            current = self._manifest(name)
+            if current is None or current[0].digest != descriptor.digest:
+                raise
 
     def tags(self) -> tuple[str, ...]:
         """See `Store.tags`. Fallback tags are left out."""
@@ -140,18 +144,14 @@ class RemoteStore:
             names = parse_object(content(answer), "list of tags").get("tags")
             if isinstance(names, list):
                 tags.update(name for name in names if isinstance(name, str))
-        return tuple(sorted(tag for tag in tags if not _FALLBACK.fullmatch(tag)))
+        return tuple(sorted(tag for tag in tags if not FALLBACK_TAG.fullmatch(tag)))
 
     def referrers(
         self, subject: Digest, artifact_type: str | None = None
     ) -> tuple[Descriptor, ...]:
         """See `Store.referrers`."""
-        listed = self._from_api(subject) if self._has_referrers is not False else None
-        if listed is None:
-            listed = self._fallback.listed(subject)
-        once = {descriptor.digest: descriptor for descriptor in listed}
-        wanted = (once[digest] for digest in sorted(once))
-        return tuple(d for d in wanted if artifact_type in (None, d.artifact_type))
+        listed = self._referrers.listed(subject)
+        return tuple(each for each in listed if artifact_type in (None, each.artifact_type))
 
     def _push_manifest(self, descriptor: Descriptor, chunks: Iterable[bytes]) -> None:
         if descriptor.size > MAX_MANIFEST:
@@ -162,11 +162,12 @@ class RemoteStore:
         finish(answer)
         if manifest.subject is None:
             return
-        if "OCI-Subject" in answer.headers:
-            self._has_referrers = True
-            return
         plain = Descriptor(descriptor.media_type, descriptor.digest, descriptor.size)
-        self._fallback.add(manifest.subject.digest, as_referrer(plain, manifest))
+        self._referrers.add(
+            manifest.subject.digest,
+            as_referrer(plain, manifest),
+            is_listed="OCI-Subject" in answer.headers,
+        )
 
     def _put_repeatedly(self, descriptor: Descriptor, body: bytes) -> Response:
         """Put a manifest; try again after a pause if a blob is missing for the moment."""
@@ -181,29 +182,18 @@ class RemoteStore:
             self._transport.pause(attempt)
         raise InvalidInput(f"manifest {descriptor.digest} was not tried")
 
-    def _from_api(self, subject: Digest) -> tuple[Descriptor, ...] | None:
-        """Return the referrers by the referrers API; None if the registry does not have it."""
-        listed: list[Descriptor] = []
-        for answer in self._pages(self._path("referrers", subject.text), _NO_API):
-            media_type = answer.headers.get("Content-Type", "").split(";")[0].strip()
-            if answer.status != 200 or media_type != IMAGE_INDEX:
-                finish(answer)
-                self._has_referrers = False
-                return None
-            listed.extend(Index.parse(content(answer, MAX_MANIFEST)).manifests)
-        self._has_referrers = True
-        return tuple(listed)
-
-    def _pages(self, path: str, also: frozenset[int] = frozenset({404})) -> Iterator[Response]:
-        for _ in range(_MAX_PAGES):
-            answer = self._transport.send("GET", path, scope=self._pull, accepted=also | {200})
+    def _pages(self, path: str) -> Iterator[Response]:
+        for _ in range(MAX_PAGES):
+            answer = self._transport.send(
+                "GET", path, scope=self._pull, accepted=frozenset({200, 404})
+            )
             yield answer
-            following = _NEXT.search(answer.headers.get("Link", ""))
+            following = next_page(answer)
             if answer.status != 200 or following is None:
                 return
-            path = urljoin(urljoin(self._transport.base, path), following[1])
+            path = urljoin(urljoin(self._transport.base, path), following)
         raise VerificationError(
-            f"registry sends too many pages for {path}: expected at most {_MAX_PAGES}"
+            f"registry sends too many pages for {path}: expected at most {MAX_PAGES}"
         )
 
     def _manifest(self, name: str) -> tuple[Descriptor, bytes] | None:
@@ -226,9 +216,11 @@ class RemoteStore:
             )
         return descriptor, body
 
-    def _get(self, method: str, path: str) -> Response:
+    def _get(
+        self, method: str, path: str, accepted: frozenset[int] = frozenset({200, 404})
+    ) -> Response:
         return self._transport.send(
-            method, path, scope=self._pull, headers=_ACCEPT, accepted=frozenset({200, 404})
+            method, path, scope=self._pull, headers=_ACCEPT, accepted=accepted
         )
 
     def _put_manifest(self, name: str, media_type: str, body: bytes) -> Response:

@@ -23,6 +23,7 @@ class Session:
         self.location = ""
         self.min_part = 0
         """Bytes of the smallest part that the registry accepts, except for the last part."""
+        self._closes_with_content = True
         self._transport = transport
         self._path = path
         self._scope = scope
@@ -63,17 +64,29 @@ class Session:
 
     def finish(self, digest: Digest, body: Body, start: int, end: int) -> bool:
         """Send the last bytes and close; False if the registry no longer knows the session."""
+        has_content = end > start
+        if has_content and not self._closes_with_content:
+            if not self.patch(body, start, end):
+                return False
+            body, start = None, end
         sign = "&" if urlsplit(self.location).query else "?"
         url = f"{self.location}{sign}{urlencode({'digest': digest.text})}"
         headers = {**OCTETS, "Content-Length": str(end - start)}
         if start and end > start:
             headers["Content-Range"] = f"{start}-{end - 1}"
-        return self.send("PUT", url, {201, 204, 404, 416}, headers, body=body).status in (201, 204)
+        status = self.send("PUT", url, {201, 204, 404, 416}, headers, body=body).status
+        if status == 404 and has_content:
+            # Some registries take content only before the request that closes the session.
+            self._closes_with_content = False
+        return status in (201, 204)
 
     def has_blob(self, digest: Digest) -> bool:
         """Whether the repository has the blob."""
         path = self._path.removesuffix("uploads/") + digest.text
-        return self.send("HEAD", path, {200, 404}).status == 200
+        answer = self.send("HEAD", path, {200, 404, 405})
+        if answer.status == 405:
+            answer = self.send("GET", path, {200, 404})
+        return answer.status == 200
 
     def cancel(self) -> None:
         """Tell the registry to discard what it received."""

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from urllib.parse import urlencode, urljoin, urlsplit
@@ -15,13 +16,14 @@ from urllib3.exceptions import HTTPError, SSLError
 from goldenpath.backoff import pause_after
 from goldenpath.canonical import parse_object
 from goldenpath.errors import InvalidInput, Unavailable, VerificationError
+from goldenpath.http.proxies import ClientPools
 from goldenpath.oci.store import CHUNK
 from goldenpath.oci.stores.auth import Challenge, Credentials, Keychain, parse_challenges
+from goldenpath.oci.stores.registry_refusal import RETRIED, refusal
 
 Response = urllib3.BaseHTTPResponse
 Body = bytes | Callable[[], Iterable[bytes]] | None
 """The body of a request. A function is called for every attempt, and reads from the start."""
-RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 MAX_ANSWER = 16 * 1024 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
@@ -47,17 +49,22 @@ class Transport:
         base: str,
         *,
         keychain: Keychain,
+        repository: str = "",
         ca_file: Path | None = None,
+        environment: Mapping[str, str] | None = None,
         limits: RetryLimits | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        """`repository` chooses between credentials of one host; `environment` names proxies."""
         self.base = base
+        self._repository = repository
         self.limits = limits or RetryLimits()
         self._keychain = keychain
         self._sleep = sleep
         self._lock = Lock()
         self._authorization: dict[str, str] = {}
-        self._pool = urllib3.PoolManager(
+        self._pool = ClientPools(
+            environment or {},
             num_pools=8,
             maxsize=16,
             retries=False,
@@ -76,29 +83,31 @@ class Transport:
         body: Body = None,
         accepted: frozenset[int] = frozenset({200}),
         repeatable: bool = True,
+        attempts: int | None = None,
+        stay: bool = False,
     ) -> Response:
         """Send a request and return the answer, its body unread.
 
         `accepted` are the statuses that are not errors. `path` may be a URL that the registry
-        returned. A request that is not `repeatable` is not retried if the registry may have
+        returned. `attempts` are fewer than usual. With `stay` a redirect to another host is the
+        answer. A request that is not `repeatable` is not retried if the registry may have
         received a part of it: the caller has to ask what arrived. Raises `Unavailable` when all
         attempts are used up, and `InvalidInput` if the registry refuses the request or the access.
         """
         url = urljoin(self.base, path)
         _refuse_downgrade(self.base, url)
-        answer = self._authorized(
-            method, url, scope, dict(headers or {}), body=body, repeatable=repeatable
-        )
+        sent = partial(self._authorized, body=body, repeatable=repeatable, attempts=attempts)
+        answer = sent(method, url, scope, dict(headers or {}))
         for _ in range(5):
             if answer.status not in _REDIRECTS or method not in ("GET", "HEAD"):
                 break
             next_url = urljoin(url, answer.headers.get("Location", ""))
+            if stay and not _same_origin(url, next_url):
+                break
             finish(answer)
             _refuse_downgrade(url, next_url)
             url = next_url
-            answer = self._authorized(
-                method, url, scope, dict(headers or {}), body=body, repeatable=repeatable
-            )
+            answer = sent(method, url, scope, dict(headers or {}))
         if answer.status not in accepted:
             raise refusal(method, url, answer)
         return answer
@@ -126,24 +135,26 @@ class Transport:
         *,
         body: Body,
         repeatable: bool,
+        attempts: int | None,
     ) -> Response:
+        sent = partial(self._attempts, repeatable=repeatable, attempts=attempts)
         # A blob may be served by another host, which must never see the registry's credentials.
         if not _same_origin(self.base, url):
-            return self._attempts(method, url, headers, body, repeatable=repeatable)
+            return sent(method, url, headers, body)
         known = self._authorization.get(scope)
         if known:
             headers["Authorization"] = known
-        answer = self._attempts(method, url, headers, body, repeatable=repeatable)
+        answer = sent(method, url, headers, body)
         if answer.status != 401:
             return answer
-        finish(answer)
         header = self._answer(parse_challenges(answer.headers.get("WWW-Authenticate", "")), scope)
         if header is None:
             return answer
+        finish(answer)
         with self._lock:
             self._authorization[scope] = header
         headers["Authorization"] = header
-        return self._attempts(method, url, headers, body, repeatable=repeatable)
+        return sent(method, url, headers, body)
 
     def _attempts(
         self,
@@ -153,11 +164,13 @@ class Transport:
         body: Body,
         *,
         repeatable: bool = True,
+        attempts: int | None = None,
     ) -> Response:
+        most = min(attempts or self.limits.attempts, self.limits.attempts)
         headers = {"Accept-Encoding": "identity", "User-Agent": "goldenpath", **headers}
         host = urlsplit(url).netloc
         retried = RETRIED if repeatable else frozenset({429})
-        for attempt in range(1, self.limits.attempts + 1):
+        for attempt in range(1, most + 1):
             try:
                 answer = self._pool.request(
                     method,
@@ -173,18 +186,18 @@ class Transport:
                     hint="set GOLDENPATH_CA_FILE to the file of your certificate authority",
                 ) from error
             except HTTPError as error:
-                if not repeatable or attempt == self.limits.attempts:
+                if not repeatable or attempt == most:
                     raise Unavailable(f"{host} cannot be reached: {error}") from error
                 self.pause(attempt)
                 continue
-            if answer.status not in retried or attempt == self.limits.attempts:
+            if answer.status not in retried or attempt == most:
                 return answer
             finish(answer)
             self.pause(attempt, answer)
         raise Unavailable(f"{host} was not tried: expected at least 1 attempt in the limits, got 0")
 
     def _answer(self, challenges: tuple[Challenge, ...], scope: str) -> str | None:
-        credentials = self._keychain.find(urlsplit(self.base).netloc)
+        credentials = self._keychain.find(urlsplit(self.base).netloc, self._repository)
         for challenge in challenges:
             if challenge.scheme == "bearer" and "realm" in challenge.parameters:
                 return "Bearer " + self._token(challenge, scope, credentials)
@@ -249,26 +262,6 @@ def finish(answer: Response) -> None:
     except HTTPError:
         answer.close()
     answer.release_conn()
-
-
-def refusal(method: str, url: str, answer: Response) -> InvalidInput | Unavailable:
-    """Return the error for an answer with an unexpected status, with the registry's reason."""
-    host = urlsplit(url).netloc
-    try:
-        text = answer.read(2000, decode_content=False).decode("utf-8", "replace")
-    except HTTPError:
-        text = ""  # the status alone tells enough
-    answer.close()
-    reason = "".join(letter if letter.isprintable() else " " for letter in text).strip()[:300]
-    what = f"registry {host} answered {method} {urlsplit(url).path} with {answer.status}: {reason}"
-    if answer.status in (401, 403):
-        return InvalidInput(
-            f"registry {host} refused access ({answer.status}): {reason}",
-            hint="log in with `docker login` or another tool that writes docker's config.json",
-        )
-    if answer.status in RETRIED:
-        return Unavailable(what)
-    return InvalidInput(what)
 
 
 def _retry_after(answer: Response) -> float | None:

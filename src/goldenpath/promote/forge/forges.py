@@ -1,6 +1,7 @@
 """The pull request interfaces of GitHub, GitLab, and Gitea (also for Forgejo)."""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -14,26 +15,36 @@ BASE = "main"
 _PAGES, _PAGE = 20, 50
 
 
-def open_forge(settings: ForgeSettings, token: str, ca_file: Path | None = None) -> Forge:
-    """Return the forge of a platform. Raises `InvalidInput` without a token."""
+def open_forge(
+    settings: ForgeSettings,
+    token: str,
+    ca_file: Path | None = None,
+    *,
+    environment: Mapping[str, str] | None = None,
+) -> Forge:
+    """Return the forge of a platform; `environment` names proxies.
+
+    Raises `InvalidInput` without a token.
+    """
     if not token:
         raise InvalidInput(
             "there is no token for the forge",
             hint="put it into GOLDENPATH_FORGE_TOKEN, or its file into GOLDENPATH_FORGE_TOKEN_FILE",
         )
     what, place = f"the forge ({settings.kind})", settings.repository
+    rest = partial(Rest, settings.url, what, ca_file=ca_file, environment=environment)
     if settings.kind == "gitlab":
-        rest = Rest(settings.url, what, {"PRIVATE-TOKEN": token}, ca_file)
-        return GitLab(rest, f"/projects/{quote(place, safe='')}/merge_requests")
+        return GitLab(
+            rest({"PRIVATE-TOKEN": token}), f"/projects/{quote(place, safe='')}/merge_requests"
+        )
     if settings.kind == "github":
         headers = {
             "Authorization": f"Bearer {token}",
             "Accept": "application/vnd.github+json",
             "X-GitHub-Api-Version": "2022-11-28",
         }
-        return GitHub(Rest(settings.url, what, headers, ca_file), f"/repos/{place}/pulls")
-    rest = Rest(settings.url, what, {"Authorization": f"token {token}"}, ca_file)
-    return Gitea(rest, f"/repos/{place}/pulls")
+        return GitHub(rest(headers), f"/repos/{place}/pulls")
+    return Gitea(rest({"Authorization": f"token {token}"}), f"/repos/{place}/pulls")
 
 
 class _Pulls:
