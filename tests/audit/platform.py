@@ -33,7 +33,7 @@ class Grounds:
         )
 
     def list_people(self, people: tuple[Person, ...], now: datetime) -> None:
-        trusted = follow(self.repository, self.home.trust)
+        trusted = follow(self.repository, self.home.trust, now)
         platform = trusted.platform
         for person in people:
             platform = with_person(platform, person)
@@ -49,7 +49,7 @@ class Grounds:
         who: Identity | None = None,
         reason: str = "because",
     ) -> str:
-        trusted = follow(self.repository, self.home.trust)
+        trusted = follow(self.repository, self.home.trust, now)
         slots = tuple(Slot(slot_name(digest), digest, share) for digest, share in shares.items())
         digest = slots[-1].digest
         change = CommitMessage("promote", stage, "credit", digest, reason, approved_by=approved_by)

@@ -30,7 +30,7 @@ def verb(time: str, stage: str | None, model: str | None, output: Format) -> Non
     if moment > now:
         raise InvalidInput(f"{time} is in the future: expected a time that has passed")
     head = compose.trusted(home).commit
-    history = read_history(compose.gitops(home), head, model)
+    history = read_history(compose.gitops(home), head, model, sighting=compose.sighting(home))
     alive = now if compose.is_up(home) else None
     answers = answers_at(home, moment)
     counted = answers.by_release if answers else None

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from goldenpath.compose.gitops_access import release as release
     from goldenpath.compose.gitops_access import require_known as require_known
     from goldenpath.compose.gitops_access import seen as seen
+    from goldenpath.compose.gitops_access import sighting as sighting
     from goldenpath.compose.gitops_access import trusted as trusted
     from goldenpath.compose.installation import self_verification as self_verification
     from goldenpath.compose.inventory_watch import desired as desired
@@ -77,6 +78,7 @@ _PARTS = {
         "gitops",
         "trusted",
         "seen",
+        "sighting",
         "identity",
         "last_names",
         "person",

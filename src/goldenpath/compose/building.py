@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from goldenpath.audit.answers.evidence_gathering import Sources
 from goldenpath.canonical import JsonValue
-from goldenpath.compose.gitops_access import gitops, trusted
+from goldenpath.compose.gitops_access import gitops, sighting, trusted
 from goldenpath.compose.process_context import event_log, now, tools, uv
 from goldenpath.compose.signing import signer
 from goldenpath.compose.stores import locate, open_store, store_uri, throwaway_store
@@ -45,7 +45,8 @@ def sources(home: Home, reference: str) -> tuple[Sources, Digest]:
     """Return the store with all evidence and the release of `reference`. Raises `NotFound`."""
     store, name = locate(reference, home)
     digest = find(store, name).digest
-    return Sources(store, gitops(home), trusted(home), event_log(home)), digest
+    commit = trusted(home)
+    return Sources(store, gitops(home), commit, event_log(home), sighting(home)), digest
 
 
 def data_cache(home: Home, report: Callable[[str], None]) -> "DataCache":

@@ -25,7 +25,7 @@ from goldenpath.promote.repository.chain_of_trust import (
     write_pin,
 )
 from goldenpath.promote.repository.commit import Commit
-from goldenpath.promote.repository.first_seen import FirstSeen
+from goldenpath.promote.repository.first_seen import FirstSeen, Sighting
 from goldenpath.promote.repository.identity import Identity, find_identity, require_listed
 from goldenpath.promote.repository.worktree import Repository
 from goldenpath.release.attest.policy import Person
@@ -60,6 +60,11 @@ def trusted(home: Home) -> Trusted:
             raise InvalidInput(f"{TRUST_VARIABLE} is not a commit: expected 40 or 64 hex digits")
         write_pin(home.trust, Pin(root, ""))
     return follow(gitops(home), home.trust, now())
+
+
+def sighting(home: Home) -> Callable[[Commit], Sighting]:
+    """Return what tells when a commit was first seen, by this machine's records."""
+    return FirstSeen.beside(home.trust).sighting
 
 
 def seen(home: Home) -> Callable[[Commit], datetime]:

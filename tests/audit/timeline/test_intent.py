@@ -9,6 +9,7 @@ import pytest
 from goldenpath.audit.timeline.intent import read_history
 from goldenpath.audit.timeline.live import Intent
 from goldenpath.digest import Digest
+from goldenpath.promote.repository.first_seen import Sighting
 from goldenpath.promote.repository.identity import Identity
 from goldenpath.release.attest.signatures.sshsig import SshKey
 from goldenpath.settings import project_environment
@@ -84,3 +85,16 @@ def test_a_commit_that_no_reconciler_could_follow_is_no_intention(grounds: Groun
 
 def test_commits_that_touch_no_deployment_are_passed_over(grounds: Grounds) -> None:
     assert history(grounds) == ()
+
+
+def test_each_commit_says_whose_time_it_has(grounds: Grounds) -> None:
+    grounds.deploy("dev", {OLD: 100}, FOUNDED + timedelta(hours=1))
+    seen = Sighting(FOUNDED + timedelta(hours=9), FOUNDED + timedelta(hours=9))
+    head = grounds.repository.fetch()
+
+    (claimed,) = read_history(grounds.repository, head)
+    (watched,) = read_history(grounds.repository, head, sighting=lambda commit: seen)
+
+    assert (claimed.time, watched.time) == (FOUNDED + timedelta(hours=1), seen.seen)
+    assert claimed.time_by == "by its author's clock; nobody else's time is known"
+    assert watched.time_by == "by the clock of this machine, which saw it come"

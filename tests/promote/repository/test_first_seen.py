@@ -159,6 +159,21 @@ def test_what_came_while_nobody_looked_keeps_its_date_within_that_time() -> None
     assert away.moment(days(5)) == days(9)  # but nobody is let in by a date alone
 
 
+@pytest.mark.parametrize(
+    ("sighting", "words"),
+    [
+        (Sighting(NOW, NOW), "this machine, which saw it come"),
+        (Sighting(NOW, NOW - timedelta(minutes=5), "q"), "this machine, which saw it come"),
+        (Sighting(NOW, days(-1), "q"), "author's clock; q committed on top of it"),
+        (Sighting(NOW, None, "q"), "author's clock; q committed on top of it"),
+        (Sighting(NOW, days(-1)), "within a time in which this machine did not look"),
+        (Sighting(NOW), "nobody else's time is known"),
+    ],
+)
+def test_it_is_told_whose_time_counts(sighting: Sighting, words: str) -> None:
+    assert words in sighting.whose()
+
+
 def test_what_only_an_author_knows_is_told(file: Path) -> None:
     times = begun(file)
     assert times.note() == ""

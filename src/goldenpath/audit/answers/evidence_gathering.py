@@ -3,7 +3,7 @@
 A report is a pure function of this bundle: only this module reads stores, git and logs for it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,6 +19,8 @@ from goldenpath.oci.store import Store
 from goldenpath.project.contract import parse_contract
 from goldenpath.promote.gates.admission_policy import release_policy
 from goldenpath.promote.repository.chain_of_trust import Trusted
+from goldenpath.promote.repository.commit import Commit
+from goldenpath.promote.repository.first_seen import Sighting
 from goldenpath.promote.repository.worktree import Repository
 from goldenpath.release.artifact.pack import CONTRACT, PLATFORM_FOLDER
 from goldenpath.release.artifact.unpack import open_release
@@ -33,6 +35,8 @@ class Sources:
     repository: Repository
     trusted: Trusted
     log: EventLog
+    sighting: Callable[[Commit], Sighting] | None = None
+    """Returns when a commit was first seen; None takes the date that it claims."""
 
 
 def gather(
@@ -53,7 +57,9 @@ def gather(
         raise VerificationError(f"{digest} has no {CONTRACT}: it is not a release of goldenpath")
     model = parse_contract(files[CONTRACT]).name
     checked = sources.log.check(as_of)
-    history = read_history(sources.repository, sources.trusted.commit, model)
+    history = read_history(
+        sources.repository, sources.trusted.commit, model, sighting=sources.sighting
+    )
     return EvidenceBundle(
         digest=digest,
         model=model,

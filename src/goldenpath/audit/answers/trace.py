@@ -228,6 +228,7 @@ def _live(traced: Trace) -> Iterator[str]:
     else:
         intent = live.intent
         yield f"  commit     {intent.commit} of {intent.time.isoformat()}"
+        yield f"  its time   is {intent.time_by}"
         yield f"  signed by  {intent.signer or 'nobody listed'}; reason: {intent.reason}"
     share = (
         next((s for s in live.shares if s.digest == traced.prediction.release), None)

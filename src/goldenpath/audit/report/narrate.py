@@ -57,10 +57,11 @@ def _predecessors(bundle: EvidenceBundle) -> Lines:
 
 def _changes(bundle: EvidenceBundle) -> Lines:
     return rows(
-        ("Time", "Stage", "Releases", "Signed by", "Approved by", "Reason", "Commit"),
+        ("Time", "Time is", "Stage", "Releases", "Signed by", "Approved by", "Reason", "Commit"),
         (
             (
                 each.time.isoformat(),
+                each.time_by,
                 each.stage,
                 " ".join(f"{slot.digest.short} {slot.percent} %" for slot in each.slots) or "none",
                 each.signer or "NOBODY LISTED",

@@ -5,7 +5,7 @@ and no process of goldenpath has to run.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from goldenpath.audit.timeline.live import Intent
 from goldenpath.digest import Digest
@@ -24,6 +24,7 @@ from goldenpath.promote.platform.platform import FILE, Platform
 from goldenpath.promote.repository.chain_of_trust import platform_at
 from goldenpath.promote.repository.commit import Commit
 from goldenpath.promote.repository.commit_message import APPROVED_BY, DECISION, REASON, RELEASE
+from goldenpath.promote.repository.first_seen import Sighting
 from goldenpath.promote.repository.worktree import Repository
 from goldenpath.release.attest.policy import Person
 
@@ -33,17 +34,33 @@ _PLACED = re.compile(
 )
 
 
-def read_history(repository: Repository, head: str, model: str | None = None) -> tuple[Intent, ...]:
-    """Return every commit up to `head` that changed a deployment (of `model`), in order."""
-    return tuple(_History(repository, model).intents(head))
+def read_history(
+    repository: Repository,
+    head: str,
+    model: str | None = None,
+    *,
+    sighting: Callable[[Commit], Sighting] | None = None,
+) -> tuple[Intent, ...]:
+    """Return every commit up to `head` that changed a deployment (of `model`), in order.
+
+    `sighting` returns when a commit was first seen; without it each has the date that it claims.
+    """
+    return tuple(_History(repository, model, sighting or _claimed).intents(head))
+
+
+def _claimed(commit: Commit) -> Sighting:
+    return Sighting(commit.time)
 
 
 class _History:
     """One walk over the commits, with trust and approvals as of each commit."""
 
-    def __init__(self, repository: Repository, model: str | None) -> None:
+    def __init__(
+        self, repository: Repository, model: str | None, sighting: Callable[[Commit], Sighting]
+    ) -> None:
         self._repository = repository
         self._model = model
+        self._sighting = sighting
         self._platforms: dict[str, Platform] = {}
         self._approved: dict[tuple[str, str, str], tuple[str, ...]] = {}
         self._break_glass: dict[tuple[str, str], Digest] = {}
@@ -76,8 +93,10 @@ class _History:
         release = commit.trailer(RELEASE) or (slots[-1].digest.text if slots else "")
         signer = self._signer(commit.id, platform.committers)
         glass = self._glass_of((stage, model), file, slots, signer)
+        sighting = self._sighting(commit)
         yield Intent(
-            time=commit.time,
+            time=sighting.arrival(commit.time),
+            time_by=sighting.whose(),
             stage=stage,
             model=model,
             commit=commit.id,

@@ -25,6 +25,7 @@ class Intent:
     """One commit that sets the releases of a model in a stage."""
 
     time: datetime
+    """When the commit came to `main`."""
     stage: str
     model: str
     commit: str
@@ -43,6 +44,8 @@ class Intent:
     """The break-glass record, as long as no second person confirmed the release."""
     second: str = ""
     """The person who confirmed the release after a break-glass promotion."""
+    time_by: str = "by its author's clock"
+    """Whose time it is, in a few words."""
 
 
 @dataclass(frozen=True, slots=True)

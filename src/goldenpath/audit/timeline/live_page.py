@@ -40,6 +40,7 @@ def _one(live: LiveModel) -> Iterator[str]:
         yield "  intended: nothing; no commit had placed the model"
     else:
         yield f"  intended by commit {intent.commit[:12]} of {show_moment(intent.time)}"
+        yield f"    time is     {intent.time_by}"
         yield f"    signed by   {intent.signer or 'nobody listed'}"
         yield f"    approved by {', '.join(intent.approved_by) or 'nobody'}"
         if intent.second:

@@ -18,6 +18,8 @@ from goldenpath.promote.repository.commit import Commit
 
 AHEAD = timedelta(minutes=5)
 """How far the clock of a committer may be ahead of ours."""
+WATCHED = timedelta(minutes=10)
+"""A machine that looks at least so often sees a commit come: it asks every 5 minutes at worst."""
 SUFFIX = ".seen"
 """The file stands beside the pin and has its name with this suffix."""
 MOST_BYTES = 64 * 1024 * 1024
@@ -61,6 +63,16 @@ class Sighting:
         """
         earliest = claimed if self.since is None else max(claimed, self.since)
         return min(earliest, self.seen)
+
+    def whose(self) -> str:
+        """Return whose time `arrival` is, in a few words."""
+        if self.since is not None and self.seen - self.since <= WATCHED:
+            return "by the clock of this machine, which saw it come"
+        if self.by:
+            return f"by its author's clock; {self.by} committed on top of it"
+        if self.since is not None:
+            return "by its author's clock, within a time in which this machine did not look"
+        return "by its author's clock; nobody else's time is known"
 
     @property
     def is_unwatched(self) -> bool:
