@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from goldenpath.errors import InvalidInput, NotFound, VerificationError
 from goldenpath.http import jwt
-from goldenpath.http.access import Denied, load_access, parse_access
+from goldenpath.http.access import AskedModel, Denied, load_access, parse_access
 from goldenpath.http.jwks import KeySet
 from tests.serve.running import INFER, ROW, question, records, run, running
 from tests.serve.tokens import AUDIENCE, ISSUER, Provider, access_file, encode, nest
@@ -34,6 +34,55 @@ def test_a_static_token_opens_what_its_scopes_say(tmp_path: Path) -> None:
         denied = access.admit(header, "infer", 0)
         assert isinstance(denied, Denied)
         assert denied.status == 401
+
+
+def limited(folder: Path, models: object) -> Path:
+    """A rules file in which the token `batch` names these models."""
+    path = access_file(folder, batch=["infer", "metrics"])
+    rules = json.loads(path.read_text())
+    rules["tokens"][0]["models"] = models
+    path.write_text(json.dumps(rules))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("models", "opens"),
+    [
+        (None, {"dev/credit-a", "prod/credit-a", "prod/fraud", "prod/credit"}),
+        (["credit-*"], {"dev/credit-a", "prod/credit-a"}),
+        (["prod/credit-*", "fraud"], {"prod/credit-a", "prod/fraud"}),
+        (["*"], {"dev/credit-a", "prod/credit-a", "prod/fraud", "prod/credit"}),
+        (["credit"], {"prod/credit"}),
+        ([], set()),
+    ],
+)
+def test_a_token_names_the_models_that_it_may_ask(
+    tmp_path: Path, models: list[str] | None, opens: set[str]
+) -> None:
+    static = load_access(limited(tmp_path, models), _silent)
+    provider = load_access(access_file(tmp_path, PROVIDER), _silent)
+    claim = b"Bearer " + PROVIDER.token(models=models)
+    for name in ("dev/credit-a", "prod/credit-a", "prod/fraud", "prod/credit"):
+        asked = AskedModel(*name.split("/"))
+        for access, header in ((static, b"Bearer batch"), (provider, claim)):
+            answer = access.admit(header, "infer", 100, asked)
+            assert isinstance(answer, str) == (name in opens)
+            assert isinstance(answer, str) or answer.status == 403
+
+
+def test_a_limited_token_does_not_read_what_is_about_all_models(tmp_path: Path) -> None:
+    access = load_access(limited(tmp_path, ["credit-*"]), _silent)
+
+    denied = access.admit(b"Bearer batch", "metrics", 0)
+
+    assert isinstance(denied, Denied)
+    assert denied.status == 403
+
+
+@pytest.mark.parametrize("models", ["credit-*", [1], ["a/b/c"], ["CREDIT"], [""], {"a": 1}])
+def test_models_in_another_form_are_refused(tmp_path: Path, models: object) -> None:
+    with pytest.raises(InvalidInput, match="models"):
+        load_access(limited(tmp_path, models), _silent)
 
 
 @pytest.mark.parametrize("kid", ["r", "e"])

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 
+from goldenpath.deploy.reconcile.admission import admit
 from goldenpath.digest import Digest
 from goldenpath.home import Home
 from goldenpath.oci.stores.layout import LayoutStore
@@ -13,6 +14,8 @@ from goldenpath.project.contract import render_contract
 from goldenpath.project.spec import Band, Contract, DecisionPolicy, Feature, MonitorSettings
 from goldenpath.promote.acts.founding import PlatformOptions, platform_files, with_person
 from goldenpath.promote.acts.intents import Approval, PromotionIntent
+from goldenpath.promote.manifests.desired import Deployment
+from goldenpath.promote.platform.break_glass import BreakGlass
 from goldenpath.promote.platform.platform import Platform
 from goldenpath.promote.repository.chain_of_trust import Trusted, follow
 from goldenpath.promote.repository.identity import Identity
@@ -20,11 +23,12 @@ from goldenpath.promote.repository.worktree import Repository
 from goldenpath.promote.workspace.platform_setup import found
 from goldenpath.promote.workspace.scene_reader import Viewpoint
 from goldenpath.promote.workspace.stage_changes import approve, promote
+from goldenpath.promote.workspace.stage_history import StageHistory
 from goldenpath.promote.workspace.workspace import Outcome, Workspace
 from goldenpath.release.artifact.pack import Contents, pack
 from goldenpath.release.attest.attach import attach, sign_image
 from goldenpath.release.attest.keys import PemSigner
-from goldenpath.release.attest.policy import Person
+from goldenpath.release.attest.policy import Finding, Person
 from goldenpath.release.attest.signatures.sshsig import SshKey
 from goldenpath.release.evidence.scan import scan, scan_statement
 from goldenpath.release.evidence.training_statements import statements
@@ -208,6 +212,25 @@ class Road:
         steps: tuple[int, ...] = (100,),
     ) -> Outcome[PromotionIntent]:
         return promote(self.desk(by), digest, stage, steps=steps)
+
+    def admission(
+        self,
+        deployment: Deployment,
+        digest: Digest,
+        break_glass: BreakGlass | None = None,
+        *,
+        trusted: Trusted | None = None,
+    ) -> tuple[Finding, ...]:
+        """What a follower finds, which judges the gates itself."""
+        return admit(
+            self.store,
+            trusted or self.trusted(),
+            deployment,
+            digest,
+            history=StageHistory(self.repository),
+            now=self.now,
+            break_glass=break_glass,
+        )
 
     def approve(self, digest: Digest, *people: str) -> list[Outcome[Approval]]:
         return [approve(self.desk(name), digest, "prod") for name in people]

@@ -10,6 +10,7 @@ from goldenpath.audit.timeline.intent import read_history
 from goldenpath.audit.timeline.live import live_at
 from goldenpath.audit.timeline.live_page import render_live
 from goldenpath.audit.timeline.moment import parse_moment
+from goldenpath.audit.timeline.signed_approvals import SignedApprovals
 from goldenpath.cli.naming import MODEL, stage_filter
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.errors import InvalidInput
@@ -29,12 +30,15 @@ def verb(time: str, stage: str | None, model: str | None, output: Format) -> Non
     moment = parse_moment(time, now)
     if moment > now:
         raise InvalidInput(f"{time} is in the future: expected a time that has passed")
-    head = compose.trusted(home).commit
-    history = read_history(compose.gitops(home), head, model, sighting=compose.sighting(home))
+    trusted, repository = compose.trusted(home), compose.gitops(home)
+    history = read_history(repository, trusted.commit, model, sighting=compose.sighting(home))
+    approve = SignedApprovals(repository, compose.signed_statements(home, trusted.platform))
     alive = now if compose.is_up(home) else None
     answers = answers_at(home, moment)
     counted = answers.by_release if answers else None
-    found = live_at(history, compose.event_log(home).read(), moment, counted, alive=alive)
+    found = live_at(
+        history, compose.event_log(home).read(), moment, counted, alive=alive, approve=approve
+    )
     used = answers.by_process if answers else {}
     chosen = tuple(
         replace(live, uses=used.get((live.stage, live.model)))

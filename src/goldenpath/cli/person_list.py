@@ -5,7 +5,7 @@ import click
 from goldenpath import compose
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.cli.tables import TableRow, table
-from goldenpath.release.attest.signatures.sshsig import fingerprint
+from goldenpath.release.attest.signatures.ssh_public_key import fingerprint
 
 
 @click.command("list")

@@ -9,12 +9,13 @@ from goldenpath.cli.acting import identity_options
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.cli.parameters import REASON
 from goldenpath.cli.trusting import show_trust
-from goldenpath.errors import NotFound
+from goldenpath.errors import InvalidInput, NotFound
 from goldenpath.parsers.toml_parser import MAX_TOML
 from goldenpath.parsers.typed import read_bounded
 from goldenpath.promote.acts.founding import platform_files
 from goldenpath.promote.gates.admission_policy import admission_of, render_admission
 from goldenpath.promote.platform.platform import parse_platform, render_platform
+from goldenpath.promote.platform.second_person import is_protected
 
 
 @click.group
@@ -57,3 +58,40 @@ def change(file: Path, reason: str, name: str | None, key: Path | None, output: 
         home, compose.trusted(home), platform_files(platform), message, acting=acting
     )
     show_trust(done, output)
+
+
+@verb.command("write")
+@click.argument("path")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False), required=False)
+@click.option("--remove", is_flag=True, help="Remove the file instead.")
+@click.option("--reason", type=REASON, required=True, help="Why, for the commit.")
+@identity_options
+@output_option
+def write(
+    path: str,
+    file: Path | None,
+    remove: bool,
+    reason: str,
+    name: str | None,
+    key: Path | None,
+    output: Format,
+) -> None:
+    """Replace the gitops repository's PATH by FILE, such as settings of a deployment."""
+    if (file is None) is not remove:
+        raise InvalidInput(
+            "expected FILE, or --remove", hint="see goldenpath platform write --help"
+        )
+    if is_protected(path):
+        raise InvalidInput(
+            f"{path} follows from platform.toml", hint="use goldenpath platform change FILE"
+        )
+    home, acting = compose.home(), compose.identity(name, key)
+    try:
+        content = None if file is None else read_bounded(file, MAX_TOML)
+    except FileNotFoundError as error:
+        raise NotFound(
+            f"{file} does not exist", hint="name the file with the new content"
+        ) from error
+    message = f"platform: write {path}\n\n{' '.join(reason.split())}\n"
+    trusted = compose.trusted(home)
+    show_trust(compose.change_trust(home, trusted, {path: content}, message, acting=acting), output)

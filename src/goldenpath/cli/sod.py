@@ -31,12 +31,22 @@ def verb(seal: bool, name: str | None, key: Path | None, output: Format) -> None
         )
         show_trust(done, output)
         return
-    standing = compose.desired(home)[1].standing
-    found = duties(compose.gitops(home), trusted, standing, compose.now())
+    survey = compose.desired(home)[1]
+    found = duties(
+        compose.gitops(home),
+        trusted,
+        survey.standing,
+        compose.now(),
+        unreadable=survey.problems,
+    )
     lines = [f"{p.who}\n  {p.how}\n  cure: {p.cure}" for p in found.paths]
-    if not found.paths:
+    if not found.paths and not found.unknown:
         lines = [f"no path: nobody reaches production alone, as of {found.commit[:12]}"]
+    if found.unknown:
+        lines += ["", "could not be found out:", *(f"  {each}" for each in found.unknown)]
+    alone = sorted({f"{each.holder}: {each.by} ({each.field})" for each in found.alone})
+    lines += ["", "one alone may, by right:", *(f"  {each}" for each in alone)]
     lines += ["", "this list does not cover:", *(f"  {each}" for each in found.beyond)]
     show(found, "\n".join(lines), output)
-    if found.paths:
+    if found.paths or found.unknown:
         sys.exit(REFUSED)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from goldenpath.compose.gitops_access import require_known as require_known
     from goldenpath.compose.gitops_access import seen as seen
     from goldenpath.compose.gitops_access import sighting as sighting
+    from goldenpath.compose.gitops_access import signed_statements as signed_statements
     from goldenpath.compose.gitops_access import trusted as trusted
     from goldenpath.compose.installation import self_verification as self_verification
     from goldenpath.compose.inventory_watch import desired as desired
@@ -81,6 +82,7 @@ _PARTS = {
         "sighting",
         "identity",
         "last_names",
+        "signed_statements",
         "person",
         "platform_store",
         "release",

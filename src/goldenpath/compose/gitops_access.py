@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,7 @@ from goldenpath.settings import (
 
 if TYPE_CHECKING:
     from goldenpath.promote.forge.pull_request import Forge
+    from goldenpath.release.attest.policy import Verified
 
 _COMMIT = re.compile(r"[a-f0-9]{40}([a-f0-9]{24})?")
 
@@ -156,6 +158,20 @@ def forge(platform: Platform) -> "Forge | None":
 def platform_store(home: Home) -> Store:
     """Return the store from which the stages of the platform run."""
     return store_of(home, trusted(home).platform)
+
+
+def signed_statements(home: Home, platform: Platform) -> "Callable[[Digest], Verified]":
+    """Return a function that verifies what the platform's store holds about a release."""
+    from goldenpath.promote.gates.admission_policy import release_policy
+    from goldenpath.release.attest.verify import verify
+
+    opened = cache(lambda: store_of(home, platform))
+    policy = release_policy(platform)
+
+    def statements(digest: Digest) -> "Verified":
+        return verify(opened(), digest, policy, people=platform.people, now=now())
+
+    return statements
 
 
 def release(home: Home, reference: str) -> Digest:

@@ -32,7 +32,7 @@ def set_up(home: Home, acting: Identity, wishes: PlatformOptions) -> Founded:
 def change_trust(
     home: Home,
     known: Trusted,
-    files: Mapping[str, bytes],
+    files: Mapping[str, bytes | None],
     message: str,
     *,
     acting: Identity,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from goldenpath.audit.events.observed import event_of, moved_event
 from goldenpath.canary.analysis import CanaryVerdict
 from goldenpath.canary.steering import Moves, Steering, judged, plans
-from goldenpath.compose.gitops_access import forge, gitops
+from goldenpath.compose.gitops_access import forge, gitops, seen
 from goldenpath.compose.inventory_watch import InventoryWatch, desired
 from goldenpath.compose.listeners import gateway_address, inner_socket, listener_settings
 from goldenpath.compose.process_context import event_log, now, uv
@@ -32,6 +32,7 @@ from goldenpath.project.contract import parse_contract
 from goldenpath.promote.acts.intents import StageChange
 from goldenpath.promote.platform.platform import Platform
 from goldenpath.promote.repository.identity import Identity
+from goldenpath.promote.workspace.stage_history import StageHistory
 from goldenpath.promote.workspace.workspace import Outcome, Workspace
 from goldenpath.release.artifact.pack import CONTRACT
 from goldenpath.release.artifact.unpack import open_release
@@ -78,7 +79,9 @@ def serve(home: Home, asked: Listening, *, once: bool, say: Callable[[str], None
         machine = Machine(
             settings,
             source,
-            ReleaseAdmission(lambda platform: store_of(home, platform)),
+            ReleaseAdmission(
+                lambda platform: store_of(home, platform), StageHistory(gitops(home), seen(home))
+            ),
             say=say,
             now=now,
             record=lambda what, commit: log.append(event_of(what, now(), commit)),

@@ -9,9 +9,10 @@ import hmac
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta
@@ -29,12 +30,20 @@ Scope = Literal["infer", "read", "metrics"]
 """The scopes: ask for predictions, read the model's metadata, read the metrics."""
 
 
+_ModelPattern = Annotated[
+    str,
+    Meta(pattern=r"^[-a-z0-9*]{1,64}(/[-a-z0-9*]{1,64})?\Z", title='a model such as "credit-*"'),
+]
+
+
 class StaticToken(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A static token; `name` is the caller in every record."""
 
     name: str
     sha256: Annotated[str, Meta(pattern=r"^[0-9a-fA-F]{64}\Z", title="64 hexadecimal digits")]
     scopes: frozenset[Scope]
+    models: tuple[_ModelPattern, ...] | None = None
+    """The models that it may ask, as `credit-*` or `prod/credit-*`; absent means all."""
 
 
 class Issuer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -55,10 +64,17 @@ class AccessFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """A refusal: 401 for an unknown caller, 403 for a caller without the scope."""
+    """A refusal: 401 for an unknown caller, 403 for a caller without the scope or the model."""
 
     status: Literal[401, 403]
     message: str
+
+
+class AskedModel(NamedTuple):
+    """The model that a request is about."""
+
+    stage: str
+    model: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +82,15 @@ class _Caller:
     name: str
     scopes: frozenset[str]
     until: float
+    models: tuple[str, ...] | None = None
+    """The models that the caller may ask; None means all."""
+
+    def may_ask(self, stage: str, model: str) -> bool:
+        """Whether the token names the model, by its name or with its stage before it."""
+        named = (model, f"{stage}/{model}")
+        return self.models is None or any(
+            fnmatchcase(named["/" in each], each) for each in self.models
+        )
 
 
 class Access:
@@ -73,14 +98,21 @@ class Access:
 
     def __init__(self, rules: AccessFile, sources: Mapping[str, KeySet]) -> None:
         self._static = {
-            bytes.fromhex(token.sha256): _Caller(token.name, frozenset(token.scopes), float("inf"))
+            bytes.fromhex(token.sha256): _Caller(
+                token.name, frozenset(token.scopes), float("inf"), token.models
+            )
             for token in rules.tokens
         }
         self._issuers = [(issuer, sources[issuer.jwks]) for issuer in rules.issuers]
         self._known: OrderedDict[bytes, _Caller] = OrderedDict()
 
-    def admit(self, header: bytes, scope: Scope, now: float) -> str | Denied:
-        """Return the name of the caller, or the refusal. `now` is in seconds since 1970."""
+    def admit(
+        self, header: bytes, scope: Scope, now: float, asked: AskedModel | None = None
+    ) -> str | Denied:
+        """Return the name of the caller, or the refusal. `now` is in seconds since 1970.
+
+        `asked` is the model that the request is about; None if it is about all of them.
+        """
         kind, _, token = header.partition(b" ")
         if kind.lower() != b"bearer" or not 0 < len(token) <= LONGEST_TOKEN:
             return Denied(401, "expected a bearer token")
@@ -89,6 +121,10 @@ class Access:
             return caller
         if scope not in caller.scopes:
             return Denied(403, f"the token lacks the scope {scope}")
+        if asked is None and caller.models is not None:
+            return Denied(403, "the token is limited to some models, and this is about all of them")
+        if asked is not None and not caller.may_ask(*asked):
+            return Denied(403, f"the token does not name the model {asked.model}")
         return caller.name
 
     def _caller(self, token: bytes, now: float) -> _Caller | Denied:
@@ -114,7 +150,8 @@ class Access:
                 denied = Denied(401, error.message)
                 continue
             scopes = frozenset([*claims.scope.split(), *claims.scp])
-            caller = _Caller(claims.sub[:256], scopes, claims.exp + jwt.LEEWAY)
+            until = claims.exp + jwt.LEEWAY
+            caller = _Caller(claims.sub[:256], scopes, until, claims.named_models)
             self._known[name] = caller
             if len(self._known) > MOST_REMEMBERED:
                 self._known.popitem(last=False)

@@ -34,6 +34,15 @@ class Claims(msgspec.Struct, frozen=True):
     nbf: float = 0.0
     scope: str = ""
     scp: list[str] = []
+    models: str | list[str] | None = None
+    """The models that the caller may ask; absent or null means all."""
+
+    @property
+    def named_models(self) -> tuple[str, ...] | None:
+        """The models as patterns; None means all. A text has blanks between them, like `scope`."""
+        if self.models is None:
+            return None
+        return tuple(self.models.split() if isinstance(self.models, str) else self.models)
 
 
 class _Jwk(msgspec.Struct, frozen=True, omit_defaults=True):

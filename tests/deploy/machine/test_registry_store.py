@@ -18,6 +18,7 @@ from goldenpath.oci.copy import copy
 from goldenpath.oci.stores.layout import LayoutStore
 from goldenpath.promote.acts.founding import platform_files
 from goldenpath.promote.manifests.desired import Deployment, Slot, slot_name
+from goldenpath.promote.workspace.stage_history import StageHistory
 from goldenpath.release.attest.policy import Finding
 from tests.deploy.platform import OneMachine
 from tests.oci.stores.fake_registry import State, fake_registry
@@ -49,8 +50,12 @@ def _admitted(here: OneMachine, digest: Digest) -> tuple[Finding, ...]:
     """The verdict of a machine that starts while the registry is gone."""
     platform, now = here.trusted().platform, datetime.now(UTC)
     deployment = Deployment("dev", "credit", (Slot(slot_name(digest), digest, 100),))
-    admission = ReleaseAdmission(lambda platform: store_of(here.home, platform))
-    return admission(platform, deployment, digest, AdmissionQuestion(now, now, 1)).findings
+    admission = ReleaseAdmission(
+        lambda platform: store_of(here.home, platform), StageHistory(here.repository)
+    )
+    return admission(
+        platform, deployment, digest, AdmissionQuestion(now, now, 1, commit=here.trusted().commit)
+    ).findings
 
 
 def test_up_pulls_what_it_admits_and_needs_the_registry_no_more(tmp_path: Path) -> None:

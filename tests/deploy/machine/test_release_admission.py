@@ -18,6 +18,7 @@ from goldenpath.oci.stores.layout import LayoutStore
 from goldenpath.promote.manifests.deployment_files import render_deployment
 from goldenpath.promote.manifests.desired import Deployment, Slot, slot_name
 from goldenpath.promote.platform.platform import Platform
+from goldenpath.promote.workspace.stage_history import StageHistory
 from tests.deploy.platform import PATIENCE, OneMachine
 
 LARGE = 300 << 20
@@ -49,10 +50,10 @@ def test_others_are_admitted_meanwhile_and_what_three_stages_want_is_read_once(
     here = OneMachine(tmp_path)
     small, large = here.release(), here.release(name="large", ballast=2 << 20)
     store, platform, at = Gated(here.home.registry), here.trusted().platform, datetime.now(UTC)
-    admission = ReleaseAdmission(lambda _: store)
+    admission = ReleaseAdmission(lambda _: store, StageHistory(here.repository))
 
     def fails(stage: str, digest: Digest) -> bool:
-        question = AdmissionQuestion(at, at, 1)
+        question = AdmissionQuestion(at, at, 1, commit=here.trusted().commit)
         wanted = deployment(stage, "large", (digest, 100))
         found = admission(platform, wanted, digest, question).findings
         return any(each.status == "fail" for each in found)

@@ -13,6 +13,7 @@ from goldenpath.digest import Digest
 from goldenpath.promote.manifests.deployment_files import release_path
 from goldenpath.promote.manifests.desired import Deployment, Placement, Rollout, Slot, slot_name
 from goldenpath.promote.manifests.placement import render_placement
+from goldenpath.promote.workspace.stage_history import StageHistory
 from goldenpath.release.attest.attach import attach_ssh
 from goldenpath.release.attest.statement import DECISION, Statement
 from tests.deploy.machine.test_release_admission import Gated
@@ -163,11 +164,12 @@ def test_what_was_read_before_the_commit_does_not_answer_it_and_bytes_are_read_o
     road.promote(digest, "dev")
     store = Gated(road.home.registry)
     store.gate.set()
-    admission, platform = ReleaseAdmission(lambda _: store), road.trusted().platform
+    admission = ReleaseAdmission(lambda _: store, StageHistory(road.repository))
+    platform = road.trusted().platform
     test = Deployment("test", MODEL, (Slot(slot_name(digest), digest, 100),))
 
     def refused(step: int, *named: Digest) -> tuple[bool, tuple[Digest, ...]]:
-        question = AdmissionQuestion(road.now, road.now, step, None, named)
+        question = AdmissionQuestion(road.now, road.now, step, None, named, road.trusted().commit)
         while True:
             road.pass_time(seconds=1)
             try:
@@ -191,13 +193,16 @@ def test_what_a_named_decision_cites_is_waited_for_too(tmp_path: Path) -> None:
     cites = Statement((digest,), DECISION, {"approvals": [APPROVED.text], "waivers": ["none"]})
     acting = road.people["platform-engineer"]
     decision = attach_ssh(road.store, image, cites, acting.key, now=road.now).digest
-    admission, platform = ReleaseAdmission(lambda _: road.store), road.trusted().platform
+    admission = ReleaseAdmission(lambda _: road.store, StageHistory(road.repository))
+    platform = road.trusted().platform
     dev = Deployment("dev", MODEL, (Slot(slot_name(digest), digest, 100),))
 
     while True:
         road.pass_time(seconds=1)
         try:
-            question = AdmissionQuestion(road.now, road.now, 1, None, (decision,))
+            question = AdmissionQuestion(
+                road.now, road.now, 1, None, (decision,), road.trusted().commit
+            )
             answer = admission(platform, dev, digest, question)
             break
         except Underway:

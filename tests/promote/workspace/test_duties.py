@@ -13,7 +13,7 @@ from goldenpath.promote.acts.duties import Duties
 from goldenpath.promote.acts.founding import platform_files, with_person, without_person
 from goldenpath.promote.acts.intents import TrustIntent
 from goldenpath.promote.platform.platform import Platform
-from goldenpath.promote.repository.chain_of_trust import Pin, verify_chain
+from goldenpath.promote.repository.chain_of_trust import Pin, last_trusted, verify_chain
 from goldenpath.promote.repository.commit import insert_signature, render_commit
 from goldenpath.promote.repository.commit_message import APPROVAL_SIGNATURE
 from goldenpath.promote.repository.countersign import base_of, sign_change
@@ -86,8 +86,10 @@ def test_the_first_release_in_the_last_stage_ends_set_up(town: Town) -> None:
 
     assert proposed.commit == ""
     assert "newcomer" not in {person.name for person in town.trusted().platform.people}
-    (path,) = town.duties().paths
-    assert "alone during set-up" in path.how
+    founder, settings = town.duties().paths
+    assert "alone during set-up" in founder.how
+    assert "may change settings of prod alone" in settings.how
+    assert {founder.cure, settings.cure} == {"goldenpath sod --seal"}
 
 
 def test_two_people_together_list_a_third(town: Town) -> None:
@@ -114,13 +116,28 @@ def test_a_commit_of_one_person_that_changes_trust_is_not_followed(town: Town, p
     assert town.repository.contains(before, town.repository.head())
 
 
-def test_where_the_gateway_listens_is_nobodys_trust(town: Town) -> None:
+@pytest.mark.parametrize("gateway", ["0.0.0.0:8080", "[::]:8080", "127.0.0.1:9", "10.0.0.1:80"])
+def test_one_person_does_not_move_the_gateway(town: Town, gateway: str) -> None:
     town.seal()
-    platform = replace(town.trusted().platform, gateway="127.0.0.1:9")
+    before = town.trusted()
+    platform = replace(before.platform, gateway=gateway)
 
-    town.change_platform(platform)
+    commit_alone(town, dict(platform_files(platform)))
 
-    assert town.trusted().platform == platform
+    with pytest.raises(VerificationError, match="only one person signed it"):
+        town.trusted()
+    assert last_trusted(town.repository, town.home.trust) == before
+
+
+def test_two_people_move_the_gateway_and_sod_says_who_reaches_it(town: Town) -> None:
+    town.seal()
+    platform = replace(town.trusted().platform, gateway="0.0.0.0:8080")
+
+    town.confirm(town.change(platform).intent.proposal)
+
+    assert town.trusted().platform.gateway == "0.0.0.0:8080"
+    (path,) = town.duties().paths
+    assert (path.who, "0.0.0.0:8080" in path.how) == ("each caller", True)
 
 
 def test_nobody_confirms_their_own_proposal(town: Town) -> None:

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from goldenpath.deploy.reconcile.admission import admit
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound
 from goldenpath.promote.acts.intents import PromotionIntent
@@ -76,11 +75,11 @@ def test_the_verdict_hangs_on_the_release_signed_by_who_promoted(road: Road) -> 
 def test_what_was_promoted_is_admitted_there_and_nowhere_else(road: Road) -> None:
     digest = road.release()
     road.promote(digest, "dev")
-    platform, dev = road.trusted().platform, deployed(road, "dev")
+    dev = deployed(road, "dev")
     assert dev is not None
 
-    here = admit(road.store, platform, dev, digest, now=road.now)
-    there = admit(road.store, platform, replace(dev, stage="test"), digest, now=road.now)
+    here = road.admission(dev, digest)
+    there = road.admission(replace(dev, stage="test"), digest)
 
     assert [finding.check for finding in here if finding.status == "fail"] == []
     assert [finding.check for finding in there if finding.status == "fail"] == ["decision"]
@@ -89,7 +88,7 @@ def test_what_was_promoted_is_admitted_there_and_nowhere_else(road: Road) -> Non
 def test_nobody_alone_can_decide_for_prod(road: Road) -> None:
     digest = road.release()
     done = road.bring_to_prod(digest)
-    platform, prod = road.trusted().platform, deployed(road, "prod")
+    prod = deployed(road, "prod")
     assert prod is not None
     assert done.decision is not None
     alone = road.release(b"alone")
@@ -97,8 +96,8 @@ def test_nobody_alone_can_decide_for_prod(road: Road) -> None:
     image, desk = road.store.resolve(alone.text), road.desk("platform-engineer")
     attach_ssh(road.store, image, decision_statement(forged), desk.acting.key, now=road.now)
 
-    real = admit(road.store, platform, prod, digest, now=road.now)
-    fake = admit(road.store, platform, prod, alone, now=road.now)
+    real = road.admission(prod, digest)
+    fake = road.admission(prod, alone)
 
     assert "approved by risk-manager, validator" in real[-1].message
     assert [finding.check for finding in fake if finding.status == "fail"] == ["decision"]
@@ -107,14 +106,14 @@ def test_nobody_alone_can_decide_for_prod(road: Road) -> None:
 def test_nobody_alone_puts_an_approved_release_in_the_place_of_another_model(road: Road) -> None:
     digest = road.release()
     done = road.bring_to_prod(digest)
-    platform, prod = road.trusted().platform, deployed(road, "prod")
+    prod = deployed(road, "prod")
     assert prod is not None
     assert done.decision is not None
     forged = replace(done.decision, model="other")
     image, desk = road.store.resolve(digest.text), road.desk("platform-engineer")
     attach_ssh(road.store, image, decision_statement(forged), desk.acting.key, now=road.now)
 
-    found = admit(road.store, platform, replace(prod, model="other"), digest, now=road.now)
+    found = road.admission(replace(prod, model="other"), digest)
 
     assert [finding.check for finding in found if finding.status == "fail"] == ["decision"]
 

@@ -13,6 +13,7 @@ from goldenpath.audit.events.event_log import EventLog
 from goldenpath.audit.report.evidence_bundle import EvidenceBundle, LogSummary
 from goldenpath.audit.timeline.intent import read_history
 from goldenpath.audit.timeline.moment import show_moment
+from goldenpath.audit.timeline.signed_approvals import SignedApprovals
 from goldenpath.digest import Digest
 from goldenpath.errors import VerificationError
 from goldenpath.oci.store import Store
@@ -24,6 +25,7 @@ from goldenpath.promote.repository.first_seen import Sighting
 from goldenpath.promote.repository.worktree import Repository
 from goldenpath.release.artifact.pack import CONTRACT, PLATFORM_FOLDER
 from goldenpath.release.artifact.unpack import open_release
+from goldenpath.release.attest.policy import Verified
 from goldenpath.release.attest.verify import verify
 
 
@@ -60,6 +62,7 @@ def gather(
     history = read_history(
         sources.repository, sources.trusted.commit, model, sighting=sources.sighting
     )
+    approve = SignedApprovals(sources.repository, lambda each: _statements(sources, each, as_of))
     return EvidenceBundle(
         digest=digest,
         model=model,
@@ -67,13 +70,19 @@ def gather(
         generator=f"goldenpath {__version__}",
         verified=verified,
         files=files,
-        history=tuple(intent for intent in history if intent.time <= as_of),
+        history=tuple(approve(intent) for intent in history if intent.time <= as_of),
         # A broken chain is a finding in the report. It does not prevent the report.
         events=_about(sources.log.read(), model, as_of) if checked.holds else (),
         events_head=checked.head.digest,
         events_hold=checked.holds,
         predictions=predictions,
     )
+
+
+def _statements(sources: Sources, digest: Digest, as_of: datetime) -> Verified:
+    platform = sources.trusted.platform
+    policy = release_policy(platform)
+    return verify(sources.store, digest, policy, people=platform.people, now=as_of)
 
 
 def _about(events: Iterable[Event], model: str, as_of: datetime) -> tuple[Event, ...]:

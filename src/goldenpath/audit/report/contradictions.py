@@ -11,7 +11,7 @@ from goldenpath.audit.report.texts import document
 from goldenpath.audit.timeline.intervals import intervals
 from goldenpath.audit.timeline.live import Intent, live_at
 from goldenpath.digest import Digest
-from goldenpath.promote.gates.approval import is_same_person
+from goldenpath.promote.gates.authorship import is_same_person
 from goldenpath.release.attest.statement import APPROVAL
 from goldenpath.release.evidence.training_statements import (
     checks_of,
@@ -105,11 +105,11 @@ def _approvals(bundle: EvidenceBundle) -> Iterator[Contradiction]:
                 "this is the same person",
             )
     for each in _intents(bundle):
-        both = sorted({each.author, each.signer} & set(each.approved_by))
-        for name in filter(None, both):
+        if each.signer and each.signer in each.approved_by:
             yield Contradiction(
                 ("0.3", "10.6"),
-                f"{name} is author and approver of the commit {each.commit[:12]} for {each.stage}",
+                f"{each.signer} is author and approver of the commit {each.commit[:12]} for "
+                f"{each.stage}",
             )
 
 
@@ -202,6 +202,8 @@ def _unauthorised(bundle: EvidenceBundle, event: Event) -> Iterator[Contradictio
         if (live.stage, live.model) == (event.stage, event.model)
         for mismatch in live.mismatches
     }
-    for kind in ("live without commit", "live without approval", "commit not signed"):
+    kinds = ("live without commit", "live without approval", "approvals not known",
+             "commit not signed")  # fmt: skip
+    for kind in kinds:
         if kind in messages:
             yield Contradiction(("10.3", "0.3"), f"{kind} at {event.time}: {messages[kind]}")

@@ -65,7 +65,7 @@ def _changes(bundle: EvidenceBundle) -> Lines:
                 each.stage,
                 " ".join(f"{slot.digest.short} {slot.percent} %" for slot in each.slots) or "none",
                 each.signer or "NOBODY LISTED",
-                ", ".join(each.approved_by),
+                "NOT KNOWN" if each.approvals_unknown else ", ".join(each.approved_by),
                 each.reason,
                 each.commit[:12],
             )

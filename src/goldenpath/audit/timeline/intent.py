@@ -1,7 +1,8 @@
-"""The history of intended deployments: who placed which release where, and who approved it.
+"""The history of intended deployments: who placed which release where.
 
 It is read only from the objects of the git repository. So anybody can repeat the answer with git,
-and no process of goldenpath has to run.
+and no process of goldenpath has to run. Who approved a release is in signed statements, and
+`signed_approvals` adds it.
 """
 
 import re
@@ -23,7 +24,7 @@ from goldenpath.promote.platform.break_glass import BreakGlass
 from goldenpath.promote.platform.platform import FILE, Platform
 from goldenpath.promote.repository.chain_of_trust import platform_at
 from goldenpath.promote.repository.commit import Commit
-from goldenpath.promote.repository.commit_message import APPROVED_BY, DECISION, REASON, RELEASE
+from goldenpath.promote.repository.commit_message import DECISION, REASON
 from goldenpath.promote.repository.first_seen import Sighting
 from goldenpath.promote.repository.worktree import Repository
 from goldenpath.release.attest.policy import Person
@@ -32,6 +33,8 @@ _PLACED = re.compile(
     r"envs/(?P<stage>[^/]+)/(?P<model>[^/]+)/"
     rf"(?P<file>{re.escape(SERVICE_FILE)}|{re.escape(RELEASE_FILE)})"
 )
+
+NOT_READ = "the signed statements about it were not read"
 
 
 def read_history(
@@ -53,7 +56,7 @@ def _claimed(commit: Commit) -> Sighting:
 
 
 class _History:
-    """One walk over the commits, with trust and approvals as of each commit."""
+    """One walk over the commits, with trust as of each commit."""
 
     def __init__(
         self, repository: Repository, model: str | None, sighting: Callable[[Commit], Sighting]
@@ -62,7 +65,6 @@ class _History:
         self._model = model
         self._sighting = sighting
         self._platforms: dict[str, Platform] = {}
-        self._approved: dict[tuple[str, str, str], tuple[str, ...]] = {}
         self._break_glass: dict[tuple[str, str], Digest] = {}
         """By stage and model: the release placed by break-glass, without a second person yet."""
         self._second: dict[tuple[str, str, Digest], str] = {}
@@ -90,7 +92,6 @@ class _History:
         if platform is None or slots is None:
             return  # no reconciler could have applied this commit
         demanded = platform.stage(stage)
-        release = commit.trailer(RELEASE) or (slots[-1].digest.text if slots else "")
         signer = self._signer(commit.id, platform.committers)
         glass = self._glass_of((stage, model), file, slots, signer)
         sighting = self._sighting(commit)
@@ -104,10 +105,10 @@ class _History:
             author=commit.author,
             signer=signer,
             decision=commit.trailer(DECISION),
-            approved_by=self._approvers(commit, stage, model, release),
             reason=commit.trailer(REASON) or commit.subject,
             approvals_needed=demanded.approvals if demanded and slots else 0,
             glass=glass,
+            approvals_unknown=NOT_READ,
             second=self._second.get((stage, model, slots[-1].digest), "") if slots else "",
         )
 
@@ -127,16 +128,6 @@ class _History:
             if any(slot.digest == digest for slot in slots):
                 self._second[(*place, digest)] = signer
         return glass
-
-    def _approvers(self, commit: Commit, stage: str, model: str, release: str) -> tuple[str, ...]:
-        """Return who had approved the release for the stage by that commit.
-
-        Approvals stay valid for later commits: a canary step needs no new one.
-        """
-        key = (stage, model, release)
-        named = {*self._approved.get(key, ()), *commit.trailers.get(APPROVED_BY, ())}
-        self._approved[key] = tuple(sorted(named))
-        return self._approved[key]
 
     def _platform(self, commit: str) -> Platform | None:
         (blob,) = self._repository.blob_ids([commit], FILE)

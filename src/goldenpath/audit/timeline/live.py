@@ -5,7 +5,7 @@ servers and routes show what was observed. A killed process writes no last event
 ends with an event (certain) or with the last sign of life (uncertain after that).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
@@ -32,16 +32,20 @@ class Intent:
     slots: tuple[Slot, ...]
     """Empty if the commit removes the model from the stage."""
     author: str
+    """The name that the commit claims. It proves nothing; the signer does."""
     signer: str
     """The signer as listed in `platform.toml` at that commit. Empty if no listed key signed."""
     decision: str = ""
-    """Digest of the signed decision that the commit message names."""
+    """Digest of the decision that the commit message names; empty if no such decision is signed."""
     approved_by: tuple[str, ...] = ()
+    """People whose signed approvals the newest release had by then; never from the message."""
     reason: str = ""
     approvals_needed: int = 0
     """The number of approvals that the stage required at that commit."""
     glass: BreakGlass | None = None
     """The break-glass record, as long as no second person confirmed the release."""
+    approvals_unknown: str = ""
+    """Why it is not known who approved; empty if it is."""
     second: str = ""
     """The person who confirmed the release after a break-glass promotion."""
     time_by: str = "by its author's clock"
@@ -73,6 +77,7 @@ class Mismatch:
     kind: Literal[
         "live without commit",
         "live without approval",
+        "approvals not known",
         "glass broken",
         "commit not signed",
         "intended but not live",
@@ -128,18 +133,21 @@ def live_at(
     answers: Mapping[tuple[str, str], Mapping[str, int]] | None = None,
     *,
     alive: datetime | None = None,
+    approve: Callable[[Intent], Intent] = lambda intent: intent,
 ) -> tuple[LiveModel, ...]:
     """Return every model that was live at `time`, or should have been, by stage and name.
 
     `history` is in the order of the commits. `answers` counts recorded predictions in the minute
     around `time`, by stage and model, then digest; None if they were not counted. `alive` is a
-    moment at which the platform is known to run without an event, such as now.
+    moment at which the platform is known to run without an event, such as now. `approve` adds the
+    approvers to a commit in force, as `signed_approvals` does.
     """
     known = sorted(events, key=lambda event: event.time)
     names = {(each.stage, each.model) for each in history if each.time <= time}
     names |= {(e.stage, e.model) for e in known if e.kind == "server.ready" and _when(e) <= time}
     models = (
-        _one(name, history, known, time, answers=answers, alive=alive) for name in sorted(names)
+        _one(name, history, known, time, answers=answers, alive=alive, approve=approve)
+        for name in sorted(names)
     )
     return tuple(live for live in models if live.shares or live.mismatches)
 
@@ -152,9 +160,11 @@ def _one(
     *,
     answers: Mapping[tuple[str, str], Mapping[str, int]] | None,
     alive: datetime | None,
+    approve: Callable[[Intent], Intent],
 ) -> LiveModel:
     stage, model = name
     past = [each for each in history if (each.stage, each.model) == name and each.time <= time]
+    past[-1:] = [approve(each) for each in past[-1:]]
     intent = past[-1] if past else None
     observed = _observed(stage, model, events, time, alive=alive)
     counted = None if answers is None else answers.get(name, {})
@@ -319,12 +329,16 @@ def _unauthorised(intent: Intent) -> Iterable[Mismatch]:
         )
     if intent.glass is not None or intent.second:
         return
-    approvers = set(intent.approved_by) - {intent.author, intent.signer}
+    if intent.approvals_unknown:
+        if intent.approvals_needed:
+            yield Mismatch("approvals not known", intent.approvals_unknown)
+        return
+    approvers = set(intent.approved_by) - {intent.signer}
     if len(approvers) < intent.approvals_needed:
         yield Mismatch(
             "live without approval",
             f"{intent.stage} needs {intent.approvals_needed} approvals by people other than the "
-            f"author: the commit {intent.commit[:12]} names {len(approvers)}",
+            f"one who promotes: {len(approvers)} are signed for the commit {intent.commit[:12]}",
         )
 
 

@@ -42,10 +42,11 @@ def _one(live: LiveModel) -> Iterator[str]:
         yield f"  intended by commit {intent.commit[:12]} of {show_moment(intent.time)}"
         yield f"    time is     {intent.time_by}"
         yield f"    signed by   {intent.signer or 'nobody listed'}"
-        yield f"    approved by {', '.join(intent.approved_by) or 'nobody'}"
+        unknown = f"not known: {intent.approvals_unknown}" if intent.approvals_unknown else ""
+        yield f"    approved by {unknown or ', '.join(intent.approved_by) or 'nobody'}"
         if intent.second:
             yield f"    confirmed   {intent.second}, after break-glass"
-        yield f"    decision    {intent.decision or 'none named'}"
+        yield f"    decision    {intent.decision or 'none that is signed'}"
         yield f"    reason      {intent.reason}"
     for mismatch in live.mismatches:
         yield f"  FINDING {mismatch.kind}: {mismatch.message}"

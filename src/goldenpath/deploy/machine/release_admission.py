@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from queue import SimpleQueue
 from threading import Thread
+from typing import TypeVar
 
-from goldenpath.deploy.reconcile.admission import judged, missing
+from goldenpath.deploy.reconcile.admission import asks_gates, judged, missing
 from goldenpath.deploy.reconcile.verdicts import AdmissionAnswer, AdmissionQuestion, Underway
 from goldenpath.digest import Digest
 from goldenpath.errors import NotFound
@@ -22,11 +23,17 @@ from goldenpath.oci.store import Store
 from goldenpath.oci.stores.caching import CachingStore
 from goldenpath.oci.stores.layout import LayoutStore
 from goldenpath.promote.gates.admission_policy import release_policy
+from goldenpath.promote.gates.follower_verdict import EntryFacts
 from goldenpath.promote.manifests.desired import Deployment
 from goldenpath.promote.platform.platform import Platform
+from goldenpath.promote.repository.chain_of_trust import Trusted
+from goldenpath.promote.workspace.entry_reader import EntryReader, PartsMemory
+from goldenpath.promote.workspace.stage_history import StageHistory
 from goldenpath.release.attest.documents import Documents
 from goldenpath.release.attest.policy import Demand, Verified
 from goldenpath.release.attest.verify import Reading, gather, judge, unread_error, with_blobs
+
+AnyT = TypeVar("AnyT")
 
 AT_ONCE = 0.2
 """Seconds that one step of the loop may wait; each release gets half of what is left."""
@@ -46,13 +53,14 @@ class _Reading:
 
     platform: Platform
     digest: Digest
-    deployment: Deployment
-    """The deployment that asked first."""
     question: AdmissionQuestion
+    """The question that was asked first."""
     everywhere: bool
     """Whether the registry is asked, and not only the copy on this machine."""
     doing: str = "waits to be verified"
     found: "Future[Verified]" = field(default_factory=Future)
+    facts: "dict[tuple[str, str], Future[tuple[EntryFacts, ...]]]" = field(default_factory=dict)
+    """What the gates ask, by deployment and commit; read once the release is verified."""
 
 
 class ReleaseAdmission:
@@ -62,12 +70,14 @@ class ReleaseAdmission:
     The bytes behind a digest cannot change, so it is remembered which releases were read whole.
     """
 
-    def __init__(self, open_store: Callable[[Platform], Store]) -> None:
+    def __init__(self, open_store: Callable[[Platform], Store], history: StageHistory) -> None:
         self._open_store = open_store
+        self._history = history
+        self._memory = PartsMemory()
         self._layout: tuple[Platform, LayoutStore] | None = None
         self._readings: list[_Reading] = []
         self._whole: OrderedDict[Digest, None] = OrderedDict()
-        self._queue: SimpleQueue[_Reading] = SimpleQueue()
+        self._queue: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._threads: list[Thread] = []
         self._step: datetime | None = None
         self._left = AT_ONCE
@@ -89,7 +99,8 @@ class ReleaseAdmission:
                 running = reading
                 continue
             verified = reading.found.result()
-            answer = _answer(verified, platform, deployment, question)
+            facts = self._facts(reading, verified, deployment, question)
+            answer = _answer(verified, platform, deployment, question, facts=facts)
             if reading.everywhere and verified.unread and not _suffices(answer):
                 raise unread_error(verified, _failures(answer))
             if reading.everywhere or _suffices(answer):
@@ -98,9 +109,8 @@ class ReleaseAdmission:
         if running is not None and running.everywhere >= everywhere:
             reading = running
         else:
-            reading = self._begin(_Reading(platform, digest, deployment, question, everywhere))
-        if not self._is_done(reading, question.at):
-            raise Underway(f"{digest.short} {reading.doing}")
+            reading = self._begin(_Reading(platform, digest, question, everywhere))
+        self._wait(reading.found, question.at, f"{digest.short} {reading.doing}")
         return self(platform, deployment, digest, question)
 
     def _able(
@@ -120,29 +130,69 @@ class ReleaseAdmission:
         for oldest in finished[: max(0, len(finished) - MOST_READINGS)]:
             self._readings.remove(oldest)
         self._readings.append(reading)
-        self._queue.put(reading)
+        self._enqueue(reading.found, lambda: self._found(reading))
+        return reading
+
+    def _facts(
+        self,
+        reading: _Reading,
+        verified: Verified,
+        deployment: Deployment,
+        question: AdmissionQuestion,
+    ) -> tuple[EntryFacts, ...]:
+        """Return what the gates ask; none if the answer is clear without. Raises `Underway`."""
+        if not (asks_gates(reading.platform, deployment.stage) and verified.holds):
+            return ()
+        key = (deployment.name, question.commit)
+        future = reading.facts.get(key)
+        if future is None:
+            future = reading.facts[key] = Future()
+            self._enqueue(future, lambda: self._read_facts(reading, verified, deployment, question))
+        self._wait(future, question.at, f"{reading.digest.short} is being judged by the gates")
+        return future.result()
+
+    def _read_facts(
+        self,
+        reading: _Reading,
+        verified: Verified,
+        deployment: Deployment,
+        question: AdmissionQuestion,
+    ) -> tuple[EntryFacts, ...]:
+        store = self._store(reading.platform)
+        if isinstance(store, CachingStore) and not reading.everywhere:
+            store = store.cache
+        trusted = Trusted(question.commit, reading.platform)
+        stage, model = deployment.stage, deployment.model
+        entries = self._history.entries(trusted, stage, model, reading.digest)
+        reader = EntryReader(store, reading.platform, question.at, self._memory)
+        return reader.facts(verified, entries)
+
+    def _wait(self, future: "Future[AnyT]", at: datetime, doing: str) -> None:
+        """Wait as long as this step of the loop has time left. Raises `Underway` after that."""
+        if at != self._step:
+            self._step, self._left = at, AT_ONCE
+        begun = time.monotonic()
+        wait([future], max(0.0, self._left / 2))
+        self._left -= time.monotonic() - begun
+        if not future.done():
+            raise Underway(doing)
+
+    def _enqueue(self, future: "Future[AnyT]", task: Callable[[], AnyT]) -> None:
+        def fulfil() -> None:
+            try:
+                future.set_result(task())
+            except Exception as error:
+                future.set_exception(error)
+
+        self._queue.put(fulfil)
         if len(self._threads) < THREADS:
             # Daemon threads instead of a pool: the process can end without waiting for them.
             self._threads.append(Thread(target=self._labour, daemon=True))
             self._threads[-1].start()
-        return reading
-
-    def _is_done(self, reading: _Reading, at: datetime) -> bool:
-        """Wait for the reading as long as this step of the loop has time left."""
-        if at != self._step:
-            self._step, self._left = at, AT_ONCE
-        begun = time.monotonic()
-        wait([reading.found], max(0.0, self._left / 2))
-        self._left -= time.monotonic() - begun
-        return reading.found.done()
 
     def _labour(self) -> None:
         while True:
-            reading = self._queue.get()
-            try:
-                reading.found.set_result(self._found(reading))
-            except Exception as error:
-                reading.found.set_exception(error)
+            self._queue.get()()
 
     def _found(self, reading: _Reading) -> Verified:
         store = self._store(reading.platform)
@@ -152,9 +202,7 @@ class ReleaseAdmission:
         if not reading.everywhere:
             with suppress(NotFound):
                 found = self._verified(store.cache, reading)
-                if _suffices(
-                    _answer(found, reading.platform, reading.deployment, reading.question)
-                ):
+                if found.holds:
                     return found
             reading.everywhere = True
         reading.doing = "is being pulled from the registry"
@@ -203,9 +251,21 @@ def _statements(reading: _Reading, workers: int = 1) -> Reading:
 
 
 def _answer(
-    verified: Verified, platform: Platform, deployment: Deployment, question: AdmissionQuestion
+    verified: Verified,
+    platform: Platform,
+    deployment: Deployment,
+    question: AdmissionQuestion,
+    *,
+    facts: tuple[EntryFacts, ...],
 ) -> AdmissionAnswer:
-    findings = judged(verified, platform, deployment, question.at, break_glass=question.break_glass)
+    findings = judged(
+        verified,
+        platform,
+        deployment,
+        question.at,
+        facts=facts,
+        break_glass=question.break_glass,
+    )
     return AdmissionAnswer(findings, missing(verified, question.named))
 
 

@@ -1,6 +1,10 @@
-"""Decides whether a release may run in a stage, before anything of it is loaded."""
+"""Decides whether a release may run in a stage, before anything of it is loaded.
 
-from collections.abc import Collection
+The gates of the stage are judged here again, from the evidence and the commits. The decision that a
+promoter signed is a record: it says who promoted, and on which approvals and waivers.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,10 +13,14 @@ from goldenpath.errors import InvalidInput
 from goldenpath.oci.store import Store
 from goldenpath.promote.gates.admission_policy import release_policy
 from goldenpath.promote.gates.approval import confirmed, second_people
+from goldenpath.promote.gates.follower_verdict import EntryFacts, rejudged
 from goldenpath.promote.gates.waiver import Excuse, excuses
 from goldenpath.promote.manifests.desired import Deployment
 from goldenpath.promote.platform.break_glass import BreakGlass, may_use_break_glass
 from goldenpath.promote.platform.platform import Platform, Stage
+from goldenpath.promote.repository.chain_of_trust import Trusted
+from goldenpath.promote.workspace.entry_reader import EntryReader
+from goldenpath.promote.workspace.stage_history import StageHistory
 from goldenpath.release.attest.policy import Finding, SignedStatement, Verified
 from goldenpath.release.attest.statement import DECISION, cited, member
 from goldenpath.release.attest.verify import verify
@@ -20,10 +28,11 @@ from goldenpath.release.attest.verify import verify
 
 def admit(
     store: Store,
-    platform: Platform,
+    trusted: Trusted,
     deployment: Deployment,
     digest: Digest,
     *,
+    history: StageHistory,
     now: datetime,
     break_glass: BreakGlass | None = None,
 ) -> tuple[Finding, ...]:
@@ -32,17 +41,22 @@ def admit(
     `break_glass` is the break-glass record of the deployment that still waits for a second person.
     Every byte of the image is read. Raises `NotFound` if the store has no such release.
     """
-    verified = verified_whole(store, platform, digest, now)
-    return judged(verified, platform, deployment, now, break_glass=break_glass)
-
-
-def verified_whole(store: Store, platform: Platform, digest: Digest, now: datetime) -> Verified:
-    """Return what is verified about a release, after reading every byte of its image.
-
-    Raises `NotFound` if the store has no such release.
-    """
+    platform = trusted.platform
     policy = release_policy(platform)
-    return verify(store, digest, policy, people=platform.people, now=now, blobs=True)
+    verified = verify(store, digest, policy, people=platform.people, now=now, blobs=True)
+    facts: tuple[EntryFacts, ...] = ()
+    if asks_gates(platform, deployment.stage):
+        entries = history.entries(trusted, deployment.stage, deployment.model, digest)
+        facts = EntryReader(store, platform, now).facts(verified, entries)
+    return judged(verified, platform, deployment, now, facts=facts, break_glass=break_glass)
+
+
+def asks_gates(platform: Platform, name: str) -> bool:
+    """Whether a stage asks any gate. Raises `InvalidInput` if the platform has no such stage."""
+    stage = platform.stage(name)
+    if stage is None:
+        raise InvalidInput(f"the stage {name!r} is not in platform.toml")
+    return bool(stage.gates) or any(name in each.stages for each in platform.own_gates)
 
 
 def judged(
@@ -51,16 +65,28 @@ def judged(
     deployment: Deployment,
     now: datetime,
     *,
+    facts: Sequence[EntryFacts],
     break_glass: BreakGlass | None = None,
 ) -> tuple[Finding, ...]:
-    """Return the findings for a deployment that follow from what is verified about its release."""
+    """Return the findings for a deployment that follow from what is verified about its release.
+
+    `facts` are those of each entry of the release into the stage, the newest first.
+    """
     stage = platform.stage(deployment.stage)
     if stage is None:
         raise InvalidInput(f"the stage {deployment.stage!r} is not in platform.toml")
-    decided = decisions(
-        verified, stage, platform, deployment.model, now=now, break_glass=break_glass
-    )
-    return (*verified.findings, *decided)
+    if not asks_gates(platform, stage.name):
+        message = f"the stage {stage.name} has no gates"
+        return (*verified.findings, Finding("decision", "not applicable", message))
+    case = _Case(verified, stage, platform, deployment.model, break_glass)
+    verdicts = (_verdict(case, each) for each in facts)
+    newest: _EntryVerdict | None = None
+    for verdict in verdicts:
+        newest = newest or verdict
+        if verdict.is_open:
+            return (*verified.findings, *verdict.findings(case, now))
+    last = (_undecided(case),) if newest is None else newest.findings(case, now)
+    return (*verified.findings, *last)
 
 
 def missing(verified: Verified, named: Collection[Digest]) -> tuple[Digest, ...]:
@@ -76,42 +102,6 @@ def missing(verified: Verified, named: Collection[Digest]) -> tuple[Digest, ...]
     return tuple(sorted(wanted - verified.present))
 
 
-def decisions(
-    verified: Verified,
-    stage: Stage,
-    platform: Platform,
-    model: str,
-    *,
-    now: datetime,
-    break_glass: BreakGlass | None,
-) -> tuple[Finding, ...]:
-    """Return the findings about the signed decision that a stage with gates requires.
-
-    A listed person must have signed it. The approvals of the stage and a waiver for each waived
-    gate are checked again here, as of the time of the decision. A waiver that has ended since
-    is mentioned in its finding.
-    """
-    if not stage.gates:
-        message = f"the stage {stage.name} has no gates"
-        return (Finding("decision", "not applicable", message),)
-    standing = _standing(verified, stage, platform, model, break_glass=break_glass)
-    if standing is None:
-        return (
-            Finding(
-                "decision",
-                "fail",
-                f"nobody who is listed has signed a promotion to {stage.name} that "
-                f"{stage.approvals} approvals, and a waiver for each gate that was waived, "
-                "stand behind",
-                f"run goldenpath promote {verified.subject.short} --stage {stage.name}",
-            ),
-        )
-    by = f", approved by {', '.join(standing.approved)}" if standing.approved else ""
-    message = f"promoted to {stage.name} by {standing.signer}{by}"
-    waived = (Finding("waiver", "waived", each.summary(now)) for each in standing.excused)
-    return (Finding("decision", "pass", message), *waived)
-
-
 def lapsed(
     verified: Verified,
     stage: Stage,
@@ -122,58 +112,132 @@ def lapsed(
     break_glass: BreakGlass | None,
 ) -> tuple[str, ...]:
     """Return one sentence for each waiver that a release relies on and that has ended."""
-    standing = _standing(verified, stage, platform, model, break_glass=break_glass)
+    case = _Case(verified, stage, platform, model, break_glass)
+    standing = next(_standing(case, None), None)
     excused = () if standing is None else standing.excused
     return tuple(each.summary(now) for each in excused if each.until <= now)
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A release before a stage, with everything that is verified about it."""
+
+    verified: Verified
+    stage: Stage
+    platform: Platform
+    model: str
+    break_glass: BreakGlass | None
 
 
 @dataclass(frozen=True, slots=True)
 class _Standing:
     """A valid decision, with the approvals and waivers that support it."""
 
-    signer: str
-    approved: tuple[str, ...]
+    decision: SignedStatement
+    approvals: tuple[SignedStatement, ...]
     excused: tuple[Excuse, ...]
 
+    @property
+    def approved(self) -> tuple[str, ...]:
+        """Names of the people who approved, each once."""
+        return tuple(sorted({each.signer for each in self.approvals}))
 
-def _standing(
-    verified: Verified,
-    stage: Stage,
-    platform: Platform,
-    model: str,
-    *,
-    break_glass: BreakGlass | None,
-) -> _Standing | None:
+    @property
+    def cited(self) -> frozenset[Digest]:
+        """The evidence that the decision cites."""
+        return cited(self.decision.statement.predicate)
+
+
+@dataclass(frozen=True, slots=True)
+class _EntryVerdict:
+    """What follows for one entry of the release into the stage."""
+
+    standing: _Standing | None
+    gates: tuple[Finding, ...] = ()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a valid decision stands and no gate is closed."""
+        return self.standing is not None and all(each.status != "fail" for each in self.gates)
+
+    def findings(self, case: _Case, now: datetime) -> tuple[Finding, ...]:
+        """Return closed gates, the decision, and the waivers; one that has ended says so."""
+        if self.standing is None:
+            return (_undecided(case),)
+        names = ", ".join(self.standing.approved)
+        by = f", approved by {names}" if names else ""
+        message = f"promoted to {case.stage.name} by {self.standing.decision.signer}{by}"
+        waived = (Finding("waiver", "waived", e.summary(now)) for e in self.standing.excused)
+        closed = tuple(each for each in self.gates if each.status == "fail")
+        count = f"{len(self.gates)} gates were judged again, {len(closed)} are closed"
+        judged_again = () if closed else (Finding("gates", "pass", count),)
+        return (*closed, *judged_again, Finding("decision", "pass", message), *waived)
+
+
+def _verdict(case: _Case, facts: EntryFacts) -> _EntryVerdict:
+    """Return the first verdict without a closed gate, by any valid decision; else the last one."""
+    last = _EntryVerdict(None)
+    for standing in _standing(case, facts.entry.time):
+        gates = rejudged(
+            facts,
+            case.verified,
+            case.platform,
+            case.stage,
+            model=case.model,
+            approvals=standing.approvals,
+            cited=standing.cited,
+        )
+        excused = {each.gate for each in standing.excused}
+        last = _EntryVerdict(standing, tuple(_excused(each, excused) for each in gates))
+        if last.is_open:
+            break
+    return last
+
+
+def _excused(finding: Finding, gates: Collection[str]) -> Finding:
+    if finding.status != "fail" or finding.check not in gates:
+        return finding
+    return Finding(finding.check, "waived", finding.message, finding.cure)
+
+
+def _undecided(case: _Case) -> Finding:
+    name = case.stage.name
+    return Finding(
+        "decision",
+        "fail",
+        f"nobody who is listed has signed a promotion to {name} that "
+        f"{case.stage.approvals} approvals, and a waiver for each gate that was waived, "
+        "stand behind",
+        f"run goldenpath promote {case.verified.subject.short} --stage {name}",
+    )
+
+
+def _standing(case: _Case, at: datetime | None) -> Iterator[_Standing]:
+    """Yield each valid decision for the stage and model; `at` None takes its own time."""
+    stage, verified, platform = case.stage, case.verified, case.platform
     for signed in verified.of_type(DECISION):
         predicate = signed.statement.predicate
         place = (predicate.get("stage"), predicate.get("model"))
-        if place != (stage.name, model) or predicate.get("allowed") is not True:
+        moment = at or signed.statement.signed_at
+        is_here = place == (stage.name, case.model) and predicate.get("allowed") is True
+        if not is_here or moment is None:
             continue
-        approved = confirmed(signed, verified, stage, platform.people)
+        approved = confirmed(signed, verified, stage, platform, at=moment)
         needed = stage.approvals
-        if stage.break_glass is not None and _is_break_glass(
-            signed, verified, stage, platform, break_glass=break_glass
-        ):
+        if stage.break_glass is not None and _is_break_glass(signed, case, moment):
             needed = min(stage.approvals, stage.break_glass.approvals)
-        excused = excuses(signed, verified, stage, platform.people)
-        if len(approved) >= needed and excused is not None:
-            return _Standing(signed.signer, approved, excused)
-    return None
+        excused = excuses(signed, verified, stage, platform, at=moment)
+        if len({each.signer for each in approved}) >= needed and excused is not None:
+            yield _Standing(signed, approved, excused)
 
 
-def _is_break_glass(
-    decision: SignedStatement,
-    verified: Verified,
-    stage: Stage,
-    platform: Platform,
-    *,
-    break_glass: BreakGlass | None,
-) -> bool:
+def _is_break_glass(decision: SignedStatement, case: _Case, at: datetime) -> bool:
     """Tell whether an allowed person used break-glass and git records it as open or confirmed."""
+    stage, platform = case.stage, case.platform
     by = member(decision.statement.predicate.get("breakGlass"), "by")
     person = next((each for each in platform.people if each.name == decision.signer), None)
     if stage.break_glass is None or person is None or by != person.name:
         return False
-    is_open = break_glass is not None and break_glass.by == by
-    second = second_people(decision, verified, stage, platform.people)
+    is_open = case.break_glass is not None and case.break_glass.by == by
+    second = second_people(decision, case.verified, stage, platform, at=at)
     return may_use_break_glass(person, stage.break_glass) and (is_open or bool(second))

@@ -57,6 +57,8 @@ class AdmissionQuestion:
     """The open break-glass record of the deployment, if there is one."""
     named: tuple[Digest, ...] = ()
     """Envelopes that the commit names: the decision and the approvals."""
+    commit: str = ""
+    """The trusted commit. Its history shows how the release entered the stage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +223,8 @@ class Verdicts:
         standing = self._standing.get(deployment.name)
         break_glass = standing.break_glass if standing is not None else None
         named = self._versions[deployment.name].named(digest) or ()
-        return AdmissionQuestion(now, now, self._step, break_glass, named)
+        commit = self._trusted.commit if self._trusted is not None else ""
+        return AdmissionQuestion(now, now, self._step, break_glass, named, commit)
 
     def _still_standing(self, key: _Key, version: _Version) -> _Verdict | None:
         """Return the verdict before, or None if it no longer answers for these files."""

@@ -31,6 +31,7 @@ def approve(scene: ReleaseScene, comment: str = "", lifetime: timedelta = LIFETI
         model=stage.model,
         comment=comment,
         lifetime=lifetime,
+        findings=[each for each in assessment.decision.findings if each.check != "approvals"],
     )
     return Approval(
         person=person.name,

@@ -8,10 +8,9 @@ from datetime import datetime
 
 from goldenpath.errors import InvalidInput
 from goldenpath.promote.gates.approval import approvals, evidence_seen
-from goldenpath.promote.gates.fact_gates import GATES
+from goldenpath.promote.gates.follower_verdict import all_gates
 from goldenpath.promote.gates.gate import Decision, Evidence, judge_all
 from goldenpath.promote.gates.waiver import overrule, waivers
-from goldenpath.promote.gates.written_gates import written_gates
 from goldenpath.promote.platform.break_glass import (
     BreakGlass,
     break_glass_record,
@@ -43,8 +42,7 @@ def assessed(evidence: Evidence, stage: Stage, now: datetime, break_glass: str =
         each.envelope: each.person for each in approvals(evidence, stage, now) if not each.refused
     }
     signed = waivers(evidence, stage, now)
-    gates = (*GATES, *written_gates(evidence.platform))
-    findings = overrule(judge_all(gates, evidence, stage, now), signed)
+    findings = overrule(judge_all(all_gates(evidence.platform), evidence, stage, now), signed)
     waived = {finding.check for finding in findings if finding.status == "waived"}
     findings, people = (*findings, *_freeze(stage, now)), sorted(set(valid.values()))
     record = _break_glass(evidence, stage, break_glass, now) if break_glass else None

@@ -1,17 +1,16 @@
 """Separation of duties: every path by which one person or one key alone reaches production.
 
-The paths follow from what the chain of commits and admission enforce. So an empty list is a claim
-about mechanisms, not about intentions. `BEYOND` lists what git cannot show.
+The paths follow from the model of rights, which a test holds against the real follower. So an empty
+list is a claim about mechanisms, not about intentions. `BEYOND` lists what git cannot show.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from goldenpath.promote.acts.rights import Right, RightsScene, rights
 from goldenpath.promote.manifests.desired import Restrictions
-from goldenpath.promote.platform.break_glass import may_use_break_glass
 from goldenpath.promote.platform.platform import FILE, Platform
-from goldenpath.promote.platform.toml_table import duration_text
 
 BEYOND = (
     "that two names are two people: a key says only that somebody holds it",
@@ -42,6 +41,10 @@ class Duties:
     paths: tuple[LonePath, ...]
     confirmed_by: tuple[str, ...]
     """The two people who signed `platform.toml` as a whole; empty if only one did."""
+    unknown: tuple[str, ...] = ()
+    """What could not be found out; it is not known to be closed."""
+    alone: tuple[Right, ...] = ()
+    """What the platform lets one holder do alone, by design."""
     beyond: tuple[str, ...] = BEYOND
 
 
@@ -58,58 +61,52 @@ class DutiesScene:
     restrictions: Mapping[str, Restrictions]
     """Restrictions on deployments, by `stage/model`."""
     now: datetime
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+    """Why files of deployments could not be read, by `stage/model`."""
 
 
 def lone_paths(scene: DutiesScene) -> Duties:
     """Return every path by which one person or one key alone reaches production."""
-    platform, both = scene.platform, scene.confirmed_by
-    paths = (
-        *_by_trust(platform, scene.is_set_up, both),
-        *_by_stage(platform),
-        *_by_break_glass(platform, scene.restrictions, scene.now),
+    known = rights(RightsScene(scene.platform, scene.is_set_up))
+    opened = tuple(each for each in known if each.outcome == "open")
+    paths = (*_by_founder(scene), *_paths(opened, scene.platform), *_by_open_break_glass(scene))
+    last = scene.platform.stages[-1].name
+    unknown = tuple(
+        f"{name}: {reason}"
+        for name, reason in sorted(scene.unreadable.items())
+        if name.partition("/")[0] == last
     )
-    return Duties(scene.commit, paths, both)
+    alone = tuple(each for each in known if each.outcome == "by right")
+    return Duties(scene.commit, paths, scene.confirmed_by, unknown, alone)
 
 
-def _by_trust(platform: Platform, is_set_up: bool, both: tuple[str, ...]) -> tuple[LonePath, ...]:
-    listed = ", ".join(person.name for person in platform.people)
-    if not is_set_up:
-        how = f"set-up is open: may change people, keys and stages in {FILE} alone, then promote"
-        return (LonePath(f"each of {listed}", how, "goldenpath sod --seal"),)
-    if not both:
+def _by_founder(scene: DutiesScene) -> Iterator[LonePath]:
+    if scene.is_set_up and not scene.confirmed_by:
         how = f"listed every key of {FILE} alone during set-up, and may hold more than one of them"
-        return (LonePath("who set the platform up", how, "goldenpath sod --seal"),)
-    return ()
+        yield LonePath("who set the platform up", how, "goldenpath sod --seal")
 
 
-def _by_stage(platform: Platform) -> tuple[LonePath, ...]:
-    last = platform.stages[-1]
-    listed = ", ".join(person.name for person in platform.people) or "nobody"
-    paths = []
-    if last.approvals == 0:
-        how = f"{last.name} asks for no approval: who promotes decides alone"
-        cure = f"set approvals to 1 or more for {last.name} in {FILE}"
-        paths.append(LonePath(f"each of {listed}", how, cure))
-    if not last.gates:
-        how = f"{last.name} has no gates: admission asks for no decision there"
-        paths.append(LonePath(f"each of {listed}", how, f"name gates for {last.name} in {FILE}"))
-    return tuple(paths)
+def _paths(opened: tuple[Right, ...], platform: Platform) -> Iterator[LonePath]:
+    """Yield one path for each way, with everybody who has it."""
+    everybody = {
+        "person": ", ".join(each.name for each in platform.people) or "nobody",
+        "machine": ", ".join(each.name for each in platform.commit_keys) or "nobody",
+        "build key": ", ".join(each.name for each in platform.build_keys) or "nobody",
+    }
+    seen = set[str]()
+    for right in opened:
+        if right.by in seen:
+            continue
+        seen.add(right.by)
+        names = ", ".join(right.who) or everybody.get(right.holder, "")
+        who = f"each of {names}" if names else f"each {right.holder}"
+        yield LonePath(who, right.by, right.cure)
 
 
-def _by_break_glass(
-    platform: Platform, restrictions: Mapping[str, Restrictions], now: datetime
-) -> Iterator[LonePath]:
-    last = platform.stages[-1]
-    rule = last.break_glass
-    if rule is not None and rule.approvals == 0 and last.approvals > 0:
-        able = [each.name for each in platform.people if may_use_break_glass(each, rule)]
-        how = (
-            f"may use break-glass in {last.name}: what passes its other gates is live for "
-            f"{duration_text(rule.within)} before a second person must approve"
-        )
-        cure = f"set approvals to 1 in [stage.break-glass] of {last.name}"
-        yield LonePath(f"each of {', '.join(able) or 'nobody'}", how, cure)
-    for name, each in sorted(restrictions.items()):
+def _by_open_break_glass(scene: DutiesScene) -> Iterator[LonePath]:
+    last = scene.platform.stages[-1]
+    for name, each in sorted(scene.restrictions.items()):
         if each.break_glass is not None and name.partition("/")[0] == last.name:
             cure = f"goldenpath approve RELEASE --stage {last.name}, by somebody else"
-            yield LonePath(each.break_glass.by, f"{name}: {each.break_glass.summary(now)}", cure)
+            how = f"{name}: {each.break_glass.summary(scene.now)}"
+            yield LonePath(each.break_glass.by, how, cure)

@@ -25,7 +25,7 @@ class Proposed:
     """How many parents its commit has."""
     files: Mapping[str, bytes | None]
     base: str
-    """The last change of trust before it."""
+    """The last change of trust before it, or of its files."""
     approved_by: str
     """The person whom its trailer names."""
     signer: str
@@ -33,20 +33,23 @@ class Proposed:
 
 
 def change_trust(
-    scene: TrustScene, files: Mapping[str, bytes], message: str, *, two: bool = False
+    scene: TrustScene, files: Mapping[str, bytes | None], message: str, *, two: bool = False
 ) -> TrustChange | TrustProposal:
     """Return the change of `files`, or a proposal if set-up is over or `two` is set.
 
-    Raises `InvalidInput` if `platform.toml` would not be readable, or nothing would change.
+    None removes a file. Raises `InvalidInput` if `platform.toml` would not be readable, or nothing
+    would change.
     """
-    parse_platform(files[FILE])
+    if FILE in files:
+        parse_platform(files[FILE] or b"")
     changed: dict[str, bytes | None] = {
         path: content for path, content in files.items() if content != scene.files.get(path)
     }
     if not changed:
-        raise InvalidInput("platform.toml has this content already: nothing to do")
+        raise InvalidInput(f"{min(files)} has this content already: nothing to do")
     person = scene.person.name
-    if not two and not scene.is_set_up:
+    needs_two = scene.is_set_up if any(map(is_protected, changed)) else scene.platform.two_people
+    if not two and not needs_two:
         return TrustChange(scene.commit, scene.now, changed, message, (person,))
     seed = f"{scene.commit} {scene.now.isoformat()} {message}".encode()
     return TrustProposal(
@@ -61,8 +64,9 @@ def change_trust(
 
 
 def is_change_of_trust(proposed: Proposed) -> bool:
-    """Whether the proposal is one commit with one parent that changes only trust."""
-    return proposed.parents == 1 and all(map(is_protected, proposed.files))
+    """Whether the proposal is one commit with one parent that changes only trust, or no trust."""
+    kinds = {is_protected(path) for path in proposed.files}
+    return proposed.parents == 1 and len(kinds) == 1
 
 
 def review(scene: TrustScene, proposed: Proposed) -> TrustProposal:
@@ -103,7 +107,7 @@ def _require_able(scene: TrustScene, proposed: Proposed) -> tuple[str, ...]:
     if proposed.base != scene.base:
         raise InvalidInput(
             f"trust has changed since {proposed.name} was proposed: the proposal is void",
-            hint="propose it again on the present platform.toml",
+            hint="propose it again on the present files",
         )
     able = who_may_agree(scene.platform, proposed.signer, scene.now)
     if scene.person.name not in able:

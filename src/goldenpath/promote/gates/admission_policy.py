@@ -65,7 +65,7 @@ def parse_admission(content: bytes, file: str) -> AdmissionPolicy:
     table.end()
     _check_whole(table, demands, len(build_keys))
     check_keys(build_keys, demands.threshold, table.faults)
-    check_people(people, table.faults)
+    check_people(people, table.faults, build_keys)
     refuse_faults(table, file)
     return AdmissionPolicy(_policy(build_keys, demands), people)
 

@@ -3,7 +3,6 @@
 Other bytes, another stage or new evidence need a new approval.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,8 +10,10 @@ from datetime import datetime, timedelta
 from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
+from goldenpath.promote.gates.authorship import is_author
 from goldenpath.promote.gates.gate import Evidence
-from goldenpath.promote.platform.platform import Stage
+from goldenpath.promote.platform.model_limits import limit_refusal, roles_on
+from goldenpath.promote.platform.platform import Platform, Stage
 from goldenpath.release.attest.policy import Finding, Person, SignedStatement, Verified
 from goldenpath.release.attest.statement import (
     APPROVAL,
@@ -24,7 +25,6 @@ from goldenpath.release.attest.statement import (
     parse_time,
     render_time,
 )
-from goldenpath.release.evidence.training_statements import origin_of
 
 LIFETIME = timedelta(days=30)
 """How long an approval is valid by default."""
@@ -82,17 +82,24 @@ def approval(
     model: str,
     comment: str = "",
     lifetime: timedelta = LIFETIME,
+    findings: Sequence[Finding] = (),
 ) -> Statement:
-    """Return the statement to sign. Raises `InvalidInput` for a lifetime out of range."""
+    """Return the statement to sign. Raises `InvalidInput` for a lifetime out of range.
+
+    `findings` are those of the gates as the approver saw them.
+    """
     if not timedelta(0) < lifetime <= timedelta(days=366):
         raise InvalidInput("an approval is valid for at least a second and at most a year")
     seen: list[JsonValue] = [each.text for each in evidence_seen(verified)]
+    shown: list[JsonValue] = [
+        {"check": each.check, "status": each.status, "message": each.message} for each in findings
+    ]
     predicate: dict[str, JsonValue] = {
         "version": 1,
         "decision": "approve",
         "scope": {"environment": stage.name, "model": model, "until": render_time(now + lifetime)},
         "role": role,
-        "seen": {"evidence": seen},
+        "seen": {"evidence": seen, "findings": shown},
         "comment": comment,
     }
     return Statement((digest,), APPROVAL, predicate)
@@ -117,74 +124,107 @@ def approvals(evidence: Evidence, stage: Stage, now: datetime) -> tuple[SignedAp
 
 def why_not(person: Person, evidence: Evidence, stage: Stage) -> str:
     """Return why an approval by this person can never be valid here; empty if it can."""
-    if stage.approver_roles and not set(person.roles) & set(stage.approver_roles):
-        return f"has none of the roles {', '.join(stage.approver_roles)}"
-    origin = origin_of(evidence.verified)
-    author = str(origin.internal.get("author", "")) if origin is not None else ""
-    if is_same_person(person.name, author):
+    platform = evidence.platform
+    refused = role_refusal(person, platform, stage, evidence.model)
+    if refused:
+        return refused
+    if is_author(person, evidence.verified, platform.people):
         return "is the author of the change"
     if person.name == evidence.actor:
         return "is the person who promotes"
     return ""
 
 
-def confirmed(
-    decision: SignedStatement, verified: Verified, stage: Stage, people: Sequence[Person]
-) -> tuple[str, ...]:
-    """Return the names of those whose approvals a signed decision relies on, checked again.
+def role_refusal(person: Person, platform: Platform, stage: Stage, model: str) -> str:
+    """Return why the person may not approve this model in the stage; empty if they may."""
+    if stage.approver_roles and not set(person.roles) & set(stage.approver_roles):
+        return f"has none of the roles {', '.join(stage.approver_roles)}"
+    limited = limit_refusal(person, platform.role_limits, model)
+    if limited:
+        return limited
+    if stage.approver_roles and not roles_on(person, platform.role_limits, model) & set(
+        stage.approver_roles
+    ):
+        return f"approves in {stage.name} by a role that does not count for the model {model}"
+    return ""
 
-    They are checked as of the decision: an approval that has expired since then does not stop what
-    runs.
+
+def confirmed(
+    decision: SignedStatement,
+    verified: Verified,
+    stage: Stage,
+    platform: Platform,
+    *,
+    at: datetime,
+) -> tuple[SignedStatement, ...]:
+    """Return the approvals that a signed decision relies on, checked again as of `at`.
+
+    That is when the release entered the stage: an approval that has expired since then does not
+    stop what runs. An approval that is older than a waiver of the decision does not count.
     """
-    cited = _texts(decision.statement.predicate.get("approvals"))
-    valid = _matching_approvals(decision, verified, stage, people)
-    return tuple(sorted({each.signer for each in valid if each.envelope.text in cited}))
+    predicate = decision.statement.predicate
+    cited, waivers = _texts(predicate.get("approvals")), _texts(predicate.get("waivers"))
+    waived = [
+        each.statement.signed_at
+        for each in verified.of_type(WAIVER)
+        if each.envelope.text in waivers and each.statement.signed_at is not None
+    ]
+    return tuple(
+        each
+        for each in _matching_approvals(decision, verified, stage, platform, at=at)
+        if each.envelope.text in cited and not _is_before(each, waived)
+    )
 
 
 def second_people(
-    decision: SignedStatement, verified: Verified, stage: Stage, people: Sequence[Person]
+    decision: SignedStatement,
+    verified: Verified,
+    stage: Stage,
+    platform: Platform,
+    *,
+    at: datetime,
 ) -> tuple[str, ...]:
     """Return the names of those who approved the evidence of a decision, before it or after it."""
-    valid = _matching_approvals(decision, verified, stage, people)
+    valid = _matching_approvals(decision, verified, stage, platform, at=at)
     return tuple(sorted({each.signer for each in valid}))
 
 
+def _is_before(approval: SignedStatement, moments: Sequence[datetime]) -> bool:
+    given = approval.statement.signed_at
+    return bool(moments) and (given is None or given < max(moments))
+
+
 def _matching_approvals(
-    decision: SignedStatement, verified: Verified, stage: Stage, people: Sequence[Person]
+    decision: SignedStatement,
+    verified: Verified,
+    stage: Stage,
+    platform: Platform,
+    *,
+    at: datetime,
 ) -> Iterator[SignedStatement]:
-    """Yield the approvals by other people of exactly what was decided, valid at the decision."""
-    predicate, decided = decision.statement.predicate, decision.statement.signed_at
-    seen = _texts(predicate.get("evidence"))
-    roles = {person.name: set(person.roles) for person in people}
-    origin = origin_of(verified)
-    author = str(origin.internal.get("author", "")) if origin is not None else ""
+    """Yield the approvals by other people of exactly what was decided, valid at that time."""
+    predicate = decision.statement.predicate
+    model, seen = str(predicate.get("model")), _texts(predicate.get("evidence"))
+    people = {person.name: person for person in platform.people}
     for signed in verified.of_type(APPROVAL):
-        approved = signed.statement.predicate
-        until = member(approved.get("scope"), "until")
+        approved, person = signed.statement.predicate, people.get(signed.signer)
+        scope = approved.get("scope")
+        until = member(scope, "until")
         moment = parse_time(until) if isinstance(until, str) else None
         matches = (
             signed.kind == "person"
+            and person is not None
             and approved.get("decision") == "approve"
-            and member(approved.get("scope"), "environment") == stage.name
+            and member(scope, "environment") == stage.name
             # Otherwise an approved release could be promoted in the place of another model.
-            and member(approved.get("scope"), "model") == predicate.get("model")
+            and member(scope, "model") == model
             and _texts(member(approved.get("seen"), "evidence")) == seen
-            and (
-                not stage.approver_roles
-                or bool(roles.get(signed.signer, set()) & set(stage.approver_roles))
-            )
+            and not role_refusal(person, platform, stage, model)
             and signed.signer != decision.signer
-            and not is_same_person(signed.signer, author)
+            and not is_author(person, verified, platform.people)
         )
-        if matches and moment is not None and decided is not None and decided < moment:
+        if matches and moment is not None and at < moment:
             yield signed
-
-
-def is_same_person(name: str, author: str) -> bool:
-    """Whether `author`, such as `Some Name <some@address>`, is listed as `name` (`some-name`)."""
-    shown, _, address = author.partition("<")
-    candidates = {_slug(shown), _slug(address.partition("@")[0]), _slug(address.rstrip(">"))}
-    return name in candidates
 
 
 def _approvals(evidence: Evidence, stage: Stage, now: datetime) -> Iterator[SignedApproval]:
@@ -225,7 +265,3 @@ def _stale(signed: SignedStatement, verified: Verified, stage: Stage, now: datet
 
 def _texts(value: JsonValue) -> Sequence[str]:
     return sorted(str(each) for each in value) if isinstance(value, list) else []
-
-
-def _slug(text: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")

@@ -51,6 +51,15 @@ class Installed:
         return replace(finding, check=self.name, message=message)
 
 
+def is_installed(named: NamedGate) -> bool:
+    """Whether the object can be loaded on this machine."""
+    try:
+        _load(named.object)
+    except InvalidInput:
+        return False
+    return True
+
+
 def _load(path: str) -> Gate:
     module, _, name = path.partition(":")
     try:

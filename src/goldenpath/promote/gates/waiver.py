@@ -4,20 +4,20 @@ A waiver names one digest, one gate and one stage, gives a reason, and ends on a
 approvals cannot be waived, because everything else relies on them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
-from goldenpath.promote.gates.approval import is_same_person, why_not
+from goldenpath.promote.gates.approval import role_refusal, why_not
+from goldenpath.promote.gates.authorship import is_author
 from goldenpath.promote.gates.gate import Evidence
 from goldenpath.promote.platform.break_glass import OVERRULED
-from goldenpath.promote.platform.platform import Stage
-from goldenpath.release.attest.policy import Finding, Person, SignedStatement, Verified
+from goldenpath.promote.platform.platform import Platform, Stage
+from goldenpath.release.attest.policy import Finding, SignedStatement, Verified
 from goldenpath.release.attest.statement import WAIVER, Statement, member, parse_time, render_time
-from goldenpath.release.evidence.training_statements import origin_of
 
 UNWAIVABLE = frozenset({"evidence", "approvals"})
 LONGEST = timedelta(days=366)
@@ -89,22 +89,27 @@ class Excuse:
 
 
 def excuses(
-    decision: SignedStatement, verified: Verified, stage: Stage, people: Sequence[Person]
+    decision: SignedStatement,
+    verified: Verified,
+    stage: Stage,
+    platform: Platform,
+    *,
+    at: datetime,
 ) -> tuple[Excuse, ...] | None:
     """Return the waivers that a signed decision relies on, checked again; None if one is invalid.
 
-    They are checked as of the decision: a waiver that has ended since then does not stop what runs.
+    They are checked as of `at`, when the release entered the stage: a waiver that has ended since
+    then does not stop what runs.
     """
-    predicate, decided = dict(decision.statement.predicate), decision.statement.signed_at
+    predicate = dict(decision.statement.predicate)
     result = []
     for gate in _waived_gates(predicate):
         valid = [
             signed
             for signed in verified.of_type(WAIVER)
             if _covers(signed, gate, decision, stage)
-            and _may_waive(signed.signer, decision, verified, stage, people=people)
-            and decided is not None
-            and not _defect(signed, decided)
+            and _may_waive(signed.signer, decision, verified, stage, platform=platform)
+            and not _defect(signed, at)
         ]
         if not valid:
             return None
@@ -147,14 +152,13 @@ def _may_waive(
     verified: Verified,
     stage: Stage,
     *,
-    people: Sequence[Person],
+    platform: Platform,
 ) -> bool:
-    roles = next((set(person.roles) for person in people if person.name == name), None)
-    if roles is None or (stage.approver_roles and not roles & set(stage.approver_roles)):
+    person = next((each for each in platform.people if each.name == name), None)
+    model = str(decision.statement.predicate.get("model"))
+    if person is None or role_refusal(person, platform, stage, model):
         return False
-    origin = origin_of(verified)
-    author = str(origin.internal.get("author", "")) if origin is not None else ""
-    return name != decision.signer and not is_same_person(name, author)
+    return name != decision.signer and not is_author(person, verified, platform.people)
 
 
 def _waivers(evidence: Evidence, stage: Stage, now: datetime) -> Iterator[Waiver]:

@@ -6,7 +6,7 @@ honours and one machine does not is listed, never silently ignored.
 
 import math
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Set
 from dataclasses import replace
 from typing import Annotated, Literal
 
@@ -18,7 +18,9 @@ from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
 from goldenpath.parsers.typed import typed
 from goldenpath.parsers.yaml_parser import parse_yaml
+from goldenpath.promote.manifests import manifest_fields
 from goldenpath.promote.manifests.desired import Deployment, Scaling, Slot, slot_name
+from goldenpath.promote.manifests.manifest_fields import MODEL_FORMATS
 from goldenpath.promote.manifests.quantities import parse_bytes, parse_seconds
 from goldenpath.promote.manifests.unreadable_file import refuse_unreadable
 from goldenpath.promote.platform.platform import Platform
@@ -39,9 +41,16 @@ _WINDOW = "autoscaling.knative.dev/window"
 _RETENTION = "autoscaling.knative.dev/scale-to-zero-pod-retention-period"
 _SHORTEST_WINDOW, _LONGEST = 6.0, 3600.0
 """Seconds; Knative's webhook refuses values outside this range."""
-_PLATFORM_VARIABLES = ("LD_", "PYTHON", "GOLDENPATH_", "PATH", "HOME")
-"""Prefixes of variables that decide which code runs: only the platform sets them."""
-_SCALING = {"minReplicas", "maxReplicas", "scaleTarget", "scaleMetric"}
+VARIABLES = (
+    "MALLOC_ARENA_MAX",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+)
+"""The variables that `env` may set: counts of threads and of memory pools. They change how fast an
+answer comes and never which one, or which code runs."""
+_COUNT = re.compile(r"[1-9]\d{0,2}")
 
 
 _Anything = Annotated[object, Meta(extra_json_schema={"description": "anything"})]
@@ -206,8 +215,10 @@ class ManifestReader:
             what = f"{self.path}: {where}env {variable.name}"
             if variable.value_from is not None:
                 self.ignored.append(f"{what} with valueFrom")
-            elif variable.name.startswith(_PLATFORM_VARIABLES):
-                self.ignored.append(f"{what}, which is the platform's")
+            elif variable.name not in VARIABLES:
+                self.ignored.append(f"{what}, expected one of {', '.join(VARIABLES)}")
+            elif _COUNT.fullmatch(variable.value) is None:
+                self.ignored.append(f"{what}, expected a whole number from 1 to 999")
             else:
                 yield variable.name, variable.value
 
@@ -264,9 +275,12 @@ class ManifestReader:
             raise InvalidInput(f"{self.path} has {key} {value!r}, expected {expected}")
 
     def _note_all(self, value: Mapping[str, JsonValue]) -> None:
-        """List the fields that a cluster honours and one machine does not, after the form check."""
+        """List the fields that a cluster honours and one machine does not, after the form check.
+
+        A field that is on no list is refused.
+        """
         spec = _members(value, "spec")
-        self._note(spec, "spec.", {"predictor", "canary"})
+        self._note(spec, "spec.", manifest_fields.SPEC, manifest_fields.SPEC)
         self._note_predictor(_members(spec, "predictor"), "spec.predictor.")
         canaries = spec.get("canary")
         for number, canary in enumerate(canaries if isinstance(canaries, list) else ()):
@@ -278,16 +292,32 @@ class ManifestReader:
             self._note_predictor(predictor, where)
 
     def _note_predictor(self, predictor: Mapping[str, JsonValue], where: str) -> None:
-        self._note(predictor, where, {"name", "model", "canaryTrafficPercent", *_SCALING})
-        source = _members(predictor, "model")
-        honoured = {"name", "modelFormat", "protocolVersion", "storageUri", "env", "resources"}
-        self._note(source, where + "model.", honoured)
+        known, honoured = manifest_fields.PREDICTOR, manifest_fields.HONOURED_PREDICTOR
+        self._note(predictor, where, known, honoured)
+        source, inner = _members(predictor, "model"), where + "model."
+        self._note(source, inner, manifest_fields.MODEL, manifest_fields.HONOURED_MODEL)
+        named = _members(source, "modelFormat").get("name", MODEL_FORMATS[0])
+        self._require(named, f"{inner}modelFormat.name", MODEL_FORMATS)
         resources = _members(source, "resources")
-        self._note(resources, where + "model.resources.", {"limits"})
-        self._note(_members(resources, "limits"), where + "model.resources.limits.", {"memory"})
+        self._note(resources, inner + "resources.", None, {"limits"})
+        self._note(_members(resources, "limits"), inner + "resources.limits.", None, {"memory"})
 
-    def _note(self, value: Mapping[str, JsonValue], where: str, honoured: set[str]) -> None:
-        self.ignored += [f"{self.path}: {where}{key}" for key in value if key not in honoured]
+    def _note(
+        self,
+        value: Mapping[str, JsonValue],
+        where: str,
+        known: Set[str] | None,
+        honoured: Set[str],
+    ) -> None:
+        """List the keys that are not honoured. Raises `InvalidInput` for one that is not known."""
+        for key in value:
+            if known is not None and key not in known:
+                raise InvalidInput(
+                    f"{self.path} has {where}{key}, which may bring in code, a model or a right "
+                    f"that nobody signed: expected only {', '.join(sorted(known))}"
+                )
+            if key not in honoured:
+                self.ignored.append(f"{self.path}: {where}{key}")
 
 
 def _members(value: Mapping[str, JsonValue], key: str) -> Mapping[str, JsonValue]:

@@ -5,9 +5,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from goldenpath.promote.platform.model_limits import models_line, read_models
 from goldenpath.promote.platform.toml_table import Table
 from goldenpath.release.attest.policy import Person, TrustedKey
 from goldenpath.release.attest.signatures.p256 import from_pem, to_pem
+from goldenpath.release.attest.signatures.ssh_public_key import key_identity, pem_identity
 from goldenpath.release.attest.statement import EVIDENCE, KINDS
 
 _NAME = re.compile(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?")
@@ -47,8 +49,9 @@ def read_person(table: Table, names: set[str]) -> Person:
     if line and _SSH_KEY.fullmatch(line) is None:
         table.fault("ssh-key", "type and base64 of a public SSH key, without comment", line)
     start, end = _period(table)
+    models = read_models(table)
     table.end()
-    return Person(name, roles, line, start, end)
+    return Person(name, roles, line, start, end, models)
 
 
 def read_build_key(table: Table, names: set[str]) -> TrustedKey:
@@ -94,13 +97,24 @@ def check_keys(keys: Sequence[TrustedKey], threshold: int, faults: list[str]) ->
         faults.append(f"threshold: expected at most the {len(seen)} build keys, got {threshold}")
 
 
-def check_people(people: Iterable[Person], faults: list[str]) -> None:
-    """Report one key under two names, which would let one person act as two."""
-    seen: dict[str, str] = {}
+def check_people(
+    people: Iterable[Person], faults: list[str], build_keys: Iterable[TrustedKey] = ()
+) -> None:
+    """Report one key under two names, which would let one person act as two.
+
+    Keys are compared as keys: another spelling of a key is the same key.
+    """
+    seen = {pem_identity(each.public_key): each.name for each in build_keys if each.public_key}
     for each in people:
-        if each.ssh_key and each.ssh_key in seen:
-            faults.append(f"{each.name}: has the same ssh-key as {seen[each.ssh_key]}")
-        seen[each.ssh_key] = each.name
+        if not each.ssh_key:
+            continue
+        key = key_identity(each.ssh_key)
+        if key in seen:
+            faults.append(
+                f"{each.name}: has the same ssh-key as {seen[key]}: expected a key of its own, "
+                "made with ssh-keygen -t ed25519"
+            )
+        seen.setdefault(key, each.name)
 
 
 def demand_lines(demands: Demands) -> Iterator[str]:
@@ -130,6 +144,8 @@ def person_lines(kind: str, people: Iterable[Person]) -> Iterator[str]:
         yield from ("", f"[[{kind}]]", f"name = {quoted(each.name)}")
         yield f"roles = {listed(each.roles)}"
         yield f"ssh-key = {quoted(each.ssh_key)}"
+        if each.models:
+            yield models_line(each.models)
         yield from _period_lines(each.valid_from, each.valid_until, None)
 
 

@@ -35,6 +35,11 @@ from goldenpath.promote.platform.expression import Expression, read_expression
 from goldenpath.promote.platform.forge_settings import ForgeSettings, forge_lines, read_forge
 from goldenpath.promote.platform.log_rules import NO_RULES as NO_LOG_RULES
 from goldenpath.promote.platform.log_rules import LogRules, log_lines, read_log_rules
+from goldenpath.promote.platform.model_limits import (
+    RoleLimit,
+    read_role_limit,
+    role_limit_lines,
+)
 from goldenpath.promote.platform.toml_table import Table, duration_text, read_table, refuse_faults
 from goldenpath.release.attest.policy import Person, TrustedKey
 
@@ -148,6 +153,8 @@ class Platform:
     """Rules for the confinement of every build."""
     forge: ForgeSettings | None = None
     """Where pull requests are opened if `main` accepts no push."""
+    role_limits: tuple[RoleLimit, ...] = ()
+    """Roles that count for some models only."""
 
     def stage(self, name: str) -> Stage | None:
         """Return the stage of that name, or None."""
@@ -180,6 +187,7 @@ def parse_platform(content: bytes, file: str = FILE) -> Platform:
         registry.fault("prefix", "a host and a path without scheme", prefix)
     registry.end()
     stage_names, actors, keys, own = set[str](), set[str](), set[str](), set[str]()
+    roles = set[str]()
     gates = table.tables("gate")
     platform = Platform(
         stages=tuple(_stage(each, stage_names) for each in table.tables("stage")),
@@ -198,6 +206,7 @@ def parse_platform(content: bytes, file: str = FILE) -> Platform:
         data=read_rules(table.table("data")) if table.has("data") else NO_RULES,
         build=read_build_rules(table.table("build")) if table.has("build") else ANY_BUILD,
         forge=read_forge(table.table("forge")) if table.has("forge") else None,
+        role_limits=tuple(read_role_limit(each, roles) for each in table.tables("role")),
     )
     table.end()
     _check_whole(platform, table)
@@ -251,7 +260,7 @@ def _check_whole(platform: Platform, table: Table) -> None:
     elif not platform.stages[-1].gates:
         last = platform.stages[-1].name
         table.faults.append(f"stage {last}: expected gates, got none for the last stage")
-    check_people((*platform.people, *platform.commit_keys), table.faults)
+    check_people((*platform.people, *platform.commit_keys), table.faults, platform.build_keys)
     check_keys(platform.build_keys, platform.demands.threshold, table.faults)
     _check_gates(platform, table)
 
@@ -314,6 +323,7 @@ def _lines(platform: Platform) -> Iterator[str]:
         yield f"stages = {listed(named.stages)}"
         yield f"object = {quoted(named.object)}"
     yield from key_lines(platform.build_keys)
+    yield from role_limit_lines(platform.role_limits)
     yield from person_lines("machine", platform.commit_keys)
     yield from person_lines("person", platform.people)
     yield ""

@@ -21,6 +21,15 @@ def is_protected(path: str) -> bool:
     return path == FILE or path.partition("/")[0] in FOLDERS
 
 
+def is_followed(path: str) -> bool:
+    """Whether a cluster, git or a runner may obey this file, though it is no deployment file.
+
+    Argo CD applies what lies below `envs/`. Files whose name begins with a dot instruct git and CI.
+    """
+    parts = path.split("/")
+    return parts[0] == "envs" or any(part.startswith(".") for part in parts)
+
+
 def who_may_agree(platform: Platform, other: str, now: datetime) -> tuple[str, ...]:
     """Return the names of those who may confirm a change that `other` proposes."""
     roles = {person.name: set(person.roles) for person in platform.people}

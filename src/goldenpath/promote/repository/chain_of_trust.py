@@ -1,8 +1,9 @@
 """Which commits are trusted: an unbroken chain of signatures from a pinned first commit.
 
 Every commit must be signed by somebody whom `platform.toml` of its *parent* lists, so nobody can
-list themselves. After set-up every change of trust needs two people. Machines may only shift
-traffic between releases that are there. Time is when a commit was first seen, not its own date.
+list themselves. After set-up every change of trust needs two people. Machines move percentages and
+digests inside an approved plan, and nothing else. Time is when a commit was first seen, not its own
+date.
 
 What is fetched waits in a quarantine. The commits before the first refused one are followed. That
 one and all after it leave no trace but the time when they were first seen.

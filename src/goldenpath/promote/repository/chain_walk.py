@@ -18,6 +18,7 @@ from goldenpath.promote.repository.commit_rules import (
     PlatformHistory,
     check_commit,
     check_restrictions,
+    check_rights,
     files_around,
 )
 from goldenpath.promote.repository.commit_signature import key_holder, owner_of_key, signing_key
@@ -199,6 +200,9 @@ class ChainWalk:
             platform = self._platforms.at(parent)
             signer = owner_of_key(key, platform.committers, moment, what)
             check_commit(self._repository, commit, parent, signer, platforms=self._platforms)
+            check_rights(
+                self._repository, commit, parent, signer, platform=platform, placed=self._files
+            )
             check_restrictions(
                 self._repository, commit, parent, signer, platform=platform, placed=self._files
             )

@@ -6,17 +6,18 @@ from contextlib import suppress
 
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, VerificationError
+from goldenpath.promote.manifests.commit_rights import FileStep, machine_refusal
 from goldenpath.promote.manifests.deployment_files import (
     RELEASE_FILE,
     SERVICE_FILE,
     parse_deployments,
 )
-from goldenpath.promote.manifests.placement import parse_placement
 from goldenpath.promote.manifests.restrictions import Files, Step, refusal
 from goldenpath.promote.manifests.unreadable_file import refuse_unreadable
+from goldenpath.promote.platform.model_limits import limit_refusal
 from goldenpath.promote.platform.platform import FILE, Platform, parse_platform
 from goldenpath.promote.repository.commit import Commit
-from goldenpath.promote.repository.countersign import check_trust
+from goldenpath.promote.repository.countersign import check_alone, check_trust
 from goldenpath.promote.repository.worktree import Repository
 
 TAKE_OUT = "nobody follows this commit: take it out of main again"
@@ -59,13 +60,14 @@ def check_commit(
 ) -> None:
     """Raise `VerificationError` if the signer may not make this commit."""
     platform = platforms.at(parent)
-    check_trust(repository, commit, signer, platform, after=platforms.at(commit.id))
+    platforms.at(commit.id)  # refuses a commit whose platform file cannot be read
+    check_trust(repository, commit, signer, platform)
     if signer in {machine.name for machine in platform.commit_keys}:
         refused = _machine_refusal(repository, commit, parent, platform)
         if refused:
             raise VerificationError(
                 f"commit {commit.id[:12]} by the machine {signer} {refused}",
-                hint="machines may only shift traffic between releases that are there",
+                hint="a machine takes a later step of a plan or goes back, and nothing else",
             )
 
 
@@ -131,51 +133,56 @@ def stable_before(
                 yield deployment.slots[0].digest
 
 
+def check_rights(
+    repository: Repository,
+    commit: Commit,
+    parent: str,
+    signer: str,
+    *,
+    platform: Platform,
+    placed: Mapping[str, bytes | None],
+) -> None:
+    """Raise `VerificationError` for a commit beyond what its one signer may do."""
+    (person,) = (each for each in platform.committers if each.name == signer)
+    for path in commit.paths:
+        model = path.split("/")[2] if path.startswith("envs/") and path.count("/") > 1 else ""
+        refused = (
+            limit_refusal(person, platform.role_limits, model) if path.startswith("envs/") else ""
+        )
+        if refused:
+            raise VerificationError(
+                f"commit {commit.id[:12]} changes {path}, but {signer} {refused}",
+                hint="somebody whose models in platform.toml include it has to make the change",
+            )
+    check_alone(repository, commit, parent, signer, before=platform, placed=placed)
+
+
 def _machine_refusal(
     repository: Repository, commit: Commit, parent: str, platform: Platform
 ) -> str:
     """Return what the commit does that a machine may not do; empty if nothing."""
+    if len(commit.parents) > 1:
+        return "is a merge"
     for path in commit.paths:
         if _MACHINE_PATH.fullmatch(path) is None:
             return f"changes {path}"
     for folder in sorted({path.rsplit("/", 1)[0] for path in commit.paths}):
-        known = _releases(repository.files(parent, folder), platform)
-        after = repository.files(commit.id, folder)
-        if f"{folder}/{SERVICE_FILE}" not in after:
-            return f"removes {folder}"
-        refused = _hold_refusal(repository, parent, commit, folder)
+        _, name, model = folder.split("/")
+        stage = platform.stage(name)
+        if stage is None:
+            return f"changes {folder}, which is in no stage"
+        before, after = (
+            {path.rsplit("/", 1)[1]: content for path, content in files.items()}
+            for files in (repository.files(parent, folder), repository.files(commit.id, folder))
+        )
+        step = FileStep(
+            Files(before.get(SERVICE_FILE), before.get(RELEASE_FILE)),
+            Files(after.get(SERVICE_FILE), after.get(RELEASE_FILE)),
+            stage,
+            model,
+            platform,
+        )
+        refused = machine_refusal(step)
         if refused:
             return refused
-        added = _releases(after, platform) - known
-        if added:
-            return f"brings {min(added)} into {folder}"
     return ""
-
-
-def _hold_refusal(repository: Repository, parent: str, commit: Commit, folder: str) -> str:
-    """Return how a machine ends a hold or changes the rollout plan; empty if it does neither.
-
-    Other restrictions are checked for everybody.
-    """
-    path = f"{folder}/{RELEASE_FILE}"
-    names = [f"{parent}:{path}", f"{commit.id}:{path}"]
-    before, after = repository.deployment_files(names)
-    old = None if before is None else parse_placement(before, path)
-    new = None if after is None else parse_placement(after, path)
-    if old is not None and old.hold and (new is None or new.hold != old.hold):
-        return f"ends the hold of {folder}"
-    if old is not None and (new is None or new.rollout != old.rollout):
-        return f"changes how {folder} is judged"
-    return ""
-
-
-def _releases(files: Mapping[str, bytes], platform: Platform) -> set[Digest]:
-    """Return the releases that a deployment runs or would go back to. Raises `InvalidInput`."""
-    digests: set[Digest] = set()
-    for deployment in parse_deployments(files, platform):
-        digests |= {slot.digest for slot in deployment.slots}
-    for path, content in files.items():
-        if path.endswith("/" + RELEASE_FILE):
-            placement = parse_placement(content, path)
-            digests |= {placement.digest, placement.previous or placement.digest}
-    return digests

@@ -7,6 +7,7 @@ from goldenpath.errors import VerificationError
 from goldenpath.promote.repository.commit import parse_commit, split_signature
 from goldenpath.release.attest.policy import Person
 from goldenpath.release.attest.signatures import sshsig
+from goldenpath.release.attest.signatures.ssh_public_key import is_same_key
 
 
 def verify_commit(
@@ -40,7 +41,7 @@ def owner_of_key(signer: str, people: Sequence[Person], time: datetime, what: st
     """
     outside = ""
     for person in people:
-        if person.ssh_key.split()[:2] != signer.split()[:2]:
+        if not is_same_key(person.ssh_key, signer):
             continue
         if person.valid_from is not None and time < person.valid_from:
             outside = f"before the key of {person.name} was valid"
@@ -58,7 +59,7 @@ def owner_of_key(signer: str, people: Sequence[Person], time: datetime, what: st
 
 def key_holder(signer: str, people: Sequence[Person], commit: str) -> str:
     """Return whose key `signer` is, at whatever time. Raises `VerificationError` if nobody's."""
-    holder = next((each for each in people if each.ssh_key.split()[:2] == signer.split()[:2]), None)
+    holder = next((each for each in people if is_same_key(each.ssh_key, signer)), None)
     if holder is None:
         return owner_of_key(signer, (), datetime.min.replace(tzinfo=UTC), f"commit {commit[:12]}")
     return holder.name

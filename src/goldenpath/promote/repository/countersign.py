@@ -1,20 +1,31 @@
-"""Two people for every change of trust: the commit holds a second signature over its new files.
+"""Two people for what one may not change: the commit holds a second signature over its new files.
 
 Without it one listed person could list a second key of their own, or lower the demands of a stage,
 and then promote alone. Set-up is exempt, since a platform begins with one person. It is over with
 `two-people = true` in `platform.toml`, or once a release has entered the last stage.
+
+With `two-people = true` the platform is sealed: then one person alone changes deployments only as
+`commit_rights` lists, and no other file that a cluster, git or CI obeys.
 """
 
 import base64
 import binascii
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from goldenpath.canonical import JsonValue, canonical_json
 from goldenpath.digest import Digest
 from goldenpath.errors import VerificationError
+from goldenpath.promote.manifests.commit_rights import FileStep, lone_refusal
+from goldenpath.promote.manifests.deployment_files import RELEASE_FILE, SERVICE_FILE
+from goldenpath.promote.manifests.restrictions import Files
 from goldenpath.promote.platform.platform import FILE, Platform
-from goldenpath.promote.platform.second_person import FOLDERS, is_protected, why_not_both
+from goldenpath.promote.platform.second_person import (
+    FOLDERS,
+    is_followed,
+    is_protected,
+    why_not_both,
+)
 from goldenpath.promote.repository.commit import Commit
 from goldenpath.promote.repository.commit_message import APPROVAL_SIGNATURE, APPROVED_BY
 from goldenpath.promote.repository.commit_signature import owner_of_key
@@ -24,6 +35,10 @@ from goldenpath.release.attest.signatures import sshsig
 from goldenpath.release.attest.signatures.sshsig import SshKey
 
 NAMESPACE = "goldenpath-trust"
+DEPLOYMENT = re.compile(
+    r"envs/(?P<stage>[^/\n]+)/(?P<model>[^/\n]+)/(?P<file>inferenceservice|release)\.yaml"
+)
+"""The paths of the two files of a deployment."""
 
 
 def set_up_is_over(repository: Repository, commit: str, platform: Platform) -> bool:
@@ -32,12 +47,13 @@ def set_up_is_over(repository: Repository, commit: str, platform: Platform) -> b
     return platform.two_people or bool(repository.last_change(commit, f"envs/{last}"))
 
 
-def base_of(repository: Repository, commit: str) -> str:
-    """Return the last change of trust up to `commit`.
+def base_of(repository: Repository, commit: str, paths: Iterable[str] = ()) -> str:
+    """Return the last change of trust up to `commit`, or of one of the other `paths`.
 
     Signatures name it, so that none is valid for a second change.
     """
-    return repository.last_change(commit, FILE, *FOLDERS)
+    others = sorted(path for path in paths if not is_protected(path))
+    return repository.last_change(commit, FILE, *FOLDERS, *others)
 
 
 def sign_change(base: str, files: Mapping[str, bytes | None], name: str, key: SshKey) -> str:
@@ -67,33 +83,122 @@ def agreed(
     return owner_of_key(signer, people, commit.time, f"the approval in commit {commit.id[:12]}")
 
 
-def check_trust(
-    repository: Repository, commit: Commit, signer: str, before: Platform, *, after: Platform
-) -> None:
+def check_trust(repository: Repository, commit: Commit, signer: str, before: Platform) -> None:
     """Raise `VerificationError` if the commit changes trust without two suitable people."""
     touched = tuple(filter(is_protected, commit.paths))
     if len(commit.parents) > 1:
         _check_merge(repository, commit, before)
         return
-    if not touched or _is_harmless(touched, before, after):
+    if not touched:
         return
     (parent,) = commit.parents
-    if not set_up_is_over(repository, parent, before):
+    if set_up_is_over(repository, parent, before):
+        _require_two(repository, commit, signer, before, paths=touched)
+
+
+def check_alone(
+    repository: Repository,
+    commit: Commit,
+    parent: str,
+    signer: str,
+    *,
+    before: Platform,
+    placed: Mapping[str, bytes | None],
+) -> None:
+    """Raise `VerificationError` if one person changes what needs two on a sealed platform.
+
+    `placed` has both files of each deployment that the commit touches, by commit and path. Changes
+    of trust are checked by `check_trust`.
+    """
+    people = {person.name for person in before.people}
+    if not before.two_people or signer not in people:
         return
-    second = agreement(repository, commit, before)
+    is_merge = len(commit.parents) > 1
+    paths = repository.differing(parent, commit.id) if is_merge else commit.paths
+    refused = next(_lone_refusals(repository, commit, parent, paths, before=before, placed=placed),
+                   "")  # fmt: skip
+    if not refused:
+        return
+    if is_merge:
+        raise VerificationError(
+            f"merge {commit.id[:12]} {refused}, compared with {parent[:12]}",
+            hint="bring the branch up to date by a rebase, and fast-forward main to it",
+        )
+    if not commit.trailer(APPROVAL_SIGNATURE):
+        raise VerificationError(
+            f"commit {commit.id[:12]} by {signer} alone {refused}, which needs two people",
+            hint="goldenpath platform write asks a second person to confirm such a change",
+        )
+    _require_two(repository, commit, signer, before, paths=commit.paths)
+
+
+def _lone_refusals(
+    repository: Repository,
+    commit: Commit,
+    parent: str,
+    paths: Sequence[str],
+    *,
+    before: Platform,
+    placed: Mapping[str, bytes | None],
+) -> Iterator[str]:
+    """Yield what the commit changes that needs two people, besides trust."""
+    folders: dict[str, None] = {}
+    for path in filter(lambda each: not is_protected(each), paths):
+        match = DEPLOYMENT.fullmatch(path)
+        if match is None or before.stage(match["stage"]) is None:
+            if is_followed(path):
+                yield f"changes {path!r}"
+        else:
+            folders[f"{match['stage']}/{match['model']}"] = None
+    for name in folders:
+        stage_name, _, model = name.partition("/")
+        stage = before.stage(stage_name)
+        if stage is None:
+            continue
+        old, new = (
+            _files(repository, each, f"envs/{name}", placed) for each in (parent, commit.id)
+        )
+        step = FileStep(old, new, stage, model, before)
+        refused = lone_refusal(step)
+        if refused:
+            yield refused
+
+
+def _files(
+    repository: Repository, commit: str, folder: str, placed: Mapping[str, bytes | None]
+) -> Files:
+    """Return both files of a deployment in a commit, from `placed` if it has them."""
+    paths = [f"{folder}/{file}" for file in (SERVICE_FILE, RELEASE_FILE)]
+    names = [f"{commit}:{path}" for path in paths]
+    if all(each in placed for each in names):
+        return Files(placed[names[0]], placed[names[1]])
+    found = repository.files(commit, folder)
+    return Files(found.get(paths[0]), found.get(paths[1]))
+
+
+def agreement(
+    repository: Repository, commit: Commit, before: Platform, paths: Iterable[str] | None = None
+) -> str:
+    """Return who else agreed to the commit's change of `paths`, or of trust if none are given.
+
+    Raises `VerificationError`.
+    """
+    parent = commit.parents[0]
+    touched = sorted(filter(is_protected, commit.paths) if paths is None else paths)
+    contents = repository.blobs([f"{commit.id}:{path}" for path in touched])
+    files = dict(zip(touched, contents, strict=True))
+    return agreed(commit, base_of(repository, parent, touched), files, before.people)
+
+
+def _require_two(
+    repository: Repository, commit: Commit, signer: str, before: Platform, *, paths: Sequence[str]
+) -> None:
+    """Raise `VerificationError` unless two suitable people signed the change of these paths."""
+    second = agreement(repository, commit, before, paths)
     roles = {person.name: set(person.roles) for person in before.people}
     refused = why_not_both(before, (signer, second), roles)
     if refused:
         raise VerificationError(f"commit {commit.id[:12]} changes trust {refused}")
-
-
-def agreement(repository: Repository, commit: Commit, before: Platform) -> str:
-    """Return who else agreed to the commit's change of trust. Raises `VerificationError`."""
-    parent = commit.parents[0]
-    touched = sorted(filter(is_protected, commit.paths))
-    contents = repository.blobs([f"{commit.id}:{path}" for path in touched])
-    files = dict(zip(touched, contents, strict=True))
-    return agreed(commit, base_of(repository, parent), files, before.people)
 
 
 def _check_merge(repository: Repository, commit: Commit, before: Platform) -> None:
@@ -110,11 +215,6 @@ def _check_merge(repository: Repository, commit: Commit, before: Platform) -> No
                 f"merge {commit.id[:12]} changes {changed[0]} against {parent[:12]}",
                 hint="bring the branch up to date by a rebase, and fast-forward main to it",
             )
-
-
-def _is_harmless(touched: Sequence[str], before: Platform, after: Platform) -> bool:
-    """Whether only the gateway's listening address changed, which is no change of trust."""
-    return set(touched) == {FILE} and replace(after, gateway=before.gateway) == before
 
 
 def _statement(base: str, files: Mapping[str, bytes | None]) -> bytes:

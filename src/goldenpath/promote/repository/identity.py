@@ -11,6 +11,7 @@ from goldenpath.processes.tool import run_tool
 from goldenpath.promote.platform.people import not_listed
 from goldenpath.promote.platform.platform import Platform
 from goldenpath.release.attest.policy import Person
+from goldenpath.release.attest.signatures.ssh_public_key import is_same_key
 from goldenpath.release.attest.signatures.sshsig import SshKey
 from goldenpath.settings import IDENTITY_VARIABLE
 
@@ -65,7 +66,7 @@ def require_listed(
     """
     listed = platform.committers if machines else platform.people
     for person in listed:
-        same = person.ssh_key.split()[:2] == identity.key.public_line.split()[:2]
+        same = is_same_key(person.ssh_key, identity.key.public_line)
         if person.name == identity.name and same:
             return _require_current(person, now)
         if person.name == identity.name:

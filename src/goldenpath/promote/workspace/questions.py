@@ -63,15 +63,19 @@ def duties(
     trusted: Trusted,
     restrictions: Mapping[str, Restrictions],
     now: datetime,
+    *,
+    unreadable: Mapping[str, str] | None = None,
 ) -> Duties:
     """Return the separation of duties at the newest trusted commit.
 
-    `restrictions` are those of a survey of that commit, by deployment.
+    `restrictions` and `unreadable` are those of a survey of that commit, by deployment.
     """
     is_set_up = set_up_is_over(repository, trusted.commit, trusted.platform)
     both = _confirmed(repository, trusted) if is_set_up else ()
     return lone_paths(
-        DutiesScene(trusted.commit, trusted.platform, is_set_up, both, restrictions, now)
+        DutiesScene(
+            trusted.commit, trusted.platform, is_set_up, both, restrictions, now, unreadable or {}
+        )
     )
 
 

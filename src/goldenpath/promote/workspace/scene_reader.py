@@ -1,15 +1,12 @@
 """Reads scenes (everything that an act decides on) from one trusted commit and one store."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound, did_you_mean
 from goldenpath.oci.store import Store
-from goldenpath.project.contract import parse_contract
-from goldenpath.project.spec import Contract
-from goldenpath.project.statements import CARD
 from goldenpath.promote.acts.intents import proposal_branch
 from goldenpath.promote.acts.proposal import Proposed, is_change_of_trust
 from goldenpath.promote.acts.rolling import destination_of
@@ -38,22 +35,10 @@ from goldenpath.promote.repository.commit_rules import stable_before
 from goldenpath.promote.repository.countersign import agreed, base_of, set_up_is_over
 from goldenpath.promote.repository.identity import require_listed
 from goldenpath.promote.repository.worktree import Repository
+from goldenpath.promote.workspace.release_reader import open_whole, read_rows
 from goldenpath.promote.workspace.workspace import Workspace
-from goldenpath.release.artifact.pack import CONTRACT, PLATFORM_FOLDER
-from goldenpath.release.artifact.unpack import open_release
-from goldenpath.release.attest.policy import Verified
 from goldenpath.release.attest.verify import verify
-from goldenpath.release.evidence.attached_rows import fetch_rows
-from goldenpath.release.evidence.training_statements import evaluation_of, metrics_of
-from goldenpath.train.evaluation.evaluation_rows import MAX_BYTES, Rows, parse_rows
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """The contract and the documents of a release."""
-
-    contract: Contract
-    documents: Mapping[str, bytes]
+from goldenpath.release.evidence.training_statements import metrics_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +134,7 @@ def read_evidence(view: Viewpoint, digest: Digest, stage_name: str, actor: str) 
     platform, store, now = view.trusted.platform, view.store, view.now
     stage = stage_of(platform, stage_name)
     verified = verify(store, digest, release_policy(platform), people=platform.people, now=now)
-    opened = _open(store, digest)
+    opened = open_whole(store, digest)
     model = opened.contract.name
     current = deployment_of(view.repository, view.trusted, stage.name, model)
     before = platform.before(stage)
@@ -163,7 +148,7 @@ def read_evidence(view: Viewpoint, digest: Digest, stage_name: str, actor: str) 
         before_since=None if before is None else _stable_since(view, before.name, model, digest),
         actor=actor,
         platform=platform,
-        rows=None if current is None else _rows(store, verified),
+        rows=None if current is None else read_rows(store, verified),
     )
 
 
@@ -177,38 +162,44 @@ def read_trust(workspace: Workspace, trusted: Trusted, paths: Sequence[str] = ()
         trusted.platform,
         person,
         now,
-        base_of(repository, commit),
+        base_of(repository, commit, paths),
         set_up_is_over(repository, commit, trusted.platform),
         dict(zip(paths, contents, strict=True)),
     )
 
 
-def read_proposal(workspace: Workspace, scene: TrustScene, name: str) -> Proposed:
-    """Return a change of trust that waits for a second person.
+def read_proposal(
+    workspace: Workspace, known: TrustScene, name: str
+) -> tuple[TrustScene, Proposed]:
+    """Return a change of trust that waits for a second person, and the scene it is judged in.
 
     Raises `NotFound` if there is none, `VerificationError` if no listed person signed it.
     """
     with workspace.repository.incoming(proposal_branch(name)) as (repository, identity):
-        return _proposed(repository, identity, scene, name)
+        return _proposed(repository, identity, known, name)
 
 
-def _proposed(repository: Repository, identity: str, scene: TrustScene, name: str) -> Proposed:
-    people = scene.platform.people
-    repository.verify(identity, people, scene.now)
+def _proposed(
+    repository: Repository, identity: str, known: TrustScene, name: str
+) -> tuple[TrustScene, Proposed]:
+    people = known.platform.people
+    repository.verify(identity, people, known.now)
     (commit,) = repository.commits([identity])
     contents = repository.blobs([f"{identity}:{path}" for path in commit.paths])
+    scene = replace(known, base=base_of(repository, known.commit, commit.paths))
     proposed = Proposed(
         name,
         commit.message,
         len(commit.parents),
         dict(zip(commit.paths, contents, strict=True)),
-        base_of(repository, commit.parents[0]) if commit.parents else "",
+        base_of(repository, commit.parents[0], commit.paths) if commit.parents else "",
         commit.trailer(APPROVED_BY),
         "",
     )
     if not is_change_of_trust(proposed) or proposed.base != scene.base:
-        return proposed  # nobody may confirm it, so its signature is not checked
-    return replace(proposed, signer=agreed(commit, scene.base, proposed.files, people))
+        return scene, proposed  # nobody may confirm it, so its signature is not checked
+    signer = agreed(commit, scene.base, proposed.files, people)
+    return scene, replace(proposed, signer=signer)
 
 
 def _stable_since(view: Viewpoint, stage: str, model: str, digest: Digest) -> datetime | None:
@@ -273,35 +264,11 @@ def _names(content: bytes, digest: Digest) -> bool:
 def _live(store: Store, current: Deployment, platform: Platform, now: datetime) -> Live | None:
     digest = current.slots[0].digest
     try:
-        opened = _open(store, digest)
+        opened = open_whole(store, digest)
     except NotFound as error:
         raise NotFound(
             f"the live release of {current.name} is not in the registry: {digest}",
             hint="copy it there with goldenpath copy; without it nothing can be compared",
         ) from error
     verified = verify(store, digest, release_policy(platform), now=now)
-    return Live(digest, opened.contract, metrics_of(verified), _rows(store, verified))
-
-
-def _rows(store: Store, verified: Verified) -> Rows | None:
-    """Return the evaluation rows that the signed metrics name; None if the store has none."""
-    evaluation = evaluation_of(verified)
-    if evaluation is None:
-        return None
-    content = fetch_rows(store, evaluation.rows_digest, evaluation.rows_size, MAX_BYTES)
-    return None if content is None else parse_rows(content)
-
-
-def _open(store: Store, digest: Digest) -> Opened:
-    files = open_release(store, digest).files
-    contract = files.get(CONTRACT)
-    if contract is None:
-        raise InvalidInput(f"{digest} is not a release: it has no {CONTRACT}")
-    documents = {
-        path.removeprefix(f"{PLATFORM_FOLDER}/"): content
-        for path, content in files.items()
-        if path.startswith(f"{PLATFORM_FOLDER}/")
-    }
-    if "card.md" in documents:
-        documents[CARD] = documents.pop("card.md")
-    return Opened(parse_contract(contract), documents)
+    return Live(digest, opened.contract, metrics_of(verified), read_rows(store, verified))

@@ -21,7 +21,7 @@ from goldenpath.promote.workspace.workspace import (
 def change_trust(
     workspace: Workspace,
     trusted: Trusted,
-    files: Mapping[str, bytes],
+    files: Mapping[str, bytes | None],
     message: str,
     *,
     two: bool = False,
@@ -43,8 +43,7 @@ def confirm(workspace: Workspace, name: str, *, dry_run: bool = False) -> Outcom
     """
 
     def read(trusted: Trusted) -> tuple[TrustScene, Proposed]:
-        scene = read_trust(workspace, trusted)
-        return scene, read_proposal(workspace, scene, name)
+        return read_proposal(workspace, read_trust(workspace, trusted), name)
 
     def decide(scene: tuple[TrustScene, Proposed]) -> TrustIntent:
         return proposal.review(*scene) if dry_run else proposal.confirm(*scene)

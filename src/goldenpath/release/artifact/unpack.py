@@ -25,6 +25,8 @@ MAX_IN_MEMORY = 4 * 1024**3
 """Bytes of the largest release that is opened in memory, unless the caller sets another limit."""
 MAX_ON_DISK = 1024**4
 MAX_FILES = 10_000
+MAX_SMALL = 256 * 1024 * 1024
+"""Bytes of the largest layer of small files that is read in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,26 @@ def open_release(
         else:
             deque(content, maxlen=0)
     return Release(digest, manifest, files)
+
+
+def open_small(store: Store, digest: Digest, beside: str) -> Mapping[str, bytes]:
+    """Return the files of the layer that holds the file `beside`, with the small ones of a release.
+
+    Large files have layers of their own, so the smallest layers are read first, and the rest not
+    at all. Every byte that is read is verified. Raises `InvalidInput` if no layer has the file.
+    """
+    manifest = read_image(store, digest)
+    for layer in sorted(manifest.layers, key=lambda each: each.size):
+        if layer.size > MAX_SMALL:
+            break
+        files = {
+            entry.path: b"".join(content)
+            for entry, content in read_tar(store.fetch(layer))
+            if not entry.is_folder
+        }
+        if beside in files:
+            return files
+    raise InvalidInput(f"{digest} is not a release: none of its small layers has {beside}")
 
 
 def unpack(

@@ -89,6 +89,7 @@ def claimed_signatory(candidate: Candidate, demand: Demand) -> Signatory | None:
 
 def _person(candidate: Candidate, people: Sequence[Person]) -> Person | None:
     # Imported late: it is slow to import, and most releases have no statement of a person yet.
+    from goldenpath.release.attest.signatures.ssh_public_key import is_same_key
     from goldenpath.release.attest.signatures.sshsig import STATEMENT_NAMESPACE
     from goldenpath.release.attest.signatures.sshsig import verify as verify_ssh
 
@@ -98,7 +99,7 @@ def _person(candidate: Candidate, people: Sequence[Person]) -> Person | None:
             line = verify_ssh(text, candidate.payload, STATEMENT_NAMESPACE)
         except VerificationError:
             continue
-        return next((person for person in people if person.ssh_key == line), None)
+        return next((person for person in people if is_same_key(person.ssh_key, line)), None)
     return None
 
 

@@ -35,6 +35,8 @@ class Person:
     """One line of OpenSSH's public key format, without comment."""
     valid_from: datetime | None = None
     valid_until: datetime | None = None
+    models: tuple[str, ...] = ()
+    """The models that the person may act on, such as `credit-*`; empty means all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from time import monotonic_ns
 
 from goldenpath.errors import InvalidInput, NotFound
-from goldenpath.http.access import Access, Denied, Scope
+from goldenpath.http.access import Access, AskedModel, Denied, Scope
 from goldenpath.http.callers import caller_from_header
 from goldenpath.http.limits import Limits
 from goldenpath.http.listener import HttpListener
@@ -83,6 +83,7 @@ class ModelServer:
         self._caller_secret = caller_secret
         self.access = access
         """The access rules; may be replaced while serving."""
+        self._own = AskedModel(identity.stage, identity.model)
         self._shape = InputShape.of(contract)
         self._reader = Reader(self._shape, outputs_of(contract))
         self._calls = Calls(identity, contract)
@@ -204,7 +205,7 @@ class ModelServer:
             return True
         scope: Scope = "infer" if form else "metrics" if target == b"/metrics" else "read"
         header = exchange.headers.pop(b"authorization", b"")
-        caller = access.admit(header, scope, time.time())
+        caller = access.admit(header, scope, time.time(), self._own)
         if isinstance(caller, Denied):
             challenge = {"www-authenticate": "Bearer"} if caller.status == 401 else None
             refuse(exchange, caller.status, caller.message, headers=challenge)

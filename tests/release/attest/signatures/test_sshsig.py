@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from goldenpath.errors import InvalidInput, NotFound, Unavailable, VerificationError
-from goldenpath.release.attest.signatures.sshsig import SshKey, fingerprint, public_line, verify
+from goldenpath.release.attest.signatures.ssh_public_key import fingerprint, public_line
+from goldenpath.release.attest.signatures.sshsig import SshKey, verify
 
 needs_openssh = pytest.mark.skipif(
     shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed: NOT cross-checked"

@@ -6,7 +6,6 @@ same format in the namespace `git`.
 """
 
 import base64
-import binascii
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +13,22 @@ from pathlib import Path
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from goldenpath.errors import InvalidInput, NotFound, Unavailable, VerificationError
 from goldenpath.files import write_new
 from goldenpath.processes.tool import run_tool
+from goldenpath.release.attest.signatures.ssh_public_key import (
+    ED25519,
+    TOKEN,
+    PublicSshKey,
+    WireReader,
+    decode_base64,
+    is_same_key,
+    parse_public_key,
+    public_line,
+)
 
 STATEMENT_NAMESPACE = "goldenpath"
 """Namespace of signed statements; commits have the namespace `git`."""
@@ -31,8 +40,6 @@ MAX_SIGNATURE = 16 * 1024
 
 _MAGIC = b"SSHSIG"
 _BEGIN, _END = "-----BEGIN SSH SIGNATURE-----", "-----END SSH SIGNATURE-----"
-_ED25519, _ECDSA, _RSA = b"ssh-ed25519", b"ecdsa-sha2-nistp256", b"ssh-rsa"
-_TOKEN = b"sk-ssh-ed25519@openssh.com"
 _SIGNING_SECONDS = 120.0
 """A person may have to type a passphrase or touch a token."""
 
@@ -98,7 +105,7 @@ class SshKey:
         if self.private is None:
             return self._sign_by_program(message, namespace)
         signed = _signed_data(namespace.encode(), b"", b"sha512", message)
-        signature = _string(_ED25519) + _string(self.private.sign(signed))
+        signature = _string(ED25519) + _string(self.private.sign(signed))
         return _armour(
             _MAGIC
             + (1).to_bytes(4, "big")
@@ -123,33 +130,9 @@ class SshKey:
                 hint="add the key with ssh-add, or name another one with --key",
             )
         armoured = result.output.decode("ascii", "replace")
-        if verify(armoured, message, namespace) != self.public_line:
+        if not is_same_key(verify(armoured, message, namespace), self.public_line):
             raise Unavailable(f"ssh-keygen signed with another key than {self.path}")
         return armoured
-
-
-def public_line(text: str) -> str:
-    """Return type and base64 of a line in OpenSSH's public key format, without its comment.
-
-    Raises `InvalidInput` if it is not a key whose signatures this module can verify.
-    """
-    words = text.split()
-    if len(words) < 2:
-        raise InvalidInput(f"{text[:80]!r} is not a public SSH key: expected its type and base64")
-    try:
-        blob = _base64(words[1])
-        kind = _public_key(blob)[0].decode()
-    except VerificationError as error:
-        raise InvalidInput(f"{text[:80]!r} is not a public SSH key: {error.message}") from error
-    if kind != words[0]:
-        raise InvalidInput(f"public SSH key says {words[0]} but holds {kind}")
-    return f"{kind} {words[1]}"
-
-
-def fingerprint(line: str) -> str:
-    """Return the fingerprint that `ssh-keygen -l` shows."""
-    blob = base64.b64decode(line.split()[1])
-    return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
 
 
 def verify(armored: str, message: bytes, namespace: str) -> str:
@@ -158,7 +141,7 @@ def verify(armored: str, message: bytes, namespace: str) -> str:
     The caller decides whether to trust that key. Raises `VerificationError` if the signature is
     malformed, wrong or of another namespace.
     """
-    read = _Reader(_unarmour(armored))
+    read = WireReader(_unarmour(armored))
     if read.take(6) != _MAGIC or read.number() != 1:
         raise VerificationError("SSH signature has another format than SSHSIG version 1")
     blob, found, reserved, algorithm, signature = (read.string() for _ in range(5))
@@ -170,7 +153,7 @@ def verify(armored: str, message: bytes, namespace: str) -> str:
     if algorithm not in (b"sha256", b"sha512"):
         raise VerificationError(f"SSH signature uses the hash {algorithm[:20]!r}")
     signed = _signed_data(found, reserved, algorithm, message)
-    kind, key, application = _public_key(blob)
+    kind, key, application = parse_public_key(blob)
     try:
         _check(kind, key, application, signature, signed=signed)
     except InvalidSignature as error:
@@ -178,13 +161,10 @@ def verify(armored: str, message: bytes, namespace: str) -> str:
     return f"{kind.decode()} {base64.b64encode(blob).decode()}"
 
 
-_Public = Ed25519PublicKey | ec.EllipticCurvePublicKey | rsa.RSAPublicKey
-
-
 def _check(
-    kind: bytes, key: _Public, application: bytes, signature: bytes, *, signed: bytes
+    kind: bytes, key: PublicSshKey, application: bytes, signature: bytes, *, signed: bytes
 ) -> None:
-    read = _Reader(signature)
+    read = WireReader(signature)
     algorithm, value = read.string(), read.string()
     if isinstance(key, rsa.RSAPublicKey):
         # The signature algorithm `ssh-rsa` uses SHA-1, so it is refused.
@@ -198,80 +178,23 @@ def _check(
         raise VerificationError(f"SSH signature is {algorithm[:40]!r} but its key is {kind!r}")
     if isinstance(key, ec.EllipticCurvePublicKey):
         read.end()
-        numbers = _Reader(value)
+        numbers = WireReader(value)
         der = encode_dss_signature(numbers.integer(), numbers.integer())
         numbers.end()
         key.verify(der, signed, ec.ECDSA(hashes.SHA256()))
         return
-    if kind == _TOKEN:
+    if kind == TOKEN:
         signed = _touched(read, application, signed)
     read.end()
     key.verify(value, signed)
 
 
-def _touched(read: "_Reader", application: bytes, signed: bytes) -> bytes:
+def _touched(read: WireReader, application: bytes, signed: bytes) -> bytes:
     """Return the bytes that a hardware token signs; it has to be touched (PROTOCOL.u2f)."""
     flags, counter = read.take(1), read.take(4)
     if not flags[0] & 1:
         raise VerificationError("SSH signature was made without a touch of the token")
     return hashlib.sha256(application).digest() + flags + counter + hashlib.sha256(signed).digest()
-
-
-def _public_key(blob: bytes) -> tuple[bytes, _Public, bytes]:
-    read = _Reader(blob)
-    kind = read.string()
-    application = b""
-    key: _Public
-    try:
-        if kind in (_ED25519, _TOKEN):
-            key = Ed25519PublicKey.from_public_bytes(read.string())
-            application = read.string() if kind == _TOKEN else b""
-        elif kind == _ECDSA:
-            if read.string() != b"nistp256":
-                raise VerificationError("SSH key names another curve than its type")
-            key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), read.string())
-        elif kind == _RSA:
-            exponent, modulus = read.integer(), read.integer()
-            key = rsa.RSAPublicNumbers(exponent, modulus).public_key()
-            if key.key_size < 2048:
-                raise VerificationError(f"RSA key has {key.key_size} bits, expected 2048 or more")
-        else:
-            raise VerificationError(f"SSH key is of the unknown type {kind[:40]!r}")
-    except ValueError as error:
-        raise VerificationError(f"SSH key cannot be read: {error}") from error
-    read.end()
-    return kind, key, application
-
-
-class _Reader:
-    """Strict reader of SSH's wire format (RFC 4251, section 5)."""
-
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-        self._at = 0
-
-    def take(self, count: int) -> bytes:
-        if count > len(self._content) - self._at:
-            raise VerificationError("SSH signature or key ends too early")
-        self._at += count
-        return self._content[self._at - count : self._at]
-
-    def number(self) -> int:
-        return int.from_bytes(self.take(4), "big")
-
-    def string(self) -> bytes:
-        return self.take(self.number())
-
-    def integer(self) -> int:
-        content = self.string()
-        padded = content[:1] == b"\0" and content[1:2] < b"\x80"
-        if not content or content[0] & 0x80 or padded:
-            raise VerificationError("SSH signature or key holds a malformed integer")
-        return int.from_bytes(content, "big")
-
-    def end(self) -> None:
-        if self._at != len(self._content):
-            raise VerificationError("SSH signature or key has bytes after its end")
 
 
 def _signed_data(namespace: bytes, reserved: bytes, algorithm: bytes, message: bytes) -> bytes:
@@ -296,21 +219,11 @@ def _unarmour(armored: str) -> bytes:
     lines = armored.strip().splitlines()
     if len(lines) < 3 or lines[0] != _BEGIN or lines[-1] != _END:
         raise VerificationError("SSH signature has no BEGIN and END line")
-    return _base64("".join(lines[1:-1]))
-
-
-def _base64(text: str) -> bytes:
-    try:
-        content = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise VerificationError(f"SSH signature or key is not base64: {error}") from error
-    if base64.b64encode(content).decode() != text:
-        raise VerificationError("SSH signature or key is not canonical base64")
-    return content
+    return decode_base64("".join(lines[1:-1]))
 
 
 def _line(key: object) -> str:
-    if not isinstance(key, _Public):
+    if not isinstance(key, PublicSshKey):
         raise InvalidInput("SSH key is of a type that cannot sign here: use Ed25519")
     content = key.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
     return public_line(content.decode())

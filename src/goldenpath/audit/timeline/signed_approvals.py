@@ -1,0 +1,111 @@
+"""Who approved what a commit placed, from signed statements only.
+
+A trailer such as `Approved-By` is text that the committer wrote. It is never shown as an approval.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from goldenpath.audit.timeline.live import Intent
+from goldenpath.digest import Digest
+from goldenpath.errors import GoldenPathError
+from goldenpath.promote.gates.authorship import is_author
+from goldenpath.promote.platform.platform import Platform
+from goldenpath.promote.repository.chain_of_trust import platform_at
+from goldenpath.promote.repository.worktree import Repository
+from goldenpath.release.attest.policy import SignedStatement, Verified
+from goldenpath.release.attest.statement import APPROVAL, DECISION, member, parse_time
+
+SKEW = timedelta(minutes=15)
+"""How far the clocks of an approver and of a committer may differ."""
+
+Statements = Callable[[Digest], Verified]
+"""Returns what is verified about a release. Raises `GoldenPathError` if it cannot be read."""
+
+
+class SignedApprovals:
+    """Adds approvers and decision to intents; each release is verified once."""
+
+    def __init__(self, repository: Repository, statements: Statements) -> None:
+        self._repository = repository
+        self._statements = statements
+        self._verified: dict[Digest, Verified] = {}
+
+    def __call__(self, intent: Intent) -> Intent:
+        """Return the intent with the people whose signed approvals its newest release had then.
+
+        If the statements cannot be read, it says so: that is not the same as nobody.
+        """
+        if not intent.slots:
+            return replace(intent, decision="", approved_by=(), approvals_unknown="")
+        digest = intent.slots[-1].digest
+        try:
+            verified = self._read(digest)
+            platform = self._platform(intent.commit)
+        except GoldenPathError as error:
+            reason = f"the statements about {digest.short} cannot be read: {error.message}"
+            return replace(intent, decision="", approved_by=(), approvals_unknown=reason)
+        decisions = [
+            each for each in verified.of_type(DECISION) if _is_for(each, intent, intent.time)
+        ]
+        named = [each for each in decisions if each.envelope.text == intent.decision]
+        return replace(
+            intent,
+            decision=named[0].envelope.text if named else "",
+            approved_by=_approvers(verified, platform, intent),
+            approvals_unknown="",
+        )
+
+    def _read(self, digest: Digest) -> Verified:
+        if digest not in self._verified:
+            self._verified[digest] = self._statements(digest)
+        return self._verified[digest]
+
+    def _platform(self, commit: str) -> Platform:
+        """Return the platform file that was in force before the commit."""
+        (found,) = self._repository.commits([commit])
+        return platform_at(self._repository, found.parents[0] if found.parents else commit)
+
+
+def _is_for(decision: SignedStatement, intent: Intent, time: datetime) -> bool:
+    predicate, signed = decision.statement.predicate, decision.statement.signed_at
+    place = (predicate.get("stage"), predicate.get("model"))
+    is_here = place == (intent.stage, intent.model) and predicate.get("allowed") is True
+    return is_here and signed is not None and signed <= time + SKEW
+
+
+def _approvers(verified: Verified, platform: Platform, intent: Intent) -> tuple[str, ...]:
+    """Return who had signed an approval of this release for this stage by then.
+
+    Whether their role suffices is for the gates and for admission to say.
+    """
+    people = {person.name: person for person in platform.people}
+    return tuple(
+        sorted(
+            {
+                each.signer
+                for each in verified.of_type(APPROVAL)
+                if each.signer in people
+                and _is_given(each, intent)
+                and not is_author(people[each.signer], verified, platform.people)
+            }
+        )
+    )
+
+
+def _is_given(approval: SignedStatement, intent: Intent) -> bool:
+    """Whether the approval is about the stage and model, and was valid then."""
+    predicate, signed = approval.statement.predicate, approval.statement.signed_at
+    scope = predicate.get("scope")
+    until = member(scope, "until")
+    end = parse_time(until) if isinstance(until, str) else None
+    return (
+        approval.kind == "person"
+        and predicate.get("decision", "approve") == "approve"
+        and member(scope, "environment") == intent.stage
+        and member(scope, "model") in (None, intent.model)
+        and signed is not None
+        and signed <= intent.time + SKEW
+        and (end is None or intent.time < end)
+    )

@@ -1,0 +1,181 @@
+"""The model of rights: what each holder of a key or an access can do alone, field by field.
+
+`goldenpath sod` lists what this model leaves open. A generative test changes each field as each
+holder, lets the real follower judge, and compares: whatever it accepts must be open here.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from goldenpath.promote.manifests.commit_rights import is_guarded
+from goldenpath.promote.platform.break_glass import may_use_break_glass
+from goldenpath.promote.platform.platform import FILE, Platform, Stage
+from goldenpath.promote.platform.toml_table import duration_text
+
+HolderKind = Literal["person", "machine", "build key", "pusher", "registry writer", "caller"]
+RightOutcome = Literal["refused", "by right", "open"]
+"""`refused` by a control; `by right`: the platform lets one holder do it; `open`: a path."""
+
+TRUST = ("platform.toml", "policies", "argocd")
+"""What decides who and what is trusted, listeners and addresses included."""
+SETTINGS = (
+    "replicas", "scaling", "stop", "env", "memory", "labels", "annotations", "other field",
+    "removal", "unreadable",
+)  # fmt: skip
+"""Fields of an InferenceService that are not a release or its share."""
+RECORD = ("source", "rollout", "approvals", "decision", "previous", "rolledBack", "release removal")
+"""Fields of a release file that say how a release came in."""
+SHARES = ("percent", "going back")
+RESTRICTIONS = ("hold", "judged")
+REGISTRY = ("bytes", "signature", "evidence", "approval", "decision statement", "waiver")
+"""What can be pushed to the registry about a release."""
+FOLLOWED_FILE, NOTE = "followed file", "note"
+"""A file that a cluster, git or CI obeys, and one that nobody obeys, such as a README."""
+DIGEST, BREAK_GLASS, ASK = "digest", "breakGlass", "ask"
+FIELDS = (
+    *TRUST, FOLLOWED_FILE, NOTE, DIGEST, *SHARES, *SETTINGS, *RECORD, *RESTRICTIONS, BREAK_GLASS,
+    *REGISTRY, ASK,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """What one holder can do to one field of the last stage, or of what every stage relies on."""
+
+    holder: HolderKind
+    field: str
+    outcome: RightOutcome
+    by: str
+    """The control that refuses it, or how it is open."""
+    cure: str = ""
+    """How to close an open one."""
+    who: tuple[str, ...] = ()
+    """Names of the holders, if only some of this kind have it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RightsScene:
+    """What the rights follow from."""
+
+    platform: Platform
+    is_set_up: bool
+    """Whether set-up is over, so that two people have to agree to a change of trust."""
+
+    @property
+    def last(self) -> Stage:
+        """The last stage, which is production."""
+        return self.platform.stages[-1]
+
+
+def rights(scene: RightsScene) -> tuple[Right, ...]:
+    """Return the right of each kind of holder to each field."""
+    return (
+        *_of_people(scene),
+        *_of_machines(),
+        *_of_build_keys(),
+        *_of_strangers(),
+        *_of_callers(scene.platform),
+    )
+
+
+def _of_people(scene: RightsScene) -> Iterator[Right]:
+    platform, last = scene.platform, scene.last
+    how = f"set-up is open: may change people, keys and stages in {FILE} alone, then promote"
+    for field in TRUST:
+        if scene.is_set_up:
+            yield Right("person", field, "refused", "two people sign every change of trust")
+        else:
+            yield Right("person", field, "open", how, "goldenpath sod --seal")
+    sealed = platform.two_people and is_guarded(last, platform)
+    if scene.is_set_up:
+        how = f"not sealed: may change settings of {last.name} alone, and files beside them"
+    yield Right("person", NOTE, "by right", "nothing follows such a file")
+    for field in (FOLLOWED_FILE, *SETTINGS, *RECORD):
+        if sealed:
+            yield Right("person", field, "refused", "two people sign it on a sealed platform")
+        else:
+            yield Right("person", field, "open", how, "goldenpath sod --seal")
+    yield _digest(scene)
+    for field in (*SHARES, *RESTRICTIONS):
+        yield Right("person", field, "by right", "moves, holds and takes back what was admitted")
+    yield _break_glass(scene)
+    for field in ("bytes", "signature", "evidence"):
+        yield Right("person", field, "refused", "only build keys sign facts about a release")
+    for field in ("approval", "decision statement", "waiver"):
+        how = "counts as one person, never as the author or the one who promotes"
+        yield Right("person", field, "by right", how)
+    yield Right("person", ASK, "by right", "asks as a caller")
+
+
+def _digest(scene: RightsScene) -> Right:
+    last = scene.last
+    if last.approvals == 0:
+        how = f"{last.name} asks for no approval: who promotes decides alone"
+        cure = f"set approvals to 1 or more for {last.name} in {FILE}"
+        return Right("person", DIGEST, "open", how, cure)
+    if not last.gates:
+        how = f"{last.name} has no gates: admission asks for no decision there"
+        return Right("person", DIGEST, "open", how, f"name gates for {last.name} in {FILE}")
+    return Right("person", DIGEST, "refused", "admission judges the gates and counts approvers")
+
+
+def _break_glass(scene: RightsScene) -> Right:
+    last, rule = scene.last, scene.last.break_glass
+    if rule is None:
+        return Right("person", BREAK_GLASS, "refused", f"{last.name} has no rules for it")
+    able = tuple(each.name for each in scene.platform.people if may_use_break_glass(each, rule))
+    if rule.approvals > 0 or last.approvals == 0:
+        return Right("person", BREAK_GLASS, "by right", "needs an approval beforehand", "", able)
+    how = (
+        f"may use break-glass in {last.name}: what passes its other gates is live for "
+        f"{duration_text(rule.within)} before a second person must approve"
+    )
+    cure = f"set approvals to 1 in [stage.break-glass] of {last.name}"
+    return Right("person", BREAK_GLASS, "open", how, cure, able)
+
+
+def _of_machines() -> Iterator[Right]:
+    allowed = (*SHARES, "judged")
+    for field in FIELDS:
+        if field in allowed:
+            yield Right("machine", field, "by right", "takes a later step of a plan, or goes back")
+        elif field in (*REGISTRY, ASK):
+            yield Right("machine", field, "refused", "its key signs commits only")
+        else:
+            yield Right("machine", field, "refused", "a machine changes nothing else")
+
+
+def _of_build_keys() -> Iterator[Right]:
+    for field in FIELDS:
+        if field in ("signature", "evidence"):
+            how = "signs releases and facts; people approve what enters a stage"
+            yield Right("build key", field, "by right", how)
+        elif field in REGISTRY:
+            yield Right("build key", field, "refused", "only people sign judgements")
+        else:
+            yield Right("build key", field, "refused", "a build key signs no commit")
+
+
+def _of_strangers() -> Iterator[Right]:
+    for field in FIELDS:
+        yield Right("pusher", field, "refused", "every commit is signed by a listed key")
+        if field == "bytes":
+            how = "what nobody signed runs nowhere"
+            yield Right("registry writer", field, "by right", how)
+        else:
+            how = "statements count by their signature"
+            yield Right("registry writer", field, "refused", how)
+
+
+def _of_callers(platform: Platform) -> Iterator[Right]:
+    host = platform.gateway.rpartition(":")[0].strip("[]")
+    if host == "localhost" or host == "::1" or host.startswith("127."):
+        yield Right("caller", ASK, "by right", "only this machine reaches the gateway")
+        return
+    how = (
+        f"the gateway listens on {platform.gateway}: whether callers need a token is set where up "
+        "runs, and could not be found out"
+    )
+    cure = "set GOLDENPATH_ACCESS_FILE and the TLS files there, or listen on loopback"
+    yield Right("caller", ASK, "open", how, cure)

@@ -1,0 +1,75 @@
+"""Reads what a follower needs to judge the gates again: parts of releases, by their digests."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from goldenpath.digest import Digest
+from goldenpath.errors import InvalidInput, NotFound, VerificationError
+from goldenpath.oci.store import Store
+from goldenpath.promote.gates.admission_policy import release_policy
+from goldenpath.promote.gates.follower_verdict import EntryFacts, known_at
+from goldenpath.promote.gates.gate import Live
+from goldenpath.promote.manifests.stage_entry import StageEntry
+from goldenpath.promote.platform.platform import Platform
+from goldenpath.promote.workspace.release_reader import ReleaseParts, read_parts, read_rows
+from goldenpath.release.attest.policy import Verified
+from goldenpath.release.attest.verify import verify
+from goldenpath.release.evidence.training_statements import metrics_of
+
+MOST_PARTS = 128
+"""Releases whose small files are remembered."""
+
+
+class PartsMemory:
+    """Contract and documents of releases by digest, which never change; threads may share it."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[Digest, ReleaseParts] = OrderedDict()
+
+    def read(self, store: Store, digest: Digest) -> ReleaseParts:
+        """Return the parts of a release. Raises what `read_parts` raises."""
+        parts = self._known.get(digest)
+        if parts is None:
+            parts = self._known[digest] = read_parts(store, digest)
+            if len(self._known) > MOST_PARTS:
+                self._known.popitem(last=False)
+        return parts
+
+
+@dataclass(frozen=True, slots=True)
+class EntryReader:
+    """Reads one store under one platform file."""
+
+    store: Store
+    platform: Platform
+    now: datetime
+    memory: PartsMemory = field(default_factory=PartsMemory)
+
+    def facts(self, verified: Verified, entries: Sequence[StageEntry]) -> tuple[EntryFacts, ...]:
+        """Return what the gates ask about each entry of a release.
+
+        Raises `InvalidInput` or `VerificationError` if the release itself cannot be read.
+        """
+        if not entries:
+            return ()
+        parts = self.memory.read(self.store, verified.subject)
+        return tuple(self._entry(verified, parts, each) for each in entries)
+
+    def _entry(self, verified: Verified, parts: ReleaseParts, entry: StageEntry) -> EntryFacts:
+        if entry.live is None:
+            return EntryFacts(entry, parts.contract, parts.documents)
+        rows = read_rows(self.store, known_at(verified, entry.time))
+        try:
+            live, unread = self._live(entry.live, entry), ""
+        except (NotFound, InvalidInput, VerificationError) as error:
+            live, unread = None, f"the release before it cannot be read: {error.message}"
+        return EntryFacts(entry, parts.contract, parts.documents, live, rows, unread)
+
+    def _live(self, digest: Digest, entry: StageEntry) -> Live:
+        verified = known_at(
+            verify(self.store, digest, release_policy(self.platform), now=self.now), entry.time
+        )
+        contract = self.memory.read(self.store, digest).contract
+        return Live(digest, contract, metrics_of(verified), read_rows(self.store, verified))

@@ -1,0 +1,454 @@
+"""The model of rights is held against the real follower: field by field, holder by holder.
+
+Whatever one holder alone changes and the follower accepts has to be named by `sod`. On a sealed
+platform nothing of that is a path to production.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from goldenpath.digest import Digest
+from goldenpath.errors import VerificationError
+from goldenpath.parsers.yaml_parser import render_yaml
+from goldenpath.promote.acts.founding import platform_files
+from goldenpath.promote.acts.rights import FIELDS, RightsScene, rights
+from goldenpath.promote.manifests.deployment_files import (
+    parse_deployments,
+    release_path,
+    service_path,
+)
+from goldenpath.promote.manifests.placement import parse_placement
+from goldenpath.promote.platform.platform import parse_platform
+from goldenpath.promote.repository.chain_of_trust import Pin, Trusted, verify_chain
+from goldenpath.promote.repository.countersign import base_of, set_up_is_over, sign_change
+from goldenpath.promote.workspace.questions import duties
+from goldenpath.release.attest.attach import attach, attach_ssh
+from goldenpath.release.attest.signatures.sshsig import SshKey
+from goldenpath.release.attest.statement import APPROVAL, DECISION, WAIVER, Statement
+from tests.promote.road import MODEL, PEOPLE, Road, good_run
+
+SERVICE, RELEASE = service_path("prod", MODEL), release_path("prod", MODEL)
+Files = Mapping[str, bytes | None]
+
+
+@dataclass(frozen=True)
+class Platform:
+    """A platform with a canary in prod, and the commit from which every attempt starts."""
+
+    road: Road
+    root: str
+    base: Trusted
+    one: Digest
+    two: Digest
+    bad: Digest
+    keys: Mapping[str, tuple[str, SshKey]]
+    """Kind of holder and key, by name."""
+
+    def files(self) -> dict[str, dict[str, object]]:
+        read = self.road.repository.read
+        return {
+            path: yaml.safe_load(read(self.base.commit, path) or b"") for path in (SERVICE, RELEASE)
+        }
+
+    def attempt(self, name: str, files: Files, message: str = "by hand") -> Trusted | None:
+        """What the follower follows after one signed commit; None if it refuses it."""
+        _, key = self.keys[name]
+        repository = self.road.repository
+        made = repository.commit(
+            self.base.commit, files, message, name, key=key, now=self.road.now, branch="attempt"
+        )
+        try:
+            verify_chain(repository, Pin(self.root, self.base.commit), made)
+        except VerificationError:
+            return None
+        content = repository.read(made, "platform.toml")
+        assert content is not None
+        return Trusted(made, parse_platform(content))
+
+
+def build(folder: Path, *, sealed: bool) -> Platform:
+    road = Road(folder)
+    one, two = road.release(b"one"), road.release(b"two")
+    bad = road.release(b"bad", run=replace(good_run(), checks=()))
+    if sealed:
+        seal(road)
+    road.bring_to_prod(one)
+    road.bring_to_prod(two, steps=(10, 50, 100))
+    road.approve(bad, "validator", "risk-manager")
+    road.pass_time(minutes=1)
+    trusted = road.trusted()
+    keys = {name: ("person", road.people[name].key) for name in PEOPLE}
+    keys["rollout"] = ("machine", SshKey.load(road.home.rollout_key))
+    keys["stranger"] = ("pusher", SshKey.generate(folder / "stranger"))
+    root = road.repository.between(None, trusted.commit)[0]
+    return Platform(road, root, trusted, one, two, bad, keys)
+
+
+def seal(road: Road) -> None:
+    """Two people sign the whole platform, with `two-people = true`."""
+    trusted = road.trusted()
+    files: Files = {**platform_files(replace(trusted.platform, two_people=True))}
+    changed = {p: c for p, c in files.items() if road.repository.read(trusted.commit, p) != c}
+    base = base_of(road.repository, trusted.commit)
+    validator, engineer = road.people["validator"], road.people["platform-engineer"]
+    message = "platform: seal\n\n" + sign_change(base, changed, "validator", validator.key)
+    road.repository.commit(
+        trusted.commit, changed, message, engineer.name, key=engineer.key, now=road.now
+    )
+    assert road.trusted().platform.two_people
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["sealed", "set up"])
+def platform(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Platform:
+    return build(tmp_path_factory.mktemp("rights"), sealed=request.param)
+
+
+def opened(platform: Platform, kind: str) -> set[str]:
+    """The fields that the model leaves to this kind of holder, as `sod` prints them."""
+    base, repository = platform.base, platform.road.repository
+    found = duties(repository, base, {}, platform.road.now)
+    scene = RightsScene(base.platform, set_up_is_over(repository, base.commit, base.platform))
+    model = {each for each in rights(scene) if each.holder == kind and each.outcome != "refused"}
+    named = {each.how for each in found.paths}
+    assert all(each in found.alone or each.by in named for each in model)
+    return {each.field for each in model}
+
+
+Change = Callable[[Platform, st.DataObject], Files]
+CHANGES: dict[str, list[Change]] = {}
+
+
+def changes(field: str) -> Callable[[Change], Change]:
+    assert field in FIELDS
+
+    def note(change: Change) -> Change:
+        CHANGES.setdefault(field, []).append(change)
+        return change
+
+    return note
+
+
+def service(platform: Platform, edit: Callable[[dict[str, object]], object]) -> Files:
+    value = platform.files()[SERVICE]
+    edit(value)
+    return {SERVICE: render_yaml(value)}
+
+
+def predictor(value: dict[str, object], canary: bool) -> dict[str, object]:
+    spec = value["spec"]
+    assert isinstance(spec, dict)
+    found = spec["canary"][0]["predictor"] if canary else spec["predictor"]
+    assert isinstance(found, dict)
+    return found
+
+
+def in_predictor(key: str, value: object) -> Change:
+    def change(platform: Platform, data: st.DataObject) -> Files:
+        canary = data.draw(st.booleans())
+        return service(platform, lambda v: predictor(v, canary).update({key: value}))
+
+    return change
+
+
+def in_model(key: str, value: object) -> Change:
+    def change(platform: Platform, data: st.DataObject) -> Files:
+        canary = data.draw(st.booleans())
+
+        def edit(v: dict[str, object]) -> None:
+            model = predictor(v, canary)["model"]
+            assert isinstance(model, dict)
+            model[key] = value
+
+        return service(platform, edit)
+
+    return change
+
+
+def in_metadata(key: str, name: str, value: str) -> Change:
+    def change(platform: Platform, data: st.DataObject) -> Files:
+        def edit(v: dict[str, object]) -> None:
+            metadata = v["metadata"]
+            assert isinstance(metadata, dict)
+            metadata.setdefault(key, {})[name] = value
+
+        return service(platform, edit)
+
+    return change
+
+
+for count in (0, 2, 1000):
+    changes("replicas")(in_predictor("minReplicas", count))
+for key, value in (("maxReplicas", 9), ("scaleTarget", 1), ("scaleMetric", "cpu")):
+    changes("scaling")(in_predictor(key, value))
+for name in ("OMP_NUM_THREADS", "OPENSSL_CONF", "LD_PRELOAD", "HTTPS_PROXY", "THRESHOLD"):
+    changes("env")(in_model("env", [{"name": name, "value": "1"}]))
+changes("memory")(in_model("resources", {"limits": {"memory": "1"}}))
+changes("stop")(in_metadata("annotations", "serving.kserve.io/stop", "true"))
+changes("annotations")(in_metadata("annotations", "bank.example/owner", "me"))
+changes("labels")(in_metadata("labels", "team", "mine"))
+IN_PREDICTOR: Mapping[str, object] = {
+    "serviceAccountName": "admin",
+    "nodeSelector": {"a": "b"},
+    "timeout": 1,
+    "containers": [{"name": "x", "image": "y"}],
+    "volumes": [],
+    "hostNetwork": True,
+    "annotations": {"a": "b"},
+    "securityContext": {"runAsUser": 0},
+}
+IN_MODEL: Mapping[str, object] = {
+    "image": "x",
+    "command": ["x"],
+    "args": ["x"],
+    "runtime": "x",
+    "storage": {"key": "x"},
+    "imagePullPolicy": "Never",
+}
+for key, setting in IN_PREDICTOR.items():
+    changes("other field")(in_predictor(key, setting))
+for key, setting in IN_MODEL.items():
+    changes("other field")(in_model(key, setting))
+changes("other field")(in_metadata("finalizers", "x", "y"))
+
+
+@changes("removal")
+def _(platform: Platform, data: st.DataObject) -> Files:
+    return {SERVICE: None, RELEASE: None}
+
+
+@changes("removal")
+def _(platform: Platform, data: st.DataObject) -> Files:
+    return {SERVICE: None}
+
+
+@changes("release removal")
+def _(platform: Platform, data: st.DataObject) -> Files:
+    return {RELEASE: None}
+
+
+@changes("unreadable")
+def _(platform: Platform, data: st.DataObject) -> Files:
+    return {
+        data.draw(st.sampled_from([SERVICE, RELEASE])): data.draw(st.binary(max_size=20)) + b":["
+    }
+
+
+@changes("followed file")
+def _(platform: Platform, data: st.DataObject) -> Files:
+    places = (
+        f"envs/prod/{MODEL}/deployment.yaml", f"envs/dev/{MODEL}/pod.yaml", "envs/prod/other.yaml",
+        "envs/live/x/inferenceservice.yaml", "envs/x", f"envs/prod/{MODEL}/x/inferenceservice.yaml",
+    )  # fmt: skip
+    return {data.draw(st.sampled_from(places)): b"kind: Pod\n"}
+
+
+@changes("note")
+def _(platform: Platform, data: st.DataObject) -> Files:
+    return {data.draw(st.sampled_from(["README.md", "docs/x.md", "apps/x.yaml"])): b"a: 1\n"}
+
+
+@changes("policies")
+def _(platform: Platform, data: st.DataObject) -> Files:
+    return {data.draw(st.sampled_from(["policies/kyverno.yaml", "policies/x"])): b"a: 1\n"}
+
+
+@changes("argocd")
+def _(platform: Platform, data: st.DataObject) -> Files:
+    return {data.draw(st.sampled_from(["argocd/project.yaml", "argocd/x"])): b"a: 1\n"}
+
+
+@changes("platform.toml")
+def _(platform: Platform, data: st.DataObject) -> Files:
+    known = platform.base.platform
+    *others, last = known.stages
+    new = data.draw(
+        st.sampled_from(
+            [
+                replace(known, gateway="0.0.0.0:8080"),
+                replace(known, gateway="127.0.0.1:1"),
+                replace(known, url="https://git.example/mine.git"),
+                replace(known, registry_store="layout:other"),
+                replace(known, stages=(*others, replace(last, approvals=0))),
+                replace(known, stages=(*others, replace(last, gates=("evidence",)))),
+                replace(known, people=known.people[:1]),
+                replace(known, two_people=not known.two_people),
+                replace(known, build_keys=known.build_keys[:0]),
+            ]
+        )
+    )
+    return {"platform.toml": platform_files(new)["platform.toml"]}
+
+
+def shares(platform: Platform, *pairs: tuple[Digest, int]) -> dict[str, bytes]:
+    """The InferenceService that goldenpath itself would write for these shares."""
+    from goldenpath.promote.manifests.deployment_files import render_deployment
+    from goldenpath.promote.manifests.desired import Deployment, Slot, slot_name
+
+    slots = tuple(Slot(slot_name(digest), digest, share) for digest, share in pairs)
+    current = platform.road.repository.read(platform.base.commit, SERVICE)
+    return dict(
+        render_deployment(Deployment("prod", MODEL, slots), platform.base.platform, current)
+    )
+
+
+def record(platform: Platform, **values: object) -> dict[str, bytes]:
+    value = platform.files()[RELEASE] | values
+    return {RELEASE: render_yaml({k: v for k, v in value.items() if v is not None})}
+
+
+@changes("percent")
+def _(platform: Platform, data: st.DataObject) -> Files:
+    percent = data.draw(st.sampled_from([0, 1, 9, 11, 49, 50, 51, 99, 100]))
+    if percent == 100:
+        return shares(platform, (platform.two, 100))
+    return shares(platform, (platform.one, 100 - percent), (platform.two, percent))
+
+
+@changes("going back")
+def _(platform: Platform, data: st.DataObject) -> Files:
+    back = record(
+        platform, digest=platform.one.text, previous=None, rolledBack=platform.two.text,
+        source={"repository": "", "commit": ""}, approvals=[], decision=None,
+    )  # fmt: skip
+    return {**shares(platform, (platform.one, 100)), **back}
+
+
+@changes("digest")
+def _(platform: Platform, data: st.DataObject) -> Files:
+    bad = platform.bad
+    pairs = data.draw(
+        st.sampled_from(
+            [
+                ((bad, 100),),
+                ((platform.one, 90), (bad, 10)),
+                ((platform.one, 80), (platform.two, 10), (bad, 10)),
+                ((bad, 90), (platform.two, 10)),
+            ]
+        )
+    )
+    more = data.draw(st.sampled_from([{}, record(platform, digest=bad.text)]))
+    return {**shares(platform, *pairs), **more}
+
+
+for field, values in {
+    "source": {"source": {"repository": "x", "commit": "f" * 40}},
+    "rollout": {"rollout": {"steps": [100]}},
+    "approvals": {"approvals": [Digest.of(b"x").text]},
+    "decision": {"decision": Digest.of(b"x").text},
+    "previous": {"previous": Digest.of(b"x").text},
+    "rolledBack": {"rolledBack": Digest.of(b"x").text},
+    "hold": {"hold": "validator: because"},
+}.items():
+    changes(field)(lambda platform, data, values=values: record(platform, **values))  # type: ignore[misc]
+changes("judged")(lambda platform, data: record(platform, judged=["holds"]))
+
+
+@changes("breakGlass")
+def _(platform: Platform, data: st.DataObject) -> Files:
+    times = {"since": "2026-11-23T08:00:00Z", "until": "2026-11-24T08:00:00Z"}
+    glass = {"by": "validator", "reason": "because of this", **times}
+    return record(platform, breakGlass=glass)
+
+
+OF_COMMITS = sorted(CHANGES)
+
+
+@settings(
+    max_examples=80,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(data=st.data())
+def test_what_one_holder_changes_and_the_follower_accepts_is_named(
+    platform: Platform, data: st.DataObject
+) -> None:
+    name = data.draw(st.sampled_from(sorted(platform.keys)), "holder")
+    field = data.draw(st.sampled_from(OF_COMMITS), "field")
+    number = data.draw(st.integers(0, len(CHANGES[field]) - 1), "variant")
+    files = CHANGES[field][number](platform, data)
+    if all(
+        platform.road.repository.read(platform.base.commit, path) == content
+        for path, content in files.items()
+    ):
+        return
+
+    followed = platform.attempt(name, files)
+
+    if followed is None or (field == "digest" and not brings(platform, followed)):
+        return
+    kind, _ = platform.keys[name]
+    assert field in opened(platform, kind), f"{name} changed {field}: {sorted(files)}"
+
+
+def brings(platform: Platform, followed: Trusted) -> bool:
+    """Whether the bad release would run."""
+    content = platform.road.repository.read(followed.commit, SERVICE)
+    assert content is not None
+    (declared,) = parse_deployments({SERVICE: content}, followed.platform)
+    if all(slot.digest != platform.bad for slot in declared.slots):
+        return False
+    findings = platform.road.admission(declared, platform.bad, trusted=followed)
+    return all(each.status != "fail" for each in findings)
+
+
+@pytest.mark.parametrize("field", OF_COMMITS)
+def test_each_field_is_tried_by_a_person_and_by_the_machine(platform: Platform, field: str) -> None:
+    for name in ("platform-engineer", "rollout", "stranger"):
+        kind, _ = platform.keys[name]
+        for files in _each(platform, field):
+            followed = platform.attempt(name, files)
+            if followed is not None and (field != "digest" or brings(platform, followed)):
+                assert field in opened(platform, kind), f"{name} changed {field}: {sorted(files)}"
+
+
+def _each(platform: Platform, field: str) -> Iterator[Files]:
+    """One example of each way to change the field."""
+    for change in CHANGES[field]:
+        yield change(platform, _First())  # type: ignore[arg-type]
+
+
+class _First:
+    """Draws the simplest example, as hypothesis would shrink to."""
+
+    def draw(self, strategy: st.SearchStrategy[object], label: object = None) -> object:
+        from hypothesis import find
+
+        return find(strategy, lambda _: True)
+
+
+def test_a_sealed_platform_has_no_path(tmp_path: Path) -> None:
+    platform = build(tmp_path, sealed=True)
+
+    found = duties(platform.road.repository, platform.base, {}, platform.road.now)
+
+    assert found.paths == ()
+    assert found.unknown == ()
+
+
+def test_who_writes_to_the_registry_opens_nothing(platform: Platform) -> None:
+    road = platform.road
+    image = road.store.resolve(platform.bad.text)
+    stranger = platform.keys["stranger"][1]
+    for kind in (APPROVAL, DECISION, WAIVER):
+        statement = Statement((platform.bad,), kind, {"allowed": True, "stage": "prod"})
+        attach_ssh(road.store, image, statement, stranger, now=road.now)
+        attach(road.store, image, statement, road.signer, now=road.now)
+
+    followed = platform.attempt("validator", shares(platform, (platform.bad, 100)))
+
+    assert followed is None or not brings(platform, followed)
+
+
+def test_the_record_that_a_machine_notes_is_read_back(platform: Platform) -> None:
+    followed = platform.attempt("rollout", record(platform, judged=["holds"]))
+
+    assert followed is not None
+    content = platform.road.repository.read(followed.commit, RELEASE)
+    assert content is not None
+    assert parse_placement(content).judged == ("holds",)
