@@ -10,7 +10,9 @@ from goldenpath.compose.signing import public_key
 from goldenpath.errors import GoldenPathError, InvalidInput, NotFound
 from goldenpath.home import Home
 from goldenpath.oci.stores.layout import LayoutStore
+from goldenpath.project.load import load_project
 from goldenpath.promote.acts.founding import platform_files
+from goldenpath.promote.platform.build_rules import BuildRules
 from tests.deploy.platform import OneMachine
 from tests.release.attest.releases import push_image
 
@@ -74,3 +76,26 @@ def test_evidence_of_a_release_that_is_not_there_is_not_found(
 ) -> None:
     with pytest.raises(NotFound):
         sources(platform.home, "sha256:" + "0" * 64)
+
+
+@pytest.mark.parametrize(
+    ("rules", "declared", "message"),
+    [
+        (BuildRules(("a measure of tomorrow",)), False, "ran without a measure of tomorrow"),
+        (BuildRules(network=False), True, "may have used the network"),
+    ],
+)
+def test_a_build_that_the_platform_refuses_is_refused_before_anything_runs(
+    starter: Path, tmp_path: Path, rules: BuildRules, declared: bool, message: str
+) -> None:
+    here = OneMachine(tmp_path)
+    here.commit(platform_files(replace(here.trusted().platform, build=rules)))
+    project = load_project(starter)
+    asking = replace(project, training=replace(project.training, network=declared))
+    tools = workshop(here.home, tmp_path / "work", quiet)
+
+    with pytest.raises(InvalidInput, match=message) as refused:
+        tools.train(asking)
+
+    assert refused.value.hint
+    assert not (tmp_path / "work").exists()

@@ -6,7 +6,7 @@ import platform
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,7 +27,7 @@ from goldenpath.train.environment.runtime import Runtime
 from tests.release.attest.releases import NOW, REPOSITORY, new_signer
 from tests.serve.onnx_graph import logistic_regression
 from tests.serve.running import CONTRACT, WEIGHTS, Answer, request
-from tests.serve.wheel import repacked
+from tests.serve.wheel import made, repacked
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,21 +90,28 @@ def another(before: Packed, model: bytes) -> Descriptor:
     return image
 
 
-def packed_code(folder: Path, model: str, *, time_limit: float = 5.0) -> Packed:
-    """Packs a model that is code, with numpy as its environment."""
+def packed_code(
+    folder: Path,
+    model: str,
+    *,
+    time_limit: float = 5.0,
+    memory_limit: int = 2048,
+    helper: Mapping[str, str] | None = None,
+) -> Packed:
+    """Packs a model that is code, with numpy as its environment, and a wheel of these files."""
     outputs, wheels = folder / "outputs", folder / "wheels"
     outputs.mkdir()
     wheels.mkdir()
     (outputs / "weights.txt").write_text(" ".join(map(str, WEIGHTS.tolist())))
-    python = PythonModel("scoring:load", time_limit=time_limit)
-    wheel = repacked("numpy", wheels)
+    python = PythonModel("scoring:load", time_limit=time_limit, memory_limit=memory_limit)
+    packages = (repacked("numpy", wheels), *([made("helper", wheels, helper)] if helper else []))
     contents = replace(
         _contents(outputs, replace(CONTRACT, python=python)),
         model_files=("weights.txt",),
         model_format="python",
-        runtime=Runtime(("weights.txt",), platform.python_version(), (wheel,)),
+        runtime=Runtime(("weights.txt",), platform.python_version(), packages),
         code={"scoring.py": model.encode()},
-        wheels={wheel.file: wheels / wheel.file},
+        wheels={wheel.file: wheels / wheel.file for wheel in packages},
     )
     store, signer = LayoutStore(folder / "registry"), new_signer()
     image = pack(store, contents).image

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from goldenpath.digest import Digest
@@ -24,6 +25,23 @@ def repacked(name: str, folder: Path) -> Wheel:
             if ".." not in file.parts and "__pycache__" not in file.parts and not _is_late(file):
                 archive.write(str(file.locate()), str(file))
     return Wheel(name, found.version, path.name, Digest.of(path.read_bytes()).text)
+
+
+def made(name: str, folder: Path, files: Mapping[str, str]) -> Wheel:
+    """Writes a wheel of a new package with these files."""
+    path, info = folder / f"{name}-1.0-py3-none-any.whl", f"{name}-1.0.dist-info"
+    system = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    contents = {
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n",
+        f"{info}/WHEEL": system,
+        f"{name}.py": "",
+        **files,
+    }
+    record = "".join(f"{each},,\n" for each in (*contents, f"{info}/RECORD"))
+    with zipfile.ZipFile(path, "w") as archive:
+        for file, text in {**contents, f"{info}/RECORD": record}.items():
+            archive.writestr(file, text)
+    return Wheel(name, "1.0", path.name, Digest.of(path.read_bytes()).text)
 
 
 def _is_late(file: importlib.metadata.PackagePath) -> bool:

@@ -14,6 +14,7 @@ from goldenpath.promote.gates.approval import approval
 from goldenpath.promote.gates.authorship import is_same_person
 from goldenpath.promote.gates.fact_gates import GATES
 from goldenpath.promote.gates.gate import Evidence, Live, judge_all
+from goldenpath.promote.platform.build_rules import BuildRules
 from goldenpath.promote.platform.data_rules import DataRules
 from goldenpath.promote.platform.platform import GATES as NAMES
 from goldenpath.promote.platform.platform import Platform, Stage
@@ -203,6 +204,27 @@ def test_a_dirty_tree_is_refused() -> None:
     dirty = replace(run, source=replace(run.source, dirty=True))
 
     assert judged("clean-source", evidence(dirty)).status == "fail"
+
+
+@pytest.mark.parametrize(
+    ("measures", "network", "status"),
+    [
+        (("pid namespace", "landlock", "seccomp"), False, "pass"),
+        (("pid namespace",), False, "fail"),
+        ((), False, "fail"),
+        (("pid namespace", "landlock"), True, "fail"),
+    ],
+)
+def test_a_platform_demands_how_a_build_was_confined(
+    measures: tuple[str, ...], network: bool, status: str
+) -> None:
+    rules = BuildRules(("pid namespace", "landlock"), network=False)
+    run = replace(good_run(), confinement=measures, network=network)
+
+    finding = judged("clean-source", evidence(run, platform=replace(ROAD, build=rules)))
+
+    assert finding.status == status
+    assert judged("clean-source", evidence(run)).status == "pass", "without rules"
 
 
 def test_a_check_that_was_not_tried_is_missing() -> None:

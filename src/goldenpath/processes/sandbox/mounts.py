@@ -4,9 +4,11 @@ Files keep their paths. What may only be read is mounted read-only, so that not 
 or times can be changed. `/proc` shows the processes of the new PID namespace only.
 """
 
+import errno
 import os
 import stat
 import struct
+import time
 from collections.abc import Iterator
 
 from goldenpath.processes.sandbox import kernel
@@ -18,6 +20,8 @@ _OLD = "/.old"
 _RECURSIVE = 0x8000
 _READ_ONLY, _NO_SETUID, _NO_DEVICES = 1, 2, 4
 _MAX_LINKS = 40
+_AT_WORKING_FOLDER = -100
+_ATTEMPTS, _PAUSE = 50, 0.002
 _PLAIN = kernel.MS_NOSUID | kernel.MS_NODEV
 
 
@@ -138,9 +142,21 @@ def _link(link: str, target: str) -> None:
 
 
 def _set_attributes(path: str, attributes: int, *, recursive: bool) -> None:
-    """Set attributes of mounts. Those that the machine has set stay (mount_setattr)."""
-    at_working_folder = -100
-    kernel.system_call(
-        "mount_setattr", at_working_folder, path.encode(), _RECURSIVE if recursive else 0,
-        struct.pack("<QQQQ", attributes, 0, 0, 0), 32,
-    )  # fmt: skip
+    """Set attributes of mounts. Those that the machine has set stay (mount_setattr).
+
+    The kernel does not make a mount read-only in the very moment in which it writes there, such as
+    the time of an access.
+    """
+    value = struct.pack("<QQQQ", attributes, 0, 0, 0)
+    flags = _RECURSIVE if recursive else 0
+    arguments = (_AT_WORKING_FOLDER, path.encode(), flags, value, len(value))
+    for _ in range(_ATTEMPTS):
+        try:
+            kernel.system_call("mount_setattr", *arguments)
+        except OSError as error:
+            if error.errno != errno.EBUSY:
+                raise
+            time.sleep(_PAUSE)
+        else:
+            return
+    kernel.system_call("mount_setattr", *arguments)

@@ -6,17 +6,20 @@ the map of each process names it.
 """
 
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 _SHARED = ("/dev/zero", "/memfd:", "/SYSV", "/dev/shm/")  # noqa: S108 - names that the kernel gives
 _MAX_PROCESSES = 1000
+_MAX_FILES, _TOO_MANY = 10_000, 1 << 40
+"""Above so many files in a folder on a disk, more than any limit is reported."""
 
 
 def held_memory(process: int, scratch: Path) -> int:
     """Return the bytes that a process and its descendants hold; 0 after their end.
 
-    Files in the private file system at `scratch` are memory as well.
+    Files at `scratch` count as well, in a private file system or on a disk.
     """
     private, shared, files = 0, dict[str, int](), 0
     for each in _family(process):
@@ -83,8 +86,23 @@ def _written(process: int, scratch: Path) -> int:
     except OSError:
         return 0  # it has ended, or this user may not look: the size is limited all the same
     if status.f_blocks == outside.f_blocks:
-        return 0  # an ordinary folder, whose files are on a disk
+        return _size_on_disk(scratch)  # an ordinary folder, which nothing but this count limits
     return (status.f_blocks - status.f_bfree) * status.f_frsize
+
+
+def _size_on_disk(folder: Path) -> int:
+    waiting, number, total = [folder], 0, 0
+    while waiting and number < _MAX_FILES:
+        for path in _entries(waiting.pop()):
+            number += 1
+            try:
+                status = path.lstat()
+            except OSError:
+                continue  # deleted meanwhile
+            total += status.st_blocks * 512
+            if stat.S_ISDIR(status.st_mode):
+                waiting.append(path)
+    return total if number < _MAX_FILES else total + _TOO_MANY
 
 
 def _read(path: Path) -> str:

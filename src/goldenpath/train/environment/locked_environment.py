@@ -31,13 +31,11 @@ _NEEDS_BUILD = "no-build"
 def make_environment(root: Path, folder: Path, uv: Uv, *, network: bool = False) -> Path:
     """Install the packages of the lock, without the project itself. Returns the interpreter.
 
-    `folder` must be alone in the folder around it. `network` says whether builds of packages
-    without a wheel may use the network.
+    `network` says whether packages without a wheel may be built, which may use the network then.
 
     Raises `Unavailable` if a package cannot be fetched, or has another hash than in the lock.
     Raises `InvalidInput` if a package has no wheel and may not be built.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
     process = uv.fetch(_SYNC, root, folder)
     if process.returncode != 0 and _NEEDS_BUILD in process.stderr:
         if not network:
@@ -49,13 +47,13 @@ def make_environment(root: Path, folder: Path, uv: Uv, *, network: bool = False)
         process = uv.build(_SYNC, root, folder)
     if process.returncode != 0:
         raise Unavailable(f"uv could not make the environment: {_last_words(process)}")
-    return _own_interpreter(folder, uv)
+    return own_interpreter(folder, uv)
 
 
 _SYNC = ("sync", "--frozen", "--no-install-project", "--no-compile-bytecode", "--quiet")
 
 
-def _own_interpreter(folder: Path, uv: Uv) -> Path:
+def own_interpreter(folder: Path, uv: Uv) -> Path:
     """Return the interpreter. Raises `VerificationError` if a package replaced it."""
     python = folder / "bin" / "python"
     if not python.is_symlink() or python.resolve() != uv.python.resolve():

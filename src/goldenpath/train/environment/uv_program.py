@@ -47,7 +47,7 @@ class Uv:
         cache.mkdir(parents=True, exist_ok=True)
         sandbox = Sandbox(
             readable=(root, *self._files, *uv_credentials(self.tools)),
-            writable=(target.parent, cache),
+            writable=(_emptied(target), cache),
             network=True,
             temporary=_TEMPORARY,
         )
@@ -65,7 +65,7 @@ class Uv:
         with _scratch(target.parent) as scratch:
             sandbox = Sandbox(
                 readable=(root, *self._files),
-                writable=(target.parent,),
+                writable=(_emptied(target), scratch),
                 network=True,
                 temporary=_TEMPORARY,
             )
@@ -133,6 +133,14 @@ def _copy_small(root: Path, target: Path) -> None:
                 if number > _MAX_FILES:
                     raise InvalidInput(f"{root} has more than {_MAX_FILES} files")
                 shutil.copyfile(path, target / path.relative_to(root))
+
+
+def _emptied(target: Path) -> Path:
+    """Return the folder `target`, new and empty: nothing beside it needs to be writable then."""
+    if target.exists():
+        shutil.rmtree(target)
+    target.mkdir(parents=True)
+    return target
 
 
 @contextmanager
