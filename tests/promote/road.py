@@ -99,7 +99,7 @@ class Road:
         self.folder = folder
         self.home = Home(folder / "home")
         self.now = now
-        self.is_live = abs(datetime.now(UTC) - now) < timedelta(hours=1)
+        self.is_live = abs(datetime.now(UTC) - now) < timedelta(days=1)
         self.people = {name: Identity(name, SshKey.generate(folder / name)) for name in PEOPLE}
         self.repository = self.clone("cache")
         engineer = self.people["platform-engineer"]

@@ -66,7 +66,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
     town = Town(tmp_path_factory.mktemp("town"), datetime.now(UTC) - OLD)
     releases = {"expired": town.named("expired")}
     town.approve(releases["expired"], "validator", "risk-manager")
-    town.now = datetime.now(UTC) - timedelta(minutes=30)
+    town.now, town.is_live = datetime.now(UTC) - timedelta(minutes=30), True
     for name in ("unapproved", "renewed", "mine"):
         releases[name] = town.named(name)
     releases["fresh"] = town.named("fresh", stages=())

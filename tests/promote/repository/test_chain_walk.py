@@ -4,6 +4,7 @@ Every commit is real git. The clock is set by hand; it is the clock of the machi
 """
 
 import dataclasses
+import shutil
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -466,6 +467,17 @@ def test_a_remote_without_its_main_and_back_again_is_followed(place: Place) -> N
     head = place.commit("engineer")
 
     assert place.machine.follow().commit == head
+
+
+def test_a_cache_that_was_removed_is_filled_again_as_far_as_it_is_trusted(place: Place) -> None:
+    good = place.commit("engineer")
+    place.machine.follow()
+    shutil.rmtree(place.machine.repository.cache)
+    foreign(place)
+
+    place.machine.refuses()
+
+    assert last_trusted(place.machine.repository, place.machine.pin).commit == good
 
 
 def test_every_refusal_is_an_error_of_ours(place: Place) -> None:

@@ -82,6 +82,7 @@ class ChainWalk:
                 f"the history of the gitops repository was rewritten: {start[:12]} is gone",
                 hint="find out who rewrote it; goldenpath events shows what was followed before",
             )
+        self.reached = start or ""
         ids = self._repository.between(start, end)
         if len(ids) > MOST_COMMITS:
             raise VerificationError(
@@ -218,7 +219,7 @@ class ChainWalk:
         """Return the last trusted commit that `main` has been at, or the empty string."""
         # Parents come first in `trusted`, so everything before one of them is trusted too.
         known, line = set(trusted), self._repository.first_parents(self._verified, end)
-        return next((commit for commit in reversed(line) if commit in known), "")
+        return next((commit for commit in reversed(line) if commit in known), self.reached)
 
 
 def _check_root(commit: Commit, root: str) -> None:
