@@ -227,7 +227,7 @@ class Road:
             trusted or self.trusted(),
             deployment,
             digest,
-            history=StageHistory(self.repository),
+            history=StageHistory(self.repository, self.desk("validator").seen),
             now=self.now,
             break_glass=break_glass,
         )

@@ -12,7 +12,7 @@ from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
 from goldenpath.oci.store import Store
 from goldenpath.promote.gates.admission_policy import release_policy
-from goldenpath.promote.gates.approval import confirmed, second_people
+from goldenpath.promote.gates.approval import confirmed, second_people, time_refusal
 from goldenpath.promote.gates.follower_verdict import EntryFacts, rejudged
 from goldenpath.promote.gates.waiver import Excuse, excuses
 from goldenpath.promote.manifests.desired import Deployment
@@ -220,7 +220,7 @@ def _standing(case: _Case, at: datetime | None) -> Iterator[_Standing]:
         place = (predicate.get("stage"), predicate.get("model"))
         moment = at or signed.statement.signed_at
         is_here = place == (stage.name, case.model) and predicate.get("allowed") is True
-        if not is_here or moment is None:
+        if not is_here or moment is None or _has_left(signed.signer, platform, moment):
             continue
         approved = confirmed(signed, verified, stage, platform, at=moment)
         needed = stage.approvals
@@ -229,6 +229,11 @@ def _standing(case: _Case, at: datetime | None) -> Iterator[_Standing]:
         excused = excuses(signed, verified, stage, platform, at=moment)
         if len({each.signer for each in approved}) >= needed and excused is not None:
             yield _Standing(signed, approved, excused)
+
+
+def _has_left(name: str, platform: Platform, at: datetime) -> bool:
+    person = next((each for each in platform.people if each.name == name), None)
+    return person is not None and bool(time_refusal(person, at))
 
 
 def _is_break_glass(decision: SignedStatement, case: _Case, at: datetime) -> bool:

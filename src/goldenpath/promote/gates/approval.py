@@ -61,7 +61,9 @@ class Approvals:
         able = [
             person.name
             for person in evidence.platform.people
-            if person.name not in approvers and not why_not(person, evidence, stage)
+            if person.name not in approvers
+            and not why_not(person, evidence, stage)
+            and not time_refusal(person, now)
         ]
         names = ", ".join(able) or "nobody whom platform.toml lists: add a person with the role"
         return Finding(
@@ -133,6 +135,17 @@ def why_not(person: Person, evidence: Evidence, stage: Stage) -> str:
     if person.name == evidence.actor:
         return "is the person who promotes"
     return ""
+
+
+def time_refusal(person: Person, at: datetime) -> str:
+    """Return why what the person signed does not count for an entry `at` a time; empty if it does.
+
+    Only the signer states when a statement was signed. So what somebody signed counts for nothing
+    that enters after their time has ended, whatever date it has.
+    """
+    if person.valid_until is None or at < person.valid_until:
+        return ""
+    return f"may sign nothing since {person.valid_until.isoformat(timespec='minutes')}"
 
 
 def role_refusal(person: Person, platform: Platform, stage: Stage, model: str) -> str:
@@ -220,6 +233,7 @@ def _matching_approvals(
             and member(scope, "model") == model
             and _texts(member(approved.get("seen"), "evidence")) == seen
             and not role_refusal(person, platform, stage, model)
+            and not time_refusal(person, at)
             and signed.signer != decision.signer
             and not is_author(person, verified, platform.people)
         )
@@ -234,7 +248,9 @@ def _approvals(evidence: Evidence, stage: Stage, now: datetime) -> Iterator[Sign
         if signed.kind != "person" or member(scope, "environment") != stage.name:
             continue
         person = people.get(signed.signer)
-        refused = "is not listed" if person is None else why_not(person, evidence, stage)
+        refused = "is not listed"
+        if person is not None:
+            refused = why_not(person, evidence, stage) or time_refusal(person, now)
         if member(scope, "model") != evidence.model:
             refused = refused or f"approved it as the model {member(scope, 'model')}"
         refused = refused or _stale(signed, evidence.verified, stage, now)

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
-from goldenpath.promote.gates.approval import role_refusal, why_not
+from goldenpath.promote.gates.approval import role_refusal, time_refusal, why_not
 from goldenpath.promote.gates.authorship import is_author
 from goldenpath.promote.gates.gate import Evidence
 from goldenpath.promote.platform.break_glass import OVERRULED
@@ -108,7 +108,7 @@ def excuses(
             signed
             for signed in verified.of_type(WAIVER)
             if _covers(signed, gate, decision, stage)
-            and _may_waive(signed.signer, decision, verified, stage, platform=platform)
+            and _may_waive(signed.signer, decision, verified, stage, platform=platform, at=at)
             and not _defect(signed, at)
         ]
         if not valid:
@@ -153,10 +153,11 @@ def _may_waive(
     stage: Stage,
     *,
     platform: Platform,
+    at: datetime,
 ) -> bool:
     person = next((each for each in platform.people if each.name == name), None)
     model = str(decision.statement.predicate.get("model"))
-    if person is None or role_refusal(person, platform, stage, model):
+    if person is None or role_refusal(person, platform, stage, model) or time_refusal(person, at):
         return False
     return name != decision.signer and not is_author(person, verified, platform.people)
 
@@ -168,7 +169,9 @@ def _waivers(evidence: Evidence, stage: Stage, now: datetime) -> Iterator[Waiver
         if signed.kind != "person" or member(waived, "scope", "environment") != stage.name:
             continue
         person = people.get(signed.signer)
-        refused = "is not listed" if person is None else why_not(person, evidence, stage)
+        refused = "is not listed"
+        if person is not None:
+            refused = why_not(person, evidence, stage) or time_refusal(person, now)
         if member(waived, "scope", "model") != evidence.model:
             refused = refused or "waived it for another model"
         yield Waiver(
