@@ -1,48 +1,80 @@
 """`goldenpath attack`: show that each attack works without its control and fails with it."""
 
 import sys
+from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
 from goldenpath import compose
 from goldenpath.cli.output import Format, output_option, show
+from goldenpath.cli.progress import stepping
 from goldenpath.errors import VerificationError
-from goldenpath.release.attacks.suite import SuiteResult, run
+
+if TYPE_CHECKING:
+    from goldenpath.release.attacks.suite import SuiteResult
+
+SUITES = ("supply-chain", "http")
+_ALL = "all"
 
 
 @click.command()
 @click.option(
     "--suite",
-    type=click.Choice(["supply-chain"]),
+    type=click.Choice([*SUITES, _ALL]),
     default="supply-chain",
     show_default=True,
     help="Which attacks to try.",
 )
 @output_option
 def verb(suite: str, output: Format) -> None:
-    """Attack the verifier on a throwaway release; exit 4 if anything gets through."""
-    result = run(compose.throwaway_store)
-    record = {"suite": suite, "holds": result.holds, **_fields(result)}
-    show(record, _text(result), output)
-    if not result.holds:
+    """Attack goldenpath's own controls; exit 4 if anything gets through.
+
+    Nothing outside throwaway files and processes is attacked.
+    """
+    from goldenpath.attacks.suites import suites
+    from goldenpath.release.attacks.suite import run
+
+    made = suites(compose.throwaway_store)
+    results = {
+        name: run(made[name](), partial(stepping, f"attacks on {name}"))
+        for name in (SUITES if suite == _ALL else (suite,))
+    }
+    records = [_record(name, result) for name, result in results.items()]
+    holds = all(result.holds for result in results.values())
+    whole = {"suite": suite, "holds": holds, "suites": records}
+    show(whole if suite == _ALL else records[0], _texts(results), output)
+    if not holds:
         sys.exit(VerificationError.exit_code)
 
 
-def _fields(result: SuiteResult) -> dict[str, object]:
-    return {"outcomes": result.outcomes, "ablations": result.ablations}
+def _record(suite: str, result: "SuiteResult") -> dict[str, object]:
+    return {
+        "suite": suite,
+        "holds": result.holds,
+        "outcomes": result.outcomes,
+        "ablations": result.ablations,
+    }
 
 
-def _text(result: SuiteResult) -> str:
+def _texts(results: "dict[str, SuiteResult]") -> str:
+    if len(results) == 1:
+        return "".join(map(_text, results.values()))
+    return "\n\n".join(f"suite {name}\n{_text(result)}" for name, result in results.items())
+
+
+def _text(result: "SuiteResult") -> str:
     lines = []
     for outcome in result.outcomes:
         mark = "refused" if outcome.refused else "PASSED "
         lines.append(f"{mark}  {outcome.attack}")
         lines.append(f"         {outcome.control}: {outcome.reason}")
     lines.append("")
+    width = max(15, *(len(ablation.control) for ablation in result.ablations))
     for ablation in result.ablations:
         verdict = "exactly as expected" if ablation.exact else "NOT as expected"
         count = f"{len(ablation.succeeded)} of {len(ablation.expected)}"
-        lines.append(f"without {ablation.control:15} {count:>8} attacks pass, {verdict}")
+        lines.append(f"without {ablation.control:{width}} {count:>8} attacks pass, {verdict}")
     refused = sum(outcome.refused for outcome in result.outcomes)
     lines.append(f"\n{refused} of {len(result.outcomes)} attacks refused")
     return "\n".join(lines)

@@ -1,8 +1,9 @@
 """Progress of a verb for the person who watches, on standard error only."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from goldenpath.cli.output import note
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 LARGE = 10_000_000
 """Bytes above which a transfer takes long enough for a progress bar."""
+_SOON = 1.0
+"""Seconds of work without a bar; what ends sooner needs none."""
 
 
 class Steps:
@@ -89,3 +92,24 @@ def moving(what: str, total: int) -> Iterator[Callable[[int], None]]:
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(what, total=total)
         yield lambda size: bar.advance(task, size)
+
+
+def stepping(what: str, steps: Sequence[str]) -> Iterator[str]:
+    """Yield the steps of a work. On a terminal a bar shows them once a second has passed."""
+    if not sys.stderr.isatty():
+        yield from steps
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn())
+    bar = Progress(*columns, console=Console(stderr=True), transient=True)
+    task, began = bar.add_task(what, total=len(steps)), monotonic()
+    try:
+        for number, step in enumerate(steps):
+            if monotonic() - began > _SOON:
+                bar.start()
+            bar.update(task, completed=number, description=f"{what}: {step}")
+            yield step
+    finally:
+        bar.stop()

@@ -1,1 +1,1 @@
-"""Named attacks on the verifier of releases, each on a release that is made for it."""
+"""Suites of named attacks, and the suite on the verifier of releases."""

@@ -1,38 +1,46 @@
-"""Runs the attacks, and shows that every control is needed.
+"""Suites of attacks: each attack is refused by its control, and every control is needed.
 
-Each attack must be refused by the control that it names. With that control switched off, exactly
-its attacks must succeed. If fewer succeed, another control refused them. If more succeed, another
-control does not do its part.
+A suite says how all its attacks go while some of its controls are switched off. Each attack must be
+refused by the control that it names. With that control switched off, exactly its attacks must
+succeed. If fewer succeed, another control refused them. If more succeed, another control does not
+do its part.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from goldenpath.oci.store import Store
-from goldenpath.release.attacks import (
-    claim_attacks,
-    registry_attacks,
-    release_attacks,
-    signature_attacks,
-)
-from goldenpath.release.attacks.attack import Attack
-from goldenpath.release.attacks.attack_scene import Attempt, stage
-from goldenpath.release.attest.controls import OF_RELEASES, OF_STATEMENTS
-from goldenpath.release.attest.documents import Documents
-from goldenpath.release.attest.examination import examine
-from goldenpath.release.attest.verify import gather
 
-SUPPLY_CHAIN: tuple[Attack, ...] = (
-    *registry_attacks.ATTACKS,
-    *signature_attacks.ATTACKS,
-    *claim_attacks.ATTACKS,
-    *release_attacks.ATTACKS,
-)
+class NamedAttack(Protocol):
+    """One attack, and the control that has to refuse it."""
 
-CONTROLS: tuple[str, ...] = (
-    *(control.name for control in OF_STATEMENTS),
-    *(control.name for control in OF_RELEASES),
-)
+    @property
+    def name(self) -> str:
+        """A sentence that says what the attacker does."""
+
+    @property
+    def control(self) -> str:
+        """The name of the control."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttackTrial:
+    """How one attack went."""
+
+    succeeded: bool
+    reasons: Mapping[str, str]
+    """The controls that refused it, each with its reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttackSuite:
+    """The attacks on one part of the product."""
+
+    name: str
+    attacks: Sequence[NamedAttack]
+    controls: Sequence[str]
+    trials: Callable[[frozenset[str]], Sequence[AttackTrial]]
+    """Tries every attack without some controls, and returns the trials in the order of attacks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,53 +82,32 @@ class SuiteResult:
         return refused and all(ablation.exact for ablation in self.ablations)
 
 
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    attack: Attack
-    attempt: Attempt
-    documents: Documents
+def run(
+    suite: AttackSuite, progress: Callable[[Sequence[str]], Iterable[str]] = iter
+) -> SuiteResult:
+    """Try each attack with every control, then without each control in turn.
 
-
-def run(fresh: Callable[[], Store], attacks: Sequence[Attack] = SUPPLY_CHAIN) -> SuiteResult:
-    """Run each attack on its own release in a `fresh` store."""
-    prepared = [_prepare(fresh(), attack) for attack in attacks]
+    `progress` gets the names of the controls, and returns them one by one as the work goes on.
+    """
+    trials = suite.trials(frozenset())
+    outcomes = zip(suite.attacks, trials, strict=True)
     return SuiteResult(
-        tuple(_outcome(each) for each in prepared),
-        tuple(_ablation(control, prepared) for control in CONTROLS),
+        tuple(_outcome(attack, trial) for attack, trial in outcomes),
+        tuple(_ablation(suite, control) for control in progress(suite.controls)),
     )
 
 
-def _prepare(store: Store, attack: Attack) -> _Prepared:
-    attempt = attack.prepare(stage(store))
-    return _Prepared(attack, attempt, gather(attempt.store, attempt.digest, blobs=True))
-
-
-def _outcome(prepared: _Prepared) -> AttackOutcome:
-    attempt, attack = prepared.attempt, prepared.attack
-    examination = examine(attempt.digest, prepared.documents, attempt.demand)
-    refusals = {refusal.control: refusal.reason for refusal in examination.refusals}
-    failed = {
-        finding.check: finding.message
-        for finding in examination.verified.findings
-        if finding.status == "fail"
-    }
-    reasons = failed | refusals
-    refused = attack.control in reasons and not attempt.succeeded(examination.verified)
-    others = ", ".join(reasons) or "the attack succeeded"
-    reason = reasons.get(attack.control, f"not refused by it; {others}")
+def _outcome(attack: NamedAttack, trial: AttackTrial) -> AttackOutcome:
+    refused = attack.control in trial.reasons and not trial.succeeded
+    others = ", ".join(trial.reasons) or "the attack succeeded"
+    reason = trial.reasons.get(attack.control, f"not refused by it; {others}")
     return AttackOutcome(attack.name, attack.control, refused, reason)
 
 
-def _ablation(control: str, prepared: Sequence[_Prepared]) -> Ablation:
-    off = frozenset({control})
+def _ablation(suite: AttackSuite, control: str) -> Ablation:
+    trials = zip(suite.attacks, suite.trials(frozenset({control})), strict=True)
     return Ablation(
         control,
-        tuple(each.attack.name for each in prepared if _succeeds(each, off)),
-        tuple(each.attack.name for each in prepared if each.attack.control == control),
+        tuple(attack.name for attack, trial in trials if trial.succeeded),
+        tuple(attack.name for attack in suite.attacks if attack.control == control),
     )
-
-
-def _succeeds(prepared: _Prepared, off: frozenset[str]) -> bool:
-    attempt = prepared.attempt
-    examination = examine(attempt.digest, prepared.documents, attempt.demand, without=off)
-    return attempt.succeeded(examination.verified)

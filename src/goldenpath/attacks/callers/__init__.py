@@ -1,0 +1,1 @@
+"""The suite `http`: attacks by whoever can connect to a listener."""

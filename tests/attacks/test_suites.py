@@ -1,0 +1,59 @@
+"""All suites: the command line and the documentation know them, with their controls."""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from goldenpath import compose
+from goldenpath.attacks.suites import suites
+from goldenpath.cli import attack
+from goldenpath.release.attacks.attack import Attack
+from goldenpath.release.attacks.suite import AttackSuite, AttackTrial, run
+from goldenpath.release.attacks.supply_chain import supply_chain
+
+PAGE = (Path(__file__).parents[2] / "docs" / "controls.md").read_text()
+MADE = suites(compose.throwaway_store)
+
+
+def test_the_command_line_offers_every_suite() -> None:
+    assert tuple(MADE) == attack.SUITES
+
+
+def test_the_documentation_has_a_section_for_every_suite() -> None:
+    assert tuple(re.findall(r"^## `([a-z-]+)`", PAGE, re.MULTILINE)) == attack.SUITES
+
+
+@pytest.mark.parametrize("name", attack.SUITES)
+def test_the_documentation_lists_every_control_with_its_attacks(name: str) -> None:
+    suite = MADE[name]()
+    section = PAGE.partition(f"## `{name}`")[2].partition("\n## ")[0]
+
+    listed = re.findall(r"^\| ([a-z ]+) \| [^|]+ \| (\d+) \|$", section, re.MULTILINE)
+
+    counted = Counter(each.control for each in suite.attacks)
+    assert listed == [(control, str(counted[control])) for control in suite.controls]
+    assert f"**{len(suite.attacks)}** attacks" in section
+    assert suite.name == name
+
+
+def test_every_attack_of_all_suites_has_a_name_of_its_own() -> None:
+    names = [each.name for make in MADE.values() for each in make().attacks]
+
+    assert len(set(names)) == len(names)
+
+
+def test_a_suite_fails_if_an_attack_gets_through_or_a_control_is_not_needed() -> None:
+    attacks = supply_chain(compose.throwaway_store, ()).attacks
+    one = Attack("one", "first", lambda scene: scene.attempt())
+    refused, through = AttackTrial(False, {"first": "no"}), AttackTrial(True, {})
+    assert attacks == ()
+
+    def suite(usual: AttackTrial, without: AttackTrial) -> AttackSuite:
+        return AttackSuite("made", (one,), ("first",), lambda off: [without if off else usual])
+
+    assert run(suite(refused, through)).holds
+    assert not run(suite(through, through)).holds
+    assert not run(suite(refused, refused)).holds
+    assert not run(suite(AttackTrial(False, {"second": "no"}), through)).holds
