@@ -71,3 +71,50 @@ def test_an_unsigned_commit_has_no_signer(signed: tuple[Path, str]) -> None:
     _run(folder, "git", "commit", "--quiet", "--allow-empty", "--no-gpg-sign", "--message", "two")
 
     assert read_source(folder, environment()).signer == ""
+
+
+@pytest.fixture
+def only_git(tmp_path: Path) -> dict[str, str]:
+    """An environment with git and no other program."""
+    git = shutil.which("git")
+    assert git is not None
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "git").symlink_to(git)
+    return {**environment(), "PATH": str(tmp_path / "bin")}
+
+
+def test_without_ssh_keygen_a_signed_commit_is_not_called_unsigned(
+    signed: tuple[Path, str], only_git: dict[str, str]
+) -> None:
+    with pytest.raises(Unavailable, match="cannot be checked: ssh-keygen is missing"):
+        read_source(signed[0], only_git)
+
+
+def test_without_ssh_keygen_an_unsigned_commit_is_read(
+    signed: tuple[Path, str], only_git: dict[str, str]
+) -> None:
+    folder, _ = signed
+    _run(folder, "git", "commit", "--quiet", "--allow-empty", "--no-gpg-sign", "--message", "two")
+
+    source = read_source(folder, only_git)
+
+    assert (source.signer, source.unchecked) == ("", "")
+
+
+def test_an_openpgp_signature_without_gpg_is_told_from_none(
+    signed: tuple[Path, str], only_git: dict[str, str]
+) -> None:
+    folder, _ = signed
+    raw = _run(folder, "git", "cat-file", "commit", "HEAD").replace(
+        "SSH SIGNATURE", "PGP SIGNATURE"
+    )
+    made = subprocess.run(
+        ["git", "hash-object", "-t", "commit", "-w", "--stdin"],
+        cwd=folder, input=raw, capture_output=True, text=True, check=True,
+    ).stdout.strip()  # fmt: skip
+    _run(folder, "git", "reset", "--quiet", "--hard", made)
+
+    source = read_source(folder, only_git)
+
+    assert source.signer == ""
+    assert "cannot be checked here" in source.unchecked

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+from goldenpath.errors import Unavailable
 from goldenpath.train.source.project_repository import ProjectRepository, project_repository
 from goldenpath.train.source.source_export import (
     TreeEntry,
@@ -78,6 +79,7 @@ def _state(
 ) -> SourceState:
     form = "--format=%H%n%cI%n%an <%ae>"
     commit, committed_at, author = repository.text("log", "-1", form, repository.commit).split("\n")
+    signer, unchecked = _signer(repository, environment)
     return SourceState(
         commit=commit,
         remote=_without_password(repository.setting("remote", "get-url", "origin")),
@@ -85,12 +87,17 @@ def _state(
         dirty=is_dirty,
         author=author,
         committed_at=_utc(committed_at),
-        signer=_signer(repository, environment),
+        signer=signer,
+        unchecked=unchecked,
     )
 
 
-def _signer(repository: ProjectRepository, environment: Mapping[str, str]) -> str:
-    """Return the fingerprint of the key that validly signed the commit; empty if none did."""
+def _signer(repository: ProjectRepository, environment: Mapping[str, str]) -> tuple[str, str]:
+    """Return the fingerprint of the key that validly signed the commit, empty if none did.
+
+    The second text says why a signature could not be checked; it is empty if it could, or if there
+    is none. Raises `Unavailable` for an SSH signature without ssh-keygen.
+    """
     raw = repository.text("cat-file", "commit", repository.commit)
     head, _, message = raw.partition("\n\n")
     signed_headers: list[str] = []
@@ -101,16 +108,18 @@ def _signer(repository: ProjectRepository, environment: Mapping[str, str]) -> st
         inside = line.startswith("gpgsig ") or (inside and line.startswith(" "))
         (signature if inside else signed_headers).append(line)
     if not signature:
-        return ""
+        return "", ""
     armoured = "\n".join(signature).removeprefix("gpgsig ").replace("\n ", "\n")
     if "SSH SIGNATURE" in armoured:
         signed = "\n".join(signed_headers) + "\n\n" + message + "\n"
-        return _ssh_signer(armoured, signed, environment)
-    # Without gpg git reports no signature. The commit then counts as unsigned, which the gates
-    # refuse. The program is the one that the user configured, never one that the project names.
+        return _ssh_signer(armoured, signed, environment), ""
+    # The program is the one that the user configured, never one that the project names.
     verification = repository.text("log", "-1", "--format=%G? %GF", repository.commit)
     status, _, fingerprint = verification.partition(" ")
-    return fingerprint if status in ("G", "U") else ""
+    # There is a signature, so "none" means that gpg is missing, and E that its key is.
+    if status in ("N", "E"):
+        return "", "its OpenPGP signature cannot be checked here: gpg or the public key is missing"
+    return (fingerprint if status in ("G", "U") else ""), ""
 
 
 def _ssh_signer(armoured: str, signed: str, environment: Mapping[str, str]) -> str:
@@ -122,9 +131,12 @@ def _ssh_signer(armoured: str, signed: str, environment: Mapping[str, str]) -> s
             process = subprocess.run(
                 command, env=environment, input=signed.encode(), capture_output=True, check=False
             )
-        except OSError:
-            # Without ssh-keygen the commit counts as unsigned, which the gates refuse.
-            return ""
+        except OSError as error:
+            # Otherwise the name in the commit would count as its author's.
+            raise Unavailable(
+                "the commit has an SSH signature that cannot be checked: ssh-keygen is missing",
+                hint="install the OpenSSH client where releases are built",
+            ) from error
     fingerprint = re.search(rb"SHA256:[A-Za-z0-9+/]{43}", process.stdout)
     return fingerprint[0].decode() if process.returncode == 0 and fingerprint else ""
 

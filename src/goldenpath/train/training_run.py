@@ -20,6 +20,8 @@ class SourceState:
     signer: str = ""
     """Fingerprint of the key that validly signed the commit; empty if none did. The platform's
     list of people says whose key it is."""
+    unchecked: str = ""
+    """Why the signature of the commit could not be checked; empty if it could or there is none."""
 
 
 @dataclass(frozen=True, slots=True)

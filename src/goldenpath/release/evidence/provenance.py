@@ -61,6 +61,7 @@ def provenance(
                 "dirty": run.source.dirty,
                 "author": run.source.author,
                 "signer": run.source.signer,
+                **({"signatureUnchecked": run.source.unchecked} if run.source.unchecked else {}),
                 "confinement": list(run.confinement),
                 "network": run.network,
             },
