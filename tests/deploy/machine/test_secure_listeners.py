@@ -283,6 +283,26 @@ def test_metrics_want_a_token_where_models_do(tmp_path: Path) -> None:
         assert machine.scrape(client, "prometheus")[0] == 401
 
 
+def test_a_token_of_other_models_is_forbidden_over_rest_and_grpc(tmp_path: Path) -> None:
+    here, authority = OneMachine(tmp_path), Authority(tmp_path)
+    here.deploy((here.release(), 100))
+    rules = access_file(tmp_path, near=["infer"], far=["infer"], elsewhere=["infer"])
+    limits = {"near": ["dev/cred*"], "far": ["fraud-*"], "elsewhere": ["prod/credit"]}
+    value = json.loads(rules.read_text())
+    for token in value["tokens"]:
+        token["models"] = limits[token["name"]]
+    rules.write_text(json.dumps(value))
+    for machine in _up(here, authority, {"GOLDENPATH_ACCESS_FILE": str(rules)}, served=True):
+        client = authority.issue("client")
+        assert machine.post(client, authorization="Bearer near") == 200
+        assert machine.call(client, authorization="Bearer near")
+        for token in ("far", "elsewhere"):
+            assert machine.post(client, authorization=f"Bearer {token}") == 403
+            with pytest.raises(grpc.RpcError) as refused:
+                machine.call(client, authorization=f"Bearer {token}")
+            assert refused.value.code() == grpc.StatusCode.PERMISSION_DENIED
+
+
 def test_calls_go_on_after_the_gateway_was_killed(machine: SecureMachine) -> None:
     client = machine.authority.issue("patient")
     (gateway,) = (
