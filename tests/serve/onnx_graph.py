@@ -13,11 +13,13 @@ def logistic_regression(
     *,
     reasons: bool = False,
     names: tuple[str, str, str] = ("features", "probability", "reasons"),
+    outside: str = "",
 ) -> bytes:
     """`probability = sigmoid(features @ weights + bias)`, shapes `(n, f)` to `(n, 1)`.
 
-    With `reasons` also `reasons = features * weights`, one column per feature. `names` are what
-    the three tensors are called.
+    The weights stand in the file `outside`, if one is named. With `reasons` also
+    `reasons = features * weights`, one column per feature. `names` are what the three tensors are
+    called.
     """
     width = len(weights)
     features, probability, why = names
@@ -27,7 +29,7 @@ def logistic_regression(
         node("Sigmoid", ["logit"], [probability]),
     ]
     constants = [
-        _tensor("weights", [width, 1], weights),
+        _tensor("weights", [width, 1], weights, outside),
         _tensor("bias", [1], np.array([bias], dtype=np.float32)),
     ]
     if not reasons:
@@ -43,14 +45,19 @@ def graph(
     constants: Sequence[bytes] = (),
     outputs: Mapping[str, int] = MappingProxyType({"probability": 1}),
     features: str = "features",
+    *,
+    rows: int = 0,
 ) -> bytes:
-    """A model from `features` of shape `(n, width)` to outputs of so many columns."""
+    """A model from `features` of shape `(n, width)` to outputs of so many columns.
+
+    An output of 0 columns has the type that its operator gives it. With `rows` n is that number.
+    """
     content = b"".join(
         [
             *(_bytes(1, each) for each in nodes),
             _bytes(2, b"credit"),
             *(_bytes(5, constant) for constant in constants),
-            _bytes(11, _value(features, width)),
+            _bytes(11, _value(features, width, rows)),
             *(_bytes(12, _value(name, columns)) for name, columns in outputs.items()),
         ]
     )
@@ -93,13 +100,35 @@ def attribute(name: str, value: int | list[bytes] | NDArray[np.generic]) -> byte
     return start + _bytes(8, whole) + _number(20, 7)
 
 
-def _tensor(name: str, shape: list[int], values: NDArray[np.float32]) -> bytes:
+def zip_map(width: int) -> bytes:
+    """A classifier as skl2onnx writes it: its probabilities are a list of maps."""
+    nodes = [
+        node("MatMul", ["features", "weights"], ["scores"]),
+        node(
+            "ZipMap",
+            ["scores"],
+            ["probability"],
+            [attribute("classlabels_int64s", np.array([0, 1]))],
+            "ai.onnx.ml",
+        ),
+    ]
+    weights = _tensor("weights", [width, 2], np.zeros((width, 2), np.float32))
+    return graph(nodes, width, [weights], {"probability": 0})
+
+
+def _tensor(name: str, shape: list[int], values: NDArray[np.float32], outside: str = "") -> bytes:
     dimensions = b"".join(_number(1, size) for size in shape)
+    if outside:
+        place = _bytes(13, _bytes(1, b"location") + _bytes(2, outside.encode()))
+        return dimensions + _number(2, 1) + _bytes(8, name.encode()) + place + _number(14, 1)
     return dimensions + _number(2, 1) + _bytes(8, name.encode()) + _bytes(9, values.tobytes())
 
 
-def _value(name: str, width: int) -> bytes:
-    shape = _bytes(1, _bytes(2, b"n")) + _bytes(1, _number(1, width))
+def _value(name: str, width: int, rows: int = 0) -> bytes:
+    if not width:
+        return _bytes(1, name.encode())
+    first = _number(1, rows) if rows else _bytes(2, b"n")
+    shape = _bytes(1, first) + _bytes(1, _number(1, width))
     return _bytes(1, name.encode()) + _bytes(2, _bytes(1, _number(1, 1) + _bytes(2, shape)))
 
 

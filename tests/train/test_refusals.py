@@ -80,7 +80,7 @@ def test_lint_and_tests_that_fail_are_recorded(quick: Quick, tmp_path: Path) -> 
             "(output / 'model.onnx').unlink(); (output / 'model.onnx').symlink_to('/etc/passwd')",
             "wrote model.onnx, which is not a regular file",
         ),
-        ("(output / 'model.onnx').write_bytes(b'x')", "not a model that can be served"),
+        ("(output / 'model.onnx').write_bytes(b'x')", "not an ONNX graph that runs here"),
         ("(output / 'reference.parquet').write_bytes(b'x')", "not a Parquet file"),
         ("data['clients'].open('ab').write(b'x')", "OSError"),
         ("Path('/dev/full').write_bytes(b'x')", "No space left on device"),

@@ -129,7 +129,7 @@ def test_a_model_that_does_not_fit_the_contract_is_refused(
 
     with pytest.raises(InvalidInput, match="has other inputs"):
         evaluate(fewer, outputs)
-    with pytest.raises(InvalidInput, match="has no output 'margin'"):
+    with pytest.raises(InvalidInput, match=r"has the outputs .*: expected 'margin'"):
         evaluate(other, outputs)
 
 

@@ -9,8 +9,9 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from goldenpath.errors import GoldenPathError, InvalidInput
+from goldenpath.errors import GoldenPathError
 from goldenpath.project.spec import Contract
+from goldenpath.train.evaluation.onnx_session import open_session, refuse_form
 
 Rows = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -53,25 +54,14 @@ class OnnxModel:
 
     def __init__(self, content: bytes, contract: Contract) -> None:
         """Load the graph from memory. Raises `InvalidInput` if it does not fit the contract."""
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        try:
-            self._session = onnxruntime.InferenceSession(
-                content, options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # ONNX Runtime raises its own classes without a common base
-            raise InvalidInput(f"the model is not an ONNX graph that runs here: {error}") from error
+        self._session = open_session(content, "the model")
+        refuse_form(self._session, contract, "the model")
         self._input = contract.input_tensor
         self._outputs = [contract.output_tensor]
         self._codes = 0
         if contract.reasons is not None:
             self._outputs.append(contract.reasons.tensor)
             self._codes = len(contract.reasons.codes)
-        self._agree(contract)
 
     def predict(self, rows: Rows) -> Scores:
         """Return the score of each row: the last column of the output, if it has several."""
@@ -89,25 +79,6 @@ class OnnxModel:
         if reasons:
             return _with_reasons(scores, reasons[0], self._codes)
         return np.ascontiguousarray(scores)
-
-    def _agree(self, contract: Contract) -> None:
-        inputs = {node.name: node for node in self._session.get_inputs()}
-        outputs = {node.name for node in self._session.get_outputs()}
-        if set(inputs) != {self._input}:
-            raise InvalidInput(
-                f"the graph has the inputs {sorted(inputs)}: expected only {self._input!r}"
-            )
-        for name in self._outputs:
-            if name not in outputs:
-                raise InvalidInput(
-                    f"the graph has the outputs {sorted(outputs)}: expected {name!r}"
-                )
-        node, width = inputs[self._input], len(contract.features)
-        if node.type != "tensor(float)" or len(node.shape) != 2 or node.shape[1] != width:
-            raise InvalidInput(
-                f"the graph takes {node.type} of shape {node.shape}: "
-                f"expected tensor(float) of shape (n, {width})"
-            )
 
 
 def _with_reasons(scores: Scores, weights: object, codes: int) -> Scores:

@@ -3,17 +3,20 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from goldenpath.errors import InvalidInput
 from goldenpath.project.spec import Contract
+from goldenpath.train.evaluation.onnx_session import open_session, refuse_form
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 _ROWS = 8192
 """Rows scored in one call."""
-FATAL_ONLY = 4
 
 Scorer = Callable[[Mapping[str, NDArray[np.generic]]], NDArray[np.float64]]
 """Takes a table with a column for each feature. Returns one score in [0, 1] for each row."""
@@ -49,7 +52,7 @@ def model_scores(
 
 
 def run_model(
-    session: onnxruntime.InferenceSession,
+    session: "onnxruntime.InferenceSession",
     contract: Contract,
     table: Mapping[str, NDArray[np.generic]],
 ) -> NDArray[np.float64]:
@@ -65,26 +68,10 @@ def run_model(
     return checked(scores)
 
 
-def open_model(path: Path, contract: Contract) -> onnxruntime.InferenceSession:
+def open_model(path: Path, contract: Contract) -> "onnxruntime.InferenceSession":
     """Load a model as a server does. Raises `InvalidInput` if it does not fit the contract."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = FATAL_ONLY
-    try:
-        session = onnxruntime.InferenceSession(
-            path.read_bytes(), options, providers=["CPUExecutionProvider"]
-        )
-    except Exception as error:  # the errors of ONNX Runtime have no common base class
-        raise InvalidInput(f"{path.name} is not a model that can be served: {error}") from error
-    inputs = {tensor.name: (tensor.type, tensor.shape[1:]) for tensor in session.get_inputs()}
-    expected = {contract.input_tensor: ("tensor(float)", [len(contract.features)])}
-    if inputs != expected:
-        raise InvalidInput(f"{path.name} has other inputs: expected {expected}, got {inputs}")
-    outputs = [tensor.name for tensor in session.get_outputs()]
-    if contract.output_tensor not in outputs:
-        raise InvalidInput(
-            f"{path.name} has no output {contract.output_tensor!r}: got {', '.join(outputs)}"
-        )
+    session = open_session(path.read_bytes(), path.name)
+    refuse_form(session, contract, path.name)
     return session
 
 
