@@ -66,9 +66,7 @@ EFFECTS: Mapping[str, tuple[frozenset[str], str, Mapping[str, str]]] = {
         "train/source/project_repository.py": "git on the objects of the project",
         "train/source_state.py": "ssh-keygen, which reads the signature of a commit",
     }),
-    "only files locks": (frozenset({"fcntl"}), "files", {
-        "processes/sandbox/launcher.py": "starts the loopback of a network namespace",
-    }),
+    "only files locks": (frozenset({"fcntl"}), "files", {}),
 }  # fmt: skip
 WHOLE_FILES: Mapping[str, str] = {
     "audit/events/event_log.py": "appends a line and syncs it",

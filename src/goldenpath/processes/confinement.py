@@ -7,7 +7,6 @@ that was found is applied to every program, or the program does not start. So a 
 measures is true.
 """
 
-import json
 import os
 import subprocess
 import sys
@@ -143,26 +142,26 @@ class Confinement:
         # Without a read-only view, mode, owner and times of any file could be changed.
         extra = () if VIEW in self.measures else (UNCHANGED_METADATA,)
         system = (*SYSTEM_FILES, *(NETWORK_FILES if sandbox.network else ()))
-        return Request(
-            command=list(command),
-            folder=str(folder),
-            parent=os.getpid(),
-            measures=[name for name in self.measures if name not in left_out],
-            readable=[*system, *(str(path.absolute()) for path in sandbox.readable)],
-            writable=[str(path.absolute()) for path in sandbox.writable],
-            temporary=sandbox.temporary,
-            scratch="" if sandbox.scratch is None else str(sandbox.scratch.absolute()),
-            scratch_size=sandbox.scratch_size,
-            network=sandbox.network,
-            refused=sorted({*sandbox.refused, *extra}),
-            limits={"RLIMIT_CORE": 0, **sandbox.limits},
-            first_to_kill=sandbox.first_to_kill,
-            user=user,
-        )
+        request = Request()
+        request.command = list(command)
+        request.folder, request.parent = str(folder), os.getpid()
+        request.measures = [name for name in self.measures if name not in left_out]
+        request.readable = [*system, *(str(path.absolute()) for path in sandbox.readable)]
+        request.writable = [str(path.absolute()) for path in sandbox.writable]
+        request.temporary = sandbox.temporary
+        if sandbox.scratch is not None:
+            request.scratch = str(sandbox.scratch.absolute())
+            request.scratch_size = sandbox.scratch_size
+        request.network, request.user = sandbox.network, user
+        request.refused = sorted({*sandbox.refused, *extra})
+        request.limits = [f"{name} {value}" for name, value in sandbox.limits.items()]
+        request.limits.append("RLIMIT_CORE 0")
+        request.first_to_kill = sandbox.first_to_kill
+        return request
 
 
 def _launched(request: Request) -> list[str]:
-    return [sys.executable, "-I", "-S", "-B", "-c", _START, _SOURCE, json.dumps(request)]
+    return [sys.executable, "-I", "-S", "-c", _START, _SOURCE, *request.arguments()]
 
 
 def confine(without: frozenset[str] = frozenset(), *, changes_user: bool = False) -> Confinement:

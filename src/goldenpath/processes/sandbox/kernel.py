@@ -1,9 +1,7 @@
 """System calls that Python has no function for. A call that fails raises `OSError`."""
 
-import contextlib
 import ctypes
 import os
-import platform
 import struct
 
 _LIBRARY = ctypes.CDLL(None, use_errno=True)
@@ -37,9 +35,9 @@ def call(name: str, *arguments: "int | bytes | None") -> int:
 
 def system_call(name: str, *arguments: "int | bytes | None") -> int:
     """Call the kernel by number. Raises `OSError` where the number is not known."""
-    number = _SHARED_NUMBERS.get(name) or _NUMBERS.get(platform.machine(), {}).get(name)
+    number = _SHARED_NUMBERS.get(name) or _NUMBERS.get(os.uname().machine, {}).get(name)
     if number is None:
-        raise OSError(38, f"{name} is not known on {platform.machine()}")
+        raise OSError(38, f"{name} is not known on {os.uname().machine}")
     return _checked(name, _LIBRARY.syscall(ctypes.c_long(number), *map(_converted, arguments)))
 
 
@@ -56,8 +54,10 @@ def drop_capabilities() -> None:
             call("prctl", PR_CAPBSET_DROP, capability, 0, 0, 0)
         except OSError:
             break  # beyond the last capability, or without the right to drop: none to gain either
-    with contextlib.suppress(OSError):  # PR_SET_NO_NEW_PRIVS does the same
+    try:
         call("prctl", PR_SET_SECUREBITS, _NO_ROOT_LOCKED, 0, 0, 0)
+    except OSError:
+        pass  # PR_SET_NO_NEW_PRIVS does the same
     header = (0x20080522).to_bytes(4, "little") + (0).to_bytes(4, "little")
     system_call("capset", header, bytes(24))
 
@@ -71,6 +71,13 @@ def _checked(name: str, result: int) -> int:
         number = ctypes.get_errno()
         raise OSError(number, f"{name}: {os.strerror(number)}")
     return result
+
+
+def poll(descriptor: int) -> int:
+    """Return the events of a descriptor now, of those that are always reported."""
+    entry = ctypes.create_string_buffer(struct.pack("@ihh", descriptor, 0, 0), 8)
+    _checked("poll", _LIBRARY.poll(entry, ctypes.c_long(1), 0))
+    return int(struct.unpack("@ihh", entry.raw)[2])
 
 
 def set_filter(instructions: bytes, number: int) -> None:

@@ -46,7 +46,7 @@ def restrict(request: Request) -> None:
     """
     abi = version()
     rights = (1 << (13 if abi < 2 else 14 if abi < 3 else 15 if abi < 5 else 16)) - 1
-    has_own_network = request["network"] or NETWORK in request["measures"]
+    has_own_network = request.network or NETWORK in request.measures
     ports = _TCP if abi >= 4 and not has_own_network else 0
     handled = struct.pack("<QQQ", rights, ports, _SCOPES if abi >= 6 else 0)
     size = 8 if abi < 4 else 16 if abi < 6 else 24
@@ -58,17 +58,17 @@ def restrict(request: Request) -> None:
 
 
 def _allowed(request: Request, everything: int) -> dict[str, int]:
-    allowed = dict.fromkeys(request["readable"], _READ)
-    if VIEW in request["measures"]:
+    allowed = dict.fromkeys(request.readable, _READ)
+    if VIEW in request.measures:
         # The root is a new file system with nothing but these files and our own processes.
         allowed |= {"/proc": _READ, "/dev": _READ}
-        if request["temporary"]:
+        if request.temporary:
             allowed |= {"/tmp": everything, "/dev/shm": everything}  # noqa: S108
     else:
         allowed |= dict.fromkeys(_OWN_PROCESS, _READ)
-    allowed |= dict.fromkeys(request["writable"], everything)
-    if request["scratch"]:
-        allowed[request["scratch"]] = everything & ~_EXECUTE
+    allowed |= dict.fromkeys(request.writable, everything)
+    if request.scratch:
+        allowed[request.scratch] = everything & ~_EXECUTE
     return allowed | dict.fromkeys(DEVICES, _READ_FILE | _WRITE_FILE | _IOCTL)
 
 

@@ -9,18 +9,13 @@ ends with the launcher. The program is the third. Without a namespace the launch
 orphans of the program, and kills them at its end.
 """
 
-import contextlib
-import fcntl
-import json
+from __future__ import annotations
+
 import os
 import resource
-import select
-import signal
-import socket
 import struct
 import sys
 import time
-from typing import NoReturn
 
 from goldenpath.processes.sandbox import kernel, landlock, mounts, seccomp
 from goldenpath.processes.sandbox.request import (
@@ -33,7 +28,12 @@ from goldenpath.processes.sandbox.request import (
     USER,
     VIEW,
     Request,
+    parse,
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 _FLAGS = {
     USER: kernel.CLONE_NEWUSER,
@@ -42,37 +42,47 @@ _FLAGS = {
     IPC: kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS,
 }
 _STATUS = struct.Struct("<i")
-_SIOCSIFFLAGS, _UP = 0x8914, 0x41
+_INTERNET, _DATAGRAM, _SIOCSIFFLAGS, _UP = 2, 2, 0x8914, 0x41
+_POLLERR, _POLLHUP = 8, 16
+_SIGKILL, _SIGTERM = 9, 15
 _LONGEST_END = 5.0
 """Seconds that the launcher tries to kill what a program left, without a PID namespace."""
 
 
 def main() -> NoReturn:
     """Start the program of the request, and end as it ended."""
-    request: Request = json.loads(sys.argv[-1])
+    request = parse(sys.argv[2:])
     try:
         status = _run(request)
     except OSError as error:
         _refuse(error)
     if status < 0:
-        # End by the same signal, so that the parent sees how the program ended.
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        with contextlib.suppress(OSError, ValueError):
-            signal.signal(-status, signal.SIG_DFL)
-        os.kill(os.getpid(), -status)
+        _end_by(-status)
         status = 128 - status
     os._exit(status)
 
 
+def _end_by(number: int) -> None:
+    """End by the same signal, so that the parent sees how the program ended."""
+    import signal  # late, because it takes a while and the program runs by now
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    try:
+        signal.signal(number, signal.SIG_DFL)
+    except (OSError, ValueError):
+        pass  # SIGKILL has no handler to take away
+    os.kill(os.getpid(), number)
+
+
 def _run(request: Request) -> int:
     """Return the exit status of the program; minus the signal's number if one ended it."""
-    if request["first_to_kill"]:
+    if request.first_to_kill:
         _write("/proc/self/oom_score_adj", "1000")
     _enter_namespaces(request)
     kernel.call("prctl", kernel.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     # After the namespaces: a change of privileges takes this back.
-    kernel.call("prctl", kernel.PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != request["parent"]:
+    kernel.call("prctl", kernel.PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
+    if os.getppid() != request.parent:
         os._exit(REFUSED_START)
     reader, writer = os.pipe()
     child = os.fork()
@@ -82,23 +92,29 @@ def _run(request: Request) -> int:
             _inside(request, writer)
         except OSError as error:
             _refuse(error)
-    signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGKILL))
     os.close(writer)
+    _kill_on_request(child)
     _let_go(reader)
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     reported = os.read(reader, _STATUS.size)
-    if PROCESSES not in request["measures"]:
+    if PROCESSES not in request.measures:
         _kill_orphans()
     return _STATUS.unpack(reported)[0] if len(reported) == _STATUS.size else status
 
 
+def _kill_on_request(child: int) -> None:
+    import signal  # late, because it takes a while and the program runs by now
+
+    signal.signal(_SIGTERM, lambda *_: os.kill(child, _SIGKILL))
+
+
 def _enter_namespaces(request: Request) -> None:
     flags, user, group = 0, os.geteuid(), os.getegid()
-    for measure in request["measures"]:
+    for measure in request.measures:
         flags |= _FLAGS.get(measure, 0)
     if flags:
         kernel.call("unshare", flags)
-    if USER in request["measures"]:
+    if USER in request.measures:
         _write("/proc/self/setgroups", "deny")
         _write("/proc/self/uid_map", f"{user} {user} 1")
         _write("/proc/self/gid_map", f"{group} {group} 1")
@@ -106,16 +122,16 @@ def _enter_namespaces(request: Request) -> None:
 
 def _inside(request: Request, writer: int) -> NoReturn:
     """Go on as the first process of the namespaces."""
-    if NETWORK in request["measures"]:
+    if NETWORK in request.measures:
         _start_loopback()
-    if VIEW in request["measures"]:
+    if VIEW in request.measures:
         # Not together with the others: the launcher outside keeps the files of the machine.
         kernel.call("unshare", kernel.CLONE_NEWNS)
         mounts.enter(request)
-    if PROCESSES not in request["measures"]:
-        kernel.call("prctl", kernel.PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if PROCESSES not in request.measures:
+        kernel.call("prctl", kernel.PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
         _execute(request)
-    kernel.call("prctl", kernel.PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    kernel.call("prctl", kernel.PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
     if _is_left_alone(writer):
         os._exit(REFUSED_START)
     program = os.fork()
@@ -138,34 +154,33 @@ def _inside(request: Request, writer: int) -> NoReturn:
 
 def _execute(request: Request) -> NoReturn:
     """Become the program: limits, privileges, files, system calls, in that order."""
-    for name, value in request["limits"].items():
-        resource.setrlimit(getattr(resource, name), (value, value))
-    os.chdir(request["folder"])
-    if request["user"] and os.geteuid() == 0:
+    for limit in request.limits:
+        name, _, value = limit.partition(" ")
+        resource.setrlimit(getattr(resource, name), (int(value), int(value)))
+    os.chdir(request.folder)
+    if request.user and os.geteuid() == 0:
         os.setgroups([])
-        os.setresgid(request["user"], request["user"], request["user"])
-        os.setresuid(request["user"], request["user"], request["user"])
+        os.setresgid(request.user, request.user, request.user)
+        os.setresuid(request.user, request.user, request.user)
     kernel.drop_capabilities()
     kernel.call("prctl", kernel.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    if LANDLOCK in request["measures"]:
+    if LANDLOCK in request.measures:
         landlock.restrict(request)
-    if SECCOMP in request["measures"]:
+    if SECCOMP in request.measures:
         seccomp.restrict(request)
-    os.execve(  # noqa: S606 - no shell is wanted
-        request["command"][0], request["command"], os.environ
-    )
+    os.execve(request.command[0], request.command, os.environ)  # noqa: S606 - no shell is wanted
 
 
 def _start_loopback() -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
-        fcntl.ioctl(any_socket, _SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", _UP))
+    # With plain calls: the module `socket` would take longer than everything else here.
+    descriptor = kernel.call("socket", _INTERNET, _DATAGRAM, 0)
+    kernel.call("ioctl", descriptor, _SIOCSIFFLAGS, struct.pack("16sH22x", b"lo", _UP))
+    os.close(descriptor)
 
 
 def _is_left_alone(writer: int) -> bool:
     """Return whether the launcher died before this process asked to die with it."""
-    poll = select.poll()
-    poll.register(writer, 0)
-    return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
+    return bool(kernel.poll(writer) & (_POLLERR | _POLLHUP))
 
 
 def _let_go(kept: int) -> None:
@@ -183,8 +198,10 @@ def _kill_orphans() -> None:
     deadline = time.monotonic() + _LONGEST_END
     while time.monotonic() < deadline:
         for child in _children():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(child, signal.SIGKILL)
+            try:
+                os.kill(child, _SIGKILL)
+            except ProcessLookupError:
+                pass  # it ended meanwhile
         try:
             os.waitpid(-1, 0)
         except ChildProcessError:

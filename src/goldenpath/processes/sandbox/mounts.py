@@ -4,16 +4,21 @@ Files keep their paths. What may only be read is mounted read-only, so that not 
 or times can be changed. `/proc` shows the processes of the new PID namespace only.
 """
 
+from __future__ import annotations
+
 import errno
 import os
 import stat
 import struct
 import time
-from collections.abc import Iterator
 
 from goldenpath.processes.sandbox import kernel
 from goldenpath.processes.sandbox.landlock import DEVICES
 from goldenpath.processes.sandbox.request import PROCESSES, Request
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _BASE = "/tmp"  # noqa: S108 - a folder that every machine has; only our namespace sees the mount
 _OLD = "/.old"
@@ -37,16 +42,16 @@ def enter(request: Request) -> None:
     kernel.system_call("pivot_root", _BASE.encode(), (_BASE + _OLD).encode())
     os.chdir("/")
     _make_devices()
-    if request["temporary"]:
+    if request.temporary:
         # Before the files are bound, because some of them may lie below.
-        _make_private("/tmp", request["temporary"])  # noqa: S108
-        _make_private("/dev/shm", request["temporary"])  # noqa: S108
+        _make_private("/tmp", request.temporary)  # noqa: S108
+        _make_private("/dev/shm", request.temporary)  # noqa: S108
     for path, is_writable in sorted(places.items()):
         _bind(path, is_writable=is_writable)
-    if PROCESSES in request["measures"]:
+    if PROCESSES in request.measures:
         _make_processes()
-    if request["scratch"]:
-        _make_private(request["scratch"], request["scratch_size"])
+    if request.scratch:
+        _make_private(request.scratch, request.scratch_size)
     for link, target in links.items():
         _link(link, target)
     kernel.call("umount2", _OLD.encode(), kernel.MNT_DETACH)
@@ -58,7 +63,7 @@ def _planned(request: Request) -> tuple[dict[str, bool], dict[str, str]]:
     """Return real paths, whether each is writable, and the links that lead to them."""
     places: dict[str, bool] = {}
     links: dict[str, str] = {}
-    for paths, is_writable in ((request["readable"], False), (request["writable"], True)):
+    for paths, is_writable in ((request.readable, False), (request.writable, True)):
         for path in paths:
             if not os.path.exists(path):
                 continue

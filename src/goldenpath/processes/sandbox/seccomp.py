@@ -4,10 +4,10 @@ The filter is a program of classic BPF over the number and the arguments of a ca
 numbers and plain arguments only: what stands in memory could change after the look.
 """
 
+from __future__ import annotations
+
 import os
-import platform
 import struct
-from collections.abc import Iterable, Iterator
 
 from goldenpath.processes.sandbox import kernel
 from goldenpath.processes.sandbox.request import (
@@ -25,12 +25,17 @@ from goldenpath.processes.sandbox.request import (
     Request,
 )
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
 Step = tuple[int, int, int, int]
 """Code, jump if true, jump if false, value."""
 
 _LOAD, _EQUAL, _AT_LEAST, _HAS_BITS, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _EPERM, _ENOSYS, _DONE = 0x7FFF0000, 0x00050001, 0x00050026, 0x00050000
 _NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16
+_MACHINE = os.uname().machine
 _OTHER_CONVENTION = 0x40000000
 _ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _NEW_NAMESPACES, _THREAD = 0x7E020000, 0x00010000
@@ -89,7 +94,7 @@ pidfd_send_signal 424 424, prlimit64 302 261
 
 def is_known() -> bool:
     """Return whether the numbers of system calls on this machine are listed here."""
-    return platform.machine() in _ARCHITECTURES
+    return _MACHINE in _ARCHITECTURES
 
 
 def restrict(request: Request) -> None:
@@ -98,7 +103,7 @@ def restrict(request: Request) -> None:
     Raises `OSError` if the kernel refuses, or if the machine's numbers are not known.
     """
     if not is_known():
-        raise OSError(38, f"seccomp: the system calls of {platform.machine()} are not listed")
+        raise OSError(38, f"seccomp: the system calls of {_MACHINE} are not listed")
     steps = tuple(_filter(request, os.getpid()))
     instructions = b"".join(struct.pack("<HBBI", *step) for step in steps)
     kernel.set_filter(instructions, len(steps))
@@ -107,31 +112,31 @@ def restrict(request: Request) -> None:
 def _filter(request: Request, process: int) -> Iterator[Step]:
     yield from (
         (_LOAD, 0, 0, _ARCHITECTURE),
-        (_EQUAL, 1, 0, _ARCHITECTURES[platform.machine()]),
+        (_EQUAL, 1, 0, _ARCHITECTURES[_MACHINE]),
         (_RETURN, 0, 0, _EPERM),
         (_LOAD, 0, 0, _NUMBER),
         # Numbers of another calling convention would get round the list.
         (_AT_LEAST, 0, 1, _OTHER_CONVENTION),
         (_RETURN, 0, 0, _EPERM),
     )
-    groups = (_GROUPS[group] for group in request["refused"] if group in _GROUPS)
+    groups = (_GROUPS[group] for group in request.refused if group in _GROUPS)
     for number in _numbers(_ALWAYS, *groups).values():
         yield from ((_EQUAL, 0, 1, number), (_RETURN, 0, 0, _EPERM))
-    if UNCHANGED_METADATA in request["refused"]:
+    if UNCHANGED_METADATA in request.refused:
         for number in _numbers(_MODES_AND_TIMES).values():
             yield from ((_EQUAL, 0, 1, number), (_RETURN, 0, 0, _DONE))
     calls = _numbers(_INSPECTED)
     # The flags of clone3 stand in memory; the C library falls back on clone.
     yield from ((_EQUAL, 0, 1, calls["clone3"]), (_RETURN, 0, 0, _ENOSYS))
     yield from _refuse_bits(calls["clone"], 0, _NEW_NAMESPACES)
-    if FORKING in request["refused"]:
+    if FORKING in request.refused:
         yield from _require_bits(calls["clone"], 0, _THREAD)
     yield from _refuse_value(calls["prctl"], 0, kernel.PR_SET_PDEATHSIG)
     for command in (_TIOCSTI, _TIOCLINUX):
         yield from _refuse_value(calls["ioctl"], 1, command)
     yield from _allow_values(calls["socket"], 0, _families(request))
     yield from _allow_values(calls["prlimit64"], 0, (0, process))
-    if SIGNALS in request["refused"]:
+    if SIGNALS in request.refused:
         for name in ("kill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo"):
             yield from _allow_values(calls[name], 0, (process,))
         for name in ("tkill", "pidfd_send_signal"):
@@ -141,11 +146,11 @@ def _filter(request: Request, process: int) -> Iterator[Step]:
 
 def _families(request: Request) -> tuple[int, ...]:
     """Return the kinds of sockets that reach nothing but what the request allows."""
-    has_network = request["network"] or {NETWORK, PROCESSES} <= set(request["measures"])
+    has_network = request.network or {NETWORK, PROCESSES} <= set(request.measures)
     internet = (_INET, _INET6, _NETLINK) if has_network else ()
     # A Unix socket with a path is a file: it must not be visible.
-    local = (_UNIX,) if has_network and VIEW in request["measures"] else ()
-    return () if SHARING in request["refused"] else (*internet, *local)
+    local = (_UNIX,) if has_network and VIEW in request.measures else ()
+    return () if SHARING in request.refused else (*internet, *local)
 
 
 def _refuse_bits(number: int, argument: int, bits: int) -> Iterator[Step]:
@@ -175,6 +180,6 @@ def _inspect(number: int, argument: int, tests: tuple[Step, ...]) -> Iterator[St
 
 
 def _numbers(*tables: str) -> dict[str, int]:
-    column = 1 if platform.machine() == "x86_64" else 2
+    column = 1 if _MACHINE == "x86_64" else 2
     rows = [entry.split() for table in tables for entry in table.split(",") if entry.strip()]
     return {row[0]: int(row[column]) for row in rows if int(row[column])}
