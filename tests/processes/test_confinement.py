@@ -18,7 +18,9 @@ from pathlib import Path
 import pytest
 
 from goldenpath.processes.confinement import (
+    NETWORK_FILES,
     NOBODY,
+    SYSTEM_FILES,
     Confinement,
     Sandbox,
     confine,
@@ -469,6 +471,17 @@ def test_the_measures_in_force_are_those_that_are_reported(tmp_path: Path) -> No
         is_own = spaces[name] != str(Path(f"/proc/self/ns/{name}").readlink())
         assert is_own == (measure in HERE.measures), measure
     assert (filtered.strip() == "2") == (SECCOMP in HERE.measures)
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["/usr/src/app", "/usr/local/src", "/usr/local/etc", "/opt", "/srv", "/var", "/app", "/etc/ssl",
+     "/etc/ssl/private", "/proc", "/dev", "/run", str(Path.home()), str(Path(__file__))],
+)  # fmt: skip
+def test_no_place_of_projects_and_keys_is_a_system_file(place: str) -> None:
+    for file in (*SYSTEM_FILES, *NETWORK_FILES):
+        assert not Path(place).is_relative_to(file), file
+        assert not Path(file).is_relative_to(place) or place == "/etc/ssl", file
 
 
 def test_machines_that_lack_something_say_so() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from goldenpath.errors import GoldenPathError, InvalidInput
 from goldenpath.processes.confinement import confine
-from goldenpath.processes.sandbox.request import NAMESPACES, PROCESSES, VIEW
+from goldenpath.processes.sandbox.request import LANDLOCK, NAMESPACES, PROCESSES, VIEW
 from goldenpath.project.load import load_project
 from goldenpath.train.environment.lock_check import accepted_lock
 from goldenpath.train.environment.uv_program import Uv
@@ -125,7 +125,9 @@ def test_the_record_names_what_confined_the_build(quick: Quick, tmp_path: Path) 
     assert quick.run("pass", tmp_path / "work").run.confinement == HERE.measures
 
 
-@pytest.mark.parametrize("without", [frozenset(NAMESPACES), frozenset({"landlock"})])
+@pytest.mark.parametrize(
+    "without", [frozenset(NAMESPACES), frozenset({LANDLOCK}), frozenset({*NAMESPACES, LANDLOCK})]
+)
 def test_a_machine_that_lacks_something_builds_says_so_and_records_it(
     quick: Quick, tmp_path: Path, without: frozenset[str]
 ) -> None:

@@ -37,14 +37,19 @@ _SOURCE = str(Path(__file__).parents[2])
 _PROBE_SECONDS = 20.0
 NOBODY = 65534
 """The user without files. Programs of root run as it where that is possible."""
+_SYSTEM_FOLDERS = (
+    "bin", "sbin", "lib", "lib32", "lib64", "libx32", "libexec", "share", "include",
+)  # fmt: skip
 SYSTEM_FILES = (
-    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/gnu/store",
+    *(f"/usr/{name}" for name in _SYSTEM_FOLDERS),
+    *(f"/usr/local/{name}" for name in _SYSTEM_FOLDERS),
+    "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/gnu/store",
     "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives",
     "/etc/localtime", "/etc/timezone", "/etc/locale.alias", "/etc/mime.types", "/etc/os-release",
     "/etc/passwd", "/etc/group", "/etc/nsswitch.conf", "/etc/hosts", "/etc/host.conf",
     "/etc/protocols", "/etc/services", "/sys/devices/system", "/sys/fs/cgroup",
 )  # fmt: skip
-"""What programs need of a system. None of these holds a secret on a usual machine."""
+"""What programs need of a system. Not all of `/usr`: images keep projects in `/usr/src`."""
 NETWORK_FILES = (
     "/etc/resolv.conf", "/etc/gai.conf", "/etc/ssl/certs", "/etc/ssl/openssl.cnf",
     "/etc/ssl/cert.pem", "/etc/pki/tls/certs", "/etc/pki/tls/cert.pem", "/etc/pki/ca-trust",
