@@ -76,14 +76,15 @@ def write(
     key: Path | None,
     output: Format,
 ) -> None:
-    """Replace the gitops repository's PATH by FILE, such as settings of a deployment."""
+    """Replace a file of the repository, such as settings."""
     if (file is None) is not remove:
         raise InvalidInput(
             "expected FILE, or --remove", hint="see goldenpath platform write --help"
         )
     if is_protected(path):
         raise InvalidInput(
-            f"{path} follows from platform.toml", hint="use goldenpath platform change FILE"
+            f"{path} follows from platform.toml",
+            hint="use goldenpath platform change FILE --reason …",
         )
     home, acting = compose.home(), compose.identity(name, key)
     try:

@@ -44,8 +44,11 @@ def verb(seal: bool, name: str | None, key: Path | None, output: Format) -> None
         lines = [f"no path: nobody reaches production alone, as of {found.commit[:12]}"]
     if found.unknown:
         lines += ["", "could not be found out:", *(f"  {each}" for each in found.unknown)]
-    alone = sorted({f"{each.holder}: {each.by} ({each.field})" for each in found.alone})
-    lines += ["", "one alone may, by right:", *(f"  {each}" for each in alone)]
+    alone: dict[str, list[str]] = {}
+    for right in found.alone:
+        alone.setdefault(f"{right.holder}: {right.by}", []).append(right.field)
+    lines += ["", "one alone may, by right:"]
+    lines += [f"  {text} ({', '.join(fields)})" for text, fields in alone.items()]
     lines += ["", "this list does not cover:", *(f"  {each}" for each in found.beyond)]
     show(found, "\n".join(lines), output)
     if found.paths or found.unknown:
