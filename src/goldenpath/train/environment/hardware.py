@@ -1,12 +1,10 @@
 """Properties of this machine and process that decide how a model's numbers are computed."""
 
-import ctypes
 import platform
 from collections.abc import Mapping
 from pathlib import Path
 
 _KERNELS = ("avx", "fma", "sse4", "f16c", "amx", "asimd", "sve")
-_LANDLOCK_CREATE_RULESET = 444
 _ONE_PROCESSOR = 16 * 1024
 """Bytes of `/proc/cpuinfo` that describe the first processor, at most."""
 
@@ -20,15 +18,6 @@ def cpu_features() -> tuple[str, ...]:
     """Return the processor features by which numpy, BLAS and ONNX Runtime choose their kernels."""
     features = (_cpu_line("flags") or _cpu_line("Features")).split()
     return tuple(sorted(name for name in features if name.startswith(_KERNELS)))
-
-
-def can_confine() -> bool:
-    """Return whether the kernel has Landlock, which confines a process to given folders."""
-    library = ctypes.CDLL(None, use_errno=True)
-    version = library.syscall(
-        _LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(1)
-    )
-    return platform.system() == "Linux" and version >= 1
 
 
 def frame() -> Mapping[str, str]:

@@ -9,10 +9,9 @@ from goldenpath.parsers.fault import Fault
 from goldenpath.train.environment.uv_lock import (
     FILE,
     MAX_LOCK,
-    SOURCES_HINT,
     LockedPackage,
     parse_lock,
-    source_faults,
+    refuse_sources,
 )
 from goldenpath.train.environment.uv_program import Uv
 
@@ -50,12 +49,7 @@ def accepted_lock(
     content = read_lock(root)
     packages = parse_lock(content)
     # Before uv reads the lock, because uv would contact whatever index the lock names.
-    faults = source_faults(packages, indexes, hosts)
-    if faults:
-        raise InvalidInput(
-            f"{FILE} has sources that are not allowed: " + "; ".join(faults[:20]),
-            hint=SOURCES_HINT,
-        )
+    refuse_sources(packages, indexes, hosts)
     _refuse_stale(root, uv, network=network)
     return content, packages
 

@@ -21,10 +21,6 @@ from goldenpath.parsers.typed import typed
 FILE = "uv.lock"
 MAX_LOCK = 16 * 1024 * 1024
 """Largest size of a lock, 16 MiB. A thousand packages with all their wheels need 2 MiB."""
-SOURCES_HINT = (
-    "lock from an allowed index with uv lock; or list the index under environment.indexes, and a "
-    "host that serves its files under environment.file_hosts"
-)
 _HASH_LENGTH = len("sha256:") + 64
 _WRITE_AGAIN = "run uv lock to write it again"
 _MAX_NAMED = 20
@@ -98,18 +94,30 @@ def _file_name(address: str) -> str:
     return unquote(path.rpartition("/")[2])
 
 
-def source_faults(
+def refuse_sources(
     packages: Sequence[LockedPackage], indexes: Sequence[str], hosts: Sequence[str] = ()
-) -> tuple[str, ...]:
-    """Return what the lock takes from sources that are not allowed.
+) -> None:
+    """Raise `InvalidInput` that lists what the lock takes from sources that are not allowed.
 
     Each package has to come from one of `indexes`; if that is empty, the lock may use a single
     index, over HTTPS. Each file has to come over HTTPS from the host of an index, from the host
-    where a well-known index keeps its files, or from one of `hosts`, and has to have a SHA-256.
+    where the main public index keeps its files, or from one of `hosts`, and has to have a SHA-256.
     """
+    faults = _source_faults(packages, indexes, hosts)
+    if faults:
+        raise InvalidInput(
+            f"{FILE} has sources that are not allowed: " + "; ".join(faults[:_MAX_NAMED]),
+            hint="lock from an allowed index with uv lock; or list the index under "
+            "environment.indexes, and a host that serves its files under environment.file_hosts",
+        )
+
+
+def _source_faults(
+    packages: Sequence[LockedPackage], indexes: Sequence[str], hosts: Sequence[str]
+) -> tuple[str, ...]:
     named = {locked.source[1] for locked in packages if locked.source[0] == "registry"}
     if not indexes and len(named) > 1:
-        return (f"the lock names several indexes: {', '.join(sorted(named))}",)
+        return (f"the lock names several indexes: {', '.join(map(_shown, sorted(named)))}",)
     permitted = set(indexes) or named
     servers = {server for index in permitted for server in _servers(index)}
     servers |= {_digest(host.lower()) for host in hosts}
@@ -118,18 +126,6 @@ def source_faults(
     faults = [several] if len(projects) > 1 else []
     faults += (fault for locked in packages for fault in _faults(locked, permitted, servers))
     return tuple(faults)
-
-
-def refuse_sources(
-    packages: Sequence[LockedPackage], indexes: Sequence[str], hosts: Sequence[str] = ()
-) -> None:
-    """Raise `InvalidInput` that lists each source that is not allowed (`source_faults`)."""
-    faults = source_faults(packages, indexes, hosts)
-    if faults:
-        raise InvalidInput(
-            f"{FILE} has sources that are not allowed: " + "; ".join(faults[:_MAX_NAMED]),
-            hint=SOURCES_HINT,
-        )
 
 
 def _locked(package: _Package) -> LockedPackage:
