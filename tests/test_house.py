@@ -53,6 +53,7 @@ EFFECTS: Mapping[str, tuple[frozenset[str], str, Mapping[str, str]]] = {
         "serve/server/model_server.py": "hands a context of http on to its listener",
     }),
     "only processes starts programs": (frozenset({"subprocess"}), "processes", {
+        "attacks/programs": "the programs of attackers, and one that they aim at",
         "promote/repository/git.py": "git, the one way to the repository",
         "release/catalogue/catalogue_process.py": "MLflow in a process of its own",
         "serve/model/worker.py": "the sandbox of a model that is code",

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 
 from goldenpath.attacks.callers.http_suite import http_suite
+from goldenpath.attacks.programs.build_suite import build_suite
+from goldenpath.attacks.programs.sandbox_suite import sandbox_suite
 from goldenpath.oci.store import Store
 from goldenpath.release.attacks.suite import AttackSuite
 from goldenpath.release.attacks.supply_chain import supply_chain
@@ -10,4 +12,9 @@ from goldenpath.release.attacks.supply_chain import supply_chain
 
 def suites(fresh: Callable[[], Store]) -> Mapping[str, Callable[[], AttackSuite]]:
     """Return what makes each suite. A `fresh` store is empty, and nobody else uses it."""
-    return {"supply-chain": lambda: supply_chain(fresh), "http": http_suite}
+    return {
+        "supply-chain": lambda: supply_chain(fresh),
+        "build": build_suite,
+        "sandbox": sandbox_suite,
+        "http": http_suite,
+    }

@@ -13,7 +13,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -317,28 +317,34 @@ def _cause(code: int | None, words: str) -> str:
 def _command(place: Workplace, terms: WorkerTerms, channel: int) -> list[str]:
     """Return the command of the content. Its interpreter starts in the sandbox, without `site`."""
     program = Path(worker_program.__file__)
-    confinement = place.confinement
-    limits_scratch = confinement.limits_scratch
-    # Without a PID namespace a process that it starts could outlive a killed server.
-    forking = () if PROCESSES in confinement.measures else (FORKING,)
-    sandbox = Sandbox(
+    sandbox = replace(
+        model_sandbox(place.confinement, place.scratch, terms.memory_limit),
         readable=(
             place.environment, place.code, place.files, program, *interpreter_files(place.python)
         ),
-        writable=() if limits_scratch else (place.scratch,),
-        scratch=place.scratch if limits_scratch else None,
+    )  # fmt: skip
+    command = [str(place.python), "-I", "-S", "-B", str(program), str(channel)]
+    return place.confinement.command(command, sandbox, place.scratch)
+
+
+def model_sandbox(confinement: Confinement, scratch: Path, memory: int) -> Sandbox:
+    """Return what confines a model that is code, without its files. `memory` is in MiB."""
+    limits_scratch = confinement.limits_scratch
+    # Without a PID namespace a process that it starts could outlive a killed server.
+    forking = () if PROCESSES in confinement.measures else (FORKING,)
+    return Sandbox(
+        writable=() if limits_scratch else (scratch,),
+        scratch=scratch if limits_scratch else None,
         scratch_size=SCRATCH_SIZE,
         refused=(*_REFUSED, *forking),
         limits={
             "RLIMIT_FSIZE": _LARGEST_FILE,
             "RLIMIT_NOFILE": 1024,
-            "RLIMIT_DATA": 2 * terms.memory_limit * 2**20,
+            "RLIMIT_DATA": 2 * memory * 2**20,
         },
         first_to_kill=True,
         changes_user=True,
-    )  # fmt: skip
-    command = [str(place.python), "-I", "-S", "-B", str(program), str(channel)]
-    return confinement.command(command, sandbox, place.scratch)
+    )
 
 
 def _isolation(confinement: Confinement) -> list[str]:

@@ -1,0 +1,1 @@
+"""The suites `build` and `sandbox`: attacks by foreign programs."""
