@@ -4,6 +4,8 @@ Whatever one holder alone changes and the follower accepts has to be named by `s
 platform nothing of that is a path to production.
 """
 
+import os
+import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +28,7 @@ from goldenpath.promote.manifests.deployment_files import (
 from goldenpath.promote.manifests.placement import parse_placement
 from goldenpath.promote.platform.platform import parse_platform
 from goldenpath.promote.repository.chain_of_trust import Pin, Trusted, verify_chain
+from goldenpath.promote.repository.commit import insert_signature, render_commit
 from goldenpath.promote.repository.countersign import base_of, set_up_is_over, sign_change
 from goldenpath.promote.workspace.questions import duties
 from goldenpath.release.attest.attach import attach, attach_ssh
@@ -452,3 +455,32 @@ def test_the_record_that_a_machine_notes_is_read_back(platform: Platform) -> Non
     content = platform.road.repository.read(followed.commit, RELEASE)
     assert content is not None
     assert parse_placement(content).judged == ("holds",)
+
+
+@pytest.mark.parametrize("mode", ["120000", "160000"], ids=["a link", "a submodule"])
+@pytest.mark.parametrize("name", ["platform-engineer", "rollout"])
+def test_nobody_alone_puts_something_else_in_the_place_of_a_file(
+    tmp_path: Path, name: str, mode: str
+) -> None:
+    """A link with the same text would take the deployment away."""
+    platform = build(tmp_path, sealed=True)
+    base, repository = platform.base.commit, platform.road.repository
+
+    def git(*arguments: str, stdin: bytes = b"") -> str:
+        done = subprocess.run(
+            ["git", f"--git-dir={repository.cache}", *arguments], input=stdin, check=True,
+            capture_output=True, env={**os.environ, "GIT_INDEX_FILE": str(tmp_path / "index")},
+        )  # fmt: skip
+        return done.stdout.decode().strip()
+
+    git("read-tree", base)
+    there = base if mode == "160000" else git("rev-parse", f"{base}:{SERVICE}")
+    git("update-index", "--add", "--cacheinfo", f"{mode},{there},{SERVICE}")
+    content = render_commit(
+        git("write-tree"), (base,), name, platform.road.now, message="another mode"
+    )
+    signed = insert_signature(content, platform.keys[name][1].sign(content, "git"))
+    made = git("hash-object", "-t", "commit", "-w", "--stdin", stdin=signed)
+
+    with pytest.raises(VerificationError, match="unreadable"):
+        verify_chain(repository, Pin(platform.root, base), made)
