@@ -5,7 +5,7 @@ PYTHON ?= python3
 export UV_PYTHON_DOWNLOADS := never
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: setup demo test check bench release format lint types contracts unit full lock clean
+.PHONY: setup demo test check bench attack release format lint types contracts unit full lock clean
 
 setup: $(VENV)/ready
 
@@ -52,6 +52,11 @@ unit: setup
 # The tests that have two sizes, at the full one: more examples, more simulated canaries and streams.
 full: setup
 	GOLDENPATH_TEST_SIZE=full $(TESTS) --timeout 1200 $$(grep -rl '^from tests.sizes import' tests)
+
+# All suites of attacks as the command line shows them. `make test` runs them as well; this prints
+# for each attack what refused it, and for each control what gets through without it.
+attack: setup
+	$(BIN)/goldenpath attack --suite all
 
 bench: setup
 	$(BIN)/python -m bench

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from goldenpath.attacks.callers.http_suite import http_suite
+from goldenpath.attacks.holders.rights_suite import rights_suite
 from goldenpath.attacks.programs.build_suite import build_suite
 from goldenpath.attacks.programs.sandbox_suite import sandbox_suite
 from goldenpath.oci.store import Store
@@ -16,5 +17,6 @@ def suites(fresh: Callable[[], Store]) -> Mapping[str, Callable[[], AttackSuite]
         "supply-chain": lambda: supply_chain(fresh),
         "build": build_suite,
         "sandbox": sandbox_suite,
+        "rights": rights_suite,
         "http": http_suite,
     }

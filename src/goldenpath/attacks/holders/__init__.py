@@ -1,0 +1,1 @@
+"""The suite `rights`: attacks by whoever holds one listed key."""

@@ -1,0 +1,48 @@
+"""The suite `rights`: one rule refuses each attack, and honest commits are not refused."""
+
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+
+from goldenpath.attacks.holders.deployment_step import BOTH, ONE, TWO, recorded, shared
+from goldenpath.attacks.holders.rights_suite import CONTROLS, rights_suite
+from goldenpath.promote.manifests.commit_rights import FileStep, lone_refusal, machine_refusal
+from goldenpath.release.attacks.suite import SuiteResult, run
+
+
+@pytest.fixture(scope="module")
+def result() -> SuiteResult:
+    """The suite runs once for all tests."""
+    return run(rights_suite())
+
+
+def test_every_attack_is_refused_and_says_why(result: SuiteResult) -> None:
+    assert [each.attack for each in result.outcomes if not each.refused or not each.reason] == []
+
+
+@pytest.mark.parametrize("control", CONTROLS)
+def test_without_a_control_exactly_its_attacks_succeed(control: str, result: SuiteResult) -> None:
+    [ablation] = [each for each in result.ablations if each.control == control]
+
+    assert ablation.succeeded == ablation.expected != ()
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        partial(shared, BOTH),
+        partial(shared, ((ONE, 50), (TWO, 50))),
+        partial(shared, ((TWO, 100),)),
+        partial(recorded, judged=("too few answers",)),
+    ],
+    ids=["nothing", "a step of the plan", "the last step", "a note"],
+)
+def test_the_machine_follows_its_plan_on_the_same_deployment(
+    step: Callable[[], FileStep],
+) -> None:
+    assert machine_refusal(step()) == ""
+
+
+def test_one_person_holds_the_same_deployment() -> None:
+    assert lone_refusal(recorded(hold="validator: because")) == ""
