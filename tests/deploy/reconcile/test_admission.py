@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from goldenpath.deploy.reconcile.admission import judged
 from goldenpath.digest import Digest
 from goldenpath.promote.gates.admission_policy import release_policy
 from goldenpath.promote.gates.approval import approval
@@ -342,3 +343,18 @@ def test_a_statement_of_a_machine_wrapped_anew_takes_no_approval_away(road: Road
     attach(road.store, image, again, road.signer, now=road.now)
 
     assert failed(admission(road, digest)) == []
+
+
+def test_what_does_not_verify_is_refused_for_that_alone(road: Road) -> None:
+    digest = road.release()
+    road.bring_to_prod(digest)
+    trusted = road.trusted()
+    strict = replace(trusted.platform.demands, required=("https://example.org/missing/v1",))
+    demanding = replace(trusted, platform=replace(trusted.platform, demands=strict))
+
+    assert "required" in failed(road.admission(prod(digest), digest, trusted=demanding))
+    verified = verify(
+        road.store, digest, release_policy(demanding.platform), people=(), now=road.now
+    )
+    findings = judged(verified, demanding.platform, prod(digest), road.now, facts=())
+    assert set(failed(findings)) == {"required"}

@@ -78,6 +78,8 @@ def judged(
     if not asks_gates(platform, stage.name):
         message = f"the stage {stage.name} has no gates"
         return (*verified.findings, Finding("decision", "not applicable", message))
+    if not verified.holds and not facts:
+        return verified.findings  # what does not verify is not judged, and not admitted
     case = _Case(verified, stage, platform, deployment.model, break_glass)
     verdicts = (_verdict(case, each) for each in facts)
     newest: _EntryVerdict | None = None
