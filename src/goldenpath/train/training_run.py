@@ -178,7 +178,7 @@ class TrainingRun:
     """Bytes."""
     golden: Golden | None = None
     """Rows that a server scores again when it loads the model."""
-    confinement: tuple[str, ...] = ()
-    """The measures that confined every program of the project; empty in old records."""
-    network: bool = False
-    """Whether the programs of the project could use the network."""
+    confinement: tuple[str, ...] | None = None
+    """The measures that confined every program of the project; None if nobody recorded them."""
+    network: bool | None = None
+    """Whether the programs of the project could use the network; None if nobody recorded it."""

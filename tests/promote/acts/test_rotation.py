@@ -84,7 +84,7 @@ def test_a_key_is_changed_and_what_it_signed_before_still_counts(
         compose.workshop(town.road.home, town.folder, print)
     monkeypatch.setenv("GOLDENPATH_SIGNING_KEY", str(new_file))
     assert compose.workshop(town.road.home, town.folder, print).signer
-    assert "build-2026: without limit\n" in town.run(key.verb, "list")
+    assert "build-2026  without limit\n" in town.run(key.verb, "list")
     commits = town.road.repository
     assert [c.subject for c in commits.commits(commits.between(None, commits.fetch()))][-2:] == [
         "platform: trust the build key build-2026",

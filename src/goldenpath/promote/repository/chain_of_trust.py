@@ -98,8 +98,8 @@ def _advance(
     witnessed_at: Mapping[str, datetime] | None,
 ) -> str:
     """Verify what is new, follow it as far as it is trusted, and return the last commit."""
-    first_seen, looked = _times_of(pin_file, pin, now)
     with repository.incoming() as (held, head):
+        first_seen, looked = _times_of(pin_file, pin, now, held)
         walk = ChainWalk(
             held,
             pin.root,
@@ -122,13 +122,18 @@ def _advance(
     return walk.reached
 
 
-def _times_of(pin_file: Path, pin: Pin, now: datetime) -> tuple[FirstSeen, datetime | None]:
+def _times_of(
+    pin_file: Path, pin: Pin, now: datetime, repository: Repository
+) -> tuple[FirstSeen, datetime | None]:
     """Return the first-seen times, and when this machine looked last; None if it never did."""
     first_seen, looked = FirstSeen.beside(pin_file), pin.looked
     is_upgrade = looked is None and bool(pin.verified)
     if is_upgrade:
-        # A version before 0.2 wrote the pin when it had verified something.
-        looked = datetime.fromtimestamp(pin_file.stat().st_mtime, UTC)
+        # A version before 0.2 wrote the pin when it had verified something. A backup that was
+        # restored may have lost that time, but it was not before the commit that was verified.
+        written = datetime.fromtimestamp(pin_file.stat().st_mtime, UTC)
+        pinned = repository.commits([pin.verified])
+        looked = min(now, max(written, *(each.time for each in pinned)))
     first_seen.begin(looked if is_upgrade and looked else now, is_upgrade=is_upgrade)
     return first_seen, looked
 

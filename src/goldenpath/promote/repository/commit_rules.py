@@ -67,7 +67,7 @@ def check_commit(
         if refused:
             raise VerificationError(
                 f"commit {commit.id[:12]} by the machine {signer} {refused}",
-                hint="a machine takes a later step of a plan or goes back, and nothing else",
+                hint=f"a machine takes a later step of a plan, or goes back; {TAKE_OUT}",
             )
 
 

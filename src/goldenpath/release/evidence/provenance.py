@@ -62,8 +62,9 @@ def provenance(
                 "author": run.source.author,
                 "signer": run.source.signer,
                 **({"signatureUnchecked": run.source.unchecked} if run.source.unchecked else {}),
-                "confinement": list(run.confinement),
-                "network": run.network,
+                # A run that recorded nothing of them says nothing: unknown is not "none".
+                **({} if run.confinement is None else {"confinement": list(run.confinement)}),
+                **({} if run.network is None else {"network": run.network}),
             },
             "resolvedDependencies": [*_materials(run), *_texts(documents)],
         },
