@@ -14,7 +14,7 @@ from goldenpath.errors import VerificationError
 if TYPE_CHECKING:
     from goldenpath.release.attacks.suite import SuiteResult
 
-SUITES = ("supply-chain", "build", "sandbox", "rights", "registry", "http")
+SUITES = ("supply-chain", "build", "sandbox", "gitops", "rights", "registry", "http")
 _ALL = "all"
 
 
