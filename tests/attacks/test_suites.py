@@ -13,7 +13,9 @@ from goldenpath.release.attacks.attack import Attack
 from goldenpath.release.attacks.suite import AttackSuite, AttackTrial, run
 from goldenpath.release.attacks.supply_chain import supply_chain
 
-PAGE = (Path(__file__).parents[2] / "docs" / "controls.md").read_text()
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = ("controls.md", "controls-of-programs.md", "controls-of-access.md")
+PAGE = "\n".join((DOCS / page).read_text() for page in PAGES)
 MADE = suites(compose.throwaway_store)
 
 

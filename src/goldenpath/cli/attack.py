@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from goldenpath import compose
+from goldenpath.cli.attack_page import page
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.cli.progress import stepping
 from goldenpath.errors import VerificationError
@@ -43,7 +44,7 @@ def verb(suite: str, output: Format) -> None:
     records = [_record(name, result) for name, result in results.items()]
     holds = all(result.holds for result in results.values())
     whole = {"suite": suite, "holds": holds, "suites": records}
-    show(whole if suite == _ALL else records[0], _texts(results), output)
+    show(whole if suite == _ALL else records[0], page(results), output)
     if not holds:
         sys.exit(VerificationError.exit_code)
 
@@ -55,26 +56,3 @@ def _record(suite: str, result: "SuiteResult") -> dict[str, object]:
         "outcomes": result.outcomes,
         "ablations": result.ablations,
     }
-
-
-def _texts(results: "dict[str, SuiteResult]") -> str:
-    if len(results) == 1:
-        return "".join(map(_text, results.values()))
-    return "\n\n".join(f"suite {name}\n{_text(result)}" for name, result in results.items())
-
-
-def _text(result: "SuiteResult") -> str:
-    lines = []
-    for outcome in result.outcomes:
-        mark = "refused" if outcome.refused else "PASSED "
-        lines.append(f"{mark}  {outcome.attack}")
-        lines.append(f"         {outcome.control}: {outcome.reason}")
-    lines.append("")
-    width = max(15, *(len(ablation.control) for ablation in result.ablations))
-    for ablation in result.ablations:
-        verdict = "exactly as expected" if ablation.exact else "NOT as expected"
-        count = f"{len(ablation.succeeded)} of {len(ablation.expected)}"
-        lines.append(f"without {ablation.control:{width}} {count:>8} attacks pass, {verdict}")
-    refused = sum(outcome.refused for outcome in result.outcomes)
-    lines.append(f"\n{refused} of {len(result.outcomes)} attacks refused")
-    return "\n".join(lines)
