@@ -1,7 +1,6 @@
 """Fixtures: the starter trained once, and a quick variant of it for trainings that fail."""
 
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ from goldenpath.project.load import load_project
 from goldenpath.project.spec import Project
 from goldenpath.train.data.data_cache import DataCache
 from goldenpath.train.run import Trained, train
+from tests.quick_project import commit, leave_out_tests
 from tests.starter import KEPT, NOW, UV, environment
 
 ENTRY = "credit_default.train:train"
@@ -23,21 +23,13 @@ def train_here(project: Project, work: Path, data_cache: DataCache | None = None
     )  # fmt: skip
 
 
-def commit(project: Path) -> None:
-    """Commit all files."""
-    for arguments in (["add", "--all"], ["commit", "--quiet", "--message", "change"]):
-        subprocess.run(["git", "-C", str(project), *arguments], env=environment(), check=True)
-
-
 class Quick:
     """The starter without its slow tests. `write` replaces its training."""
 
     def __init__(self, folder: Path, outputs: Path) -> None:
         self.folder = folder
-        shutil.rmtree(folder / "tests")
+        leave_out_tests(folder)
         shutil.copytree(outputs, folder / "prepared")
-        (folder / "tests").mkdir()
-        (folder / "tests/test_nothing.py").write_text("def test_nothing():\n    pass\n")
 
     def edit(self, file: str, old: str, new: str) -> None:
         """Replace a text, which has to be in the file."""

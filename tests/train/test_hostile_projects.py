@@ -18,8 +18,9 @@ from goldenpath.project.load import load_project
 from goldenpath.train.environment.lock_check import accepted_lock
 from goldenpath.train.environment.uv_program import Uv
 from goldenpath.train.run import train
+from tests.quick_project import commit
 from tests.starter import KEPT, NOW, UV, environment
-from tests.train.conftest import Quick, commit
+from tests.train.conftest import Quick
 
 HERE = confine()
 pytestmark = pytest.mark.skipif(

@@ -29,8 +29,8 @@ from goldenpath.train.python_content import read_code, served_model, unpack_cont
 from goldenpath.train.run import Trained, train
 from goldenpath.train.source.source_export import export_commit
 from goldenpath.train.source_state import open_checkout
+from tests.quick_project import commit, leave_out_tests
 from tests.starter import KEPT, NOW, UV, environment
-from tests.train.conftest import commit
 
 pytestmark = pytest.mark.timeout(300)  # it installs two environments
 
@@ -48,9 +48,7 @@ def _train(project: Project, work: Path) -> Trained:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("python") / "scorecard"
     create("scorecard", folder, uv=UV, now=NOW, environment=environment(), framework="python")
-    shutil.rmtree(folder / "tests")
-    (folder / "tests").mkdir()
-    (folder / "tests/test_nothing.py").write_text("def test_nothing():\n    pass\n")
+    leave_out_tests(folder)
     file = folder / "goldenpath.toml"
     text = file.read_text()
     file.write_text(text.replace("[training.parameters]", "[training.parameters]\nsample = 2000"))

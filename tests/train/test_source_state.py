@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from goldenpath.errors import Unavailable
-from goldenpath.train.source_state import read_source
 from tests.starter import environment
+from tests.train.source.repositories import read_source
 
 pytestmark = pytest.mark.skipif(
     shutil.which("ssh-keygen") is None, reason="SKIPPED: signing a commit needs ssh-keygen"

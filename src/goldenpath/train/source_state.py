@@ -55,16 +55,6 @@ def open_checkout(root: Path, environment: Mapping[str, str]) -> Iterator[Checko
         yield Checkout(state, repository, entries, changes)
 
 
-def read_source(root: Path, environment: Mapping[str, str]) -> SourceState:
-    """Return commit, branch, remote and author, and whether the tree differs from the commit.
-
-    Files that git does not track and no `.gitignore` names make the tree dirty as well. Raises as
-    `open_checkout` does.
-    """
-    with open_checkout(root, environment) as checkout:
-        return checkout.state
-
-
 def changes_of(root: Path, environment: Mapping[str, str]) -> tuple[str, ...]:
     """Return the files that differ from the commit, are new or are missing.
 

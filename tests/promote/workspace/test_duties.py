@@ -13,7 +13,8 @@ from goldenpath.promote.acts.duties import Duties
 from goldenpath.promote.acts.founding import platform_files, with_person, without_person
 from goldenpath.promote.acts.intents import TrustIntent
 from goldenpath.promote.platform.platform import Platform
-from goldenpath.promote.repository.chain_of_trust import Pin, last_trusted, verify_chain
+from goldenpath.promote.repository.chain_of_trust import last_trusted
+from goldenpath.promote.repository.chain_walk import ChainWalk
 from goldenpath.promote.repository.commit import insert_signature, render_commit
 from goldenpath.promote.repository.commit_message import APPROVAL_SIGNATURE
 from goldenpath.promote.repository.countersign import base_of, sign_change
@@ -308,7 +309,7 @@ def everything(town: Town) -> None:
     """A machine that sees the repository for the first time."""
     with town.repository.incoming() as (held, head):
         root = held.between(None, head)[0]
-        verify_chain(held, Pin(root, ""), head, town.now)
+        ChainWalk(held, root, "").verify(head, town.now)
 
 
 def merge(town: Town, side: str) -> None:

@@ -8,6 +8,7 @@ import os
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,8 @@ from goldenpath.promote.manifests.deployment_files import (
 )
 from goldenpath.promote.manifests.placement import parse_placement
 from goldenpath.promote.platform.platform import parse_platform
-from goldenpath.promote.repository.chain_of_trust import Pin, Trusted, verify_chain
+from goldenpath.promote.repository.chain_of_trust import Trusted
+from goldenpath.promote.repository.chain_walk import ChainWalk
 from goldenpath.promote.repository.commit import insert_signature, render_commit
 from goldenpath.promote.repository.countersign import base_of, set_up_is_over, sign_change
 from goldenpath.promote.workspace.questions import duties
@@ -67,7 +69,7 @@ class Platform:
             self.base.commit, files, message, name, key=key, now=self.road.now, branch="attempt"
         )
         try:
-            verify_chain(repository, Pin(self.root, self.base.commit), made)
+            ChainWalk(repository, self.root, self.base.commit).verify(made, datetime.now(UTC))
         except VerificationError:
             return None
         content = repository.read(made, "platform.toml")
@@ -483,4 +485,4 @@ def test_nobody_alone_puts_something_else_in_the_place_of_a_file(
     made = git("hash-object", "-t", "commit", "-w", "--stdin", stdin=signed)
 
     with pytest.raises(VerificationError, match="unreadable"):
-        verify_chain(repository, Pin(platform.root, base), made)
+        ChainWalk(repository, platform.root, base).verify(made, datetime.now(UTC))

@@ -1,8 +1,12 @@
 """A small project in a real git repository, for tests that change it in every way."""
 
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
+from goldenpath.train.source_state import open_checkout
+from goldenpath.train.training_run import SourceState
+from tests.quick_project import commit
 from tests.starter import environment
 
 FILES = {
@@ -23,10 +27,10 @@ def git(folder: Path, *arguments: str) -> str:
     return process.stdout
 
 
-def commit(folder: Path) -> None:
-    """Commit everything."""
-    git(folder, "add", "--all")
-    git(folder, "commit", "--quiet", "--message", "change")
+def read_source(root: Path, variables: Mapping[str, str]) -> SourceState:
+    """Return the state of a project's repository, as a build records it."""
+    with open_checkout(root, variables) as checkout:
+        return checkout.state
 
 
 def make_project(folder: Path) -> Path:

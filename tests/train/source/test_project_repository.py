@@ -6,9 +6,10 @@ import pytest
 
 from goldenpath.errors import InvalidInput, Unavailable
 from goldenpath.train.source.project_repository import optional_git
-from goldenpath.train.source_state import open_checkout, read_source
+from goldenpath.train.source_state import open_checkout
+from tests.quick_project import commit
 from tests.starter import environment
-from tests.train.source.repositories import commit, git, make_project
+from tests.train.source.repositories import git, make_project, read_source
 
 SETTINGS = (
     "core.fsmonitor", "core.pager", "pager.log", "pager.status", "core.sshCommand", "core.editor",

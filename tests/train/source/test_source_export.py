@@ -12,8 +12,9 @@ from goldenpath.errors import GoldenPathError, InvalidInput, Unavailable, Verifi
 from goldenpath.project.spec import DataSource
 from goldenpath.train.source.declaration import data_in_project
 from goldenpath.train.source_state import changes_of, open_checkout
+from tests.quick_project import commit
 from tests.starter import environment
-from tests.train.source.repositories import FILES, commit, files_below, git, make_project
+from tests.train.source.repositories import FILES, files_below, git, make_project
 
 COMMITTED = {name: text.encode() for name, text in FILES.items()}
 

@@ -45,7 +45,6 @@ OF_FIELDS = ("one value a field", "fields of the gateway")
 OF_CALLERS = ("caller secret",)
 CALLER = b"x-goldenpath-caller"
 _LATER = 3600.0
-_SLOW = 65536
 
 
 class Wire(asyncio.Transport):
@@ -156,11 +155,6 @@ class CallerScene:
         """Use the secret that the attacker knows, if nothing keeps it secret."""
         if "caller secret" in self.without:
             self.secret = secret
-
-    def wait_everywhere(self) -> None:
-        """Let an hour pass on every connection."""
-        for wire in self._wires:
-            wire.wait()
 
     @property
     def reason(self) -> str:

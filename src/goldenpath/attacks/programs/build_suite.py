@@ -81,15 +81,6 @@ _TCP, _UDP = "socket.AF_INET, socket.SOCK_STREAM", "socket.AF_INET, socket.SOCK_
 _LOCAL = "socket.AF_UNIX, socket.SOCK_STREAM"
 _CHILD = "child = os.fork()\nif child == 0:\n    import time\n    time.sleep(60)\n"
 _READ = "gained.append(open({}).read())"
-_VM = (
-    "class Piece(ctypes.Structure):\n"
-    "    _fields_ = [('at', ctypes.c_void_p), ('size', ctypes.c_size_t)]\n"
-    "room = ctypes.create_string_buffer(length)\n"
-    "here = Piece(ctypes.addressof(room), length)\n"
-    "there = Piece(address, length)\n"
-    "native('process_vm_readv', victim, ctypes.byref(here), 1, ctypes.byref(there), 1, 0)\n"
-    "gained.append(room.raw.decode())"
-)
 _FILES = "list of files"
 _NETWORK = "own network"
 _PROCESSES = "own processes"

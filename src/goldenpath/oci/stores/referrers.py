@@ -99,7 +99,7 @@ class Referrers:
                     return True
             except (InvalidInput, Unavailable):
                 return False
-            if not self._has_api:
+            if not self._has_api or attempt == _API_ATTEMPTS:
                 return False
             self._transport.pause(attempt)
         return False

@@ -88,17 +88,7 @@ def roll_back(scene: RollbackScene, reason: str, grounds: Grounds | None = None)
         )
     _require_reachable(current, destination)
     back_to = destination.digest
-    after = Placement(
-        digest=back_to,
-        previous=None,
-        repository="",
-        commit="",
-        rollout=placement.rollout,
-        approvals=(),
-        decision=None,
-        rolled_back=taken,
-        hold=placement.hold,
-    )
+    after = placement.gone_back(back_to, taken)
     message = CommitMessage(
         "rollback", current.stage, current.model, back_to, reason, 100, taken, judged=judged
     )

@@ -122,24 +122,9 @@ def _machine_moves(
             yield [*stays, (canary.digest, percent)], replace(was, judged=())
     back_to = stable.digest if len(old.slots) > 1 else was.previous
     if back_to is not None:
-        after = _gone_back(was, back_to, canary.digest)
+        after = was.gone_back(back_to, canary.digest)
         yield [(back_to, 100)], after
         yield [(back_to, 100)], replace(after, rolled_back=None)
-
-
-def _gone_back(was: Placement, to: Digest, taken: Digest) -> Placement:
-    """Return the release file after a rollback."""
-    return Placement(
-        digest=to,
-        previous=None,
-        repository="",
-        commit="",
-        rollout=was.rollout,
-        approvals=(),
-        decision=None,
-        rolled_back=taken,
-        hold=was.hold,
-    )
 
 
 def _other_fields(step: FileStep, old: Deployment | None, new: Deployment) -> str:

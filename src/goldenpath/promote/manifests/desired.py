@@ -121,3 +121,17 @@ class Placement:
     """The break-glass record that no second person has approved yet."""
     judged: tuple[str, ...] = ()
     """The states in which the judge has held the canary at this step, each once."""
+
+    def gone_back(self, to: Digest, taken: Digest) -> "Placement":
+        """Return the file after a rollback, which names no promotion of its own."""
+        return Placement(
+            digest=to,
+            previous=None,
+            repository="",
+            commit="",
+            rollout=self.rollout,
+            approvals=(),
+            decision=None,
+            rolled_back=taken,
+            hold=self.hold,
+        )

@@ -159,14 +159,6 @@ def platform_at(repository: Repository, commit: str) -> Platform:
     return parse_platform(content)
 
 
-def verify_chain(repository: Repository, pin: Pin, end: str, now: datetime | None = None) -> None:
-    """Verify every commit after `pin.verified` up to `end`; all commits, if none was verified yet.
-
-    Raises `VerificationError` at the first that is not trusted.
-    """
-    ChainWalk(repository, pin.root, pin.verified).verify(end, now or datetime.now(UTC))
-
-
 def read_pin(file: Path) -> Pin:
     """Return the pinned commits. Raises `NotFound` if no platform was set up on this machine."""
     try:

@@ -5,6 +5,7 @@ export such graphs every day, so each refusal names its own cure.
 """
 
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from goldenpath.errors import InvalidInput
@@ -121,5 +122,5 @@ def _cure_of_output(kind: str) -> str:
     return "export scores as floats; labels can be another output"
 
 
-def _listed(names: object) -> str:
-    return ", ".join(repr(name) for name in sorted(names)) if isinstance(names, dict) else ""
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(repr(name) for name in sorted(names))
