@@ -96,8 +96,9 @@ def test_drift_is_reported_once_and_everything_is_sealed_at_the_end(
 
     kinds = [event["event"] for event in events]
     assert kinds[0] == "ready" and kinds[-1] == "stopped"
-    (alarm,) = (event for event in events if event["event"] == "alarm")
-    assert alarm["features"] and alarm["digest"] == digest
+    alarms = [event for event in events if event["event"] == "alarm"]
+    (alarm,) = (event for event in alarms if event["feature"] == "status")
+    assert alarm["kind"] == "new code" and alarm["digest"] == digest
     assert "status" in str(alarm["sentence"])
     assert sum(int(str(e["rows"])) for e in events if e["event"] == "sealed") == 4000
     assert not list((tmp_path / "spool").iterdir())

@@ -51,9 +51,9 @@ def _closed(finding: str, reason: str, name: str | None, key: Path | None) -> tu
     closed = close(home.findings, finding, compose.person(home, name, key).name, reason, now=now)
     details: dict[str, JsonValue] = {"finding": closed.id, "reason": reason}
     event = Event(
-        closed.closed_at, "drift.closed", closed.closed_by, closed.stage, closed.model,
+        closed.resolved_at, "drift.closed", closed.resolved_by, closed.stage, closed.model,
         closed.release, details=details,
     )  # fmt: skip
     compose.event_log(home).append(event)
-    where = f"{closed.stage}/{closed.model}"
-    return closed, f"{closed.id} is closed; the monitor of {where} starts again"
+    what = f"{closed.kind} of {closed.feature} in {closed.stage}/{closed.model}"
+    return closed, f"{closed.id} is closed; the monitor looks for {what} from now on"

@@ -113,7 +113,7 @@ class Observer:
             self.emit({"event": "failed", "message": f"{batch.path.name}: {error}"})
             return
         for finding in raised:
-            self.emit(_alarm(finding))
+            self.emit(_news_of(finding))
 
 
 def _sealed(checkpoint: Checkpoint) -> Mapping[str, JsonValue]:
@@ -129,17 +129,21 @@ def _sealed(checkpoint: Checkpoint) -> Mapping[str, JsonValue]:
     }
 
 
-def _alarm(finding: DriftFinding) -> Mapping[str, JsonValue]:
+def _news_of(finding: DriftFinding) -> Mapping[str, JsonValue]:
     return {
-        "event": "alarm",
+        "event": "alarm" if finding.state == "open" else "repaired",
         "finding": finding.id,
         "stage": finding.stage,
         "model": finding.model,
         "digest": finding.release,
-        "features": list(finding.features),
+        "feature": finding.feature,
+        "kind": finding.kind,
         "new_values": list(finding.new_values),
         "since": finding.since,
-        "psi": finding.psi,
+        "evidence": finding.evidence,
+        "threshold": finding.threshold,
+        "size": finding.size,
+        "looks": finding.looks,
         "rows": finding.rows,
         "sentence": finding.sentence,
     }

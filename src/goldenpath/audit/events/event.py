@@ -41,6 +41,7 @@ Kind = Literal[
     "route.changed",
     "drift.alarm",
     "drift.closed",
+    "drift.repaired",
     "subject.erased",
     "log.anchored",
     "log.expired",

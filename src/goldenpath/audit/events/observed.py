@@ -65,8 +65,12 @@ def event_of(observation: Observation, time: datetime, commit: str) -> Event:
             newest: list[JsonValue] = [{name: head.get(name) for name in _HEAD} for head in heads]
             return Event(when, "log.anchored", "system", commit=commit, details={"heads": newest})
         case Alarm(message) | Expired(message):
-            kind_of_event: Kind = "drift.alarm" if isinstance(observation, Alarm) else "log.expired"
+            kind_of_event = _kind_of(message) if isinstance(observation, Alarm) else "log.expired"
             return _observer_event(kind_of_event, message, when, commit)
+
+
+def _kind_of(message: Message) -> Kind:
+    return "drift.repaired" if message.get("event") == "repaired" else "drift.alarm"
 
 
 def _observer_event(kind: Kind, message: Message, when: str, commit: str) -> Event:

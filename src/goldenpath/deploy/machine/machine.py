@@ -56,7 +56,7 @@ class Platformed:
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """A drift alarm of the observer."""
+    """A drift alarm of the observer, or its end: the values are as in the reference again."""
 
     message: Message
 
@@ -141,7 +141,7 @@ class Machine:
 
         def hear(message: Message) -> None:
             self._pass_on(sidecar.name, message, complaints)
-            if message.get("event") == "alarm":
+            if message.get("event") in ("alarm", "repaired"):
                 self.happened(Alarm(message))
             elif message.get("event") == "sealed":
                 self._heads[f"{message.get('replica')}"] = message

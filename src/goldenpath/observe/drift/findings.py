@@ -1,24 +1,68 @@
-"""The findings of the drift monitor. It opens each once; a person closes it with a reason."""
+"""The findings of the drift monitor: one for each feature and kind of change.
 
-from collections.abc import Iterator
+A finding is opened once. It is resolved by the monitor when the values are as in the reference
+again, or by a person with a reason. A later change of the same kind opens another finding.
+"""
+
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from goldenpath.canonical import canonical_json
-from goldenpath.drift.verdict import DriftVerdict
+import msgspec
+
+from goldenpath.canonical import MAX_DOCUMENT, JsonValue, canonical_json, parse_object
 from goldenpath.errors import InvalidInput, NotFound
 from goldenpath.files import write_whole
 from goldenpath.observe.log.segment import checked_name
-from goldenpath.parsers.typed import read_typed
+from goldenpath.parsers.typed import read_bounded, typed
+from goldenpath.times import timestamp
 
-VERSION = 1
+FindingKind = Literal["shift", "new code", "missing", "refused"]
+VERSION = 2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DriftFinding:
-    """One drift alarm. Times are RFC 3339 in UTC."""
+    """One drift alarm about one feature, or the score. Times are RFC 3339 in UTC."""
+
+    id: str
+    stage: str
+    model: str
+    release: str
+    feature: str
+    kind: FindingKind
+    opened_at: str
+    since: str
+    """Estimated onset: arrival of the row from which the evidence is largest."""
+    evidence: float
+    """Natural logarithm of the e-value at the alarm."""
+    threshold: float
+    """Natural logarithm of the e-value that raised the alarm."""
+    size: float
+    """For a shift its PSI in nats, otherwise the share of rows; of the rows since the onset."""
+    looks: int
+    """Number of looks of the monitor up to the alarm."""
+    rows: int
+    """Number of rows since the onset."""
+    sentence: str
+    new_values: tuple[str, ...] = ()
+    """Values that the reference does not have."""
+    state: Literal["open", "resolved"] = "open"
+    resolved_at: str = ""
+    resolved_by: str = ""
+    """The person who closed it; `monitor` if the values are as in the reference again."""
+    reason: str = ""
+    version: int = VERSION
+
+
+MONITOR = "monitor"
+"""Who resolves a finding when the values are as in the reference again."""
+
+
+class _FindingOfVersion1(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A finding as 0.1 wrote it: one for all features that drifted at the alarm."""
 
     id: str
     stage: str
@@ -26,41 +70,47 @@ class DriftFinding:
     release: str
     opened_at: str
     since: str
-    """Estimated onset: arrival of the row from which the evidence is largest."""
     features: tuple[str, ...]
     new_values: tuple[str, ...]
-    """Values of these features that the reference does not have, as `feature: value`."""
     sentence: str
     rows: int
-    """The number of rows up to the alarm."""
     psi: float
-    """PSI of the first feature since the onset."""
+    version: Literal[1]
     state: Literal["open", "closed"] = "open"
     closed_at: str = ""
     closed_by: str = ""
     reason: str = ""
-    version: int = VERSION
+
+    def converted(self) -> DriftFinding:
+        """Return it in today's form; evidence, threshold and looks were not stored."""
+        return DriftFinding(
+            id=self.id,
+            stage=self.stage,
+            model=self.model,
+            release=self.release,
+            feature=", ".join(self.features),
+            kind="new code" if self.new_values else "shift",
+            opened_at=self.opened_at,
+            since=self.since,
+            evidence=0.0,
+            threshold=0.0,
+            size=self.psi,
+            looks=0,
+            rows=self.rows,
+            sentence=self.sentence,
+            new_values=self.new_values,
+            state="open" if self.state == "open" else "resolved",
+            resolved_at=self.closed_at,
+            resolved_by=self.closed_by,
+            reason=self.reason,
+        )
 
 
-def drift_finding(
-    stage: str, model: str, release: str, verdict: DriftVerdict, *, now: datetime
-) -> DriftFinding:
-    """Return the finding for a verdict that is an alarm."""
-    drifting = [column for column in verdict.columns if column.is_drifting]
-    first = drifting[0]
-    return DriftFinding(
-        id=f"drift-{now:%Y%m%dT%H%M%S}-{release.removeprefix('sha256:')[:8]}-{stage}",
-        stage=stage,
-        model=model,
-        release=release,
-        opened_at=f"{now:%Y-%m-%dT%H:%M:%S.%fZ}",
-        since=first.since,
-        features=tuple(column.name for column in drifting),
-        new_values=tuple(f"{c.name}: {value}" for c in drifting for value in c.new_values),
-        sentence=verdict.sentence,
-        rows=verdict.rows,
-        psi=first.psi.value if first.psi else 0.0,
-    )
+def finding_id(stage: str, release: str, feature_position: int, kind: str, now: datetime) -> str:
+    """Return the name of a new finding, which is also that of its file."""
+    short = release.removeprefix("sha256:")[:8]
+    code = f"{feature_position}{kind.replace(' ', '')}"
+    return f"drift-{now:%Y%m%dT%H%M%S}-{short}-{stage}-{code}"
 
 
 def save(folder: Path, finding: DriftFinding) -> None:
@@ -72,12 +122,20 @@ def load(folder: Path, name: str) -> DriftFinding:
     """Return one finding. Raises `NotFound`, or `InvalidInput` if the file is malformed."""
     path = folder / f"{checked_name(name)}.json"
     try:
-        finding = read_typed(path, DriftFinding)
+        value = parse_object(read_bounded(path, MAX_DOCUMENT), str(path))
     except FileNotFoundError as error:
         raise NotFound(f"there is no finding {name}") from error
-    if finding.version != VERSION:
-        raise InvalidInput(f"finding {name} has version {finding.version}: expected {VERSION}")
-    return finding
+    return _parsed(value, path)
+
+
+def _parsed(value: Mapping[str, JsonValue], path: Path) -> DriftFinding:
+    match value.get("version"):
+        case 1:
+            return typed(value, _FindingOfVersion1, str(path)).converted()
+        case 2:
+            return typed(value, DriftFinding, str(path))
+        case version:
+            raise InvalidInput(f"{path} has version {version}: expected at most {VERSION}")
 
 
 def findings(folder: Path) -> Iterator[DriftFinding]:
@@ -87,13 +145,18 @@ def findings(folder: Path) -> Iterator[DriftFinding]:
 
 
 def close(folder: Path, name: str, who: str, reason: str, *, now: datetime) -> DriftFinding:
-    """Close a finding. Raises `InvalidInput` if it is closed already or has no reason."""
+    """Close a finding. Raises `InvalidInput` if it is resolved already or has no reason."""
     finding = load(folder, name)
-    if finding.state == "closed":
-        raise InvalidInput(f"finding {name} was closed by {finding.closed_by} already")
+    if finding.state == "resolved":
+        raise InvalidInput(f"finding {name} was resolved by {finding.resolved_by} already")
     if not reason.strip():
         raise InvalidInput(f"finding {name} is closed with a reason only")
-    moment = f"{now:%Y-%m-%dT%H:%M:%S.%fZ}"
-    closed = replace(finding, state="closed", closed_at=moment, closed_by=who, reason=reason)
+    closed = resolved(finding, who, reason, now)
     save(folder, closed)
     return closed
+
+
+def resolved(finding: DriftFinding, who: str, reason: str, now: datetime) -> DriftFinding:
+    """Return the finding as resolved."""
+    moment = timestamp(now)
+    return replace(finding, state="resolved", resolved_at=moment, resolved_by=who, reason=reason)

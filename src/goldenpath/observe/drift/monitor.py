@@ -7,11 +7,18 @@ from pathlib import Path
 
 import numpy as np
 
+from goldenpath import times
 from goldenpath.drift.profile import Counts, Profile, count
 from goldenpath.drift.sequential import Detector, DriftEvidence, State, look
-from goldenpath.drift.verdict import DriftVerdict, drift_verdict
+from goldenpath.drift.verdict import ColumnReport, DriftVerdict, drift_verdict
 from goldenpath.errors import NotFound
-from goldenpath.observe.drift.findings import DriftFinding, drift_finding, load, save
+from goldenpath.observe.drift.findings import (
+    DriftFinding,
+    FindingKind,
+    finding_id,
+    load,
+    save,
+)
 from goldenpath.observe.drift.monitor_state import MonitorState, load_watch, save_watch
 from goldenpath.observe.log.prediction_log import timestamp
 from goldenpath.observe.log.records import Block, decisive
@@ -61,9 +68,7 @@ class Monitor:
         deployment.is_changed = True
         raised = []
         for evidence in _looks(deployment, decisive(fresh)):
-            finding = self._alarm(deployment, evidence, now)
-            if finding is not None:
-                raised.append(finding)
+            raised += self._alarms(deployment, evidence, now)
         return fresh, raised
 
     def save(self, now: datetime) -> None:
@@ -100,28 +105,59 @@ class Monitor:
             )
         return deployment
 
-    def _alarm(
+    def _alarms(
         self, deployment: _Deployment, evidence: DriftEvidence, now: datetime
-    ) -> DriftFinding | None:
+    ) -> list[DriftFinding]:
         watch = deployment.watch
-        if watch.finding and not self._is_open(watch.finding):
-            # A person closed the finding, so the detector starts again from zero.
-            watch.finding = ""
-            deployment.state = State.fresh(deployment.facts.profile)
-            return None
-        if not evidence.is_alarm or watch.finding:
-            return None
+        for key, name in list(watch.findings.items()):
+            if not self._is_open(name):
+                del watch.findings[key]
+        if not evidence.is_alarm:
+            return []
         verdict = drift_verdict(deployment.detector, deployment.state)
-        finding = drift_finding(watch.stage, watch.model, watch.release, verdict, now=now)
-        save(self._findings, finding)
-        watch.finding = finding.id
-        return finding
+        raised = []
+        for position, column in enumerate(verdict.columns):
+            key = f"{column.name}/{_kind(column)}"
+            if column.is_drifting and key not in watch.findings:
+                finding = _finding(watch, verdict, position, now)
+                save(self._findings, finding)
+                watch.findings[key] = finding.id
+                raised.append(finding)
+        return raised
 
     def _is_open(self, name: str) -> bool:
         try:
             return load(self._findings, name).state == "open"
         except NotFound:
             return False
+
+
+def _kind(column: ColumnReport) -> FindingKind:
+    return "new code" if column.new_values else "shift"
+
+
+def _finding(
+    watch: MonitorState, verdict: DriftVerdict, position: int, now: datetime
+) -> DriftFinding:
+    column = verdict.columns[position]
+    kind = _kind(column)
+    return DriftFinding(
+        id=finding_id(watch.stage, watch.release, position, kind, now),
+        stage=watch.stage,
+        model=watch.model,
+        release=watch.release,
+        feature=column.name,
+        kind=kind,
+        opened_at=times.timestamp(now),
+        since=column.since,
+        evidence=column.evidence,
+        threshold=verdict.threshold,
+        size=column.psi.value if column.psi else 0.0,
+        looks=verdict.looks,
+        rows=verdict.rows,
+        sentence=verdict.sentence,
+        new_values=column.new_values,
+    )
 
 
 def _unseen(block: Block, first: int) -> Block:

@@ -34,7 +34,9 @@ class MonitorState(msgspec.Struct):
     pending: list[int]
     pending_since: str
     finding: str = ""
-    """The open finding. No other alarm is raised until a person closes it."""
+    """The open finding of version 0.1, which was one for all features."""
+    findings: dict[str, str] = {}
+    """The open findings by feature and kind, as `feature/kind`."""
     updated_at: str = ""
     version: int = VERSION
 
