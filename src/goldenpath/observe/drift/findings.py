@@ -106,10 +106,10 @@ class _FindingOfVersion1(msgspec.Struct, frozen=True, forbid_unknown_fields=True
         )
 
 
-def finding_id(stage: str, release: str, feature_position: int, kind: str, now: datetime) -> str:
-    """Return the name of a new finding, which is also that of its file."""
+def finding_id(stage: str, release: str, feature: int, kind: str, *, now: datetime) -> str:
+    """Return the name of a finding, which is that of its file; `feature` is its position."""
     short = release.removeprefix("sha256:")[:8]
-    code = f"{feature_position}{kind.replace(' ', '')}"
+    code = f"{feature}{kind.replace(' ', '')}"
     return f"drift-{now:%Y%m%dT%H%M%S}-{short}-{stage}-{code}"
 
 

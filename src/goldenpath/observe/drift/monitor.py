@@ -142,7 +142,7 @@ def _finding(
     column = verdict.columns[position]
     kind = _kind(column)
     return DriftFinding(
-        id=finding_id(watch.stage, watch.release, position, kind, now),
+        id=finding_id(watch.stage, watch.release, position, kind, now=now),
         stage=watch.stage,
         model=watch.model,
         release=watch.release,
