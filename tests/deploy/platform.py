@@ -33,6 +33,7 @@ from goldenpath.release.attest.attach import attach, sign_image
 from goldenpath.release.attest.keys import PemSigner
 from goldenpath.release.attest.signatures.sshsig import SshKey
 from goldenpath.release.evidence.training_statements import statements
+from tests.prepared import copy_prepared
 from tests.release.attest.runs import BUILDER, training_run
 from tests.serve.onnx_graph import logistic_regression
 from tests.serve.running import CONTRACT, WEIGHTS
@@ -42,24 +43,39 @@ NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
 MAIN = "from goldenpath.cli.main import main; main()"
 
 
+def _repository(folder: Path) -> Repository:
+    return Repository(
+        str(Home(folder / "home").gitops), folder / "cache", {"PATH": os.environ["PATH"]}
+    )
+
+
+def _set_up(folder: Path, free: tuple[str, ...]) -> None:
+    home, environment = Home(folder / "home"), {"PATH": os.environ["PATH"]}
+    engineer = Identity("platform-engineer", SshKey.generate(folder / "engineer"))
+    repository = _repository(folder)
+    wishes = PlatformOptions("127.0.0.1:0", "registry.example/models", (engineer.name,))
+    found(home, repository, engineer, wishes, environment=environment, now=NOW)
+    trusted = follow(repository, home.trust)
+    stages = tuple(
+        Stage(each.name, ()) if each.name in free else each for each in trusted.platform.stages
+    )
+    repository.commit(
+        trusted.commit, platform_files(replace(trusted.platform, stages=stages)), "change",
+        engineer.name, key=engineer.key, now=datetime.now(UTC),
+    )  # fmt: skip
+
+
 class OneMachine:
     """A home with keys, a registry and a gitops repository; the `free` stages have no gates."""
 
     def __init__(self, folder: Path, free: tuple[str, ...] = ("dev",)) -> None:
         self.home = Home(folder / "home")
         self.folder = folder
-        self.engineer = Identity("platform-engineer", SshKey.generate(folder / "engineer"))
-        environment = {"PATH": os.environ["PATH"]}
-        self.repository = Repository(str(self.home.gitops), folder / "cache", environment)
-        wishes = PlatformOptions("127.0.0.1:0", "registry.example/models", ("platform-engineer",))
-        found(self.home, self.repository, self.engineer, wishes, environment=environment, now=NOW)
+        copy_prepared(("machine", free), folder, lambda place: _set_up(place, free))
+        self.engineer = Identity("platform-engineer", SshKey.load(folder / "engineer"))
+        self.repository = _repository(folder)
         self.store = LayoutStore(self.home.registry)
         self.signer = PemSigner.load(self.home.build_key)
-        platform = self.trusted().platform
-        stages = tuple(
-            Stage(each.name, ()) if each.name in free else each for each in platform.stages
-        )
-        self.commit(platform_files(replace(platform, stages=stages)))
 
     def trusted(self) -> Trusted:
         """The newest commit."""

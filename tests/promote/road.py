@@ -33,9 +33,13 @@ from goldenpath.release.attest.signatures.sshsig import SshKey
 from goldenpath.release.evidence.scan import scan, scan_statement
 from goldenpath.release.evidence.training_statements import statements
 from goldenpath.train.training_run import Check, Metric, TrainingRun
+from tests.prepared import copy_prepared
 from tests.release.attest.runs import BUILDER, training_run
 
 START = datetime(2026, 11, 23, 8, tzinfo=UTC)
+LATELY = datetime.now(UTC) - timedelta(minutes=65)
+"""When the platforms were set up whose verbs act by the real clock."""
+VARIABLES = {"PATH": "/usr/bin:/bin"}
 MODEL = "credit-default"
 PEOPLE = {
     "platform-engineer": ("platform-engineer",),
@@ -92,6 +96,24 @@ def good_run() -> TrainingRun:
     )
 
 
+def _set_up(folder: Path, now: datetime) -> None:
+    """A platform that lists its people."""
+    home = Home(folder / "home")
+    keys = {name: SshKey.generate(folder / name) for name in PEOPLE}
+    repository = Repository(str(home.gitops), folder / "cache", VARIABLES)
+    engineer = Identity("platform-engineer", keys["platform-engineer"])
+    wishes = PlatformOptions("127.0.0.1:8080", "registry.example/models", (engineer.name,))
+    found(home, repository, engineer, wishes, environment=VARIABLES, now=now)
+    trusted = follow(repository, home.trust, now)
+    platform = trusted.platform
+    for name, roles in PEOPLE.items():
+        platform = with_person(platform, Person(name, roles, keys[name].public_line))
+    repository.commit(
+        trusted.commit, platform_files(platform), "platform: change", engineer.name,
+        key=engineer.key, now=now,
+    )  # fmt: skip
+
+
 class Road:
     """A platform on one machine, its people, and a clock that is set by hand."""
 
@@ -100,30 +122,15 @@ class Road:
         self.home = Home(folder / "home")
         self.now = now
         self.is_live = abs(datetime.now(UTC) - now) < timedelta(days=1)
-        self.people = {name: Identity(name, SshKey.generate(folder / name)) for name in PEOPLE}
+        began = min(now, LATELY) if self.is_live else now
+        copy_prepared(("road", began), folder, lambda place: _set_up(place, began))
+        self.people = {name: Identity(name, SshKey.load(folder / name)) for name in PEOPLE}
         self.repository = self.clone("cache")
-        engineer = self.people["platform-engineer"]
-        wishes = PlatformOptions(
-            "127.0.0.1:8080", "registry.example/models", ("platform-engineer",)
-        )
-        found(
-            self.home,
-            self.repository,
-            engineer,
-            wishes,
-            environment={"PATH": "/usr/bin:/bin"},
-            now=self.now,
-        )
         self.signer = PemSigner.load(self.home.build_key)
         self.store = LayoutStore(self.home.registry)
-        platform = self.trusted().platform
-        for name, roles in PEOPLE.items():
-            key = self.people[name].key.public_line
-            platform = with_person(platform, Person(name, roles, key))
-        self.change_platform(platform)
 
     def clone(self, name: str) -> Repository:
-        return Repository(str(self.home.gitops), self.folder / name, {"PATH": "/usr/bin:/bin"})
+        return Repository(str(self.home.gitops), self.folder / name, VARIABLES)
 
     def trusted(self) -> Trusted:
         # Verbs act by the real clock, and a road that begins now is used by verbs too.
