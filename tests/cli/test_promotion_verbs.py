@@ -33,7 +33,11 @@ from goldenpath.cli import (
 )
 from goldenpath.digest import Digest
 from goldenpath.errors import REFUSED, InvalidInput, NotFound, Stalled
+from goldenpath.observe.drift.findings import DriftFinding, save
+from goldenpath.oci.descriptor import Descriptor
+from goldenpath.oci.manifest import IMAGE_MANIFEST
 from goldenpath.promote.platform.platform import BreakGlassRules
+from goldenpath.release.artifact.unpack import read_image
 from goldenpath.release.attest.keys import PemSigner
 from goldenpath.release.attest.signatures.sshsig import SshKey
 from tests.deploy.platform import Up
@@ -118,6 +122,56 @@ def test_gates_are_shown_without_changing_anything(road: Road, run: Run) -> None
     assert (dev.exit_code, "every gate is open" in dev.stdout) == (0, True)
     assert (prod.exit_code, json.loads(prod.stdout)["allowed"]) == (REFUSED, False)
     assert kinds(road) == []
+
+
+def test_the_name_of_a_model_means_its_newest_release_to_a_gate(road: Road, run: Run) -> None:
+    for weights, commit, moment in (
+        (b"new", "b" * 40, "2026-11-21T08:00:00Z"), (b"old", "c" * 40, "2026-11-19T08:00:00Z")
+    ):  # fmt: skip
+        digest = road.release(weights)
+        annotated = replace(
+            read_image(road.store, digest),
+            annotations={"org.opencontainers.image.created": moment},
+        )
+        content = annotated.render()
+        descriptor = Descriptor(IMAGE_MANIFEST, Digest.of(content), len(content))
+        road.store.push(descriptor, [content])
+        road.store.tag(f"{MODEL}-{commit[:12]}", descriptor)
+    newest = road.store.resolve(f"{MODEL}-{'b' * 12}").digest
+
+    assert f"{newest} for dev" in run(gate.verb, MODEL, "--stage", "dev").stdout
+    with pytest.raises(NotFound, match="no model of that name"):
+        run(gate.verb, "credit", "--stage", "dev")
+    with pytest.raises(NotFound):
+        run(promote.verb, MODEL, "--stage", "dev", *acting(road, "platform-engineer"))
+
+
+def test_why_after_a_rollback_names_it_and_the_drift(road: Road, run: Run) -> None:
+    one, two = road.release(b"one"), road.release(b"two")
+    stage = ("--stage", "dev", *acting(road, "platform-engineer"))
+    bring(road, run, one)
+    bring(road, run, two)
+    run(rollback.verb, MODEL, *stage, "--reason", "answers drift since Monday")
+    for name, digest in (("drift-1", two), ("drift-2", one)):
+        save(road.home.findings, _finding(name, digest))
+
+    text = run(why.verb, MODEL, "--stage", "dev").stdout
+    again = run(why.verb, MODEL, "--stage", "dev", "--release", two.text).stdout
+
+    for shown in (text, again):
+        assert f"platform-engineer took {two.short} out of dev" in shown
+        assert "answers drift since Monday" in shown
+        assert "drift-1 (open): income moved" in shown
+        assert "drift-2" not in shown
+    bring(road, run, two)
+    assert "took" not in run(why.verb, MODEL, "--stage", "dev").stdout
+
+
+def _finding(name: str, release: Digest) -> DriftFinding:
+    moment = "2026-11-22T08:00:00Z"
+    return DriftFinding(
+        name, "dev", MODEL, release.text, moment, moment, ("income",), (), "income moved", 10, 0.3
+    )
 
 
 def test_an_approval_is_told_to_the_audit_log(road: Road, run: Run) -> None:

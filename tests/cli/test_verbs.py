@@ -26,7 +26,7 @@ READING = (
     ("sod", 7, {"beyond", "commit", "confirmed_by", "paths"}),
     ("gate {live} --stage test", 0, {"allowed", "decision"}),
     ("gate {fresh} --stage prod", 7, {"allowed", "decision"}),
-    ("why credit-default --stage prod", 0, {"digest", "missing", "summary"}),
+    ("why credit-default --stage prod", 0, {"digest", "drift", "missing", "rollback", "summary"}),
     ("inventory", 7, {"agrees", "cells", "faults"}),
     ("inspect {live}", 0, {"digest", "layers", "mark", "referrers", "signers", "size"}),
     ("diff {live} {fresh}", 0, {"after", "before", "changes", "sections"}),
@@ -54,7 +54,8 @@ CHANGING = (
     ("sign {fresh}", "", {"digest", "key", "referrer"}),
 )
 REFUSED = (
-    ("person add x --role r --ssh-key none.pub", "platform-engineer", 3, "none.pub"),
+    ("person add x --role validator --ssh-key none.pub", "platform-engineer", 3, "none.pub"),
+    ("person add x --role validatr --ssh-key a.pub --make-key", "platform-engineer", 2, "no stage"),
     ("person end nobody", "platform-engineer", 3, "platform.toml does not list nobody"),
     ("key end nothing", "platform-engineer", 3, "nothing"),
     ("key revoke nothing", "platform-engineer", 3, "nothing"),

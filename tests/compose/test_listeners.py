@@ -83,6 +83,9 @@ def test_a_machine_lets_in_who_shows_certificate_and_token(machine: SecureMachin
     send = ("send", "credit", "--stage", "dev", "--rows", str(rows), "--process", "a rehearsal")
     code, sent = goldenpath(machine.here.home, *send, GOLDENPATH_TOKEN="branch", **trusting)
     assert code == 0, sent
+    code, words = goldenpath(machine.here.home, *send, **machine.variables)
+    assert (code, "GOLDENPATH_CA_FILE" in str(words)) == (4, True)
+    assert "goldenpath up" not in str(words)
 
     access_file(machine.folder, other=["infer"])
     machine.up.process.send_signal(signal.SIGHUP)

@@ -180,10 +180,12 @@ def judge(
     if suspicious:
         reason = f"{suspicious[0].name} looks worse, but that may be chance"
         return CanaryVerdict("hold", reason, requests, judged, "looks worse")
-    for each in comparisons:
-        if each.guards and not _excludes(each, max(criteria.harm, each.margin), criteria.miss):
-            limit = max(criteria.harm, each.margin)
-            reason = f"too few answers to exclude that {each.name} is off by {limit:.0%}"
+    for comparison in comparisons:
+        if comparison.guards and not _excludes(
+            comparison, max(criteria.harm, comparison.margin), criteria.miss
+        ):
+            limit = max(criteria.harm, comparison.margin)
+            reason = f"too few answers to exclude that {comparison.name} is off by {limit:.0%}"
             return CanaryVerdict("hold", reason, requests, judged, "harm not excluded")
     return CanaryVerdict("advance", "no criterion speaks against it", requests, judged)
 

@@ -95,17 +95,17 @@ def judge_once(
     """
     trusted = follow(workspace.repository, workspace.pin, workspace.clock())
     stage_of(trusted.platform, stage)
-    wanted = deployment_of(workspace.repository, trusted, stage, model)
+    deployment = deployment_of(workspace.repository, trusted, stage, model)
     placement = placement_of(workspace.repository, trusted, stage, model)
-    if wanted is None or placement is None:
+    if deployment is None or placement is None:
         raise unknown_model(workspace.repository, trusted, model, stage)
-    if len(wanted.slots) < 2:
+    if len(deployment.slots) < 2:
         return None
     changed = workspace.repository.last_change(trusted.commit, service_path(stage, model))
     (step,) = workspace.repository.commits([changed])
-    verdict = _verdict(workspace, source, wanted, placement.rollout, since=step.time)
-    canary = wanted.slots[-1]
-    judgement = Judgement(wanted.name, canary.digest, canary.percent, step.time, verdict)
+    verdict = _verdict(workspace, source, deployment, placement.rollout, since=step.time)
+    canary = deployment.slots[-1]
+    judgement = Judgement(deployment.name, canary.digest, canary.percent, step.time, verdict)
     if dry_run or placement.rollout.judge != "auto":
         return judgement
     at = CanaryStep(stage, model, canary.digest, canary.percent, placement.rollout)
@@ -116,33 +116,34 @@ def judge_once(
 def _verdict(
     workspace: Workspace,
     source: CountSource,
-    wanted: Deployment,
+    deployment: Deployment,
     rollout: Rollout,
     *,
     since: datetime,
 ) -> CanaryVerdict:
     try:
-        stable, canary = _counted(source, wanted, since, workspace.clock())
+        stable, canary = _counted(source, deployment, since, workspace.clock())
     except (Unavailable, InvalidInput, NotFound) as error:
-        percent = wanted.slots[-1].percent
+        percent = deployment.slots[-1].percent
         raise Unavailable(
-            f"no verdict on {wanted.name}, the canary stays at {percent} percent: {error.message}",
+            f"no verdict on {deployment.name}, the canary stays at {percent} percent: "
+            f"{error.message}",
             hint=error.hint,
         ) from error
-    judgements = (len(wanted.slots) - 1) * max(len(rollout.steps) - 1, 1)
+    judgements = (len(deployment.slots) - 1) * max(len(rollout.steps) - 1, 1)
     return verdict_on(stable, canary, Criteria.of(rollout.criteria), judgements)
 
 
 def _counted(
-    source: CountSource, wanted: Deployment, since: datetime, until: datetime
+    source: CountSource, deployment: Deployment, since: datetime, until: datetime
 ) -> tuple[Arm, ...]:
     if until - since > LONGEST:
         raise InvalidInput(
             f"the step began {(until - since).days} days ago: expected at most {LONGEST.days}",
             hint="decide by goldenpath rollout or goldenpath rollback",
         )
-    releases = (wanted.slots[0].digest, wanted.slots[-1].digest)
-    return source.arms(wanted.stage, wanted.model, releases, since, until=until)
+    releases = (deployment.slots[0].digest, deployment.slots[-1].digest)
+    return source.arms(deployment.stage, deployment.model, releases, since, until=until)
 
 
 def enact(workspace: Workspace, step: CanaryStep, verdict: CanaryVerdict) -> Enacted:

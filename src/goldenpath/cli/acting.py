@@ -30,14 +30,14 @@ def parse_steps(text: str) -> tuple[int, ...]:
 
 def parse_criteria(texts: Sequence[str]) -> Mapping[str, float]:
     """Parse `NAME=NUMBER` items. Raises `InvalidInput` for names that the judge does not know."""
-    found = {}
+    criteria = {}
     for text in texts:
         name, _, value = text.partition("=")
         try:
-            found[name] = float(value)
+            criteria[name] = float(value)
         except ValueError:
-            found[name] = math.nan
-        if not found[name] >= 0:
+            criteria[name] = math.nan
+        if not criteria[name] >= 0:
             raise InvalidInput(f"--criterion is {text!r}: expected NAME=NUMBER, 0 or more")
-    Criteria.of(found)
-    return found
+    Criteria.of(criteria)
+    return criteria

@@ -40,20 +40,24 @@ def verb(
     home = compose.home()
     workspace = compose.workspace(home, compose.identity(name, key))
     digest = compose.release(home, reference)
-    done = approve(workspace, digest, stage, comment=comment, lifetime=timedelta(days=days))
-    record, intent = approval_record(done), done.intent
+    outcome = approve(workspace, digest, stage, comment=comment, lifetime=timedelta(days=days))
+    record, intent = approval_record(outcome), outcome.intent
     place = ActionContext(intent.person, stage, intent.model, digest)
-    details = {"approval": str(done.envelope), "until": str(record["until"]), "comment": comment}
+    details = {"approval": str(outcome.envelope), "until": str(record["until"]), "comment": comment}
     if intent.confirms:
         details["confirmed"] = intent.confirms
-    leave_event(home, "release.approved", place, done.commit, details={**details})
+    leave_event(home, "release.approved", place, outcome.commit, details={**details})
     text = (
         f"{intent.person} approved {digest} for {stage} until {record['until']}\n"
-        f"over {len(intent.evidence)} signed statements, as {done.envelope}"
+        f"over {len(intent.evidence)} signed statements, as {outcome.envelope}"
     )
     if intent.confirms:
-        where = f"commit {done.commit}" if done.commit else f"waits in the branch {done.branch}"
-        where += f"\n{done.request.instruction}" if done.branch else ""
+        where = (
+            f"commit {outcome.commit}"
+            if outcome.commit
+            else f"waits in the branch {outcome.branch}"
+        )
+        where += f"\n{outcome.request.instruction}" if outcome.branch else ""
         text += f"\nconfirms the break-glass change of {intent.confirms}: {where}"
         compose.wake(home)
     show(record, text, output)

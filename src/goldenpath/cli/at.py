@@ -36,13 +36,13 @@ def verb(time: str, stage: str | None, model: str | None, output: Format) -> Non
     alive = now if compose.is_up(home) else None
     answers = answers_at(home, moment)
     counted = answers.by_release if answers else None
-    found = live_at(
+    models = live_at(
         history, compose.event_log(home).read(), moment, counted, alive=alive, approve=approve
     )
     used = answers.by_process if answers else {}
     chosen = tuple(
         replace(live, uses=used.get((live.stage, live.model)))
-        for live in found
+        for live in models
         if stage in (None, live.stage) and model in (None, live.model)
     )
     if not chosen:  # only then, because it reads git once more

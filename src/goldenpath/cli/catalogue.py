@@ -19,8 +19,8 @@ def verb(output: Format) -> None:
     home = compose.home()
     with working() as report:
         report("reading the stable release of each stage from git")
-        trusted, wanted = compose.desired(home)
-        stable = {(d.model, d.stage): d.slots[0].digest.text for d in wanted.deployments}
+        trusted, survey = compose.desired(home)
+        stable = {(d.model, d.stage): d.slots[0].digest.text for d in survey.deployments}
         report("updating the catalogue")
         with compose.catalogue(home) as catalogue:
             followed = [

@@ -46,63 +46,71 @@ def leave_event(
 
 
 def leave_change(
-    home: Home, kind: Kind, place: ActionContext, done: Outcome[PromotionIntent]
+    home: Home, kind: Kind, place: ActionContext, outcome: Outcome[PromotionIntent]
 ) -> None:
     """Append the event of a change of a stage, and wake `up` to read git now.
 
     A change that waits in a branch leaves no event yet.
     """
-    if not done.commit:
+    if not outcome.commit:
         return
     slots: list[JsonValue] = [
         {"name": slot.name, "digest": slot.digest.text, "percent": slot.percent}
-        for slot in (done.deployment.slots if done.deployment is not None else ())
+        for slot in (outcome.deployment.slots if outcome.deployment is not None else ())
     ]
-    approvers: list[JsonValue] = list(done.approved_by)
-    details: dict[str, JsonValue] = {"slots": slots, "approvers": approvers, "reason": done.reason}
-    if done.envelope is not None:
-        details["decision"] = done.envelope.text
-    if done.decision is not None and done.decision.break_glass is not None:
-        details["breakGlass"] = done.decision.break_glass.to_json()
-    leave_event(home, kind, place, done.commit, details=details)
+    approvers: list[JsonValue] = list(outcome.approved_by)
+    details: dict[str, JsonValue] = {
+        "slots": slots,
+        "approvers": approvers,
+        "reason": outcome.reason,
+    }
+    if outcome.envelope is not None:
+        details["decision"] = outcome.envelope.text
+    if outcome.decision is not None and outcome.decision.break_glass is not None:
+        details["breakGlass"] = outcome.decision.break_glass.to_json()
+    leave_event(home, kind, place, outcome.commit, details=details)
     compose.wake(home)
 
 
-def change_record(done: Outcome[PromotionIntent]) -> dict[str, object]:
+def change_record(outcome: Outcome[PromotionIntent]) -> dict[str, object]:
     """Return a change of a stage for JSON: the decision and the place of the commit."""
     return {
-        "decision": done.decision,
-        "deployment": done.deployment,
-        "commit": done.commit,
-        "approved_by": done.approved_by,
-        "envelope": done.envelope,
-        "reason": done.reason,
-        "diff": done.diff,
-        "branch": done.branch,
-        "request": done.request,
+        "decision": outcome.decision,
+        "deployment": outcome.deployment,
+        "commit": outcome.commit,
+        "approved_by": outcome.approved_by,
+        "envelope": outcome.envelope,
+        "reason": outcome.reason,
+        "diff": outcome.diff,
+        "branch": outcome.branch,
+        "request": outcome.request,
     }
 
 
-def show_change(place: ActionContext, done: Outcome[PromotionIntent], output: Format) -> None:
+def show_change(place: ActionContext, outcome: Outcome[PromotionIntent], output: Format) -> None:
     """Show what a change of a stage did."""
     lines = []
-    if done.decision is not None:
-        lines.append(findings_text(done.decision.findings))
-    if done.decision is not None and done.decision.break_glass is not None and done.deployment:
-        lines.append(f"break-glass: {done.decision.break_glass.summary(compose.now())}")
-    if done.deployment is not None:
-        shares = ", ".join(f"{s.digest.short} {s.percent} %" for s in done.deployment.slots)
+    if outcome.decision is not None:
+        lines.append(findings_text(outcome.decision.findings))
+    if (
+        outcome.decision is not None
+        and outcome.decision.break_glass is not None
+        and outcome.deployment
+    ):
+        lines.append(f"break-glass: {outcome.decision.break_glass.summary(compose.now())}")
+    if outcome.deployment is not None:
+        shares = ", ".join(f"{s.digest.short} {s.percent} %" for s in outcome.deployment.slots)
         lines.append(f"{place.stage}/{place.model}: {shares}")
-    if done.diff:
-        lines.append(done.diff.rstrip())
-    if done.branch:
+    if outcome.diff:
+        lines.append(outcome.diff.rstrip())
+    if outcome.branch:
         lines.append(
-            f"main accepts no push: the commit waits in the branch {done.branch}\n"
-            f"{done.request.instruction}"
+            f"main accepts no push: the commit waits in the branch {outcome.branch}\n"
+            f"{outcome.request.instruction}"
         )
     else:
-        lines.append(f"commit {done.commit}" if done.commit else "nothing was changed")
-    show(change_record(done), "\n".join(lines), output)
+        lines.append(f"commit {outcome.commit}" if outcome.commit else "nothing was changed")
+    show(change_record(outcome), "\n".join(lines), output)
 
 
 def refuse(place: ActionContext) -> None:

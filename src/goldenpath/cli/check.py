@@ -22,9 +22,9 @@ def verb(project: Path, schema: bool, output: Format) -> None:
     if schema:
         click.echo(schema_text("goldenpath"), nl=False)
         return
-    found = compose.project_faults(project)
-    lines = [str(fault) for fault in found] or ["no faults"]
-    show({"faults": found}, "\n".join(lines), output)
-    if found:
-        note(f"{len(found)} fault{'s' if len(found) > 1 else ''}")
+    faults = compose.project_faults(project)
+    lines = [str(fault) for fault in faults] or ["no faults"]
+    show({"faults": faults}, "\n".join(lines), output)
+    if faults:
+        note(f"{len(faults)} fault{'s' if len(faults) > 1 else ''}")
         sys.exit(InvalidInput.exit_code)

@@ -12,19 +12,19 @@ _WIDTH = 44
 
 
 def lines(
-    found: ReleaseDifference,
+    difference: ReleaseDifference,
     before: tuple[Digest, TrustedStatements],
     after: tuple[Digest, TrustedStatements],
 ) -> Iterator[str]:
     """Return the text that `goldenpath diff` prints."""
     yield f"before  {_release(*before)}"
     yield f"after   {_release(*after)}"
-    alike = [each for each in found.sections if not each.changes]
-    for section in found.sections:
+    alike = [each for each in difference.sections if not each.changes]
+    for section in difference.sections:
         if section.changes:
             yield f"{section.name}  ({_marks(section)})"
-            yield from (_line(each) for each in found.changes if each.section == section.name)
-    if not found.changes:
+            yield from (_line(each) for each in difference.changes if each.section == section.name)
+    if not difference.changes:
         yield "no difference"
     if alike:
         yield "alike   " + ", ".join(f"{each.name} ({_marks(each)})" for each in alike)

@@ -18,7 +18,7 @@ from goldenpath.cli.trusting import show_trust
 def verb(proposal: str, dry_run: bool, name: str | None, key: Path | None, output: Format) -> None:
     """Confirm PROPOSAL, a change of platform.toml that somebody else signed."""
     home = compose.home()
-    done = compose.confirm(home, proposal, compose.identity(name, key), dry_run=dry_run)
-    show_trust(done, output, before=f"{done.diff.rstrip()}\n")
-    if done.commit:
+    outcome = compose.confirm(home, proposal, compose.identity(name, key), dry_run=dry_run)
+    show_trust(outcome, output, before=f"{outcome.diff.rstrip()}\n")
+    if outcome.commit:
         compose.wake(home)

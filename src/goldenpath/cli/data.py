@@ -38,14 +38,14 @@ def verb(
     with working() as report:
         data_cache = compose.data_cache(home, report)
         seen = []
-        for each in sources:
-            if names and each.name not in names:
+        for source in sources:
+            if names and source.name not in names:
                 continue
-            report(f"reading {each.path}")
+            report(f"reading {source.path}")
             seen.append(
-                check_sample(project, each, data_cache, parts)
+                check_sample(project, source, data_cache, parts)
                 if parts
-                else check_data(project, each, data_cache, repin=pin)
+                else check_data(project, source, data_cache, repin=pin)
             )
     show({"data": seen}, "\n".join(map(_line, seen)), output)
     if not all(each.agrees for each in seen):

@@ -46,14 +46,14 @@ def verb(before: str, after: str, file: Path | None, output: Format) -> None:
     if trust.missing:
         note(f"nothing counts as verified here: {trust.missing}")
     old, new = trust.known(home, before), trust.known(home, after)
-    found = difference(*compose.compared(home, trust, old, new))
+    differences = difference(*compose.compared(home, trust, old, new))
     record = ReleaseComparison(
         old.digest.text,
         new.digest.text,
         old.standing.mark,
         new.standing.mark,
-        found.sections,
-        found.changes,
+        differences.sections,
+        differences.changes,
     )
-    text = lines(found, (old.digest, old.standing), (new.digest, new.standing))
+    text = lines(differences, (old.digest, old.standing), (new.digest, new.standing))
     show(record, "\n".join(text), output)

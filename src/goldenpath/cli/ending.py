@@ -67,7 +67,7 @@ def outside(error: OSError) -> GoldenPathError:
     if error.errno in _FULL:
         return Unavailable(message, hint="make room on that disk, then run the command again")
     if error.errno in _FORBIDDEN:
-        hint = f"let this user write there, or name another folder in {HOME_VARIABLE}"
+        hint = f"give this user access to it, or name another home in {HOME_VARIABLE}"
         return Unavailable(message, hint=hint)
     if error.errno in _WRONG:
         return InvalidInput(

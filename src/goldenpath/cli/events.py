@@ -30,8 +30,8 @@ def verb(is_check: bool, since: str, kind: str, limit: int | None, output: Forma
             raise VerificationError(f"the audit log is broken at {checked.breaks[0].place}")
         return
     begin = timestamp(parse_moment(since, compose.now())) if since else ""
-    wanted = (e for e in log.read() if e.time >= begin and e.kind.startswith(kind))
-    events = tuple(islice(wanted, limit))
+    selected = (e for e in log.read() if e.time >= begin and e.kind.startswith(kind))
+    events = tuple(islice(selected, limit))
     text = table(("time", "kind", "actor", "subject"), list(map(_row, events))) or "no events"
     show([event.to_json() for event in events], text, output)
 

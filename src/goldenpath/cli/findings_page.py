@@ -12,6 +12,6 @@ def findings_text(findings: Sequence[Finding]) -> str:
     lines = []
     for finding in findings:
         lines.append(f"  {_MARKS[finding.status]:6} {finding.check:16} {finding.message}")
-        if finding.status == "fail":
+        if finding.status == "fail" and finding.cure:
             lines.append(f"         cure: {finding.cure}")
     return "\n".join(lines)

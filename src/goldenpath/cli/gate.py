@@ -27,10 +27,13 @@ from goldenpath.promote.workspace.scene_reader import Viewpoint
 )
 @output_option
 def verb(reference: str, stage: str, name: str, output: Format) -> None:
-    """Judge RELEASE by the gates of a stage, and change nothing; exit 7 if one is closed."""
+    """Judge RELEASE by the gates of a stage, and change nothing; exit 7 if one is closed.
+
+    The name of a model means its newest release.
+    """
     home = compose.home()
     repository, store = compose.gitops(home), compose.platform_store(home)
-    digest = compose.release(home, reference)
+    digest = compose.release_or_newest(home, reference)
     trusted = compose.trusted(home)
     view = Viewpoint(repository, trusted, store, compose.now(), compose.seen(home))
     judged = assess(view, digest, stage, name).decision

@@ -34,10 +34,10 @@ def holding(
     ) -> None:
         home = compose.home()
         workspace = compose.workspace(home, compose.identity(name, key))
-        done = work(workspace, model, stage, reason)
-        digest = done.intent.deployment.slots[-1].digest
+        outcome = work(workspace, model, stage, reason)
+        digest = outcome.intent.deployment.slots[-1].digest
         place = ActionContext(workspace.acting.name, stage, model, digest)
-        leave_change(home, kind, place, done)
-        show_change(place, done, output)
+        leave_change(home, kind, place, outcome)
+        show_change(place, outcome, output)
 
     return verb

@@ -46,13 +46,13 @@ def verb(
     """Set up the platform on this machine: keys, registry, gitops repository."""
     home = compose.home()
     acting = compose.identity(name, key, make_key=make_key)
-    done = compose.set_up(home, acting, PlatformOptions(listen, registry, roles, url))
-    made = ", ".join(done.created) or "nothing, everything exists"
+    outcome = compose.set_up(home, acting, PlatformOptions(listen, registry, roles, url))
+    made = ", ".join(outcome.created) or "nothing, everything exists"
     show(
-        done,
-        f"platform in {done.home}\n"
+        outcome,
+        f"platform in {outcome.home}\n"
         f"created: {made}\n"
-        f"first commit: {done.root}\n"
+        f"first commit: {outcome.root}\n"
         f"check it with: git --git-dir={home.gitops} log --show-signature",
         output,
     )

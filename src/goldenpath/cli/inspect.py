@@ -35,25 +35,29 @@ def verb(release: str, files: bool, file: Path | None, output: Format) -> None:
     known = trust.known(home, release)
     total = plan_size(known.store, known.descriptor) if files else 0
     with moving("reading", total) as progress:
-        found = inspect(known.store, known.descriptor, opens=files, progress=progress)
-    found = marked(found, known.standing)
-    show(found, "\n".join(_lines(found)), output)
+        inspection = inspect(known.store, known.descriptor, opens=files, progress=progress)
+    inspection = marked(inspection, known.standing)
+    show(inspection, "\n".join(_lines(inspection)), output)
 
 
-def _lines(found: Inspection) -> Iterator[str]:
-    signed = f"signed by {', '.join(found.signers)}" if found.signers else "no trusted signature"
-    yield found.digest
-    yield f"content    {found.mark}: {signed}"
-    yield f"type       {found.media_type}"
-    for key, text in found.annotations.items():
+def _lines(inspection: Inspection) -> Iterator[str]:
+    signed = (
+        f"signed by {', '.join(inspection.signers)}"
+        if inspection.signers
+        else "no trusted signature"
+    )
+    yield inspection.digest
+    yield f"content    {inspection.mark}: {signed}"
+    yield f"type       {inspection.media_type}"
+    for key, text in inspection.annotations.items():
         yield f"{key.rpartition('.')[2]:<10} {text}"
-    yield f"layers     {len(found.layers)}, {found.total:,} bytes"
-    for layer in found.layers:
+    yield f"layers     {len(inspection.layers)}, {inspection.total:,} bytes"
+    for layer in inspection.layers:
         yield f"  {layer.digest[:19]}  {layer.size:>14,}  {layer.title}"
-        for each in layer.files or ():
-            yield f"    {each.digest[:19]}  {each.size:>12,}  {each.path}"
-    yield f"referrers  {len(found.referrers)}"
-    for entry in found.referrers:
+        for file in layer.files or ():
+            yield f"    {file.digest[:19]}  {file.size:>12,}  {file.path}"
+    yield f"referrers  {len(inspection.referrers)}"
+    for entry in inspection.referrers:
         mark = f"{entry.mark} by {entry.signer}" if entry.signer else entry.mark
         yield f"  {entry.digest[:19]}  {mark:<24} {entry.predicate_type or entry.artifact_type}"
-    yield f"check it with: goldenpath verify {found.digest}"
+    yield f"check it with: goldenpath verify {inspection.digest}"

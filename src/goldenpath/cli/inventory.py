@@ -14,22 +14,22 @@ from goldenpath.errors import REFUSED
 @click.pass_context
 def verb(context: click.Context, output: Format) -> None:
     """Compare git, registry, catalogue and what runs; exit 7 if something differs."""
-    found = compose.inventory(compose.home())
+    inventory = compose.inventory(compose.home())
     if output == "json":  # each form is costly with 3,000 deployments
-        shown = {"agrees": found.agrees, "cells": found.cells, "faults": found.faults}
+        shown = {"agrees": inventory.agrees, "cells": inventory.cells, "faults": inventory.faults}
         show(shown, "", output)
     else:
-        show(found, _text(found), output)
-    if not found.agrees:
+        show(inventory, _text(inventory), output)
+    if not inventory.agrees:
         context.exit(REFUSED)
 
 
 _HEADINGS = ("", "deployment", "release", "git", "runs", "registry", "signed", "catalogue")
 
 
-def _text(found: Inventory) -> str:
-    faults = [f"! {fault}" for fault in found.faults]
-    rows = list(map(_row, found.cells))
+def _text(inventory: Inventory) -> str:
+    faults = [f"! {fault}" for fault in inventory.faults]
+    rows = list(map(_row, inventory.cells))
     return "\n".join([*faults, table(_HEADINGS, rows, numbers={"git", "runs"}, has_head=True)])
 
 

@@ -27,28 +27,30 @@ def verb(
     """
     home = compose.home()
     acting = compose.identity(name, key)
-    found = compose.judged(home, acting, model, stage, dry_run=dry_run)
-    if found is None:
+    judgement = compose.judged(home, acting, model, stage, dry_run=dry_run)
+    if judgement is None:
         show({"canary": None}, f"{stage}/{model} has no canary: nothing to judge", output)
         return
-    verdict = found.verdict
-    if found.done is not None:
-        digest = found.done.intent.deployment.slots[-1].digest
+    verdict = judgement.verdict
+    if judgement.done is not None:
+        digest = judgement.done.intent.deployment.slots[-1].digest
         place = ActionContext(acting.name, stage, model, digest)
         is_step = verdict.action == "advance"
         leave_change(
-            home, "rollout.stepped" if is_step else "rollout.rolled-back", place, found.done
+            home, "rollout.stepped" if is_step else "rollout.rolled-back", place, judgement.done
         )
     lines = [
-        f"{found.name}: {verdict.action} at {found.percent} percent: {verdict.reason}",
-        f"  {verdict.requests} answers of the canary since {found.since.isoformat()}",
+        f"{judgement.name}: {verdict.action} at {judgement.percent} percent: {verdict.reason}",
+        f"  {verdict.requests} answers of the canary since {judgement.since.isoformat()}",
         *(f"  {each.summary}" for each in verdict.telling),
         *(f"  not known: {each}" for each in verdict.gaps),
     ]
-    if found.done is not None and found.done.branch:
-        lines.append(f"main accepts no push: the commit waits in the branch {found.done.branch}")
+    if judgement.done is not None and judgement.done.branch:
+        lines.append(
+            f"main accepts no push: the commit waits in the branch {judgement.done.branch}"
+        )
     else:
-        lines.append(f"commit {found.commit}" if found.commit else "nothing was changed")
-    record = {field.name: getattr(found, field.name) for field in fields(found)}
-    record["done"] = None if found.done is None else change_record(found.done)
+        lines.append(f"commit {judgement.commit}" if judgement.commit else "nothing was changed")
+    record = {field.name: getattr(judgement, field.name) for field in fields(judgement)}
+    record["done"] = None if judgement.done is None else change_record(judgement.done)
     show(record, "\n".join(lines), output)

@@ -5,34 +5,34 @@ from goldenpath.promote.workspace.workspace import Outcome
 from goldenpath.release.attest.statement import render_time
 
 
-def approval_record(done: Outcome[Approval]) -> dict[str, object]:
+def approval_record(outcome: Outcome[Approval]) -> dict[str, object]:
     """Return an approval for JSON output."""
-    intent = done.intent
+    intent = outcome.intent
     return {
         "person": intent.person,
         "stage": intent.stage,
         "model": intent.model,
         "digest": intent.digest,
-        "envelope": done.envelope,
+        "envelope": outcome.envelope,
         "until": intent.until.isoformat(timespec="seconds"),
         "evidence": intent.evidence,
         "confirmed": intent.confirms,
-        "commit": done.commit,
-        "branch": done.branch,
-        "request": done.request,
+        "commit": outcome.commit,
+        "branch": outcome.branch,
+        "request": outcome.request,
     }
 
 
-def waiver_record(done: Outcome[GateWaiver]) -> dict[str, object]:
+def waiver_record(outcome: Outcome[GateWaiver]) -> dict[str, object]:
     """Return a waiver for JSON output."""
-    intent = done.intent
+    intent = outcome.intent
     return {
         "person": intent.person,
         "gate": intent.gate,
         "stage": intent.stage,
         "model": intent.model,
         "digest": intent.digest,
-        "envelope": done.envelope,
+        "envelope": outcome.envelope,
         "until": render_time(intent.until),
         "reason": intent.reason,
         "said": intent.message,

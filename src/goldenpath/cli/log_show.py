@@ -28,12 +28,12 @@ def show_records(
     """Show records, the newest first, without inputs."""
     home, begin = compose.home(), in_utc(since)
     newest = records(home, stage=stage or "*", model=model or "*", since=begin)
-    found = list(islice(newest, limit))
-    if not found:  # only then, because it reads git, which the log does not need
+    page = list(islice(newest, limit))
+    if not page:  # only then, because it reads git, which the log does not need
         recorded = {(path.parts[-3], path.parts[-2]) for path in checkpoints(home.predictions)}
         compose.require_known(home, stage, model, recorded)
     headings = ("time", "prediction", "deployment", "answer")
-    show(found, table(headings, list(map(_row, found))) or "no records", output)
+    show(page, table(headings, list(map(_row, page))) or "no records", output)
 
 
 def _row(record: Record) -> TableRow:

@@ -8,7 +8,7 @@ from goldenpath import compose
 from goldenpath.cli.acting import identity_options
 from goldenpath.cli.output import Format, output_option
 from goldenpath.cli.trusting import change_platform
-from goldenpath.promote.acts.founding import with_person
+from goldenpath.promote.acts.founding import require_known_roles, with_person
 from goldenpath.promote.platform.platform import Platform
 from goldenpath.promote.repository.identity import require_listed
 from goldenpath.release.attest.policy import Person
@@ -37,7 +37,9 @@ def add(
     acting = compose.identity(name, key)
 
     def listed(platform: Platform) -> Platform:
-        require_listed(acting, platform, compose.now())  # before a key is made
+        # Both are checked before a key is made.
+        require_listed(acting, platform, compose.now())
+        require_known_roles(platform, roles)
         if make_key:
             SshKey.generate(ssh_key.with_suffix(""))
         return with_person(platform, Person(new, roles, SshKey.load(ssh_key).public_line))

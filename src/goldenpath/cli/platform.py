@@ -54,10 +54,10 @@ def change(file: Path, reason: str, name: str | None, key: Path | None, output: 
             f"{file} does not exist", hint=f"create it with: goldenpath platform show > {file}"
         ) from error
     message = f"platform: change\n\n{' '.join(reason.split())}\n"
-    done = compose.change_trust(
+    outcome = compose.change_trust(
         home, compose.trusted(home), platform_files(platform), message, acting=acting
     )
-    show_trust(done, output)
+    show_trust(outcome, output)
 
 
 @verb.command("write")

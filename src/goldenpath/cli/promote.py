@@ -48,16 +48,16 @@ def verb(
     workspace = compose.workspace(home, compose.identity(name, key))
     rollout = Rollout(parse_steps(canary), parse_criteria(criteria), judge)
     digest = compose.release(home, reference)
-    done = promote(
+    outcome = promote(
         workspace, digest, stage, rollout=rollout, reason=reason, break_glass=break_glass,
         dry_run=dry_run,
     )  # fmt: skip
-    model = done.decision.model if done.decision is not None else ""
+    model = outcome.decision.model if outcome.decision is not None else ""
     place = ActionContext(workspace.acting.name, stage, model, digest)
-    show_change(place, done, output)
-    if done.deployment is None:
+    show_change(place, outcome, output)
+    if outcome.deployment is None:
         if not dry_run:
-            leave_event(home, "release.refused", place, "", details={"gates": list(done.closed)})
+            leave_event(home, "release.refused", place, "", details={"gates": list(outcome.closed)})
         refuse(place)
-    if done.commit:
-        leave_change(home, "release.promoted", place, done)
+    if outcome.commit:
+        leave_change(home, "release.promoted", place, outcome)

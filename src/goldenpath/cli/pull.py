@@ -21,16 +21,16 @@ from goldenpath.release.artifact.unpack import unpack
 def verb(reference: str, folder: Path | None, referrers: bool, output: Format) -> None:
     """Copy a release from a registry: REFERENCE is HOST/REPOSITORY:TAG or …@DIGEST."""
     home = compose.home()
-    done = transfer(
+    copied = transfer(
         registry_uri(reference),
         f"layout:{home.registry}",
         referrers=referrers,
         tag=_local_tag(reference),
     )
     if folder is not None:
-        unpack(compose.open_store(f"layout:{home.registry}"), Digest(done.digest), folder)
+        unpack(compose.open_store(f"layout:{home.registry}"), Digest(copied.digest), folder)
         note(f"unpacked into {folder}")
-    show_transfer(done, output)
+    show_transfer(copied, output)
 
 
 def _local_tag(reference: str) -> str | None:

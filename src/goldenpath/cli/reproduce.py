@@ -35,22 +35,22 @@ def verb(reference: str, source: str | None, output: Format) -> None:
     verified = verify(store, digest, policy, people=platform.people, now=compose.now())
     with build_folder(home.builds, "reproduce") as work, working() as report:
         tools = compose.reproduction_tools(home, store, work, report, given=source)
-        found = reproduce(verified, tools)
+        reproduction = reproduce(verified, tools)
     compose.event_log(home).append(
         Event(
             time=timestamp(compose.now()),
             kind="release.reproduced",
             actor="system",
-            model=found.model,
-            digest=found.digest,
+            model=reproduction.model,
+            digest=reproduction.digest,
             details={
-                "equal": found.equal,
-                "repeated": found.repeated,
-                "causes": list(found.causes),
-                "largest_difference": found.largest_difference,
+                "equal": reproduction.equal,
+                "repeated": reproduction.repeated,
+                "causes": list(reproduction.causes),
+                "largest_difference": reproduction.largest_difference,
             },
         )
     )
-    show(found, reproduction_page(found), output)
-    if not found.equal:
+    show(reproduction, reproduction_page(reproduction), output)
+    if not reproduction.equal:
         sys.exit(REFUSED)

@@ -23,9 +23,11 @@ def verb(output: Format) -> None:
             "no forge is set up",
             hint="platform.toml needs [forge], and GOLDENPATH_FORGE_TOKEN a token",
         )
-    found = [(each, forge.agreed(each)) for each in forge.waiting()]
-    lines = [_text(request, agreed) for request, agreed in found]
-    data = [{**asdict(each), "approvedBy": [asdict(a) for a in agreed]} for each, agreed in found]
+    requests = [(each, forge.agreed(each)) for each in forge.waiting()]
+    lines = [_text(request, agreed) for request, agreed in requests]
+    data = [
+        {**asdict(each), "approvedBy": [asdict(a) for a in agreed]} for each, agreed in requests
+    ]
     show(data, "\n".join(lines) or "nothing waits", output)
 
 

@@ -40,8 +40,8 @@ def verb(
     home = compose.home()
     workspace = compose.workspace(home, compose.identity(name, key))
     to = None if reference is None else compose.release(home, reference)
-    done = roll_back(workspace, model, stage, reason=reason, to=to)
-    digest = done.intent.deployment.slots[0].digest
+    outcome = roll_back(workspace, model, stage, reason=reason, to=to)
+    digest = outcome.intent.deployment.slots[0].digest
     place = ActionContext(workspace.acting.name, stage, model, digest)
-    leave_change(home, "rollout.rolled-back", place, done)
-    show_change(place, done, output)
+    leave_change(home, "rollout.rolled-back", place, outcome)
+    show_change(place, outcome, output)

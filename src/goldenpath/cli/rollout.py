@@ -43,8 +43,8 @@ def verb(
     home = compose.home()
     workspace = compose.workspace(home, compose.identity(name, key))
     share = None if percent == "next" else int(percent)
-    done = roll_out(workspace, model, stage, share, reason=reason)
-    digest = done.intent.deployment.slots[-1].digest
+    outcome = roll_out(workspace, model, stage, share, reason=reason)
+    digest = outcome.intent.deployment.slots[-1].digest
     place = ActionContext(workspace.acting.name, stage, model, digest)
-    leave_change(home, "rollout.stepped", place, done)
-    show_change(place, done, output)
+    leave_change(home, "rollout.stepped", place, outcome)
+    show_change(place, outcome, output)

@@ -26,30 +26,30 @@ def verb(seal: bool, name: str | None, key: Path | None, output: Format) -> None
     if seal:
         files = platform_files(replace(trusted.platform, two_people=True))
         message = "platform: end set-up\n\nFrom here on two people change trust.\n"
-        done = compose.change_trust(
+        outcome = compose.change_trust(
             home, trusted, files, message, acting=compose.identity(name, key), two=True
         )
-        show_trust(done, output)
+        show_trust(outcome, output)
         return
     survey = compose.desired(home)[1]
-    found = duties(
+    paths = duties(
         compose.gitops(home),
         trusted,
         survey.standing,
         compose.now(),
         unreadable=survey.problems,
     )
-    lines = [f"{p.who}\n  {p.how}\n  cure: {p.cure}" for p in found.paths]
-    if not found.paths and not found.unknown:
-        lines = [f"no path: nobody reaches production alone, as of {found.commit[:12]}"]
-    if found.unknown:
-        lines += ["", "could not be found out:", *(f"  {each}" for each in found.unknown)]
+    lines = [f"{p.who}\n  {p.how}\n  cure: {p.cure}" for p in paths.paths]
+    if not paths.paths and not paths.unknown:
+        lines = [f"no path: nobody reaches production alone, as of {paths.commit[:12]}"]
+    if paths.unknown:
+        lines += ["", "could not be found out:", *(f"  {each}" for each in paths.unknown)]
     alone: dict[str, list[str]] = {}
-    for right in found.alone:
+    for right in paths.alone:
         alone.setdefault(f"{right.holder}: {right.by}", []).append(right.field)
     lines += ["", "one alone may, by right:"]
     lines += [f"  {text} ({', '.join(fields)})" for text, fields in alone.items()]
-    lines += ["", "this list does not cover:", *(f"  {each}" for each in found.beyond)]
-    show(found, "\n".join(lines), output)
-    if found.paths or found.unknown:
+    lines += ["", "this list does not cover:", *(f"  {each}" for each in paths.beyond)]
+    show(paths, "\n".join(lines), output)
+    if paths.paths or paths.unknown:
         sys.exit(REFUSED)

@@ -59,25 +59,27 @@ def text_of(status: Status) -> str:
         lines.append(f"times    {status.time_note}")
     lines += [f"machine  {word}" for word in _words(status.conditions)]
     lines += [f"stage    {mark.message}" for mark in status.marks]
-    for each in status.deployments:
-        lines += ["", *_deployment(each)]
+    for deployment in status.deployments:
+        lines += ["", *_deployment(deployment)]
     lines += [f"not honoured here: {field}" for field in status.ignored]
     return "\n".join(lines)
 
 
-def _deployment(each: DeploymentStatus) -> list[str]:
-    lines = [f"{each.name}  {each.phase}"]
-    running = {slot.digest: slot.percent for slot in each.running}
-    for slot in each.wanted:
+def _deployment(deployment: DeploymentStatus) -> list[str]:
+    lines = [f"{deployment.name}  {deployment.phase}"]
+    running = {slot.digest: slot.percent for slot in deployment.running}
+    for slot in deployment.wanted:
         share = f"{slot.percent}%"
-        is_running = slot.digest in running and each.phase != "stopped"
+        is_running = slot.digest in running and deployment.phase != "stopped"
         now = f"{running[slot.digest]}%" if is_running else "not running"
         lines.append(f"  {slot.digest[:19]}  wanted {share:>4}  running {now:>4}")
-    cold = each.cold_starts
+    cold = deployment.cold_starts
     if cold is not None:
         lines.append(f"  {cold.wakes} cold starts, p50 {cold.p50:.2f} s, p99 {cold.p99:.2f} s")
-    lines += [f"  {'!' if mark.kind == 'overdue' else ''}{mark.message}" for mark in each.marks]
-    return lines + [f"  {word}" for word in _words(each.conditions)]
+    lines += [
+        f"  {'!' if mark.kind == 'overdue' else ''}{mark.message}" for mark in deployment.marks
+    ]
+    return lines + [f"  {word}" for word in _words(deployment.conditions)]
 
 
 def _words(conditions: tuple[Condition, ...]) -> list[str]:
@@ -89,9 +91,9 @@ def _canary(name: str, slot: str, verdict: CanaryVerdict) -> Iterator[str]:
     from goldenpath.observe.drift.outcomes import PAIRED
 
     yield f"\n{name}  canary {slot}: {verdict.action}: {verdict.reason}"
-    for each in verdict.comparisons:
-        if each.name == PAIRED and each.canary.total:
+    for comparison in verdict.comparisons:
+        if comparison.name == PAIRED and comparison.canary.total:
             yield (
-                f"\n  agrees with the live release in {1 - each.canary.rate:.2%} "
-                f"of {each.canary.total} answers that were asked of both"
+                f"\n  agrees with the live release in {1 - comparison.canary.rate:.2%} "
+                f"of {comparison.canary.total} answers that were asked of both"
             )

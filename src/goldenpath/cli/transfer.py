@@ -44,37 +44,37 @@ def transfer(source: str, destination: str, *, referrers: bool, tag: str | None 
     """Copy a release, and tag it at the destination: as its reference says, else as `tag`."""
     home = compose.home()
     origin, name = compose.locate(source, home)
-    target, wanted = compose.locate(destination, home, beside=source)
+    target, reference = compose.locate(destination, home, beside=source)
     descriptor = find(origin, name)
     with moving("copying", plan_size(origin, descriptor)) as progress:
-        done = copy(
+        copied = copy(
             origin,
             target,
             descriptor,
             referrers=referrers,
             progress=lambda _descriptor, size: progress(size),
         )
-    chosen = wanted if wanted and not wanted.startswith("sha256:") else tag
+    chosen = reference if reference and not reference.startswith("sha256:") else tag
     return Transfer(
         digest=descriptor.digest.text,
         source=source,
         destination=destination,
         tags=_tag(target, descriptor, chosen) if chosen else (),
-        manifests=len(done.manifests),
-        blobs_copied=done.blobs_copied,
-        blobs_present=done.blobs_present,
-        bytes_copied=done.bytes_copied,
+        manifests=len(copied.manifests),
+        blobs_copied=copied.blobs_copied,
+        blobs_present=copied.blobs_present,
+        bytes_copied=copied.bytes_copied,
     )
 
 
-def show_transfer(done: Transfer, output: Format) -> None:
+def show_transfer(copied: Transfer, output: Format) -> None:
     """Print what was copied."""
-    tags = f" as {', '.join(done.tags)}" if done.tags else ""
+    tags = f" as {', '.join(copied.tags)}" if copied.tags else ""
     show(
-        done,
-        f"{done.digest}{tags}\n"
-        f"{done.manifests} manifests, {done.blobs_copied} blobs copied "
-        f"({done.bytes_copied} bytes), {done.blobs_present} were there",
+        copied,
+        f"{copied.digest}{tags}\n"
+        f"{copied.manifests} manifests, {copied.blobs_copied} blobs copied "
+        f"({copied.bytes_copied} bytes), {copied.blobs_present} were there",
         output,
     )
 

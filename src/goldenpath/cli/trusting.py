@@ -26,36 +26,36 @@ def change_platform(
     home = compose.home()
     trusted = compose.trusted(home)
     files = platform_files(change(trusted.platform))
-    done = compose.change_trust(home, trusted, files, message, acting=acting)
-    show_trust(done, output, before=f"{what}: ")
+    outcome = compose.change_trust(home, trusted, files, message, acting=acting)
+    show_trust(outcome, output, before=f"{what}: ")
 
 
-def show_trust(done: Outcome[TrustIntent], output: Format, *, before: str = "") -> None:
+def show_trust(outcome: Outcome[TrustIntent], output: Format, *, before: str = "") -> None:
     """Show where a change of trust is now, after the text `before`."""
-    show(trust_record(done), f"{before}{trust_text(done)}", output)
+    show(trust_record(outcome), f"{before}{trust_text(outcome)}", output)
 
 
-def trust_record(done: Outcome[TrustIntent]) -> dict[str, object]:
+def trust_record(outcome: Outcome[TrustIntent]) -> dict[str, object]:
     """Return a change of trust for JSON; `proposal` is the name under which it waits."""
     return {
-        "commit": done.commit,
-        "proposal": "" if done.commit else done.intent.proposal,
-        "by": done.intent.by,
-        "diff": done.diff,
-        "branch": done.branch,
-        "request": done.request,
+        "commit": outcome.commit,
+        "proposal": "" if outcome.commit else outcome.intent.proposal,
+        "by": outcome.intent.by,
+        "diff": outcome.diff,
+        "branch": outcome.branch,
+        "request": outcome.request,
     }
 
 
-def trust_text(done: Outcome[TrustIntent]) -> str:
+def trust_text(outcome: Outcome[TrustIntent]) -> str:
     """Return where a change of trust is now, and the next step."""
-    people, proposal = done.intent.by, done.intent.proposal
-    if done.commit:
-        return f"commit {done.commit}, by {' and '.join(people)}"
-    if done.branch:
+    people, proposal = outcome.intent.by, outcome.intent.proposal
+    if outcome.commit:
+        return f"commit {outcome.commit}, by {' and '.join(people)}"
+    if outcome.branch:
         return (
             f"main accepts no push: the commit of {' and '.join(people)} waits in the branch "
-            f"{done.branch}\n{done.request.instruction}"
+            f"{outcome.branch}\n{outcome.request.instruction}"
         )
     can = ", ".join(people) or "nobody on the list: two people with the right roles are needed"
     return (

@@ -28,9 +28,11 @@ def verb(
 ) -> None:
     """Run in the foreground, or start in the background and wait until it is ready."""
     home = compose.home()
-    asked = compose.Listening(listen, metrics, grpc)
+    listening = compose.Listening(listen, metrics, grpc)
     status = (
-        compose.detach(home, asked) if detach else compose.serve(home, asked, once=once, say=note)
+        compose.detach(home, listening)
+        if detach
+        else compose.serve(home, listening, once=once, say=note)
     )
     if detach or once:
         show(status, text_of(status), output)

@@ -22,24 +22,28 @@ def verb(statement: Path | None, key: Path | None, output: Format) -> None:
 
     Without --statement and --key the files are compared with the list installed with them.
     """
-    found = compose.self_verification(statement, key)
-    show({"holds": found.holds, **_fields(found)}, "\n".join(_lines(found)), output)
-    if not found.holds:
+    verification = compose.self_verification(statement, key)
+    show(
+        {"holds": verification.holds, **_fields(verification)},
+        "\n".join(_lines(verification)),
+        output,
+    )
+    if not verification.holds:
         sys.exit(VerificationError.exit_code)
 
 
-def _fields(found: SelfVerification) -> dict[str, object]:
+def _fields(verification: SelfVerification) -> dict[str, object]:
     names = ("version", "root", "basis", "verified", "faults", "unknown")
-    return {name: getattr(found, name) for name in names}
+    return {name: getattr(verification, name) for name in names}
 
 
-def _lines(found: SelfVerification) -> Iterator[str]:
-    yield f"goldenpath {found.version} in {found.root}"
-    yield f"verified   {found.verified} files, against {found.basis}"
-    for fault in found.faults:
+def _lines(verification: SelfVerification) -> Iterator[str]:
+    yield f"goldenpath {verification.version} in {verification.root}"
+    yield f"verified   {verification.verified} files, against {verification.basis}"
+    for fault in verification.faults:
         expected = f": expected {fault.expected}" if fault.expected else ""
         yield f"{fault.kind:<10} {fault.path}{expected}{f', got {fault.got}' if fault.got else ''}"
-    for each in found.unknown:
-        yield f"unknown    {each}"
-    yield "holds" if found.holds else "does NOT hold"
+    for file in verification.unknown:
+        yield f"unknown    {file}"
+    yield "holds" if verification.holds else "does NOT hold"
     yield "check it without us: cosign verify-blob-attestation, as docs/releasing.md shows"

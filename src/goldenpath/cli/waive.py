@@ -45,11 +45,11 @@ def verb(
     home = compose.home()
     workspace = compose.workspace(home, compose.identity(name, key))
     digest = compose.release(home, reference)
-    done = waive(workspace, digest, gate, stage, reason=reason, until=until.replace(tzinfo=UTC))
-    record, intent = waiver_record(done), done.intent
+    outcome = waive(workspace, digest, gate, stage, reason=reason, until=until.replace(tzinfo=UTC))
+    record, intent = waiver_record(outcome), outcome.intent
     place = ActionContext(intent.person, stage, intent.model, digest)
     details = {
-        "waiver": str(done.envelope),
+        "waiver": str(outcome.envelope),
         "gate": gate,
         "until": str(record["until"]),
         "reason": reason,
@@ -58,6 +58,6 @@ def verb(
     leave_event(home, "release.waived", place, "", details={**details})
     text = (
         f"{intent.person} waived {gate} of {digest} for {stage} until {record['until']}\n"
-        f"over: {intent.message}\nas {done.envelope}"
+        f"over: {intent.message}\nas {outcome.envelope}"
     )
     show(record, text, output)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from goldenpath.compose.gitops_access import person as person
     from goldenpath.compose.gitops_access import platform_store as platform_store
     from goldenpath.compose.gitops_access import release as release
+    from goldenpath.compose.gitops_access import release_or_newest as release_or_newest
     from goldenpath.compose.gitops_access import require_known as require_known
     from goldenpath.compose.gitops_access import seen as seen
     from goldenpath.compose.gitops_access import sighting as sighting
@@ -86,6 +87,7 @@ _PARTS = {
         "person",
         "platform_store",
         "release",
+        "release_or_newest",
         "require_known",
     ),
     "canary_judge": ("judged",),

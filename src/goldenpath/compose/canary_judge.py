@@ -28,8 +28,8 @@ def judged(
     """Return the verdict on a canary, which is committed; None if there is no canary.
 
     Raises `Unavailable` if there are no counts."""
-    here = workspace(home, acting)
-    return judge_once(here, _source(home, here.store), model, stage, dry_run=dry_run)
+    place = workspace(home, acting)
+    return judge_once(place, _source(home, place.store), model, stage, dry_run=dry_run)
 
 
 def _source(home: Home, store: Store) -> CountSource:

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -10,12 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from goldenpath.compose.process_context import now
-from goldenpath.compose.stores import locate, store_of
+from goldenpath.compose.stores import locate, store_of, store_uri
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound, did_you_mean
 from goldenpath.home import Home
 from goldenpath.oci.names import find
 from goldenpath.oci.store import Store
+from goldenpath.oci.stores.layout import LayoutStore
 from goldenpath.promote.acts.scene import stage_of
 from goldenpath.promote.platform.platform import Platform
 from goldenpath.promote.repository.chain_of_trust import (
@@ -186,3 +188,29 @@ def release(home: Home, reference: str) -> Digest:
         if name != reference:  # the reference names its store itself
             raise
         return find(platform_store(home), name).digest
+
+
+def release_or_newest(home: Home, reference: str) -> Digest:
+    """Return the digest of a release; the name of a model stands for its newest release.
+
+    Only verbs that change nothing take a model: who signs or promotes names a release.
+    """
+    from goldenpath.release.artifact.release_tags import newest_release
+
+    try:
+        return release(home, reference)
+    except NotFound as error:
+        platform = trusted(home).platform
+        stores = {store_uri(home, platform): store_of(home, platform)}
+        stores.setdefault(f"layout:{home.registry}", LayoutStore(home.registry))
+        dated = []
+        for store in stores.values():
+            with suppress(NotFound):
+                dated.append(newest_release(store, reference))
+        if not dated:
+            models = _names(gitops(home), trusted(home)).models
+            raise NotFound(
+                f"{error.message}, and no model of that name has a release",
+                hint=did_you_mean(reference, models) or error.hint,
+            ) from error
+        return max(dated, key=lambda pair: (pair[0], pair[1].text))[1]

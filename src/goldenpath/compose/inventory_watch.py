@@ -77,27 +77,27 @@ def inventory(home: Home, running: Status | None = None) -> Inventory:
     `running` defaults to what `goldenpath up` published, if it runs.
     """
     trusted, behind = GitSource(gitops(home), home.trust, now).seen()
-    wanted = _surveyed(home, trusted)
+    survey = _surveyed(home, trusted)
     last = f"{behind}; what follows is of {trusted.commit[:12]}, the last commit that counts"
     faults = [last] if behind else []
     if running is None:
         running = _published(home, faults)
-    looks = _Looks(home, trusted.platform, wanted, running)
+    looks = _Looks(home, trusted.platform, survey, running)
     stages = {stage.name for stage in trusted.platform.stages}
-    found = compare(wanted, running, looks, registered(home), stages=stages, now=now())
+    compared = compare(survey, running, looks, registered(home), stages=stages, now=now())
     looks.keep()
-    return replace(found, faults=(*faults, *found.faults))
+    return replace(compared, faults=(*faults, *compared.faults))
 
 
 def _published(home: Home, faults: list[str]) -> Status | None:
     """Return the status of `goldenpath up`; None if it does not run."""
     try:
-        found, is_alive = status(home)
+        published, is_alive = status(home)
     except NotFound:
         return None
-    if is_alive and silence(found, now()) is not None:
-        faults.append(f"goldenpath up hangs: what it said last is of {found.time}")
-    return found if is_alive else None
+    if is_alive and silence(published, now()) is not None:
+        faults.append(f"goldenpath up hangs: what it said last is of {published.time}")
+    return published if is_alive else None
 
 
 def registered(home: Home) -> Registered:
@@ -126,10 +126,10 @@ class _Looks:
     """
 
     def __init__(
-        self, home: Home, platform: Platform, wanted: Survey, running: Status | None
+        self, home: Home, platform: Platform, survey: Survey, running: Status | None
     ) -> None:
         self._platform = platform
-        self._wanted = wanted
+        self._wanted = survey
         self._running = running
         self._now = now()
         self._file = home.run / "inventory"
@@ -154,8 +154,8 @@ class _Looks:
             about = self._version(f"{stage}/{model}")
             if known is None or known.about != about:
                 later = render_time(self._now + REMEMBERED)
-                found = self._look(digest, stage, model, about)
-                known = _Kept(about, min(found.until or later, later), found.looked)
+                verdict = self._look(digest, stage, model, about)
+                known = _Kept(about, min(verdict.until or later, later), verdict.looked)
         elif known is None or not self._is_same:
             about = self._statements_of(self._layout, digest)
             if not about:
@@ -240,10 +240,10 @@ def _valid(platform: Platform, at: datetime) -> bytes:
 
 def _recall(file: Path, key: str) -> _Known:
     try:
-        found = msgspec.msgpack.decode(file.read_bytes(), type=_Known)
+        known = msgspec.msgpack.decode(file.read_bytes(), type=_Known)
     except (OSError, msgspec.DecodeError, msgspec.ValidationError, RecursionError):
-        found = None  # never written, of another version, or truncated
-    return found if found and (found.version, found.key) == (2, key) else _Known(2, key, "", {})
+        known = None  # never written, of another version, or truncated
+    return known if known and (known.version, known.key) == (2, key) else _Known(2, key, "", {})
 
 
 class InventoryWatch:
@@ -274,14 +274,14 @@ class InventoryWatch:
         from goldenpath.deploy.machine.machine import Warned
 
         try:
-            found = inventory(self._home, status)
+            compared = inventory(self._home, status)
         except GoldenPathError as error:
             self._news = (Warned("", "inventory", error.message),)
             return
         unequal = (
             Warned(each.deployment, "inventory", f"{each.digest[:19]}: {each.message}")
-            for each in found.cells
+            for each in compared.cells
             if not each.agrees
         )
-        unasked = (Warned("", "inventory", fault) for fault in found.faults)
+        unasked = (Warned("", "inventory", fault) for fault in compared.faults)
         self._news = (*unequal, *unasked)

@@ -79,36 +79,36 @@ def compared(home: Home, trust: LocalTrust, before: Known, after: Known) -> tupl
     both = before.standing.layers & after.standing.layers
     sides = (before, after)
     placed = _placed(home, trust, {each.digest for each in sides})
-    found = []
-    for each in sides:
-        own = dict(facts(each.store, each.digest, each.standing, both))
-        if each.digest in placed and trust.followed is not None:
+    both_sides = []
+    for side in sides:
+        own = dict(facts(side.store, side.digest, side.standing, both))
+        if side.digest in placed and trust.followed is not None:
             commit = trust.followed.commit[:12]
-            own["gitops policy"] = Fact(placed[each.digest], "verified", f"commit {commit}")
-        found.append(own)
-    return found[0], found[1]
+            own["gitops policy"] = Fact(placed[side.digest], "verified", f"commit {commit}")
+        both_sides.append(own)
+    return both_sides[0], both_sides[1]
 
 
 def _placed(
     home: Home, trust: LocalTrust, digests: set[Digest]
 ) -> dict[Digest, dict[str, JsonValue]]:
     """Return, by release and stage, what `platform.toml` demanded when it last entered."""
-    found: dict[Digest, dict[str, JsonValue]] = {}
+    demands: dict[Digest, dict[str, JsonValue]] = {}
     if trust.followed is None:
-        return found
+        return demands
     repository = gitops(home)
     for intent in read_history(repository, trust.followed.commit):
         for slot in intent.slots:
             if slot.digest in digests:
                 platform = platform_at(repository, intent.commit)
-                found.setdefault(slot.digest, {})[intent.stage] = _demands(platform, intent.stage)
-    return found
+                demands.setdefault(slot.digest, {})[intent.stage] = _demands(platform, intent.stage)
+    return demands
 
 
 def _demands(platform: Platform, stage: str) -> JsonValue:
-    found = platform.stage(stage)
+    declared = platform.stage(stage)
     written = [each for each in platform.own_gates if stage in each.stages]
-    value = {"stage": None if found is None else found, "written-gates": written}
+    value = {"stage": None if declared is None else declared, "written-gates": written}
     return parse_json(canonical_json(msgspec.to_builtins(value, enc_hook=str)), "policy")
 
 

@@ -53,7 +53,7 @@ class Listening:
     """None: nowhere."""
 
 
-def serve(home: Home, asked: Listening, *, once: bool, say: Callable[[str], None]) -> Status:
+def serve(home: Home, listening: Listening, *, once: bool, say: Callable[[str], None]) -> Status:
     """Run this machine in the foreground, with its child processes and its audit log.
 
     Raises `NotFound` if the machine was never set up, `InvalidInput` if another one runs.
@@ -68,12 +68,12 @@ def serve(home: Home, asked: Listening, *, once: bool, say: Callable[[str], None
             run=home.run,
             store=local_store(home, platform),
             spool=home.spool,
-            listen=asked.gateway or platform.gateway,
+            listen=listening.gateway or platform.gateway,
             environment=tool_environment(os.environ),
             server=(sys.executable, "-m", "goldenpath.serve"),
             gateway=(sys.executable, "-m", "goldenpath.serve.gateway"),
             listener_settings=listeners,
-            inner=inner_socket(home.run) if asked.grpc else "",
+            inner=inner_socket(home.run) if listening.grpc else "",
             uv=uv(),
         )
         machine = Machine(
@@ -89,9 +89,9 @@ def serve(home: Home, asked: Listening, *, once: bool, say: Callable[[str], None
             watch=InventoryWatch(home),
             patience=evidence_timeout(os.environ),
         )
-        machine.attend(_observer(home, settings, asked.metrics or "", lambda: machine.platform))
-        if asked.grpc:
-            machine.attend(_grpc_listener(settings, asked.grpc))
+        machine.attend(_observer(home, settings, listening.metrics or "", lambda: machine.platform))
+        if listening.grpc:
+            machine.attend(_grpc_listener(settings, listening.grpc))
         return machine.serve(once=once)
 
 
@@ -109,8 +109,8 @@ def _observer(
     log = settings.run / "logs" / "observer.log"
 
     def keeping() -> Keeping | None:
-        found = platform()
-        return _keeping(found) if found is not None else None
+        followed = platform()
+        return _keeping(followed) if followed is not None else None
 
     return Sidecar(
         "observer", command, settings.environment, log, launch=lambda: launch, news=keeping
@@ -140,10 +140,14 @@ def _grpc_listener(settings: LocalSettings, listen: str) -> Sidecar:
     return Sidecar("grpc", command, settings.environment, log, launch=lambda: launch)
 
 
-def detach(home: Home, asked: Listening) -> Status:
+def detach(home: Home, listening: Listening) -> Status:
     """Start the machine in the background and wait until nothing is in progress."""
-    wanted = {"--listen": asked.gateway, "--metrics": asked.metrics, "--grpc": asked.grpc}
-    options = [text for name, value in wanted.items() if value for text in (name, value)]
+    flags = {
+        "--listen": listening.gateway,
+        "--metrics": listening.metrics,
+        "--grpc": listening.grpc,
+    }
+    options = [text for name, value in flags.items() if value for text in (name, value)]
     command = [sys.executable, "-c", "from goldenpath.cli.main import main; main()", "up"]
     return start_detached(home.run, [*command, *options], os.environ)
 
@@ -166,8 +170,8 @@ def _steering(home: Home, platform: Platform, say: Callable[[str], None]) -> Ste
     store = store_of(home, platform)
     log = event_log(home)
 
-    def moved(kind: Moves, digest: Digest, done: Outcome[StageChange]) -> None:
-        log.append(moved_event(kind, acting.name, digest, done, time=now()))
+    def moved(kind: Moves, digest: Digest, outcome: Outcome[StageChange]) -> None:
+        log.append(moved_event(kind, acting.name, digest, outcome, time=now()))
 
     place = Workspace(gitops(home), home.trust, lambda: store, acting, now, forge(platform))
     return Steering(place, moved, say)
@@ -175,19 +179,23 @@ def _steering(home: Home, platform: Platform, say: Callable[[str], None]) -> Ste
 
 def send(home: Home, stage: str, model: str, wish: SendOptions) -> Sent:
     """Send rows of a table to a model through the gateway of this machine."""
-    followed, wanted = desired(home)
+    followed, survey = desired(home)
     running, is_alive = status(home)
-    if not (is_alive and running.gateway):
+    if not is_alive:
         raise Unavailable("the gateway does not run here", hint="start it with goldenpath up")
+    if not running.gateway:
+        raise Unavailable(
+            "the gateway is not ready yet", hint="goldenpath status says what keeps it"
+        )
     name = f"{stage}/{model}"
-    found = next((each for each in wanted.deployments if each.name == name), None)
-    if found is None:
-        known = [each.name for each in wanted.deployments]
+    deployment = next((each for each in survey.deployments if each.name == name), None)
+    if deployment is None:
+        known = [each.name for each in survey.deployments]
         raise NotFound(
             f"{name} is not declared: expected one of {', '.join(known) or 'nothing'}",
             hint=did_you_mean(name, known),
         )
-    release = open_release(store_of(home, followed.platform), found.slots[0].digest)
+    release = open_release(store_of(home, followed.platform), deployment.slots[0].digest)
     contract = parse_contract(release.files[CONTRACT])
     path = f"/{stage}/{model}/v2/models/{model}/infer"
     address = gateway_address(running.gateway, running.scheme, os.environ)

@@ -16,10 +16,10 @@ SILENT = timedelta(seconds=30)
 
 def status(home: Home) -> tuple[Status, bool]:
     """Return the last status of `up` and whether it runs. Raises `NotFound` if it never ran."""
-    found = read_status(home.run / "status.json")
-    if found is None:
+    published = read_status(home.run / "status.json")
+    if published is None:
         raise NotFound("goldenpath up never ran here", hint="run goldenpath up")
-    return found, is_held(home.run)
+    return published, is_held(home.run)
 
 
 def silence(status: Status, at: datetime) -> timedelta | None:
@@ -40,9 +40,9 @@ def await_status(home: Home, seconds: float) -> tuple[Status, bool]:
     wake(home)
     give_up = time.monotonic() + seconds
     while time.monotonic() < give_up:
-        runs, found = supervisor(home.run), read_status(home.run / "status.json")
-        is_its = runs is not None and found is not None and found.process == runs.process
-        if found and is_its and found.commit == head and not found.may_change:
+        runs, published = supervisor(home.run), read_status(home.run / "status.json")
+        is_its = runs is not None and published is not None and published.process == runs.process
+        if published and is_its and published.commit == head and not published.may_change:
             break
         time.sleep(0.05)
     return status(home)
@@ -55,9 +55,9 @@ def stop(home: Home) -> bool:
 
 def wake(home: Home) -> None:
     """Let a running `up` look at git now instead of within a second."""
-    found = supervisor(home.run)
-    if found is not None:
-        os.kill(found.process, signal.SIGHUP)
+    running = supervisor(home.run)
+    if running is not None:
+        os.kill(running.process, signal.SIGHUP)
 
 
 def is_up(home: Home) -> bool:

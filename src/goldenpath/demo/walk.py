@@ -92,11 +92,11 @@ class Walk:
         return value
 
     def until(
-        self, line: str, done: Callable[[JsonValue], bool], seconds: float = 60.0
+        self, line: str, is_reached: Callable[[JsonValue], bool], seconds: float = 60.0
     ) -> JsonValue:
         """Poll until the answer is as expected or the time is up, and return the last answer."""
         deadline = time.monotonic() + seconds
-        while not done(answer := self.ask(line)) and time.monotonic() < deadline:
+        while not is_reached(answer := self.ask(line)) and time.monotonic() < deadline:
             time.sleep(self.poll)
         return answer
 
@@ -127,8 +127,8 @@ def at(value: JsonValue, *path: str) -> JsonValue:
 
 def text(value: JsonValue, *path: str) -> str:
     """Return the string at `path`; empty if there is none."""
-    found = at(value, *path)
-    return found if isinstance(found, str) else ""
+    member = at(value, *path)
+    return member if isinstance(member, str) else ""
 
 
 def items(value: JsonValue) -> tuple[JsonValue, ...]:

@@ -107,7 +107,7 @@ class Access:
         self._known: OrderedDict[bytes, _Caller] = OrderedDict()
 
     def admit(
-        self, header: bytes, scope: Scope, now: float, asked: AskedModel | None = None
+        self, header: bytes, scope: Scope, now: float, model: AskedModel | None = None
     ) -> str | Denied:
         """Return the name of the caller, or the refusal. `now` is in seconds since 1970.
 
@@ -121,10 +121,10 @@ class Access:
             return caller
         if scope not in caller.scopes:
             return Denied(403, f"the token lacks the scope {scope}")
-        if asked is None and caller.models is not None:
+        if model is None and caller.models is not None:
             return Denied(403, "the token is limited to some models, and this is about all of them")
-        if asked is not None and not caller.may_ask(*asked):
-            return Denied(403, f"the token does not name the model {asked.model}")
+        if model is not None and not caller.may_ask(*model):
+            return Denied(403, f"the token does not name the model {model.model}")
         return caller.name
 
     def _caller(self, token: bytes, now: float) -> _Caller | Denied:

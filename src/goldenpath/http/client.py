@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from goldenpath.errors import Unavailable
 from goldenpath.http.messages.answer import Answer
+from goldenpath.http.tls import certificate_fault
 from goldenpath.http.upstream import UpstreamConnection, UpstreamPool
 
 MAX_ANSWER = 64 * 1024 * 1024
@@ -132,7 +133,8 @@ def post_all(
 ) -> list[TimedReply]:
     """Post every call to one path of a server and return the replies in the order of the calls.
 
-    An address alone means neither TLS nor token. Raises `Unavailable` if nobody listens there.
+    An address alone means neither TLS nor token. Raises `Unavailable` if nobody listens there, and
+    `VerificationError` if the certificate there is not trusted.
     """
     import uvloop
 
@@ -159,6 +161,13 @@ async def _check_that_somebody_listens(server: ServerAddress) -> None:
     try:
         _, writer = await asyncio.open_connection(host, int(port), ssl=server.tls)
     except OSError as error:
+        if (fault := certificate_fault(server.address, error)) is not None:
+            raise fault from error
+        if isinstance(error, ssl.SSLError):
+            raise Unavailable(
+                f"the TLS handshake with {server.address} failed: {error.reason or error}",
+                hint="look at goldenpath status: the gateway there has other TLS settings",
+            ) from error
         raise Unavailable(
             f"no gateway answers at {server.address}: {error}", hint="start it with goldenpath up"
         ) from error

@@ -11,6 +11,7 @@ from urllib3.exceptions import HTTPError
 from goldenpath.canonical import JsonValue, check_bounds
 from goldenpath.errors import InvalidInput, NotFound, Unavailable
 from goldenpath.http.proxies import ClientPools
+from goldenpath.http.tls import certificate_fault
 
 MAX_BYTES = 4 * 1024 * 1024
 """Bytes of the largest answer that is read, 4 MiB."""
@@ -33,8 +34,8 @@ class Rest:
         environment: Mapping[str, str] | None = None,
     ) -> None:
         """`environment` names proxies; without it the server is reached directly."""
-        found = urlsplit(base)
-        if found.scheme not in ("http", "https") or not found.hostname or found.username:
+        parts = urlsplit(base)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
             raise InvalidInput(f"{what} has no address: expected http or https, got {base[:80]!r}")
         self.base = base.rstrip("/")
         self.what = what
@@ -45,13 +46,14 @@ class Rest:
 
     def get(self, path: str, **query: str) -> JsonValue:
         """Return the answer to a GET, which is retried. Raises like `post`."""
-        asked = f"{path}?{urlencode(query)}" if query else path
-        return self._ask("GET", asked, None, _READING)
+        target = f"{path}?{urlencode(query)}" if query else path
+        return self._ask("GET", target, None, _READING)
 
     def post(self, path: str, body: Mapping[str, JsonValue]) -> JsonValue:
         """Return the answer to a POST, which is sent once.
 
-        Raises `Unavailable` if there is none, `NotFound` for 404, `InvalidInput` otherwise.
+        Raises `Unavailable` if there is none, `VerificationError` for a certificate that is not
+        trusted, `NotFound` for 404, `InvalidInput` otherwise.
         """
         return self._ask("POST", path, body, urllib3.Retry(total=0, redirect=False))
 
@@ -71,6 +73,8 @@ class Rest:
             content = answer.read(MAX_BYTES + 1)
             answer.drain_conn() if len(content) <= MAX_BYTES else answer.close()
         except HTTPError as error:
+            if (fault := certificate_fault(f"{self.what} at {self.base}", error)) is not None:
+                raise fault from error
             raise Unavailable(
                 f"{self.what} at {self.base} gives no answer: {type(error).__name__}",
                 hint="check its address and the network, then run this again",

@@ -20,6 +20,12 @@ from goldenpath.http.messages.reader import RequestReader
 from goldenpath.http.server_connection import PendingAnswer, ServerConnection
 from goldenpath.http.tls import HANDSHAKE_TIME
 
+_CURES = {
+    errno.EADDRINUSE: "stop the program that uses it, or listen on another address",
+    errno.EACCES: "choose a port above 1023, or a socket in a folder that this user may write",
+    errno.EADDRNOTAVAIL: "listen on an address that this machine has, such as 127.0.0.1",
+    errno.ENOENT: "create the folder of the socket first",
+}
 BACKLOG = 2048
 """Connections that may wait to be accepted. If full, a Unix socket refuses clients at once."""
 
@@ -154,10 +160,10 @@ async def _bind_in_time(address: str, patience: float) -> socket.socket:
         except OSError as error:
             in_use = error.errno == errno.EADDRINUSE
             if not in_use or monotonic() >= give_up:
-                reason = "another program has the port" if in_use else error
+                reason = "another program has the port" if in_use else error.strerror or error
                 raise Unavailable(
                     f"cannot listen on {address}: {reason}",
-                    hint="stop the program that uses it, or listen on another address",
+                    hint=_CURES.get(error.errno or 0, "listen on another address"),
                 ) from error
         await asyncio.sleep(0.1)
 

@@ -1,14 +1,22 @@
-"""TLS of the listener: TLS 1.2 or later, optionally with required client certificates."""
+"""TLS of the listener, from TLS 1.2 on, and the errors of servers that have no trusted one."""
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from goldenpath.errors import GoldenPathError, InvalidInput
+from goldenpath.errors import GoldenPathError, InvalidInput, VerificationError
 from goldenpath.http.listener_settings import ListenerSettings
 
 HANDSHAKE_TIME = 10.0
 """Seconds within which a client must complete the handshake."""
+_CURES = {
+    9: "check the clock of this machine: the certificate is not valid yet",
+    10: "renew the certificate of the server; if it is valid, check the clock of this machine",
+    62: "use a name that the certificate lists, or get one that lists this name",
+    64: "use a name that the certificate lists, or get one that lists this IP address",
+}
+"""By the codes of X509_verify_cert_error_string in OpenSSL."""
+_UNKNOWN_AUTHORITY = "set GOLDENPATH_CA_FILE to the file of the authority that issued it"
 
 
 def server_context(certificate: Path, key: Path, authorities: Path | None) -> ssl.SSLContext:
@@ -86,3 +94,36 @@ def peer_name(certificate: object) -> str:
             if name == kind and value:
                 return str(value)[:256]
     return ""
+
+
+def certificate_fault(server: str, error: BaseException) -> VerificationError | None:
+    """Return the error for a server whose certificate does not verify; None for other failures.
+
+    Libraries wrap the reason, so the causes of `error` are searched.
+    """
+    for cause in _causes(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return VerificationError(
+                f"{server} has no certificate that is trusted here: {cause.verify_message}",
+                hint=_CURES.get(cause.verify_code, _UNKNOWN_AUTHORITY),
+            )
+    return None
+
+
+def speaks_no_tls(error: BaseException) -> bool:
+    """Whether the server answered a TLS handshake in another protocol, such as plain HTTP."""
+    reasons = {getattr(cause, "reason", None) for cause in _causes(error)}
+    return bool(reasons & {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"})
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield the error and what it wraps: urllib3 keeps that in `reason` or in `args`."""
+    waiting: list[object] = [error]
+    # A chain may lead back to itself; eight steps are more than any library makes.
+    for _ in range(8):
+        if not waiting:
+            return
+        cause = waiting.pop()
+        if isinstance(cause, BaseException):
+            yield cause
+            waiting += [cause.__cause__, getattr(cause, "reason", None), *cause.args]

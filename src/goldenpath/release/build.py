@@ -21,6 +21,7 @@ from goldenpath.project.contract import render_contract
 from goldenpath.project.links import links_below
 from goldenpath.project.spec import MODEL, Project
 from goldenpath.release.artifact.pack import Contents, Packed, pack
+from goldenpath.release.artifact.release_tags import release_tag
 from goldenpath.release.attest.attach import attach, sign_image
 from goldenpath.release.attest.policy import Policy, TrustedKey
 from goldenpath.release.attest.signatures.signer import Signer
@@ -110,7 +111,7 @@ def build(project: Project, tools: BuildTools, *, allow_dirty: bool = False) -> 
         if is_new:
             tools.report("attesting and signing")
             _attest(project, packed, trained, contents, tools=tools)
-        tag = f"{project.name}-{trained.run.source.commit[:12]}"
+        tag = release_tag(project.name, trained.run.source.commit)
         tools.store.tag(tag, packed.image)
         if tools.published is not None and is_new:
             tools.report("copying to the registry")

@@ -94,8 +94,8 @@ def read_rows(path: Path, contract: Contract, subject: str, limit: int | None) -
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    wanted = [feature.name for feature in contract.features]
-    columns = [*wanted, *([subject] if subject and subject not in wanted else [])]
+    features = [feature.name for feature in contract.features]
+    columns = [*features, *([subject] if subject and subject not in features else [])]
     try:
         absent = [name for name in columns if name not in pq.read_schema(path).names]
         if absent:
@@ -104,7 +104,7 @@ def read_rows(path: Path, contract: Contract, subject: str, limit: int | None) -
     except (OSError, pa.ArrowInvalid) as error:
         raise InvalidInput(f"{path} is not a Parquet file that can be read: {error}") from error
     table = table.slice(0, limit) if limit is not None else table
-    rows = np.empty((table.num_rows, len(wanted)), dtype="<f4")
+    rows = np.empty((table.num_rows, len(features)), dtype="<f4")
     for place, feature in enumerate(contract.features):
         try:
             rows[:, place] = _numbers(table.column(feature.name), feature)
@@ -144,8 +144,8 @@ def calls(batch: RowBatch, contract: Contract, wish: SendOptions, seed: int) -> 
             "datatype": "FP32",
             "parameters": {"binary_data_size": len(raw)},
         }
-        wanted = [{"name": contract.output_tensor}]
-        request: dict[str, object] = {"inputs": [tensor], "outputs": wanted}
+        outputs = [{"name": contract.output_tensor}]
+        request: dict[str, object] = {"inputs": [tensor], "outputs": outputs}
         parameters: dict[str, object] = {**wish.labels}
         if batch.subjects is not None:
             parameters["subjects"] = batch.subjects[start : start + wish.batch]

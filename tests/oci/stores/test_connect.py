@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from goldenpath.errors import InvalidInput, VerificationError
+from goldenpath.errors import InvalidInput, Unavailable, VerificationError
 from goldenpath.oci.reference import Reference
 from goldenpath.oci.store import read
 from goldenpath.oci.stores.connect import connect
@@ -58,8 +58,23 @@ def test_a_private_authority_is_trusted_if_it_is_named(tmp_path: Path) -> None:
         store = connect("oci+https", reference, {"GOLDENPATH_CA_FILE": str(authority)})
 
         assert read(store, put(store, b"content"), 100) == b"content"
-        with pytest.raises(VerificationError, match="no certificate that we trust"):
+        with pytest.raises(VerificationError, match="no certificate that is trusted") as refused:
             connect("oci+https", reference, {}).tags()
+        assert "GOLDENPATH_CA_FILE" in (refused.value.hint or "")
+        other = Reference.parse(f"localhost:{registry.address.rpartition(':')[2]}/ml/credit")
+        with pytest.raises(VerificationError) as misnamed:
+            connect("oci+https", other, {"GOLDENPATH_CA_FILE": str(authority)}).tags()
+        assert "a name that the certificate lists" in (misnamed.value.hint or "")
+
+
+def test_a_registry_without_tls_is_named_as_such() -> None:
+    with fake_registry() as registry:
+        store = connect("oci+https", Reference.parse(f"{registry.address}/ml/credit"), {})
+
+        with pytest.raises(Unavailable) as refused:
+            store.tags()
+
+    assert "oci+http://" in (refused.value.hint or "")
 
 
 def test_a_missing_file_of_authorities_is_refused() -> None:

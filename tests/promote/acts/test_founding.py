@@ -8,7 +8,12 @@ import yaml
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound
 from goldenpath.home import Home
-from goldenpath.promote.acts.founding import PlatformOptions, platform_files, with_person
+from goldenpath.promote.acts.founding import (
+    PlatformOptions,
+    platform_files,
+    require_known_roles,
+    with_person,
+)
 from goldenpath.promote.manifests.cluster import render_cluster
 from goldenpath.promote.platform.demands import Demands
 from goldenpath.promote.platform.platform import parse_platform
@@ -54,6 +59,16 @@ def test_a_new_platform_is_trusted_from_its_first_commit(machine: Machine) -> No
     assert trusted.platform.stages[-1].approvals == 2
     assert [person.name for person in trusted.platform.people] == ["platform-engineer"]
     assert machine.home.keys.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_role_that_no_stage_knows_is_refused() -> None:
+    known = platform()
+
+    require_known_roles(known, ("validator", "platform-engineer", "data-scientist"))
+    for role, hint in (("validatr", "did you mean validator?"), ("x", "approver-roles")):
+        with pytest.raises(InvalidInput, match=f"no stage knows the role '{role}'") as refused:
+            require_known_roles(known, ("validator", role))
+        assert hint in (refused.value.hint or "")
 
 
 def test_founding_twice_is_founding_once(machine: Machine) -> None:

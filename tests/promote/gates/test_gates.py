@@ -131,10 +131,38 @@ def test_the_end_of_the_interval_that_is_against_us_counts(
     assert finding.cure
 
 
-def test_a_limit_that_was_not_measured_is_not_met() -> None:
+def test_a_limit_that_was_not_measured_is_not_met_and_a_better_model_is_no_cure() -> None:
     run = replace(good_run(), metrics=METRICS[1:])
 
-    assert judged("thresholds", evidence(run)).status == "fail"
+    finding = judged("thresholds", evidence(run))
+
+    assert (finding.status, finding.message) == ("fail", "roc_auc was not measured")
+    assert "name a metric that is measured (" in finding.cure
+    assert "improve the model" not in finding.cure
+
+
+@pytest.mark.parametrize(
+    ("metric", "gate", "cure"),
+    [
+        (Metric("roc_auc", 0.86, 0.84, 0.88, 500), "thresholds", "improve the model"),
+        (Metric("roc_auc", 0.99, None, None, 5), "thresholds", "evaluate on more rows"),
+        (Metric("robustness_flip", 0.5, 0.4, 0.6, 500), "robustness", "improve the model"),
+    ],
+)
+def test_the_cure_of_a_limit_is_that_of_its_fault(metric: Metric, gate: str, cure: str) -> None:
+    finding = judged(gate, evidence(with_metric(metric)))
+
+    assert finding.status == "fail"
+    assert cure in finding.cure
+
+
+def test_a_limit_of_flips_without_a_mutable_feature_names_the_declaration() -> None:
+    metrics = tuple(each for each in METRICS if each.name != "robustness_flip")
+
+    finding = judged("robustness", evidence(replace(good_run(), metrics=metrics)))
+
+    assert "robustness_flip was not measured" in finding.message
+    assert finding.cure.startswith("declare with mutable = true")
 
 
 def test_small_groups_are_named_and_never_called_fair() -> None:
@@ -288,7 +316,12 @@ def test_a_challenger_that_is_worse_is_refused() -> None:
 def test_without_intervals_nothing_is_compared() -> None:
     unsure = (Metric("roc_auc", 0.8, None, None, 9), *METRICS[1:])
 
-    assert judged("champion", evidence(live=live(unsure))).status == "fail"
+    theirs = judged("champion", evidence(live=live(unsure)))
+    ours = judged("champion", evidence(replace(good_run(), metrics=unsure), live=live()))
+
+    assert (theirs.status, ours.status) == ("fail", "fail")
+    assert "the live release" in theirs.message and "waive" in theirs.cure
+    assert "too few rows" in ours.message and "more rows" in ours.cure
 
 
 def test_the_stage_before_and_its_soak() -> None:

@@ -193,9 +193,9 @@ class CallerScene:
         """See `Application.refused`."""
 
     def _rules(self, rules: FieldRules) -> FieldRules:
-        wanted = frozenset[bytes]() if OF_FIELDS[0] in self.without else rules.wanted
+        fields = frozenset[bytes]() if OF_FIELDS[0] in self.without else rules.wanted
         dropped = frozenset[bytes]() if OF_FIELDS[1] in self.without else rules.dropped
-        return FieldRules(wanted, dropped)
+        return FieldRules(fields, dropped)
 
     def _read(self, content: bytes) -> bytes:
         for name in self.without & REWRITES.keys():

@@ -40,11 +40,11 @@ def _last_length(first: bytes, lines: list[bytes]) -> list[bytes]:
 
 def _any_line_end(content: bytes) -> bytes:
     """CR or LF alone ends a line as well."""
-    found = _END.search(content)
-    if found is None:
+    end = _END.search(content)
+    if end is None:
         return content
-    head = _ANY_LINE_END.sub(b"\r\n", content[: found.start()])
-    return head + b"\r\n\r\n" + content[found.end() :]
+    head = _ANY_LINE_END.sub(b"\r\n", content[: end.start()])
+    return head + b"\r\n\r\n" + content[end.end() :]
 
 
 def _loose_fields(first: bytes, lines: list[bytes]) -> list[bytes]:

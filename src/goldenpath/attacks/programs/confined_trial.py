@@ -170,9 +170,9 @@ def _reports(process: "subprocess.Popen[bytes]", number: int) -> list[Mapping[st
     """Return the report of each attack, in their order. Raises `Unavailable` if one is missing."""
     if process.stdout is None:
         raise TypeError("the program was started without pipes")
-    found: dict[int, Mapping[str, object]] = {}
+    reports: dict[int, Mapping[str, object]] = {}
     content, deadline = b"", time.monotonic() + _START
-    while END not in found:
+    while END not in reports:
         ready, _, _ = select.select([process.stdout], [], [], deadline - time.monotonic())
         piece = os.read(process.stdout.fileno(), 65536) if ready else b""
         if not piece:
@@ -180,10 +180,10 @@ def _reports(process: "subprocess.Popen[bytes]", number: int) -> list[Mapping[st
         *lines, content = (content + piece).split(b"\n")
         for line in lines:
             report = json.loads(line)
-            found[report["number"]] = report
-    if len(found) <= number:
-        raise Unavailable(f"only {len(found) - 1} of {number} attacks were made")
-    return [found[each] for each in range(number)]
+            reports[report["number"]] = report
+    if len(reports) <= number:
+        raise Unavailable(f"only {len(reports) - 1} of {number} attacks were made")
+    return [reports[each] for each in range(number)]
 
 
 def _effect(
@@ -200,7 +200,7 @@ def _effect(
 
 def _outside(launcher: int) -> dict[int, int]:
     """Return the process ids of the descendants of the launcher, by those of the sandbox."""
-    found: dict[int, int] = {}
+    counts: dict[int, int] = {}
     waiting = [launcher]
     while waiting:
         process = waiting.pop()
@@ -210,9 +210,9 @@ def _outside(launcher: int) -> dict[int, int]:
         except OSError:
             continue
         (identities,) = (line for line in status.splitlines() if line.startswith("NSpid:"))
-        found[int(identities.split()[-1])] = process
+        counts[int(identities.split()[-1])] = process
         waiting += map(int, children.split())
-    return found
+    return counts
 
 
 def _survivors(processes: Sequence[int]) -> list[int]:

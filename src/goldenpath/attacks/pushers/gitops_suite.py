@@ -64,9 +64,9 @@ def _large(number: int, size: int, without: frozenset[str]) -> str:
     def push(git: Git) -> str:
         random = Random(number)  # noqa: S311
         content = b""
-        for each in range(number):
+        for index in range(number):
             blob = _object(git, "blob", random.randbytes(size))
-            content += f"{_FILE} file{each:03}".encode() + b"\0" + bytes.fromhex(blob)
+            content += f"{_FILE} file{index:03}".encode() + b"\0" + bytes.fromhex(blob)
         return _object(git, "tree", content)
 
     return _fetched(push, without)

@@ -111,8 +111,8 @@ def _floods(fresh: Callable[[], Store], number: int, size: int, without: frozens
     """Attach worthless statements, so that reading them takes all memory."""
     scene = stage(fresh())
     scene.publish()
-    for each in range(number):
-        scene.plant(b"%d" % each + bytes(size))
+    for index in range(number):
+        scene.plant(b"%d" % index + bytes(size))
     limits = ReadingLimits(bytes=2**40 if FLOOD in without else _MIB)
     return gather(scene.store, scene.image.digest, reading=Reading(limits=limits)).unread
 

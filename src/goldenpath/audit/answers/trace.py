@@ -123,12 +123,12 @@ def _gates(bundle: EvidenceBundle, stage: str) -> Iterator[TracedGate]:
 
 
 def _approvals(bundle: EvidenceBundle, stage: str) -> Iterator[TracedApproval]:
-    for each in bundle.of_type(APPROVAL):
-        predicate = dict(each.statement.predicate)
+    for approval in bundle.of_type(APPROVAL):
+        predicate = dict(approval.statement.predicate)
         approved = _text(predicate, "scope", "environment") or _text(predicate, "stage")
         if approved == stage:
             role = _text(predicate, "role")
-            yield TracedApproval(each.signer, role, approved, each.envelope.text)
+            yield TracedApproval(approval.signer, role, approved, approval.envelope.text)
 
 
 def _server(bundle: EvidenceBundle, replica: str) -> ServingInterval | None:
@@ -213,8 +213,8 @@ def _admission(traced: Trace) -> Iterator[str]:
         yield f"  gate       {gate.status:<14} {gate.name}: {gate.message}"
     if not traced.gates:
         yield "  gate       UNKNOWN: no signed decision for this stage is attached"
-    for each in traced.approvals:
-        yield f"  approved   {each.person} ({each.role or 'no role'}), {each.statement}"
+    for approval in traced.approvals:
+        yield f"  approved   {approval.person} ({approval.role or 'no role'}), {approval.statement}"
     if not traced.approvals:
         yield "  approved   nobody with a trusted statement"
 

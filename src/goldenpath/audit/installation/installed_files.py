@@ -31,19 +31,19 @@ def find_installation(running: Path) -> Installation:
     Raises `NotFound` if its files have no RECORD: a work tree or an editable install.
     """
     try:
-        found = distribution(PACKAGE)
+        installed = distribution(PACKAGE)
     except PackageNotFoundError as error:
         raise NotFound(
             f"{PACKAGE} runs from {running} and is not installed",
             hint="install the wheel; a work tree has no record of its files",
         ) from error
-    return read_installation(found, running)
+    return read_installation(installed, running)
 
 
-def read_installation(found: Distribution, running: Path) -> Installation:
+def read_installation(installed: Distribution, running: Path) -> Installation:
     """Return the installation of a distribution. Raises `NotFound` or `InvalidInput`."""
-    root = Path(str(found.locate_file("")))
-    information = f"{PACKAGE}-{found.version}.dist-info"
+    root = Path(str(installed.locate_file("")))
+    information = f"{PACKAGE}-{installed.version}.dist-info"
     file = root / information / "RECORD"
     try:
         with file.open("rb") as opened:
@@ -61,7 +61,7 @@ def read_installation(found: Distribution, running: Path) -> Installation:
             f"{PACKAGE} runs from {running}: RECORD is about {root / PACKAGE}",
             hint="install the wheel; an editable install has no record of its files",
         )
-    return Installation(found.version, root, information, record)
+    return Installation(installed.version, root, information, record)
 
 
 def files_on_disk(installation: Installation) -> Iterator[str]:

@@ -104,19 +104,19 @@ def _approvals(bundle: EvidenceBundle) -> Iterator[Contradiction]:
                 f"{approver} approved a release that was built from a commit of {author}: "
                 "this is the same person",
             )
-    for each in _intents(bundle):
-        if each.signer and each.signer in each.approved_by:
+    for intent in _intents(bundle):
+        if intent.signer and intent.signer in intent.approved_by:
             yield Contradiction(
                 ("0.3", "10.6"),
-                f"{each.signer} is author and approver of the commit {each.commit[:12]} for "
-                f"{each.stage}",
+                f"{intent.signer} is author and approver of the commit {intent.commit[:12]} for "
+                f"{intent.stage}",
             )
 
 
 def _intents(bundle: EvidenceBundle) -> Iterator[Intent]:
-    for each in bundle.history:
-        if any(slot.digest == bundle.digest for slot in each.slots):
-            yield each
+    for intent in bundle.history:
+        if any(slot.digest == bundle.digest for slot in intent.slots):
+            yield intent
 
 
 def _data(bundle: EvidenceBundle) -> Iterator[Contradiction]:
@@ -188,9 +188,9 @@ def _servers(bundle: EvidenceBundle) -> Iterator[Contradiction]:
 def _break_glass(bundle: EvidenceBundle) -> Iterator[Contradiction]:
     """Return the stages where the release is in place by break-glass now."""
     last = {(each.stage, each.model): each for each in bundle.history}
-    for (stage, _), each in last.items():
-        if each.glass is not None and any(slot.digest == bundle.digest for slot in each.slots):
-            message = each.glass.summary(datetime.fromisoformat(bundle.as_of))
+    for (stage, _), intent in last.items():
+        if intent.glass is not None and any(slot.digest == bundle.digest for slot in intent.slots):
+            message = intent.glass.summary(datetime.fromisoformat(bundle.as_of))
             yield Contradiction(("0.3", "10.3", "6.4"), f"in {stage} {message}")
 
 

@@ -29,29 +29,29 @@ LIMITS = (
 
 def _approvals(bundle: EvidenceBundle) -> Lines:
     approvals = []
-    for each in bundle.of_type(APPROVAL):
-        predicate = dict(each.statement.predicate)
+    for approval in bundle.of_type(APPROVAL):
+        predicate = dict(approval.statement.predicate)
         stage = member(predicate, "scope", "environment") or predicate.get("stage") or ""
         evidence = member(predicate, "seen", "evidence")
         seen = f"{len(evidence)} documents" if isinstance(evidence, list) else "not said"
         until = member(predicate, "scope", "until") or ""
         role = predicate.get("role") or ""
-        approvals.append((each.signer, role, stage, seen, until, each.envelope))
+        approvals.append((approval.signer, role, stage, seen, until, approval.envelope))
     heads = ("Person", "Role", "Stage", "Had seen", "Counts until", "Signed statement")
     return rows(heads, approvals)
 
 
 def _predecessors(bundle: EvidenceBundle) -> Lines:
     before: dict[str, str] = {}
-    for each in bundle.history:
-        for slot in each.slots:
+    for intent in bundle.history:
+        for slot in intent.slots:
             if slot.digest == bundle.digest:
                 return (
                     *rows(("Earlier release of the model", "First commit"), before.items()),
                     "",
                     "Differences of metrics: `goldenpath diff` of two releases.",
                 )
-            before.setdefault(slot.digest.text, each.commit)
+            before.setdefault(slot.digest.text, intent.commit)
     return rows(("Earlier release of the model", "First commit"), before.items())
 
 
@@ -93,18 +93,18 @@ def waived(predicate: Mapping[str, JsonValue]) -> list[dict[str, JsonValue]]:
 
 
 def _alarms(bundle: EvidenceBundle) -> Lines:
-    found = [each for each in bundle.events if each.kind.startswith("drift.")]
+    alarms = [each for each in bundle.events if each.kind.startswith("drift.")]
     return rows(
         ("Time", "What", "Stage", "By", "Details"),
-        ((e.time, e.kind, e.stage, e.actor, _details(e.details)) for e in found),
+        ((e.time, e.kind, e.stage, e.actor, _details(e.details)) for e in alarms),
     )
 
 
 def _corrections(bundle: EvidenceBundle) -> Lines:
-    found = [each for each in bundle.events if each.kind == "rollout.rolled-back"]
+    rollbacks = [each for each in bundle.events if each.kind == "rollout.rolled-back"]
     return rows(
         ("Time", "Stage", "By", "Commit", "Details"),
-        ((e.time, e.stage, e.actor, e.commit[:12], _details(e.details)) for e in found),
+        ((e.time, e.stage, e.actor, e.commit[:12], _details(e.details)) for e in rollbacks),
     )
 
 
@@ -125,9 +125,11 @@ def _intervals(bundle: EvidenceBundle) -> Lines:
 
 def _actors(bundle: EvidenceBundle) -> Lines:
     acted: dict[str, set[str]] = {}
-    for each in bundle.history:
-        acted.setdefault(each.signer or f"{each.author} (not listed)", set()).add("signed commits")
-        for name in each.approved_by:
+    for intent in bundle.history:
+        acted.setdefault(intent.signer or f"{intent.author} (not listed)", set()).add(
+            "signed commits"
+        )
+        for name in intent.approved_by:
             acted.setdefault(name, set()).add("approved")
     for statement in bundle.verified.statements:
         if statement.kind == "person":
@@ -191,12 +193,12 @@ def _registration(bundle: EvidenceBundle) -> Lines:
 
 
 def _statements(bundle: EvidenceBundle) -> Lines:
-    found = sorted(
+    statements = sorted(
         bundle.verified.statements, key=lambda s: (s.statement.predicate_type, s.envelope.text)
     )
     return rows(
         ("Statement", "Signed by", "Digest of the signed document"),
-        ((s.statement.predicate_type, f"{s.signer} ({s.kind})", s.envelope) for s in found),
+        ((s.statement.predicate_type, f"{s.signer} ({s.kind})", s.envelope) for s in statements),
     )  # fmt: skip
 
 

@@ -126,11 +126,11 @@ def _prove(bundle: EvidenceBundle, need: str, control: Control) -> Proof:
 
 def _statement(bundle: EvidenceBundle, need: str) -> Proof:
     predicate_type, name = STATEMENTS[need]
-    found = bundle.of_type(predicate_type)
-    if not found:
+    statements = bundle.of_type(predicate_type)
+    if not statements:
         return Proof(need, "MISSING", f"no {name} with a good signature is attached")
-    signers = ", ".join(sorted({f"{each.signer} ({each.kind})" for each in found}))
-    cited = ", ".join(each.envelope.text for each in found)
+    signers = ", ".join(sorted({f"{each.signer} ({each.kind})" for each in statements}))
+    cited = ", ".join(each.envelope.text for each in statements)
     return Proof(need, "PROVEN", f"{name}, signed by {signers}: {cited}")
 
 
@@ -186,10 +186,10 @@ def _predictions(bundle: EvidenceBundle) -> Proof:
 
 
 def _alarms(bundle: EvidenceBundle) -> Proof:
-    found = [each for each in bundle.events if each.kind.startswith("drift.")]
-    if not found:
+    alarms = [each for each in bundle.events if each.kind.startswith("drift.")]
+    if not alarms:
         return Proof("alarms", "NOT YET OBSERVABLE", "no alarm has been raised so far")
-    return Proof("alarms", "OBSERVED", f"{len(found)} events on drift")
+    return Proof("alarms", "OBSERVED", f"{len(alarms)} events on drift")
 
 
 def _outcomes(bundle: EvidenceBundle) -> Proof:
@@ -198,13 +198,13 @@ def _outcomes(bundle: EvidenceBundle) -> Proof:
 
 
 def _incidents(bundle: EvidenceBundle) -> Proof:
-    found = [each for each in bundle.events if each.kind == "rollout.rolled-back"]
-    if not found:
+    rollbacks = [each for each in bundle.events if each.kind == "rollout.rolled-back"]
+    if not rollbacks:
         note = "no incident and no corrective change is recorded"
         return Proof("incidents", "NOT YET OBSERVABLE", note)
     text = find_text(bundle, "incidents/*")
     if text.standing == "MISSING":
-        note = f"{len(found)} corrective changes, and no person has described an incident"
+        note = f"{len(rollbacks)} corrective changes, and no person has described an incident"
         return Proof("incidents", "MISSING", note)
     return Proof("incidents", text.standing, text.note, text.body)
 

@@ -63,8 +63,8 @@ class Report:
 
 def report(bundle: EvidenceBundle, controls: ControlMap) -> Report:
     """Return the report on the bundle with this map."""
-    found = contradictions(bundle)
-    fields = tuple(_field(bundle, control, found) for control in controls.fields)
+    contradicted = contradictions(bundle)
+    fields = tuple(_field(bundle, control, contradicted) for control in controls.fields)
     counted = Counter(each.status for each in fields)
     return Report(
         digest=bundle.digest.text,
@@ -76,15 +76,17 @@ def report(bundle: EvidenceBundle, controls: ControlMap) -> Report:
         map_digest=controls.digest.text,
         generator=bundle.generator,
         counts={status: counted[status] for status in reversed(ORDER)},
-        contradictions=found,
+        contradictions=contradicted,
         sections=controls.sections,
         fields=fields,
     )
 
 
-def _field(bundle: EvidenceBundle, control: Control, found: tuple[Contradiction, ...]) -> Field:
+def _field(
+    bundle: EvidenceBundle, control: Control, contradicted: tuple[Contradiction, ...]
+) -> Field:
     proofs = prove(bundle, control)
-    against = tuple(each.message for each in found if control.number in each.fields)
+    against = tuple(each.message for each in contradicted if control.number in each.fields)
     status: Status = "CONTRADICTED" if against else worst(proofs)
     if control.number == "6.4" and status == "PROVEN" and _has_waiver(bundle):
         status = "WAIVED"
@@ -131,11 +133,11 @@ def _front(document: Report) -> Iterator[str]:
     )
     yield ""
     for status in GAPS:
-        found = [each for each in document.fields if each.status == status]
-        if found:
+        fields = [each for each in document.fields if each.status == status]
+        if fields:
             yield f"**{status}**"
             yield ""
-            for field in found:
+            for field in fields:
                 yield f"- {field.number} {field.title}: {'; '.join(cell(w) for w in _why(field))}"
             yield ""
     for field in document.fields:

@@ -79,11 +79,11 @@ def document(content: bytes) -> Mapping[str, object]:
 
 
 def _folder(bundle: EvidenceBundle, reference: str, folder: str) -> Text:
-    found = bundle.files_below(folder)
-    if not found:
+    files = bundle.files_below(folder)
+    if not files:
         return Text(reference, "MISSING", "", f"nothing is in {folder}/")
     texts = []
-    for name, content in found.items():
+    for name, content in files.items():
         header, body = _parsed(name, content, "")
         one = f"{folder}/{name}"
         texts.append(_judged(bundle, one, header, body, digest=Digest.of(content).text))
@@ -124,12 +124,12 @@ def _parsed(name: str, content: bytes, section: str) -> tuple[Mapping[str, str],
     value = document(content)
     header = {key: _plain(value.get(key)) for key in _HEADER}
     rest = {key: each for key, each in value.items() if key not in _HEADER}
-    wanted = rest.get(section) if section else rest
-    if wanted is None or wanted in ("", [], {}):
+    section_content = rest.get(section) if section else rest
+    if section_content is None or section_content in ("", [], {}):
         return header, ""
-    if isinstance(wanted, str):
-        return header, wanted.strip()
-    return header, quote_yaml(wanted)
+    if isinstance(section_content, str):
+        return header, section_content.strip()
+    return header, quote_yaml(section_content)
 
 
 def _markdown(content: bytes, section: str) -> tuple[Mapping[str, str], str]:
@@ -137,8 +137,8 @@ def _markdown(content: bytes, section: str) -> tuple[Mapping[str, str], str]:
     header: dict[str, str] = {}
     if text.startswith("---\n"):
         head, _, text = text[4:].partition("\n---\n")
-        found = document(head.encode())
-        header = {key: _plain(found.get(key)) for key in _HEADER}
+        front_matter = document(head.encode())
+        header = {key: _plain(front_matter.get(key)) for key in _HEADER}
     if not section:
         return header, text.strip()[:_MAX_QUOTE]
     kept: list[str] = []

@@ -7,17 +7,17 @@ from goldenpath.audit.timeline.live import LiveModel, TrafficShare
 from goldenpath.audit.timeline.moment import show_moment
 
 
-def render_live(found: Sequence[LiveModel], time: datetime) -> str:
+def render_live(models: Sequence[LiveModel], time: datetime) -> str:
     """Return the page of one moment."""
-    return "\n".join(_lines(found, time))
+    return "\n".join(_lines(models, time))
 
 
-def _lines(found: Sequence[LiveModel], time: datetime) -> Iterator[str]:
+def _lines(models: Sequence[LiveModel], time: datetime) -> Iterator[str]:
     local = time.astimezone()
     yield f"at {show_moment(time)} ({local:%Y-%m-%d %H:%M:%S %Z})"
-    if not found:
+    if not models:
         yield "nothing was live, and git intended nothing"
-    for live in found:
+    for live in models:
         yield ""
         yield from _one(live)
     yield ""

@@ -64,8 +64,8 @@ class SignedApprovals:
 
     def _platform(self, commit: str) -> Platform:
         """Return the platform file that was in force before the commit."""
-        (found,) = self._repository.commits([commit])
-        return platform_at(self._repository, found.parents[0] if found.parents else commit)
+        (committed,) = self._repository.commits([commit])
+        return platform_at(self._repository, committed.parents[0] if committed.parents else commit)
 
 
 def _is_for(decision: SignedStatement, intent: Intent, time: datetime) -> bool:

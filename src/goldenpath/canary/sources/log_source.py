@@ -93,9 +93,9 @@ class PredictionLogSource:
                 f"no prediction log of {stage}/{model} is at {self._shelf.where}",
                 hint="GOLDENPATH_PREDICTIONS is the folder that holds STAGE/MODEL/*.parquet",
             )
-        for each in releases:
-            if self._facts(each.text) is None:
-                raise Unavailable(f"the contract of {each.short} cannot be read")
+        for release in releases:
+            if self._facts(release.text) is None:
+                raise Unavailable(f"the contract of {release.short} cannot be read")
         between = (since.astimezone(UTC), until.astimezone(UTC))
         window = verified_segments(files, (stage, model), releases, between, keys=self._keys)
         if sum(checkpoint.rows for _, checkpoint in window.segments) > MOST_ROWS:
@@ -227,10 +227,10 @@ def _tally(count: _Count, block: Block) -> None:
     release = block.header.digest
     live = count.live.setdefault(release, Tally())
     every = count.every.setdefault(release, Tally())
-    for each in block.answered:
-        every.count(each.status, each.duration / 1e9)
-        if not each.shadow:
-            live.count(each.status, each.duration / 1e9)
+    for answered in block.answered:
+        every.count(answered.status, answered.duration / 1e9)
+        if not answered.shadow:
+            live.count(answered.status, answered.duration / 1e9)
 
 
 def _silence(segments: Sequence[tuple[str, Checkpoint]], until: datetime) -> Iterator[str]:

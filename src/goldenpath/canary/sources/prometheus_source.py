@@ -94,10 +94,10 @@ class Prometheus:
         """
         for moment in (since, until):
             self._require_scraping(moment)
-        wanted = "|".join(each.text for each in releases)
+        digests = "|".join(each.text for each in releases)
         where = (
             f'{{__name__=~"{_REQUESTS}|{_SCORES}|{_OUTCOMES}|{_SLICES}",{_STAGE}="{_quoted(stage)}",'
-            f'{_MODEL}="{_quoted(model)}",{_RELEASE}=~"{wanted}"}}'
+            f'{_MODEL}="{_quoted(model)}",{_RELEASE}=~"{digests}"}}'
         )
         grown = self._grown(where, since, until)
         return tuple(_arm(grown, each) for each in releases)

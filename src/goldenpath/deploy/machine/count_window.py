@@ -18,9 +18,9 @@ class CountWindow:
     def hear(self, message: Mapping[str, JsonValue]) -> None:
         """Take over the cumulative counts of an event `answers`."""
         key = f"{message.get('deployment')}/{message.get('slot')}"
-        found = message.get("counts")
+        reported = message.get("counts")
         counts: Counts = {}
-        for name, share in found.items() if isinstance(found, dict) else ():
+        for name, share in reported.items() if isinstance(reported, dict) else ():
             match share:
                 case [int(hits), int(total)]:
                     counts[name] = (hits, total)
@@ -37,12 +37,12 @@ class CountWindow:
 
     def counts(self, deployment: str) -> dict[str, Counts]:
         """Return the counts of this window, by `stage/model/slot`."""
-        found = {}
+        differences = {}
         for key, counts in self._seen.items():
             if key.rpartition("/")[0] == deployment:
                 before = self._begun.get(key, {})
-                found[key] = {name: _less(n, before.get(name)) for name, n in counts.items()}
-        return found
+                differences[key] = {name: _less(n, before.get(name)) for name, n in counts.items()}
+        return differences
 
 
 def _less(now: tuple[int, int], before: tuple[int, int] | None) -> tuple[int, int]:

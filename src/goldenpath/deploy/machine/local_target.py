@@ -215,8 +215,8 @@ class LocalTarget:
         self._retire(now)
 
     def _report_all(self, events: Sequence[ServerEvent]) -> None:
-        for each in events:
-            self._report(each)
+        for event in events:
+            self._report(event)
 
     def _slots(self, name: str) -> Iterator[Slot]:
         """Yield the slots that should have servers: desired, still routed, or warm."""
@@ -349,8 +349,8 @@ class LocalTarget:
 
     def _retire(self, now: float) -> None:
         """Drain servers that are not desired, once the gateway no longer sends to them."""
-        wanted = {key for key, _, _ in self._wanted()}
-        for key in [key for key in self._servers if key not in wanted]:
+        desired = {key for key, _, _ in self._wanted()}
+        for key in [key for key in self._servers if key not in desired]:
             generation = self._doomed.setdefault(key, self._gateway.generation)
             if self._gateway.applied >= generation or not self._servers[key].address:
                 del self._doomed[key]

@@ -216,8 +216,8 @@ class Machine:
     def _terms(self, stage: str) -> ServingTerms:
         """Return the serving terms of a stage, by the platform file in force."""
         platform = self.platform
-        found = platform.stage(stage) if platform is not None else None
-        return ServingTerms(found.log.on_loss) if found is not None else ServingTerms()
+        declared = platform.stage(stage) if platform is not None else None
+        return ServingTerms(declared.log.on_loss) if declared is not None else ServingTerms()
 
     def _anchor(self) -> None:
         """Record the newest segment of each replica in the audit log."""
@@ -282,7 +282,9 @@ class Machine:
         if not status.gateway and self._target.gateway_fault:
             raise Unavailable(
                 self._target.gateway_fault,
-                hint="stop the program that uses the port, or choose another with --listen",
+                hint="choose another address with --listen, or stop the program that uses it"
+                if "cannot listen" in self._target.gateway_fault
+                else "see gateway.log in the logs of the home",
             )
 
     def _warn(self, status: Status) -> None:
@@ -293,18 +295,18 @@ class Machine:
             for mark in each.marks
             if mark.kind in ("glass", "overdue")
         ) | frozenset(self._watch(status))
-        for each in sorted(now - self._warned, key=lambda warned: warned.name):
-            self.happened(each)
-            self._say(f"{each.name or 'machine'}: ALARM: {each.message}")
+        for warning in sorted(now - self._warned, key=lambda warned: warned.name):
+            self.happened(warning)
+            self._say(f"{warning.name or 'machine'}: ALARM: {warning.message}")
         self._warned = now
 
     def _log_status(self, status: Status) -> None:
         lines = {each.name: summary(each) for each in status.deployments}
         if status.gateway:
             lines["gateway"] = f"gateway: {status.scheme}://{status.gateway}"
-        for each in status.conditions:
-            if each.holds and each.type != "Ready" and each.message:
-                lines["machine"] = f"machine: {each.reason}: {each.message}"
+        for condition in status.conditions:
+            if condition.holds and condition.type != "Ready" and condition.message:
+                lines["machine"] = f"machine: {condition.reason}: {condition.message}"
         for name, line in lines.items():
             if self._logged.get(name) != line:
                 self._say(line)
@@ -340,8 +342,8 @@ class Machine:
             yield read
         finally:
             signal.set_wakeup_fd(descriptor)
-            for number, each in before.items():
-                signal.signal(number, each)
+            for number, handler in before.items():
+                signal.signal(number, handler)
             os.close(read)
             os.close(write)
 
@@ -376,12 +378,12 @@ def _pem(key: TrustedKey) -> TrustedPem:
 
 def _numbers(tallies: Mapping[str, JsonValue]) -> dict[str, dict[str, int | list[int]]]:
     """Return the counters of each slot."""
-    found: dict[str, dict[str, int | list[int]]] = {}
+    numbers: dict[str, dict[str, int | list[int]]] = {}
     for name, tally in tallies.items():
-        counts = found.setdefault(name, {})
+        counts = numbers.setdefault(name, {})
         for key, value in tally.items() if isinstance(tally, dict) else ():
             if isinstance(value, int):
                 counts[key] = value
             elif isinstance(value, list):
                 counts[key] = [each for each in value if isinstance(each, int)]
-    return found
+    return numbers

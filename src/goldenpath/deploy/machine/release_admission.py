@@ -201,9 +201,9 @@ class ReleaseAdmission:
             return self._verified(store, reading)
         if not reading.everywhere:
             with suppress(NotFound):
-                found = self._verified(store.cache, reading)
-                if found.holds:
-                    return found
+                verified = self._verified(store.cache, reading)
+                if verified.holds:
+                    return verified
             reading.everywhere = True
         reading.doing = "is being pulled from the registry"
         documents = gather(store, reading.digest, reading=_statements(reading, READERS))
@@ -214,8 +214,8 @@ class ReleaseAdmission:
         useful = {each.envelope for each in there.statements}.union(reading.question.named)
         listed = [each.listed for each in documents.referrers if each.listed.digest in useful]
         store.pull(reading.digest, listed)
-        found = self._verified(store.cache, reading)
-        return replace(found, unread=found.unread or there.unread)
+        verified = self._verified(store.cache, reading)
+        return replace(verified, unread=verified.unread or there.unread)
 
     def _verified(self, store: Store, reading: _Reading) -> Verified:
         """Return what is verified about the release; every byte was read, now or before."""

@@ -54,12 +54,12 @@ def alone(run: Path) -> Iterator[None]:
 def supervisor(run: Path) -> Supervisor | None:
     """Return the supervisor of this machine; None if there is none."""
     try:
-        found = read_typed(
-            run / "up.json", Supervisor, hint="stop goldenpath up and start it again"
+        record = read_typed(
+            run / "up.json", Supervisor, hint="end goldenpath up by Ctrl-C or kill; start it again"
         )
     except FileNotFoundError:
         return None
-    return found if found.is_alive() else None
+    return record if record.is_alive() else None
 
 
 def is_held(run: Path) -> bool:
@@ -110,15 +110,15 @@ def start_detached(run: Path, command: Sequence[str], environment: Mapping[str, 
 
 def stop_supervisor(run: Path) -> bool:
     """Ask the supervisor to end and wait until it has; return False if there is none."""
-    found = supervisor(run)
-    if found is None:
+    running = supervisor(run)
+    if running is None:
         return False
-    os.kill(found.process, signal.SIGTERM)
+    os.kill(running.process, signal.SIGTERM)
     give_up = time.monotonic() + STOP_SECONDS
-    while found.is_alive():
+    while running.is_alive():
         if time.monotonic() > give_up:
             raise Unavailable(
-                f"goldenpath up, process {found.process}, did not end in {STOP_SECONDS:g} s",
+                f"goldenpath up, process {running.process}, did not end in {STOP_SECONDS:g} s",
                 hint="look at the logs in the run folder of the home",
             )
         time.sleep(_NAP)

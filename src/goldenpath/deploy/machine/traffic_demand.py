@@ -55,11 +55,11 @@ class TrafficDemand:
         return min(max(level.servers, least), most)
 
     def hear(
-        self, busy: Mapping[str, JsonValue], wanted: Mapping[str, Deployment], now: float
+        self, busy: Mapping[str, JsonValue], desired: Mapping[str, Deployment], now: float
     ) -> None:
         """Take over requests in flight per deployment; each one named had at least one request."""
         for name, concurrency in busy.items():
-            level, deployment = self._levels.get(name), wanted.get(name)
+            level, deployment = self._levels.get(name), desired.get(name)
             if level is None or deployment is None or not isinstance(concurrency, int | float):
                 continue
             needed = max(math.ceil(concurrency / deployment.scaling.target), 1)

@@ -97,11 +97,11 @@ def missing(verified: Verified, named: Collection[Digest]) -> tuple[Digest, ...]
     `named` are the envelopes that the commit names. A decision among them cites approvals,
     waivers and statements of machines: the commit relies on those as well.
     """
-    wanted = set(named)
+    names = set(named)
     for decision in verified.of_type(DECISION):
-        if decision.envelope in wanted:
-            wanted.update(cited(decision.statement.predicate))
-    return tuple(sorted(wanted - verified.present))
+        if decision.envelope in names:
+            names.update(cited(decision.statement.predicate))
+    return tuple(sorted(names - verified.present))
 
 
 def lapsed(

@@ -66,7 +66,7 @@ class Inventory:
 
 
 def compare(
-    wanted: Survey,
+    survey: Survey,
     status: Status | None,
     look: Look,
     catalogue: Registered,
@@ -75,13 +75,13 @@ def compare(
     now: datetime,
 ) -> Inventory:
     """Return a cell for every release that git declares, that runs, or that a stage alias names."""
-    stable = {each.name: each.slots[0].digest.text for each in wanted.deployments}
+    stable = {each.name: each.slots[0].digest.text for each in survey.deployments}
     git = {
         (each.name, slot.digest.text): slot.percent
-        for each in wanted.deployments
+        for each in survey.deployments
         for slot in each.slots
     }
-    stopped = {each.name for each in wanted.deployments if each.stopped}
+    stopped = {each.name for each in survey.deployments if each.stopped}
     running = {
         (each.name, slot.digest): slot.percent
         for each in (status.deployments if status else ())
@@ -92,16 +92,16 @@ def compare(
     for name, digest in sorted({*git, *running}):
         stage, _, model = name.partition("/")
         seen = look(Digest(digest), stage, model)
-        percent, found = git.get((name, digest)), running.get((name, digest))
+        percent, live = git.get((name, digest)), running.get((name, digest))
         is_known, elsewhere = _registered(
             catalogue, stage, model, digest, is_stable=stable.get(name) == digest
         )
-        words = (seen.message, _difference(percent, found, name in stopped), elsewhere)
+        words = (seen.message, _difference(percent, live, name in stopped), elsewhere)
         message = "; ".join(filter(None, words))
-        marked = marks(wanted.standing.get(name), now)
+        marked = marks(survey.standing.get(name), now)
         cells.append(
             Cell(
-                name, digest, percent, found, seen.is_there, seen.is_signed, is_known, message,
+                name, digest, percent, live, seen.is_there, seen.is_signed, is_known, message,
                 marked,
             )
         )  # fmt: skip

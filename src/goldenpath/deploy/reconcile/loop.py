@@ -91,13 +91,13 @@ class Reconciler:
         except Unavailable as error:
             fault = StallReason("TargetUnavailable", error.message, is_final=False)
             return self._status(now, {}, {}, {}, fault=fault)
-        wanted, faults = self._admitted(now, observed)
+        desired, faults = self._admitted(now, observed)
         if self._trusted is not None:
-            held = {name for name in faults if name not in wanted}
-            for action in plan(wanted, observed, held):
+            held = {name for name in faults if name not in desired}
+            for action in plan(desired, observed, held):
                 self._target.perform(action)
             observed = self._target.observe()
-        return self._status(now, wanted, observed, faults, fault=self._fault)
+        return self._status(now, desired, observed, faults, fault=self._fault)
 
     def _look(self, now: datetime) -> None:
         """Follow git as far as it is trusted, and read the desired state if the commit is new."""
@@ -146,7 +146,7 @@ class Reconciler:
 
         A running deployment stays as it is while one of its releases is still being checked.
         """
-        wanted: dict[str, Deployment] = {}
+        desired: dict[str, Deployment] = {}
         faults = {
             name: StallReason("Malformed", problem, is_final=True)
             for name, problem in self._survey.problems.items()
@@ -160,15 +160,15 @@ class Reconciler:
             part = admitted_part(deployment, refused)
             waits = any(fault.reason in (UNDERWAY, AWAITED) for fault in refused.values())
             if part is not None and not (waits and deployment.name in observed):
-                wanted[deployment.name] = part
+                desired[deployment.name] = part
             if refused:
                 faults[deployment.name] = next(iter(refused.values()))
-        return wanted, faults
+        return desired, faults
 
     def _status(
         self,
         now: datetime,
-        wanted: Mapping[str, Deployment],
+        desired: Mapping[str, Deployment],
         observed: Mapping[str, Running],
         faults: Mapping[str, StallReason],
         *,

@@ -122,7 +122,7 @@ class StallReason:
 
 def describe(
     name: str,
-    wanted: Deployment | None,
+    desired: Deployment | None,
     running: Running | None,
     fault: StallReason | None,
     *,
@@ -132,15 +132,15 @@ def describe(
     """Return the status of one deployment."""
     agrees = (
         running is not None
-        and wanted is not None
-        and running.deployment == wanted
+        and desired is not None
+        and running.deployment == desired
         and running.phase in ("ready", "asleep", "stopped")
     )
     if fault is None and running is not None and running.phase == "failed":
         fault = StallReason("ServerFailed", running.message, is_final=False)
     return DeploymentStatus(
         name,
-        slots(wanted),
+        slots(desired),
         slots(running.deployment if running else None),
         running.phase if running else "absent",
         judge(agrees, fault, running.message if running else "", since),

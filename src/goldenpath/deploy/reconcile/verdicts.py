@@ -165,13 +165,13 @@ class Verdicts:
         """
         self._trusted, self._standing = trusted, survey.standing
         versions: dict[str, _Version] = {}
-        for each in survey.deployments:
-            service = files.get(service_path(each.stage, each.model))
-            release = files.get(release_path(each.stage, each.model))
-            known = self._versions.get(each.name)
+        for deployment in survey.deployments:
+            service = files.get(service_path(deployment.stage, deployment.model))
+            release = files.get(release_path(deployment.stage, deployment.model))
+            known = self._versions.get(deployment.name)
             if known is None or (known.service, known.release) != (service, release):
                 known = _Version(service, release, now)
-            versions[each.name] = known
+            versions[deployment.name] = known
         self._versions = versions
         declared = {
             (each.stage, each.model, slot.digest)

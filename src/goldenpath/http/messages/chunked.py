@@ -74,10 +74,10 @@ class ChunkedReader:
         if len(line) > LONGEST_LINE:
             self._refuse()
         if not self._in_trailer:
-            found = _SIZE.fullmatch(line)
-            if found is None:
+            size_line = _SIZE.fullmatch(line)
+            if size_line is None:
                 raise BadMessage(400, "a chunk does not begin with its size")
-            size = int(found[1], 16)
+            size = int(size_line[1], 16)
             self._missing = size + len(_LINE_END) if size else 0
             self._in_trailer = not size
             self._room = self._room if size else min(self._room, LONGEST_TRAILER)

@@ -49,17 +49,17 @@ def _deflate(body: bytes, limit: int) -> bytes:
 
 
 def _inflate(body: bytes, bits: int, limit: int, name: str) -> bytes:
-    found = bytearray()
+    content = bytearray()
     # A gzip body may be several files, one behind the other (RFC 1952, section 2.2).
     for _ in range(MOST_PARTS if name == "gzip" else 1):
-        body = _inflate_one(body, zlib.decompressobj(bits), found, limit=limit, name=name)
+        body = _inflate_one(body, zlib.decompressobj(bits), content, limit=limit, name=name)
         if not body:
-            return bytes(found)
+            return bytes(content)
     raise BadMessage(400, f"the body goes on after the end of its {name}")
 
 
 def _inflate_one(
-    body: bytes, unpacker: "zlib._Decompress", found: bytearray, *, limit: int, name: str
+    body: bytes, unpacker: "zlib._Decompress", content: bytearray, *, limit: int, name: str
 ) -> bytes:
     """Unpack one compressed stream into `found` and return the bytes after it."""
     while True:
@@ -67,8 +67,8 @@ def _inflate_one(
             piece = unpacker.decompress(body, _STEP)
         except zlib.error as error:
             raise BadMessage(400, f"the body is not valid {name}") from error
-        found += piece
-        _check(found, limit)
+        content += piece
+        _check(content, limit)
         if unpacker.eof:
             return unpacker.unused_data
         body = unpacker.unconsumed_tail
@@ -83,7 +83,7 @@ def _zstd(body: bytes, limit: int) -> bytes:
     else:
         from backports import zstd
 
-    found = bytearray()
+    content = bytearray()
     options: dict[int, int] = {zstd.DecompressionParameter.window_log_max: LARGEST_WINDOW}
     rest = body
     try:
@@ -91,23 +91,23 @@ def _zstd(body: bytes, limit: int) -> bytes:
             unpacker = zstd.ZstdDecompressor(options=options)
             piece = unpacker.decompress(rest, _STEP)
             while not unpacker.eof:
-                found += piece
-                _check(found, limit)
+                content += piece
+                _check(content, limit)
                 if not piece and unpacker.needs_input:
                     raise _cut_off("zstd")
                 piece = unpacker.decompress(b"", _STEP)
-            found += piece
-            _check(found, limit)
+            content += piece
+            _check(content, limit)
             rest = unpacker.unused_data
             if not rest:
-                return bytes(found)
+                return bytes(content)
     except zstd.ZstdError as error:
         raise BadMessage(400, "the body is not valid zstd") from error
     raise BadMessage(400, "the body goes on after the end of its zstd")
 
 
-def _check(found: bytearray, limit: int) -> None:
-    if len(found) > limit:
+def _check(content: bytearray, limit: int) -> None:
+    if len(content) > limit:
         raise BadMessage(
             413, f"the body is too large once unpacked: expected at most {limit} bytes"
         )

@@ -133,14 +133,14 @@ class RepeatedHead:
         match = self._match
         if match is None or not data.startswith(self._start):
             return False
-        found = match(data, self._begin)
-        if found is None:
+        matched = match(data, self._begin)
+        if matched is None:
             return False
-        size = found.end()
+        size = matched.end()
         if size > self._longest:
             return False
         head = self.head
-        self._values = values = found.groups()
+        self._values = values = matched.groups()
         if self._length is not None:
             head.length = int(values[self._length])
         for place, name in self._wanted:
@@ -204,11 +204,11 @@ class RepeatedAnswer:
         """Return the answer if the data are exactly one answer with this head."""
         if not data.startswith(self._start):
             return None
-        found = self._match(data, self._begin)
-        if found is None:
+        matched = self._match(data, self._begin)
+        if matched is None:
             return None
-        size = found.end()
-        if len(data) != size + int(found[self._length]):
+        size = matched.end()
+        if len(data) != size + int(matched[self._length]):
             return None
         return Answer(self._status, data, size, self._is_marked)
 

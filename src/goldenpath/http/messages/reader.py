@@ -61,12 +61,12 @@ class _Lines:
 
     def read(self, line: bytes) -> Line:
         """Return the parsed line. Raises `BadMessage` if it is not a header line."""
-        found = _LINE.fullmatch(line)
-        if found is None:
+        field_line = _LINE.fullmatch(line)
+        if field_line is None:
             raise BadMessage(
                 400, "a header line is not valid: expected a name, a colon and a value"
             )
-        name, value = found[1].lower(), found[2].rstrip(b" \t")
+        name, value = field_line[1].lower(), field_line[2].rstrip(b" \t")
         read = (self._kind(name), name, value)
         if len(line) <= LONGEST_REMEMBERED:
             if len(self._known) >= REMEMBERED_LINES:
@@ -195,9 +195,9 @@ class RequestReader:
         named = options - HOP_BY_HOP - {b"close"}
         if named:
             # Otherwise a client could remove a field on which the next server decides.
-            wanted = named & self._wanted
-            if wanted:
-                name = min(wanted).decode()
+            values = named & self._wanted
+            if values:
+                name = min(values).decode()
                 raise BadMessage(400, f"the header {name} is not for one connection only")
             request.lines = [
                 line for line in request.lines if line.partition(b":")[0].lower() not in named
@@ -244,10 +244,10 @@ class AnswerReader:
     def read(self, head: bytes, method: bytes) -> AnswerHead:
         """Return the answer to a request of `method` with this head. Raises `BadMessage`."""
         first, *lines = head.split(b"\r\n")
-        found = _STATUS.fullmatch(first)
-        if found is None or len(lines) > self._most:
+        status_line = _STATUS.fullmatch(first)
+        if status_line is None or len(lines) > self._most:
             raise BadMessage(502, "the status line is not valid")
-        status, is_modern = int(found[2]), found[1] == b"1"
+        status, is_modern = int(status_line[2]), status_line[1] == b"1"
         if status == 101:
             raise BadMessage(502, "the server changes the protocol without a request for it")
         fields: list[tuple[bytes, bytes]] = []
@@ -272,12 +272,12 @@ class AnswerReader:
 
 
 def _request_line(line: bytes) -> tuple[bytes, bytes, int]:
-    found = _REQUEST.fullmatch(line)
-    if found is None or b"#" in found[2]:
+    matched = _REQUEST.fullmatch(line)
+    if matched is None or b"#" in matched[2]:
         raise BadMessage(400, "the request line is not valid: expected method, target and version")
-    if found[1] not in METHODS:
+    if matched[1] not in METHODS:
         raise BadMessage(400, f"the method is not known: expected one of {', '.join(_NAMED)}")
-    return found[1], found[2], int(found[3])
+    return matched[1], matched[2], int(matched[3])
 
 
 def _check_host(host: bytes | None, *, is_modern: bool) -> None:
@@ -292,12 +292,12 @@ def _absolute(method: bytes, target: bytes, fields: dict[bytes, bytes], kept: li
     """Return path and query of an absolute target, whose host replaces the field `Host`."""
     if target == b"*" and method == b"OPTIONS":
         return target
-    found = _ABSOLUTE.fullmatch(target)
-    if found is None or _HOST.fullmatch(found[1]) is None:
+    parts = _ABSOLUTE.fullmatch(target)
+    if parts is None or _HOST.fullmatch(parts[1]) is None:
         raise BadMessage(400, "the target is not a path, and no address of http")
     # RFC 9112, section 3.2.2: the field Host is ignored, and replaced when forwarded.
-    fields[b"host"] = found[1]
+    fields[b"host"] = parts[1]
     kept[:] = [line for line in kept if line[:5].lower() != b"host:"]
-    kept.append(b"host: " + found[1])
-    rest = found[2] or b"/"
+    kept.append(b"host: " + parts[1])
+    rest = parts[2] or b"/"
     return rest if rest.startswith(b"/") else b"/" + rest

@@ -21,5 +21,5 @@ def decoded_path(target: bytes) -> bytes:
 def _decoded(segment: bytes) -> bytes:
     if _BROKEN.search(segment):
         return segment
-    found = unquote_to_bytes(segment)
-    return segment if b"/" in found or any(byte < 0x20 for byte in found) else found
+    decoded = unquote_to_bytes(segment)
+    return segment if b"/" in decoded or any(byte < 0x20 for byte in decoded) else decoded

@@ -99,5 +99,5 @@ def save_watch(folder: Path, watch: MonitorState) -> None:
 
 def watches(folder: Path, stage: str, model: str) -> Mapping[Path, MonitorState]:
     """Return every state of a model in a stage, the last updated last. `*` means any."""
-    found = {path: read_watch(path) for path in folder.glob(f"{stage}/{model}/*.json")}
-    return dict(sorted(found.items(), key=lambda item: item[1].updated_at))
+    monitored = {path: read_watch(path) for path in folder.glob(f"{stage}/{model}/*.json")}
+    return dict(sorted(monitored.items(), key=lambda item: item[1].updated_at))

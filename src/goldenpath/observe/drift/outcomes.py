@@ -113,16 +113,16 @@ def _count(
 ) -> None:
     total = _number(counted)
     hit = {each: (outcomes == each) & counted for each in OUTCOMES}
-    for each in OUTCOMES:
-        _add(counts, f"outcome {each}", _number(hit[each]), total)
+    for outcome in OUTCOMES:
+        _add(counts, f"outcome {outcome}", _number(hit[outcome]), total)
     for point in POINTS:
         _add(counts, f"score below {point:g}", _number(counted & (block.scores < point)), total)
     for part in slices(contract):
         inside = inside_of(part, block) & counted
         size = _number(inside)
-        for each in OUTCOMES if size else ():
-            name = f"{each} where {part.feature} = {part.label}"
-            _add(counts, name, _number(hit[each] & inside), size)
+        for outcome in OUTCOMES if size else ():
+            name = f"{outcome} where {part.feature} = {part.label}"
+            _add(counts, name, _number(hit[outcome] & inside), size)
 
 
 def _pair(
@@ -148,10 +148,10 @@ def _pair(
         differs[begin:end] = [a != b for a, b in zip(known[1], mine, strict=True)]
     for other, (paired, differs) in others.items():
         for name, inside in _places(contract, block):
-            found = _number(differs & inside), _number(paired & inside)
-            for each in (counts, route.slots[other]):
-                if name in each:  # the other release may be cut into other slices
-                    _add(each, name, *found)
+            share = _number(differs & inside), _number(paired & inside)
+            for target in (counts, route.slots[other]):
+                if name in target:  # the other release may be cut into other slices
+                    _add(target, name, *share)
     while len(route.answers) > MOST_PAIRS:
         route.answers.popitem(last=False)
 

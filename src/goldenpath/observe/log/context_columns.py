@@ -140,16 +140,16 @@ def _context(answered: Sequence[Answered], records: Records) -> dict[str, object
 def _kinds_of(answered: Sequence[Answered]) -> object:
     """Return the kinds of each record. Each distinct set is built once."""
     places: dict[tuple[str, ...], int] = {}
-    found = [
+    indices = [
         places.setdefault(tuple(kinds), len(places)) for each in answered for kinds in _kinds(each)
     ]
-    return pa.array([sorted(kinds) or None for kinds in places], KINDS).take(pa.array(found))
+    return pa.array([sorted(kinds) or None for kinds in places], KINDS).take(pa.array(indices))
 
 
 def _named(answered: Answered) -> Sequence[Mapping[str, str]]:
     """Return the identifiers by kind for each row."""
-    found = answered.context.references if answered.context is not None else None
-    return found or [{}] * max(answered.rows, 1)
+    references = answered.context.references if answered.context is not None else None
+    return references or [{}] * max(answered.rows, 1)
 
 
 def _kinds(answered: Answered) -> Sequence[Collection[str]]:

@@ -26,8 +26,8 @@ class Inputs:
 
     def close(self) -> None:
         """Close the key files."""
-        for each in self._keys:
-            each.close()
+        for keys in self._keys:
+            keys.close()
 
     def read(self, table: pa.Table, checkpoint: Checkpoint, rows: Floats) -> int:
         """Decrypt inputs into `rows` of shape `(records, features)`. Return their number.
@@ -59,12 +59,12 @@ class Inputs:
     def _subjects(self, day: str, checkpoint: Checkpoint) -> Mapping[str, list[Subject]]:
         nobody = anonymous(checkpoint.stage, checkpoint.model, day)
         if nobody not in self._known:
-            found: dict[str, list[Subject]] = {}
+            subjects: dict[str, list[Subject]] = {}
             for keys in self._keys:
                 unnamed = keys.find(nobody, day)
                 if unnamed is not None:
-                    found.setdefault(_NOBODY, []).append(unnamed)
+                    subjects.setdefault(_NOBODY, []).append(unnamed)
                 for reference, subject in keys.all(day).items():
-                    found.setdefault(reference, []).append(subject)
-            self._known[nobody] = found
+                    subjects.setdefault(reference, []).append(subject)
+            self._known[nobody] = subjects
         return self._known[nobody]

@@ -177,9 +177,9 @@ def _cut_off(chains: Mapping[_Key, _Chain], anchors: Iterable[Anchor]) -> list[s
     for anchor in anchors:
         chain = chains.get((anchor.stage, anchor.model, anchor.replica))
         known = [link.checkpoint for link in chain.found] if chain else []
-        found = {each.number: each.content for each in known}
-        if found.get(anchor.number) != anchor.digest:
-            what = "is another" if anchor.number in found else "is gone"
+        contents = {each.number: each.content for each in known}
+        if contents.get(anchor.number) != anchor.digest:
+            what = "is another" if anchor.number in contents else "is gone"
             wrong.append(
                 f"{anchor.replica} segment {anchor.number} {what}: the audit log noted it "
                 f"as {anchor.digest}"

@@ -98,18 +98,18 @@ def find_prediction(home: Home, prediction_id: str) -> Prediction:
     returned only if the live one is not found. Raises `NotFound` if no sealed segment has the id.
     Raises `VerificationError` if the segment or the inputs do not match what was signed.
     """
-    wanted = [prediction_id] if "-" in prediction_id else [prediction_id, f"{prediction_id}-0"]
+    names = [prediction_id] if "-" in prediction_id else [prediction_id, f"{prediction_id}-0"]
     shadow: tuple[Path, int] | None = None
     for path in reversed(list(checkpoints(home.predictions))):
         if not table_of(path).exists():
             continue  # expired, or missing: `log check` tells which
         table = pq.read_table(table_of(path), columns=["prediction_id", "decisive"])
-        places = [pc.index(table["prediction_id"], value).as_py() for value in wanted]
-        found = max(places)
-        if found >= 0 and table["decisive"][found].as_py():
-            return _prediction(home, path, found)
-        if found >= 0:
-            shadow = path, found
+        places = [pc.index(table["prediction_id"], value).as_py() for value in names]
+        place_of = max(places)
+        if place_of >= 0 and table["decisive"][place_of].as_py():
+            return _prediction(home, path, place_of)
+        if place_of >= 0:
+            shadow = path, place_of
     if shadow is not None:
         return _prediction(home, *shadow)
     raise NotFound(

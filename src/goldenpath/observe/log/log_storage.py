@@ -33,9 +33,9 @@ class LogStorage:
         be listed.
         """
         below = f"{checked_name(stage)}/{checked_name(model)}"
-        found = self._remote(below) if "://" in self.where else self._local(below)
+        listed = self._remote(below) if "://" in self.where else self._local(below)
         files = {}
-        for name, size, read in found:
+        for name, size, read in listed:
             files[name] = partial(_bounded, name, size, read)
             if len(files) > MOST_FILES:
                 raise InvalidInput(
@@ -61,8 +61,8 @@ class LogStorage:
             place = at_url(f"{self.where.rstrip('/')}/{below}", self.settings)
         except NotFound:
             return
-        for each in place.files:
-            yield each.name, each.size, partial(_whole, each.read)
+        for file in place.files:
+            yield file.name, file.size, partial(_whole, file.read)
 
 
 def _whole(read: Callable[[], Iterable[bytes]]) -> bytes:

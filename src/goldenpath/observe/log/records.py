@@ -171,17 +171,17 @@ def _ids(answered: Answered) -> list[str]:
 def _reasons(answered: Sequence[Answered], facts: Facts | None) -> list[object]:
     """Return the reasons of each record: codes and weights, the largest first."""
     policy = facts.contract.reasons if facts is not None else None
-    found: list[object] = []
-    for each in answered:
-        if policy is None or not each.reasons:
-            found.extend([None] * max(each.rows, 1))
+    column: list[object] = []
+    for request in answered:
+        if policy is None or not request.reasons:
+            column.extend([None] * max(request.rows, 1))
             continue
-        weights = np.frombuffer(each.reasons, "<f4").reshape(each.rows, -1)
-        found.extend(
+        weights = np.frombuffer(request.reasons, "<f4").reshape(request.rows, -1)
+        column.extend(
             [{"code": given.code, "weight": given.weight} for given in row]
             for row in row_reasons(policy, weights)
         )
-    return found
+    return column
 
 
 def _constants(header: SpoolHeader, day: str, total: int) -> dict[str, object]:

@@ -114,13 +114,13 @@ def read_expired(path: Path, public_key: bytes) -> tuple[Checkpoint, set[int]]:
 
 def spans(numbers: Iterable[int]) -> str:
     """Return numbers as spans `first+count`, separated by spaces."""
-    found: list[list[int]] = []
+    runs: list[list[int]] = []
     for number in sorted(set(numbers)):
-        if found and number == sum(found[-1]):
-            found[-1][1] += 1
+        if runs and number == sum(runs[-1]):
+            runs[-1][1] += 1
         else:
-            found.append([number, 1])
-    return " ".join(f"{first}+{many}" for first, many in found)
+            runs.append([number, 1])
+    return " ".join(f"{first}+{many}" for first, many in runs)
 
 
 def numbers_of(text: str) -> set[int]:

@@ -116,18 +116,18 @@ def broken_links(
 
 def misplaced(checkpoint: Checkpoint, stage: str, model: str, replica: str) -> str:
     """Return how a checkpoint contradicts the place of its file. Empty if it does not."""
-    found = (checkpoint.stage, checkpoint.model, checkpoint.replica)
-    if found == (stage, model, replica):
+    place = (checkpoint.stage, checkpoint.model, checkpoint.replica)
+    if place == (stage, model, replica):
         return ""
-    return f"expected a segment of {stage}/{model} {replica}, got one of {'/'.join(found)}"
+    return f"expected a segment of {stage}/{model} {replica}, got one of {'/'.join(place)}"
 
 
 def require_content(name: str, content: bytes, checkpoint: Checkpoint) -> None:
     """Raise `VerificationError` if a table differs from the digest in its checkpoint."""
-    found = Digest.of(content).text
-    if found != checkpoint.content:
+    digest = Digest.of(content).text
+    if digest != checkpoint.content:
         raise VerificationError(
-            f"segment {name} has the wrong digest: expected {checkpoint.content}, got {found}"
+            f"segment {name} has the wrong digest: expected {checkpoint.content}, got {digest}"
         )
 
 

@@ -89,8 +89,8 @@ class Subjects:
         try:
             address = f"{path.absolute().as_uri()}?mode=ro"
             self._database = sqlite3.connect(address, timeout=10, uri=True)
-            found = self._database.execute("SELECT value FROM setting WHERE name = 'index'")
-            self._index = bytes(found.fetchone()[0])
+            rows = self._database.execute("SELECT value FROM setting WHERE name = 'index'")
+            self._index = bytes(rows.fetchone()[0])
         except (OSError, sqlite3.Error, TypeError) as error:
             raise Unavailable(f"keys of subjects in {path} cannot be opened: {error}") from error
         self._caches, self._version = {}, self._data_version()
@@ -106,11 +106,11 @@ class Subjects:
         if day not in self._caches:
             # Each stage has its own day key; those of past days are not needed again.
             self._caches = {d: c for d, c in self._caches.items() if d[:10] == day[:10]}
-        cache, wanted = self._caches.get(day, {}), set(names)
-        unknown = sorted(wanted - cache.keys())
+        cache, needed = self._caches.get(day, {}), set(names)
+        unknown = sorted(needed - cache.keys())
         if sum(map(len, self._caches.values())) + len(unknown) > _MOST_CACHED:
             self._caches.clear()
-            cache, unknown = {}, sorted(wanted)
+            cache, unknown = {}, sorted(needed)
         if unknown:
             self._load(unknown, day, cache)
         self._caches[day] = cache
@@ -118,11 +118,11 @@ class Subjects:
 
     def find(self, name: str, day: str) -> Subject | None:
         """Return the subject of a name. None if its key or that of the day does not exist."""
-        found = self._database.execute(
+        row = self._database.execute(
             "SELECT key FROM subject WHERE place = ?", (self._place(name),)
         ).fetchone()
         of_day = self.day_key(day)
-        return None if found is None or of_day is None else Subject.of(found[0], of_day)
+        return None if row is None or of_day is None else Subject.of(row[0], of_day)
 
     def all(self, day: str) -> Mapping[str, Subject]:
         """Return every remaining subject by reference. Empty if the day key is gone."""
@@ -130,13 +130,13 @@ class Subjects:
         if of_day is None:
             return {}
         rows = self._database.execute("SELECT key FROM subject")
-        found = (Subject.of(row[0], of_day) for row in rows)
-        return {subject.reference: subject for subject in found}
+        subjects = (Subject.of(row[0], of_day) for row in rows)
+        return {subject.reference: subject for subject in subjects}
 
     def day_key(self, day: str) -> bytes | None:
         """Return the key of a day (see `day_of`). None if it does not exist."""
-        found = self._database.execute("SELECT key FROM day WHERE name = ?", (day,)).fetchone()
-        return None if found is None else bytes(found[0])
+        row = self._database.execute("SELECT key FROM day WHERE name = ?", (day,)).fetchone()
+        return None if row is None else bytes(row[0])
 
     def expire(self, before: str, stage: str | None = None) -> list[str]:
         """Destroy the keys of every day before `before` (`YYYY-MM-DD`). Return their names.
@@ -154,11 +154,11 @@ class Subjects:
     def erase(self, name: str) -> str | None:
         """Destroy the key of a name. Return its reference, None if there was no key."""
         place = (self._place(name),)
-        found = self._database.execute("SELECT key FROM subject WHERE place = ?", place).fetchone()
+        row = self._database.execute("SELECT key FROM subject WHERE place = ?", place).fetchone()
         self._database.execute("DELETE FROM subject WHERE place = ?", place)
         for cache in self._caches.values():
             cache.pop(name, None)
-        return None if found is None else Subject.of(found[0], b"").reference
+        return None if row is None else Subject.of(row[0], b"").reference
 
     def _load(self, names: list[str], day: str, cache: dict[str, Subject]) -> None:
         fresh = [(self._place(name), secrets.token_bytes(32)) for name in names]
@@ -199,6 +199,6 @@ class Subjects:
         self._database.execute(
             "INSERT OR IGNORE INTO setting VALUES (?, ?)", (name, secrets.token_bytes(32))
         )
-        found = self._database.execute("SELECT value FROM setting WHERE name = ?", (name,))
-        value: bytes = found.fetchone()[0]
+        rows = self._database.execute("SELECT value FROM setting WHERE name = ?", (name,))
+        value: bytes = rows.fetchone()[0]
         return value

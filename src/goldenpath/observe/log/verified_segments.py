@@ -48,27 +48,27 @@ def verified_segments(
     keys: Sequence[bytes],
 ) -> VerifiedSegments:
     """Return the verified checkpoints of `place` (stage, model) between two moments."""
-    found, wanted = VerifiedSegments(), {each.text for each in releases}
+    verified, digests = VerifiedSegments(), {each.text for each in releases}
     since = between[0]
     begin, end = (timestamp(each) for each in between)
-    for replica, names in sorted(_by_replica(files, since, found.gaps).items()):
+    for replica, names in sorted(_by_replica(files, since, verified.gaps).items()):
         chain, gaps = _chain(files, names, (*place, replica), keys)
-        ours = [each for each in chain if each[1].checkpoint.release in wanted]
+        ours = [each for each in chain if each[1].checkpoint.release in digests]
         if chain and not ours:
             continue  # a replica of another release
         links = [link for _, link in chain]
-        found.gaps += [*gaps, *broken_links(links, begins_anywhere=names[0][0] > 0)]
+        verified.gaps += [*gaps, *broken_links(links, begins_anywhere=names[0][0] > 0)]
         if chain and names[0][0] > 0 and links[0].checkpoint.last_time >= begin:
-            found.gaps.append(f"{replica}: what was before segment {names[0][0]} is gone")
+            verified.gaps.append(f"{replica}: what was before segment {names[0][0]} is gone")
         numbers = set[int]()
         for name, link in ours:
             number = link.checkpoint.number
             is_inside = link.checkpoint.last_time >= begin and link.checkpoint.first_time < end
             if is_inside and number not in numbers:
-                found.segments.append((name, link.checkpoint))
+                verified.segments.append((name, link.checkpoint))
             numbers.add(number)
-    found.segments.sort(key=lambda each: (each[1].first_time, each[1].replica, each[1].number))
-    return found
+    verified.segments.sort(key=lambda each: (each[1].first_time, each[1].replica, each[1].number))
+    return verified
 
 
 def _by_replica(
@@ -76,7 +76,7 @@ def _by_replica(
 ) -> Mapping[str, list[tuple[int, str]]]:
     """Return number and name of each checkpoint since then, and of the previous one."""
     earliest = f"{since - _SKEW:%Y%m%dT%H}"
-    found: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    checkpoints: dict[str, list[tuple[int, str]]] = defaultdict(list)
     older: dict[str, tuple[int, str]] = {}
     for name in files:
         match = _NAME.fullmatch(name)
@@ -86,14 +86,14 @@ def _by_replica(
             continue
         hour, replica, number = match[1], match[2], int(match[3])
         if hour >= earliest:
-            found[replica].append((number, name))
+            checkpoints[replica].append((number, name))
         elif (number, name) > older.get(replica, (-1, "")):
             older[replica] = number, name
-    for replica, names in found.items():
+    for replica, names in checkpoints.items():
         names.sort()
         if replica in older:
             names.insert(0, older[replica])
-    return found
+    return checkpoints
 
 
 def _chain(

@@ -45,30 +45,30 @@ def _sums(series: Sequence[Series], openmetrics: bool) -> Iterator[str]:
     for name, unit in _instruments(each.sums for each in series):
         family = metric_name(name, unit)
         yield from _header(name, family if openmetrics else f"{family}_total", "counter")
-        for each in series:
-            for (found, _, attributes), value in each.sums.items():
-                if found == name:
-                    yield f"{family}_total{_labels(each, attributes)} {value}"
+        for one in series:
+            for (instrument, _, attributes), value in one.sums.items():
+                if instrument == name:
+                    yield f"{family}_total{_labels(one, attributes)} {value}"
 
 
 def _gauges(series: Sequence[Series]) -> Iterator[str]:
     for name, unit in _instruments(each.gauges for each in series):
         family = metric_name(name, unit, is_gauge=True)
         yield from _header(name, family, "gauge")
-        for each in series:
-            for (found, _, attributes), value in each.gauges.items():
-                if found == name:
-                    yield f"{family}{_labels(each, attributes)} {_number(value)}"
+        for one in series:
+            for (instrument, _, attributes), value in one.gauges.items():
+                if instrument == name:
+                    yield f"{family}{_labels(one, attributes)} {_number(value)}"
 
 
 def _histograms(series: Sequence[Series], openmetrics: bool) -> Iterator[str]:
     for name, unit in _instruments(each.histograms for each in series):
         family = metric_name(name, unit)
         yield from _header(name, family, "histogram")
-        for each in series:
-            for (found, _, attributes), values in each.histograms.items():
-                if found == name:
-                    yield from _histogram(family, each, attributes, values, openmetrics=openmetrics)
+        for one in series:
+            for (instrument, _, attributes), values in one.histograms.items():
+                if instrument == name:
+                    yield from _histogram(family, one, attributes, values, openmetrics=openmetrics)
 
 
 def _histogram(
@@ -98,10 +98,10 @@ def _header(name: str, family: str, kind: str) -> Iterator[str]:
 
 
 def _instruments(
-    found: Iterable[Iterable[tuple[str, str, Attributes]]],
+    series_keys: Iterable[Iterable[tuple[str, str, Attributes]]],
 ) -> list[tuple[str, str]]:
     """Return name and unit of each instrument once, sorted."""
-    return sorted({(name, unit) for keys in found for name, unit, _ in keys})
+    return sorted({(name, unit) for keys in series_keys for name, unit, _ in keys})
 
 
 def _labels(series: Series, attributes: Attributes) -> str:

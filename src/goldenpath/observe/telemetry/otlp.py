@@ -111,9 +111,9 @@ class OtlpSender:
     def _run(self) -> None:
         while (message := self._queue.get()) is not None:
             if isinstance(message, MetricsData):
-                done = self._metrics.export(message) is MetricExportResult.SUCCESS
+                is_delivered = self._metrics.export(message) is MetricExportResult.SUCCESS
             else:
-                done = self._spans.export(message) is SpanExportResult.SUCCESS
-            if not done:
+                is_delivered = self._spans.export(message) is SpanExportResult.SUCCESS
+            if not is_delivered:
                 self.dropped += 1
                 self._report("telemetry could not be sent to the OTLP receiver")

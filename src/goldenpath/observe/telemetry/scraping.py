@@ -106,12 +106,12 @@ class MetricsPage:
 
     async def _open(self, address: str, tls: ssl.SSLContext | None) -> str:
         try:
-            found = await self._listener.open(address, tls)
+            opened = await self._listener.open(address, tls)
         except Unavailable as error:
             message = f"cannot listen on {address} for metrics: {error.__cause__}"
             raise Unavailable(message) from error
         self._sweep()
-        return found
+        return opened
 
     def _sweep(self) -> None:
         self._listener.sweep()

@@ -112,18 +112,18 @@ class Series:
 
     def _histograms(self, now: int) -> list[Metric]:
         points: dict[tuple[str, str], list[HistogramDataPoint]] = {}
-        for (name, unit, attributes), found in self.histograms.items():
+        for (name, unit, attributes), distribution in self.histograms.items():
             point = HistogramDataPoint(
                 attributes=dict(attributes),
                 start_time_unix_nano=self.started,
                 time_unix_nano=now,
-                count=int(found.counts.sum()),
-                sum=found.total,
-                bucket_counts=found.counts.tolist(),
-                explicit_bounds=list(found.bounds),
-                min=float(found.low),
-                max=float(found.high),
-                exemplars=list(found.exemplars.values()),
+                count=int(distribution.counts.sum()),
+                sum=distribution.total,
+                bucket_counts=distribution.counts.tolist(),
+                explicit_bounds=list(distribution.bounds),
+                min=float(distribution.low),
+                max=float(distribution.high),
+                exemplars=list(distribution.exemplars.values()),
             )
             points.setdefault((name, unit), []).append(point)
         return [_metric(key, Histogram(found, _CUMULATIVE)) for key, found in points.items()]

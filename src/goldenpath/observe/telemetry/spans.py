@@ -50,10 +50,10 @@ def exemplar(span: ReadableSpan, nanoseconds: int) -> Exemplar:
 
 
 def _parent(traceparent: str) -> SpanContext | None:
-    found = _TRACEPARENT.fullmatch(traceparent)
-    if found is None:
+    parts = _TRACEPARENT.fullmatch(traceparent)
+    if parts is None:
         return None
-    trace, span, flags = (int(part, 16) for part in found.groups())
+    trace, span, flags = (int(part, 16) for part in parts.groups())
     parent = SpanContext(trace, span, is_remote=True, trace_flags=TraceFlags(flags))
     return parent if parent.is_valid else None
 

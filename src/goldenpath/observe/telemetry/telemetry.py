@@ -80,8 +80,8 @@ class Telemetry:
             self._is_changed = True
             series = self._replica(block.header)
             room = _MOST_SPANS - len(self._spans)
-            found = spans(block.header, block.answered, series.resource, self._share)
-            sampled = list(islice(found, room))
+            all_spans = spans(block.header, block.answered, series.resource, self._share)
+            sampled = list(islice(all_spans, room))
             self._spans += [span for _, span in sampled]
             _record_requests(series, block, sampled)
             _record_predictions(series, block, facts, sampled)
@@ -104,25 +104,29 @@ class Telemetry:
             series.count(names.LOG_LOST, "{record}", checkpoint.lost_rows)
             self._is_changed = True
 
-    def refused(self, found: Sequence[RefusedRequests]) -> None:
+    def refused(self, counts: Sequence[RefusedRequests]) -> None:
         """Set the counts of requests that the gateway refused since it started."""
         with self._lock:
-            for each in found:
-                stage, _, model = each.deployment.partition("/")
+            for requests in counts:
+                stage, _, model = requests.deployment.partition("/")
                 series = self._one(stage, model or "gateway", "", "gateway", slot="")
                 attributes: Attributes = (
-                    (names.REQUEST_METHOD, each.method),
-                    (names.URL_SCHEME, each.scheme),
-                    *(((names.ROUTE, f"/{each.deployment}"),) if model else ()),
-                    (names.STATUS_CODE, each.status),
-                    *(((names.ERROR_TYPE, str(each.status)),) if each.status >= 500 else ()),
+                    (names.REQUEST_METHOD, requests.method),
+                    (names.URL_SCHEME, requests.scheme),
+                    *(((names.ROUTE, f"/{requests.deployment}"),) if model else ()),
+                    (names.STATUS_CODE, requests.status),
+                    *(
+                        ((names.ERROR_TYPE, str(requests.status)),)
+                        if requests.status >= 500
+                        else ()
+                    ),
                 )
                 series.histograms[names.REQUEST_DURATION, "s", attributes] = Distribution(
                     names.REQUEST_DURATION_BOUNDS,
-                    np.array(each.buckets, np.int64),
-                    each.total,
-                    each.shortest,
-                    each.longest,
+                    np.array(requests.buckets, np.int64),
+                    requests.total,
+                    requests.shortest,
+                    requests.longest,
                 )
             self._is_changed = True
 
@@ -132,9 +136,9 @@ class Telemetry:
         if not self._is_changed or (waited < self._seconds and not finish):
             return
         self._exported, self._is_changed = now, False
-        found = list(verdicts())
+        judged = list(verdicts())
         with self._lock:
-            for key, verdict, profile, counts in found:
+            for key, verdict, profile, counts in judged:
                 self._drift(key, verdict, profile, counts)
             data = metrics_data(list(self._series.values()), _nanoseconds(now))
             made, self._spans = self._spans, []
@@ -243,9 +247,9 @@ def _record_predictions(
 
 def _record_slices(series: Series, block: Block, facts: Facts, outcomes: Sequence[str]) -> None:
     """Count every slice from the first answer on, so that its series exist before any hit."""
-    found = np.array(outcomes, object)
+    texts = np.array(outcomes, object)
     # Comparing texts is slow, and the result is the same for every slice.
-    hit = {outcome: found == outcome for outcome in OUTCOMES}
+    hit = {outcome: texts == outcome for outcome in OUTCOMES}
     for part in slices(facts.contract):
         inside = inside_of(part, block)
         where = ((names.FEATURE_NAME, part.feature), (names.SLICE_LABEL, part.label))

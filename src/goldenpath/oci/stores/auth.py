@@ -136,12 +136,12 @@ def _longest(keys: Iterable[str], host: str, repository: str) -> str | None:
     """Return the key with the longest path that fits; a key may be written as a URL."""
     names = _HUB if host.endswith("docker.io") else (host,)
     parts = repository.split("/") if repository else []
-    wanted = [
+    candidates = [
         "/".join((name, *parts[:length])) for length in range(len(parts), -1, -1) for name in names
     ]
     # `docker login` writes docker.io as a URL with a version of an old interface.
     known = {_plain(key): key for key in keys}
-    return next((known[name] for name in wanted if name in known), None)
+    return next((known[name] for name in candidates if name in known), None)
 
 
 def _plain(key: str) -> str:

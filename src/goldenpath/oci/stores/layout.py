@@ -121,16 +121,16 @@ class LayoutStore:
         self, subject: Digest, artifact_type: str | None = None
     ) -> tuple[Descriptor, ...]:
         """See `Store.referrers`."""
-        found: dict[Digest, Descriptor] = {}
+        referring: dict[Digest, Descriptor] = {}
         for digest in self._candidates(subject):
             read = self._read_manifest(digest)
             if read is None:
                 continue
             descriptor, manifest = read
             if manifest.subject is not None and manifest.subject.digest == subject:
-                found[digest] = as_referrer(descriptor, manifest)
-        wanted = (found[digest] for digest in sorted(found))
-        return tuple(d for d in wanted if artifact_type in (None, d.artifact_type))
+                referring[digest] = as_referrer(descriptor, manifest)
+        ordered = (referring[digest] for digest in sorted(referring))
+        return tuple(d for d in ordered if artifact_type in (None, d.artifact_type))
 
     def state(self) -> str:
         """Return a text that changes whenever a blob, the index or the file `subjects` changes."""

@@ -82,6 +82,8 @@ class MemoryStore:
     ) -> tuple[Descriptor, ...]:
         """See `Store.referrers`."""
         with self._lock:
-            found = [self._manifests[each] for each, of in self._subjects.items() if of == subject]
-        wanted = [d for d in found if artifact_type in (None, d.artifact_type)]
-        return tuple(sorted(wanted, key=lambda descriptor: descriptor.digest))
+            referring = [
+                self._manifests[each] for each, of in self._subjects.items() if of == subject
+            ]
+        chosen = [d for d in referring if artifact_type in (None, d.artifact_type)]
+        return tuple(sorted(chosen, key=lambda descriptor: descriptor.digest))

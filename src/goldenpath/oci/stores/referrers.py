@@ -258,8 +258,8 @@ class Referrers:
 
 def next_page(answer: Response) -> str | None:
     """Return the URL of the next page of a list; None after the last one (RFC 8288)."""
-    found = _NEXT.search(answer.headers.get("Link", ""))
-    return found[1] if found else None
+    link = _NEXT.search(answer.headers.get("Link", ""))
+    return link[1] if link else None
 
 
 def _tag(subject: Digest) -> str:

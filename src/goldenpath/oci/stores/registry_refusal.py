@@ -13,12 +13,13 @@ RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 """Statuses after which a request is sent again: the registry is busy, or was interrupted."""
 _SHOWN = 300
 _LOG_IN = "log in with `docker login` or another tool that writes docker's config.json"
+_RIGHTS = f"{_LOG_IN}, with an account that has the right to do this"
 _CURES: Mapping[str, str] = {
     "NAME_UNKNOWN": "create the repository in the registry first, or let it be created on push",
     "SIZE_INVALID": "raise the largest size of a manifest in the registry's settings",
     "MANIFEST_INVALID": "use a registry that takes OCI 1.1 manifests (artifactType, empty config)",
     "TAG_INVALID": "use another tag, or allow this one to change in the registry's settings",
-    "DENIED": _LOG_IN,
+    "DENIED": _RIGHTS,
     "UNAUTHORIZED": _LOG_IN,
 }
 """By the error codes of the distribution specification, and those that registries added to it."""
@@ -39,7 +40,8 @@ def refusal(method: str, url: str, answer: urllib3.BaseHTTPResponse) -> InvalidI
     cure = _CURES.get(code)
     if answer.status in (401, 403) and code != "TAG_INVALID":
         return InvalidInput(
-            f"registry {host} refused access ({answer.status}): {reason}", hint=cure or _LOG_IN
+            f"registry {host} refused access ({answer.status}): {reason}",
+            hint=cure or (_LOG_IN if answer.status == 401 else _RIGHTS),
         )
     if cure is None and answer.status == 404 and method in ("POST", "PUT", "PATCH"):
         cure = _CURES["NAME_UNKNOWN"]

@@ -11,12 +11,13 @@ from threading import Lock
 from urllib.parse import urlencode, urljoin, urlsplit
 
 import urllib3
-from urllib3.exceptions import HTTPError, SSLError
+from urllib3.exceptions import HTTPError
 
 from goldenpath.backoff import pause_after
 from goldenpath.canonical import parse_object
 from goldenpath.errors import InvalidInput, Unavailable, VerificationError
 from goldenpath.http.proxies import ClientPools
+from goldenpath.http.tls import certificate_fault, speaks_no_tls
 from goldenpath.oci.store import CHUNK
 from goldenpath.oci.stores.auth import Challenge, Credentials, Keychain, parse_challenges
 from goldenpath.oci.stores.registry_refusal import RETRIED, refusal
@@ -180,14 +181,12 @@ class Transport:
                     preload_content=False,
                     redirect=False,
                 )
-            except SSLError as error:
-                raise VerificationError(
-                    f"{host} has no certificate that we trust: {error}",
-                    hint="set GOLDENPATH_CA_FILE to the file of your certificate authority",
-                ) from error
             except HTTPError as error:
-                if not repeatable or attempt == most:
-                    raise Unavailable(f"{host} cannot be reached: {error}") from error
+                # A bad certificate is never retried: it would not become better.
+                if (fault := certificate_fault(host, error)) is not None:
+                    raise fault from error
+                if not repeatable or attempt == most or speaks_no_tls(error):
+                    raise _unreachable(host, error) from error
                 self.pause(attempt)
                 continue
             if answer.status not in retried or attempt == most:
@@ -234,6 +233,13 @@ class Transport:
                 f"{urlsplit(realm).netloc} answered without a token: expected token or access_token"
             )
         return token
+
+
+def _unreachable(host: str, error: HTTPError) -> Unavailable:
+    cure = "check the address, the network and the proxy, then run this again"
+    if speaks_no_tls(error):
+        cure = "if this registry has no TLS, write oci+http:// in front of its name"
+    return Unavailable(f"{host} cannot be reached: {error}", hint=cure)
 
 
 def content(answer: Response, limit: int = MAX_ANSWER) -> bytes:

@@ -105,8 +105,8 @@ def _paths(opened: tuple[Right, ...], platform: Platform) -> Iterator[LonePath]:
 
 def _by_open_break_glass(scene: DutiesScene) -> Iterator[LonePath]:
     last = scene.platform.stages[-1]
-    for name, each in sorted(scene.restrictions.items()):
-        if each.break_glass is not None and name.partition("/")[0] == last.name:
+    for name, restriction in sorted(scene.restrictions.items()):
+        if restriction.break_glass is not None and name.partition("/")[0] == last.name:
             cure = f"goldenpath approve RELEASE --stage {last.name}, by somebody else"
-            how = f"{name}: {each.break_glass.summary(scene.now)}"
-            yield LonePath(each.break_glass.by, how, cure)
+            how = f"{name}: {restriction.break_glass.summary(scene.now)}"
+            yield LonePath(restriction.break_glass.by, how, cure)

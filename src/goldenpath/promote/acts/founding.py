@@ -1,14 +1,15 @@
 """The first commit of a platform, and its list of people."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from goldenpath.errors import InvalidInput, NotFound
+from goldenpath.errors import InvalidInput, NotFound, did_you_mean
 from goldenpath.promote.acts.intents import TrustChange
 from goldenpath.promote.manifests.cluster import render_cluster
 from goldenpath.promote.platform.demands import Demands
 from goldenpath.promote.platform.platform import FILE, GATES, URL, Platform, Stage, render_platform
+from goldenpath.promote.platform.second_person import ENGINEER
 from goldenpath.release.attest.policy import Person, TrustedKey
 from goldenpath.release.attest.statement import BUILDER
 
@@ -22,6 +23,8 @@ STAGES = (
     Stage("prod", GATES, approvals=2, approver_roles=("validator", "risk-manager")),
 )
 """The stages of a new platform."""
+_AUTHOR = "data-scientist"
+"""The role of people who build releases; no rule asks for it, so it gives no right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ def begin(scene: FoundingScene, options: PlatformOptions) -> TrustChange:
         url=options.url,
         demands=Demands(builder=BUILDER),
     )
+    require_known_roles(platform, options.roles)
     return TrustChange(
         None,
         scene.now,
@@ -68,6 +72,23 @@ def begin(scene: FoundingScene, options: PlatformOptions) -> TrustChange:
         "platform: begin\n\nStages, trust and registry of this platform.\n",
         (scene.name,),
     )
+
+
+def require_known_roles(platform: Platform, roles: Iterable[str]) -> None:
+    """Raise `InvalidInput` for a role that no rule of the platform knows.
+
+    A mistyped role gives no right, and nobody would notice before an approval is refused.
+    """
+    known = {ENGINEER, _AUTHOR, *(limit.role for limit in platform.role_limits)}
+    for stage in platform.stages:
+        known |= {*stage.approver_roles, *(stage.break_glass.roles if stage.break_glass else ())}
+    for role in roles:
+        if role not in known:
+            near = did_you_mean(role, sorted(known))
+            raise InvalidInput(
+                f"no stage knows the role {role!r}: expected one of {', '.join(sorted(known))}",
+                hint=near or f"name it first in approver-roles of a stage, in {FILE}",
+            )
 
 
 def with_person(platform: Platform, person: Person) -> Platform:

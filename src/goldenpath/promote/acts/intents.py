@@ -157,7 +157,7 @@ def proposal_branch(proposal: str) -> str:
 
 def stage_change(
     scene: StageScene,
-    wanted: Deployment,
+    desired: Deployment,
     placement: Placement,
     message: CommitMessage,
     *,
@@ -167,5 +167,5 @@ def stage_change(
 
     Raises `InvalidInput` for what KServe would refuse.
     """
-    manifest = render_deployment(wanted, scene.platform, scene.manifest)
-    return StageChange(scene.commit, scene.now, wanted, placement, manifest, message, decision)
+    manifest = render_deployment(desired, scene.platform, scene.manifest)
+    return StageChange(scene.commit, scene.now, desired, placement, manifest, message, decision)

@@ -1,7 +1,7 @@
 """What a model still needs to enter a stage: the closed gates, and who can open them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from goldenpath.digest import Digest
@@ -13,12 +13,28 @@ from goldenpath.release.attest.policy import Finding
 
 
 @dataclass(frozen=True, slots=True)
+class PastRollback:
+    """The last rollback of a model in a stage, as the commit on `main` says."""
+
+    digest: Digest
+    """The release that was taken away."""
+    time: datetime
+    by: str
+    reason: str
+    commit: str
+    judged: tuple[str, ...]
+    """The judge's numbers; empty if a person rolled back."""
+
+
+@dataclass(frozen=True, slots=True)
 class Missing:
     """The answer of `goldenpath why`: one sentence, and the closed gates."""
 
     summary: str
     digest: Digest | None
     missing: tuple[Finding, ...]
+    rollback: PastRollback | None = None
+    """Set if the stage went back from this release, or from its newest one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +49,8 @@ class ModelScene:
     """By the name of the stage that runs the model."""
     placement: Placement | None = None
     """How the newest release got into the stage; None if there is none."""
+    rollback: PastRollback | None = None
+    """The last rollback in the stage, if nothing was promoted after it."""
     similar: str = ""
     """A hint that names a model with a similar name; empty if there is none."""
 
@@ -64,6 +82,14 @@ def missing(scene: ModelScene, candidate: Digest | None, decision: Decision | No
 
     `decision` is None if no gate had to be asked.
     """
+    answer = _answer(scene, candidate, decision)
+    rollback = scene.rollback
+    if rollback is None or candidate not in (None, rollback.digest):
+        return answer
+    return replace(answer, rollback=rollback)
+
+
+def _answer(scene: ModelScene, candidate: Digest | None, decision: Decision | None) -> Missing:
     stage, model = scene.stage.name, scene.model
     held = _held(scene)
     if candidate is None and scene.deployment is not None:

@@ -36,8 +36,8 @@ def promote(scene: ReleaseScene, wish: PromotionWish) -> StageChange | Declined:
     if not assessment.decision.allowed:
         return Declined(assessment.decision, assessment.approved_by)
     _require_free(stage)
-    wanted = deployment_with(stage, evidence.digest, wish.rollout.steps[0])
-    return _change(scene, assessment, wanted, wish)
+    desired = deployment_with(stage, evidence.digest, wish.rollout.steps[0])
+    return _change(scene, assessment, desired, wish)
 
 
 def deployment_with(scene: StageScene, digest: Digest, percent: int) -> Deployment:
@@ -53,7 +53,8 @@ def deployment_with(scene: StageScene, digest: Digest, percent: int) -> Deployme
         raise InvalidInput(
             f"{current.name} has a canary in progress: {canaries[0].digest.short} "
             f"at {canaries[0].percent} percent",
-            hint=f"goldenpath rollout {model} --stage {current.stage}, or goldenpath rollback",
+            hint=f"finish it first: goldenpath rollout {model} --stage {current.stage}, or "
+            f"goldenpath rollback {model} --stage {current.stage}",
         )
     if stable.digest == digest:
         raise InvalidInput(f"{current.name} runs {digest.short} already: nothing to do")
@@ -73,7 +74,7 @@ def source_of(verified: Verified) -> tuple[str, str]:
 
 
 def _change(
-    scene: ReleaseScene, assessment: Assessed, wanted: Deployment, wish: PromotionWish
+    scene: ReleaseScene, assessment: Assessed, desired: Deployment, wish: PromotionWish
 ) -> StageChange:
     stage, decision, digest = scene.stage, assessment.decision, scene.evidence.digest
     repository, commit = source_of(scene.evidence.verified)
@@ -91,16 +92,16 @@ def _change(
     )
     message = CommitMessage(
         "promote",
-        wanted.stage,
-        wanted.model,
+        desired.stage,
+        desired.model,
         digest,
         wish.reason or (decision.break_glass.reason if decision.break_glass else _reason(decision)),
-        share=wanted.slots[-1].percent,
+        share=desired.slots[-1].percent,
         previous=previous,
         approved_by=assessment.approved_by,
         break_glass=decision.break_glass,
     )
-    return stage_change(stage, wanted, placement, message, decision=decision)
+    return stage_change(stage, desired, placement, message, decision=decision)
 
 
 def _require_free(scene: StageScene) -> None:

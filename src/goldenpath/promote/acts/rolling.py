@@ -34,7 +34,10 @@ def roll_out(
     """Give the canary `to` percent of the traffic, or its next step; 100 makes it stable."""
     current, placement = scene.present
     if len(current.slots) < 2:
-        raise InvalidInput(f"{current.name} has no canary", hint="goldenpath promote --canary")
+        raise InvalidInput(
+            f"{current.name} has no canary",
+            hint=f"goldenpath promote RELEASE --stage {current.stage} --canary 10,50,100",
+        )
     stable, canary = current.slots[0], current.slots[-1]
     judged = _judged(current, grounds)
     _require_free(scene, placement)
@@ -56,8 +59,8 @@ def roll_out(
         placement.decision,
         judged=judged,
     )
-    wanted = replace(current, slots=_shifted(stable, canary, percent))
-    return stage_change(scene, wanted, replace(placement, judged=()), message)
+    desired = replace(current, slots=_shifted(stable, canary, percent))
+    return stage_change(scene, desired, replace(placement, judged=()), message)
 
 
 def destination_of(scene: StageScene, to: Digest | None) -> Digest | None:
@@ -139,7 +142,10 @@ def _require_free(scene: StageScene, placement: Placement) -> None:
         )
     if freeze is not None and break_glass is None:
         end = freeze.end.isoformat(timespec="minutes")
-        raise Stalled(f"{stage} is frozen until {end}: {freeze.reason}")
+        raise Stalled(
+            f"{stage} is frozen until {end}: {freeze.reason}",
+            hint="run this again after that time; goldenpath rollback is possible at any time",
+        )
 
 
 def _judged(current: Deployment, grounds: Grounds | None) -> tuple[str, ...]:

@@ -16,10 +16,10 @@ def with_key(platform: Platform, key: TrustedKey) -> Platform:
 
     Raises `InvalidInput` if the name or the key is listed already: a name never gets another key.
     """
-    for each in platform.build_keys:
-        if each.name == key.name or each.public_key == key.public_key:
+    for listed in platform.build_keys:
+        if listed.name == key.name or listed.public_key == key.public_key:
             raise InvalidInput(
-                f"platform.toml lists the build key {each.name} already",
+                f"platform.toml lists the build key {listed.name} already",
                 hint="give a new key a new name",
             )
     return replace(platform, build_keys=(*platform.build_keys, key))

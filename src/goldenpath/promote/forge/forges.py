@@ -59,8 +59,8 @@ class _Pulls:
 
     def waiting(self) -> tuple[PullRequest, ...]:
         """Ours that are open."""
-        found = pages(self._rest, self._path, self.per_page, state="open")
-        return tuple(each for each in map(_pull, found) if each.branch.startswith(PREFIX))
+        listed = pages(self._rest, self._path, self.per_page, state="open")
+        return tuple(each for each in map(_pull, listed) if each.branch.startswith(PREFIX))
 
     def open(self, branch: str, title: str, body: str) -> PullRequest:
         """Asks to bring the branch into `main`."""
@@ -70,9 +70,9 @@ class _Pulls:
     def agreed(self, request: PullRequest) -> tuple[Agreed, ...]:
         """Return those whose last review is an approval; a later comment does not withdraw it."""
         last: dict[str, JsonValue] = {}
-        for each in pages(self._rest, f"{self._path}/{request.number}/reviews", self.per_page):
-            if _text(each, "state") in ("APPROVED", self.changes, "DISMISSED"):
-                last[_text(each, "user", "login")] = each
+        for review in pages(self._rest, f"{self._path}/{request.number}/reviews", self.per_page):
+            if _text(review, "state") in ("APPROVED", self.changes, "DISMISSED"):
+                last[_text(review, "user", "login")] = review
         return tuple(
             Agreed(login, _text(each, "commit_id"))
             for login, each in sorted(last.items())
@@ -100,8 +100,8 @@ class GitLab:
 
     def waiting(self) -> tuple[PullRequest, ...]:
         """Ours that are open."""
-        found = pages(self._rest, self._path, "per_page", state="opened", target_branch=BASE)
-        return tuple(each for each in map(_merge, found) if each.branch.startswith(PREFIX))
+        listed = pages(self._rest, self._path, "per_page", state="opened", target_branch=BASE)
+        return tuple(each for each in map(_merge, listed) if each.branch.startswith(PREFIX))
 
     def open(self, branch: str, title: str, body: str) -> PullRequest:
         """Asks to bring the branch into `main`."""

@@ -1,12 +1,21 @@
 """The champion gate: the release is not worse than the live one by more than a margin."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
-from goldenpath.promote.gates.declared_limits import DeclaredLimits
+from goldenpath.project.statements import THRESHOLDS
+from goldenpath.promote.gates.declared_limits import DeclaredLimits, Limit
 from goldenpath.promote.gates.gate import Evidence, Live
-from goldenpath.promote.gates.measured import does_not_apply, fails, metric_of, passes
+from goldenpath.promote.gates.measured import (
+    AGAIN,
+    does_not_apply,
+    fails,
+    margin_of,
+    metric_of,
+    passes,
+)
 from goldenpath.release.attest.policy import Finding
 from goldenpath.release.evidence.training_statements import EvaluationStatement
 from goldenpath.train.evaluation.decision_bands import accepted
@@ -43,13 +52,32 @@ def champion(
             metric_of(evaluation.metrics, limit.metric), metric_of(live.metrics, limit.metric)
         )
     if difference is None:
-        return fails(f"{limit.metric} has no interval on both releases")
+        return _incomparable(limit.metric, evaluation.metrics, live)
     better = difference.value if limit.minimum is not None else -difference.value
     bound = better - _ONE_SIDED * difference.error
     message = f"{limit.metric} is at most {max(-bound, 0.0):.4f} worse than live ({method})"
     if not bound >= -MARGIN:
         return fails(f"{message}, {-bound - MARGIN:.4f} too much")
     return passes(f"{message}, {bound + MARGIN:.4f} inside")
+
+
+def _incomparable(metric: str, metrics: Sequence[Metric], live: Live) -> Finding:
+    """Return the finding for a difference that is not known, with the cure for its cause."""
+    if metric_of(metrics, metric) is None:
+        return fails(
+            f"{metric} was not measured",
+            f"make the first limit in {THRESHOLDS} one of a measured metric; {AGAIN}",
+        )
+    own = margin_of(Limit(metric, None, None), metric_of(metrics, metric))
+    if math.isnan(own):
+        return fails(
+            f"{metric} was measured on too few rows for an interval",
+            "evaluate on more rows and build again",
+        )
+    return fails(
+        f"the live release {live.digest.short} has no interval of {metric}",
+        "waive this gate once: the next release can be compared with this one",
+    )
 
 
 def _paired(metric: str, evidence: Evidence, live: Live) -> PairedDifference | None:

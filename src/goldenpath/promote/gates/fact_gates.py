@@ -253,15 +253,15 @@ def _breaks(live: Contract, new: Contract) -> Iterator[str]:
         detail = f"without {', '.join(gone)}" if gone else f"with {', '.join(added)}"
         yield f"inputs differ: {detail if gone or added else 'in another order'}"
         return
-    for old, each in zip(live.features, new.features, strict=True):
-        if old.kind != each.kind:
-            yield f"{each.name} was a {old.kind} and is a {each.kind}"
-        if old.missing and not each.missing:
-            yield f"{each.name} may no longer be missing"
-        if set(old.categories) - set(each.categories):
-            yield f"{each.name} accepts fewer categories"
-        if set(_labels(old)) - set(_labels(each)):
-            yield f"{each.name} no longer accepts some labels, or gives them other codes"
+    for old, feature_now in zip(live.features, new.features, strict=True):
+        if old.kind != feature_now.kind:
+            yield f"{feature_now.name} was a {old.kind} and is a {feature_now.kind}"
+        if old.missing and not feature_now.missing:
+            yield f"{feature_now.name} may no longer be missing"
+        if set(old.categories) - set(feature_now.categories):
+            yield f"{feature_now.name} accepts fewer categories"
+        if set(_labels(old)) - set(_labels(feature_now)):
+            yield f"{feature_now.name} no longer accepts some labels, or gives them other codes"
     if (live.input_tensor, live.output) != (new.input_tensor, new.output):
         yield f"names differ: {live.input_tensor} and {live.output}"
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from itertools import permutations
 
 from goldenpath.errors import InvalidInput
+from goldenpath.project.statements import THRESHOLDS
 from goldenpath.promote.gates.declared_limits import (
     DeclaredLimits,
     FairnessLimit,
@@ -31,7 +32,13 @@ ROBUSTNESS = "robustness_"
 ROBUSTNESS_LIMITS = (Limit("robustness_noise", None, 0.1),)
 """The limits if the thresholds do not declare any."""
 BUILD = "improve the model and build again"
-
+AGAIN = "commit the change and build again"
+_NEEDS = {
+    "robustness_flip": "declare with mutable = true which features people can change",
+    "robustness_missing": "declare with missing = true which features may be missing",
+}
+"""What `goldenpath.toml` needs before a metric can be measured."""
+_MOST_NAMED = 12
 
 Weigh = Callable[[DeclaredLimits, EvaluationStatement, Evidence], Finding]
 """Judges an evaluation against the declared limits."""
@@ -54,7 +61,7 @@ class Measured:
         try:
             limits = declared_limits(evidence.documents)
         except InvalidInput as error:
-            cure = "repair compliance/thresholds.yaml and build again"
+            cure = f"correct {THRESHOLDS}; {AGAIN}"
             return Finding(self.name, "fail", error.message, cure)
         return replace(self.weigh(limits, evaluation, evidence), check=self.name)
 
@@ -79,9 +86,8 @@ def thresholds(
 ) -> Finding:
     """Judge whether the whole interval of each metric is inside its limit in the thresholds."""
     margins = _margins(limits.metrics, evaluation)
-    failed = [missed(limit, margin) for limit, margin in margins.items() if not margin >= 0]
-    if failed:
-        return fails("; ".join(failed))
+    if any(not margin >= 0 for margin in margins.values()):
+        return _fails_limits(margins, evaluation.metrics)
     closest = min(margins, key=lambda limit: margins[limit])
     inside = f"{margins[closest]:.4f} inside"
     return passes(f"{len(margins)} limits hold; {closest.metric} is closest, {inside}")
@@ -118,7 +124,7 @@ def calibration(
     limit = Limit(CALIBRATION, None, maximum)
     margin = margin_of(limit, metric)
     if not margin >= 0:
-        return fails(missed(limit, margin))
+        return _fails_limits({limit: margin}, evaluation.metrics)
     return passes(f"calibration error is {margin:.4f} inside {maximum:g}")
 
 
@@ -161,9 +167,8 @@ def robustness(
     margins = _margins(declared, evaluation)
     free = ", ".join(sorted(measured - {limit.metric for limit in declared}))
     remark = f"; without a limit: {free}" if free else ""
-    failed = [missed(limit, margin) for limit, margin in margins.items() if not margin >= 0]
-    if failed:
-        return fails("; ".join(failed) + remark)
+    if any(not margin >= 0 for margin in margins.values()):
+        return _fails_limits(margins, evaluation.metrics, remark)
     message = ", ".join(f"{limit.metric} {margin:.3f} inside" for limit, margin in margins.items())
     return passes(message + remark)
 
@@ -192,13 +197,39 @@ def _margins(limits: Sequence[Limit], evaluation: EvaluationStatement) -> Mappin
     }
 
 
-def missed(limit: Limit, margin: float) -> str:
-    """Return the message for a limit that is not met."""
+def _fails_limits(
+    margins: Mapping[Limit, float], metrics: Sequence[Metric], remark: str = ""
+) -> Finding:
+    """Return the finding for limits that are not all met, with the cure for each kind of failure.
+
+    A better model does not help where nothing was measured.
+    """
+    missed = [(limit, margin) for limit, margin in margins.items() if not margin >= 0]
+    pairs = [_missed(limit, margin, metrics) for limit, margin in missed]
+    messages, cures = zip(*pairs, strict=True)
+    return fails("; ".join(messages) + remark, "; ".join(dict.fromkeys(cures)))
+
+
+def _missed(limit: Limit, margin: float, metrics: Sequence[Metric]) -> tuple[str, str]:
+    """Return the message for a limit that is not met, and the cure."""
     what = f"{limit.metric} {limit.slice}".strip()
+    if metric_of(metrics, limit.metric, limit.slice) is None:
+        cure = _NEEDS.get(limit.metric) or _measured_names(limit, metrics)
+        return f"{what} was not measured", f"{cure}, or remove the limit from {THRESHOLDS}; {AGAIN}"
     if math.isnan(margin):
-        return f"{what} was not measured, or on too few rows for an interval"
+        return (
+            f"{what} was measured on too few rows for an interval",
+            f"evaluate on more rows, or remove the limit from {THRESHOLDS}; {AGAIN}",
+        )
     bound = f"{limit.minimum:g}" if limit.minimum is not None else f"{limit.maximum:g}"
-    return f"{what} misses {bound} by {-margin:.4f} at the end of its interval"
+    return f"{what} misses {bound} by {-margin:.4f} at the end of its interval", BUILD
+
+
+def _measured_names(limit: Limit, metrics: Sequence[Metric]) -> str:
+    names = sorted({each.name for each in metrics})
+    slices = sorted({each.slice for each in metrics if each.name == limit.metric and each.slice})
+    what, known = ("slice", slices) if limit.metric in names else ("metric", names)
+    return f"name a {what} that is measured ({', '.join(known[:_MOST_NAMED]) or 'none is'})"
 
 
 def _groups(

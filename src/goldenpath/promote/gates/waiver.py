@@ -121,10 +121,10 @@ def excuses(
 
 def _waived_gates(decision: dict[str, JsonValue]) -> Iterator[str]:
     findings = decision.get("findings")
-    for each in findings if isinstance(findings, list) else []:
+    for finding in findings if isinstance(findings, list) else []:
         # These are waived by break-glass, not by a waiver: admission checks approvals itself.
-        if member(each, "status") == "waived" and member(each, "check") not in OVERRULED:
-            yield str(member(each, "check"))
+        if member(finding, "status") == "waived" and member(finding, "check") not in OVERRULED:
+            yield str(member(finding, "check"))
 
 
 def _covers(signed: SignedStatement, gate: str, decision: SignedStatement, stage: Stage) -> bool:

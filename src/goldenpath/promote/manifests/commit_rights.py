@@ -138,13 +138,13 @@ def _other_fields(step: FileStep, old: Deployment | None, new: Deployment) -> st
     if after == step.before.service:
         return ""
     slots = tuple(_with_replicas(each, old) for each in new.slots)
-    wanted = replace(new, slots=slots, stopped=old is not None and old.stopped)
+    allowed = replace(new, slots=slots, stopped=old is not None and old.stopped)
     try:
-        written = render_deployment(wanted, step.platform, step.before.service)[step.path]
-        expected, found = parse_yaml(written, step.path), parse_yaml(after, step.path)
+        written = render_deployment(allowed, step.platform, step.before.service)[step.path]
+        expected, written_file = parse_yaml(written, step.path), parse_yaml(after, step.path)
     except InvalidInput as error:
         return f"makes {step.name} unreadable: {error.message}"
-    different = next(_differences(expected, found, ""), "")
+    different = next(_differences(expected, written_file, ""), "")
     return different and f"changes {different} of {step.name}"
 
 
@@ -160,19 +160,19 @@ def _with_replicas(slot: Slot, old: Deployment | None) -> Slot:
     return slot if slot.replicas in allowed else replace(slot, replicas=stable)
 
 
-def _differences(expected: JsonValue, found: JsonValue, where: str) -> Iterator[str]:
+def _differences(expected: JsonValue, actual: JsonValue, where: str) -> Iterator[str]:
     """Yield the path of each member that differs."""
-    if isinstance(expected, dict) and isinstance(found, dict):
-        for key in sorted({*expected, *found}):
+    if isinstance(expected, dict) and isinstance(actual, dict):
+        for key in sorted({*expected, *actual}):
             inner = f"{where}.{key}" if where else key
-            if key not in found or key not in expected:
+            if key not in actual or key not in expected:
                 yield inner
             else:
-                yield from _differences(expected[key], found[key], inner)
-    elif isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
-        for number, (one, other) in enumerate(zip(expected, found, strict=True)):
+                yield from _differences(expected[key], actual[key], inner)
+    elif isinstance(expected, list) and isinstance(actual, list) and len(expected) == len(actual):
+        for number, (one, other) in enumerate(zip(expected, actual, strict=True)):
             yield from _differences(one, other, f"{where}[{number}]")
-    elif expected != found or isinstance(expected, bool) != isinstance(found, bool):
+    elif expected != actual or isinstance(expected, bool) != isinstance(actual, bool):
         yield where or "the file"
 
 
@@ -219,9 +219,9 @@ def _rights_refusal(step: FileStep) -> str:
         {key: value for key, value in each.items() if key not in NOT_ON_CANARY} for each in known
     ]
     for predictor in _predictors(after):
-        found = _stripped(predictor)
-        if found not in (*known, *on_canary):
-            nearest = next(_differences(known[0], found, "spec.predictor"), "spec.predictor")
+        stripped = _stripped(predictor)
+        if stripped not in (*known, *on_canary):
+            nearest = next(_differences(known[0], stripped, "spec.predictor"), "spec.predictor")
             return f"changes {nearest} of {step.name}"
     expected, got = _frame(_model_file(step)), _frame(after)
     different = next(_differences(expected, got, ""), "")
@@ -236,8 +236,8 @@ def _model_file(step: FileStep) -> Mapping[str, JsonValue]:
         except InvalidInput:
             pass
     first = Slot("r" + "0" * 12, Digest.of(b""), 100)
-    wanted = Deployment(step.stage.name, step.model, (first,))
-    return parse_yaml(render_deployment(wanted, step.platform)[step.path], step.path)
+    deployment = Deployment(step.stage.name, step.model, (first,))
+    return parse_yaml(render_deployment(deployment, step.platform)[step.path], step.path)
 
 
 def _predictors(value: Mapping[str, JsonValue]) -> Iterator[dict[str, JsonValue]]:
@@ -246,8 +246,8 @@ def _predictors(value: Mapping[str, JsonValue]) -> Iterator[dict[str, JsonValue]
     canaries = (
         [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
     )
-    for each in (spec, *canaries):
-        predictor = each.get("predictor") if isinstance(each, dict) else None
+    for holder in (spec, *canaries):
+        predictor = holder.get("predictor") if isinstance(holder, dict) else None
         yield predictor if isinstance(predictor, dict) else {}
 
 

@@ -74,10 +74,10 @@ def read_demands(table: Table) -> Demands:
     required: tuple[str, ...] = EVIDENCE
     if table.has("required"):
         required = tuple(KINDS.get(each, each) for each in table.texts("required"))
-    for each in required:
-        if _URI.fullmatch(each) is None:
+    for demand in required:
+        if _URI.fullmatch(demand) is None:
             known = ", ".join(KINDS)
-            table.fault("required", f"a predicate type or one of {known}", each)
+            table.fault("required", f"a predicate type or one of {known}", demand)
     return Demands(
         repository=table.text("repository") if table.has("repository") else None,
         builder=table.text("builder") if table.has("builder") else None,
@@ -105,16 +105,16 @@ def check_people(
     Keys are compared as keys: another spelling of a key is the same key.
     """
     seen = {pem_identity(each.public_key): each.name for each in build_keys if each.public_key}
-    for each in people:
-        if not each.ssh_key:
+    for person in people:
+        if not person.ssh_key:
             continue
-        key = key_identity(each.ssh_key)
+        key = key_identity(person.ssh_key)
         if key in seen:
             faults.append(
-                f"{each.name}: has the same ssh-key as {seen[key]}: expected a key of its own, "
+                f"{person.name}: has the same ssh-key as {seen[key]}: expected a key of its own, "
                 "made with ssh-keygen -t ed25519"
             )
-        seen.setdefault(key, each.name)
+        seen.setdefault(key, person.name)
 
 
 def demand_lines(demands: Demands) -> Iterator[str]:
@@ -140,13 +140,13 @@ def key_lines(keys: Iterable[TrustedKey]) -> Iterator[str]:
 
 def person_lines(kind: str, people: Iterable[Person]) -> Iterator[str]:
     """Yield a TOML table for each person, or for each machine with an SSH key."""
-    for each in people:
-        yield from ("", f"[[{kind}]]", f"name = {quoted(each.name)}")
-        yield f"roles = {listed(each.roles)}"
-        yield f"ssh-key = {quoted(each.ssh_key)}"
-        if each.models:
-            yield models_line(each.models)
-        yield from _period_lines(each.valid_from, each.valid_until, None)
+    for person in people:
+        yield from ("", f"[[{kind}]]", f"name = {quoted(person.name)}")
+        yield f"roles = {listed(person.roles)}"
+        yield f"ssh-key = {quoted(person.ssh_key)}"
+        if person.models:
+            yield models_line(person.models)
+        yield from _period_lines(person.valid_from, person.valid_until, None)
 
 
 def quoted(text: str) -> str:

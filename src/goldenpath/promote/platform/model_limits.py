@@ -49,8 +49,8 @@ def read_role_limit(table: Table, names: set[str]) -> RoleLimit:
 
 def role_limit_lines(limits: tuple[RoleLimit, ...]) -> Iterator[str]:
     """Yield a TOML table for each limited role."""
-    for each in limits:
-        yield from ("", "[[role]]", f'name = "{each.role}"', models_line(each.models))
+    for limit in limits:
+        yield from ("", "[[role]]", f'name = "{limit.role}"', models_line(limit.models))
 
 
 def models_line(models: tuple[str, ...]) -> str:

@@ -160,8 +160,8 @@ class ChainWalk:
         except Unavailable as error:
             if len(ids) == 1:
                 raise _unclear(ids[0], error) from error
-            for each in ids:
-                yield from self._together([each])
+            for single in ids:
+                yield from self._together([single])
             return
         yield from commits
 

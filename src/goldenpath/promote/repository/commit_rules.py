@@ -78,13 +78,13 @@ def files_around(repository: Repository, commits: Sequence[Commit]) -> dict[str,
     for commit in commits:
         for folder in _folders(commit):
             paths = [f"{folder}/{file}" for file in (SERVICE_FILE, RELEASE_FILE)]
-            for each in (*commit.parents, commit.id):
+            for revision in (*commit.parents, commit.id):
                 if len(commit.parents) > 1 or commit.strange:
                     # A path alone does not tell a file from a link.
-                    files = repository.files(each, folder)
-                    placed |= {f"{each}:{path}": files.get(path) for path in paths}
+                    files = repository.files(revision, folder)
+                    placed |= {f"{revision}:{path}": files.get(path) for path in paths}
                 else:
-                    names += [f"{each}:{path}" for path in paths]
+                    names += [f"{revision}:{path}" for path in paths]
     return placed | dict(zip(names, repository.deployment_files(names), strict=True))
 
 
@@ -126,8 +126,8 @@ def stable_before(
     repository: Repository, commit: str, path: str, platform: Platform
 ) -> Iterator[Digest]:
     """Yield the stable releases of a deployment up to `commit`, newest first."""
-    for each in repository.history(path, to=commit):
-        content = repository.read(each.id, path)
+    for earlier in repository.history(path, to=commit):
+        content = repository.read(earlier.id, path)
         with suppress(InvalidInput):
             for deployment in parse_deployments({path: content} if content else {}, platform):
                 yield deployment.slots[0].digest

@@ -172,8 +172,8 @@ def _files(
     names = [f"{commit}:{path}" for path in paths]
     if all(each in placed for each in names):
         return Files(placed[names[0]], placed[names[1]])
-    found = repository.files(commit, folder)
-    return Files(found.get(paths[0]), found.get(paths[1]))
+    contents = repository.files(commit, folder)
+    return Files(contents.get(paths[0]), contents.get(paths[1]))
 
 
 def agreement(

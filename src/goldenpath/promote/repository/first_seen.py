@@ -242,9 +242,9 @@ class FirstSeen:
             ) from error
         return begun, known
 
-    def _unusable(self, done: str, error: OSError) -> Unavailable:
+    def _unusable(self, act: str, error: OSError) -> Unavailable:
         return Unavailable(
-            f"{self._file} cannot be {done}: {error.strerror}",
+            f"{self._file} cannot be {act}: {error.strerror}",
             hint="check its access rights, and that its disk has room",
         )
 

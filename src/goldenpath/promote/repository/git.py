@@ -124,10 +124,10 @@ class Git:
 
     def objects(self, names: Iterable[str]) -> Iterator[tuple[str, bytes] | None]:
         """Yield type and content of each object, in order; None for one that is not there."""
-        wanted = list(names)
-        output = self.run("cat-file", "--batch", stdin=_lines(wanted))
+        requested = list(names)
+        output = self.run("cat-file", "--batch", stdin=_lines(requested))
         position = 0
-        for _ in wanted:
+        for _ in requested:
             end = output.index(b"\n", position)
             header = output[position:end].rsplit(b" ", 2)
             position = end + 1
@@ -160,10 +160,10 @@ def _finished(process: "subprocess.Popen[bytes]", stdin: bytes, largest: int, ve
 
 
 def _lines(names: Iterable[str]) -> bytes:
-    wanted = list(names)
-    if any("\n" in name for name in wanted):
+    lines = list(names)
+    if any("\n" in name for name in lines):
         raise InvalidInput("a path in the gitops repository holds a line break")
-    return "".join(f"{name}\n" for name in wanted).encode()
+    return "".join(f"{name}\n" for name in lines).encode()
 
 
 def last_line(words: str) -> str:

@@ -43,7 +43,7 @@ def read_blobs(git: Git, names: Sequence[str], *, stand_in: bool) -> tuple[bytes
     if not names:
         return ()
     faults: dict[str, str] = {}
-    asked = []
+    readable = []
     for name in names:
         # Git reads the names line by line, and a path may hold a line break.
         if "\n" in name:
@@ -51,15 +51,15 @@ def read_blobs(git: Git, names: Sequence[str], *, stand_in: bool) -> tuple[bytes
         elif name.startswith(_MARK):
             faults[name] = _KINDS.get(name[1:7], f"has the mode {name[1:7]}")
         else:
-            asked.append(name)
+            readable.append(name)
     # Sizes first, because git would return a file of any size as a whole.
-    for name, found in zip(asked, git.sizes(asked), strict=True):
-        if found is not None and found[1] > MAX_FILE:
-            faults[name] = f"is too large: expected at most {MAX_FILE} bytes ({found[0]})"
+    for name, entry in zip(readable, git.sizes(readable), strict=True):
+        if entry is not None and entry[1] > MAX_FILE:
+            faults[name] = f"is too large: expected at most {MAX_FILE} bytes ({entry[0]})"
     if faults and not stand_in:
         name = min(faults)
         raise InvalidInput(f"{name!r} {faults[name]}, expected a file in the gitops repository")
-    small = [name for name in asked if name not in faults]
+    small = [name for name in readable if name not in faults]
     contents = {
         name: found[1] if found is not None and found[0] == "blob" else None
         for name, found in zip(small, git.objects(small), strict=True)

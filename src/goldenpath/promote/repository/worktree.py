@@ -180,13 +180,17 @@ class Repository:
 
     def between(self, start: str | None, end: str) -> tuple[str, ...]:
         """Return the ids of the commits after `start` (all, if None) up to `end`, parents first."""
-        wanted = [end] if start is None else [end, f"^{start}"]
-        return tuple(self._ask("rev-list", "--topo-order", "--reverse", *wanted).decode().split())
+        revisions = [end] if start is None else [end, f"^{start}"]
+        return tuple(
+            self._ask("rev-list", "--topo-order", "--reverse", *revisions).decode().split()
+        )
 
     def first_parents(self, start: str | None, end: str) -> tuple[str, ...]:
         """Return what `between` returns, along first parents only: what `main` was, in order."""
-        wanted = [end] if start is None else [end, f"^{start}"]
-        return tuple(self._ask("rev-list", "--first-parent", "--reverse", *wanted).decode().split())
+        revisions = [end] if start is None else [end, f"^{start}"]
+        return tuple(
+            self._ask("rev-list", "--first-parent", "--reverse", *revisions).decode().split()
+        )
 
     def is_at(self, commit: str) -> bool:
         """Whether our copy of `main` is at this commit."""
@@ -271,8 +275,8 @@ class Repository:
             sizes = self._git.sizes(ids)
         except GitFailed as error:
             raise self._broken(error) from error
-        for commit, found in zip(ids, sizes, strict=True):
-            if found is not None and found[1] > MAX_FILE:
+        for commit, entry in zip(ids, sizes, strict=True):
+            if entry is not None and entry[1] > MAX_FILE:
                 raise InvalidInput(f"commit {commit[:12]} is larger than {MAX_FILE} bytes")
         return self._raw(ids)
 
@@ -290,10 +294,10 @@ class Repository:
 
     def blob_ids(self, commits: Sequence[str], path: str) -> tuple[str | None, ...]:
         """Return the id of the blob at `path` in each commit; None where there is none."""
-        asked = "".join(f"{each}:{path}\n" for each in commits).encode()
-        lines = self._ask("cat-file", "--batch-check=%(objectname) %(objecttype)", stdin=asked)
-        found = [line.split(" ") for line in lines.decode().splitlines()]
-        return tuple(line[0] if line[-1] == "blob" else None for line in found)
+        names = "".join(f"{each}:{path}\n" for each in commits).encode()
+        lines = self._ask("cat-file", "--batch-check=%(objectname) %(objecttype)", stdin=names)
+        answers = [line.split(" ") for line in lines.decode().splitlines()]
+        return tuple(line[0] if line[-1] == "blob" else None for line in answers)
 
     def _tree(self, parent: str | None, files: Mapping[str, bytes | None]) -> str:
         try:
@@ -338,10 +342,10 @@ class Repository:
 
     def _raw(self, ids: Sequence[str]) -> dict[str, bytes]:
         result = {}
-        for each, found in zip(ids, self._objects(ids), strict=True):
-            if found is None or found[0] != "commit":
-                raise NotFound(f"{each[:12]} is not a commit of the gitops repository")
-            result[each] = found[1]
+        for commit, entry in zip(ids, self._objects(ids), strict=True):
+            if entry is None or entry[0] != "commit":
+                raise NotFound(f"{commit[:12]} is not a commit of the gitops repository")
+            result[commit] = entry[1]
         return result
 
     def _blobs(self, names: Sequence[str], *, stand_in: bool = False) -> tuple[bytes | None, ...]:

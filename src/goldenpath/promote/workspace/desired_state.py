@@ -60,24 +60,24 @@ class Surveyor:
         """Return what `deployment_files.survey` returns for every file below `envs/`."""
         self._load(_key(trusted.platform))
         entries = self._repository.entries(trusted.commit, FOLDER)
-        wanted = {
+        declared = {
             path: blob + entries.get(f"{path.removesuffix(SERVICE_FILE)}{RELEASE_FILE}", "")
             for path, blob in entries.items()
             if is_deployment_file(path)
         }
-        new = [path for path, blobs in wanted.items() if not self._knows(path, blobs)]
+        new = [path for path, blobs in declared.items() if not self._knows(path, blobs)]
         changed = [file for path in new for file in _both(path) if file in entries]
         contents = self._repository.deployment_files([entries[file] for file in changed])
         files = {file: content or b"" for file, content in zip(changed, contents, strict=True)}
         for path in new:
             own = {file: files[file] for file in _both(path) if file in files}
-            self._kept[path] = _parsed(wanted[path], own, trusted.platform)
-        gone = self._kept.keys() - wanted.keys()
+            self._kept[path] = _parsed(declared[path], own, trusted.platform)
+        gone = self._kept.keys() - declared.keys()
         for path in gone:
             del self._kept[path]
         if new or gone:
             self._save()
-        return _merged([self._kept[path] for path in sorted(wanted)])
+        return _merged([self._kept[path] for path in sorted(declared)])
 
     def _knows(self, path: str, blobs: str) -> bool:
         return path in self._kept and self._kept[path].blobs == blobs

@@ -7,11 +7,20 @@ from goldenpath.digest import Digest
 from goldenpath.errors import VerificationError
 from goldenpath.promote.acts.assessment import Assessed, assessed
 from goldenpath.promote.acts.duties import Duties, DutiesScene, lone_paths
-from goldenpath.promote.acts.missing import Missing, ModelScene, closest, is_in, missing
+from goldenpath.promote.acts.missing import (
+    Missing,
+    ModelScene,
+    PastRollback,
+    closest,
+    is_in,
+    missing,
+)
 from goldenpath.promote.acts.scene import stage_of
+from goldenpath.promote.manifests.deployment_files import release_path
 from goldenpath.promote.manifests.desired import Restrictions
 from goldenpath.promote.platform.platform import FILE
 from goldenpath.promote.repository.chain_of_trust import Trusted, platform_at
+from goldenpath.promote.repository.commit_message import JUDGED, PREVIOUS, REASON
 from goldenpath.promote.repository.countersign import agreement, set_up_is_over
 from goldenpath.promote.repository.worktree import Repository
 from goldenpath.promote.workspace.scene_reader import (
@@ -50,12 +59,36 @@ def what_is_missing(view: Viewpoint, model: str, stage_name: str, digest: Digest
         view.now,
         {name: deployment for name, deployment in deployments.items() if deployment is not None},
         placement_of(repository, trusted, stage_name, model),
+        _last_rollback(repository, trusted, stage_name, model),
         "" if any(deployments.values()) else similar_model(repository, trusted, model) or "",
     )
     candidate = digest or closest(scene)
     if candidate is None or is_in(scene, candidate):
         return missing(scene, candidate, None)
     return missing(scene, candidate, assess(view, candidate, stage_name).decision)
+
+
+def _last_rollback(
+    repository: Repository, trusted: Trusted, stage: str, model: str
+) -> PastRollback | None:
+    """Return the rollback after which nothing else changed the releases of the stage, if any."""
+    placement = placement_of(repository, trusted, stage, model)
+    if placement is None or placement.rolled_back is None:
+        return None
+    gone = placement.rolled_back
+    for commit in repository.history(release_path(stage, model), to=trusted.commit):
+        # Holds and resumes come after a rollback too, and keep what the release file says of it.
+        is_rollback = commit.subject.startswith(f"{stage}: rollback ")
+        if is_rollback and commit.trailer(PREVIOUS) == gone.text:
+            return PastRollback(
+                gone,
+                commit.time,
+                commit.author,
+                commit.trailer(REASON),
+                commit.id,
+                commit.trailers.get(JUDGED, ()),
+            )
+    return None
 
 
 def duties(

@@ -124,16 +124,16 @@ def approve(
     After break-glass for this release, the approval is the second person's, and a commit ends it.
     """
     scene = read_release(workspace, newest(workspace), digest, stage, promotes=False)
-    done = publish(workspace, approving.approve(scene, comment, lifetime))
-    envelope = done.envelope
-    if not done.intent.confirms or envelope is None:
-        return done
+    outcome = publish(workspace, approving.approve(scene, comment, lifetime))
+    envelope = outcome.envelope
+    if not outcome.intent.confirms or envelope is None:
+        return outcome
     second = enact(
         workspace,
-        lambda trusted: read_stage(workspace, trusted, stage, done.intent.model),
+        lambda trusted: read_stage(workspace, trusted, stage, outcome.intent.model),
         lambda scene: approving.confirm_break_glass(scene, digest, envelope),
     )
-    return replace(done, commit=second.commit, branch=second.branch, request=second.request)
+    return replace(outcome, commit=second.commit, branch=second.branch, request=second.request)
 
 
 def waive(

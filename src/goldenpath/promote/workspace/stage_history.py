@@ -83,7 +83,7 @@ class StageHistory:
             end = self._follow(trusted.commit)
             states = self._states(path_of(stage, model), end)
             earlier = self._states(path_of(before, model), end) if before else ()
-        found = [
+        entered = [
             StageEntry(
                 state.change.commit,
                 state.change.time,
@@ -95,7 +95,7 @@ class StageHistory:
             and digest in state.digests
             and (last is None or digest not in last.digests)
         ]
-        return tuple(reversed(found[-MOST_ENTRIES:]))
+        return tuple(reversed(entered[-MOST_ENTRIES:]))
 
     @staticmethod
     def _before(platform: Platform, name: str) -> str:
@@ -137,16 +137,16 @@ class StageHistory:
         contents = dict(zip(placed, self._repository.deployment_files(names), strict=True))
         changed = [each.id for each in commits if FILE in each.paths]
         files = dict(zip(changed, self._repository.blob_ids(changed, FILE), strict=True))
-        for each in commits:
-            place = self._places[each.id] = len(self._places) + 1
-            if not each.parents:
-                self._in_force = files.get(each.id) or ""
-            for path in each.paths:
+        for commit in commits:
+            place = self._places[commit.id] = len(self._places) + 1
+            if not commit.parents:
+                self._in_force = files.get(commit.id) or ""
+            for path in commit.paths:
                 if path.endswith(_SERVICE):
-                    content = contents[each.id, path]
-                    change = _Change(place, each.id, self._seen(each), self._in_force, content)
+                    content = contents[commit.id, path]
+                    change = _Change(place, commit.id, self._seen(commit), self._in_force, content)
                     self._changes.setdefault(path, []).append(change)
-            self._in_force = files.get(each.id) or self._in_force
+            self._in_force = files.get(commit.id) or self._in_force
 
     def _states(self, path: str, end: int) -> tuple[_State, ...]:
         """Return what `main` declared for a deployment up to a place on it, oldest first.

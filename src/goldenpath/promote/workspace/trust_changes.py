@@ -48,5 +48,5 @@ def confirm(workspace: Workspace, name: str, *, dry_run: bool = False) -> Outcom
     def decide(scene: tuple[TrustScene, Proposed]) -> TrustIntent:
         return proposal.review(*scene) if dry_run else proposal.confirm(*scene)
 
-    done = enact(workspace, read, decide, dry_run=dry_run)
-    return done if dry_run else replace(done, diff=preview(workspace, done.intent).diff)
+    outcome = enact(workspace, read, decide, dry_run=dry_run)
+    return outcome if dry_run else replace(outcome, diff=preview(workspace, outcome.intent).diff)

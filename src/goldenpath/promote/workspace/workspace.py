@@ -157,15 +157,15 @@ def publish(workspace: Workspace, intent: IntentT) -> Outcome[IntentT]:
             envelope = _attach(workspace, digest, signed.statement, signed.time)
             return Outcome(intent, envelope=envelope)
         case TrustChange() as change:
-            done = publish_draft(
+            outcome = publish_draft(
                 workspace.repository,
                 Draft(change.parent, change.time, change.files, change.message),
                 workspace.acting,
                 waits_in=change.branch,
                 forge=workspace.forge,
             )
-            _note_own(workspace, done.commit, change.time)
-            return Outcome(intent, done.commit, done.branch, done.request)
+            _note_own(workspace, outcome.commit, change.time)
+            return Outcome(intent, outcome.commit, outcome.branch, outcome.request)
         case TrustProposal() as proposal:
             _propose(workspace, proposal)
             return Outcome(intent)
@@ -173,9 +173,9 @@ def publish(workspace: Workspace, intent: IntentT) -> Outcome[IntentT]:
 
 def preview(workspace: Workspace, intent: IntentT) -> Outcome[IntentT]:
     """Return what `publish` would change, as a diff; nothing is written anywhere."""
-    wanted: Intent = intent
-    if isinstance(wanted, StageChange | TrustChange | TrustProposal):
-        return Outcome(intent, diff=workspace.repository.diff(wanted.parent, wanted.files))
+    shown: Intent = intent
+    if isinstance(shown, StageChange | TrustChange | TrustProposal):
+        return Outcome(intent, diff=workspace.repository.diff(shown.parent, shown.files))
     return Outcome(intent)
 
 
@@ -186,15 +186,15 @@ def _publish_stage(workspace: Workspace, change: StageChange) -> Outcome[StageCh
         envelope = _attach(workspace, change.message.digest, change.statement, change.time)
         change = change.relying_on(envelope)
     draft = Draft(change.parent, change.time, change.files, change.message.render())
-    done = publish_draft(
+    outcome = publish_draft(
         workspace.repository,
         draft,
         workspace.acting,
         waits_in=change.branch,
         forge=workspace.forge,
     )
-    _note_own(workspace, done.commit, change.time)
-    return Outcome(change, done.commit, done.branch, done.request, envelope)
+    _note_own(workspace, outcome.commit, change.time)
+    return Outcome(change, outcome.commit, outcome.branch, outcome.request, envelope)
 
 
 def _note_own(workspace: Workspace, commit: str, now: datetime) -> None:

@@ -140,18 +140,18 @@ def agreement(
 
 def _data(signed: SignedStatement) -> Iterator[tuple[str, str]]:
     """Yield name and digest of each data set; "predicate" refuses those without a digest."""
-    for each in _listed(signed.statement.predicate.get("datasets")):
-        digest = member(each, "digest")
+    for dataset in _listed(signed.statement.predicate.get("datasets")):
+        digest = member(dataset, "digest")
         if isinstance(digest, str):
-            yield str(member(each, "name"))[:80], digest
+            yield str(member(dataset, "name"))[:80], digest
 
 
 def _metrics(content: dict[str, JsonValue]) -> str | None:
     metrics = _listed(content.get("metrics"))
     if not metrics:
         return "it has no metrics"
-    for each in metrics:
-        name, value = member(each, "name"), member(each, "value")
+    for metric in metrics:
+        name, value = member(metric, "name"), member(metric, "value")
         number = isinstance(value, int | float) and not isinstance(value, bool)
         # A metric of a slice with only one class has no value, which is written as null.
         if not isinstance(name, str) or not (value is None or number):

@@ -109,17 +109,17 @@ def _content(candidate: Candidate, _who: Signatory | None, _demand: Demand) -> s
 
 def _layers(candidate: Candidate, _who: Signatory | None, _demand: Demand) -> str | None:
     expected = 2 if candidate.kind == "person" else 1
-    found = len(candidate.manifest.layers)
-    return None if found == expected else f"it has {found} layers, expected {expected}"
+    number = len(candidate.manifest.layers)
+    return None if number == expected else f"it has {number} layers, expected {expected}"
 
 
 def _format(candidate: Candidate, _who: Signatory | None, _demand: Demand) -> str | None:
     person = candidate.kind == "person"
     expected = [PAYLOAD_TYPE, SSH_SIGNATURE] if person else [BUNDLE]
-    found = [layer.media_type for layer in candidate.manifest.layers[: len(expected)]]
+    media_types = [layer.media_type for layer in candidate.manifest.layers[: len(expected)]]
     kind = SSH_STATEMENT if person else BUNDLE
-    if candidate.manifest.artifact_type != kind or found != expected:
-        return f"it is {candidate.manifest.artifact_type} with {found[0]}, expected {kind}"
+    if candidate.manifest.artifact_type != kind or media_types != expected:
+        return f"it is {candidate.manifest.artifact_type} with {media_types[0]}, expected {kind}"
     if person or candidate.bundle_type == BUNDLE:
         return None
     return f"the bundle says {candidate.bundle_type!r}, expected version 0.3"
@@ -236,10 +236,10 @@ def _policy(_documents: Documents, _statements: object, demand: Demand) -> tuple
 
 
 def _image(documents: Documents, _statements: object, demand: Demand) -> tuple[Finding, ...]:
-    found = Digest.of(documents.image)
-    if found == demand.digest:
+    digest = Digest.of(documents.image)
+    if digest == demand.digest:
         return (Finding("image", "pass", "the manifest has the requested digest"),)
-    message = f"the store gave another manifest: expected {demand.digest}, got {found}"
+    message = f"the store gave another manifest: expected {demand.digest}, got {digest}"
     return (Finding("image", "fail", message, "fetch it from a store that you trust"),)
 
 
@@ -259,11 +259,11 @@ def _threshold(
 ) -> tuple[Finding, ...]:
     # An attestation is not a signature, although `cosign verify` accepts one as a signature.
     signers = sorted({s.signer for s in statements if s.statement.predicate_type == SIGNED})
-    wanted = demand.policy.threshold
+    threshold = demand.policy.threshold
     message = (
-        f"signed by {', '.join(signers) or 'nobody'}: expected {wanted} keys, got {len(signers)}"
+        f"signed by {', '.join(signers) or 'nobody'}: expected {threshold} keys, got {len(signers)}"
     )
-    if len(signers) >= wanted:
+    if len(signers) >= threshold:
         return (Finding("threshold", "pass", message),)
     return (Finding("threshold", "fail", message, "sign the release with a trusted key"),)
 
@@ -272,15 +272,15 @@ def _required(
     _documents: Documents, statements: Sequence[SignedStatement], demand: Demand
 ) -> tuple[Finding, ...]:
     findings = []
-    for wanted in demand.policy.required:
-        if wanted == SIGNED:
+    for requirement in demand.policy.required:
+        if requirement == SIGNED:
             continue
-        by = sorted({s.signer for s in statements if s.statement.predicate_type == wanted})
+        by = sorted({s.signer for s in statements if s.statement.predicate_type == requirement})
         if by:
-            findings.append(Finding("required", "pass", f"{wanted} signed by {', '.join(by)}"))
+            findings.append(Finding("required", "pass", f"{requirement} signed by {', '.join(by)}"))
         else:
             cure = "build the release again, so that its evidence is attached and signed"
-            message = f"{wanted} is missing: no statement of it counts"
+            message = f"{requirement} is missing: no statement of it counts"
             findings.append(Finding("required", "fail", message, cure))
     return tuple(findings)
 

@@ -40,7 +40,7 @@ def legacy_signatures(
     store: Store, digest: Digest, keys: Sequence[TrustedKey]
 ) -> tuple[LegacySignature, ...]:
     """Return every good signature of `digest` by one of `keys`, under the tag `.sig`."""
-    found = []
+    signatures = []
     for layer in _layers(store, legacy_tag(digest, ".sig"), SIMPLE_SIGNING):
         payload = read(store, layer, _MAX_PAYLOAD)
         try:
@@ -51,16 +51,16 @@ def legacy_signatures(
             continue
         for key in keys:
             if is_signed(key.public_key, payload, signature):
-                found.append(LegacySignature(key.name, repository))
+                signatures.append(LegacySignature(key.name, repository))
                 break
-    return tuple(found)
+    return tuple(signatures)
 
 
 def legacy_attestations(
     store: Store, digest: Digest, keys: Sequence[TrustedKey]
 ) -> tuple[Statement, ...]:
     """Return every statement about `digest` that one of `keys` signed, under the tag `.att`."""
-    found = []
+    attestations = []
     for layer in _layers(store, legacy_tag(digest, ".att"), ENVELOPE):
         content = read(store, layer, _MAX_PAYLOAD)
         try:
@@ -74,8 +74,8 @@ def legacy_attestations(
             for signature in envelope.signatures
         )
         if signed and envelope.payload_type == PAYLOAD_TYPE and digest in statement.subjects:
-            found.append(statement)
-    return tuple(found)
+            attestations.append(statement)
+    return tuple(attestations)
 
 
 def _statement(payload: bytes) -> Statement:

@@ -55,7 +55,7 @@ class PemSigner:
         except (TypeError, ValueError, UnsupportedAlgorithm) as error:
             raise InvalidInput(
                 f"signing key {name} cannot be read: {error}",
-                hint="if it has a passphrase, set GOLDENPATH_KEY_PASSPHRASE",
+                hint=_cure(content, has_passphrase=secret is not None),
             ) from error
         return cls(_p256(private, name))
 
@@ -164,6 +164,14 @@ def _der(key: ec.EllipticCurvePublicKey) -> bytes:
     return key.public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )
+
+
+def _cure(content: bytes, *, has_passphrase: bool) -> str:
+    if b"ENCRYPTED" in content:
+        return "set GOLDENPATH_KEY_PASSPHRASE to the passphrase of this key"
+    if has_passphrase and b"PRIVATE KEY" in content:
+        return "unset GOLDENPATH_KEY_PASSPHRASE if this key has no passphrase"
+    return "name a file with a private key: PEM of PKCS #8, or the key file that cosign makes"
 
 
 def _content(path: Path) -> bytes:

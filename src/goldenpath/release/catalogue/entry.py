@@ -155,19 +155,21 @@ def entry(
     )
 
 
-def _machine(here: Environment) -> dict[str, str]:
+def _machine(environment: Environment) -> dict[str, str]:
     """Return interpreter, packages and machine as tags."""
-    versions = " ".join(f"{package.name}=={package.version}" for package in here.packages)
+    versions = " ".join(f"{package.name}=={package.version}" for package in environment.packages)
     # The tag is called `frame` since version 0.1: the packages of the platform, not of the project.
-    platform_packages = " ".join(f"{name}=={version}" for name, version in here.frame.items())
+    platform_packages = " ".join(
+        f"{name}=={version}" for name, version in environment.frame.items()
+    )
     return {
-        "python": here.python,
-        "uv": here.uv,
-        "platform": here.platform,
-        "cpu": here.cpu,
-        "cpu.features": " ".join(here.cpu_features),
-        "blas": here.blas,
-        "locale": here.locale,
+        "python": environment.python,
+        "uv": environment.uv,
+        "platform": environment.platform,
+        "cpu": environment.cpu,
+        "cpu.features": " ".join(environment.cpu_features),
+        "blas": environment.blas,
+        "locale": environment.locale,
         "frame": platform_packages,
         "packages": versions[:_MAX_VALUE],
     }
@@ -179,8 +181,8 @@ def _beside(theirs: Mapping[str, str], ours: Mapping[str, str]) -> dict[str, str
 
 
 def _also(theirs: MlflowLog, ours: Collection[str]) -> Iterator[Point]:
-    for each in theirs.metrics:
-        yield Point(_apart(_allowed(each.name), ours), each.value, each.step, each.time)
+    for metric in theirs.metrics:
+        yield Point(_apart(_allowed(metric.name), ours), metric.value, metric.step, metric.time)
 
 
 def _apart(name: str, taken: Collection[str]) -> str:

@@ -67,9 +67,9 @@ class MlflowCatalogue:
 
     def register(self, entry: CatalogueEntry) -> Version:
         """Register a release and return its version, or return the version from before."""
-        found = self._find(entry.model, entry.digest)
-        if found is not None:
-            return _version(found, is_new=False)
+        version = self._find(entry.model, entry.digest)
+        if version is not None:
+            return _version(version, is_new=False)
         run_id = self._run(entry)
         self._ensure_model(entry.model)
         tags = {DIGEST_TAG: entry.digest, COMMIT_TAG: entry.tags.get(COMMIT_TAG, "")}
@@ -87,25 +87,25 @@ class MlflowCatalogue:
             pointed = self._client.get_model_version_by_alias(alias.model, alias.name)
             self._client.delete_registered_model_alias(alias.model, alias.name)
             return _version(pointed, is_new=False)
-        found = self._find(alias.model, alias.digest)
-        if found is None:
+        version = self._find(alias.model, alias.digest)
+        if version is None:
             raise NotFound(f"the catalogue has no version of {alias.model} for {alias.digest}")
-        self._client.set_registered_model_alias(alias.model, alias.name, found.version)
-        return _version(found, is_new=False)
+        self._client.set_registered_model_alias(alias.model, alias.name, version.version)
+        return _version(version, is_new=False)
 
     def _find(self, model: str, digest: str) -> ModelVersion | None:
         query = f"name = '{model}' AND tags.`{DIGEST_TAG}` = '{digest}'"
-        found = self._client.search_model_versions(query, max_results=100)
+        versions = self._client.search_model_versions(query, max_results=100)
         # Two builds at once may have registered it twice; the first version counts.
-        return min(found, key=lambda version: int(version.version), default=None)
+        return min(versions, key=lambda version: int(version.version), default=None)
 
     def _run(self, entry: CatalogueEntry) -> str:
         """Return the finished run of a release; completes one that an interrupted call left."""
         experiment = self._experiment(entry.model)
         query = f"tags.`{DIGEST_TAG}` = '{entry.digest}'"
-        found = self._client.search_runs([experiment], query, ViewType.ACTIVE_ONLY, 1)
-        if found:
-            run_id = str(found[0].info.run_id)
+        runs = self._client.search_runs([experiment], query, ViewType.ACTIVE_ONLY, 1)
+        if runs:
+            run_id = str(runs[0].info.run_id)
         else:
             run = self._client.create_run(
                 experiment,
@@ -140,9 +140,9 @@ class MlflowCatalogue:
             self._client.log_inputs(run_id, inputs)
 
     def _experiment(self, name: str) -> str:
-        found = self._client.get_experiment_by_name(name)
-        if found is not None:
-            return str(found.experiment_id)
+        experiment = self._client.get_experiment_by_name(name)
+        if experiment is not None:
+            return str(experiment.experiment_id)
         # A server has its own place for artifacts; a local database keeps them beside itself.
         location = None if self._is_server else self._folder.as_uri()
         return str(self._client.create_experiment(name, artifact_location=location))

@@ -56,9 +56,9 @@ def _pages(rest: Rest, what: str, member: str) -> Iterator[dict[str, JsonValue]]
 
 
 def _objects(value: JsonValue) -> Iterator[dict[str, JsonValue]]:
-    for each in value if isinstance(value, list) else []:
-        if isinstance(each, dict):
-            yield each
+    for item in value if isinstance(value, list) else []:
+        if isinstance(item, dict):
+            yield item
 
 
 def _number(value: dict[str, JsonValue]) -> int:

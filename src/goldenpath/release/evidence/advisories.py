@@ -67,12 +67,12 @@ def read_advisories(folder: Path) -> Advisories:
             raise InvalidInput(f"{file} is no advisory in the OSV format")
         if "withdrawn" in advisory:
             continue
-        for each in listed:
-            package = each.get("package") if isinstance(each, dict) else None
+        for item in listed:
+            package = item.get("package") if isinstance(item, dict) else None
             if not isinstance(package, dict) or package.get("ecosystem") != _ECOSYSTEM:
                 continue
             name = _normal(str(package.get("name")))
-            by_package.setdefault(name, []).append((identity, each))
+            by_package.setdefault(name, []).append((identity, item))
     whole = Digest.of("".join(digests).encode()).text
     return Advisories(whole, len(files), {name: tuple(each) for name, each in by_package.items()})
 

@@ -152,8 +152,8 @@ def _text(value: JsonValue, *path: str) -> str:
 
 def _read_materials(value: JsonValue) -> Mapping[str, str]:
     materials = {}
-    for each in value if isinstance(value, list) else []:
-        name, digests = member(each, "name"), member(each, "digest")
+    for material in value if isinstance(value, list) else []:
+        name, digests = member(material, "name"), member(material, "digest")
         if isinstance(name, str) and isinstance(digests, dict) and len(digests) == 1:
             [(algorithm, digits)] = digests.items()
             materials[name] = f"{algorithm}:{digits}"

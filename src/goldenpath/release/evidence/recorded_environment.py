@@ -41,15 +41,15 @@ def surroundings_then(origin: Origin) -> ExecutionEnvironment:
 
 def surroundings_now(run: TrainingRun) -> ExecutionEnvironment:
     """Return the environment of a training that has just ended."""
-    here = run.environment
+    environment = run.environment
     return ExecutionEnvironment(
-        python=here.python,
-        packages=here.packages,
-        frame=here.frame,
-        cpu=here.cpu,
-        cpu_features=" ".join(here.cpu_features),
-        blas=here.blas,
+        python=environment.python,
+        packages=environment.packages,
+        frame=environment.frame,
+        cpu=environment.cpu,
+        cpu_features=" ".join(environment.cpu_features),
+        blas=environment.blas,
         threads=run.threads,
-        locale=here.locale,
-        platform=here.platform,
+        locale=environment.locale,
+        platform=environment.platform,
     )

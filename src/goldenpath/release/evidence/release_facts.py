@@ -77,9 +77,9 @@ def marked(inspection: Inspection, known: TrustedStatements) -> Inspection:
     """Return the inspection with the marks of the release and of each referrer."""
     signers = {each.envelope.text: each.signer for each in known.counted}
     # A signed subject may be a referrer itself, such as the ModelPack manifest.
-    for each in known.counted:
-        for subject in each.statement.subjects:
-            signers.setdefault(subject.text, each.signer)
+    for counted in known.counted:
+        for subject in counted.statement.subjects:
+            signers.setdefault(subject.text, counted.signer)
     referrers = tuple(
         replace(each, mark="verified", signer=signers[each.digest])
         if each.digest in signers
@@ -190,30 +190,30 @@ def _origin(predicate: dict[str, JsonValue]) -> Mapping[str, JsonValue]:
 
 def _keyed(listed: JsonValue, key: str = "name", only: str = "") -> dict[str, JsonValue]:
     """Return a list of objects by name and slice: the whole object, or its member `only`."""
-    found: dict[str, JsonValue] = {}
-    for each in listed if isinstance(listed, list) else []:
-        if isinstance(each, dict):
-            part = each.get("slice")
-            name = f"{each.get(key)} [{part}]" if part else str(each.get(key))
-            rest = {k: v for k, v in each.items() if k not in (key, "slice")}
-            found[name] = each.get(only) if only else rest
-    return found
+    keyed: dict[str, JsonValue] = {}
+    for item in listed if isinstance(listed, list) else []:
+        if isinstance(item, dict):
+            part = item.get("slice")
+            name = f"{item.get(key)} [{part}]" if part else str(item.get(key))
+            rest = {k: v for k, v in item.items() if k not in (key, "slice")}
+            keyed[name] = item.get(only) if only else rest
+    return keyed
 
 
 def _packages(listed: JsonValue) -> dict[str, JsonValue]:
-    found: dict[str, JsonValue] = {}
-    for each in listed if isinstance(listed, list) else []:
-        purl, version = member(each, "purl"), member(each, "version")
+    packages: dict[str, JsonValue] = {}
+    for item in listed if isinstance(listed, list) else []:
+        purl, version = member(item, "purl"), member(item, "version")
         kind = next((k for k in _PACKAGES if isinstance(purl, str) and purl.startswith(k)), None)
         if kind is None or not isinstance(version, str):
             continue
-        hashes = member(each, "hashes")
+        hashes = member(item, "hashes")
         contents = [member(one, "content") for one in (hashes if isinstance(hashes, list) else [])]
-        found[f"{_PACKAGES[kind]}{member(each, 'name')}"] = {
+        packages[f"{_PACKAGES[kind]}{member(item, 'name')}"] = {
             "version": version,
             "hashes": " ".join(sorted(str(content) for content in contents)) or None,
         }
-    return found
+    return packages
 
 
 def _each(names: JsonValue, value: str) -> dict[str, JsonValue]:

@@ -102,8 +102,8 @@ def faults(result: Scan, refused_licences: Sequence[str]) -> Iterator[str]:
     for licensed in result.licences:
         if set(_names(licensed.licence)) & refused:
             yield f"{licensed.package} is under {licensed.licence}, which is refused"
-    for each in result.vulnerabilities:
-        yield f"{each.package} {each.version} falls under {each.advisory}"
+    for known in result.vulnerabilities:
+        yield f"{known.package} {known.version} falls under {known.advisory}"
 
 
 def _names(expression: str) -> Iterator[str]:

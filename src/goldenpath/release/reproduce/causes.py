@@ -15,10 +15,10 @@ from goldenpath.train.training_run import Package, TrainingRun
 
 def causes(origin: Origin, packages: Sequence[Package], run: TrainingRun) -> tuple[str, ...]:
     """Return one sentence for each recorded difference between a release and its repetition."""
-    here = run.environment
+    environment = run.environment
     return (
         *_inputs(origin, run),
-        *package_differences(packages, here.packages),
+        *package_differences(packages, environment.packages),
         *machine_differences(surroundings_then(origin), surroundings_now(run)),
     )
 

@@ -79,16 +79,16 @@ def _missing(project: Path, near: Path) -> Iterator[str]:
     for source in declared_data(project):
         if source.kind in ("oci", "url"):
             continue  # the training fetches them itself
-        target, here = project / source.path, near / source.path
+        target, nearby = project / source.path, near / source.path
         if source.kind == "dvc" and target.is_file():
             output = read_pointer(target).path
-            target, here = target.parent / output, here.parent / output
+            target, nearby = target.parent / output, nearby.parent / output
         if target.exists() or not target.resolve().is_relative_to(project.resolve()):
             continue
-        if here.is_dir():
-            shutil.copytree(here, target)
-        elif here.is_file():
+        if nearby.is_dir():
+            shutil.copytree(nearby, target)
+        elif nearby.is_file():
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(here, target)
+            shutil.copyfile(nearby, target)
         elif source.kind != "dvc":
             yield source.name  # DVC may still fetch its files from its remote

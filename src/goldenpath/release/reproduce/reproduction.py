@@ -155,10 +155,10 @@ def _distance(
     table = columns_of(trained.outputs / REFERENCE, project.contract)
     place = shop.work / "asked"
     try:
-        found = distance(
+        measured = distance(
             project, table, released, repeated, work=place,
             uv=shop.uv, tools=shop.tools,
         )  # fmt: skip
     except GoldenPathError as error:  # the scores are an extra: files and causes are known already
         return NO_DISTANCE, error.message
-    return found, ""
+    return measured, ""

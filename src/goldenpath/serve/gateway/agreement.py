@@ -41,8 +41,8 @@ def agree(live: Answer, shadow: Answer) -> bool:
 
 def _outputs(answer: Answer) -> Mapping[str, object]:
     """Return outputs or decisions by name. Raises one of `_UNREADABLE` for another form."""
-    found = _TYPE.search(answer.head)
-    if found is not None and found[1].strip().lower() == _MESSAGE:
+    content_type = _TYPE.search(answer.head)
+    if content_type is not None and content_type[1].strip().lower() == _MESSAGE:
         return _message(answer.body)
     length = _JSON_LENGTH.search(answer.head)
     if length is not None:
@@ -56,13 +56,13 @@ def _outputs(answer: Answer) -> Mapping[str, object]:
 def _binary(body: bytes, length: int) -> Mapping[str, object]:
     """Read JSON, followed by the values of each output that has a size instead of data."""
     outputs, place = {}, length
-    for each in json.loads(body[:length])["outputs"]:
-        values = each.get("data")
+    for output in json.loads(body[:length])["outputs"]:
+        values = output.get("data")
         if values is None:
-            end = place + each["parameters"]["binary_data_size"]
-            values = _values(each["datatype"], body[place:end])
+            end = place + output["parameters"]["binary_data_size"]
+            values = _values(output["datatype"], body[place:end])
             place = end
-        outputs[each["name"]] = [each["shape"], values]
+        outputs[output["name"]] = [output["shape"], values]
     return outputs
 
 

@@ -84,21 +84,21 @@ class Dispatcher:
 
     def _open_pools(self) -> None:
         routes = self._routes.values()
-        wanted = {each for route in routes for slot in route.slots for each in slot.addresses}
-        for address in self._pools.keys() - wanted:
+        addresses = {each for route in routes for slot in route.slots for each in slot.addresses}
+        for address in self._pools.keys() - addresses:
             self._pools.pop(address).retire()
-        for address in wanted - self._pools.keys():
+        for address in addresses - self._pools.keys():
             self._pools[address] = UpstreamPool(
                 address, self.loop, mark=_RELEASE, varying=(HEADER_PREDICTION,)
             )
 
     def _slots(self, route: Route, before: Mapping[str, TrafficSlot]) -> dict[str, TrafficSlot]:
-        found = {}
+        traffic = {}
         for place, slot in enumerate(route.slots):
             pools = tuple(self._pools[address] for address in slot.addresses)
             tally = before[slot.name].tally if slot.name in before else Tally()
-            found[slot.name] = TrafficSlot(slot, pools, tally, is_canary=place > 0)
-        return found
+            traffic[slot.name] = TrafficSlot(slot, pools, tally, is_canary=place > 0)
+        return traffic
 
     def find(self, target: bytes, host: bytes) -> tuple[TrafficRoute, bytes] | None:
         """Return the route of a request, and the target as a model server sees it.
@@ -141,8 +141,8 @@ class Dispatcher:
                 return
         else:
             # Chosen once, and kept while the route has the slot.
-            wanted = traffic.slots.get(exchange.wanted) if exchange.wanted else None
-            slot = wanted or traffic.choose(exchange.head.fields.get(_SUBJECT))
+            requested = traffic.slots.get(exchange.wanted) if exchange.wanted else None
+            slot = requested or traffic.choose(exchange.head.fields.get(_SUBJECT))
         if slot is not None:
             exchange.wanted = slot.name
         pool = slot.pool(exchange.tried) if slot is not None else None

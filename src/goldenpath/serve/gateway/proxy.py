@@ -78,11 +78,11 @@ class Proxy:
         repeated = connection.repeated
         place = repeated.note if repeated is not None else None
         if not isinstance(place, ProxyTarget) or not place.route.served:
-            found = self._find(head)
-            if isinstance(found, Answer):
+            destination = self._find(head)
+            if isinstance(destination, Answer):
                 keep = head.keep_alive and connection.may_go_on
-                return ReadyAnswer(found.render(b"", keep), keep_alive=keep)
-            place = found
+                return ReadyAnswer(destination.render(b"", keep), keep_alive=keep)
+            place = destination
             if repeated is not None:
                 repeated.note = place
         if repeated is not None:
@@ -111,12 +111,12 @@ class Proxy:
         is_head = head.method == b"HEAD"
         if decoded_path(head.target) == b"/healthz":
             return own_answer(200, HEALTH, is_head=is_head)
-        found = self._dispatcher.find(head.target, head.fields.get(b"host", b""))
-        if found is not None and head.method in (b"GET", b"HEAD", b"POST"):
-            return ProxyTarget(*found)
+        routed = self._dispatcher.find(head.target, head.fields.get(b"host", b""))
+        if routed is not None and head.method in (b"GET", b"HEAD", b"POST"):
+            return ProxyTarget(*routed)
         status, headers = 404, None
-        if found is not None:
+        if routed is not None:
             status, headers = 405, {"allow": "GET, HEAD, POST"}
-        message = "expected GET or POST" if found else "no model is served at this path"
+        message = "expected GET or POST" if routed else "no model is served at this path"
         self._dispatcher.refusals.count("", head.method, status, 0.0)
         return refusal(status, message, headers, is_head=is_head)

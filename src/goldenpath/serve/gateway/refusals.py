@@ -49,9 +49,9 @@ def write_refusals(refused: object, path: Path) -> None:
 def read_refusals(path: Path) -> Sequence[RefusedRequests]:
     """Return what was published last, maybe nothing. Raises `InvalidInput`."""
     try:
-        found = read_record(path, list[RefusedRequests])
+        refused = read_record(path, list[RefusedRequests])
     except FileNotFoundError:
         return ()
-    if any(len(each.buckets) != len(REQUEST_DURATION_BOUNDS) + 1 for each in found):
+    if any(len(each.buckets) != len(REQUEST_DURATION_BOUNDS) + 1 for each in refused):
         raise InvalidInput(f"{path} has other duration bounds than this version")
-    return found
+    return refused

@@ -43,9 +43,9 @@ def shares(slots: Sequence[RouteSlot]) -> tuple[tuple[float, str], ...]:
     percent have no part; the result is empty if every slot has 0 percent.
     """
     total = sum(slot.percent for slot in slots)
-    reached, found = 0, []
+    reached, parts = 0, []
     for slot in (*slots[1:], *slots[:1]):
         reached += slot.percent
         if slot.percent:
-            found.append((reached / total, slot.name))
-    return tuple(found)
+            parts.append((reached / total, slot.name))
+    return tuple(parts)

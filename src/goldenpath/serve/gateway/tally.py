@@ -62,10 +62,10 @@ class RefusalCounts:
         """Count one answer; unserved methods share one series, so that there are few."""
         name = method.decode() if method in (b"GET", b"HEAD", b"POST") else "_OTHER"
         key = (deployment, name, status)
-        found = self._counts.get(key)
-        if found is None:
-            found = self._counts[key] = RefusedRequests(deployment, name, self._scheme, status)
-        found.add(seconds)
+        counted = self._counts.get(key)
+        if counted is None:
+            counted = self._counts[key] = RefusedRequests(deployment, name, self._scheme, status)
+        counted.add(seconds)
         self.changed = True
 
     def all(self) -> list[RefusedRequests]:

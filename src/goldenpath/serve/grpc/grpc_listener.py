@@ -137,14 +137,14 @@ async def _answer(ask: Ask, name: str, message: bytes, context: _Context) -> byt
 
 def _headers(metadata: tuple[tuple[str, str | bytes], ...]) -> Mapping[bytes, bytes]:
     """Raises `InvalidInput` for a repeated name: two readers could choose different values."""
-    found: dict[bytes, bytes] = {}
+    fields: dict[bytes, bytes] = {}
     for name, value in metadata:
         if isinstance(value, str):
             key = name.encode("ascii")
-            if key in found:
+            if key in fields:
                 raise InvalidInput(f"the metadata {name[:80]} is given twice")
-            found[key] = value.encode("latin-1")
-    return found
+            fields[key] = value.encode("latin-1")
+    return fields
 
 
 def _peer(authenticated: Mapping[str, list[bytes]]) -> str:
@@ -156,7 +156,7 @@ def _peer(authenticated: Mapping[str, list[bytes]]) -> str:
 
 def _error(body: bytes) -> str:
     try:
-        found = msgspec.json.decode(body, type=dict[str, str])
+        error = msgspec.json.decode(body, type=dict[str, str])
     except ValueError:
         return "the server failed"
-    return found.get("error", "")
+    return error.get("error", "")

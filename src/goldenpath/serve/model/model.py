@@ -82,10 +82,10 @@ class OnnxModel:
 
 
 def _with_reasons(scores: Scores, weights: object, codes: int) -> Scores:
-    found = np.asarray(weights, dtype=np.float32)
-    if found.shape != (len(scores), codes):
+    checked = np.asarray(weights, dtype=np.float32)
+    if checked.shape != (len(scores), codes):
         raise GoldenPathError(
-            f"the model gave weights of reasons of shape {found.shape}: "
+            f"the model gave weights of reasons of shape {checked.shape}: "
             f"expected {(len(scores), codes)}"
         )
-    return np.column_stack([scores, found])
+    return np.column_stack([scores, checked])

@@ -52,12 +52,14 @@ def expected_of(verified: Verified, runtime: Runtime | None) -> Expected:
                 hint="build the model again",
             )
     # A code model uses no runtime of the server, so the server need not load one.
-    here = ExecutionEnvironment(
+    environment = ExecutionEnvironment(
         cpu=cpu(),
         cpu_features=" ".join(cpu_features()),
         frame={} if runtime is not None else frame(),
     )
-    return Expected((*machine_differences(then, here), *frame_differences(then, here)), golden)
+    return Expected(
+        (*machine_differences(then, environment), *frame_differences(then, environment)), golden
+    )
 
 
 async def refuse_other_answers(expected: Expected, model: Model | ModelApart) -> float:
@@ -70,15 +72,16 @@ async def refuse_other_answers(expected: Expected, model: Model | ModelApart) ->
         return 0.0
     rows = rows_of_golden(expected.golden)
     scores = await _ask(model, rows) if isinstance(model, ModelApart) else model.predict(rows)
-    found = distance(expected.golden, scores if scores.ndim == 1 else scores[:, 0])
-    if not found.is_rounding:
+    measured = distance(expected.golden, scores if scores.ndim == 1 else scores[:, 0])
+    if not measured.is_rounding:
         why = "; ".join(expected.differences) or "nothing on record differs"
         raise VerificationError(
-            f"the model's answers differ from those of its build, by up to {found.largest:.2g} on "
-            f"{found.rows} recorded rows, allowed {found.tolerance:g}: {why}",
+            "the model's answers differ from those of its build, "
+            f"by up to {measured.largest:.2g} on {measured.rows} recorded rows, "
+            f"allowed {measured.tolerance:g}: {why}",
             hint="serve it where it was built, or build it for this machine",
         )
-    return found.largest
+    return measured.largest
 
 
 async def _ask(model: ModelApart, rows: Rows) -> Scores:

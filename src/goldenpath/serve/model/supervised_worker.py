@@ -123,19 +123,19 @@ class SupervisedModel:
             if worker is not None:
                 worker.end("the server stopped")
 
-    def _ask(self, worker: Worker, rows: Rows, done: list[Scores], answered: Answered) -> None:
+    def _ask(self, worker: Worker, rows: Rows, scored: list[Scores], answered: Answered) -> None:
         def receive(result: Scores | GoldenPathError) -> None:
             if isinstance(result, GoldenPathError):
                 answered(result)
                 return
-            done.append(result if self._terms.outputs > 1 else result[:, 0])
+            scored.append(result if self._terms.outputs > 1 else result[:, 0])
             rest = rows[ROWS_PER_CALL:]
             if not len(rest):
                 if self._next is not None:
                     self._loop.call_soon(self._take_over)
-                answered(done[0] if len(done) == 1 else np.concatenate(done))
+                answered(scored[0] if len(scored) == 1 else np.concatenate(scored))
             elif worker.state == "ready":
-                self._ask(worker, rest, done, answered)
+                self._ask(worker, rest, scored, answered)
             else:
                 answered(Unavailable("the model's process was lost between two calls"))
 

@@ -293,11 +293,11 @@ class Worker(asyncio.Protocol):
     def _listen(self) -> None:
         """Pass on its output up to a limit: a chatty model must not fill the disk."""
         with contextlib.suppress(BlockingIOError):
-            while said := os.read(self._speech, 65536):
-                self._words = (self._words + said)[-_TAIL:]
+            while output := os.read(self._speech, 65536):
+                self._words = (self._words + output)[-_TAIL:]
                 if self._printed < MOST_WORDS:
-                    self._report("model: " + said.decode("utf-8", "replace").rstrip("\n"))
-                self._printed += len(said)
+                    self._report("model: " + output.decode("utf-8", "replace").rstrip("\n"))
+                self._printed += len(output)
             self._loop.remove_reader(self._speech)
 
     def _last_words(self) -> str:

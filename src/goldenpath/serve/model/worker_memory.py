@@ -22,13 +22,13 @@ def held_memory(process: int, scratch: Path) -> int:
     Files at `scratch` count as well, in a private file system or on a disk.
     """
     private, shared, files = 0, dict[str, int](), 0
-    for each in _family(process):
-        status = _read(Path(f"/proc/{each}/status"))
-        if each == process or _is_first_of_namespace(status):
+    for member in _family(process):
+        status = _read(Path(f"/proc/{member}/status"))
+        if member == process or _is_first_of_namespace(status):
             continue  # the launcher is not the model
         private += _private(status)
-        shared |= _shared(each)
-        files = max(files, _written(each, scratch))
+        shared |= _shared(member)
+        files = max(files, _written(member, scratch))
     return private + sum(shared.values()) + files
 
 

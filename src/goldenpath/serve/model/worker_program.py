@@ -83,8 +83,8 @@ def main() -> None:
     sys.path += hello["packages"]
     module, _, function = hello["entry"].partition(":")
     score = getattr(importlib.import_module(module), function)(Path(hello["files"]))
-    said = {"python": platform.python_version(), "isolation": hello["isolation"]}
-    channel.send(render(READY, number, 0, 0, body=json.dumps(said).encode()))
+    report = {"python": platform.python_version(), "isolation": hello["isolation"]}
+    channel.send(render(READY, number, 0, 0, body=json.dumps(report).encode()))
     _serve(channel, score, hello)
 
 
@@ -97,9 +97,9 @@ def _serve(channel: "Channel", score: "Score", hello: Hello) -> None:
         if kind != ASK or width != columns or len(body) != 4 * rows * width:
             raise Lost(f"expected a question, got {kind}")
         # A copy, because some libraries refuse read-only arrays.
-        asked = numpy.array(numpy.frombuffer(body, "<f4").reshape(rows, width))
+        inputs = numpy.array(numpy.frombuffer(body, "<f4").reshape(rows, width))
         try:
-            answer = _table(score(asked), rows, outputs)
+            answer = _table(score(inputs), rows, outputs)
         except Exception as error:
             text = f"{type(error).__name__}: {error}"[:2000].encode("utf-8", "replace")
             channel.send(render(FAILED, number, 0, 0, body=text))

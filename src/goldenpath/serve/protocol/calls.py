@@ -93,8 +93,8 @@ class Calls:
         names = [output.name for output in request.outputs]
         check_outputs(names, outputs_of(self._contract))
         form: Form = "raw" if raw else "contents"
-        wanted = tuple((name, form == "raw") for name in names)
-        return Question(values, rows, request.id, subjects, form, wanted, context)
+        outputs = tuple((name, form == "raw") for name in names)
+        return Question(values, rows, request.id, subjects, form, outputs, context)
 
     def answer(self, name: str, body: bytes, *, is_ready: bool) -> bytes:
         """Return the answer to a call that needs no model.
@@ -113,8 +113,8 @@ class Calls:
         if name not in answers:
             raise NotFound(f"{inference_service.SERVICE} has no call {name[:80]}")
         if name.startswith("Model"):
-            asked = parse_named(body)
-            self._is_meant(asked.name, asked.version)
+            named = parse_named(body)
+            self._is_meant(named.name, named.version)
         return render(f"{name}Response", answers[name]())
 
     def render(self, prediction_id: str, question: Question, outputs: Sequence[Output]) -> bytes:

@@ -49,15 +49,15 @@ class FlatReader:
                 if rows is not None:
                     return rows, ""
             # Exactly one bracket each for inputs, shape and data means that no list is nested.
-            found = None
+            parsed = None
             if body.count(b"[") == 3:
-                found = _request(_parser.parse(body), self._expected)
+                parsed = _request(_parser.parse(body), self._expected)
         except (ValueError, TypeError, RuntimeError):
             # Not JSON, not numbers, or whole numbers beyond 64 bits.
             return None
-        if found is not None and not found[1]:
-            self._remember(body[:start], body[body.index(b"]", start) :], len(found[0]))
-        return found
+        if parsed is not None and not parsed[1]:
+            self._remember(body[:start], body[body.index(b"]", start) :], len(parsed[0]))
+        return parsed
 
     def _between(self, numbers: bytes, count: int) -> Doubles | None:
         """Return the rows in `[...]`, found at the place of the numbers in a valid request."""

@@ -49,11 +49,11 @@ class LabelledColumn:
         Raises `Unfit` for a text that is no label, `InvalidInput` if there are no labels.
         """
         known = self._codes
-        found = list(map(known.get, values, values))
-        if str in set(map(type, found)):
-            row = next(row for row, code in enumerate(found) if isinstance(code, str))
-            raise self._refusal(row, str(found[row]))
-        return cast("list[float]", found)
+        codes = list(map(known.get, values, values))
+        if str in set(map(type, codes)):
+            row = next(row for row, code in enumerate(codes) if isinstance(code, str))
+            raise self._refusal(row, str(codes[row]))
+        return cast("list[float]", codes)
 
     def _refusal(self, row: int, text: str) -> InvalidInput:
         if not self.has_labels:

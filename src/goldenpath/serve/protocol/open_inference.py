@@ -127,12 +127,12 @@ class Reader:
             check_names(request.id, subjects, rows)
         context = request_context(parameters, rows) if parameters else None
         binary_wanted = parameters is not None and parameters.binary_data_output
-        wanted: tuple[Wanted, ...] = ()
+        outputs: tuple[Wanted, ...] = ()
         if request.outputs:
-            wanted = self._wanted(request.outputs, binary_wanted)
-            binary_wanted = any(is_binary for _, is_binary in wanted)
+            outputs = self._wanted(request.outputs, binary_wanted)
+            binary_wanted = any(is_binary for _, is_binary in outputs)
         form: Form = "binary" if binary_wanted else "json"
-        return Question(values, rows, request.id, subjects, form, wanted, context)
+        return Question(values, rows, request.id, subjects, form, outputs, context)
 
     def _wanted(self, outputs: list[RequestedOutput], default: bool) -> tuple[Wanted, ...]:
         check_outputs([output.name for output in outputs], self._outputs)

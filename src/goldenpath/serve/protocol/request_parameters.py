@@ -79,13 +79,13 @@ def _check(references: list[dict[str, str]], rows: int) -> None:
         raise InvalidInput(
             f"parameters.reference_data has {len(references)} objects: expected {rows}"
         )
-    for row, found in enumerate(references):
-        if len(found) > MOST_KINDS:
+    for row, names in enumerate(references):
+        if len(names) > MOST_KINDS:
             raise InvalidInput(
-                f"parameters.reference_data names {len(found)} kinds in row {row}: "
+                f"parameters.reference_data names {len(names)} kinds in row {row}: "
                 f"expected at most {MOST_KINDS}"
             )
-        for kind, name in found.items():
+        for kind, name in names.items():
             if _LABEL.fullmatch(kind) is None:
                 raise InvalidInput(
                     f"parameters.reference_data has a kind in row {row} that is no label: "

@@ -173,8 +173,8 @@ def _values(
     """Return the values of one tensor, and the place of the next ones in `binary`."""
     length = tensor.parameters.binary_data_size if tensor.parameters else None
     if length is not None:
-        found = _from_binary(tensor, size, binary, offset, length=length, columns=columns)
-        return found, offset + length
+        values = _from_binary(tensor, size, binary, offset, length=length, columns=columns)
+        return values, offset + length
     data = tensor.data if isinstance(tensor, Tensor) else _leaves(tensor, size)
     if len(data) != size:
         raise InvalidInput(f"input {tensor.name} has {len(data)} values: expected {size}")
@@ -282,8 +282,8 @@ def _flatten(name: str, data: object, depth: int, leaves: list[object], *, size:
     if not isinstance(data, list):
         raise InvalidInput(f"input {name} has no list of values as its data")
     if len(leaves) + len(data) > size and (depth < 2 or len(data) > size):
-        found = len(leaves) + len(data)
-        raise InvalidInput(f"input {name} has {found} values: expected {size}")
+        number = len(leaves) + len(data)
+        raise InvalidInput(f"input {name} has {number} values: expected {size}")
     for item in data:
         if isinstance(item, list):
             if depth < 2:

@@ -35,10 +35,10 @@ def clock_state() -> ClockState | None:
     """Return the kernel's state of the clock; None if unsynchronized or not readable."""
     timex = Timex()
     try:
-        asked: int = ctypes.CDLL(None).adjtimex(ctypes.byref(timex))
+        state: int = ctypes.CDLL(None).adjtimex(ctypes.byref(timex))
     except (OSError, AttributeError):  # another C library, or another system
         return None
-    return read_timex(timex) if asked >= 0 else None
+    return read_timex(timex) if state >= 0 else None
 
 
 def read_timex(timex: Timex) -> ClockState | None:

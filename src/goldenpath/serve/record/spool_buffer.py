@@ -161,10 +161,10 @@ class SpoolBuffer:
     def _write(self, slot: int) -> None:
         """Write the part of a slot that the file lacks; the slot may grow meanwhile."""
         start, length = _SLOT.unpack_from(self._memory, _slot_at(slot))
-        at, done = _content_at(slot, self.slot_bytes), self._flushed - start
-        if not 0 <= done < length:
+        at, flushed = _content_at(slot, self.slot_bytes), self._flushed - start
+        if not 0 <= flushed < length:
             return
-        with memoryview(self._memory) as whole, whole[at + done : at + length] as content:
+        with memoryview(self._memory) as whole, whole[at + flushed : at + length] as content:
             self.has_written = True
             while content:
                 written = os.pwrite(self._file, content, self._flushed)
@@ -211,7 +211,7 @@ def _read(descriptor: int, number: int, offset: int) -> bytes:
     if magic != _MAGIC or written != number or slots > _MOST_SLOTS:
         return b""
     places = sorted((*_SLOT.unpack_from(head, _slot_at(slot)), slot) for slot in range(slots))
-    found = b""
+    result = b""
     for start, length, slot in places:
         if not start <= offset < start + length or length > slot_bytes:
             continue
@@ -222,9 +222,9 @@ def _read(descriptor: int, number: int, offset: int) -> bytes:
         still, now = _SLOT.unpack_from(after, _slot_at(slot))
         if (still, after[: _HEAD.size]) != (start, head[: _HEAD.size]) or now < length:
             break  # the server has reused the slot: the file has its content by now
-        found += content
+        result += content
         offset += len(content)
-    return found
+    return result
 
 
 def _slot_at(slot: int) -> int:

@@ -120,9 +120,9 @@ def parse_turn(payload: bytes) -> list[Answered]:
     total = sum(rows)
     if scores != 4 * total or (width % total if total else width):
         raise VerificationError(_MISFIT)
-    each = width // total if total else 0
+    row_bytes = width // total if total else 0
     callers, traces, details = _read_rest(payload[at + width + scores :], count)
-    found: list[Answered] = []
+    answered: list[Answered] = []
     row = 0
     for place, size in enumerate(rows):
         more = details.get(place, _PLAIN)
@@ -135,7 +135,7 @@ def parse_turn(payload: bytes) -> list[Answered]:
             inference if size else 0,
             more.status,
             size,
-            payload[at + each * row : at + each * until],
+            payload[at + row_bytes * row : at + row_bytes * until],
             payload[at + width + 4 * row : at + width + 4 * until],
             more.subjects,
             callers[place],
@@ -147,9 +147,9 @@ def parse_turn(payload: bytes) -> list[Answered]:
             more.canary,
             more.context,
         )
-        found.append(record)
+        answered.append(record)
         row = until
-    return found
+    return answered
 
 
 def _read_rest(
@@ -161,7 +161,7 @@ def _read_rest(
         callers, traces, details = _rest.decode(content)
     except ValueError as error:
         raise VerificationError(f"a turn has details that are none: {error}") from error
-    found = dict(details)
-    if found.keys() - range(count) or {len(callers), len(traces)} - {0, count}:
+    by_place = dict(details)
+    if by_place.keys() - range(count) or {len(callers), len(traces)} - {0, count}:
         raise VerificationError("a turn has details of a request that is not in it")
-    return callers or [""] * count, traces or [b""] * count, found
+    return callers or [""] * count, traces or [b""] * count, by_place

@@ -76,29 +76,29 @@ class Answers:
             f"{HEADER_SLOT}: {identity.slot}\r\n{HEADER_PREDICTION}: "
         ).encode("ascii")
 
-    def render(self, asked: PendingRequest) -> None:
+    def render(self, pending: PendingRequest) -> None:
         """Put the answer into the exchange."""
-        question, values = asked.question, asked.values
-        if asked.refusal is None and values is None:
+        question, values = pending.question, pending.values
+        if pending.refusal is None and values is None:
             raise ValueError("a question without an answer and without a refusal")
         if question is not None and values is not None:
             if question.form == "tabular":
-                self._tabular(asked, question)
+                self._tabular(pending, question)
                 return
-            if asked.has_scores:
-                self._infer(asked, question, values)
+            if pending.has_scores:
+                self._infer(pending, question, values)
                 return
-            asked.refusal = Refusal(500, NO_SCORE, NO_SCORE)
-        self._refusal(asked)
+            pending.refusal = Refusal(500, NO_SCORE, NO_SCORE)
+        self._refusal(pending)
 
-    def _infer(self, asked: PendingRequest, question: Question, values: list[float]) -> None:
-        exchange, name = asked.exchange, asked.prediction_id.encode("ascii")
-        if question.form == "json" and asked.reasons is None:
+    def _infer(self, pending: PendingRequest, question: Question, values: list[float]) -> None:
+        exchange, name = pending.exchange, pending.prediction_id.encode("ascii")
+        if question.form == "json" and pending.reasons is None:
             body, more = self._writer.json(name, question.id, values), _JSON
-        elif question.form != "binary" or asked.reasons is not None:
-            body, more = self._several(asked, question, values)
+        elif question.form != "binary" or pending.reasons is not None:
+            body, more = self._several(pending, question, values)
         else:
-            scores = np.frombuffer(asked.scores, dtype="<f4")
+            scores = np.frombuffer(pending.scores, dtype="<f4")
             head, raw = self._writer.binary(name, question.id, scores)
             body, more = head + raw, _BINARY % len(head)
         if not exchange.keep_alive:
@@ -112,59 +112,59 @@ class Answers:
         )
 
     def _several(
-        self, asked: PendingRequest, question: Question, values: list[float]
+        self, pending: PendingRequest, question: Question, values: list[float]
     ) -> tuple[bytes, bytes]:
         """Return the requested outputs for REST or gRPC: the body and the headers of its form."""
-        there = {output.name: output for output in self._outputs(asked, values)}
+        there = {output.name: output for output in self._outputs(pending, values)}
         usual = tuple((name, question.form == "binary") for name in there)
-        wanted = [(there[name], is_binary) for name, is_binary in question.outputs or usual]
+        requested = [(there[name], is_binary) for name, is_binary in question.outputs or usual]
         if question.form in ("contents", "raw"):
-            outputs = [output for output, _ in wanted]
-            return self._calls.render(asked.prediction_id, question, outputs), _MESSAGE
-        name = asked.prediction_id.encode("ascii")
-        head, raw = self._writer.several(name, question.id, wanted)
+            outputs = [output for output, _ in requested]
+            return self._calls.render(pending.prediction_id, question, outputs), _MESSAGE
+        name = pending.prediction_id.encode("ascii")
+        head, raw = self._writer.several(name, question.id, requested)
         return head + raw, _BINARY % len(head) if question.form == "binary" else _JSON
 
-    def _outputs(self, asked: PendingRequest, values: list[float]) -> Iterator[Output]:
-        yield Output(self._names[0], [len(values)], values, asked.scores)
-        if asked.reasons is not None:
-            weights = asked.reasons.astype("<f4")
+    def _outputs(self, pending: PendingRequest, values: list[float]) -> Iterator[Output]:
+        yield Output(self._names[0], [len(values)], values, pending.scores)
+        if pending.reasons is not None:
+            weights = pending.reasons.astype("<f4")
             shape, flat = list(weights.shape), weights.ravel().tolist()
             yield Output(self._names[1], shape, flat, weights.tobytes())
 
-    def _tabular(self, asked: PendingRequest, question: Question) -> None:
+    def _tabular(self, pending: PendingRequest, question: Question) -> None:
         identity = self._identity
-        scores = np.frombuffer(asked.scores, dtype="<f4")
-        decisions = list(self._decider.decide(asked.prediction_id, scores, asked.reasons))
+        scores = np.frombuffer(pending.scores, dtype="<f4")
+        decisions = list(self._decider.decide(pending.prediction_id, scores, pending.reasons))
         if any(decision.fallback for decision in decisions):
-            asked.refusal = Refusal(200, NO_SCORE, f"fallback: {NO_SCORE}")
+            pending.refusal = Refusal(200, NO_SCORE, f"fallback: {NO_SCORE}")
         body = TabularAnswer(
             identity.model,
             identity.digest,
             identity.slot,
-            asked.prediction_id,
-            question.id or asked.prediction_id,
+            pending.prediction_id,
+            question.id or pending.prediction_id,
             decisions,
         )
-        self._send(asked, 200, msgspec.json.encode(body))
+        self._send(pending, 200, msgspec.json.encode(body))
 
-    def _refusal(self, asked: PendingRequest) -> None:
-        refusal = asked.refusal
+    def _refusal(self, pending: PendingRequest) -> None:
+        refusal = pending.refusal
         if refusal is None:
             return
-        asked.status, asked.inputs, asked.scores = refusal.status, b"", b""
-        if asked.question is not None:
-            asked.context = asked.question.context
-        asked.values, asked.question, asked.reasons = None, None, None
-        self._send(asked, refusal.status, msgspec.json.encode({"error": refusal.message}))
+        pending.status, pending.inputs, pending.scores = refusal.status, b"", b""
+        if pending.question is not None:
+            pending.context = pending.question.context
+        pending.values, pending.question, pending.reasons = None, None, None
+        self._send(pending, refusal.status, msgspec.json.encode({"error": refusal.message}))
 
-    def _send(self, asked: PendingRequest, status: int, body: bytes) -> None:
+    def _send(self, pending: PendingRequest, status: int, body: bytes) -> None:
         headers = {
             HEADER_RELEASE: self._identity.digest,
             HEADER_SLOT: self._identity.slot,
-            HEADER_PREDICTION: asked.prediction_id,
+            HEADER_PREDICTION: pending.prediction_id,
         }
         if status == 503:
             headers["retry-after"] = "1"
-        exchange = asked.exchange
+        exchange = pending.exchange
         exchange.answer = render(status, body, headers=headers, keep_alive=exchange.keep_alive)

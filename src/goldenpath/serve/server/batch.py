@@ -189,20 +189,20 @@ class Batcher:
 
     def _work_off(self, batch: list[PendingRequest]) -> None:
         rows = self._check(batch)
-        asked = [ask for ask in batch if ask.refusal is None]
-        if not asked:
+        accepted = [ask for ask in batch if ask.refusal is None]
+        if not accepted:
             self._finish(batch, 0)
         elif self._apart is not None:
-            self._ask_apart(self._apart, batch, asked, rows)
+            self._ask_apart(self._apart, batch, accepted, rows)
         elif self._model is None:
             raise ValueError("a batch without a model")
         elif self._pace.of(len(rows)) > SLOW:
-            self._call_aside(self._model, batch, asked, rows)
+            self._call_aside(self._model, batch, accepted, rows)
         else:
             start = monotonic_ns()
-            scores = self._predict(self._model, asked, rows)
+            scores = self._predict(self._model, accepted, rows)
             inference = monotonic_ns() - start
-            deal(asked, rows, scores)
+            deal(accepted, rows, scores)
             self._finish(batch, inference)
 
     def _give_up(self, batch: Sequence[PendingRequest]) -> None:
@@ -250,7 +250,7 @@ class Batcher:
         self,
         model: ModelApart,
         batch: list[PendingRequest],
-        asked: list[PendingRequest],
+        accepted: list[PendingRequest],
         rows: Rows,
     ) -> None:
         """Ask a model in another process; its answer continues the turn."""
@@ -267,23 +267,23 @@ class Batcher:
                 self._give_up(batch)
                 raise
 
-        BatchCall(model, asked, rows, self._report, finished=finished).begin()
+        BatchCall(model, accepted, rows, self._report, finished=finished).begin()
 
     def _call_aside(
-        self, model: Model, batch: list[PendingRequest], asked: list[PendingRequest], rows: Rows
+        self, model: Model, batch: list[PendingRequest], accepted: list[PendingRequest], rows: Rows
     ) -> None:
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
         self._busy = True
         start = monotonic_ns()
-        future = self._thread.submit(self._predict, model, asked, rows)
+        future = self._thread.submit(self._predict, model, accepted, rows)
 
         def come_back() -> None:
             self._busy = False
             if self._waiting:
                 self._schedule()
             try:
-                deal(asked, rows, future.result())
+                deal(accepted, rows, future.result())
                 self._finish(batch, monotonic_ns() - start)
             except Exception:
                 self._give_up(batch)
@@ -294,7 +294,7 @@ class Batcher:
 
         future.add_done_callback(done)
 
-    def _predict(self, model: Model, asked: Sequence[PendingRequest], rows: Rows) -> Scores:
+    def _predict(self, model: Model, accepted: Sequence[PendingRequest], rows: Rows) -> Scores:
         """Return the score of each row; NaN for every row of a request on which the model fails."""
         try:
             step = self._step
@@ -304,11 +304,11 @@ class Batcher:
             parts = [model.predict(rows[start : start + step]) for start in starts]
             return np.concatenate(parts)
         except GoldenPathError as error:
-            if len(asked) == 1:
+            if len(accepted) == 1:
                 self._report(error.message)
                 return np.full(len(rows), np.nan, dtype=np.float32)
         parts, start = [], 0
-        for ask in asked:
+        for ask in accepted:
             parts.append(self._predict(model, [ask], rows[start : start + ask.rows]))
             start += ask.rows
         return _joined(parts)
@@ -319,10 +319,10 @@ class Batcher:
         self._refused = []
         if not batch:
             return
-        for asked in batch:
-            given = asked.exchange.headers.get(b"x-goldenpath-prediction-id")
-            asked.prediction_id = given.decode("ascii") if given else next(self._names)
-            self._answers.render(asked)
+        for pending in batch:
+            given = pending.exchange.headers.get(b"x-goldenpath-prediction-id")
+            pending.prediction_id = given.decode("ascii") if given else next(self._names)
+            self._answers.render(pending)
         self._recorder.record(batch, inference, self._answers)
         for connection in {asked.exchange.connection for asked in batch}:
             connection.flush()
@@ -331,12 +331,12 @@ class Batcher:
 
 def _time(model: Model, rows: Rows) -> float:
     """Return the seconds of a warm call; a slow one is measured fewer times."""
-    found: list[float] = []
-    while len(found) < 5 and sum(found) < LONG:
+    seconds: list[float] = []
+    while len(seconds) < 5 and sum(seconds) < LONG:
         start = perf_counter()
         model.predict(rows)
-        found.append(perf_counter() - start)
-    return min(found)
+        seconds.append(perf_counter() - start)
+    return min(seconds)
 
 
 def _random_names() -> Iterator[str]:
@@ -356,8 +356,8 @@ def _joined(parts: Sequence[Scores]) -> Scores:
     return np.concatenate([*whole]).astype(np.float32)
 
 
-def _values(asked: PendingRequest) -> list[float]:
-    values = asked.question.values if asked.question else []
+def _values(pending: PendingRequest) -> list[float]:
+    values = pending.question.values if pending.question else []
     return values if isinstance(values, list) else values[0].tolist()
 
 
@@ -365,8 +365,8 @@ def _stack(batch: Sequence[PendingRequest], width: int) -> Rows:
     """Stack all rows of a batch."""
     flat: list[float] = []
     arrays: list[Rows | Doubles] = []
-    for asked in batch:
-        values = asked.question.values if asked.question else []
+    for pending in batch:
+        values = pending.question.values if pending.question else []
         if isinstance(values, list):
             flat += values
             continue

@@ -24,14 +24,14 @@ class BatchCall:
     def __init__(
         self,
         model: ModelApart,
-        asked: Sequence[PendingRequest],
+        accepted: Sequence[PendingRequest],
         rows: Rows,
         report: Callable[[str], None],
         *,
         finished: Callable[[], None],
     ) -> None:
         self._model = model
-        self._asked, self._rows = asked, rows
+        self._asked, self._rows = accepted, rows
         self._report, self._finished = report, finished
         self._place = self._start = 0
 
@@ -75,18 +75,18 @@ class BatchCall:
             deal([ask], rows, result)
 
 
-def deal(asked: Sequence[PendingRequest], rows: Rows, scores: Scores) -> None:
+def deal(accepted: Sequence[PendingRequest], rows: Rows, scores: Scores) -> None:
     """Give each request its part of a batch."""
     if scores.ndim == 2:
         table, scores = scores, np.ascontiguousarray(scores[:, 0])
         is_score = (scores >= 0) & (scores <= 1)
         # Without a score there are no reasons.
-        _deal_reasons(asked, np.where(is_score[:, None], table[:, 1:], np.float32(np.nan)))
+        _deal_reasons(accepted, np.where(is_score[:, None], table[:, 1:], np.float32(np.nan)))
     inputs, raw, values = rows.tobytes(), scores.tobytes(), scores.tolist()
     width, start = 4 * rows.shape[1], 0
     # One check covers the whole batch: numpy's min and max propagate NaN.
     all_right = len(values) > FEW and bool(scores.min() >= 0.0 and scores.max() <= 1.0)
-    for ask in asked:
+    for ask in accepted:
         end = start + (ask.question.rows if ask.question else 0)
         ask.inputs = inputs[width * start : width * end]
         ask.scores = raw[4 * start : 4 * end]
@@ -95,8 +95,8 @@ def deal(asked: Sequence[PendingRequest], rows: Rows, scores: Scores) -> None:
         start = end
 
 
-def _deal_reasons(asked: Sequence[PendingRequest], weights: Scores) -> None:
+def _deal_reasons(accepted: Sequence[PendingRequest], weights: Scores) -> None:
     start = 0
-    for ask in asked:
+    for ask in accepted:
         ask.reasons = np.ascontiguousarray(weights[start : start + ask.rows])
         start += ask.rows

@@ -60,28 +60,28 @@ class Recorder:
             self._sequence += size
         else:
             # Nothing is answered, so no sequence number is used and there is no gap.
-            for asked in batch:
-                asked.refusal, asked.values = _UNRECORDED, None
-                answers.render(asked)
+            for pending in batch:
+                pending.refusal, pending.values = _UNRECORDED, None
+                answers.render(pending)
 
 
-def _render_one(asked: PendingRequest, first: int, now: int, inference: int) -> bytes:
+def _render_one(pending: PendingRequest, first: int, now: int, inference: int) -> bytes:
     """Return the turn of one request; None if it needs `RequestDetails`.
 
     At low load every request takes this path, so it makes no list and few calls.
     """
-    exchange, question = asked.exchange, asked.question
-    inputs, scores, headers = asked.inputs, asked.scores, exchange.headers
+    exchange, question = pending.exchange, pending.question
+    inputs, scores, headers = pending.inputs, pending.scores, exchange.headers
     if (
         question is None
         or question.form not in _USUAL_FORMS
         or question.subjects is not None
         or question.context is not None
-        or asked.reasons is not None
+        or pending.reasons is not None
         or _SHADOW in headers
         or _CANARY in headers
         or len(scores) != 4 * question.rows
-        or len(asked.prediction_id) != ID_SIZE
+        or len(pending.prediction_id) != ID_SIZE
     ):
         return b""
     rest, trace = b"", headers.get(_TRACE, b"")
@@ -97,7 +97,7 @@ def _render_one(asked: PendingRequest, first: int, now: int, inference: int) -> 
         len(inputs),
         len(scores),
         len(rest),
-        asked.prediction_id.encode(),
+        pending.prediction_id.encode(),
         exchange.started,
         question.rows,
     )
@@ -110,19 +110,19 @@ def _render(batch: Sequence[PendingRequest], first: int, times: Times) -> bytes:
     details: list[tuple[int, RequestDetails]] = []
     is_named = False
     # One loop with few calls, because it runs for every request.
-    for asked in batch:
-        exchange, question = asked.exchange, asked.question
+    for pending in batch:
+        exchange, question = pending.exchange, pending.question
         headers = exchange.headers
         if (
             question is None
             or question.form not in _USUAL_FORMS
             or question.subjects is not None
             or question.context is not None
-            or asked.reasons is not None
+            or pending.reasons is not None
             or _SHADOW in headers
             or _CANARY in headers
         ):
-            details.append((len(rows), _details(asked)))
+            details.append((len(rows), _details(pending)))
         if exchange.caller or _TRACE in headers:
             is_named = True
         started.append(exchange.started)
@@ -139,15 +139,15 @@ def _render(batch: Sequence[PendingRequest], first: int, times: Times) -> bytes:
     return render_turn(first, times, (ids, started, rows, inputs, scores), rest)
 
 
-def _details(asked: PendingRequest) -> RequestDetails:
-    exchange, question = asked.exchange, asked.question
+def _details(pending: PendingRequest) -> RequestDetails:
+    exchange, question = pending.exchange, pending.question
     return RequestDetails(
-        asked.status,
+        pending.status,
         question.subjects if question else None,
-        asked.refusal.note if asked.refusal else "",
-        b"" if asked.reasons is None else asked.reasons.tobytes(),
+        pending.refusal.note if pending.refusal else "",
+        b"" if pending.reasons is None else pending.reasons.tobytes(),
         _ENDPOINTS.get(exchange.target[:3], "infer"),
         _SHADOW in exchange.headers,
         _CANARY in exchange.headers,
-        question.context if question else asked.context,
+        question.context if question else pending.context,
     )

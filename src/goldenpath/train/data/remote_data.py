@@ -102,7 +102,9 @@ def _by_fsspec(url: str) -> RemoteLocation:
     except (ImportError, ValueError) as error:
         raise InvalidInput(
             f"{url} cannot be read: {error}",
-            hint="install fsspec, and its package for that scheme, beside goldenpath",
+            hint="install fsspec, and its package for that scheme, beside goldenpath"
+            if isinstance(error, ImportError)
+            else "use a scheme that fsspec knows, such as https, s3, gs or abfs",
         ) from error
     path = str(path).rstrip("/")
     is_folder = not system.isfile(path)

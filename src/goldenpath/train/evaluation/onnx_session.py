@@ -69,11 +69,11 @@ def open_session(content: bytes, name: str) -> "onnxruntime.InferenceSession":
 def refuse_form(session: "onnxruntime.InferenceSession", contract: Contract, name: str) -> None:
     """Raise `InvalidInput` if the inputs or outputs of a graph do not fit the contract."""
     _refuse_inputs(session, contract, name)
-    wanted = [contract.output_tensor]
+    tensors = [contract.output_tensor]
     if contract.reasons is not None:
-        wanted.append(contract.reasons.tensor)
+        tensors.append(contract.reasons.tensor)
     outputs = {tensor.name: tensor.type for tensor in session.get_outputs()}
-    for output in wanted:
+    for output in tensors:
         if output not in outputs:
             raise InvalidInput(
                 f"{name} has the outputs {_listed(outputs)}: expected {output!r}",
@@ -90,21 +90,21 @@ def refuse_form(session: "onnxruntime.InferenceSession", contract: Contract, nam
 
 def _refuse_inputs(session: "onnxruntime.InferenceSession", contract: Contract, name: str) -> None:
     inputs = {tensor.name: tensor for tensor in session.get_inputs()}
-    width, wanted = len(contract.features), contract.input_tensor
-    if set(inputs) != {wanted}:
-        cure = f"export one input {wanted!r} with {width} columns, in the order of the contract"
+    width, expected = len(contract.features), contract.input_tensor
+    if set(inputs) != {expected}:
+        cure = f"export one input {expected!r} with {width} columns, in the order of the contract"
         if len(inputs) == 1:
             cure = (
                 "name the input in goldenpath.toml ([contract] input_tensor), or rename it in the "
                 "export"
             )
         raise InvalidInput(
-            f"{name} has other inputs: expected only {wanted!r}, got {_listed(inputs)}", hint=cure
+            f"{name} has other inputs: expected only {expected!r}, got {_listed(inputs)}", hint=cure
         )
-    tensor = inputs[wanted]
+    tensor = inputs[expected]
     if tensor.type != "tensor(float)" or len(tensor.shape) != 2 or tensor.shape[1] != width:
         raise InvalidInput(
-            f"{name} has other inputs: {wanted!r} is a {tensor.type} of shape {tensor.shape}, "
+            f"{name} has other inputs: {expected!r} is a {tensor.type} of shape {tensor.shape}, "
             f"expected tensor(float) of shape (n, {width})",
             hint=f"export it for 32-bit floats with {width} columns, in the order of the contract",
         )

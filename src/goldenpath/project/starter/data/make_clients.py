@@ -41,10 +41,10 @@ def read_source(path: Path) -> bytes:
 
 def code(row: dict[str, str], prefix: str, codes: range) -> int:
     """The category that the source spread over 0/1 columns. Exactly one of them has to be 1."""
-    found = [value for value in codes if row[f"{prefix}_{value}"] == "1"]
-    if len(found) != 1:
-        sys.exit(f"client {row['ID']} has {len(found)} values of {prefix}")
-    return found[0]
+    set_codes = [value for value in codes if row[f"{prefix}_{value}"] == "1"]
+    if len(set_codes) != 1:
+        sys.exit(f"client {row['ID']} has {len(set_codes)} values of {prefix}")
+    return set_codes[0]
 
 
 def whole(text: str) -> int:

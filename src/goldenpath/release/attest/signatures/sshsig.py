@@ -72,7 +72,9 @@ class SshKey:
         except (ValueError, UnsupportedAlgorithm) as error:
             raise InvalidInput(
                 f"{path} cannot be read as a private SSH key: {error}",
-                hint="add the key to ssh-agent and name its .pub file instead",
+                hint="add the key to ssh-agent and name its .pub file instead"
+                if b"PRIVATE KEY" in content
+                else "name the file of a private SSH key; ssh-keygen -t ed25519 makes one",
             ) from error
         if not isinstance(private, Ed25519PrivateKey):
             return cls(_line(private.public_key()), path)
@@ -144,15 +146,16 @@ def verify(armored: str, message: bytes, namespace: str) -> str:
     read = WireReader(_unarmour(armored))
     if read.take(6) != _MAGIC or read.number() != 1:
         raise VerificationError("SSH signature has another format than SSHSIG version 1")
-    blob, found, reserved, algorithm, signature = (read.string() for _ in range(5))
+    blob, signed_namespace, reserved, algorithm, signature = (read.string() for _ in range(5))
     read.end()
-    if found != namespace.encode():
+    if signed_namespace != namespace.encode():
         raise VerificationError(
-            f"SSH signature has the wrong namespace: expected {namespace}, got {found[:80]!r}"
+            "SSH signature has the wrong namespace: "
+            f"expected {namespace}, got {signed_namespace[:80]!r}"
         )
     if algorithm not in (b"sha256", b"sha512"):
         raise VerificationError(f"SSH signature uses the hash {algorithm[:20]!r}")
-    signed = _signed_data(found, reserved, algorithm, message)
+    signed = _signed_data(signed_namespace, reserved, algorithm, message)
     kind, key, application = parse_public_key(blob)
     try:
         _check(kind, key, application, signature, signed=signed)

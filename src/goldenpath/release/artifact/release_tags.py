@@ -1,0 +1,40 @@
+"""Tags of releases, `MODEL-COMMIT`, and the newest release of a model by them."""
+
+import re
+from datetime import datetime
+
+from goldenpath.digest import Digest
+from goldenpath.errors import InvalidInput, NotFound, VerificationError
+from goldenpath.oci.store import Store
+from goldenpath.release.artifact.unpack import read_image
+from goldenpath.release.attest.statement import parse_time
+
+CREATED = "org.opencontainers.image.created"
+"""Annotation of an image: the time of the commit, RFC 3339 in UTC."""
+_COMMIT_DIGITS = 12
+
+
+def release_tag(model: str, commit: str) -> str:
+    """Return the tag under which a build stores its release."""
+    return f"{model}-{commit[:_COMMIT_DIGITS]}"
+
+
+def newest_release(store: Store, model: str) -> tuple[datetime, Digest]:
+    """Return commit time and digest of the release of `model` with the newest commit.
+
+    Raises `NotFound` if no tag of the store is one of a release of this model.
+    """
+    form = re.compile(rf"{re.escape(model)}-[0-9a-f]{{{_COMMIT_DIGITS}}}")
+    digests = {store.resolve(tag).digest for tag in store.tags() if form.fullmatch(tag)}
+    if not digests:
+        raise NotFound(f"the store has no release of a model {model!r}")
+    dated = ((_committed_at(store, digest), digest) for digest in digests)
+    return max(dated, key=lambda pair: (pair[0], pair[1].text))
+
+
+def _committed_at(store: Store, digest: Digest) -> datetime:
+    text = read_image(store, digest).annotations.get(CREATED, "")
+    try:
+        return parse_time(text)
+    except InvalidInput as error:
+        raise VerificationError(f"{digest} has no time of its commit: {error.message}") from error
