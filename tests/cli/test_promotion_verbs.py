@@ -34,8 +34,7 @@ from goldenpath.cli import (
 from goldenpath.digest import Digest
 from goldenpath.errors import REFUSED, InvalidInput, NotFound, Stalled
 from goldenpath.observe.drift.findings import DriftFinding, save
-from goldenpath.oci.descriptor import Descriptor
-from goldenpath.oci.manifest import IMAGE_MANIFEST
+from goldenpath.oci.descriptor import IMAGE_MANIFEST, Descriptor
 from goldenpath.promote.platform.platform import BreakGlassRules
 from goldenpath.release.artifact.unpack import read_image
 from goldenpath.release.attest.keys import PemSigner
@@ -170,8 +169,10 @@ def test_why_after_a_rollback_names_it_and_the_drift(road: Road, run: Run) -> No
 def _finding(name: str, release: Digest) -> DriftFinding:
     moment = "2026-11-22T08:00:00Z"
     return DriftFinding(
-        name, "dev", MODEL, release.text, moment, moment, ("income",), (), "income moved", 10, 0.3
-    )
+        id=name, stage="dev", model=MODEL, release=release.text, feature="income", kind="shift",
+        opened_at=moment, since=moment, evidence=9.0, threshold=8.0, size=0.3, looks=2, rows=10,
+        sentence="income moved",
+    )  # fmt: skip
 
 
 def test_an_approval_is_told_to_the_audit_log(road: Road, run: Run) -> None:
