@@ -1,13 +1,12 @@
 """Tags of releases, `MODEL-COMMIT`, and the newest release of a model by them."""
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 
 from goldenpath.digest import Digest
-from goldenpath.errors import InvalidInput, NotFound, VerificationError
+from goldenpath.errors import NotFound, VerificationError
 from goldenpath.oci.store import Store
 from goldenpath.release.artifact.unpack import read_image
-from goldenpath.release.attest.statement import parse_time
 
 CREATED = "org.opencontainers.image.created"
 """Annotation of an image: the time of the commit, RFC 3339 in UTC."""
@@ -35,6 +34,8 @@ def newest_release(store: Store, model: str) -> tuple[datetime, Digest]:
 def _committed_at(store: Store, digest: Digest) -> datetime:
     text = read_image(store, digest).annotations.get(CREATED, "")
     try:
-        return parse_time(text)
-    except InvalidInput as error:
-        raise VerificationError(f"{digest} has no time of its commit: {error.message}") from error
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise VerificationError(f"{digest} has no time of its commit: got {text[:40]!r}") from error
+    # A time without an offset could not be compared with the others.
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
