@@ -1,5 +1,7 @@
+from dataclasses import replace
+
 from goldenpath.canary.analysis import Criteria
-from goldenpath.canary.arms import answer_comparisons, verdicts
+from goldenpath.canary.arms import Arm, answer_comparisons, verdict_on, verdicts
 from goldenpath.observe.drift import outcomes
 from goldenpath.observe.drift.outcomes import PAIRED
 from goldenpath.serve.gateway.tally import BUCKETS, Tally, bucket, upper_bound
@@ -79,3 +81,37 @@ def test_answers_that_the_observer_has_not_read_yet_do_not_count() -> None:
     verdict = verdicts("prod/credit", SLOTS, tallies, CRITERIA, answers={})[SLOTS[1]]
 
     assert (verdict.action, verdict.requests) == ("hold", 0)
+
+
+def refusing(requests: int, refused: int, asked: int, answered: int) -> Tally:
+    found = tally(requests - refused)
+    for _ in range(refused):
+        found.count(400, 0.002)
+    found.refusals_asked, found.refusals_answered = asked, answered
+    return found
+
+
+def test_a_canary_that_refuses_what_the_stable_release_answers_is_rolled_back() -> None:
+    # It never gives an answer, so nothing else could be compared: no number of answers is awaited.
+    assert judged(tally(900), refusing(100, 100, 100, 100)) == "roll back"
+    assert judged(tally(9000), refusing(1000, 30, 30, 30)) == "roll back"
+
+
+def test_callers_whom_both_releases_refuse_harm_no_canary() -> None:
+    assert judged(tally(9000), refusing(1000, 250, 250, 0)) == "advance"
+    assert judged(tally(9000), refusing(1000, 250, 250, 4)) == "advance"  # 0.4 percent
+
+
+def test_refusals_that_nobody_asked_about_stop_a_canary_but_do_not_take_it_back() -> None:
+    assert judged(tally(9000), refusing(1000, 250, 20, 0)) == "hold"
+    assert judged(tally(9000), refusing(1000, 250, 246, 0)) == "advance"
+
+
+def test_without_pairs_the_shares_of_refusals_are_compared() -> None:
+    stable = Arm(20_000, refused=200)
+
+    assert verdict_on(stable, Arm(5000, refused=150), CRITERIA).action == "roll back"
+    assert verdict_on(stable, Arm(5000, refused=50), CRITERIA, seen=5000).action == "advance"
+    assert verdict_on(replace(stable, refused=None), Arm(5000, refused=5000), CRITERIA).action != (
+        "roll back"
+    )

@@ -38,6 +38,8 @@ class Criteria:
     """The number of the canary's answers that are needed before it may advance."""
     errors: float = 0.005
     """How much more often than the stable release it may fail."""
+    refused: float = 0.005
+    """How much more often it may refuse a request than the stable release does."""
     slow: float = 0.05
     """How much more often it may exceed a duration, after `latency_factor`."""
     latency_factor: float = 1.5

@@ -1,11 +1,12 @@
 """Turns the counts of two releases, from any source, into comparisons and a verdict.
 
-Durations are compared at fixed bounds, one for each doubling, since a quantile of the data would
-change at every look. Counts restart at each change of a route, so that both releases are judged on
-the same period of traffic.
+A refusal harms a caller as a failure does: a canary that refuses what the stable release answers
+gives no answers that could be compared. Durations are compared at fixed bounds, one for each
+doubling, since a quantile of the data would change at every look. Counts restart at each change of
+a route, so that both releases are judged on the same period of traffic.
 
 The comparisons are fixed before any data are seen. So is the part of `alpha` of each family: one
-fifth each for errors and durations, outcomes, scores, slices and pairs.
+fifth each for errors, refusals and durations, outcomes, scores, slices and pairs.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +21,8 @@ _FIRST = 4 * BUCKETS_PER_DOUBLING
 """Index of the first bound: durations below 1.6 ms are not compared."""
 _FAMILY = 0.2
 """The part of `alpha` for each family of comparisons."""
+
+REFUSED_ALONE = "refused, but answered by the stable release"
 
 Answers = Mapping[str, Sequence[int]]
 """Hits and total by name, as the observer counts them for one slot."""
@@ -36,13 +39,20 @@ class Arm:
     answers: Answers = field(default_factory=dict)
     gaps: tuple[str, ...] = ()
     """What the source knows to be missing, one sentence each. With a gap no canary advances."""
+    refused: int | None = None
+    """The number of requests that it refused (status 400 to 499); None: not known."""
+    refused_alone: int | None = None
+    """How many of them the stable release answered when asked the same; None: it is not asked."""
+    unasked: int = 0
+    """Refused requests about which the stable release was not asked."""
 
     @classmethod
     def of(cls, tally: Tally, answers: Answers) -> "Arm":
         """Return the arm of these counts of requests and of answers."""
         longer = [*accumulate(reversed(tally.durations))][::-1]
         slower = {upper_bound(at): longer[at + 1] for at in range(_FIRST, BUCKETS - 1)}
-        return cls(tally.requests, tally.failed, slower if tally.requests else {}, answers)
+        arm = cls(tally.requests, tally.failed, slower if tally.requests else {}, answers)
+        return replace(arm, refused=tally.refused)
 
 
 def verdict_on(
@@ -58,6 +68,13 @@ def verdict_on(
     ]
     answers = _answers(canary.answers) if seen is None else seen
     verdict = judge(answers, compared, criteria, judgements)
+    if verdict.action == "advance" and canary.unasked > criteria.refused * canary.requests:
+        # Each of them may be a caller whom the stable release would have answered.
+        reason = (
+            f"the stable release was not asked about {canary.unasked} of {canary.refused} "
+            "requests that the canary refused"
+        )
+        verdict = replace(verdict, action="hold", reason=reason, state="refusals not asked")
     gaps = tuple(dict.fromkeys((*stable.gaps, *canary.gaps)))
     if gaps and verdict.action == "advance":
         # The missing counts may speak against the canary.
@@ -67,17 +84,25 @@ def verdict_on(
 
 
 def arm_comparisons(stable: Arm, canary: Arm, criteria: Criteria) -> Iterator[Comparison]:
-    """Yield the comparisons of errors and durations.
+    """Yield the comparisons of errors, refusals and durations.
 
-    The stable release's share above a bound is compared with the canary's share above the first
-    bound that is at least `latency_factor` higher.
+    Refusals are compared as pairs if the stable release was asked about them, since a caller's own
+    mistakes are refused by both; else by their shares. The stable release's share above a bound
+    is compared with the canary's share above the first bound that is at least `latency_factor`
+    higher.
     """
     if not stable.requests or not canary.requests:
         return
     points = [*_points(sorted(stable.slower.keys() & canary.slower.keys()), criteria)]
-    part = _FAMILY / (len(points) + 1)
+    part = _FAMILY / (len(points) + 2)
     failed = Share(stable.failed, stable.requests), Share(canary.failed, canary.requests)
     yield Comparison("errors", *failed, criteria.errors, part=part)
+    if canary.refused_alone is not None:
+        pairs = Share(0, canary.requests), Share(canary.refused_alone, canary.requests)
+        yield Comparison(REFUSED_ALONE, *pairs, criteria.refused, part=part, paired=True)
+    elif stable.refused is not None and canary.refused is not None:
+        refused = Share(stable.refused, stable.requests), Share(canary.refused, canary.requests)
+        yield Comparison("refusals", *refused, criteria.refused, part=part)
     for bound, above_it in points:
         yield Comparison(
             f"slower than {bound * 1000:.3g} ms",
@@ -122,11 +147,17 @@ def verdicts(
 
     result = {}
     for slot in canaries:
-        canary = arm(slot)
+        canary = _with_pairs(arm(slot), tallies.get(f"{deployment}/{slot}", Tally()))
         # Answers that the observer has not read yet must not be taken for harmless ones.
         seen = canary.requests if answers is None else _answers(canary.answers)
         result[slot] = verdict_on(arm(stable), canary, criteria, len(canaries) * steps, seen=seen)
     return result
+
+
+def _with_pairs(arm: Arm, tally: Tally) -> Arm:
+    """Return a canary's arm with what the gateway learned from the stable release."""
+    unasked = max(tally.refused - tally.refusals_asked, 0)
+    return replace(arm, refused_alone=tally.refusals_answered, unasked=unasked)
 
 
 def _answers(counts: Answers) -> int:

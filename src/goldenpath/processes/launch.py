@@ -68,9 +68,11 @@ class ServerLaunch:
 
 @dataclass(frozen=True, slots=True)
 class ServingTerms:
-    """A message to a running server: one line for each change."""
+    """The rules of a stage for serving; a running server gets a line for each change."""
 
     on_loss: Literal["serve", "refuse"] = "serve"
+    canary_refusals: Literal["canary", "stable"] = "canary"
+    """Whose answer a caller gets whom the canary refuses. It rules the gateway's routes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,8 @@ class Route:
     stage: str
     model: str
     slots: tuple[RouteSlot, ...]
+    stable_answers_refusals: bool = False
+    """Whether the stable release answers what a canary refuses."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ import msgspec
 import pytest
 
 from goldenpath.processes.launch import GatewayLaunch, Route, Routes, RouteSlot
+from goldenpath.serve.gateway.dispatch import MAX_ASKED_AGAIN
 
 PATIENCE = 30.0
 PATH = b"/prod/credit/v2/models/credit/infer"
@@ -341,6 +342,81 @@ def test_a_shadow_gets_a_copy_and_nobody_hears_its_answer() -> None:
         assert shadow.seen[0].endswith(b"both")
         assert b"x-goldenpath-shadow: 1" in shadow.seen[0].lower()
         assert b"x-goldenpath-shadow" not in server.seen[0].lower()
+
+
+REFUSAL = b"HTTP/1.1 400 No\r\ncontent-length: 7\r\n\r\nrefused"
+
+
+def with_canary(served: "Served", *addresses: str, by_stable: bool = False) -> None:
+    """Puts a route in force whose canary gets all but no request of the stable release."""
+    slots = (
+        RouteSlot("r1", "sha256:" + "a" * 64, 0, (addresses[0],)),
+        RouteSlot("r2", "sha256:" + "b" * 64, 100, (addresses[1],)),
+    )
+    routes = Routes(2, (Route("prod", "credit", slots, by_stable),))
+    served.gateway.say(msgspec.json.encode(routes))
+    while served.gateway.hear("applied")["generation"] != 2:
+        pass
+
+
+def canary_counts(served: "Served", name: str, expected: int) -> dict[str, int]:
+    """The canary's counts, as soon as `name` is as high as expected."""
+    while True:
+        tallies = served.gateway.hear("tally")["tallies"]
+        assert isinstance(tallies, dict)
+        counts: dict[str, int] = tallies.get("prod/credit/r2", {})
+        if counts.get(name, 0) >= expected:
+            return counts
+
+
+@pytest.mark.parametrize("answer", [None, REFUSAL], ids=["answered", "refused"])
+def test_the_stable_release_is_asked_what_its_canary_refused(answer: bytes | None) -> None:
+    with upstream() as stable, upstream() as canary, gateway(stable) as served:
+        canary.answer = REFUSAL
+        stable.answer = answer or stable.answer
+        with_canary(served, stable.address, canary.address)
+
+        assert served.ask(post(b"both")).endswith(b"refused")
+
+        counts = canary_counts(served, "refusals_asked", 1)
+        assert (counts["requests"], counts["refused"]) == (1, 1)
+        assert counts["refusals_answered"] == (answer is None)
+    assert stable.seen[0].endswith(b"both") and b"x-goldenpath-shadow: 1" in stable.seen[0].lower()
+
+
+def test_no_more_refusals_are_asked_again_in_a_second_than_the_limit() -> None:
+    with upstream() as stable, upstream() as canary, gateway(stable) as served:
+        canary.answer = REFUSAL
+        with_canary(served, stable.address, canary.address)
+        for _ in range(10 * MAX_ASKED_AGAIN):
+            served.ask(post(b"both"))
+        counts = canary_counts(served, "refused", 10 * MAX_ASKED_AGAIN)
+
+    assert 0 < counts["refusals_asked"] < counts["refused"]
+
+
+def test_where_the_stage_says_so_the_caller_gets_the_stable_answer() -> None:
+    with upstream() as stable, upstream() as canary, gateway(stable) as served:
+        canary.answer = REFUSAL
+        with_canary(served, stable.address, canary.address, by_stable=True)
+
+        answer = served.ask(post(b"both"))
+
+        counts = canary_counts(served, "refusals_asked", 1)
+    assert answer.startswith(b"HTTP/1.1 200") and b"x-goldenpath-slot: r1" in answer.lower()
+    assert (counts["refused"], counts["refusals_answered"]) == (1, 1)
+    assert b"x-goldenpath-shadow" not in stable.seen[0].lower()
+
+
+def test_a_refusal_of_both_reaches_the_caller_once() -> None:
+    with upstream() as stable, upstream() as canary, gateway(stable) as served:
+        canary.answer = stable.answer = REFUSAL
+        with_canary(served, stable.address, canary.address, by_stable=True)
+
+        assert served.ask(post(b"both")).endswith(b"refused")
+
+        counts = canary_counts(served, "refusals_asked", 1)
+    assert counts["refusals_answered"] == 0 and len(stable.seen) == 1
 
 
 def test_answers_are_counted_for_the_slot_that_gave_them() -> None:

@@ -44,9 +44,15 @@ class Joined:
         )
         if all(each.requests for each in recorded):
             return arms
-        # Errors and durations of both releases must come from the same source.
+        # Errors, refusals and durations of both releases must come from the same source.
         return tuple(
-            replace(arm, requests=other.requests, failed=other.failed, slower=other.slower)
+            replace(
+                arm,
+                requests=other.requests,
+                failed=other.failed,
+                slower=other.slower,
+                refused=other.refused,
+            )
             for arm, other in zip(arms, counted, strict=True)
         )
 

@@ -6,7 +6,7 @@ compares declared slices if keys open the inputs.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 
@@ -244,5 +244,4 @@ def _arm(count: _Count, deployment: str, release: str, gaps: tuple[str, ...]) ->
     # A release that gets only shadow copies is compared by them.
     tally = live if live.requests else count.every.get(release, Tally())
     known: Mapping[str, Sequence[int]] = count.outcomes.counts(deployment, release)
-    arm = Arm.of(tally, known)
-    return Arm(arm.requests, arm.failed, arm.slower, arm.answers, gaps)
+    return replace(Arm.of(tally, known), gaps=gaps)

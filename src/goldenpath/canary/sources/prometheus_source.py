@@ -158,7 +158,7 @@ def _samples(series: _Series) -> Iterator[tuple[float, float]]:
 
 
 def _arm(grown: Mapping[frozenset[str], int], release: Digest) -> Arm:
-    requests, failed = 0, 0
+    requests, failed, refused = 0, 0, 0
     within: dict[float, int] = defaultdict(int)
     scored: dict[float, int] = defaultdict(int)
     outcomes = dict.fromkeys(OUTCOMES, 0)
@@ -181,6 +181,7 @@ def _arm(grown: Mapping[frozenset[str], int], release: Digest) -> Arm:
             if bound == math.inf:
                 requests += number
                 failed += number if values.get(_STATUS, "") >= "500" else 0
+                refused += number if "400" <= values.get(_STATUS, "") < "500" else 0
     slower = {bound: requests - count for bound, count in within.items() if bound < math.inf}
     if any(count < 0 for count in slower.values()):
         raise Unavailable(
@@ -192,7 +193,8 @@ def _arm(grown: Mapping[frozenset[str], int], release: Digest) -> Arm:
         for part, counts in sliced.items()
         for outcome, hits in counts.items()
     }
-    return Arm(requests, failed, slower, {**_answers(outcomes, scored), **parts})
+    answers = {**_answers(outcomes, scored), **parts}
+    return Arm(requests, failed, slower, answers, refused=refused)
 
 
 def _bound(text: str) -> float:

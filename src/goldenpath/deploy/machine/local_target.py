@@ -345,7 +345,8 @@ class LocalTarget:
             )
             for place, slot in enumerate(() if deployment.stopped else deployment.slots)
         )
-        return Route(deployment.stage, deployment.model, slots)
+        by_stable = self._terms(deployment.stage).canary_refusals == "stable"
+        return Route(deployment.stage, deployment.model, slots, by_stable)
 
     def _retire(self, now: float) -> None:
         """Drain servers that are not desired, once the gateway no longer sends to them."""

@@ -217,7 +217,9 @@ class Machine:
         """Return the serving terms of a stage, by the platform file in force."""
         platform = self.platform
         declared = platform.stage(stage) if platform is not None else None
-        return ServingTerms(declared.log.on_loss) if declared is not None else ServingTerms()
+        if declared is None:
+            return ServingTerms()
+        return ServingTerms(declared.log.on_loss, declared.canary_refusals)
 
     def _anchor(self) -> None:
         """Record the newest segment of each replica in the audit log."""

@@ -97,6 +97,9 @@ class BreakGlassRules:
     """What happens after the deadline: an alarm, or an alarm and a hold."""
 
 
+CanaryRefusals = Literal["canary", "stable"]
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """One stage, such as `prod`, and what it demands of a release."""
@@ -113,6 +116,8 @@ class Stage:
     break_glass: BreakGlassRules | None = field(default=None, metadata={"json": "glass"})
     """None: break-glass is not allowed. `--output json` keeps the field's older name."""
     log: LogRules = NO_LOG_RULES
+    canary_refusals: CanaryRefusals = "canary"
+    """Whose answer a caller gets whom the canary refuses: its refusal, or the stable release's."""
 
     def frozen(self, now: datetime) -> Freeze | None:
         """Return the freeze in force at `now`, if there is one."""
@@ -220,6 +225,9 @@ def render_platform(platform: Platform) -> bytes:
 
 
 def _stage(table: Table, names: set[str]) -> Stage:
+    refusals = table.text("canary-refusals", "canary")
+    if refusals not in ("canary", "stable"):
+        table.fault("canary-refusals", "canary or stable", refusals)
     stage = Stage(
         name=read_name(table, names),
         gates=table.texts("gates"),
@@ -229,6 +237,7 @@ def _stage(table: Table, names: set[str]) -> Stage:
         freezes=tuple(filter(None, map(_freeze, table.tables("freeze")))),
         break_glass=_break_glass(table.table("break-glass")) if table.has("break-glass") else None,
         log=read_log_rules(table.table("log")) if table.has("log") else NO_LOG_RULES,
+        canary_refusals="stable" if refusals == "stable" else "canary",
     )
     table.end()
     return stage
@@ -294,21 +303,7 @@ def _lines(platform: Platform) -> Iterator[str]:
     yield from rules_lines(platform.data)
     yield from build_lines(platform.build)
     for stage in platform.stages:
-        yield from ("", "[[stage]]", f"name = {quoted(stage.name)}")
-        yield f"gates = {listed(stage.gates)}"
-        yield f"approvals = {stage.approvals}"
-        yield f"approver-roles = {listed(stage.approver_roles)}"
-        yield f"soak = {quoted(duration_text(stage.soak))}"
-        for freeze in stage.freezes:
-            yield from ("", "[[stage.freeze]]", f"from = {freeze.start.isoformat()}")
-            yield from (f"until = {freeze.end.isoformat()}", f"reason = {quoted(freeze.reason)}")
-        if stage.break_glass is not None:
-            yield from ("", "[stage.break-glass]")
-            yield f"within = {quoted(duration_text(stage.break_glass.within))}"
-            yield f"approvals = {stage.break_glass.approvals}"
-            yield f"roles = {listed(stage.break_glass.roles)}"
-            yield f"overdue = {quoted(stage.break_glass.overdue)}"
-        yield from log_lines(stage.log)
+        yield from _stage_lines(stage)
     if platform.forge is not None:
         yield from forge_lines(platform.forge)
     for gate in platform.expressions:
@@ -327,3 +322,23 @@ def _lines(platform: Platform) -> Iterator[str]:
     yield from person_lines("machine", platform.commit_keys)
     yield from person_lines("person", platform.people)
     yield ""
+
+
+def _stage_lines(stage: Stage) -> Iterator[str]:
+    yield from ("", "[[stage]]", f"name = {quoted(stage.name)}")
+    yield f"gates = {listed(stage.gates)}"
+    yield f"approvals = {stage.approvals}"
+    yield f"approver-roles = {listed(stage.approver_roles)}"
+    yield f"soak = {quoted(duration_text(stage.soak))}"
+    if stage.canary_refusals != "canary":
+        yield f"canary-refusals = {quoted(stage.canary_refusals)}"
+    for freeze in stage.freezes:
+        yield from ("", "[[stage.freeze]]", f"from = {freeze.start.isoformat()}")
+        yield from (f"until = {freeze.end.isoformat()}", f"reason = {quoted(freeze.reason)}")
+    if stage.break_glass is not None:
+        yield from ("", "[stage.break-glass]")
+        yield f"within = {quoted(duration_text(stage.break_glass.within))}"
+        yield f"approvals = {stage.break_glass.approvals}"
+        yield f"roles = {listed(stage.break_glass.roles)}"
+        yield f"overdue = {quoted(stage.break_glass.overdue)}"
+    yield from log_lines(stage.log)

@@ -11,7 +11,7 @@ from goldenpath.http.messages.request_target import decoded_path
 from goldenpath.http.upstream import UpstreamPool
 from goldenpath.instruments import HEADER_PREDICTION, HEADER_RELEASE, HEADER_SLOT, HEADER_SUBJECT
 from goldenpath.processes.launch import Route, Routes
-from goldenpath.serve.gateway.proxied_request import ProxiedRequest, Shadow
+from goldenpath.serve.gateway.proxied_request import ProxiedRequest, SecondAsking, Shadow
 from goldenpath.serve.gateway.route import TrafficRoute, TrafficSlot
 from goldenpath.serve.gateway.tally import RefusalCounts, Tally
 
@@ -19,6 +19,8 @@ _RELEASE, _SLOT, _SUBJECT = (
     name.encode() for name in (HEADER_RELEASE, HEADER_SLOT, HEADER_SUBJECT)
 )
 MAX_SHADOWS = 64
+MAX_ASKED_AGAIN = 20
+"""Refusals of canaries in a second after which the stable release is asked the same."""
 MAX_HELD_BYTES = 128 * 1024 * 1024
 """Bytes of all requests that may wait for a server."""
 
@@ -50,6 +52,9 @@ class Dispatcher:
         self._held_bytes = 0
         self._open: set[ProxiedRequest] = set()
         self._shadows = 0
+        self._second = 0
+        self._asked_again = 0
+        """Refusals after which the stable release was asked, in this second."""
         self._waiting: dict[bytes, float] = {}
         """Start of the wait, by route without a server."""
         self._samples = 0
@@ -179,6 +184,23 @@ class Dispatcher:
             self._waiting[traffic.key] = time.monotonic()
             self._report({"event": "busy", "deployments": {traffic.name: 1}})
 
+    def is_answered_by_stable(self, exchange: ProxiedRequest, status: int) -> bool:
+        """Send what a canary refused to the stable release, where the stage says so."""
+        slot, stable = exchange.slot, exchange.route.stable
+        if (
+            not exchange.route.stable_answers_refusals
+            or slot is None or stable is None or slot is stable
+            or exchange.refused_by is not None
+            or status >= 500
+            or _SLOT in exchange.head.fields
+            or not exchange.may_be_asked_again
+        ):  # fmt: skip
+            return False
+        slot.tally.count(status, time.monotonic() - exchange.started)
+        exchange.refused_by, exchange.wanted = slot, stable.name
+        self.place(exchange)
+        return True
+
     def finished(self, exchange: ProxiedRequest, answer: Answer | None) -> None:
         """Count a sent answer and start its shadow; None for a streamed answer."""
         self._open.discard(exchange)
@@ -186,8 +208,14 @@ class Dispatcher:
         if slot is None:
             return
         slot.tally.count(exchange.status, time.monotonic() - exchange.started)
-        if slot.is_compared and answer is not None and answer.status == 200:
-            self._copy(exchange, slot, answer)
+        if (canary := exchange.refused_by) is not None:
+            canary.tally.refusals_asked += 1
+            canary.tally.refusals_answered += exchange.status < 400
+        if slot.is_compared and answer is not None:
+            if answer.status == 200:
+                self._copy(exchange, slot, answer)
+            elif 400 <= answer.status < 500:
+                self._ask_stable(exchange, slot, answer)
 
     def _copy(self, exchange: ProxiedRequest, slot: TrafficSlot, answer: Answer) -> None:
         """Send a copy of a request to the compared slots; a large one was not kept."""
@@ -198,6 +226,24 @@ class Dispatcher:
             if shadow is not slot and pool is not None and self._shadows < MAX_SHADOWS:
                 self._shadows += 1
                 pool.send(Shadow(self, exchange, answer, shadow.tally))
+
+    def _ask_stable(self, exchange: ProxiedRequest, slot: TrafficSlot, answer: Answer) -> None:
+        """Ask the stable release what its canary refused, within the limit of a second."""
+        stable = exchange.route.stable
+        if stable is None or stable is slot or not exchange.may_be_asked_again:
+            return
+        pool = stable.pool()
+        if pool is None or self._shadows >= MAX_SHADOWS or not self._may_ask():
+            return
+        self._shadows += 1
+        pool.send(SecondAsking(self, exchange, answer, slot.tally))
+
+    def _may_ask(self) -> bool:
+        second = int(time.monotonic())
+        if second != self._second:
+            self._second, self._asked_again = second, 0
+        self._asked_again += 1
+        return self._asked_again <= MAX_ASKED_AGAIN
 
     def shadow_ended(self) -> None:
         """Let one more shadow request start."""

@@ -16,6 +16,7 @@ from goldenpath.serve.gateway.tally import RefusalCounts, Tally
 RETRIES = 2
 RETRIES_AFTER_SENDING = 1
 """Tries of a request without effects; the limit keeps a fatal request from killing every server."""
+_CALLS = (b"/infer", b"/predict", b"/ModelInfer")
 _SHADOW = f"\r\n{HEADER_SHADOW}: 1\r\n\r\n".encode()
 _ID = f"{HEADER_PREDICTION}: ".encode()
 """The id is in the last header before those that only the gateway sets."""
@@ -33,6 +34,9 @@ class RequestDispatch(Protocol):
 
     def hold(self, exchange: "ProxiedRequest") -> None:
         """Keep the request until a server is there."""
+
+    def is_answered_by_stable(self, exchange: "ProxiedRequest", status: int) -> bool:
+        """Whether the stable release answers in the place of a canary that refused."""
 
     def finished(self, exchange: "ProxiedRequest", answer: Answer | None) -> None:
         """Count a sent answer; None for a streamed one."""
@@ -66,6 +70,8 @@ class ProxiedRequest:
     beginning = b""
     """Request line and headers, up to the id."""
     slot: TrafficSlot | None = None
+    refused_by: TrafficSlot | None = None
+    """The canary that refused it before the stable release was asked."""
     upstream: UpstreamConnection | None = None
     tried: frozenset[str] = frozenset()
 
@@ -138,7 +144,7 @@ class ProxiedRequest:
         safe = not sent or (
             self.repeatable
             and self.broken <= RETRIES_AFTER_SENDING
-            and (self.method in (b"GET", b"HEAD") or self._asks_for_predictions())
+            and (self.method in (b"GET", b"HEAD") or self.asks_for_predictions)
         )
         if safe and self.attempts <= RETRIES:
             self.dispatcher.place(self)
@@ -149,7 +155,9 @@ class ProxiedRequest:
 
     def answered(self, answer: Answer) -> None:
         """Give the client its one answer; later ones are dropped."""
-        if self.done:
+        if self.done or (
+            answer.status >= 400 and self.dispatcher.is_answered_by_stable(self, answer.status)
+        ):
             return
         self.done = True
         self.status = answer.status
@@ -205,8 +213,15 @@ class ProxiedRequest:
         keep = self.keep_alive = self.keep_alive and self.client.may_go_on
         return answer.render(self.slot.identity if self.slot is not None else b"", keep)
 
-    def _asks_for_predictions(self) -> bool:
-        return self.head.target.partition(b"?")[0].endswith(b"/infer")
+    @property
+    def may_be_asked_again(self) -> bool:
+        """Whether another release can be sent the same: a whole call of a model that was kept."""
+        return self.repeatable and self.method == b"POST" and self.asks_for_predictions
+
+    @property
+    def asks_for_predictions(self) -> bool:
+        """Whether it is a call of a model, which has no effect and may be repeated."""
+        return self.head.target.partition(b"?")[0].endswith(_CALLS)
 
     def _end_passing(self, *, is_whole: bool) -> None:
         if self.done:
@@ -223,6 +238,9 @@ class ProxiedRequest:
 
 class Shadow:
     """A copy of an answered request with the same prediction id; its answer is only compared."""
+
+    status = 200
+    """The status of a large answer, which comes in pieces."""
 
     missing = 0
     upstream: UpstreamConnection | None = None
@@ -250,13 +268,14 @@ class Shadow:
 
     def begins(self, answer: Answer) -> None:
         """A large answer disagrees, because the live one was small; its content is ignored."""
+        self.status = answer.status
 
     def goes_on(self, piece: bytes) -> None:
         """Ignored."""
 
     def ended(self) -> None:
         """It counts as a disagreement."""
-        self._count(200, is_same=False)
+        self._count(self.status, is_same=False)
 
     def answered(self, answer: Answer) -> None:
         """Compare it with the live answer."""
@@ -272,3 +291,19 @@ class Shadow:
         self._tally.count(status, time.monotonic() - self._started)
         self._tally.compared += 1
         self._tally.disagreed += not is_same
+
+
+class SecondAsking(Shadow):
+    """A request that a canary refused, sent to the stable release; only their pair is counted.
+
+    The stable release's own counts stay as they are: refused requests are no sample of its traffic.
+    """
+
+    def broke(self, reason: str, sent: bool) -> None:
+        """Without an answer it is not known whether the stable release would have refused, too."""
+        self._dispatcher.shadow_ended()
+
+    def _count(self, status: int, *, is_same: bool) -> None:
+        self._dispatcher.shadow_ended()
+        self._tally.refusals_asked += 1
+        self._tally.refusals_answered += status < 400

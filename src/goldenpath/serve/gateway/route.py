@@ -62,6 +62,7 @@ class TrafficRoute:
         self.slots: Mapping[str, TrafficSlot] = {}
         self.shadows: tuple[TrafficSlot, ...] = ()
         self.stable: TrafficSlot | None = None
+        self.stable_answers_refusals = False
         self.asked = False
         """Whether a request came since the last report."""
         self._point = point
@@ -71,6 +72,7 @@ class TrafficRoute:
     def follow(self, route: Route, slots: Mapping[str, TrafficSlot]) -> None:
         """Apply a changed route: no new request uses the old one."""
         self.served = True
+        self.stable_answers_refusals = route.stable_answers_refusals
         self.slots = slots
         self.shadows = tuple(slot for slot in slots.values() if slot.shadow and slot.pools)
         self.stable = slots[route.slots[0].name] if route.slots else None

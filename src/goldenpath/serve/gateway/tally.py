@@ -38,6 +38,10 @@ class Tally:
     compared: int = 0
     """Shadow answers that were compared with the live one."""
     disagreed: int = 0
+    refusals_asked: int = 0
+    """Refusals (status 400 to 499) after which the stable release was asked the same."""
+    refusals_answered: int = 0
+    """How many of them the stable release answered."""
 
     def count(self, status: int, seconds: float) -> None:
         """Count one answer."""
