@@ -127,6 +127,8 @@ class HttpListener:
         """
         self.is_draining = True
         if self._path is not None:
+            # Removed before the backlog is served, so that new clients find the next server's
+            # socket.
             self._path.unlink(missing_ok=True)
         # Clients in the backlog may already have sent their requests.
         await asyncio.sleep(linger)
@@ -134,10 +136,12 @@ class HttpListener:
             self._server.close()
         end = monotonic() + limit
         while monotonic() < end and (self.open_requests or not is_idle()):
+            # With a linger time a client may still send on a connection that is idle now.
             if not linger:
                 self._close_idle()
             await asyncio.sleep(0.01)
         self._close_idle()
+        # Lets transports that were just closed report it, so that only stuck ones are aborted.
         await asyncio.sleep(0)
         for connection in tuple(self.connections):
             connection.abort()

@@ -106,6 +106,7 @@ class ServerConnection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         self.peer = peer_name(transport.get_extra_info("peercert"))
         self.listener.connections.add(self)
+        # A client that is told so can retry elsewhere; one left in the backlog would only wait.
         if len(self.listener.connections) > self._limits.connections:
             self._refuse(503, "too many connections", {"retry-after": "1"})
 
@@ -115,6 +116,7 @@ class ServerConnection(asyncio.Protocol):
         self._state = CLOSED
         self.listener.connections.discard(self)
         self._let_go()
+        # The queue is kept: what a model answers is recorded, whether or not somebody reads it.
         for pending in tuple(self._queue):
             pending.lost()
 
@@ -145,11 +147,13 @@ class ServerConnection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """The client sends no more; returns true to keep the connection until it is answered."""
         self._has_ended = True
+        # A client may close its sending half and still wait for the answers (`nc`, HTTP/1.0).
         return bool(self._queue)
 
     def pause_writing(self) -> None:
         """The client does not read its answers fast enough."""
         self._stuck_since = monotonic()
+        # While a body is passed on, the server that takes it decides about reading.
         if self._state != PASSING:
             self._set_reading(False)
         if self._queue:
@@ -167,6 +171,7 @@ class ServerConnection(asyncio.Protocol):
 
     def _work(self) -> None:
         """Read requests while there is room for them, then let the application answer them."""
+        # An application may answer at once, and `flush` would then read on within this call.
         if self._is_working:
             return
         self._is_working = True
@@ -210,6 +215,7 @@ class ServerConnection(asyncio.Protocol):
         data, repeated = self._rest, self.repeated
         if self._state == IDLE:
             self._since = monotonic()
+            # One empty line before a request line is ignored (RFC 9112, section 2.2).
             data = self._rest = data.removeprefix(b"\r\n") if data[:1] == b"\r" else data
             if not data or data == b"\r":
                 return False
@@ -228,6 +234,8 @@ class ServerConnection(asyncio.Protocol):
 
     def _remember(self, whole: bytes, head: RequestHead) -> RepeatedHead | None:
         self._heads += 1
+        # Only a head whose request can be told from its bytes alone may be compared: with a length,
+        # without a question to the server, and with a request after it.
         if head.length == CHUNKED or head.expects or not head.keep_alive:
             return None
         if self._heads > PATIENCE:
@@ -239,16 +247,20 @@ class ServerConnection(asyncio.Protocol):
         limits = self._limits
         if head.length > limits.body:
             raise BadMessage(413, f"the body is too large: expected at most {limits.body} bytes")
+        # Not needed if the body has begun to arrive (RFC 9110, section 10.1.1). While answers wait
+        # it would overtake them.
         if head.expects and not self._rest and not self._queue and self._transport is not None:
             self._transport.write(CONTINUE)
         self._head, self._state = head, BODY
         if head.length == CHUNKED:
+            # Sizes of chunks and trailers come on top of the content.
             self._chunks = ChunkedReader(limits.gathered + limits.head)
         elif head.length <= len(self._rest):
             body, self._rest = self._rest[: head.length], self._rest[head.length :]
             self._hand_over(head, body)
         else:
             self._missing = head.length
+            # A streamed body is never in memory as a whole, so it does not count in `held`.
             if limits.whole is not None and head.length > limits.whole:
                 self._missing -= len(self._rest)
                 body, self._rest, self._state = self._rest, b"", PASSING
@@ -326,12 +338,15 @@ class ServerConnection(asyncio.Protocol):
                 self.listener.held -= pending.held
         if transport is None or ready is None:
             return
+        # The time of the last sweep: a call of the clock for each answer would cost more than it
+        # tells.
         self._since = self.listener.now
         if ready:
             transport.write(ready)
         if not keep_alive or (self._has_ended and not queue and not self._rest):
             self._linger()
         elif not self._is_working and (self._rest or not self._is_reading):
+            # Half of the room must be free, so that reading does not stop and start at each answer.
             if self._stuck_since is None and len(queue) <= self._limits.pipelined // 2:
                 self._set_reading(True)
             self._work()

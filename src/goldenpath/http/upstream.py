@@ -91,6 +91,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._requester = requester
         transport = self._transport
         if transport is None or transport.is_closing():
+            # Nothing was sent, so that the request may go to another server, whatever it is.
             self._break("the connection was closed", sent=False)
             return
         requester.upstream = self
@@ -173,6 +174,7 @@ class UpstreamConnection(asyncio.Protocol):
         if head.is_plain:
             is_marked = head.has(self._pool.mark)
             self._answer = Answer(head.status, whole, head.size, is_marked)
+            # The answer to HEAD has a length and no body; as a pattern it would cut other answers.
             if requester.method != b"HEAD":
                 self._pool.remember(whole, head, is_marked=is_marked)
             if head.length > WHOLE:
@@ -205,6 +207,8 @@ class UpstreamConnection(asyncio.Protocol):
         head = self._head
         if self._requester is None:
             self._pool.lost(self)
+        # Only an orderly close ends such a body; after a reset it may be incomplete (RFC 9112,
+        # section 8).
         elif head is not None and head.length == UNTIL_CLOSE and exc is None:
             self._finish(head, keep=False)
         else:
@@ -284,6 +288,7 @@ class UpstreamPool:
         self.sent += 1
         while self._idle:
             connection = self._idle.pop()
+            # A server closes idle connections too. A request sent at that moment would be lost.
             if self._kept is None or self._loop.time() - connection.idle_since < self._kept:
                 connection.send(requester)
                 return
@@ -321,6 +326,7 @@ class UpstreamPool:
     def remember(self, whole: bytes, head: AnswerHead, *, is_marked: bool) -> None:
         """Learn the head of most answers; a head with a clock in it is new each time."""
         self._heads += 1
+        # Building a pattern costs more than it saves if no two heads are alike.
         if self._heads > PATIENCE and self.usual is None:
             return
         pattern = self._patterns.of(whole)

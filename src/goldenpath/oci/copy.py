@@ -86,6 +86,7 @@ class _Copy:
         waiting = [root]
         while waiting:
             descriptor = waiting.pop(0)
+            # Referrers may refer to each other in a circle.
             if descriptor.digest in self.manifests:
                 continue
             if len(self.manifests) >= MAX_MANIFESTS:
@@ -103,6 +104,8 @@ class _Copy:
                 if child.digest not in self.manifests:
                     self._manifest(child)
         else:
+            # A manifest follows its content, so that a killed copy leaves no manifest with missing
+            # blobs.
             self._blobs((*manifest.layers, manifest.config))
         self.manifests[descriptor.digest] = None
         if not self._is_complete(descriptor, manifest):

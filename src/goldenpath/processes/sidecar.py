@@ -45,6 +45,7 @@ class Sidecar:
             self.child = Child(self.name, self._command, self._environment, self._log)
             self.starts += 1
             self.child.send(self._launch())
+            # A new child knows nothing, so that the news is sent again.
             self._sent = None
         news = self._news()
         if news is not None and news != self._sent:
@@ -59,9 +60,12 @@ class Sidecar:
                 self.is_ready = self.is_ready or message.get("event") == "ready"
             yield message
         if self.child.exit_code is not None:
+            # `_failures` falls to zero with any message of progress: only a child that never works
+            # backs off.
             pause = pause_after(self._failures, first=FIRST_PAUSE, longest=LONGEST_PAUSE)
             self._again_at = now + pause
             self._failures += 1
+            # What the child itself reported says more than the end of its log.
             self.message = self.message or f"{self.name} ended: {self.child.last_log_line()}"
             self.child.close()
             self.child = None
@@ -79,6 +83,7 @@ class Sidecar:
         messages: list[Message] = []
         while self.child.exit_code is None and wait() < give_up:
             messages += self.child.messages()
+        # Also after an orderly end: it kills what the child may have left behind.
         self.child.kill()
         messages += self.child.messages()
         self.child.close()

@@ -65,6 +65,7 @@ def run_tool(
             cwd=folder,
         )
     except FileNotFoundError as error:
+        # The system reports a missing folder and a missing program by the same error.
         if folder is not None and not folder.is_dir():
             raise Unavailable(f"{name} cannot be started: the folder {folder} is gone") from error
         raise Unavailable(f"{name} is not installed", hint=f"install {name}") from error
@@ -74,6 +75,7 @@ def run_tool(
         try:
             give_up = time.monotonic() + seconds
             output, errors = _exchange(process, stdin, limit, give_up)
+            # A program may close its outputs and go on, so that the end of both is not its end.
             process.wait(max(give_up - time.monotonic(), 0.1))
         except (TimeoutError, subprocess.TimeoutExpired) as error:
             process.kill()
@@ -83,6 +85,7 @@ def run_tool(
         except OverflowError as error:
             process.kill()
             raise Unavailable(f"{name} printed too much: expected at most {limit} bytes") from error
+        # Ctrl-C too must not leave the program running.
         except BaseException:
             process.kill()
             raise
@@ -119,6 +122,7 @@ def _exchange(
     read = {process.stdout.fileno(): bytearray(), process.stderr.fileno(): bytearray()}
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdin, selectors.EVENT_WRITE)
+        # A program that prints before it reads would otherwise block us, and we it.
         os.set_blocking(process.stdin.fileno(), False)
         for pipe in read:
             selector.register(pipe, selectors.EVENT_READ)

@@ -107,11 +107,14 @@ def build(project: Project, tools: BuildTools, *, allow_dirty: bool = False) -> 
         tools.report("packing")
         contents = contents_of(project, trained)
         packed = pack(tools.store, contents, tools.watch)
+        # The same commit gives the same digest. Signing it again would only add statements with
+        # other times.
         is_new = not _is_complete(packed.image.digest, tools)
         if is_new:
             tools.report("attesting and signing")
             _attest(project, packed, trained, contents, tools=tools)
         tag = release_tag(project.name, trained.run.source.commit)
+        # The tag comes after the evidence: whoever finds a release by its tag finds it signed.
         tools.store.tag(tag, packed.image)
         if tools.published is not None and is_new:
             tools.report("copying to the registry")

@@ -170,6 +170,7 @@ class Machine:
 
         Order is kept. If the process is killed first, the next one observes the same again.
         """
+        # Counts of before a change of the split say nothing about the canary of after it.
         if isinstance(what, RouteChanged):
             self._stretch.begin(f"{what.stage}/{what.model}")
         self._pending.append(what)
@@ -189,6 +190,7 @@ class Machine:
                     self._woken = self._drain(wakened) or self._woken
             finally:
                 self._say("stopping: answering what came, then ending every server")
+                # Servers first, then the anchor: their last segments belong into it.
                 self._target.close()
                 self._anchor()
                 self.happened(Platformed("platform.stopped", os.getpid()))
@@ -253,6 +255,7 @@ class Machine:
         self._log_status(status)
         self._warn(status)
         self._refuse_taken_port(status)
+        # After the status was written, which the judge of the canary reads.
         if look and self._steer is not None:
             self._woken = self._steer(status) or self._woken
         return status
@@ -260,6 +263,7 @@ class Machine:
     def _complete(self, status: Status, now: datetime) -> Status:
         conditions = status.conditions
         fault = self._target.gateway_fault or self._log_fault
+        # Only a machine that is otherwise ready: a fault of the source matters more and is shown.
         if fault and all(each.holds == (each.type == "Ready") for each in conditions):
             reason = "GatewayFailed" if self._target.gateway_fault else "AuditLogUnavailable"
             conditions = judge(False, StatusFault(reason, fault, False), "", now.isoformat())

@@ -93,6 +93,8 @@ class Reconciler:
             return self._status(now, {}, {}, {}, fault=fault)
         desired, faults = self._admitted(now, observed)
         if self._trusted is not None:
+            # What is faulty or still being checked is left as it runs: the plan must not take its
+            # absence for a wish to stop it.
             held = {name for name in faults if name not in desired}
             for action in plan(desired, observed, held):
                 self._target.perform(action)
@@ -124,6 +126,7 @@ class Reconciler:
 
     def _survey_of(self, trusted: Trusted, files: Mapping[str, bytes]) -> Survey:
         """Return the desired state. Files that did not change are not parsed again."""
+        # What a file means depends on the platform file too.
         if self._trusted is None or self._trusted.platform != trusted.platform:
             self._read = {}
         for path, content in files.items():
@@ -159,6 +162,8 @@ class Reconciler:
                     refused[slot.digest] = fault
             part = admitted_part(deployment, refused)
             waits = any(fault.reason in (UNDERWAY, AWAITED) for fault in refused.values())
+            # Without this a deployment would shrink to its old slots for the seconds in which a new
+            # one is verified.
             if part is not None and not (waits and deployment.name in observed):
                 desired[deployment.name] = part
             if refused:

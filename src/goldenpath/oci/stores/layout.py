@@ -70,6 +70,8 @@ class LayoutStore:
             raise InvalidInput(f"manifest {descriptor.digest} is larger than {MAX_MANIFEST} bytes")
         document = b"".join(verified(descriptor, chunks))
         manifest = parse_manifest(descriptor.media_type, document)
+        # The subject is noted before the manifest exists: a note without a manifest is harmless, a
+        # manifest without a note would not be found again.
         self._note_subject(descriptor.digest, manifest)
         if not self._holds(descriptor):
             self._folder.write(self._blob(descriptor.digest), [document])
@@ -93,6 +95,7 @@ class LayoutStore:
         if descriptor.media_type not in MANIFEST_TYPES:
             self._folder.sync_later(self._blob(descriptor.digest))
             return True
+        # Other tools find a manifest by the index alone.
         return descriptor.digest.hex in self._listing.index().digests
 
     def resolve(self, name: str) -> Descriptor:
@@ -166,6 +169,7 @@ class LayoutStore:
 
     def _prepare(self) -> None:
         index = self._root / "index.json"
+        # Asked without the lock, because nearly every call finds the layout there.
         if index.is_file():
             return
         self._folder.create((self._root / "blobs" / "sha256",))
@@ -180,6 +184,7 @@ class LayoutStore:
         with self._folder.locked():
             before = self._listing.index().entries
             after = edit(before)
+            # Writing the same index again would make every reader read it again.
             if after == before:
                 return
             document = {"schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": after}

@@ -82,6 +82,7 @@ def roll_back(scene: RollbackScene, reason: str, grounds: Grounds | None = None)
     """
     current, placement = scene.stage.present
     judged = _judged(current, grounds)
+    # The first slot of a file is the stable release, and the last one its newest canary.
     stable, taken = current.slots[0], current.slots[-1].digest
     destination = scene.destination
     if destination is None:
@@ -105,6 +106,7 @@ def note_hold(
     """Record that the judge holds the canary, once for each step and `state`."""
     current, placement = scene.present
     judged = _judged(current, grounds)
+    # A judge looks every minute, and each look would be a commit otherwise.
     if state in placement.judged:
         return Unchanged()
     canary = current.slots[-1]
@@ -140,6 +142,7 @@ def _require_free(scene: StageScene, placement: Placement) -> None:
             f"{scene.name} stays as it is: {break_glass.summary(scene.now)}",
             hint=f"goldenpath approve {placement.digest} --stage {stage} by somebody else",
         )
+    # Break-glass overrules a freeze, so a canary that came by it may grow in one.
     if freeze is not None and break_glass is None:
         end = freeze.end.isoformat(timespec="minutes")
         raise Stalled(

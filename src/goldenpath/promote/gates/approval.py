@@ -90,6 +90,7 @@ def approval(
 
     `findings` are those of the gates as the approver saw them.
     """
+    # An approval without an end would count for evidence that nobody looked at for years.
     if not timedelta(0) < lifetime <= timedelta(days=366):
         raise InvalidInput("an approval is valid for at least a second and at most a year")
     seen: list[JsonValue] = [each.text for each in evidence_seen(verified)]

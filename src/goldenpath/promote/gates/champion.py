@@ -53,6 +53,7 @@ def champion(
         )
     if difference is None:
         return _incomparable(limit.metric, evaluation.metrics, live)
+    # A metric with a maximum, such as a loss, is better when it is smaller.
     better = difference.value if limit.minimum is not None else -difference.value
     bound = better - _ONE_SIDED * difference.error
     message = f"{limit.metric} is at most {max(-bound, 0.0):.4f} worse than live ({method})"

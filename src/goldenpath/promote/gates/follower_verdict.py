@@ -75,6 +75,7 @@ def rejudged(
     )
     gates = all_gates(platform)
     unknown = dict(_unknown(facts, gates, stage))
+    # Every finding would be about another model's rules.
     if facts.contract.name != model:
         return (_other_model(facts.contract.name, model),)
     try:
@@ -100,9 +101,11 @@ def known_at(verified: Verified, moment: datetime, cited: Collection[Digest] = (
 
 
 def _was_known(signed: SignedStatement, moment: datetime, cited: Collection[Digest]) -> bool:
+    # What the decision cited was there, whatever its own time says.
     if signed.kind == "person" or signed.envelope in cited:
         return True
     made = signed.statement.signed_at
+    # Without a signing time nothing says that it is later, and leaving it out could hide a failure.
     return made is None or made <= moment
 
 
@@ -128,6 +131,7 @@ def _compares(gate: Gate) -> bool:
     """Whether a gate of the platform may look at the release that the stage ran before."""
     if isinstance(gate, Written):
         return "live" in gate.expression.when + gate.expression.require
+    # Code of a company's own gate may look at anything, so it counts as if it compared.
     return isinstance(gate, Installed)
 
 
@@ -136,6 +140,7 @@ def _signed_for(
 ) -> Finding:
     """Return the finding of a gate that cannot be judged here, from what approvers signed."""
     people = sorted({each.signer for each in approvals if _saw_open(each, check)})
+    # At least one, even in a stage without approvals: "could not find out" is no pass.
     if len(people) >= max(1, stage.approvals):
         return Finding(check, "pass", f"{', '.join(people)} signed that it was open; {reason}")
     return Finding(
@@ -156,4 +161,5 @@ def _saw_open(approval: SignedStatement, check: str) -> bool:
         if member(each, "check") == check
     ]
     is_approval = approval.statement.predicate_type == APPROVAL
+    # `bool(about)`: an approval that names no findings saw nothing. A waived gate was not open.
     return is_approval and bool(about) and all(s in ("pass", "not applicable") for s in about)

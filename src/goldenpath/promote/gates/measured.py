@@ -182,6 +182,7 @@ def margin_of(limit: Limit, metric: Metric | None) -> float:
     """Return how far the whole interval is inside the limit; NaN if that is not known."""
     if metric is None or metric.low is None or metric.high is None:
         return math.nan
+    # A limit without any bound is met; the file is refused before if it has one.
     inside = [math.inf]
     if limit.minimum is not None:
         inside.append(metric.low - limit.minimum)
@@ -255,6 +256,7 @@ def _ratios(groups: Mapping[str, list[Metric]]) -> Iterator[tuple[float, str, st
     for members in groups.values():
         for one, other in permutations(members, 2):
             low, high = one.low or 0.0, other.high or 0.0
+            # Two rates of zero are equal.
             yield (low / high if high > 0 else 1.0), one.slice, other.slice
 
 

@@ -77,6 +77,7 @@ class ChainWalk:
     def verify(self, end: str, now: datetime) -> None:
         """Verify all commits up to `end`. Raises `VerificationError` at the first bad one."""
         start = self._verified
+        # First, so that a rewritten history is reported as such and not as a bad commit in it.
         if start is not None and not self._repository.contains(start, end):
             raise VerificationError(
                 f"the history of the gitops repository was rewritten: {start[:12]} is gone",
@@ -88,6 +89,7 @@ class ChainWalk:
             raise VerificationError(
                 f"main has {len(ids)} new commits: expected at most {MOST_COMMITS}", hint=TAKE_OUT
             )
+        # All signatures come before any rule: a date counts only if a listed person put it there.
         signed, refusal = self._signed(ids)
         self._see(signed, now)
         judged = 0
@@ -99,6 +101,7 @@ class ChainWalk:
             if refusal is not None:
                 raise refusal
         finally:
+            # Also after an error: the commits before a bad one are followed.
             self.reached = end if judged == len(ids) else self._last_before(ids[:judged], end)
 
     def _signed(self, ids: Sequence[str]) -> tuple[Sequence[str], GoldenPathError | None]:
@@ -131,6 +134,8 @@ class ChainWalk:
         self._keys[identity] = key = signing_key(identity, content)
         if not commit.parents:
             _check_root(commit, self._root)
+        # The people before the commit decide: nobody lists themselves. Only the first commit has
+        # none before it.
         listed = [self._platforms.at(parent).committers for parent in commit.parents]
         holders = [
             key_holder(key, people, identity)
@@ -158,6 +163,8 @@ class ChainWalk:
             commits = self._repository.commits(ids)
             self._files = files_around(self._repository, commits)
         except Unavailable as error:
+            # Read together, one bad commit hides which; read alone, it is the one that cannot be
+            # judged.
             if len(ids) == 1:
                 raise _unclear(ids[0], error) from error
             for single in ids:
@@ -182,6 +189,7 @@ class ChainWalk:
         except InvalidInput as error:
             raise _unclear(commit.id, error) from error
         except VerificationError as error:
+            # The remark on whose time counts would only confuse where both times agree.
             if abs(moment - commit.time) <= AHEAD:
                 raise
             raise VerificationError(
@@ -192,6 +200,7 @@ class ChainWalk:
     def _check(self, claimed: Commit, moment: datetime) -> None:
         if FILE in claimed.strange:
             raise InvalidInput(f"{FILE} is a link or a submodule, expected a file")
+        # Every rule below sees the time that counts, and none the date that the author wrote.
         commit, key = replace(claimed, time=moment), self._keys[claimed.id]
         what = f"commit {commit.id[:12]}"
         if not commit.parents:

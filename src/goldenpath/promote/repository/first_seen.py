@@ -62,6 +62,7 @@ class Sighting:
         both times are less than a minute and a poll apart.
         """
         earliest = claimed if self.since is None else max(claimed, self.since)
+        # A date in the future counts as the time at which the commit was seen.
         return min(earliest, self.seen)
 
     def whose(self) -> str:
@@ -197,6 +198,7 @@ class FirstSeen:
         The line of the commit `refused` is left out if the file is large, so that nobody fills it.
         """
         lines = {commit: each for commit, each in new.items() if commit not in self.known()}
+        # Whoever may push could otherwise fill the disk with refused commits.
         if self._size > self._most:
             lines.pop(refused, None)
         if lines:
@@ -224,6 +226,7 @@ class FirstSeen:
         self._size = len(content)
 
     def _parsed(self, content: bytes) -> tuple[_Head | None, dict[str, Sighting]]:
+        # A line without its end was torn by a kill: its commit is noted again.
         head, *lines = content[: content.rfind(b"\n") + 1].split(b"\n")
         known: dict[str, Sighting] = {}
         if not head:

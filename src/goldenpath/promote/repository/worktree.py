@@ -69,6 +69,8 @@ class Repository:
         """
         with self.incoming() as (held, head):
             local = self._local()
+            # Before any trust there is no pin to compare with; our own copy is the only witness of
+            # a rewrite.
             if local is not None and not held.contains(local, head):
                 raise VerificationError(
                     f"the history of {self._address} was rewritten: {local} is not in it",
@@ -102,6 +104,7 @@ class Repository:
                 git = stack.enter_context(scratch(self._git))
             try:
                 reference = f"refs/heads/{branch}"
+                # One branch and no tags: nothing else is read, and nobody fills the disk with it.
                 head = fetch_checked(git, self.url, reference, str(self._address))
             except GitFailed as error:
                 if "couldn't find remote ref" in error.words:
@@ -145,6 +148,7 @@ class Repository:
 
         A link or a submodule has a name instead that only `files` and `deployment_files` know.
         """
+        # With the slash, `envs/` does not match a file `envs`.
         spec = ["--", prefix.rstrip("/") + "/"] if prefix else []
         listed = self._ask("ls-tree", "-r", "-z", "--full-tree", commit, *spec)
         named = {}
@@ -160,6 +164,8 @@ class Repository:
         The defaults are the last commit that was fetched, and all paths.
         """
         spec = ["--", path] if path else []
+        # Without `--full-history` git leaves out commits of a merged side that another side made
+        # void.
         listed = self._ask("rev-list", "--full-history", to or self.head(), *spec).decode().split()
         for start in range(0, len(listed), _BATCH):
             yield from self.commits(listed[start : start + _BATCH])
@@ -210,6 +216,7 @@ class Repository:
         try:
             self._git.run("merge-base", "--is-ancestor", ancestor, commit)
         except GitFailed as error:
+            # Exit code 1 without a word is a "no"; with words git could not find out.
             if error.words:
                 raise NotFound(f"commit {ancestor[:12]} or {commit[:12]} is not known") from error
             return False
@@ -238,6 +245,7 @@ class Repository:
         self._git.initialise()
         tree = self._tree(parent, files)
         content = render_commit(tree, (parent,) if parent else (), author, now, message=message)
+        # Signed here and not by git, whose configuration could name another key or program.
         signed = insert_signature(content, key.sign(content, "git"))
         try:
             made = self._git.run("hash-object", "-t", "commit", "-w", "--stdin", stdin=signed)
@@ -307,6 +315,8 @@ class Repository:
             raise self._broken(error) from error
 
     def _push(self, parent: str | None, commit: str) -> None:
+        # The lease is the lock between machines: the push fails if `main` is no longer at the
+        # parent. An empty one means that `main` must not exist.
         lease = f"--force-with-lease={BRANCH}:{parent or ''}"
         with self._locked():
             try:
@@ -323,6 +333,7 @@ class Repository:
                         hint="the branch may be protected; push a branch and open a pull request",
                     ) from error
                 raise self._unreachable(error) from error
+            # Our own copy moves last, so that it never has a commit that the remote refused.
             self._ask("update-ref", BRANCH, commit)
 
     def _push_branch(self, commit: str, branch: str) -> None:

@@ -130,6 +130,8 @@ def enact(
     A dry run shows what would change. Raises `MovedOn` after `ATTEMPTS` attempts.
     """
     write = preview if dry_run else publish
+    # The decision is made again and not only the commit: what changed on `main` may have closed a
+    # gate.
     for _ in range(ATTEMPTS - 1):
         try:
             return write(workspace, decide(read(newest(workspace))))

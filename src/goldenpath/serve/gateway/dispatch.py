@@ -78,11 +78,14 @@ class Dispatcher:
         for key, route in self._routes.items():
             traffic = self._traffic.get(key)
             if traffic is None:
+                # The random start keeps gateways that start together from sending the same share of
+                # requests to the canary in step.
                 traffic = self._traffic[key] = TrafficRoute(key, self.random.random())
             old = before.get(key)
             # The counts start again if releases or weights have changed.
             is_same = old is not None and _weights(old) == _weights(route)
             traffic.follow(route, self._slots(route, traffic.slots if is_same else {}))
+        # Routes live on in the requests that hold them; they only get no new ones.
         for key in self._traffic.keys() - self._routes.keys():
             self._traffic.pop(key).leave()
         self._retry_held()
@@ -138,6 +141,7 @@ class Dispatcher:
             else:
                 exchange.refuse(404, "the model is not served here any more")
             return
+        # A caller may name the slot, for a smoke test of a canary. It must never get another one.
         forced = exchange.head.fields.get(_SLOT)
         if forced is not None:
             slot = traffic.slots.get(forced.decode("ascii", "replace"))
@@ -162,6 +166,7 @@ class Dispatcher:
         if self._waiting:
             self._awake(traffic)
         if slot is not None and len(slot.pools) > 1:
+            # With one server there is no other to prefer, so that a retry may use it again.
             exchange.tried |= {pool.address}
         pool.send(exchange)
 
@@ -252,6 +257,7 @@ class Dispatcher:
     def sweep(self) -> None:
         """End requests that waited too long, and retry held ones."""
         now = time.monotonic()
+        # A set, because `in` on the deque would make the sweep quadratic.
         held = set(self._held)
         late = [each for each in self._open if (each.deadline or each.started + self.timeout) < now]
         for exchange in late:
@@ -281,6 +287,7 @@ class Dispatcher:
         held, self._held, self._held_bytes = self._held, deque(), 0
         for exchange in held:
             if not exchange.done:
+                # A request that waited for a server starts with all its tries.
                 exchange.attempts = 0
                 self.place(exchange)
 

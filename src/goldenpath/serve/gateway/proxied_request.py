@@ -140,6 +140,7 @@ class ProxiedRequest:
             self._end_passing(is_whole=False)
             return
         self.attempts += 1
+        # Only tries that reached a server count as broken: those may have killed it.
         self.broken += sent
         safe = not sent or (
             self.repeatable
@@ -149,6 +150,7 @@ class ProxiedRequest:
         if safe and self.attempts <= RETRIES:
             self.dispatcher.place(self)
         elif not sent:
+            # No server was there to take it, so waiting does no harm.
             self.dispatcher.hold(self)
         else:
             self.refuse(502, reason)
@@ -162,6 +164,8 @@ class ProxiedRequest:
         self.done = True
         self.status = answer.status
         client = self.client
+        # The bytes of the server are passed on unchanged if nothing in its head depends on this
+        # client.
         is_usual = answer.is_marked and self.keep_alive and not self.missing
         if is_usual and not client.listener.is_draining:
             self.answer = answer.wire
@@ -186,6 +190,7 @@ class ProxiedRequest:
 
     def lost(self) -> None:
         """The client is gone; a complete request is still answered and recorded."""
+        # Half a request cannot be answered, and nobody is left to take the rest of an answer.
         if self.missing or self.passing:
             self.give_up(502, "the client is gone")
 

@@ -46,6 +46,8 @@ class TrafficSlot:
         if len(self.pools) == 1:
             only = self.pools[0]
             return None if only.failures and only.is_open() else only
+        # A server that was tried for this request may be the one that it kills, so others come
+        # first.
         able = [pool for pool in self.pools if not pool.is_open()]
         fresh = [pool for pool in able if pool.address not in tried] or able
         return min(fresh, key=lambda pool: (pool.in_flight, pool.sent)) if fresh else None
@@ -93,6 +95,7 @@ class TrafficRoute:
         The random id decides, so that no rhythm of the callers can. Two answers to one request
         tell the judge more than answers to different requests.
         """
+        # 4 of the 16 last digits: every fourth id.
         if self.stable is None or answered is self.stable or name[-1:] not in b"048c":
             return self.shadows
         return (*self.shadows, self.stable)
@@ -106,9 +109,12 @@ class TrafficRoute:
         for upto, slot in self._shares:
             if point < upto:
                 return slot
+        # Sums of shares may end a little below 1.
         return self._shares[-1][1] if self._shares else None
 
     def instead(self) -> TrafficSlot | None:
         """Return a slot that can answer now, for a request whose own slot cannot."""
         able = [slot for _, slot in self._shares if slot.pool() is not None]
+        # The largest share, so that a broken stable release does not move its whole traffic to a
+        # small canary while another slot is able.
         return max(able, key=lambda slot: slot.percent) if able else None

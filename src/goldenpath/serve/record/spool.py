@@ -228,6 +228,7 @@ class SpoolWriter:
             self._buffer.turn_over()
         self._flusher.wake()
         if not self._buffer.put(payload, limit):
+            # A frame larger than a slot goes to the file directly, behind everything that waits.
             frame = framed(payload)
             self._buffer.flush()
             _write_whole(self._file.descriptor, frame, self._buffer.end)

@@ -138,6 +138,8 @@ class SpoolBuffer:
         with self._flushing:
             while self._filled:
                 slot = self._filled[0]
+                # The order matters: written, then marked as empty, then offered again. A reader
+                # that sees the slot reused knows that the file has its bytes.
                 self._write(slot)
                 self._filled.popleft()
                 _SLOT.pack_into(self._memory, _slot_at(slot), 0, 0)
@@ -162,6 +164,7 @@ class SpoolBuffer:
         """Write the part of a slot that the file lacks; the slot may grow meanwhile."""
         start, length = _SLOT.unpack_from(self._memory, _slot_at(slot))
         at, flushed = _content_at(slot, self.slot_bytes), self._flushed - start
+        # The file is ahead of an empty slot, and behind one whose earlier slots still wait.
         if not 0 <= flushed < length:
             return
         with memoryview(self._memory) as whole, whole[at + flushed : at + length] as content:
@@ -218,6 +221,7 @@ def _read(descriptor: int, number: int, offset: int) -> bytes:
         content = os.pread(
             descriptor, start + length - offset, _content_at(slot, slot_bytes) + offset - start
         )
+        # A seqlock of one writer: what was read counts only if the numbers are still the same.
         after = os.pread(descriptor, _CONTENT, 0)
         still, now = _SLOT.unpack_from(after, _slot_at(slot))
         if (still, after[: _HEAD.size]) != (start, head[: _HEAD.size]) or now < length:

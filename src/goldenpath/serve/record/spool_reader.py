@@ -48,6 +48,7 @@ def is_live(path: Path) -> bool:
     """Return whether a server still writes the file; a living server holds a lock on it."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
+        # A shared lock, so that two readers that ask at once do not take each other for the server.
         return not take_lock(descriptor, wait=False, shared=True)
     finally:
         os.close(descriptor)
@@ -76,6 +77,7 @@ def _frames(
 
 def _payload(file: BinaryIO) -> bytes | None:
     prefix = file.read(FRAME.size)
+    # A torn tail is no damage: the server may be writing it now.
     if len(prefix) < FRAME.size:
         return None
     length, checksum = FRAME.unpack(prefix)
@@ -91,6 +93,7 @@ def _payload(file: BinaryIO) -> bytes | None:
 
 def _decode(path: Path, payload: bytes, offset: int) -> Frame:
     try:
+        # The first frame is the header of the file, in whatever version it has.
         if offset and payload[:1] == TURN:
             return parse_turn(payload)
         return decode(payload, is_first=not offset)

@@ -115,6 +115,8 @@ class Batcher:
             return  # it has already answered in its own process
         one = _time(self._model, self._rules.examples(1))
         times = {rows: _time(self._model, self._rules.examples(rows)) for rows in STEPS}
+        # Libraries vectorise in blocks, so that some sizes of a batch cost less for each row than
+        # others.
         self._step = min(STEPS, key=lambda rows: times[rows] / rows)
         self._pace = Pace(one, max(0.0, times[self._step] - one) / self._step)
         # Short calls stay in the loop: another thread would cost more than it saves.
@@ -173,6 +175,7 @@ class Batcher:
 
     def _turn(self) -> None:
         self._scheduled = False
+        # Refusals need no model, so they do not wait for it.
         if self._busy or not self._waiting:
             self._finish([], 0)
             return
