@@ -157,6 +157,8 @@ class LocalTarget:
         match action:
             case Apply(deployment):
                 if self._deployments.get(deployment.name) != deployment:
+                    # A changed deployment begins awake: a server that was never ready must not
+                    # sleep.
                     self._demand.begin(deployment, time.monotonic())
                 self._keep_warm(deployment)
                 self._deployments[deployment.name] = deployment
@@ -201,6 +203,8 @@ class LocalTarget:
         for sidecar, hear in self._sidecars:
             for message in sidecar.tick(now):
                 hear(message)
+        # The order of this method is that of a replacement: start, wait until ready, route, drain.
+        # No request is without a server in between.
         self._start_missing()
         for (name, _, _), server in self._servers.items():
             self._report_all(server.tick(now))
@@ -246,6 +250,7 @@ class LocalTarget:
         for key, deployment, slot in self._wanted():
             if key not in self._servers:
                 self._servers[key] = self._server(deployment, slot)
+            # It is wanted again before it was drained.
             self._doomed.pop(key, None)
 
     def _server(self, deployment: Deployment, slot: Slot) -> ServerProcess:
@@ -253,6 +258,8 @@ class LocalTarget:
             trust = self._trust(deployment.stage)
             replica = f"{slot.name}-{secrets.token_hex(6)}"
             socket = self._settings.run / "sockets" / f"{replica}.sock"
+            # The kernel limits the path of a socket. A port on loopback works at any path, and asks
+            # for the same secrets.
             short = len(str(socket)) <= LONGEST_SOCKET
             return ServerLaunch(
                 stage=deployment.stage,
@@ -280,6 +287,7 @@ class LocalTarget:
             (self._settings.run / "sockets").mkdir(parents=True, exist_ok=True)
             log = self._settings.run / "logs" / f"{launch.stage}-{launch.model}-{launch.slot}.log"
             name = f"server {launch.replica}"
+            # `slot.env` holds only names of the allow list; see `inference_manifest`.
             environment = {**self._settings.environment, **dict(slot.env)}
             return Child(name, self._settings.server, environment, log)
 
@@ -307,6 +315,7 @@ class LocalTarget:
         """Return the number of servers of a release. The stable one is scaled by its traffic."""
         deployment = self._deployments[name]
         stable = (deployment, self._routed.get(name, deployment))
+        # Both, because during a replacement the old stable release still has the traffic.
         if any(each.slots[0].name == slot.name for each in stable):
             return max(self._demand.servers(deployment), slot.replicas, 1)
         return max(slot.replicas, 1)
@@ -329,6 +338,8 @@ class LocalTarget:
             if routed == deployment:
                 continue
             ready = all(self._addresses(name, slot) for slot in deployment.slots)
+            # A first deployment is routed at once: the gateway then holds its requests instead of
+            # refusing them.
             if routed is None or deployment.stopped or ready:
                 self._routed[name] = deployment
 
@@ -353,6 +364,8 @@ class LocalTarget:
         desired = {key for key, _, _ in self._wanted()}
         for key in [key for key in self._servers if key not in desired]:
             generation = self._doomed.setdefault(key, self._gateway.generation)
+            # The gateway must have confirmed a table without the server, or a request in flight
+            # could meet a closed socket.
             if self._gateway.applied >= generation or not self._servers[key].address:
                 del self._doomed[key]
                 server = self._servers.pop(key)

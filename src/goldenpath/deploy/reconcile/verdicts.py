@@ -178,6 +178,7 @@ class Verdicts:
             for each in survey.deployments
             for slot in each.slots
         }
+        # Without this the memory would grow with every release that ever was.
         self._verdicts = {key: each for key, each in self._verdicts.items() if key in declared}
         self._reported = {key: each for key, each in self._reported.items() if key in declared}
 
@@ -231,8 +232,11 @@ class Verdicts:
         known, trusted = self._verdicts.get(key), self._trusted
         if known is None or trusted is None or known.platform != trusted.platform:
             return None
+        # Identity and not equality: `follow` keeps the object of unchanged files.
         if known.version is version:
             return known
+        # Only an admission outlives a change of the files. A refusal is asked again at once, since
+        # the change may be its cure.
         if known.fault is not None or known.question is not None:
             return None
         named = version.named(key[2])
@@ -249,6 +253,7 @@ class Verdicts:
         assert self._trusted is not None  # noqa: S101 - `fault` asks nothing otherwise
         try:
             answer = self._admit(self._trusted.platform, deployment, digest, question)
+        # Before the general case: it is no failure, and must not be reported as one.
         except Underway:
             raise
         except (VerificationError, InvalidInput) as error:
@@ -258,6 +263,7 @@ class Verdicts:
         failed = [finding for finding in answer.findings if finding.status == "fail"]
         if not failed:
             return None
+        # A commit often arrives before its evidence: git and the registry are two systems.
         if answer.missing and question.asked_at < version.seen + self._patience:
             return _awaited(digest, answer.missing, version.seen + self._patience)
         reasons = "; ".join(f"{finding.check}: {finding.message}" for finding in failed)

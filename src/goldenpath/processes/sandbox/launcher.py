@@ -66,6 +66,7 @@ def _end_by(number: int) -> None:
     """End by the same signal, so that the parent sees how the program ended."""
     import signal  # late, because it takes a while and the program runs by now
 
+    # A core dump of the launcher would say nothing about the program.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
         signal.signal(number, signal.SIG_DFL)
@@ -82,6 +83,7 @@ def _run(request: Request) -> int:
     kernel.call("prctl", kernel.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     # After the namespaces: a change of privileges takes this back.
     kernel.call("prctl", kernel.PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
+    # The parent may have died before the kernel knew that we die with it.
     if os.getppid() != request.parent:
         os._exit(REFUSED_START)
     reader, writer = os.pipe()
@@ -115,6 +117,8 @@ def _enter_namespaces(request: Request) -> None:
     if flags:
         kernel.call("unshare", flags)
     if USER in request.measures:
+        # Without it the kernel takes no map of groups from a user without rights
+        # (user_namespaces(7)).
         _write("/proc/self/setgroups", "deny")
         _write("/proc/self/uid_map", f"{user} {user} 1")
         _write("/proc/self/gid_map", f"{group} {group} 1")
@@ -142,6 +146,7 @@ def _inside(request: Request, writer: int) -> NoReturn:
         except OSError as error:
             _refuse(error)
     kernel.drop_capabilities()
+    # The program has the same user, and could otherwise read this process through /proc.
     kernel.call("prctl", kernel.PR_SET_DUMPABLE, 0, 0, 0, 0)
     _let_go(writer)
     while True:
@@ -159,6 +164,7 @@ def _execute(request: Request) -> NoReturn:
         resource.setrlimit(getattr(resource, name), (int(value), int(value)))
     os.chdir(request.folder)
     if request.user and os.geteuid() == 0:
+        # Groups before the user: who is no longer root may not change them.
         os.setgroups([])
         os.setresgid(request.user, request.user, request.user)
         os.setresuid(request.user, request.user, request.user)
@@ -190,6 +196,7 @@ def _let_go(kept: int) -> None:
         os.dup2(nothing, descriptor)
     largest = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     os.closerange(3, kept)
+    # Without a limit of open files this would try a billion numbers.
     os.closerange(kept + 1, min(largest, 1 << 20))
 
 

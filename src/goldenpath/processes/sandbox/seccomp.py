@@ -131,7 +131,9 @@ def _filter(request: Request, process: int) -> Iterator[Step]:
     yield from _refuse_bits(calls["clone"], 0, _NEW_NAMESPACES)
     if FORKING in request.refused:
         yield from _require_bits(calls["clone"], 0, _THREAD)
+    # A program could otherwise take back that it dies with its launcher.
     yield from _refuse_value(calls["prctl"], 0, kernel.PR_SET_PDEATHSIG)
+    # These type into the terminal of whoever started the build.
     for command in (_TIOCSTI, _TIOCLINUX):
         yield from _refuse_value(calls["ioctl"], 1, command)
     yield from _allow_values(calls["socket"], 0, _families(request))

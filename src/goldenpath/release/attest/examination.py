@@ -98,12 +98,15 @@ def _consider(
     except InvalidInput as error:
         return RejectedStatement(referrer, UNREADABLE, document.fault or error.message)
     who = signatory(candidate, demand)
+    # An attack must get past this control alone, and every other one needs to know a signer.
     if who is None and "signature" in without:
         who = claimed_signatory(candidate, demand)
     for control in OF_STATEMENTS:
         reason = None
         if control.name not in without:
             reason = control.refuse(candidate, who, demand)
+        # The first control that refuses is reported: `goldenpath attack` shows by it which control
+        # is needed.
         if reason is not None:
             return RejectedStatement(referrer, control.name, reason)
     return _count(candidate, who, demand)
