@@ -35,6 +35,7 @@ def header(entry: ArchiveEntry) -> bytes:
     info.size = entry.size
     info.mode = 0o755 if entry.is_folder else 0o644
     info.type = tarfile.DIRTYPE if entry.is_folder else tarfile.REGTYPE
+    # The GNU form has one way to write each header; pax would add records with times of its own.
     return info.tobuf(tarfile.GNU_FORMAT, "utf-8", "strict")
 
 
@@ -49,6 +50,8 @@ END = bytes(2 * BLOCK)
 
 def check_path(path: str, error: type[InvalidInput] | type[VerificationError]) -> None:
     """Raise `error` unless `path` stays below its folder on every operating system."""
+    # Backslash and colon separate folders and drives on Windows. A file `.wh.NAME` in a layer
+    # deletes NAME (OCI image specification, whiteouts).
     parts = path.split("/")
     if (
         len(path.encode("utf-8", "surrogateescape")) > MAX_NAME
@@ -136,6 +139,7 @@ def _entry(path: str, kind: bytes, size: int) -> ArchiveEntry:
 
 
 def _long_name(source: _Source, size: int) -> str:
+    # A zero byte at the end, and the slash of a folder, come on top.
     if not 0 < size <= MAX_NAME + 2:
         raise VerificationError(f"a layer has a path of {size} bytes: expected at most {MAX_NAME}")
     text = _text(source.exactly(size))
@@ -151,6 +155,7 @@ def _text(field: bytes) -> str:
 
 
 def _number(field: bytes) -> int:
+    # GNU writes numbers above 8 GiB in binary.
     if field[0] == 0x80:
         return int.from_bytes(field[1:], "big")
     digits = field.rstrip(b"\0 ")
@@ -170,6 +175,7 @@ def _check_sum(block: bytes) -> None:
 def _check_end(source: _Source) -> None:
     if source.exactly(BLOCK) != bytes(BLOCK):
         raise VerificationError("the tar of a layer has no valid end: expected two zero blocks")
+    # Other readers ignore what follows the end, so that it would be a hiding place.
     while part := source.some(1 << 20):
         if any(part):
             raise VerificationError("a layer has content after the end of its tar")

@@ -93,6 +93,7 @@ def unpack(
     partial = destination.with_name(f".{destination.name}.{secrets.token_hex(8)}")
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)
+        # Nobody else may look into a release that is not verified to its end yet.
         partial.mkdir(mode=0o700)
         for entry, content in _files(store, manifest):
             _write(partial / entry.path, content)
@@ -113,6 +114,8 @@ def read_image(store: Store, digest: Digest, *, limit: int = MAX_ON_DISK) -> Man
             f"{digest} is not a release: expected an image manifest, got {descriptor.media_type}"
         )
     manifest = Manifest.parse(read(store, descriptor, MAX_MANIFEST))
+    # By the sizes that the manifest declares, before a byte is read; each layer is then held to its
+    # size.
     total = sum(layer.size for layer in manifest.layers)
     if not 0 < len(manifest.layers) <= MAX_LAYERS:
         raise VerificationError(
@@ -131,6 +134,8 @@ def _check_config(store: Store, manifest: Manifest) -> None:
     config = parse_object(read(store, manifest.config, MAX_MANIFEST), "image config")
     root = config.get("rootfs")
     listed: JsonValue = root.get("diff_ids") if isinstance(root, dict) else None
+    # In an uncompressed image both lists are the same. A runtime that unpacks by `diff_ids` must
+    # get what we verified.
     if listed != [layer.digest.text for layer in manifest.layers]:
         raise VerificationError("the image config lists different layers than the manifest")
 
@@ -161,6 +166,8 @@ def _check_entry(entry: ArchiveEntry, files: set[str], folders: set[str]) -> Non
 
 def _write(path: Path, content: Iterator[bytes]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
+    # Two paths to one file were refused above. If that rule had a hole, nothing would be
+    # overwritten or followed here.
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
     with os.fdopen(descriptor, "wb", buffering=0) as file:
         for chunk in content:
