@@ -60,7 +60,7 @@ SUBJECT_KEYS_VARIABLE = "GOLDENPATH_SUBJECT_KEYS"
 """Folders, separated by colons. Their `subjects.db` decrypt the inputs in that log for slices."""
 
 CA_VARIABLE = "GOLDENPATH_CA_FILE"
-"""PEM file of authorities to trust for registries and forges; else those of the system."""
+"""PEM file of authorities to trust for registries, forges and our gateway; else the system's."""
 
 MIRRORS_VARIABLE = "GOLDENPATH_MIRRORS"
 """Pairs `host=https://mirror`, separated by commas: content of a host is read there first."""
