@@ -54,7 +54,7 @@ def deployment_with(scene: StageScene, digest: Digest, percent: int) -> Deployme
             f"{current.name} has a canary in progress: {canaries[0].digest.short} "
             f"at {canaries[0].percent} percent",
             hint=f"finish it first: goldenpath rollout {model} --stage {current.stage}, or "
-            f"goldenpath rollback {model} --stage {current.stage}",
+            f"goldenpath rollback {model} --stage {current.stage} --reason …",
         )
     if stable.digest == digest:
         raise InvalidInput(f"{current.name} runs {digest.short} already: nothing to do")
