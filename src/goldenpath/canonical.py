@@ -67,6 +67,17 @@ def parse_object(content: bytes, what: str) -> dict[str, JsonValue]:
     return value
 
 
+def refuse_repeated_keys(content: bytes, keys: int, what: str) -> None:
+    """Raise `DuplicateKey` if an object of a valid JSON document has a key twice.
+
+    For documents that another parser has read, which took one of two values. `keys` is the smallest
+    number of keys that the values it read can have. A key has a colon, so with no more colons than
+    keys there is no other one, and the document need not be read again.
+    """
+    if content.count(b":") > keys:
+        parse_json(content, what)
+
+
 def check_bounds(content: bytes, what: str) -> None:
     """Raise `InvalidInput` if a JSON document is too large or too deep for a recursive parser.
 

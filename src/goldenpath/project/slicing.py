@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import inf
 
+from goldenpath.project.number_text import number_text
 from goldenpath.project.spec import Contract, Feature
 
 MAX_CATEGORIES = 12
@@ -30,7 +31,7 @@ def slices(contract: Contract) -> Iterator[Slice]:
     for column, feature in enumerate(contract.features):
         if feature.kind == "category" and len(feature.categories) <= MAX_CATEGORIES:
             for value in feature.categories:
-                yield Slice(column, feature.name, f"{value:g}", value, _upper_bound(value))
+                yield Slice(column, feature.name, number_text(value), value, _upper_bound(value))
         yield from _intervals(column, feature)
 
 
@@ -39,11 +40,11 @@ def _intervals(column: int, feature: Feature) -> Iterator[Slice]:
         return
     bounds = (-inf, *feature.slices, inf)
     for low, high in pairwise(bounds):
-        label = f"{low:g} to {high:g}"
+        label = f"{number_text(low)} to {number_text(high)}"
         if low == -inf:
-            label = f"below {high:g}"
+            label = f"below {number_text(high)}"
         elif high == inf:
-            label = f"{low:g} and above"
+            label = f"{number_text(low)} and above"
         yield Slice(column, feature.name, label, low, high)
 
 

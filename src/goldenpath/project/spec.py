@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from goldenpath.project.number_text import number_text
+
 Tier = Literal["low", "material", "high"]
 FeatureKind = Literal["number", "category"]
 Scalar = bool | int | float | str
@@ -41,7 +43,7 @@ class Feature:
     @property
     def code_names(self) -> tuple[str, ...]:
         """The codes as people read them, with their labels if there are any."""
-        codes = [f"{code:g}" for code in self.categories]
+        codes = [number_text(code) for code in self.categories]
         if not self.labels:
             return tuple(codes)
         return tuple(f"{c} ({label})" for c, label in zip(codes, self.labels, strict=True))

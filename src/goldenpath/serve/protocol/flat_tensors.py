@@ -8,7 +8,7 @@ simdjson the general parser reads everything.
 import numpy as np
 
 from goldenpath.serve.model.model import Doubles
-from goldenpath.serve.protocol.tensors import MOST_ROWS, NUMBERS, InputShape
+from goldenpath.serve.protocol.tensors import FLOATS, MOST_ROWS, InputShape
 
 try:
     import simdjson
@@ -96,7 +96,7 @@ def _rows(tensor: object, expected: InputShape) -> Doubles | None:
     # One parser takes the first of two equal keys, the other the last.
     if len(keys) != len(_TENSOR) or frozenset(keys) != _TENSOR:
         return None
-    if tensor["name"] != expected.tensor or tensor["datatype"] not in NUMBERS:
+    if tensor["name"] != expected.tensor or tensor["datatype"] not in FLOATS:
         return None
     shape, data = tensor["shape"], tensor["data"]
     if not (isinstance(shape, simdjson.Array) and isinstance(data, simdjson.Array)):

@@ -11,13 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goldenpath.errors import InvalidInput
+from goldenpath.project.number_text import number_text
 from goldenpath.project.spec import Contract, Feature
-from goldenpath.serve.model.model import Rows
+from goldenpath.serve.model.model import Doubles, Rows
 
+WHOLE_NUMBER = "a whole number only if a 32-bit float holds it (all do up to 16777216)"
+"""What is allowed of a number that was in range and would have been rounded."""
 MOST_FAULTS = 10
 """Faults that a refusal names; others are only counted."""
 
 _LARGEST = float(np.finfo(np.float32).max)
+_EXACT = 2.0**24
+"""Every whole number up to this one is a 32-bit float."""
+_READ_EXACTLY = 2.0**53
+"""From here on JSON numbers were rounded when they were read."""
+_MAGNITUDE = 2.0**64
+"""From here on a number is no integer of the protocol, but a magnitude."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +68,9 @@ class InputRules:
         self._codes = _padded([features[i].categories for i in listed])
         self._plain = list(zip(self._low.tolist(), self._high.tolist(), strict=True))
         self._plain_whole, self._has_lists = whole, bool(listed)
+        self._coded = coded
+        self._large = [i for i, bounds in enumerate(self._plain) if max(map(abs, bounds)) >= _EXACT]
+        """Columns in which a whole number may be none of the 32-bit floats."""
 
     def accepts_row(self, values: Sequence[float]) -> bool:
         """Return whether one row is certainly valid; if not certain, `accept` decides.
@@ -68,6 +80,9 @@ class InputRules:
         """
         for value, (low, high) in zip(values, self._plain, strict=True):
             if not low <= value <= high:
+                return False
+        for place in self._large:
+            if not -_EXACT <= values[place] <= _EXACT and not _is_exact(values[place]):
                 return False
         return not (self._has_lists or any(values[place] % 1.0 for place in self._plain_whole))
 
@@ -85,15 +100,55 @@ class InputRules:
             right |= np.isnan(rows) & self._missing
         return None if right.all() else right
 
-    def refusal(self, rows: Rows, right: NDArray[np.bool_]) -> Refusal:
-        """Return the faults of the rows of one request: column, row and reason."""
+    def exact(self, given: list[float] | Rows | Doubles, rows: Rows) -> NDArray[np.bool_] | None:
+        """Return which values of one request `rows` holds exactly; None if all.
+
+        A code has to be exact, and so has a whole number. Other numbers are rounded to 32 bits.
+        """
+        if self.is_exact_at_once(given, rows):
+            return None
+        doubles = np.asarray(given, np.float64).reshape(rows.shape)
+        same = (doubles == rows) | np.isnan(doubles)
+        is_whole = (np.rint(doubles) == doubles) & (np.abs(doubles) < _MAGNITUDE)
+        is_read = np.abs(doubles) < _READ_EXACTLY
+        exact: NDArray[np.bool_] = ~is_whole | (same & is_read)
+        exact[:, self._coded] = same[:, self._coded]
+        # Beyond 32 bits a value is infinite in the rows, which the rules refuse.
+        exact |= np.isinf(rows)
+        return None if exact.all() else exact
+
+    def is_exact_at_once(self, given: list[float] | Rows | Doubles, rows: Rows) -> bool:
+        """Return whether every value is certainly exact, by few operations for any rows."""
+        if not isinstance(given, list) and given.dtype == rows.dtype:
+            return True
+        if self._large and (np.abs(rows[:, self._large]) >= _EXACT).any():
+            return False
+        if isinstance(given, list):
+            width = rows.shape[1]
+            return all(given[at::width] == rows[:, at].tolist() for at in self._coded)
+        return not self._coded or bool((given[:, self._coded] == rows[:, self._coded]).all())
+
+    def refusal(
+        self,
+        rows: Rows,
+        right: NDArray[np.bool_],
+        given: list[float] | Rows | Doubles | None = None,
+    ) -> Refusal:
+        """Return the faults of the rows of one request: column, row and reason.
+
+        `given` are the values before they were rounded.
+        """
+        values = rows if given is None else np.asarray(given, np.float64).reshape(rows.shape)
+        fits = self.accept(rows)
         places = np.argwhere(~right)
         messages, notes = [], []
         for row, column in places[:MOST_FAULTS]:
             feature = self._features[column]
             place = f"row {row}, column {feature.name}"
             expected = expectation(feature)
-            messages.append(f"{place}: expected {expected}, got {_got(rows[row, column])}")
+            if feature.kind == "number" and (fits is None or fits[row, column]):
+                expected = f"{expected}, and {WHOLE_NUMBER}"
+            messages.append(f"{place}: expected {expected}, got {_got(values[row, column])}")
             notes.append(f"{place}: expected {expected}")
         if len(places) > MOST_FAULTS:
             more = f"and {len(places) - MOST_FAULTS} more"
@@ -135,14 +190,24 @@ def expectation(feature: Feature) -> str:
         return f"one of {known}" + (", …" if len(feature.categories) > 20 else "")
     low, high = feature.minimum, feature.maximum
     if low is not None and high is not None:
-        return f"{low:g} to {high:g}"
+        return f"{number_text(low)} to {number_text(high)}"
     if low is not None:
-        return f"at least {low:g}"
-    return f"at most {high:g}" if high is not None else "a finite 32-bit number"
+        return f"at least {number_text(low)}"
+    return f"at most {number_text(high)}" if high is not None else "a finite 32-bit number"
 
 
-def _got(value: np.float32) -> str:
-    return "nothing" if np.isnan(value) else f"{float(value):g}"
+def _got(value: np.floating) -> str:
+    if np.isnan(value):
+        return "nothing"
+    # A 32-bit float has a shorter text of its own than the same 64-bit float.
+    return number_text(float(str(value)))
+
+
+def _is_exact(value: float) -> bool:
+    """Return whether a number in range is no whole number, or one that 32 bits hold."""
+    if abs(value) >= _MAGNITUDE or value % 1.0:
+        return True
+    return abs(value) < _READ_EXACTLY and float(np.float32(value)) == value
 
 
 def _examples(feature: Feature, count: int, random: np.random.Generator) -> Rows:

@@ -15,7 +15,7 @@ import numpy as np
 
 from goldenpath.errors import InvalidInput
 from goldenpath.project.spec import Feature
-from goldenpath.serve.model.model import Rows
+from goldenpath.serve.model.model import Doubles
 from goldenpath.serve.protocol.inputs import Refusal, Unfit, expectation
 
 MOST_SHOWN = 40
@@ -63,14 +63,12 @@ class LabelledColumn:
         return Unfit(Refusal(422, f"{place}, got {readable[:MOST_SHOWN]!r}", place))
 
 
-def coded(values: Sequence[Given], columns: Sequence[LabelledColumn]) -> Rows:
+def coded(values: Sequence[Given], columns: Sequence[LabelledColumn]) -> Doubles:
     """Return row-major values as flat numbers. Raises what `LabelledColumn.codes_of` raises."""
     width = len(columns)
-    codes = np.empty(len(values), dtype=np.float32)
-    # A value too large for 32 bits becomes infinite, and the input rules refuse it.
-    with np.errstate(over="ignore"):
-        for place, column in enumerate(columns):
-            codes[place::width] = column.codes_of(values[place::width])
+    codes = np.empty(len(values))
+    for place, column in enumerate(columns):
+        codes[place::width] = column.codes_of(values[place::width])
     return codes
 
 

@@ -8,12 +8,14 @@ from typing import Literal
 
 import msgspec
 
+from goldenpath.canonical import refuse_repeated_keys
 from goldenpath.errors import InvalidInput
 from goldenpath.serve.model.model import Doubles, Rows, Scores
 from goldenpath.serve.protocol.flat_tensors import IS_AVAILABLE, FlatReader
 from goldenpath.serve.protocol.request_context import RequestContext
 from goldenpath.serve.protocol.request_parameters import (
     RequestParameters,
+    keys_of,
     request_context,
     subjects_of,
 )
@@ -120,6 +122,9 @@ class Reader:
                 )
             body, binary = body[:json_length], body[json_length:]
         request = _parse(body)
+        # Most requests are one tensor in JSON, with five keys, and have no id.
+        if body.count(b":") > 5:
+            refuse_repeated_keys(body, _keys(request), "the body")
         values, rows = rows_of(request.inputs, self._shape, binary)
         parameters = request.parameters
         subjects = subjects_of(parameters) if parameters else None
@@ -180,6 +185,26 @@ def _parse_loose(body: bytes) -> LooseInferRequest:
         return _loose.decode(body)
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"the body is not an inference request: {error}") from error
+
+
+def _keys(request: InferRequest | LooseInferRequest) -> int:
+    """Return the fewest keys that the body of this request has."""
+    keys = 1 + bool(request.id)
+    if request.parameters is not None:
+        keys += 1 + keys_of(request.parameters)
+    for tensor in request.inputs:
+        has_data = bool(tensor.data) if isinstance(tensor, Tensor) else tensor.data is not None
+        keys += 3 + has_data + _tensor_keys(tensor.parameters)
+    if request.outputs is not None:
+        keys += 1 + sum(1 + _tensor_keys(each.parameters) for each in request.outputs)
+    return keys
+
+
+def _tensor_keys(parameters: TensorParameters | None) -> int:
+    if parameters is None:
+        return 0
+    values = (parameters.binary_data_size, parameters.binary_data)
+    return 1 + sum(value is not None for value in values)
 
 
 class Writer:

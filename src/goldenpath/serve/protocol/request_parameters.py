@@ -39,6 +39,22 @@ class RequestParameters(msgspec.Struct):
     """Identifiers by kind, one object a row; or the JSON of that as a text."""
 
 
+def keys_of(parameters: RequestParameters) -> int:
+    """Return the fewest keys that these parameters have in JSON, those inside of them included."""
+    references = parameters.reference_data
+    optional = (
+        parameters.subjects is not None,
+        parameters.binary_data_output,
+        parameters.process,
+        parameters.channel,
+        parameters.oversight,
+        parameters.features_at is not None,
+        references is not None,
+    )
+    inner = sum(map(len, references)) if isinstance(references, list) else 0
+    return inner + sum(map(bool, optional))
+
+
 def subjects_of(parameters: RequestParameters) -> list[str] | None:
     """Return the person of each row. Raises `InvalidInput` if a text is no JSON list of texts."""
     given = parameters.subjects

@@ -3,17 +3,20 @@
 from collections.abc import Mapping, Sequence
 
 import msgspec
+import numpy as np
 
+from goldenpath.canonical import refuse_repeated_keys
 from goldenpath.errors import InvalidInput
 from goldenpath.serve.protocol.decision import PolicyDecision
 from goldenpath.serve.protocol.labels import MOST_SHOWN, Given, coded
 from goldenpath.serve.protocol.open_inference import Question, check_names
 from goldenpath.serve.protocol.request_parameters import (
     RequestParameters,
+    keys_of,
     request_context,
     subjects_of,
 )
-from goldenpath.serve.protocol.tensors import MOST_ROWS, InputShape, to_float32
+from goldenpath.serve.protocol.tensors import MOST_ROWS, InputShape
 
 
 class TabularRequest(msgspec.Struct):
@@ -48,6 +51,10 @@ class TabularAnswer(msgspec.Struct):
     decisions: list[PolicyDecision]
 
 
+class _UntypedRows(msgspec.Struct):
+    rows: list[dict[str, object]]
+
+
 _decoder = msgspec.json.Decoder(TabularRequest)
 _labelled = msgspec.json.Decoder(LabelledRequest)
 
@@ -57,9 +64,13 @@ def read(body: bytes, shape: InputShape) -> Question:
     try:
         decoder = _labelled if shape.has_labels else _decoder
         request: TabularRequest | LabelledRequest = decoder.decode(body)
+    except msgspec.ValidationError as error:
+        place = _misfit(body, shape)
+        raise InvalidInput(place or f"the body is not a request: {error}") from error
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"the body is not a request: {error}") from error
     table: Sequence[Mapping[str, Given]] = request.rows
+    refuse_repeated_keys(body, _keys(request), "the body")
     count = len(table)
     if not 0 < count <= MOST_ROWS:
         raise InvalidInput(f"rows has {count} rows: expected 1 to {MOST_ROWS}")
@@ -76,6 +87,30 @@ def read(body: bytes, shape: InputShape) -> Question:
             unknown = ", ".join(name[:MOST_SHOWN] for name in others)
             raise InvalidInput(f"row {number} has columns that the contract does not: {unknown}")
         values += [row.get(name) for name in shape.names]
-    flat = coded(values, shape.columns) if shape.has_labels else to_float32(values)
+    flat = coded(values, shape.columns) if shape.has_labels else np.array(values, np.float64)
     rows = flat.reshape(count, len(shape.names))
     return Question(rows, count, request.id, subjects, "tabular", context=context)
+
+
+def _misfit(body: bytes, shape: InputShape) -> str:
+    """Return a sentence on the first value of another type; empty if the fault is elsewhere."""
+    try:
+        table = msgspec.json.decode(body, type=_UntypedRows).rows
+    except (ValueError, RecursionError):
+        return ""
+    allowed = (int, float, str) if shape.has_labels else (int, float)
+    for number, row in enumerate(table):
+        for name, value in row.items():
+            if value is None or (isinstance(value, allowed) and not isinstance(value, bool)):
+                continue
+            kind = "a number or a text" if shape.has_labels else "a number"
+            shown = msgspec.json.encode(value).decode("utf-8", "replace")[:MOST_SHOWN]
+            return f"row {number}, column {name[:MOST_SHOWN]}: expected {kind}, got {shown}"
+    return ""
+
+
+def _keys(request: TabularRequest | LabelledRequest) -> int:
+    """Return the fewest keys that the body of this request has."""
+    optional = (request.id, request.subjects is not None, request.parameters is not None)
+    known = keys_of(request.parameters) if request.parameters is not None else 0
+    return 1 + sum(map(bool, optional)) + known + sum(map(len, request.rows))

@@ -14,8 +14,10 @@ import msgspec
 import numpy as np
 
 from goldenpath.errors import InvalidInput
+from goldenpath.project.number_text import number_text
 from goldenpath.project.spec import Contract
-from goldenpath.serve.model.model import Rows
+from goldenpath.serve.model.model import Doubles, Rows
+from goldenpath.serve.protocol.inputs import Refusal, Unfit
 from goldenpath.serve.protocol.labels import MOST_SHOWN, LabelledColumn, coded, texts_in
 
 _BINARY: dict[str, np.dtype[np.generic]] = {
@@ -36,6 +38,13 @@ _BINARY: dict[str, np.dtype[np.generic]] = {
 _TRUTHS = (0.0, 1.0)
 NUMBERS = frozenset(_BINARY) - {"BOOL"}
 """Datatypes whose values are JSON numbers."""
+FLOATS = frozenset({"FP32", "FP64"})
+"""Datatypes that hold every number that a model takes."""
+_RANGES = {
+    **{f"INT{bits}": (-(2.0 ** (bits - 1)), 2.0 ** (bits - 1) - 1) for bits in (8, 16, 32, 64)},
+    **{f"UINT{bits}": (0.0, 2.0**bits - 1) for bits in (8, 16, 32, 64)},
+    "FP16": (-65504.0, 65504.0),
+}
 DATATYPES = (*_BINARY, "BYTES")
 MOST_ROWS = 100_000
 """Rows of the largest request."""
@@ -92,7 +101,7 @@ class InputShape:
 
 def rows_of(
     inputs: Sequence[Tensor | LooseTensor], expected: InputShape, binary: bytes
-) -> tuple[list[float] | Rows, int]:
+) -> tuple[list[float] | Rows | Doubles, int]:
     """Return the values of a request and its number of rows.
 
     Values are a flat list or an array of shape `(n, features)`. `binary` follows the JSON.
@@ -105,7 +114,7 @@ def rows_of(
 
 def _whole(
     tensor: Tensor | LooseTensor, expected: InputShape, binary: bytes
-) -> tuple[list[float] | Rows, int]:
+) -> tuple[list[float] | Rows | Doubles, int]:
     shape, width = tensor.shape, len(expected.names)
     if len(shape) != 2 or shape[1] != width or not 0 < shape[0] <= MOST_ROWS:
         raise InvalidInput(
@@ -122,12 +131,12 @@ def _whole(
 
 def _by_name(
     inputs: Sequence[Tensor | LooseTensor], expected: InputShape, binary: bytes
-) -> tuple[Rows, int]:
+) -> tuple[Doubles, int]:
     _names_agree([tensor.name for tensor in inputs], expected)
     count = inputs[0].shape[0] if inputs[0].shape else 0
     if not 0 < count <= MOST_ROWS:
         raise InvalidInput(f"input {inputs[0].name} has {count} rows: expected 1 to {MOST_ROWS}")
-    rows = np.empty((count, len(expected.names)), dtype=np.float32)
+    rows = np.empty((count, len(expected.names)))
     places = {name: place for place, name in enumerate(expected.names)}
     offset = 0
     for tensor in inputs:
@@ -139,7 +148,7 @@ def _by_name(
         place = places[tensor.name]
         columns = expected.columns[place : place + 1]
         values, offset = _values(tensor, count, binary, offset, columns=columns)
-        rows[:, place] = to_float32(values)
+        rows[:, place] = np.asarray(values).ravel()
     _all_used(binary, offset)
     return rows, count
 
@@ -169,7 +178,7 @@ def _values(
     offset: int,
     *,
     columns: Sequence[LabelledColumn],
-) -> tuple[list[float] | Rows, int]:
+) -> tuple[list[float] | Rows | Doubles, int]:
     """Return the values of one tensor, and the place of the next ones in `binary`."""
     length = tensor.parameters.binary_data_size if tensor.parameters else None
     if length is not None:
@@ -182,6 +191,8 @@ def _values(
         return _coded(tensor, data, columns), offset
     numbers = tensor.data if isinstance(tensor, Tensor) else [_number(tensor, x) for x in data]
     if tensor.datatype in NUMBERS:
+        if tensor.datatype in _RANGES:
+            _refuse_misfits(tensor, numbers, columns)
         return numbers, offset
     if tensor.datatype != "BOOL":
         raise _unknown(tensor)
@@ -198,7 +209,7 @@ def _from_binary(
     *,
     length: int,
     columns: Sequence[LabelledColumn],
-) -> Rows:
+) -> Rows | Doubles:
     if tensor.data:
         raise InvalidInput(f"input {tensor.name} has both data and binary_data_size")
     if length < 0 or offset + length > len(binary):
@@ -219,12 +230,31 @@ def _from_binary(
         return (raw.astype("<u4") << 16).view("<f4").astype(np.float32, copy=False)
     if tensor.datatype == "BOOL" and (raw > 1).any():
         raise _no_truth(tensor)
-    return to_float32(raw)
+    # Whole numbers and 64-bit floats are compared with what the model gets before it answers.
+    if raw.dtype.itemsize <= 2 or raw.dtype == np.dtype("<f4"):
+        return raw.astype(np.float32)
+    return raw.astype(np.float64)
+
+
+def _refuse_misfits(
+    tensor: Tensor | LooseTensor, numbers: Sequence[float], columns: Sequence[LabelledColumn]
+) -> None:
+    """Raise `Unfit` for a number that its own datatype cannot hold, such as 300 in UINT8."""
+    low, high = _RANGES[tensor.datatype]
+    is_whole = tensor.datatype != "FP16"
+    for place, number in enumerate(numbers):
+        if (number < low or number > high) or (is_whole and number % 1.0 > 0):
+            row, column = divmod(place, len(columns))
+            kind = "a whole number from" if is_whole else "a number from"
+            expected = f"{kind} {number_text(low)} to {number_text(high)}, as {tensor.datatype} is"
+            where = f"row {row}, column {columns[column].name}"
+            note = f"{where}: expected {expected}"
+            raise Unfit(Refusal(422, f"{note}, got {number_text(number)}", note))
 
 
 def _coded(
     tensor: Tensor | LooseTensor, data: Sequence[object], columns: Sequence[LabelledColumn]
-) -> Rows:
+) -> Doubles:
     if not any(column.has_labels for column in columns):
         raise _unknown(tensor, _BINARY)
     texts = [text for text in data if text is None or isinstance(text, str)]
@@ -249,12 +279,6 @@ def _no_truth(tensor: Tensor | LooseTensor) -> InvalidInput:
 def _all_used(binary: bytes, used: int) -> None:
     if used != len(binary):
         raise InvalidInput(f"{len(binary) - used} bytes of the body belong to no input")
-
-
-def to_float32(values: object) -> Rows:
-    """Return the values as 32-bit floats; too large ones become infinite and are refused later."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        return np.asarray(values, dtype=np.float32)
 
 
 def _number(tensor: LooseTensor, leaf: object) -> float:

@@ -7,7 +7,6 @@ per request. Records are written before answers are sent.
 
 import asyncio
 import os
-import struct
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,15 +14,17 @@ from dataclasses import dataclass
 from time import monotonic_ns, perf_counter
 
 import numpy as np
+from numpy.typing import NDArray
 
 from goldenpath.errors import GoldenPathError
 from goldenpath.http.messages.exchange import Exchange, refuse
-from goldenpath.serve.model.model import Doubles, Model, ModelApart, Rows, Scores
+from goldenpath.serve.model.model import Model, ModelApart, Rows, Scores
 from goldenpath.serve.protocol.inputs import InputRules, Refusal
 from goldenpath.serve.protocol.open_inference import Question
 from goldenpath.serve.server.answers import Answers, PendingRequest
 from goldenpath.serve.server.batch_call import BatchCall, deal
 from goldenpath.serve.server.recorder import Recorder
+from goldenpath.serve.server.row_stack import first_row, joined, stacked
 
 ROWS_PER_CALL = 1024
 STEPS = (64, 256)
@@ -233,10 +234,12 @@ class Batcher:
 
     def _check(self, batch: Sequence[PendingRequest]) -> Rows:
         """Return the rows of the valid requests; the others get their refusal."""
-        rows = _stack(batch, len(self._rules.names))
-        if len(rows) == 1 and self._rules.accepts_row(_values(batch[0])):
+        given, rows = stacked(batch, len(self._rules.names))
+        if len(rows) == 1 and self._rules.accepts_row(first_row(batch[0])):
             return rows
         right = self._rules.accept(rows)
+        if not self._rules.is_exact_at_once(given, rows):
+            right = self._exact(batch, rows, right)
         if right is None:
             return rows
         kept, start = [rows[:0]], 0
@@ -246,8 +249,23 @@ class Batcher:
             if right[part].all():
                 kept.append(rows[part])
             else:
-                ask.refusal = self._rules.refusal(rows[part], right[part])
+                sent = ask.question.values if ask.question else None
+                ask.refusal = self._rules.refusal(rows[part], right[part], sent)
         return np.concatenate(kept)
+
+    def _exact(
+        self, batch: Sequence[PendingRequest], rows: Rows, right: NDArray[np.bool_] | None
+    ) -> NDArray[np.bool_] | None:
+        """Return which of the valid values are exact; None if all are."""
+        start = 0
+        for ask in batch:
+            part = slice(start, start + ask.rows)
+            start = part.stop
+            exact = self._rules.exact(ask.question.values, rows[part]) if ask.question else None
+            if exact is not None:
+                right = np.ones(rows.shape, np.bool_) if right is None else right
+                right[part] &= exact
+        return right
 
     def _ask_apart(
         self,
@@ -314,7 +332,7 @@ class Batcher:
         for ask in accepted:
             parts.append(self._predict(model, [ask], rows[start : start + ask.rows]))
             start += ask.rows
-        return _joined(parts)
+        return joined(parts)
 
     def _finish(self, batch: list[PendingRequest], inference: int) -> None:
         """Render and record the answers, and only then send them."""
@@ -348,47 +366,3 @@ def _random_names() -> Iterator[str]:
         names = os.urandom(16 * 256).hex()
         for start in range(0, len(names), 32):
             yield names[start : start + 32]
-
-
-def _joined(parts: Sequence[Scores]) -> Scores:
-    """Stack the parts of a batch; failed ones have no columns for reasons."""
-    width = max(part.shape[1] if part.ndim == 2 else 1 for part in parts)
-    if width == 1:
-        return np.concatenate(parts)
-    whole = (part if part.ndim == 2 else np.full((len(part), width), np.nan) for part in parts)
-    return np.concatenate([*whole]).astype(np.float32)
-
-
-def _values(pending: PendingRequest) -> list[float]:
-    values = pending.question.values if pending.question else []
-    return values if isinstance(values, list) else values[0].tolist()
-
-
-def _stack(batch: Sequence[PendingRequest], width: int) -> Rows:
-    """Stack all rows of a batch."""
-    flat: list[float] = []
-    arrays: list[Rows | Doubles] = []
-    for pending in batch:
-        values = pending.question.values if pending.question else []
-        if isinstance(values, list):
-            flat += values
-            continue
-        if flat:
-            arrays.append(_rows(flat, width))
-            flat = []
-        arrays.append(values)
-    if not arrays:
-        return _rows(flat, width)
-    # A value too large for 32 bits becomes infinite, and the input rules refuse it.
-    with np.errstate(over="ignore"):
-        return np.concatenate([*arrays, _rows(flat, width)], dtype=np.float32, casting="same_kind")
-
-
-def _rows(flat: list[float], width: int) -> Rows:
-    # Four times as quick as numpy's own way from a list to 32-bit floats.
-    try:
-        packed = struct.pack(f"<{len(flat)}f", *flat)
-    except OverflowError:
-        with np.errstate(over="ignore"):
-            return np.array(flat, dtype=np.float32).reshape(-1, width)
-    return np.frombuffer(packed, dtype=np.float32).reshape(-1, width)

@@ -10,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from goldenpath.errors import InvalidInput
+from goldenpath.project.number_text import number_text
 from goldenpath.project.slicing import slices
 from goldenpath.project.spec import EVALUATION, REFERENCE, Contract, Project
 from goldenpath.train.data.dataset import read_parquet
@@ -181,7 +182,7 @@ def _labels(table: pa.Table, column: str) -> list[str]:
 def _label(value: object) -> str:
     if value is None:
         return "missing"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return number_text(value) if isinstance(value, float) else str(value)
 
 
 def _shared_keys(reference: pa.Table, held_out: pa.Table) -> int | None:
