@@ -104,6 +104,16 @@ class Home:
         return self.root / "findings"
 
     @property
+    def outbox(self) -> Path:
+        """Alarms that wait for their receivers, in a folder for each channel."""
+        return self.root / "outbox"
+
+    @property
+    def alarms(self) -> Path:
+        """Delivered alarms as JSON lines, for channels that are files."""
+        return self.root / "alarms"
+
+    @property
     def log_key(self) -> Path:
         """The private key that signs checkpoints of the prediction log; made on first use."""
         return self.keys / "log.pem"

@@ -81,6 +81,9 @@ ACCESS_VARIABLE = "GOLDENPATH_ACCESS_FILE"
 """File of the tokens and issuers that may call models and read metrics; else everybody may
 who can reach a listener."""
 
+ALARM_SECRETS_VARIABLE = "GOLDENPATH_ALARM_SECRETS"
+"""Folder with a file for each alarm channel's secret; else `keys/alarms` in the home."""
+
 TOKEN_VARIABLE = "GOLDENPATH_TOKEN"
 """The bearer token that `goldenpath send` presents."""
 
@@ -180,6 +183,16 @@ _FOR_TOOLS = (
 def tool_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the variables that git may see: paths of programs, agents, proxies and keys."""
     return {name: environment[name] for name in _FOR_TOOLS if name in environment}
+
+
+_PROXIES = tuple(
+    name for each in ("http_proxy", "https_proxy", "no_proxy") for name in (each, each.upper())
+)
+
+
+def proxy_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that name proxies."""
+    return {name: environment[name] for name in _PROXIES if name in environment}
 
 
 _MISLEADING = frozenset(

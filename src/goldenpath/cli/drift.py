@@ -5,14 +5,12 @@ from pathlib import Path
 import click
 
 from goldenpath import compose
-from goldenpath.audit.events.event import Event
-from goldenpath.canonical import JsonValue
+from goldenpath.audit.alarms.closing import close_finding
 from goldenpath.cli.acting import identity_options
 from goldenpath.cli.drift_page import drift_page
 from goldenpath.cli.naming import MODEL, stage_filter
 from goldenpath.cli.output import Format, note, output_option, show
 from goldenpath.observe.drift.drift_report import drift_reports
-from goldenpath.observe.drift.findings import close
 from goldenpath.observe.drift.monitor_state import watches
 from goldenpath.observe.log.release_parts import Releases
 
@@ -47,13 +45,15 @@ def verb(
 
 
 def _closed(finding: str, reason: str, name: str | None, key: Path | None) -> tuple[object, str]:
-    home, now = compose.home(), compose.now()
-    closed = close(home.findings, finding, compose.person(home, name, key).name, reason, now=now)
-    details: dict[str, JsonValue] = {"finding": closed.id, "reason": reason}
-    event = Event(
-        closed.resolved_at, "drift.closed", closed.resolved_by, closed.stage, closed.model,
-        closed.release, details=details,
-    )  # fmt: skip
-    compose.event_log(home).append(event)
+    home = compose.home()
+    closed = close_finding(
+        home,
+        finding,
+        reason,
+        acting=compose.identity(name, key),
+        platform=compose.trusted(home).platform,
+        now=compose.now(),
+        append=compose.event_log(home).append,
+    )
     what = f"{closed.kind} of {closed.feature} in {closed.stage}/{closed.model}"
     return closed, f"{closed.id} is closed; the monitor looks for {what} from now on"

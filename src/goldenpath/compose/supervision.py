@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from goldenpath.audit.alarms.alarm_settings import AlarmLaunch, AlarmSettings, alarm_settings
+from goldenpath.audit.alarms.channel_secrets import secrets_folder
 from goldenpath.audit.events.observed import event_of, moved_event
 from goldenpath.canary.analysis import CanaryVerdict
 from goldenpath.canary.steering import Moves, Steering, judged, plans
@@ -38,7 +40,14 @@ from goldenpath.release.artifact.pack import CONTRACT
 from goldenpath.release.artifact.unpack import open_release
 from goldenpath.release.attest.signatures.sshsig import SshKey
 from goldenpath.serve.send_rows import SendOptions, Sent, send_rows
-from goldenpath.settings import OTLP_VARIABLE, evidence_timeout, tool_environment
+from goldenpath.settings import (
+    ALARM_SECRETS_VARIABLE,
+    CA_VARIABLE,
+    OTLP_VARIABLE,
+    evidence_timeout,
+    proxy_environment,
+    tool_environment,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +99,7 @@ def serve(home: Home, listening: Listening, *, once: bool, say: Callable[[str], 
             patience=evidence_timeout(os.environ),
         )
         machine.attend(_observer(home, settings, listening.metrics or "", lambda: machine.platform))
+        machine.attend(_alarms(home, settings, lambda: machine.platform))
         if listening.grpc:
             machine.attend(_grpc_listener(settings, listening.grpc))
         return machine.serve(once=once)
@@ -115,6 +125,30 @@ def _observer(
     return Sidecar(
         "observer", command, settings.environment, log, launch=lambda: launch, news=keeping
     )
+
+
+def _alarms(
+    home: Home, settings: LocalSettings, platform: Callable[[], Platform | None]
+) -> Sidecar:
+    """Return what delivers alarms. It starts once `platform.toml` names a channel."""
+    launch = AlarmLaunch(
+        home=str(home.root),
+        secrets=str(secrets_folder(home, os.environ.get(ALARM_SECRETS_VARIABLE, ""))),
+        ca_file=os.environ.get(CA_VARIABLE, ""),
+        environment=proxy_environment(os.environ),
+    )
+    command = (sys.executable, "-m", "goldenpath.audit.alarms")
+    log = settings.run / "logs" / "alarms.log"
+
+    def channels() -> AlarmSettings | None:
+        found = platform()
+        return alarm_settings(found) if found is not None else None
+
+    def needed() -> AlarmLaunch | None:
+        found = channels()
+        return launch if found is not None and found.stages else None
+
+    return Sidecar("alarms", command, settings.environment, log, launch=needed, news=channels)
 
 
 def _keeping(platform: Platform) -> Keeping:

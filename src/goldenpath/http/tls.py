@@ -40,6 +40,19 @@ def server_context(certificate: Path, key: Path, authorities: Path | None) -> ss
     return context
 
 
+def client_context(authorities: Path | None) -> ssl.SSLContext:
+    """Return a TLS context of a client, which trusts `authorities` or those of the system.
+
+    Raises `InvalidInput` if the file cannot be used.
+    """
+    try:
+        context = ssl.create_default_context(cafile=str(authorities) if authorities else None)
+    except OSError as error:
+        raise InvalidInput(f"{authorities} holds no certificates: {error}") from error
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
 class Shown:
     """The listener's certificate, reloaded on demand while connections arrive."""
 

@@ -17,7 +17,7 @@ class Sidecar:
         environment: Mapping[str, str],
         log: Path,
         *,
-        launch: Callable[[], object],
+        launch: Callable[[], object | None],
         news: Callable[[], object | None] = lambda: None,
     ) -> None:
         self.name = name
@@ -25,6 +25,7 @@ class Sidecar:
         self._environment = environment
         self._log = log
         self._launch = launch
+        """Returns the launch record; None: the child is not needed yet."""
         self._news = news
         """Returns the message to send after the launch and after each change; None: nothing."""
         self._sent: object | None = None
@@ -40,11 +41,12 @@ class Sidecar:
     def tick(self, now: float) -> Iterator[Message]:
         """Yield the messages of the child; starts it if it does not run."""
         if self.child is None:
-            if now < self._again_at:
+            launch = None if now < self._again_at else self._launch()
+            if launch is None:
                 return
             self.child = Child(self.name, self._command, self._environment, self._log)
             self.starts += 1
-            self.child.send(self._launch())
+            self.child.send(launch)
             # A new child knows nothing, so that the news is sent again.
             self._sent = None
         news = self._news()

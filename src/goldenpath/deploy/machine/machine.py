@@ -159,7 +159,7 @@ class Machine:
                 self._say(f"{name}: {address}")
             if metrics := message.get("metrics"):
                 self._say(f"metrics: {self._scheme}://{metrics}/metrics")
-        elif event == "sealed":
+        elif event in ("sealed", "delivered"):
             complaints.clear()
         elif event == "failed" and text not in complaints:
             complaints.add(text)

@@ -19,7 +19,8 @@ from goldenpath.observe.log.segment import checked_name
 from goldenpath.parsers.typed import read_bounded, typed
 from goldenpath.times import timestamp
 
-FindingKind = Literal["shift", "new code", "missing", "refused"]
+FindingKind = Literal["shift", "new code", "missing", "refused", "unobserved"]
+"""`unobserved`: the release cannot be opened, so nothing about it is monitored."""
 VERSION = 2
 
 

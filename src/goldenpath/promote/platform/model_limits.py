@@ -60,20 +60,21 @@ def models_line(models: tuple[str, ...]) -> str:
 
 def roles_on(person: Person, limits: Sequence[RoleLimit], model: str) -> frozenset[str]:
     """Return the roles that the person has for a model."""
-    if not _covers(person.models, model):
+    if not covers(person.models, model):
         return frozenset()
     models = {each.role: each.models for each in limits}
-    return frozenset(role for role in person.roles if _covers(models.get(role, ()), model))
+    return frozenset(role for role in person.roles if covers(models.get(role, ()), model))
 
 
 def limit_refusal(person: Person, limits: Sequence[RoleLimit], model: str) -> str:
     """Return why the person may not act on a model; empty if no limit forbids it."""
-    if not _covers(person.models, model):
+    if not covers(person.models, model):
         return f"is limited to the models {', '.join(person.models)}"
     if person.roles and not roles_on(person, limits, model):
         return f"has no role that counts for the model {model}"
     return ""
 
 
-def _covers(models: tuple[str, ...], model: str) -> bool:
+def covers(models: tuple[str, ...], model: str) -> bool:
+    """Whether a limit covers a model; an empty one covers all."""
     return not models or any(fnmatchcase(model, each) for each in models)

@@ -9,6 +9,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
+from goldenpath.promote.platform.alarm_rules import (
+    AlarmChannel,
+    ModelOwner,
+    channel_lines,
+    owner_lines,
+    read_channels,
+    read_owner,
+)
 from goldenpath.promote.platform.build_rules import (
     ANY_BUILD,
     BuildRules,
@@ -118,6 +126,8 @@ class Stage:
     log: LogRules = NO_LOG_RULES
     canary_refusals: CanaryRefusals = "canary"
     """Whose answer a caller gets whom the canary refuses: its refusal, or the stable release's."""
+    alarms: tuple[AlarmChannel, ...] = ()
+    """Where its alarms go, beside the audit log."""
 
     def frozen(self, now: datetime) -> Freeze | None:
         """Return the freeze in force at `now`, if there is one."""
@@ -160,6 +170,8 @@ class Platform:
     """Where pull requests are opened if `main` accepts no push."""
     role_limits: tuple[RoleLimit, ...] = ()
     """Roles that count for some models only."""
+    owners: tuple[ModelOwner, ...] = ()
+    """Who answers for alarms, and by which runbook. The first that covers a model counts."""
 
     def stage(self, name: str) -> Stage | None:
         """Return the stage of that name, or None."""
@@ -212,6 +224,7 @@ def parse_platform(content: bytes, file: str = FILE) -> Platform:
         build=read_build_rules(table.table("build")) if table.has("build") else ANY_BUILD,
         forge=read_forge(table.table("forge")) if table.has("forge") else None,
         role_limits=tuple(read_role_limit(each, roles) for each in table.tables("role")),
+        owners=tuple(read_owner(each) for each in table.tables("owner")),
     )
     table.end()
     _check_whole(platform, table)
@@ -238,6 +251,7 @@ def _stage(table: Table, names: set[str]) -> Stage:
         break_glass=_break_glass(table.table("break-glass")) if table.has("break-glass") else None,
         log=read_log_rules(table.table("log")) if table.has("log") else NO_LOG_RULES,
         canary_refusals="stable" if refusals == "stable" else "canary",
+        alarms=read_channels(table.tables("alarm")),
     )
     table.end()
     return stage
@@ -319,6 +333,7 @@ def _lines(platform: Platform) -> Iterator[str]:
         yield f"object = {quoted(named.object)}"
     yield from key_lines(platform.build_keys)
     yield from role_limit_lines(platform.role_limits)
+    yield from owner_lines(platform.owners)
     yield from person_lines("machine", platform.commit_keys)
     yield from person_lines("person", platform.people)
     yield ""
@@ -342,3 +357,4 @@ def _stage_lines(stage: Stage) -> Iterator[str]:
         yield f"roles = {listed(stage.break_glass.roles)}"
         yield f"overdue = {quoted(stage.break_glass.overdue)}"
     yield from log_lines(stage.log)
+    yield from channel_lines(stage.alarms)

@@ -1,0 +1,20 @@
+"""`goldenpath findings`: what the monitors found, and who closed it."""
+
+import click
+
+from goldenpath.cli.findings_close import close
+from goldenpath.cli.findings_list import list_findings
+
+
+class ListByDefault(click.Group):
+    """A group that lists if no verb of it is named: `goldenpath findings MODEL`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args or (args[0] not in self.commands and args[0] not in ctx.help_option_names):
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=ListByDefault, commands=[list_findings, close])
+def verb() -> None:
+    """List findings of the monitors, or close one with a reason."""
