@@ -73,6 +73,7 @@ class Referrers:
             failure = error
         by_tag = self._read(subject)[0]
         if failure is not None:
+            # Evidence that could not be listed is not the same as no evidence.
             if not by_tag:
                 raise failure
             # Clients write the tag only where there is no API, so this answer was not the API's.

@@ -111,6 +111,7 @@ def excuses(
             and _may_waive(signed.signer, decision, verified, stage, platform=platform, at=at)
             and not _defect(signed, at)
         ]
+        # None and not the others: one invented waiver makes the whole decision worthless.
         if not valid:
             return None
         waived = dict(valid[0].statement.predicate)
@@ -142,6 +143,7 @@ def _covers(signed: SignedStatement, gate: str, decision: SignedStatement, stage
         and member(waived, "scope", "model") == decided.get("model")
         and waived_at is not None
         and decided_at is not None
+        # A waiver that is made up afterwards excuses no earlier decision.
         and waived_at <= decided_at
     )
 
@@ -159,6 +161,7 @@ def _may_waive(
     model = str(decision.statement.predicate.get("model"))
     if person is None or role_refusal(person, platform, stage, model) or time_refusal(person, at):
         return False
+    # Whoever wants the release in must not excuse it.
     return name != decision.signer and not is_author(person, verified, platform.people)
 
 

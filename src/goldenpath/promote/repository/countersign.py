@@ -44,6 +44,7 @@ DEPLOYMENT = re.compile(
 def set_up_is_over(repository: Repository, commit: str, platform: Platform) -> bool:
     """Whether a change on `commit` needs two people."""
     last = platform.stages[-1].name
+    # Whatever ever touched the last stage ends set-up, a removal too: it cannot be begun again.
     return platform.two_people or bool(repository.last_change(commit, f"envs/{last}"))
 
 
@@ -52,6 +53,7 @@ def base_of(repository: Repository, commit: str, paths: Iterable[str] = ()) -> s
 
     Signatures name it, so that none is valid for a second change.
     """
+    # A change of trust makes every older proposal void, also one about another file.
     others = sorted(path for path in paths if not is_protected(path))
     return repository.last_change(commit, FILE, *FOLDERS, *others)
 
@@ -111,14 +113,17 @@ def check_alone(
     of trust are checked by `check_trust`.
     """
     people = {person.name for person in before.people}
+    # The machine has rules of its own; see `check_rights`.
     if not before.two_people or signer not in people:
         return
     is_merge = len(commit.parents) > 1
+    # `commit.paths` compares with the first parent only, and a merge may differ from the other.
     paths = repository.differing(parent, commit.id) if is_merge else commit.paths
     refused = next(_lone_refusals(repository, commit, parent, paths, before=before, placed=placed),
                    "")  # fmt: skip
     if not refused:
         return
+    # Two signatures on a merge would not say for which of its sides they are.
     if is_merge:
         raise VerificationError(
             f"merge {commit.id[:12]} {refused}, compared with {parent[:12]}",
@@ -206,6 +211,7 @@ def _check_merge(repository: Repository, commit: Commit, before: Platform) -> No
 
     A merge could bring back old trust, or a change that a branch made during set-up.
     """
+    # One parent suffices: a branch of before set-up must not win against `main`.
     if not any(set_up_is_over(repository, parent, before) for parent in commit.parents):
         return
     for parent in commit.parents:
@@ -222,4 +228,5 @@ def _statement(base: str, files: Mapping[str, bytes | None]) -> bytes:
         path: None if content is None else Digest.of(content).text
         for path, content in files.items()
     }
+    # None stays in it: that a file is removed has to be signed as well.
     return canonical_json({"version": 1, "base": base, "files": digests})

@@ -108,6 +108,8 @@ class StageHistory:
 
         A commit on another line begins the index anew.
         """
+        # A commit that is known may be older than the newest: threads may ask about different
+        # commits.
         if commit not in self._places:
             head = self._head
             if head is not None and not self._repository.contains(head, commit):
@@ -115,6 +117,7 @@ class StageHistory:
             try:
                 if head is None:
                     self._clear()
+                # First parents only: what a merge brought in was never declared before the merge.
                 ids = self._repository.first_parents(head, commit)
                 for start in range(0, len(ids), _TOGETHER):
                     self._index(self._repository.commits(ids[start : start + _TOGETHER]))
@@ -139,6 +142,7 @@ class StageHistory:
         files = dict(zip(changed, self._repository.blob_ids(changed, FILE), strict=True))
         for commit in commits:
             place = self._places[commit.id] = len(self._places) + 1
+            # The first commit has no platform file before it, so its own one counts.
             if not commit.parents:
                 self._in_force = files.get(commit.id) or ""
             for path in commit.paths:
@@ -146,6 +150,7 @@ class StageHistory:
                     content = contents[commit.id, path]
                     change = _Change(place, commit.id, self._seen(commit), self._in_force, content)
                     self._changes.setdefault(path, []).append(change)
+            # After the paths: the rules before a commit decide what its files mean.
             self._in_force = files.get(commit.id) or self._in_force
 
     def _states(self, path: str, end: int) -> tuple[_State, ...]:

@@ -75,6 +75,7 @@ def decode(text: str, what: str) -> bytes:
         content = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
         raise InvalidInput(f"{what} is not base64: {error}") from error
+    # Base64 has several texts for some bytes, and so a signature could have several digests.
     if encode(content) != text:
         raise InvalidInput(f"{what} is not canonical base64")
     return content

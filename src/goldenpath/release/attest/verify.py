@@ -182,12 +182,15 @@ class _StatementReader:
             return
         self._worthless += 1
         self._worthless_bytes += size
+        # Some are kept, so that the answer can name what did not count and why.
         if self._worthless <= MAX_WORTHLESS and self._worthless_bytes <= MAX_WORTHLESS_BYTES:
             self.kept.append(document)
 
     def _found(self, digest: Digest) -> Descriptor | None:
         try:
             return self._store.resolve(digest.text)
+        # What is absent is no error here: the checks say what is missing. `Unavailable` is not
+        # caught, because it is no "no".
         except (NotFound, VerificationError, InvalidInput):
             return None
 
@@ -205,6 +208,7 @@ def _document(store: Store, listed: Descriptor) -> Document:
     manifest, fault = _collect(store, listed, MAX_MANIFEST)
     layers: list[bytes] = []
     try:
+        # The control "layers" refuses more of them; here they only must not cost anything.
         for layer in Manifest.parse(manifest).layers[:MAX_LAYERS]:
             content, wrong = _collect(store, layer, MAX_STATEMENT)
             layers.append(content)
