@@ -111,7 +111,7 @@ def excuses(
             and _may_waive(signed.signer, decision, verified, stage, platform=platform, at=at)
             and not _defect(signed, at)
         ]
-        # None and not the others: one invented waiver makes the whole decision worthless.
+        # One gate without a valid waiver makes the whole decision worthless.
         if not valid:
             return None
         waived = dict(valid[0].statement.predicate)
