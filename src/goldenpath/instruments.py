@@ -21,8 +21,18 @@ FEATURE_BIN = "ml.feature.bin"  # counter, {value}: one bin of the signed refere
 FEATURE_OUT_OF_RANGE = "ml.feature.out_of_range"  # counter, {value}
 DRIFT_PSI = "ml.drift.psi"  # gauge, {nat}
 DRIFT_EVIDENCE = "ml.drift.evidence"  # gauge, 1: the e-value, an alarm at its threshold
+DRIFT_THRESHOLD = "ml.drift.threshold"  # gauge, 1: an e-value
+DRIFT_ANSWER = "ml.drift.answer"  # gauge, {answer}: 1 for the present answer, 0 for the others
+DRIFT_BUDGET_LEFT = "ml.drift.budget_left"  # gauge, {alarm}: of the false alarms of a year
+FINDINGS_OPEN = "ml.findings.open"  # gauge, {finding}
+OBSERVED_TIME = "ml.observed.time"  # gauge, s since 1970: of the newest answer
+REFUSALS = "ml.refusals"  # counter, {request}
 LOG_RECORDS = "ml.log.records"  # counter, {record}
 LOG_LOST = "ml.log.lost"  # counter, {record}
+BUILD_INFO = "goldenpath.build.info"  # gauge without unit: 1
+TELEMETRY_DROPPED = "goldenpath.telemetry.dropped"  # counter, {message}
+ALARMS_WAITING = "goldenpath.alarms.waiting"  # gauge, {message}
+ALARMS_HELD_BACK = "goldenpath.alarms.held_back"  # gauge, {message}
 
 DESCRIPTIONS = {
     REQUEST_DURATION: "Time from a complete request to its answer.",
@@ -35,8 +45,18 @@ DESCRIPTIONS = {
     FEATURE_OUT_OF_RANGE: "Values outside the range of the training data.",
     DRIFT_PSI: "Population stability index against the reference.",
     DRIFT_EVIDENCE: "E-value of the drift detector; an alarm at the threshold of its budget.",
+    DRIFT_THRESHOLD: "E-value at which the drift detector alarms.",
+    DRIFT_ANSWER: "1 for the present answer of the drift detector, 0 for the others.",
+    DRIFT_BUDGET_LEFT: "False alarms that the contract allows in a year, less its findings.",
+    FINDINGS_OPEN: "Findings that are open, by kind.",
+    OBSERVED_TIME: "When the newest answer that was observed came, in seconds since 1970.",
+    REFUSALS: "Requests that were refused, by reason.",
     LOG_RECORDS: "Predictions in the sealed log.",
     LOG_LOST: "Predictions that were answered but could not be recorded.",
+    BUILD_INFO: "1, with the version of goldenpath.",
+    TELEMETRY_DROPPED: "Messages that the OTLP receiver did not take.",
+    ALARMS_WAITING: "Alarms that wait in the outbox of a channel.",
+    ALARMS_HELD_BACK: "Alarms for which the outbox of a channel has no room.",
 }
 """Description of each metric, as exporters and dashboards show it."""
 
@@ -45,6 +65,11 @@ MODEL_NAME = "ml.model.name"
 FEATURE_NAME = "ml.feature.name"
 FEATURE_BIN_LABEL = "ml.feature.bin.label"
 OUTCOME = "ml.prediction.outcome"
+ANSWER = "ml.answer"
+FINDING_KIND = "ml.finding.kind"
+REFUSAL_REASON = "ml.refusal.reason"
+VERSION = "goldenpath.version"
+CHANNEL = "goldenpath.alarm.channel"
 SLICE_LABEL = "ml.slice.label"
 OUTPUT_NAME = "ml.output.name"
 ERROR_TYPE = "error.type"

@@ -38,6 +38,9 @@ TRACKING_VARIABLE = "MLFLOW_TRACKING_URI"
 OTLP_VARIABLE = "OTEL_EXPORTER_OTLP_ENDPOINT"
 """Address of an OTLP/HTTP receiver; else telemetry stays on disk in the home."""
 
+BINS_VARIABLE = "GOLDENPATH_METRIC_BINS"
+"""`off` leaves the bins of features out of the metrics; they are most of the series."""
+
 FORGE_TOKEN_VARIABLE = "GOLDENPATH_FORGE_TOKEN"
 """Token to open and read pull requests, where `platform.toml` names a forge."""
 
@@ -127,6 +130,14 @@ def evidence_timeout(environment: Mapping[str, str]) -> timedelta:
     if not 0 <= seconds <= 3600:
         raise InvalidInput(f"{EVIDENCE_VARIABLE} is {text!r}, expected seconds from 0 to 3600")
     return timedelta(seconds=seconds)
+
+
+def has_metric_bins(environment: Mapping[str, str]) -> bool:
+    """Return whether bins of features are series of the metrics. Raises `InvalidInput`."""
+    text = environment.get(BINS_VARIABLE) or "on"
+    if text not in ("on", "off"):
+        raise InvalidInput(f"{BINS_VARIABLE} is {text!r}, expected on or off")
+    return text == "on"
 
 
 def mirrors(environment: Mapping[str, str], host: str) -> tuple[str, ...]:

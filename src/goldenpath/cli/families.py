@@ -56,6 +56,7 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
         "diff": "Show what changed between two releases.",
         "drift": "Show drift of inputs and predictions, or close a finding.",
         "findings": "List findings of the monitors, or close one with a reason.",
+        "telemetry": "Write rules for Prometheus or dashboards for Grafana.",
         "log": "Check, show, erase or expire predictions in the log.",
         "events": "Show or check the audit log.",
         "at": "Show what was live at a time, and who approved it.",

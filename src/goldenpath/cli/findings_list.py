@@ -3,12 +3,12 @@
 import click
 
 from goldenpath import compose
-from goldenpath.audit.alarms.alarm_dispatch import channel_status
 from goldenpath.audit.alarms.alarm_source import AlarmSource, state_of
 from goldenpath.audit.alarms.closing import ListedFinding, listed
 from goldenpath.cli.naming import MODEL, stage_filter
 from goldenpath.cli.output import Format, note, output_option, show
 from goldenpath.cli.tables import TableRow, table
+from goldenpath.processes.channel_status import channel_status
 
 
 @click.command("list")

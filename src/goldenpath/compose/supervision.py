@@ -45,6 +45,7 @@ from goldenpath.settings import (
     CA_VARIABLE,
     OTLP_VARIABLE,
     evidence_timeout,
+    has_metric_bins,
     proxy_environment,
     tool_environment,
 )
@@ -113,6 +114,7 @@ def _observer(
         store=str(settings.store),
         endpoint=os.environ.get(OTLP_VARIABLE, ""),
         metrics=metrics,
+        bins=has_metric_bins(os.environ),
         listener_settings=settings.listener_settings,
     )
     command = (sys.executable, "-m", "goldenpath.observe")

@@ -8,8 +8,8 @@ standard output.
 import gc
 import signal
 import sys
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -20,20 +20,26 @@ from goldenpath.home import Home
 from goldenpath.http.access import Access, load_access
 from goldenpath.http.tls import Shown
 from goldenpath.observe.drift.monitor import Monitor
+from goldenpath.observe.drift.monitor_state import watches
 from goldenpath.observe.drift.outcomes import Outcomes
 from goldenpath.observe.log.prediction_log import PredictionLog
 from goldenpath.observe.log.release_parts import Releases
 from goldenpath.observe.log.spool_tail import Tail
 from goldenpath.observe.log.subject_keys import Subjects
 from goldenpath.observe.observer import Observer, PublishedRefusals
+from goldenpath.observe.telemetry.monitor_series import FindingCounts
 from goldenpath.observe.telemetry.otlp import OtlpSender, TelemetryFiles
 from goldenpath.observe.telemetry.scraping import MetricsPage
 from goldenpath.observe.telemetry.telemetry import Telemetry
 from goldenpath.oci.stores.layout import LayoutStore
+from goldenpath.processes.channel_status import ChannelStatus, channel_status
 from goldenpath.processes.commands import Commands
 from goldenpath.processes.observer_launch import Keeping, ObserverLaunch
 from goldenpath.release.attest.keys import PemSigner, generate_key
 from goldenpath.serve.gateway.refusals import FILE
+
+RECENT = timedelta(days=7)
+"""How long a deployment without requests keeps its series after a restart."""
 
 COLLECT = (50_000, 20, 50)
 """Thresholds of the garbage collector, raised: a batch has many objects and no cycles."""
@@ -79,10 +85,14 @@ def _assemble(
         facts,
         started=datetime.now(UTC),
         share=launch.spans,
+        bins=launch.bins,
+        findings=FindingCounts(home.findings, _failed),
+        channels=lambda: _channels(home),
     )
     page = _page(launch, telemetry)
     tail = Tail(home.spool, log.resume, _log)
     monitor = Monitor(home.drift, home.findings, facts)
+    _know_recent(monitor, home, datetime.now(UTC))
 
     def close() -> None:
         if page is not None:
@@ -94,6 +104,26 @@ def _assemble(
     refusals = PublishedRefusals(home.run / FILE)
     observer = Observer(launch, tail, log, monitor, telemetry, Outcomes(facts), _emit, refusals)
     return observer, close, {"metrics": page.address} if page else {}
+
+
+def _know_recent(monitor: Monitor, home: Home, now: datetime) -> None:
+    """Load every deployment of the last week: its series go on after a restart."""
+    begin = f"{now - RECENT:%Y-%m-%dT%H:%M:%S}"
+    try:
+        for watch in watches(home.drift, "*", "*").values():
+            if watch.updated_at >= begin:
+                monitor.know(watch.stage, watch.model, watch.release)
+    except GoldenPathError as error:
+        _failed(error.message)
+
+
+def _channels(home: Home) -> Sequence[ChannelStatus]:
+    """Return how the alarm channels are doing. If that cannot be read, it is reported."""
+    try:
+        return channel_status(home)
+    except GoldenPathError as error:
+        _failed(error.message)
+        return ()
 
 
 def _page(launch: ObserverLaunch, telemetry: Telemetry) -> MetricsPage | None:

@@ -44,5 +44,7 @@ class ObserverLaunch:
     """Seconds after which a record is sealed at the latest."""
     seal_rows: int = 20_000
     """Records after which a segment is sealed even earlier."""
+    bins: bool = True
+    """Whether each bin of each feature is a series of the metrics."""
     spans: float = 0.01
     """Share of requests that get a span if their caller did not decide."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from goldenpath.audit.alarms.alarm_dispatch import STATUS, Dispatch, channel_status
+from goldenpath.audit.alarms.alarm_dispatch import Dispatch
 from goldenpath.audit.alarms.alarm_settings import AlarmLaunch, AlarmSettings, StageChannels
 from goldenpath.audit.alarms.alarm_source import AlarmSource
 from goldenpath.audit.alarms.outbox import Outbox, waiting_names
@@ -19,6 +19,7 @@ from goldenpath.audit.events.event import Event
 from goldenpath.audit.events.event_log import EventLog
 from goldenpath.home import Home
 from goldenpath.observe.drift.findings import close, save
+from goldenpath.processes.channel_status import STATUS, channel_status
 from goldenpath.promote.platform.alarm_rules import (
     AlarmChannel,
     FileChannel,

@@ -190,7 +190,7 @@ def test_what_the_gateway_answered_itself_is_on_the_page(telemetry: Telemetry) -
     own = [
         (family, labels, value)
         for (family, _), (labels, value) in samples.items()
-        if labels["service_instance_id"] == "gateway"
+        if labels["service_instance_id"] == "gateway" and family.startswith(name)
     ]
     counts = {labels["http_response_status_code"]: labels for family, labels, _ in own}
     assert counts["503"]["http_route"] == "/prod/credit"

@@ -14,12 +14,13 @@ from pathlib import Path
 
 import msgspec
 
-from goldenpath.audit.alarms.alarm_dispatch import STATUS, Dispatch
+from goldenpath.audit.alarms.alarm_dispatch import Dispatch
 from goldenpath.audit.alarms.alarm_sender import SendingTools
 from goldenpath.audit.alarms.alarm_settings import AlarmLaunch, AlarmSettings
 from goldenpath.audit.alarms.alarm_source import AlarmSource
 from goldenpath.audit.alarms.channel_secrets import ChannelSecrets
 from goldenpath.home import Home
+from goldenpath.processes.channel_status import STATUS
 from goldenpath.processes.commands import Commands
 
 LAST_SECONDS = 5.0

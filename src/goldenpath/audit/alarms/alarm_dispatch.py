@@ -17,44 +17,11 @@ from goldenpath.audit.events.event_tail import (
 )
 from goldenpath.errors import GoldenPathError
 from goldenpath.files import publish
-from goldenpath.home import Home
 from goldenpath.observe.drift.findings import DriftFinding
-from goldenpath.parsers.typed import read_record
+from goldenpath.processes.channel_status import ChannelStatus
 
-STATUS = "alarms.json"
-"""Name of the file in the run folder with the state of every channel."""
 _MOST_PLATFORM = 2_000
 """Alarms of the platform that a ledger remembers."""
-
-
-class ChannelStatus(msgspec.Struct, frozen=True):
-    """How a channel is doing."""
-
-    channel: str
-    """`STAGE.NAME`."""
-    waiting: int
-    """Messages in its outbox."""
-    held_back: int
-    """Alarms for which its outbox has no room now. They are not lost: their source is kept."""
-    fault: str = ""
-
-    @property
-    def text(self) -> str:
-        """The status in words."""
-        words = [f"{self.waiting} wait"] if self.waiting else []
-        words += [f"{self.held_back} more have no room"] if self.held_back else []
-        return "; ".join([*words, *([self.fault] if self.fault else [])])
-
-
-def channel_status(home: Home) -> tuple[ChannelStatus, ...]:
-    """Return what was published last; nothing if no channel was ever used here.
-
-    Raises `InvalidInput` if the file is malformed.
-    """
-    try:
-        return read_record(home.run / STATUS, tuple[ChannelStatus, ...])
-    except FileNotFoundError:
-        return ()
 
 
 class Dispatch:

@@ -71,6 +71,10 @@ class Monitor:
             raised += self._alarms(deployment, evidence, now)
         return fresh, raised
 
+    def know(self, stage: str, model: str, release: str) -> None:
+        """Load a deployment that was counted before, so that its series exist at once."""
+        self._deployment((stage, model, release))
+
     def save(self, now: datetime) -> None:
         """Write the states that have changed."""
         for deployment in self._deployments.values():

@@ -6,6 +6,7 @@ would need other bounds.
 """
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from itertools import islice
@@ -21,6 +22,12 @@ from goldenpath.observe.log.records import Block
 from goldenpath.observe.log.release_rules import Facts, decide
 from goldenpath.observe.log.segment import Checkpoint
 from goldenpath.observe.telemetry.exposition import exposition
+from goldenpath.observe.telemetry.monitor_series import (
+    FindingCounts,
+    record_monitor,
+    record_platform,
+    refusal_reason,
+)
 from goldenpath.observe.telemetry.otlp import OtlpSender, TelemetryFiles
 from goldenpath.observe.telemetry.series import (
     Attributes,
@@ -30,6 +37,7 @@ from goldenpath.observe.telemetry.series import (
     resource,
 )
 from goldenpath.observe.telemetry.spans import exemplar, route, spans
+from goldenpath.processes.channel_status import ChannelStatus
 from goldenpath.project.slicing import slices
 from goldenpath.serve.gateway.refusals import RefusedRequests
 from goldenpath.serve.record.spool_format import Answered, SpoolHeader
@@ -37,6 +45,8 @@ from goldenpath.serve.record.spool_format import Answered, SpoolHeader
 Key = tuple[str, str, str]
 Verdicts = Callable[[], Iterable[tuple[Key, DriftVerdict, Profile, Counts]]]
 _MOST_SERIES = 200
+QUIET_SECONDS = 60.0
+"""Seconds after which metrics are sent again though nothing has changed."""
 _MOST_SPANS = 512
 
 
@@ -52,7 +62,11 @@ class Telemetry:
         started: datetime,
         seconds: float = 5.0,
         share: float = 0.01,
+        bins: bool = True,
+        findings: FindingCounts | None = None,
+        channels: Callable[[], Sequence[ChannelStatus]] = tuple,
     ) -> None:
+        """`bins` says whether each bin of each feature is a series. `channels` deliver alarms."""
         self._files = files
         self._sender = sender
         self._facts = facts
@@ -63,6 +77,9 @@ class Telemetry:
         self._series: dict[tuple[str, ...], Series] = {}
         self._spans: list[ReadableSpan] = []
         self._is_changed = False
+        self._bins = bins
+        self._findings = findings
+        self._channels = channels
         self._lock = threading.Lock()
         """Held during reads and changes: another thread renders the metrics page."""
 
@@ -106,6 +123,7 @@ class Telemetry:
 
     def refused(self, counts: Sequence[RefusedRequests]) -> None:
         """Set the counts of requests that the gateway refused since it started."""
+        totals: Counter[tuple[str, str, tuple[str, str]]] = Counter()
         with self._lock:
             for requests in counts:
                 stage, _, model = requests.deployment.partition("/")
@@ -128,21 +146,34 @@ class Telemetry:
                     requests.shortest,
                     requests.longest,
                 )
+                reason = (names.REFUSAL_REASON, refusal_reason(requests.status))
+                totals[stage, model, reason] += sum(requests.buckets)
+                number = totals[stage, model, reason]
+                series.sums[names.REFUSALS, "{request}", (reason,)] = number
             self._is_changed = True
 
     def flush(self, verdicts: Verdicts, now: datetime, *, finish: bool = False) -> None:
-        """Export if the interval is over and something has changed."""
+        """Export if the interval is over; without a change only once a minute.
+
+        What did not change goes to the receiver, where a series that is not repeated ends. It does
+        not go to the files again.
+        """
         waited = (now - self._exported).total_seconds()
-        if not self._is_changed or (waited < self._seconds and not finish):
+        is_due = waited >= (self._seconds if self._is_changed else QUIET_SECONDS)
+        if not (is_due or finish):
             return
-        self._exported, self._is_changed = now, False
+        is_news, self._exported, self._is_changed = self._is_changed, now, False
         judged = list(verdicts())
         with self._lock:
             for key, verdict, profile, counts in judged:
-                self._drift(key, verdict, profile, counts)
+                self._drift(key, verdict, profile, counts, now=now)
+            platform = self._one("", "goldenpath", "", "observer", slot="")
+            dropped = self._sender.dropped if self._sender is not None else 0
+            record_platform(platform, dropped, self._channels())
             data = metrics_data(list(self._series.values()), _nanoseconds(now))
             made, self._spans = self._spans, []
-        self._files.metrics(data)
+        if is_news or finish:
+            self._files.metrics(data)
         if made:
             self._files.traces(made)
         if self._sender is not None:
@@ -150,16 +181,20 @@ class Telemetry:
             if made:
                 self._sender.send(made)
 
-    def _drift(self, key: Key, verdict: DriftVerdict, profile: Profile, counts: Counts) -> None:
+    def _drift(
+        self, key: Key, verdict: DriftVerdict, profile: Profile, counts: Counts, *, now: datetime
+    ) -> None:
         stage, model, digest = key
         series = self._one(stage, model, digest, "observer", slot="")
-        series.gauge(names.DRIFT_EVIDENCE, "1", verdict.evidence)
+        findings = self._findings.of(*key) if self._findings is not None else ()
+        record_monitor(series, verdict, self._facts(digest), findings, now=now)
         for column in verdict.columns:
             if column.psi is not None:
                 feature = ((names.FEATURE_NAME, column.name),)
                 series.gauge(names.DRIFT_PSI, "{nat}", column.psi.value, feature)
         for bins, place in profile.slices():
-            for label, number in zip(bins.labels, counts.values[place].tolist(), strict=True):
+            numbers = counts.values[place].tolist() if self._bins else ()
+            for label, number in zip(bins.labels, numbers, strict=self._bins):
                 bin_ = ((names.FEATURE_NAME, bins.name), (names.FEATURE_BIN_LABEL, label))
                 series.sums[names.FEATURE_BIN, "{value}", bin_] = number
             unseen = int(counts.values[place][-2])
@@ -224,6 +259,12 @@ def _record_predictions(
     series: Series, block: Block, facts: Facts | None, sampled: Sampled
 ) -> None:
     model = ((names.MODEL_NAME, block.header.model),)
+    newest = max(item.started + item.duration for item in block.answered) / 1e9
+    series.gauge(names.OBSERVED_TIME, "s", newest)
+    for item in block.answered:
+        if item.refusal:
+            reason = (names.REFUSAL_REASON, refusal_reason(item.status, item.refusal))
+            series.count(names.REFUSALS, "{request}", 1, (reason,))
     times = np.array([item.inference for item in block.answered if item.rows]) / 1e9
     further = [exemplar(span, item.inference) for item, span in sampled if item.rows]
     bounds = names.INFERENCE_DURATION_BOUNDS

@@ -1,0 +1,1 @@
+"""Rules for Prometheus and dashboards for Grafana, as plain files of the package."""
