@@ -20,7 +20,6 @@ from tests.serve.process import another, packed
 from tests.serve.running import ROW, WEIGHTS, question
 
 from bench.measurement import Measurement
-from goldenpath.deploy.machine.local_target import StageTrust
 from goldenpath.deploy.reconcile.target import Apply
 from goldenpath.http.client import post_all
 from goldenpath.promote.manifests.desired import Slot, slot_name
@@ -70,7 +69,8 @@ def _serving(folder: Path) -> Iterator[Machine]:
         digest = another(one, logistic_regression(WEIGHTS, shift)).digest
         slots.append(Slot(slot_name(digest), digest, percent))
     launch = one.launch()
-    with machine(folder, server=SERVER, trust=StageTrust(launch.keys, launch.required)) as here:
+    assert launch.trust is not None
+    with machine(folder, server=SERVER, trust=launch.trust) as here:
         here.target.perform(Apply(deployment(*slots)))
         here.settle()
         yield here

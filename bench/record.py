@@ -28,7 +28,7 @@ from goldenpath.observe.log.release_parts import Releases
 from goldenpath.observe.log.spool_tail import Tail
 from goldenpath.observe.log.subject_keys import Subjects
 from goldenpath.oci.stores.layout import LayoutStore
-from goldenpath.processes.launch import ServerLaunch
+from goldenpath.processes.launch import ServerConfiguration
 from goldenpath.release.attest.keys import generate_key
 from goldenpath.serve.record.spool import SpoolWriter
 from goldenpath.serve.record.spool_format import SPOOL_VERSION, SpoolHeader
@@ -47,7 +47,7 @@ def run() -> Iterator[Measurement]:
         yield from _replicas(folder, launch, stack)
 
 
-def _records(folder: Path, launch: ServerLaunch) -> Iterator[Measurement]:
+def _records(folder: Path, launch: ServerConfiguration) -> Iterator[Measurement]:
     """CPU of writing a record down, and of all that makes it part of the log; the best of some."""
     found = [_record(folder / str(number), launch) for number in range(5)]
     written, sealed = (min(each) for each in zip(*found, strict=True))
@@ -57,7 +57,7 @@ def _records(folder: Path, launch: ServerLaunch) -> Iterator[Measurement]:
     yield Measurement(5, "log: CPU a record in all", total, "us", 15, total <= 15)
 
 
-def _record(folder: Path, launch: ServerLaunch) -> tuple[float, float]:
+def _record(folder: Path, launch: ServerConfiguration) -> tuple[float, float]:
     """Microseconds of the server, and of the sealer."""
     random = np.random.default_rng(1)
     payloads = [
@@ -80,7 +80,7 @@ def _record(folder: Path, launch: ServerLaunch) -> tuple[float, float]:
     written = (time.process_time() - start) / RECORDS * 1e6
     spool.close()
     subjects, signer = Subjects(folder / "keys"), generate_key(folder / "keys" / "log.pem")
-    facts = Releases(LayoutStore(Path(launch.store)), print)
+    facts = Releases(LayoutStore(Path(launch.source.path)), print)
     facts(launch.digest)
     log = PredictionLog(folder / "predictions", subjects, signer, facts)
     now = datetime.now(UTC)
@@ -94,9 +94,9 @@ def _record(folder: Path, launch: ServerLaunch) -> tuple[float, float]:
     return written, sealed
 
 
-def _tail(folder: Path, launch: ServerLaunch, stack: ExitStack) -> Iterator[Measurement]:
+def _tail(folder: Path, launch: ServerConfiguration, stack: ExitStack) -> Iterator[Measurement]:
     """The 99th percentile at 1,000 requests a second, with everything written down and without."""
-    stack.enter_context(_observer(folder / "home", launch.store, "1"))
+    stack.enter_context(_observer(folder / "home", launch.source.path, "1"))
     logged = stack.enter_context(_ours(launch, "logged", str(folder / "home" / "spool")))
     silent = stack.enter_context(_ours(launch, "silent", ""))
     found: dict[str, list[float]] = {"logged": [], "silent": []}
@@ -139,7 +139,7 @@ async def _open_loop(address: str) -> float:
     return float(np.percentile(late, 99) * 1000)
 
 
-def _replicas(folder: Path, launch: ServerLaunch, stack: ExitStack) -> Iterator[Measurement]:
+def _replicas(folder: Path, launch: ServerConfiguration, stack: ExitStack) -> Iterator[Measurement]:
     """Each replica has a core that it shares with who loads it; so two are fair against one."""
     script = folder / "row.lua"
     script.write_text(

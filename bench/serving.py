@@ -32,7 +32,7 @@ from bench.peers import PEERS, Served, ask, served, version
 from bench.trees import boosted_trees
 from goldenpath.drift.profile import Profile, build_profile, render_profile
 from goldenpath.oci.stores.layout import LayoutStore
-from goldenpath.processes.launch import ServerLaunch, TrustedPem
+from goldenpath.processes.launch import ReleaseSource, ReleaseTrust, ServerConfiguration, TrustedPem
 from goldenpath.processes.observer_launch import ObserverLaunch
 from goldenpath.project.contract import render_contract
 from goldenpath.project.spec import Band, Contract, DecisionPolicy, Feature, MonitorSettings
@@ -80,7 +80,7 @@ def run() -> Iterator[Measurement]:
         yield from _one_connection(folder, servers)
 
 
-def _start(launch: ServerLaunch, folder: Path, stack: ExitStack) -> dict[str, Served]:
+def _start(launch: ServerConfiguration, folder: Path, stack: ExitStack) -> dict[str, Served]:
     """Everything that is compared, each alive until the end and idle but in its turn."""
     model = folder / "outputs" / "model.onnx"
     servers: dict[str, Served] = {}
@@ -90,8 +90,8 @@ def _start(launch: ServerLaunch, folder: Path, stack: ExitStack) -> dict[str, Se
         with contextlib.suppress(OSError):
             servers[name] = stack.enter_context(served(name, place, model, ROWS[:1]))
     # The observer is a process of its own: it writes the log, watches for drift and counts.
-    after = stack.enter_context(_observer(folder / "home", launch.store, "1"))
-    same = stack.enter_context(_observer(folder / "together", launch.store, "0"))
+    after = stack.enter_context(_observer(folder / "home", launch.source.path, "1"))
+    same = stack.enter_context(_observer(folder / "together", launch.source.path, "0"))
     spool, beside = str(folder / "home" / "spool"), str(folder / "together" / "spool")
     for name, where, observer in (
         ("ours", spool, after),
@@ -157,7 +157,7 @@ def _one_connection(folder: Path, servers: Mapping[str, Served]) -> Iterator[Mea
             yield Measurement(5, name, value, "1", goal, holds, note)
 
 
-def _cold(launch: ServerLaunch) -> Iterator[Measurement]:
+def _cold(launch: ServerConfiguration) -> Iterator[Measurement]:
     """Process start to the first right answer, and memory after it."""
     times, sizes = [], []
     for number in range(5):
@@ -171,7 +171,7 @@ def _cold(launch: ServerLaunch) -> Iterator[Measurement]:
     yield Measurement(5, "serve: resident memory", size, "MiB", 100, size <= 100)
 
 
-def _launch(folder: Path) -> ServerLaunch:
+def _launch(folder: Path) -> ServerConfiguration:
     features = tuple(
         Feature(f"f{number}", "number", minimum=-1000, maximum=1000) for number in range(12)
     ) + tuple(
@@ -204,15 +204,14 @@ def _launch(folder: Path) -> ServerLaunch:
         ),
     ).image
     sign_image(store, image, REPOSITORY, signer, now=NOW)
-    return ServerLaunch(
+    return ServerConfiguration(
         stage="bench",
         model="credit",
         slot="r" + image.digest.hex[:12],
         digest=image.digest.text,
         replica="r",
-        store=str(folder / "registry"),
-        keys=(TrustedPem("build", public_pem(signer).decode()),),
-        required=(SIGNED,),
+        source=ReleaseSource(str(folder / "registry")),
+        trust=ReleaseTrust((TrustedPem("build", public_pem(signer).decode()),), (SIGNED,)),
         listen="127.0.0.1:0",
         spool=str(folder / "spool"),
     )
@@ -247,7 +246,7 @@ def _child(
 
 
 @contextmanager
-def _ours(launch: ServerLaunch, replica: str, spool: str) -> Iterator[Served]:
+def _ours(launch: ServerConfiguration, replica: str, spool: str) -> Iterator[Served]:
     fresh = replace(launch, replica=replica, spool=spool)
     with _child("goldenpath.serve", "0", fresh) as (child, event):
         assert child.stdin is not None

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from goldenpath.http.listener_settings import ListenerSettings
 from tests.serve.process import packed, started
 from tests.serve.running import INFER, ROW, question, records
 from tests.serve.tokens import Authority, Certificate, access_file
@@ -46,9 +47,11 @@ def test_only_clients_with_a_certificate_are_served_and_named(tmp_path: Path) ->
     launch = replace(
         packed(tmp_path).launch(),
         listen="127.0.0.1:0",
-        certificate=str(ours.certificate),
-        private_key=str(ours.key),
-        client_authorities=str(authority.path),
+        listener_settings=ListenerSettings(
+            certificate=str(ours.certificate),
+            private_key=str(ours.key),
+            client_authorities=str(authority.path),
+        ),
     )
 
     with started(launch) as process:
@@ -73,9 +76,7 @@ def test_certificate_and_tokens_are_replaced_while_it_serves(tmp_path: Path) -> 
     launch = replace(
         packed(tmp_path).launch(),
         listen="127.0.0.1:0",
-        certificate=str(ours.certificate),
-        private_key=str(ours.key),
-        access=str(rules),
+        listener_settings=ListenerSettings(str(rules), str(ours.certificate), str(ours.key)),
     )
 
     with started(launch) as process:
@@ -102,12 +103,12 @@ def test_a_door_that_cannot_be_hung_keeps_the_server_from_starting(
 ) -> None:
     absent = str(tmp_path / "absent")
     launch = packed(tmp_path).launch()
-    if field == "access":
-        launch = replace(launch, access=absent)
-    elif field == "certificate":
-        launch = replace(launch, certificate=absent, private_key=absent)
-    else:
-        launch = replace(launch, client_authorities=absent)
+    settings = ListenerSettings(
+        access=absent if field == "access" else "",
+        certificate=absent if field == "certificate" else "",
+        private_key=absent if field == "certificate" else "",
+        client_authorities=absent if field == "client_authorities" else "",
+    )
 
-    with started(launch) as process:
+    with started(replace(launch, listener_settings=settings)) as process:
         assert process.event["event"] == "failed", process.event

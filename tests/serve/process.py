@@ -16,7 +16,13 @@ from uv import find_uv_bin
 
 from goldenpath.oci.descriptor import Descriptor
 from goldenpath.oci.stores.layout import LayoutStore
-from goldenpath.processes.launch import ServerLaunch, TrustedPem
+from goldenpath.processes.launch import (
+    CodeSettings,
+    ReleaseSource,
+    ReleaseTrust,
+    ServerConfiguration,
+    TrustedPem,
+)
 from goldenpath.project.contract import render_contract
 from goldenpath.project.spec import Contract, PythonModel
 from goldenpath.release.artifact.pack import Contents, pack
@@ -40,22 +46,21 @@ class Packed:
     signer: PemSigner
     model: str = "credit"
 
-    def launch(self, replica: str = "one") -> ServerLaunch:
+    def launch(self, replica: str = "one") -> ServerConfiguration:
         """What starts a server for it, listening in the folder."""
-        return ServerLaunch(
+        return ServerConfiguration(
             stage="prod",
             model=self.model,
             slot="r" + self.image.digest.hex[:12],
             digest=self.image.digest.text,
             replica=replica,
-            store=str(self.folder / "registry"),
-            keys=(TrustedPem("build", public_pem(self.signer).decode()),),
-            required=(SIGNED,),
+            source=ReleaseSource(str(self.folder / "registry")),
+            trust=ReleaseTrust((TrustedPem("build", public_pem(self.signer).decode()),), (SIGNED,)),
             listen=f"unix:{self.folder / replica}",
             spool=str(self.folder / "spool"),
-            scratch=str(self.folder / "scratch"),
-            uv=find_uv_bin(),
-            search=os.environ["PATH"],
+            code=CodeSettings(
+                scratch=str(self.folder / "scratch"), uv=find_uv_bin(), search=os.environ["PATH"]
+            ),
         )
 
 
@@ -167,7 +172,7 @@ class Process:
 
 
 @contextmanager
-def started(launch: ServerLaunch) -> Iterator[Process]:
+def started(launch: ServerConfiguration) -> Iterator[Process]:
     """The process, up to its first event; it does not outlive the block."""
     child = subprocess.Popen(
         [sys.executable, "-m", "goldenpath.serve"],

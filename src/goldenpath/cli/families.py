@@ -45,6 +45,7 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
     },
     "Run": {
         "up": "Run on this machine what git declares, until stopped.",
+        "serve": "Serve one release by itself, without a platform.",
         "down": "Stop what runs on this machine.",
         "send": "Send rows of a table to a model and show the answers.",
         "demo": "Run the whole path with a real credit model.",

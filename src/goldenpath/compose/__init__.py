@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from goldenpath.compose.process_context import write_whole as write_whole
     from goldenpath.compose.release_comparison import compared as compared
     from goldenpath.compose.release_comparison import trust as trust
+    from goldenpath.compose.serving import ServeOptions as ServeOptions
+    from goldenpath.compose.serving import serve_release as serve_release
     from goldenpath.compose.signing import docker_reference as docker_reference
     from goldenpath.compose.signing import public_key as public_key
     from goldenpath.compose.signing import signer as signer
@@ -103,6 +105,7 @@ _PARTS = {
         "sources",
         "workshop",
     ),
+    "serving": ("ServeOptions", "serve_release"),
     "signing": ("docker_reference", "public_key", "signer"),
 }
 _WHERE = {name: part for part, names in _PARTS.items() for name in names}

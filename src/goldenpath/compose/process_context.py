@@ -40,11 +40,11 @@ def tools() -> Mapping[str, str]:
 
 def uv() -> str:
     """Return the path of the uv that was installed with goldenpath, else of the one on PATH."""
-    from uv import find_uv_bin
-
     try:
+        from uv import find_uv_bin
+
         return find_uv_bin()
-    except FileNotFoundError:
+    except (ImportError, FileNotFoundError):  # an image for ONNX models has no uv
         return "uv"
 
 

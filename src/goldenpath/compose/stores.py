@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from goldenpath.promote.platform.platform import Platform
     from goldenpath.release.evidence.explain import ReleaseLocation
 
-_REGISTRIES = ("oci", "oci+http", "oci+https")
+REGISTRIES = ("oci", "oci+http", "oci+https")
 
 
 def open_store(uri: str, mounts: Iterable[str] = ()) -> Store:
@@ -27,7 +27,7 @@ def open_store(uri: str, mounts: Iterable[str] = ()) -> Store:
     scheme, _, rest = uri.partition(":")
     if scheme == "layout" and rest:
         return LayoutStore(Path(rest))
-    if scheme in _REGISTRIES and rest.startswith("//"):
+    if scheme in REGISTRIES and rest.startswith("//"):
         # The HTTP client is slow to import, and most verbs do not need it.
         from goldenpath.oci.stores.connect import connect
 
@@ -55,7 +55,7 @@ def locate(text: str, home: Home, beside: str = "") -> tuple[Store, str]:
         if not at or "/" in name:
             path, name = rest, ""
         return open_store(f"layout:{path}"), name
-    if scheme in _REGISTRIES and rest.startswith("//"):
+    if scheme in REGISTRIES and rest.startswith("//"):
         reference, other = Reference.parse(rest[2:]), beside.partition("://")[2]
         near = [Reference.parse(other)] if other else []
         mounts = [each.repository for each in near if each.host == reference.host]

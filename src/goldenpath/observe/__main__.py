@@ -31,10 +31,11 @@ from goldenpath.observe.telemetry.monitor_series import FindingCounts
 from goldenpath.observe.telemetry.otlp import OtlpSender, TelemetryFiles
 from goldenpath.observe.telemetry.scraping import MetricsPage
 from goldenpath.observe.telemetry.telemetry import Telemetry
-from goldenpath.oci.stores.layout import LayoutStore
 from goldenpath.processes.channel_status import ChannelStatus, channel_status
 from goldenpath.processes.commands import Commands
+from goldenpath.processes.launch import ReleaseSource
 from goldenpath.processes.observer_launch import Keeping, ObserverLaunch
+from goldenpath.release.artifact.source_store import open_source
 from goldenpath.release.attest.keys import PemSigner, generate_key
 from goldenpath.serve.gateway.refusals import FILE
 
@@ -76,7 +77,8 @@ def _assemble(
 ) -> tuple[Observer, Callable[[], None], Mapping[str, JsonValue]]:
     home = Home(Path(launch.home))
     subjects = Subjects(home.keys)
-    facts = Releases(LayoutStore(Path(launch.store)), _failed)
+    source = launch.source or ReleaseSource(launch.store)
+    facts = Releases(open_source(source), _failed)
     log = PredictionLog(home.predictions, subjects, _signer(home.log_key), facts)
     sender = OtlpSender(launch.endpoint, _log) if launch.endpoint else None
     telemetry = Telemetry(

@@ -24,46 +24,76 @@ class TrustedPem:
 
 
 @dataclass(frozen=True, slots=True)
-class ServerLaunch:
-    """The launch record of a model server; it has no other configuration."""
+class ReleaseTrust:
+    """What a model server verifies itself before it loads anything."""
 
-    stage: str
-    model: str
-    slot: str
-    digest: str
-    replica: str
-    """Unique per start; names the spool file and the telemetry instance."""
-    store: str
-    """Folder of the OCI image layout that holds the release."""
     keys: tuple[TrustedPem, ...]
     required: tuple[str, ...]
     """Required predicate types, each signed by one of `keys`."""
-    listen: str
-    """`unix:PATH` or `127.0.0.1:PORT`; port 0 picks one."""
-    spool: str
-    """Folder for the records of answers, written before the answers are sent; empty: off."""
     repository: str = ""
     builder: str = ""
     threshold: int = 1
     """Number of different keys of `keys` that must have signed the release."""
-    on_loss: Literal["serve", "refuse"] = "serve"
-    """Policy for requests whose record cannot be written: answer and count them, or refuse them."""
-    access: str = ""
-    """File of bearer tokens and issuers; empty: everybody who reaches the address has access."""
-    certificate: str = ""
-    """PEM file of the server certificate; empty: no TLS."""
-    private_key: str = ""
-    client_authorities: str = ""
-    """PEM file of client authorities; with it every client needs a certificate that they issued."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseSource:
+    """Where the bytes of a release are: an OCI image layout, or a folder of unpacked files."""
+
+    path: str
+    form: Literal["layout", "folder"] = "layout"
+    evidence: str = ""
+    """Layout or `oci://` repository with manifest and statements of unpacked files; empty: none."""
+    declared: str = ""
+    """Digest of the release that unpacked files are, where only the caller says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class CodeSettings:
+    """What a model that is code needs besides its release."""
+
     scratch: str = ""
-    """Folder in which a code model gets its own temporary folder while it runs."""
+    """Folder in which it gets its own temporary folder while it runs."""
     uv: str = "uv"
     search: str = ""
     """`PATH` on which uv finds other versions of Python than that of the server."""
+
+
+_NO_CODE = CodeSettings()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerConfiguration:
+    """The whole configuration of a model server, for `goldenpath up` and `goldenpath serve`."""
+
+    stage: str
+    model: str
+    """Name of the model; empty: that of the release."""
+    slot: str
+    digest: str
+    replica: str
+    """Unique per start; names the spool file and the telemetry instance."""
+    source: ReleaseSource
+    trust: ReleaseTrust | None
+    """None: nobody named a trust file, so nothing is verified and every answer says so."""
+    listen: str
+    """`unix:PATH` or `HOST:PORT`; port 0 picks one."""
     grpc: str = ""
-    """Address for gRPC calls, `unix:PATH` or `127.0.0.1:PORT`; empty: no gRPC."""
+    """Address for gRPC calls, `unix:PATH` or `HOST:PORT`; empty: no gRPC."""
+    listener_settings: ListenerSettings = _OPEN_TO_ALL
+    spool: str
+    """Folder for the records of answers, written before the answers are sent; empty: off."""
+    on_loss: Literal["serve", "refuse"] = "serve"
+    """Policy for requests whose record cannot be written: answer and count them, or refuse them."""
+    code: CodeSettings = _NO_CODE
     caller_secret: str = ""
     """Secret that proves the gateway's caller header; empty: the header is ignored."""
+    is_behind_gateway: bool = True
+    """Whether callers at a local address may mark a request as a shadow or canary."""
+    threads: int = 1
+    """Threads of ONNX Runtime for one call."""
+    drain_delay: float = 0.0
+    """Seconds for which a server that was asked to end still answers, while it is not ready."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from goldenpath.http.listener_settings import ListenerSettings
+from goldenpath.processes.launch import ReleaseSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ class ObserverLaunch:
     """Root of the home: it reads `spool` and writes `predictions`, `findings`, `telemetry`."""
     store: str
     """Folder of the OCI image layout with contract and profile of each release."""
+    source: ReleaseSource | None = None
+    """The release of a server that nobody supervises; then `store` is not read."""
     endpoint: str = ""
     """An OTLP/HTTP receiver; empty: telemetry stays on disk."""
     metrics: str = ""

@@ -10,14 +10,14 @@ import sys
 
 import msgspec
 
-from goldenpath.processes.launch import ServerLaunch
+from goldenpath.processes.launch import ServerConfiguration
 
 COUNT: list[str] = []
 HOARD: list[bytes] = []
 
 
 async def answer(
-    launch: ServerLaunch, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    launch: ServerConfiguration, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
     """Answers every request on one connection."""
     COUNT.append(launch.replica)
@@ -71,7 +71,7 @@ async def run() -> None:
     loop = asyncio.get_running_loop()
     stdin = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stdin), sys.stdin)
-    launch = msgspec.json.decode(await stdin.readline(), type=ServerLaunch)
+    launch = msgspec.json.decode(await stdin.readline(), type=ServerConfiguration)
     if launch.digest.startswith("sha256:dead"):
         sys.exit("the model is broken")
     kind, _, path = launch.listen.partition(":")

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import urllib3
 
-from goldenpath.deploy.machine.local_target import LocalSettings, LocalTarget, StageTrust
+from goldenpath.deploy.machine.local_target import LocalSettings, LocalTarget
 from goldenpath.deploy.machine.routing import RouteChanged
 from goldenpath.deploy.machine.server_process import ServerEvent
 from goldenpath.deploy.reconcile.target import Target
+from goldenpath.processes.launch import ReleaseTrust
 
 PATIENCE = 20.0
-NO_TRUST = StageTrust((), ())
+NO_TRUST = ReleaseTrust((), ())
 
 
 @dataclass
@@ -68,7 +69,7 @@ def machine(
     folder: Path,
     warm: int = 1,
     server: tuple[str, ...] = (sys.executable, str(Path(__file__).parent / "echo_server.py")),
-    trust: StageTrust = NO_TRUST,
+    trust: ReleaseTrust = NO_TRUST,
 ) -> Iterator[Machine]:
     """A target that is closed afterwards, with everything it started."""
     settings = LocalSettings(

@@ -5,17 +5,16 @@ from itertools import pairwise
 from goldenpath.deploy.machine.server_process import ServerProcess
 from goldenpath.errors import Unavailable
 from goldenpath.processes.child import FIRST_PAUSE, LONGEST_PAUSE, Child
-from goldenpath.processes.launch import ServerLaunch
+from goldenpath.processes.launch import ReleaseSource, ReleaseTrust, ServerConfiguration
 
-LAUNCH = ServerLaunch(
+LAUNCH = ServerConfiguration(
     stage="prod",
     model="credit",
     slot="r1",
     digest="sha256:" + "0" * 64,
     replica="r1-1",
-    store="registry",
-    keys=(),
-    required=(),
+    source=ReleaseSource("registry"),
+    trust=ReleaseTrust((), ()),
     listen="127.0.0.1:0",
     spool="",
 )
@@ -25,7 +24,7 @@ def test_pauses_between_starts_double_up_to_a_minute() -> None:
     tried: list[float] = []
     now = 0.0
 
-    def start(_: ServerLaunch) -> Child:
+    def start(_: ServerConfiguration) -> Child:
         tried.append(now)
         raise Unavailable("no process can be made")
 

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from goldenpath.canonical import JsonValue
-from goldenpath.deploy.machine.local_target import StageTrust
 from goldenpath.deploy.reconcile.target import Apply
 from goldenpath.digest import Digest
 from goldenpath.promote.manifests.desired import Deployment, Scaling, Slot, slot_name
@@ -40,7 +39,8 @@ def here(tmp_path: Path, packed_release: Packed) -> Iterator[Machine]:
     """A machine over real model servers."""
     (tmp_path / "registry").symlink_to(packed_release.folder / "registry")
     launch = packed_release.launch()
-    trust = StageTrust(launch.keys, launch.required)
+    assert launch.trust is not None
+    trust = launch.trust
     with machine(tmp_path, server=SERVER, trust=trust) as found:
         yield found
 

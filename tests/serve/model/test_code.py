@@ -65,7 +65,7 @@ def test_code_is_served_from_its_own_environment_and_killed_content_comes_back(
         assert process.event["event"] == "ready", process.event
         (content,) = _children(process.child.pid)
         running = Path(f"/proc/{content}/cwd").readlink()
-        assert running.parent == Path(launch.scratch) / launch.replica
+        assert running.parent == Path(launch.code.scratch) / launch.replica
         assert running.parent.stat().st_mode & 0o777 == 0o700
         assert (running.parent / "environment" / "pyvenv.cfg").is_file()
         maps = Path(f"/proc/{_below(content)[-1]}/maps").read_text()
@@ -104,7 +104,7 @@ def test_code_is_served_from_its_own_environment_and_killed_content_comes_back(
         assert process.event["event"] == "ready", process.event
         assert not running.parent.exists(), "the next one cleans up"
         assert process.end()["lost"] == 0
-    assert list(Path(launch.scratch).iterdir()) == []
+    assert list(Path(launch.code.scratch).iterdir()) == []
 
 
 @pytest.mark.parametrize("cheat", ["wheel", "code", "open folder"])
@@ -112,7 +112,9 @@ def test_content_that_is_not_what_was_signed_never_runs(
     release: Packed, tmp_path: Path, cheat: str
 ) -> None:
     scratch = tmp_path / "scratch"
-    launch = replace(release.launch(), listen=f"unix:{tmp_path}/s", scratch=str(scratch))
+    launch = release.launch()
+    code = replace(launch.code, scratch=str(scratch))
+    launch = replace(launch, listen=f"unix:{tmp_path}/s", code=code)
     blobs = sorted(
         (release.folder / "registry" / "blobs" / "sha256").iterdir(),
         key=lambda path: path.stat().st_size,

@@ -9,7 +9,8 @@ import grpc
 import numpy as np
 import pytest
 
-from goldenpath.processes.launch import ServerLaunch
+from goldenpath.http.listener_settings import ListenerSettings
+from goldenpath.processes.launch import ServerConfiguration
 from goldenpath.serve.protocol import grpc_messages, inference_service
 from tests.serve.process import Packed, packed, started
 from tests.serve.running import ROW, expected, records
@@ -42,7 +43,7 @@ class _Calls:
 
 
 @contextmanager
-def _calling(launch: ServerLaunch) -> Iterator[_Calls]:
+def _calling(launch: ServerConfiguration) -> Iterator[_Calls]:
     with started(launch) as process:
         assert process.event["event"] == "ready", process.event
         with grpc.insecure_channel(str(process.event["grpc"])) as channel:
@@ -198,7 +199,9 @@ def test_a_message_that_is_too_large_once_unpacked_is_refused(release: Packed) -
 def test_calls_stand_in_the_log_with_caller_subjects_and_trace(tmp_path: Path) -> None:
     rules = access_file(tmp_path, batch=["infer"], reader=["read"])
     release = packed(tmp_path)
-    launch = replace(release.launch(), grpc="127.0.0.1:0", access=str(rules))
+    launch = replace(
+        release.launch(), grpc="127.0.0.1:0", listener_settings=ListenerSettings(str(rules))
+    )
     subjects = grpc_messages.text_parameters({"subjects": '["client-7"]'})
     trace = f"00-{'1' * 32}-{'2' * 16}-01"
 
@@ -226,9 +229,11 @@ def test_only_clients_with_a_certificate_are_served_and_named(tmp_path: Path) ->
     launch = replace(
         packed(tmp_path).launch(),
         grpc="127.0.0.1:0",
-        certificate=str(ours.certificate),
-        private_key=str(ours.key),
-        client_authorities=str(authority.path),
+        listener_settings=ListenerSettings(
+            certificate=str(ours.certificate),
+            private_key=str(ours.key),
+            client_authorities=str(authority.path),
+        ),
     )
     trusted = authority.path.read_bytes()
     pair = (theirs.key.read_bytes(), theirs.certificate.read_bytes())

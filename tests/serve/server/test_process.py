@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from goldenpath.processes.launch import ServerLaunch
+from goldenpath.processes.launch import ServerConfiguration
 from goldenpath.release.attest.attach import sign_image
 from goldenpath.serve.record.spool_reader import is_live
 from tests.release.attest.releases import NOW, REPOSITORY, new_signer
@@ -71,11 +71,11 @@ def test_what_the_server_imports_is_light() -> None:
 @pytest.mark.parametrize("cheat", ["unsigned", "other key", "tampered", "other model", "no launch"])
 def test_what_does_not_verify_is_refused_before_it_is_loaded(tmp_path: Path, cheat: str) -> None:
     release = packed(tmp_path, signed=cheat != "unsigned")
-    launch: ServerLaunch = release.launch()
+    launch: ServerConfiguration = release.launch()
     code = 4
     if cheat == "other key":
         launch = packed(_inside(tmp_path)).launch()
-        launch = replace(launch, digest=release.launch().digest, store=release.launch().store)
+        launch = replace(launch, digest=release.launch().digest, source=release.launch().source)
     if cheat == "tampered":
         _tamper(tmp_path / "registry")
     if cheat == "other model":

@@ -22,12 +22,14 @@ from goldenpath.deploy.reconcile.target import Action, Apply, Prune, Running
 from goldenpath.http.listener_settings import ListenerSettings
 from goldenpath.processes.child import Child, Message
 from goldenpath.processes.launch import (
+    CodeSettings,
     GatewayLaunch,
+    ReleaseSource,
+    ReleaseTrust,
     Route,
     RouteSlot,
-    ServerLaunch,
+    ServerConfiguration,
     ServingTerms,
-    TrustedPem,
 )
 from goldenpath.processes.sidecar import Sidecar
 from goldenpath.promote.manifests.desired import Deployment, Slot
@@ -58,17 +60,6 @@ class LocalSettings:
     """Number of replaced releases whose servers stay warm, without traffic."""
 
 
-@dataclass(frozen=True, slots=True)
-class StageTrust:
-    """What a model server of a stage must verify itself before it loads anything."""
-
-    keys: tuple[TrustedPem, ...]
-    required: tuple[str, ...]
-    repository: str = ""
-    builder: str = ""
-    threshold: int = 1
-
-
 Report = Callable[[ServerEvent | RouteChanged], None]
 Key = tuple[str, str, int]
 """Deployment, variant of a slot, and replica."""
@@ -80,7 +71,7 @@ class LocalTarget:
     def __init__(
         self,
         settings: LocalSettings,
-        trust: Callable[[str], StageTrust],
+        trust: Callable[[str], ReleaseTrust],
         report: Report,
         terms: Callable[[str], ServingTerms] = lambda _: ServingTerms(),
     ) -> None:
@@ -254,36 +245,35 @@ class LocalTarget:
             self._doomed.pop(key, None)
 
     def _server(self, deployment: Deployment, slot: Slot) -> ServerProcess:
-        def prepare() -> ServerLaunch:
-            trust = self._trust(deployment.stage)
+        def prepare() -> ServerConfiguration:
+            settings = self._settings
             replica = f"{slot.name}-{secrets.token_hex(6)}"
-            socket = self._settings.run / "sockets" / f"{replica}.sock"
+            socket = settings.run / "sockets" / f"{replica}.sock"
             # The kernel limits the path of a socket. A port on loopback works at any path, and asks
             # for the same secrets.
             short = len(str(socket)) <= LONGEST_SOCKET
-            return ServerLaunch(
+            return ServerConfiguration(
                 stage=deployment.stage,
                 model=deployment.model,
                 slot=slot.name,
                 digest=str(slot.digest),
                 replica=replica,
-                store=str(self._settings.store),
-                keys=trust.keys,
-                required=trust.required,
+                source=ReleaseSource(str(settings.store)),
+                trust=self._trust(deployment.stage),
                 listen=f"unix:{socket}" if short else "127.0.0.1:0",
-                spool=str(self._settings.spool),
-                repository=trust.repository,
-                builder=trust.builder,
-                access=self._settings.listener_settings.access,
-                scratch=str(self._settings.run / "contents"),
-                uv=self._settings.uv,
-                search=self._settings.environment.get("PATH", ""),
-                threshold=trust.threshold,
-                caller_secret=self._settings.caller_secret,
+                # TLS ends at the gateway. The tokens are checked by the servers.
+                listener_settings=ListenerSettings(access=settings.listener_settings.access),
+                spool=str(settings.spool),
+                code=CodeSettings(
+                    scratch=str(settings.run / "contents"),
+                    uv=settings.uv,
+                    search=settings.environment.get("PATH", ""),
+                ),
+                caller_secret=settings.caller_secret,
                 on_loss=self._terms(deployment.stage).on_loss,
             )
 
-        def start(launch: ServerLaunch) -> Child:
+        def start(launch: ServerConfiguration) -> Child:
             (self._settings.run / "sockets").mkdir(parents=True, exist_ok=True)
             log = self._settings.run / "logs" / f"{launch.stage}-{launch.model}-{launch.slot}.log"
             name = f"server {launch.replica}"

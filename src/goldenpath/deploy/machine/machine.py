@@ -17,7 +17,7 @@ from typing import Literal
 
 from goldenpath.canonical import JsonValue
 from goldenpath.deploy.machine.count_window import CountWindow
-from goldenpath.deploy.machine.local_target import LocalSettings, LocalTarget, StageTrust
+from goldenpath.deploy.machine.local_target import LocalSettings, LocalTarget
 from goldenpath.deploy.machine.routing import RouteChanged
 from goldenpath.deploy.machine.server_process import ServerEvent
 from goldenpath.deploy.reconcile.loop import DesiredStateSource, Reconciler, summary
@@ -32,12 +32,11 @@ from goldenpath.deploy.reconcile.status import (
 from goldenpath.deploy.reconcile.verdicts import PATIENCE, Admit, RefusedRelease
 from goldenpath.errors import GoldenPathError, InvalidInput, Unavailable
 from goldenpath.processes.child import Message
-from goldenpath.processes.launch import ServingTerms, TrustedPem
+from goldenpath.processes.launch import ReleaseTrust, ServingTerms
 from goldenpath.processes.sidecar import Sidecar
 from goldenpath.promote.gates.admission_policy import release_policy
 from goldenpath.promote.platform.platform import Platform
-from goldenpath.release.attest.policy import TrustedKey
-from goldenpath.release.attest.signatures.p256 import to_pem
+from goldenpath.release.attest.launch_trust import trust_of
 
 LOOK_EVERY = timedelta(seconds=1)
 STATUS_EVERY = timedelta(seconds=2)
@@ -205,15 +204,12 @@ class Machine:
     def _commit(self) -> str:
         return self._reconciler.trusted.commit if self._reconciler.trusted else ""
 
-    def _trust(self, stage: str) -> StageTrust:
+    def _trust(self, stage: str) -> ReleaseTrust:
         """Return what a model server verifies itself, by the platform file in force."""
         trusted = self._reconciler.trusted
         if trusted is None:
-            return StageTrust((), ())
-        policy = release_policy(trusted.platform)
-        keys = tuple(_pem(key) for key in policy.keys)
-        names = (policy.repository or "", policy.builder or "")
-        return StageTrust(keys, policy.required, *names, policy.threshold)
+            return ReleaseTrust((), ())
+        return trust_of(release_policy(trusted.platform))
 
     def _terms(self, stage: str) -> ServingTerms:
         """Return the serving terms of a stage, by the platform file in force."""
@@ -372,14 +368,6 @@ def _last_seen(file: Path) -> str:
 def _lasting(status: Status) -> Status:
     """Return the status without the parts that change with every request."""
     return replace(status, time="", tallies=None, answers=None)
-
-
-def _pem(key: TrustedKey) -> TrustedPem:
-    def text(time: datetime | None) -> str:
-        return time.isoformat() if time is not None else ""
-
-    times = (text(key.valid_from), text(key.valid_until), text(key.revoked_at))
-    return TrustedPem(key.name, to_pem(key.public_key), *times)
 
 
 def _numbers(tallies: Mapping[str, JsonValue]) -> dict[str, dict[str, int | list[int]]]:

@@ -7,7 +7,7 @@ from typing import Literal
 from goldenpath.backoff import pause_after
 from goldenpath.errors import Unavailable
 from goldenpath.processes.child import DRAIN_SECONDS, FIRST_PAUSE, LONGEST_PAUSE, Child
-from goldenpath.processes.launch import ServerLaunch, ServingTerms
+from goldenpath.processes.launch import ServerConfiguration, ServingTerms
 
 STEADY_SECONDS = 60.0
 """After this many seconds of being ready, the restart back-off begins from its first pause."""
@@ -22,7 +22,7 @@ class ServerEvent:
     """An event of a server that the audit log records."""
 
     kind: Kind
-    launch: ServerLaunch
+    launch: ServerConfiguration
     message: str = ""
 
 
@@ -31,8 +31,8 @@ class ServerProcess:
 
     def __init__(
         self,
-        prepare: Callable[[], ServerLaunch],
-        start: Callable[[ServerLaunch], Child],
+        prepare: Callable[[], ServerConfiguration],
+        start: Callable[[ServerConfiguration], Child],
         memory: int = 0,
     ) -> None:
         self._prepare = prepare

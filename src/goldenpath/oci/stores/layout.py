@@ -43,7 +43,8 @@ class LayoutStore:
     """
 
     def __init__(self, root: Path) -> None:
-        self._root = root
+        self.root = root
+        """Its folder."""
         self._folder = Folder(root)
         self._listing = Listing(root, self._folder.own(_SUBJECTS))
 
@@ -105,7 +106,7 @@ class LayoutStore:
             listed = Descriptor.from_json(entry, "entry of index.json")
             return Descriptor(listed.media_type, listed.digest, listed.size)
         if not name.startswith("sha256:"):
-            raise NotFound(f"tag {name!r} is not in the store {self._root}")
+            raise NotFound(f"tag {name!r} is not in the store {self.root}")
         return self._resolve_blob(Digest(name))
 
     def tag(self, name: str, descriptor: Descriptor) -> None:
@@ -113,7 +114,7 @@ class LayoutStore:
         if not name or len(name) > 255 or not name.isprintable() or name.startswith("sha256:"):
             raise InvalidInput(f"tag {name[:200]!r} is not valid")
         if not self._holds(descriptor):
-            raise NotFound(f"manifest {descriptor.digest} is not in the store {self._root}")
+            raise NotFound(f"manifest {descriptor.digest} is not in the store {self.root}")
         self._edit_index(lambda entries: _tagged(entries, name, descriptor))
 
     def tags(self) -> tuple[str, ...]:
@@ -145,7 +146,7 @@ class LayoutStore:
         Reads the index once for all of them; `referrers` would read it once for each.
         """
         listed, referring = self._listing.digests(), self._listing.references()
-        blobs = self._root / "blobs" / "sha256"
+        blobs = self.root / "blobs" / "sha256"
         stored = frozenset(each.name for each in blobs.iterdir()) if blobs.is_dir() else frozenset()
         # Manifests of other tools may refer to any image, so they are part of every state.
         foreign = " ".join(sorted(self._listing.foreign(listed)))
@@ -158,7 +159,7 @@ class LayoutStore:
         return {each: state(each[7:]) for each in images if each[7:] in known}
 
     def _blob(self, digest: Digest) -> Path:
-        return self._root / "blobs" / "sha256" / digest.hex
+        return self.root / "blobs" / "sha256" / digest.hex
 
     def _holds(self, descriptor: Descriptor) -> bool:
         # A blob that a crash of the machine cut short has the wrong size and is written again.
@@ -168,14 +169,14 @@ class LayoutStore:
             return False
 
     def _prepare(self) -> None:
-        index = self._root / "index.json"
+        index = self.root / "index.json"
         # Asked without the lock, because nearly every call finds the layout there.
         if index.is_file():
             return
-        self._folder.create((self._root / "blobs" / "sha256",))
+        self._folder.create((self.root / "blobs" / "sha256",))
         with self._folder.locked():
             if not index.is_file():
-                self._folder.write(self._root / "oci-layout", [LAYOUT])
+                self._folder.write(self.root / "oci-layout", [LAYOUT])
                 self._folder.write(index, [Index(()).render()])
 
     def _edit_index(self, edit: Callable[[Sequence[Entry]], Sequence[Entry]]) -> None:
@@ -191,11 +192,11 @@ class LayoutStore:
             content = msgspec.json.encode(document, order="sorted")
             if len(content) > MAX_DOCUMENT:  # our own reader would refuse it
                 raise InvalidInput(
-                    f"the layout {self._root} is full: expected at most {MAX_DOCUMENT} bytes of "
+                    f"the layout {self.root} is full: expected at most {MAX_DOCUMENT} bytes of "
                     f"index.json, got {len(content)}",
                     hint="keep releases in a registry, or in several layouts",
                 )
-            self._folder.write(self._root / "index.json", [content])
+            self._folder.write(self.root / "index.json", [content])
             self._listing.remember(after)
 
     def _note_subject(self, digest: Digest, manifest: Manifest | Index) -> None:
@@ -215,7 +216,7 @@ class LayoutStore:
             return None
         if Digest.of(content) != digest:
             raise VerificationError(
-                f"manifest in {self._root} has the wrong digest: "
+                f"manifest in {self.root} has the wrong digest: "
                 f"expected {digest}, got {Digest.of(content)}"
             )
         media_type = document_type(content)
@@ -226,7 +227,7 @@ class LayoutStore:
     def _resolve_blob(self, digest: Digest) -> Descriptor:
         read = self._read_manifest(digest)
         if read is None:
-            raise NotFound(f"manifest {digest} is not in the store {self._root}")
+            raise NotFound(f"manifest {digest} is not in the store {self.root}")
         return read[0]
 
 

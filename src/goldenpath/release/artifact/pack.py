@@ -77,14 +77,28 @@ class Packed:
 
 def pack(store: Store, contents: Contents, watch: TrackProgress = untracked) -> Packed:
     """Write the release into `store`. Raises `NotFound` or `InvalidInput` for a bad file."""
-    weights = tuple(f"{MODELS}/{name}" for name in contents.model_files)
     files = _files(contents)
-    alone = (*weights, *(path for path in files if path.startswith(WHEELS + "/")))
-    layers = divide(files, alone, [path for path in files if path.startswith(CODE + "/")])
+    layers = release_layers(files)
     with watch(sum(size_of(content) for content in files.values())) as progress:
         blobs = tuple(store.add(IMAGE_LAYER, render_layer(layer, progress)) for layer in layers)
     image = _push_image(store, contents, layers, blobs)
     return Packed(image, _push_modelpack(store, contents, layers, blobs, image=image))
+
+
+def release_layers(files: Mapping[str, Content]) -> tuple[Layer, ...]:
+    """Divide the files of a release into layers; the division depends on nothing but the files.
+
+    Each file of the model and each wheel has its own layer. The code has one together.
+    """
+    frame = PLATFORM_FOLDER + "/"
+    alone = (path for path in files if not path.startswith(frame) or path.startswith(WHEELS + "/"))
+    return divide(files, alone, (path for path in files if path.startswith(CODE + "/")))
+
+
+def title_of(layer: Layer) -> str:
+    """Return the file name under which other tools store a layer."""
+    path = layer.single or commonpath(name for name, _ in layer.files)
+    return path.removeprefix(MODELS + "/").replace("/", "-") + ".tar"
 
 
 def without_credentials(remote: str) -> str:
@@ -124,13 +138,13 @@ def _push_image(
             "config": {"Labels": labels},
             "rootfs": {"type": "layers", "diff_ids": [blob.digest.text for blob in blobs]},
             "history": [
-                {"created": contents.committed_at, "created_by": f"goldenpath: {_title(layer)}"}
+                {"created": contents.committed_at, "created_by": f"goldenpath: {title_of(layer)}"}
                 for layer in layers
             ],
         }
     )
     titled = tuple(
-        Descriptor(IMAGE_LAYER, blob.digest, blob.size, None, {_OCI + "title": _title(layer)})
+        Descriptor(IMAGE_LAYER, blob.digest, blob.size, None, {_OCI + "title": title_of(layer)})
         for layer, blob in zip(layers, blobs, strict=True)
     )
     manifest = Manifest(_push(store, IMAGE_CONFIG, config), titled, annotations=labels)
@@ -191,11 +205,6 @@ def _description(contents: Contents) -> dict[str, JsonValue]:
         "licenses": [contents.licence] if contents.licence else [],
     }
     return {key: value for key, value in description.items() if value}
-
-
-def _title(layer: Layer) -> str:
-    path = layer.single or commonpath(name for name, _ in layer.files)
-    return path.removeprefix(MODELS + "/").replace("/", "-") + ".tar"
 
 
 def _push(store: Store, media_type: str, content: bytes) -> Descriptor:

@@ -88,10 +88,10 @@ class _Context(Protocol):
 class GrpcListener:
     """A listener on the running event loop."""
 
-    def __init__(self, ask: Ask, *, largest: int) -> None:
-        """`largest` is the size of the longest message in bytes."""
+    def __init__(self, ask: Ask, *, largest: int, calls: int = MOST_CALLS) -> None:
+        """`largest` is the longest message in bytes, `calls` how many may be open."""
         sizes = (("grpc.max_receive_message_length", largest),)
-        self._server = grpc.aio.server(options=_OPTIONS + sizes, maximum_concurrent_rpcs=MOST_CALLS)
+        self._server = grpc.aio.server(options=_OPTIONS + sizes, maximum_concurrent_rpcs=calls)
         handlers = {
             name: grpc.unary_unary_rpc_method_handler(partial(_answer, ask, name)) for name in CALLS
         }

@@ -7,18 +7,19 @@ until the runtime loads them, so nothing can change in between.
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, VerificationError
-from goldenpath.oci.stores.layout import LayoutStore
-from goldenpath.processes.launch import ServerLaunch, TrustedPem
+from goldenpath.oci.store import Store
+from goldenpath.processes.cgroup import UNLIMITED, CgroupLimits
+from goldenpath.processes.launch import ServerConfiguration
 from goldenpath.project.contract import parse_contract
 from goldenpath.project.spec import Contract
 from goldenpath.release.artifact.pack import CONTRACT, MODEL, PLATFORM_FOLDER, RUNTIME, WHEELS
-from goldenpath.release.artifact.unpack import open_release
-from goldenpath.release.attest.keys import key_from_pem
-from goldenpath.release.attest.policy import Policy, TrustedKey
+from goldenpath.release.artifact.source_store import open_source
+from goldenpath.release.artifact.unpack import open_release, read_image
+from goldenpath.release.attest.launch_trust import policy_of
+from goldenpath.release.attest.policy import Verified
 from goldenpath.release.attest.verify import verify
 from goldenpath.serve.model.model import Model, OnnxModel
 from goldenpath.serve.model.startup_checks import Expected, expected_of
@@ -37,23 +38,21 @@ class ModelContent:
     """The answers that it must repeat before it may serve."""
 
 
-def load(launch: ServerLaunch, now: datetime, stack: ExitStack) -> ModelContent:
+def load(
+    launch: ServerConfiguration, now: datetime, stack: ExitStack, room: CgroupLimits = UNLIMITED
+) -> ModelContent:
     """Verify the release of the launch and load its model; `stack` removes the folder of code.
 
-    Raises `VerificationError` unless everything that the launch requires holds.
+    Raises `VerificationError` unless everything that the launch requires holds, `InvalidInput` if
+    the release does not fit into the memory of this process.
     """
     digest = Digest(launch.digest)
-    store = LayoutStore(Path(launch.store))
-    verified = verify(store, digest, policy_of(launch), now=now)
-    if not verified.holds:
-        failed = [f for f in verified.findings if f.status == "fail"]
-        raise VerificationError(
-            f"{digest} may not start: " + "; ".join(f"{f.check}: {f.message}" for f in failed),
-            hint=failed[0].cure or None,
-        )
+    store = open_source(launch.source)
+    _refuse_without_room(store, digest, room.memory)
+    verified = _verified(store, digest, launch, now)
     files = open_release(store, digest, keep=_is_of_the_frame).files
     contract = parse_contract(_file(files.get(CONTRACT), CONTRACT, digest))
-    if contract.name != launch.model:
+    if launch.model and contract.name != launch.model:
         raise VerificationError(
             f"{digest} is a release of {contract.name}: expected one of {launch.model}"
         )
@@ -63,46 +62,39 @@ def load(launch: ServerLaunch, now: datetime, stack: ExitStack) -> ModelContent:
         runtime = parse_runtime(_file(files.get(RUNTIME), RUNTIME, digest))
         expected = expected_of(verified, runtime)
         return ModelContent(contract, stack.enter_context(prepare(launch, store, digest)), expected)
-    model = OnnxModel(_file(files.get(MODEL), MODEL, digest), contract)
+    model = OnnxModel(_file(files.get(MODEL), MODEL, digest), contract, launch.threads)
     return ModelContent(contract, model, expected_of(verified, None))
+
+
+def _verified(store: Store, digest: Digest, launch: ServerConfiguration, now: datetime) -> Verified:
+    """Return what is signed about the release; nothing if the launch requires nothing."""
+    if launch.trust is None:
+        return Verified(digest, (), ())
+    verified = verify(store, digest, policy_of(launch.trust), now=now)
+    if not verified.holds:
+        failed = [f for f in verified.findings if f.status == "fail"]
+        raise VerificationError(
+            f"{digest} may not start: " + "; ".join(f"{f.check}: {f.message}" for f in failed),
+            hint=failed[0].cure or None,
+        )
+    return verified
+
+
+def _refuse_without_room(store: Store, digest: Digest, memory: int | None) -> None:
+    """Refuse a release that the kernel would kill this process for, again at each start."""
+    if memory is None:
+        return
+    size = sum(layer.size for layer in read_image(store, digest).layers)
+    if size > memory:
+        mib = 1024 * 1024
+        raise InvalidInput(
+            f"{digest} has {-(-size // mib)} MiB, and this process may use {memory // mib} MiB",
+            hint="raise the memory limit of the container, or of the service that runs it",
+        )
 
 
 def _is_of_the_frame(path: str) -> bool:
     return path == MODEL or (path.startswith(PLATFORM_FOLDER) and not path.startswith(WHEELS))
-
-
-def policy_of(launch: ServerLaunch) -> Policy:
-    """Return the policy that the launch requires of a release."""
-    return Policy(
-        keys=tuple(_key(pem) for pem in launch.keys),
-        required=launch.required,
-        threshold=launch.threshold,
-        repository=launch.repository or None,
-        builder=launch.builder or None,
-    )
-
-
-def _key(pem: TrustedPem) -> TrustedKey:
-    key = key_from_pem(pem.name, pem.pem.encode("ascii"))
-    return TrustedKey(
-        key.name,
-        key.public_key,
-        _time(pem.valid_from, pem.name),
-        _time(pem.valid_until, pem.name),
-        _time(pem.revoked_at, pem.name),
-    )
-
-
-def _time(text: str, key: str) -> datetime | None:
-    if not text:
-        return None
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise InvalidInput(f"key {key} has a time that is not RFC 3339: {text!r}") from error
-    if time.tzinfo is None:
-        raise InvalidInput(f"key {key} has a time without an offset: {text!r}")
-    return time
 
 
 def _file(content: bytes | None, name: str, digest: Digest) -> bytes:

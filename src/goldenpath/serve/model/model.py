@@ -50,11 +50,11 @@ class ModelApart(Protocol):
 
 
 class OnnxModel:
-    """An ONNX graph in ONNX Runtime with one thread; several processes give parallelism."""
+    """An ONNX graph in ONNX Runtime, with one thread unless asked otherwise."""
 
-    def __init__(self, content: bytes, contract: Contract) -> None:
+    def __init__(self, content: bytes, contract: Contract, threads: int = 1) -> None:
         """Load the graph from memory. Raises `InvalidInput` if it does not fit the contract."""
-        self._session = open_session(content, "the model")
+        self._session = open_session(content, "the model", threads)
         refuse_form(self._session, contract, "the model")
         self._input = contract.input_tensor
         self._outputs = [contract.output_tensor]

@@ -18,7 +18,7 @@ from goldenpath.errors import InvalidInput, Unavailable, VerificationError
 from goldenpath.files import take_lock
 from goldenpath.oci.store import Store
 from goldenpath.processes.confinement import Confinement, confine
-from goldenpath.processes.launch import ServerLaunch
+from goldenpath.processes.launch import ServerConfiguration
 from goldenpath.release.artifact.layers import MODELS
 from goldenpath.release.artifact.pack import CODE, PLATFORM_FOLDER, RUNTIME, WHEELS
 from goldenpath.release.artifact.unpack import unpack
@@ -29,15 +29,15 @@ from goldenpath.train.environment.runtime import parse_runtime
 
 
 @contextmanager
-def prepare(launch: ServerLaunch, store: Store, digest: Digest) -> Iterator[Workplace]:
+def prepare(launch: ServerConfiguration, store: Store, digest: Digest) -> Iterator[Workplace]:
     """Make the folder of one server, which lasts until the block ends.
 
     Raises `VerificationError` if release or wheels fail their checks, `Unavailable` if the
     folder cannot be made.
     """
-    if not launch.scratch:
+    if not launch.code.scratch:
         raise InvalidInput(f"{digest} is code: expected a launch with a folder for it")
-    with _own_folder(Path(launch.scratch), launch.replica) as folder:
+    with _own_folder(Path(launch.code.scratch), launch.replica) as folder:
         unpack(store, digest, folder / "release")
         # Kept apart from the files that `load` gets, so that ours are not mistaken for the model's.
         platform_files, files = folder / "platform", folder / "release" / MODELS
@@ -69,7 +69,7 @@ def _open_to_others(folder: Path) -> None:
 
 
 def _environment(
-    launch: ServerLaunch, folder: Path, platform_files: Path, confinement: Confinement
+    launch: ServerConfiguration, folder: Path, platform_files: Path, confinement: Confinement
 ) -> Path:
     path = platform_files / _in_platform(RUNTIME)
     if not path.is_file():
@@ -80,8 +80,8 @@ def _environment(
         runtime,
         platform_files / _in_platform(WHEELS),
         environment,
-        uv=launch.uv,
-        environment={**content_environment(folder), "PATH": launch.search},
+        uv=launch.code.uv,
+        environment={**content_environment(folder), "PATH": launch.code.search},
         confinement=confinement,
         python=sys.executable if platform.python_version() == runtime.python else "",
     )

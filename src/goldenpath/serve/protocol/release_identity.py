@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from goldenpath import __version__
 from goldenpath.project.spec import Contract
@@ -14,6 +15,13 @@ SERVER: Mapping[str, object] = {
     "extensions": list(inference_service.EXTENSIONS),
 }
 
+ReleaseMark = Literal["verified", "observed", "declared"]
+"""How well it is known that the bytes are those of the digest.
+
+`verified`: trusted keys signed it. `observed`: the bytes have this digest, and nobody was asked to
+sign. `declared`: only the caller says so.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class ReleaseIdentity:
@@ -24,6 +32,7 @@ class ReleaseIdentity:
     slot: str
     digest: str
     replica: str
+    mark: ReleaseMark = "verified"
 
 
 def outputs_of(contract: Contract) -> tuple[str, ...]:
@@ -51,8 +60,8 @@ def _tensor(name: str, *width: int) -> Mapping[str, object]:
     return {"name": name, "datatype": "FP32", "shape": [-1, *width]}
 
 
-def describe_further(contract: Contract) -> Mapping[str, object]:
-    """Return the other accepted inputs, and the meaning of codes and weights."""
+def describe_further(identity: ReleaseIdentity, contract: Contract) -> Mapping[str, object]:
+    """Return the release, the other accepted inputs, and the meaning of codes and weights."""
     features, reasons = contract.features, contract.reasons
     labels = {
         each.name: dict(zip(each.labels, each.categories, strict=True))
@@ -60,6 +69,7 @@ def describe_further(contract: Contract) -> Mapping[str, object]:
         if each.labels
     }
     further: dict[str, object] = {
+        "release": {"digest": identity.digest, "mark": identity.mark},
         "columns": [each.name for each in features],
         "datatypes": DATATYPES if labels else DATATYPES[:-1],
     }

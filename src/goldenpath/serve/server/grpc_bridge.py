@@ -9,8 +9,7 @@ from time import monotonic_ns
 
 from goldenpath.http.limits import Limits
 from goldenpath.http.messages.exchange import Exchange
-from goldenpath.processes.launch import ServerLaunch
-from goldenpath.serve.grpc.grpc_listener import Ask, Call, CallReply, GrpcListener
+from goldenpath.serve.grpc.grpc_listener import MOST_CALLS, Ask, Call, CallReply, GrpcListener
 from goldenpath.serve.grpc.grpc_tls import credentials
 from goldenpath.serve.protocol import grpc_messages, inference_service
 from goldenpath.serve.request_fields import WANTED
@@ -39,16 +38,17 @@ class _Caller:
 
 
 async def open_listener(
-    server: ModelServer, launch: ServerLaunch, files: ListenerFiles, limits: Limits
+    server: ModelServer, address: str, files: ListenerFiles, limits: Limits
 ) -> tuple[GrpcListener, str]:
-    """Open the gRPC listener of a launch, and return it with its address.
+    """Open the gRPC listener of a server, and return it with its address.
 
     Raises `Unavailable` if the address is taken.
     """
     grpc_messages.parse_infer(b"")  # loaded now, so that the first call is not slow
-    listener = GrpcListener(ask_of(server), largest=limits.body)
+    calls = min(MOST_CALLS, limits.bodies // limits.body * 4)
+    listener = GrpcListener(ask_of(server), largest=limits.body, calls=calls)
     shown = credentials(files.settings, lambda: files.renewed, files.report)
-    return listener, await listener.open(launch.grpc, shown)
+    return listener, await listener.open(address, shown)
 
 
 def ask_of(server: ModelServer) -> Ask:

@@ -11,22 +11,19 @@ from pathlib import Path
 
 from goldenpath.errors import GoldenPathError
 from goldenpath.http.access import Access, load_access
-from goldenpath.http.listener_settings import ListenerSettings
 from goldenpath.http.tls import Shown
-from goldenpath.processes.launch import ServerLaunch
+from goldenpath.processes.launch import ServerConfiguration
 from goldenpath.serve.server.model_server import ModelServer
 
 
 class ListenerFiles:
     """TLS and access of one launch."""
 
-    def __init__(self, launch: ServerLaunch, report: Callable[[str], None]) -> None:
+    def __init__(self, launch: ServerConfiguration, report: Callable[[str], None]) -> None:
         """Raises `GoldenPathError` if a file that the launch names cannot be used."""
         self.report = report
-        self._access = launch.access
-        self.settings = ListenerSettings(
-            launch.access, launch.certificate, launch.private_key, launch.client_authorities
-        )
+        self._access = launch.listener_settings.access
+        self.settings = launch.listener_settings
         self._shown = Shown(self.settings, report)
 
     @property

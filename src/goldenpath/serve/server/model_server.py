@@ -138,6 +138,10 @@ class ModelServer:
         self._sweep()
         return address
 
+    def withdraw(self) -> None:
+        """Report from now on that this server is not ready, and go on answering."""
+        self._is_ready = False
+
     async def drain(self, *, linger: float = LINGER, limit: float = 30.0) -> None:
         """Answer every request that is in flight or on its way, then close everything."""
         self._is_ready = False
@@ -319,7 +323,10 @@ def _routes(
         "/openapi.json": openapi.document(contract, identity.digest),
     }
     for base in bases:
-        pages[base] = {**describe(identity, contract), "goldenpath": describe_further(contract)}
+        pages[base] = {
+            **describe(identity, contract),
+            "goldenpath": describe_further(identity, contract),
+        }
         pages[f"{base}/ready"] = {"name": identity.model, "ready": True}
     return (
         {target.encode("ascii"): form for target, form in asks.items()},

@@ -1,4 +1,4 @@
-"""Opens ONNX graphs as training, smoke run and model server all do: one thread, verified bytes.
+"""Opens ONNX graphs as training, smoke run and model server all do, from verified bytes.
 
 A graph of another form than a server can use is refused with the way to export it again. People
 export such graphs every day, so each refusal names its own cure.
@@ -44,15 +44,15 @@ _CURES = (
 )
 
 
-def open_session(content: bytes, name: str) -> "onnxruntime.InferenceSession":
-    """Load a graph from memory, with one thread.
+def open_session(content: bytes, name: str, threads: int = 1) -> "onnxruntime.InferenceSession":
+    """Load a graph from memory; a call uses `threads` threads.
 
     Raises `InvalidInput` if ONNX Runtime cannot run it, or if it needs another file.
     """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = FATAL_ONLY
     options.add_session_config_entry(_EXTERNAL_FOLDER, _NOWHERE)
     try:

@@ -1,0 +1,62 @@
+"""A policy as the launch record of a server carries it, and back again."""
+
+from datetime import datetime
+
+from goldenpath.errors import InvalidInput
+from goldenpath.processes.launch import ReleaseTrust, TrustedPem
+from goldenpath.release.attest.keys import key_from_pem
+from goldenpath.release.attest.policy import Policy, TrustedKey
+from goldenpath.release.attest.signatures.p256 import to_pem
+
+
+def trust_of(policy: Policy) -> ReleaseTrust:
+    """Return the policy in the form that a server gets."""
+    return ReleaseTrust(
+        tuple(_pem(key) for key in policy.keys),
+        policy.required,
+        policy.repository or "",
+        policy.builder or "",
+        policy.threshold,
+    )
+
+
+def policy_of(trust: ReleaseTrust) -> Policy:
+    """Return the policy that a server requires of its release. Raises `InvalidInput`."""
+    return Policy(
+        keys=tuple(_key(pem) for pem in trust.keys),
+        required=trust.required,
+        threshold=trust.threshold,
+        repository=trust.repository or None,
+        builder=trust.builder or None,
+    )
+
+
+def _pem(key: TrustedKey) -> TrustedPem:
+    def text(time: datetime | None) -> str:
+        return time.isoformat() if time is not None else ""
+
+    times = (text(key.valid_from), text(key.valid_until), text(key.revoked_at))
+    return TrustedPem(key.name, to_pem(key.public_key), *times)
+
+
+def _key(pem: TrustedPem) -> TrustedKey:
+    key = key_from_pem(pem.name, pem.pem.encode("ascii"))
+    return TrustedKey(
+        key.name,
+        key.public_key,
+        _time(pem.valid_from, pem.name),
+        _time(pem.valid_until, pem.name),
+        _time(pem.revoked_at, pem.name),
+    )
+
+
+def _time(text: str, key: str) -> datetime | None:
+    if not text:
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidInput(f"key {key} has a time that is not RFC 3339: {text!r}") from error
+    if time.tzinfo is None:
+        raise InvalidInput(f"key {key} has a time without an offset: {text!r}")
+    return time
