@@ -22,8 +22,8 @@ from goldenpath.serve.server.lifecycle import ServerOutput
 def verb(context: click.Context, /, output: Format, **options: object) -> None:
     """Serve one release over REST and gRPC until SIGTERM.
 
-    SOURCE is a folder of unpacked files, layout:PATH@NAME, oci://HOST/REPOSITORY@sha256:..., or a
-    tag or digest in the home's registry. Each flag is also an environment variable.
+    SOURCE is a folder of unpacked files, layout:PATH@NAME, oci://HOST/REPOSITORY@DIGEST, or a tag
+    or digest in the home's registry. Each flag is also an environment variable.
     """
     _warn_of_unknown(context.command)
 

@@ -20,7 +20,7 @@ FLAGS: tuple[Callable[[Command], Command], ...] = (
     click.option(
         "--evidence",
         metavar="STORE",
-        help="Manifest and statements of a folder: layout:PATH@NAME or oci://...@sha256:...",
+        help="Store with the manifest and statements of a folder.",
     ),
     click.option("--release", metavar="DIGEST", help="Digest that the release has to have."),
     click.option(
