@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from goldenpath.compose.building import sources as sources
     from goldenpath.compose.building import workshop as workshop
     from goldenpath.compose.canary_judge import judged as judged
+    from goldenpath.compose.containers.serving import ServeOptions as ServeOptions
+    from goldenpath.compose.containers.serving import serve_release as serve_release
     from goldenpath.compose.gitops_access import forge as forge
     from goldenpath.compose.gitops_access import gitops as gitops
     from goldenpath.compose.gitops_access import identity as identity
@@ -44,8 +46,6 @@ if TYPE_CHECKING:
     from goldenpath.compose.process_context import write_whole as write_whole
     from goldenpath.compose.release_comparison import compared as compared
     from goldenpath.compose.release_comparison import trust as trust
-    from goldenpath.compose.serving import ServeOptions as ServeOptions
-    from goldenpath.compose.serving import serve_release as serve_release
     from goldenpath.compose.signing import docker_reference as docker_reference
     from goldenpath.compose.signing import public_key as public_key
     from goldenpath.compose.signing import signer as signer
@@ -105,7 +105,7 @@ _PARTS = {
         "sources",
         "workshop",
     ),
-    "serving": ("ServeOptions", "serve_release"),
+    "containers.serving": ("ServeOptions", "serve_release"),
     "signing": ("docker_reference", "public_key", "signer"),
 }
 _WHERE = {name: part for part, names in _PARTS.items() for name in names}

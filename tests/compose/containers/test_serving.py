@@ -17,8 +17,8 @@ import grpc
 import numpy as np
 import pytest
 
-from goldenpath.compose.release_finding import find_release
-from goldenpath.compose.serving import ServeOptions, serve_release
+from goldenpath.compose.containers.release_finding import find_release
+from goldenpath.compose.containers.serving import ServeOptions, serve_release
 from goldenpath.digest import Digest
 from goldenpath.drift.profile import build_profile, render_profile
 from goldenpath.errors import GoldenPathError, InvalidInput, VerificationError

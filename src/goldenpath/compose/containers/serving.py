@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from goldenpath.compose.containers.release_finding import FoundRelease, find_release
 from goldenpath.compose.listeners import listener_settings
 from goldenpath.compose.process_context import uv
-from goldenpath.compose.release_finding import FoundRelease, find_release
 from goldenpath.errors import InvalidInput
 from goldenpath.files import take_lock
 from goldenpath.home import Home

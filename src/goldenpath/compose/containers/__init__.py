@@ -1,0 +1,1 @@
+"""What runs without a platform around it: one served release, and the containers for it."""
