@@ -82,7 +82,7 @@ def serve_release(home: Home, options: ServeOptions, output: ServerOutput) -> No
         if trust is None:
             output.log(f"NOT VERIFIED: no trust file was named; {found.certainty}")
         run(
-            _configuration(options, state, found, trust, output.log),
+            _configuration(options, state, found, trust=trust, say=output.log),
             output,
             beside=[_observer(options, state, found)] if options.records else [],
         )
@@ -92,6 +92,7 @@ def _configuration(
     options: ServeOptions,
     state: Path,
     found: FoundRelease,
+    *,
     trust: ReleaseTrust | None,
     say: Callable[[str], None],
 ) -> ServerConfiguration:
