@@ -114,6 +114,11 @@ class Home:
         return self.root / "alarms"
 
     @property
+    def labels(self) -> Path:
+        """What became known about predictions later, per stage and model."""
+        return self.root / "labels"
+
+    @property
     def log_key(self) -> Path:
         """The private key that signs checkpoints of the prediction log; made on first use."""
         return self.keys / "log.pem"

@@ -58,6 +58,8 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
         "drift": "Show drift of inputs and predictions, or close a finding.",
         "findings": "List findings of the monitors, or close one with a reason.",
         "telemetry": "Write rules for Prometheus or dashboards for Grafana.",
+        "labels": "Add what became known about predictions later.",
+        "performance": "Show performance, estimated and as labels show it.",
         "log": "Check, show, erase or expire predictions in the log.",
         "events": "Show or check the audit log.",
         "at": "Show what was live at a time, and who approved it.",

@@ -42,6 +42,7 @@ Kind = Literal[
     "drift.alarm",
     "drift.closed",
     "drift.repaired",
+    "labels.added",
     "subject.erased",
     "log.anchored",
     "log.expired",

@@ -1,0 +1,1 @@
+"""Labels: what really happened after a prediction, joined late and in parts."""
