@@ -485,3 +485,30 @@ def test_every_refusal_is_an_error_of_ours(place: Place) -> None:
 
     with pytest.raises(GoldenPathError, match="does not list"):
         place.machine.follow()
+
+
+STRANGE_PATHS = [
+    "envs/dev/m\n/inferenceservice.yaml", "envs/dev/m/inferenceservice.yaml\n",
+    "envs/dev/M/inferenceservice.yaml", "envs/dev/\u0441redit/release.yaml",
+    "envs/dev/m\u200b/release.yaml", "envs/dev/m/more/release.yaml", "ENVS/dev/m/release.yaml",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", STRANGE_PATHS)
+def test_the_machine_writes_no_path_that_only_looks_like_a_deployment(
+    place: Place, path: str
+) -> None:
+    before = place.hand.head
+    place.commit("rollout", {path: b"kind: Pod\n"})
+
+    assert "by the machine rollout changes" in place.machine.refuses()
+    assert last_trusted(place.machine.repository, place.machine.pin).commit == before
+
+
+def test_a_path_that_only_looks_like_a_deployment_stops_nobody_elses(place: Place) -> None:
+    place.deploy("engineer", "dev")
+    for path in STRANGE_PATHS:
+        place.commit("engineer", {path: b"hold: [\n"})
+    place.deploy("engineer", "dev", number=2)
+
+    assert place.machine.follow().commit == place.hand.head

@@ -19,6 +19,7 @@ from goldenpath.errors import InvalidInput
 from goldenpath.parsers.typed import typed
 from goldenpath.parsers.yaml_parser import parse_yaml
 from goldenpath.promote.manifests import manifest_fields
+from goldenpath.promote.manifests.deployment_path import MODEL_NAME
 from goldenpath.promote.manifests.desired import Deployment, Scaling, Slot, slot_name
 from goldenpath.promote.manifests.manifest_fields import MODEL_FORMATS
 from goldenpath.promote.manifests.quantities import parse_bytes, parse_seconds
@@ -35,7 +36,6 @@ only in the status, which is not in git."""
 NOT_ON_CANARY = ("maxReplicas", "scaleTarget", "scaleMetric", "autoScaling", "workerSpec")
 """Fields that KServe's webhook refuses on a canary."""
 
-_MODEL = re.compile(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?")
 _CLASS = "serving.kserve.io/autoscalerClass"
 _WINDOW = "autoscaling.knative.dev/window"
 _RETENTION = "autoscaling.knative.dev/scale-to-zero-pod-retention-period"
@@ -50,7 +50,7 @@ VARIABLES = (
 )
 """The variables that `env` may set: counts of threads and of memory pools. They change how fast an
 answer comes and never which one, or which code runs."""
-_COUNT = re.compile(r"[1-9]\d{0,2}")
+_COUNT = re.compile(r"[1-9][0-9]{0,2}")
 
 
 _Anything = Annotated[object, Meta(extra_json_schema={"description": "anything"})]
@@ -129,7 +129,7 @@ class ManifestReader:
             raise InvalidInput(
                 f"{self.path} is in the stage {stage!r}, which platform.toml does not list"
             )
-        if _MODEL.fullmatch(model) is None:
+        if MODEL_NAME.fullmatch(model) is None:
             raise InvalidInput(f"{self.path} has a model name that KServe would refuse: {model!r}")
         refuse_unreadable(content, self.path)
         value = parse_yaml(content, self.path)

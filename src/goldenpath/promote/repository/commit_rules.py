@@ -1,6 +1,5 @@
 """What a signed commit may do: the rules of trust, of machines, and of restrictions in force."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 
@@ -12,6 +11,7 @@ from goldenpath.promote.manifests.deployment_files import (
     SERVICE_FILE,
     parse_deployments,
 )
+from goldenpath.promote.manifests.deployment_path import DEPLOYMENT_PATH
 from goldenpath.promote.manifests.restrictions import Files, Step, refusal
 from goldenpath.promote.manifests.unreadable_file import refuse_unreadable
 from goldenpath.promote.platform.model_limits import limit_refusal
@@ -21,7 +21,6 @@ from goldenpath.promote.repository.countersign import check_alone, check_trust
 from goldenpath.promote.repository.worktree import Repository
 
 TAKE_OUT = "nobody follows this commit: take it out of main again"
-_MACHINE_PATH = re.compile(r"envs/[^/]+/[^/]+/(inferenceservice|release)\.yaml")
 
 
 class PlatformHistory:
@@ -89,7 +88,7 @@ def files_around(repository: Repository, commits: Sequence[Commit]) -> dict[str,
 
 
 def _folders(commit: Commit) -> list[str]:
-    placed = filter(_MACHINE_PATH.fullmatch, commit.paths)
+    placed = filter(DEPLOYMENT_PATH.fullmatch, commit.paths)
     return sorted({path.rsplit("/", 1)[0] for path in placed})
 
 
@@ -164,7 +163,7 @@ def _machine_refusal(
     if len(commit.parents) > 1:
         return "is a merge"
     for path in commit.paths:
-        if _MACHINE_PATH.fullmatch(path) is None:
+        if DEPLOYMENT_PATH.fullmatch(path) is None:
             return f"changes {path}"
     for folder in sorted({path.rsplit("/", 1)[0] for path in commit.paths}):
         _, name, model = folder.split("/")

@@ -10,7 +10,6 @@ With `two-people = true` the platform is sealed: then one person alone changes d
 
 import base64
 import binascii
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from goldenpath.canonical import JsonValue, canonical_json
@@ -18,6 +17,7 @@ from goldenpath.digest import Digest
 from goldenpath.errors import VerificationError
 from goldenpath.promote.manifests.commit_rights import FileStep, lone_refusal
 from goldenpath.promote.manifests.deployment_files import RELEASE_FILE, SERVICE_FILE
+from goldenpath.promote.manifests.deployment_path import DEPLOYMENT_PATH
 from goldenpath.promote.manifests.restrictions import Files
 from goldenpath.promote.platform.platform import FILE, Platform
 from goldenpath.promote.platform.second_person import (
@@ -35,10 +35,6 @@ from goldenpath.release.attest.signatures import sshsig
 from goldenpath.release.attest.signatures.sshsig import SshKey
 
 NAMESPACE = "goldenpath-trust"
-DEPLOYMENT = re.compile(
-    r"envs/(?P<stage>[^/\n]+)/(?P<model>[^/\n]+)/(?P<file>inferenceservice|release)\.yaml"
-)
-"""The paths of the two files of a deployment."""
 
 
 def set_up_is_over(repository: Repository, commit: str, platform: Platform) -> bool:
@@ -149,7 +145,7 @@ def _lone_refusals(
     """Yield what the commit changes that needs two people, besides trust."""
     folders: dict[str, None] = {}
     for path in filter(lambda each: not is_protected(each), paths):
-        match = DEPLOYMENT.fullmatch(path)
+        match = DEPLOYMENT_PATH.fullmatch(path)
         if match is None or before.stage(match["stage"]) is None:
             if is_followed(path):
                 yield f"changes {path!r}"
