@@ -99,6 +99,17 @@ def test_lines_are_appended_whole(tmp_path: Path) -> None:
     assert file.stat().st_mode & 0o777 == 0o600
 
 
+def test_the_end_of_a_long_file_is_found_without_its_beginning(tmp_path: Path) -> None:
+    file = tmp_path / "lines"
+    for torn in (b"", b"x" * 10, b"x" * 200_000):
+        file.write_bytes(b"a" * 100_000 + b"\n" + torn)
+        append_lines(file, b"b\n")
+        assert file.read_bytes() == b"a" * 100_000 + b"\nb\n"
+    file.write_bytes(b"x" * 200_000)
+    append_lines(file, b"b\n", head=b"head\n")
+    assert file.read_bytes() == b"head\nb\n"
+
+
 def test_no_line_is_appended_through_a_link(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
 

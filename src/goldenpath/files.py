@@ -10,6 +10,8 @@ from typing import IO, Any
 
 from goldenpath.errors import InvalidInput
 
+_BLOCK = 64 * 1024
+
 
 def write_whole(path: Path, content: bytes, mode: int = 0o600) -> None:
     """Write under a temporary name, sync, rename, and sync the folder. Raises `OSError`."""
@@ -62,10 +64,8 @@ def append_lines(path: Path, content: bytes, *, head: bytes = b"", mode: int = 0
     A line that a kill or a power cut left unfinished is cut off first. Raises `OSError`.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-    with os.fdopen(os.open(path, flags, mode), "r+b") as file:
-        take_lock(file)
-        end = file.read().rfind(b"\n") + 1
+    with opened_for_lines(path, mode) as file:
+        end = _end_of_lines(file)
         file.seek(end)
         file.truncate()
         file.write(content if end else head + content)
@@ -73,6 +73,38 @@ def append_lines(path: Path, content: bytes, *, head: bytes = b"", mode: int = 0
         os.fsync(file.fileno())
     if not end:
         sync_folder(path.parent)
+
+
+@contextmanager
+def opened_for_lines(path: Path, mode: int = 0o600) -> Iterator[IO[bytes]]:
+    """Yield a file to append to, under a lock; it is made if there is none. Raises `OSError`.
+
+    Whoever replaces such a file holds this lock. So nobody appends to one that was replaced.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    while True:
+        with os.fdopen(os.open(path, flags, mode), "r+b") as file:
+            take_lock(file)
+            try:
+                is_current = os.path.samestat(os.fstat(file.fileno()), os.lstat(path))
+            except FileNotFoundError:
+                is_current = False
+            if is_current:
+                yield file
+                return
+
+
+def _end_of_lines(file: IO[bytes]) -> int:
+    """Return where the last whole line ends, without reading what is before it."""
+    end = file.seek(0, os.SEEK_END)
+    while end > 0:
+        begin = max(0, end - _BLOCK)
+        file.seek(begin)
+        found = file.read(end - begin).rfind(b"\n")
+        if found >= 0:
+            return begin + found + 1
+        end = begin
+    return 0
 
 
 def open_below(root: Path, name: str) -> IO[bytes]:

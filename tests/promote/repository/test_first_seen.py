@@ -3,12 +3,14 @@
 import signal
 import subprocess
 import sys
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from goldenpath.errors import InvalidInput, Unavailable
+from goldenpath.files import take_lock, write_whole
 from goldenpath.promote.repository.commit import Commit
 from goldenpath.promote.repository.first_seen import (
     FirstSeen,
@@ -211,6 +213,82 @@ def test_nobody_fills_the_file_with_refused_commits(file: Path) -> None:
     times.keep({"good": Sighting(NOW)})
 
     assert FirstSeen(file).known().keys() == {"good"}
+
+
+def test_lines_that_only_confirm_a_date_are_left_out_and_no_time_changes(file: Path) -> None:
+    minute, second = timedelta(minutes=1), timedelta(seconds=1)
+    watched = Sighting(days(1), days(1) - minute)
+    dates = {
+        "plain": days(1) - second, "dated back": days(-7), "in the second of the look": days(1),
+        "dated ahead": days(1) + minute, "came while off": days(5), "built on": days(6),
+    }  # fmt: skip
+    sightings = dict.fromkeys(("plain", "dated back", "in the second of the look"), watched) | {
+        "dated ahead": watched,
+        "came while off": Sighting(days(9), days(2)),
+        "built on": Sighting(days(9), None, "q"),
+        "refused": watched,
+    }
+    times = begun(file)
+    times.keep(sightings)
+    commits = [Commit(each, (), "p", date, each) for each, date in dates.items()]
+    before = [times.sighting(each).arrival(each.time) for each in commits]
+
+    times.settle(dates)
+
+    left = FirstSeen(file)
+    assert left.known().keys() == {
+        "dated back", "dated ahead", "came while off", "built on", "refused"
+    }  # fmt: skip
+    assert [left.sighting(each).arrival(each.time) for each in commits] == before
+    assert [times.sighting(each).arrival(each.time) for each in commits] == before
+    assert "this machine, which saw it come" in left.sighting(commits[0]).whose()
+
+
+def test_after_lines_were_left_out_a_lost_time_still_improves_nothing(file: Path) -> None:
+    times = begun(file)
+    times.keep({"a": Sighting(days(1), days(1))})
+    times.settle({"a": days(1)})
+
+    assert times.known() == {}
+    assert times.arrival(Commit("older", (), "p", days(-300), "older")) == NOW
+    assert times.arrival(Commit("newer", (), "p", days(2), "newer")) == NOW
+
+
+def test_the_file_of_a_busy_platform_stays_small(file: Path) -> None:
+    times = FirstSeen(file, large=2000)
+    times.begin(NOW, is_upgrade=False)
+    for number in range(200):
+        seen = NOW + timedelta(seconds=number)
+        times.keep({f"{number:040}": Sighting(seen, seen)})
+        if times.is_large:
+            times.settle({f"{each:040}": NOW + timedelta(seconds=each) for each in range(number)})
+
+    assert file.stat().st_size < 4500
+    assert FirstSeen(file).known().keys() >= {f"{199:040}"}
+
+
+def test_a_file_that_cannot_be_made_smaller_is_not_read_for_it_each_time(file: Path) -> None:
+    times = FirstSeen(file, large=500)
+    times.begin(NOW, is_upgrade=False)
+    times.keep({f"{number:040}": Sighting(days(1)) for number in range(20)})
+    assert times.is_large
+
+    times.settle({})
+
+    assert not times.is_large
+
+
+def test_who_waits_to_append_appends_to_the_file_that_took_its_place(file: Path) -> None:
+    times, other = begun(file), FirstSeen(file)
+    times.keep({"a": Sighting(days(1), days(1)), "b": Sighting(days(1))})
+    with file.open("rb") as held:
+        take_lock(held)
+        waiting = threading.Thread(target=other.keep, args=({"c": Sighting(days(2))},))
+        waiting.start()
+        write_whole(file, file.read_bytes())
+    waiting.join(20)
+
+    assert FirstSeen(file).known().keys() == {"a", "b", "c"}
 
 
 _WRITER = """

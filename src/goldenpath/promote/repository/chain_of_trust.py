@@ -23,9 +23,12 @@ from goldenpath.files import write_whole
 from goldenpath.parsers.typed import read_typed
 from goldenpath.promote.platform.platform import FILE, Platform, parse_platform
 from goldenpath.promote.repository.chain_walk import ChainWalk
+from goldenpath.promote.repository.commit import parse_commit
 from goldenpath.promote.repository.first_seen import FirstSeen
 from goldenpath.promote.repository.worktree import Repository
 
+_TOGETHER = 500
+"""Commits that are read in one call of git."""
 LOOK = timedelta(minutes=1)
 """How often it is noted that the remote was looked at."""
 
@@ -119,7 +122,20 @@ def _advance(
                 write_pin(pin_file, Pin(pin.root, walk.reached, now))
             elif pin.verified:
                 note_look(pin_file, now)
+    if first_seen.is_large:
+        _settle(first_seen, repository, walk.reached)
     return walk.reached
+
+
+def _settle(first_seen: FirstSeen, repository: Repository, commit: str) -> None:
+    """Leave out of the file of first-seen times what only confirms the dates of commits."""
+    known = first_seen.known()
+    ids = [each for each in repository.between(None, commit) if each in known]
+    followed: dict[str, datetime] = {}
+    for begin in range(0, len(ids), _TOGETHER):
+        contents = repository.raw(ids[begin : begin + _TOGETHER])
+        followed |= {each: parse_commit(each, content).time for each, content in contents.items()}
+    first_seen.settle(followed)
 
 
 def _times_of(

@@ -4,6 +4,7 @@ The date in a commit is what its author claims, so no rule may rely on it alone.
 keeps one line for each commit: when it was there at the latest, and when it was not there yet.
 """
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,7 @@ from typing import Literal
 import msgspec
 
 from goldenpath.errors import InvalidInput, Unavailable
-from goldenpath.files import append_lines
+from goldenpath.files import append_lines, opened_for_lines, write_whole
 from goldenpath.promote.repository.commit import Commit
 
 AHEAD = timedelta(minutes=5)
@@ -24,6 +25,8 @@ SUFFIX = ".seen"
 """The file stands beside the pin and has its name with this suffix."""
 MOST_BYTES = 64 * 1024 * 1024
 """Above this size, commits that are refused leave no line any more."""
+LARGE_BYTES = 4 * 1024 * 1024
+"""Above this size, lines that only confirm the date of their commit are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,10 @@ class _Head(msgspec.Struct, omit_defaults=True):
     """When the file was begun."""
     is_upgrade: bool = False
     """Whether this machine had followed commits before it kept first-seen times."""
+    settled: datetime | None = None
+    """Commits without a line, dated from `begun` to this, were seen to come at their date."""
+    size: int = 0
+    """Bytes after lines were left out last."""
 
 
 class _Line(msgspec.Struct, omit_defaults=True):
@@ -136,14 +143,17 @@ class _Line(msgspec.Struct, omit_defaults=True):
 
 
 class FirstSeen:
-    """The file of first-seen times of one machine. It only grows, and survives a kill."""
+    """The file of first-seen times of one machine. It survives a kill."""
 
-    def __init__(self, file: Path, most: int = MOST_BYTES) -> None:
+    def __init__(self, file: Path, most: int = MOST_BYTES, large: int = LARGE_BYTES) -> None:
         self._file = file
         self._most = most
+        self._large = large
         self._head: _Head | None = None
         self._known: dict[str, Sighting] = {}
-        self._size = -1
+        self._identity: tuple[int, int] = (0, -1)
+        """Inode of the file, and bytes of its whole lines that were read."""
+        self._read = 0
 
     @classmethod
     def beside(cls, pin: Path) -> "FirstSeen":
@@ -172,6 +182,9 @@ class FirstSeen:
         if known is not None:
             return known
         begun = datetime.now(UTC) if self._head is None else self._head.begun
+        settled = None if self._head is None else self._head.settled
+        if settled is not None and begun <= commit.time <= settled:
+            return Sighting(commit.time, commit.time)
         if self._head is not None and self._head.is_upgrade:
             return Sighting(min(commit.time, begun))
         return Sighting(begun, begun)
@@ -199,11 +212,49 @@ class FirstSeen:
         """
         lines = {commit: each for commit, each in new.items() if commit not in self.known()}
         # Whoever may push could otherwise fill the disk with refused commits.
-        if self._size > self._most:
+        if self._identity[1] > self._most:
             lines.pop(refused, None)
         if lines:
             content = b"".join(_line(commit, each) for commit, each in lines.items())
             self._append(_encoded(_Head(1, datetime.now(UTC))), content)
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it is time to leave out lines."""
+        self._refresh()
+        before = 0 if self._head is None else self._head.size
+        return self._identity[1] > max(self._large, 2 * before)
+
+    def settle(self, followed: Mapping[str, datetime]) -> None:
+        """Leave out the lines of followed commits that were seen to come at their own date.
+
+        `followed` has the date of each. So every commit keeps the time that it had. What was
+        refused, or came at another time than it says, keeps its line. Raises `Unavailable`.
+        """
+        try:
+            with opened_for_lines(self._file):
+                self._refresh()
+                if self._head is None:
+                    return
+                plain = {
+                    commit: claimed
+                    for commit, claimed in followed.items()
+                    if self._is_plain(commit, claimed, self._head.begun)
+                }
+                kept = {each: seen for each, seen in self._known.items() if each not in plain}
+                last = (self._head.settled, *plain.values())
+                settled = max((each for each in last if each is not None), default=None)
+                content = b"".join(_line(commit, each) for commit, each in kept.items())
+                head = _Head(1, self._head.begun, self._head.is_upgrade, settled, len(content))
+                write_whole(self._file, _encoded(head) + content)
+        except OSError as error:
+            raise self._unusable("written", error) from error
+
+    def _is_plain(self, commit: str, claimed: datetime, begun: datetime) -> bool:
+        known = self._known.get(commit)
+        if known is None or known.since is None or claimed < begun:
+            return False
+        return known.seen - known.since <= WATCHED and known.arrival(claimed) == claimed
 
     def _append(self, head: bytes, content: bytes) -> None:
         """Append to the file; a new one begins with `head`."""
@@ -213,37 +264,43 @@ class FirstSeen:
             raise self._unusable("written", error) from error
 
     def _refresh(self) -> None:
-        """Read the file if it changed. It only grows, so its size tells."""
+        """Read what is new in the file, or all of it if it was replaced."""
         try:
-            content = self._file.read_bytes() if self._file.stat().st_size != self._size else None
+            with self._file.open("rb") as file:
+                status = os.fstat(file.fileno())
+                identity = (status.st_ino, status.st_size)
+                if identity == self._identity:
+                    return
+                has_grown = identity[0] == self._identity[0] and identity[1] > self._identity[1]
+                file.seek(self._read if has_grown else 0)
+                content = file.read()
         except FileNotFoundError:
-            content = b""
+            identity, content, has_grown = (0, 0), b"", False
         except OSError as error:
             raise self._unusable("read", error) from error
-        if content is None:
-            return
-        self._head, self._known = self._parsed(content)
-        self._size = len(content)
-
-    def _parsed(self, content: bytes) -> tuple[_Head | None, dict[str, Sighting]]:
+        if not has_grown:
+            self._head, self._known, self._read = None, {}, 0
         # A line without its end was torn by a kill: its commit is noted again.
-        head, *lines = content[: content.rfind(b"\n") + 1].split(b"\n")
-        known: dict[str, Sighting] = {}
-        if not head:
-            return None, known
+        self._parse(content[: content.rfind(b"\n") + 1])
+        self._identity = (identity[0], self._read)
+
+    def _parse(self, content: bytes) -> None:
         try:
-            begun = msgspec.json.decode(head, type=_Head)
-            for line in filter(None, lines):
+            for line in filter(None, content.split(b"\n")):
+                if self._head is None:
+                    self._head = msgspec.json.decode(line, type=_Head)
+                    continue
                 read = msgspec.json.decode(line, type=_Line)
                 since = None if read.since is None else _utc(read.since)
                 # Two processes may have noted the same commit; the earlier one saw it first.
-                known.setdefault(read.commit, Sighting(_utc(read.seen), since, read.by))
+                self._known.setdefault(read.commit, Sighting(_utc(read.seen), since, read.by))
         except (msgspec.DecodeError, msgspec.ValidationError, ValueError) as error:
+            self._identity = (0, -1)
             raise InvalidInput(
                 f"{self._file} is damaged: expected a first-seen time in each line ({error})",
                 hint="restore it from a backup, or move it away: commits then count as seen now",
             ) from error
-        return begun, known
+        self._read += len(content)
 
     def _unusable(self, act: str, error: OSError) -> Unavailable:
         return Unavailable(
