@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from goldenpath.deploy.reconcile.admission import judged
 from goldenpath.digest import Digest
+from goldenpath.promote.acts.founding import platform_files
 from goldenpath.promote.gates.admission_policy import release_policy
 from goldenpath.promote.gates.approval import approval
 from goldenpath.promote.gates.gate import Decision, decision_statement
@@ -16,17 +17,23 @@ from goldenpath.promote.manifests.deployment_files import render_deployment
 from goldenpath.promote.manifests.desired import Deployment, Slot, slot_name
 from goldenpath.promote.platform.custom_gate import NamedGate
 from goldenpath.promote.platform.expression import Expression
+from goldenpath.promote.platform.platform import Platform
+from goldenpath.promote.repository.countersign import base_of, sign_change
 from goldenpath.promote.workspace.questions import assess
 from goldenpath.promote.workspace.scene_reader import deployment_of
 from goldenpath.promote.workspace.stage_changes import roll_back
 from goldenpath.promote.workspace.stage_changes import waive as sign_waiver
 from goldenpath.release.attest.attach import attach, attach_ssh
+from goldenpath.release.attest.keys import key_from_pem, public_pem
 from goldenpath.release.attest.policy import Finding
 from goldenpath.release.attest.statement import Statement
 from goldenpath.release.attest.verify import verify
 from goldenpath.release.evidence.scan import scan, scan_statement
+from goldenpath.release.evidence.training_statements import statements
 from goldenpath.train.training_run import Metric, TrainingRun
 from tests.promote.road import METRICS, MODEL, Road, good_run
+from tests.release.attest.releases import new_signer
+from tests.release.attest.runs import BUILDER
 
 WEAK = Metric("roc_auc", 0.5, 0.49, 0.51, 6000)
 
@@ -358,3 +365,64 @@ def test_what_does_not_verify_is_refused_for_that_alone(road: Road) -> None:
     )
     findings = judged(verified, demanding.platform, prod(digest), road.now, facts=())
     assert set(failed(findings)) == {"required"}
+
+
+def end_build_key(road: Road, end: datetime, *, revoked: bool = False) -> None:
+    platform = road.trusted().platform
+    (key,) = platform.build_keys
+    new = key_from_pem("next", public_pem(new_signer()))
+    ended = replace(key, revoked_at=end) if revoked else replace(key, valid_until=end)
+    by_two(road, replace(platform, build_keys=(ended, new)))
+
+
+def by_two(road: Road, changed: Platform) -> None:
+    """A change of trust that two people signed."""
+    trusted = road.trusted()
+    wanted = {**platform_files(changed)}
+    files = {p: c for p, c in wanted.items() if road.repository.read(trusted.commit, p) != c}
+    validator, engineer = road.people["validator"], road.people["platform-engineer"]
+    base = base_of(road.repository, trusted.commit)
+    message = "platform: change\n\n" + sign_change(base, files, "validator", validator.key)
+    road.repository.commit(
+        trusted.commit, files, message, engineer.name, key=engineer.key, now=road.now
+    )
+
+
+@pytest.mark.parametrize("revoked", [False, True], ids=["ended", "revoked"])
+def test_what_entered_before_its_key_ended_stays_and_nothing_dated_back_enters(
+    road: Road, revoked: bool
+) -> None:
+    before = road.release()
+    road.bring_to_prod(before)
+    road.pass_time(days=2)
+    end_build_key(road, road.now - timedelta(days=1), revoked=revoked)
+    assert failed(admission(road, before)) == []
+
+    # Whoever still has the key of the build dates a release back to before its end.
+    now, road.now = road.now, road.now - timedelta(days=2)
+    late = road.release(b"late")
+    road.now = now
+
+    gates = assess(road.view(), late, "dev", "platform-engineer").decision.findings
+    assert "signed by nobody" in {each.check: each.message for each in gates}["evidence"]
+    road.approve(late, "validator", "risk-manager")
+    brought_by_hand(road, late)
+    assert "threshold" in failed(admission(road, late))
+
+
+def test_new_evidence_by_an_ended_key_for_a_release_that_entered_before_does_not_count(
+    road: Road,
+) -> None:
+    digest = road.release(run=weak_run())
+    road.promote(digest, "dev")
+    road.pass_time(days=2)
+    end_build_key(road, road.now - timedelta(days=1))
+    image = road.store.resolve(digest.text)
+    better = statements(good_run(), (digest,), builder=BUILDER)[3]
+    attach(road.store, image, better, road.signer, now=road.now - timedelta(days=1, hours=12))
+
+    verified = road.view()
+    gates = {each.check: each for each in assess(verified, digest, "test", "x").decision.findings}
+
+    assert gates["thresholds"].status == "fail"
+    assert "roc_auc" in gates["thresholds"].message

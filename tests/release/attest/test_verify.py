@@ -1,18 +1,27 @@
 """What the verifier accepts, what it refuses, and what it says about it."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
 from goldenpath.errors import NotFound
 from goldenpath.release.attest.attach import attach, attach_ssh, sign_image
 from goldenpath.release.attest.keys import PemSigner, key_from_pem, public_pem
 from goldenpath.release.attest.policy import Finding, Person, Policy, Verified
 from goldenpath.release.attest.signatures.sshsig import SshKey
-from goldenpath.release.attest.statement import APPROVAL, EVIDENCE, METRICS, SIGNED, Statement
+from goldenpath.release.attest.statement import (
+    APPROVAL,
+    DECISION,
+    EVIDENCE,
+    METRICS,
+    SIGNED,
+    Statement,
+)
 from goldenpath.release.attest.verify import verify
 from goldenpath.release.evidence.training_statements import statements
 from tests.release.attest.releases import (
@@ -125,6 +134,56 @@ def test_a_key_counts_for_what_it_signed_while_it_was_valid(
     verified = verify(it.store, it.image.digest, replace(policy, keys=(key,)), now=LATER)
 
     assert verified.holds is holds
+
+
+@pytest.mark.parametrize("end", ["valid_until", "revoked_at"])
+@pytest.mark.parametrize(
+    ("seen", "holds"),
+    [(None, True), (timedelta(0), True), (timedelta(minutes=29), True),
+     (timedelta(minutes=30), False), ("unseen", False)],
+)  # fmt: skip
+def test_a_key_that_has_ended_counts_for_what_somebody_saw_before(
+    end: str, seen: timedelta | str | None, holds: bool
+) -> None:
+    it = _release()
+    policy = _policy(it.signer)
+    key = replace(policy.keys[0], **{end: NOW + timedelta(minutes=30)})  # type: ignore[arg-type]
+    all_of_it = [each.digest for each in it.store.referrers(it.image.digest)]
+    times: dict[Digest, datetime] | None = None if seen is None else {}
+    if isinstance(seen, timedelta):
+        times = dict.fromkeys(all_of_it, NOW + seen)
+
+    verified = verify(
+        it.store, it.image.digest, replace(policy, keys=(key,)), now=LATER, seen=times
+    )
+
+    assert verified.holds is holds
+    if not holds:
+        assert "nobody is known to have seen it before" in str(verified.findings)
+
+
+def test_what_a_seen_decision_cites_was_there_before_it() -> None:
+    it = _release()
+    policy = _policy(it.signer)
+    key = replace(policy.keys[0], revoked_at=NOW + timedelta(minutes=30))
+    evidence: list[JsonValue] = [each.digest.text for each in it.store.referrers(it.image.digest)]
+    person = SshKey.of(Ed25519PrivateKey.generate())
+    for cited in (evidence, evidence[1:]):
+        statement = Statement((it.image.digest,), DECISION, {"evidence": cited})
+        decision = attach_ssh(it.store, it.image, statement, person, now=NOW)
+
+        verified = verify(
+            it.store, it.image.digest, replace(policy, keys=(key,)), now=LATER,
+            seen={decision.digest: NOW},
+        )  # fmt: skip
+
+        assert verified.holds is (cited is evidence)
+
+
+def test_a_key_without_an_end_needs_no_witness() -> None:
+    it = _release()
+
+    assert verify(it.store, it.image.digest, _policy(it.signer), now=LATER, seen={}).holds
 
 
 def test_a_signature_from_the_future_does_not_count() -> None:

@@ -6,7 +6,7 @@ and every other change, goes on.
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -164,7 +164,8 @@ class ReleaseAdmission:
         trusted = Trusted(question.commit, reading.platform)
         stage, model = deployment.stage, deployment.model
         entries = self._history.entries(trusted, stage, model, reading.digest)
-        reader = EntryReader(store, reading.platform, question.at, self._memory)
+        seen = self._seen(reading.platform, question)
+        reader = EntryReader(store, reading.platform, question.at, self._memory, seen=seen)
         return reader.facts(verified, entries)
 
     def _wait(self, future: "Future[AnyT]", at: datetime, doing: str) -> None:
@@ -231,7 +232,13 @@ class ReleaseAdmission:
 
     def _judged(self, reading: _Reading, documents: Documents) -> Verified:
         policy, people = release_policy(reading.platform), reading.platform.people
-        return judge(reading.digest, documents, policy, people, now=reading.question.at)
+        now, seen = reading.question.at, self._seen(reading.platform, reading.question)
+        return judge(reading.digest, documents, policy, people, now=now, seen=seen)
+
+    def _seen(
+        self, platform: Platform, question: AdmissionQuestion
+    ) -> Mapping[Digest, datetime] | None:
+        return self._history.statement_times(Trusted(question.commit, platform), question.at)
 
     def _store(self, platform: Platform) -> Store:
         """Return the platform's store. A layout stays open, since it keeps its index in memory."""

@@ -43,11 +43,12 @@ def admit(
     """
     platform = trusted.platform
     policy = release_policy(platform)
-    verified = verify(store, digest, policy, people=platform.people, now=now, blobs=True)
+    seen = history.statement_times(trusted, now)
+    verified = verify(store, digest, policy, people=platform.people, now=now, blobs=True, seen=seen)
     facts: tuple[EntryFacts, ...] = ()
     if asks_gates(platform, deployment.stage):
         entries = history.entries(trusted, deployment.stage, deployment.model, digest)
-        facts = EntryReader(store, platform, now).facts(verified, entries)
+        facts = EntryReader(store, platform, now, seen=seen).facts(verified, entries)
     return judged(verified, platform, deployment, now, facts=facts, break_glass=break_glass)
 
 

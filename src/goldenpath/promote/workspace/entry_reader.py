@@ -1,7 +1,7 @@
 """Reads what a follower needs to judge the gates again: parts of releases, by their digests."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -46,6 +46,8 @@ class EntryReader:
     platform: Platform
     now: datetime
     memory: PartsMemory = field(default_factory=PartsMemory)
+    seen: Mapping[Digest, datetime] | None = None
+    """When statements were there at the latest; None if no key has ended."""
 
     def facts(self, verified: Verified, entries: Sequence[StageEntry]) -> tuple[EntryFacts, ...]:
         """Return what the gates ask about each entry of a release.
@@ -68,8 +70,9 @@ class EntryReader:
         return EntryFacts(entry, parts.contract, parts.documents, live, rows, unread)
 
     def _live(self, digest: Digest, entry: StageEntry) -> Live:
+        policy = release_policy(self.platform)
         verified = known_at(
-            verify(self.store, digest, release_policy(self.platform), now=self.now), entry.time
+            verify(self.store, digest, policy, now=self.now, seen=self.seen), entry.time
         )
         contract = self.memory.read(self.store, digest).contract
         return Live(digest, contract, metrics_of(verified), read_rows(self.store, verified))

@@ -1,6 +1,6 @@
 """Reads scenes (everything that an act decides on) from one trusted commit and one store."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -36,6 +36,7 @@ from goldenpath.promote.repository.countersign import agreed, base_of, set_up_is
 from goldenpath.promote.repository.identity import require_listed
 from goldenpath.promote.repository.worktree import Repository
 from goldenpath.promote.workspace.release_reader import open_whole, read_rows
+from goldenpath.promote.workspace.statement_times import StatementTimes
 from goldenpath.promote.workspace.workspace import Workspace
 from goldenpath.release.attest.verify import verify
 from goldenpath.release.evidence.training_statements import metrics_of
@@ -102,7 +103,10 @@ def read_rollback(
     verified = None
     # Only a chosen release is searched in the history, which takes long.
     if to is None or to in stable_before(workspace.repository, trusted.commit, path, platform):
-        verified = verify(workspace.store, digest, release_policy(platform), now=scene.now)
+        times = StatementTimes(workspace.repository, workspace.seen).known(trusted, scene.now)
+        verified = verify(
+            workspace.store, digest, release_policy(platform), now=scene.now, seen=times
+        )
     return RollbackScene(scene, Destination(digest, verified, was_chosen=to is not None))
 
 
@@ -133,7 +137,10 @@ def read_evidence(view: Viewpoint, digest: Digest, stage_name: str, actor: str) 
     """Return everything that the gates may look at: the release, the live one, and soak time."""
     platform, store, now = view.trusted.platform, view.store, view.now
     stage = stage_of(platform, stage_name)
-    verified = verify(store, digest, release_policy(platform), people=platform.people, now=now)
+    times = StatementTimes(view.repository, view.seen).known(view.trusted, now)
+    verified = verify(
+        store, digest, release_policy(platform), people=platform.people, now=now, seen=times
+    )
     opened = open_whole(store, digest)
     model = opened.contract.name
     current = deployment_of(view.repository, view.trusted, stage.name, model)
@@ -144,7 +151,7 @@ def read_evidence(view: Viewpoint, digest: Digest, stage_name: str, actor: str) 
         verified=verified,
         contract=opened.contract,
         documents=opened.documents,
-        live=None if current is None else _live(store, current, platform, now),
+        live=None if current is None else _live(store, current, platform, now, times=times),
         before_since=None if before is None else _stable_since(view, before.name, model, digest),
         actor=actor,
         platform=platform,
@@ -261,7 +268,14 @@ def _names(content: bytes, digest: Digest) -> bool:
         return True
 
 
-def _live(store: Store, current: Deployment, platform: Platform, now: datetime) -> Live | None:
+def _live(
+    store: Store,
+    current: Deployment,
+    platform: Platform,
+    now: datetime,
+    *,
+    times: Mapping[Digest, datetime] | None,
+) -> Live | None:
     digest = current.slots[0].digest
     try:
         opened = open_whole(store, digest)
@@ -270,5 +284,5 @@ def _live(store: Store, current: Deployment, platform: Platform, now: datetime) 
             f"the live release of {current.name} is not in the registry: {digest}",
             hint="copy it there with goldenpath copy; without it nothing can be compared",
         ) from error
-    verified = verify(store, digest, release_policy(platform), now=now)
+    verified = verify(store, digest, release_policy(platform), now=now, seen=times)
     return Live(digest, opened.contract, metrics_of(verified), read_rows(store, verified))

@@ -5,7 +5,7 @@ nowhere else: the release that the stage ran before, and how long the release wa
 before. Only the first parent of each commit is followed, since that is what `main` said.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -21,6 +21,7 @@ from goldenpath.promote.platform.platform import FILE, Platform, parse_platform
 from goldenpath.promote.repository.chain_of_trust import Trusted
 from goldenpath.promote.repository.commit import Commit
 from goldenpath.promote.repository.worktree import Repository
+from goldenpath.promote.workspace.statement_times import StatementTimes
 
 MOST_ENTRIES = 5
 """Entries of one release into one stage that are judged, the newest first."""
@@ -67,6 +68,7 @@ class StageHistory:
         """`seen` returns the time of a commit that counts."""
         self._repository = repository
         self._seen = seen
+        self._statements = StatementTimes(repository, seen)
         self._lock = Lock()
         self._head: str | None = None
         self._places: dict[str, int] = {}
@@ -96,6 +98,10 @@ class StageHistory:
             and (last is None or digest not in last.digests)
         ]
         return tuple(reversed(entered[-MOST_ENTRIES:]))
+
+    def statement_times(self, trusted: Trusted, now: datetime) -> Mapping[Digest, datetime] | None:
+        """Return when the statements that commits name were there; None if no key has ended."""
+        return self._statements.known(trusted, now)
 
     @staticmethod
     def _before(platform: Platform, name: str) -> str:

@@ -49,6 +49,26 @@ def _key(change: Callable[[TrustedKey], TrustedKey]) -> Callable[[AttackScene], 
     return prepare
 
 
+def _unseen(
+    change: Callable[[TrustedKey], TrustedKey], seen: datetime | None = None
+) -> Callable[[AttackScene], Attempt]:
+    """Return an attack as by `_key`, against a verifier who knows when statements were seen.
+
+    `seen` is when a commit named the statement; None if none did.
+    """
+
+    def prepare(scene: AttackScene) -> Attempt:
+        scene.publish(SIGNED)
+        attached = scene.attach(scene.statement(SIGNED), scene.second)
+        release, second = scene.demand.policy.keys
+        policy = replace(scene.demand.policy, keys=(release, change(second)))
+        attempt = scene.attempt(policy=policy)
+        times = {} if seen is None else {attached.digest: seen}
+        return replace(attempt, demand=replace(attempt.demand, seen=times))
+
+    return prepare
+
+
 def _undated(change: Callable[[TrustedKey], TrustedKey]) -> Callable[[AttackScene], Attempt]:
     """Return an attack as by `_key`, with a statement that has no time of signing."""
 
@@ -215,6 +235,12 @@ ATTACKS = (
         lambda key: replace(key, revoked_at=datetime.min.replace(tzinfo=UTC)))),
     Attack("a revoked key does not say when it signed", "revocation", _undated(
         lambda key: replace(key, revoked_at=NOW))),
+    Attack("a key that has ended signs with an older date", "witness", _unseen(
+        lambda key: replace(key, valid_until=NOW - _HOUR / 2))),
+    Attack("a revoked key signs with an older date", "witness", _unseen(
+        lambda key: replace(key, revoked_at=NOW - _HOUR / 2))),
+    Attack("a commit names an older date only after the key has ended", "witness", _unseen(
+        lambda key: replace(key, revoked_at=NOW - _HOUR / 2), NOW - _HOUR / 4)),
     Attack("the statement is signed tomorrow", "signing time", _dated(NOW + 24 * _HOUR)),
     Attack("the statement is signed in the year 9999", "signing time", _dated(
         datetime(9999, 1, 1, tzinfo=UTC))),

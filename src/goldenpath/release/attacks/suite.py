@@ -3,7 +3,7 @@
 A suite says how all its attacks go while some of its controls are switched off. Each attack must be
 refused by the control that it names. With that control switched off, exactly its attacks must
 succeed. If fewer succeed, another control refused them. If more succeed, another control does not
-do its part.
+do its part. An attack that shows nothing on this machine is left out, with the reason.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -33,6 +33,15 @@ class AttackTrial:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """An attack that is not tried on this machine. Nothing is claimed about it here."""
+
+    attack: str
+    control: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class AttackSuite:
     """The attacks on one part of the product."""
 
@@ -41,6 +50,7 @@ class AttackSuite:
     controls: Sequence[str]
     trials: Callable[[frozenset[str]], Sequence[AttackTrial]]
     """Tries every attack without some controls, and returns the trials in the order of attacks."""
+    left_out: tuple[LeftOut, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +84,19 @@ class SuiteResult:
 
     outcomes: tuple[AttackOutcome, ...]
     ablations: tuple[Ablation, ...]
+    left_out: tuple[LeftOut, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing could be tried, so that nothing was shown."""
+        return not self.outcomes
 
     @property
     def holds(self) -> bool:
-        """Whether every attack was refused and every control is needed."""
+        """Whether every attack that was tried was refused, and every control of them is needed."""
         refused = all(outcome.refused for outcome in self.outcomes)
-        return refused and all(ablation.exact for ablation in self.ablations)
+        exact = all(ablation.exact for ablation in self.ablations)
+        return not self.is_empty and refused and exact
 
 
 def run(
@@ -89,11 +106,14 @@ def run(
 
     `progress` gets the names of the controls, and returns them one by one as the work goes on.
     """
+    if not suite.attacks:
+        return SuiteResult((), (), suite.left_out)
     trials = suite.trials(frozenset())
     outcomes = zip(suite.attacks, trials, strict=True)
     return SuiteResult(
         tuple(_outcome(attack, trial) for attack, trial in outcomes),
         tuple(_ablation(suite, control) for control in progress(suite.controls)),
+        suite.left_out,
     )
 
 

@@ -191,6 +191,18 @@ def _revocation(candidate: Candidate, who: Signatory | None, demand: Demand) -> 
     return f"the key {who.name} has been revoked since {who.revoked_at:%Y-%m-%d %H:%M}"
 
 
+def _witness(candidate: Candidate, who: Signatory | None, demand: Demand) -> str | None:
+    # Whoever holds the key of a machine can date a statement back to before the key ended. What a
+    # person signed is judged by the time when it was used (`goldenpath.promote.gates`).
+    if demand.seen is None or not isinstance(who, TrustedKey):
+        return None
+    seen = demand.seen.get(candidate.document.listed.digest, demand.now)
+    ends = [end for end in (who.valid_until, who.revoked_at) if end is not None and end <= seen]
+    if not ends:
+        return None
+    return f"nobody is known to have seen it before the key {who.name} ended, {min(ends):%Y-%m-%d}"
+
+
 def _signing_time(candidate: Candidate, _who: Signatory | None, demand: Demand) -> str | None:
     if candidate.signed_at is None or candidate.signed_at <= demand.now + CLOCK_SKEW:
         return None
@@ -302,6 +314,7 @@ OF_STATEMENTS: tuple[StatementControl, ...] = (
     StatementControl("signature", _signature),
     StatementControl("validity", _validity),
     StatementControl("revocation", _revocation),
+    StatementControl("witness", _witness),
     StatementControl("signing time", _signing_time),
     StatementControl("separation", _separation),
     StatementControl("statement type", _statement_type),

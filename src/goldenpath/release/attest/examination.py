@@ -4,13 +4,14 @@ A statement that cannot be read or fails a control is reported and never counted
 only if a required statement is then missing.
 
 Without a time-stamp authority, only the signer states the signing time. The signature covers it, so
-nobody else can change it. But somebody who steals a key can backdate a statement. So revoke a
-stolen key as of the theft, or remove it from the policy. A statement without a signing time is
-judged as signed now.
+nobody else can change it. But somebody who steals a key can backdate a statement. A statement by a
+key that has ended therefore counts only if somebody else saw it before that, where such times are
+kept. Elsewhere, remove a stolen key from the policy. A statement without a signing time is judged
+as signed now.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from goldenpath.digest import Digest
@@ -22,7 +23,13 @@ from goldenpath.release.attest.controls import (
     claimed_signatory,
     signatory,
 )
-from goldenpath.release.attest.documents import Candidate, Document, Documents, read_candidate
+from goldenpath.release.attest.documents import (
+    Candidate,
+    Document,
+    Documents,
+    cited_envelopes,
+    read_candidate,
+)
 from goldenpath.release.attest.policy import (
     Demand,
     Finding,
@@ -60,15 +67,20 @@ def judge(
     people: Sequence[Person],
     *,
     now: datetime,
+    seen: Mapping[Digest, datetime] | None = None,
 ) -> Verified:
-    """Return the statements that count about `digest`, and the findings of all checks."""
-    return examine(digest, documents, Demand(digest, policy, people, now)).verified
+    """Return the statements that count about `digest`, and the findings of all checks.
+
+    `seen` is as in `Demand`, with the statements that commits name.
+    """
+    return examine(digest, documents, Demand(digest, policy, people, now, seen)).verified
 
 
 def examine(
     digest: Digest, documents: Documents, demand: Demand, *, without: frozenset[str] = frozenset()
 ) -> Examination:
     """Judge with reasons for each refusal; `without` switches controls off, for attacks."""
+    demand = _with_citations(documents, demand)
     counted: list[SignedStatement] = []
     refusals: list[RejectedStatement] = []
     for document in documents.referrers:
@@ -87,6 +99,20 @@ def examine(
     present = frozenset(each.listed.digest for each in documents.referrers if not each.fault)
     verified = Verified(digest, tuple(counted), tuple(findings), present, documents.unread)
     return Examination(verified, tuple(refusals))
+
+
+def _with_citations(documents: Documents, demand: Demand) -> Demand:
+    """Add what decisions cite: it was there before them, because they name it by its digest."""
+    if not demand.seen:
+        return demand
+    seen = dict(demand.seen)
+    for document in documents.referrers:
+        known = demand.seen.get(document.listed.digest)
+        if known is None or document.fault:
+            continue  # a damaged document may not be what its digest says
+        for cited in cited_envelopes(document):
+            seen[cited] = min(known, seen.get(cited, known))
+    return replace(demand, seen=seen)
 
 
 def _consider(

@@ -4,7 +4,7 @@ The trusted keys come from the gitops repository. Each has a period of validity.
 revoked key signed after its revocation counts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -62,6 +62,9 @@ class Demand:
     policy: Policy
     people: Sequence[Person]
     now: datetime
+    seen: Mapping[Digest, datetime] | None = None
+    """When somebody else than its signer saw each statement, by envelope; None where nobody keeps
+    such times. Then the signing time counts for keys that have ended, and that is a claim."""
 
 
 @dataclass(frozen=True, slots=True)

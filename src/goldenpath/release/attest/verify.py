@@ -7,7 +7,7 @@ out, the answer is "could not find out" and never "no".
 """
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -62,15 +62,18 @@ def verify(
     people: Sequence[Person] = (),
     now: datetime,
     blobs: bool = False,
+    seen: Mapping[Digest, datetime] | None = None,
 ) -> Verified:
     """Return all statements that count about `digest`. With `blobs`, reads the whole image too.
+
+    `seen` is when somebody else than its signer saw a statement; see `Demand`.
 
     Raises `NotFound` if the store has no such manifest, `Unavailable` if it fails a check and not
     all statements about it could be read.
     """
-    demand = Demand(digest, policy, people, now)
+    demand = Demand(digest, policy, people, now, seen)
     documents = gather(store, digest, reading=Reading(demand), blobs=blobs)
-    return require_all_read(judge(digest, documents, policy, people, now=now))
+    return require_all_read(judge(digest, documents, policy, people, now=now, seen=seen))
 
 
 def require_all_read(verified: Verified) -> Verified:

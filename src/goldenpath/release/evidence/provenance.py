@@ -65,6 +65,7 @@ def provenance(
                 # A run that recorded nothing of them says nothing: unknown is not "none".
                 **({} if run.confinement is None else {"confinement": list(run.confinement)}),
                 **({} if run.network is None else {"network": run.network}),
+                **({} if run.limits is None else {"limits": dict(run.limits)}),
             },
             "resolvedDependencies": [*_materials(run), *_texts(documents)],
         },
