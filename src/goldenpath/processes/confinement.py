@@ -84,6 +84,10 @@ class Sandbox:
     refused: tuple[str, ...] = ()
     """Groups of system calls that are refused as well."""
     limits: Mapping[str, int] = field(default_factory=dict)
+    most_tasks: int = 0
+    """Processes and threads at a time; 0 for no limit."""
+    most_memory: int = 0
+    """MiB that all of its processes may hold together; 0 for no limit."""
     first_to_kill: bool = False
     changes_user: bool = False
     """Whether the program runs as `Confinement.user`. Others can read its files then."""
@@ -162,6 +166,10 @@ class Confinement:
         request.limits = [f"{name} {value}" for name, value in sandbox.limits.items()]
         request.limits.append("RLIMIT_CORE 0")
         request.first_to_kill = sandbox.first_to_kill
+        request.most_tasks, request.most_memory = sandbox.most_tasks, sandbox.most_memory
+        if sandbox.most_tasks and USER in request.measures:
+            # The kernel counts those of the namespace. It exempts root, who is looked at instead.
+            request.limits.append(f"RLIMIT_NPROC {sandbox.most_tasks}")
         return request
 
 

@@ -47,6 +47,7 @@ from goldenpath.train.python_content import (
 from goldenpath.train.source.declaration import data_in_project, refuse_other_declaration
 from goldenpath.train.source_state import changed_at, open_checkout
 from goldenpath.train.steps import (
+    MOST_TASKS,
     TrainingContext,
     TrainingResult,
     in_background,
@@ -369,6 +370,11 @@ def _record(
         rows_size=len(evaluation.rows),
         golden=evaluation.golden,
         confinement=context.confinement.measures,
+        limits={
+            "processes and threads": MOST_TASKS,
+            "seconds": int(spec.time_limit),
+            **({"MiB of memory": spec.memory_limit} if spec.memory_limit else {}),
+        },
         network=spec.network,
         outputs={
             path.relative_to(context.work / "outputs").as_posix(): digest_file(path).text

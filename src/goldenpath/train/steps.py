@@ -24,6 +24,8 @@ CHECK_LIMIT = 1800.0
 """Longest duration of lint, and of the tests, in seconds."""
 TEMPORARY = 1024
 """MiB of the private `/tmp` of a program."""
+MOST_TASKS = 4096
+"""Processes and threads that a program may have at a time."""
 _NOTE, _MAX_NOTE = "note.json", 64 * 1024
 _MAX_BLAS, _MAX_NAMED = 1000, 20
 T = TypeVar("T")
@@ -95,6 +97,8 @@ def _room(context: TrainingContext, name: str, *writable: Path, memory: int = 0)
         network=context.project.training.network,
         temporary=TEMPORARY,
         limits={"RLIMIT_DATA": memory * 1024 * 1024} if memory else {},
+        most_tasks=MOST_TASKS,
+        most_memory=memory,
     )
     places = {"HOME": str(folder / "home"), "TMPDIR": str(folder / "temporary")}
     return _Room(folder, source, data, {**context.environment, **places}, sandbox)

@@ -182,3 +182,5 @@ class TrainingRun:
     """The measures that confined every program of the project; None if nobody recorded them."""
     network: bool | None = None
     """Whether the programs of the project could use the network; None if nobody recorded it."""
+    limits: Mapping[str, int] | None = None
+    """The limits of resources of the training, by name; None if nobody recorded them."""

@@ -26,6 +26,10 @@ _RECURSIVE = 0x8000
 _READ_ONLY, _NO_SETUID, _NO_DEVICES = 1, 2, 4
 _MAX_LINKS = 40
 _AT_WORKING_FOLDER = -100
+_OWN_NUMBERS = (6, 14)
+"""Since this kernel each PID namespace has its own limit."""
+_RESERVED = 308
+"""Numbers that the kernel does not give again, and those of our own processes."""
 _ATTEMPTS, _PAUSE = 50, 0.002
 _PLAIN = kernel.MS_NOSUID | kernel.MS_NODEV
 
@@ -49,7 +53,7 @@ def enter(request: Request) -> None:
     for path, is_writable in sorted(places.items()):
         _bind(path, is_writable=is_writable)
     if PROCESSES in request.measures:
-        _make_processes()
+        _make_processes(request.most_tasks)
     if request.scratch:
         _make_private(request.scratch, request.scratch_size)
     for link, target in links.items():
@@ -127,11 +131,34 @@ def _make_devices() -> None:
         _link(f"/dev/{name}", f"/proc/self/fd{target}")
 
 
-def _make_processes() -> None:
+def _make_processes(most: int) -> None:
     os.makedirs("/proc", exist_ok=True)
     kernel.mount("proc", "/proc", "proc", _PLAIN | kernel.MS_NOEXEC)
+    if most:
+        _limit_numbers(most)
     # Root could write settings of the whole machine below /proc/sys, by owning the files.
     _set_attributes("/proc", _READ_ONLY, recursive=True)
+
+
+def _limit_numbers(most: int) -> None:
+    """Let the kernel give the namespace no more numbers of processes (Linux 6.14).
+
+    On an older kernel this is a setting of the whole machine, which root would change here.
+    """
+    if _version(os.uname().release) < _OWN_NUMBERS:
+        return
+    try:
+        with open("/proc/sys/kernel/pid_max", "w", encoding="ascii") as file:
+            file.write(str(_RESERVED + most))
+    except OSError:
+        pass
+
+
+def _version(release: str) -> tuple[int, int]:
+    """Return the first two numbers of a kernel release such as `6.14.0-rc1`; zeros if unclear."""
+    major, _, rest = release.partition(".")
+    minor = rest.replace("-", ".").partition(".")[0]
+    return (int(major), int(minor)) if major.isdecimal() and minor.isdecimal() else (0, 0)
 
 
 def _make_private(path: str, size: int) -> None:

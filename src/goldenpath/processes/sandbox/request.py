@@ -42,8 +42,9 @@ class Request:
     """One program and everything that it may use."""
 
     __slots__ = (
-        "command", "first_to_kill", "folder", "limits", "measures", "network", "parent",
-        "readable", "refused", "scratch", "scratch_size", "temporary", "user", "writable",
+        "command", "first_to_kill", "folder", "limits", "measures", "most_memory", "most_tasks",
+        "network", "parent", "readable", "refused", "scratch", "scratch_size", "temporary",
+        "user", "writable",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -70,6 +71,10 @@ class Request:
         """Groups of refused system calls."""
         self.limits: list[str] = []
         """Limits by the name of the constant in `resource`, such as `RLIMIT_DATA 1000`."""
+        self.most_tasks = 0
+        """Processes and threads at a time; 0 for no limit."""
+        self.most_memory = 0
+        """MiB that all processes may hold together; 0 for no limit."""
         self.first_to_kill = False
         """Whether the kernel kills this program first when memory runs out."""
         self.user = 0

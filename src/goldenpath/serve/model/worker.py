@@ -41,6 +41,8 @@ MOST_WORDS = 64 * 1024
 SCRATCH_SIZE = 256
 """MiB that the content may write into its scratch folder, where the kernel limits it."""
 _LARGEST_FILE = 64 * 2**20
+_MOST_TASKS = 1024
+"""Processes and threads at a time."""
 _TAIL = 2000
 _END = 0.25
 """Seconds until a process that closed its socket counts as alive."""
@@ -342,6 +344,7 @@ def model_sandbox(confinement: Confinement, scratch: Path, memory: int) -> Sandb
             "RLIMIT_NOFILE": 1024,
             "RLIMIT_DATA": 2 * memory * 2**20,
         },
+        most_tasks=_MOST_TASKS,
         first_to_kill=True,
         changes_user=True,
     )

@@ -20,7 +20,7 @@ from goldenpath.processes.confinement import Confinement, Sandbox, interpreter_f
 from goldenpath.settings import authority_files, uv_cache, uv_credentials, uv_environment
 
 _SECONDS = 3600.0
-_TEMPORARY = 2048
+_TEMPORARY, _MOST_TASKS = 2048, 4096
 _LARGEST, _MAX_FILES = 16 * 1024 * 1024, 20_000
 _LEFT_OUT = frozenset({".git", ".venv", "venv", ".goldenpath", "data", "mlruns", "node_modules"})
 
@@ -68,6 +68,7 @@ class Uv:
                 writable=(_emptied(target), scratch),
                 network=True,
                 temporary=_TEMPORARY,
+                most_tasks=_MOST_TASKS,
             )
             variables = {
                 **uv_environment(self.tools, scratch),
@@ -86,7 +87,7 @@ class Uv:
             scratch.mkdir()
             sandbox = Sandbox(
                 readable=self._files, writable=(Path(folder),), network=network,
-                temporary=_TEMPORARY,
+                temporary=_TEMPORARY, most_tasks=_MOST_TASKS,
             )  # fmt: skip
             return self._run(arguments, copy, sandbox, uv_environment(self.tools, scratch))
 
