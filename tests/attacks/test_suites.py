@@ -9,8 +9,10 @@ import pytest
 from goldenpath import compose
 from goldenpath.attacks.suites import suites
 from goldenpath.cli import attack
+from goldenpath.cli.attack_page import page
+from goldenpath.errors import Unavailable
 from goldenpath.release.attacks.attack import Attack
-from goldenpath.release.attacks.suite import AttackSuite, AttackTrial, run
+from goldenpath.release.attacks.suite import AttackSuite, AttackTrial, LeftOut, run
 from goldenpath.release.attacks.supply_chain import supply_chain
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -30,13 +32,18 @@ def test_the_documentation_has_a_section_for_every_suite() -> None:
 @pytest.mark.parametrize("name", attack.SUITES)
 def test_the_documentation_lists_every_control_with_its_attacks(name: str) -> None:
     suite = MADE[name]()
+    lacking = [each.reason for each in suite.left_out if "this machine lacks" in each.reason]
+    if lacking:
+        pytest.skip(f"SKIPPED: {lacking[0]}")
     section = PAGE.partition(f"## `{name}`")[2].partition("\n## ")[0]
 
     listed = re.findall(r"^\| ([A-Za-z,' -]+) \| [^|]+ \| (\d+) \|$", section, re.MULTILINE)
 
+    # Attacks that a setting of this kernel refuses by itself are listed all the same.
     counted = Counter(each.control for each in suite.attacks)
+    counted.update(each.control for each in suite.left_out)
     assert listed == [(control, str(counted[control])) for control in suite.controls]
-    assert f"**{len(suite.attacks)}** attacks" in section
+    assert f"**{counted.total()}** attacks" in section
     assert suite.name == name
 
 
@@ -59,3 +66,23 @@ def test_a_suite_fails_if_an_attack_gets_through_or_a_control_is_not_needed() ->
     assert not run(suite(through, through)).holds
     assert not run(suite(refused, refused)).holds
     assert not run(suite(AttackTrial(False, {"second": "no"}), through)).holds
+
+
+def test_the_page_says_what_was_left_out_and_that_nothing_is_claimed_about_it() -> None:
+    left_out = LeftOut("a training reads a key", "list of files", "this machine lacks landlock")
+    one = Attack("one", "first", lambda scene: scene.attempt())
+    trials = [AttackTrial(False, {"first": "no"})], [AttackTrial(True, {})]
+    suite = AttackSuite("made", (one,), ("first",), lambda off: trials[bool(off)], (left_out,))
+
+    text = page({"made": run(suite)})
+
+    assert "left out a training reads a key" in text and "this machine lacks landlock" in text
+    assert text.endswith("left out: nothing is claimed about them here")
+
+
+def test_a_suite_of_which_nothing_can_be_tried_ends_with_another_status() -> None:
+    left_out = LeftOut("a training reads a key", "list of files", "this machine lacks landlock")
+    result = run(AttackSuite("build", (), (), lambda _: [], (left_out,)))
+
+    assert attack.exit_status({"build": result}) == Unavailable.exit_code
+    assert attack.exit_status({}) == 0

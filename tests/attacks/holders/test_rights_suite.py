@@ -5,7 +5,9 @@ from functools import partial
 
 import pytest
 
-from goldenpath.attacks.holders.deployment_step import BOTH, ONE, TWO, recorded, shared
+from goldenpath.attacks.holders.deployment_step import BOTH, ONE, TWO, Shares, recorded, shared
+from goldenpath.attacks.holders.entry_scene import DAY, NOW, EntryScene, GivenWaiver
+from goldenpath.attacks.holders.restriction_attacks import RestrictedStep
 from goldenpath.attacks.holders.rights_suite import CONTROLS, rights_suite
 from goldenpath.promote.manifests.commit_rights import FileStep, lone_refusal, machine_refusal
 from goldenpath.release.attacks.suite import SuiteResult, run
@@ -46,3 +48,27 @@ def test_the_machine_follows_its_plan_on_the_same_deployment(
 
 def test_one_person_holds_the_same_deployment() -> None:
     assert lone_refusal(recorded(hold="validator: because")) == ""
+
+
+@pytest.mark.parametrize(
+    ("leavers", "is_admitted"), [((), True), (("second-validator",), False)], ids=["here", "left"]
+)
+def test_a_waiver_of_somebody_who_has_left_counts_for_no_later_entry(
+    leavers: tuple[str, ...], is_admitted: bool
+) -> None:
+    waiver = GivenWaiver(by="second-validator", at=NOW - 12 * DAY)
+    scene = EntryScene(auc=0.84, waived=("thresholds",), waivers=(waiver,), leavers=leavers)
+
+    assert (scene.refusal(frozenset()) == "") is is_admitted
+
+
+def test_an_honest_release_is_admitted_by_the_same_rules() -> None:
+    assert EntryScene().refusal(frozenset()) == ""
+    assert EntryScene(champion=0.9).refusal(frozenset()) == ""
+
+
+@pytest.mark.parametrize("shares", [BOTH, ((ONE, 100),)], ids=["nothing", "back"])
+def test_a_freeze_and_a_hold_let_a_deployment_stay_and_go_back(shares: Shares) -> None:
+    frozen = RestrictedStep(shares, is_frozen=True)
+
+    assert frozen.refusal("freezes", frozenset()) == ""

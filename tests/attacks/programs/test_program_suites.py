@@ -1,7 +1,7 @@
 """The suites `build` and `sandbox`: real programs in real sandboxes, judged from outside.
 
-They run in half a minute, so they are part of `make test`. A machine whose kernel gives less than
-everything is skipped: there the layer that is missing refuses nothing.
+They run in half a minute, so they are part of `make test`. On a machine whose kernel gives less
+than everything, the attacks that show nothing there are left out. Two such machines are simulated.
 """
 
 from collections.abc import Callable
@@ -13,19 +13,29 @@ from goldenpath.attacks.programs.confined_trial import ProgramAttack, trials
 from goldenpath.attacks.programs.sandbox_suite import sandbox_suite
 from goldenpath.errors import Unavailable
 from goldenpath.processes.confinement import confine
+from goldenpath.processes.sandbox.request import LANDLOCK, MEASURES, NAMESPACES
 from goldenpath.release.attacks.suite import AttackSuite, run
 
-pytestmark = pytest.mark.skipif(
+WHOLE = pytest.mark.skipif(
     bool(confine().missing), reason=f"SKIPPED: this kernel lacks {', '.join(confine().missing)}"
 )
+LACKS = [frozenset({LANDLOCK}), frozenset(NAMESPACES)]
+MAKERS = [build_suite, sandbox_suite]
 
 
-@pytest.mark.parametrize("make", [build_suite, sandbox_suite])
+def names(suite: AttackSuite) -> list[str]:
+    return [each.name for each in suite.attacks]
+
+
+@WHOLE
+@pytest.mark.parametrize("make", MAKERS)
 def test_every_attack_is_refused_and_every_control_is_needed(
     make: Callable[[], AttackSuite],
 ) -> None:
-    result = run(make())
+    suite = make()
+    result = run(suite)
 
+    assert all("the kernel refuses it itself" in each.reason for each in suite.left_out)
     assert [each.attack for each in result.outcomes if not each.refused] == []
     for ablation in result.ablations:
         assert ablation.succeeded == ablation.expected != (), ablation.control
@@ -37,3 +47,45 @@ def test_an_attack_that_was_not_made_is_no_refusal() -> None:
 
     with pytest.raises(Unavailable, match="0 of 1 attacks"):
         trials(kind, attacks, frozenset())
+
+
+@WHOLE
+@pytest.mark.parametrize("make", MAKERS)
+@pytest.mark.parametrize("lacking", LACKS, ids=["no Landlock", "no namespaces"])
+def test_a_machine_with_less_leaves_out_what_it_cannot_show(
+    make: Callable[[frozenset[str]], AttackSuite], lacking: frozenset[str]
+) -> None:
+    whole, less = make(frozenset()), make(lacking)
+
+    every = {*names(whole), *(each.attack for each in whole.left_out)}
+    assert {*names(less), *(each.attack for each in less.left_out)} == every
+    assert set(names(less)).isdisjoint(each.attack for each in less.left_out)
+    settings = {each.attack for each in whole.left_out}
+    new = [each for each in less.left_out if each.attack not in settings]
+    assert all("this machine lacks " in each.reason for each in new)
+    assert set(less.controls) == {each.control for each in less.attacks}
+    if less.controls != whole.controls:
+        assert less.left_out
+
+
+@WHOLE
+@pytest.mark.parametrize("lacking", LACKS, ids=["no Landlock", "no namespaces"])
+def test_what_a_machine_with_less_tries_is_refused_there_by_the_same_control(
+    lacking: frozenset[str],
+) -> None:
+    suite = build_suite(lacking)
+    assert suite.attacks and suite.left_out
+
+    usual = suite.trials(frozenset())
+    without = suite.trials(frozenset({"list of files"}))
+
+    assert [each.succeeded for each in usual] == [False] * len(suite.attacks)
+    of_files = [each.control == "list of files" for each in suite.attacks]
+    assert [each.succeeded for each in without] == of_files
+
+
+def test_a_machine_without_any_measure_shows_nothing_and_does_not_pass() -> None:
+    result = run(build_suite(frozenset(MEASURES)))
+
+    assert result.is_empty and result.left_out
+    assert not result.holds

@@ -1,6 +1,7 @@
 """The suite `http`: what callers try, and the limits and rules that refuse it."""
 
 from goldenpath.attacks.callers import (
+    certificate_attacks,
     field_attacks,
     limit_attacks,
     smuggling_attacks,
@@ -13,6 +14,7 @@ from goldenpath.attacks.callers.caller_scene import (
     CallerAttack,
     CallerScene,
 )
+from goldenpath.attacks.callers.certificate_attacks import OF_CERTIFICATES
 from goldenpath.attacks.callers.lenient_reading import REWRITES
 from goldenpath.attacks.callers.token_attacks import OF_TOKENS
 from goldenpath.release.attacks.suite import AttackSuite, AttackTrial
@@ -22,8 +24,9 @@ ATTACKS: tuple[CallerAttack, ...] = (
     *limit_attacks.ATTACKS,
     *field_attacks.ATTACKS,
     *token_attacks.ATTACKS,
+    *certificate_attacks.ATTACKS,
 )
-CONTROLS = (*REWRITES, *OF_LIMITS, *OF_FIELDS, *OF_CALLERS, *OF_TOKENS)
+CONTROLS = (*REWRITES, *OF_LIMITS, *OF_FIELDS, *OF_CALLERS, *OF_TOKENS, *OF_CERTIFICATES)
 
 
 def http_suite() -> AttackSuite:

@@ -1,6 +1,6 @@
 """A canary in production, and commits on it that one holder of a key makes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -25,7 +25,7 @@ CANARY = Placement(
     TWO, ONE, "https://git.example/credit", "a" * 40, Rollout((10, 50, 100)),
     (Digest.of(b"an approval"),), Digest.of(b"a decision"),
 )  # fmt: skip
-Shares = Sequence[tuple[Digest, int]]
+Shares = tuple[tuple[Digest, int], ...]
 BOTH: Shares = ((ONE, 90), (TWO, 10))
 
 
@@ -52,9 +52,8 @@ def sealed_platform() -> Platform:
 
 def shared(shares: Shares = BOTH, placed: Placement | bytes | None = CANARY) -> FileStep:
     """Return a commit that sets the shares of releases, and writes the release file."""
-    before = _service(BOTH, None)
     release = render_placement(placed) if isinstance(placed, Placement) else placed
-    return _step(before, _service(shares, before), release)
+    return _step(_first_service(), _service(shares, _first_service()), release)
 
 
 def recorded(**changes: object) -> FileStep:
@@ -64,7 +63,7 @@ def recorded(**changes: object) -> FileStep:
 
 def edited(*path: str | int, value: JsonValue) -> FileStep:
     """Return a commit that sets one field of the InferenceService."""
-    before = _service(BOTH, None)
+    before = _first_service()
     document = parse_yaml(before, STAGE)
     inner: object = document
     for key in path[:-1]:
@@ -90,6 +89,12 @@ def brought() -> FileStep:
     return replace(shared(), before=Files(None, None))
 
 
+@cache
+def _first_service() -> bytes:
+    return _service(BOTH, None)
+
+
+@cache
 def _service(shares: Shares, current: bytes | None) -> bytes:
     slots = tuple(Slot(slot_name(digest), digest, share) for digest, share in shares)
     files = render_deployment(Deployment(STAGE, MODEL, slots), sealed_platform(), current)
@@ -118,8 +123,8 @@ def steps(
     """Return an attack for each commit. Without the control nobody asks for the refusal."""
 
     def attack(name: str, step: Callable[[], FileStep]) -> RightsAttack:
-        return RightsAttack(
-            name, control, lambda without: "" if control in without else refusal(step())
-        )
+        # A pure rule: its answer is the same whatever other rules are switched off.
+        answer = cache(lambda: refusal(step()))
+        return RightsAttack(name, control, lambda without: "" if control in without else answer())
 
     return tuple(attack(name, step) for name, step in rows.items())

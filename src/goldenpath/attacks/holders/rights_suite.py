@@ -1,12 +1,14 @@
 """The suite `rights`: what the holder of one key tries alone, and the rules that refuse it.
 
 Every attack is a pure question to a rule of the follower. A rule that is a function is switched off
-by not asking it. Limits to models and roles are data, so switching one off is another value.
+by not asking it. Limits, gates, freezes and holds are data, so switching one off is another value.
 """
 
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from goldenpath.attacks.holders.admission_attacks import CONTROLS as OF_ADMISSION
+from goldenpath.attacks.holders.admission_attacks import admission_attacks
 from goldenpath.attacks.holders.deployment_step import (
     BOTH,
     CANARY,
@@ -24,6 +26,9 @@ from goldenpath.attacks.holders.deployment_step import (
     steps,
     unreadable,
 )
+from goldenpath.attacks.holders.restriction_attacks import CONTROLS as OF_RESTRICTIONS
+from goldenpath.attacks.holders.restriction_attacks import restriction_attacks
+from goldenpath.attacks.holders.way_in_attacks import WAYS_IN, way_in_attacks
 from goldenpath.digest import Digest
 from goldenpath.promote.manifests.commit_rights import FileStep, lone_refusal, machine_refusal
 from goldenpath.promote.manifests.desired import Rollout
@@ -120,8 +125,13 @@ ATTACKS: tuple[RightsAttack, ...] = (
         partial(_of_two, ("two", "three"), _ROLES)),
     RightsAttack("an engineer and a data scientist change trust", TWO_ROLES,
         partial(_of_two, ("one", "four"), _ROLES)),
+    *admission_attacks(),
+    *restriction_attacks(),
+    *way_in_attacks(),
 )  # fmt: skip
-CONTROLS = (MACHINE, LONE, PEOPLE, ROLES, TWO_ROLES)
+CONTROLS = (
+    MACHINE, LONE, PEOPLE, ROLES, TWO_ROLES, *OF_ADMISSION, *OF_RESTRICTIONS, WAYS_IN,
+)  # fmt: skip
 
 
 def rights_suite() -> AttackSuite:

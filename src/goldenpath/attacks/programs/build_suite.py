@@ -2,7 +2,8 @@
 
 The launcher has two layers for most things, so an attack can be refused twice. Therefore the suite
 also runs on two machines that have less: one without Landlock and one without namespaces. There the
-other layer alone refuses the attack, and switching it off shows that.
+other layer alone refuses the attack, and switching it off shows that. If this machine itself has
+less, the attacks that it cannot show are left out.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,19 +13,22 @@ from pathlib import Path
 
 from goldenpath.attacks.programs.confined_trial import (
     AttackEffect,
+    Needs,
     ProgramAttack,
     ProgramSandbox,
+    split,
     trials,
 )
 from goldenpath.processes.confinement import Sandbox, confine
 from goldenpath.processes.sandbox.request import (
     LANDLOCK,
     NAMESPACES,
+    NETWORK,
     PROCESSES,
     SECCOMP,
     VIEW,
 )
-from goldenpath.release.attacks.suite import AttackSuite, AttackTrial
+from goldenpath.release.attacks.suite import AttackSuite, AttackTrial, LeftOut
 
 _TEMPORARY = 16
 
@@ -66,6 +70,15 @@ def _is_traced(effect: AttackEffect) -> bool:
     return any(f"TracerPid:\t{process}\n" in text for text in texts)
 
 
+def _is_in_keyring(effect: AttackEffect) -> bool:
+    return f"goldenpath-{effect.machine.names['mark']}" in Path("/proc/keys").read_text()
+
+
+def _traces_victim(effect: AttackEffect) -> bool:
+    text = Path(f"/proc/{effect.machine.victim.pid}/status").read_text()
+    return bool(effect.process) and f"TracerPid:\t{effect.process}\n" in text
+
+
 def _kills(effect: AttackEffect) -> bool:
     return effect.machine.victim.poll() is not None
 
@@ -84,7 +97,8 @@ _READ = "gained.append(open({}).read())"
 _FILES = "list of files"
 _NETWORK = "own network"
 _PROCESSES = "own processes"
-_CALLS = "system calls"
+_CALLS, _CALLS_ONLY = "system calls", "system calls without other measures"
+_TRACING = ("kernel/yama/ptrace_scope", 0)
 _WHOLE = (
     ("a training reads a key", _FILES, _READ.format("key"), _secret),
     ("a training reads a key through a link", _FILES,
@@ -136,6 +150,18 @@ _WHOLE = (
         "native('unshare', 0x50000000)", _enters("net")),
     ("a training traces another process", _CALLS,
         f"{_CHILD}native('ptrace', 16, child, None, None)", _is_traced),
+    ("a training keeps something in a keyring of the user", _CALLS,
+        "native('syscall', 248, b'user', ('goldenpath-' + mark).encode(), b'x', 1, -4)",
+        _is_in_keyring),
+    ("a training measures through the kernel", _CALLS,
+        "request = struct.pack('<2I5Q', 1, 112, 0, 0, 0, 0, 0x60)\n"
+        "content = ctypes.create_string_buffer(request, 112)\n"
+        "native('syscall', 298, content, 0, -1, -1, 0)",
+        lambda effect: effect.holds("perf_event")),
+    ("a training gives the kernel a map of its own", _CALLS,
+        "content = ctypes.create_string_buffer(struct.pack('<5I', 2, 4, 4, 1, 0), 72)\n"
+        "native('syscall', 321, 0, content, 72)",
+        lambda effect: effect.holds("bpf-map")),
 )  # fmt: skip
 _NO_LANDLOCK = (
     ("a training connects to an abstract socket", "own network without Landlock",
@@ -158,44 +184,87 @@ _NO_NAMESPACES = (
 )  # fmt: skip
 
 
+_SECCOMP_ALONE = (
+    ("a program without other measures reads the memory of another process", _CALLS_ONLY,
+        "content = ctypes.create_string_buffer(length)\n"
+        "here = struct.pack('PN', ctypes.addressof(content), length)\n"
+        "there = struct.pack('PN', address, length)\n"
+        "one, none = ctypes.c_ulong(1), ctypes.c_ulong(0)\n"
+        "native('process_vm_readv', victim, here, one, there, one, none)\n"
+        "gained.append(content.raw.decode())", _secret),
+    ("a program without other measures traces another process", _CALLS_ONLY,
+        "native('ptrace', 16, victim, None, None)", _traces_victim),
+)  # fmt: skip
+_NEEDS: Needs = {
+    _CALLS_ONLY: (frozenset({SECCOMP}),),
+    _FILES: (frozenset({VIEW}), frozenset({LANDLOCK})),
+    _NETWORK: (frozenset({NETWORK}),),
+    # Without the namespace of processes there is no view either. Landlock then keeps the files.
+    _PROCESSES: (frozenset({PROCESSES, LANDLOCK}),),
+    _CALLS: (frozenset({SECCOMP}),),
+    # Without a view there are no Unix sockets anyway.
+    "own network without Landlock": (frozenset({NETWORK, VIEW}),),
+    "own processes without Landlock": (frozenset({PROCESSES}),),
+    "Landlock alone": (frozenset({LANDLOCK}),),
+    "system calls alone": (frozenset({SECCOMP}),),
+}
+_SETTINGS = {
+    "a training gives the kernel a map of its own": ("kernel/unprivileged_bpf_disabled", 0),
+    "a training measures through the kernel": ("kernel/perf_event_paranoid", 2),
+    "a training opens a ring of system calls": ("kernel/io_uring_disabled", 0),
+    "a program without other measures reads the memory of another process": _TRACING,
+    "a program without other measures traces another process": _TRACING,
+}
+"""The kernel refuses these attacks itself if a setting is higher."""
+
+
 @dataclass(frozen=True, slots=True)
 class BuildMachine:
     """One kind of machine, with the attacks that are made on it."""
 
     kind: ProgramSandbox
     attacks: tuple[ProgramAttack, ...]
+    left_out: tuple[LeftOut, ...]
 
     @property
     def controls(self) -> tuple[str, ...]:
         """Return the controls that can be switched off here."""
         return (*self.kind.measures, *self.kind.changes)
 
+    def trials(self, without: frozenset[str]) -> Sequence[AttackTrial]:
+        """Make every attack without some controls."""
+        return trials(self.kind, self.attacks, without) if self.attacks else ()
 
-def build_suite() -> AttackSuite:
-    """Return the suite. Raises `Unavailable` if this machine confines no programs."""
-    machines = build_machines()
+
+def build_suite(lacking: frozenset[str] = frozenset()) -> AttackSuite:
+    """Return the suite. Tests name measures that the machine is `lacking`.
+
+    Raises `Unavailable` if no program can be started here.
+    """
+    machines = build_machines(lacking)
     attacks = tuple(attack for machine in machines for attack in machine.attacks)
     controls = tuple(dict.fromkeys(attack.control for attack in attacks))
 
     @cache
     def usual(number: int) -> Sequence[AttackTrial]:
-        return trials(machines[number].kind, machines[number].attacks, frozenset())
+        return machines[number].trials(frozenset())
 
     def every(without: frozenset[str]) -> list[AttackTrial]:
         return [
             trial
             for number, machine in enumerate(machines)
             for trial in (
-                trials(machine.kind, machine.attacks, without & {*machine.controls})
+                machine.trials(without & {*machine.controls})
                 if without & {*machine.controls}
                 else usual(number)
             )
         ]
 
-    return AttackSuite("build", attacks, controls, every)
+    left_out = tuple(each for machine in machines for each in machine.left_out)
+    return AttackSuite("build", attacks, controls, every, left_out)
 
 
-def build_machines() -> tuple[BuildMachine, ...]:
+def build_machines(lacking: frozenset[str] = frozenset()) -> tuple[BuildMachine, ...]:
     """Return this machine, and what it would be with less."""
     network: Mapping[str, Callable[[Sandbox], Sandbox]] = {
         _NETWORK: lambda sandbox: replace(sandbox, network=True)
@@ -212,9 +281,15 @@ def build_machines() -> tuple[BuildMachine, ...]:
     }
     network_there = {"own network without Landlock": network[_NETWORK]}
     return (
-        _machine(frozenset(), measures, network, _WHOLE),
-        _machine(frozenset({LANDLOCK}), weaker, network_there, _NO_LANDLOCK),
-        _machine(frozenset(NAMESPACES), weakest, {}, _NO_NAMESPACES),
+        _machine(lacking, measures, network, _WHOLE),
+        _machine(lacking | {LANDLOCK}, weaker, network_there, _NO_LANDLOCK),
+        _machine(lacking | {*NAMESPACES}, weakest, {}, _NO_NAMESPACES),
+        _machine(
+            lacking | {*NAMESPACES, LANDLOCK},
+            {_CALLS_ONLY: frozenset({SECCOMP})},
+            {},
+            _SECCOMP_ALONE,
+        ),
     )
 
 
@@ -224,8 +299,38 @@ def _machine(
     changes: Mapping[str, Callable[[Sandbox], Sandbox]],
     rows: Sequence[tuple[str, str, str, Callable[[AttackEffect], bool]]],
 ) -> BuildMachine:
-    kind = ProgramSandbox(confine(lacking), _sandbox, measures, changes)
-    return BuildMachine(kind, tuple(ProgramAttack(*row) for row in rows))
+    confinement = confine(lacking)
+    kind = ProgramSandbox(confinement, _sandbox, measures, changes)
+    every = tuple(ProgramAttack(*row) for row in rows)
+    shown, left_out = split(every, confinement.measures, _NEEDS)
+    refused = {each.name: _kernel_refusal(each.name) for each in shown}
+    return BuildMachine(
+        kind,
+        tuple(each for each in shown if not refused[each.name]),
+        (
+            *left_out,
+            *(
+                LeftOut(each.name, each.control, refused[each.name])
+                for each in shown
+                if refused[each.name]
+            ),
+        ),
+    )
+
+
+def _kernel_refusal(attack: str) -> str:
+    """Return why the kernel itself refuses an attack here; empty if it does not."""
+    setting, largest = _SETTINGS.get(attack, ("", 0))
+    try:
+        value = int(Path("/proc/sys", setting).read_text()) if setting else 0
+    except (OSError, ValueError):
+        return ""  # a kernel without the setting
+    name = setting.replace("/", ".")
+    return (
+        f"{name} is {value} on this machine, so the kernel refuses it itself"
+        if (value > largest)
+        else ""
+    )
 
 
 def _sandbox(folder: Path) -> Sandbox:

@@ -12,14 +12,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from goldenpath.attacks.programs.target_machine import TargetMachine, target_machine
 from goldenpath.errors import Unavailable
 from goldenpath.processes.confinement import Confinement, Sandbox, interpreter_files
-from goldenpath.release.attacks.suite import AttackTrial
+from goldenpath.release.attacks.suite import AttackTrial, LeftOut
 
 _PROGRAM = Path(__file__).with_name("hostile_program.py")
 END = -1
@@ -117,6 +117,30 @@ class ProgramSandbox:
         )
         confinement = replace(self.confinement, measures=kept)
         return confinement.command(command, sandbox, folder)
+
+
+Needs = Mapping[str, tuple[frozenset[str], ...]]
+"""By control, the measures that a machine needs to show it. Any one of the sets is enough."""
+
+
+def split(
+    attacks: Sequence[ProgramAttack], present: Collection[str], needs: Needs
+) -> tuple[tuple[ProgramAttack, ...], tuple[LeftOut, ...]]:
+    """Return the attacks that a machine with these measures shows, and those that are left out."""
+    lacking = {control: _lacking(ways, present) for control, ways in needs.items()}
+    kept = tuple(each for each in attacks if not lacking[each.control])
+    left_out = tuple(
+        LeftOut(each.name, each.control, f"this machine lacks {lacking[each.control]}")
+        for each in attacks
+        if lacking[each.control]
+    )
+    return kept, left_out
+
+
+def _lacking(ways: Sequence[frozenset[str]], present: Collection[str]) -> str:
+    """Return what would have to be there; empty if one of the ways is there."""
+    absent = [", ".join(sorted(way - set(present))) for way in ways]
+    return "" if "" in absent else " and ".join(absent)
 
 
 def trials(

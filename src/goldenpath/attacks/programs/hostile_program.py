@@ -8,6 +8,7 @@ ends, so that the effect of each attack can be seen from outside.
 import ctypes
 import json
 import os
+import struct
 import sys
 
 _LIBRARY = ctypes.CDLL(None, use_errno=True)
@@ -41,6 +42,7 @@ def main() -> None:
 def _attack(number: int, code: str, names: "dict[str, object]") -> None:
     gained: list[str] = []
     values = {**names, "native": native, "gained": gained, "ctypes": ctypes, "os": os}
+    values["struct"] = struct
     error = ""
     try:
         exec(code, values)  # noqa: S102 - this is what the program is for

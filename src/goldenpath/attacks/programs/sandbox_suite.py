@@ -12,17 +12,23 @@ from typing import Final
 
 from goldenpath.attacks.programs.confined_trial import (
     AttackEffect,
+    Needs,
     ProgramAttack,
     ProgramSandbox,
+    split,
     trials,
 )
 from goldenpath.processes.confinement import Sandbox, confine
 from goldenpath.processes.sandbox.request import (
+    FORKING,
     METADATA,
+    NETWORK,
     SCHEDULING,
+    SECCOMP,
     SESSIONS,
     SHARING,
     SIGNALS,
+    VIEW,
     WATCHING,
 )
 from goldenpath.release.attacks.suite import AttackSuite
@@ -58,6 +64,20 @@ CHANGES = {
     "largest file": _without_limit("RLIMIT_FSIZE"),
     "open files": _without_limit("RLIMIT_NOFILE"),
     "memory": _without_limit("RLIMIT_DATA"),
+}
+_CALLS = (frozenset({SECCOMP}),)
+_NEEDS: Needs = {
+    # Without a view these calls change nothing, and without both there are no sockets anyway.
+    "modes, owners, times": (frozenset({SECCOMP, VIEW}),),
+    "shared memory, sockets": (frozenset({SECCOMP, NETWORK, VIEW}),),
+    "scheduling": _CALLS,
+    "watching files": _CALLS,
+    "sessions": _CALLS,
+    "signals": _CALLS,
+    "size of scratch": (frozenset({VIEW}),),
+    "largest file": (frozenset(),),
+    "open files": (frozenset(),),
+    "memory": (frozenset(),),
 }
 
 
@@ -196,16 +216,26 @@ _ATTACKS = (
 ATTACKS = tuple(ProgramAttack(*row) for row in _ATTACKS)
 
 
-def sandbox_suite() -> AttackSuite:
-    """Return the suite. Raises `Unavailable` if this machine confines no programs."""
-    confinement = confine()
+def sandbox_suite(lacking: frozenset[str] = frozenset()) -> AttackSuite:
+    """Return the suite. Tests name measures that the machine is `lacking`.
+
+    Raises `Unavailable` if no program can be started here.
+    """
+    confinement = confine(lacking)
+    attacks, left_out = split(ATTACKS, confinement.measures, _NEEDS)
 
     def sandbox(folder: Path) -> Sandbox:
         usual = model_sandbox(confinement, folder, _MEMORY)
         limits = {**usual.limits, **_SMALL}
-        return replace(usual, limits=limits, scratch_size=8, changes_user=False)
+        # The program of the attacks needs processes, which a model has only in a PID namespace.
+        refused = tuple(group for group in usual.refused if group != FORKING)
+        return replace(usual, limits=limits, scratch_size=8, changes_user=False, refused=refused)
 
     kind = ProgramSandbox(confinement, sandbox, {}, CHANGES)
     return AttackSuite(
-        "sandbox", ATTACKS, tuple(CHANGES), lambda without: trials(kind, ATTACKS, without)
+        "sandbox",
+        attacks,
+        tuple(name for name in CHANGES if any(each.control == name for each in attacks)),
+        lambda without: trials(kind, attacks, without),
+        left_out,
     )

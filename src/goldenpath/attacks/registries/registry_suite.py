@@ -1,7 +1,7 @@
 """The suite `registry`: wrong bytes, endless answers, endless waits, floods of statements.
 
 The client is the real one, on a real connection. Its limits are data; the check of content is left
-out by reading what arrived without it.
+out by reading what arrived without it. The rules on credentials are left out by a lenient client.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,6 +9,17 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
+from goldenpath.attacks.registries.credential_attacks import (
+    CONTROLS as OF_CREDENTIALS,
+)
+from goldenpath.attacks.registries.credential_attacks import (
+    DOWNGRADE,
+    HOST,
+    TOKENS,
+    leaks,
+    names_token_service,
+    redirects,
+)
 from goldenpath.attacks.registries.hostile_registry import HostileAnswer, hostile_registry
 from goldenpath.errors import GoldenPathError
 from goldenpath.oci.descriptor import IMAGE_LAYER, Descriptor
@@ -21,9 +32,10 @@ from goldenpath.release.attacks.attack_scene import stage
 from goldenpath.release.attacks.suite import AttackSuite, AttackTrial
 from goldenpath.release.attest.verify import Reading, ReadingLimits, gather
 
-CONTENT, SIZE, ATTEMPTS, WAIT, FLOOD = CONTROLS = (
+CONTENT, SIZE, ATTEMPTS, WAIT, FLOOD = OF_CLIENT = (
     "digest of content", "size of answers", "attempts", "longest wait", "bytes of statements",
 )  # fmt: skip
+CONTROLS = (*OF_CLIENT, *OF_CREDENTIALS)
 _MIB: Final = 2**20
 _HONEST = b"the weights of a model" * 100
 _LIMITS = RetryLimits(attempts=3, backoff=0.0)
@@ -142,10 +154,33 @@ def registry_suite(fresh: Callable[[], Store]) -> AttackSuite:
             partial(_floods, fresh, 80, 65536)),
         RegistryAttack("some huge statements hide the evidence", FLOOD,
             partial(_floods, fresh, 70, 2**19)),
+        *_of_credentials(),
     )  # fmt: skip
     return AttackSuite(
         "registry", attacks, CONTROLS, lambda without: [_trial(each, without) for each in attacks]
     )
+
+
+def _of_credentials() -> tuple[RegistryAttack, ...]:
+    elsewhere = redirects(lambda registry: f"{registry.other}/blob")
+    by_name = redirects(lambda registry: registry.other.replace("127.0.0.1", "localhost"))
+    with_user = redirects(lambda registry: registry.other.replace("//", "//127.0.0.1@"))
+    plain_tokens = names_token_service(lambda registry: f"{registry.other}/token")
+    passed_on = names_token_service(lambda registry: f"{registry.own}/token", redirected=True)
+    return (
+        RegistryAttack("a registry sends the client and its password to another server", HOST,
+            partial(leaks, elsewhere, HOST)),
+        RegistryAttack("a registry sends the password to another name of this machine", HOST,
+            partial(leaks, by_name, HOST)),
+        RegistryAttack("a registry hides another server behind a user name", HOST,
+            partial(leaks, with_user, HOST)),
+        RegistryAttack("a registry leads from HTTPS to plain HTTP", DOWNGRADE,
+            partial(leaks, elsewhere, DOWNGRADE, tls=True, any_request=True)),
+        RegistryAttack("a registry with HTTPS names a token service without it", DOWNGRADE,
+            partial(leaks, plain_tokens, DOWNGRADE, tls=True)),
+        RegistryAttack("a token service sends the password on", TOKENS,
+            partial(leaks, passed_on, TOKENS)),
+    )  # fmt: skip
 
 
 def _trial(attack: RegistryAttack, without: frozenset[str]) -> AttackTrial:
