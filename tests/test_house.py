@@ -39,6 +39,7 @@ CIRCLES = {
     "goldenpath.http.server_connection": "is made by a listener, and calls it back",
 }
 NETWORK = {
+    "attacks/registries/credential_attacks.py": "a lenient client, which follows every redirect",
     "oci/stores/registry_refusal.py": "a registry is no JSON API: its errors have own codes",
     "oci/stores/download.py": "a registry is no JSON API: ranges, mirrors, streams",
     "oci/stores/transport.py": "a registry is no JSON API: tokens, redirects, uploads",
@@ -47,6 +48,8 @@ EFFECTS: Mapping[str, tuple[frozenset[str], str, Mapping[str, str]]] = {
     "nothing parses HTTP but our own reader": (frozenset({"httptools"}), "tests", {}),
     "only http has clients": (frozenset({"urllib3"}), "http", NETWORK),
     "only http makes TLS": (frozenset({"ssl"}), "http", {
+        "attacks/callers/certificate_attacks.py": "the client that shows a wrong certificate",
+        "attacks/registries": "a hostile registry with TLS",
         "compose/listeners.py": "checks a certificate before anything starts",
         "observe/telemetry/scraping.py": "hands a context of http on to its listener",
         "serve/server/listener_files.py": "hands a context of http on to its listener",

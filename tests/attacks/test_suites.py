@@ -84,5 +84,6 @@ def test_a_suite_of_which_nothing_can_be_tried_ends_with_another_status() -> Non
     left_out = LeftOut("a training reads a key", "list of files", "this machine lacks landlock")
     result = run(AttackSuite("build", (), (), lambda _: [], (left_out,)))
 
+    assert result.is_empty and not result.holds
     assert attack.exit_status({"build": result}) == Unavailable.exit_code
     assert attack.exit_status({}) == 0

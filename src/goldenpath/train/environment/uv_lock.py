@@ -6,6 +6,7 @@ from an allowed index, and each file from a host that serves it.
 """
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -21,7 +22,7 @@ from goldenpath.parsers.typed import typed
 FILE = "uv.lock"
 MAX_LOCK = 16 * 1024 * 1024
 """Largest size of a lock, 16 MiB. A thousand packages with all their wheels need 2 MiB."""
-_HASH_LENGTH = len("sha256:") + 64
+_HASH = re.compile(r"sha256:[0-9a-f]{64}")
 _WRITE_AGAIN = "run uv lock to write it again"
 _MAX_NAMED = 20
 # The main public index keeps its files on another host, which uv writes into every lock. No
@@ -207,4 +208,4 @@ def _shown(address: str) -> str:
 
 
 def _is_hash(text: str) -> bool:
-    return text.startswith("sha256:") and len(text) == _HASH_LENGTH
+    return _HASH.fullmatch(text) is not None
