@@ -95,14 +95,15 @@ def build_suite(lacking: frozenset[str] = frozenset()) -> AttackSuite:
     machines = build_machines(lacking)
     programs = tuple(attack for machine in machines for attack in machine.attacks)
     sources = source_attacks()
-    controls = tuple(dict.fromkeys(attack.control for attack in (*programs, *sources)))
+    of_programs = dict.fromkeys(attack.control for attack in programs)
+    controls = tuple(of_programs | dict.fromkeys(attack.control for attack in sources))
 
     @cache
     def usual(number: int) -> Sequence[AttackTrial]:
         return machines[number].trials(frozenset())
 
     def every(without: frozenset[str]) -> list[AttackTrial]:
-        of_programs = [
+        trials_of_programs = [
             trial
             for number, machine in enumerate(machines)
             for trial in (
@@ -111,7 +112,7 @@ def build_suite(lacking: frozenset[str] = frozenset()) -> AttackSuite:
                 else usual(number)
             )
         ]
-        return [*of_programs, *(_trial(each, without) for each in sources)]
+        return [*trials_of_programs, *(_trial(each, without) for each in sources)]
 
     left_out = tuple(each for machine in machines for each in machine.left_out)
     return AttackSuite("build", (*programs, *sources), controls, every, left_out)
