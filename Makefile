@@ -17,7 +17,7 @@ $(VENV)/ready: requirements/bootstrap.txt requirements/dev.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes --compile-bytecode -r requirements/dev.txt
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
-	$(BIN)/python -m compileall -q -x 'project/(starter|frameworks|templates)' src/goldenpath
+	$(BIN)/python -m compileall -q -x 'project/(starter|frameworks)' src/goldenpath
 	touch $@
 
 demo: setup
@@ -69,6 +69,7 @@ release: setup
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" requirements/bootstrap.in -o requirements/bootstrap.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" pyproject.toml --extra dev -o requirements/dev.txt
+	uv pip compile --quiet --python-version 3.11 --python-platform linux --generate-hashes --no-emit-index-url --custom-compile-command "make lock" -c requirements/dev.txt requirements/server.in -o src/goldenpath/images/server.txt
 
 clean:
 	rm -rf $(VENV) build .mypy_cache .ruff_cache

@@ -139,6 +139,11 @@ class Home:
         return self.root / "kept"
 
     @property
+    def images(self) -> Path:
+        """Layers of container images and Debian packages that were used before; safe to delete."""
+        return self.root / "images"
+
+    @property
     def run(self) -> Path:
         """Sockets, status and lock files of what runs now."""
         return self.root / "run"

@@ -24,6 +24,7 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
         "check": "Check a project's declaration and report every fault.",
         "data": "Compare a project's data with their pins, or pin them.",
         "build": "Train, evaluate, pack, attest and sign a release.",
+        "image": "Build the container images of server and initializer.",
         "sign": "Sign a release with one more key.",
         "copy": "Copy a release with its evidence between two stores.",
         "push": "Copy a release from this machine to a registry.",
@@ -46,6 +47,7 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
     "Run": {
         "up": "Run on this machine what git declares, until stopped.",
         "serve": "Serve one release by itself, without a platform.",
+        "fetch": "Verify a release and unpack it into a folder.",
         "down": "Stop what runs on this machine.",
         "send": "Send rows of a table to a model and show the answers.",
         "demo": "Run the whole path with a real credit model.",

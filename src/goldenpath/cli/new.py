@@ -13,10 +13,10 @@ from goldenpath.project.scaffold import FRAMEWORKS, TEMPLATES, create
 @click.argument("name")
 @click.option(
     "--template",
-    type=click.Choice(list(TEMPLATES)),
-    default="credit",
+    type=click.Choice(sorted(TEMPLATES)),
+    default="credit-default",
     show_default=True,
-    help="; ".join(f"{name}: {each.about}" for name, each in TEMPLATES.items()) + ".",
+    help="The template to start from.",
 )
 @click.option(
     "--framework",

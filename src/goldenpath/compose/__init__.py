@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from goldenpath.compose.building import sources as sources
     from goldenpath.compose.building import workshop as workshop
     from goldenpath.compose.canary_judge import judged as judged
+    from goldenpath.compose.containers.fetching import fetch_release as fetch_release
+    from goldenpath.compose.containers.imaging import ImageOptions as ImageOptions
+    from goldenpath.compose.containers.imaging import make_base as make_base
+    from goldenpath.compose.containers.imaging import make_image as make_image
+    from goldenpath.compose.containers.imaging import move_pins as move_pins
     from goldenpath.compose.containers.serving import ServeOptions as ServeOptions
     from goldenpath.compose.containers.serving import serve_release as serve_release
     from goldenpath.compose.gitops_access import forge as forge
@@ -96,6 +101,7 @@ _PARTS = {
     "supervision": ("Listening", "serve", "detach", "canary_verdicts", "send"),
     "up_client": ("await_status", "is_up", "silence", "status", "stop", "wake"),
     "inventory_watch": ("desired", "inventory", "registered"),
+    "containers.imaging": ("ImageOptions", "make_base", "make_image", "move_pins"),
     "installation": ("self_verification",),
     "building": (
         "catalogue",
@@ -105,6 +111,7 @@ _PARTS = {
         "sources",
         "workshop",
     ),
+    "containers.fetching": ("fetch_release",),
     "containers.serving": ("ServeOptions", "serve_release"),
     "signing": ("docker_reference", "public_key", "signer"),
 }

@@ -123,10 +123,9 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class Golden:
-    """Made-up rows, and the packaged model's answers to them.
+    """TrainingResult-up rows, and the packaged model's scores of them.
 
-    Values are in the order of the contract; None is a missing value. A model of classes has a score
-    for each class, row after row.
+    Values are in the order of the contract; None is a missing value.
     """
 
     rows: tuple[tuple[float | None, ...], ...]

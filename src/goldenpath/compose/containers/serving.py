@@ -77,7 +77,7 @@ def serve_release(home: Home, options: ServeOptions, output: ServerOutput) -> No
     with ExitStack() as stack:
         if options.records:
             stack.enter_context(_own_state(state))
-        trust = _trust(options.verify)
+        trust = trust_file(options.verify)
         found = find_release(home, options, state, is_verified=trust is not None)
         if trust is None:
             output.log(f"NOT VERIFIED: no trust file was named; {found.certainty}")
@@ -156,7 +156,8 @@ def _observed(found: FoundRelease, state: Path) -> ReleaseSource:
     return replace(found.source, evidence=str(registry))
 
 
-def _trust(file: Path | None) -> ReleaseTrust | None:
+def trust_file(file: Path | None) -> ReleaseTrust | None:
+    """Return what a policy file or platform.toml requires; None if there is none."""
     if file is None:
         return None
     try:

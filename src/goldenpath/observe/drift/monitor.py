@@ -178,13 +178,12 @@ def _looks(deployment: _Deployment, block: Block) -> Iterator[DriftEvidence]:
     """
     settings, profile = deployment.facts.contract.monitor, deployment.facts.profile
     started = np.repeat([a.started for a in block.answered], [a.rows for a in block.answered])
-    begin, total = 0, block.total
-    monitored = deployment.facts.rules.monitored(block.numbers)
+    begin, total = 0, len(block.scores)
     while begin < total:
         if not deployment.waiting.rows:
             deployment.since = timestamp(int(started[begin]))
         end = min(begin + settings.look_rows - deployment.waiting.rows, total)
-        counted = count(profile, block.rows[begin:end], monitored[begin:end])
+        counted = count(profile, block.rows[begin:end], block.scores[begin:end])
         deployment.waiting += counted
         deployment.total += counted
         begin = end

@@ -46,7 +46,6 @@ _DICTIONARIES = [
     "outcome",
     "status",
     *(field.name for field in FIELDS if field.type == FEW),
-    "class",
 ]
 
 

@@ -3,18 +3,20 @@
 import time
 from collections.abc import Callable, Mapping
 
-from goldenpath.canonical import canonical_json
+import msgspec
+
+from goldenpath.canonical import JsonValue, canonical_json
 from goldenpath.digest import Digest
 from goldenpath.drift.profile import parse_profile
 from goldenpath.errors import GoldenPathError
 from goldenpath.observe.log.release_rules import Facts, Parts
 from goldenpath.oci.store import Store
-from goldenpath.project.contract import members_of, parse_contract
+from goldenpath.project.contract import parse_contract
 from goldenpath.project.spec import Contract
 from goldenpath.release.artifact.inspection import File, files_of
 from goldenpath.release.artifact.pack import CODE, CONTRACT, PLATFORM_FOLDER, PROFILE
 
-_SCHEMA = ("classes", "features", "input_tensor", "output", "output_tensor", "task", "value")
+_SCHEMA = ("features", "input_tensor", "output", "output_tensor")
 
 
 RETRY = 10.0
@@ -62,15 +64,16 @@ def parts_of(contract: Contract, files: Mapping[str, File]) -> Parts:
         for path, file in files.items()
         if not path.startswith(PLATFORM_FOLDER + "/") or path.startswith(CODE + "/")
     }
-    members = members_of(contract)
-    decision, reasons = members["decision"], members["reasons"]
+    schema = (contract.features, contract.input_tensor, contract.output, contract.output_tensor)
+    reasons = contract.reasons
     return Parts(
         model=next(iter(made.values())) if len(made) == 1 else _digest(made),
-        decision=_digest(decision) if decision is not None else "",
-        schema=_digest({name: members[name] for name in _SCHEMA if name in members}),
+        decision=_digest(contract.decision),
+        schema=_digest(dict(zip(_SCHEMA, schema, strict=True))),
         explainer=_digest(reasons) if reasons is not None else "",
     )
 
 
 def _digest(part: object) -> str:
-    return Digest.of(canonical_json(part)).text
+    value: JsonValue = msgspec.to_builtins(part)
+    return Digest.of(canonical_json(value)).text

@@ -16,7 +16,6 @@ import numpy as np
 from goldenpath.backoff import pause_after
 from goldenpath.errors import GoldenPathError, InvalidInput, Unavailable
 from goldenpath.project.spec import Contract
-from goldenpath.project.task.answer_rules import AnswerRules
 from goldenpath.serve.model.model import Rows, Scores
 from goldenpath.serve.model.worker import Answered, Ready, Worker, WorkerTerms, Workplace
 
@@ -36,11 +35,10 @@ def terms_of(contract: Contract) -> WorkerTerms:
     return WorkerTerms(
         python.entry,
         len(contract.features),
-        AnswerRules(contract).width + reasons,
+        1 + reasons,
         python.time_limit,
         python.start_limit,
         python.memory_limit,
-        AnswerRules(contract).width,
     )
 
 

@@ -37,12 +37,11 @@ class Estimate:
 
 
 def every_metric(
-    target: Floats, score: Floats, cuts: Sequence[float], accept: NDArray[np.bool_] | None
+    target: Floats, score: Floats, cuts: Sequence[float], accept: NDArray[np.bool_]
 ) -> Iterator[tuple[str, Estimate]]:
     """Yield name and estimate of each metric that is defined for these rows, in a fixed order.
 
-    `cuts` are the cut-offs of the decision policy. `accept` marks the rows that it
-    accepts; None without a policy.
+    `cuts` are the cut-offs of the decision policy. `accept` marks the rows that it accepts.
     """
     auc = roc_auc(target, score)
     if auc is not None:
@@ -52,8 +51,7 @@ def every_metric(
     yield "expected_calibration_error", expected_calibration_error(target, score)
     for cut in cuts:
         yield f"accuracy_at_{cut:g}", share((score >= cut) == (target == 1))
-    if accept is not None:
-        yield "acceptance_rate", share(accept)
+    yield "acceptance_rate", share(accept)
 
 
 def roc_auc(target: Floats, score: Floats) -> Estimate | None:

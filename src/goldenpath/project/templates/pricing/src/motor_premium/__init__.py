@@ -1,1 +1,0 @@
-"""What the claims of a motor policy are expected to cost in one year."""

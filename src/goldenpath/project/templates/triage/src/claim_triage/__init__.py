@@ -1,1 +1,0 @@
-"""The team that a new claim belongs to."""
