@@ -512,3 +512,24 @@ def test_a_path_that_only_looks_like_a_deployment_stops_nobody_elses(place: Plac
     place.deploy("engineer", "dev", number=2)
 
     assert place.machine.follow().commit == place.hand.head
+
+
+@pytest.mark.parametrize("mode", ["100644", "120000"], ids=["file", "link"])
+def test_two_signatures_over_a_file_are_none_over_a_link_with_the_same_text(
+    place: Place, mode: str
+) -> None:
+    from goldenpath.promote.repository.countersign import base_of, sign_change
+
+    place.change(dataclasses.replace(place.platform, two_people=True))
+    place.machine.follow()
+    base = base_of(place.machine.repository, place.hand.head)
+    files: dict[str, bytes | None] = {"policies/kyverno.yaml": b"kind: ClusterPolicy\n"}
+    words = sign_change(base, files, "contractor", place.keys["contractor"])
+    place.hand.commit(
+        place.keys["engineer"], files, place.now, mode=mode, message=f"policies: add\n\n{words}"
+    )
+
+    refused = place.machine.refuses()
+
+    assert ("makes policies/kyverno.yaml a link" in refused) is (mode == "120000")
+    assert ("has none of the roles" in refused) is (mode == "100644")

@@ -29,6 +29,7 @@ from goldenpath.promote.platform.second_person import (
 from goldenpath.promote.repository.commit import Commit
 from goldenpath.promote.repository.commit_message import APPROVAL_SIGNATURE, APPROVED_BY
 from goldenpath.promote.repository.commit_signature import owner_of_key
+from goldenpath.promote.repository.git_objects import IRREGULAR
 from goldenpath.promote.repository.worktree import Repository
 from goldenpath.release.attest.policy import Person
 from goldenpath.release.attest.signatures import sshsig
@@ -188,6 +189,14 @@ def agreement(
     touched = sorted(filter(is_protected, commit.paths) if paths is None else paths)
     contents = repository.blobs([f"{commit.id}:{path}" for path in touched])
     files = dict(zip(touched, contents, strict=True))
+    # A signature covers contents. A link or a submodule with the same text is something else.
+    for path in sorted({*touched} & {*commit.strange}):
+        folder, _, _ = path.rpartition("/")
+        if repository.entries(commit.id, folder).get(path, "").startswith(IRREGULAR):
+            raise VerificationError(
+                f"commit {commit.id[:12]} makes {path} a link or a submodule, expected a file",
+                hint="commit the file itself",
+            )
     return agreed(commit, base_of(repository, parent, touched), files, before.people)
 
 

@@ -14,7 +14,7 @@ MAX_FILE = 1024 * 1024
 """The largest file that is read from the repository, in bytes."""
 _REGULAR = ("100644", "100755")
 _ABSENT = "000000"
-_MARK = "!"
+IRREGULAR = "!"
 """Begins the name of what is no regular file; no object id and no revision begins with it."""
 _KINDS = {"120000": "is a symbolic link", "160000": "is a submodule"}
 
@@ -30,7 +30,7 @@ class ChangedPaths:
 
 def irregular(mode: str, identity: str) -> str:
     """Return a name that `read_blobs` takes for a reason; empty for a regular file."""
-    return "" if mode in _REGULAR else f"{_MARK}{mode} {identity}"
+    return "" if mode in _REGULAR else f"{IRREGULAR}{mode} {identity}"
 
 
 def read_blobs(git: Git, names: Sequence[str], *, stand_in: bool) -> tuple[bytes | None, ...]:
@@ -48,7 +48,7 @@ def read_blobs(git: Git, names: Sequence[str], *, stand_in: bool) -> tuple[bytes
         # Git reads the names line by line, and a path may hold a line break.
         if "\n" in name:
             faults[name] = "has a path with a line break"
-        elif name.startswith(_MARK):
+        elif name.startswith(IRREGULAR):
             faults[name] = _KINDS.get(name[1:7], f"has the mode {name[1:7]}")
         else:
             readable.append(name)
