@@ -1,5 +1,6 @@
 """Lists the violations of a JSON schema as faults: the key, what was expected, what was found."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -34,10 +35,26 @@ def violations(value: object, schema: Mapping[str, JsonValue], file: str) -> tup
     """
     # The import takes half a second, and a file without faults never needs it.
     from jsonschema import Draft202012Validator, FormatChecker
+    from jsonschema.validators import extend
 
-    validator = Draft202012Validator(schema, format_checker=FormatChecker())
+    strict = extend(Draft202012Validator, {"pattern": _pattern_errors})
+    validator = strict(schema, format_checker=FormatChecker())
     errors = sorted(validator.iter_errors(value), key=lambda error: str(error.json_path))
     return tuple(fault for error in errors for fault in _faults(error, file))
+
+
+def _pattern_errors(
+    validator: object, pattern: str, value: object, schema: object
+) -> Iterator["ValidationError"]:
+    """Yield the error of a text that does not match, as ECMA 262 defines `$`.
+
+    In Python `$` also matches before a line break at the end, so a name could end with one.
+    """
+    from jsonschema.exceptions import ValidationError
+
+    exact = f"{pattern[:-1]}\\Z" if pattern.endswith("$") else pattern
+    if isinstance(value, str) and re.search(exact, value) is None:
+        yield ValidationError(f"{value!r} does not match {pattern!r}")
 
 
 def _faults(error: "ValidationError", file: str) -> Iterator[Fault]:

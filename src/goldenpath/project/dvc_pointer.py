@@ -30,7 +30,7 @@ class DvcPointer:
 class _Output(msgspec.Struct):
     """One entry of `outs`. DVC writes more keys; they do not decide which bytes are meant."""
 
-    md5: Annotated[str, Meta(pattern=r"^[a-f0-9]{32}(\.dir)?$")]
+    md5: Annotated[str, Meta(pattern=r"^[a-f0-9]{32}(\.dir)?\Z")]
     path: Annotated[str, Meta(min_length=1)]
     hash: Literal["md5"] = "md5"
 

@@ -15,7 +15,7 @@ from goldenpath.promote.manifests.unreadable_file import refuse_unreadable
 from goldenpath.promote.platform.break_glass import BreakGlass
 from goldenpath.release.attest.statement import parse_time
 
-_Digest = Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}$", title="a digest sha256:…")]
+_Digest = Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}\Z", title="a digest sha256:…")]
 
 
 class _Source(msgspec.Struct):
