@@ -22,7 +22,7 @@ def verb(project: Path, schema: bool, output: Format) -> None:
     if schema:
         click.echo(schema_text("goldenpath"), nl=False)
         return
-    faults = compose.project_faults(project)
+    faults = compose.project_faults(compose.home(), project)
     lines = [str(fault) for fault in faults] or ["no faults"]
     show({"faults": faults}, "\n".join(lines), output)
     if faults:

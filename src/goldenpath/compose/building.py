@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from goldenpath.compose.process_context import event_log, now, tools, uv
 from goldenpath.compose.signing import signer
 from goldenpath.compose.stores import locate, open_store, store_uri, throwaway_store
 from goldenpath.digest import Digest
-from goldenpath.errors import InvalidInput
+from goldenpath.errors import InvalidInput, NotFound
 from goldenpath.home import Home
 from goldenpath.oci.names import find
 from goldenpath.release.catalogue.catalogue_process import Catalogue
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from goldenpath.parsers.fault import Fault
     from goldenpath.processes.confinement import Confinement
     from goldenpath.project.spec import Project
+    from goldenpath.promote.platform.build_rules import BuildRules
     from goldenpath.promote.platform.platform import Platform
     from goldenpath.release.build import BuildTools
     from goldenpath.release.reproduce.reproduction import ReproductionTools
@@ -68,8 +70,10 @@ def _published(home: Home, platform: "Platform", key: bytes) -> "Store | None":
     return open_store(uri) if counts and uri != f"layout:{home.registry}" else None
 
 
-def project_faults(root: Path) -> "tuple[Fault, ...]":
+def project_faults(home: Home, root: Path) -> "tuple[Fault, ...]":
     """Return all faults of a project; its lock is judged as the build judges it.
+
+    The rules of the platform count as this machine followed them last. Nothing is fetched.
 
     Raises `Unavailable` if uv cannot compare the lock with the project.
     """
@@ -83,7 +87,7 @@ def project_faults(root: Path) -> "tuple[Fault, ...]":
     if any(link_faults(root)):
         return listed
     try:
-        project = read_declaration(root)
+        project = with_rules(read_declaration(root), _known_rules(home))
         rules = (project.indexes, project.file_hosts)
         network = project.training.network
     except InvalidInput:  # it is among the faults; the lock is judged by the default rules
@@ -92,13 +96,33 @@ def project_faults(root: Path) -> "tuple[Fault, ...]":
     return (*listed, *lock_faults(root, shop, *rules, network=network))
 
 
+def _known_rules(home: Home) -> "BuildRules":
+    from goldenpath.promote.platform.build_rules import ANY_BUILD
+    from goldenpath.promote.repository.chain_of_trust import last_trusted
+
+    try:
+        return last_trusted(gitops(home), home.trust).platform.build
+    except NotFound:
+        return ANY_BUILD  # a machine without a platform
+
+
+def with_rules(project: "Project", rules: "BuildRules") -> "Project":
+    """Return the project with the indexes of the platform, if the platform lists any."""
+    if not rules.indexes:
+        return project
+    return replace(project, indexes=rules.indexes, file_hosts=rules.file_hosts)
+
+
 def _accepted(project: "Project", platform: "Platform", confinement: "Confinement") -> "Project":
     """Return the project. Raises `InvalidInput` if the platform's rules for builds refuse it."""
     from goldenpath.promote.platform.build_rules import build_faults
 
+    project = with_rules(project, platform.build)
     recorded: dict[str, JsonValue] = {
         "confinement": list(confinement.measures),
         "network": project.training.network,
+        "indexes": list(project.indexes),
+        "fileHosts": list(project.file_hosts),
     }
     wrong = tuple(build_faults(platform.build, recorded))
     if wrong:

@@ -376,6 +376,8 @@ def _record(
             **({"MiB of memory": spec.memory_limit} if spec.memory_limit else {}),
         },
         network=spec.network,
+        indexes=project.indexes,
+        file_hosts=project.file_hosts,
         outputs={
             path.relative_to(context.work / "outputs").as_posix(): digest_file(path).text
             for path in sorted((context.work / "outputs").rglob("*"))

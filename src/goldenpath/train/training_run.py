@@ -182,5 +182,9 @@ class TrainingRun:
     """The measures that confined every program of the project; None if nobody recorded them."""
     network: bool | None = None
     """Whether the programs of the project could use the network; None if nobody recorded it."""
+    indexes: tuple[str, ...] | None = None
+    """The package indexes that the lock was allowed to use; empty for any single one."""
+    file_hosts: tuple[str, ...] | None = None
+    """Other hosts that the lock was allowed to name for files."""
     limits: Mapping[str, int] | None = None
     """The limits of resources of the training, by name; None if nobody recorded them."""

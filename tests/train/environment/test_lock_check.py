@@ -7,6 +7,7 @@ import pytest
 
 from goldenpath.compose.building import project_faults
 from goldenpath.errors import InvalidInput, Unavailable
+from goldenpath.home import Home
 from goldenpath.processes.confinement import confine
 from goldenpath.train.environment.lock_check import accepted_lock, lock_faults
 from goldenpath.train.environment.uv_program import Uv
@@ -91,11 +92,11 @@ def test_check_and_build_refuse_the_same_locks_with_the_same_words(
 
 
 def test_check_lists_the_fault_of_the_lock_beside_the_others(project: Path) -> None:
-    assert project_faults(project) == ()
+    assert project_faults(Home(project / "home"), project) == ()
     _stale(project)
     (project / "compliance" / "card.md").unlink()
 
-    files = [fault.file for fault in project_faults(project)]
+    files = [fault.file for fault in project_faults(Home(project / "home"), project)]
 
     assert "uv.lock" in files
     assert "compliance/card.md" in files
@@ -106,7 +107,7 @@ def test_check_reads_nothing_behind_a_link(project: Path, tmp_path: Path) -> Non
     (project / "compliance" / "thresholds.yaml").unlink()
     (project / "compliance" / "thresholds.yaml").symlink_to(tmp_path / "key")
 
-    (fault,) = project_faults(project)
+    (fault,) = project_faults(Home(project / "home"), project)
 
     assert fault.file == "compliance/thresholds.yaml"
     assert "BUILD KEY" not in str(fault)

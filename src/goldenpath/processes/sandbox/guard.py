@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from goldenpath.processes.sandbox.request import Request
 
-LOOK = 0.05
+LOOK = 0.1
 """Seconds between two looks."""
 _MIB = 1024  # in the unit of /proc
 _RESIDENT = (b"RssAnon:", b"RssShmem:")

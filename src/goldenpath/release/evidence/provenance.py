@@ -65,6 +65,8 @@ def provenance(
                 # A run that recorded nothing of them says nothing: unknown is not "none".
                 **({} if run.confinement is None else {"confinement": list(run.confinement)}),
                 **({} if run.network is None else {"network": run.network}),
+                **({} if run.indexes is None else {"indexes": list(run.indexes)}),
+                **({} if run.file_hosts is None else {"fileHosts": list(run.file_hosts)}),
                 **({} if run.limits is None else {"limits": dict(run.limits)}),
             },
             "resolvedDependencies": [*_materials(run), *_texts(documents)],

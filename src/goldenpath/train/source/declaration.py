@@ -22,7 +22,10 @@ def data_in_project(root: Path, sources: Sequence[DataSource]) -> tuple[str, ...
 def refuse_other_declaration(project: Project, source: Path) -> None:
     """Raise `InvalidInput` unless the exported source declares this very project."""
     exported = read_declaration(source)
-    declared = replace(exported, root=project.root, indexes=project.indexes)
+    # Indexes and hosts may be those of the platform.
+    declared = replace(
+        exported, root=project.root, indexes=project.indexes, file_hosts=project.file_hosts
+    )
     if declared != project:
         raise InvalidInput(
             "goldenpath.toml changed while the build started", hint="run the build again"
