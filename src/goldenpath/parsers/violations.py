@@ -1,7 +1,7 @@
 """Lists the violations of a JSON schema as faults: the key, what was expected, what was found."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from goldenpath.canonical import JsonValue
@@ -34,10 +34,10 @@ def violations(value: object, schema: Mapping[str, JsonValue], file: str) -> tup
     A fault says what was expected by the title of the type, or by the broken rule if it has none.
     """
     # The import takes half a second, and a file without faults never needs it.
-    from jsonschema import Draft202012Validator, FormatChecker
-    from jsonschema.validators import extend
+    from jsonschema import Draft202012Validator, FormatChecker, validators
 
-    strict = extend(Draft202012Validator, {"pattern": _pattern_errors})
+    extended: Callable[..., type[Draft202012Validator]] = validators.extend
+    strict = extended(Draft202012Validator, {"pattern": _pattern_errors})
     validator = strict(schema, format_checker=FormatChecker())
     errors = sorted(validator.iter_errors(value), key=lambda error: str(error.json_path))
     return tuple(fault for error in errors for fault in _faults(error, file))
