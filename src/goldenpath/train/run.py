@@ -47,12 +47,12 @@ from goldenpath.train.python_content import (
 from goldenpath.train.source.declaration import data_in_project, refuse_other_declaration
 from goldenpath.train.source_state import changed_at, open_checkout
 from goldenpath.train.steps import (
-    MOST_TASKS,
     TrainingContext,
     TrainingResult,
     in_background,
     lint_and_tests,
     refuse_difference,
+    resource_limits,
     training,
 )
 from goldenpath.train.training_run import Check, Dataset, Environment, SourceState, TrainingRun
@@ -370,11 +370,7 @@ def _record(
         rows_size=len(evaluation.rows),
         golden=evaluation.golden,
         confinement=context.confinement.measures,
-        limits={
-            "processes and threads": MOST_TASKS,
-            "seconds": int(spec.time_limit),
-            **({"MiB of memory": spec.memory_limit} if spec.memory_limit else {}),
-        },
+        limits=resource_limits(spec),
         network=spec.network,
         indexes=project.indexes,
         file_hosts=project.file_hosts,

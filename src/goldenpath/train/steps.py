@@ -104,6 +104,12 @@ def _room(context: TrainingContext, name: str, *writable: Path, memory: int = 0)
     return _Room(folder, source, data, {**context.environment, **places}, sandbox)
 
 
+def resource_limits(spec: Training) -> Mapping[str, int]:
+    """Return the limits of a training as the provenance records them."""
+    memory = {"MiB of memory": spec.memory_limit} if spec.memory_limit else {}
+    return {"processes and threads": MOST_TASKS, "seconds": int(spec.time_limit), **memory}
+
+
 @dataclass(frozen=True, slots=True)
 class TrainingResult:
     """The duration and resources of a training that succeeded."""
