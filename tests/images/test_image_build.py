@@ -174,6 +174,7 @@ def test_a_later_layer_removes_what_an_earlier_one_brought(tmp_path: Path) -> No
     unpack_layers(store, layers, root)
 
     assert sorted(path.name for path in (root / "a").iterdir()) == ["three", "two"]
+    assert (root / "a").stat().st_mode & 0o777 == 0o755, "any user of the image can enter it"
     with pytest.raises(VerificationError):
         unpack_layers(store, [replace(layers[0], media_type="application/zip")], root)
     assert layers[0].media_type == GZIP_LAYER

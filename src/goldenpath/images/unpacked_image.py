@@ -72,6 +72,8 @@ def _place(archive: tarfile.TarFile, entry: tarfile.TarInfo, root: Path, path: s
             _remove(target)
         # The filter refuses whatever would be written outside of the folder.
         archive.extract(entry, root, set_attrs=not entry.isdir(), filter=_owned_by_us)
+        if entry.isdir():
+            target.chmod(entry.mode & 0o777 | 0o700)  # we still write below it
 
 
 def _owned_by_us(entry: tarfile.TarInfo, root: str) -> tarfile.TarInfo:
