@@ -102,6 +102,21 @@ def test_a_signed_chain_is_followed_to_its_end(world: World) -> None:
     assert last_trusted(world.repository, world.pin) == trusted
 
 
+def test_a_commit_of_ours_that_is_refused_is_not_where_our_copy_is(world: World) -> None:
+    before = world.trusted().commit
+    world.commit("engineer", world.deployed(ONE))
+    mallory = SshKey.generate(world.folder / "mallory")
+    world.commit("mallory", {"README.md": b"mine"}, key=mallory)
+    assert world.repository.head() == world.head != before
+
+    with pytest.raises(VerificationError, match="does not list"):
+        world.trusted()
+
+    accepted = last_trusted(world.repository, world.pin).commit
+    assert world.repository.head() == accepted == read_pin(world.pin).verified
+    assert accepted not in {before, world.head}
+
+
 def test_a_person_whom_nobody_listed_cannot_list_themselves(world: World) -> None:
     mallory = SshKey.generate(world.folder / "mallory")
     mine = dataclasses.replace(world.platform, people=(Person("mallory", (), mallory.public_line),))

@@ -11,6 +11,7 @@ one and all after it leave no trace but the time when they were first seen.
 
 import json
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -77,12 +78,16 @@ def follow(
     moment = now or datetime.now(UTC)
     pin = read_pin(pin_file)
     head = repository.remote_head()
-    if head == pin.verified and repository.is_at(head):
+    is_here = repository.is_at(head)
+    if is_here and head == pin.verified:
         note_look(pin_file, moment)
         return _trusted(repository, pin_file, head)
-    return _trusted(
-        repository, pin_file, _advance(repository, pin_file, pin, moment, witnessed_at=witnessed_at)
-    )
+    # What we pushed ourselves is in our copy, so there is nothing to keep apart.
+    arrived = nullcontext((repository, head)) if is_here else repository.incoming()
+    with arrived as (held, commit):
+        return _advance(
+            repository, pin_file, pin, moment, held=held, head=commit, witnessed_at=witnessed_at
+        )
 
 
 def note_look(pin_file: Path, now: datetime) -> None:
@@ -98,33 +103,34 @@ def _advance(
     pin: Pin,
     now: datetime,
     *,
+    held: Repository,
+    head: str,
     witnessed_at: Mapping[str, datetime] | None,
-) -> str:
-    """Verify what is new, follow it as far as it is trusted, and return the last commit."""
-    with repository.incoming() as (held, head):
-        first_seen, looked = _times_of(pin_file, pin, now, held)
-        walk = ChainWalk(
-            held,
-            pin.root,
-            pin.verified,
-            known=first_seen.known(),
-            looked=looked,
-            witnessed_at=witnessed_at,
-        )
-        try:
-            walk.verify(head, now)
-        finally:
-            # Written first, since a commit must not be trusted without its time.
-            first_seen.keep(walk.sightings, walk.refused)
-            if walk.reached and not repository.is_at(walk.reached):
-                repository.take(held, walk.reached)
-            if walk.reached not in ("", pin.verified):
-                write_pin(pin_file, Pin(pin.root, walk.reached, now))
-            elif pin.verified:
-                note_look(pin_file, now)
+) -> Trusted:
+    """Verify what is new up to `head`, which `held` reads, and follow it as far as trusted."""
+    first_seen, looked = _times_of(pin_file, pin, now, held)
+    walk = ChainWalk(
+        held,
+        pin.root,
+        pin.verified,
+        known=first_seen.known(),
+        looked=looked,
+        witnessed_at=witnessed_at,
+    )
+    try:
+        walk.verify(head, now)
+    finally:
+        # Written first, since a commit must not be trusted without its time.
+        first_seen.keep(walk.sightings, walk.refused)
+        if walk.reached and not repository.is_at(walk.reached):
+            repository.take(held, walk.reached)
+        if walk.reached not in ("", pin.verified):
+            write_pin(pin_file, Pin(pin.root, walk.reached, now))
+        elif pin.verified:
+            note_look(pin_file, now)
     if first_seen.is_large:
         _settle(first_seen, repository, walk.reached)
-    return walk.reached
+    return Trusted(walk.reached, walk.platform, first_seen.note())
 
 
 def _settle(first_seen: FirstSeen, repository: Repository, commit: str) -> None:

@@ -11,7 +11,7 @@ from goldenpath.errors import (
     Unavailable,
     VerificationError,
 )
-from goldenpath.promote.platform.platform import FILE
+from goldenpath.promote.platform.platform import FILE, Platform
 from goldenpath.promote.repository.commit import Commit, parse_commit
 from goldenpath.promote.repository.commit_rules import (
     TAKE_OUT,
@@ -104,12 +104,18 @@ class ChainWalk:
             # Also after an error: the commits before a bad one are followed.
             self.reached = end if judged == len(ids) else self._last_before(ids[:judged], end)
 
+    @property
+    def platform(self) -> Platform:
+        """The platform that the last trusted commit declares."""
+        return self._platforms.at(self.reached)
+
     def _signed(self, ids: Sequence[str]) -> tuple[Sequence[str], GoldenPathError | None]:
         """Return the commits up to the first without a listed signer, and why that one has none."""
+        before = [self._verified] if self._verified else []
         for begin in range(0, len(ids), _TOGETHER):
             together = ids[begin : begin + _TOGETHER]
             contents = self._contents(together)
-            self._platforms.prepare(together)
+            self._platforms.prepare([*before, *together])
             for position, commit in enumerate(together, begin):
                 try:
                     content = contents.get(commit) or self._repository.raw([commit])[commit]

@@ -122,10 +122,15 @@ class Git:
             result.append((name.split(" ")[0], int(size)) if size.isdigit() else None)
         return result
 
-    def objects(self, names: Iterable[str]) -> Iterator[tuple[str, bytes] | None]:
-        """Yield type and content of each object, in order; None for one that is not there."""
+    def objects(
+        self, names: Iterable[str], *, largest: int = MAX_OUTPUT
+    ) -> Iterator[tuple[str, bytes] | None]:
+        """Yield type and content of each object, in order; None for one that is not there.
+
+        Raises `GitFailed`, for example if all together are larger than `largest`.
+        """
         requested = list(names)
-        output = self.run("cat-file", "--batch", stdin=_lines(requested))
+        output = self.run("cat-file", "--batch", stdin=_lines(requested), largest=largest)
         position = 0
         for _ in requested:
             end = output.index(b"\n", position)

@@ -22,6 +22,8 @@ HELD = "refs/heads/held"
 """The reference in the scratch repository."""
 _STALE = 3600.0
 """Seconds after which a folder is left over from a process that was killed."""
+_COPIED_AT_ONCE = 256 * 1024
+"""Bytes of fetched packs whose objects are copied one by one, as git does for small fetches."""
 _WARNINGS = (
     "badFilemode", "emptyName", "fullPathname", "hasDot", "hasDotdot", "hasDotgit", "nullSha1",
     "nulInCommit", "zeroPaddedFilemode", "gitmodulesParse",
@@ -40,11 +42,20 @@ def scratch(git: Git) -> Iterator[Git]:
                 shutil.rmtree(old, ignore_errors=True)
     with tempfile.TemporaryDirectory(dir=git.folder, prefix=PREFIX) as name:
         held = git.at(Path(name))
-        held.initialise()
-        alternates = held.folder / "objects" / "info" / "alternates"
-        alternates.parent.mkdir(exist_ok=True)
-        alternates.write_text(f"{git.folder.absolute() / 'objects'}\n")
+        _make_repository(held.folder, git.folder.absolute() / "objects")
         yield held
+
+
+def _make_repository(folder: Path, others: Path) -> None:
+    """Make a bare repository that also reads `others`, as gitrepository-layout(5) describes it.
+
+    `git init` would write the same files and read its templates, with each look at a remote.
+    """
+    (folder / "objects" / "info").mkdir(parents=True)
+    (folder / "refs" / "heads").mkdir(parents=True)
+    (folder / "objects" / "info" / "alternates").write_text(f"{others}\n")
+    (folder / "config").write_text("[core]\n\trepositoryformatversion = 0\n\tbare = true\n")
+    (folder / "HEAD").write_text("ref: refs/heads/main\n")
 
 
 def fetch_checked(
@@ -71,9 +82,35 @@ def fetch_checked(
             raise _refused(shown, f"it adds more than {largest} bytes at once") from error
         raise
     # Git may have written more before its limits were set.
-    if sum(pack.stat().st_size for pack in held.folder.glob("objects/pack/*")) > largest:
+    if _fetched_bytes(held) > largest:
         raise _refused(shown, f"it adds more than {largest} bytes at once")
-    return held.run("rev-parse", HELD).decode().strip()
+    return _fetched_head(held)
+
+
+def copy_history(held: Git, ours: Git, commit: str, *, known: str | None) -> bool:
+    """Copy a commit with its history, and return whether that is all that was fetched.
+
+    We have `known` and its history already. Raises `GitFailed`.
+    """
+    is_all = commit == _fetched_head(held)
+    if _fetched_bytes(held) > _COPIED_AT_ONCE:
+        held.run("update-ref", HELD, commit)
+        source = str(held.folder.absolute())
+        ours.run("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", source, HELD)
+        return is_all
+    # Two programs, where a fetch starts seven.
+    wanted = f"{commit}\n" if known is None else f"{commit}\n^{known}\n"
+    pack = held.run("pack-objects", "--revs", "--stdout", "--quiet", stdin=wanted.encode())
+    ours.run("unpack-objects", "-q", stdin=pack)
+    return is_all
+
+
+def _fetched_head(held: Git) -> str:
+    return (held.folder / HELD).read_text("ascii").strip()
+
+
+def _fetched_bytes(held: Git) -> int:
+    return sum(pack.stat().st_size for pack in held.folder.glob("objects/pack/*"))
 
 
 def _refused(shown: str, reason: str) -> VerificationError:

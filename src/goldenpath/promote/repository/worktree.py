@@ -26,8 +26,13 @@ from goldenpath.promote.repository.commit import (
 )
 from goldenpath.promote.repository.commit_signature import verify_commit
 from goldenpath.promote.repository.git import Git, GitFailed, last_line
-from goldenpath.promote.repository.git_objects import MAX_FILE, changed_paths, irregular, read_blobs
-from goldenpath.promote.repository.quarantine import HELD, fetch_checked, scratch
+from goldenpath.promote.repository.git_objects import (
+    ObjectReader,
+    irregular,
+    read_blobs,
+    refuse_large_commits,
+)
+from goldenpath.promote.repository.quarantine import copy_history, fetch_checked, scratch
 from goldenpath.promote.repository.tree import write_tree
 from goldenpath.release.attest.policy import Person
 from goldenpath.release.attest.signatures.sshsig import SshKey
@@ -53,13 +58,20 @@ class Protected(InvalidInput):
 class Repository:
     """The branch `main` of the repository at `url`, with a bare repository at `cache`."""
 
-    def __init__(self, url: str, cache: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        cache: Path,
+        environment: Mapping[str, str] | None = None,
+        known: ObjectReader | None = None,
+    ) -> None:
         given = os.environ if environment is None else environment
         self._address = Address(url)
         self.url = url
         self.cache = cache
         self._environment = given
         self._git = Git(cache, tool_environment(given))
+        self._reader = ObjectReader(self._git, known)
 
     def fetch(self) -> str:
         """Fetch `main`, move our copy of it, and return its commit: for set-up, before any trust.
@@ -110,14 +122,17 @@ class Repository:
                 if "couldn't find remote ref" in error.words:
                     raise self._no_branch(branch) from error
                 raise self._unreachable(error) from error
-            yield Repository(self.url, git.folder, self._environment), head
+            yield Repository(self.url, git.folder, self._environment, self._reader), head
 
     def take(self, held: "Repository", commit: str) -> None:
         """Copy a verified commit from its quarantine, with its history, and move `main` to it."""
-        with self._locked():
-            held._ask("update-ref", HELD, commit)
-            source, target = str(held.cache.absolute()), f"+{HELD}:{BRANCH}"
-            self._ask("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", source, target)
+        is_all = False
+        with self._locked(), self._on_disk(), self._in_our_copy():
+            if held is not self:
+                is_all = copy_history(held._git, self._git, commit, known=self._local())
+            self._ask("update-ref", BRANCH, commit)
+        if is_all:
+            self._reader.learn(held._reader)
 
     def head(self) -> str:
         """Return the last commit that was fetched, without asking the remote. Raises `NotFound`."""
@@ -173,10 +188,8 @@ class Repository:
     def commits(self, ids: Sequence[str]) -> tuple[Commit, ...]:
         """Return those commits, with the paths that each changed."""
         raw = self._raw(ids)
-        try:
-            changed = changed_paths(self._git, ids)
-        except GitFailed as error:
-            raise self._broken(error) from error
+        with self._in_our_copy():
+            changed = self._reader.changed(ids)
         return tuple(
             replace(
                 parse_commit(each, raw[each], changed[each].paths), strange=changed[each].strange
@@ -247,10 +260,8 @@ class Repository:
         content = render_commit(tree, (parent,) if parent else (), author, now, message=message)
         # Signed here and not by git, whose configuration could name another key or program.
         signed = insert_signature(content, key.sign(content, "git"))
-        try:
+        with self._in_our_copy():
             made = self._git.run("hash-object", "-t", "commit", "-w", "--stdin", stdin=signed)
-        except GitFailed as error:
-            raise self._broken(error) from error
         commit = made.decode().strip()
         if branch == "main":
             self._push(parent, commit)
@@ -279,13 +290,8 @@ class Repository:
 
     def raw(self, ids: Sequence[str]) -> Mapping[str, bytes]:
         """Return the bytes of those commit objects. Raises `NotFound`, `InvalidInput`."""
-        try:
-            sizes = self._git.sizes(ids)
-        except GitFailed as error:
-            raise self._broken(error) from error
-        for commit, entry in zip(ids, sizes, strict=True):
-            if entry is not None and entry[1] > MAX_FILE:
-                raise InvalidInput(f"commit {commit[:12]} is larger than {MAX_FILE} bytes")
+        with self._in_our_copy():
+            refuse_large_commits(self._reader, ids)
         return self._raw(ids)
 
     def blobs(self, names: Sequence[str]) -> tuple[bytes | None, ...]:
@@ -308,11 +314,8 @@ class Repository:
         return tuple(line[0] if line[-1] == "blob" else None for line in answers)
 
     def _tree(self, parent: str | None, files: Mapping[str, bytes | None]) -> str:
-        try:
-            with self._on_disk():
-                return write_tree(self._git, self.cache, parent, files)
-        except GitFailed as error:
-            raise self._broken(error) from error
+        with self._in_our_copy(), self._on_disk():
+            return write_tree(self._git, self.cache, parent, files)
 
     def _push(self, parent: str | None, commit: str) -> None:
         # The lease is the lock between machines: the push fails if `main` is no longer at the
@@ -353,29 +356,21 @@ class Repository:
 
     def _raw(self, ids: Sequence[str]) -> dict[str, bytes]:
         result = {}
-        for commit, entry in zip(ids, self._objects(ids), strict=True):
+        with self._in_our_copy():
+            objects = self._reader.objects(ids)
+        for commit, entry in zip(ids, objects, strict=True):
             if entry is None or entry[0] != "commit":
                 raise NotFound(f"{commit[:12]} is not a commit of the gitops repository")
             result[commit] = entry[1]
         return result
 
     def _blobs(self, names: Sequence[str], *, stand_in: bool = False) -> tuple[bytes | None, ...]:
-        try:
-            return read_blobs(self._git, names, stand_in=stand_in)
-        except GitFailed as error:
-            raise self._broken(error) from error
-
-    def _objects(self, names: Sequence[str]) -> list[tuple[str, bytes] | None]:
-        try:
-            return list(self._git.objects(names))
-        except GitFailed as error:
-            raise self._broken(error) from error
+        with self._in_our_copy():
+            return read_blobs(self._reader, names, stand_in=stand_in)
 
     def _ask(self, *arguments: str, stdin: bytes = b"") -> bytes:
-        try:
+        with self._in_our_copy():
             return self._git.run(*arguments, stdin=stdin)
-        except GitFailed as error:
-            raise self._broken(error) from error
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -385,6 +380,13 @@ class Repository:
             with self._on_disk():
                 stack.enter_context(locked(self.cache / "goldenpath.lock"))
             yield
+
+    @contextmanager
+    def _in_our_copy(self) -> Iterator[None]:
+        try:
+            yield
+        except GitFailed as error:
+            raise self._broken(error) from error
 
     @contextmanager
     def _on_disk(self) -> Iterator[None]:
