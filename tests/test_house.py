@@ -94,6 +94,12 @@ def _tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text())
 
 
+@cache
+def _nodes(path: Path) -> tuple[ast.AST, ...]:
+    """Every node of a file, once for all rules."""
+    return tuple(ast.walk(_tree(path)))
+
+
 def _inner(path: Path) -> str:
     return path.relative_to(SOURCE).as_posix()
 
@@ -102,8 +108,8 @@ def _code_lines(text: str) -> int:
     return sum(1 for line in text.splitlines() if line.strip() and not line.strip().startswith("#"))
 
 
-def _functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    for node in ast.walk(tree):
+def _functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in _nodes(path):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node
 
@@ -129,7 +135,7 @@ def test_a_module_is_short_and_says_why_it_exists(path: Path) -> None:
     assert path.stem not in SAY_NOTHING
     assert _code_lines(path.read_text()) <= MOST_LINES
     assert ast.get_docstring(tree), "a module starts with why it exists"
-    for function in _functions(tree):
+    for function in _functions(path):
         length = (function.end_lineno or function.lineno) - function.lineno + 1
         assert length <= MOST_IN_FUNCTION, f"{function.name} has {length} lines"
 
@@ -167,8 +173,8 @@ def test_a_function_takes_few_positional_arguments() -> None:
     broken = {
         f"{_inner(path)}": function.name
         for path in MODULES
-        for function in _functions(_tree(path))
-        if not _is_verb(function) and _positional(function) > MOST_POSITIONAL
+        for function in _functions(path)
+        if _positional(function) > MOST_POSITIONAL and not _is_verb(function)
     }
 
     _check(broken, MANY_POSITIONAL)
@@ -188,9 +194,9 @@ def _is_verb(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
 def test_an_effect_has_one_home(rule: str) -> None:
     libraries, home, exceptions = EFFECTS[rule]
     broken = {
-        _inner(path): sorted(libraries & _imported(_tree(path)))
+        _inner(path): sorted(libraries & _imported(path))
         for path in MODULES
-        if libraries & _imported(_tree(path))
+        if libraries & _imported(path)
         and _inner(path) != f"{home}.py"
         and not _inner(path).startswith(f"{home}/")
     }
@@ -198,9 +204,10 @@ def test_an_effect_has_one_home(rule: str) -> None:
     _check(broken, exceptions)
 
 
-def _imported(tree: ast.AST) -> set[str]:
+@cache
+def _imported(path: Path) -> set[str]:
     names: set[str] = set()
-    for node in ast.walk(tree):
+    for node in _nodes(path):
         if isinstance(node, ast.Import):
             names |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -213,18 +220,19 @@ def test_only_files_writes_whole_files() -> None:
     broken = {
         _inner(path): sorted(calls)
         for path in MODULES
-        if (calls := _renames_and_syncs(_tree(path))) and _inner(path) != "files.py"
+        if (calls := _renames_and_syncs(path)) and _inner(path) != "files.py"
     }
 
     _check(broken, WHOLE_FILES)
 
 
-def _renames_and_syncs(tree: ast.AST) -> set[str]:
+def _renames_and_syncs(path: Path) -> set[str]:
     """Calls such as `os.fsync(file)`, `os.replace(a, b)`, `path.replace(other)`."""
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    verbs = {name.rpartition(".")[2] for name in _MOVES}
+    calls = [node for node in _nodes(path) if isinstance(node, ast.Call)]
     found: set[str] = set()
     for call in calls:
-        if isinstance(call.func, ast.Attribute):
+        if isinstance(call.func, ast.Attribute) and call.func.attr in verbs:
             name = f"{ast.unparse(call.func.value)}.{call.func.attr}"
             # `str.replace` has two arguments, `datetime.replace` and `structs.replace` have names.
             is_move = call.func.attr in {"rename", "replace"} and len(call.args) == 1
@@ -237,22 +245,22 @@ _MOVES = frozenset({"os.fdatasync", "os.fsync", "os.rename", "os.replace", "shut
 
 
 def test_a_local_name_is_a_noun_for_its_value() -> None:
-    left = [path for path in MODULES if REFUSED_LOCALS & _locals(_tree(path))]
+    left = [path for path in MODULES if REFUSED_LOCALS & _locals(path)]
 
     assert len(left) <= REFUSED_LOCALS_LEFT
 
 
-def _locals(tree: ast.AST) -> set[str]:
+def _locals(path: Path) -> set[str]:
     """Names that functions bind; a comprehension may use any."""
     inside = {
         id(name)
-        for node in ast.walk(tree)
+        for node in _nodes(path)
         if isinstance(node, ast.comprehension)
         for name in ast.walk(node.target)
     }
     return {
         node.id
-        for node in ast.walk(tree)
+        for node in _nodes(path)
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and id(node) not in inside
     }
 
@@ -269,11 +277,15 @@ def _dotted(path: Path) -> str:
 
 
 @cache
+def _own_modules() -> frozenset[str]:
+    return frozenset(map(_dotted, MODULES))
+
+
 def _own_imports(path: Path) -> frozenset[str]:
     """Modules of ours that a module names, those of annotations included."""
-    modules = {_dotted(each) for each in MODULES}
+    modules = _own_modules()
     names: set[str] = set()
-    for node in ast.walk(_tree(path)):
+    for node in _nodes(path):
         if isinstance(node, ast.ImportFrom) and node.module:
             inner = {f"{node.module}.{alias.name}" for alias in node.names} & modules
             names |= inner or ({node.module} & modules)

@@ -42,7 +42,8 @@ def received(child: Child, count: int) -> list[Message]:
     messages: list[Message] = []
     give_up = time.monotonic() + 60
     while len(messages) < count and time.monotonic() < give_up:
-        select.select([child.output], [], [], 1)
+        # Not longer: the child may also wait for us to send it the rest of a message.
+        select.select([child.output], [], [], 0.01)
         messages += child.messages()
     return messages
 

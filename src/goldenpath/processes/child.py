@@ -35,7 +35,7 @@ class Child:
     ) -> None:
         self.name = name
         self._log = log
-        self._unread = b""
+        self._unread = bytearray()
         self._unwritten = b""
         log.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -123,6 +123,7 @@ class Child:
         self._unwritten = self._unwritten[written:]
 
     def _lines(self) -> Iterator[bytes]:
+        searched = len(self._unread)
         while True:
             try:
                 read = os.read(self._stdout.fileno(), _CHUNK)
@@ -131,9 +132,11 @@ class Child:
             if not read:
                 break
             self._unread += read
-        *lines, self._unread = self._unread.split(b"\n")
+        end = self._unread.rfind(b"\n", searched) + 1
+        lines = bytes(self._unread[:end]).split(b"\n")[:-1]
+        del self._unread[:end]
         if len(self._unread) > MAX_LINE:  # no message of ours is so long: a library floods the pipe
-            self._unread = b""
+            self._unread.clear()
         yield from lines
 
 
