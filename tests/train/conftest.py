@@ -1,4 +1,4 @@
-"""Fixtures: the starter trained once, and a quick variant of it for trainings that fail."""
+"""The starter trained once, and a quick variant of it for trainings that fail."""
 
 import shutil
 from pathlib import Path
@@ -9,7 +9,7 @@ from goldenpath.project.load import load_project
 from goldenpath.project.spec import Project
 from goldenpath.train.data.data_cache import DataCache
 from goldenpath.train.run import Trained, train
-from tests.quick_project import commit, leave_out_tests
+from tests.quick_project import commit, leave_out_tests, quicken
 from tests.starter import KEPT, NOW, UV, environment
 
 ENTRY = "credit_default.train:train"
@@ -64,6 +64,17 @@ def trained(starter: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     return train_here(load_project(starter), tmp_path_factory.mktemp("work") / "first")
 
 
+@pytest.fixture(scope="session")
+def prepared(starter: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Outputs of the right form, of a training that takes a second."""
+    folder = Path(shutil.copytree(starter, tmp_path_factory.mktemp("prepared") / "credit-default"))
+    declared = (folder / "goldenpath.toml").read_text()
+    few = "[training.parameters]\nsample = 900"
+    (folder / "goldenpath.toml").write_text(declared.replace("[training.parameters]", few, 1))
+    quicken(folder)
+    return train_here(load_project(folder), tmp_path_factory.mktemp("work") / "prepared").outputs
+
+
 @pytest.fixture
-def quick(project: Path, trained: Trained) -> Quick:
-    return Quick(project, trained.outputs)
+def quick(project: Path, prepared: Path) -> Quick:
+    return Quick(project, prepared)

@@ -1,14 +1,21 @@
-"""The starter, trained with the real uv in its own environment."""
+"""The starter, trained with the real uv in its own environment.
+
+All tests that need the model of the real training stand here, so that one worker trains it once.
+"""
 
 import json
 from pathlib import Path
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from goldenpath.digest import Digest
-from goldenpath.drift.profile import render_profile
+from goldenpath.drift.profile import count, render_profile
+from goldenpath.drift.sequential import Detector, State, look
 from goldenpath.project.load import load_project
 from goldenpath.release.build import contents_of
+from goldenpath.train.evaluation.score import model_scores
 from goldenpath.train.run import Trained
 from tests.starter import unpack_release_of_0_1
 from tests.train.conftest import Quick
@@ -81,8 +88,9 @@ def test_training_again_gives_the_same_bytes(
 
 
 def test_an_evaluation_may_have_its_own_entry_point(
-    trained: Trained, quick: Quick, tmp_path: Path
+    trained: Trained, project: Path, tmp_path: Path
 ) -> None:
+    quick = Quick(project, trained.outputs)
     (quick.folder / "src/credit_default/apart.py").write_text(
         "def evaluate(data, output, parameters, seed):\n"
         "    (output / 'kept').rename(output / 'evaluation.parquet')\n"
@@ -109,3 +117,46 @@ def test_the_starter_gives_the_model_contract_and_reference_that_version_0_1_gav
         pytest.skip("NOT COMPARED: other packages or another processor, so other last digits")
     assert contents.profile == (before / "profile.json").read_bytes()
     assert (trained.outputs / "model.onnx").read_bytes() == (before / "model.onnx").read_bytes()
+
+
+def _month(starter: Path, month: str) -> dict[str, np.ndarray[tuple[int], np.dtype[np.float32]]]:
+    table = pq.read_table(starter / "data/clients.parquet")
+    order = np.random.default_rng(1).permutation(table.num_rows)
+    names = {name: name for name in ("limit", "age", "education")}
+    names |= {name: f"{name}_{month}" for name in ("status", "bill", "paid")}
+    return {
+        name: table[column].to_numpy()[order].astype(np.float32) for name, column in names.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("month", "drifting"),
+    [
+        ("2005_05", None),
+        ("2005_06", None),
+        ("2005_07", None),
+        ("2005_08", None),
+        ("2005_09", "status"),
+    ],
+)
+def test_only_september_raises_an_alarm_and_it_names_the_status(
+    starter: Path, trained: Trained, month: str, drifting: str | None
+) -> None:
+    """The incident in the real data: a status code appears in September that was rare before."""
+    contract = load_project(starter).contract
+    table = _month(starter, month)
+    scores = model_scores(trained.outputs / "model.onnx", contract, table).astype(np.float32)
+    rows = np.column_stack([table[feature.name] for feature in contract.features])
+    detector = Detector.of(trained.profile, contract.monitor)
+    state, alarm = State.fresh(trained.profile), None
+
+    for start in range(0, 10_000, contract.monitor.look_rows):
+        part = slice(start, start + contract.monitor.look_rows)
+        state, evidence = look(
+            detector, state, count(trained.profile, rows[part], scores[part]), ""
+        )
+        if evidence.is_alarm:
+            alarm = trained.profile.columns[int(np.argmax(evidence.columns))].name
+            break
+
+    assert alarm == drifting

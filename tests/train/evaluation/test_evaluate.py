@@ -15,7 +15,6 @@ from goldenpath.project.spec import Project
 from goldenpath.train.evaluation import evaluate as evaluation
 from goldenpath.train.evaluation.evaluate import Evaluation
 from goldenpath.train.evaluation.score import onnx_scorer
-from goldenpath.train.run import Trained
 
 EVALUATION = "evaluation.parquet"
 
@@ -27,8 +26,8 @@ def evaluate(project: Project, outputs: Path) -> Evaluation:
 
 
 @pytest.fixture
-def outputs(trained: Trained, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(trained.outputs, tmp_path / "outputs"))
+def outputs(prepared: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(prepared, tmp_path / "outputs"))
 
 
 @pytest.fixture
