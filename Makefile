@@ -42,9 +42,9 @@ types: setup
 contracts: setup
 	$(BIN)/lint-imports --no-cache
 
-# File by file; a worker takes the next file when it is done with one. Three workers keep two cores
+# File by file; a worker takes the next file when it is done with one. Four workers keep two cores
 # busy, because tests of processes also wait.
-TESTS := $(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+TESTS := $(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 unit: setup
 	$(TESTS)

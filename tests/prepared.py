@@ -22,6 +22,13 @@ def copy_prepared(key: Hashable, folder: Path, make: Callable[[Path], None]) -> 
     shutil.copytree(_made[key], folder, symlinks=True, dirs_exist_ok=True)
 
 
+def let_git_hurry(*repositories: Path) -> None:
+    """Git syncs no file in these repositories and tidies up after no push: they live for a test."""
+    for repository in repositories:
+        with (repository / "config").open("a") as config:
+            config.write("[core]\n\tfsync = none\n[receive]\n\tautogc = false\n")
+
+
 @cache
 def _shelf() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="goldenpath-prepared-"))

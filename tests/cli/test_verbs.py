@@ -39,7 +39,7 @@ READING = (
     ("verify {live} --explain", 0, {"script"}),
     ("report {live}", 0, {"contradictions", "counts", "digest", "fields", "law", "sections"}),
     ("down", 0, {"stopped"}),
-    ("attack", 0, {"ablations", "holds", "outcomes", "suite"}),
+    ("attack --suite registry", 0, {"ablations", "holds", "outcomes", "suite"}),
 )
 CHANGING = (
     ("promote {fresh} --stage dev --dry-run", "platform-engineer", CHANGE),

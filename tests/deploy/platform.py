@@ -33,7 +33,7 @@ from goldenpath.release.attest.attach import attach, sign_image
 from goldenpath.release.attest.keys import PemSigner
 from goldenpath.release.attest.signatures.sshsig import SshKey
 from goldenpath.release.evidence.training_statements import statements
-from tests.prepared import copy_prepared
+from tests.prepared import copy_prepared, let_git_hurry
 from tests.release.attest.runs import BUILDER, training_run
 from tests.serve.onnx_graph import logistic_regression
 from tests.serve.running import CONTRACT, WEIGHTS
@@ -55,6 +55,7 @@ def _set_up(folder: Path, free: tuple[str, ...]) -> None:
     repository = _repository(folder)
     wishes = PlatformOptions("127.0.0.1:0", "registry.example/models", (engineer.name,))
     found(home, repository, engineer, wishes, environment=environment, now=NOW)
+    let_git_hurry(home.gitops, repository.cache)
     trusted = follow(repository, home.trust)
     stages = tuple(
         Stage(each.name, ()) if each.name in free else each for each in trusted.platform.stages

@@ -33,7 +33,7 @@ from goldenpath.release.attest.signatures.sshsig import SshKey
 from goldenpath.release.evidence.scan import scan, scan_statement
 from goldenpath.release.evidence.training_statements import statements
 from goldenpath.train.training_run import Check, Metric, TrainingRun
-from tests.prepared import copy_prepared
+from tests.prepared import copy_prepared, let_git_hurry
 from tests.release.attest.runs import BUILDER, training_run
 
 START = datetime(2026, 11, 23, 8, tzinfo=UTC)
@@ -104,6 +104,7 @@ def _set_up(folder: Path, now: datetime) -> None:
     engineer = Identity("platform-engineer", keys["platform-engineer"])
     wishes = PlatformOptions("127.0.0.1:8080", "registry.example/models", (engineer.name,))
     found(home, repository, engineer, wishes, environment=VARIABLES, now=now)
+    let_git_hurry(home.gitops, repository.cache)
     trusted = follow(repository, home.trust, now)
     platform = trusted.platform
     for name, roles in PEOPLE.items():

@@ -17,6 +17,7 @@ from goldenpath.release.evidence.attached_rows import fetch_rows
 from goldenpath.train.evaluation.evaluation_rows import MAX_BYTES, parse_rows
 from tests.oci.stores.real import docker_registry
 from tests.quick_project import commit, quicken
+from tests.release.catalogue.tables import copy_empty_catalogue
 from tests.starter import share_environments
 
 GOLDENPATH = Path(sys.executable).parent / "goldenpath"
@@ -38,6 +39,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A platform that was set up."""
     folder = tmp_path_factory.mktemp("platform")
     share_environments(folder / "home")
+    copy_empty_catalogue(folder / "home" / "mlflow.db")
     done = _run(
         folder / "home", folder, "init", "--as", "engineer", "--key", "engineer", "--make-key"
     )
@@ -50,6 +52,9 @@ def copied(starter: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project of this module's own."""
     folder = tmp_path_factory.mktemp("project") / "credit-default"
     shutil.copytree(starter, folder)
+    declared = (folder / "goldenpath.toml").read_text()
+    few = "[training.parameters]\nsample = 900"
+    (folder / "goldenpath.toml").write_text(declared.replace("[training.parameters]", few, 1))
     quicken(folder)
     return folder
 
@@ -200,6 +205,8 @@ def test_a_runner_builds_from_four_variables_and_the_release_is_in_the_registry(
         done = _run(home, quick, "platform", "change", str(changed), "--reason", "CI", *acting)
         assert done.returncode == 0, done.stderr.decode()
 
+        share_environments(tmp_path / "runner")
+        copy_empty_catalogue(tmp_path / "runner" / "mlflow.db")
         runner = {
             **_environment(tmp_path / "runner"),
             "GOLDENPATH_GITOPS": str(home / "gitops.git"),
