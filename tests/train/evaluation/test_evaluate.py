@@ -82,7 +82,9 @@ def test_missing_columns_and_rows_are_refused(outputs: Path, declared: Project) 
 
 
 def test_a_slice_with_too_many_values_is_refused(outputs: Path, declared: Project) -> None:
-    with pytest.raises(InvalidInput, match="slice 'key' has 6000 values"):
+    rows = pq.read_metadata(outputs / EVALUATION).num_rows
+
+    with pytest.raises(InvalidInput, match=f"slice 'key' has {rows} values"):
         evaluate(replace(declared, slices=("key",)), outputs)
 
 
@@ -92,7 +94,8 @@ def test_keys_in_both_training_and_evaluation_rows_are_counted(
     assert evaluate(declared, outputs).shared_keys == 0
     shutil.copy(outputs / "reference.parquet", outputs / EVALUATION)
 
-    assert evaluate(declared, outputs).shared_keys == 24_000
+    rows = pq.read_metadata(outputs / EVALUATION).num_rows
+    assert evaluate(declared, outputs).shared_keys == rows > 0
 
 
 def test_without_keys_the_number_of_shared_rows_is_unknown(
