@@ -126,13 +126,10 @@ class Repository:
 
     def take(self, held: "Repository", commit: str) -> None:
         """Copy a verified commit from its quarantine, with its history, and move `main` to it."""
-        is_all = False
         with self._locked(), self._on_disk(), self._in_our_copy():
-            if held is not self:
-                is_all = copy_history(held._git, self._git, commit, known=self._local())
+            if held is not self and copy_history(held._git, self._git, commit, known=self._local()):
+                self._reader.learn(held._reader)
             self._ask("update-ref", BRANCH, commit)
-        if is_all:
-            self._reader.learn(held._reader)
 
     def head(self) -> str:
         """Return the last commit that was fetched, without asking the remote. Raises `NotFound`."""
