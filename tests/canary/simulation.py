@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from goldenpath.canary.analysis import Criteria
 from goldenpath.canary.arms import Arm, verdict_on
 from goldenpath.instruments import REQUEST_DURATION_BOUNDS
-from goldenpath.observe.drift.outcomes import OUTCOMES, PAIRED, PAIRED_SLICE, POINTS, names
+from goldenpath.observe.drift.outcomes import PAIRED, PAIRED_SLICE, POINTS, names
+from goldenpath.project.task.answer_rules import DECISIONS
 from goldenpath.serve.gateway.tally import Tally
 from tests.serve.running import CONTRACT
 
@@ -52,10 +53,11 @@ def counted(source: np.random.Generator, answers: int, law: NDArray[np.float64])
     given = np.array([source.multinomial(n, p) for n, p in zip(sizes, law, strict=True)])
     below = np.searchsorted(np.sort(source.random(answers)), SCORES)
     found = {
-        f"outcome {each}": (int(n), answers) for each, n in zip(OUTCOMES, given.sum(0), strict=True)
+        f"outcome {each}": (int(n), answers)
+        for each, n in zip(DECISIONS, given.sum(0), strict=True)
     }
     for value, (size, row) in enumerate(zip(sizes, given, strict=True)):
-        for each, hits in zip(OUTCOMES, row, strict=True):
+        for each, hits in zip(DECISIONS, row, strict=True):
             found[f"{each} where status = {value}"] = (int(hits), int(size))
     found |= {f"score below {p:g}": (int(n), answers) for p, n in zip(POINTS, below, strict=True)}
     return found | dict.fromkeys((PAIRED, *IN_SLICES), (0, 0))

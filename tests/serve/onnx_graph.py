@@ -6,6 +6,9 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+FLOAT, INT64, STRING, DOUBLE = 1, 7, 8, 11
+"""Element types of ONNX."""
+
 
 def logistic_regression(
     weights: NDArray[np.float32],
@@ -47,17 +50,20 @@ def graph(
     features: str = "features",
     *,
     rows: int = 0,
+    inputs: Mapping[str, int] = MappingProxyType({}),
 ) -> bytes:
     """A model from `features` of shape `(n, width)` to outputs of so many columns.
 
     An output of 0 columns has the type that its operator gives it. With `rows` n is that number.
+    With `inputs` there is one column for each name, of these element types of ONNX.
     """
+    values = [_value(name, 1, rows, kind) for name, kind in inputs.items()]
     content = b"".join(
         [
             *(_bytes(1, each) for each in nodes),
             _bytes(2, b"credit"),
             *(_bytes(5, constant) for constant in constants),
-            _bytes(11, _value(features, width, rows)),
+            *(_bytes(11, each) for each in values or [_value(features, width, rows)]),
             *(_bytes(12, _value(name, columns)) for name, columns in outputs.items()),
         ]
     )
@@ -100,8 +106,15 @@ def attribute(name: str, value: int | list[bytes] | NDArray[np.generic]) -> byte
     return start + _bytes(8, whole) + _number(20, 7)
 
 
-def zip_map(width: int) -> bytes:
-    """A classifier as skl2onnx writes it: its probabilities are a list of maps."""
+def zip_map(width: int, classes: Sequence[str] = ()) -> bytes:
+    """A classifier as skl2onnx writes it: its probabilities are a list of maps.
+
+    Class `n` of `classes` gets the value of column `n`; without classes 0 and 1 get 0.
+    """
+    if classes:
+        labels = attribute("classlabels_strings", [name.encode() for name in classes])
+        named = node("ZipMap", ["features"], ["probability"], [labels], "ai.onnx.ml")
+        return graph([named], width, outputs={"probability": 0})
     nodes = [
         node("MatMul", ["features", "weights"], ["scores"]),
         node(
@@ -124,12 +137,12 @@ def _tensor(name: str, shape: list[int], values: NDArray[np.float32], outside: s
     return dimensions + _number(2, 1) + _bytes(8, name.encode()) + _bytes(9, values.tobytes())
 
 
-def _value(name: str, width: int, rows: int = 0) -> bytes:
+def _value(name: str, width: int, rows: int = 0, kind: int = FLOAT) -> bytes:
     if not width:
         return _bytes(1, name.encode())
     first = _number(1, rows) if rows else _bytes(2, b"n")
     shape = _bytes(1, first) + _bytes(1, _number(1, width))
-    return _bytes(1, name.encode()) + _bytes(2, _bytes(1, _number(1, 1) + _bytes(2, shape)))
+    return _bytes(1, name.encode()) + _bytes(2, _bytes(1, _number(1, kind) + _bytes(2, shape)))
 
 
 def _number(field: int, value: int) -> bytes:

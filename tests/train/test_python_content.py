@@ -174,7 +174,7 @@ def place(scorecard: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("body", "message", "limit"),
     [
         ("raise RuntimeError('no model here')", "no model here", 30),
-        ("return lambda rows: np.full(len(rows), 1.5)", r"not in \[0, 1\]", 30),
+        ("return lambda rows: np.full(len(rows), 1.5)", r"expected scores in \[0, 1\]", 30),
         ("return lambda rows: np.zeros(3)", "of shape", 30),
         ("import os; os._exit(3)", "returned no scores", 30),
         ("import time; time.sleep(60)", "within 0.5 seconds", 0.5),

@@ -178,6 +178,8 @@ def answer_comparisons(
         kind: [name for name in shared if name.startswith(kind)] for kind in ("outcome ", "score ")
     }
     families["where "] = [name for name in shared if " where " in name]
+    # Without outcomes, a value or score must not differ by more than the canary may harm.
+    guarding = "outcome " if families["outcome "] else "score "
     margins = (criteria.outcome, criteria.score, criteria.slice)
     for (kind, family), margin in zip(families.items(), margins, strict=True):
         for name in family:
@@ -186,7 +188,7 @@ def answer_comparisons(
                 yield _pairs(name, canary[name], margin, part)
                 continue
             # With pairs, the share of an outcome cannot differ by more than the pairs do.
-            guards = kind == "outcome " and not pairs
+            guards = kind == guarding and not pairs
             pair = Share(*stable[name]), Share(*canary[name])
             yield Comparison(name, *pair, margin, True, part, guards)
     if PAIRED in shared:

@@ -38,7 +38,9 @@ def show_records(
 
 def _row(record: Record) -> TableRow:
     score = record["score"]
-    answer = f"{score:.4f} {record['band']} {record['outcome']}" if score is not None else ""
+    shown = (record["class"], record["band"], record["outcome"])
+    words = dict.fromkeys(str(each) for each in shown if each is not None)
+    answer = " ".join((f"{score:.4f}", *words)) if score is not None else ""
     result = answer or f"{record['status']} {record['refusal'] or record['outcome'] or ''}"
     slot = f"{record['stage']}/{record['model']}/{record['traffic_slot']}"
     use = f"  for {record['process']}" if record["process"] else ""

@@ -43,6 +43,8 @@ class Bins:
     atoms: tuple[float, ...]
     edges: tuple[float, ...]
     counts: tuple[int, ...]
+    names: tuple[str, ...] = ()
+    """The texts of the atoms, of a category without codes or of classes."""
 
     @property
     def size(self) -> int:
@@ -54,7 +56,7 @@ class Bins:
         """The values of each bin, as people and metric attributes name them."""
         intervals = zip(self.edges[:-1], self.edges[1:], strict=True)
         return (
-            *(f"{atom:g}" for atom in self.atoms),
+            *(self.names or (f"{atom:g}" for atom in self.atoms)),
             *(f"{'(' if i else '['}{low:g}, {high:g}]" for i, (low, high) in enumerate(intervals)),
             "unseen",
             "missing",
@@ -107,7 +109,7 @@ def build_profile(
     features = tuple(
         _feature_bins(feature, _column(table, feature.name, rows)) for feature in contract.features
     )
-    return Profile(rows, features, _score_bins(contract.output, _floats(scores, "the score")))
+    return Profile(rows, features, _answer_bins(contract, _floats(scores, "the score")))
 
 
 def _column(table: Mapping[str, NDArray[np.generic]], name: str, rows: int) -> Floats:
@@ -133,8 +135,9 @@ def _floats(values: NDArray[np.generic], what: str) -> Floats:
 def _feature_bins(feature: Feature, values: Floats) -> Bins:
     if feature.kind == "category":
         return _counted(
-            feature.name, "category", tuple(sorted(feature.categories)), (), values=values
-        )
+            feature.name, "category", tuple(sorted(feature.codes)), (), values=values,
+            names=feature.texts,
+        )  # fmt: skip
     present = values[~np.isnan(values)]
     distinct, counts = np.unique(present, return_counts=True)
     is_atom = counts > ATOM_SHARE * len(values)
@@ -143,10 +146,18 @@ def _feature_bins(feature: Feature, values: Floats) -> Bins:
     return _counted(feature.name, "number", atoms, _edges(rest), values=values)
 
 
-def _score_bins(name: str, values: Floats) -> Bins:
-    # The outer edges are 0 and 1, so a score outside the range of training is not "unseen".
-    inner = [edge for edge in _edges(values[~np.isnan(values)])[1:-1] if 0 < edge < 1]
-    return _counted(name, "score", (), (0.0, *inner, 1.0), values=values)
+def _answer_bins(contract: Contract, values: Floats) -> Bins:
+    """Return the bins of scores or values, or one bin for each class."""
+    name, (low, high) = contract.output, (0.0, 1.0)
+    if contract.task == "classes":
+        codes = tuple(float(place) for place in range(len(contract.classes)))
+        return _counted(name, "category", codes, (), values=values, names=contract.classes)
+    if contract.value is not None:
+        bounds = np.array((contract.value.minimum, contract.value.maximum), np.float32)
+        low, high = float(bounds[0]), float(bounds[1])
+    # The outer edges are the bounds, so an answer outside the range of training is not "unseen".
+    inner = [edge for edge in _edges(values[~np.isnan(values)])[1:-1] if low < edge < high]
+    return _counted(name, "score", (), (low, *inner, high), values=values)
 
 
 def _edges(values: Floats) -> tuple[float, ...]:
@@ -158,11 +169,17 @@ def _edges(values: Floats) -> tuple[float, ...]:
 
 
 def _counted(
-    name: str, kind: BinKind, atoms: tuple[float, ...], edges: tuple[float, ...], *, values: Floats
+    name: str,
+    kind: BinKind,
+    atoms: tuple[float, ...],
+    edges: tuple[float, ...],
+    *,
+    values: Floats,
+    names: tuple[str, ...] = (),
 ) -> Bins:
     empty = Bins(name, kind, atoms, edges, ())
     counts = tuple(int(count) for count in count_column(empty, values))
-    return Bins(name, kind, atoms, edges, counts)
+    return Bins(name, kind, atoms, edges, counts, names)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -261,6 +278,7 @@ def _render_bins(bins: Bins) -> dict[str, JsonValue]:
         "atoms": list(bins.atoms),
         "edges": list(bins.edges),
         "counts": list(bins.counts),
+        **({"names": list(bins.names)} if bins.names else {}),
     }
 
 
@@ -288,12 +306,22 @@ def _parse_bins(value: JsonValue, rows: int) -> Bins:
         raise InvalidInput(f"profile of {name!r} needs a list of counts")
     whole = tuple(count for count in counts if isinstance(count, int) and count >= 0)
     atoms, edges = _numbers(value.get("atoms"), name), _numbers(value.get("edges"), name)
-    bins = Bins(name, kind, atoms, edges, whole)  # type: ignore[arg-type]
+    names = _texts(value.get("names", []), name)
+    bins = Bins(name, kind, atoms, edges, whole, names)  # type: ignore[arg-type]
+    if names and len(names) != len(atoms):
+        raise InvalidInput(f"profile of {name!r} has names that do not fit its atoms")
     if len(counts) != bins.size or len(whole) != bins.size or sum(whole) != rows:
         raise InvalidInput(f"profile of {name!r} has counts that do not fit its bins and rows")
     if len(edges) == 1 or list(edges) != sorted(edges):
         raise InvalidInput(f"profile of {name!r} has edges out of order")
     return bins
+
+
+def _texts(value: JsonValue, name: str) -> tuple[str, ...]:
+    texts = [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+    if not isinstance(value, list) or len(texts) != len(value):
+        raise InvalidInput(f"profile of {name!r} needs a list of texts as its names")
+    return tuple(texts)
 
 
 def _numbers(value: JsonValue, name: str) -> tuple[float, ...]:

@@ -15,37 +15,30 @@ from goldenpath.parsers.typed import read_bounded
 from goldenpath.project.data_digest import digest_data
 from goldenpath.project.dvc_pointer import read_pointer
 from goldenpath.project.links import first_link
-from goldenpath.project.spec import EVALUATION, MODEL, REFERENCE, Contract, DataSource, Feature
+from goldenpath.project.spec import (
+    EVALUATION,
+    FILE,
+    MODEL,
+    REFERENCE,
+    Contract,
+    DataSource,
+    Feature,
+)
+from goldenpath.project.task.task_faults import task_faults
 from goldenpath.project.text import MAX_TEXT
 
-FILE = "goldenpath.toml"
 _PINNED = re.compile(r"@sha256:[a-f0-9]{64}$")
 
 
 def contract_faults(contract: Contract) -> Iterator[Fault]:
-    """Yield repeated names and codes, contradictory features, and gaps in the bands."""
+    """Yield repeated names and codes, contradictory features, and faults of the task."""
     names = [feature.name for feature in contract.features]
     for position, feature in enumerate(contract.features):
         key = f"contract.features[{position}]"
         if feature.name in names[:position]:
             yield Fault(FILE, f"{key}.name", "a unique name", f"{feature.name!r} again")
         yield from _feature_faults(key, feature)
-    limits = [band.below for band in contract.decision.bands]
-    for position in range(1, len(limits)):
-        if limits[position] <= limits[position - 1]:
-            yield Fault(
-                FILE,
-                f"contract.decision.bands[{position}].below",
-                f"more than {limits[position - 1]:g}, where the band before ends",
-                f"{limits[position]:g}",
-            )
-    if limits[-1] <= 1:
-        yield Fault(
-            FILE,
-            f"contract.decision.bands[{len(limits) - 1}].below",
-            "more than 1, so that every score is in a band",
-            f"{limits[-1]:g}",
-        )
+    yield from task_faults(contract)
     codes = [reason.code for reason in contract.reasons.codes] if contract.reasons else []
     for position, code in enumerate(codes):
         if code in codes[:position]:
@@ -58,9 +51,17 @@ def _feature_faults(key: str, feature: Feature) -> Iterator[Fault]:
         yield Fault(FILE, f"{key}.categories", "the allowed codes", "none")
     if feature.kind == "number" and feature.categories:
         yield Fault(FILE, f"{key}.categories", "no codes for kind number", "a list")
+    if feature.texts and len(feature.texts) < len(feature.categories):
+        expected = "texts only, or numbers only"
+        yield Fault(FILE, f"{key}.categories", expected, f"{list(feature.categories)}"[:60])
+    if feature.texts and feature.labels:
+        expected = "no labels: callers send the texts of the categories"
+        yield Fault(FILE, f"{key}.labels", expected, f"{list(feature.labels)}"[:60])
     if feature.labels and len(feature.labels) != len(feature.categories):
         expected = f"{len(feature.categories)} labels, one for each code"
         yield Fault(FILE, f"{key}.labels", expected, f"{len(feature.labels)}")
+    if feature.kind == "category" and feature.whole:
+        yield Fault(FILE, f"{key}.whole", "kind number", "kind category")
     if feature.kind == "category" and feature.slices:
         expected = "no bounds for kind category: each of its codes is a slice"
         yield Fault(FILE, f"{key}.slices", expected, f"{list(feature.slices)}")

@@ -11,7 +11,6 @@ from goldenpath.errors import InvalidInput, NotFound
 from goldenpath.parsers.fault import Fault
 from goldenpath.parsers.toml_parser import parse_toml
 from goldenpath.project.consistency import (
-    FILE,
     contract_faults,
     data_faults,
     entry_faults,
@@ -22,6 +21,7 @@ from goldenpath.project.links import link_faults, refuse_links
 from goldenpath.project.schema import schema_faults
 from goldenpath.project.spec import (
     EVALUATION,
+    FILE,
     REFERENCE,
     Contract,
     DataSource,
@@ -29,13 +29,24 @@ from goldenpath.project.spec import (
     Tier,
     Training,
 )
-from goldenpath.project.statements import REQUIRED, required_statements, statement_faults
-from goldenpath.project.text import read_text
+from goldenpath.project.statements import (
+    REQUIRED,
+    THRESHOLDS,
+    required_statements,
+    statement_faults,
+)
+from goldenpath.project.task.metric_names import limit_faults
+from goldenpath.project.task.task_faults import with_text_codes
+from goldenpath.project.text import parse_statement, read_text
 
 LOCK = "uv.lock"
 UNPINNED = "sha256:" + 64 * "0"
 """The digest of data that are not pinned yet."""
 T = TypeVar("T")
+
+
+class _Limit(msgspec.Struct):
+    metric: str
 
 
 def load_project(root: Path) -> Project:
@@ -92,7 +103,15 @@ def faults(root: Path, now: datetime | None = None) -> tuple[Fault, ...]:
     tier: Tier = next((tier for tier in REQUIRED if tier == value.get("tier")), "low")
     names = tuple(data) if isinstance(data, Mapping) else ()
     result.extend(statement_faults(root, required_statements(tier, names), now))
+    if not result:  # the contract and the limits can be read, so they can be compared
+        result.extend(limit_faults(_contract(value), _limited(root), THRESHOLDS))
     return tuple(result)
+
+
+def _limited(root: Path) -> tuple[str, ...]:
+    """Return the metrics that the limits of the project name."""
+    limits = parse_statement(read_text(root / THRESHOLDS), THRESHOLDS)
+    return tuple(limit.metric for limit in msgspec.convert(limits["metrics"], list[_Limit]))
 
 
 def declared_data(root: Path) -> tuple[DataSource, ...]:
@@ -168,7 +187,11 @@ def _project(root: Path, value: Mapping[str, object]) -> Project:
 
 
 def _contract(value: Mapping[str, object]) -> Contract:
-    section = {"monitor": {}, **_section(value, "contract"), "name": value.get("name", "")}
+    given = _section(value, "contract")
+    section = {"monitor": {}, "decision": None, **given, "name": value.get("name", "")}
+    features = given.get("features")
+    if isinstance(features, list):
+        section["features"] = [with_text_codes(_mapping(feature)) for feature in features]
     return _convert(section, Contract)
 
 

@@ -10,7 +10,7 @@ from goldenpath.errors import InvalidInput
 from goldenpath.files import write_whole
 from goldenpath.parsers.toml_parser import parse_toml
 from goldenpath.parsers.typed import typed
-from goldenpath.project.consistency import FILE
+from goldenpath.project.spec import FILE
 from goldenpath.project.text import read_text
 
 _DIGEST = re.compile(r"^digest[ \t]*=.*$", re.MULTILINE)

@@ -30,8 +30,9 @@ def slices(contract: Contract) -> Iterator[Slice]:
     """Yield the slices of the contract: one per code of a category, and intervals of numbers."""
     for column, feature in enumerate(contract.features):
         if feature.kind == "category" and len(feature.categories) <= MAX_CATEGORIES:
-            for value in feature.categories:
-                yield Slice(column, feature.name, number_text(value), value, _upper_bound(value))
+            names = feature.texts or tuple(map(number_text, feature.codes))
+            for value, label in zip(feature.codes, names, strict=True):
+                yield Slice(column, feature.name, label, value, _upper_bound(value))
         yield from _intervals(column, feature)
 
 

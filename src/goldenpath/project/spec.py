@@ -11,10 +11,13 @@ from typing import Literal
 from goldenpath.project.number_text import number_text
 
 Tier = Literal["low", "material", "high"]
+TaskKind = Literal["probability", "classes", "value"]
 FeatureKind = Literal["number", "category"]
 Scalar = bool | int | float | str
 SourceKind = Literal["local", "dvc", "oci", "url"]
 
+FILE = "goldenpath.toml"
+"""The declaration of a project."""
 MODEL, REFERENCE, EVALUATION = "model.onnx", "reference.parquet", "evaluation.parquet"
 """Files that a training writes. A model that is code has its own files instead of `MODEL`."""
 _STORES = ("oci://", "oci+http://", "oci+https://", "layout:")
@@ -22,15 +25,19 @@ _STORES = ("oci://", "oci+http://", "oci+https://", "layout:")
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One column of the model's input: a 32-bit float, in the order of the contract."""
+    """One column of the model's input, in the order of the contract.
+
+    A number and a code are 32-bit floats. A text of a category is its position in the list, unless
+    the model has an input of texts for it.
+    """
 
     name: str
     kind: FeatureKind
     description: str = ""
     minimum: float | None = None
     maximum: float | None = None
-    categories: tuple[float, ...] = ()
-    """The allowed codes, for kind `category`."""
+    categories: tuple[float | str, ...] = ()
+    """The allowed codes, or the allowed texts, for kind `category`."""
     labels: tuple[str, ...] = ()
     """A text for each code, in the same order, that callers may send instead; or none."""
     missing: bool = False
@@ -39,13 +46,27 @@ class Feature:
     """Whether the person concerned can change the value at will. The robustness test uses these."""
     slices: tuple[float, ...] = ()
     """Rising bounds that cut a number into slices. Metrics and the canary judge look at each."""
+    whole: bool = False
+    """Whether a number has to be whole. A graph may then take it as an integer."""
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The texts of a category that has no codes; empty for a category of codes."""
+        return tuple(code for code in self.categories if isinstance(code, str))
+
+    @property
+    def codes(self) -> tuple[float, ...]:
+        """The number of each category: its code, or the position of its text."""
+        if self.texts:
+            return tuple(map(float, range(len(self.categories))))
+        return tuple(code for code in self.categories if not isinstance(code, str))
 
     @property
     def code_names(self) -> tuple[str, ...]:
-        """The codes as people read them, with their labels if there are any."""
-        codes = [number_text(code) for code in self.categories]
+        """The categories as people read them, with their labels if there are any."""
+        codes = self.texts or tuple(map(number_text, self.codes))
         if not self.labels:
-            return tuple(codes)
+            return codes
         return tuple(f"{c} ({label})" for c, label in zip(codes, self.labels, strict=True))
 
 
@@ -55,16 +76,52 @@ class Band:
 
     name: str
     below: float
-    outcome: Literal["accept", "refer", "decline"]
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClassOutcome:
+    """The outcome of one class, if its probability is at least `minimum`."""
+
+    name: str
+    """Name of the class."""
+    outcome: str
+    minimum: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class DecisionPolicy:
-    """How a score in [0, 1] becomes a decision. The last band ends above 1."""
+    """How an answer becomes a decision. The bank names the outcomes.
 
-    bands: tuple[Band, ...]
-    fallback: Literal["accept", "refer", "decline"] = "refer"
-    """The outcome if the model cannot return a score."""
+    A score or a value falls into one of `bands`; the last one ends above every allowed score. For
+    the task `classes` the most likely class decides, by `classes`.
+    """
+
+    bands: tuple[Band, ...] = ()
+    fallback: str = "refer"
+    """The outcome if the model gives no answer, or is too unsure of a class."""
+    classes: tuple[ClassOutcome, ...] = ()
+    favourable: tuple[str, ...] = ("accept",)
+    """The outcomes that `acceptance_rate` counts."""
+    reviewed: tuple[str, ...] = ("refer",)
+    """The outcomes that a person reviews."""
+
+    @property
+    def outcomes(self) -> tuple[str, ...]:
+        """Every outcome that a decision can have, in the order of the policy."""
+        named = (*(band.outcome for band in self.bands), *(rule.outcome for rule in self.classes))
+        return tuple(dict.fromkeys((*named, self.fallback)))
+
+
+@dataclass(frozen=True, slots=True)
+class ValueRange:
+    """What the answers of the task `value` mean: their unit and bounds."""
+
+    unit: str
+    minimum: float
+    maximum: float
+    tolerance: float = 0.0
+    """Two answers that are closer count as the same, in `unit`; 0 means 5 % of the larger one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,21 +181,27 @@ class PythonModel:
 class Contract:
     """The interface of a release to its callers, packaged with the model.
 
-    The model is one ONNX graph: input `input_tensor` of shape `(n, len(features))` and type FP32,
-    output `output_tensor` of shape `(n,)`, `(n, 1)` or `(n, 2)`, whose last column is the score.
-    If `python` is set, the model is code instead.
+    The model is one ONNX graph: input `input_tensor` of shape `(n, len(features))`, or one input
+    for each feature; output `output_tensor`. Its shape is `(n,)`, `(n, 1)` or `(n, 2)` for one
+    score or value, the last column, and `(n, len(classes))` for classes. If `python` is set, the
+    model is code instead.
     """
 
     name: str
     features: tuple[Feature, ...]
     output: str
-    decision: DecisionPolicy
+    decision: DecisionPolicy | None
     monitor: MonitorSettings
     input_tensor: str = "features"
     output_tensor: str = "probability"
     reasons: ReasonPolicy | None = None
     python: PythonModel | None = None
     version: int = 1
+    task: TaskKind = "probability"
+    classes: tuple[str, ...] = ()
+    """The names of the classes, in the order of their probabilities."""
+    value: ValueRange | None = None
+    """Unit and bounds, for the task `value`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +239,9 @@ class Training:
 
     `data` maps the names of the data to paths. `output` is an empty folder. The function writes
     into it `model.onnx`, `reference.parquet` (`key`, features and `score` of the training rows) and
-    `evaluation.parquet` (`key`, `target` in {0, 1}, `score`, the slices, the features).
+    `evaluation.parquet` (`key`, `target`, `score`, the slices, the features). `target` is 0 or 1,
+    the name of a class, or a number in the unit of the value. `score` is what the model gives: a
+    number, or for classes a list of probabilities in their order. `interface.md` has the details.
     """
 
     entry: str

@@ -2,7 +2,6 @@
 
 import random
 import time
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +15,8 @@ from numpy.typing import NDArray
 from goldenpath.errors import InvalidInput
 from goldenpath.http.client import Call, ServerAddress, TimedReply, post_all
 from goldenpath.instruments import HEADER_PREDICTION, HEADER_RELEASE, HEADER_SLOT
-from goldenpath.project.spec import Contract, DecisionPolicy, Feature
+from goldenpath.project.spec import Contract, Feature
+from goldenpath.project.task.answer_rules import AnswerRules
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -69,7 +69,7 @@ class Sent:
     releases: Mapping[str, int]
     """Rows by the digest that answered."""
     outcomes: Mapping[str, int]
-    """Rows by outcome of the decision policy."""
+    """Rows by outcome of the decision policy, or by class; empty if neither is declared."""
     prediction_ids: tuple[str, ...]
     errors: tuple[str, ...]
 
@@ -82,7 +82,7 @@ def send_rows(
     began = time.perf_counter()
     requests = calls(batch, contract, wish, seed)
     replies = post_all(address, path, requests, wish.concurrency)
-    return summarise(replies, time.perf_counter() - began, contract.decision)
+    return summarise(replies, time.perf_counter() - began, AnswerRules(contract))
 
 
 def read_rows(path: Path, contract: Contract, subject: str, limit: int | None) -> RowBatch:
@@ -122,9 +122,13 @@ def _numbers(
     """Raises `TypeError` or `ValueError` for a value that is no number and no label."""
     import pyarrow as pa
 
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(pa.string())
+    if feature.texts and not pa.types.is_string(column.type):
+        column = column.cast(pa.string())
     if not pa.types.is_string(column.type):
         return np.asarray(column.cast(pa.float64()).to_numpy())
-    codes = dict(zip(feature.labels, feature.categories, strict=False))
+    codes = dict(zip(feature.labels or feature.texts, feature.codes, strict=False))
     texts: list[str | None] = column.to_numpy().tolist()
     unknown = next((text for text in texts if text is not None and text not in codes), None)
     if unknown is not None:
@@ -172,7 +176,7 @@ class _Answer(msgspec.Struct):
     outputs: list[_Output]
 
 
-def summarise(replies: Sequence[TimedReply], seconds: float, policy: DecisionPolicy) -> Sent:
+def summarise(replies: Sequence[TimedReply], seconds: float, rules: AnswerRules) -> Sent:
     """Return the counted answers."""
     slots, releases, outcomes = Counter[str](), Counter[str](), Counter[str]()
     ids: list[str] = []
@@ -182,10 +186,12 @@ def summarise(replies: Sequence[TimedReply], seconds: float, policy: DecisionPol
             errors.append(reply.body.decode("utf-8", "replace")[:500])
             continue
         scores = msgspec.json.decode(reply.body, type=_Answer).outputs[0].data
+        numbers = np.array(scores).reshape(-1, rules.width)
         prediction = reply.headers.get(HEADER_PREDICTION, "")
-        slots[reply.headers.get(HEADER_SLOT, "")] += len(scores)
-        releases[reply.headers.get(HEADER_RELEASE, "")] += len(scores)
-        outcomes.update(_outcomes(policy, scores))
+        slots[reply.headers.get(HEADER_SLOT, "")] += len(numbers)
+        releases[reply.headers.get(HEADER_RELEASE, "")] += len(numbers)
+        decided = rules.decide(numbers).outcomes
+        outcomes.update(outcome for outcome in decided if outcome is not None)
         if len(ids) < KEPT:
             ids.append(f"{prediction}-0")
     statuses = Counter(str(reply.status) for reply in replies)
@@ -202,14 +208,6 @@ def summarise(replies: Sequence[TimedReply], seconds: float, policy: DecisionPol
         prediction_ids=tuple(ids),
         errors=tuple(errors[:KEPT]),
     )
-
-
-def _outcomes(policy: DecisionPolicy, scores: Sequence[float]) -> Iterator[str]:
-    bounds = [band.below for band in policy.bands[:-1]]
-    for score in scores:
-        # A score on a bound belongs to the band above it: a band ends *below* its bound.
-        place = bisect_right(bounds, score)
-        yield policy.bands[place].outcome if 0.0 <= score <= 1.0 else policy.fallback
 
 
 def _latency(seconds: Sequence[float]) -> dict[str, float]:

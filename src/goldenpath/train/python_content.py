@@ -24,6 +24,7 @@ from goldenpath.errors import InvalidInput
 from goldenpath.files import open_below
 from goldenpath.processes.confinement import Confinement, Sandbox, interpreter_files
 from goldenpath.project.spec import EVALUATION, REFERENCE, Contract, PythonModel
+from goldenpath.project.task.answer_rules import AnswerRules
 from goldenpath.train.environment.rebuild import rebuild_environment
 from goldenpath.train.environment.runtime import Runtime, Wheel
 from goldenpath.train.environment.uv_lock import LockedPackage
@@ -139,7 +140,8 @@ def served_model(
     something else than scores.
     """
     with _Process(model, python, folder, environment, confinement=confinement) as process:
-        yield lambda table: checked(process.score(rows_of(contract, table)))
+        width = AnswerRules(contract).width
+        yield lambda table: checked(process.score(rows_of(contract, table), width), contract)
 
 
 class _Process:
@@ -194,21 +196,21 @@ class _Process:
         if self._process.stdout is not None:
             self._process.stdout.close()
 
-    def score(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return the scores of `rows`, not yet checked to be in [0, 1]."""
+    def score(self, rows: NDArray[np.float32], width: int) -> NDArray[np.float64]:
+        """Return `width` numbers for each row, not yet checked to be an answer."""
         input_file, output_file = self._exchange / "rows.npy", self._exchange / _SCORES
         np.save(input_file, rows, allow_pickle=False)
-        self._send({"rows": str(input_file), "scores": str(output_file)})
+        self._send({"rows": str(input_file), "scores": str(output_file), "width": width})
         if not self._answered():
             raise InvalidInput(
                 f"the model {self._entry} returned no scores within {self._limit:g} seconds; the "
                 f"last lines of its log:\n{tail(self._log)}"
             )
-        scores = self._read_scores(len(rows))
-        if scores.shape != (len(rows),):
+        scores, expected = self._read_scores(len(rows) * width), (len(rows), width)
+        if scores.shape != expected:
             raise InvalidInput(
                 f"the model {self._entry} returned scores of shape {scores.shape}: "
-                f"expected {(len(rows),)}"
+                f"expected {expected if width > 1 else expected[:1]}"
             )
         return scores
 

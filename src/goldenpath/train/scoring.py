@@ -31,8 +31,10 @@ def main() -> None:
         result = predict(np.load(files["rows"], allow_pickle=False))
         # A model with reasons returns `(scores, weights)`.
         scores = np.asarray(result[0] if isinstance(result, tuple) else result)
-        if scores.ndim == 2:
-            scores = scores[:, -1]
+        if scores.ndim == 1:
+            scores = scores[:, None]
+        if files["width"] == 1:
+            scores = scores[:, -1:]
         np.save(files["scores"], scores.astype(np.float64), allow_pickle=False)
         answers.write("{}\n")
 

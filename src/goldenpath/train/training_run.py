@@ -123,9 +123,10 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class Golden:
-    """TrainingResult-up rows, and the packaged model's scores of them.
+    """Made-up rows, and the packaged model's answers to them.
 
-    Values are in the order of the contract; None is a missing value.
+    Values are in the order of the contract; None is a missing value. A model of classes has a score
+    for each class, row after row.
     """
 
     rows: tuple[tuple[float | None, ...], ...]

@@ -37,7 +37,7 @@ EVALUATED = score(draw(5000, 9)).astype(np.float64)
 ROWS = Rows(
     np.array([str(n).zfill(16) for n in range(5000)], "S16"),
     (np.random.default_rng(9).random(5000) < EVALUATED).astype(float),
-    EVALUATED,
+    EVALUATED.reshape(-1, 1),
 )
 
 

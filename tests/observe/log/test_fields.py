@@ -24,7 +24,7 @@ from goldenpath.observe.log.log_check import check_log
 from goldenpath.observe.log.log_reader import Record, find_prediction, records
 from goldenpath.observe.log.prediction_log import PredictionLog
 from goldenpath.observe.log.records import SCHEMA, VERSION
-from goldenpath.observe.log.release_rules import Facts, to_cutoff
+from goldenpath.observe.log.release_rules import Facts
 from goldenpath.observe.log.segment import (
     checkpoints,
     parse_checkpoint,
@@ -35,6 +35,7 @@ from goldenpath.observe.log.spool_tail import Tail
 from goldenpath.observe.log.subject_keys import Subjects
 from goldenpath.processes.observer_launch import ObserverLaunch
 from goldenpath.project.spec import Band, DecisionPolicy
+from goldenpath.project.task.answer_rules import AnswerRules
 from goldenpath.release.attest.keys import PemSigner, generate_key
 from goldenpath.serve.protocol import grpc_messages, inference_service
 from goldenpath.serve.protocol.request_context import RequestContext
@@ -295,8 +296,10 @@ def test_a_bound_counts_only_where_the_outcome_changes() -> None:
     one = replace(CONTRACT, decision=DecisionPolicy(bands))
     none = replace(CONTRACT, decision=DecisionPolicy((Band("all", 1.01, "refer"),)))
 
-    assert to_cutoff(one, scores)[:2] == pytest.approx([0.3, 0.4])
-    assert np.isnan(to_cutoff(one, scores)[2:]).all() and np.isnan(to_cutoff(none, scores)).all()
+    numbers = scores.reshape(-1, 1)
+    distances, nothing = (AnswerRules(each).to_bound(numbers) for each in (one, none))
+    assert distances[:2] == pytest.approx([0.3, 0.4])
+    assert np.isnan(distances[2:]).all() and np.isnan(nothing).all()
 
 
 def test_what_the_kernel_says_of_its_clock() -> None:

@@ -87,7 +87,9 @@ def test_every_prediction_becomes_one_record_and_the_spool_file_goes(home: _Home
     assert table[4]["subject_ref"] is None and table[4]["input_ciphertext"] is not None
     assert table[0]["trace_id"] == "1" * 32
     assert table[0]["score"] == float(score(rows)[0])
-    band = next(b for b in FACTS.contract.decision.bands if table[0]["score"] < b.below)
+    policy = FACTS.contract.decision
+    assert policy is not None
+    band = next(b for b in policy.bands if table[0]["score"] < b.below)
     assert (table[0]["band"], table[0]["outcome"]) == (band.name, band.outcome)
 
 

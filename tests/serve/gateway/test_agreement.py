@@ -8,6 +8,7 @@ import pytest
 from goldenpath.http.messages.answer import Answer
 from goldenpath.http.messages.exchange import Exchange
 from goldenpath.http.messages.heads import END
+from goldenpath.project.task.answer_rules import AnswerRules
 from goldenpath.serve.gateway.agreement import agree
 from goldenpath.serve.protocol.calls import Calls
 from goldenpath.serve.protocol.open_inference import Form, Question
@@ -15,6 +16,8 @@ from goldenpath.serve.protocol.release_identity import ReleaseIdentity
 from goldenpath.serve.server.answers import Answers, PendingRequest
 from goldenpath.serve.server.batch_call import deal
 from tests.serve.running import CONTRACT
+
+RULES = AnswerRules(CONTRACT)
 
 FORMS: list[Form] = ["json", "binary", "tabular", "contents", "raw"]
 
@@ -33,7 +36,7 @@ def _said(form: Form, scores: list[float], slot: str) -> Answer:
     asked = PendingRequest(
         exchange, Question([], len(scores), "", None, form), prediction_id="a" * 32
     )
-    deal([asked], np.zeros((len(scores), 1), np.float32), np.array(scores, np.float32))
+    deal([asked], np.zeros((len(scores), 1), np.float32), np.array(scores, np.float32), RULES)
     Answers(identity, CONTRACT, Calls(identity, CONTRACT)).render(asked)
     assert exchange.answer is not None
     size = exchange.answer.index(END) + len(END)

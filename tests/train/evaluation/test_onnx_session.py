@@ -10,7 +10,7 @@ from goldenpath.errors import InvalidInput
 from goldenpath.serve.model.model import OnnxModel
 from goldenpath.train.evaluation.onnx_session import open_session
 from goldenpath.train.evaluation.score import open_model
-from tests.serve.onnx_graph import graph, logistic_regression, node, zip_map
+from tests.serve.onnx_graph import graph, logistic_regression, node
 from tests.serve.running import CONTRACT
 
 WEIGHTS = np.zeros(len(CONTRACT.features), np.float32)
@@ -18,7 +18,6 @@ GOOD = logistic_regression(WEIGHTS, 0.0)
 WIDTH = len(WEIGHTS)
 SUM = [node("ReduceSum", ["features"], ["probability"])]
 FORMS = {
-    "ZipMap": (zip_map(WIDTH), "is a tensor|of type seq(map(", "zipmap"),
     "external data": (
         logistic_regression(WEIGHTS, 0.0, outside="weights.bin"), "External data", "as one file",
     ),
@@ -36,11 +35,6 @@ FORMS = {
     "other columns": (
         logistic_regression(np.zeros(WIDTH + 1, np.float32), 0.0), f"(n, {WIDTH})",
         "order of the contract",
-    ),
-    "fixed batch": (
-        graph([node("Identity", ["features"], ["probability"])], WIDTH, rows=1,
-              outputs={"probability": WIDTH}),
-        "batches of exactly 1 rows", "variable first dimension",
     ),
     "labels instead of scores": (
         graph([node("ArgMax", ["features"], ["probability"])], WIDTH, outputs={"probability": 0}),

@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 
 from goldenpath.train.evaluation.evaluation_rows import parse_rows, render_rows
 from goldenpath.train.evaluation.metrics import roc_auc
-from goldenpath.train.evaluation.paired import paired_difference
+from goldenpath.train.evaluation.paired import PairedDifference, PairedRows, paired_difference
+from tests.serve.running import CONTRACT
 from tests.sizes import at_size
 
 Floats = NDArray[np.float64]
@@ -27,11 +28,23 @@ def accepted(old: Floats, new: Floats) -> tuple[NDArray[np.bool_], NDArray[np.bo
     return old < 0.3, new < 0.3
 
 
+def difference_of(
+    metric: str,
+    target: Floats,
+    old: Floats,
+    new: Floats,
+    *,
+    accepted: tuple[NDArray[np.bool_], NDArray[np.bool_]],
+) -> PairedDifference | None:
+    rows = PairedRows(CONTRACT, target, old.reshape(-1, 1), new.reshape(-1, 1))
+    return paired_difference(metric, rows, accepted=accepted)
+
+
 @pytest.mark.parametrize("metric", METRICS)
 def test_the_difference_of_a_model_to_itself_is_zero(metric: str) -> None:
     target, old, _ = data(1)
 
-    difference = paired_difference(metric, target, old, old, accepted=accepted(old, old))
+    difference = difference_of(metric, target, old, old, accepted=accepted(old, old))
 
     assert difference is not None
     assert (difference.value, difference.error, difference.rows) == (0.0, 0.0, 2000)
@@ -40,7 +53,7 @@ def test_the_difference_of_a_model_to_itself_is_zero(metric: str) -> None:
 def test_the_paired_difference_equals_the_difference_of_the_areas() -> None:
     target, old, new = data(2)
 
-    difference = paired_difference("roc_auc", target, old, new, accepted=accepted(old, new))
+    difference = difference_of("roc_auc", target, old, new, accepted=accepted(old, new))
 
     before, after = roc_auc(target, old), roc_auc(target, new)
     assert difference is not None
@@ -52,13 +65,13 @@ def test_the_paired_difference_equals_the_difference_of_the_areas() -> None:
 @pytest.mark.parametrize("metric", METRICS)
 def test_the_standard_error_agrees_with_resampling(metric: str) -> None:
     target, old, new = data(3)
-    difference = paired_difference(metric, target, old, new, accepted=accepted(old, new))
+    difference = difference_of(metric, target, old, new, accepted=accepted(old, new))
     draw = np.random.default_rng(4)
 
     values = []
     for _ in range(at_size(60, 200)):
         rows = draw.integers(0, len(target), len(target))
-        resampled = paired_difference(
+        resampled = difference_of(
             metric, target[rows], old[rows], new[rows], accepted=accepted(old[rows], new[rows])
         )
         assert resampled is not None
@@ -71,7 +84,7 @@ def test_the_standard_error_agrees_with_resampling(metric: str) -> None:
 def test_a_paired_error_is_smaller_than_that_of_separate_estimates() -> None:
     target, old, new = data(5)
 
-    difference = paired_difference("roc_auc", target, old, new, accepted=accepted(old, new))
+    difference = difference_of("roc_auc", target, old, new, accepted=accepted(old, new))
 
     area = roc_auc(target, new)
     assert difference is not None
@@ -84,10 +97,10 @@ def test_too_few_rows_and_unknown_metrics_are_not_paired() -> None:
     target, old, new = data(6)
 
     assert (
-        paired_difference("roc_auc", target[:40], old[:40], new[:40], accepted=accepted(old, new))
+        difference_of("roc_auc", target[:40], old[:40], new[:40], accepted=accepted(old, new))
         is None
     )
-    assert paired_difference("luck", target, old, new, accepted=accepted(old, new)) is None
+    assert difference_of("luck", target, old, new, accepted=accepted(old, new)) is None
 
 
 def test_rows_are_read_back_in_the_order_of_their_hashed_keys() -> None:
@@ -103,5 +116,5 @@ def test_rows_are_read_back_in_the_order_of_their_hashed_keys() -> None:
     assert content == other
     assert b"client 7" not in content
     rows = parse_rows(content)
-    assert sorted(rows.score) == sorted(score)
+    assert sorted(rows.score[:, 0]) == sorted(score)
     assert list(rows.keys) == sorted(rows.keys)

@@ -67,5 +67,5 @@ def _sources(prediction: Prediction) -> str:
         return ", ".join(f"{kind} {name}" for kind, name in sorted(prediction.references.items()))
     kinds = prediction.record["reference_kinds"]
     if isinstance(kinds, list):
-        return f"{', '.join(kinds)}; the identifiers cannot be decrypted"
+        return f"{', '.join(map(str, kinds))}; the identifiers cannot be decrypted"
     return "none named by the caller"

@@ -16,7 +16,7 @@ from goldenpath.audit.timeline.intervals import ServingInterval, intervals
 from goldenpath.audit.timeline.live import LiveModel, live_at
 from goldenpath.canonical import JsonValue
 from goldenpath.errors import VerificationError
-from goldenpath.observe.log.log_reader import Prediction
+from goldenpath.observe.log.log_reader import Prediction, Record
 from goldenpath.release.attest.statement import APPROVAL, DECISION, member
 from goldenpath.release.evidence.provenance import Origin
 from goldenpath.release.evidence.training_statements import datasets_of, metrics_of, origin_of
@@ -150,9 +150,7 @@ def _lines(traced: Trace) -> Iterator[str]:
     record = traced.prediction.record
     yield f"prediction {traced.prediction.prediction_id}"
     yield f"  answered   {record['t_start']} in {record['stage']} by {record['model']}"
-    score = record["score"]
-    shown = f"{score:.6g}" if isinstance(score, float) else "none"
-    yield f"  answer     score {shown}, {record['band']}: {record['outcome']}"
+    yield f"  answer     {answer_text(record)}"
     yield from circumstances(traced.prediction)
     yield f"  inputs     {traced.prediction.inputs_state}"
     sealed = traced.prediction
@@ -169,6 +167,17 @@ def _lines(traced: Trace) -> Iterator[str]:
     yield ""
     yield "how to check it without goldenpath"
     yield from (f"  {line}" for line in traced.check if line != "```")
+
+
+def answer_text(record: Record) -> str:
+    """Return the answer of a record in one line: its number or class, and what was decided."""
+    score, name = record["score"], record["class"]
+    shown = f"{score:.6g}" if isinstance(score, float) else "none"
+    answer = f"score {shown}" if name is None else f"class {name} with probability {shown}"
+    if record["outcome"] is None or record["outcome"] == name:
+        return answer
+    band = f"{record['band']}: " if record["band"] is not None or name is None else ""
+    return f"{answer}, {band}{record['outcome']}"
 
 
 def _build(traced: Trace) -> Iterator[str]:

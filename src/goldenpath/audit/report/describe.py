@@ -13,7 +13,8 @@ from goldenpath.audit.report.texts import document
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
 from goldenpath.project.contract import parse_contract
-from goldenpath.project.spec import Contract
+from goldenpath.project.number_text import number_text
+from goldenpath.project.spec import Contract, DecisionPolicy
 from goldenpath.release.evidence.training_statements import (
     checks_of,
     datasets_of,
@@ -119,9 +120,33 @@ def _policy(bundle: EvidenceBundle) -> Lines:
     contract = contract_of(bundle)
     if contract is None:
         return ()
-    bands = contract.decision.bands
+    return (*_answers(contract), *_decisions(contract.decision))
+
+
+def _answers(contract: Contract) -> Lines:
+    """Return what the model answers with, unless it is one probability."""
+    value = contract.value
+    if value is not None:
+        bounds = f"{number_text(value.minimum)} to {number_text(value.maximum)}"
+        return (f"The model answers with a value from {bounds} {cell(value.unit)}.", "")
+    if contract.classes:
+        names = cell(", ".join(contract.classes))
+        return (f"The model answers with a probability for each class: {names}.", "")
+    return ()
+
+
+def _decisions(policy: DecisionPolicy | None) -> Lines:
+    if policy is None:
+        return ("No decision policy is declared: callers decide by the answer.",)
+    if policy.classes:
+        table = rows(
+            ("Class", "At least", "Outcome"),
+            ((rule.name, rule.minimum, rule.outcome) for rule in policy.classes),
+        )
+        return (*table, "", f"For a class that is too unlikely: {cell(policy.fallback)}.")
+    bands = policy.bands
     table = rows(("Band", "Score below", "Outcome"), ((b.name, b.below, b.outcome) for b in bands))
-    return (*table, "", f"Where no score can be had: {cell(contract.decision.fallback)}.")
+    return (*table, "", f"Where no score can be had: {cell(policy.fallback)}.")
 
 
 def _monitors(bundle: EvidenceBundle) -> Lines:

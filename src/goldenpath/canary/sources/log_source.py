@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from goldenpath.canary.arms import Arm
 from goldenpath.digest import Digest
+from goldenpath.drift.profile import Floats
 from goldenpath.errors import GoldenPathError, InvalidInput, Unavailable, VerificationError
 from goldenpath.observe.drift.outcomes import Outcomes
 from goldenpath.observe.log.decrypted_inputs import Inputs
@@ -37,7 +38,7 @@ _CLOSED = 0.05
 _COLUMNS = [
     "prediction_id", "t_start", "duration_ns", "stage", "model", "release_digest", "sequence",
     "row", "status", "subject_ref", "input_commitment", "input_ciphertext", "key_day", "score",
-    "decisive",
+    "decisive", "probabilities",
 ]  # fmt: skip
 
 
@@ -132,8 +133,8 @@ class PredictionLogSource:
             numbers.append((checkpoint, known))
             if checkpoint.lost:
                 yield f"{checkpoint.lost} requests of {checkpoint.replica} left no record"
-            count.rows += len(block.scores)
-            count.closed += len(block.scores) - opened
+            count.rows += block.total
+            count.closed += block.total - opened
             count.outcomes.add(block)
             _tally(count, block)
         yield from missing_numbers(numbers)
@@ -158,9 +159,9 @@ class PredictionLogSource:
         opened = 0
         if self._inputs is not None and any(slices(facts.contract)):
             opened = self._inputs.read(served, checkpoint, rows)
-        scores = served["score"].to_numpy().astype(np.float32)
+        numbers = _numbers(served, facts.rules.width)
         columns = np.ascontiguousarray(rows.T)
-        return Block(header, [*_answered(table)], rows, columns, scores), opened
+        return Block(header, [*_answered(table)], rows, columns, numbers), opened
 
     def _closed(self, count: _Count, releases: Sequence[Digest]) -> Iterator[str]:
         contracts = [facts.contract for each in releases if (facts := self._facts(each.text))]
@@ -171,6 +172,17 @@ class PredictionLogSource:
                 f"no key opens the inputs of {count.closed} of {count.rows} predictions, so the "
                 "declared slices are not compared"
             )
+
+
+def _numbers(served: pa.Table, width: int) -> Floats:
+    """Return what the model gave for each row; NaN where it gave nothing."""
+    if width == 1:
+        return served["score"].to_numpy().astype(np.float32).reshape(-1, 1)
+    nothing = [np.nan] * width
+    listed = [each or nothing for each in served["probabilities"].to_pylist()]
+    if any(len(each) != width for each in listed):
+        raise VerificationError("a record has another number of classes than its release")
+    return np.array(listed, np.float32).reshape(-1, width)
 
 
 def _table(files: Files, name: str, checkpoint: Checkpoint) -> pa.Table:

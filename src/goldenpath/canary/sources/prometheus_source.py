@@ -19,8 +19,8 @@ from goldenpath.canary.arms import Arm
 from goldenpath.digest import Digest
 from goldenpath.errors import Unavailable
 from goldenpath.http.json_client import Rest
-from goldenpath.observe.drift.outcomes import OUTCOMES
 from goldenpath.observe.telemetry.exposition import metric_name
+from goldenpath.project.task.answer_rules import DECISIONS
 
 _BEFORE = timedelta(minutes=5)
 """How far back Prometheus itself looks for the last sample."""
@@ -161,8 +161,8 @@ def _arm(grown: Mapping[frozenset[str], int], release: Digest) -> Arm:
     requests, failed, refused = 0, 0, 0
     within: dict[float, int] = defaultdict(int)
     scored: dict[float, int] = defaultdict(int)
-    outcomes = dict.fromkeys(OUTCOMES, 0)
-    sliced: dict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(OUTCOMES, 0))
+    outcomes = dict.fromkeys(DECISIONS, 0)
+    sliced: dict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(DECISIONS, 0))
     for labels, number in grown.items():
         values = dict(label.split("=", 1) for label in labels)
         if values.get(_RELEASE) != release.text:

@@ -178,12 +178,13 @@ def _looks(deployment: _Deployment, block: Block) -> Iterator[DriftEvidence]:
     """
     settings, profile = deployment.facts.contract.monitor, deployment.facts.profile
     started = np.repeat([a.started for a in block.answered], [a.rows for a in block.answered])
-    begin, total = 0, len(block.scores)
+    begin, total = 0, block.total
+    monitored = deployment.facts.rules.monitored(block.numbers)
     while begin < total:
         if not deployment.waiting.rows:
             deployment.since = timestamp(int(started[begin]))
         end = min(begin + settings.look_rows - deployment.waiting.rows, total)
-        counted = count(profile, block.rows[begin:end], block.scores[begin:end])
+        counted = count(profile, block.rows[begin:end], monitored[begin:end])
         deployment.waiting += counted
         deployment.total += counted
         begin = end

@@ -10,6 +10,7 @@ canary, and the comparison of shares needs independent answers. A release that g
 requests is compared by them.
 """
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,13 +20,16 @@ from numpy.typing import NDArray
 
 from goldenpath.canonical import JsonValue
 from goldenpath.observe.log.records import Block
-from goldenpath.observe.log.release_rules import Facts, decide
+from goldenpath.observe.log.release_rules import Facts
+from goldenpath.project.number_text import number_text
 from goldenpath.project.slicing import Slice, slices
 from goldenpath.project.spec import Contract
+from goldenpath.project.task.answer_rules import AnswerRules
 
-OUTCOMES = ("accept", "refer", "decline")
 POINTS = (0.003, 0.01, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.97)
-"""Points at which score distributions are compared. They are the same for all releases."""
+"""Points at which probabilities are compared. They are the same for all releases."""
+_STEPS, _DECADES = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0), 4
+"""Points of values: so many for each of the largest powers of ten within the bounds."""
 MOST_PAIRS = 20_000
 
 PAIRED = "differs from the live answer"
@@ -35,6 +39,8 @@ PAIRED_SLICE = "differs where "
 Counts = dict[str, list[int]]
 """Hits and total by name."""
 Words = NDArray[np.object_]
+Mark = str | float | None
+"""What is compared of an answer: its outcome, or the number where there are no outcomes."""
 Mask = NDArray[np.bool_]
 
 
@@ -43,7 +49,7 @@ class _Route:
     """One model in one stage: counts by slot, and answers that still lack their pair."""
 
     slots: dict[str, Counts] = field(default_factory=dict)
-    answers: "OrderedDict[str, tuple[str, list[str]]]" = field(default_factory=OrderedDict)
+    answers: "OrderedDict[str, tuple[str, list[Mark]]]" = field(default_factory=OrderedDict)
     live: set[str] = field(default_factory=set)
     """Slots whose answers were used for decisions."""
 
@@ -60,20 +66,20 @@ class Outcomes:
         """Count the answers of one server."""
         header = block.header
         facts = self._facts(header.digest)
-        if facts is None or not len(block.scores):
+        if facts is None or not block.total:
             return
         name = f"{header.stage}/{header.model}"
         route = self._routes.setdefault(name, _Route())
         counts = route.slots.get(header.slot)
         if counts is None:
             counts = route.slots[header.slot] = {each: [0, 0] for each in names(facts.contract)}
-        outcomes = np.array(decide(facts.contract, block.scores).outcomes, object)
+        marks = _marks(facts, block)
         shown = np.repeat([not a.shadow for a in block.answered], [a.rows for a in block.answered])
         if shown.any():
             route.live.add(header.slot)
-        counted = shown if header.slot in route.live else np.ones(len(outcomes), np.bool_)
-        _count(counts, facts.contract, block, outcomes, counted=counted)
-        _pair(route, counts, facts.contract, block, outcomes=outcomes)
+        counted = shown if header.slot in route.live else np.ones(block.total, np.bool_)
+        _count(counts, facts, block, marks, counted=counted)
+        _pair(route, counts, facts, block, marks=marks)
         self._changed.add((name, header.slot))
 
     def counts(self, deployment: str, slot: str) -> Mapping[str, list[int]]:
@@ -93,12 +99,39 @@ class Outcomes:
 
 def names(contract: Contract) -> Iterator[str]:
     """Return the name of every share that is counted under this contract."""
-    yield from (f"outcome {each}" for each in OUTCOMES)
-    yield from (f"score below {point:g}" for point in POINTS)
+    outcomes = AnswerRules(contract).outcomes
+    yield from (f"outcome {each}" for each in outcomes)
+    yield from (f"score below {number_text(point)}" for point in points(contract))
     for part in slices(contract):
-        yield from (f"{each} where {part.feature} = {part.label}" for each in OUTCOMES)
+        yield from (f"{each} where {part.feature} = {part.label}" for each in outcomes)
         yield f"{PAIRED_SLICE}{part.feature} = {part.label}"
     yield PAIRED
+
+
+def points(contract: Contract) -> tuple[float, ...]:
+    """Return the points at which distributions are compared; they follow from the contract."""
+    value = contract.value
+    if value is None:
+        return POINTS
+    largest = max(abs(value.minimum), abs(value.maximum))
+    top = math.floor(math.log10(largest)) if largest > 0 else 0
+    powers = [10.0**power for power in range(top - _DECADES + 1, top + 1)]
+    sizes = [float(f"{step * power:.2g}") for power in powers for step in _STEPS]
+    both = sorted({*sizes, 0.0, *(-size for size in sizes)})
+    return tuple(point for point in both if value.minimum < point < value.maximum)
+
+
+def _marks(facts: Facts, block: Block) -> Words:
+    rules = facts.rules
+    if rules.outcomes:
+        return np.array(rules.decide(block.numbers).outcomes, object)
+    return rules.main(block.numbers).astype(object)
+
+
+def _differ(rules: AnswerRules, one: list[Mark], other: list[Mark]) -> Mask:
+    if rules.outcomes:
+        return np.array([a != b for a, b in zip(one, other, strict=True)], np.bool_)
+    return ~rules.is_same(np.array(one, np.float64), np.array(other, np.float64))
 
 
 def inside_of(part: Slice, block: Block) -> Mask:
@@ -108,32 +141,30 @@ def inside_of(part: Slice, block: Block) -> Mask:
     return inside
 
 
-def _count(
-    counts: Counts, contract: Contract, block: Block, outcomes: Words, *, counted: Mask
-) -> None:
-    total = _number(counted)
-    hit = {each: (outcomes == each) & counted for each in OUTCOMES}
-    for outcome in OUTCOMES:
-        _add(counts, f"outcome {outcome}", _number(hit[outcome]), total)
-    for point in POINTS:
-        _add(counts, f"score below {point:g}", _number(counted & (block.scores < point)), total)
-    for part in slices(contract):
+def _count(counts: Counts, facts: Facts, block: Block, marks: Words, *, counted: Mask) -> None:
+    total, outcomes = _number(counted), facts.rules.outcomes
+    hit = {each: (marks == each) & counted for each in outcomes}
+    for each in outcomes:
+        _add(counts, f"outcome {each}", _number(hit[each]), total)
+    scores = facts.rules.main(block.numbers)
+    for point in points(facts.contract):
+        below = _number(counted & (scores < point))
+        _add(counts, f"score below {number_text(point)}", below, total)
+    for part in slices(facts.contract):
         inside = inside_of(part, block) & counted
         size = _number(inside)
-        for outcome in OUTCOMES if size else ():
-            name = f"{outcome} where {part.feature} = {part.label}"
-            _add(counts, name, _number(hit[outcome] & inside), size)
+        for each in outcomes if size else ():
+            name = f"{each} where {part.feature} = {part.label}"
+            _add(counts, name, _number(hit[each] & inside), size)
 
 
-def _pair(
-    route: _Route, counts: Counts, contract: Contract, block: Block, *, outcomes: Words
-) -> None:
+def _pair(route: _Route, counts: Counts, facts: Facts, block: Block, *, marks: Words) -> None:
     """Compare the answers of two releases to the same question: the pairs of a shadow.
 
     A pair is counted when its second answer arrives, for both releases: the share of pairs that
     differ is the same for both.
     """
-    slot, end, listed = block.header.slot, 0, outcomes.tolist()
+    slot, end, listed = block.header.slot, 0, marks.tolist()
     others: dict[str, tuple[Mask, Mask]] = {}
     for answered in block.answered:
         begin, end = end, end + answered.rows
@@ -142,22 +173,22 @@ def _pair(
         if known is None or known[0] == slot or len(known[1]) != len(mine):
             route.answers[answered.prediction_id] = (slot, mine)
             continue
-        nothing = np.zeros((2, len(outcomes)), np.bool_)
+        nothing = np.zeros((2, block.total), np.bool_)
         paired, differs = others.setdefault(known[0], (nothing[0], nothing[1]))
         paired[begin:end] = True
-        differs[begin:end] = [a != b for a, b in zip(known[1], mine, strict=True)]
+        differs[begin:end] = _differ(facts.rules, known[1], mine)
     for other, (paired, differs) in others.items():
-        for name, inside in _places(contract, block):
-            share = _number(differs & inside), _number(paired & inside)
-            for target in (counts, route.slots[other]):
-                if name in target:  # the other release may be cut into other slices
-                    _add(target, name, *share)
+        for name, inside in _places(facts.contract, block):
+            found = _number(differs & inside), _number(paired & inside)
+            for each in (counts, route.slots[other]):
+                if name in each:  # the other release may be cut into other slices
+                    _add(each, name, *found)
     while len(route.answers) > MOST_PAIRS:
         route.answers.popitem(last=False)
 
 
 def _places(contract: Contract, block: Block) -> Iterator[tuple[str, Mask]]:
-    yield PAIRED, np.ones(len(block.scores), np.bool_)
+    yield PAIRED, np.ones(block.total, np.bool_)
     for part in slices(contract):
         yield f"{PAIRED_SLICE}{part.feature} = {part.label}", inside_of(part, block)
 

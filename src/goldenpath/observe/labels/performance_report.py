@@ -105,7 +105,13 @@ def performance_report(
 
 
 def _cuts(contract: Contract) -> tuple[float, ...]:
-    return tuple(band.below for band in contract.decision.bands[:-1])
+    if contract.task != "probability":
+        raise InvalidInput(
+            f"labels are compared with probabilities only: {contract.name} has the task "
+            f"{contract.task}"
+        )
+    policy = contract.decision
+    return tuple(band.below for band in policy.bands[:-1]) if policy is not None else ()
 
 
 def _release(
@@ -141,7 +147,7 @@ def _calibration(
         notes.append("the evaluation rows of the release are not known: nothing is estimated")
         return None
     try:
-        return Calibration.of(rows.score, rows.target, cuts)
+        return Calibration.of(rows.score[:, 0], rows.target, cuts)
     except InvalidInput as error:
         notes.append(f"nothing is estimated: {error.message}")
         return None
@@ -153,7 +159,7 @@ def _evidence(
     scores: np.typing.NDArray[np.float64],
     targets: np.typing.NDArray[np.float64],
 ) -> LabelReport:
-    evidence = LabelEvidence(_CERTAIN * calibration.error_of_odds(rows.score))
+    evidence = LabelEvidence(_CERTAIN * calibration.error_of_odds(rows.score[:, 0]))
     evidence.add(calibration.grid.rates_at(calibration.rates, scores), targets)
     return LabelReport(
         evidence.labels,

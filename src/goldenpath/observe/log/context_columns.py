@@ -38,7 +38,6 @@ FIELDS: "list[pa.Field[pa.DataType]]" = [
 Records = NDArray[np.int64]
 """The number of records of each request: one for each row, or one for a refusal."""
 Texts: TypeAlias = "pa.DictionaryArray[pa.lib.Int32Type, pa.lib.StringType]"
-_MODES = {"refer": "human-in-loop"}
 _ERRORS = {422: "input contract", 500: "model", 503: "unavailable"}
 _NO_CONTEXT = RequestContext()
 
@@ -61,12 +60,17 @@ def circumstances(
     }
 
 
-def oversight(answered: Sequence[Answered], records: Records, outcomes: Texts) -> dict[str, object]:
+def oversight(
+    answered: Sequence[Answered], records: Records, outcomes: Texts, reviewed: Collection[str]
+) -> dict[str, object]:
     """Return whether a person reviews each decision: set by the caller, else by the policy.
 
-    The policy refers some outcomes to a person. The score alone decides the others.
+    The policy says which outcomes a person reviews. The score alone decides the others.
     """
-    names = [_MODES.get(str(each), "automatic") for each in outcomes.dictionary.to_pylist()]
+    names = [
+        "human-in-loop" if each in reviewed else "automatic"
+        for each in outcomes.dictionary.to_pylist()
+    ]
     meant = pa.array(names, pa.string()).take(outcomes.indices)
     oversight = few([each.context.oversight if each.context else "" for each in answered], records)
     declared = oversight.cast(pa.string())

@@ -55,8 +55,10 @@ _COLUMNS = (
     "out_of_range",
     "cutoff_distance",
     *(field.name for field in FIELDS),
+    "class",
+    "probabilities",
 )
-Value = str | int | float | bool | list[str] | None
+Value = str | int | float | bool | list[str] | list[float] | None
 Record = Mapping[str, Value]
 """One record's readable columns by name; times RFC 3339."""
 

@@ -46,6 +46,7 @@ _DICTIONARIES = [
     "outcome",
     "status",
     *(field.name for field in FIELDS if field.type == FEW),
+    "class",
 ]
 
 

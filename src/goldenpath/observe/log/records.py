@@ -20,7 +20,7 @@ from goldenpath.observe.log.context_columns import (
     identifiers,
     oversight,
 )
-from goldenpath.observe.log.release_rules import Facts, Parts, decide, to_cutoff, unseen
+from goldenpath.observe.log.release_rules import Facts, Parts, unseen
 from goldenpath.observe.log.subject_keys import Subject
 from goldenpath.parsers.typed import parse_typed
 from goldenpath.serve.protocol.decision import row_reasons
@@ -60,10 +60,13 @@ _FIELDS: "list[pa.Field[pa.DataType]]" = [
     pa.field("out_of_range", pa.int16(), nullable=False),
     pa.field("cutoff_distance", pa.float32()),
     *FIELDS,
+    pa.field("class", FEW),
+    pa.field("probabilities", pa.list_(pa.float32())),
 ]
 VERSION = b"goldenpath.version"
-"""Metadata of the Parquet file. Files of version 2 have the columns up to `reasons`."""
-VERSIONS = (b"2", b"3")
+"""Metadata of the Parquet file. Files of version 2 have the columns up to `reasons`, and those of
+version 3 lack `class` and `probabilities`."""
+VERSIONS = (b"2", b"3", b"4")
 """The versions that can be read. The last one is written."""
 SCHEMA = pa.schema(_FIELDS, metadata={VERSION: VERSIONS[-1]})
 
@@ -78,7 +81,13 @@ class Block:
     """Inputs of shape `(predictions, features)`. Refusals have none."""
     columns: Floats
     """The transposed inputs: each feature is contiguous in memory."""
-    scores: Floats
+    numbers: Floats
+    """What the model gave, of shape `(predictions, numbers)`: several only for classes."""
+
+    @property
+    def total(self) -> int:
+        """Number of predictions."""
+        return len(self.numbers)
 
     @classmethod
     def of(cls, header: SpoolHeader, answered: Sequence[Answered]) -> "Block":
@@ -86,7 +95,8 @@ class Block:
         inputs = np.frombuffer(b"".join(a.inputs for a in answered), "<f4")
         scores = np.frombuffer(b"".join(a.scores for a in answered), "<f4")
         rows = inputs.reshape(-1, len(header.features))
-        return cls(header, answered, rows, np.ascontiguousarray(rows.T), scores)
+        numbers = scores.reshape(-1, header.outputs)
+        return cls(header, answered, rows, np.ascontiguousarray(rows.T), numbers)
 
 
 def feature_names(table: pa.Table) -> list[str]:
@@ -248,6 +258,11 @@ def _encrypted(
     }
 
 
+def _reviewed(facts: Facts | None) -> tuple[str, ...]:
+    policy = facts.contract.decision if facts is not None else None
+    return policy.reviewed if policy is not None else ()
+
+
 def _judged(
     block: Block,
     facts: Facts | None,
@@ -259,14 +274,21 @@ def _judged(
     scores, distances = np.full((2, total), np.nan, np.float32)
     bands, outcomes = np.full(total, None, object), np.full(total, None, object)
     fallback = np.zeros(total, np.bool_)
-    scores[served] = block.scores
+    labels, listed = np.full(total, None, object), np.full(total, None, object)
+    scores[served] = block.numbers.max(axis=1) if block.total else []
     missing[served] = np.isnan(block.rows).sum(axis=1)
     if facts is not None:
-        decisions = decide(facts.contract, block.scores)
+        rules = facts.rules
+        decisions = rules.decide(block.numbers)
         bands[served], outcomes[served] = decisions.bands, decisions.outcomes
-        fallback[served] = decisions.fallback
+        fallback[served] = decisions.fallback if facts.contract.decision is not None else False
+        if rules.classes:
+            names = np.array([*rules.classes, None], object)
+            labels[served] = names[rules.likeliest(block.numbers)]
+            for place, row in zip(np.flatnonzero(served), block.numbers.tolist(), strict=True):
+                listed[place] = row
         strange[served], beyond[served] = unseen(facts.profile, block.rows)
-        distances[served] = to_cutoff(facts.contract, block.scores)
+        distances[served] = rules.to_bound(block.numbers)
     decided = pa.array(outcomes, pa.string()).dictionary_encode()
     return {
         "missing": missing,
@@ -276,6 +298,8 @@ def _judged(
         "outcome": decided,
         "out_of_range": beyond,
         "cutoff_distance": pa.array(distances, mask=np.isnan(distances)),
-        **oversight(block.answered, records, decided),
+        **oversight(block.answered, records, decided, _reviewed(facts)),
         "fallback_used": fallback,
+        "class": pa.array(labels, pa.string()).dictionary_encode(),
+        "probabilities": pa.array(listed, pa.list_(pa.float32())),
     }

@@ -3,20 +3,18 @@
 import time
 from collections.abc import Callable, Mapping
 
-import msgspec
-
-from goldenpath.canonical import JsonValue, canonical_json
+from goldenpath.canonical import canonical_json
 from goldenpath.digest import Digest
 from goldenpath.drift.profile import parse_profile
 from goldenpath.errors import GoldenPathError
 from goldenpath.observe.log.release_rules import Facts, Parts
 from goldenpath.oci.store import Store
-from goldenpath.project.contract import parse_contract
+from goldenpath.project.contract import members_of, parse_contract
 from goldenpath.project.spec import Contract
 from goldenpath.release.artifact.inspection import File, files_of
 from goldenpath.release.artifact.pack import CODE, CONTRACT, PLATFORM_FOLDER, PROFILE
 
-_SCHEMA = ("features", "input_tensor", "output", "output_tensor")
+_SCHEMA = ("classes", "features", "input_tensor", "output", "output_tensor", "task", "value")
 
 
 RETRY = 10.0
@@ -64,16 +62,15 @@ def parts_of(contract: Contract, files: Mapping[str, File]) -> Parts:
         for path, file in files.items()
         if not path.startswith(PLATFORM_FOLDER + "/") or path.startswith(CODE + "/")
     }
-    schema = (contract.features, contract.input_tensor, contract.output, contract.output_tensor)
-    reasons = contract.reasons
+    members = members_of(contract)
+    decision, reasons = members["decision"], members["reasons"]
     return Parts(
         model=next(iter(made.values())) if len(made) == 1 else _digest(made),
-        decision=_digest(contract.decision),
-        schema=_digest(dict(zip(_SCHEMA, schema, strict=True))),
+        decision=_digest(decision) if decision is not None else "",
+        schema=_digest({name: members[name] for name in _SCHEMA if name in members}),
         explainer=_digest(reasons) if reasons is not None else "",
     )
 
 
 def _digest(part: object) -> str:
-    value: JsonValue = msgspec.to_builtins(part)
-    return Digest.of(canonical_json(value)).text
+    return Digest.of(canonical_json(part)).text

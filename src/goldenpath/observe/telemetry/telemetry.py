@@ -17,9 +17,9 @@ from opentelemetry.sdk.trace import ReadableSpan
 from goldenpath import instruments as names
 from goldenpath.drift.profile import Counts, Profile
 from goldenpath.drift.verdict import DriftVerdict
-from goldenpath.observe.drift.outcomes import OUTCOMES, inside_of
+from goldenpath.observe.drift.outcomes import inside_of, points
 from goldenpath.observe.log.records import Block
-from goldenpath.observe.log.release_rules import Facts, decide
+from goldenpath.observe.log.release_rules import Facts
 from goldenpath.observe.log.segment import Checkpoint
 from goldenpath.observe.telemetry.exposition import exposition
 from goldenpath.observe.telemetry.monitor_series import (
@@ -269,32 +269,38 @@ def _record_predictions(
     further = [exemplar(span, item.inference) for item, span in sampled if item.rows]
     bounds = names.INFERENCE_DURATION_BOUNDS
     series.record(names.INFERENCE_DURATION, "s", times, bounds, attributes=model, exemplars=further)
-    series.count(names.PREDICTIONS, "{prediction}", len(block.scores), model)
+    series.count(names.PREDICTIONS, "{prediction}", block.total, model)
     if facts is None:
         return
     output = (*model, (names.OUTPUT_NAME, facts.contract.output))
-    scores = block.scores.astype(np.float64)
-    edges = facts.profile.score.edges[1:-1]
+    rules = facts.rules
+    scores = rules.main(block.numbers).astype(np.float64)
+    edges: Sequence[float] = facts.profile.score.edges[1:-1]
+    if not rules.outcomes or rules.classes:
+        # The judge compares these bounds, so they have to be the same for all releases.
+        edges = points(facts.contract)
     series.record(names.PREDICTION_SCORE, "1", scores, edges, attributes=output)
-    outcomes = decide(facts.contract, block.scores).outcomes
+    outcomes = rules.decide(block.numbers).outcomes
     if outcomes:
         _record_slices(series, block, facts, outcomes)
-    for outcome in sorted(set(outcomes)):
+    for outcome in sorted({each for each in outcomes if each is not None}):
         number = outcomes.count(outcome)
         series.count(
             names.PREDICTION_OUTCOME, "{prediction}", number, (*model, (names.OUTCOME, outcome))
         )
 
 
-def _record_slices(series: Series, block: Block, facts: Facts, outcomes: Sequence[str]) -> None:
+def _record_slices(
+    series: Series, block: Block, facts: Facts, outcomes: Sequence[str | None]
+) -> None:
     """Count every slice from the first answer on, so that its series exist before any hit."""
     texts = np.array(outcomes, object)
     # Comparing texts is slow, and the result is the same for every slice.
-    hit = {outcome: texts == outcome for outcome in OUTCOMES}
+    hit = {outcome: texts == outcome for outcome in facts.rules.outcomes}
     for part in slices(facts.contract):
         inside = inside_of(part, block)
         where = ((names.FEATURE_NAME, part.feature), (names.SLICE_LABEL, part.label))
-        for outcome in OUTCOMES:
+        for outcome in hit:
             number = int(np.count_nonzero(inside & hit[outcome]))
             kind = (*where, (names.OUTCOME, outcome))
             series.count(names.SLICE_OUTCOME, "{prediction}", number, kind)

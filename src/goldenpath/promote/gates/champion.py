@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from goldenpath.project.statements import THRESHOLDS
+from goldenpath.project.task.answer_rules import AnswerRules
 from goldenpath.promote.gates.declared_limits import DeclaredLimits, Limit
 from goldenpath.promote.gates.gate import Evidence, Live
 from goldenpath.promote.gates.measured import (
@@ -18,13 +19,15 @@ from goldenpath.promote.gates.measured import (
 )
 from goldenpath.release.attest.policy import Finding
 from goldenpath.release.evidence.training_statements import EvaluationStatement
-from goldenpath.train.evaluation.decision_bands import accepted
 from goldenpath.train.evaluation.metrics import MIN_ROWS
-from goldenpath.train.evaluation.paired import PairedDifference, paired_difference
+from goldenpath.train.evaluation.paired import PairedDifference, PairedRows, paired_difference
 from goldenpath.train.training_run import Metric
 
 MARGIN = 0.03
-"""How much worse a challenger may be at most, on the scale of the metric."""
+"""How much worse a challenger may be at most: on the scale of the metric, or as a share of the live
+one for errors in the unit of a value."""
+IN_UNITS = frozenset({"mean_absolute_error", "root_mean_squared_error", "mean_poisson_deviance"})
+"""Metrics without a scale of their own."""
 SHARED = 0.5
 """The share of the challenger's rows that the champion must have been evaluated on too."""
 _ONE_SIDED = 1.6449
@@ -56,10 +59,14 @@ def champion(
     # A metric with a maximum, such as a loss, is better when it is smaller.
     better = difference.value if limit.minimum is not None else -difference.value
     bound = better - _ONE_SIDED * difference.error
+    margin = MARGIN
+    if limit.metric in IN_UNITS:
+        measured = metric_of(live.metrics, limit.metric)
+        margin = MARGIN * abs(measured.value) if measured is not None else math.nan
     message = f"{limit.metric} is at most {max(-bound, 0.0):.4f} worse than live ({method})"
-    if not bound >= -MARGIN:
-        return fails(f"{message}, {-bound - MARGIN:.4f} too much")
-    return passes(f"{message}, {bound + MARGIN:.4f} inside")
+    if not bound >= -margin:
+        return fails(f"{message}, {-bound - margin:.4f} too much")
+    return passes(f"{message}, {bound + margin:.4f} inside")
 
 
 def _incomparable(metric: str, metrics: Sequence[Metric], live: Live) -> Finding:
@@ -97,11 +104,14 @@ def _paired(metric: str, evidence: Evidence, live: Live) -> PairedDifference | N
     if len(in_new) < max(MIN_ROWS, SHARED * len(new)):
         return None
     before, after = old.score[in_old], new.score[in_new]
+    if before.shape != after.shape:
+        return None  # a model with other classes: the schema gate says so
     decisions = (
-        accepted(live.contract.decision, before),
-        accepted(evidence.contract.decision, after),
+        AnswerRules(live.contract).is_accepted(before),
+        AnswerRules(evidence.contract).is_accepted(after),
     )
-    return paired_difference(metric, new.target[in_new], before, after, accepted=decisions)
+    pair = PairedRows(evidence.contract, new.target[in_new], before, after)
+    return paired_difference(metric, pair, accepted=decisions)
 
 
 def _unpaired(new: Metric | None, old: Metric | None) -> PairedDifference | None:

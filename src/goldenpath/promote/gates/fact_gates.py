@@ -262,12 +262,20 @@ def _breaks(live: Contract, new: Contract) -> Iterator[str]:
             yield f"{feature_now.name} accepts fewer categories"
         if set(_labels(old)) - set(_labels(feature_now)):
             yield f"{feature_now.name} no longer accepts some labels, or gives them other codes"
+    if (live.task, live.classes) != (new.task, new.classes):
+        yield f"answers differ: {_task_text(live)} before, {_task_text(new)} now"
+    if (live.value.unit if live.value else "") != (new.value.unit if new.value else ""):
+        yield "the unit of the value differs"
     if (live.input_tensor, live.output) != (new.input_tensor, new.output):
         yield f"names differ: {live.input_tensor} and {live.output}"
 
 
 def _labels(feature: Feature) -> Iterator[tuple[str, float]]:
-    return zip(feature.labels, feature.categories, strict=False)
+    return zip(feature.labels, feature.codes, strict=False)
+
+
+def _task_text(contract: Contract) -> str:
+    return f"{contract.task} {', '.join(contract.classes)}".strip()
 
 
 def _span_text(span: timedelta) -> str:

@@ -62,7 +62,7 @@ class EntryReader:
     def _entry(self, verified: Verified, parts: ReleaseParts, entry: StageEntry) -> EntryFacts:
         if entry.live is None:
             return EntryFacts(entry, parts.contract, parts.documents)
-        rows = read_rows(self.store, known_at(verified, entry.time))
+        rows = read_rows(self.store, known_at(verified, entry.time), parts.contract)
         try:
             live, unread = self._live(entry.live, entry), ""
         except (NotFound, InvalidInput, VerificationError) as error:
@@ -75,4 +75,5 @@ class EntryReader:
             verify(self.store, digest, policy, now=self.now, seen=self.seen), entry.time
         )
         contract = self.memory.read(self.store, digest).contract
-        return Live(digest, contract, metrics_of(verified), read_rows(self.store, verified))
+        rows = read_rows(self.store, verified, contract)
+        return Live(digest, contract, metrics_of(verified), rows)

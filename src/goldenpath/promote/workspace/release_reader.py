@@ -14,7 +14,12 @@ from goldenpath.release.artifact.unpack import open_release, open_small
 from goldenpath.release.attest.policy import Verified
 from goldenpath.release.evidence.attached_rows import fetch_rows
 from goldenpath.release.evidence.training_statements import evaluation_of
-from goldenpath.train.evaluation.evaluation_rows import MAX_BYTES, Rows, parse_rows
+from goldenpath.train.evaluation.evaluation_rows import (
+    MAX_BYTES,
+    Rows,
+    parse_rows,
+    refuse_other_task,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +40,21 @@ def read_parts(store: Store, digest: Digest) -> ReleaseParts:
     return _parts(digest, open_small(store, digest, CONTRACT))
 
 
-def read_rows(store: Store, verified: Verified) -> Rows | None:
-    """Return the evaluation rows that the signed metrics name; None if the store has none."""
+def read_rows(store: Store, verified: Verified, contract: Contract | None = None) -> Rows | None:
+    """Return the evaluation rows that the signed metrics name; None if the store has none.
+
+    Raises `InvalidInput` for rows that are impossible under the contract, if one is given.
+    """
     evaluation = evaluation_of(verified)
     if evaluation is None:
         return None
     content = fetch_rows(store, evaluation.rows_digest, evaluation.rows_size, MAX_BYTES)
-    return None if content is None else parse_rows(content)
+    if content is None:
+        return None
+    rows = parse_rows(content)
+    if contract is not None:
+        refuse_other_task(rows, contract)
+    return rows
 
 
 def _parts(digest: Digest, files: Mapping[str, bytes]) -> ReleaseParts:

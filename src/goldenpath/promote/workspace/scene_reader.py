@@ -155,7 +155,7 @@ def read_evidence(view: Viewpoint, digest: Digest, stage_name: str, actor: str) 
         before_since=None if before is None else _stable_since(view, before.name, model, digest),
         actor=actor,
         platform=platform,
-        rows=None if current is None else read_rows(store, verified),
+        rows=None if current is None else read_rows(store, verified, opened.contract),
     )
 
 
@@ -285,4 +285,5 @@ def _live(
             hint="copy it there with goldenpath copy; without it nothing can be compared",
         ) from error
     verified = verify(store, digest, release_policy(platform), now=now, seen=times)
-    return Live(digest, opened.contract, metrics_of(verified), read_rows(store, verified))
+    rows = read_rows(store, verified, opened.contract)
+    return Live(digest, opened.contract, metrics_of(verified), rows)

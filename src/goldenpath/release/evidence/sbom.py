@@ -72,7 +72,7 @@ def _model(
     card: dict[str, JsonValue] = {
         "modelParameters": {
             "approach": {"type": "supervised"},
-            "task": "classification",
+            "task": "regression" if contract is not None and contract.value else "classification",
             "modelArchitecture": "Python code" if is_code else "ONNX",
             "datasets": [{"ref": _dataset_reference(dataset)} for dataset in run.datasets],
             **_tensors(contract),

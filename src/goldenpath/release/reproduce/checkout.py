@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from goldenpath.errors import InvalidInput, NotFound
-from goldenpath.project.consistency import FILE
 from goldenpath.project.dvc_pointer import read_pointer
 from goldenpath.project.load import declared_data
+from goldenpath.project.spec import FILE
 from goldenpath.train.source.project_repository import optional_git
 
 

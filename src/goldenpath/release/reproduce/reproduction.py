@@ -7,9 +7,8 @@ from pathlib import Path
 from goldenpath.digest import Digest
 from goldenpath.errors import GoldenPathError, InvalidInput, VerificationError
 from goldenpath.oci.store import Store
-from goldenpath.project.consistency import FILE
 from goldenpath.project.load import load_project
-from goldenpath.project.spec import REFERENCE, Project
+from goldenpath.project.spec import FILE, REFERENCE, Project
 from goldenpath.release.artifact.pack import PLATFORM_FOLDER, pack
 from goldenpath.release.artifact.unpack import open_release
 from goldenpath.release.attest.policy import Verified

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from goldenpath.processes.confinement import Confinement, confine
 from goldenpath.project.spec import Project
+from goldenpath.project.task.answer_rules import AnswerRules
 from goldenpath.release.artifact.layers import MODELS
 from goldenpath.release.artifact.pack import CODE, MODEL, PLATFORM_FOLDER, RUNTIME, WHEELS
 from goldenpath.settings import training_environment
 from goldenpath.train.environment.rebuild import rebuild_environment
 from goldenpath.train.environment.runtime import parse_runtime
-from goldenpath.train.evaluation.decision_bands import bands
 from goldenpath.train.evaluation.score import onnx_scorer
 from goldenpath.train.python_content import served_model
 
@@ -31,7 +31,7 @@ class ScoreDistance:
     largest: float
     mean: float
     decisions_changed: int
-    """Rows that fall into another band."""
+    """Rows that fall into another band, or without bands get another class or value."""
 
 
 def is_served_from(project: Project, name: str) -> bool:
@@ -64,8 +64,7 @@ def distance(
     )
     after = _scores(project, table, now, work / "repeated", uv=uv, tools=tools, confinement=sandbox)
     gaps = np.abs(before - after)
-    decision = project.contract.decision
-    changed = bands(decision, before) != bands(decision, after)
+    changed = AnswerRules(project.contract).differs(before, after)
     return ScoreDistance(len(gaps), float(gaps.max()), float(gaps.mean()), int(changed.sum()))
 
 

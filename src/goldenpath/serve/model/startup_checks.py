@@ -72,7 +72,8 @@ async def refuse_other_answers(expected: Expected, model: Model | ModelApart) ->
         return 0.0
     rows = rows_of_golden(expected.golden)
     scores = await _ask(model, rows) if isinstance(model, ModelApart) else model.predict(rows)
-    measured = distance(expected.golden, scores if scores.ndim == 1 else scores[:, 0])
+    width = len(expected.golden.scores) // max(len(expected.golden.rows), 1)
+    measured = distance(expected.golden, scores.reshape(len(rows), -1)[:, :width])
     if not measured.is_rounding:
         why = "; ".join(expected.differences) or "nothing on record differs"
         raise VerificationError(

@@ -16,6 +16,7 @@ import numpy as np
 from goldenpath.backoff import pause_after
 from goldenpath.errors import GoldenPathError, InvalidInput, Unavailable
 from goldenpath.project.spec import Contract
+from goldenpath.project.task.answer_rules import AnswerRules
 from goldenpath.serve.model.model import Rows, Scores
 from goldenpath.serve.model.worker import Answered, Ready, Worker, WorkerTerms, Workplace
 
@@ -35,10 +36,11 @@ def terms_of(contract: Contract) -> WorkerTerms:
     return WorkerTerms(
         python.entry,
         len(contract.features),
-        1 + reasons,
+        AnswerRules(contract).width + reasons,
         python.time_limit,
         python.start_limit,
         python.memory_limit,
+        AnswerRules(contract).width,
     )
 
 

@@ -80,6 +80,8 @@ class WorkerTerms:
     time_limit: float
     start_limit: float
     memory_limit: int
+    scores: int = 1
+    """How many of the outputs are scores; the others are weights of reasons."""
 
 
 class Ready(msgspec.Struct, frozen=True):
@@ -214,6 +216,7 @@ class Worker(asyncio.Protocol):
             "entry": terms.entry,
             "columns": terms.columns,
             "outputs": terms.outputs,
+            "scores": terms.scores,
             "packages": [str(path) for path in place.packages],
             "isolation": _isolation(place.confinement),
         }

@@ -54,6 +54,8 @@ class Hello(TypedDict):
     """Columns of a question."""
     outputs: int
     """Columns of an answer."""
+    scores: int
+    """How many of them are scores: more than one for classes."""
     packages: list[str]
     """Folders of the packages that the code imports."""
     isolation: list[str]
@@ -91,7 +93,7 @@ def main() -> None:
 def _serve(channel: "Channel", score: "Score", hello: Hello) -> None:
     import numpy  # that of the environment
 
-    columns, outputs = hello["columns"], hello["outputs"]
+    columns, outputs, width_of_scores = hello["columns"], hello["outputs"], hello["scores"]
     while True:
         kind, number, rows, width, body = channel.receive()
         if kind != ASK or width != columns or len(body) != 4 * rows * width:
@@ -99,7 +101,7 @@ def _serve(channel: "Channel", score: "Score", hello: Hello) -> None:
         # A copy, because some libraries refuse read-only arrays.
         inputs = numpy.array(numpy.frombuffer(body, "<f4").reshape(rows, width))
         try:
-            answer = _table(score(inputs), rows, outputs)
+            answer = _table(score(inputs), rows, outputs, width_of_scores)
         except Exception as error:
             text = f"{type(error).__name__}: {error}"[:2000].encode("utf-8", "replace")
             channel.send(render(FAILED, number, 0, 0, body=text))
@@ -107,13 +109,13 @@ def _serve(channel: "Channel", score: "Score", hello: Hello) -> None:
         channel.send(render(ANSWER, number, rows, outputs, body=answer))
 
 
-def _table(result: object, rows: int, outputs: int) -> bytes:
+def _table(result: object, rows: int, outputs: int, width: int) -> bytes:
     """Return scores and weights of reasons as `outputs` columns, like an ONNX graph."""
     import numpy
 
     parts = result if isinstance(result, tuple) else (result,)
     scores, *weights = (numpy.asarray(part, "<f4") for part in parts)
-    if scores.ndim == 2:
+    if scores.ndim == 2 and width == 1:
         scores = scores[:, -1]
     table = numpy.column_stack([scores, *weights])
     if table.shape != (rows, outputs):

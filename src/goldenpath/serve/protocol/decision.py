@@ -1,11 +1,12 @@
-"""Decisions: from a score to a decision with reasons, by the policy packaged with the model."""
+"""Answers in words, with decision and reasons, by the contract that is packaged with the model."""
 
 from collections.abc import Sequence
 
 import msgspec
 import numpy as np
 
-from goldenpath.project.spec import DecisionPolicy, ReasonPolicy
+from goldenpath.project.spec import Contract, ReasonPolicy
+from goldenpath.project.task.answer_rules import AnswerRules
 from goldenpath.serve.model.model import Scores
 
 
@@ -18,49 +19,65 @@ class Given(msgspec.Struct, frozen=True):
 
 
 class PolicyDecision(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The decision on one row; without a score it is the fallback of the policy."""
+    """The answer and decision of one row; without an answer it is the fallback of the policy."""
 
     id: str
     score: float | None
+    """The probability, the value in `unit`, or the probability of `class`."""
     band: str | None
-    outcome: str
+    outcome: str | None
     fallback: bool = False
     reasons: list[Given] = []
     """The reasons, largest weight first."""
+    label: str | None = msgspec.field(default=None, name="class")
+    """The most likely class."""
+    probabilities: dict[str, float] | None = None
+    """The probability of each class."""
+    unit: str = ""
 
 
 class Decider:
-    """One decision policy, compiled to arrays."""
+    """The answers of one contract in words."""
 
-    def __init__(self, policy: DecisionPolicy, reasons: ReasonPolicy | None = None) -> None:
-        self._bounds = np.array([band.below for band in policy.bands[:-1]], dtype=np.float64)
-        self._bands = policy.bands
-        self._fallback = policy.fallback
-        self._reasons = reasons
+    def __init__(self, contract: Contract) -> None:
+        self._rules = AnswerRules(contract)
+        self._reasons = contract.reasons
+        self._unit = contract.value.unit if contract.value is not None else ""
 
     def decide(
-        self, prediction_id: str, scores: Scores, weights: Scores | None = None
+        self, prediction_id: str, numbers: Scores, weights: Scores | None = None
     ) -> Sequence[PolicyDecision]:
-        """Return one decision per score, in order."""
-        # A score on a bound belongs to the band above it: a band ends *below* its bound.
-        places = np.searchsorted(self._bounds, scores.astype(np.float64), side="right").tolist()
-        given: Sequence[list[Given]] = [[]] * len(places)
+        """Return one decision per row, in order; `numbers` has the shape `(n, width)`."""
+        rules, decided = self._rules, self._rules.decide(numbers)
+        is_answer, main = rules.is_answer(numbers).tolist(), rules.main(numbers).tolist()
+        given: Sequence[list[Given]] = [[]] * len(main)
         if self._reasons is not None and weights is not None:
             given = row_reasons(self._reasons, weights)
-        return [
-            self._decision(f"{prediction_id}-{row}", score, place, reasons)
-            for row, (score, place, reasons) in enumerate(
-                zip(scores.tolist(), places, given, strict=True)
+        places = rules.likeliest(numbers).tolist() if rules.classes else []
+        decisions = []
+        for row, is_given in enumerate(is_answer):
+            band, outcome = decided.bands[row], decided.outcomes[row]
+            name = f"{prediction_id}-{row}"
+            if not is_given:
+                decisions.append(PolicyDecision(name, None, None, outcome, fallback=True))
+                continue
+            decisions.append(
+                PolicyDecision(
+                    name,
+                    main[row],
+                    band,
+                    outcome,
+                    fallback=bool(decided.fallback[row]),
+                    reasons=given[row],
+                    label=rules.classes[places[row]] if places else None,
+                    probabilities=self._named(numbers[row]) if places else None,
+                    unit=self._unit,
+                )
             )
-        ]
+        return decisions
 
-    def _decision(
-        self, name: str, score: float, place: int, reasons: list[Given]
-    ) -> PolicyDecision:
-        if not 0.0 <= score <= 1.0:
-            return PolicyDecision(name, None, None, self._fallback, fallback=True)
-        band = self._bands[place]
-        return PolicyDecision(name, score, band.name, band.outcome, reasons=reasons)
+    def _named(self, numbers: Scores) -> dict[str, float]:
+        return dict(zip(self._rules.classes, numbers.tolist(), strict=True))
 
 
 def row_reasons(policy: ReasonPolicy, weights: Scores) -> list[list[Given]]:

@@ -59,13 +59,14 @@ class InputRules:
         self._missing = np.array([feature.missing for feature in features])
         self._any_missing = bool(self._missing.any())
         coded = [i for i, f in enumerate(features) if f.kind == "category" and f.categories]
-        whole = [i for i in coded if _is_a_run(features[i].categories)]
-        listed = [i for i in coded if i not in whole]
+        runs = [i for i in coded if _is_a_run(features[i].codes)]
+        listed = [i for i in coded if i not in runs]
+        whole = sorted([*runs, *(i for i, f in enumerate(features) if f.whole)])
         self._has_wholes = bool(whole)
         self._broken = np.array([i not in whole for i in range(len(features))])
         """Whether each feature may have decimals."""
         self._listed = np.array(listed, dtype=np.intp)
-        self._codes = _padded([features[i].categories for i in listed])
+        self._codes = _padded([features[i].codes for i in listed])
         self._plain = list(zip(self._low.tolist(), self._high.tolist(), strict=True))
         self._plain_whole, self._has_lists = whole, bool(listed)
         self._coded = coded
@@ -167,7 +168,7 @@ def _bounds(feature: Feature) -> tuple[float, float]:
     low = -_LARGEST if feature.minimum is None else feature.minimum
     high = _LARGEST if feature.maximum is None else feature.maximum
     if feature.kind == "category" and feature.categories:
-        return max(low, min(feature.categories)), min(high, max(feature.categories))
+        return max(low, min(feature.codes)), min(high, max(feature.codes))
     return low, high
 
 
@@ -189,6 +190,12 @@ def expectation(feature: Feature) -> str:
         known = ", ".join(feature.code_names[:20])
         return f"one of {known}" + (", …" if len(feature.categories) > 20 else "")
     low, high = feature.minimum, feature.maximum
+    if feature.whole:
+        return f"a whole number, {_range_text(low, high)}"
+    return _range_text(low, high)
+
+
+def _range_text(low: float | None, high: float | None) -> str:
     if low is not None and high is not None:
         return f"{number_text(low)} to {number_text(high)}"
     if low is not None:
@@ -212,9 +219,10 @@ def _is_exact(value: float) -> bool:
 
 def _examples(feature: Feature, count: int, random: np.random.Generator) -> Rows:
     if feature.categories:
-        return random.choice(np.array(feature.categories, np.float32), count)
+        return random.choice(np.array(feature.codes, np.float32), count)
     low, high = _range(feature.minimum, feature.maximum)
-    return random.uniform(low, high, count).astype(np.float32).clip(low, high)
+    values = random.uniform(low, high, count).astype(np.float32).clip(low, high)
+    return np.rint(values) if feature.whole else values
 
 
 def _range(low: float | None, high: float | None) -> tuple[float, float]:

@@ -22,7 +22,7 @@ MOST_SHOWN = 40
 """Characters of an unknown text or name that a refusal repeats."""
 
 
-Given = float | str | None
+Given = int | float | str | None
 """A value as a caller may send it; None and an empty text mean a missing value."""
 
 
@@ -34,14 +34,19 @@ class LabelledColumn:
     expected: str
     has_labels: bool
     _codes: Mapping[Given, float]
+    _is_closed: bool = False
+    """Whether a number that is none of the codes is refused here, not by the input rules."""
 
     @classmethod
     def of(cls, feature: Feature) -> "LabelledColumn":
         """From the contract."""
         known: dict[Given, float] = {None: nan}
-        if feature.labels:
-            known |= {"": nan, **dict(zip(feature.labels, feature.categories, strict=True))}
-        return cls(feature.name, expectation(feature), bool(feature.labels), known)
+        names = feature.labels or feature.texts
+        if names:
+            known |= {"": nan, **dict(zip(names, feature.codes, strict=True))}
+        # Callers who keep codes as numbers send them as numbers.
+        known |= {int(text): known[text] for text in feature.texts if _is_whole(text)}
+        return cls(feature.name, expectation(feature), bool(names), known, bool(feature.texts))
 
     def codes_of(self, values: Sequence[Given]) -> list[float]:
         """Return numbers unchanged, and the code of each text.
@@ -49,6 +54,10 @@ class LabelledColumn:
         Raises `Unfit` for a text that is no label, `InvalidInput` if there are no labels.
         """
         known = self._codes
+        if self._is_closed:
+            row = next((row for row, value in enumerate(values) if value not in known), None)
+            if row is not None:
+                raise self._refusal(row, _shown(values[row]))
         codes = list(map(known.get, values, values))
         if str in set(map(type, codes)):
             row = next(row for row, code in enumerate(codes) if isinstance(code, str))
@@ -61,6 +70,15 @@ class LabelledColumn:
         place = f"row {row}, column {self.name}: expected {self.expected}"
         readable = text.encode("utf-8", "backslashreplace").decode()
         return Unfit(Refusal(422, f"{place}, got {readable[:MOST_SHOWN]!r}", place))
+
+
+def _is_whole(text: str) -> bool:
+    """Return whether a text is a whole number as JSON writes it."""
+    return text == "0" or (text.lstrip("-").isdecimal() and str(int(text)) == text)
+
+
+def _shown(value: Given) -> str:
+    return value if isinstance(value, str) else str(value)
 
 
 def coded(values: Sequence[Given], columns: Sequence[LabelledColumn]) -> Doubles:

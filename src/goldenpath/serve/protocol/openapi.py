@@ -6,6 +6,7 @@ from typing import get_args
 from goldenpath.canonical import JsonValue
 from goldenpath.instruments import HEADER_PREDICTION, HEADER_RELEASE, HEADER_SLOT
 from goldenpath.project.spec import Contract, Feature
+from goldenpath.project.task.answer_rules import AnswerRules
 from goldenpath.serve.protocol.open_inference import MOST_SUBJECT
 from goldenpath.serve.protocol.release_identity import outputs_of
 from goldenpath.serve.protocol.request_context import Oversight
@@ -36,16 +37,8 @@ def document(contract: Contract, release: str) -> Schema:
 
 
 def _schemas(contract: Contract) -> Schema:
-    outcomes: list[JsonValue] = ["accept", "refer", "decline"]
-    bands: list[JsonValue] = [band.name for band in contract.decision.bands]
     text: Schema = {"type": "string"}
-    decision: Schema = {
-        "id": text,
-        "score": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
-        "band": {"enum": [*bands, None]},
-        "outcome": {"enum": outcomes},
-        "fallback": {"type": "boolean"},
-    }
+    decision = _decision(contract)
     if contract.reasons is not None:
         codes: list[JsonValue] = [reason.code for reason in contract.reasons.codes]
         given: Schema = {"code": {"enum": codes}, "text": text, "weight": {"type": "number"}}
@@ -93,9 +86,35 @@ def _schemas(contract: Contract) -> Schema:
     }
 
 
+def _decision(contract: Contract) -> Schema:
+    """Return the answer of one row: its number, and what follows from it."""
+    low, high, policy = 0.0, 1.0, contract.decision
+    if contract.value is not None:
+        low, high = contract.value.minimum, contract.value.maximum
+    bands: list[JsonValue] = [band.name for band in policy.bands] if policy is not None else []
+    outcomes: list[JsonValue] = [*AnswerRules(contract).outcomes]
+    if contract.decision is None and not contract.classes:
+        outcomes = [None]
+    decision: Schema = {
+        "id": {"type": "string"},
+        "score": {"type": ["number", "null"], "minimum": low, "maximum": high},
+        "band": {"enum": [*bands, None]},
+        "outcome": {"enum": outcomes},
+        "fallback": {"type": "boolean"},
+    }
+    if contract.value is not None:
+        decision["unit"] = {"const": contract.value.unit}
+    if contract.classes:
+        share: Schema = {"type": "number", "minimum": 0, "maximum": 1}
+        names: list[JsonValue] = [*contract.classes]
+        decision["class"] = {"enum": names}
+        decision["probabilities"] = _object(dict.fromkeys(contract.classes, share))
+    return decision
+
+
 def _infer_request(contract: Contract) -> Schema:
     names: list[JsonValue] = [contract.input_tensor, *(f.name for f in contract.features)]
-    has_labels = any(feature.labels for feature in contract.features)
+    has_labels = any(feature.labels or feature.texts for feature in contract.features)
     types: list[JsonValue] = [*(DATATYPES if has_labels else DATATYPES[:-1])]
     kinds: list[JsonValue] = ["number", "boolean", "null", "array"]
     # Its length is the product of the shape, which a schema cannot express.
@@ -183,13 +202,18 @@ def _row(contract: Contract) -> Schema:
 
 
 def _feature(feature: Feature) -> Schema:
-    kinds: list[JsonValue] = ["number", *(["string"] if feature.labels else [])]
+    names = feature.labels or feature.texts
+    kinds: list[JsonValue] = ["number", *(["string"] if names else [])]
     schema: Schema = {"type": [*kinds, "null"] if feature.missing else kinds}
     if feature.description:
         schema["description"] = feature.description
     if feature.kind == "category" and feature.categories:
         missing: list[JsonValue] = [None] if feature.missing else []
-        return schema | {"enum": [*feature.categories, *feature.labels, *missing]}
+        digits = [int(text) for text in feature.texts if text.isdecimal() and len(text) < 16]
+        codes: list[JsonValue] = [*(digits if feature.texts else feature.codes)]
+        return schema | {"enum": [*codes, *names, *missing]}
+    if feature.whole:
+        schema["multipleOf"] = 1
     if feature.minimum is not None:
         schema["minimum"] = feature.minimum
     if feature.maximum is not None:

@@ -43,7 +43,8 @@ def outputs_of(contract: Contract) -> tuple[str, ...]:
 
 def describe(identity: ReleaseIdentity, contract: Contract) -> Mapping[str, object]:
     """Return the model's inputs and outputs in the protocol's fields."""
-    outputs = [_tensor(contract.output_tensor)]
+    classes = contract.classes
+    outputs = [_tensor(contract.output_tensor, *([len(classes)] if classes else []))]
     if contract.reasons is not None:
         outputs.append(_tensor(contract.reasons.tensor, len(contract.reasons.codes)))
     return {
@@ -64,9 +65,9 @@ def describe_further(identity: ReleaseIdentity, contract: Contract) -> Mapping[s
     """Return the release, the other accepted inputs, and the meaning of codes and weights."""
     features, reasons = contract.features, contract.reasons
     labels = {
-        each.name: dict(zip(each.labels, each.categories, strict=True))
+        each.name: dict(zip(each.labels or each.texts, each.codes, strict=True))
         for each in features
-        if each.labels
+        if each.labels or each.texts
     }
     further: dict[str, object] = {
         "release": {"digest": identity.digest, "mark": identity.mark},
@@ -75,6 +76,18 @@ def describe_further(identity: ReleaseIdentity, contract: Contract) -> Mapping[s
     }
     if labels:
         further["labels"] = labels
+    further |= _task(contract)
     if reasons is not None:
         further["reasons"] = [each.code for each in reasons.codes]
     return further
+
+
+def _task(contract: Contract) -> Mapping[str, object]:
+    """Return what the numbers of the first output mean; nothing for a probability."""
+    if contract.task == "classes":
+        return {"task": contract.task, "classes": list(contract.classes)}
+    if contract.value is None:
+        return {}
+    value = contract.value
+    bounds = {"unit": value.unit, "minimum": value.minimum, "maximum": value.maximum}
+    return {"task": contract.task, **bounds}

@@ -34,7 +34,8 @@ class TabularRequest(msgspec.Struct):
 class LabelledRequest(msgspec.Struct):
     """The same body, with labels allowed instead of codes."""
 
-    rows: list[dict[str, float | str | None]]
+    rows: list[dict[str, int | float | str | None]]
+    """Whole numbers stay whole: a code may have more digits than a float holds."""
     subjects: list[str] | None = None
     id: str = ""
     parameters: RequestParameters | None = None

@@ -58,6 +58,8 @@ class SpoolHeader(msgspec.Struct, frozen=True, array_like=True):
     """The pending correction of the clock, in nanoseconds; None: not synchronized."""
     clock_error: int | None = None
     """The largest error of the clock, in nanoseconds, as its time daemon reports it."""
+    outputs: int = 1
+    """How many numbers an answer has for each row: more than one for classes."""
 
 
 class Answered(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -82,7 +84,7 @@ class Answered(msgspec.Struct, frozen=True, array_like=True, gc=False):
     inputs: bytes
     """`rows * len(features)` little-endian 32-bit floats, row after row."""
     scores: bytes
-    """`rows` little-endian 32-bit floats."""
+    """`rows` little-endian 32-bit floats, or for classes as many for each class."""
     subjects: list[str] | None = None
     """The person of each row, if the caller named one."""
     caller: str = ""

@@ -66,7 +66,7 @@ def render_turn(first: int, times: Times, columns: Columns, rest: bytes) -> byte
     clock, end, inference = times
     size = len(ids)
     names, width, height = "".join(ids), sum(map(len, inputs)), sum(map(len, scores))
-    if height != 4 * sum(rows) or len(names) != ID_SIZE * size:
+    if _is_misfit(height, sum(rows)) or len(names) != ID_SIZE * size:
         raise ValueError(_MISFIT)
     fixed = _layout(size).pack(
         TURN,
@@ -118,9 +118,9 @@ def parse_turn(payload: bytes) -> list[Answered]:
     started = struct.unpack_from(f"<{count}q", payload, _HEAD.size + ID_SIZE * count)
     rows = struct.unpack_from(f"<{count}I", payload, _HEAD.size + (ID_SIZE + 8) * count)
     total = sum(rows)
-    if scores != 4 * total or (width % total if total else width):
+    if _is_misfit(scores, total) or (width % total if total else width):
         raise VerificationError(_MISFIT)
-    row_bytes = width // total if total else 0
+    row_bytes, of_scores = (width // total, scores // total) if total else (0, 0)
     callers, traces, details = _read_rest(payload[at + width + scores :], count)
     answered: list[Answered] = []
     row = 0
@@ -136,7 +136,7 @@ def parse_turn(payload: bytes) -> list[Answered]:
             more.status,
             size,
             payload[at + row_bytes * row : at + row_bytes * until],
-            payload[at + width + 4 * row : at + width + 4 * until],
+            payload[at + width + of_scores * row : at + width + of_scores * until],
             more.subjects,
             callers[place],
             traces[place].decode("latin-1")[:128],
@@ -150,6 +150,11 @@ def parse_turn(payload: bytes) -> list[Answered]:
         answered.append(record)
         row = until
     return answered
+
+
+def _is_misfit(scores: int, rows: int) -> bool:
+    """Return whether so many bytes are not the same number of 32-bit floats for each row."""
+    return bool(scores % (4 * rows) or not scores) if rows else bool(scores)
 
 
 def _read_rest(

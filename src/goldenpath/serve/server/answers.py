@@ -8,7 +8,9 @@ import numpy as np
 from goldenpath.http.messages.exchange import Exchange
 from goldenpath.http.messages.writer import render
 from goldenpath.instruments import HEADER_PREDICTION, HEADER_RELEASE, HEADER_SLOT
+from goldenpath.project.number_text import number_text
 from goldenpath.project.spec import Contract
+from goldenpath.project.task.answer_rules import AnswerRules
 from goldenpath.serve.model.model import Scores
 from goldenpath.serve.protocol import inference_service
 from goldenpath.serve.protocol.calls import Calls
@@ -30,9 +32,9 @@ class PendingRequest(msgspec.Struct, eq=False):
     inputs: bytes = b""
     scores: bytes = b""
     values: list[float] | None = None
-    """The scores as numbers."""
+    """The scores as numbers, row after row."""
     has_scores: bool = False
-    """Whether each of them lies in [0, 1]."""
+    """Whether they are an answer for each row."""
     reasons: Scores | None = None
     """Weights, shape `(rows, codes)`, of a model that gives reasons."""
     status: int = 200
@@ -57,13 +59,24 @@ _BINARY = b"\r\ncontent-type: application/octet-stream\r\ninference-header-conte
 NO_SCORE = "the model gave no score in [0, 1]"
 
 
+def _no_answer(contract: Contract) -> str:
+    value = contract.value
+    if value is not None:
+        low, high = number_text(value.minimum), number_text(value.maximum)
+        return f"the model gave no value from {low} to {high} {value.unit}"
+    return "the model gave no probabilities of its classes" if contract.classes else NO_SCORE
+
+
 class Answers:
     """A renderer of answers; constant parts are rendered once."""
 
     def __init__(self, identity: ReleaseIdentity, contract: Contract, calls: Calls) -> None:
         self._identity = identity
         self._calls = calls
-        self._decider = Decider(contract.decision, contract.reasons)
+        self.rules = AnswerRules(contract)
+        self._decider = Decider(contract)
+        self._has_policy = contract.decision is not None
+        self._no_answer = _no_answer(contract)
         self._writer = Writer(
             model=identity.model,
             version=identity.digest,
@@ -82,20 +95,21 @@ class Answers:
         if pending.refusal is None and values is None:
             raise ValueError("a question without an answer and without a refusal")
         if question is not None and values is not None:
-            if question.form == "tabular":
+            if question.form == "tabular" and (pending.has_scores or self._has_policy):
                 self._tabular(pending, question)
                 return
             if pending.has_scores:
                 self._infer(pending, question, values)
                 return
-            pending.refusal = Refusal(500, NO_SCORE, NO_SCORE)
+            pending.refusal = Refusal(500, self._no_answer, self._no_answer)
         self._refusal(pending)
 
     def _infer(self, pending: PendingRequest, question: Question, values: list[float]) -> None:
         exchange, name = pending.exchange, pending.prediction_id.encode("ascii")
-        if question.form == "json" and pending.reasons is None:
+        is_several = pending.reasons is not None or self.rules.width > 1
+        if question.form == "json" and not is_several:
             body, more = self._writer.json(name, question.id, values), _JSON
-        elif question.form != "binary" or pending.reasons is not None:
+        elif question.form != "binary" or is_several:
             body, more = self._several(pending, question, values)
         else:
             scores = np.frombuffer(pending.scores, dtype="<f4")
@@ -126,7 +140,9 @@ class Answers:
         return head + raw, _BINARY % len(head) if question.form == "binary" else _JSON
 
     def _outputs(self, pending: PendingRequest, values: list[float]) -> Iterator[Output]:
-        yield Output(self._names[0], [len(values)], values, pending.scores)
+        width = self.rules.width
+        shape = [len(values)] if width == 1 else [len(values) // width, width]
+        yield Output(self._names[0], shape, values, pending.scores)
         if pending.reasons is not None:
             weights = pending.reasons.astype("<f4")
             shape, flat = list(weights.shape), weights.ravel().tolist()
@@ -134,10 +150,10 @@ class Answers:
 
     def _tabular(self, pending: PendingRequest, question: Question) -> None:
         identity = self._identity
-        scores = np.frombuffer(pending.scores, dtype="<f4")
-        decisions = list(self._decider.decide(pending.prediction_id, scores, pending.reasons))
-        if any(decision.fallback for decision in decisions):
-            pending.refusal = Refusal(200, NO_SCORE, f"fallback: {NO_SCORE}")
+        numbers = np.frombuffer(pending.scores, dtype="<f4").reshape(-1, self.rules.width)
+        decisions = list(self._decider.decide(pending.prediction_id, numbers, pending.reasons))
+        if not pending.has_scores:
+            pending.refusal = Refusal(200, self._no_answer, f"fallback: {self._no_answer}")
         body = TabularAnswer(
             identity.model,
             identity.digest,

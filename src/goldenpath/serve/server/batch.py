@@ -206,7 +206,7 @@ class Batcher:
             start = monotonic_ns()
             scores = self._predict(self._model, accepted, rows)
             inference = monotonic_ns() - start
-            deal(accepted, rows, scores)
+            deal(accepted, rows, scores, self._answers.rules)
             self._finish(batch, inference)
 
     def _give_up(self, batch: Sequence[PendingRequest]) -> None:
@@ -288,7 +288,10 @@ class Batcher:
                 self._give_up(batch)
                 raise
 
-        BatchCall(model, accepted, rows, self._report, finished=finished).begin()
+        call = BatchCall(
+            model, accepted, rows, self._answers.rules, report=self._report, finished=finished
+        )
+        call.begin()
 
     def _call_aside(
         self, model: Model, batch: list[PendingRequest], accepted: list[PendingRequest], rows: Rows
@@ -304,7 +307,7 @@ class Batcher:
             if self._waiting:
                 self._schedule()
             try:
-                deal(accepted, rows, future.result())
+                deal(accepted, rows, future.result(), self._answers.rules)
                 self._finish(batch, monotonic_ns() - start)
             except Exception:
                 self._give_up(batch)

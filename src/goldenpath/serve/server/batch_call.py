@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from goldenpath.errors import GoldenPathError, Unavailable
+from goldenpath.project.task.answer_rules import AnswerRules
 from goldenpath.serve.model.model import ModelApart, Rows, Scores
 from goldenpath.serve.protocol.inputs import Refusal
 from goldenpath.serve.server.answers import PendingRequest
@@ -26,12 +27,13 @@ class BatchCall:
         model: ModelApart,
         accepted: Sequence[PendingRequest],
         rows: Rows,
-        report: Callable[[str], None],
+        rules: AnswerRules,
         *,
+        report: Callable[[str], None],
         finished: Callable[[], None],
     ) -> None:
         self._model = model
-        self._asked, self._rows = accepted, rows
+        self._asked, self._rows, self._rules = accepted, rows, rules
         self._report, self._finished = report, finished
         self._place = self._start = 0
 
@@ -41,7 +43,7 @@ class BatchCall:
 
     def _receive(self, result: Scores | GoldenPathError) -> None:
         if not isinstance(result, GoldenPathError):
-            deal(self._asked, self._rows, result)
+            deal(self._asked, self._rows, result, self._rules)
         elif isinstance(result, Unavailable) or len(self._asked) == 1:
             for ask in self._asked:
                 self._settle(ask, result, self._rows)
@@ -70,18 +72,18 @@ class BatchCall:
             ask.refusal = Refusal(503, _LOST, f"{_LOST}: {result.message}")
         elif isinstance(result, GoldenPathError):
             self._report(result.message)
-            deal([ask], rows, np.full(len(rows), np.nan, dtype=np.float32))
+            deal([ask], rows, np.full(len(rows), np.nan, dtype=np.float32), self._rules)
         else:
-            deal([ask], rows, result)
+            deal([ask], rows, result, self._rules)
 
 
-def deal(accepted: Sequence[PendingRequest], rows: Rows, scores: Scores) -> None:
+def deal(
+    accepted: Sequence[PendingRequest], rows: Rows, scores: Scores, rules: AnswerRules
+) -> None:
     """Give each request its part of a batch."""
-    if scores.ndim == 2:
-        table, scores = scores, np.ascontiguousarray(scores[:, 0])
-        is_score = (scores >= 0) & (scores <= 1)
-        # Without a score there are no reasons.
-        _deal_reasons(accepted, np.where(is_score[:, None], table[:, 1:], np.float32(np.nan)))
+    if scores.ndim == 2 or rules.task != "probability":
+        _deal_numbers(accepted, rows, scores, rules)
+        return
     inputs, raw, values = rows.tobytes(), scores.tobytes(), scores.tolist()
     width, start = 4 * rows.shape[1], 0
     # One check covers the whole batch: numpy's min and max propagate NaN.
@@ -93,6 +95,28 @@ def deal(accepted: Sequence[PendingRequest], rows: Rows, scores: Scores) -> None
         ask.values = values[start:end]
         ask.has_scores = all_right or all(0.0 <= value <= 1.0 for value in ask.values)
         start = end
+
+
+def _deal_numbers(
+    accepted: Sequence[PendingRequest], rows: Rows, scores: Scores, rules: AnswerRules
+) -> None:
+    """Give each request its part of a batch of any task, with the weights of its reasons."""
+    table = scores.reshape(len(rows), -1)
+    numbers = np.ascontiguousarray(table[:, : rules.width])
+    if numbers.shape[1] < rules.width:  # the model failed on these rows
+        numbers = np.full((len(rows), rules.width), np.nan, np.float32)
+    is_answer = rules.is_answer(numbers)
+    if table.shape[1] > rules.width:
+        # Without a score there are no reasons.
+        weights = np.where(is_answer[:, None], table[:, rules.width :], np.float32(np.nan))
+        _deal_reasons(accepted, weights)
+    start = 0
+    for ask in accepted:
+        part = slice(start, start + ask.rows)
+        start = part.stop
+        ask.inputs, ask.scores = rows[part].tobytes(), numbers[part].tobytes()
+        ask.values = numbers[part].ravel().tolist()
+        ask.has_scores = bool(is_answer[part].all())
 
 
 def _deal_reasons(accepted: Sequence[PendingRequest], weights: Scores) -> None:

@@ -27,6 +27,7 @@ from goldenpath.http.limits import Limits
 from goldenpath.processes.cgroup import cgroup_limits
 from goldenpath.processes.launch import ServerConfiguration, ServingTerms
 from goldenpath.processes.sidecar import Sidecar
+from goldenpath.project.task.answer_rules import AnswerRules
 from goldenpath.serve.model.loaded_release import ModelContent, load
 from goldenpath.serve.model.model import Model, ModelApart
 from goldenpath.serve.model.startup_checks import refuse_other_answers
@@ -229,6 +230,7 @@ class _Server:
             [feature.name for feature in self._content.contract.features],
             time.time_ns(),
             scheme="https" if launch.listener_settings.certificate else "http",
+            outputs=AnswerRules(self._content.contract).width,
         )
         return SpoolWriter(Path(launch.spool), header, report=self._output.log)
 

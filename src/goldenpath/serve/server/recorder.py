@@ -80,7 +80,8 @@ def _render_one(pending: PendingRequest, first: int, now: int, inference: int) -
         or pending.reasons is not None
         or _SHADOW in headers
         or _CANARY in headers
-        or len(scores) != 4 * question.rows
+        or not scores
+        or len(scores) % (4 * question.rows)
         or len(pending.prediction_id) != ID_SIZE
     ):
         return b""

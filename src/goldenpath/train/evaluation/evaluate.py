@@ -1,6 +1,6 @@
 """Evaluates a packaged model on the tables that the training wrote, overall and per slice."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -13,13 +13,13 @@ from goldenpath.errors import InvalidInput
 from goldenpath.project.number_text import number_text
 from goldenpath.project.slicing import slices
 from goldenpath.project.spec import EVALUATION, REFERENCE, Contract, Project
+from goldenpath.project.task.answer_rules import AnswerRules
 from goldenpath.train.data.dataset import read_parquet
-from goldenpath.train.evaluation.decision_bands import accepted
 from goldenpath.train.evaluation.evaluation_rows import render_rows
 from goldenpath.train.evaluation.golden import make_golden
-from goldenpath.train.evaluation.metrics import every_metric
 from goldenpath.train.evaluation.robustness import MAX_ROWS, Trial, robustness
-from goldenpath.train.evaluation.score import Scorer
+from goldenpath.train.evaluation.score import Numbers, Scorer, Table, column_of
+from goldenpath.train.evaluation.task_metrics import EvaluatedRows, task_metrics
 from goldenpath.train.training_run import Golden, Metric
 
 Floats = NDArray[np.float64]
@@ -33,8 +33,9 @@ MAX_GROUPS = 50
 class ReferenceRows:
     """The features of the training rows, and the packaged model's scores of them."""
 
-    table: Mapping[str, NDArray[np.generic]]
+    table: Table
     scores: Floats
+    """What the drift monitor counts: scores, values, or positions of classes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Evaluation:
     rows_trained: int
     rows_evaluated: int
     largest_skew: float
-    """Largest difference between the training's scores and those of the packaged model."""
+    """Largest difference between the training's answers and those of the packaged model."""
     shared_keys: int | None
     """Number of keys in both tables; None if the training rows have no column `key`."""
     repeated_keys: int
@@ -70,17 +71,15 @@ def evaluate(project: Project, outputs: Path, score: Scorer) -> Evaluation:
     _require(held_out, (KEY, TARGET, *project.slices), EVALUATION)
     before, trained = _scored(project.contract, reference, score, REFERENCE)
     scores, evaluated = _scored(project.contract, held_out, score, EVALUATION)
-    target = _numbers(held_out, TARGET, EVALUATION)
-    if not np.isin(target, (0.0, 1.0)).all():
-        raise InvalidInput(f"{EVALUATION} has targets other than 0 and 1")
-    names = [feature.name for feature in project.contract.features]
-    columns = {name: _column(reference, name) for name in names}
+    target = _target(project.contract, held_out)
+    columns = _features(reference, project.contract)
+    rules = AnswerRules(project.contract)
     return Evaluation(
         metrics=(
             *_metrics(project, held_out, target, scores),
-            *_robustness(project.contract, score, held_out, reference),
+            *_robustness(project.contract, score, held_out, columns),
         ),
-        reference=ReferenceRows(columns, before),
+        reference=ReferenceRows(columns, np.asarray(rules.monitored(before), np.float64)),
         golden=make_golden(project.contract, columns, score),
         rows_trained=reference.num_rows,
         rows_evaluated=held_out.num_rows,
@@ -102,49 +101,103 @@ def refuse_missing(outputs: Path, name: str) -> None:
         raise InvalidInput(f"the training wrote no {name}: expected it in its output folder")
 
 
-def columns_of(path: Path, contract: Contract) -> Mapping[str, NDArray[np.generic]]:
-    """Return the features of a table that the training wrote.
+def columns_of(path: Path, contract: Contract) -> Table:
+    """Return the features of a table that the training wrote, as numbers.
 
     Raises `InvalidInput` if a column is missing.
     """
     table = read_parquet(path)
     names = [feature.name for feature in contract.features]
     _require(table, names, path.name)
-    return {name: _column(table, name) for name in names}
+    return _features(table, contract)
 
 
-def _scored(contract: Contract, table: pa.Table, score: Scorer, file: str) -> tuple[Floats, float]:
-    """Return the packaged model's scores, and their largest difference to the training's scores."""
+def _features(table: pa.Table, contract: Contract) -> Table:
+    return {
+        feature.name: column_of(feature, _column(table, feature.name))
+        for feature in contract.features
+    }
+
+
+def _target(contract: Contract, table: pa.Table) -> Floats:
+    """Return the target of each row: 0 or 1, the position of its class, or its value."""
+    if contract.task == "classes":
+        known = {name: float(place) for place, name in enumerate(contract.classes)}
+        labels = _labels(table, TARGET)
+        unknown = next((label for label in labels if label not in known), None)
+        if unknown is not None:
+            raise InvalidInput(
+                f"{EVALUATION} has the target {unknown[:60]!r}: expected one of "
+                f"{', '.join(contract.classes)[:200]}"
+            )
+        return np.array([known[label] for label in labels])
+    target = _numbers(table, TARGET, EVALUATION)
+    if contract.task == "probability" and not np.isin(target, (0.0, 1.0)).all():
+        raise InvalidInput(
+            f"{EVALUATION} has targets other than 0 and 1",
+            hint='declare task = "value" or task = "classes" in [contract] for another target',
+        )
+    return target
+
+
+def _scores(contract: Contract, table: pa.Table, file: str) -> Numbers:
+    """Return what the training wrote as the answers of its model."""
+    width = AnswerRules(contract).width
+    if contract.task != "classes":
+        return _numbers(table, SCORE, file)[:, None]
+    listed = table[SCORE].to_pylist()
+    row = next((row for row, each in enumerate(listed) if not _is_vector(each, width)), None)
+    if row is not None:
+        raise InvalidInput(
+            f"{file} has in row {row} the score {str(listed[row])[:60]}: expected a list of "
+            f"{width} probabilities, in the order of contract.classes"
+        )
+    return np.array(listed, np.float64)
+
+
+def _is_vector(value: object, width: int) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) == width
+        and all(isinstance(number, float | int) and number == number for number in value)
+    )
+
+
+def _scored(contract: Contract, table: pa.Table, score: Scorer, file: str) -> tuple[Numbers, float]:
+    """Return the packaged model's answers, and their largest difference to the training's.
+
+    A difference counts in the unit of the answer, or as a share of answers that are larger than 1.
+    """
     names = [feature.name for feature in contract.features]
     _require(table, (SCORE, *names), file)
     if not table.num_rows:
         raise InvalidInput(f"{file} has no rows")
+    columns = _features(table, contract)
     for feature in contract.features:
-        values = np.asarray(_column(table, feature.name), np.float64)
+        values = np.asarray(columns[feature.name], np.float64)
         is_invalid = np.isinf(values) if feature.missing else ~np.isfinite(values)
         if is_invalid.any():
             raise InvalidInput(f"{file} has a {feature.name!r} that is not a number")
-    scores = score({name: _column(table, name) for name in names})
-    return scores, float(np.abs(scores - _numbers(table, SCORE, file)).max())
+    scores, written = score(columns), _scores(contract, table, file)
+    distances = np.abs(scores - written) / np.maximum(np.abs(scores), 1.0)
+    return scores, float(distances.max())
 
 
-def _metrics(project: Project, table: pa.Table, target: Floats, scores: Floats) -> Iterator[Metric]:
-    cuts = [band.below for band in project.contract.decision.bands[:-1]]
+def _metrics(
+    project: Project, table: pa.Table, target: Floats, scores: Numbers
+) -> Iterator[Metric]:
     for name, rows in chain(_groups(table, project.slices), _contract_groups(project, table)):
-        accept = accepted(project.contract.decision, scores[rows])
-        for metric, estimate in every_metric(target[rows], scores[rows], cuts, accept):
+        answered = EvaluatedRows(project.contract, target[rows], scores[rows])
+        for metric, estimate in task_metrics(answered):
             yield Metric(metric, estimate.value, estimate.low, estimate.high, len(rows), name)
 
 
 def _robustness(
-    contract: Contract, score: Scorer, held_out: pa.Table, reference: pa.Table
+    contract: Contract, score: Scorer, held_out: pa.Table, reference: Table
 ) -> Iterator[Metric]:
     tables = [
-        {
-            feature.name: np.asarray(_column(table, feature.name), np.float64)
-            for feature in contract.features
-        }
-        for table in (held_out, reference)
+        {name: np.asarray(values, np.float64) for name, values in table.items()}
+        for table in (_features(held_out, contract), reference)
     ]
     rows = min(held_out.num_rows, MAX_ROWS)
     for name, estimate in robustness(Trial(score, contract, *tables)):
@@ -169,7 +222,8 @@ def _contract_groups(project: Project, table: pa.Table) -> Iterator[tuple[str, N
     for group in slices(project.contract):
         if group.feature in project.slices:
             continue  # `_groups` yields each value of these columns
-        values = np.asarray(_column(table, group.feature), np.float32)
+        feature = project.contract.features[group.column]
+        values = column_of(feature, _column(table, group.feature)).astype(np.float32)
         inside = (values >= np.float32(group.low)) & (values < np.float32(group.high))
         if project.contract.features[group.column].slices and inside.any():
             yield f"{group.feature}={group.label}", np.flatnonzero(inside)

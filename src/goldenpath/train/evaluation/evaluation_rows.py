@@ -9,17 +9,23 @@ import hashlib
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from goldenpath.errors import InvalidInput
+from goldenpath.project.spec import Contract
+from goldenpath.project.task.answer_rules import AnswerRules
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Floats = NDArray[np.float64]
 
 MAX_BYTES = 256 * 1024 * 1024
 """Largest size of a file of rows that is read, in bytes."""
-_KEY_BYTES = 16
+_KEY_BYTES, _LARGEST_CODE = 16, 127
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,7 +34,9 @@ class Rows:
 
     keys: NDArray[np.bytes_]
     target: Floats
+    """0 or 1, the position of the class, or the value."""
     score: Floats
+    """What the model gave, shape `(n, 1)`, or `(n, classes)`."""
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -40,6 +48,7 @@ def render_rows(
 ) -> bytes:
     """Return a Parquet file of these rows. The same rows in any order give the same bytes.
 
+    A target that is no small whole number is stored as a float, and several scores as a list.
     Raises `InvalidInput` if a key is repeated.
     """
     hashed = [hashlib.blake2b(str(key).encode(), digest_size=_KEY_BYTES).digest() for key in keys]
@@ -51,8 +60,8 @@ def render_rows(
 
     columns: dict[str, pa.Array[pa.Scalar[pa.DataType]]] = {
         "key": pa.array([hashed[index] for index in order], pa.binary(_KEY_BYTES)),
-        "target": pa.array(target[order], pa.int8()),
-        "score": pa.array(score[order], pa.float64()),
+        "target": _targets(target[order]),
+        "score": _scores(score[order]),
     }
     for name, labels in slices.items():
         columns[f"slice:{name}"] = pa.array([labels[index] for index in order], pa.string())
@@ -74,9 +83,41 @@ def parse_rows(content: bytes) -> Rows:
         )
         keys = np.array(table["key"].to_pylist(), dtype=f"S{_KEY_BYTES}")
         target = np.asarray(table["target"].to_numpy(), np.float64)
-        score = np.asarray(table["score"].to_numpy(), np.float64)
+        if pa.types.is_list(table["score"].type):
+            score = np.array(table["score"].to_pylist(), np.float64)
+        else:
+            score = np.asarray(table["score"].to_numpy(), np.float64)[:, None]
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
         raise InvalidInput(f"the evaluation rows cannot be read: {error}") from error
-    if not (np.isin(target, (0.0, 1.0)).all() and ((score >= 0) & (score <= 1)).all()):
-        raise InvalidInput("the evaluation rows hold a target or a score that is out of range")
+    if score.ndim != 2 or not (np.isfinite(target).all() and np.isfinite(score).all()):
+        raise InvalidInput("the evaluation rows hold a target or a score that is no number")
     return Rows(keys, target, score)
+
+
+def refuse_other_task(rows: Rows, contract: Contract) -> None:
+    """Raise `InvalidInput` unless targets and scores are possible under the contract."""
+    rules, target = AnswerRules(contract), rows.target
+    is_target = {
+        "probability": np.isin(target, (0.0, 1.0)),
+        "classes": np.isin(target, np.arange(len(contract.classes))),
+        "value": np.isfinite(target),
+    }[contract.task]
+    if rows.score.shape[1] != rules.width or not is_target.all():
+        raise InvalidInput("the evaluation rows hold a target or a score that is out of range")
+    if not rules.is_answer(rows.score).all():
+        raise InvalidInput("the evaluation rows hold a target or a score that is out of range")
+
+
+def _targets(target: Floats) -> "pa.Array[pa.Scalar[pa.DataType]]":
+    import pyarrow as pa
+
+    is_small = (np.rint(target) == target) & (np.abs(target) <= _LARGEST_CODE)
+    return pa.array(target, pa.int8() if is_small.all() else pa.float64())
+
+
+def _scores(score: Floats) -> "pa.Array[pa.Scalar[pa.DataType]]":
+    import pyarrow as pa
+
+    if score.ndim == 1 or score.shape[1] == 1:
+        return pa.array(score.ravel(), pa.float64())
+    return pa.array(score.tolist(), pa.list_(pa.float64()))

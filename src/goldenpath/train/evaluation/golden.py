@@ -55,7 +55,7 @@ def make_golden(
     rows = np.column_stack([columns[feature.name] for feature in contract.features])
     return Golden(
         tuple(tuple(None if np.isnan(value) else float(value) for value in row) for row in rows),
-        tuple(float(value) for value in scores),
+        tuple(float(value) for value in scores.ravel()),
         TOLERANCE,
     )
 
@@ -68,7 +68,12 @@ def rows_of_golden(golden: Golden) -> NDArray[np.float32]:
 
 
 def distance(golden: Golden, scores: NDArray[np.floating]) -> AnswerDistance:
-    """Return how far `scores` are from the recorded scores. NaN is infinitely far."""
-    gaps = np.abs(np.asarray(scores, np.float64) - np.array(golden.scores))
+    """Return how far `scores` are from the recorded scores. NaN is infinitely far.
+
+    A value that is larger than 1 is compared by its share.
+    """
+    recorded = np.array(golden.scores)
+    gaps = np.abs(np.asarray(scores, np.float64).ravel() - recorded)
+    gaps /= np.maximum(np.abs(recorded), 1.0)
     largest = float(np.where(np.isnan(gaps), np.inf, gaps).max(initial=0.0))
-    return AnswerDistance(len(golden.scores), largest, golden.tolerance)
+    return AnswerDistance(len(golden.rows), largest, golden.tolerance)

@@ -37,11 +37,12 @@ class Estimate:
 
 
 def every_metric(
-    target: Floats, score: Floats, cuts: Sequence[float], accept: NDArray[np.bool_]
+    target: Floats, score: Floats, cuts: Sequence[float], accept: NDArray[np.bool_] | None
 ) -> Iterator[tuple[str, Estimate]]:
     """Yield name and estimate of each metric that is defined for these rows, in a fixed order.
 
-    `cuts` are the cut-offs of the decision policy. `accept` marks the rows that it accepts.
+    `cuts` are the cut-offs of the decision policy. `accept` marks the rows that it
+    accepts; None without a policy.
     """
     auc = roc_auc(target, score)
     if auc is not None:
@@ -51,7 +52,8 @@ def every_metric(
     yield "expected_calibration_error", expected_calibration_error(target, score)
     for cut in cuts:
         yield f"accuracy_at_{cut:g}", share((score >= cut) == (target == 1))
-    yield "acceptance_rate", share(accept)
+    if accept is not None:
+        yield "acceptance_rate", share(accept)
 
 
 def roc_auc(target: Floats, score: Floats) -> Estimate | None:

@@ -5,11 +5,14 @@ error is smaller than that of two separate estimates. Pure functions of numpy ar
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from goldenpath.project.spec import Contract
+from goldenpath.project.task.answer_rules import AnswerRules
 from goldenpath.train.evaluation.metrics import (
     MIN_CLASS,
     MIN_ROWS,
@@ -18,8 +21,15 @@ from goldenpath.train.evaluation.metrics import (
     calibration_error,
     losses,
 )
+from goldenpath.train.evaluation.task_metrics import (
+    class_distances,
+    class_losses,
+    macro_f1,
+    poisson_deviance,
+)
 
 Floats = NDArray[np.float64]
+Positions = NDArray[np.int64]
 Accepted = tuple[NDArray[np.bool_], NDArray[np.bool_]]
 
 
@@ -33,15 +43,38 @@ class PairedDifference:
     rows: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class PairedRows:
+    """The answers of two models to the same rows."""
+
+    contract: Contract
+    target: Floats
+    old: Floats
+    """Shape `(n, 1)`, or `(n, classes)`."""
+    new: Floats
+
+
 def paired_difference(
-    metric: str, target: Floats, old: Floats, new: Floats, *, accepted: Accepted
+    metric: str, rows: PairedRows, *, accepted: Accepted
 ) -> PairedDifference | None:
     """Return the difference of `metric`; None for an unknown metric or too few rows.
 
     `accepted` marks the rows that the old and the new model accept.
     """
-    if len(target) < MIN_ROWS:
+    if len(rows.target) < MIN_ROWS:
         return None
+    if metric == "acceptance_rate":
+        return _mean(accepted[1].astype(np.float64) - accepted[0])
+    if rows.contract.task == "classes":
+        return _of_classes(metric, rows)
+    if rows.contract.task == "value":
+        return _of_value(metric, rows.target, rows.old[:, 0], rows.new[:, 0])
+    return _of_probability(metric, rows.target, rows.old[:, 0], rows.new[:, 0])
+
+
+def _of_probability(
+    metric: str, target: Floats, old: Floats, new: Floats
+) -> PairedDifference | None:
     if metric == "roc_auc":
         return _roc_auc(target, old, new)
     if metric == "expected_calibration_error":
@@ -50,12 +83,64 @@ def paired_difference(
         return _mean((new - target) ** 2 - (old - target) ** 2)
     if metric == "log_loss":
         return _mean(losses(target, new) - losses(target, old))
-    if metric == "acceptance_rate":
-        return _mean(accepted[1].astype(np.float64) - accepted[0])
     name, _, cut = metric.rpartition("_")
     if name == "accuracy_at":
         return _mean(_hits(target, new, float(cut)) - _hits(target, old, float(cut)))
     return None
+
+
+def _of_classes(metric: str, rows: PairedRows) -> PairedDifference | None:
+    rules, target = AnswerRules(rows.contract), rows.target.astype(np.int64)
+    old, new = rules.likeliest(rows.old), rules.likeliest(rows.new)
+    hits = ((new == target).astype(np.float64), (old == target).astype(np.float64))
+    kind, _, name = metric.partition("_")
+    if metric == "accuracy":
+        return _mean(hits[0] - hits[1])
+    if kind == "recall" and name in rules.classes:
+        is_class = target == rules.classes.index(name)
+        return _mean(hits[0][is_class] - hits[1][is_class]) if is_class.sum() > 1 else None
+    if metric == "log_loss":
+        return _mean(class_losses(target, rows.new) - class_losses(target, rows.old))
+    if metric == "brier":
+        return _mean(class_distances(target, rows.new) - class_distances(target, rows.old))
+    if metric == "macro_f1":
+        classes = len(rules.classes)
+        return _resampled(
+            lambda at: (
+                macro_f1(target[at], new[at], classes) - macro_f1(target[at], old[at], classes)
+            ),
+            len(target),
+        )
+    return None
+
+
+def _of_value(metric: str, target: Floats, old: Floats, new: Floats) -> PairedDifference | None:
+    if metric == "mean_absolute_error":
+        return _mean(np.abs(new - target) - np.abs(old - target))
+    if metric == "mean_poisson_deviance" and min(target.min(), old.min(), new.min()) >= 0:
+        return _mean(poisson_deviance(target, new) - poisson_deviance(target, old))
+    squares = (new - target) ** 2, (old - target) ** 2
+    if metric == "root_mean_squared_error":
+        return _resampled(
+            lambda at: math.sqrt(squares[0][at].mean()) - math.sqrt(squares[1][at].mean()),
+            len(target),
+        )
+    if metric == "r_squared":
+        return _resampled(
+            lambda at: float((squares[1][at].mean() - squares[0][at].mean()) / target[at].var()),
+            len(target),
+        )
+    return None
+
+
+def _resampled(statistic: Callable[[Positions], float], rows: int) -> PairedDifference | None:
+    """Return a difference with the standard error of a bootstrap of its rows."""
+    draw = np.random.default_rng(0)
+    samples = [statistic(draw.integers(0, rows, rows)) for _ in range(RESAMPLES)]
+    if not np.isfinite(samples).all():
+        return None
+    value = statistic(np.arange(rows))
+    return PairedDifference(value, float(np.std(samples, ddof=1)), rows)
 
 
 def _roc_auc(target: Floats, old: Floats, new: Floats) -> PairedDifference | None:

@@ -1,6 +1,7 @@
 """Robustness metrics: how often small changes of the input change the packaged model's decision.
 
-Each metric is the share of evaluation rows that change their decision band. 0 is best.
+Each metric is the share of evaluation rows that change their decision band; without a policy their
+class, or their value by more than its tolerance. 0 is best.
 
     robustness_noise    Gaussian noise of 5 % of the standard deviation is added to every number
     robustness_missing  one feature is missing; the worst of all features that may be missing
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goldenpath.project.spec import Contract, Feature
-from goldenpath.train.evaluation.decision_bands import bands
+from goldenpath.project.task.answer_rules import AnswerRules
 from goldenpath.train.evaluation.metrics import Estimate, share
 from goldenpath.train.evaluation.score import Scorer
 
@@ -43,14 +44,14 @@ class Trial:
 def robustness(trial: Trial) -> Iterator[tuple[str, Estimate]]:
     """Yield name and estimate of each metric that applies to the contract."""
     rows = {name: _sample(values) for name, values in trial.rows.items()}
-    before = bands(trial.contract.decision, trial.score(rows))
+    rules, before = AnswerRules(trial.contract), trial.score(rows)
 
     def changed(name: str, values: Floats) -> NDArray[np.bool_]:
         modified = {**rows, name: values}
-        return np.asarray(bands(trial.contract.decision, trial.score(modified)) != before)
+        return rules.differs(trial.score(modified), before)
 
     noisy = trial.score(_noisy(trial, rows))
-    yield "robustness_noise", share(bands(trial.contract.decision, noisy) != before)
+    yield "robustness_noise", share(rules.differs(noisy, before))
     missing = [
         share(changed(feature.name, np.full(len(before), np.nan)))
         for feature in trial.contract.features
@@ -86,7 +87,7 @@ def _noisy(trial: Trial, rows: Table) -> Table:
 
 def _nudged(feature: Feature, values: Floats, reference: Floats) -> Iterator[Floats]:
     if feature.kind == "category":
-        codes = np.sort(np.array(feature.categories))
+        codes = np.sort(np.array(feature.codes))
         positions = np.searchsorted(codes, values).clip(0, len(codes) - 1)
         for step in (-1, 1):
             yield codes[(positions + step).clip(0, len(codes) - 1)]
@@ -105,5 +106,5 @@ def _nudged(feature: Feature, values: Floats, reference: Floats) -> Iterator[Flo
 def _clipped(feature: Feature, values: Floats) -> Floats:
     low = -np.inf if feature.minimum is None else feature.minimum
     high = np.inf if feature.maximum is None else feature.maximum
-    clipped: Floats = np.clip(values, low, high)
+    clipped: Floats = np.clip(np.rint(values) if feature.whole else values, low, high)
     return clipped

@@ -3,77 +3,110 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from goldenpath.errors import InvalidInput
-from goldenpath.project.spec import Contract
-from goldenpath.train.evaluation.onnx_session import open_session, refuse_form
-
-if TYPE_CHECKING:
-    import onnxruntime
+from goldenpath.errors import GoldenPathError, InvalidInput
+from goldenpath.project.number_text import number_text
+from goldenpath.project.spec import Contract, Feature
+from goldenpath.project.task.answer_rules import AnswerRules
+from goldenpath.train.evaluation.onnx_graph import OnnxGraph
 
 _ROWS = 8192
 """Rows scored in one call."""
 
-Scorer = Callable[[Mapping[str, NDArray[np.generic]]], NDArray[np.float64]]
-"""Takes a table with a column for each feature. Returns one score in [0, 1] for each row."""
+Numbers = NDArray[np.float64]
+"""What a model gives, shape `(n, 1)`, or `(n, classes)` for classes."""
+Table = Mapping[str, NDArray[np.generic]]
+"""A column for each feature, as numbers; see `column_of`."""
+Scorer = Callable[[Table], Numbers]
+"""Returns the answer of the packaged model for each row of a table."""
 
 
 def onnx_scorer(path: Path, contract: Contract) -> Scorer:
-    """Load the graph at `path` and return its scorer. Raises as `model_scores` does."""
+    """Load the graph at `path` and return its scorer. Raises as `run_model` does."""
     return partial(run_model, open_model(path, contract), contract)
 
 
-def rows_of(contract: Contract, table: Mapping[str, NDArray[np.generic]]) -> NDArray[np.float32]:
+def open_model(path: Path, contract: Contract) -> OnnxGraph:
+    """Load a model as a server does. Raises `InvalidInput` if it does not fit the contract."""
+    return OnnxGraph(path.read_bytes(), contract, path.name)
+
+
+def rows_of(contract: Contract, table: Table) -> NDArray[np.float32]:
     """Return the input of a model: 32-bit floats, columns in the order of the contract."""
     columns = [np.asarray(table[feature.name], np.float32) for feature in contract.features]
     return np.ascontiguousarray(np.column_stack(columns))
 
 
-def checked(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the scores. Raises `InvalidInput` if one is not in [0, 1]."""
-    if not ((scores >= 0) & (scores <= 1)).all():
-        raise InvalidInput("the model returned scores that are not in [0, 1]")
-    return scores
+def column_of(feature: Feature, values: NDArray[np.generic]) -> NDArray[np.floating]:
+    """Return one column as a training wrote it as numbers, NaN where a value is missing.
+
+    A text becomes the position of its category. Raises `InvalidInput` naming the first value that
+    is none.
+    """
+    if not feature.texts:
+        try:
+            return np.asarray(values, np.float64)
+        except (TypeError, ValueError) as error:
+            raise InvalidInput(
+                f"column {feature.name!r} has a value that is not a number: {error}"
+            ) from error
+    known = {text: float(place) for place, text in enumerate(feature.texts)}
+    codes = np.full(len(values), np.nan)
+    for row, value in enumerate(values.tolist()):
+        if value is None or value != value:
+            continue
+        text = value if isinstance(value, str) else number_text(value)
+        if text not in known:
+            shown = ", ".join(feature.texts[:20])
+            raise InvalidInput(
+                f"column {feature.name!r} has the value {text[:60]!r} in row {row}: expected one "
+                f"of {shown}"
+            )
+        codes[row] = known[text]
+    return codes
 
 
-def model_scores(
-    path: Path, contract: Contract, table: Mapping[str, NDArray[np.generic]]
-) -> NDArray[np.float64]:
-    """Return the score of each row of `table`, which has a column for each feature.
+def checked(numbers: Numbers, contract: Contract) -> Numbers:
+    """Return the answers. Raises `InvalidInput` if one is none that the task allows."""
+    is_answer = AnswerRules(contract).is_answer(numbers)
+    if not is_answer.all():
+        row = int(np.flatnonzero(~is_answer)[0])
+        shown = ", ".join(f"{number:.6g}" for number in numbers[row].tolist()[:5])
+        raise InvalidInput(
+            f"the model returned {shown} for row {row}: expected {_allowed(contract)}"
+        )
+    return numbers
 
-    Raises `InvalidInput` if the model does not load, does not fit the contract, or returns a score
-    that is not in [0, 1].
+
+def _allowed(contract: Contract) -> str:
+    if contract.value is not None:
+        low, high = contract.value.minimum, contract.value.maximum
+        return f"a value from {number_text(low)} to {number_text(high)} {contract.value.unit}"
+    if contract.task == "classes":
+        return f"{len(contract.classes)} probabilities whose sum is 1"
+    return "scores in [0, 1]"
+
+
+def model_scores(path: Path, contract: Contract, table: Table) -> Numbers:
+    """Return the answer for each row of `table`, which has a column for each feature.
+
+    Raises `InvalidInput` if the model does not load, does not fit the contract, or gives an answer
+    that the task does not allow.
     """
     return run_model(open_model(path, contract), contract, table)
 
 
-def run_model(
-    session: "onnxruntime.InferenceSession",
-    contract: Contract,
-    table: Mapping[str, NDArray[np.generic]],
-) -> NDArray[np.float64]:
-    """Return the score of each row of `table`. Raises as `model_scores` does."""
+def run_model(graph: OnnxGraph, contract: Contract, table: Table) -> Numbers:
+    """Return the answer for each row of `table`. Raises as `model_scores` does."""
     rows = rows_of(contract, table)
-    parts = [
-        _last_column(session.run([contract.output_tensor], {contract.input_tensor: part})[0])
-        for part in (rows[start : start + _ROWS] for start in range(0, len(rows), _ROWS))
-    ]
-    scores = np.concatenate(parts).astype(np.float64)
-    if len(scores) != len(rows):
-        raise InvalidInput(f"the model returned {len(scores)} scores for {len(rows)} rows")
-    return checked(scores)
-
-
-def open_model(path: Path, contract: Contract) -> "onnxruntime.InferenceSession":
-    """Load a model as a server does. Raises `InvalidInput` if it does not fit the contract."""
-    session = open_session(path.read_bytes(), path.name)
-    refuse_form(session, contract, path.name)
-    return session
-
-
-def _last_column(values: NDArray[np.generic]) -> NDArray[np.generic]:
-    return values if values.ndim == 1 else values[:, -1]
+    width = len(contract.classes) or 1
+    try:
+        parts = [graph.run(rows[start : start + _ROWS]) for start in range(0, len(rows), _ROWS)]
+    except InvalidInput:
+        raise
+    except GoldenPathError as error:
+        raise InvalidInput(error.message) from error
+    return checked(np.concatenate(parts)[:, :width].astype(np.float64), contract)
