@@ -17,7 +17,7 @@ $(VENV)/ready: requirements/bootstrap.txt requirements/dev.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes --compile-bytecode -r requirements/dev.txt
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
-	$(BIN)/python -m compileall -q -x 'project/(starter|frameworks)' src/goldenpath
+	$(BIN)/python -m compileall -q -x 'project/(starter|frameworks|templates)' src/goldenpath
 	touch $@
 
 demo: setup

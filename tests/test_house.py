@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "goldenpath"
-STARTERS = {"starter", "frameworks"}
+STARTERS = {"starter", "frameworks", "templates"}
 MODULES = sorted(
     path for path in SOURCE.rglob("*.py") if not STARTERS & set(path.relative_to(SOURCE).parts)
 )

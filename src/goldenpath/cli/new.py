@@ -13,10 +13,10 @@ from goldenpath.project.scaffold import FRAMEWORKS, TEMPLATES, create
 @click.argument("name")
 @click.option(
     "--template",
-    type=click.Choice(sorted(TEMPLATES)),
-    default="credit-default",
+    type=click.Choice(list(TEMPLATES)),
+    default="credit",
     show_default=True,
-    help="The template to start from.",
+    help="; ".join(f"{name}: {each.about}" for name, each in TEMPLATES.items()) + ".",
 )
 @click.option(
     "--framework",

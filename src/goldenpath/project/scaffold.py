@@ -1,7 +1,7 @@
 """Creates a project: copies the starter under a new name, locks it, and makes the first commit.
 
-The starter is a complete project called `credit-default`. A new project has the same files, with
-the name, the Python release and the dates of approval replaced.
+A template is a complete project, such as the starter `credit-default`. A new project has the same
+files, with the name, the Python release and the dates of approval replaced.
 """
 
 import keyword
@@ -20,8 +20,33 @@ from goldenpath import __version__
 from goldenpath.errors import InvalidInput, Unavailable
 from goldenpath.processes.tool import run_tool
 
-TEMPLATES: Mapping[str, str] = {"credit-default": "starter"}
-"""The folder of each template, beside this module."""
+_STARTER = "starter"
+_SHARED = (".github", ".gitignore", ".gitlab-ci.yml", ".python-version", "compliance/roles.yaml")
+"""What every template takes from the starter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A complete project that a new one is copied from."""
+
+    about: str
+    folder: str
+    """Folder beside this module."""
+    name: str
+    """The name that the new one replaces."""
+
+
+_CREDIT = Template("a credit score, task probability", _STARTER, "credit-default")
+TEMPLATES: Mapping[str, Template] = {
+    "credit": _CREDIT,
+    "pricing": Template(
+        "a motor tariff in euros, task value", "templates/pricing", "motor-premium"
+    ),
+    "triage": Template("three kinds of claims, task classes", "templates/triage", "claim-triage"),
+    "empty": Template("the smallest project: one feature", "templates/empty", "my-model"),
+    "credit-default": _CREDIT,
+}
+"""The values of `goldenpath new --template`. The last one is the former name of the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +121,7 @@ def create(
     uv: str,
     now: datetime,
     environment: Mapping[str, str],
-    template: str = "credit-default",
+    template: str = "credit",
     framework: str = "scikit-learn",
     report: Callable[[str], None] = lambda _: None,
 ) -> Path:
@@ -128,8 +153,14 @@ def _copy_template(
     folder: Path, name: str, template: str, framework: Framework, *, today: date
 ) -> None:
     """Copy the files of the template, then those of the framework over them."""
-    package, replacements = resources.files(__package__), _replacements(name, template, today)
-    _copy(package.joinpath(TEMPLATES[template]), folder, {**framework.texts, **replacements})
+    chosen, package = TEMPLATES[template], resources.files(__package__)
+    replacements = _replacements(name, chosen.name, today)
+    if chosen.folder != _STARTER:
+        folder.mkdir()
+        shared = _replacements(name, _CREDIT.name, today)
+        for path in _SHARED:
+            _copy_entry(package.joinpath(_STARTER, path), folder / path, shared)
+    _copy(package.joinpath(chosen.folder), folder, {**framework.texts, **replacements})
     if framework.folder:
         _copy(package.joinpath(framework.folder), folder, replacements)
     if framework.declaration:
@@ -145,6 +176,11 @@ def _check(name: str, template: str, framework: str) -> None:
     if framework not in FRAMEWORKS:
         known = ", ".join(FRAMEWORKS)
         raise InvalidInput(f"framework {framework!r} is unknown: expected one of {known}")
+    if framework != "scikit-learn" and TEMPLATES[template].folder != _STARTER:
+        raise InvalidInput(
+            f"template {template!r} has one framework: expected no --framework, got {framework!r}",
+            hint="leave out --framework, or use --template credit",
+        )
     if _NAME.fullmatch(name) is None:
         raise InvalidInput(
             f"{name!r} is not a name for a project: expected at most 63 lower-case letters, "
@@ -180,15 +216,19 @@ def _copy(source: Traversable, target: Path, replacements: Mapping[str, str]) ->
     for entry in sorted(source.iterdir(), key=lambda entry: entry.name):
         if entry.name in _SKIP:
             continue
-        path = target / _replaced(entry.name, replacements)
-        if entry.is_dir():
-            _copy(entry, path, replacements)
-        elif entry.name == ".python-version":
-            path.write_text(f"{sys.version_info.major}.{sys.version_info.minor}\n", "utf-8")
-        elif path.suffix in _TEXT:
-            path.write_text(_replaced(entry.read_text("utf-8"), replacements), "utf-8")
-        else:
-            path.write_bytes(entry.read_bytes())
+        _copy_entry(entry, target / _replaced(entry.name, replacements), replacements)
+
+
+def _copy_entry(entry: Traversable, path: Path, replacements: Mapping[str, str]) -> None:
+    path.parent.mkdir(exist_ok=True)
+    if entry.is_dir():
+        _copy(entry, path, replacements)
+    elif entry.name == ".python-version":
+        path.write_text(f"{sys.version_info.major}.{sys.version_info.minor}\n", "utf-8")
+    elif path.suffix in _TEXT:
+        path.write_text(_replaced(entry.read_text("utf-8"), replacements), "utf-8")
+    else:
+        path.write_bytes(entry.read_bytes())
 
 
 def _replaced(text: str, replacements: Mapping[str, str]) -> str:

@@ -1,0 +1,1 @@
+"""The team that a new claim belongs to."""
