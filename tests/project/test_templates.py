@@ -18,7 +18,7 @@ from tests.sizes import FULL
 from tests.starter import share_environments
 
 GOLDENPATH = Path(sys.executable).parent / "goldenpath"
-WALKED = ("pricing", "triage", "empty") if FULL else ("pricing", "triage")
+WALKED = ("pricing", "triage", "empty") if FULL else ("pricing",)
 """The template `credit` is walked by the demo and by the tests of builds."""
 pytestmark = pytest.mark.timeout(900)
 EXPECTED = {
