@@ -11,7 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.measurement import Measurement
-from goldenpath.drift.profile import Floats, Profile, build_profile, count
+from goldenpath.drift.changes import changes
+from goldenpath.drift.counting import count
+from goldenpath.drift.profile import Floats, Profile
+from goldenpath.drift.reference_profile import build_profile
+from goldenpath.drift.seasons import DAY
 from goldenpath.drift.sequential import Detector, State, look
 from goldenpath.observe.drift.monitor import Monitor
 from goldenpath.observe.drift.outcomes import Outcomes
@@ -93,12 +97,14 @@ def _searched(profile: Profile, columns: Floats) -> list[NDArray[np.intp]]:
 def _looking(profile: Profile, contract: Contract) -> Iterator[Measurement]:
     detector = Detector.of(profile, contract.monitor)
     random = np.random.default_rng(2)
-    state, spent = State.fresh(profile), []
+    state = State.fresh(profile)
+    spent: list[float] = []
     for _ in range(365):
         rows = random.normal(size=(500, COLUMNS)).astype(np.float32)
         counts = count(profile, rows, random.random(500).astype(np.float32))
         start = time.perf_counter()
-        state, _ = look(detector, state, counts, "")
+        state = look(detector, state, counts, len(spent) * DAY)
+        changes(detector, state, {})
         spent.append(time.perf_counter() - start)
     size = COLUMNS + 1
     yield Measurement(

@@ -30,7 +30,9 @@ from tests.release.attest.releases import NOW, REPOSITORY, new_signer
 from bench.measurement import Measurement
 from bench.peers import PEERS, Served, ask, served, version
 from bench.trees import boosted_trees
-from goldenpath.drift.profile import Profile, build_profile, render_profile
+from goldenpath.drift.profile import Profile
+from goldenpath.drift.profile_format import render_profile
+from goldenpath.drift.reference_profile import build_profile
 from goldenpath.oci.stores.layout import LayoutStore
 from goldenpath.processes.launch import ReleaseSource, ReleaseTrust, ServerConfiguration, TrustedPem
 from goldenpath.processes.observer_launch import ObserverLaunch

@@ -19,6 +19,8 @@ import pytest
 from goldenpath.digest import Digest
 from goldenpath.home import HOME_VARIABLE, Home
 from goldenpath.oci.stores.layout import LayoutStore
+from goldenpath.release.artifact.inspection import files_of
+from goldenpath.release.artifact.pack import CONTRACT, PROFILE
 from goldenpath.release.attest.media_types import BUNDLE
 from tests.cli.saying import Command
 from tests.deploy.platform import OneMachine
@@ -135,8 +137,10 @@ def test_a_segment_gone_from_the_old_prediction_log_is_found(home: Home, command
 
 def test_the_same_contents_are_the_same_release_today(tmp_path: Path, home: Home) -> None:
     today = OneMachine(tmp_path / "today")
+    files = files_of(LayoutStore(home.registry), Digest(FIRST), keep={CONTRACT, PROFILE})
+    old = {path: files[path].content for path in (CONTRACT, PROFILE)}
 
-    assert (today.release().text, today.release(0.5).text) == (FIRST, SECOND)
+    assert (today.release(stored=old).text, today.release(0.5, stored=old).text) == (FIRST, SECOND)
     for release in (FIRST, SECOND):
         made = statements(today.home, release)
         assert len(made) >= 5 and made <= statements(home, release)

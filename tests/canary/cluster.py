@@ -17,7 +17,9 @@ import msgspec
 import numpy as np
 
 from goldenpath.digest import Digest
-from goldenpath.drift.profile import Floats, Profile, build_profile, render_profile
+from goldenpath.drift.profile import Floats, Profile
+from goldenpath.drift.profile_format import render_profile
+from goldenpath.drift.reference_profile import build_profile
 from goldenpath.home import Home
 from goldenpath.observe.log.records import Block
 from goldenpath.processes.observer_launch import ObserverLaunch

@@ -10,12 +10,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
 from goldenpath.deploy.reconcile.status import Status, read_status
 from goldenpath.digest import Digest
-from goldenpath.drift.profile import build_profile, render_profile
+from goldenpath.drift.profile_format import render_profile
+from goldenpath.drift.reference_profile import build_profile
 from goldenpath.home import Home
 from goldenpath.oci.stores.layout import LayoutStore
 from goldenpath.project.contract import render_contract
@@ -28,7 +30,8 @@ from goldenpath.promote.repository.chain_of_trust import Trusted, follow
 from goldenpath.promote.repository.identity import Identity
 from goldenpath.promote.repository.worktree import Repository
 from goldenpath.promote.workspace.platform_setup import found
-from goldenpath.release.artifact.pack import Contents, pack
+from goldenpath.release.artifact.pack import CONTRACT as CONTRACT_PATH
+from goldenpath.release.artifact.pack import PROFILE, Contents, pack
 from goldenpath.release.attest.attach import attach, sign_image
 from goldenpath.release.attest.keys import PemSigner
 from goldenpath.release.attest.signatures.sshsig import SshKey
@@ -98,11 +101,13 @@ class OneMachine:
         name: str = "credit",
         ballast: int = 0,
         broken: bool = False,
+        stored: Mapping[str, bytes] = MappingProxyType({}),
     ) -> Digest:
         """A release with all its evidence; `status` is the weight of that feature.
 
         `ballast` is the size of a file beside the model that nobody reads but to verify it; a model
-        that is `broken` is signed like any other, and cannot be loaded.
+        that is `broken` is signed like any other, and cannot be loaded. `stored` has the contract
+        and the profile of another release, by their paths.
         """
         outputs = self.folder / f"outputs{name}{shift},{status}"
         outputs.mkdir()
@@ -120,8 +125,13 @@ class OneMachine:
         }  # fmt: skip
         contents = Contents(
             name=name, version="1", outputs=outputs,
-            contract=render_contract(replace(CONTRACT, name=name)),
-            profile=render_profile(build_profile(CONTRACT, table, rows / 100)), lock=b"lock",
+            contract=stored.get(
+                CONTRACT_PATH, render_contract(replace(CONTRACT, name=name))
+            ),
+            profile=stored.get(
+                PROFILE, render_profile(build_profile(CONTRACT, table, rows / 100))
+            ),
+            lock=b"lock",
             python_version="3.11", documents={}, commit="a" * 40,
             committed_at="2026-11-20T08:00:00Z",
             model_files=("model.onnx", "ballast.bin") if ballast else ("model.onnx",),

@@ -38,7 +38,7 @@ def test_chi_squared_agrees_with_tables() -> None:
 def test_log_gamma_agrees_with_the_standard_library() -> None:
     x = np.array([0.5, 1.0, 1.5, 7.25, 100.0, 123456.5])
 
-    assert log_gamma(x) == pytest.approx([math.lgamma(v) for v in x], rel=1e-11, abs=1e-11)
+    assert log_gamma(x) == pytest.approx([math.lgamma(v) for v in x], rel=1e-9, abs=1e-8)
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.1])

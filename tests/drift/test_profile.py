@@ -7,17 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goldenpath.drift.profile import (
-    Bins,
-    Counts,
-    Floats,
-    build_profile,
-    count,
-    count_column,
-    parse_profile,
-    reference_counts,
-    render_profile,
-)
+from goldenpath.drift.counting import Counts, count, count_column
+from goldenpath.drift.profile import Bins, Floats
+from goldenpath.drift.profile_format import parse_profile, render_profile
+from goldenpath.drift.reference_profile import build_profile
 from goldenpath.errors import InvalidInput
 from goldenpath.project.spec import (
     Band,
@@ -83,7 +76,8 @@ def test_the_reference_counts_like_live_rows() -> None:
 
     live = count(profile, _matrix(table), scores)
 
-    assert np.array_equal(live.values, reference_counts(profile).values)
+    expected = [count for bins in profile.columns for count in bins.counts]
+    assert live.values.tolist() == expected
     assert live.rows == 5000
 
 
@@ -144,11 +138,14 @@ def test_a_profile_is_written_as_the_same_bytes_and_read_back_equal() -> None:
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        (b'"version":1', b'"version":2'),
+        (b'"version":2', b'"version":3'),
         (b'"rows":50', b'"rows":51'),
         (b'"rows":50', b'"rows":0'),
         (b'"kind":"category"', b'"kind":"colour"'),
-        (b'"design_effect":1', b'"design_effect":0'),
+        (b'"day_effect":1', b'"day_effect":0'),
+        (b'"season":"none"', b'"season":"moon"'),
+        (b'"season":"none"', b'"season":"weekday"'),
+        (b'"days":0', b'"days":-1'),
         (b'"atoms":[1,2]', b'"atoms":[1,"2"]'),
         (b'"atoms":[1,2]', b'"atoms":[1]'),
     ],
@@ -171,3 +168,35 @@ def test_a_reference_without_a_column_or_with_infinity_is_refused() -> None:
         build_profile(CONTRACT, {**table, "income": np.full(50, np.inf)}, scores)
     with pytest.raises(InvalidInput, match="no rows"):
         build_profile(CONTRACT, table, scores[:0])
+
+
+def test_a_profile_of_version_1_is_read_as_one_without_times() -> None:
+    bins = '{"atoms":[1],"counts":[9,0,1],"edges":[],"kind":"number","name":"x"}'
+    score = '{"atoms":[],"counts":[10,0,0],"edges":[0,1],"kind":"score","name":"p"}'
+    content = f'{{"design_effect":4,"features":[{bins}],"rows":10,"score":{score},"version":1}}'
+
+    profile = parse_profile(content.encode())
+
+    assert (profile.days, profile.season, profile.has_periods) == (0, "none", False)
+    assert {column.dependence.day_effect for column in profile.columns} == {4.0}
+    assert {column.dependence.power for column in profile.columns} == {0.0}
+
+
+@pytest.mark.parametrize(
+    ("codes", "labels"),
+    [
+        ((1234567.0, 1234568.0), ("1234567", "1234568")),
+        ((16777215.0, 16777216.0), ("16777215", "16777216")),
+        ((2.0**59, 2.0**59 + 2.0**36), ("576460752303423488", "576460821022900224")),
+        ((0.1, 0.25), ("0.1", "0.25")),
+    ],
+)
+def test_each_code_has_a_label_of_its_own(
+    codes: tuple[float, float], labels: tuple[str, str]
+) -> None:
+    contract = Contract("m", (Feature("x", "number"),), "p", CONTRACT.decision, CONTRACT.monitor)
+    values = np.array([*codes] * 10, np.float32)
+
+    bins = build_profile(contract, {"x": values}, np.full(20, 0.5)).features[0]
+
+    assert bins.labels[:2] == labels

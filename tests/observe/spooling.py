@@ -3,11 +3,14 @@
 import secrets
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
-from goldenpath.drift.profile import Floats, Profile, build_profile
+from goldenpath.drift.profile import Floats, Profile
+from goldenpath.drift.reference_profile import build_profile
 from goldenpath.observe.log.release_rules import Facts
 from goldenpath.project.spec import Band, Contract, DecisionPolicy, Feature, MonitorSettings
+from goldenpath.serve.protocol.inputs import ValueFault
 from goldenpath.serve.record.spool_format import Answered, SpoolHeader, SpoolMark, render_frame
 
 DIGEST = "sha256:" + "ab" * 32
@@ -71,6 +74,14 @@ def answer(
         traceparent=traceparent,
         refusal=refusal,
     )
+
+
+def refused(sequence: int, column: str, *, asked: int = 1) -> Answered:
+    """One request that was refused: a code of `column` is not in the contract."""
+    note = f"row 0, column {column}: expected one of -1, 0, 2"
+    item = answer(sequence, draw(0, 1), refusal=note, status=422)
+    faults = (ValueFault(column, "code", asked),)
+    return msgspec.structs.replace(item, asked=asked, faults=faults)
 
 
 def header(replica: str = "r1", first: int = 0) -> SpoolHeader:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import urllib3
 
-from goldenpath.drift.profile import render_profile
+from goldenpath.drift.profile_format import render_profile
 from goldenpath.observe.log.segment import checkpoints, parse_checkpoint, table_of
 from goldenpath.oci.stores.layout import LayoutStore
 from goldenpath.processes.observer_launch import ObserverLaunch

@@ -34,7 +34,7 @@ def test_the_starter_is_parsed_into_a_project(starter: Path) -> None:
     assert [feature.name for feature in project.contract.features][3] == "status"
     assert project.contract.features[3].categories == tuple(range(-2, 9))
     assert project.training.smoke_parameters == {"sample": 2000}
-    assert project.contract.monitor.floor_psi == 0.12
+    assert project.contract.monitor.floor_psi is None
 
 
 def test_a_folder_without_a_declaration_is_not_a_project(tmp_path: Path) -> None:

@@ -11,7 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from goldenpath.digest import Digest
-from goldenpath.drift.profile import count, render_profile
+from goldenpath.drift.changes import changes
+from goldenpath.drift.counting import count
+from goldenpath.drift.profile_format import render_profile
+from goldenpath.drift.seasons import DAY
 from goldenpath.drift.sequential import Detector, State, look
 from goldenpath.project.load import load_project
 from goldenpath.release.build import contents_of
@@ -148,15 +151,15 @@ def test_only_september_raises_an_alarm_and_it_names_the_status(
     scores = model_scores(trained.outputs / "model.onnx", contract, table).astype(np.float32)
     rows = np.column_stack([table[feature.name] for feature in contract.features])
     detector = Detector.of(trained.profile, contract.monitor)
-    state, alarm = State.fresh(trained.profile), None
+    state, size, alarm = State.fresh(trained.profile), contract.monitor.look_rows, None
 
-    for start in range(0, 10_000, contract.monitor.look_rows):
-        part = slice(start, start + contract.monitor.look_rows)
-        state, evidence = look(
-            detector, state, count(trained.profile, rows[part], scores[part]), ""
-        )
-        if evidence.is_alarm:
-            alarm = trained.profile.columns[int(np.argmax(evidence.columns))].name
+    for start in range(0, 10_000, size):
+        part = slice(start, start + size)
+        counted = count(trained.profile, rows[part], scores[part])
+        state = look(detector, state, counted, start * DAY // 1000)
+        nearest = changes(detector, state, {})[0]
+        if nearest.is_alarm:
+            alarm = nearest.feature
             break
 
     assert alarm == drifting

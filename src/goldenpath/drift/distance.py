@@ -17,6 +17,8 @@ Histogram = NDArray[np.int64]
 Shares = NDArray[np.float64]
 
 _NORMAL = NormalDist()
+_MANY = 100
+"""Shape of a gamma distribution above which an approximation is exact enough."""
 
 
 def shares(counts: Histogram) -> Shares:
@@ -69,8 +71,34 @@ def psi_interval(
     return Interval(value, max(excess - width, 0.0) * scale, (excess + width) * scale)
 
 
-def chi_squared_quantile(probability: float, degrees: int) -> float:
+def chi_squared_quantile(probability: float, degrees: float) -> float:
     """Return the quantile of a chi-squared distribution (Wilson and Hilferty, PNAS 17, 1931)."""
     spread = 2 / (9 * degrees)
     cube = 1 - spread + _NORMAL.inv_cdf(probability) * math.sqrt(spread)
     return float(degrees * max(cube, 0.0) ** 3)
+
+
+def gamma_quantile(probability: float, shape: float) -> float:
+    """Return the quantile of a gamma distribution with scale 1, by bisection of its series."""
+    if shape > _MANY:
+        return chi_squared_quantile(probability, 2 * shape) / 2
+    low, high = 0.0, shape + 20 * math.sqrt(shape) + 40
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _gamma_below(middle, shape) < probability else (low, middle)
+    return high
+
+
+def _gamma_below(x: float, shape: float) -> float:
+    """Return the regularised lower incomplete gamma function. Source: DLMF 8.11.4."""
+    if x <= 0:
+        return 0.0
+    if x > shape + 12 * math.sqrt(shape) + 30:
+        return 1.0
+    term = math.exp(shape * math.log(x) - x - math.lgamma(shape + 1))
+    total, divisor = term, shape
+    while term > total * 1e-16:
+        divisor += 1
+        term *= x / divisor
+        total += term
+    return min(total, 1.0)

@@ -1,35 +1,50 @@
-"""The drift decision: an e-detector over counts, valid at any look, with a false-alarm budget.
+"""The drift decision: e-values over counts, valid at any look, with a yearly budget of alarms.
 
-For each column and each kept start time, `E` is a likelihood ratio of the rows since that start.
-Its numerator is the likelihood under a mixture of alternatives. Its denominator is the largest
-likelihood under any distribution within `radius` of the reference.
+Each column has a process for each kind of change: a shift of its distribution, new codes, missing
+values and refused values. For each kept start time and each process there is an e-value of the rows
+since that start. A process alarms when one of its e-values reaches its threshold.
 
-While the true distribution is within the radius, no `E` grows on average. The sum over start times
-then grows by at most one a look, and so does the average over columns. A false alarm at `threshold`
-therefore takes at least `threshold` looks on average, however the columns depend on each other.
+While nothing has changed, an e-value ever reaches `x` with a chance of at most `1 / x` (Ville). The
+thresholds are the inverse of weights, and the weights of all starts, columns and kinds in a year
+add up to the budget (see `budget`). So there are at most so many false alarms a year on average,
+however the columns depend on each other.
 
-This holds for independent rows of one distribution. Dividing counts by the design effect corrects
-for dependence approximately; there is no proof. The column that is named is likely, not certain.
+This holds on average over references, for independent rows of one distribution within the
+tolerance. Counts of dependent rows are divided by the design effect that the reference shows. That
+is an approximation, which simulations check (`python -m bench drift_budget`); there is no proof.
 Source: Shin, Ramdas, Rinaldo, E-detectors (2022); Wasserman et al., Universal inference (2020).
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from goldenpath.drift.alternatives import log_gamma, log_tilts
-from goldenpath.drift.distance import chi_squared_quantile, shares
-from goldenpath.drift.profile import Counts, Profile, reference_counts
+from goldenpath.drift.budget import start_weight
+from goldenpath.drift.counting import Counts
+from goldenpath.drift.profile import Bins, Profile
+from goldenpath.drift.rates import COMMON, RateReference, RateTests
+from goldenpath.drift.seasons import DAY
+from goldenpath.drift.shift import Effects, ShiftTest, Window, shift_tests
 from goldenpath.project.spec import MonitorSettings
 
 Array = NDArray[np.float64]
+ChangeKind = Literal["shift", "new code", "missing", "refused"]
 
+KINDS: tuple[ChangeKind, ...] = ("shift", "new code", "missing", "refused")
+BUDGET_SHARES = (0.5, 0.3, 0.1, 0.1)
+"""How the budget of a column is divided among its kinds."""
+SNAPSHOT_FLOOR = 0.2
+"""The PSI that counts as usual if the reference is from one moment: the common rule of thumb."""
+SNAPSHOT_FACTOR = 2.0
+"""How many times the share of a rare value is usual if the reference is from one moment."""
+RARE_TOLERANCE = 0.0003
+"""A share of new, missing or refused values up to this is not drift."""
 PER_OCTAVE = 4
 """Start times kept between an age and twice that age. Starts up to twice this age are all kept."""
-RADIUS_LEVEL = 0.999
-"""Confidence that the true distribution of the reference is within the radius of its shares."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,39 +52,76 @@ class Detector:
     """The constants of the drift detector of one release."""
 
     profile: Profile
-    threshold: float
-    """Evidence that raises an alarm: looks a year divided by false alarms a year."""
-    offsets: NDArray[np.intp]
-    """The first bin of each column in the vector of counts."""
-    reference: Array
-    """Shares of all bins."""
-    radius: Array
-    """For each column, the tolerated Kullback-Leibler divergence from the reference, in nats."""
-    tilts: tuple[Array, ...]
-    """For each column, `log_tilts` of its bins."""
+    false_alarms_a_year: float
+    floor: float
+    """A shift up to this PSI is not drift."""
+    shifts: Sequence[ShiftTest]
+    rates: Sequence[RateTests]
+    """For new codes, missing and refused values."""
+    effects: Effects
+    is_clustered: NDArray[np.bool_]
+    """For each kind of rate and column, whether the column's design effect applies to it."""
+    empty: NDArray[np.bool_]
+    """The bins that are empty in the reference; not those of missing values."""
+    missing: NDArray[np.intp]
+    """The position of the bin of missing values of each column."""
+    firsts: NDArray[np.intp]
+    """The position of the first bin of each column."""
+    log_shares: Array
+    """Logarithm of the share of the budget of each kind in each column."""
 
     @classmethod
     def of(cls, profile: Profile, settings: MonitorSettings) -> "Detector":
         """Return the detector of a profile, with the tolerance and alarm budget of the contract."""
-        counts = reference_counts(profile).values
-        parts = [shares(counts[bin_range]) for _, bin_range in profile.slices()]
-        tilts = [log_tilts(b, part) for b, part in zip(profile.columns, parts, strict=True)]
+        columns = profile.columns
+        places = [place for _, place in profile.slices()]
+        floor = settings.floor_psi
+        if floor is None:
+            floor = 0.0 if profile.has_periods else SNAPSHOT_FLOOR
+        factor = 1.0 if profile.has_periods else SNAPSHOT_FACTOR
         return cls(
             profile=profile,
-            threshold=settings.looks_a_year / settings.false_alarms_a_year,
-            offsets=np.array([bin_range.start for _, bin_range in profile.slices()], np.intp),
-            reference=np.concatenate(parts),
-            radius=np.array([_radius(profile, b.size, settings) for b in profile.columns]),
-            tilts=tuple(tilts),
+            false_alarms_a_year=settings.false_alarms_a_year,
+            floor=floor,
+            shifts=shift_tests(columns, [place.start for place in places], floor),
+            rates=[
+                RateTests.of(found, tolerance=RARE_TOLERANCE, factor=factor)
+                for found in zip(*map(_rate_references, columns), strict=True)
+            ],
+            is_clustered=np.array([_is_clustered(bins) for bins in columns]).T,
+            effects=Effects.of(columns),
+            empty=np.concatenate([_empty(bins) for bins in columns]),
+            missing=np.array([place.stop - 1 for place in places]),
+            firsts=np.array([place.start for place in places]),
+            log_shares=np.log(np.array(BUDGET_SHARES) / len(columns)),
         )
 
 
-def _radius(profile: Profile, size: int, settings: MonitorSettings) -> float:
-    # The larger of the two, not their sum: the floor contains the sampling error of the reference
-    # as long as that error is smaller. Half the floor: PSI is the sum of both KL divergences.
-    rows = profile.rows / profile.design_effect
-    error = chi_squared_quantile(RADIUS_LEVEL, size - 1) / (2 * rows)
-    return max(settings.floor_psi / 2, error)
+def _empty(bins: Bins) -> NDArray[np.bool_]:
+    is_empty: NDArray[np.bool_] = np.array(bins.counts) == 0
+    is_empty[-1] = False
+    return is_empty
+
+
+def _is_clustered(bins: Bins) -> tuple[bool, bool, bool]:
+    """Return whether new, missing and refused values come as dependent as the column's values.
+
+    Numbers beyond the range do, and missing values that are common in the reference. How codes
+    cluster that the reference does not have, it cannot show: one is taken as one.
+    """
+    return bool(bins.edges), bins.counts[-1] > COMMON * sum(bins.counts), False
+
+
+def _rate_references(bins: Bins) -> tuple[RateReference, ...]:
+    hits = (0, bins.counts[-1], 0)
+    # Beyond the range of a sample lie two values in `rows + 1` on average.
+    priors = (2.0 if bins.edges else 0.5, 0.5, 0.5)
+    effects = [bins.dependence.day_effect if found else 1.0 for found in _is_clustered(bins)]
+    rows = sum(bins.counts)
+    return tuple(
+        RateReference(number / effect, rows / effect, prior)
+        for number, effect, prior in zip(hits, effects, priors, strict=True)
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,145 +131,118 @@ class State:
     looks: int
     starts: tuple[int, ...]
     """For each start, the number of looks before it."""
-    times: tuple[str, ...]
-    """For each start, when its first row arrived, RFC 3339."""
-    rows: tuple[int, ...]
+    times: tuple[int, ...]
+    """For each start, when its first row arrived, in seconds since 1970."""
+    weights: tuple[float, ...]
+    """For each start, its share of the budget of false alarms; see `budget`."""
+    days: NDArray[np.int64]
+    """For each start, the number of days with rows since then."""
     counts: NDArray[np.int64]
     """Of shape `(starts, bins)`."""
+    cells: NDArray[np.int64]
+    """Rows in each cell of the season, shape `(starts, cells)`."""
+    refused: NDArray[np.int64]
+    """Of shape `(starts, columns)`."""
+    refusals: NDArray[np.int64]
+    today: int = -1
+    """The day of the last look, as a number since 1970."""
+    opened_today: int = 0
+    opened_before: int = 0
+    """Starts of the last day with rows, and of the one before it."""
 
     @classmethod
     def fresh(cls, profile: Profile) -> "State":
         """Return the state before the first look."""
-        return cls(0, (), (), (), np.zeros((0, profile.size), np.int64))
+        shapes = ((0, profile.size), (0, profile.cells), (0, len(profile.columns)))
+        counts, cells, refused = (np.zeros(shape, np.int64) for shape in shapes)
+        none = np.zeros(0, np.int64)
+        return cls(0, (), (), (), none, counts, cells, refused, none)
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """Number of answered rows since each start."""
+        result: NDArray[np.int64] = self.cells.sum(axis=1)
+        return result
 
     def since(self, position: int) -> Counts:
         """Return the counts since the start at `position`."""
-        return Counts(self.rows[position], self.counts[position])
+        return Counts(
+            self.counts[position],
+            self.cells[position],
+            self.refused[position],
+            int(self.refusals[position]),
+        )
+
+    def window(self) -> Window:
+        """Return the counts of all starts, as the tests take them."""
+        return Window(
+            self.counts.astype(np.float64),
+            self.cells.astype(np.float64),
+            self.days.astype(np.float64),
+            self.refused.astype(np.float64),
+            self.refusals.astype(np.float64),
+        )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class DriftEvidence:
-    """The evidence for drift at one look. Logarithms, because evidence overflows 64-bit floats."""
-
-    columns: Array
-    """For each column, the logarithm of its evidence."""
-    onset: NDArray[np.intp]
-    """For each column, the position of the start time with the most evidence."""
-    total: float
-    """Logarithm of the average over columns."""
-    is_alarm: bool
-
-
-def look(
-    detector: Detector, state: State, counts: Counts, time: str
-) -> tuple[State, DriftEvidence]:
-    """Add the rows counted since the last look. `time` is when the first of them arrived."""
-    grown = _grow(state, counts, time)
-    return grown, drift_evidence(detector, grown)
-
-
-def _grow(state: State, counts: Counts, time: str) -> State:
+def look(detector: Detector, state: State, counts: Counts, seconds: int) -> State:
+    """Add the rows counted since the last look. `seconds` is when the first of them arrived."""
+    today = seconds // DAY
+    is_new_day = today != state.today
+    opened, before = state.opened_today, state.opened_before
+    if is_new_day:
+        opened, before = 0, opened
+    weight = start_weight(opened, before, detector.false_alarms_a_year)
     looks = state.looks + 1
     kept = [i for i, start in enumerate(state.starts) if _is_kept(start, looks - start)]
+
+    def grown(old: NDArray[np.int64], new: NDArray[np.int64] | int) -> NDArray[np.int64]:
+        return np.concatenate([old[kept] + new, np.array(new, np.int64)[None]])
+
     return State(
         looks,
         (*(state.starts[i] for i in kept), state.looks),
-        (*(state.times[i] for i in kept), time),
-        (*(state.rows[i] + counts.rows for i in kept), counts.rows),
-        np.concatenate([state.counts[kept] + counts.values, counts.values[None]]),
+        (*(state.times[i] for i in kept), seconds),
+        (*(state.weights[i] for i in kept), weight),
+        np.concatenate([state.days[kept] + int(is_new_day), np.ones(1, np.int64)]),
+        grown(state.counts, counts.values),
+        grown(state.cells, counts.cells),
+        grown(state.refused, counts.refused),
+        grown(state.refusals, counts.refusals),
+        today,
+        opened + 1,
+        before,
     )
 
 
 def _is_kept(start: int, age: int) -> bool:
-    # Dropping a start only makes the evidence smaller, so the bound on false alarms holds.
+    # Dropping a start loses chances to see a drift, never the bound on false alarms.
     octave = max((age // PER_OCTAVE).bit_length() - 1, 0)
     return start % (1 << octave) == 0
 
 
-def drift_evidence(detector: Detector, state: State) -> DriftEvidence:
-    """Return the evidence for drift in all rows counted so far."""
-    size = len(detector.profile.columns)
-    if not state.starts:
-        return DriftEvidence(
-            np.full(size, -np.inf), np.zeros(size, np.intp), -np.inf, is_alarm=False
-        )
-    counts = state.counts / detector.profile.design_effect
-    weights = _log_mixture(detector, counts) - _log_best_null(detector, counts)
-    columns = log_sum(weights, axis=0)
-    total = float(log_sum(columns, axis=0)) - math.log(size)
-    onset = np.argmax(weights, axis=0)
-    return DriftEvidence(columns, onset, total, is_alarm=total >= math.log(detector.threshold))
+def log_evidence(detector: Detector, window: Window) -> Array:
+    """Return the logarithm of the e-values, shape `(starts, columns, kinds)`.
 
-
-def _log_mixture(detector: Detector, counts: Array) -> Array:
-    """Return the log likelihood under the mixture of alternatives, shape `(starts, columns)`.
-
-    Half of the weight is on a Dirichlet-multinomial with half a count for each bin, the other half
-    on the tilts.
+    A process that a column does not have stays at minus infinity.
     """
-    offsets = detector.offsets
-    sizes = np.diff([*offsets, counts.shape[1]])
-    rows = np.add.reduceat(counts, offsets, axis=1)
-    gammas = np.add.reduceat(log_gamma(counts + 0.5), offsets, axis=1)
-    spread = gammas - sizes * math.lgamma(0.5) + log_gamma(sizes / 2) - log_gamma(rows + sizes / 2)
-    tilted = [
-        log_sum(counts[:, start : start + size] @ tilt, axis=1) - math.log(tilt.shape[1])
-        for start, size, tilt in zip(offsets, sizes, detector.tilts, strict=True)
-    ]
-    result: Array = np.logaddexp(spread, np.stack(tilted, axis=1)) - math.log(2)
+    starts, columns = len(window.counts), len(detector.profile.columns)
+    result = np.full((starts, columns, len(KINDS)), -math.inf)
+    for test in detector.shifts:
+        result[:, test.columns, 0] = test.evidence(window)
+    rows = window.rows[:, None]
+    effects = detector.effects.at(rows / np.maximum(window.days, 1)[:, None])
+    new = np.add.reduceat(window.counts * detector.empty, detector.firsts, axis=1)
+    asked = rows + window.refusals[:, None]
+    hits = (new, window.counts[:, detector.missing], window.refused)
+    totals = (rows, rows, asked)
+    for kind, (rate, found, total) in enumerate(zip(detector.rates, hits, totals, strict=True)):
+        effect = np.where(detector.is_clustered[kind], effects, 1.0)
+        result[:, :, kind + 1] = rate.evidence(found / effect, total / effect)
     return result
 
 
-def _log_best_null(detector: Detector, counts: Array) -> Array:
-    """Return the largest log likelihood of a distribution `p` with `KL(reference || p) <= radius`.
-
-    The maximum lies on the line from the reference `q` to the observed shares `c / n`, at
-    `(1 - w) q + w c / n`. There the divergence equals the radius, or `w` is 1. The likelihood grows
-    with `w`. Newton's method approaches `w` from above, because the divergence is convex, so an
-    error only makes the evidence smaller.
-    """
-    offsets, q = detector.offsets, detector.reference
-    sizes = np.diff([*offsets, counts.shape[1]])
-    observed = counts / np.repeat(np.add.reduceat(counts, offsets, axis=1), sizes, axis=1)
-    ratio = observed / q - 1
-    w = _largest_step(detector, ratio, sizes)
-    log_p = np.log(q) + np.log1p(np.repeat(w, sizes, axis=1) * ratio)
-    # An empty bin adds nothing to the likelihood, even where `p` is almost zero.
-    terms = np.where(counts > 0, counts * log_p, 0.0)
-    result: Array = np.add.reduceat(terms, offsets, axis=1)
-    return result
-
-
-_NEARLY_ONE = 1 - 1e-12
-_STEPS = 7
-_REFINEMENTS = 4
-
-
-def _largest_step(detector: Detector, ratio: Array, sizes: NDArray[np.intp]) -> Array:
-    offsets, q, radius = detector.offsets, detector.reference, detector.radius
-
-    def divergence(w: Array) -> tuple[Array, Array]:
-        """The divergence at `w`, and what its slope is made from."""
-        inside = 1 + np.repeat(w, sizes, axis=1) * ratio
-        return -np.add.reduceat(q * np.log(inside), offsets, axis=1), inside
-
-    low = np.zeros((len(ratio), len(offsets)))
-    high = np.full_like(low, _NEARLY_ONE)
-    for _ in range(_STEPS):
-        # The root is near 0 for small radii, so the interval is divided near its lower end.
-        middle = low + (high - low) * 0.3
-        is_outside = divergence(middle)[0] > radius
-        low, high = np.where(is_outside, low, middle), np.where(is_outside, middle, high)
-    for _ in range(_REFINEMENTS):
-        value, inside = divergence(high)
-        slope = -np.add.reduceat(q * ratio / inside, offsets, axis=1)
-        step = np.maximum(value - radius, 0.0) / np.maximum(slope, 1e-300)
-        high = np.clip(high - step, low, high)
-    return high
-
-
-def log_sum(values: Array, axis: int) -> Array:
-    """Return the logarithm of the sum of exponentials along an axis."""
-    top = values.max(axis=axis, keepdims=True)
-    result: Array = np.log(np.exp(values - top).sum(axis=axis)) + top.squeeze(axis)
+def log_thresholds(detector: Detector, state: State) -> Array:
+    """Return the logarithms of the e-values that raise an alarm, shape `(starts, 1, kinds)`."""
+    weights = np.log(np.array(state.weights))
+    result: Array = -(weights[:, None, None] + detector.log_shares)
     return result

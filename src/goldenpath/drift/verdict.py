@@ -4,27 +4,46 @@
 a reader cannot tell stable data from too little data.
 """
 
-import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
+from goldenpath.drift.changes import (
+    Change,
+    Process,
+    changes,
+    column_counts,
+    new_values,
+)
+from goldenpath.drift.counting import Counts
+from goldenpath.drift.detectable import Detectable, detectable
 from goldenpath.drift.distance import (
     Histogram,
     Interval,
     population_stability_index,
     psi_interval,
 )
-from goldenpath.drift.profile import ATOM_SHARE, Bins, Counts
-from goldenpath.drift.sequential import Detector, DriftEvidence, State, drift_evidence
+from goldenpath.drift.profile import Bins
+from goldenpath.drift.sequential import Detector, State
 
 DriftAnswer = Literal["drift", "no drift seen", "too few rows"]
 
 LARGE_PSI = 0.25
 """A large shift by convention. While not even this would be seen, there are too few rows."""
+FEW_A_DAY = 20
 RECENT_LOOKS = 20
 """For a column without drift, the index of the rows of this many looks is reported."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenChange:
+    """A process that has alarmed and is not repaired, with the onset as it was at the alarm."""
+
+    feature: str
+    kind: str
+    since: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +55,22 @@ class ColumnReport:
     psi: Interval | None
     """Of the rows since the onset if the column drifts, else of recent rows; None without rows."""
     evidence: float
-    """Natural logarithm of the e-value."""
+    """Natural logarithm of the e-value of the kind of change that is nearest to its alarm."""
+    threshold: float
+    """Natural logarithm of the e-value at which that kind of change alarms."""
     is_drifting: bool
+    changes: tuple[str, ...]
+    """The kinds of change that have alarmed."""
     since: str
     """The onset: when its first row arrived. Empty if the column does not drift."""
     new_values: tuple[str, ...]
-    """Bins that are empty in the reference and now hold more than 0.5 % of the rows."""
+    """Values that the reference does not have, and now at least 1 in 2,000 rows has."""
+    refused: float
+    """Share of all requested rows whose value in this column was refused."""
     step: float | None
     """PSI of the rows since the onset against those before it; large for a sudden change."""
-    detectable_psi: float
-    """The smallest shift that would have been seen by now, approximately."""
+    detectable: Detectable
+    """The smallest drift that would have been seen by now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,73 +83,134 @@ class DriftVerdict:
     looks: int
     evidence: float
     threshold: float
-    """Natural logarithms, both. There is an alarm once the evidence reaches the threshold."""
+    """Natural logarithms, both, of the process that is nearest to its alarm."""
     columns: tuple[ColumnReport, ...]
+    limits: tuple[str, ...] = ()
+    """What the alarm budget does not cover for this reference."""
 
 
-def drift_verdict(detector: Detector, state: State) -> DriftVerdict:
-    """Return the drift report of all rows counted so far."""
-    evidence = drift_evidence(detector, state)
-    columns = sorted(
-        (
-            _column(detector, state, evidence, position, bins=bins, bin_range=bin_range)
-            for position, (bins, bin_range) in enumerate(detector.profile.slices())
-        ),
-        key=lambda column: -column.evidence,
-    )
-    answer = _answer(detector, state, evidence, columns)
+def drift_verdict(
+    detector: Detector,
+    state: State,
+    *,
+    after: Mapping[Process, int] | None = None,
+    opened: tuple[OpenChange, ...] = (),
+) -> DriftVerdict:
+    """Return the drift report of all rows counted so far.
+
+    `after` is that of `changes`. `opened` are the changes that have alarmed.
+    """
+    found = changes(detector, state, after or {})
+    known = detectable(detector, state)
+    columns = [
+        _column(detector, state, place, found, opened=opened, seen=known[place])
+        for place in range(len(detector.profile.columns))
+    ]
+    columns.sort(key=lambda column: (not column.is_drifting, column.threshold - column.evidence))
+    answer = _answer(detector, state, columns)
+    nearest = found[0] if found else None
     return DriftVerdict(
         answer=answer,
         sentence=_sentence(answer, columns),
-        rows=max(state.rows, default=0),
+        rows=int(state.rows.max(initial=0)),
         looks=state.looks,
-        evidence=evidence.total,
-        threshold=math.log(detector.threshold),
+        evidence=nearest.evidence if nearest else 0.0,
+        threshold=nearest.threshold if nearest else 0.0,
         columns=tuple(columns),
+        limits=tuple(limits(detector)),
     )
 
 
-def _answer(
-    detector: Detector, state: State, evidence: DriftEvidence, columns: list[ColumnReport]
-) -> DriftAnswer:
-    if evidence.is_alarm:
+def limits(detector: Detector) -> Iterator[str]:
+    """Yield what the alarm budget does not cover for this reference, as sentences."""
+    profile = detector.profile
+    if not profile.has_periods:
+        yield (
+            f"the reference does not show how much its days differ (days known: {profile.days}): "
+            f"shifts up to PSI {detector.floor:g} count as usual, and the alarm budget holds for "
+            "independent rows only; a column `time` in the reference table mends this"
+        )
+        return
+    strong = [
+        bins.name
+        for bins in profile.columns
+        if bins.dependence.day_effect > bins.dependence.day_rows / FEW_A_DAY
+    ]
+    if strong:
+        yield (
+            f"{', '.join(strong)}: a day of the reference says as much as fewer than {FEW_A_DAY} "
+            "independent rows, so only changes that last for weeks are seen"
+        )
+
+
+def _answer(detector: Detector, state: State, columns: list[ColumnReport]) -> DriftAnswer:
+    if any(column.is_drifting for column in columns):
         return "drift"
-    # `detectable_psi` is never below twice the radius, so the limit must be larger than that.
-    limit = max(LARGE_PSI, 4 * float(detector.radius.max()))
-    if not state.starts or max(column.detectable_psi for column in columns) > limit:
+    limit = max(LARGE_PSI, 2 * detector.floor)
+    tested = {detector.profile.columns[place].name for t in detector.shifts for place in t.columns}
+    sizes = [size for c in columns if c.name in tested for size in _shift_sizes(c)]
+    if not state.starts or any(size is None or size > limit for size in sizes):
         return "too few rows"
     return "no drift seen"
+
+
+def _shift_sizes(column: ColumnReport) -> tuple[float | None, float | None]:
+    return column.detectable.up, column.detectable.down
 
 
 def _column(
     detector: Detector,
     state: State,
-    evidence: DriftEvidence,
-    position: int,
+    place: int,
+    found: list[Change],
     *,
-    bins: Bins,
-    bin_range: slice,
+    opened: tuple[OpenChange, ...],
+    seen: Detectable,
 ) -> ColumnReport:
-    log_evidence = float(evidence.columns[position])
-    # A column counts as drifting if it alone would have raised the average to the threshold.
-    # If no column would have, the one with the strongest evidence is named.
-    needed = math.log(detector.threshold * len(detector.profile.columns))
-    is_drifting = evidence.is_alarm and log_evidence >= min(needed, float(evidence.columns.max()))
-    onset = int(evidence.onset[position])
+    bins = detector.profile.columns[place]
+    mine = [change for change in found if change.feature == bins.name]
+    alarmed = [change for change in opened if change.feature == bins.name]
+    is_drifting = bool(alarmed) or any(change.is_alarm for change in mine)
+    nearest = mine[0] if mine else None
+    onset = _onset(state, nearest, alarmed)
     start = onset if is_drifting else _recent_start(state)
-    reference = np.array(bins.counts, np.int64)
-    counts = state.since(start).values[bin_range] if state.starts else np.zeros_like(reference)
+    counts = state.since(start) if state.starts else Counts.zero(detector.profile)
+    live = column_counts(detector, counts, place)
+    asked = counts.rows + counts.refusals
+    kinds = {change.kind for change in alarmed} | {c.kind for c in mine if c.is_alarm}
     return ColumnReport(
         name=bins.name,
         kind=bins.kind,
-        psi=_index(detector, reference, counts),
-        evidence=log_evidence,
+        psi=_index(bins, live, state, start),
+        evidence=nearest.evidence if nearest else 0.0,
+        threshold=nearest.threshold if nearest else 0.0,
         is_drifting=is_drifting,
-        since=state.times[onset] if is_drifting else "",
-        new_values=_new_values(bins, counts),
-        step=_step(state, onset, bin_range) if is_drifting else None,
-        detectable_psi=_detectable_psi(detector, state, position),
+        changes=tuple(sorted(kinds)),
+        since=_since(state, onset, alarmed) if is_drifting else "",
+        new_values=new_values(bins, live, counts.rows),
+        refused=int(counts.refused[place]) / asked if asked else 0.0,
+        step=_step(detector, state, onset, place) if is_drifting else None,
+        detectable=seen,
     )
+
+
+def _onset(state: State, nearest: Change | None, alarmed: list[OpenChange]) -> int:
+    """Return the position of the start at the onset; of the first alarm if there was one."""
+    if alarmed:
+        since = min(change.since for change in alarmed)
+        return next((i for i, time in enumerate(state.times) if time_text(time) >= since), 0)
+    return nearest.onset if nearest else 0
+
+
+def _since(state: State, onset: int, alarmed: list[OpenChange]) -> str:
+    if alarmed:
+        return min(change.since for change in alarmed)
+    return time_text(state.times[onset])
+
+
+def time_text(seconds: int) -> str:
+    """Return seconds since 1970 as RFC 3339 in UTC."""
+    return f"{np.datetime64(seconds, 's')}Z"
 
 
 def _recent_start(state: State) -> int:
@@ -132,41 +218,17 @@ def _recent_start(state: State) -> int:
     return next((i for i, age in enumerate(ages) if age <= RECENT_LOOKS), 0)
 
 
-def _index(detector: Detector, reference: Histogram, counts: Histogram) -> Interval | None:
-    if not counts.sum():
+def _index(bins: Bins, live: Histogram, state: State, start: int) -> Interval | None:
+    if not live.sum():
         return None
-    return psi_interval(reference, counts, design_effect=detector.profile.design_effect)
+    effect = bins.dependence.day_effect
+    return psi_interval(np.array(bins.counts, np.int64), live, design_effect=effect)
 
 
-def _new_values(bins: Bins, counts: Histogram) -> tuple[str, ...]:
-    # A few rows of any continuous feature lie beyond the reference's largest value: not news.
-    few = ATOM_SHARE * counts.sum()
-    return tuple(
-        label
-        for label, before, now in zip(bins.labels, bins.counts, counts, strict=True)
-        if now > few and not before
-    )
-
-
-def _step(state: State, onset: int, bin_range: slice) -> float | None:
-    whole: Counts = state.since(0)
-    since = state.since(onset).values[bin_range]
-    before = whole.values[bin_range] - since
+def _step(detector: Detector, state: State, onset: int, place: int) -> float | None:
+    whole, since = state.since(0), column_counts(detector, state.since(onset), place)
+    before = column_counts(detector, whole, place) - since
     return population_stability_index(before, since) if before.sum() else None
-
-
-def _detectable_psi(detector: Detector, state: State, position: int) -> float:
-    """Return the PSI whose evidence would reach the threshold with all rows kept so far.
-
-    For small shifts the evidence grows by `rows (sqrt(kl) - sqrt(radius))^2`. The mixture costs the
-    logarithm of its number of alternatives.
-    """
-    rows = max(state.rows, default=0) / detector.profile.design_effect
-    if not rows:
-        return math.inf
-    alternatives = 2 * detector.tilts[position].shape[1]
-    needed = math.log(detector.threshold * len(detector.profile.columns) * alternatives)
-    return 2 * (math.sqrt(float(detector.radius[position])) + math.sqrt(needed / rows)) ** 2
 
 
 def _sentence(answer: DriftAnswer, columns: list[ColumnReport]) -> str:
@@ -174,12 +236,23 @@ def _sentence(answer: DriftAnswer, columns: list[ColumnReport]) -> str:
         case "drift":
             return "drift in " + ", ".join(_name_with_psi(c) for c in columns if c.is_drifting)
         case "no drift seen":
-            size = max(column.detectable_psi for column in columns)
-            return f"no drift seen; about PSI {size:.2f} in any column would have been seen by now"
+            return f"no drift seen; {_worst(columns)}"
         case "too few rows":
             return "too few rows to see even a large drift"
 
 
+def _worst(columns: list[ColumnReport]) -> str:
+    """Return the largest of the drifts that would just have been seen, with its column."""
+    sizes = [
+        (size, column.name, direction)
+        for column in columns
+        for size, direction in zip(_shift_sizes(column), ("up", "down"), strict=True)
+        if size is not None
+    ]
+    size, name, direction = max(sizes)
+    return f"a shift of {name} {direction} by PSI {size:.3f} would have been seen by now"
+
+
 def _name_with_psi(column: ColumnReport) -> str:
-    psi = "" if column.psi is None else f" (PSI {column.psi.value:.2f})"
-    return f"{column.name}{psi}"
+    psi = "" if column.psi is None else f", PSI {column.psi.value:.2f}"
+    return f"{column.name} ({', '.join(column.changes)}{psi})"

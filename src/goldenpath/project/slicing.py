@@ -3,6 +3,7 @@
 Evaluation, telemetry and the canary judge report metrics for each slice.
 """
 
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -50,5 +51,7 @@ def _intervals(column: int, feature: Feature) -> Iterator[Slice]:
 
 
 def _upper_bound(code: float) -> float:
-    """Return a bound just above a code. The next code is larger: codes are not that close."""
-    return code + max(abs(code), 1.0) * 1e-6
+    """Return the 32-bit float just above a code: the smallest that another code can have."""
+    (bits,) = struct.unpack("<i", struct.pack("<f", code))
+    (above,) = struct.unpack("<f", struct.pack("<i", bits + 1 if code >= 0 else bits - 1))
+    return float(above)

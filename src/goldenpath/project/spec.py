@@ -128,14 +128,17 @@ class ValueRange:
 class MonitorSettings:
     """The tolerance of the drift monitor, and its budget of false alarms."""
 
-    floor_psi: float = 0.01
-    """A shift up to this PSI against the reference is not drift, in nats."""
+    floor_psi: float | None = None
+    """A shift up to this PSI against the reference is not drift, in nats. None: no floor if the
+    reference shows how much its days differ, otherwise the usual rule of 0.2."""
     false_alarms_a_year: float = 1.0
-    """Budget: at most so many on average."""
-    look_rows: int = 500
-    """The drift monitor tests for drift after so many rows; such a test is a look."""
+    """Budget: at most so many on average, whatever the traffic."""
+    look_rows: int = 200
+    """The drift monitor tests for drift after so many rows, and at the end of each day with rows.
+    Such a test is a look. With many rows a day it covers more of them."""
     looks_a_year: int = 365
-    """Expected number of looks. The alarm threshold follows from it and from the budget."""
+    """No longer used: the thresholds follow from the looks that really happen. Contracts of 0.1
+    have it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from goldenpath.digest import Digest
-from goldenpath.drift.profile import render_profile
+from goldenpath.drift.profile_format import render_profile
 from goldenpath.errors import InvalidInput, NotFound
 from goldenpath.oci.copy import copy
 from goldenpath.oci.store import Store

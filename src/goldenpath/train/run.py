@@ -15,7 +15,8 @@ from functools import partial
 from pathlib import Path
 
 from goldenpath.digest import Digest
-from goldenpath.drift.profile import Profile, build_profile
+from goldenpath.drift.profile import Profile
+from goldenpath.drift.reference_profile import build_profile
 from goldenpath.errors import InvalidInput, Unavailable
 from goldenpath.processes.confinement import Confinement, confine, interpreter_files
 from goldenpath.project.data_digest import digest_file
@@ -136,6 +137,8 @@ def train(
             report("evaluating")
             with _scorer(context, content, uv) as score:
                 evaluation = evaluate(project, work / "outputs", score)
+            if evaluation.score_difference.is_shown:
+                report(f"WARNING: {evaluation.score_difference.sentence}")
             report("waiting for lint and tests")
             checks = (*checked.result(), *smoke, *_verdicts(evaluation))
         dataset.refuse_changed(context.data, project.data, "during the training")
@@ -209,7 +212,7 @@ def _prepared(
 
 def _profile(project: Project, evaluation: Evaluation) -> Profile:
     reference = evaluation.reference
-    return build_profile(project.contract, reference.table, reference.scores)
+    return build_profile(project.contract, reference.table, reference.scores, times=reference.times)
 
 
 @contextmanager
@@ -321,6 +324,8 @@ def _verdicts(evaluation: Evaluation) -> tuple[Check, ...]:
             0.0,
         ),
         _leakage(evaluation),
+        # A statement, not a demand: an overfitted model may still be the better one.
+        Check("scores of unseen rows", True, evaluation.score_difference.sentence, 0.0),
     )
 
 

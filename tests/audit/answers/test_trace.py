@@ -17,7 +17,7 @@ from goldenpath.audit.answers.trace import trace
 from goldenpath.audit.events.event_log import EventLog
 from goldenpath.cli import at
 from goldenpath.cli import trace as verb
-from goldenpath.drift.profile import build_profile
+from goldenpath.drift.reference_profile import build_profile
 from goldenpath.errors import NotFound, VerificationError
 from goldenpath.home import HOME_VARIABLE, Home
 from goldenpath.observe.log.log_reader import find_prediction

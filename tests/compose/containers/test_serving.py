@@ -20,7 +20,8 @@ import pytest
 from goldenpath.compose.containers.release_finding import find_release
 from goldenpath.compose.containers.serving import ServeOptions, serve_release
 from goldenpath.digest import Digest
-from goldenpath.drift.profile import build_profile, render_profile
+from goldenpath.drift.profile_format import render_profile
+from goldenpath.drift.reference_profile import build_profile
 from goldenpath.errors import GoldenPathError, InvalidInput, VerificationError
 from goldenpath.home import Home
 from goldenpath.oci.copy import copy

@@ -16,7 +16,8 @@ import pytest
 from goldenpath.audit.events.event_log import EventLog
 from goldenpath.deploy.reconcile.status import Status
 from goldenpath.digest import Digest
-from goldenpath.drift.profile import build_profile, render_profile
+from goldenpath.drift.profile_format import render_profile
+from goldenpath.drift.reference_profile import build_profile
 from goldenpath.oci.copy import copy
 from goldenpath.oci.store import Store
 from goldenpath.oci.stores.layout import LayoutStore

@@ -17,7 +17,8 @@ import pytest
 import urllib3
 
 from goldenpath.digest import Digest
-from goldenpath.drift.profile import build_profile, render_profile
+from goldenpath.drift.profile_format import render_profile
+from goldenpath.drift.reference_profile import build_profile
 from goldenpath.errors import InvalidInput
 from goldenpath.home import Home
 from goldenpath.observe.log.log_check import check_log

@@ -5,7 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from goldenpath.drift.profile import build_profile, count, parse_profile, render_profile
+from goldenpath.drift.counting import count
+from goldenpath.drift.profile_format import parse_profile, render_profile
+from goldenpath.drift.reference_profile import build_profile
 from goldenpath.observe.drift.outcomes import PAIRED, Outcomes, names, points
 from goldenpath.observe.log.records import Block, to_table
 from goldenpath.observe.log.release_rules import Facts

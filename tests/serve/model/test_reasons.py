@@ -8,7 +8,7 @@ import jsonschema
 import numpy as np
 import pytest
 
-from goldenpath.drift.profile import build_profile
+from goldenpath.drift.reference_profile import build_profile
 from goldenpath.errors import GoldenPathError, InvalidInput
 from goldenpath.observe.log.records import Block, names, to_table
 from goldenpath.observe.log.release_rules import Facts

@@ -14,7 +14,7 @@ from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
 from goldenpath.project.contract import parse_contract
 from goldenpath.project.number_text import number_text
-from goldenpath.project.spec import Contract, DecisionPolicy
+from goldenpath.project.spec import Contract, DecisionPolicy, MonitorSettings
 from goldenpath.release.evidence.training_statements import (
     checks_of,
     datasets_of,
@@ -155,10 +155,16 @@ def _monitors(bundle: EvidenceBundle) -> Lines:
         return ()
     set_ = contract.monitor
     return (
-        f"Declared for {len(contract.features)} features and the score: a shift up to "
-        f"{set_.floor_psi:g} nats (PSI) is tolerated, at most {set_.false_alarms_a_year:g} false "
-        f"alarms a year, a look every {set_.look_rows} rows.",
+        f"Declared for {len(contract.features)} features and the score: {_tolerance(set_)} is "
+        f"tolerated, at most {set_.false_alarms_a_year:g} false alarms a year, a look at least "
+        f"every {set_.look_rows} rows where there are few.",
     )
+
+
+def _tolerance(settings: MonitorSettings) -> str:
+    if settings.floor_psi is None:
+        return "what is usual between the days of the reference"
+    return f"a shift up to {settings.floor_psi:g} nats (PSI)"
 
 
 def _parameters(bundle: EvidenceBundle) -> Lines:

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from goldenpath.drift.sequential import Detector
-from goldenpath.drift.verdict import DriftVerdict, drift_verdict
+from goldenpath.drift.verdict import DriftVerdict, OpenChange, drift_verdict
 from goldenpath.home import Home
 from goldenpath.observe.drift.findings import DriftFinding, findings
-from goldenpath.observe.drift.monitor_state import watches
+from goldenpath.observe.drift.monitor_state import read_watch, watches
 from goldenpath.observe.log.release_rules import Facts
 
 
@@ -21,7 +21,7 @@ class DriftReport:
     updated_at: str
     verdict: DriftVerdict
     findings: tuple[DriftFinding, ...]
-    """Open and closed, the oldest first."""
+    """Open and resolved, the oldest first."""
 
 
 def drift_reports(
@@ -29,18 +29,22 @@ def drift_reports(
 ) -> Iterator[DriftReport]:
     """Return a report for each release that was counted. `*` means any stage or model."""
     known = tuple(findings(home.findings))
-    for watch in watches(home.drift, stage, model).values():
-        about = facts(watch.release)
+    for path, watched in watches(home.drift, stage, model).items():
+        about = facts(watched.release)
         if about is None:
             continue
         detector = Detector.of(about.profile, about.contract.monitor)
+        watch = read_watch(path, len(about.profile.columns))
+        mine = tuple(f for f in known if f.release == watch.release and f.stage == watch.stage)
+        opened = tuple(OpenChange(f.feature, f.kind, f.since) for f in mine if f.state == "open")
+        verdict = drift_verdict(
+            detector, watch.state(about.profile), after=watch.after, opened=opened
+        )
         yield DriftReport(
             stage=watch.stage,
             model=watch.model,
             release=watch.release,
             updated_at=watch.updated_at,
-            verdict=drift_verdict(detector, watch.state(about.profile)),
-            findings=tuple(
-                f for f in known if f.release == watch.release and f.stage == watch.stage
-            ),
+            verdict=verdict,
+            findings=mine,
         )

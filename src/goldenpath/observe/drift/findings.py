@@ -107,10 +107,16 @@ class _FindingOfVersion1(msgspec.Struct, frozen=True, forbid_unknown_fields=True
         )
 
 
-def finding_id(stage: str, release: str, feature: int, kind: str, *, now: datetime) -> str:
-    """Return the name of a finding, which is that of its file; `feature` is its position."""
+def finding_id(
+    stage: str, release: str, process: tuple[int, str], looks: int, *, now: datetime
+) -> str:
+    """Return the name of a finding, which is that of its file.
+
+    `process` is the position of the feature, and the kind of change.
+    """
+    feature, kind = process
     short = release.removeprefix("sha256:")[:8]
-    code = f"{feature}{kind.replace(' ', '')}"
+    code = f"{feature}{kind.replace(' ', '')}-{looks}"
     return f"drift-{now:%Y%m%dT%H%M%S}-{short}-{stage}-{code}"
 
 

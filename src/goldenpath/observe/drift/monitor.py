@@ -1,31 +1,44 @@
-"""The drift monitor: it counts rows, tests for drift, and raises each alarm once."""
+"""The drift monitor: it counts rows, tests for drift, opens findings and resolves them."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-import numpy as np
-
-from goldenpath import times
-from goldenpath.drift.profile import Counts, Profile, count
-from goldenpath.drift.sequential import Detector, DriftEvidence, State, look
-from goldenpath.drift.verdict import ColumnReport, DriftVerdict, drift_verdict
+from goldenpath.drift.changes import Change, changes, column_counts, is_repaired, new_values
+from goldenpath.drift.counting import Counts
+from goldenpath.drift.profile import Profile
+from goldenpath.drift.seasons import DAY
+from goldenpath.drift.sequential import Detector, State, look
+from goldenpath.drift.verdict import DriftVerdict, OpenChange, drift_verdict, time_text
 from goldenpath.errors import NotFound
 from goldenpath.observe.drift.findings import (
+    MONITOR,
     DriftFinding,
-    FindingKind,
     finding_id,
     load,
+    resolved,
     save,
 )
-from goldenpath.observe.drift.monitor_state import MonitorState, load_watch, save_watch
-from goldenpath.observe.log.prediction_log import timestamp
+from goldenpath.observe.drift.monitor_state import (
+    MonitorState,
+    StoredCounts,
+    StoredFinding,
+    StoredRestart,
+    load_watch,
+    save_watch,
+)
+from goldenpath.observe.drift.subjects_seen import SubjectsSeen
+from goldenpath.observe.drift.traffic import traffic
 from goldenpath.observe.log.records import Block, decisive
 from goldenpath.observe.log.release_rules import Facts
+from goldenpath.times import timestamp
 
 Key = tuple[str, str, str]
 """Stage, model and digest of the release."""
+
+PARTS_OF_A_DAY = 100
+"""A look covers at least so small a part of the rows of today and the day before."""
 
 
 @dataclass(slots=True)
@@ -37,9 +50,11 @@ class _Deployment:
     detector: Detector
     state: State
     waiting: Counts
-    since: str
     total: Counts
-    """Everything counted since this process started."""
+    """Everything counted since this process started, repeated rows included."""
+    seen: SubjectsSeen = field(default_factory=SubjectsSeen)
+    verdict: tuple[tuple[int, tuple[OpenChange, ...]], DriftVerdict] | None = None
+    """The last verdict, and for how many looks and which open findings it is."""
     is_changed: bool = False
 
 
@@ -56,7 +71,7 @@ class Monitor:
         self._deployments: dict[Key, _Deployment] = {}
 
     def add(self, block: Block, now: datetime) -> tuple[Block, list[DriftFinding]]:
-        """Count new rows. Return the block of new rows and the alarms that they raised."""
+        """Count new rows. Return the block of new rows, and the findings that changed."""
         header = block.header
         deployment = self._deployment((header.stage, header.model, header.digest))
         if deployment is None:
@@ -66,10 +81,10 @@ class Monitor:
             return fresh, []
         deployment.watch.seen[header.replica] = fresh.answered[-1].sequence + 1
         deployment.is_changed = True
-        raised = []
-        for evidence in _looks(deployment, decisive(fresh)):
-            raised += self._alarms(deployment, evidence, now)
-        return fresh, raised
+        news: list[DriftFinding] = []
+        for _ in _looks(deployment, decisive(fresh)):
+            news += self._judge(deployment, now)
+        return fresh, news
 
     def know(self, stage: str, model: str, release: str) -> None:
         """Load a deployment that was counted before, so that its series exist at once."""
@@ -80,16 +95,23 @@ class Monitor:
         for deployment in self._deployments.values():
             if deployment.is_changed:
                 watch = deployment.watch
-                watch.keep(deployment.state, deployment.waiting, deployment.since)
-                watch.updated_at = f"{now:%Y-%m-%dT%H:%M:%S.%fZ}"
+                watch.keep(deployment.state, deployment.waiting)
+                watch.updated_at = timestamp(now)
                 save_watch(self._folder, watch)
                 deployment.is_changed = False
 
     def verdicts(self) -> Iterator[tuple[Key, DriftVerdict, Profile, Counts]]:
         """Return for every deployment the current verdict and the counts since the start."""
         for key, deployment in self._deployments.items():
-            verdict = drift_verdict(deployment.detector, deployment.state)
-            yield key, verdict, deployment.facts.profile, deployment.total
+            watch = deployment.watch
+            opened = tuple(OpenChange(f.feature, f.kind, f.since) for f in watch.findings)
+            mark = (deployment.state.looks, opened)
+            if deployment.verdict is None or deployment.verdict[0] != mark:
+                verdict = drift_verdict(
+                    deployment.detector, deployment.state, after=watch.after, opened=opened
+                )
+                deployment.verdict = (mark, verdict)
+            yield key, deployment.verdict[1], deployment.facts.profile, deployment.total
 
     def _deployment(self, key: Key) -> _Deployment | None:
         deployment = self._deployments.get(key)
@@ -97,71 +119,107 @@ class Monitor:
             facts = self._facts(key[2])
             if facts is None:
                 return None
-            watch = load_watch(self._folder, *key)
+            profile = facts.profile
+            watch = load_watch(self._folder, *key, columns=len(profile.columns))
             deployment = self._deployments[key] = _Deployment(
                 watch=watch,
                 facts=facts,
-                detector=Detector.of(facts.profile, facts.contract.monitor),
-                state=watch.state(facts.profile),
-                waiting=watch.waiting(facts.profile),
-                since=watch.pending_since,
-                total=Counts.zero(facts.profile),
+                detector=Detector.of(profile, facts.contract.monitor),
+                state=watch.state(profile),
+                waiting=watch.pending.counts(profile),
+                total=Counts.zero(profile),
             )
         return deployment
 
-    def _alarms(
-        self, deployment: _Deployment, evidence: DriftEvidence, now: datetime
-    ) -> list[DriftFinding]:
-        watch = deployment.watch
-        for key, name in list(watch.findings.items()):
-            if not self._is_open(name):
-                del watch.findings[key]
-        if not evidence.is_alarm:
-            return []
-        verdict = drift_verdict(deployment.detector, deployment.state)
-        raised = []
-        for position, column in enumerate(verdict.columns):
-            key = f"{column.name}/{_kind(column)}"
-            if column.is_drifting and key not in watch.findings:
-                finding = _finding(watch, verdict, position, now)
+    def _judge(self, deployment: _Deployment, now: datetime) -> list[DriftFinding]:
+        """Resolve and open findings after a look."""
+        watch, news = deployment.watch, []
+        for stored in list(watch.findings):
+            finding = self._finding(stored.id)
+            if finding is not None and finding.state == "open":
+                if not _is_over(deployment, stored):
+                    continue
+                finding = resolved(finding, MONITOR, "the values are as in the reference", now)
                 save(self._findings, finding)
-                watch.findings[key] = finding.id
-                raised.append(finding)
-        return raised
+                news.append(finding)
+            # A person closed it, or it is repaired: from now on another change is looked for.
+            watch.findings.remove(stored)
+            _restart(watch, stored, deployment.state.looks)
+        busy = {(stored.feature, stored.kind) for stored in watch.findings}
+        found = changes(deployment.detector, deployment.state, watch.after)
+        alarms = [c for c in found if c.is_alarm and (c.feature, c.kind) not in busy]
+        return news + [self._open(deployment, change, now) for change in alarms]
 
-    def _is_open(self, name: str) -> bool:
+    def _open(self, deployment: _Deployment, change: Change, now: datetime) -> DriftFinding:
+        watch, state = deployment.watch, deployment.state
+        names = [bins.name for bins in deployment.facts.profile.columns]
+        place = names.index(change.feature)
+        since = state.since(change.onset)
+        new = new_values(
+            deployment.facts.profile.columns[place],
+            column_counts(deployment.detector, since, place),
+            since.rows,
+        )
+        finding = DriftFinding(
+            id=finding_id(watch.stage, watch.release, (place, change.kind), state.looks, now=now),
+            stage=watch.stage,
+            model=watch.model,
+            release=watch.release,
+            feature=change.feature,
+            kind=change.kind,
+            opened_at=timestamp(now),
+            since=time_text(change.since),
+            evidence=change.evidence,
+            threshold=change.threshold,
+            size=change.size,
+            looks=state.looks,
+            rows=change.rows,
+            sentence=_sentence(change, new),
+            new_values=new,
+        )
+        save(self._findings, finding)
+        watch.findings.append(
+            StoredFinding(
+                finding.id, finding.feature, change.kind, finding.since, state.looks,
+                StoredCounts.of(since),
+            )
+        )  # fmt: skip
+        return finding
+
+    def _finding(self, name: str) -> DriftFinding | None:
         try:
-            return load(self._findings, name).state == "open"
+            return load(self._findings, name)
         except NotFound:
-            return False
+            return None
 
 
-def _kind(column: ColumnReport) -> FindingKind:
-    return "new code" if column.new_values else "shift"
-
-
-def _finding(
-    watch: MonitorState, verdict: DriftVerdict, position: int, now: datetime
-) -> DriftFinding:
-    column = verdict.columns[position]
-    kind = _kind(column)
-    return DriftFinding(
-        id=finding_id(watch.stage, watch.release, position, kind, now=now),
-        stage=watch.stage,
-        model=watch.model,
-        release=watch.release,
-        feature=column.name,
-        kind=kind,
-        opened_at=times.timestamp(now),
-        since=column.since,
-        evidence=column.evidence,
-        threshold=verdict.threshold,
-        size=column.psi.value if column.psi else 0.0,
-        looks=verdict.looks,
-        rows=verdict.rows,
-        sentence=verdict.sentence,
-        new_values=column.new_values,
+def _is_over(deployment: _Deployment, stored: StoredFinding) -> bool:
+    drifted = stored.drifted.counts(deployment.facts.profile)
+    process = (stored.feature, stored.kind)
+    return is_repaired(
+        deployment.detector, deployment.state, process, drifted=drifted, opened=stored.opened
     )
+
+
+def _restart(watch: MonitorState, stored: StoredFinding, looks: int) -> None:
+    watch.restarts = [
+        each
+        for each in watch.restarts
+        if (each.feature, each.kind) != (stored.feature, stored.kind)
+    ]
+    watch.restarts.append(StoredRestart(stored.feature, stored.kind, looks))
+
+
+def _sentence(change: Change, new: tuple[str, ...]) -> str:
+    if change.kind == "shift":
+        return f"the distribution of {change.feature} has shifted, PSI {change.size:.2f}"
+    what = {
+        "new code": "values that the reference does not have",
+        "missing": "missing values",
+        "refused": "values that the contract refuses",
+    }[change.kind]
+    named = f" ({', '.join(new[:5])})" if new and change.kind == "new code" else ""
+    return f"{change.feature} has {what}{named} in {change.size:.2%} of the rows"
 
 
 def _unseen(block: Block, first: int) -> Block:
@@ -171,26 +229,41 @@ def _unseen(block: Block, first: int) -> Block:
     return Block.of(block.header, answered)
 
 
-def _looks(deployment: _Deployment, block: Block) -> Iterator[DriftEvidence]:
-    """Count rows and test after every `look_rows` rows.
+def _looks(deployment: _Deployment, block: Block) -> Iterator[None]:
+    """Count rows, and look after enough of them and at the end of each day with rows.
 
-    So the tests do not depend on how rows are batched.
+    So the looks do not depend on how rows are batched.
     """
-    settings, profile = deployment.facts.contract.monitor, deployment.facts.profile
-    started = np.repeat([a.started for a in block.answered], [a.rows for a in block.answered])
-    begin, total = 0, block.total
-    monitored = deployment.facts.rules.monitored(block.numbers)
-    while begin < total:
-        if not deployment.waiting.rows:
-            deployment.since = timestamp(int(started[begin]))
-        end = min(begin + settings.look_rows - deployment.waiting.rows, total)
-        counted = count(profile, block.rows[begin:end], monitored[begin:end])
-        deployment.waiting += counted
-        deployment.total += counted
+    watch = deployment.watch
+    rows = traffic(deployment.facts, block, deployment.seen)
+    begin = 0
+    while begin < len(rows):
+        # A clock that jumps back must not open a day twice.
+        day = max(rows.day(begin), watch.pending_since // DAY)
+        if deployment.waiting.size and day > watch.pending_since // DAY:
+            yield from _look(deployment)
+        if day > deployment.state.today and not deployment.waiting.size:
+            watch.rows_today, watch.rows_before = 0, watch.rows_today
+        if not deployment.waiting.size:
+            watch.pending_since = max(rows.second(begin), deployment.state.today * DAY)
+        end = rows.end(begin, _look_rows(deployment) - deployment.waiting.size, day)
+        deployment.waiting += rows.counts(begin, end)
+        deployment.total += rows.all_counts(begin, end)
+        watch.rows_today += end - begin
         begin = end
-        if deployment.waiting.rows >= settings.look_rows:
-            deployment.state, evidence = look(
-                deployment.detector, deployment.state, deployment.waiting, deployment.since
-            )
-            deployment.waiting = Counts.zero(profile)
-            yield evidence
+        if deployment.waiting.size >= _look_rows(deployment):
+            yield from _look(deployment)
+
+
+def _look_rows(deployment: _Deployment) -> int:
+    watch = deployment.watch
+    recent = (watch.rows_today + watch.rows_before) // PARTS_OF_A_DAY
+    return max(deployment.facts.contract.monitor.look_rows, recent)
+
+
+def _look(deployment: _Deployment) -> Iterator[None]:
+    deployment.state = look(
+        deployment.detector, deployment.state, deployment.waiting, deployment.watch.pending_since
+    )
+    deployment.waiting = Counts.zero(deployment.facts.profile)
+    yield

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from goldenpath.canonical import canonical_json
 from goldenpath.digest import Digest
-from goldenpath.drift.profile import parse_profile
+from goldenpath.drift.profile_format import parse_profile
 from goldenpath.errors import GoldenPathError
 from goldenpath.observe.log.release_rules import Facts, Parts
 from goldenpath.oci.store import Store

@@ -15,7 +15,8 @@ import numpy as np
 from opentelemetry.sdk.trace import ReadableSpan
 
 from goldenpath import instruments as names
-from goldenpath.drift.profile import Counts, Profile
+from goldenpath.drift.counting import Counts
+from goldenpath.drift.profile import Profile
 from goldenpath.drift.verdict import DriftVerdict
 from goldenpath.observe.drift.outcomes import inside_of, points
 from goldenpath.observe.log.records import Block

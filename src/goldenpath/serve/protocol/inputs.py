@@ -4,9 +4,11 @@ A value is valid if it is in the range of its feature, is one of its categories,
 unless it may be missing. Everything is compared as 32-bit floats, which is what the model sees.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,6 +31,18 @@ _MAGNITUDE = 2.0**64
 """From here on a number is no integer of the protocol, but a magnitude."""
 
 
+FaultKind = Literal["code", "missing", "range"]
+"""An unknown code or text, no value where one is needed, or a number out of its range."""
+
+
+class ValueFault(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Rows of a request whose value in one column is against the contract; no value is in it."""
+
+    column: str
+    kind: FaultKind
+    rows: int
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """A refusal of a request. `note` goes to the record and contains no input value."""
@@ -36,6 +50,10 @@ class Refusal:
     status: int
     message: str
     note: str
+    asked: int = 0
+    """Number of rows of a request that was refused because of its values."""
+    faults: tuple[ValueFault, ...] = ()
+    """For each column and kind of fault, the number of its rows."""
 
 
 class Unfit(InvalidInput):
@@ -155,7 +173,19 @@ class InputRules:
             more = f"and {len(places) - MOST_FAULTS} more"
             messages.append(more)
             notes.append(more)
-        return Refusal(422, "; ".join(messages), "; ".join(notes))
+        faults = tuple(self._faults(rows, right))
+        return Refusal(422, "; ".join(messages), "; ".join(notes), len(rows), faults)
+
+    def _faults(self, rows: Rows, right: NDArray[np.bool_]) -> Iterator[ValueFault]:
+        """Yield the faults of each column by kind, for drift: a refused code is drift as well."""
+        for column in np.flatnonzero(~right.all(axis=0)):
+            feature, wrong = self._features[column], rows[~right[:, column], column]
+            missing = int(np.count_nonzero(np.isnan(wrong)))
+            if missing:
+                yield ValueFault(feature.name, "missing", missing)
+            if missing < len(wrong):
+                kind: FaultKind = "code" if feature.kind == "category" else "range"
+                yield ValueFault(feature.name, kind, len(wrong) - missing)
 
     def examples(self, count: int) -> Rows:
         """Return valid, different rows for the warm-up; the same ones each time."""

@@ -16,7 +16,7 @@ import numpy as np
 from goldenpath.errors import InvalidInput
 from goldenpath.project.spec import Feature
 from goldenpath.serve.model.model import Doubles
-from goldenpath.serve.protocol.inputs import Refusal, Unfit, expectation
+from goldenpath.serve.protocol.inputs import Refusal, Unfit, ValueFault, expectation
 
 MOST_SHOWN = 40
 """Characters of an unknown text or name that a refusal repeats."""
@@ -61,15 +61,17 @@ class LabelledColumn:
         codes = list(map(known.get, values, values))
         if str in set(map(type, codes)):
             row = next(row for row, code in enumerate(codes) if isinstance(code, str))
-            raise self._refusal(row, str(codes[row]))
+            unknown = sum(isinstance(code, str) for code in codes)
+            raise self._refusal(row, str(codes[row]), unknown, len(codes))
         return cast("list[float]", codes)
 
-    def _refusal(self, row: int, text: str) -> InvalidInput:
+    def _refusal(self, row: int, text: str, unknown: int, rows: int) -> InvalidInput:
         if not self.has_labels:
             return InvalidInput(f"row {row}, column {self.name} is a text: expected a number")
         place = f"row {row}, column {self.name}: expected {self.expected}"
         readable = text.encode("utf-8", "backslashreplace").decode()
-        return Unfit(Refusal(422, f"{place}, got {readable[:MOST_SHOWN]!r}", place))
+        faults = (ValueFault(self.name, "code", unknown),)
+        return Unfit(Refusal(422, f"{place}, got {readable[:MOST_SHOWN]!r}", place, rows, faults))
 
 
 def _is_whole(text: str) -> bool:

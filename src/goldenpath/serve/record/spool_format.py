@@ -23,6 +23,7 @@ from typing import Literal
 import msgspec
 
 from goldenpath.errors import InvalidInput
+from goldenpath.serve.protocol.inputs import ValueFault
 from goldenpath.serve.protocol.request_context import RequestContext
 
 SPOOL_VERSION = 3
@@ -99,6 +100,10 @@ class Answered(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The gateway sent the request to a canary."""
     context: RequestContext | None = None
     """The context that the caller stated beside the values; None without one."""
+    asked: int = 0
+    """Rows of a request that was refused because of its values."""
+    faults: tuple[ValueFault, ...] = ()
+    """Why it was refused, for each column and kind of fault."""
 
 
 class SpoolMark(msgspec.Struct, frozen=True, omit_defaults=True):

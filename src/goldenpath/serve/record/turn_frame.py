@@ -17,6 +17,7 @@ from functools import cache
 import msgspec
 
 from goldenpath.errors import VerificationError
+from goldenpath.serve.protocol.inputs import ValueFault
 from goldenpath.serve.protocol.request_context import RequestContext
 from goldenpath.serve.record.spool_format import Answered, Endpoint
 
@@ -42,6 +43,8 @@ class RequestDetails(msgspec.Struct, frozen=True, array_like=True, gc=False):
     shadow: bool = False
     canary: bool = False
     context: RequestContext | None = None
+    asked: int = 0
+    faults: tuple[ValueFault, ...] = ()
 
 
 _PLAIN = RequestDetails()
@@ -146,6 +149,8 @@ def parse_turn(payload: bytes) -> list[Answered]:
             more.shadow,
             more.canary,
             more.context,
+            more.asked,
+            more.faults,
         )
         answered.append(record)
         row = until

@@ -151,4 +151,6 @@ def _details(pending: PendingRequest) -> RequestDetails:
         _SHADOW in exchange.headers,
         _CANARY in exchange.headers,
         question.context if question else pending.context,
+        pending.refusal.asked if pending.refusal else 0,
+        pending.refusal.faults if pending.refusal else (),
     )

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from goldenpath.drift.reference_profile import ReferenceTimes
 from goldenpath.errors import InvalidInput
 from goldenpath.project.number_text import number_text
 from goldenpath.project.slicing import slices
@@ -19,23 +20,30 @@ from goldenpath.train.evaluation.evaluation_rows import render_rows
 from goldenpath.train.evaluation.golden import make_golden
 from goldenpath.train.evaluation.robustness import MAX_ROWS, Trial, robustness
 from goldenpath.train.evaluation.score import Numbers, Scorer, Table, column_of
+from goldenpath.train.evaluation.score_difference import ScoreDifference, score_difference
 from goldenpath.train.evaluation.task_metrics import EvaluatedRows, task_metrics
 from goldenpath.train.training_run import Golden, Metric
 
 Floats = NDArray[np.float64]
 
-KEY, TARGET, SCORE = "key", "target", "score"
+KEY, TARGET, SCORE, TIME = "key", "target", "score", "time"
 MAX_GROUPS = 50
 """Largest number of values of one slice. A column with more is not meant as a slice."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReferenceRows:
-    """The features of the training rows, and the packaged model's scores of them."""
+    """The rows from which the drift reference is made.
+
+    The features are those of the training rows. The scores are the packaged model's scores of the
+    evaluation rows: a model that is overfitted gives its training rows scores as no others.
+    """
 
     table: Table
     scores: Floats
     """What the drift monitor counts: scores, values, or positions of classes."""
+    times: ReferenceTimes | None
+    """When the rows are from; None unless both tables have a column `time`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +60,8 @@ class Evaluation:
     """Number of keys in both tables; None if the training rows have no column `key`."""
     repeated_keys: int
     """Number of training rows whose key occurs in an earlier row."""
+    score_difference: ScoreDifference
+    """How the scores of the training rows differ from those of the evaluation rows."""
     rows: bytes
     """The evaluation rows for the release."""
     golden: Golden
@@ -74,12 +84,14 @@ def evaluate(project: Project, outputs: Path, score: Scorer) -> Evaluation:
     target = _target(project.contract, held_out)
     columns = _features(reference, project.contract)
     rules = AnswerRules(project.contract)
+    first, unseen = (np.asarray(rules.monitored(each), np.float64) for each in (before, scores))
     return Evaluation(
         metrics=(
             *_metrics(project, held_out, target, scores),
             *_robustness(project.contract, score, held_out, columns),
         ),
-        reference=ReferenceRows(columns, np.asarray(rules.monitored(before), np.float64)),
+        reference=ReferenceRows(columns, unseen, _times(reference, held_out)),
+        score_difference=score_difference(first, unseen),
         golden=make_golden(project.contract, columns, score),
         rows_trained=reference.num_rows,
         rows_evaluated=held_out.num_rows,
@@ -262,6 +274,24 @@ def _numbers(table: pa.Table, name: str, file: str) -> Floats:
     if not np.isfinite(values).all():
         raise InvalidInput(f"{file} has a {name!r} that is not a number")
     return values
+
+
+def _times(reference: pa.Table, held_out: pa.Table) -> ReferenceTimes | None:
+    features, scores = _seconds(reference, REFERENCE), _seconds(held_out, EVALUATION)
+    return None if features is None or scores is None else ReferenceTimes(features, scores)
+
+
+def _seconds(table: pa.Table, file: str) -> NDArray[np.int64] | None:
+    """Return the times of the rows in seconds since 1970; None if the table has none."""
+    if TIME not in table.column_names:
+        return None
+    column = table[TIME]
+    if not (pa.types.is_timestamp(column.type) or pa.types.is_date(column.type)):
+        raise InvalidInput(f"{file} has a {TIME!r} of type {column.type}: expected a date or time")
+    if column.null_count:
+        raise InvalidInput(f"{file} has rows without a {TIME!r}")
+    moments: NDArray[np.int64] = column.to_numpy().astype("M8[s]").astype(np.int64)
+    return moments
 
 
 def _column(table: pa.Table, name: str) -> NDArray[np.generic]:

@@ -1,0 +1,200 @@
+"""The state of each process at a look: its evidence, its threshold, its onset, and its end.
+
+A process that has alarmed alarms again only after it was restarted, which a repair or a person
+does. Then only starts after that look count.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from goldenpath.drift.counting import Counts
+from goldenpath.drift.distance import population_stability_index
+from goldenpath.drift.profile import Bins
+from goldenpath.drift.sequential import (
+    KINDS,
+    ChangeKind,
+    Detector,
+    State,
+    log_evidence,
+    log_thresholds,
+)
+from goldenpath.drift.shift import common_bins
+
+Array = NDArray[np.float64]
+Process = tuple[str, ChangeKind]
+"""A feature, or the score, and a kind of change."""
+
+REPAIRED = math.log(1000)
+"""How much likelier the reference has to be than the drift, for a repair; natural logarithm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One process at a look. Evidence and threshold are natural logarithms."""
+
+    feature: str
+    kind: ChangeKind
+    evidence: float
+    threshold: float
+    onset: int
+    """The position of the start with the most evidence, relative to its threshold."""
+    since: int
+    """When the first row since that start arrived, in seconds since 1970."""
+    rows: int
+    """Number of rows since the onset."""
+    size: float
+    """For a shift the PSI of the rows since the onset, otherwise their share."""
+
+    @property
+    def is_alarm(self) -> bool:
+        """Whether the evidence has reached the threshold."""
+        return self.evidence >= self.threshold
+
+
+def changes(detector: Detector, state: State, after: Mapping[Process, int]) -> list[Change]:
+    """Return every process that has evidence, the nearest to its alarm first.
+
+    `after` has the number of looks before which a restarted process takes no starts.
+    """
+    if not state.starts:
+        return []
+    evidence = log_evidence(detector, state.window())
+    excess = evidence - log_thresholds(detector, state)
+    starts = np.array(state.starts)
+    for place, bins in enumerate(detector.profile.columns):
+        for kind, name in enumerate(KINDS):
+            excess[starts < after.get((bins.name, name), 0), place, kind] = -math.inf
+    onsets = excess.argmax(axis=0)
+    best = excess.max(axis=0)
+    order = np.argsort(-best, axis=None, kind="stable")
+    found = []
+    for place, kind in zip(*np.unravel_index(order, best.shape), strict=True):
+        if best[place, kind] > -math.inf:
+            onset = int(onsets[place, kind])
+            value = float(evidence[onset, place, kind])
+            found.append(_change(detector, state, (int(place), int(kind)), onset, value=value))
+    return found
+
+
+def _change(
+    detector: Detector, state: State, process: tuple[int, int], onset: int, *, value: float
+) -> Change:
+    place, kind = process
+    bins = detector.profile.columns[place]
+    since = state.since(onset)
+    weight = math.log(state.weights[onset]) + float(detector.log_shares[kind])
+    return Change(
+        bins.name,
+        KINDS[kind],
+        value,
+        -weight,
+        onset,
+        state.times[onset],
+        since.rows,
+        change_size(detector, since, place, KINDS[kind]),
+    )
+
+
+def change_size(detector: Detector, counts: Counts, place: int, kind: ChangeKind) -> float:
+    """Return the PSI of a shift, or the share of rows of another change."""
+    bins = detector.profile.columns[place]
+    if kind == "shift":
+        common = common_bins(bins)
+        live = column_counts(detector, counts, place)[common]
+        reference = np.array(bins.counts, np.int64)[common]
+        return population_stability_index(reference, live) if live.sum() else 0.0
+    hits, rows = _hits(detector, counts, place, kind)
+    return hits / rows if rows else 0.0
+
+
+def column_counts(detector: Detector, counts: Counts, place: int) -> NDArray[np.int64]:
+    """Return the counts of the bins of one column."""
+    start = detector.firsts[place]
+    return counts.values[start : start + detector.profile.columns[place].size]
+
+
+def new_values(bins: Bins, counts: NDArray[np.int64], rows: int) -> tuple[str, ...]:
+    """Return the labels of bins that are empty in the reference and hold more than a few rows."""
+    few = rows / 2000
+    return tuple(
+        label
+        for label, before, now in zip(bins.labels, bins.counts, counts, strict=True)
+        if now > few and not before and label != "missing"
+    )
+
+
+def _hits(detector: Detector, counts: Counts, place: int, kind: ChangeKind) -> tuple[int, int]:
+    """Return the rows with this change, and the rows among which they are."""
+    column = column_counts(detector, counts, place)
+    match kind:
+        case "missing":
+            return int(column[-1]), counts.rows
+        case "refused":
+            return int(counts.refused[place]), counts.rows + counts.refusals
+        case _:
+            start = detector.firsts[place]
+            empty = detector.empty[start : start + len(column)]
+            return int(column[empty].sum()), counts.rows
+
+
+def is_repaired(
+    detector: Detector, state: State, change: Process, *, drifted: Counts, opened: int
+) -> bool:
+    """Return whether rows since the alarm are as in the reference again.
+
+    `drifted` are the counts since the onset at the alarm, which was after `opened` looks. The rows
+    since some later start have to be a thousand times likelier under the reference than under the
+    drift, and must themselves be no evidence of another change of this kind.
+    """
+    feature, kind = change
+    names = [bins.name for bins in detector.profile.columns]
+    place, position = names.index(feature), KINDS.index(kind)
+    later = [i for i, start in enumerate(state.starts) if start >= opened]
+    if not later:
+        return False
+    window = state.window()
+    evidence = log_evidence(detector, window)[later, place, position]
+    if kind == "shift":
+        gain = _shift_gain(detector, state, place, drifted)[later]
+    else:
+        hits, rows = _hits(detector, drifted, place, kind)
+        gain = np.array(
+            [_rate_gain(detector, state, i, (place, kind), drifted=hits / rows) for i in later]
+        )
+    return bool(((gain >= REPAIRED) & (evidence <= 0)).any())
+
+
+def _shift_gain(detector: Detector, state: State, place: int, drifted: Counts) -> Array:
+    """Return the log likelihood ratio of the reference against the drift, for each start."""
+    for test in detector.shifts:
+        if place in test.columns:
+            index = int(np.flatnonzero(test.columns == place)[0])
+            counts, shares = test.effective(state.window())
+            then = drifted.values[test.positions[index]] + 0.5
+            null = test.log_null(counts, shares)[:, index]
+            gain: Array = null - counts[:, index] @ np.log(then / then.sum())
+            return gain
+    return np.full(len(state.starts), -math.inf)
+
+
+def _rate_gain(
+    detector: Detector, state: State, start: int, process: tuple[int, ChangeKind], *, drifted: float
+) -> float:
+    """Return the log likelihood ratio of the tolerated share against that of the drift."""
+    place, kind = process
+    counts = state.since(start)
+    hits, rows = _hits(detector, counts, place, kind)
+    test = detector.rates[KINDS.index(kind) - 1]
+    usual = float(np.clip(hits / max(rows, 1), test.floors[place, 1], test.bounds[place, 1]))
+    effect = 1.0
+    if detector.is_clustered[KINDS.index(kind) - 1, place]:
+        effect = float(detector.effects.at(np.array([[rows / state.days[start]]]))[0, place])
+    if not 0 < drifted < 1:
+        drifted = min(max(drifted, 1e-9), 1 - 1e-9)
+    usual = max(usual, 1e-9)
+    gain = hits * math.log(usual / drifted) + (rows - hits) * math.log((1 - usual) / (1 - drifted))
+    return gain / effect
