@@ -57,7 +57,8 @@ class LabelledColumn:
         if self._is_closed:
             row = next((row for row, value in enumerate(values) if value not in known), None)
             if row is not None:
-                raise self._refusal(row, _shown(values[row]))
+                unknown = sum(value not in known for value in values)
+                raise self._refusal(row, _shown(values[row]), unknown, len(values))
         codes = list(map(known.get, values, values))
         if str in set(map(type, codes)):
             row = next(row for row, code in enumerate(codes) if isinstance(code, str))
