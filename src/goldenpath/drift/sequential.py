@@ -11,7 +11,7 @@ however the columns depend on each other.
 
 This holds on average over references, for independent rows of one distribution within the
 tolerance. Counts of dependent rows are divided by the design effect that the reference shows. That
-is an approximation, which simulations check (`python -m bench drift_budget`); there is no proof.
+is an approximation without proof; docs/drift.md says what was simulated.
 Source: Shin, Ramdas, Rinaldo, E-detectors (2022); Wasserman et al., Universal inference (2020).
 """
 
