@@ -19,6 +19,7 @@ from goldenpath.drift.seasons import DAY
 from goldenpath.drift.sequential import Detector, State, look
 from goldenpath.observe.drift.monitor import Monitor
 from goldenpath.observe.drift.outcomes import Outcomes
+from goldenpath.observe.drift.unobserved import UnobservedReleases
 from goldenpath.observe.log.prediction_log import PredictionLog
 from goldenpath.observe.log.release_rules import Facts
 from goldenpath.observe.log.spool_tail import Tail
@@ -177,6 +178,8 @@ def _observer(root: Path, facts: Facts) -> tuple[Observer, Subjects]:
         Outcomes(lambda digest: facts),
         lambda event: None,
         PublishedRefusals(root / "refusals.json"),
+        UnobservedReleases(root / "findings"),
+        lambda digest: "",
     )
     return observer, subjects
 

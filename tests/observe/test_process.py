@@ -161,3 +161,21 @@ def test_a_launch_that_cannot_be_read_ends_it_with_a_reason(tmp_path: Path) -> N
 
     assert done.returncode == 1
     assert json.loads(done.stdout)["event"] == "failed"
+
+
+def test_a_release_that_cannot_be_opened_is_an_alarm_until_it_arrives(
+    tmp_path: Path, digest: str
+) -> None:
+    (tmp_path / "registry").rename(tmp_path / "elsewhere")
+    _spool(tmp_path, digest, "r1", [answer(0, draw(10, 1))], end=True)
+
+    events = _Process(tmp_path).finish()
+    (alarm,) = (event for event in events if event["event"] == "alarm")
+    assert (alarm["kind"], alarm["digest"], alarm["model"]) == ("unobserved", digest, "credit")
+    assert "cannot be opened" in str(alarm["sentence"])
+    assert sum(int(str(e["rows"])) for e in events if e["event"] == "sealed") == 10
+
+    (tmp_path / "elsewhere").rename(tmp_path / "registry")
+    _spool(tmp_path, digest, "r2", [answer(0, draw(10, 1))], end=True)
+    kinds = [event["event"] for event in _Process(tmp_path).finish()]
+    assert "repaired" in kinds and "alarm" not in kinds

@@ -27,6 +27,7 @@ from goldenpath.deploy.reconcile.status import Status
 from goldenpath.digest import Digest
 from goldenpath.errors import NotFound, Unavailable, did_you_mean
 from goldenpath.home import Home
+from goldenpath.observe.telemetry.otlp_settings import otel_variables, otlp_settings
 from goldenpath.processes.launch import GrpcLaunch
 from goldenpath.processes.observer_launch import Keep, Keeping, ObserverLaunch
 from goldenpath.processes.sidecar import Sidecar
@@ -43,7 +44,6 @@ from goldenpath.serve.send_rows import SendOptions, Sent, send_rows
 from goldenpath.settings import (
     ALARM_SECRETS_VARIABLE,
     CA_VARIABLE,
-    OTLP_VARIABLE,
     evidence_timeout,
     has_metric_bins,
     proxy_environment,
@@ -109,10 +109,12 @@ def serve(home: Home, listening: Listening, *, once: bool, say: Callable[[str], 
 def _observer(
     home: Home, settings: LocalSettings, metrics: str, platform: Callable[[], Platform | None]
 ) -> Sidecar:
+    otlp = otel_variables(os.environ)
+    otlp_settings(otlp)  # a wrong variable ends `up` here, and not the observer later
     launch = ObserverLaunch(
         home=str(home.root),
         store=str(settings.store),
-        endpoint=os.environ.get(OTLP_VARIABLE, ""),
+        otlp=otlp,
         metrics=metrics,
         bins=has_metric_bins(os.environ),
         listener_settings=settings.listener_settings,
@@ -132,15 +134,21 @@ def _observer(
 def _alarms(
     home: Home, settings: LocalSettings, platform: Callable[[], Platform | None]
 ) -> Sidecar:
-    """Return what delivers alarms. It starts once `platform.toml` names a channel."""
+    """Return what delivers alarms and audit events.
+
+    It starts once `platform.toml` names a channel, or at once if logs have an OTLP receiver.
+    """
     launch = AlarmLaunch(
         home=str(home.root),
         secrets=str(secrets_folder(home, os.environ.get(ALARM_SECRETS_VARIABLE, ""))),
         ca_file=os.environ.get(CA_VARIABLE, ""),
         environment=proxy_environment(os.environ),
+        otlp=otel_variables(os.environ),
     )
     command = (sys.executable, "-m", "goldenpath.audit.alarms")
     log = settings.run / "logs" / "alarms.log"
+
+    sends_logs = "logs" in otlp_settings(launch.otlp).targets
 
     def channels() -> AlarmSettings | None:
         found = platform()
@@ -148,7 +156,8 @@ def _alarms(
 
     def needed() -> AlarmLaunch | None:
         found = channels()
-        return launch if found is not None and found.stages else None
+        is_needed = found is not None and (bool(found.stages) or sends_logs)
+        return launch if is_needed else None
 
     return Sidecar("alarms", command, settings.environment, log, launch=needed, news=channels)
 

@@ -22,13 +22,19 @@ class Poster:
         environment: Mapping[str, str],
         ca_file: Path | None = None,
         *,
+        client: tuple[str, str] | None = None,
         seconds: float = 10.0,
     ) -> None:
-        """`environment` names proxies; `seconds` limits connecting, and each read."""
+        """`environment` names proxies, `client` are files of a certificate and its key.
+
+        `seconds` limits connecting, and each read.
+        """
         self._pool = ClientPools(
             environment,
             timeout=urllib3.Timeout(connect=seconds, read=seconds),
             ca_certs=str(ca_file) if ca_file else None,
+            cert_file=client[0] if client else None,
+            key_file=client[1] if client else None,
         )
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, str]:

@@ -22,13 +22,16 @@ from goldenpath.http.tls import Shown
 from goldenpath.observe.drift.monitor import Monitor
 from goldenpath.observe.drift.monitor_state import watches
 from goldenpath.observe.drift.outcomes import Outcomes
+from goldenpath.observe.drift.unobserved import UnobservedReleases
 from goldenpath.observe.log.prediction_log import PredictionLog
 from goldenpath.observe.log.release_parts import Releases
 from goldenpath.observe.log.spool_tail import Tail
 from goldenpath.observe.log.subject_keys import Subjects
 from goldenpath.observe.observer import Observer, PublishedRefusals
 from goldenpath.observe.telemetry.monitor_series import FindingCounts
-from goldenpath.observe.telemetry.otlp import OtlpSender, TelemetryFiles
+from goldenpath.observe.telemetry.otlp import TelemetryFiles
+from goldenpath.observe.telemetry.otlp_sender import OtlpSender
+from goldenpath.observe.telemetry.otlp_settings import otlp_settings
 from goldenpath.observe.telemetry.scraping import MetricsPage
 from goldenpath.observe.telemetry.telemetry import Telemetry
 from goldenpath.processes.channel_status import ChannelStatus, channel_status
@@ -80,7 +83,8 @@ def _assemble(
     source = launch.source or ReleaseSource(launch.store)
     facts = Releases(open_source(source), _failed)
     log = PredictionLog(home.predictions, subjects, _signer(home.log_key), facts)
-    sender = OtlpSender(launch.endpoint, _log) if launch.endpoint else None
+    otlp = otlp_settings(launch.otlp)
+    sender = OtlpSender(otlp, _log) if otlp.targets else None
     telemetry = Telemetry(
         TelemetryFiles(home.telemetry),
         sender,
@@ -104,7 +108,10 @@ def _assemble(
         subjects.close()
 
     refusals = PublishedRefusals(home.run / FILE)
-    observer = Observer(launch, tail, log, monitor, telemetry, Outcomes(facts), _emit, refusals)
+    observer = Observer(
+        launch, tail, log, monitor, telemetry, Outcomes(facts), _emit, refusals,
+        UnobservedReleases(home.findings), facts.fault,
+    )  # fmt: skip
     return observer, close, {"metrics": page.address} if page else {}
 
 

@@ -11,6 +11,7 @@ from goldenpath.home import Home
 from goldenpath.observe.drift.findings import DriftFinding
 from goldenpath.observe.drift.monitor import Monitor
 from goldenpath.observe.drift.outcomes import Outcomes
+from goldenpath.observe.drift.unobserved import UnobservedReleases
 from goldenpath.observe.log.prediction_log import PredictionLog
 from goldenpath.observe.log.records import Block, decisive
 from goldenpath.observe.log.retention import EVERY, end_what_is_old
@@ -19,6 +20,7 @@ from goldenpath.observe.log.spool_tail import SpoolBatch, Tail
 from goldenpath.observe.telemetry.telemetry import Telemetry
 from goldenpath.processes.observer_launch import NOTHING_ENDS, Keeping, ObserverLaunch
 from goldenpath.serve.gateway.refusals import read_refusals
+from goldenpath.serve.record.spool_format import SpoolHeader
 
 Emit = Callable[[Mapping[str, JsonValue]], None]
 
@@ -56,6 +58,9 @@ class Observer:
     outcomes: Outcomes
     emit: Emit
     refusals: PublishedRefusals
+    unobserved: UnobservedReleases
+    facts_fault: Callable[[str], str]
+    """Returns why a release cannot be opened; empty if it can."""
     is_stuck: bool = False
     """The last round could not seal. Until it can, records stay in the spool on disk."""
     keeping: Keeping = NOTHING_ENDS
@@ -103,17 +108,37 @@ class Observer:
             self.emit({"event": "failed", "message": f"expired records were not deleted: {error}"})
 
     def _observe(self, batch: SpoolBatch, now: datetime) -> None:
+        raised: list[DriftFinding] = []
         try:
             block = Block.of(batch.header, batch.answered)
             fresh, raised = self.monitor.add(block, now)
             self.telemetry.add(decisive(fresh))
             self.outcomes.add(fresh)
+            self._judge_release(batch.header, self.facts_fault(batch.header.digest), now)
         except (GoldenPathError, ValueError) as error:
             # The log comes first: a record that cannot be counted is still sealed.
             self.emit({"event": "failed", "message": f"{batch.path.name}: {error}"})
-            return
+            self._judge_release(batch.header, str(error), now)
         for finding in raised:
-            self.emit(_news_of(finding))
+            self._pass_on(finding)
+
+    def _judge_release(self, header: SpoolHeader, fault: str, now: datetime) -> None:
+        """Open a finding about a release that cannot be monitored, or end it."""
+        release = (header.stage, header.model, header.digest)
+        try:
+            if fault:
+                finding = self.unobserved.failed(release, fault, now)
+            else:
+                finding = self.unobserved.observed(release, now)
+        except OSError as error:
+            self.emit({"event": "failed", "message": f"a finding cannot be written: {error}"})
+            return
+        if finding is not None:
+            self._pass_on(finding)
+
+    def _pass_on(self, finding: DriftFinding) -> None:
+        self.emit(_news_of(finding))
+        self.telemetry.alarm(finding)
 
 
 def _sealed(checkpoint: Checkpoint) -> Mapping[str, JsonValue]:

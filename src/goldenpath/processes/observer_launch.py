@@ -35,8 +35,8 @@ class ObserverLaunch:
     """Folder of the OCI image layout with contract and profile of each release."""
     source: ReleaseSource | None = None
     """The release of a server that nobody supervises; then `store` is not read."""
-    endpoint: str = ""
-    """An OTLP/HTTP receiver; empty: telemetry stays on disk."""
+    otlp: dict[str, str] = field(default_factory=dict)
+    """The variables `OTEL_*`; without an endpoint telemetry stays on disk."""
     metrics: str = ""
     """`HOST:PORT` on which Prometheus may read the metrics; empty: nowhere."""
     listener_settings: ListenerSettings = field(default_factory=ListenerSettings)

@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
     ExportMetricsServiceResponse,
@@ -23,7 +24,9 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 from goldenpath import instruments
 from goldenpath.observe.drift.monitor import Monitor
 from goldenpath.observe.log.records import Block
-from goldenpath.observe.telemetry.otlp import OtlpSender, TelemetryFiles
+from goldenpath.observe.telemetry.otlp import TelemetryFiles
+from goldenpath.observe.telemetry.otlp_sender import OtlpSender
+from goldenpath.observe.telemetry.otlp_settings import OtlpSettings, otlp_settings
 from goldenpath.observe.telemetry.telemetry import Telemetry
 from tests.observe.spooling import DIGEST, FACTS, answer, draw, header
 
@@ -35,6 +38,7 @@ PARENT = f"00-{'1' * 32}-{'2' * 16}-01"
 class _Received:
     metrics: list[ExportMetricsServiceRequest] = field(default_factory=list)
     traces: list[ExportTraceServiceRequest] = field(default_factory=list)
+    logs: list[tuple[dict[str, str], ExportLogsServiceRequest]] = field(default_factory=list)
     address: str = ""
 
 
@@ -50,6 +54,11 @@ def receiver() -> Iterator[_Received]:
             if self.path == "/v1/metrics":
                 received.metrics.append(ExportMetricsServiceRequest.FromString(body))
                 answer = ExportMetricsServiceResponse().SerializeToString()
+            elif self.path == "/v1/logs":
+                received.logs.append(
+                    (dict(self.headers.items()), ExportLogsServiceRequest.FromString(body))
+                )
+                answer = b""
             else:
                 received.traces.append(ExportTraceServiceRequest.FromString(body))
                 answer = ExportTraceServiceResponse().SerializeToString()
@@ -71,10 +80,14 @@ def receiver() -> Iterator[_Received]:
     thread.join()
 
 
-def _observe(root: Path, sender: OtlpSender | None) -> None:
+def _settings(address: str, **other: str) -> OtlpSettings:
+    return otlp_settings({"OTEL_EXPORTER_OTLP_ENDPOINT": address, **other})
+
+
+def _observe(root: Path, sender: OtlpSender | None, now: datetime = NOW) -> None:
     monitor = Monitor(root / "drift", root / "findings", lambda digest: FACTS)
     telemetry = Telemetry(
-        TelemetryFiles(root / "telemetry"), sender, lambda digest: FACTS, started=NOW, share=0.0
+        TelemetryFiles(root / "telemetry"), sender, lambda digest: FACTS, started=now, share=0.0
     )
     rows = draw(1000, 1, new_code=0.15)
     answered = [
@@ -82,9 +95,9 @@ def _observe(root: Path, sender: OtlpSender | None) -> None:
         answer(1, rows[500:]),
         answer(2, rows[:0], status=400, refusal="column income is missing"),
     ]
-    fresh, _ = monitor.add(Block.of(header(), answered), NOW)
+    fresh, _ = monitor.add(Block.of(header(), answered), now)
     telemetry.add(fresh)
-    telemetry.flush(monitor.verdicts, NOW, finish=True)
+    telemetry.flush(monitor.verdicts, now, finish=True)
 
 
 def _by_name(request: ExportMetricsServiceRequest) -> dict[str, Metric]:
@@ -99,7 +112,7 @@ def _by_name(request: ExportMetricsServiceRequest) -> dict[str, Metric]:
 def test_a_receiver_gets_the_metrics_by_the_conventions(
     tmp_path: Path, receiver: _Received
 ) -> None:
-    sender = OtlpSender(receiver.address, lambda message: None)
+    sender = OtlpSender(_settings(receiver.address), lambda message: None)
     _observe(tmp_path, sender)
     sender.close()
 
@@ -129,7 +142,7 @@ def test_a_receiver_gets_the_metrics_by_the_conventions(
 def test_a_span_continues_the_trace_of_a_caller_who_samples(
     tmp_path: Path, receiver: _Received
 ) -> None:
-    sender = OtlpSender(receiver.address, lambda message: None)
+    sender = OtlpSender(_settings(receiver.address), lambda message: None)
     _observe(tmp_path, sender)
     sender.close()
 
@@ -166,8 +179,36 @@ def test_files_are_rotated_and_bounded(tmp_path: Path) -> None:
 
 def test_a_receiver_that_is_away_costs_telemetry_and_nothing_else(tmp_path: Path) -> None:
     said: list[str] = []
-    sender = OtlpSender("http://127.0.0.1:9", said.append, seconds=0.5)
+    sender = OtlpSender(_settings("http://127.0.0.1:9"), said.append)
     _observe(tmp_path, sender)
     sender.close()
 
     assert (tmp_path / "telemetry" / "metrics.jsonl").exists()
+
+
+def test_refusals_sampled_requests_and_alarms_are_logs_without_a_value(
+    tmp_path: Path, receiver: _Received
+) -> None:
+    variables = {
+        "OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer%20abc,x-tenant=bank",
+        "OTEL_RESOURCE_ATTRIBUTES": "cloud.region=eu,service.name=other",
+        "OTEL_SERVICE_NAME": "scoring",
+        "OTEL_EXPORTER_OTLP_COMPRESSION": "gzip",
+    }
+    sender = OtlpSender(_settings(receiver.address, **variables), lambda message: None)
+    _observe(tmp_path, sender)
+    sender.close()
+
+    ((headers, request),) = receiver.logs
+    assert (headers["authorization"], headers["x-tenant"]) == ("Bearer abc", "bank")
+    records = [r for each in request.resource_logs for s in each.scope_logs for r in s.log_records]
+    assert [each.severity_text for each in records] == ["INFO", "WARN"]
+    sampled, refused = records
+    (span,) = receiver.traces[0].resource_spans[0].scope_spans[0].spans
+    assert (sampled.trace_id, sampled.span_id) == (span.trace_id, span.span_id)
+    assert "income is missing" in refused.body.string_value
+    for message in (request.resource_logs[0], receiver.metrics[0].resource_metrics[0]):
+        where = {each.key: each.value.string_value for each in message.resource.attributes}
+        assert (where["service.name"], where["goldenpath.model"]) == ("scoring", "credit")
+        assert where["cloud.region"] == "eu"
+        assert where[instruments.MANIFEST_DIGEST] == DIGEST

@@ -19,7 +19,9 @@ from goldenpath.audit.alarms.alarm_sender import SendingTools
 from goldenpath.audit.alarms.alarm_settings import AlarmLaunch, AlarmSettings
 from goldenpath.audit.alarms.alarm_source import AlarmSource
 from goldenpath.audit.alarms.channel_secrets import ChannelSecrets
+from goldenpath.audit.alarms.event_export import EventExport
 from goldenpath.home import Home
+from goldenpath.observe.telemetry.otlp_settings import otlp_settings
 from goldenpath.processes.channel_status import STATUS
 from goldenpath.processes.commands import Commands
 
@@ -50,6 +52,9 @@ def main() -> int:
     )
     source = AlarmSource(home, _failed)
     dispatch = Dispatch(home.outbox, home.run / STATUS, source, tools, interval=launch.interval)
+    export = EventExport(
+        home.events, home.outbox / "audit-events.json", otlp_settings(launch.otlp), _failed
+    )
     _emit({"event": "ready"})
     while not commands.have_ended:
         for line in commands.within(launch.interval):
@@ -58,6 +63,8 @@ def main() -> int:
             except msgspec.DecodeError as error:
                 _failed(f"a line of standard input cannot be parsed: {error}")
         dispatch.round()
+        export.round(datetime.now(UTC))
+    export.round(datetime.now(UTC))
     dispatch.end(LAST_SECONDS)
     _emit({"event": "stopped"})
     return 0

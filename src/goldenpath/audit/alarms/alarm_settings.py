@@ -30,6 +30,8 @@ class AlarmLaunch(msgspec.Struct, frozen=True):
     """PEM file of authorities; empty: those of the system."""
     environment: dict[str, str] = msgspec.field(default_factory=dict)
     """Names proxies."""
+    otlp: dict[str, str] = msgspec.field(default_factory=dict)
+    """The variables `OTEL_*`: audit events are sent as log records if they name a receiver."""
     interval: float = 1.0
     """Seconds between two looks at findings and the audit log."""
 

@@ -20,6 +20,7 @@ from goldenpath.compose.process_context import uv
 from goldenpath.errors import InvalidInput
 from goldenpath.files import take_lock
 from goldenpath.home import Home
+from goldenpath.observe.telemetry.otlp_settings import otel_variables, otlp_settings
 from goldenpath.oci.stores.layout import LayoutStore
 from goldenpath.parsers.toml_parser import MAX_TOML
 from goldenpath.parsers.typed import read_bounded
@@ -37,7 +38,7 @@ from goldenpath.release.artifact.evidence_copy import copy_evidence
 from goldenpath.release.artifact.source_store import open_source
 from goldenpath.release.attest.launch_trust import trust_of
 from goldenpath.serve.server.lifecycle import ServerOutput, run
-from goldenpath.settings import OTLP_VARIABLE, tool_environment
+from goldenpath.settings import tool_environment
 
 ENDED_EARLY = 128 + signal.SIGTERM
 """The exit code of a server that is asked to end before it is ready."""
@@ -128,11 +129,13 @@ def _threads(wanted: int, say: Callable[[str], None]) -> int:
 
 
 def _observer(options: ServeOptions, state: Path, found: FoundRelease) -> Sidecar:
+    otlp = otel_variables(os.environ)
+    otlp_settings(otlp)  # a wrong variable ends the container here, and not the observer later
     launch = ObserverLaunch(
         home=str(state),
         store="",
         source=_observed(found, state),
-        endpoint=os.environ.get(OTLP_VARIABLE, ""),
+        otlp=otlp,
         metrics=options.metrics or "",
         listener_settings=listener_settings(os.environ),
     )

@@ -39,6 +39,7 @@ class Releases:
         self._known: dict[str, Facts] = {}
         self._failed: dict[str, float] = {}
         """By digest: when to try again a release that could not be opened."""
+        self._faults: dict[str, str] = {}
 
     def __call__(self, digest: str) -> Facts | None:
         """Return the facts of a release. None if it cannot be opened, which is reported."""
@@ -49,10 +50,16 @@ class Releases:
                 profile = parse_profile(files[PROFILE].content)
                 self._known[digest] = Facts(contract, profile, parts_of(contract, files))
                 self._failed.pop(digest, None)
+                self._faults.pop(digest, None)
             except (GoldenPathError, KeyError) as error:
-                self._report(f"release {digest} cannot be opened: {error}")
+                self._faults[digest] = f"release {digest} cannot be opened: {error}"
+                self._report(self._faults[digest])
                 self._failed[digest] = self._clock() + RETRY
         return self._known.get(digest)
+
+    def fault(self, digest: str) -> str:
+        """Return why the last attempt to open a release failed; empty if it did not."""
+        return self._faults.get(digest, "")
 
 
 def parts_of(contract: Contract, files: Mapping[str, File]) -> Parts:

@@ -1,29 +1,22 @@
-"""The export of telemetry: to files of the home, and to an OTLP receiver if one is set.
+"""Recent telemetry in files of the home.
 
 The files hold one OTLP/JSON message per line, like those of the file exporter in the specification.
-Their size is bounded. A thread of its own sends to the receiver. If the receiver is down, telemetry
-is dropped and counted, and the log is never delayed.
+Their size is bounded.
 """
 
 import base64
 import json
-import queue
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from google.protobuf.json_format import MessageToDict
 from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
-from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.metrics.export import MetricExportResult, MetricsData
+from opentelemetry.sdk.metrics.export import MetricsData
 from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.export import SpanExportResult
 
 MAX_FILE = 8 * 1024 * 1024
 KEPT_FILES = 3
-_WAITING = 16
 _IDS = ("traceId", "spanId", "parentSpanId")
 
 
@@ -72,48 +65,3 @@ def _hexadecimal(value: object) -> object:
     if isinstance(value, list):
         return [_hexadecimal(item) for item in value]
     return value
-
-
-class OtlpSender:
-    """A sender to an OTLP/HTTP receiver, in a thread of its own."""
-
-    def __init__(
-        self, endpoint: str, report: Callable[[str], None], *, seconds: float = 5.0
-    ) -> None:
-        base = endpoint.rstrip("/")
-        self._metrics = OTLPMetricExporter(endpoint=f"{base}/v1/metrics", timeout=seconds)
-        self._spans = OTLPSpanExporter(endpoint=f"{base}/v1/traces", timeout=seconds)
-        self._report = report
-        self._queue: queue.Queue[MetricsData | Sequence[ReadableSpan] | None] = queue.Queue(
-            _WAITING
-        )
-        self._seconds = seconds
-        self.dropped = 0
-        """The number of messages dropped because the queue was full or the receiver failed."""
-        self._thread = threading.Thread(target=self._run, name="otlp", daemon=True)
-        self._thread.start()
-
-    def send(self, message: MetricsData | Sequence[ReadableSpan]) -> None:
-        """Queue a message. If the queue is full, drop and count it."""
-        try:
-            self._queue.put_nowait(message)
-        except queue.Full:
-            self.dropped += 1
-
-    def close(self) -> None:
-        """Send what waits, for at most the timeout of one message."""
-        try:
-            self._queue.put(None, timeout=self._seconds)
-        except queue.Full:
-            return
-        self._thread.join(self._seconds)
-
-    def _run(self) -> None:
-        while (message := self._queue.get()) is not None:
-            if isinstance(message, MetricsData):
-                is_delivered = self._metrics.export(message) is MetricExportResult.SUCCESS
-            else:
-                is_delivered = self._spans.export(message) is SpanExportResult.SUCCESS
-            if not is_delivered:
-                self.dropped += 1
-                self._report("telemetry could not be sent to the OTLP receiver")

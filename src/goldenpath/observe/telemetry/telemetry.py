@@ -7,29 +7,39 @@ would need other bounds.
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 
 import numpy as np
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.sdk.trace import ReadableSpan
 
 from goldenpath import instruments as names
 from goldenpath.drift.counting import Counts
 from goldenpath.drift.profile import Profile
 from goldenpath.drift.verdict import DriftVerdict
+from goldenpath.observe.drift.findings import DriftFinding
 from goldenpath.observe.drift.outcomes import inside_of, points
 from goldenpath.observe.log.records import Block
 from goldenpath.observe.log.release_rules import Facts
 from goldenpath.observe.log.segment import Checkpoint
 from goldenpath.observe.telemetry.exposition import exposition
+from goldenpath.observe.telemetry.log_records import (
+    Where,
+    finding_log,
+    logs_request,
+    request_log,
+    where_of,
+)
 from goldenpath.observe.telemetry.monitor_series import (
     FindingCounts,
     record_monitor,
     record_platform,
     refusal_reason,
 )
-from goldenpath.observe.telemetry.otlp import OtlpSender, TelemetryFiles
+from goldenpath.observe.telemetry.otlp import TelemetryFiles
+from goldenpath.observe.telemetry.otlp_sender import OtlpSender
 from goldenpath.observe.telemetry.series import (
     Attributes,
     Distribution,
@@ -49,6 +59,8 @@ _MOST_SERIES = 200
 QUIET_SECONDS = 60.0
 """Seconds after which metrics are sent again though nothing has changed."""
 _MOST_SPANS = 512
+_MOST_LOGS = 1_000
+"""Log records between two exports."""
 
 
 class Telemetry:
@@ -79,6 +91,7 @@ class Telemetry:
         self._spans: list[ReadableSpan] = []
         self._is_changed = False
         self._bins = bins
+        self._logs: dict[Where, list[LogRecord]] = {}
         self._findings = findings
         self._channels = channels
         self._lock = threading.Lock()
@@ -101,8 +114,37 @@ class Telemetry:
             all_spans = spans(block.header, block.answered, series.resource, self._share)
             sampled = list(islice(all_spans, room))
             self._spans += [span for _, span in sampled]
+            self._log_requests(block, dict(sampled_by_id(sampled)))
             _record_requests(series, block, sampled)
             _record_predictions(series, block, facts, sampled)
+
+    def alarm(self, finding: DriftFinding) -> None:
+        """Log an alarm, or the end of one."""
+        where = (
+            (names.SERVICE_NAME, finding.model),
+            (names.ENVIRONMENT, finding.stage),
+            (names.MANIFEST_DIGEST, finding.release),
+        )
+        with self._lock:
+            self._log(where, finding_log(finding))
+            self._is_changed = True
+
+    def _log_requests(self, block: Block, spans_by_id: Mapping[str, ReadableSpan]) -> None:
+        """Log sampled requests and refused ones; nothing without a receiver."""
+        if self._sender is None:
+            return
+        for item in block.answered:
+            span = spans_by_id.get(item.prediction_id)
+            if span is not None or item.refusal:
+                path = route(block.header, item.endpoint)
+                self._log(where_of(block.header), request_log(item, path, span))
+
+    def _log(self, where: Where, record: LogRecord) -> None:
+        """Keep a record until the next export. What is too much is left out and counted."""
+        if sum(map(len, self._logs.values())) < _MOST_LOGS:
+            self._logs.setdefault(where, []).append(record)
+        elif self._sender is not None:
+            self._sender.dropped += 1
 
     def sealed(self, checkpoint: Checkpoint) -> None:
         """Count the records of a sealed segment, and those known to be lost."""
@@ -173,6 +215,7 @@ class Telemetry:
             record_platform(platform, dropped, self._channels())
             data = metrics_data(list(self._series.values()), _nanoseconds(now))
             made, self._spans = self._spans, []
+            logs, self._logs = self._logs, {}
         if is_news or finish:
             self._files.metrics(data)
         if made:
@@ -181,6 +224,8 @@ class Telemetry:
             self._sender.send(data)
             if made:
                 self._sender.send(made)
+            if logs:
+                self._sender.send(logs_request(logs))
 
     def _drift(
         self, key: Key, verdict: DriftVerdict, profile: Profile, counts: Counts, *, now: datetime
@@ -228,6 +273,11 @@ class Telemetry:
 
 
 Sampled = Sequence[tuple[Answered, ReadableSpan]]
+
+
+def sampled_by_id(sampled: Sampled) -> Iterator[tuple[str, ReadableSpan]]:
+    """Return the spans by the id of their request."""
+    return ((item.prediction_id, span) for item, span in sampled)
 
 
 def _record_requests(series: Series, block: Block, sampled: Sampled) -> None:
