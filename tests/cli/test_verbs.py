@@ -96,6 +96,12 @@ REFUSED = (
     ("init --listen nowhere", "platform-engineer", 2, "--listen: 'nowhere' is not an address"),
     ("up --once --listen nowhere", "", 2, "--listen: 'nowhere' is not an address"),
     ("drift --close none --reason x", "platform-engineer", 3, "none"),
+    ("findings close none --reason x", "platform-engineer", 3, "none"),
+    ("labels add none.csv --model credit-default --stage dev", "platform-engineer", 2,
+     "'none.csv' does not exist"),
+    ("performance none --stage dev", "", 3, "there is no prediction log yet"),
+    ("telemetry rules --kind none", "", 2, "has no option --kind"),
+    ("serve none", "", 3, "none"),
     ("judge credit-default --stage dev --dry-run", "platform-engineer", 2, "no source of counts"),
 )  # fmt: skip
 OWN_TESTS = {"demo", "completion", "verify-self", "gate", "why", "attack", "sod", "down", "events",
