@@ -11,7 +11,7 @@ from goldenpath.cli.output import Format, note, output_option, show
 from goldenpath.cli.parameters import in_utc
 from goldenpath.cli.tables import TableRow, table
 from goldenpath.digest import Digest
-from goldenpath.drift.performance import Performance
+from goldenpath.drift.performance.score_metrics import Performance
 from goldenpath.errors import GoldenPathError
 from goldenpath.home import Home
 from goldenpath.observe.labels.performance_report import (

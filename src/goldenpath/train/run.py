@@ -20,7 +20,7 @@ from goldenpath.drift.reference_profile import build_profile
 from goldenpath.errors import InvalidInput, Unavailable
 from goldenpath.processes.confinement import Confinement, confine, interpreter_files
 from goldenpath.project.data_digest import digest_file
-from goldenpath.project.spec import MODEL, REFERENCE, Project
+from goldenpath.project.spec import MODEL, Project
 from goldenpath.project.statements import THRESHOLDS
 from goldenpath.settings import authority_files, training_environment
 from goldenpath.times import timestamp
@@ -36,7 +36,8 @@ from goldenpath.train.environment.environment_cache import (
 from goldenpath.train.environment.lock_check import accepted_lock
 from goldenpath.train.environment.uv_lock import LockedPackage
 from goldenpath.train.environment.uv_program import Uv
-from goldenpath.train.evaluation.evaluate import KEY, Evaluation, evaluate, refuse_missing
+from goldenpath.train.evaluation.evaluate import Evaluation, evaluate, refuse_missing
+from goldenpath.train.evaluation.evaluation_checks import evaluation_checks
 from goldenpath.train.evaluation.score import Scorer, onnx_scorer
 from goldenpath.train.mlflow_log import MlflowLog, read_mlflow_log
 from goldenpath.train.python_content import (
@@ -58,8 +59,6 @@ from goldenpath.train.steps import (
 )
 from goldenpath.train.training_run import Check, Dataset, Environment, SourceState, TrainingRun
 
-MAX_SKEW = 1e-4
-"""Largest difference between the scores of training and packaged model that rounding explains."""
 REPEATABLE = "same output twice"
 """Name of the check that two trainings on a sample write the same bytes."""
 
@@ -140,7 +139,7 @@ def train(
             if evaluation.score_difference.is_shown:
                 report(f"WARNING: {evaluation.score_difference.sentence}")
             report("waiting for lint and tests")
-            checks = (*checked.result(), *smoke, *_verdicts(evaluation))
+            checks = (*checked.result(), *smoke, *evaluation_checks(evaluation))
         dataset.refuse_changed(context.data, project.data, "during the training")
         record_modules(inputs.cached, context.work / "bytecode")
         times = started, now()
@@ -311,32 +310,6 @@ def _run_trainings(
 
 def _smoke_check(smoke: TrainingResult) -> Check:
     return Check("smoke training", True, "succeeded on a sample", round(smoke.seconds, 3))
-
-
-def _verdicts(evaluation: Evaluation) -> tuple[Check, ...]:
-    skew = evaluation.largest_skew
-    return (
-        Check(
-            "equality of the export",
-            skew <= MAX_SKEW,
-            f"scores of training and packaged model differ by at most {skew:.2g}, "
-            f"allowed {MAX_SKEW:g}",
-            0.0,
-        ),
-        _leakage(evaluation),
-        # A statement, not a demand: an overfitted model may still be the better one.
-        Check("scores of unseen rows", True, evaluation.score_difference.sentence, 0.0),
-    )
-
-
-def _leakage(evaluation: Evaluation) -> Check:
-    shared, repeated = evaluation.shared_keys, evaluation.repeated_keys
-    if shared is None:
-        detail = f"cannot be checked: {REFERENCE} has no column {KEY!r}"
-        return Check("no leakage", False, detail, 0.0)
-    detail = f"{shared} keys are in both the training rows and the evaluation rows"
-    detail += f"; {repeated} training rows repeat a key, no evaluation row does"
-    return Check("no leakage", shared == 0, detail, 0.0)
 
 
 def _record(

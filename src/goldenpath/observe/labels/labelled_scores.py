@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from goldenpath.drift.calibration import ScoreGrid
+from goldenpath.drift.performance.calibration import ScoreGrid
 from goldenpath.errors import InvalidInput, VerificationError
 from goldenpath.home import Home
 from goldenpath.observe.log.log_reader import log_public_key, read_columns, verified

@@ -6,9 +6,13 @@ from datetime import datetime
 
 import numpy as np
 
-from goldenpath.drift.calibration import Calibration
-from goldenpath.drift.label_evidence import LIMIT, LabelEvidence
-from goldenpath.drift.performance import Performance, estimated_performance, realised_performance
+from goldenpath.drift.performance.calibration import Calibration
+from goldenpath.drift.performance.label_evidence import LIMIT, LabelEvidence
+from goldenpath.drift.performance.score_metrics import (
+    Performance,
+    estimated_performance,
+    realised_performance,
+)
 from goldenpath.errors import InvalidInput
 from goldenpath.home import Home
 from goldenpath.observe.labels.label_store import known_labels, latest

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from goldenpath.drift.calibration import Calibration, ScoreGrid
+from goldenpath.drift.performance.calibration import Calibration, ScoreGrid
 
 Floats = NDArray[np.float64]
 

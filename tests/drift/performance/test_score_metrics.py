@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from goldenpath.drift.calibration import Calibration, ScoreGrid
-from goldenpath.drift.label_evidence import LabelEvidence
-from goldenpath.drift.performance import (
+from goldenpath.drift.performance.calibration import Calibration, ScoreGrid
+from goldenpath.drift.performance.label_evidence import LabelEvidence
+from goldenpath.drift.performance.score_metrics import (
     binned_metrics,
     estimated_performance,
     realised_performance,

@@ -1,0 +1,1 @@
+"""How well a release does, from its scores alone and from labels."""
