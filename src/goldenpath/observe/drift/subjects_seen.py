@@ -1,8 +1,8 @@
 """Repeated questions: the same case asked five times says no more about drift than asked once.
 
-A person counts once a day. Where no person is named, and no two rows of the reference are equal,
-equal inputs are taken for one case. More than `MOST_REPEATS` of them count again: a broken source
-that sends one row for ever is drift.
+A person with the same inputs counts once a day; with other inputs it is another case. Where no
+person is named, and no two rows of the reference are equal, equal inputs are taken for one case.
+More than `MOST_REPEATS` of them count again: a broken source that sends one row for ever is drift.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ class SubjectsSeen:
         self, profile: Profile, answered: Sequence[Answered], rows: Floats, days: NDArray[np.int64]
     ) -> NDArray[np.bool_]:
         """Return which rows are not repetitions of a case of the same day."""
-        hashes = row_hashes(rows).tolist() if profile.is_distinct else None
+        hashes = row_hashes(rows).tolist()
         result = np.ones(len(rows), np.bool_)
         place = 0
         for item in answered:
@@ -42,8 +42,8 @@ class SubjectsSeen:
                 self._enter(int(days[place]))
             for number in range(item.rows):
                 if item.subjects:
-                    result[place] = self._is_new_person(item.subjects[number])
-                elif hashes is not None:
+                    result[place] = self._is_new_person(item.subjects[number], hashes[place])
+                elif profile.is_distinct:
                     result[place] = self._is_new_case(hashes[place])
                 place += 1
         return result
@@ -54,8 +54,10 @@ class SubjectsSeen:
             self.people.clear()
             self.cases.clear()
 
-    def _is_new_person(self, name: str) -> bool:
-        key = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest())
+    def _is_new_person(self, name: str, inputs: int) -> bool:
+        named = hashlib.blake2b(name.encode(), digest_size=8)
+        named.update(inputs.to_bytes(8))
+        key = int.from_bytes(named.digest())
         if key in self.people:
             return False
         self.people.add(key)
