@@ -79,7 +79,7 @@ def governed(home: Home, tmp_path: Path) -> Home:
     environment = {"PATH": os.environ["PATH"]}
     officer = Identity("security-officer", SshKey.generate(tmp_path / "officer"))
     repository = Repository(str(home.gitops), home.gitops_cache, environment)
-    wishes = PlatformOptions("127.0.0.1:0", "registry.example/models", ("security-officer",))
+    wishes = PlatformOptions("127.0.0.1:0", "registry.example/models", ("validator",))
     found(home, repository, officer, wishes, environment=environment, now=NOW)
     return home
 
