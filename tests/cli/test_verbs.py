@@ -102,6 +102,8 @@ REFUSED = (
     ("performance none --stage dev", "", 3, "there is no prediction log yet"),
     ("telemetry rules --kind none", "", 2, "has no option --kind"),
     ("serve none", "", 3, "none"),
+    ("image build --pins none", "", 2, "--pins: file 'none' does not exist"),
+    ("fetch none files", "", 2, "no trust file was named"),
     ("judge credit-default --stage dev --dry-run", "platform-engineer", 2, "no source of counts"),
 )  # fmt: skip
 OWN_TESTS = {"demo", "completion", "verify-self", "gate", "why", "attack", "sod", "down", "events",
