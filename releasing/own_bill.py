@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from email.parser import Parser
 from uuid import NAMESPACE_URL, uuid5
 
-from goldenpath import __version__
 from goldenpath.canonical import JsonValue
 from goldenpath.release.attest.statement import render_time
 from goldenpath.release.evidence.sbom import SPEC_VERSION, python_component
 from goldenpath.train.environment.bundled import bundled_in
 from goldenpath.train.environment.locked_environment import licence_of
 from goldenpath.train.training_run import Package
+from goldenpath.version import __version__
 from releasing.runtime_lock import Pin, installed_distribution
 from releasing.wheel_build import BuiltWheel, SourceCommit
 

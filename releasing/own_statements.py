@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-from goldenpath import __version__
 from goldenpath.audit.installation.release_statement import ReleasedFiles, release_statement
 from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
@@ -13,6 +12,7 @@ from goldenpath.release.attest.statement import (
     Statement,
     render_time,
 )
+from goldenpath.version import __version__
 from releasing.wheel_build import BuiltWheel, SourceCommit
 
 WHEEL_BUILD = "https://goldenpath.example/build/wheel/v1"

@@ -5,4 +5,10 @@ The packages follow the life of a model: `project`, `train`, `release`, `promote
 may import which; the build checks them.
 """
 
-__version__ = "0.1.0"
+import os
+
+from goldenpath.settings import NO_TELEMETRY
+from goldenpath.version import __version__ as __version__
+
+# Before any other import of this process: a library reads them when it is loaded.
+os.environ.update(NO_TELEMETRY)

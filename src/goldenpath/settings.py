@@ -11,6 +11,16 @@ from pathlib import Path
 
 from goldenpath.errors import InvalidInput
 
+NO_TELEMETRY = {
+    # onnxruntime 1.32 for Linux writes an identifier of the machine below the home and sends
+    # events to its maker, from its import on; the second name is that of versions before.
+    "ORT_DISABLE_TELEMETRY": "1",
+    "ORT_TELEMETRY_DISABLED": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+}
+"""Variables by which libraries of others send nothing to their makers."""
+
 KEY_VARIABLE = "GOLDENPATH_SIGNING_KEY"
 """The key that signs releases: a PEM file or its content; else `keys/release.pem` in the home."""
 
@@ -286,6 +296,7 @@ def training_environment(
     limits = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
     return {
         **kept,
+        **NO_TELEMETRY,
         **dict.fromkeys(limits, str(threads)),
         "HOME": str(work / "home"),
         "TMPDIR": str(work / "temporary"),
@@ -306,6 +317,7 @@ def content_environment(scratch: Path) -> dict[str, str]:
     """Return the environment of a model that is code: one thread, and `scratch` for its files."""
     limits = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
     return {
+        **NO_TELEMETRY,
         **dict.fromkeys(limits, "1"),
         "PATH": "/usr/bin:/bin",
         "HOME": str(scratch),

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from goldenpath import __version__
 from goldenpath.cli.renamed import LAST
 from goldenpath.release.attest.signatures.sshsig import SshKey
+from goldenpath.version import __version__
 from tests.cli.conftest import Town
 from tests.cli.saying import Command
 

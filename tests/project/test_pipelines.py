@@ -14,7 +14,7 @@ import pytest
 import yaml
 from jsonschema import Draft7Validator
 
-from goldenpath import __version__
+from goldenpath.version import __version__
 from tests.programs import program
 
 DATA = Path(__file__).parent.parent / "data"

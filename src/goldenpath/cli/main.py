@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import click
 
-from goldenpath import __version__
 from goldenpath.cli.ending import ending
 from goldenpath.cli.families import FamilyGroup
+from goldenpath.version import __version__
 
 
 @click.group(cls=FamilyGroup, context_settings={"help_option_names": ["-h", "--help"]})

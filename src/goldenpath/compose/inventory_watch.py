@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from goldenpath import __version__
 from goldenpath.compose.gitops_access import gitops
 from goldenpath.compose.process_context import now
 from goldenpath.compose.stores import store_of
@@ -30,6 +29,7 @@ from goldenpath.promote.workspace.desired_state import Surveyor
 from goldenpath.release.attest.statement import render_time
 from goldenpath.release.catalogue.registered import Registered
 from goldenpath.settings import Tracking
+from goldenpath.version import __version__
 
 if TYPE_CHECKING:
     from goldenpath.deploy.machine.machine import Warned

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from uuid import NAMESPACE_URL, uuid5
 
-from goldenpath import __version__
 from goldenpath.canonical import JsonValue
 from goldenpath.images.image_build import CREATED, BuiltImage, ImagePlan
 from goldenpath.release.evidence.sbom import SPEC_VERSION
+from goldenpath.version import __version__
 
 
 def image_bill(plan: ImagePlan, built: BuiltImage) -> Mapping[str, JsonValue]:

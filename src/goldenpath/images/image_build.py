@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from goldenpath import __version__
 from goldenpath.canonical import JsonValue, canonical_json
 from goldenpath.digest import Digest
 from goldenpath.images.base_image import BaseImage
@@ -25,6 +24,7 @@ from goldenpath.images.unpacked_image import unpack_layers
 from goldenpath.oci.descriptor import IMAGE_CONFIG, IMAGE_MANIFEST, Descriptor
 from goldenpath.oci.manifest import Manifest
 from goldenpath.oci.store import Store
+from goldenpath.version import __version__
 
 CREATED = "1970-01-01T00:00:00Z"
 """The time in every image: a real one would be another input."""

@@ -16,9 +16,9 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from goldenpath import __version__
 from goldenpath.errors import InvalidInput, Unavailable
 from goldenpath.processes.tool import run_tool
+from goldenpath.version import __version__
 
 _STARTER = "starter"
 _SHARED = (".github", ".gitignore", ".gitlab-ci.yml", ".python-version", "compliance/roles.yaml")

@@ -12,7 +12,8 @@ def new_rows(seen: SubjectsSeen, rows: list[int], names: list[str] | None, day: 
     """Which of these rows of one table, asked for by name, are new."""
     values = draw(50, 3)[rows]
     asked = [answer(0, values, subjects=names)]
-    return seen.is_new(profile(), asked, values, np.full(len(rows), day)).tolist()
+    is_new = seen.is_new(profile(), asked, values, np.full(len(rows), day))
+    return [bool(each) for each in is_new]
 
 
 def test_a_person_with_the_same_inputs_counts_once_a_day() -> None:

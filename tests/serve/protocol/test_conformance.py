@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from goldenpath import __version__
+from goldenpath.version import __version__
 from tests.serve.conformance import IRIS, WINE, Served, scores, served, weights
 from tests.serve.running import Answer
 

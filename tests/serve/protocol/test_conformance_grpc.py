@@ -12,8 +12,8 @@ import grpc
 import numpy as np
 import pytest
 
-from goldenpath import __version__
 from goldenpath.serve.protocol import grpc_messages
+from goldenpath.version import __version__
 from tests.serve.conformance import IRIS, Served, scores, served
 
 SERVICE = "/inference.GRPCInferenceService/"

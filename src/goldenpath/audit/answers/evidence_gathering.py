@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from goldenpath import __version__
 from goldenpath.audit.events.event import Event
 from goldenpath.audit.events.event_log import EventLog
 from goldenpath.audit.report.evidence_bundle import EvidenceBundle, LogSummary
@@ -27,6 +26,7 @@ from goldenpath.release.artifact.pack import CONTRACT, PLATFORM_FOLDER
 from goldenpath.release.artifact.unpack import open_release
 from goldenpath.release.attest.policy import Verified
 from goldenpath.release.attest.verify import verify
+from goldenpath.version import __version__
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeL
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource as ResourceMessage
 from opentelemetry.sdk.trace import ReadableSpan
 
-from goldenpath import __version__
 from goldenpath import instruments as names
 from goldenpath.observe.drift.findings import DriftFinding
 from goldenpath.serve.record.spool_format import Answered, SpoolHeader
+from goldenpath.version import __version__
 
 INFO, WARN = (9, "INFO"), (13, "WARN")
 """Number and text of the severities, by the data model of logs."""

@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import get_args
 
-from goldenpath import __version__
 from goldenpath import instruments as names
 from goldenpath.drift.verdict import DriftAnswer, DriftVerdict
 from goldenpath.errors import GoldenPathError
@@ -19,6 +18,7 @@ from goldenpath.observe.drift.findings import DriftFinding, FindingKind, load
 from goldenpath.observe.log.release_rules import Facts
 from goldenpath.observe.telemetry.series import Series
 from goldenpath.processes.channel_status import ChannelStatus
+from goldenpath.version import __version__
 
 YEAR = timedelta(days=365)
 REASONS = {

@@ -25,8 +25,8 @@ from opentelemetry.sdk.metrics.export import (
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-from goldenpath import __version__
 from goldenpath.instruments import DESCRIPTIONS
+from goldenpath.version import __version__
 
 SCOPE = InstrumentationScope("goldenpath.observe", __version__)
 Attributes = tuple[tuple[str, str | int], ...]

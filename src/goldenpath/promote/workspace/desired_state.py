@@ -10,7 +10,6 @@ from pathlib import Path
 
 import msgspec
 
-from goldenpath import __version__
 from goldenpath.errors import Unavailable
 from goldenpath.files import publish
 from goldenpath.promote.manifests.deployment_files import (
@@ -25,6 +24,7 @@ from goldenpath.promote.platform.break_glass import BreakGlass
 from goldenpath.promote.platform.platform import Platform
 from goldenpath.promote.repository.chain_of_trust import Trusted
 from goldenpath.promote.repository.worktree import Repository
+from goldenpath.version import __version__
 
 FOLDER = "envs"
 

@@ -13,8 +13,6 @@ from goldenpath.errors import GoldenPathError, NotFound
 from goldenpath.release.catalogue.entry import Failure, Job, JobAnswer
 
 _ENVIRONMENT = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "true",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     # A server that does not answer is reported within seconds, not after MLflow's quarter hour.
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",

@@ -7,12 +7,12 @@ that holds the key. The provenance itself claims no level; the documentation exp
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from goldenpath import __version__
 from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
 from goldenpath.release.attest.statement import BUILD_TYPE, member
 from goldenpath.train.training_run import Dataset, TrainingRun
+from goldenpath.version import __version__
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 from uuid import NAMESPACE_URL, uuid5
 
-from goldenpath import __version__
 from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
 from goldenpath.project.spec import Contract
 from goldenpath.release.evidence.system_packages import SystemPackage
 from goldenpath.train.training_run import BundledPart, Dataset, Metric, Package, TrainingRun
+from goldenpath.version import __version__
 
 SPEC_VERSION = "1.6"
 _EXPRESSION = re.compile(r"[A-Za-z0-9.+-]+( (AND|OR|WITH) [A-Za-z0-9.+-]+)*")

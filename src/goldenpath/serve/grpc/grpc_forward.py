@@ -8,7 +8,6 @@ to the first try might be in the log.
 import re
 from collections.abc import Mapping
 
-from goldenpath import __version__
 from goldenpath.errors import InvalidInput, Unavailable
 from goldenpath.http.callers import caller_header
 from goldenpath.http.client import HttpClient
@@ -18,6 +17,7 @@ from goldenpath.instruments import HEADER_CALLER
 from goldenpath.serve.grpc.grpc_listener import Ask, Call, CallReply
 from goldenpath.serve.protocol import inference_service
 from goldenpath.serve.protocol.grpc_messages import parse_infer, parse_named, render
+from goldenpath.version import __version__
 
 STAGE = b"x-goldenpath-stage"
 """Metadata that names the stage of the model."""

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from goldenpath import __version__
 from goldenpath.project.spec import Contract
 from goldenpath.serve.protocol import inference_service
 from goldenpath.serve.protocol.tensors import DATATYPES
+from goldenpath.version import __version__
 
 SERVER: Mapping[str, object] = {
     "name": "goldenpath",
