@@ -27,7 +27,7 @@ def test_types_see_exactly_the_names_that_are_imported_late() -> None:
 @pytest.mark.parametrize("name", sorted(LATE))
 def test_each_name_is_there_and_stands_in_its_own_module(name: str) -> None:
     assert getattr(compose, name) is not None
-    module = ast.parse((FOLDER / f"{LATE[name]}.py").read_text())
+    module = ast.parse((FOLDER / f"{LATE[name].replace('.', '/')}.py").read_text())
     defined = {node.name for node in module.body if hasattr(node, "name")}
     assert name in defined
 
