@@ -7,7 +7,7 @@ from goldenpath.cli.findings_list import list_findings
 
 
 class ListByDefault(click.Group):
-    """A group that lists if no verb of it is named: `goldenpath findings MODEL`."""
+    """A group that lists if none of its verbs is named."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not args or (args[0] not in self.commands and args[0] not in ctx.help_option_names):

@@ -28,7 +28,7 @@ def base(
     name: str | None,
     output: Format,
 ) -> None:
-    """Build the base image from Debian packages that are pinned by digest."""
+    """Build the base image from pinned Debian packages."""
     wish = compose.ImageOptions(
         role="server", base=None, pins=pins, uv=False, store=store, archive=archive, name=name
     )

@@ -38,7 +38,7 @@ from goldenpath.cli.output import Format, output_option, show
 @click.option("--unsigned", is_flag=True, help="Leave out signature and bill of materials.")
 @output_option
 def build(file: Path | None, unsigned: bool, output: Format, **options: object) -> None:
-    """Build a reproducible image, sign it, and attach its bill of materials."""
+    """Build a reproducible image and sign it with its bill."""
     home = compose.home()
     signer = None if unsigned else compose.signer(home, file)
     made = compose.make_image(home, compose.ImageOptions(**options), signer)  # type: ignore[arg-type]

@@ -28,10 +28,11 @@ def verb() -> None:
 def add(
     file: Path, model: str, stage: str, name: str | None, key: Path | None, output: Format
 ) -> None:
-    """Add the labels of FILE, CSV or Parquet with the columns prediction_id and label.
+    """Add the labels of FILE, as CSV or Parquet.
 
-    Labels may come late and in parts, also before the prediction is in the sealed log. A later
-    label of the same prediction corrects the earlier one, which is kept.
+    Its columns are prediction_id and label. Labels may come late and in parts, also before the
+    prediction is in the sealed log. A later label of the same prediction corrects the earlier one,
+    which is kept.
     """
     home, now = compose.home(), compose.now()
     compose.require_known(home, stage, model, set())

@@ -1,6 +1,6 @@
 """`goldenpath performance`: the performance of a model, estimated and as labels show it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from datetime import datetime
 
 import click
@@ -9,16 +9,11 @@ from goldenpath import compose
 from goldenpath.cli.naming import MODEL, stage_option
 from goldenpath.cli.output import Format, note, output_option, show
 from goldenpath.cli.parameters import in_utc
-from goldenpath.cli.tables import TableRow, table
+from goldenpath.cli.performance_page import performance_page
 from goldenpath.digest import Digest
-from goldenpath.drift.performance.score_metrics import Performance
 from goldenpath.errors import GoldenPathError
 from goldenpath.home import Home
-from goldenpath.observe.labels.performance_report import (
-    PerformanceReport,
-    ReleasePerformance,
-    performance_report,
-)
+from goldenpath.observe.labels.performance_report import performance_report
 from goldenpath.observe.log.release_parts import Releases
 from goldenpath.oci.store import Store
 from goldenpath.promote.workspace.release_reader import read_rows
@@ -49,7 +44,7 @@ def verb(model: str, stage: str, known_at: datetime | None, output: Format) -> N
     )
     if not report.releases:
         compose.require_known(home, stage, model, set())
-    show(report, "\n\n".join(_page(report)), output)
+    show(report, performance_page(report), output)
 
 
 def _rows_of(home: Home, store: Store) -> Callable[[str], Rows | None]:
@@ -63,36 +58,3 @@ def _rows_of(home: Home, store: Store) -> Callable[[str], Rows | None]:
             return None
 
     return rows
-
-
-def _page(report: PerformanceReport) -> Iterator[str]:
-    if not report.releases:
-        yield "no answer is in the sealed log"
-    for release in report.releases:
-        yield "\n".join(_lines(release))
-    if report.unmatched:
-        yield f"{report.unmatched} labels belong to no answer in the sealed log"
-    yield from (f"not counted: {gap}" for gap in report.gaps)
-
-
-def _lines(release: ReleasePerformance) -> Iterator[str]:
-    name = Digest(release.release).short
-    yield f"{name}: {release.answers} answers, {release.labelled} with labels"
-    realised = {known.metric: known for known in release.realised}
-    names = list(dict.fromkeys(each.metric for each in (*release.estimated, *release.realised)))
-    estimated = {each.metric: each for each in release.estimated}
-    rows: Sequence[TableRow] = [
-        TableRow((name, _text(estimated.get(name)), _text(realised.get(name)))) for name in names
-    ]
-    yield table(("metric", "estimated", "realised"), rows)
-    if release.calibration is not None:
-        yield release.calibration.sentence
-    yield from release.notes
-
-
-def _text(performance: Performance | None) -> str:
-    if performance is None:
-        return "-"
-    if performance.low is None or performance.high is None:
-        return f"{performance.value:.4f}"
-    return f"{performance.value:.4f} ({performance.low:.4f} to {performance.high:.4f})"

@@ -111,6 +111,8 @@ class TimedBins:
 
 def measured_dependence(column: TimedBins, seconds: Whole, season: Season) -> Dependence:
     """Return the dependence of one column. Rows may come in any order of time."""
+    if not len(seconds):
+        return INDEPENDENT  # a column without common bins
     order = np.argsort(seconds, kind="stable")
     times, positions = seconds[order], column.positions[order]
     day = np.unique(days(times), return_inverse=True)[1]

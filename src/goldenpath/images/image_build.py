@@ -197,8 +197,7 @@ def _config(
         "config": dict(settings),
         "rootfs": {"type": "layers", "diff_ids": [layer.diff_id.text for layer in layers]},
         "history": [
-            {"created": CREATED, "created_by": f"goldenpath image: {layer.title}"}
-            for layer in layers
+            {"created": CREATED, "created_by": f"goldenpath: {layer.title}"} for layer in layers
         ],
     }
 

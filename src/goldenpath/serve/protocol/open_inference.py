@@ -122,10 +122,11 @@ class Reader:
                 )
             body, binary = body[:json_length], body[json_length:]
         request = _parse(body)
-        # Most requests are one tensor in JSON, with five keys, and have no id.
+        values, rows = rows_of(request.inputs, self._shape, binary)
+        # Most requests are one tensor in JSON, with five keys, and have no id. The others are read
+        # again, which takes memory, so only after everything else that could refuse them.
         if body.count(b":") > 5:
             refuse_repeated_keys(body, _keys(request), "the body")
-        values, rows = rows_of(request.inputs, self._shape, binary)
         parameters = request.parameters
         subjects = subjects_of(parameters) if parameters else None
         if subjects is not None or request.id:
