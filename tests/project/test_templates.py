@@ -108,7 +108,7 @@ def test_a_template_is_served_recorded_and_traced(walk: Walk) -> None:
 
 
 def test_every_gate_of_a_measurement_judges_it(walk: Walk) -> None:
-    findings = json.loads(walk.run("gate", walk.digest, "--stage", "dev", "--output", "json"))
+    findings = json.loads(walk.run("gate", walk.digest, "--stage", "test", "--output", "json"))
 
     text = json.dumps(findings)
     assert "thresholds" in text
