@@ -5,9 +5,9 @@ from pathlib import Path
 import click
 
 from goldenpath import compose
-from goldenpath.audit.alarms.closing import close_finding
 from goldenpath.cli.acting import identity_options
 from goldenpath.cli.drift_page import drift_page
+from goldenpath.cli.findings_close import closed_by
 from goldenpath.cli.naming import MODEL, stage_filter
 from goldenpath.cli.output import Format, note, output_option, show
 from goldenpath.observe.drift.drift_report import drift_reports
@@ -45,15 +45,6 @@ def verb(
 
 
 def _closed(finding: str, reason: str, name: str | None, key: Path | None) -> tuple[object, str]:
-    home = compose.home()
-    closed = close_finding(
-        home,
-        finding,
-        reason,
-        acting=compose.identity(name, key),
-        platform=compose.trusted(home).platform,
-        now=compose.now(),
-        append=compose.event_log(home).append,
-    )
+    closed = closed_by(finding, reason, name, key)
     what = f"{closed.kind} of {closed.feature} in {closed.stage}/{closed.model}"
     return closed, f"{closed.id} is closed; the monitor looks for {what} from now on"

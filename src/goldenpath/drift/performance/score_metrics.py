@@ -6,7 +6,7 @@ Weinberger 2017 for the calibration). A change of the outcomes given the scores 
 without labels: `label_evidence` looks for it in labels.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,13 +74,20 @@ def estimated_performance(
     value = binned_metrics(calibration.grid, rows, rows * calibration.rates, cuts)
     draw = np.random.default_rng(seed)
     whole = rows.astype(np.int64)
-    samples: dict[str, list[float]] = {name: [] for name in value}
-    for rates in calibration.sampled_rates(draw, RESAMPLES):
-        positives = draw.binomial(whole, rates).astype(float)
-        for name, drawn in binned_metrics(calibration.grid, rows, positives, cuts).items():
-            samples.setdefault(name, []).append(drawn)
-    for name, estimate in value.items():
-        yield _with_interval(name, estimate, samples[name])
+    resamples = (
+        binned_metrics(calibration.grid, rows, draw.binomial(whole, rates).astype(float), cuts)
+        for rates in calibration.sampled_rates(draw, RESAMPLES)
+    )
+    yield from _with_intervals(value, resamples)
+
+
+def _with_intervals(
+    value: Mapping[str, float], resamples: Iterable[Mapping[str, float]]
+) -> Iterator[Performance]:
+    """Yield each metric with the interval of its values in the resamples."""
+    drawn = list(resamples)
+    for name, metric in value.items():
+        yield _with_interval(name, metric, [each[name] for each in drawn if name in each])
 
 
 def _with_interval(name: str, value: float, samples: Sequence[float]) -> Performance:
@@ -100,11 +107,11 @@ def realised_performance(
     total = int(rows.sum())
     draw = np.random.default_rng(seed)
     shares = np.concatenate([positives, rows - positives]) / max(total, 1)
-    samples: dict[str, list[float]] = {name: [] for name in value}
-    for _ in range(RESAMPLES if total else 0):
-        sample = draw.multinomial(total, shares).astype(float)
-        hits = sample[: len(rows)]
-        for name, drawn in binned_metrics(grid, hits + sample[len(rows) :], hits, cuts).items():
-            samples.setdefault(name, []).append(drawn)
-    for name, measured in value.items():
-        yield _with_interval(name, measured, samples[name])
+    samples = (
+        draw.multinomial(total, shares).astype(float) for _ in range(RESAMPLES if total else 0)
+    )
+    resamples = (
+        binned_metrics(grid, sample[: len(rows)] + sample[len(rows) :], sample[: len(rows)], cuts)
+        for sample in samples
+    )
+    yield from _with_intervals(value, resamples)
