@@ -33,6 +33,7 @@ from goldenpath.release.attest.keys import generate_key
 from goldenpath.serve.record.spool_format import Answered, SpoolHeader, SpoolMark, render_frame
 
 COLUMNS, ROWS = 20, 200_000
+WIDE = 200
 REQUESTS, ROWS_A_REQUEST = 1000, 32
 DIGEST = "sha256:" + "ab" * 32
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
@@ -41,17 +42,21 @@ NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 def run() -> Iterator[Measurement]:
     """Everything, smallest first."""
     random = np.random.default_rng(1)
-    contract = _contract()
-    reference = random.normal(size=(20_000, COLUMNS)).astype(np.float32)
-    table = {f"x{i}": reference[:, i] for i in range(COLUMNS)}
-    profile = build_profile(contract, table, random.random(20_000))
+    contract = _contract(COLUMNS)
+    profile = _profile(contract, COLUMNS, random)
     yield from _counting(profile, random)
-    yield from _looking(profile, contract)
+    yield from _looking(_contract(WIDE), random)
     yield from _sealing(Facts(contract, profile), random)
 
 
-def _contract() -> Contract:
-    features = tuple(Feature(f"x{i}", "number") for i in range(COLUMNS))
+def _profile(contract: Contract, columns: int, random: np.random.Generator) -> Profile:
+    reference = random.normal(size=(20_000, columns)).astype(np.float32)
+    table = {f"x{i}": reference[:, i] for i in range(columns)}
+    return build_profile(contract, table, random.random(20_000))
+
+
+def _contract(columns: int) -> Contract:
+    features = tuple(Feature(f"x{i}", "number") for i in range(columns))
     decision = DecisionPolicy((Band("low", 0.5, "accept"), Band("high", 1.01, "decline")))
     return Contract("bench", features, "p", decision, MonitorSettings(look_rows=500))
 
@@ -95,25 +100,22 @@ def _searched(profile: Profile, columns: Floats) -> list[NDArray[np.intp]]:
     ]
 
 
-def _looking(profile: Profile, contract: Contract) -> Iterator[Measurement]:
+def _looking(contract: Contract, random: np.random.Generator) -> Iterator[Measurement]:
+    """A look as the monitor takes it, at a wide model."""
+    profile = _profile(contract, WIDE, random)
     detector = Detector.of(profile, contract.monitor)
-    random = np.random.default_rng(2)
     state = State.fresh(profile)
     spent: list[float] = []
-    for _ in range(365):
-        rows = random.normal(size=(500, COLUMNS)).astype(np.float32)
+    for number in range(365):
+        rows = random.normal(size=(500, WIDE)).astype(np.float32)
         counts = count(profile, rows, random.random(500).astype(np.float32))
         start = time.perf_counter()
-        state = look(detector, state, counts, len(spent) * DAY)
-        changes(detector, state, {})
+        state = look(detector, state, counts, number * DAY)
+        next(changes(detector, state, {}), None)
         spent.append(time.perf_counter() - start)
-    size = COLUMNS + 1
-    yield Measurement(
-        5,
-        "drift: a look, per column, a year of looks kept",
-        median(spent[-100:]) / size * 1e6,
-        "us",
-    )
+    value = median(spent[-100:]) * 1e3
+    name = f"drift: a look over {WIDE} features, a year of looks kept"
+    yield Measurement(5, name, value, "ms", goal=10, holds=value < 10)
 
 
 def _sealing(facts: Facts, random: np.random.Generator) -> Iterator[Measurement]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from goldenpath.drift.changes import Change, Process, changes, is_repaired
+from goldenpath.drift.changes import Change, Process, change_size, changes, is_repaired
 from goldenpath.drift.sequential import ChangeKind, Detector, State, look
 from goldenpath.project.spec import MonitorSettings
 from tests.drift.simulated import DAY, NO_DRIFT, Drift, counts_of, profile_of
@@ -35,7 +35,7 @@ class _Stream:
         return self.alarm({})
 
     def alarm(self, after: dict[Process, int]) -> Change | None:
-        found = changes(DETECTOR, self.state, after)
+        found = list(changes(DETECTOR, self.state, after))
         return next((change for change in found if change.is_alarm), None)
 
 
@@ -83,7 +83,8 @@ def test_a_new_code_in_half_a_percent_of_the_rows_alarms_within_2000_rows(
         counts = counts_of(random, profile, 200, Drift(new=1))
         state = look(detector, state, counts, number * DAY // 5)
 
-    first = changes(detector, state, {})[0]
+    first = next(changes(detector, state, {}))
 
     assert (first.feature, first.kind) == ("x0", "new code")
-    assert first.is_alarm and first.size == pytest.approx(0.005, rel=0.3)
+    size = change_size(detector, state.since(first.onset), 0, first.kind)
+    assert first.is_alarm and size == pytest.approx(0.005, rel=0.3)

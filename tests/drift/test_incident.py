@@ -66,7 +66,7 @@ def _alarm(detector: Detector, rows: Floats) -> tuple[Change | None, int]:
         part = slice(end - size, end)
         counted = count(detector.profile, rows[part], scores[part])
         state = look(detector, state, counted, (end - size) * DAY // 1000)
-        found = changes(detector, state, {})[0]
+        found = next(changes(detector, state, {}))
         if found.is_alarm:
             return found, end
     return None, len(rows)

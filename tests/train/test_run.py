@@ -165,7 +165,7 @@ def test_only_september_raises_an_alarm_and_it_names_the_status(
         part = slice(start, start + size)
         counted = count(trained.profile, rows[part], scores[part])
         state = look(detector, state, counted, start * DAY // 1000)
-        nearest = changes(detector, state, {})[0]
+        nearest = next(changes(detector, state, {}))
         if nearest.is_alarm:
             alarm = nearest.feature
             break

@@ -6,6 +6,7 @@ quarter is on the growth of one bin, and the rest on all distributions alike.
 """
 
 import math
+from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
@@ -33,38 +34,64 @@ def tilts(bins: Bins, common: NDArray[np.intp], shares: Array) -> Array:
     return np.stack([sign * tilt for tilt in found for sign in (-1, 1)], axis=1)
 
 
-def log_mixture(counts: Array, shares: Array, tilts: Array) -> Array:
-    """Return the log likelihood of the mixture divided by that of `shares`.
+@dataclass(frozen=True, slots=True, eq=False)
+class MixtureLogs:
+    """Logarithms that the likelihood of the mixture needs, of one set of reference shares.
 
-    `counts` has shape `(starts, columns, n)` and need not be whole; `shares` has the same shape or
-    one that broadcasts to it; `tilts` has shape `(columns, n, tilts)`. The result has shape
-    `(starts, columns)`.
+    Arrays begin with the axis of bins or of alternatives, which makes sums over them quick. `s` is
+    1, or the number of starts where each start has shares of its own.
     """
-    rows = counts.sum(axis=2)
-    flat = _log_dirichlet(counts, rows) - (counts * np.log(shares)).sum(axis=2)
-    parts = [(0.25, _log_average(_growth(counts, shares, rows))), (0.25, flat)]
+
+    shares: Array
+    """Of shape `(n, s, columns)`."""
+    growth: Array
+    """Factors of a bin that has grown, shape `(amounts, n, s, columns)`."""
+    norms: Array
+    """Divisors that make tilted shares add up to one, shape `(tilts, s, columns)`."""
+
+    @classmethod
+    def of(cls, shares: Array, tilts: Array) -> "MixtureLogs":
+        """Return them for `shares` of shape `(s, columns, n)`."""
+        by_bin = np.ascontiguousarray(shares.transpose(2, 0, 1))
+        return cls(
+            np.log(by_bin),
+            np.stack([np.log1p(w / ((1 - w) * by_bin)) for w in _GROWTH]),
+            np.log(np.einsum("scn,cnt->tsc", shares, np.exp(tilts), optimize=True)),
+        )
+
+
+def log_mixture(counts: Array, tilts: Array, logs: MixtureLogs) -> Array:
+    """Return the log likelihood of the mixture divided by that of the reference shares.
+
+    `counts` has shape `(starts, columns, n)` and need not be whole; `tilts` has shape
+    `(columns, n, tilts)`. The result has shape `(starts, columns)`.
+    """
+    by_bin = np.ascontiguousarray(counts.transpose(2, 0, 1))
+    rows = by_bin.sum(axis=0)
+    flat = _log_dirichlet(by_bin, rows) - (by_bin * logs.shares).sum(axis=0)
+    parts = [(0.25, _log_average(_growth(by_bin, rows, logs))), (0.25, flat)]
     if tilts.shape[2]:
-        norms = np.log(np.einsum("scn,cnt->sct", shares, np.exp(tilts)))
-        tilted = np.einsum("scn,cnt->sct", counts, tilts, optimize=True) - rows[..., None] * norms
+        products = np.matmul(counts.transpose(1, 0, 2), tilts)
+        tilted = np.ascontiguousarray(products.transpose(2, 1, 0)) - rows * logs.norms
         parts.append((0.5, _log_average(tilted)))
     total = sum(weight for weight, _ in parts)
-    return log_sum(np.stack([part + math.log(weight / total) for weight, part in parts]), axis=0)
+    return log_sum(np.stack([part + math.log(weight / total) for weight, part in parts]))
 
 
-def _growth(counts: Array, shares: Array, rows: Array) -> Array:
+def _growth(counts: Array, rows: Array, logs: MixtureLogs) -> Array:
     """Return the log likelihood ratios of `(1 - w) q + w e` for each amount `w` and bin `e`."""
-    grown = [
-        rows[..., None] * math.log1p(-w) + counts * np.log1p(w / ((1 - w) * shares))
-        for w in _GROWTH
-    ]
-    return np.concatenate(grown, axis=2)
+    grown = counts * logs.growth
+    for ratios, w in zip(grown, _GROWTH, strict=True):
+        ratios += rows * math.log1p(-w)
+    result: Array = grown.reshape(-1, *rows.shape)
+    return result
 
 
 def _log_dirichlet(counts: Array, rows: Array) -> Array:
     """Return the log likelihood when each distribution is as likely, with half a count a bin."""
-    size = counts.shape[2]
+    size = len(counts)
     result: Array = (
-        log_gamma(counts + 0.5).sum(axis=2)
+        log_gamma(counts + 0.5).sum(axis=0)
         - size * math.lgamma(0.5)
         + math.lgamma(size / 2)
         - log_gamma(rows + size / 2)
@@ -93,12 +120,16 @@ def log_gamma(x: Array) -> Array:
     return result
 
 
-def log_sum(values: Array, axis: int) -> Array:
-    """Return the logarithm of the sum of exponentials along an axis."""
-    top = values.max(axis=axis, keepdims=True)
-    result: Array = np.log(np.exp(values - top).sum(axis=axis)) + top.squeeze(axis)
+def log_sum(values: Array) -> Array:
+    """Return the logarithm of the sum of exponentials along the first axis, to about 1e-6.
+
+    The exponentials are the dearest part of a look. Single precision makes them ten times cheaper.
+    """
+    top = values.max(axis=0)
+    below = (values - top).astype(np.float32)
+    result: Array = np.log(np.exp(below, out=below).sum(axis=0, dtype=np.float64)) + top
     return result
 
 
 def _log_average(values: Array) -> Array:
-    return log_sum(values, axis=2) - math.log(values.shape[2])
+    return log_sum(values) - math.log(len(values))

@@ -5,7 +5,7 @@ does. Then only starts after that look count.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,8 +46,6 @@ class Change:
     """When the first row since that start arrived, in seconds since 1970."""
     rows: int
     """Number of rows since the onset."""
-    size: float
-    """For a shift the PSI of the rows since the onset, otherwise their share."""
 
     @property
     def is_alarm(self) -> bool:
@@ -55,48 +53,39 @@ class Change:
         return self.evidence >= self.threshold
 
 
-def changes(detector: Detector, state: State, after: Mapping[Process, int]) -> list[Change]:
-    """Return every process that has evidence, the nearest to its alarm first.
+def changes(detector: Detector, state: State, after: Mapping[Process, int]) -> Iterator[Change]:
+    """Yield every process that has evidence, the nearest to its alarm first.
 
     `after` has the number of looks before which a restarted process takes no starts.
     """
     if not state.starts:
-        return []
+        return
     evidence = log_evidence(detector, state.window())
-    excess = evidence - log_thresholds(detector, state)
+    thresholds = log_thresholds(detector, state)
+    excess = evidence - thresholds
     starts = np.array(state.starts)
-    for place, bins in enumerate(detector.profile.columns):
-        for kind, name in enumerate(KINDS):
-            excess[starts < after.get((bins.name, name), 0), place, kind] = -math.inf
+    columns = detector.profile.columns
+    places = {bins.name: place for place, bins in enumerate(columns)}
+    for (name, restarted), first in after.items():
+        if name in places:
+            excess[starts < first, places[name], KINDS.index(restarted)] = -math.inf
     onsets = excess.argmax(axis=0)
     best = excess.max(axis=0)
-    order = np.argsort(-best, axis=None, kind="stable")
-    found = []
-    for place, kind in zip(*np.unravel_index(order, best.shape), strict=True):
-        if best[place, kind] > -math.inf:
-            onset = int(onsets[place, kind])
-            value = float(evidence[onset, place, kind])
-            found.append(_change(detector, state, (int(place), int(kind)), onset, value=value))
-    return found
-
-
-def _change(
-    detector: Detector, state: State, process: tuple[int, int], onset: int, *, value: float
-) -> Change:
-    place, kind = process
-    bins = detector.profile.columns[place]
-    since = state.since(onset)
-    weight = math.log(state.weights[onset]) + float(detector.log_shares[kind])
-    return Change(
-        bins.name,
-        KINDS[kind],
-        value,
-        -weight,
-        onset,
-        state.times[onset],
-        since.rows,
-        change_size(detector, since, place, KINDS[kind]),
-    )
+    rows = state.rows
+    for flat in np.argsort(-best, axis=None, kind="stable"):
+        place, kind = divmod(int(flat), len(KINDS))
+        if best[place, kind] == -math.inf:
+            return
+        onset = int(onsets[place, kind])
+        yield Change(
+            columns[place].name,
+            KINDS[kind],
+            float(evidence[onset, place, kind]),
+            float(thresholds[onset, 0, kind]),
+            onset,
+            state.times[onset],
+            int(rows[onset]),
+        )
 
 
 def change_size(detector: Detector, counts: Counts, place: int, kind: ChangeKind) -> float:
@@ -189,7 +178,7 @@ def _rate_gain(
     counts = state.since(start)
     hits, rows = _hits(detector, counts, place, kind)
     test = detector.rates[KINDS.index(kind) - 1]
-    usual = float(np.clip(hits / max(rows, 1), test.floors[place, 1], test.bounds[place, 1]))
+    usual = float(np.clip(hits / max(rows, 1), test.floors[1, place], test.bounds[1, place]))
     effect = 1.0
     if detector.is_clustered[KINDS.index(kind) - 1, place]:
         effect = float(detector.effects.at(np.array([[rows / state.days[start]]]))[0, place])

@@ -6,6 +6,7 @@ not matter; with few rows they miss real ones. `goldenpath.drift.sequential` dec
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
@@ -78,6 +79,7 @@ def chi_squared_quantile(probability: float, degrees: float) -> float:
     return float(degrees * max(cube, 0.0) ** 3)
 
 
+@lru_cache(maxsize=10_000)
 def gamma_quantile(probability: float, shape: float) -> float:
     """Return the quantile of a gamma distribution with scale 1, by bisection of its series."""
     if shape > _MANY:

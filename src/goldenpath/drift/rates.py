@@ -38,16 +38,36 @@ class RateReference:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class _Logs:
+    """Logarithms of shares, and of what is left of them."""
+
+    hit: Array
+    miss: Array
+
+    @classmethod
+    def of(cls, shares: Array) -> "_Logs":
+        inside = np.clip(shares, _SMALLEST, 1 - _SMALLEST)
+        return cls(np.log(inside), np.log1p(-inside))
+
+    def likelihood(self, hits: Array, misses: Array) -> Array:
+        """Return the log likelihood of the shares."""
+        result: Array = hits * self.hit + misses * self.miss
+        return result
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class RateTests:
-    """The tests of one share in every column; arrays of shape `(columns, parts)`."""
+    """The tests of one share in every column; arrays of shape `(parts, columns)`."""
 
     bounds: Array
     """The largest tolerated share, for each part of the posterior distribution."""
     floors: Array
     """The smallest tolerated share, alike; zero where a fall is no drift."""
     log_masses: Array
-    """Logarithm of the probability of each part."""
-    alternatives: Array
+    """Logarithm of the probability of each part, shape `(parts,)`."""
+    bound_logs: _Logs
+    floor_logs: _Logs
+    alternative_logs: _Logs
 
     @classmethod
     def of(
@@ -60,18 +80,27 @@ class RateTests:
         masses = np.diff([0.0, *_LEVELS])
         masses[-1] += 1 - _LEVELS[-1]
         parts = [_parts(each, tolerance, factor) for each in references]
-        bounds, floors, alternatives = (np.stack(rows) for rows in zip(*parts, strict=True))
-        return cls(bounds, floors, np.log(masses), alternatives)
+        bounds, floors, alternatives = (np.stack(each, axis=1) for each in zip(*parts, strict=True))
+        logs = [_Logs.of(shares[:, None]) for shares in (bounds, floors, alternatives)]
+        return cls(bounds, floors, np.log(masses), *logs)
 
     def evidence(self, hits: Array, rows: Array) -> Array:
         """Return the log e-values, shape `(starts, columns)`; counts need not be whole."""
         misses = np.maximum(rows - hits, 0.0)
         share = np.divide(hits, rows, out=np.zeros_like(hits), where=rows > 0)
-        likeliest = np.clip(share[..., None], self.floors, self.bounds)
-        null = self.log_masses + _log_likelihood(hits, misses, likeliest)
-        alternative = _log_likelihood(hits, misses, self.alternatives)
-        size = math.log(self.alternatives.shape[1])
-        return log_sum(alternative, axis=2) - size - log_sum(null, axis=2)
+        # The likelihood falls on both sides of the observed share: the best share within the bounds
+        # is this one, or the bound that it is beyond.
+        null = np.where(
+            share > self.bounds[:, None],
+            self.bound_logs.likelihood(hits, misses),
+            _Logs.of(share).likelihood(hits, misses),
+        )
+        if self.floors.any():
+            lowest = self.floor_logs.likelihood(hits, misses)
+            null = np.where(share < self.floors[:, None], lowest, null)
+        null += self.log_masses[:, None, None]
+        alternative = self.alternative_logs.likelihood(hits, misses)
+        return log_sum(alternative) - math.log(len(alternative)) - log_sum(null)
 
 
 def _parts(reference: RateReference, tolerance: float, factor: float) -> tuple[Array, Array, Array]:
@@ -87,9 +116,3 @@ def _parts(reference: RateReference, tolerance: float, factor: float) -> tuple[A
     lowest = np.array([gamma_quantile(1 - level, shape) for level in _LEVELS]) / rows
     floors = np.clip(lowest / factor - tolerance, 0.0, bounds)
     return bounds, floors, np.array([*rises, *(hits / rows * (1 - np.array(_FALLS)))])
-
-
-def _log_likelihood(hits: Array, misses: Array, shares: Array) -> Array:
-    inside = np.clip(shares, _SMALLEST, 1 - _SMALLEST)
-    result: Array = hits[..., None] * np.log(inside) + misses[..., None] * np.log1p(-inside)
-    return result

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from goldenpath.drift.alternatives import log_mixture, tilts
+from goldenpath.drift.alternatives import MixtureLogs, log_mixture, tilts
 from goldenpath.drift.profile import ATOM_SHARE, Bins
 
 Array = NDArray[np.float64]
@@ -85,14 +85,22 @@ class ShiftTest:
     """Rows of the reference in each cell, shape `(cells, columns)`."""
     effects: Effects
     tilts: Array
+    logs: MixtureLogs | None
+    """Of the shares, where there is one cell and they are the same for every start."""
     floor: float
     """A PSI up to this is not drift."""
 
     def evidence(self, window: Window) -> Array:
-        """Return the log e-values, shape `(starts, columns)`."""
+        """Return the log e-values, shape `(starts, columns)`; below zero an upper bound of them."""
         counts, shares = self.effective(window)
-        ratio = log_mixture(counts, shares, self.tilts)
-        return ratio - self._tolerated(counts, shares) if self.floor > 0 else ratio
+        logs = self.logs or MixtureLogs.of(shares, self.tilts)
+        ratio = log_mixture(counts, self.tilts, logs)
+        if self.floor > 0:
+            # The tolerance only lowers a ratio, so it is left out where the ratio says nothing.
+            place = ratio > 0
+            found = self._tolerated(counts[place], np.broadcast_to(shares, counts.shape)[place])
+            ratio[place] -= found
+        return ratio
 
     def log_null(self, counts: Array, shares: Array) -> Array:
         """Return the log likelihood of the best distribution within the floor."""
@@ -119,21 +127,21 @@ class ShiftTest:
         It is sought on the line from the reference to the observed shares. There the PSI grows, and
         so does the likelihood. For small floors the maximum lies on this line.
         """
-        rows = counts.sum(axis=2, keepdims=True)
+        rows = counts.sum(axis=-1, keepdims=True)
         observed = np.divide(counts, rows, out=np.zeros_like(counts), where=rows > 0)
         change = observed / shares - 1
         step = self._largest_step(shares, change)
-        result: Array = (counts * np.log1p(step[..., None] * change)).sum(axis=2)
+        result: Array = (counts * np.log1p(step[..., None] * change)).sum(axis=-1)
         return result
 
     def _largest_step(self, shares: Array, change: Array) -> Array:
         """Return the largest step at which the PSI is at most the floor, below 1."""
-        low = np.zeros(change.shape[:2])
+        low = np.zeros(change.shape[:-1])
         high = np.full_like(low, 1 - 1e-9)
 
         def psi(step: Array) -> Array:
             moved = step[..., None] * change
-            value: Array = (shares * moved * np.log1p(moved)).sum(axis=2)
+            value: Array = (shares * moved * np.log1p(moved)).sum(axis=-1)
             return value
 
         for _ in range(_HALVINGS):
@@ -143,7 +151,7 @@ class ShiftTest:
         for _ in range(_REFINEMENTS):
             # Newton from above on a convex function stays above the root, which is the safe side.
             moved = high[..., None] * change
-            slope = (shares * change * (np.log1p(moved) + moved / (1 + moved))).sum(axis=2)
+            slope = (shares * change * (np.log1p(moved) + moved / (1 + moved))).sum(axis=-1)
             excess = np.maximum(psi(high) - self.floor, 0.0)
             high = np.clip(high - excess / np.maximum(slope, 1e-300), low, high)
         return high
@@ -181,13 +189,15 @@ def _group(
     places = [place for place, _, _ in members]
     tables = [_cell_counts(columns[place])[:, common] for place, common, _ in members]
     counts = np.stack(tables, axis=1)
+    shares, tilted = _cell_shares(counts), np.stack([each for _, _, each in members])
     return ShiftTest(
         columns=np.array(places),
         positions=np.stack([starts[place] + common for place, common, _ in members]),
-        shares=_cell_shares(counts),
+        shares=shares,
         reference_rows=np.maximum(counts.sum(axis=2), 1.0),
         effects=Effects.of([columns[place] for place in places]),
-        tilts=np.stack([tilted for _, _, tilted in members]),
+        tilts=tilted,
+        logs=MixtureLogs.of(shares, tilted) if len(shares) == 1 else None,
         floor=floor,
     )
 

@@ -100,7 +100,7 @@ def drift_verdict(
 
     `after` is that of `changes`. `opened` are the changes that have alarmed.
     """
-    found = changes(detector, state, after or {})
+    found = list(changes(detector, state, after or {}))
     known = detectable(detector, state)
     columns = [
         _column(detector, state, place, found, opened=opened, seen=known[place])

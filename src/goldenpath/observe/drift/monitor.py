@@ -3,9 +3,17 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import takewhile
 from pathlib import Path
 
-from goldenpath.drift.changes import Change, changes, column_counts, is_repaired, new_values
+from goldenpath.drift.changes import (
+    Change,
+    change_size,
+    changes,
+    column_counts,
+    is_repaired,
+    new_values,
+)
 from goldenpath.drift.counting import Counts
 from goldenpath.drift.profile import Profile
 from goldenpath.drift.seasons import DAY
@@ -147,8 +155,9 @@ class Monitor:
             _restart(watch, stored, deployment.state.looks)
         busy = {(stored.feature, stored.kind) for stored in watch.findings}
         found = changes(deployment.detector, deployment.state, watch.after)
-        alarms = [c for c in found if c.is_alarm and (c.feature, c.kind) not in busy]
-        return news + [self._open(deployment, change, now) for change in alarms]
+        alarms = takewhile(lambda change: change.is_alarm, found)
+        fresh = [change for change in alarms if (change.feature, change.kind) not in busy]
+        return news + [self._open(deployment, change, now) for change in fresh]
 
     def _open(self, deployment: _Deployment, change: Change, now: datetime) -> DriftFinding:
         watch, state = deployment.watch, deployment.state
@@ -160,6 +169,7 @@ class Monitor:
             column_counts(deployment.detector, since, place),
             since.rows,
         )
+        size = change_size(deployment.detector, since, place, change.kind)
         finding = DriftFinding(
             id=finding_id(watch.stage, watch.release, (place, change.kind), state.looks, now=now),
             stage=watch.stage,
@@ -171,10 +181,10 @@ class Monitor:
             since=time_text(change.since),
             evidence=change.evidence,
             threshold=change.threshold,
-            size=change.size,
+            size=size,
             looks=state.looks,
             rows=change.rows,
-            sentence=_sentence(change, new),
+            sentence=_sentence(change, size, new),
             new_values=new,
         )
         save(self._findings, finding)
@@ -210,16 +220,16 @@ def _restart(watch: MonitorState, stored: StoredFinding, looks: int) -> None:
     watch.restarts.append(StoredRestart(stored.feature, stored.kind, looks))
 
 
-def _sentence(change: Change, new: tuple[str, ...]) -> str:
+def _sentence(change: Change, size: float, new: tuple[str, ...]) -> str:
     if change.kind == "shift":
-        return f"the distribution of {change.feature} has shifted, PSI {change.size:.2f}"
+        return f"the distribution of {change.feature} has shifted, PSI {size:.2f}"
     what = {
         "new code": "values that the reference does not have",
         "missing": "missing values",
         "refused": "values that the contract refuses",
     }[change.kind]
     named = f" ({', '.join(new[:5])})" if new and change.kind == "new code" else ""
-    return f"{change.feature} has {what}{named} in {change.size:.2%} of the rows"
+    return f"{change.feature} has {what}{named} in {size:.2%} of the rows"
 
 
 def _unseen(block: Block, first: int) -> Block:
@@ -247,8 +257,9 @@ def _looks(deployment: _Deployment, block: Block) -> Iterator[None]:
         if not deployment.waiting.size:
             watch.pending_since = max(rows.second(begin), deployment.state.today * DAY)
         end = rows.end(begin, _look_rows(deployment) - deployment.waiting.size, day)
-        deployment.waiting += rows.counts(begin, end)
-        deployment.total += rows.all_counts(begin, end)
+        fresh, every = rows.counts(begin, end)
+        deployment.waiting += fresh
+        deployment.total += every
         watch.rows_today += end - begin
         begin = end
         if deployment.waiting.size >= _look_rows(deployment):

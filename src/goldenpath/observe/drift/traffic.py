@@ -54,13 +54,12 @@ class Traffic:
         ends = [max(filled, 1), *later[:1].tolist()]
         return begin + max(int(min(ends)), 1)
 
-    def counts(self, begin: int, end: int) -> Counts:
-        """Return the counts of these units without repetitions."""
-        return self._counted(begin, end, self.is_new)
-
-    def all_counts(self, begin: int, end: int) -> Counts:
-        """Return the counts of these units, repetitions included."""
-        return self._counted(begin, end, np.ones_like(self.is_new))
+    def counts(self, begin: int, end: int) -> tuple[Counts, Counts]:
+        """Return the counts of these units without repetitions, and with them."""
+        every = self._counted(begin, end, np.ones_like(self.is_new))
+        if self.is_new.all():
+            return every, every
+        return self._counted(begin, end, self.is_new), every
 
     def _counted(self, begin: int, end: int, chosen: NDArray[np.bool_]) -> Counts:
         places, seconds = self.places[begin:end], self.seconds[begin:end]
