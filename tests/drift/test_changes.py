@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from goldenpath.drift.changes import Change, Process, change_size, changes, is_repaired
-from goldenpath.drift.sequential import ChangeKind, Detector, State, look
+from goldenpath.drift.sequential import ChangeKind, Detector, State, log_evidence, look
 from goldenpath.project.spec import MonitorSettings
 from tests.drift.simulated import DAY, NO_DRIFT, Drift, counts_of, profile_of
 
@@ -48,8 +48,10 @@ def test_a_change_is_found_ends_and_is_found_again(kind: ChangeKind) -> None:
     drifted, opened = stream.state.since(change.onset), stream.state.looks
 
     def is_over() -> bool:
+        evidence = log_evidence(DETECTOR, stream.state.window())
+        process = ("x0", change.kind)
         return is_repaired(
-            DETECTOR, stream.state, ("x0", change.kind), drifted=drifted, opened=opened
+            DETECTOR, stream.state, process, evidence, drifted=drifted, opened=opened
         )
 
     stream.looks(8, KINDS[kind])

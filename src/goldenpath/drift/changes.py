@@ -53,14 +53,21 @@ class Change:
         return self.evidence >= self.threshold
 
 
-def changes(detector: Detector, state: State, after: Mapping[Process, int]) -> Iterator[Change]:
+def changes(
+    detector: Detector,
+    state: State,
+    after: Mapping[Process, int],
+    evidence: Array | None = None,
+) -> Iterator[Change]:
     """Yield every process that has evidence, the nearest to its alarm first.
 
-    `after` has the number of looks before which a restarted process takes no starts.
+    `after` has the number of looks before which a restarted process takes no starts. `evidence` is
+    that of `log_evidence`, if the caller has it already.
     """
     if not state.starts:
         return
-    evidence = log_evidence(detector, state.window())
+    if evidence is None:
+        evidence = log_evidence(detector, state.window())
     thresholds = log_thresholds(detector, state)
     excess = evidence - thresholds
     starts = np.array(state.starts)
@@ -131,13 +138,20 @@ def _hits(detector: Detector, counts: Counts, place: int, kind: ChangeKind) -> t
 
 
 def is_repaired(
-    detector: Detector, state: State, change: Process, *, drifted: Counts, opened: int
+    detector: Detector,
+    state: State,
+    change: Process,
+    evidence: Array,
+    *,
+    drifted: Counts,
+    opened: int,
 ) -> bool:
     """Return whether rows since the alarm are as in the reference again.
 
-    `drifted` are the counts since the onset at the alarm, which was after `opened` looks. The rows
-    since some later start have to be a thousand times likelier under the reference than under the
-    drift, and must themselves be no evidence of another change of this kind.
+    `evidence` is that of `log_evidence` for this state. `drifted` are the counts since the onset at
+    the alarm, which was after `opened` looks. The rows since some later start have to be a thousand
+    times likelier under the reference than under the drift, and must themselves be no evidence of
+    another change of this kind.
     """
     feature, kind = change
     names = [bins.name for bins in detector.profile.columns]
@@ -145,8 +159,6 @@ def is_repaired(
     later = [i for i, start in enumerate(state.starts) if start >= opened]
     if not later:
         return False
-    window = state.window()
-    evidence = log_evidence(detector, window)[later, place, position]
     if kind == "shift":
         gain = _shift_gain(detector, state, place, drifted)[later]
     else:
@@ -154,7 +166,7 @@ def is_repaired(
         gain = np.array(
             [_rate_gain(detector, state, i, (place, kind), drifted=hits / rows) for i in later]
         )
-    return bool(((gain >= REPAIRED) & (evidence <= 0)).any())
+    return bool(((gain >= REPAIRED) & (evidence[later, place, position] <= 0)).any())
 
 
 def _shift_gain(detector: Detector, state: State, place: int, drifted: Counts) -> Array:

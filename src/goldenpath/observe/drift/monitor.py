@@ -6,6 +6,9 @@ from datetime import datetime
 from itertools import takewhile
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from goldenpath.drift.changes import (
     Change,
     change_size,
@@ -17,7 +20,7 @@ from goldenpath.drift.changes import (
 from goldenpath.drift.counting import Counts
 from goldenpath.drift.profile import Profile
 from goldenpath.drift.seasons import DAY
-from goldenpath.drift.sequential import Detector, State, look
+from goldenpath.drift.sequential import Detector, State, log_evidence, look
 from goldenpath.drift.verdict import DriftVerdict, OpenChange, drift_verdict, time_text
 from goldenpath.errors import NotFound
 from goldenpath.observe.drift.findings import (
@@ -142,10 +145,11 @@ class Monitor:
     def _judge(self, deployment: _Deployment, now: datetime) -> list[DriftFinding]:
         """Resolve and open findings after a look."""
         watch, news = deployment.watch, []
+        evidence = log_evidence(deployment.detector, deployment.state.window())
         for stored in list(watch.findings):
             finding = self._finding(stored.id)
             if finding is not None and finding.state == "open":
-                if not _is_over(deployment, stored):
+                if not _is_over(deployment, stored, evidence):
                     continue
                 finding = resolved(finding, MONITOR, "the values are as in the reference", now)
                 save(self._findings, finding)
@@ -154,7 +158,7 @@ class Monitor:
             watch.findings.remove(stored)
             _restart(watch, stored, deployment.state.looks)
         busy = {(stored.feature, stored.kind) for stored in watch.findings}
-        found = changes(deployment.detector, deployment.state, watch.after)
+        found = changes(deployment.detector, deployment.state, watch.after, evidence)
         alarms = takewhile(lambda change: change.is_alarm, found)
         fresh = [change for change in alarms if (change.feature, change.kind) not in busy]
         return news + [self._open(deployment, change, now) for change in fresh]
@@ -203,11 +207,16 @@ class Monitor:
             return None
 
 
-def _is_over(deployment: _Deployment, stored: StoredFinding) -> bool:
+def _is_over(deployment: _Deployment, stored: StoredFinding, evidence: NDArray[np.float64]) -> bool:
     drifted = stored.drifted.counts(deployment.facts.profile)
     process = (stored.feature, stored.kind)
     return is_repaired(
-        deployment.detector, deployment.state, process, drifted=drifted, opened=stored.opened
+        deployment.detector,
+        deployment.state,
+        process,
+        evidence,
+        drifted=drifted,
+        opened=stored.opened,
     )
 
 
