@@ -5,6 +5,7 @@ from dataclasses import replace
 import click
 
 from goldenpath import compose
+from goldenpath.audit.answers.checked_logs import check_logs, require_whole
 from goldenpath.audit.answers.predictions import answers_at
 from goldenpath.audit.timeline.intent import read_history
 from goldenpath.audit.timeline.live import live_at
@@ -36,8 +37,9 @@ def verb(time: str, stage: str | None, model: str | None, output: Format) -> Non
     alive = now if compose.is_up(home) else None
     answers = answers_at(home, moment)
     counted = answers.by_release if answers else None
+    logs = check_logs(home, compose.held(home), model=model)
     models = live_at(
-        history, compose.event_log(home).read(), moment, counted, alive=alive, approve=approve
+        history, logs.events, moment, counted, alive=alive, approve=approve, logs=logs.states
     )
     used = answers.by_process if answers else {}
     chosen = tuple(
@@ -48,4 +50,5 @@ def verb(time: str, stage: str | None, model: str | None, output: Format) -> Non
     if not chosen:  # only then, because it reads git once more
         recorded = {(each.stage, each.model) for each in history}
         compose.require_known(home, stage, model, recorded)
-    show(chosen, render_live(chosen, moment), output)
+    show(chosen, render_live(chosen, moment, logs.states), output)
+    require_whole(logs.states)

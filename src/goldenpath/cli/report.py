@@ -6,7 +6,6 @@ import click
 
 from goldenpath import compose
 from goldenpath.audit.answers.evidence_gathering import gather
-from goldenpath.audit.answers.predictions import summarise
 from goldenpath.audit.report.control_map import current_map
 from goldenpath.audit.report.report import render_markdown, report
 from goldenpath.audit.timeline.moment import parse_moment
@@ -27,11 +26,9 @@ from goldenpath.cli.renamed import RenamedOption
 @output_option
 def verb(reference: str, as_of: str, file: Path | None, output: Format) -> None:
     """Write the technical documentation of a release in the order of Annex IV, gaps first."""
-    home = compose.home()
-    sources, digest = compose.sources(home, reference)
+    sources, digest = compose.sources(compose.home(), reference)
     moment = parse_moment(as_of, compose.now())
-    bundle = gather(sources, digest, moment, summarise(home, digest, moment))
-    made = report(bundle, current_map())
+    made = report(gather(sources, digest, moment), current_map())
     text = render_markdown(made)
     if file is None:
         show(made, text.rstrip("\n"), output)

@@ -3,6 +3,7 @@
 import click
 
 from goldenpath import compose
+from goldenpath.audit.answers.checked_logs import require_whole
 from goldenpath.audit.answers.evidence_gathering import gather
 from goldenpath.audit.answers.trace import render_trace, trace
 from goldenpath.cli.output import Format, output_option, show
@@ -21,5 +22,7 @@ def verb(prediction_id: str, output: Format) -> None:
     home = compose.home()
     prediction = find_prediction(home, prediction_id)
     sources, digest = compose.sources(home, prediction.release)
-    made = trace(prediction, gather(sources, digest, compose.now()))
+    bundle = gather(sources, digest, compose.now())
+    made = trace(prediction, bundle)
     show(made, render_trace(made), output)
+    require_whole(bundle.logs)

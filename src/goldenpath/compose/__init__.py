@@ -69,10 +69,10 @@ if TYPE_CHECKING:
     from goldenpath.compose.up_client import status as status
     from goldenpath.compose.up_client import stop as stop
     from goldenpath.compose.up_client import wake as wake
-    from goldenpath.compose.witness import anchors as anchors
+    from goldenpath.compose.witness import held as held
 
 _PARTS = {
-    "witness": ("anchors",),
+    "witness": ("held",),
     "process_context": ("home", "now", "event_log", "tools", "uv", "write_whole"),
     "stores": (
         "open_store",

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,9 +10,10 @@ from typing import TYPE_CHECKING
 from goldenpath.audit.answers.evidence_gathering import Sources
 from goldenpath.canonical import JsonValue
 from goldenpath.compose.gitops_access import gitops, sighting, trusted
-from goldenpath.compose.process_context import event_log, now, tools, uv
+from goldenpath.compose.process_context import now, tools, uv
 from goldenpath.compose.signing import signer
-from goldenpath.compose.stores import locate, open_store, store_uri, throwaway_store
+from goldenpath.compose.stores import locate, open_store, store_of, store_uri, throwaway_store
+from goldenpath.compose.witness import held
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound
 from goldenpath.home import Home
@@ -45,10 +47,19 @@ def catalogue(home: Home) -> Catalogue:
 
 def sources(home: Home, reference: str) -> tuple[Sources, Digest]:
     """Return the store with all evidence and the release of `reference`. Raises `NotFound`."""
-    store, name = locate(reference, home)
-    digest = find(store, name).digest
     commit = trusted(home)
-    return Sources(store, gitops(home), commit, event_log(home), sighting(home)), digest
+    store, digest = _evidence_store(home, reference, commit.platform)
+    found = Sources(store, gitops(home), commit, home, held(home), sighting(home))
+    return found, digest
+
+
+def _evidence_store(home: Home, reference: str, platform: "Platform") -> "tuple[Store, Digest]":
+    store, name = locate(reference, home)
+    if name == reference:  # it names no store, and people sign in the store of the platform
+        with suppress(NotFound):
+            shared = store_of(home, platform)
+            return shared, find(shared, name).digest
+    return store, find(store, name).digest
 
 
 def data_cache(home: Home, report: Callable[[str], None]) -> "DataCache":

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from goldenpath.audit.events.event import Event
+from goldenpath.audit.events.log_state import LogState, LogStates
 from goldenpath.audit.report.control_map import current_map
-from goldenpath.audit.report.evidence_bundle import EvidenceBundle
+from goldenpath.audit.report.evidence_bundle import EvidenceBundle, LostStatement
 from goldenpath.audit.report.report import Report, render_markdown, report
 from goldenpath.digest import Digest
 from goldenpath.release.attest.statement import (
@@ -310,7 +311,44 @@ def test_a_service_that_was_declared_as_not_begun_is_contradicted(bundle: Eviden
 
 
 def test_a_broken_audit_log_is_contradicted(bundle: EvidenceBundle) -> None:
-    assert of(replace(bundle, events_hold=False)).field("10.1").status == "CONTRADICTED"
+    fault = "the audit log is broken at events-2026-11.jsonl:2: gap of 1"
+    damaged = replace(bundle, logs=LogStates(LogState("damaged", (fault,)), LogState("whole")))
+
+    made = of(damaged)
+
+    assert {made.field(number).status for number in ("9.3", "10.1", "10.3", "11.4")} == {
+        "CONTRADICTED"
+    }
+    assert fault in render_markdown(made).partition("## 1 ")[0]
+
+
+def test_requests_without_a_record_are_a_gap(bundle: EvidenceBundle) -> None:
+    log = bundle.predictions
+    assert log is not None and of(bundle).field("11.2").status == "OBSERVED"
+
+    lossy = of(replace(bundle, predictions=replace(log, lost=5000)))
+
+    assert lossy.field("11.2").status == "MISSING"
+    assert "- 11.2 " in render_markdown(lossy).partition("## 1 ")[0]
+
+
+def test_a_statement_that_is_cited_and_gone_is_contradicted(bundle: EvidenceBundle) -> None:
+    approval = bundle.of_type(APPROVAL)[0].envelope
+    lost = LostStatement(approval, (APPROVAL,), "the decision")
+
+    made = of(replace(bundle, lost=(lost,)))
+
+    assert [made.field(number).status for number in ("0.3", "2.28")] == ["CONTRADICTED"] * 2
+    assert approval.text in render_markdown(made).partition("## 1 ")[0]
+
+
+def test_every_field_that_needs_a_log_falls_with_it(bundle: EvidenceBundle) -> None:
+    lost = LogState("gone", ("it is gone",))
+    made = of(replace(bundle, logs=LogStates(lost, lost)))
+
+    for control in current_map().fields:
+        if set(control.needs) & {"events", "alarms", "incidents", "predictions", "outcomes"}:
+            assert made.field(control.number).status == "CONTRADICTED", control.number
 
 
 def test_a_release_that_never_ran_says_so(made: Made) -> None:

@@ -131,7 +131,7 @@ def test_a_tail_that_was_cut_off_is_missed_by_the_other_witness(home: Home) -> N
     assert check_log(home).holds, "nothing in the log itself shows it"
     report = check_log(home, anchors)
     assert not report.holds
-    assert report.breaks[0].startswith("r1 segment 2 is gone: the audit log noted it as sha256:")
+    assert report.breaks[0].startswith("r1 segment 2 is gone: another record names it as sha256:")
     other = Anchor("prod", "credit", "r1", 1, "sha256:" + "0" * 64)
     assert "segment 1 is another" in check_log(home, [other]).breaks[0]
     gone = Anchor("prod", "credit", "r9", 0, "sha256:" + "0" * 64)

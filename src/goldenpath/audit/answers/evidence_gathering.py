@@ -3,18 +3,21 @@
 A report is a pure function of this bundle: only this module reads stores, git and logs for it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from goldenpath.audit.events.event import Event
-from goldenpath.audit.events.event_log import EventLog
-from goldenpath.audit.report.evidence_bundle import EvidenceBundle, LogSummary
+from goldenpath.audit.anchors.held_heads import NOT_HELD, HeldHeads
+from goldenpath.audit.answers.checked_logs import check_logs
+from goldenpath.audit.answers.citations import lost_statements
+from goldenpath.audit.answers.predictions import summarise
+from goldenpath.audit.report.evidence_bundle import EvidenceBundle
 from goldenpath.audit.timeline.intent import read_history
 from goldenpath.audit.timeline.moment import show_moment
 from goldenpath.audit.timeline.signed_approvals import SignedApprovals
 from goldenpath.digest import Digest
 from goldenpath.errors import VerificationError
+from goldenpath.home import Home
 from goldenpath.oci.store import Store
 from goldenpath.project.contract import parse_contract
 from goldenpath.promote.gates.admission_policy import release_policy
@@ -36,14 +39,15 @@ class Sources:
     store: Store
     repository: Repository
     trusted: Trusted
-    log: EventLog
+    home: Home
+    """Holds both logs."""
+    held: HeldHeads = NOT_HELD
+    """The heads of both logs that others hold."""
     sighting: Callable[[Commit], Sighting] | None = None
     """Returns when a commit was first seen; None takes the date that it claims."""
 
 
-def gather(
-    sources: Sources, digest: Digest, as_of: datetime, predictions: LogSummary | None = None
-) -> EvidenceBundle:
+def gather(sources: Sources, digest: Digest, as_of: datetime) -> EvidenceBundle:
     """Return the evidence about the release `digest` up to `as_of`.
 
     Raises `NotFound` if the store has no such release. Raises `VerificationError` if its bytes
@@ -58,10 +62,14 @@ def gather(
     if CONTRACT not in files:
         raise VerificationError(f"{digest} has no {CONTRACT}: it is not a release of goldenpath")
     model = parse_contract(files[CONTRACT]).name
-    checked = sources.log.check(as_of)
-    history = read_history(
-        sources.repository, sources.trusted.commit, model, sighting=sources.sighting
-    )
+    logs = check_logs(sources.home, sources.held, until=as_of, model=model)
+    history = [
+        intent
+        for intent in read_history(
+            sources.repository, sources.trusted.commit, model, sighting=sources.sighting
+        )
+        if intent.time <= as_of
+    ]
     approve = SignedApprovals(sources.repository, lambda each: _statements(sources, each, as_of))
     return EvidenceBundle(
         digest=digest,
@@ -70,12 +78,14 @@ def gather(
         generator=f"goldenpath {__version__}",
         verified=verified,
         files=files,
-        history=tuple(approve(intent) for intent in history if intent.time <= as_of),
-        # A broken chain is a finding in the report. It does not prevent the report.
-        events=_about(sources.log.read(), model, as_of) if checked.holds else (),
-        events_head=checked.head.digest,
-        events_hold=checked.holds,
-        predictions=predictions,
+        history=tuple(map(approve, history)),
+        events=logs.events,
+        events_head=logs.head.digest,
+        predictions=summarise(sources.home, digest, as_of),
+        logs=logs.states,
+        lost=lost_statements(
+            sources.repository, verified, history, logs.events, head=sources.trusted.commit
+        ),
     )
 
 
@@ -83,12 +93,3 @@ def _statements(sources: Sources, digest: Digest, as_of: datetime) -> Verified:
     platform = sources.trusted.platform
     policy = release_policy(platform)
     return verify(sources.store, digest, policy, people=platform.people, now=as_of)
-
-
-def _about(events: Iterable[Event], model: str, as_of: datetime) -> tuple[Event, ...]:
-    return tuple(
-        event
-        for event in events
-        if (event.model == model or event.kind.startswith("platform."))
-        and datetime.fromisoformat(event.time) <= as_of
-    )

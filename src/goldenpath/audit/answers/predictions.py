@@ -1,18 +1,19 @@
 """Counts from the prediction log: records of one release, and answers around a moment."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from goldenpath.audit.report.evidence_bundle import LogSummary
 from goldenpath.digest import Digest
-from goldenpath.errors import NotFound
+from goldenpath.errors import InvalidInput, NotFound, VerificationError
 from goldenpath.home import Home
-from goldenpath.observe.log.log_check import check_log
 from goldenpath.observe.log.log_reader import log_public_key, read_columns, verified
 from goldenpath.observe.log.retention import is_expired, read_expired
 from goldenpath.observe.log.segment import Checkpoint, checkpoints, parse_checkpoint, table_of
@@ -27,76 +28,81 @@ Name = tuple[str, str]
 def summarise(home: Home, digest: Digest, until: datetime) -> LogSummary | None:
     """Return the count of records of one release that were sealed by `until`.
 
-    None if there is no prediction log. Raises `VerificationError` if a checkpoint is not signed
-    with the log key.
+    Only checkpoints that the key of the log has signed count; `check_logs` names the others. None
+    if there is no prediction log, or if its key is gone.
     """
     try:
-        report = check_log(home)
         public_key = log_public_key(home)
-    except NotFound:
+    except (NotFound, VerificationError):  # `check_logs` says which
         return None
-    paths = checkpoints(home.predictions)
-    sealed = [parse_checkpoint(path.read_bytes(), public_key) for path in paths]
-    of_release = [each for each in sealed if each.release == digest.text and _is_by(each, until)]
-    names = {each.replica for each in of_release}
-    incomplete = [each for each in report.replicas if each.missing and each.replica in names]
-    missing = [f"{each.replica} misses {each.missing} requests" for each in incomplete]
+    sealed = [
+        each
+        for each in _signed(home, public_key)
+        if each.release == digest.text and datetime.fromisoformat(each.sealed_at) <= until
+    ]
     return LogSummary(
-        records=sum(each.rows for each in of_release),
-        first=min((each.first_time for each in of_release if each.first_time), default=""),
-        last=max((each.last_time for each in of_release if each.last_time), default=""),
-        lost=sum(each.lost for each in of_release),
-        # A break cannot be assigned to one release, so it counts against every release.
-        findings=(*report.breaks, *missing),
+        records=sum(each.rows for each in sealed),
+        first=min((each.first_time for each in sealed if each.first_time), default=""),
+        last=max((each.last_time for each in sealed if each.last_time), default=""),
+        lost=sum(each.lost for each in sealed),
     )
 
 
-def _is_by(checkpoint: Checkpoint, until: datetime) -> bool:
-    return datetime.fromisoformat(checkpoint.sealed_at) <= until
+def _signed(home: Home, public_key: bytes) -> Iterator[Checkpoint]:
+    for path in checkpoints(home.predictions):
+        with suppress(InvalidInput, VerificationError):
+            yield parse_checkpoint(path.read_bytes(), public_key)
 
 
 @dataclass(frozen=True, slots=True)
 class Minute:
     """Counts of records in the minute around a moment, by stage and model."""
 
-    by_release: Mapping[Name, Mapping[str, int]]
-    by_process: Mapping[Name, Mapping[str, int]]
+    by_release: dict[Name, Counter[str]]
+    by_process: dict[Name, Counter[str]]
     """Counts of unexpired records. The process is empty if the caller named none."""
 
 
 def answers_at(home: Home, moment: datetime) -> Minute | None:
     """Return which releases answered in the minute around `moment`, and for which processes.
 
-    None if there is no prediction log. Raises `VerificationError` if a segment does not match
-    its signed checkpoint.
+    None if there is no prediction log, or if its key is gone. A segment that does not match its
+    signed checkpoint is left out; `check_logs` names it.
     """
     try:
         public_key = log_public_key(home)
-    except NotFound:
+    except (NotFound, VerificationError):  # `check_logs` says which
         return None
     begin, end = moment - HALF, moment + HALF
-    releases: dict[Name, Counter[str]] = {}
-    processes: dict[Name, Counter[str]] = {}
+    minute = Minute({}, {})
     for path in checkpoints(home.predictions):
-        claimed = parse_checkpoint(path.read_bytes(), public_key)
-        if not _overlaps(claimed, begin, end):
-            continue
-        if is_expired(path):
-            # An expired segment keeps only the number of its records, not their times.
-            checkpoint, _ = read_expired(path, public_key)
-            counted = releases.setdefault((checkpoint.stage, checkpoint.model), Counter())
-            counted[checkpoint.release] += checkpoint.rows
-            continue
-        checkpoint = verified(path, public_key)
-        table = read_columns(table_of(path), ["t_start", "decisive", "process"])
-        table = table.filter(table["decisive"])
-        times = table["t_start"].to_numpy()
-        is_inside = (times >= _numpy(begin)) & (times < _numpy(end))
-        name = (checkpoint.stage, checkpoint.model)
-        releases.setdefault(name, Counter())[checkpoint.release] += int(is_inside.sum())
-        named = table.filter(pa.array(is_inside))["process"].to_pylist()
-        processes.setdefault(name, Counter()).update(str(each or "") for each in named)
-    return Minute(releases, processes)
+        with suppress(InvalidInput, VerificationError):
+            claimed = parse_checkpoint(path.read_bytes(), public_key)
+            if _overlaps(claimed, begin, end):
+                _count(minute, path, public_key, (begin, end))
+    return minute
+
+
+def _count(
+    minute: Minute, path: Path, public_key: bytes, period: tuple[datetime, datetime]
+) -> None:
+    """Add the records of one segment. Raises `VerificationError` if it fails verification."""
+    if is_expired(path):
+        # An expired segment keeps only the number of its records, not their times.
+        checkpoint, _ = read_expired(path, public_key)
+        counted = minute.by_release.setdefault((checkpoint.stage, checkpoint.model), Counter())
+        counted[checkpoint.release] += checkpoint.rows
+        return
+    checkpoint = verified(path, public_key)
+    table = read_columns(table_of(path), ["t_start", "decisive", "process"])
+    table = table.filter(table["decisive"])
+    times = table["t_start"].to_numpy()
+    is_inside = (times >= _numpy(period[0])) & (times < _numpy(period[1]))
+    name = (checkpoint.stage, checkpoint.model)
+    minute.by_release.setdefault(name, Counter())[checkpoint.release] += int(is_inside.sum())
+    named = table.filter(pa.array(is_inside))["process"].to_pylist()
+    processes = minute.by_process.setdefault(name, Counter())
+    processes.update(str(process or "") for process in named)
 
 
 def _overlaps(claimed: Checkpoint, begin: datetime, end: datetime) -> bool:

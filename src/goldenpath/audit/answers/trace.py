@@ -63,6 +63,8 @@ class Trace:
     """The server that answered, from the audit log."""
     check: tuple[str, ...]
     """Commands that check the evidence without goldenpath."""
+    lost: tuple[str, ...] = ()
+    """Records that are damaged or gone, of both logs and of the statements about the release."""
 
 
 def trace(prediction: Prediction, bundle: EvidenceBundle) -> Trace:
@@ -77,7 +79,7 @@ def trace(prediction: Prediction, bundle: EvidenceBundle) -> Trace:
         )
     stage, model = str(prediction.record["stage"]), str(prediction.record["model"])
     moment = datetime.fromisoformat(str(prediction.record["t_start"]))
-    models = live_at(bundle.history, bundle.events, moment, alive=moment)
+    models = live_at(bundle.history, bundle.events, moment, alive=moment, logs=bundle.logs)
     verified = bundle.verified
     return Trace(
         prediction=prediction,
@@ -91,6 +93,7 @@ def trace(prediction: Prediction, bundle: EvidenceBundle) -> Trace:
         live=next((each for each in models if (each.stage, each.model) == (stage, model)), None),
         server=_server(bundle, str(prediction.record["replica"])),
         check=how_to_check(bundle),
+        lost=(*bundle.logs.faults, *(each.message for each in bundle.lost)),
     )
 
 
@@ -148,6 +151,8 @@ def render_trace(traced: Trace) -> str:
 
 def _lines(traced: Trace) -> Iterator[str]:
     record = traced.prediction.record
+    for fault in traced.lost:
+        yield f"FINDING {fault}"
     yield f"prediction {traced.prediction.prediction_id}"
     yield f"  answered   {record['t_start']} in {record['stage']} by {record['model']}"
     yield f"  answer     {answer_text(record)}"

@@ -86,6 +86,10 @@ class EventLog:
             head = parsed.head
             yield parsed.event
 
+    def links(self) -> Iterator[Break | ChainLink]:
+        """Return every line that can be read, with a `Break` where the chain is broken."""
+        return check(self._lines())
+
     def check(self, until: datetime | None = None) -> Checked:
         """Read the whole log and return every break of the chain.
 
@@ -93,7 +97,7 @@ class EventLog:
         """
         breaks: list[Break] = []
         events, head, first, last = 0, START, "", ""
-        for result in check(self._lines()):
+        for result in self.links():
             if isinstance(result, Break):
                 breaks.append(result)
                 continue

@@ -27,6 +27,12 @@ class Contradiction:
 
     fields: tuple[str, ...]
     message: str
+    needs: tuple[str, ...] = ()
+    """Every field that needs one of these is contradicted too."""
+
+    def concerns(self, number: str, needs: tuple[str, ...]) -> bool:
+        """Whether a field with that number and these needs is contradicted."""
+        return number in self.fields or any(need in self.needs for need in needs)
 
 
 def contradictions(bundle: EvidenceBundle) -> tuple[Contradiction, ...]:

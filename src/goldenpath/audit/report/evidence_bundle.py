@@ -4,9 +4,12 @@ The report and the trace of a prediction are pure functions of it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+
+import msgspec
 
 from goldenpath.audit.events.event import Event
+from goldenpath.audit.events.log_state import NEVER_BEGUN, LogState, LogStates
 from goldenpath.audit.timeline.live import Intent
 from goldenpath.canonical import canonical_json
 from goldenpath.digest import Digest
@@ -21,9 +24,23 @@ class LogSummary:
     first: str
     last: str
     lost: int
-    """The number of records that are known to be missing."""
-    findings: tuple[str, ...] = ()
-    """The faults that the check of the prediction log found."""
+    """The number of requests that were answered without a record, by the server's own count."""
+
+
+@dataclass(frozen=True, slots=True)
+class LostStatement:
+    """A statement that another record cites, and that the store does not return undamaged."""
+
+    envelope: Digest
+    kinds: tuple[str, ...]
+    """The predicate types that it may have."""
+    cited_by: str
+    """The record that cites it."""
+
+    @property
+    def message(self) -> str:
+        """One sentence that names the statement."""
+        return f"the statement {self.envelope} is gone or damaged: {self.cited_by} cites it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +63,12 @@ class EvidenceBundle:
     """Every event of the model and of the platform, in order."""
     events_head: str = ""
     """Digest of the last line of the audit log."""
-    events_hold: bool = True
-    """Whether the chain of the audit log has no break."""
     predictions: LogSummary | None = None
-    """None if there is no prediction log."""
+    """None if there is no prediction log, or if it cannot be checked; see `logs`."""
+    logs: LogStates = NEVER_BEGUN
+    """Whether both logs are whole, damaged, gone, or were never begun."""
+    lost: tuple[LostStatement, ...] = ()
+    """Statements that other records cite and that are not there."""
 
     @property
     def is_signed(self) -> bool:
@@ -84,9 +103,15 @@ class EvidenceBundle:
             "statements": sorted(each.envelope.text for each in self.verified.statements),
             "findings": [[f.check, f.status, f.message] for f in self.verified.findings],
             "files": {path: Digest.of(content).text for path, content in self.files.items()},
-            "commits": [each.commit for each in self.history],
+            "commits": [msgspec.to_builtins(each, enc_hook=str) for each in self.history],
             "events": [each.to_json() for each in self.events],
             "events_head": self.events_head,
-            "predictions": self.predictions.records if self.predictions else None,
+            "predictions": asdict(self.predictions) if self.predictions else None,
+            "logs": [_plain(self.logs.events), _plain(self.logs.predictions)],
+            "lost": [each.message for each in self.lost],
         }
         return Digest.of(canonical_json(value))
+
+
+def _plain(state: LogState) -> list[object]:
+    return [state.standing, list(state.faults), state.held]

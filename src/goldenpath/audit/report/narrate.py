@@ -139,14 +139,17 @@ def _actors(bundle: EvidenceBundle) -> Lines:
 
 def _log_state(bundle: EvidenceBundle) -> Lines:
     lines = [f"Audit log: {len(bundle.events)} events about the model and the platform."]
-    lines.append(f"Its chain is {'whole' if bundle.events_hold else 'BROKEN'}.")
+    state = bundle.logs.events
+    lines.append(f"It is {state.standing if state.holds else state.standing.upper()}.")
+    if state.held:
+        lines.append(f"As of then, {cell(state.held)}.")
     log = bundle.predictions
     if log is not None:
         lines.append(
             f"Prediction log: {log.records} records, {cell(log.first)} to {cell(log.last)}, "
-            f"{log.lost} known to be missing."
+            f"{log.lost} requests answered without one."
         )
-        lines += [f"Prediction log: {cell(each)}." for each in log.findings]
+    lines += [f"Fault: {cell(each)}." for each in bundle.logs.faults]
     return tuple(lines)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, get_args
 
+from goldenpath.audit.events.log_state import LogState
 from goldenpath.audit.report.control_map import Control
 from goldenpath.audit.report.evidence_bundle import EvidenceBundle
 from goldenpath.audit.report.texts import find_text, is_demanded
@@ -165,27 +166,37 @@ def _names(slots: tuple[Slot, ...], bundle: EvidenceBundle) -> bool:
 
 
 def _events(bundle: EvidenceBundle) -> Proof:
-    if not bundle.events_hold:
-        return Proof("events", "CONTRADICTED", "the chain of the audit log is broken")
+    if bundle.logs.events.faults:
+        return _damaged("events", bundle.logs.events)
     about = [each for each in bundle.events if each.digest == bundle.digest.text]
     ready = [each for each in about if each.kind == "server.ready"]
     if not ready:
         return Proof("events", "NOT YET OBSERVABLE", "no server of this release was ever seen")
     note = f"{len(about)} events, chain whole, head {bundle.events_head}"
+    if bundle.logs.events.held:
+        note += f"; {bundle.logs.events.held}"
     return Proof("events", "OBSERVED", note)
+
+
+def _damaged(need: str, state: LogState) -> Proof:
+    return Proof(need, "CONTRADICTED", f"the log is {state.standing}: {'; '.join(state.faults)}")
 
 
 def _predictions(bundle: EvidenceBundle) -> Proof:
     log = bundle.predictions
+    if bundle.logs.predictions.faults:
+        return _damaged("predictions", bundle.logs.predictions)
+    if log is not None and log.lost:
+        note = f"{log.lost} requests were answered without a record, by the count of the server"
+        return Proof("predictions", "MISSING", f"{note}; {log.records} records are there")
     if log is None or log.records == 0:
         return Proof("predictions", "NOT YET OBSERVABLE", "no prediction is recorded so far")
-    if log.findings:
-        return Proof("predictions", "CONTRADICTED", "; ".join(log.findings))
-    note = f"{log.records} records from {log.first} to {log.last}, {log.lost} known to be missing"
-    return Proof("predictions", "OBSERVED", note)
+    return Proof("predictions", "OBSERVED", f"{log.records} records from {log.first} to {log.last}")
 
 
 def _alarms(bundle: EvidenceBundle) -> Proof:
+    if bundle.logs.events.faults:
+        return _damaged("alarms", bundle.logs.events)
     alarms = [each for each in bundle.events if each.kind.startswith("drift.")]
     if not alarms:
         return Proof("alarms", "NOT YET OBSERVABLE", "no alarm has been raised so far")
@@ -193,11 +204,16 @@ def _alarms(bundle: EvidenceBundle) -> Proof:
 
 
 def _outcomes(bundle: EvidenceBundle) -> Proof:
+    if bundle.logs.faults:
+        logs = bundle.logs
+        return _damaged("outcomes", logs.events if logs.events.faults else logs.predictions)
     note = "no outcome has been joined to a prediction: how right it was live is not known yet"
     return Proof("outcomes", "NOT YET OBSERVABLE", note)
 
 
 def _incidents(bundle: EvidenceBundle) -> Proof:
+    if bundle.logs.events.faults:
+        return _damaged("incidents", bundle.logs.events)
     rollbacks = [each for each in bundle.events if each.kind == "rollout.rolled-back"]
     if not rollbacks:
         note = "no incident and no corrective change is recorded"

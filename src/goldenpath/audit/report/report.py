@@ -12,6 +12,7 @@ from goldenpath.audit.report.contradictions import Contradiction, contradictions
 from goldenpath.audit.report.control_map import Control, ControlMap, Source
 from goldenpath.audit.report.describe import DESCRIBE
 from goldenpath.audit.report.evidence_bundle import EvidenceBundle
+from goldenpath.audit.report.lost_records import lost_records
 from goldenpath.audit.report.markdown import Lines, cell, quote, rows
 from goldenpath.audit.report.narrate import NARRATE, waived
 from goldenpath.audit.report.proof import MEANING, ORDER, Proof, Status, prove, worst
@@ -53,6 +54,8 @@ class Report:
     generator: str
     counts: Mapping[str, int]
     contradictions: tuple[Contradiction, ...]
+    lost: tuple[str, ...]
+    """Records that are damaged or gone."""
     sections: Mapping[str, str]
     fields: tuple[Field, ...]
 
@@ -63,7 +66,7 @@ class Report:
 
 def report(bundle: EvidenceBundle, controls: ControlMap) -> Report:
     """Return the report on the bundle with this map."""
-    contradicted = contradictions(bundle)
+    contradicted = (*contradictions(bundle), *lost_records(bundle))
     fields = tuple(_field(bundle, control, contradicted) for control in controls.fields)
     counted = Counter(each.status for each in fields)
     return Report(
@@ -77,6 +80,7 @@ def report(bundle: EvidenceBundle, controls: ControlMap) -> Report:
         generator=bundle.generator,
         counts={status: counted[status] for status in reversed(ORDER)},
         contradictions=contradicted,
+        lost=(*bundle.logs.faults, *(each.message for each in bundle.lost)),
         sections=controls.sections,
         fields=fields,
     )
@@ -86,7 +90,9 @@ def _field(
     bundle: EvidenceBundle, control: Control, contradicted: tuple[Contradiction, ...]
 ) -> Field:
     proofs = prove(bundle, control)
-    against = tuple(each.message for each in contradicted if control.number in each.fields)
+    against = tuple(
+        each.message for each in contradicted if each.concerns(control.number, control.needs)
+    )
     status: Status = "CONTRADICTED" if against else worst(proofs)
     if control.number == "6.4" and status == "PROVEN" and _has_waiver(bundle):
         status = "WAIVED"
@@ -132,6 +138,11 @@ def _front(document: Report) -> Iterator[str]:
         ((status, count, MEANING[_status(status)]) for status, count in document.counts.items()),
     )
     yield ""
+    if document.lost:
+        yield "**RECORDS THAT ARE DAMAGED OR GONE**"
+        yield ""
+        yield from (f"- {cell(each)}" for each in document.lost)
+        yield ""
     for status in GAPS:
         fields = [each for each in document.fields if each.status == status]
         if fields:

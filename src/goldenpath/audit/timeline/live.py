@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from goldenpath.audit.events.event import Event
+from goldenpath.audit.events.log_state import NEVER_BEGUN, LogStates
 from goldenpath.promote.manifests.desired import Slot
 from goldenpath.promote.platform.break_glass import BreakGlass
 
@@ -84,6 +85,8 @@ class Mismatch:
         "share differs",
         "ghost release",
         "answers without server",
+        "log damaged",
+        "log gone",
     ]
     message: str
 
@@ -134,13 +137,15 @@ def live_at(
     *,
     alive: datetime | None = None,
     approve: Callable[[Intent], Intent] = lambda intent: intent,
+    logs: LogStates = NEVER_BEGUN,
 ) -> tuple[LiveModel, ...]:
     """Return every model that was live at `time`, or should have been, by stage and name.
 
     `history` is in the order of the commits. `answers` counts recorded predictions in the minute
     around `time`, by stage and model, then digest; None if they were not counted. `alive` is a
     moment at which the platform is known to run without an event, such as now. `approve` adds the
-    approvers to a commit in force, as `signed_approvals` does.
+    approvers to a commit in force, as `signed_approvals` does. Each fault of the `logs` is a
+    mismatch of every model: what is lost may have been about it.
     """
     known = sorted(events, key=lambda event: event.time)
     names = {(each.stage, each.model) for each in history if each.time <= time}
@@ -149,7 +154,22 @@ def live_at(
         _one(name, history, known, time, answers=answers, alive=alive, approve=approve)
         for name in sorted(names)
     )
-    return tuple(live for live in models if live.shares or live.mismatches)
+    faults = tuple(_lost(logs))
+    return tuple(
+        replace(
+            live,
+            mismatches=(*live.mismatches, *faults),
+            certainty="unknown" if logs.events.faults else live.certainty,
+        )
+        for live in models
+        if live.shares or live.mismatches
+    )
+
+
+def _lost(logs: LogStates) -> Iterable[Mismatch]:
+    for state in (logs.events, logs.predictions):
+        for fault in state.faults:
+            yield Mismatch("log gone" if state.standing == "gone" else "log damaged", fault)
 
 
 def _one(

@@ -3,20 +3,26 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from goldenpath.audit.events.log_state import NEVER_BEGUN, LogStates
 from goldenpath.audit.timeline.live import LiveModel, TrafficShare
 from goldenpath.audit.timeline.moment import show_moment
 
 
-def render_live(models: Sequence[LiveModel], time: datetime) -> str:
-    """Return the page of one moment."""
-    return "\n".join(_lines(models, time))
+def render_live(models: Sequence[LiveModel], time: datetime, logs: LogStates = NEVER_BEGUN) -> str:
+    """Return the page of one moment, with the faults of the logs first."""
+    return "\n".join(_lines(models, time, logs))
 
 
-def _lines(models: Sequence[LiveModel], time: datetime) -> Iterator[str]:
+def _lines(models: Sequence[LiveModel], time: datetime, logs: LogStates) -> Iterator[str]:
     local = time.astimezone()
     yield f"at {show_moment(time)} ({local:%Y-%m-%d %H:%M:%S %Z})"
+    for fault in logs.faults:
+        yield f"  FINDING {fault}"
+    if logs.events.held:
+        yield f"  audit log: {logs.events.held}"
     if not models:
-        yield "nothing was live, and git intended nothing"
+        observed = "what was live is not known" if logs.events.faults else "nothing was live"
+        yield f"{observed}, and git intended nothing"
     for live in models:
         yield ""
         yield from _one(live)
@@ -49,7 +55,8 @@ def _one(live: LiveModel) -> Iterator[str]:
         yield f"    decision    {intent.decision or 'none that is signed'}"
         yield f"    reason      {intent.reason}"
     for mismatch in live.mismatches:
-        yield f"  FINDING {mismatch.kind}: {mismatch.message}"
+        if mismatch.kind not in ("log damaged", "log gone"):  # once, at the head of the page
+            yield f"  FINDING {mismatch.kind}: {mismatch.message}"
     if not live.mismatches:
         yield "  intended and observed agree"
 

@@ -17,6 +17,7 @@ from goldenpath.home import Home
 from goldenpath.observe.log.log_reader import log_public_key, read_columns, verified
 from goldenpath.observe.log.retention import is_expired, numbers_of, read_expired
 from goldenpath.observe.log.segment import (
+    SUFFIX,
     Checkpoint,
     CheckpointLink,
     broken_links,
@@ -76,7 +77,16 @@ class LogReport:
     @property
     def holds(self) -> bool:
         """Whether everything matches its signature and no request is missing."""
-        return not self.breaks and not any(replica.missing for replica in self.replicas)
+        return not self.faults
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """A sentence for each fault. A break cannot be assigned to one release."""
+        missing = (each for each in self.replicas if each.missing)
+        return (
+            *self.breaks,
+            *(f"{each.replica} misses {each.missing} requests" for each in missing),
+        )
 
     @property
     def records(self) -> int:
@@ -104,7 +114,7 @@ class LogReport:
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """A segment that the audit log recorded. The log must still have it, unchanged."""
+    """A segment that another record names. The log must still have it, unchanged."""
 
     stage: str
     model: str
@@ -165,7 +175,7 @@ def check_log(home: Home, anchors: Iterable[Anchor] = ()) -> LogReport:
                 f"{path.name}: expected {checkpoint.rows} records, got {len(column)}"
             )
     breaks = [text for chain in chains.values() for text in (*chain.breaks, *chain.broken())]
-    breaks += _cut_off(chains, anchors)
+    breaks += [*_cut_off(chains, anchors), *_unsigned(home)]
     waiting, unreadable = _waiting(home)
     replicas = tuple(_report(chain) for chain in chains.values() if chain.found)
     return LogReport(replicas, (*breaks, *unreadable), waiting)
@@ -181,10 +191,21 @@ def _cut_off(chains: Mapping[_Key, _Chain], anchors: Iterable[Anchor]) -> list[s
         if contents.get(anchor.number) != anchor.digest:
             what = "is another" if anchor.number in contents else "is gone"
             wrong.append(
-                f"{anchor.replica} segment {anchor.number} {what}: the audit log noted it "
-                f"as {anchor.digest}"
+                f"{anchor.replica} segment {anchor.number} {what}: another record names it as "
+                f"{anchor.digest}"
             )
     return wrong
+
+
+def _unsigned(home: Home) -> Iterator[str]:
+    """Return the tables without a checkpoint, unless the spool still has their records."""
+    for table in sorted(home.predictions.glob("*/*/*.parquet")):
+        checkpoint = table.with_name(table.name.removesuffix(".parquet") + SUFFIX)
+        if checkpoint.exists():
+            continue
+        replica = f".{replica_of(checkpoint)}."
+        if not any(replica in path.name for path in home.spool.glob("*.spool")):
+            yield f"{table.name}: its checkpoint is gone"
 
 
 def _report(chain: _Chain) -> ReplicaReport:

@@ -266,9 +266,14 @@ def verified(path: Path, public_key: bytes) -> Checkpoint:
 
 
 def log_public_key(home: Home) -> bytes:
-    """Return the key that signs checkpoints, in DER. Raises `NotFound` if there is no log yet."""
+    """Return the key that signs checkpoints, in DER.
+
+    Raises `NotFound` if there is no log yet, `VerificationError` if the file is damaged.
+    """
     path = home.log_key.with_suffix(".pub")
     try:
         return key_from_pem("log", path.read_bytes()).public_key
     except FileNotFoundError as error:
         raise NotFound(f"there is no prediction log yet: {path} does not exist") from error
+    except InvalidInput as error:
+        raise VerificationError(f"{path} is damaged: {error.message}") from error

@@ -1,16 +1,14 @@
-"""What the audit log noted of the prediction log."""
+"""Segments that the audit log names, compared with the prediction log."""
 
 from pathlib import Path
 
 import pytest
 
+from goldenpath.audit.answers.checked_logs import check_logs
 from goldenpath.audit.events.event import Event
 from goldenpath.audit.events.event_log import EventLog
 from goldenpath.canonical import JsonValue
-from goldenpath.compose.witness import anchors
-from goldenpath.errors import InvalidInput, VerificationError
 from goldenpath.home import Home
-from goldenpath.observe.log.log_check import Anchor
 
 HEAD: dict[str, JsonValue] = {
     "stage": "prod", "model": "credit", "replica": "r1", "number": 4,
@@ -25,21 +23,21 @@ def note(home: Home, *heads: JsonValue) -> None:
     EventLog(home.events).append(Event(time, "log.anchored", "system", details=details))
 
 
-def test_without_an_audit_log_nothing_was_noted(tmp_path: Path) -> None:
-    assert anchors(Home(tmp_path)) == ()
+def test_two_logs_that_never_were_have_no_fault(tmp_path: Path) -> None:
+    states = check_logs(Home(tmp_path)).states
+
+    assert states.faults == ()
+    assert (states.events.standing, states.predictions.standing) == ("never begun", "never begun")
 
 
-def test_every_head_that_was_noted_is_an_anchor(tmp_path: Path) -> None:
+def test_a_log_without_a_key_that_another_record_names_is_gone(tmp_path: Path) -> None:
     home = Home(tmp_path)
     note(home, HEAD)
-    EventLog(home.events).append(Event("2026-11-29T08:00:01.000000Z", "platform.started", "system"))
-    note(home, {**HEAD, "number": 5}, {**HEAD, "replica": "r2"})
 
-    assert anchors(home) == (
-        Anchor("prod", "credit", "r1", 4, str(HEAD["digest"])),
-        Anchor("prod", "credit", "r1", 5, str(HEAD["digest"])),
-        Anchor("prod", "credit", "r2", 4, str(HEAD["digest"])),
-    )
+    state = check_logs(home).states.predictions
+
+    assert state.standing == "gone"
+    assert "log.pub does not exist" in state.faults[0]
 
 
 @pytest.mark.parametrize(
@@ -52,21 +50,24 @@ def test_every_head_that_was_noted_is_an_anchor(tmp_path: Path) -> None:
     ],
     ids=["number", "digest", "replica", "text"],
 )
-def test_an_anchor_that_is_none_is_refused_and_not_passed_over(
+def test_an_anchor_that_is_none_is_a_fault_and_not_passed_over(
     tmp_path: Path, head: JsonValue
 ) -> None:
     note(Home(tmp_path), HEAD, head)
 
-    with pytest.raises(InvalidInput):
-        anchors(Home(tmp_path))
+    assert check_logs(Home(tmp_path)).states.events.faults == (
+        "the audit log names a segment wrongly at 2026-11-29T08:00:00.000000Z",
+    )
 
 
-def test_a_chain_that_is_broken_anchors_nothing(tmp_path: Path) -> None:
+def test_events_behind_a_break_are_still_read(tmp_path: Path) -> None:
     home = Home(tmp_path)
     note(home, HEAD)
     note(home, {**HEAD, "number": 5})
     (file,) = home.events.glob("*.jsonl")
     file.write_bytes(file.read_bytes().replace(b'"number":4', b'"number":3'))
 
-    with pytest.raises(VerificationError):
-        anchors(home)
+    logs = check_logs(home)
+
+    assert logs.states.events.standing == "damaged"
+    assert len(logs.events) == 2

@@ -1,0 +1,1 @@
+"""The branch `anchors`: heads of the logs that somebody else than this machine holds."""
