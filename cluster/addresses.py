@@ -1,0 +1,42 @@
+"""Ports on loopback, and a subnet for pods that no interface of this machine uses."""
+
+import ipaddress
+import json
+import socket
+
+from goldenpath.processes.tool import run_tool
+
+HOST = "127.0.0.1"
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listened on a moment ago."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def answers(port: int) -> bool:
+    """Whether something accepts connections on the port."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((HOST, port)) == 0
+
+
+def free_subnet() -> ipaddress.IPv4Network:
+    """A /24 of the private ranges that overlaps no address and no route of this machine.
+
+    A clash would take the machine's own gateway away.
+    """
+    routes = json.loads(run_tool(["ip", "-json", "-4", "route", "show", "table", "all"]).output)
+    taken = [
+        ipaddress.ip_network(route["dst"], strict=False)
+        for route in routes
+        if route["dst"] != "default"
+    ]
+    for third in range(200, 256):
+        subnet = ipaddress.IPv4Network(f"10.{third}.77.0/24")
+        if not any(subnet.overlaps(network) for network in taken):
+            return subnet
+    raise RuntimeError("no private subnet is free on this machine")

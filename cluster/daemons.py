@@ -1,0 +1,93 @@
+"""Programs that stay: started in order, asked whether they are ready, ended in reverse order."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+START_SECONDS = 120.0
+END_SECONDS = 20.0
+_TAIL = 3000
+
+
+class DaemonFailed(Exception):
+    """A program ended or never became ready; the message ends with what it wrote last."""
+
+
+@dataclass
+class Daemon:
+    """One running program with its log."""
+
+    name: str
+    command: Sequence[str]
+    log: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it in a session of its own, so that Ctrl-C reaches us alone."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                list(self.command),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **self.environment},
+                start_new_session=True,
+            )
+
+    def await_ready(self, is_ready: Callable[[], bool], seconds: float = START_SECONDS) -> None:
+        """Wait until `is_ready`; raises `DaemonFailed` with the end of the log."""
+        give_up = time.monotonic() + seconds
+        while not is_ready():
+            if self.process is None or self.process.poll() is not None:
+                raise DaemonFailed(f"{self.name} ended: {self.last_words()}")
+            if time.monotonic() > give_up:
+                raise DaemonFailed(f"{self.name} is not ready: {self.last_words()}")
+            time.sleep(0.25)
+
+    def last_words(self) -> str:
+        """The end of its log."""
+        return self.log.read_bytes()[-_TAIL:].decode("utf-8", "replace").strip()
+
+    def end(self, signal_number: int = signal.SIGTERM) -> None:
+        """Ask it to end, kill it when it does not."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.send_signal(signal_number)
+        try:
+            self.process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+@dataclass
+class Daemons:
+    """Everything that was started, in order."""
+
+    logs: Path
+    running: list[Daemon] = field(default_factory=list)
+
+    def start(
+        self,
+        name: str,
+        command: Sequence[str],
+        is_ready: Callable[[], bool],
+        environment: Mapping[str, str] | None = None,
+    ) -> Daemon:
+        """Start a program and wait until it is ready."""
+        self.logs.mkdir(parents=True, exist_ok=True)
+        daemon = Daemon(name, command, self.logs / f"{name}.log", environment or {})
+        self.running.append(daemon)
+        daemon.start()
+        daemon.await_ready(is_ready)
+        return daemon
+
+    def end(self) -> None:
+        """End all of them, the last one first."""
+        while self.running:
+            self.running.pop().end()

