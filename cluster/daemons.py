@@ -87,6 +87,12 @@ class Daemons:
         daemon.await_ready(is_ready)
         return daemon
 
+    def end_one(self, name: str) -> None:
+        """End the program of that name, if it runs."""
+        for daemon in [daemon for daemon in self.running if daemon.name == name]:
+            daemon.end()
+            self.running.remove(daemon)
+
     def end(self) -> None:
         """End all of them, the last one first."""
         while self.running:

@@ -5,6 +5,7 @@ import shlex
 from pathlib import Path
 
 from goldenpath.compose.gitops_access import trusted
+from goldenpath.compose.stores import REGISTRIES
 from goldenpath.errors import InvalidInput, NotFound
 from goldenpath.home import Home
 from goldenpath.oci.descriptor import Descriptor
@@ -60,7 +61,7 @@ def docker_reference(reference: str, store: Store, image: Descriptor, home: Home
     Empty for a layout on a machine without a platform.
     """
     scheme, _, rest = reference.partition("://")
-    if scheme.startswith("oci") and rest:
+    if scheme in REGISTRIES and rest:
         named = Reference.parse(rest)
         return f"{named.host}/{named.repository}"
     annotations = Manifest.parse(read(store, image, MAX_MANIFEST)).annotations

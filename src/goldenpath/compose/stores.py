@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from goldenpath.promote.platform.platform import Platform
     from goldenpath.release.evidence.explain import ReleaseLocation
 
-REGISTRIES = ("oci", "oci+http", "oci+https")
+REGISTRIES = ("oci", "oci+http", "oci+https", "oci+native", "goldenpath+oci")
+"""Schemes of registries; `connect` says what each means. Importing it here would be slow."""
 
 
 def open_store(uri: str, mounts: Iterable[str] = ()) -> Store:
@@ -77,10 +78,10 @@ def place(text: str, home: Home) -> "ReleaseLocation":
     if text.startswith("layout:"):
         return ReleaseLocation(folder=text.removeprefix("layout:").partition("@")[0])
     scheme, _, rest = text.partition("://")
-    if scheme.startswith("oci") and rest:
+    if scheme in REGISTRIES and rest:
         reference = Reference.parse(rest)
         host = reference.host.rpartition(":")[0] or reference.host
-        near = host in ("localhost", "127.0.0.1", "[::1]") and scheme == "oci"
+        near = host in ("localhost", "127.0.0.1", "[::1]") and not scheme.startswith("oci+http")
         name = f"{reference.host}/{reference.repository}"
         return ReleaseLocation(repository=name, plain_http=near or scheme == "oci+http")
     return ReleaseLocation(folder=str(home.registry))

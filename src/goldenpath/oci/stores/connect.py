@@ -11,7 +11,14 @@ from goldenpath.oci.stores.remote import RemoteStore
 from goldenpath.oci.stores.transport import Transport
 from goldenpath.settings import CA_VARIABLE, helper_environment, mirrors, registry_files
 
-PROTOCOLS = {"oci": "", "oci+http": "http", "oci+https": "https"}
+PROTOCOLS = {
+    "oci": "",
+    "oci+http": "http",
+    "oci+https": "https",
+    # What a pod is told by KServe: an image that is mounted, and one that our initializer fetches.
+    "oci+native": "",
+    "goldenpath+oci": "",
+}
 """URI schemes of registries, and the protocol that each requires; empty means automatic."""
 
 _THIS_MACHINE = re.compile(r"(localhost|127(\.\d+){3}|\[::1\])(:\d+)?")

@@ -1,0 +1,117 @@
+"""The road before the cluster: a platform, its people, a project, and signed releases of it."""
+
+import json
+import os
+import re
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.quick_project import commit, quicken
+
+from cluster.registry import Registry
+from cluster.walk.record import WalkFailed
+from goldenpath.demo.walk import environment
+from goldenpath.processes.tool import run_tool
+
+MODEL = "credit-default"
+STAGES = ("dev", "test", "prod")
+ENGINEER, SCIENTIST = "platform-engineer", "data-scientist"
+_PEOPLE = (SCIENTIST, "validator", "risk-manager")
+_SEED = re.compile(r"^seed = \d+$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterRoad:
+    """A home with its own gitops repository, beside the cluster that follows it."""
+
+    folder: Path
+    registry: Registry
+    environment: Mapping[str, str]
+
+    @property
+    def gitops(self) -> Path:
+        """The bare repository that Argo CD reads."""
+        return self.folder / ".goldenpath" / "gitops.git"
+
+    @property
+    def prefix(self) -> str:
+        """Host and path of releases in the registry of the cluster."""
+        return f"{self.registry.host}/models"
+
+    def run(self, line: str, *, into: str = "", expect: int = 0) -> str:
+        """Run a verb of goldenpath and return what it printed. Raises `WalkFailed`."""
+        program = str(Path(sys.executable).parent / "goldenpath")
+        run = run_tool(
+            [program, *shlex.split(line)],
+            folder=self.folder / into,
+            environment=self.environment,
+            seconds=600,
+        )
+        if run.exit_code != expect:
+            raise WalkFailed(f"goldenpath {line} ended with {run.exit_code}: {run.complaint}")
+        return run.text
+
+    def ask(self, line: str) -> dict[str, object]:
+        """Run a verb and return its JSON."""
+        value = json.loads(self.run(f"{line} --output json"))
+        return value if isinstance(value, dict) else {"items": value}
+
+    def build(self, seed: int) -> str:
+        """Train with another seed, pack and sign, push to the cluster; return the digest."""
+        declaration = self.folder / MODEL / "goldenpath.toml"
+        text = declaration.read_text("utf-8")
+        declaration.write_text(_SEED.sub(f"seed = {seed}", text, count=1), "utf-8")
+        if declaration.read_text("utf-8") != text:
+            commit(self.folder / MODEL)
+        built = json.loads(self.run("build --output json", into=MODEL))
+        digest = str(built["digest"])
+        self.run(f"push {digest} {self.prefix}/{MODEL}:seed-{seed}")
+        return digest
+
+    def enter(self, digest: str, stage: str, *flags: str) -> None:
+        """Promote a release into a stage, with the approvals that production asks for."""
+        person = SCIENTIST
+        if stage == "prod":
+            person = ENGINEER
+            for approver in ("validator", "risk-manager"):
+                self.run(f"approve {digest} --stage prod {acting(approver)}")
+        self.run(f"promote {digest} --stage {stage} {' '.join(flags)} {acting(person)}")
+
+    def files(self, stage: str) -> dict[str, bytes]:
+        """Return the files of the deployment in a stage, by name, as main has them."""
+        folder = f"envs/{stage}/{MODEL}"
+        names = self._git("ls-tree", "--name-only", f"main:{folder}").decode().split()
+        return {name: self._git("cat-file", "blob", f"main:{folder}/{name}") for name in names}
+
+    def _git(self, *arguments: str) -> bytes:
+        run = run_tool(["git", f"--git-dir={self.gitops}", *arguments])
+        if run.exit_code:
+            raise WalkFailed(f"git {arguments[0]}: {run.complaint}")
+        return run.output
+
+
+def acting(person: str) -> str:
+    """Return the flags for a person and their own key."""
+    return f"--as {person} --key keys/{person}"
+
+
+def begin_road(folder: Path, registry: Registry) -> ClusterRoad:
+    """Set up the platform, its people and the project."""
+    (folder / "keys").mkdir(parents=True, exist_ok=True)
+    values = {**environment(folder, os.environ), "GOLDENPATH_CA_FILE": str(registry.authority)}
+    road = ClusterRoad(folder, registry, values)
+    road.run(
+        f"init --as {ENGINEER} --key keys/{ENGINEER} --make-key "
+        f"--registry {road.prefix} --url file://{road.gitops}"
+    )
+    for person in _PEOPLE:
+        road.run(
+            f"person add {person} --role {person} --ssh-key keys/{person}.pub --make-key "
+            f"{acting(ENGINEER)}"
+        )
+    road.run(f"new {MODEL}")
+    quicken(folder / MODEL)
+    return road
