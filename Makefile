@@ -5,7 +5,7 @@ PYTHON ?= python3
 export UV_PYTHON_DOWNLOADS := never
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: setup demo test check bench attack release format lint types contracts unit full lock clean
+.PHONY: setup demo test check bench attack cluster release format lint types contracts unit full lock clean
 
 setup: $(VENV)/ready
 
@@ -57,6 +57,11 @@ full: setup
 # for each attack what refused it, and for each control what gets through without it.
 attack: setup
 	$(BIN)/goldenpath attack --suite all
+
+# A real Kubernetes cluster on this machine. It needs root and, the first time, 30 GiB of disk: docs/cluster.md.
+cluster: setup
+	$(BIN)/python -m cluster build
+	$(BIN)/python -m cluster walk
 
 bench: setup
 	$(BIN)/python -m bench

@@ -1,10 +1,12 @@
-"""`python -m cluster build`: fetch the parts. `python -m cluster walk`: walk the road in a cluster."""
+"""`python -m cluster build` fetches the parts; `up` and `walk` start a cluster from them."""
 
 import datetime
 import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -13,10 +15,11 @@ from cluster.debian import fetch
 from cluster.go_build import build
 from cluster.parts import DEBIAN_SUITES, ENVOY, GO_PROGRAMS
 from cluster.stack import running_stack
+from cluster.walk.order import walk_all
+from cluster.walk.record import WalkRecord
 from goldenpath.processes.tool import run_tool
 
-NEEDED = 30 * 1024**3
-"""Bytes that modules, the build cache and the programs take together."""
+RECORD = Path("build") / "cluster.json"
 
 
 def cache_folder() -> Path:
@@ -57,13 +60,30 @@ def build_parts(only: tuple[str, ...]) -> None:
 
 @command.command("up")
 def up() -> None:
-    """Start the cluster, say that it runs, and take it down again."""
+    """Start the cluster, list what it serves, and take it down again."""
     _require_root()
-    with (
-        tempfile.TemporaryDirectory(prefix="goldenpath-cluster-") as folder,
-        running_stack(cache_folder(), Path(folder), _clock, click.echo) as stack,
-    ):
+    with _folder() as folder, running_stack(cache_folder(), folder, _clock, click.echo) as stack:
         click.echo(stack.plane.kubectl("get", "nodes,gateways,crds", "-A", "-o", "name"))
+
+
+@command.command("walk")
+@click.option("--keep-going", is_flag=True, help="Go on with the next step after one that failed.")
+def walk(keep_going: bool) -> None:
+    """Walk the road of goldenpath in the cluster, and write what was seen."""
+    _require_root()
+    record = WalkRecord(click.echo)
+    try:
+        with _folder() as folder:
+            walk_all(cache_folder(), folder, _clock, record, keep_going=keep_going)
+    finally:
+        record.write(RECORD)
+        click.echo(f"\n{len(record.claims)} claims held; written to {RECORD}")
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="goldenpath-cluster-") as folder:
+        yield Path(folder)
 
 
 def _require_root() -> None:

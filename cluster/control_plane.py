@@ -1,8 +1,8 @@
-"""etcd, API server, controllers and scheduler on loopback, and the file by which clients reach them."""
+"""etcd, API server, controllers and scheduler on loopback, and how clients reach them."""
 
+import http.client
 import secrets
 import ssl
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,7 +68,8 @@ def start_control_plane(
     daemons.start("kube-apiserver", _apiserver(plane, etcd), lambda: _is_healthy(plane))
     _write_kubeconfig(plane)
     files = [
-        f"--{kind}kubeconfig={plane.kubeconfig}" for kind in ("", "authentication-", "authorization-")
+        f"--{kind}kubeconfig={plane.kubeconfig}"
+        for kind in ("", "authentication-", "authorization-")
     ]
     controllers = free_port()
     daemons.start(
@@ -138,13 +139,14 @@ def _is_healthy(plane: ControlPlane) -> bool:
     if not plane.authority.is_file():
         return False
     context = ssl.create_default_context(cafile=str(plane.authority))
-    request = urllib.request.Request(f"https://{HOST}:{plane.port}/readyz")
-    request.add_header("Authorization", f"Bearer {plane.token}")
+    connection = http.client.HTTPSConnection(HOST, plane.port, timeout=5, context=context)
     try:
-        with urllib.request.urlopen(request, timeout=5, context=context) as answer:
-            return bool(answer.status == 200)
-    except OSError:
+        connection.request("GET", "/readyz", headers={"Authorization": f"Bearer {plane.token}"})
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
         return False
+    finally:
+        connection.close()
 
 
 def _write_kubeconfig(plane: ControlPlane) -> None:

@@ -1,4 +1,4 @@
-"""Fetches Debian packages of any suite and unpacks them into a folder; the system stays as it is."""
+"""Fetches Debian packages of any suite and unpacks them; the system stays as it is."""
 
 import os
 from pathlib import Path

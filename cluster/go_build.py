@@ -7,7 +7,7 @@ from pathlib import Path
 from cluster.parts import GoProgram
 from goldenpath.processes.tool import run_tool
 
-FLAGS = ("-mod=mod", "-trimpath", "-buildvcs=false")
+FLAGS = ("-mod=mod", "-trimpath", "-buildvcs=false", "-p=2")
 TIME_LIMIT = 3600
 """Seconds for one program; an API server takes five minutes of two cores."""
 
@@ -24,7 +24,15 @@ def build(program: GoProgram, folder: Path) -> Path:
         work = folder / "go" / f"{program.name}.module"
         work.mkdir(parents=True, exist_ok=True)
         _write_module(program, work)
-        _go(work, "build", *FLAGS, f"-ldflags={_linker(program)}", "-o", f"{kept}.part", _path(program))
+        _go(
+            work,
+            "build",
+            *FLAGS,
+            f"-ldflags={_linker(program)}",
+            "-o",
+            f"{kept}.part",
+            _path(program),
+        )
         Path(f"{kept}.part").rename(kept)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)
@@ -48,7 +56,7 @@ def _linker(program: GoProgram) -> str:
 
 
 def _write_module(program: GoProgram, work: Path) -> None:
-    """A module of our own that needs the program's: `go install` refuses modules with replacements."""
+    """Write a module that needs the program's: `go install` refuses one with replacements."""
     (work / "go.mod").write_text("module goldenpath.example/cluster\n\ngo 1.26\n", "utf-8")
     needed = f"{program.module}@{program.version}"
     _go(work, "mod", "edit", f"-require={needed}")
@@ -58,7 +66,12 @@ def _write_module(program: GoProgram, work: Path) -> None:
     for requirement in theirs.get("Require") or ():
         # Modules that live in the program's own repository are required as v0.0.0.
         if requirement["Version"] == "v0.0.0":
-            _go(work, "mod", "edit", f"-replace={requirement['Path']}={requirement['Path']}@{staged}")
+            _go(
+                work,
+                "mod",
+                "edit",
+                f"-replace={requirement['Path']}={requirement['Path']}@{staged}",
+            )
     for replacement in theirs.get("Replace") or ():
         old, new = replacement["Old"], replacement["New"]
         if "Version" not in new:
@@ -68,7 +81,13 @@ def _write_module(program: GoProgram, work: Path) -> None:
 
 
 def _go(work: Path, *arguments: str) -> str:
-    environment = {**os.environ, "GOFLAGS": "", "GOWORK": "off", "CGO_ENABLED": "0", "GOTOOLCHAIN": "local"}
+    environment = {
+        **os.environ,
+        "GOFLAGS": "",
+        "GOWORK": "off",
+        "CGO_ENABLED": "0",
+        "GOTOOLCHAIN": "local",
+    }
     run = run_tool(
         ["nice", "-n", "12", "go", *arguments],
         seconds=TIME_LIMIT,

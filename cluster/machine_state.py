@@ -97,7 +97,9 @@ def processes_in(folder: Path) -> Iterator[str]:
         if not entry.name.isdigit():
             continue
         try:
-            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+            command = (
+                (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+            )
         except OSError:
             continue  # It ended meanwhile.
         if f"{folder}/" in command:

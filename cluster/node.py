@@ -49,7 +49,9 @@ class Node:
     def remove_containers(self, seconds: float = 30.0) -> None:
         """Wait until the kubelet removed its pods, and end what is left then."""
         give_up = time.monotonic() + seconds
-        while (names := self.ctr("containers", "list", "-q").split()) and time.monotonic() < give_up:
+        while (
+            names := self.ctr("containers", "list", "-q").split()
+        ) and time.monotonic() < give_up:
             time.sleep(0.5)
         for name in names:
             with contextlib.suppress(NodeFailed):  # It may have ended by itself.

@@ -1,11 +1,12 @@
 """Kubernetes objects: read from the files of other projects, and applied to the cluster."""
 
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import yaml
 
-from cluster.control_plane import ControlPlane
+from cluster.control_plane import ControlPlane, KubectlFailed
 from goldenpath.canonical import JsonValue
 
 KubernetesObject = dict[str, JsonValue]
@@ -43,6 +44,27 @@ def custom_resources(objects: Iterable[KubernetesObject]) -> list[KubernetesObje
             kept = {key: value for key, value in members(spec).items() if key != "conversion"}
             definitions.append({**item, "spec": kept})
     return definitions
+
+
+def apply_definitions(plane: ControlPlane, objects: Iterable[KubernetesObject]) -> None:
+    """Apply definitions and wait until the API server serves all of them."""
+    definitions = custom_resources(objects)
+    apply(plane, definitions)
+    names = [str(members(each.get("metadata")).get("name")) for each in definitions]
+    give_up = time.monotonic() + _DEFINITION_SECONDS
+    while True:
+        try:
+            plane.kubectl("wait", "--for=condition=Established", "crd", *names, "--timeout=20s")
+        except KubectlFailed:
+            # It refuses at once to wait for a definition that has no condition yet.
+            if time.monotonic() > give_up:
+                raise
+            time.sleep(1)
+        else:
+            return
+
+
+_DEFINITION_SECONDS = 60.0
 
 
 def members(value: JsonValue) -> Mapping[str, JsonValue]:

@@ -64,7 +64,9 @@ def running_stack(
         )
         trust_registry(node, registry)
         start_node(daemons, plane, node, sandbox=NAME)
-        node.import_image(write_sandbox_image(suites["own"] / "bin/busybox", folder / "sandbox.tar"))
+        node.import_image(
+            write_sandbox_image(suites["own"] / "bin/busybox", folder / "sandbox.tar")
+        )
         report(f"node is Ready after {time.monotonic() - began:.0f} s")
         envoy = cache / "envoy" / "envoy" / "_bin" / "envoy"
         gateway = start_gateway(daemons, plane, folder, envoy=envoy)
@@ -88,7 +90,11 @@ def running_stack(
 
 def _take_down(daemons: Daemons, plane: ControlPlane | None, node: Node | None) -> None:
     """End pods by the kubelet, which unmounts and unplugs them, then every program."""
-    for controller in ("argocd-application-controller", "kserve-manager", "kube-controller-manager"):
+    for controller in (
+        "argocd-application-controller",
+        "kserve-manager",
+        "kube-controller-manager",
+    ):
         daemons.end_one(controller)
     if plane is not None and node is not None and node.socket.exists():
         command = ("delete", "pods", "--all", "--all-namespaces", "--grace-period=1")

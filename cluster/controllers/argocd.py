@@ -9,7 +9,7 @@ from cluster.addresses import HOST, answers, free_port
 from cluster.control_plane import ControlPlane
 from cluster.daemons import Daemons
 from cluster.go_build import module_folder
-from cluster.objects import apply, create_namespace, custom_resources, read_objects, yaml_files
+from cluster.objects import apply, apply_definitions, create_namespace, read_objects, yaml_files
 from cluster.parts import program
 
 NAMESPACE = "argocd"
@@ -33,7 +33,7 @@ class _Setup:
 
 
 def start_argocd(daemons: Daemons, plane: ControlPlane, folder: Path, *, debian: Path) -> None:
-    """Install it and start the repository server and both controllers, with a Redis of their own."""
+    """Install it, and start repository server, controllers and a Redis of their own."""
     _install(plane)
     redis, repositories = free_port(), free_port()
     command = [str(debian / "usr/bin/redis-server"), "--bind", HOST, "--port", str(redis)]
@@ -63,8 +63,7 @@ def start_argocd(daemons: Daemons, plane: ControlPlane, folder: Path, *, debian:
 def _install(plane: ControlPlane) -> None:
     source = module_folder(program("argocd"))
     create_namespace(plane, NAMESPACE)
-    apply(plane, custom_resources(read_objects(*yaml_files(source / "manifests/crds"))))
-    plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+    apply_definitions(plane, read_objects(*yaml_files(source / "manifests/crds")))
     settings = read_objects(*yaml_files(source / "manifests/base/config"))
     apply(plane, settings, "--namespace", NAMESPACE)
     patch = json.dumps({"stringData": {"server.secretkey": secrets.token_hex(32)}})

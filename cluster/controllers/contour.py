@@ -11,8 +11,8 @@ from cluster.go_build import module_folder
 from cluster.objects import (
     KubernetesObject,
     apply,
+    apply_definitions,
     create_namespace,
-    custom_resources,
     read_objects,
     yaml_files,
 )
@@ -45,8 +45,7 @@ def start_gateway(
     api = module_folder(("sigs.k8s.io/gateway-api", version))
     definitions = [*yaml_files(api / "config/crd/experimental")]
     definitions.append(source / "examples/contour/01-crds.yaml")
-    apply(plane, custom_resources(read_objects(*definitions)))
-    plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+    apply_definitions(plane, read_objects(*definitions))
     for namespace in ("projectcontour", NAMESPACE):
         create_namespace(plane, namespace)
     port = _port_for_envoy()

@@ -13,8 +13,8 @@ from cluster.go_build import module_folder
 from cluster.objects import (
     KubernetesObject,
     apply,
+    apply_definitions,
     create_namespace,
-    custom_resources,
     members,
     read_objects,
     yaml_files,
@@ -41,8 +41,7 @@ def start_kserve(
     """Install it and start its manager. `gateway` is the namespace and name of a Gateway."""
     source = module_folder(program("kserve-manager"))
     create_namespace(plane, NAMESPACE)
-    apply(plane, custom_resources(read_objects(*_definitions(source / "config/crd/full"))))
-    plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+    apply_definitions(plane, read_objects(*_definitions(source / "config/crd/full")))
     apply(plane, _configuration(source, gateway))
     # The manager listens on every interface and has no flag against it; its port is a random one.
     port, health = free_port(), free_port()
@@ -60,9 +59,7 @@ def start_kserve(
         f"--metrics-addr={HOST}:{free_port()}",
         f"--health-probe-addr={HOST}:{health}",
     ]
-    daemons.start(
-        "kserve-manager", command, lambda: answers(port) and answers(health), environment
-    )
+    daemons.start("kserve-manager", command, lambda: answers(port) and answers(health), environment)
     apply(plane, _webhooks(source, port, certificate))
 
 

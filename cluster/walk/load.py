@@ -43,7 +43,9 @@ class Answers:
 
     def __str__(self) -> str:
         shares = (f"{name[7:15] or '?'} {count}" for name, count in self.by_release.most_common())
-        return ", ".join((*shares, f"lost {sum(self.lost.values())} {dict(self.lost) or ''}".strip()))
+        return ", ".join(
+            (*shares, f"lost {sum(self.lost.values())} {dict(self.lost) or ''}".strip())
+        )
 
 
 def ask_many(address: GatewayAddress, body: bytes, count: int, clients: int = 4) -> Answers:
@@ -88,7 +90,7 @@ def load(address: GatewayAddress, body: bytes, least: int, clients: int = 4) -> 
             thread.join()
 
 
-def _client(  # noqa: PLR0913
+def _client(
     address: GatewayAddress, body: bytes, answers: Answers, lock: threading.Lock, more: object
 ) -> None:
     connection: http.client.HTTPConnection | None = None
