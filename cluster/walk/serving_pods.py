@@ -144,7 +144,7 @@ def _get(address: GatewayAddress, path: str) -> bytes:
 def _seen_in_pod(scene: Scene) -> str:
     """Return where the files stand below /mnt/models of the running server."""
     for line in scene.stack.node.ctr("tasks", "list").splitlines()[1:]:
-        folder = Path(f"/proc/{line.split()[1]}/root/mnt/models")
+        folder = Path("/proc") / line.split()[1] / "root" / "mnt" / "models"
         if folder.is_dir():
             names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.onnx"))
             return f"/mnt/models/{names[0]}" if names else "no model"
