@@ -16,6 +16,7 @@ from goldenpath.promote.repository.worktree import Repository
 from goldenpath.promote.workspace.platform_setup import found
 from goldenpath.release.attest.policy import Person
 from goldenpath.release.attest.signatures.sshsig import SshKey
+from tests.promote.repository.deployed import replacing
 
 FOUNDED = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 
@@ -53,7 +54,8 @@ class Grounds:
         slots = tuple(Slot(slot_name(digest), digest, share) for digest, share in shares.items())
         digest = slots[-1].digest
         change = CommitMessage("promote", stage, "credit", digest, reason, approved_by=approved_by)
-        files = render_deployment(Deployment(stage, "credit", slots), trusted.platform)
+        made = render_deployment(Deployment(stage, "credit", slots), trusted.platform)
+        files = replacing(self.repository, trusted.commit, made)
         return self.commit(files, change.render(), now, who)
 
     def commit(

@@ -13,6 +13,10 @@ import yaml
 
 WANTED = {
     "kserve-inferenceservices.yaml": "v1beta1",
+    "kserve-servingruntimes.yaml": "v1alpha1",
+    "kserve-clusterstoragecontainers.yaml": "v1alpha1",
+    "gateway-api.yaml": "v1",
+    "gateway-api-httproutes.yaml": "v1",
     "argocd-appproject.yaml": "v1alpha1",
     "argocd-applicationset.yaml": "v1alpha1",
     "kyverno-imagevalidatingpolicies.yaml": "v1",
@@ -46,7 +50,8 @@ def main(folder: Path) -> None:
     """Reads the definitions and writes the schemas beside this script."""
     schemas = {}
     for file, version in WANTED.items():
-        for crd in yaml.load_all((folder / file).read_text(), Loader=yaml.CSafeLoader):
+        documents = yaml.load_all((folder / file).read_text(), Loader=yaml.CSafeLoader)
+        for crd in filter(None, documents):
             found = [each for each in crd["spec"]["versions"] if each["name"] == version]
             kind = crd["spec"]["names"]["kind"]
             if found and not kind.startswith("Namespaced"):

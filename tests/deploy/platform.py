@@ -37,6 +37,7 @@ from goldenpath.release.attest.keys import PemSigner
 from goldenpath.release.attest.signatures.sshsig import SshKey
 from goldenpath.release.evidence.training_statements import statements
 from tests.prepared import copy_prepared, let_git_hurry
+from tests.promote.repository.deployed import replacing
 from tests.release.attest.runs import BUILDER, training_run
 from tests.serve.onnx_graph import logistic_regression
 from tests.serve.running import CONTRACT, WEIGHTS
@@ -154,7 +155,9 @@ class OneMachine:
         """Commits what a stage shall run."""
         slots = tuple(Slot(slot_name(digest), digest, share) for digest, share in releases)
         deployment = Deployment(stage, model, slots)
-        files = dict[str, bytes | None](render_deployment(deployment, self.trusted().platform))
+        trusted = self.trusted()
+        made = render_deployment(deployment, trusted.platform)
+        files = replacing(self.repository, trusted.commit, made)
         if rollout is not None:
             newest, previous = releases[-1][0], releases[0][0]
             placement = Placement(newest, previous, "", "", rollout, (), None)

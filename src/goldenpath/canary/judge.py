@@ -1,7 +1,7 @@
 """The canary judge: counts of two releases, the verdict on one step, and the commit for it.
 
 `judge_once` is a job in a cluster that keeps no state between two runs. A step begins with the
-commit that last changed the InferenceService. Recorded holds are in `release.yaml`. `enact` turns a
+commit that last changed the weights. Recorded holds are in `release.yaml`. `enact` turns a
 verdict into a signed commit, both for that job and for `goldenpath up`.
 """
 
@@ -17,7 +17,7 @@ from goldenpath.errors import InvalidInput, NotFound, Unavailable
 from goldenpath.promote.acts.intents import StageChange
 from goldenpath.promote.acts.rolling import Grounds
 from goldenpath.promote.acts.scene import stage_of
-from goldenpath.promote.manifests.deployment_files import service_path
+from goldenpath.promote.manifests.deployment_files import route_path, service_path
 from goldenpath.promote.manifests.desired import Deployment, Rollout
 from goldenpath.promote.repository.chain_of_trust import follow
 from goldenpath.promote.workspace.scene_reader import deployment_of, placement_of, unknown_model
@@ -101,7 +101,8 @@ def judge_once(
         raise unknown_model(workspace.repository, trusted, model, stage)
     if len(deployment.slots) < 2:
         return None
-    changed = workspace.repository.last_change(trusted.commit, service_path(stage, model))
+    paths = (service_path(stage, model), route_path(stage, model))
+    changed = workspace.repository.last_change(trusted.commit, *paths)
     (step,) = workspace.repository.commits([changed])
     verdict = _verdict(workspace, source, deployment, placement.rollout, since=step.time)
     canary = deployment.slots[-1]

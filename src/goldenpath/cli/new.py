@@ -6,6 +6,7 @@ import click
 
 from goldenpath import compose
 from goldenpath.cli.output import Format, note, output_option, show
+from goldenpath.errors import InvalidInput
 from goldenpath.project.scaffold import FRAMEWORKS, TEMPLATES, create
 
 
@@ -33,6 +34,9 @@ from goldenpath.project.scaffold import FRAMEWORKS, TEMPLATES, create
 @output_option
 def verb(name: str, template: str, framework: str, into: Path | None, output: Format) -> None:
     """Start a model project that already trains, packs, serves and monitors."""
+    refused = compose.name_refusal(compose.home(), name)
+    if refused:
+        raise InvalidInput(refused, hint="choose a shorter name")
     folder = create(
         name,
         (into or Path(name)).absolute(),

@@ -6,12 +6,13 @@ import click
 
 from goldenpath import compose
 from goldenpath.cli.acting import identity_options
-from goldenpath.cli.output import Format, output_option, show
+from goldenpath.cli.output import Format, note, output_option, show
 from goldenpath.cli.parameters import REASON
-from goldenpath.cli.trusting import show_trust
+from goldenpath.cli.trusting import show_trust, trust_record, trust_text
 from goldenpath.errors import InvalidInput, NotFound
 from goldenpath.parsers.toml_parser import MAX_TOML
 from goldenpath.parsers.typed import read_bounded
+from goldenpath.promote.acts.conversion import MESSAGE
 from goldenpath.promote.acts.founding import platform_files
 from goldenpath.promote.gates.admission_policy import admission_of, render_admission
 from goldenpath.promote.platform.platform import parse_platform, render_platform
@@ -58,6 +59,21 @@ def change(file: Path, reason: str, name: str | None, key: Path | None, output: 
         home, compose.trusted(home), platform_files(platform), message, acting=acting
     )
     show_trust(outcome, output)
+
+
+@verb.command("convert")
+@click.option("--reason", type=REASON, required=True, help="Why, for the commit.")
+@identity_options
+@output_option
+def convert(reason: str, name: str | None, key: Path | None, output: Format) -> None:
+    """Write each release as a service of its own, behind one route."""
+    home, acting = compose.home(), compose.identity(name, key)
+    message = f"{MESSAGE}\n{' '.join(reason.split())}\n"
+    done, changes = compose.convert(home, compose.trusted(home), message, acting=acting)
+    for each, why in sorted(changes.left.items()):
+        note(f"{each} keeps its form: {why}")
+    record = {**trust_record(done), "converted": changes.converted, "left": changes.left}
+    show(record, f"{', '.join(changes.converted)}: {trust_text(done)}", output)
 
 
 @verb.command("write")

@@ -73,6 +73,8 @@ def _deployment(deployment: DeploymentStatus) -> list[str]:
         is_running = slot.digest in running and deployment.phase != "stopped"
         now = f"{running[slot.digest]}%" if is_running else "not running"
         lines.append(f"  {slot.digest[:19]}  wanted {share:>4}  running {now:>4}")
+    if deployment.standby and deployment.phase != "stopped":
+        lines.append(f"  {deployment.standby[:19]}  kept without traffic for a rollback")
     cold = deployment.cold_starts
     if cold is not None:
         lines.append(f"  {cold.wakes} cold starts, p50 {cold.p50:.2f} s, p99 {cold.p99:.2f} s")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from goldenpath.compose.gitops_access import gitops as gitops
     from goldenpath.compose.gitops_access import identity as identity
     from goldenpath.compose.gitops_access import last_names as last_names
+    from goldenpath.compose.gitops_access import name_refusal as name_refusal
     from goldenpath.compose.gitops_access import person as person
     from goldenpath.compose.gitops_access import platform_store as platform_store
     from goldenpath.compose.gitops_access import release as release
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from goldenpath.compose.inventory_watch import registered as registered
     from goldenpath.compose.platform_changes import change_trust as change_trust
     from goldenpath.compose.platform_changes import confirm as confirm
+    from goldenpath.compose.platform_changes import convert as convert
     from goldenpath.compose.platform_changes import set_up as set_up
     from goldenpath.compose.platform_changes import workspace as workspace
     from goldenpath.compose.process_context import event_log as event_log
@@ -81,7 +83,7 @@ _PARTS = {
         "place",
     ),
     "release_comparison": ("trust", "compared"),
-    "platform_changes": ("change_trust", "confirm", "set_up", "workspace"),
+    "platform_changes": ("change_trust", "confirm", "convert", "set_up", "workspace"),
     "gitops_access": (
         "forge",
         "gitops",
@@ -90,6 +92,7 @@ _PARTS = {
         "sighting",
         "identity",
         "last_names",
+        "name_refusal",
         "signed_statements",
         "person",
         "platform_store",

@@ -1,7 +1,7 @@
 """What a build works with, and the store that has all evidence."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from goldenpath.audit.answers.evidence_gathering import Sources
 from goldenpath.canonical import JsonValue
-from goldenpath.compose.gitops_access import gitops, sighting, trusted
-from goldenpath.compose.process_context import now, tools, uv
+from goldenpath.compose.gitops_access import gitops, name_refusal, sighting, trusted
+from goldenpath.compose.process_context import home, now, tools, uv
 from goldenpath.compose.signing import signer
 from goldenpath.compose.stores import locate, open_store, store_of, store_uri, throwaway_store
 from goldenpath.compose.witness import held
@@ -103,6 +103,8 @@ def project_faults(home: Home, root: Path) -> "tuple[Fault, ...]":
         network = project.training.network
     except InvalidInput:  # it is among the faults; the lock is judged by the default rules
         rules, network = ((), ()), False
+    else:
+        listed = (*listed, *_name_faults(project.name))
     shop = Uv(uv(), tools(), confine())
     return (*listed, *lock_faults(root, shop, *rules, network=network))
 
@@ -122,6 +124,15 @@ def with_rules(project: "Project", rules: "BuildRules") -> "Project":
     if not rules.indexes:
         return project
     return replace(project, indexes=rules.indexes, file_hosts=rules.file_hosts)
+
+
+def _name_faults(name: str) -> "Iterator[Fault]":
+    """Yield a fault if no cluster could serve a model of this name in every stage."""
+    from goldenpath.parsers.fault import Fault
+
+    refused = name_refusal(home(), name)
+    if refused:
+        yield Fault("goldenpath.toml", "model.name", "a shorter name", repr(name), refused)
 
 
 def _accepted(project: "Project", platform: "Platform", confinement: "Confinement") -> "Project":

@@ -18,7 +18,9 @@ from goldenpath.home import Home
 from goldenpath.oci.names import find
 from goldenpath.oci.store import Store
 from goldenpath.oci.stores.layout import LayoutStore
+from goldenpath.promote.acts.founding import STAGES
 from goldenpath.promote.acts.scene import stage_of
+from goldenpath.promote.manifests.object_names import length_refusal
 from goldenpath.promote.platform.platform import Platform
 from goldenpath.promote.repository.chain_of_trust import (
     Pin,
@@ -99,6 +101,19 @@ def _names(repository: Repository, known: Trusted) -> LastNames:
         tuple(person.name for person in known.platform.people),
         tuple(sorted({parts[2] for parts in paths if len(parts) > 3})),
     )
+
+
+def name_refusal(home: Home, model: str) -> str:
+    """Return why the name is too long for a stage, by what is known locally; empty if it is not.
+
+    A machine without a platform takes the stages of a new one. A model that is live somewhere keeps
+    its name.
+    """
+    try:
+        known = last_names(home)
+    except NotFound:
+        return length_refusal(model, [stage.name for stage in STAGES])
+    return "" if model in known.models else length_refusal(model, known.stages)
 
 
 def require_known(

@@ -184,9 +184,12 @@ class _Looks:
         Everything that git declares or that runs is read at once.
         """
         if self._about is None:
-            named = {slot.digest.text for each in self._wanted.deployments for slot in each.slots}
+            named = {
+                slot.digest.text for each in self._wanted.deployments for slot in each.releases
+            }
             runs = () if self._running is None else self._running.deployments
             named |= {slot.digest for each in runs for slot in each.running}
+            named |= {each.standby for each in runs if each.standby}
             self._about = {**dict.fromkeys(named, ""), **layout.referrer_states(named)}
         if digest.text not in self._about:
             self._about[digest.text] = layout.referrer_states({digest.text}).get(digest.text, "")

@@ -10,6 +10,7 @@ from goldenpath.compose.process_context import now
 from goldenpath.compose.stores import store_of
 from goldenpath.home import Home
 from goldenpath.oci.stores.layout import LayoutStore
+from goldenpath.promote.acts.conversion import Conversion, conversion
 from goldenpath.promote.acts.founding import PlatformOptions
 from goldenpath.promote.acts.intents import TrustIntent
 from goldenpath.promote.platform.platform import Platform
@@ -42,6 +43,15 @@ def change_trust(
     # One person's change never waits in a pull request, so no forge is needed.
     place = _workspace(home, known.platform, acting, None)
     return trust_changes.change_trust(place, known, files, message, two=two)
+
+
+def convert(
+    home: Home, known: Trusted, message: str, *, acting: Identity
+) -> tuple[Outcome[TrustIntent], Conversion]:
+    """Commit all deployments in the form with a route, or propose that to a second person."""
+    place = _workspace(home, known.platform, acting, None)
+    changes = conversion(known.platform, place.repository.files(known.commit, "envs"))
+    return trust_changes.change_trust(place, known, changes.files, message), changes
 
 
 def confirm(home: Home, name: str, acting: Identity, *, dry_run: bool) -> Outcome[TrustIntent]:

@@ -51,7 +51,7 @@ def test_a_commit_by_a_key_that_is_not_listed_has_no_signer(
     assert head
     grounds.deploy("dev", {NEW: 100}, FOUNDED + timedelta(minutes=1))
     grounds.commit(
-        {"envs/dev/credit/inferenceservice.yaml": None},
+        dict.fromkeys(grounds.repository.entries(grounds.repository.head(), "envs/dev/credit")),
         "dev: remove\n",
         FOUNDED + timedelta(minutes=2),
         stranger,
@@ -66,7 +66,7 @@ def test_a_commit_by_a_key_that_is_not_listed_has_no_signer(
 
 def test_a_commit_that_no_reconciler_could_follow_is_no_intention(grounds: Grounds) -> None:
     grounds.deploy("dev", {OLD: 100}, FOUNDED)
-    grounds.commit({"envs/dev/credit/inferenceservice.yaml": b"kind: [\n"}, "oops\n", FOUNDED)
+    grounds.commit({"envs/dev/credit/route.yaml": b"kind: [\n"}, "oops\n", FOUNDED)
 
     assert len(history(grounds)) == 1
 

@@ -25,7 +25,8 @@ from goldenpath.digest import Digest
 from goldenpath.observe.log.log_check import check_log
 from goldenpath.observe.log.log_reader import find_prediction
 from goldenpath.observe.log.segment import checkpoints, table_of
-from goldenpath.promote.manifests.deployment_files import service_path
+from goldenpath.promote.manifests.deployment_files import deployment_folder
+from goldenpath.promote.manifests.object_names import service_name
 from goldenpath.release.attest.signatures.sshsig import SshKey
 from goldenpath.serve.record.spool_reader import read
 from tests.deploy.platform import PATIENCE, OneMachine, Up, goldenpath
@@ -253,7 +254,7 @@ def test_a_malformed_inferenceservice_changes_nothing_that_runs(
     serving: Serving, old: bytes, new: bytes, said: str
 ) -> None:
     here, up, good = serving.here, serving.up, serving.good
-    path = service_path("dev", "credit")
+    path = f"{deployment_folder('dev', 'credit')}/{service_name('credit', good)}.yaml"
     whole = here.repository.read(here.repository.fetch(), path)
     assert whole is not None and old in whole
 

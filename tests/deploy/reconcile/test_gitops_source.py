@@ -15,7 +15,7 @@ from goldenpath.promote.repository.chain_of_trust import Pin, read_pin, write_pi
 from tests.deploy.machine.memory import MemoryTarget
 from tests.promote.example import ONE, TWO
 from tests.promote.repository.by_hand import LINK
-from tests.promote.repository.deployed import deployed
+from tests.promote.repository.deployed import deployed, instead
 from tests.promote.repository.test_chain_walk import Place
 
 MINUTE = timedelta(minutes=1)
@@ -67,7 +67,7 @@ def test_what_came_before_a_bad_commit_runs(place: Place) -> None:
     follower = Follower(place)
     place.hand.commit(place.keys["engineer"], deployed(place.platform, ONE), place.now)
     follower.step()
-    place.hand.commit(place.keys["engineer"], deployed(place.platform, TWO), place.now)
+    place.hand.commit(place.keys["engineer"], instead(place.platform, TWO, ONE), place.now)
     place.commit("contractor", days=26_000)
 
     status = follower.step()
@@ -84,14 +84,14 @@ def test_a_file_that_is_none_leaves_its_deployment_running(place: Place, kind: s
     both = {**deployed(place.platform, ONE), **deployed(place.platform, ONE, model="n")}
     place.hand.commit(place.keys["engineer"], both, place.now)
     follower.step()
-    path = "envs/dev/m/inferenceservice.yaml"
+    path = "envs/dev/m/route.yaml"
     key = place.keys["contractor"]
     if kind == "folder":
         place.hand.commit(key, {path: None, f"{path}/x": b"x"}, place.now)
     else:
         mode = LINK if kind == "link" else "100644"
         place.hand.commit(key, {path: b"[" * 500}, place.now, mode=mode)
-    place.hand.commit(key, deployed(place.platform, TWO, model="n"), place.now)
+    place.hand.commit(key, instead(place.platform, TWO, ONE, model="n"), place.now)
 
     status = follower.step()
 

@@ -200,3 +200,14 @@ def test_a_machine_that_hangs_is_a_fault_of_the_inventory(tmp_path: Path) -> Non
     assert found.cells[0].agrees and not found.agrees
     assert "goldenpath up hangs" in found.faults[0]
     assert inventory(here.home).cells[0].running is None
+
+
+def test_a_release_on_standby_is_looked_at_and_gets_no_traffic() -> None:
+    git = deployed((ONE, 100)).moved_to(deployed((TWO, 100)).slots)
+
+    found = {cell.digest: cell for cell in cells(git)}
+
+    assert (found[ONE.text].git, found[ONE.text].running) == (0, 0)
+    assert all(cell.agrees for cell in found.values())
+    gone = {each.digest: each for each in cells(git, replace(git, standby=None))}
+    assert "does not run" in gone[ONE.text].message

@@ -358,3 +358,30 @@ def test_a_refusal_stands_while_it_is_looked_at_anew_and_is_told_once(world: Wor
     world.step()
 
     assert len(world.refused) == 1
+
+
+def kept() -> Deployment:
+    """Two runs, and one is kept without traffic."""
+    return wanted(ONE).moved_to(wanted(TWO).slots)
+
+
+def test_a_release_on_standby_runs_once_it_is_admitted(world: World) -> None:
+    world.source.commit(kept())
+
+    status = world.step()
+
+    assert set(world.asked) == {ONE, TWO}
+    assert world.target.deployments["dev/credit"] == kept()
+    assert (status.is_ready, status.deployments[0].standby) == (True, ONE.text)
+    assert [each.digest for each in status.deployments[0].running] == [TWO.text]
+
+
+def test_a_release_on_standby_that_is_refused_stops_nothing_and_is_reported(world: World) -> None:
+    world.bad[ONE] = "revoked"
+    world.source.commit(kept())
+
+    status = world.step()
+
+    assert world.target.deployments["dev/credit"] == replace(kept(), standby=None)
+    assert (status.is_ready, status.deployments[0].standby) == (True, "")
+    assert [each.digest for each in world.refused] == [ONE]

@@ -10,7 +10,7 @@ import pytest
 
 from goldenpath.cli.main import main
 from goldenpath.digest import Digest
-from goldenpath.promote.manifests.deployment_files import service_path
+from goldenpath.promote.manifests.routed_services import is_service_file
 from goldenpath.release.attest.attach import attach
 from goldenpath.release.attest.signatures.sshsig import SshKey
 from goldenpath.release.attest.statement import Statement
@@ -148,7 +148,9 @@ def test_what_may_not_be_is_refused_and_nothing_changes(
 def test_a_file_in_which_two_edits_collided_is_refused_until_it_is_whole_again(
     scene: Scene, words: Said
 ) -> None:
-    town, path = scene.town, service_path("dev", "mine")
+    town = scene.town
+    files = town.repository.entries(town.trusted().commit, "envs/dev/mine")
+    (path,) = [each for each in files if is_service_file(each.rpartition("/")[2])]
     whole = town.repository.read(town.trusted().commit, path)
     assert whole is not None
     ours, theirs = whole, whole.replace(b"minReplicas: 1", b"minReplicas: 2")

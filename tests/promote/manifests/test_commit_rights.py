@@ -1,6 +1,6 @@
 """What one commit may change in a deployment, as pure rules over both files."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import pytest
@@ -10,7 +10,15 @@ from goldenpath.digest import Digest
 from goldenpath.parsers.yaml_parser import render_yaml
 from goldenpath.promote.manifests.commit_rights import FileStep, lone_refusal, machine_refusal
 from goldenpath.promote.manifests.deployment_files import render_deployment, service_path
-from goldenpath.promote.manifests.desired import Deployment, Placement, Rollout, Slot, slot_name
+from goldenpath.promote.manifests.desired import (
+    Deployment,
+    FileForm,
+    Placement,
+    Rollout,
+    Slot,
+    slot_name,
+)
+from goldenpath.promote.manifests.object_names import service_name
 from goldenpath.promote.manifests.placement import render_placement
 from goldenpath.promote.manifests.restrictions import Files
 from tests.promote.example import ONE, TWO, platform
@@ -30,10 +38,16 @@ Shares = tuple[tuple[Digest, int], ...]
 BOTH: Shares = ((ONE, 90), (TWO, 10))
 
 
-def service(shares: Shares, stage: str = "prod", current: bytes | None = None) -> bytes:
+FORMS: tuple[FileForm, ...] = ("routed", "single")
+
+
+def deployment(shares: Shares, stage: str = "prod", form: FileForm = "routed") -> Deployment:
     slots = tuple(Slot(slot_name(digest), digest, share) for digest, share in shares)
-    path = service_path(stage, "m")
-    return render_deployment(Deployment(stage, "m", slots), PLATFORM, current)[path]
+    return Deployment(stage, "m", slots, form=form)
+
+
+def written(wanted: Deployment, current: Files | None = None) -> Mapping[str, bytes]:
+    return render_deployment(wanted, PLATFORM, None if current is None else current.applied)
 
 
 def step(
@@ -42,16 +56,13 @@ def step(
     *,
     before: Shares = BOTH,
     was: Placement = CANARY,
+    form: FileForm = "routed",
 ) -> FileStep:
-    old = service(before)
+    start = deployment(before, form=form)
+    old = Files(written(start), render_placement(was))
     release = render_placement(placed) if isinstance(placed, Placement) else placed
-    return FileStep(
-        Files(old, render_placement(was)),
-        Files(service(shares, current=old), release),
-        PROD,
-        "m",
-        PLATFORM,
-    )
+    wanted = start.moved_to(deployment(shares).slots)
+    return FileStep(old, Files(written(wanted, old), release), PROD, "m", PLATFORM)
 
 
 @pytest.mark.parametrize(
@@ -65,15 +76,46 @@ def step(
     ],
     ids=["a step", "the last step", "back", "a note", "nothing"],
 )
-def test_the_machine_follows_the_plan(shares: Shares, placed: Placement) -> None:
-    assert machine_refusal(step(shares, placed)) == ""
-    assert lone_refusal(step(shares, placed)) == ""
+@pytest.mark.parametrize("form", FORMS)
+def test_the_machine_follows_the_plan(shares: Shares, placed: Placement, form: FileForm) -> None:
+    assert machine_refusal(step(shares, placed, form=form)) == ""
+    assert lone_refusal(step(shares, placed, form=form)) == ""
 
 
-def test_the_machine_goes_back_to_the_release_before() -> None:
+@pytest.mark.parametrize("form", FORMS)
+def test_the_machine_goes_back_to_the_release_before(form: FileForm) -> None:
     was, back = replace(CANARY, judged=()), replace(BACK, rolled_back=TWO)
 
-    assert machine_refusal(step(((ONE, 100),), back, before=((TWO, 100),), was=was)) == ""
+    went = step(((ONE, 100),), back, before=((TWO, 100),), was=was, form=form)
+
+    assert machine_refusal(went) == ""
+
+
+def test_a_rollback_to_the_release_on_standby_changes_one_route() -> None:
+    whole = deployment(BOTH).moved_to(deployment(((TWO, 100),)).slots)
+    was = replace(CANARY, judged=())
+    old = Files(written(whole), render_placement(was))
+    back = whole.moved_to(deployment(((ONE, 100),)).slots)
+    new = Files(written(back, old), render_placement(BACK))
+
+    changed = [path for path in new.applied if new.applied[path] != old.applied.get(path)]
+
+    assert old.applied.keys() == new.applied.keys()
+    assert changed == ["envs/prod/m/route.yaml"]
+    assert machine_refusal(FileStep(old, new, PROD, "m", PLATFORM)) == ""
+    assert lone_refusal(FileStep(old, new, PROD, "m", PLATFORM)) == ""
+
+
+def test_neither_a_machine_nor_one_person_chooses_the_release_on_standby() -> None:
+    whole = deployment(BOTH).moved_to(deployment(((TWO, 100),)).slots)
+    old = Files(written(whole), render_placement(CANARY))
+    for digest in (THREE, None):
+        slot = None if digest is None else Slot(slot_name(digest), digest, 0)
+        new = Files(written(replace(whole, standby=slot), old), render_placement(CANARY))
+        here = FileStep(old, new, PROD, "m", PLATFORM)
+
+        assert machine_refusal(here)
+        assert "changes" in lone_refusal(here)
 
 
 @pytest.mark.parametrize(
@@ -119,19 +161,37 @@ def test_the_machine_does_not_end_a_hold() -> None:
 def test_the_machine_brings_no_deployment_that_was_not_there() -> None:
     new = step(BOTH, CANARY)
 
-    refused = machine_refusal(replace(new, before=Files(None, None)))
+    refused = machine_refusal(replace(new, before=Files({}, None)))
 
     assert "was not there" in refused
 
 
 def edited(edit: Callable[[dict[str, dict[str, object]]], object], stage: str = "prod") -> FileStep:
-    old = service(BOTH, stage)
-    value = yaml.safe_load(old)
+    """Return a commit that edits one service with both releases."""
+    return of_file(service_path(stage, "m"), edit, stage, "single")
+
+
+def routed(
+    edit: Callable[[dict[str, dict[str, object]]], object], stage: str = "prod", release: int = 0
+) -> FileStep:
+    """Return a commit that edits the service of one release beside a route."""
+    path = f"envs/{stage}/m/{service_name('m', BOTH[release][0])}.yaml"
+    return of_file(path, edit, stage, "routed")
+
+
+def of_file(
+    path: str,
+    edit: Callable[[dict[str, dict[str, object]]], object],
+    stage: str,
+    form: FileForm,
+) -> FileStep:
+    old, record = written(deployment(BOTH, stage, form)), render_placement(CANARY)
+    value = yaml.safe_load(old[path])
     edit(value)
-    release = render_placement(CANARY)
     place = PLATFORM.stage(stage)
     assert place is not None
-    return FileStep(Files(old, release), Files(render_yaml(value), release), place, "m", PLATFORM)
+    new = {**old, path: render_yaml(value)}
+    return FileStep(Files(old, record), Files(new, record), place, "m", PLATFORM)
 
 
 def at(*path: str | int) -> Callable[[object], Callable[[dict[str, dict[str, object]]], object]]:
@@ -174,14 +234,29 @@ def test_no_setting_of_production_changes_by_one_holder(
     assert "changes" in lone_refusal(edited(edit))
 
 
+OF_ONE_SERVICE = {name: edit for name, edit in SETTINGS.items() if "canary" not in name}
+
+
+@pytest.mark.parametrize("release", [0, 1], ids=["stable", "canary"])
+@pytest.mark.parametrize("edit", OF_ONE_SERVICE.values(), ids=OF_ONE_SERVICE)
+def test_no_setting_of_a_release_in_production_changes_by_one_holder(
+    edit: Callable[[dict[str, dict[str, object]]], object], release: int
+) -> None:
+    for refusal in (machine_refusal, lone_refusal):
+        refused = refusal(routed(edit, release=release))
+        assert "changes" in refused or "unreadable" in refused
+
+
 @pytest.mark.parametrize("setting", ["replicas", "memory", "a label", "stop", "environment"])
 def test_one_person_sets_up_a_stage_without_approvals_and_the_machine_does_not(
     setting: str,
 ) -> None:
-    step_in_dev = edited(SETTINGS[setting], "dev")
-
-    assert lone_refusal(step_in_dev) == ""
-    assert "changes" in machine_refusal(step_in_dev)
+    steps = [edited(SETTINGS[setting], "dev")]
+    if setting != "stop":  # beside a route it concerns all services at once
+        steps.append(routed(SETTINGS[setting], "dev"))
+    for step_in_dev in steps:
+        assert lone_refusal(step_in_dev) == ""
+        assert "changes" in machine_refusal(step_in_dev)
 
 
 @pytest.mark.parametrize(
@@ -201,14 +276,56 @@ def test_rights_need_two_people_in_every_stage(
     assert "changes" in lone_refusal(edited(edit, "dev"))
 
 
+@pytest.mark.parametrize(
+    "edit",
+    [
+        at(*STABLE, "serviceAccountName")("admin"),
+        at(*STABLE, "imagePullSecrets")([{"name": "x"}]),
+        at(*STABLE, "model", "securityContext")({"privileged": True}),
+    ],
+)
+def test_rights_of_one_release_need_two_people_in_every_stage(
+    edit: Callable[[dict[str, dict[str, object]]], object],
+) -> None:
+    assert "changes" in lone_refusal(routed(edit, "dev"))
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda value: value["spec"]["hostnames"].append("m.prod.evil.example"),
+        at("spec", "parentRefs", 0, "name")("outside"),
+        at("metadata", "labels")({"team": "mine"}),
+    ],
+)
+def test_the_address_of_a_route_needs_two_people_in_every_stage(
+    edit: Callable[[dict[str, dict[str, object]]], object],
+) -> None:
+    def in_stage(value: dict[str, dict[str, object]]) -> None:
+        edit(value)
+        hosts = value["spec"]["hostnames"]
+        assert isinstance(hosts, list)
+        hosts[:] = [each.replace("m.prod.", f"m.{stage}.") for each in hosts]
+
+    for stage in ("dev", "prod"):
+        here = of_file(f"envs/{stage}/m/route.yaml", in_stage, stage, "routed")
+        assert "changes route.yaml" in lone_refusal(here)
+        assert "changes route.yaml" in machine_refusal(here)
+
+
 def test_one_person_removes_nothing_of_production_and_makes_nothing_unreadable() -> None:
     here = step(BOTH, CANARY)
     release = here.before.release
 
-    assert "removes" in lone_refusal(replace(here, after=Files(None, None)))
-    assert "removes" in lone_refusal(replace(here, after=Files(here.before.service, None)))
-    assert "unreadable" in lone_refusal(replace(here, after=Files(b"kind: [", release)))
-    assert "unreadable" in lone_refusal(replace(here, after=Files(here.before.service, b"a: [")))
+    files = here.before.applied
+    assert "removes" in lone_refusal(replace(here, after=Files({}, None)))
+    assert "removes" in lone_refusal(replace(here, after=Files(files, None)))
+    assert "unreadable" in lone_refusal(replace(here, after=Files(files, b"a: [")))
+    for path in files:
+        broken = Files({**files, path: b"kind: ["}, release)
+        fewer = Files({each: files[each] for each in files if each != path}, release)
+        assert "unreadable" in lone_refusal(replace(here, after=broken))
+        assert "unreadable" in lone_refusal(replace(here, after=fewer))
 
 
 @pytest.mark.parametrize(

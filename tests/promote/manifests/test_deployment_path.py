@@ -1,13 +1,21 @@
-"""One pattern says which paths are the two files of a deployment, for whoever judges a commit."""
+"""One pattern says which paths are the files of a deployment, for whoever judges a commit."""
 
 import pytest
 
-from goldenpath.promote.manifests.deployment_files import release_path, service_path
+from goldenpath.promote.manifests.deployment_files import release_path, route_path, service_path
 from goldenpath.promote.manifests.deployment_path import DEPLOYMENT_PATH, MODEL_NAME
 
 
-@pytest.mark.parametrize("path", [service_path("prod", "credit"), release_path("dev", "a-2")])
-def test_both_files_of_a_deployment_are_taken_with_their_names(path: str) -> None:
+@pytest.mark.parametrize(
+    "path",
+    [
+        service_path("prod", "credit"),
+        release_path("dev", "a-2"),
+        route_path("prod", "credit"),
+        "envs/prod/credit/credit-0a1b2c3d.yaml",
+    ],
+)
+def test_the_files_of_a_deployment_are_taken_with_their_names(path: str) -> None:
     match = DEPLOYMENT_PATH.fullmatch(path)
 
     assert match is not None
@@ -18,6 +26,11 @@ def test_both_files_of_a_deployment_are_taken_with_their_names(path: str) -> Non
     "path",
     [
         "envs/prod/credit\n/inferenceservice.yaml",
+        "envs/prod/credit/fraud-0a1b2c3d.yaml",
+        "envs/prod/credit/credit-0a1b2c3.yaml",
+        "envs/prod/credit/credit-0A1B2C3D.yaml",
+        "envs/prod/credit/credit-0a1b2c3d4.yaml",
+        "envs/prod/credit/routes.yaml",
         "envs/prod/credit/inferenceservice.yaml\n",
         "envs/prod\nx/credit/release.yaml",
         "envs/prod/cr\u00e9dit/release.yaml",

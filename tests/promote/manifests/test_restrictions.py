@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from goldenpath.digest import Digest
-from goldenpath.promote.manifests.deployment_files import release_path, service_path
+from goldenpath.promote.manifests.deployment_files import release_path
 from goldenpath.promote.manifests.restrictions import Files, Step, refusal
 from goldenpath.promote.manifests.unreadable_file import unreadable
 from goldenpath.promote.platform.platform import Freeze, Platform
@@ -31,8 +31,9 @@ FREE = dataclasses.replace(platform(), people=(Person("p", (), LINE),))
 
 
 def files(digest: Digest, *, hold: str = "", release: bytes | None = None) -> Files:
-    made = deployed(FREE, digest, hold=hold)
-    return Files(made[service_path("dev", "m")], release or made[release_path("dev", "m")])
+    made = {path: content or b"" for path, content in deployed(FREE, digest, hold=hold).items()}
+    placed = made.pop(release_path("dev", "m"))
+    return Files(made, release or placed)
 
 
 def refused(

@@ -7,7 +7,11 @@ import pytest
 
 from goldenpath.digest import Digest
 from goldenpath.errors import NotFound, VerificationError
-from goldenpath.promote.manifests.deployment_files import release_path, render_deployment
+from goldenpath.promote.manifests.deployment_files import (
+    release_path,
+    render_deployment,
+    survey,
+)
 from goldenpath.promote.manifests.desired import Deployment, Placement, Rollout, Slot, slot_name
 from goldenpath.promote.manifests.placement import render_placement
 from goldenpath.promote.platform.platform import render_platform
@@ -26,6 +30,7 @@ from goldenpath.promote.repository.worktree import Repository
 from goldenpath.release.attest.policy import Person
 from goldenpath.release.attest.signatures.sshsig import SshKey
 from tests.promote.example import ONE, TWO, platform
+from tests.promote.repository.deployed import replacing
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 THREE = Digest.of(b"three")
@@ -60,7 +65,7 @@ class World:
     ) -> str:
         self.head = self.repository.commit(
             self.head or None,
-            files,
+            replacing(self.repository, self.head, files),
             "change",
             who,
             key=key or self.keys[who],
@@ -77,13 +82,18 @@ class World:
             Slot(slot_name(digest), digest, share)
             for digest, share in zip(digests, shares, strict=True)
         )
-        files: dict[str, bytes | None] = {
-            **render_deployment(Deployment("dev", "m", slots), self.platform)
-        }
+        wanted = self._declared(slots).moved_to(slots)
+        files: dict[str, bytes | None] = {**render_deployment(wanted, self.platform)}
         files[release_path("dev", "m")] = render_placement(
             Placement(digests[-1], previous, "", "", Rollout(), (), None)
         )
         return files
+
+    def _declared(self, slots: tuple[Slot, ...]) -> Deployment:
+        """The deployment at the head; a new one if there is none that can be read."""
+        files = self.repository.files(self.head, "envs/dev/m") if self.head else {}
+        found = survey(files, self.platform).deployments
+        return found[0] if found else Deployment("dev", "m", slots)
 
 
 @pytest.fixture

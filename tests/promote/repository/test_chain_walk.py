@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from goldenpath.errors import GoldenPathError, VerificationError
-from goldenpath.promote.manifests.deployment_files import service_path
+from goldenpath.promote.manifests.deployment_files import route_path
 from goldenpath.promote.platform.platform import Freeze, Platform, render_platform
 from goldenpath.promote.repository.chain_of_trust import (
     Pin,
@@ -31,7 +31,7 @@ from goldenpath.release.attest.policy import Person
 from goldenpath.release.attest.signatures.sshsig import SshKey
 from tests.promote.example import ONE, TWO, platform
 from tests.promote.repository.by_hand import Hand
-from tests.promote.repository.deployed import deployed
+from tests.promote.repository.deployed import instead
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -98,7 +98,8 @@ class Place:
     def deploy(self, who: str, stage: str, *, days: float | None = None, number: int = 1) -> str:
         """A release enters a stage."""
         when = self.now if days is None else NOW + days * DAY
-        files = deployed(self.platform, (ONE, TWO)[number - 1], stage=stage)
+        new, old = ((ONE, TWO), (TWO, ONE))[number - 1]
+        files = instead(self.platform, new, old, stage=stage)
         return self.hand.commit(self.keys[who], files, when)
 
     def change(self, changed: Platform) -> None:
@@ -414,7 +415,7 @@ def future(place: Place) -> None:
 
 
 def machine_on_a_malformed_file(place: Place) -> None:
-    place.commit("rollout", {service_path("dev", "m"): b"{}"})
+    place.commit("rollout", {route_path("dev", "m"): b"{}"})
 
 
 def no_platform(place: Place) -> None:
@@ -438,7 +439,7 @@ BAD: list[Bad] = [
 
 @pytest.mark.parametrize("bad", BAD)
 def test_a_bad_commit_that_was_taken_out_again_leaves_no_trace(place: Place, bad: Bad) -> None:
-    place.commit("contractor", {service_path("dev", "m"): b"[" * 200_000})
+    place.commit("contractor", {route_path("dev", "m"): b"[" * 200_000})
     place.machine.follow()
     for _ in range(2):
         before = place.hand.head

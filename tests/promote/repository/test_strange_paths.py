@@ -10,13 +10,14 @@ import pytest
 
 from goldenpath.errors import VerificationError
 from goldenpath.promote.manifests.deployment_files import Survey, survey
+from goldenpath.promote.manifests.object_names import service_name
 from goldenpath.promote.platform.platform import render_platform
 from goldenpath.promote.repository.chain_of_trust import Trusted
 from goldenpath.promote.repository.commit import insert_signature, render_commit
 from goldenpath.promote.workspace.desired_state import Surveyor
 from tests.promote.example import ONE, TWO
 from tests.promote.repository.by_hand import FILE, LINK, SUBMODULE, Hand
-from tests.promote.repository.deployed import deployed
+from tests.promote.repository.deployed import deployed, instead
 from tests.promote.repository.test_chain_of_trust import NOW, World
 
 
@@ -87,7 +88,9 @@ def test_no_path_makes_a_change_of_trust_that_of_another_commit(world: World, hi
     [b"a\nb", b"a\tb", b'a"b', "ü".encode(), b"a b", b"a\\b", b"\x7f", b"\r", b"a:b", b"a^{commit}",
      b"\xff", b"-x", b"\x1b[2J"],
 )  # fmt: skip
-@pytest.mark.parametrize("file", [b"inferenceservice.yaml", b"release.yaml", b"x\ny"])
+@pytest.mark.parametrize(
+    "file", [b"inferenceservice.yaml", b"route.yaml", b"m-00000000.yaml", b"release.yaml", b"x\ny"]
+)
 def test_a_strange_path_stops_no_other_deployment(world: World, model: bytes, file: bytes) -> None:
     world.commit("engineer", world.deployed(ONE))
     commit_by_hand(world, {b"envs/dev/%b/%b" % (model, file): b"hold: ["})
@@ -101,7 +104,7 @@ def test_a_strange_path_stops_no_other_deployment(world: World, model: bytes, fi
 ENVS = "envs/dev/m"
 
 
-@pytest.mark.parametrize("file", ["inferenceservice.yaml", "release.yaml"])
+@pytest.mark.parametrize("file", ["route.yaml", f"{service_name('m', ONE)}.yaml", "release.yaml"])
 @pytest.mark.parametrize("kind", ["link", "submodule", "folder", "huge", "deep", "latin", "empty"])
 def test_a_file_that_is_none_stops_its_own_deployment_alone(
     world: World, kind: str, file: str
@@ -125,7 +128,7 @@ def test_a_file_that_is_none_stops_its_own_deployment_alone(
     found = Surveyor(world.repository).survey(trusted)
     assert found == by_content(world, trusted)
     assert [each.name for each in found.deployments if each.model == "n"] == ["dev/n"]
-    if file == "inferenceservice.yaml" or kind == "folder":
+    if file != "release.yaml" or kind == "folder":
         assert ENVS.removeprefix("envs/") in found.problems
     elif kind != "empty":
         assert found.standing["dev/m"].hold.startswith("release.yaml cannot be read")
@@ -181,10 +184,11 @@ def test_a_release_file_that_may_hold_a_hold_is_not_passed_over(
 ) -> None:
     path = f"{ENVS}/release.yaml"
     world.commit("engineer", world.deployed(ONE))
+    other = instead(world.platform, TWO, ONE)
     hand = Hand(world.folder / "remote.git")
     hand.commit(world.keys["engineer"], {path: b"# hold\n" + before}, NOW)
     world.trusted()
-    hand.commit(world.keys["engineer"], deployed(world.platform, TWO), NOW)
+    hand.commit(world.keys["engineer"], other, NOW)
 
     with pytest.raises(VerificationError, match="may be on hold"):
         world.trusted()
@@ -192,7 +196,7 @@ def test_a_release_file_that_may_hold_a_hold_is_not_passed_over(
     hand.reset(hand.git("rev-parse", "main^"))
     free = deployed(world.platform, ONE)
     hand.commit(world.keys["engineer"], {path: free[path]}, NOW)
-    hand.commit(world.keys["engineer"], deployed(world.platform, TWO), NOW)
+    hand.commit(world.keys["engineer"], other, NOW)
     world.trusted()
 
 

@@ -1,12 +1,19 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from goldenpath.errors import Unavailable, VerificationError
-from goldenpath.promote.manifests.deployment_files import release_path, service_path, survey
+from goldenpath.promote.manifests.deployment_files import (
+    release_path,
+    route_path,
+    service_path,
+    survey,
+)
 from goldenpath.promote.repository.chain_of_trust import last_trusted
 from goldenpath.promote.workspace.desired_state import Surveyor
 from tests.promote.example import ONE, TWO
+from tests.promote.repository.deployed import deployed
 from tests.promote.repository.test_chain_of_trust import World
 
 
@@ -52,9 +59,12 @@ HOSTILE = [
 ]
 
 
+@pytest.mark.parametrize("path", [route_path, service_path])
 @pytest.mark.parametrize("content", HOSTILE)
-def test_a_hostile_file_stops_its_own_deployment_alone(world: World, content: bytes) -> None:
-    bomb = service_path("dev", "bomb")
+def test_a_hostile_file_stops_its_own_deployment_alone(
+    world: World, content: bytes, path: Callable[[str, str], str]
+) -> None:
+    bomb = path("dev", "bomb")
     world.commit("engineer", {**world.deployed(ONE), bomb: content})
 
     found = Surveyor(world.repository).survey(world.trusted())
@@ -70,9 +80,7 @@ def test_a_hostile_file_stops_its_own_deployment_alone(world: World, content: by
 def test_a_hostile_release_file_holds_its_own_deployment_alone(
     world: World, content: bytes
 ) -> None:
-    other = {path.replace("/m/", "/other/"): text for path, text in world.deployed(TWO).items()}
-    other = {p: t and t.replace(b"/m@", b"/other@") for p, t in other.items()}
-    other = {p: t and t.replace(b"name: m\n", b"name: other\n") for p, t in other.items()}
+    other = deployed(world.platform, TWO, model="other")
     world.commit("engineer", {**world.deployed(ONE), **other})
     world.commit("engineer", {release_path("dev", "m"): content})
 

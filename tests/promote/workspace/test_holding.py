@@ -14,6 +14,7 @@ from goldenpath.promote.manifests.placement import parse_placement
 from goldenpath.promote.platform.platform import Freeze, parse_platform, render_platform
 from goldenpath.promote.workspace.questions import what_is_missing
 from goldenpath.promote.workspace.stage_changes import hold, resume, roll_back, roll_out
+from tests.promote.repository.deployed import replacing
 from tests.promote.road import MODEL, Road
 
 
@@ -111,9 +112,10 @@ def commit_by_hand(road: Road, *releases: tuple[Digest, int]) -> None:
     """Commit the file by hand, without a verb."""
     slots = tuple(Slot(slot_name(digest), digest, share) for digest, share in releases)
     trusted, engineer = road.trusted(), road.people["platform-engineer"]
-    files = render_deployment(Deployment("dev", MODEL, slots), trusted.platform)
+    made = render_deployment(Deployment("dev", MODEL, slots), trusted.platform)
+    files = replacing(road.repository, trusted.commit, made)
     road.repository.commit(
-        trusted.commit, {**files}, "by hand", engineer.name, key=engineer.key, now=road.now
+        trusted.commit, files, "by hand", engineer.name, key=engineer.key, now=road.now
     )
 
 

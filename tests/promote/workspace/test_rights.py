@@ -23,10 +23,15 @@ from goldenpath.parsers.yaml_parser import render_yaml
 from goldenpath.promote.acts.founding import platform_files
 from goldenpath.promote.acts.rights import FIELDS, RightsScene, rights
 from goldenpath.promote.manifests.deployment_files import (
+    changed_files,
+    deployment_folder,
     parse_deployments,
     release_path,
-    service_path,
+    render_deployment,
+    route_path,
 )
+from goldenpath.promote.manifests.desired import Deployment, Slot, slot_name
+from goldenpath.promote.manifests.object_names import service_name
 from goldenpath.promote.manifests.placement import parse_placement
 from goldenpath.promote.platform.platform import parse_platform
 from goldenpath.promote.repository.chain_of_trust import Trusted
@@ -36,13 +41,15 @@ from goldenpath.promote.repository.countersign import base_of, set_up_is_over, s
 from goldenpath.promote.repository.git import Git
 from goldenpath.promote.repository.tree import write_tree
 from goldenpath.promote.workspace.questions import duties
+from goldenpath.promote.workspace.scene_reader import files_of
 from goldenpath.release.attest.attach import attach, attach_ssh
 from goldenpath.release.attest.signatures.sshsig import SshKey
 from goldenpath.release.attest.statement import APPROVAL, DECISION, WAIVER, Statement
 from tests.promote.road import MODEL, PEOPLE, Road, good_run
 from tests.sizes import at_size
 
-SERVICE, RELEASE = service_path("prod", MODEL), release_path("prod", MODEL)
+FOLDER = deployment_folder("prod", MODEL)
+ROUTE, RELEASE = route_path("prod", MODEL), release_path("prod", MODEL)
 Files = Mapping[str, bytes | None]
 
 
@@ -59,20 +66,34 @@ class Platform:
     keys: Mapping[str, tuple[str, SshKey]]
     """Kind of holder and key, by name."""
 
+    def services(self) -> tuple[str, str]:
+        """The files of the stable release and of the canary."""
+        stable, canary = (service_name(MODEL, each) for each in (self.one, self.two))
+        return f"{FOLDER}/{stable}.yaml", f"{FOLDER}/{canary}.yaml"
+
     def files(self) -> dict[str, dict[str, object]]:
         read = self.road.repository.read
         return {
-            path: yaml.safe_load(read(self.base.commit, path) or b"") for path in (SERVICE, RELEASE)
+            path: yaml.safe_load(read(self.base.commit, path) or b"")
+            for path in (*self.services(), ROUTE, RELEASE)
         }
 
-    def attempt(self, name: str, files: Files) -> Trusted | None:
+    def deployment(self, commit: str) -> Deployment:
+        files = files_of(self.road.repository, commit, FOLDER)
+        (declared,) = parse_deployments(files.applied, self.base.platform)
+        return declared
+
+    def applied(self) -> Mapping[str, bytes]:
+        return files_of(self.road.repository, self.base.commit, FOLDER).applied
+
+    def attempt(self, name: str, files: Files, message: str = "by hand") -> Trusted | None:
         """What the follower follows after one signed commit; None if it refuses it."""
         _, key = self.keys[name]
         repository, base = self.road.repository, self.base.commit
         # Written into the copy at once: what is pushed first gives the same commit.
         git = Git(repository.cache, {"PATH": os.environ["PATH"]})
         tree = write_tree(git, repository.cache, base, files)
-        content = render_commit(tree, (base,), name, self.road.now, message="by hand")
+        content = render_commit(tree, (base,), name, self.road.now, message=message)
         signed = insert_signature(content, key.sign(content, "git"))
         made = (
             git.run("hash-object", "-t", "commit", "-w", "--stdin", stdin=signed).decode().strip()
@@ -162,16 +183,19 @@ def changes(field: str) -> Callable[[Change], Change]:
     return note
 
 
-def service(platform: Platform, edit: Callable[[dict[str, object]], object]) -> Files:
-    value = platform.files()[SERVICE]
+def service(
+    platform: Platform, edit: Callable[[dict[str, object]], object], canary: bool = False
+) -> Files:
+    path = platform.services()[canary]
+    value = platform.files()[path]
     edit(value)
-    return {SERVICE: render_yaml(value)}
+    return {path: render_yaml(value)}
 
 
-def predictor(value: dict[str, object], canary: bool) -> dict[str, object]:
+def predictor(value: dict[str, object]) -> dict[str, object]:
     spec = value["spec"]
     assert isinstance(spec, dict)
-    found = spec["canary"][0]["predictor"] if canary else spec["predictor"]
+    found = spec["predictor"]
     assert isinstance(found, dict)
     return found
 
@@ -179,7 +203,7 @@ def predictor(value: dict[str, object], canary: bool) -> dict[str, object]:
 def in_predictor(key: str, value: object) -> Change:
     def change(platform: Platform, data: st.DataObject) -> Files:
         canary = data.draw(st.booleans())
-        return service(platform, lambda v: predictor(v, canary).update({key: value}))
+        return service(platform, lambda v: predictor(v).update({key: value}), canary)
 
     return change
 
@@ -189,11 +213,11 @@ def in_model(key: str, value: object) -> Change:
         canary = data.draw(st.booleans())
 
         def edit(v: dict[str, object]) -> None:
-            model = predictor(v, canary)["model"]
+            model = predictor(v)["model"]
             assert isinstance(model, dict)
             model[key] = value
 
-        return service(platform, edit)
+        return service(platform, edit, canary)
 
     return change
 
@@ -205,9 +229,26 @@ def in_metadata(key: str, name: str, value: str) -> Change:
             assert isinstance(metadata, dict)
             metadata.setdefault(key, {})[name] = value
 
-        return service(platform, edit)
+        return service(platform, edit, data.draw(st.booleans()))
 
     return change
+
+
+def in_route(*path: str | int, value: object) -> Change:
+    def change(platform: Platform, data: st.DataObject) -> Files:
+        route = platform.files()[ROUTE]
+        inner: object = route
+        for key in path[:-1]:
+            inner = inner[key]  # type: ignore[index]
+        inner[path[-1]] = value  # type: ignore[index]
+        return {ROUTE: render_yaml(route)}
+
+    return change
+
+
+def stop(platform: Platform, data: st.DataObject) -> Files:
+    stopped = replace(platform.deployment(platform.base.commit), stopped=True)
+    return {**render_deployment(stopped, platform.base.platform, platform.applied())}
 
 
 for count in (0, 2, 1000):
@@ -218,6 +259,7 @@ for name in ("OMP_NUM_THREADS", "OPENSSL_CONF", "LD_PRELOAD", "HTTPS_PROXY", "TH
     changes("env")(in_model("env", [{"name": name, "value": "1"}]))
 changes("memory")(in_model("resources", {"limits": {"memory": "1"}}))
 changes("stop")(in_metadata("annotations", "serving.kserve.io/stop", "true"))
+changes("stop")(stop)
 changes("annotations")(in_metadata("annotations", "bank.example/owner", "me"))
 changes("labels")(in_metadata("labels", "team", "mine"))
 IN_PREDICTOR: Mapping[str, object] = {
@@ -243,16 +285,43 @@ for key, setting in IN_PREDICTOR.items():
 for key, setting in IN_MODEL.items():
     changes("other field")(in_model(key, setting))
 changes("other field")(in_metadata("finalizers", "x", "y"))
+RULE, ELSEWHERE = ("spec", "rules", 0), {"name": "collector", "namespace": "theirs", "port": 80}
+IN_ROUTE: Mapping[tuple[str | int, ...], object] = {
+    ("spec", "hostnames"): [f"{MODEL}.prod.evil.example"],
+    ("spec", "parentRefs", 0, "name"): "outside",
+    ("metadata", "labels"): {"team": "mine"},
+    ("metadata", "annotations", "nginx.org/server-snippets"): "proxy_pass x;",
+    (*RULE, "backendRefs", 1): {**ELSEWHERE, "weight": 10},
+    (*RULE, "matches", 0, "path", "value"): "/x",
+    (*RULE, "timeouts"): {"request": "1ms"},
+    (*RULE, "filters"): [
+        {"type": "RequestMirror", "requestMirror": {"backendRef": ELSEWHERE}},
+    ],
+}
+for place, setting in IN_ROUTE.items():
+    changes("route")(in_route(*place, value=setting))
+
+
+@changes("route")
+def _(platform: Platform, data: st.DataObject) -> Files:
+    more = data.draw(st.sampled_from([f"{MODEL}-00000000.yaml", "fraud-00000000.yaml"]))
+    return {f"{FOLDER}/{more}": platform.applied()[platform.services()[0]]}
+
+
+@changes("form")
+def _(platform: Platform, data: st.DataObject) -> Files:
+    single = replace(platform.deployment(platform.base.commit), form="single")
+    return changed_files(single, platform.base.platform, platform.applied())
 
 
 @changes("removal")
 def _(platform: Platform, data: st.DataObject) -> Files:
-    return {SERVICE: None, RELEASE: None}
+    return {**dict.fromkeys(platform.applied()), RELEASE: None}
 
 
 @changes("removal")
 def _(platform: Platform, data: st.DataObject) -> Files:
-    return {SERVICE: None}
+    return {**dict.fromkeys(platform.applied())}
 
 
 @changes("release removal")
@@ -262,9 +331,8 @@ def _(platform: Platform, data: st.DataObject) -> Files:
 
 @changes("unreadable")
 def _(platform: Platform, data: st.DataObject) -> Files:
-    return {
-        data.draw(st.sampled_from([SERVICE, RELEASE])): data.draw(st.binary(max_size=20)) + b":["
-    }
+    path = data.draw(st.sampled_from([*platform.services(), ROUTE, RELEASE]))
+    return {path: data.draw(st.sampled_from([None, data.draw(st.binary(max_size=20)) + b":["]))}
 
 
 @changes("followed file")
@@ -313,16 +381,11 @@ def _(platform: Platform, data: st.DataObject) -> Files:
     return {"platform.toml": platform_files(new)["platform.toml"]}
 
 
-def shares(platform: Platform, *pairs: tuple[Digest, int]) -> dict[str, bytes]:
-    """The InferenceService that goldenpath itself would write for these shares."""
-    from goldenpath.promote.manifests.deployment_files import render_deployment
-    from goldenpath.promote.manifests.desired import Deployment, Slot, slot_name
-
+def shares(platform: Platform, *pairs: tuple[Digest, int]) -> dict[str, bytes | None]:
+    """The files that goldenpath itself would write for these shares."""
     slots = tuple(Slot(slot_name(digest), digest, share) for digest, share in pairs)
-    current = platform.road.repository.read(platform.base.commit, SERVICE)
-    return dict(
-        render_deployment(Deployment("prod", MODEL, slots), platform.base.platform, current)
-    )
+    moved = platform.deployment(platform.base.commit).moved_to(slots)
+    return {**changed_files(moved, platform.base.platform, platform.applied())}
 
 
 def record(platform: Platform, **values: object) -> dict[str, bytes]:
@@ -416,9 +479,7 @@ def test_what_one_holder_changes_and_the_follower_accepts_is_named(
 
 def brings(platform: Platform, followed: Trusted) -> bool:
     """Whether the bad release would run."""
-    content = platform.road.repository.read(followed.commit, SERVICE)
-    assert content is not None
-    (declared,) = parse_deployments({SERVICE: content}, followed.platform)
+    declared = platform.deployment(followed.commit)
     if all(slot.digest != platform.bad for slot in declared.slots):
         return False
     findings = platform.road.admission(declared, platform.bad, trusted=followed)
@@ -498,8 +559,8 @@ def test_nobody_alone_puts_something_else_in_the_place_of_a_file(
         return done.stdout.decode().strip()
 
     git("read-tree", base)
-    there = base if mode == "160000" else git("rev-parse", f"{base}:{SERVICE}")
-    git("update-index", "--add", "--cacheinfo", f"{mode},{there},{SERVICE}")
+    there = base if mode == "160000" else git("rev-parse", f"{base}:{ROUTE}")
+    git("update-index", "--add", "--cacheinfo", f"{mode},{there},{ROUTE}")
     content = render_commit(
         git("write-tree"), (base,), name, sealed.road.now, message="another mode"
     )

@@ -7,14 +7,19 @@ import yaml
 
 from goldenpath.errors import InvalidInput, VerificationError
 from goldenpath.parsers.yaml_parser import render_yaml
-from goldenpath.promote.manifests.deployment_files import service_path
+from goldenpath.promote.manifests.routed_services import is_service_file
 from goldenpath.promote.repository.commit_message import APPROVAL_SIGNATURE
 from goldenpath.promote.workspace.trust_changes import change_trust
 from tests.promote.road import MODEL
 from tests.promote.workspace.test_duties import Town, commit_alone, merge
 
-SERVICE = service_path("prod", MODEL)
 Files = dict[str, bytes | None]
+
+
+def service_file(town: Town) -> str:
+    files = town.repository.entries(town.trusted().commit, f"envs/prod/{MODEL}")
+    (path,) = [each for each in files if is_service_file(each.rpartition("/")[2])]
+    return path
 
 
 @pytest.fixture
@@ -26,9 +31,10 @@ def town(tmp_path: Path) -> Town:
 
 
 def with_replicas(town: Town, count: int) -> Files:
-    value = yaml.safe_load(town.repository.read(town.trusted().commit, SERVICE) or b"")
+    path = service_file(town)
+    value = yaml.safe_load(town.repository.read(town.trusted().commit, path) or b"")
     value["spec"]["predictor"]["minReplicas"] = count
-    return {SERVICE: render_yaml(value)}
+    return {path: render_yaml(value)}
 
 
 def propose(town: Town, files: Files, by: str = "platform-engineer") -> str:
@@ -39,7 +45,8 @@ def propose(town: Town, files: Files, by: str = "platform-engineer") -> str:
 
 
 def replicas(town: Town) -> int:
-    value = yaml.safe_load(town.repository.read(town.trusted().commit, SERVICE) or b"")
+    content = town.repository.read(town.trusted().commit, service_file(town))
+    value = yaml.safe_load(content or b"")
     return int(value["spec"]["predictor"]["minReplicas"])
 
 
@@ -86,9 +93,11 @@ def test_a_proposal_of_settings_is_void_once_the_file_has_changed(town: Town) ->
 
 
 def test_two_people_remove_a_deployment(town: Town) -> None:
-    town.confirm(propose(town, {SERVICE: None}))
+    folder = f"envs/prod/{MODEL}"
+    files: Files = dict.fromkeys(town.repository.entries(town.trusted().commit, folder))
+    town.confirm(propose(town, files))
 
-    assert town.repository.read(town.trusted().commit, SERVICE) is None
+    assert town.repository.entries(town.trusted().commit, folder) == {}
 
 
 def test_a_merge_brings_no_settings(town: Town) -> None:

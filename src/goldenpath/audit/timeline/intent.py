@@ -5,7 +5,6 @@ and no process of goldenpath has to run. Who approved a release is in signed sta
 `signed_approvals` adds it.
 """
 
-import re
 from collections.abc import Callable, Iterator
 
 from goldenpath.audit.timeline.live import Intent
@@ -13,13 +12,13 @@ from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound, VerificationError
 from goldenpath.promote.manifests.deployment_files import (
     RELEASE_FILE,
-    SERVICE_FILE,
+    deployment_folder,
+    folder_of,
     parse_deployments,
-    release_path,
-    service_path,
 )
 from goldenpath.promote.manifests.desired import Placement, Slot
 from goldenpath.promote.manifests.placement import is_marked, parse_placement
+from goldenpath.promote.manifests.restrictions import Files
 from goldenpath.promote.platform.break_glass import BreakGlass
 from goldenpath.promote.platform.platform import FILE, Platform
 from goldenpath.promote.repository.chain_of_trust import platform_at
@@ -28,11 +27,6 @@ from goldenpath.promote.repository.commit_message import DECISION, REASON
 from goldenpath.promote.repository.first_seen import Sighting
 from goldenpath.promote.repository.worktree import Repository
 from goldenpath.release.attest.policy import Person
-
-_PLACED = re.compile(
-    r"envs/(?P<stage>[^/]+)/(?P<model>[^/]+)/"
-    rf"(?P<file>{re.escape(SERVICE_FILE)}|{re.escape(RELEASE_FILE)})"
-)
 
 NOT_READ = "the signed statements about it were not read"
 
@@ -72,28 +66,29 @@ class _History:
 
     def intents(self, head: str) -> Iterator[Intent]:
         for commit in reversed(tuple(self._repository.history(to=head))):
-            placed = [match for path in commit.paths if (match := _PLACED.fullmatch(path))]
+            placed = [(folder, path) for path in commit.paths if (folder := folder_of(path))]
             changed = {
-                (match["stage"], match["model"])
-                for match in placed
-                if self._model in (None, match["model"])
+                (stage, model)
+                for folder, path in placed
+                for _, stage, model in [folder.split("/")]
+                if self._model in (None, model)
                 # A change of only the release file matters only after a break-glass promotion.
-                and (match["file"] == SERVICE_FILE or match.group(1, 2) in self._break_glass)
+                and (not path.endswith(f"/{RELEASE_FILE}") or (stage, model) in self._break_glass)
             }
             for stage, model in sorted(changed):
                 yield from self._intent(commit, stage, model)
 
     def _intent(self, commit: Commit, stage: str, model: str) -> Iterator[Intent]:
         platform = self._platform(commit.parents[0] if commit.parents else commit.id)
-        paths = (service_path(stage, model), release_path(stage, model))
-        names = [f"{commit.id}:{path}" for path in paths]
-        service, file = self._repository.deployment_files(names)
-        slots = self._slots(service, paths[0], platform)
+        folder = deployment_folder(stage, model)
+        (contents,) = self._repository.folders([f"{commit.id}:{folder}"])
+        files = Files.of(folder, contents)
+        slots = self._slots(files, platform)
         if platform is None or slots is None:
             return  # no reconciler could have applied this commit
         demanded = platform.stage(stage)
         signer = self._signer(commit.id, platform.committers)
-        glass = self._glass_of((stage, model), file, slots, signer)
+        glass = self._glass_of((stage, model), files.release, slots, signer)
         sighting = self._sighting(commit)
         yield Intent(
             time=sighting.arrival(commit.time),
@@ -140,15 +135,13 @@ class _History:
                 return None
         return self._platforms[blob]
 
-    def _slots(
-        self, content: bytes | None, path: str, platform: Platform | None
-    ) -> tuple[Slot, ...] | None:
-        if content is None:
+    def _slots(self, files: Files, platform: Platform | None) -> tuple[Slot, ...] | None:
+        if not files.applied:
             return ()
         if platform is None:
             return None
         try:
-            (deployment,) = parse_deployments({path: content}, platform)
+            (deployment,) = parse_deployments(files.applied, platform)
         except InvalidInput:
             return None
         return () if deployment.stopped else deployment.slots

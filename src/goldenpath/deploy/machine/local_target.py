@@ -57,7 +57,7 @@ class LocalSettings:
     uv: str = "uv"
     """The `uv` program, which builds environments of `python` models."""
     warm: int = 1
-    """Number of replaced releases whose servers stay warm, without traffic."""
+    """Number of replaced releases whose servers stay warm, without traffic; with 0, none does."""
 
 
 Report = Callable[[ServerEvent | RouteChanged], None]
@@ -214,7 +214,7 @@ class LocalTarget:
             self._report(event)
 
     def _slots(self, name: str) -> Iterator[Slot]:
-        """Yield the slots that should have servers: desired, still routed, or warm."""
+        """Yield the slots that should have servers: desired, still routed, or kept ready."""
         deployment, routed = self._deployments[name], self._routed.get(name)
         if self._sleeps(name):
             return
@@ -224,9 +224,16 @@ class LocalTarget:
                 if _variant(slot) not in seen:
                     seen.add(_variant(slot))
                     yield slot
-        for slot in self._warm.get(name, []) if not deployment.stopped else ():
+        for slot in self._kept(deployment) if not deployment.stopped else ():
             if _variant(slot) not in seen:
+                seen.add(_variant(slot))
                 yield slot
+
+    def _kept(self, deployment: Deployment) -> Iterator[Slot]:
+        """Yield the releases that are ready for a rollback: that of git, then replaced ones."""
+        if deployment.standby is not None and self._settings.warm > 0:
+            yield deployment.standby
+        yield from self._warm.get(deployment.name, [])
 
     def _wanted(self) -> Iterator[tuple[Key, Deployment, Slot]]:
         for name in self._deployments:
@@ -288,7 +295,7 @@ class LocalTarget:
         before = self._deployments.get(deployment.name)
         if before is None or self._settings.warm == 0:
             return
-        staying = {slot.name for slot in deployment.slots}
+        staying = {slot.name for slot in deployment.releases}
         replaced = [slot for slot in before.slots if slot.name not in staying]
         known = [*replaced, *self._warm.get(deployment.name, [])]
         warm = {slot.name: slot for slot in reversed(known) if slot.name not in staying}

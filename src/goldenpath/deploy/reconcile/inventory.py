@@ -79,7 +79,7 @@ def compare(
     git = {
         (each.name, slot.digest.text): slot.percent
         for each in survey.deployments
-        for slot in each.slots
+        for slot in each.releases
     }
     stopped = {each.name for each in survey.deployments if each.stopped}
     running = {
@@ -87,6 +87,11 @@ def compare(
         for each in (status.deployments if status else ())
         if each.phase in ("ready", "asleep")
         for slot in each.running
+    }
+    running |= {
+        (each.name, each.standby): 0
+        for each in (status.deployments if status else ())
+        if each.standby and each.phase in ("ready", "asleep")
     }
     cells = []
     for name, digest in sorted({*git, *running}):

@@ -5,7 +5,8 @@ does no harm. It fails static: when git, registry or trust cannot be read, runni
 running and nothing new starts.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -28,7 +29,7 @@ from goldenpath.deploy.reconcile.verdicts import (
 )
 from goldenpath.digest import Digest
 from goldenpath.errors import GoldenPathError, Unavailable, VerificationError
-from goldenpath.promote.manifests.deployment_files import Survey, survey
+from goldenpath.promote.manifests.deployment_files import Survey, by_folder, survey
 from goldenpath.promote.manifests.desired import Deployment
 from goldenpath.promote.manifests.restrictions import freezes, marks
 from goldenpath.promote.repository.chain_of_trust import Trusted
@@ -67,8 +68,9 @@ class Reconciler:
         self._verdicts = Verdicts(admit, report, patience)
         self._trusted: Trusted | None = None
         self._survey = Survey((), {}, ())
+        self._declared: tuple[Deployment, ...] = ()
         self._fault: StallReason | None = None
-        self._read: dict[str, tuple[bytes, Survey]] = {}
+        self._read: dict[str, tuple[Mapping[str, bytes], Survey]] = {}
 
     @property
     def trusted(self) -> Trusted | None:
@@ -86,6 +88,7 @@ class Reconciler:
             self._verdicts.ask_again(now)
         if look:
             self._look(now)
+        self._declared = tuple(self._with_admitted_standby(now))
         try:
             observed = self._target.observe()
         except Unavailable as error:
@@ -129,11 +132,12 @@ class Reconciler:
         # What a file means depends on the platform file too.
         if self._trusted is None or self._trusted.platform != trusted.platform:
             self._read = {}
-        for path, content in files.items():
-            known = self._read.get(path)
-            if known is None or known[0] != content:
-                self._read[path] = (content, survey({path: content}, trusted.platform))
-        self._read = {path: self._read[path] for path in sorted(files)}
+        folders = by_folder(files)
+        for folder, paths in folders.items():
+            own, known = {path: files[path] for path in paths}, self._read.get(folder)
+            if known is None or known[0] != own:
+                self._read[folder] = (own, survey(own, trusted.platform))
+        self._read = {folder: self._read[folder] for folder in folders}
         parts = [part for _, part in self._read.values()]
         return Survey(
             tuple(each for part in parts for each in part.deployments),
@@ -141,6 +145,18 @@ class Reconciler:
             tuple(field for part in parts for field in part.ignored),
             {name: each for part in parts for name, each in part.standing.items()},
         )
+
+    def _with_admitted_standby(self, now: datetime) -> Iterator[Deployment]:
+        """Yield what git declares, without releases on standby that may not run.
+
+        Such a release gets no traffic, so its refusal is reported and stops nothing else.
+        """
+        for each in self._survey.deployments:
+            standby = each.standby
+            if standby is not None and self._verdicts.fault(each, standby.digest, now) is not None:
+                yield replace(each, standby=None)
+            else:
+                yield each
 
     def _admitted(
         self, now: datetime, observed: Collection[str]
@@ -154,7 +170,7 @@ class Reconciler:
             name: StallReason("Malformed", problem, is_final=True)
             for name, problem in self._survey.problems.items()
         }
-        for deployment in self._survey.deployments:
+        for deployment in self._declared:
             refused: dict[Digest, StallReason] = {}
             for slot in deployment.slots:
                 fault = self._verdicts.fault(deployment, slot.digest, now)
@@ -180,7 +196,7 @@ class Reconciler:
         fault: StallReason | None,
     ) -> Status:
         since = now.isoformat()
-        declared = {each.name: each for each in self._survey.deployments}
+        declared = {each.name: each for each in self._declared}
         names = sorted({*declared, *self._survey.problems, *observed})
         deployments = tuple(
             describe(

@@ -56,6 +56,8 @@ class DeploymentStatus:
     """A hold or a break-glass record."""
     is_retried: bool = False
     """Whether a refused release is checked again by itself: evidence may still arrive."""
+    standby: str = ""
+    """The digest of the release before, which runs without traffic; empty if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +149,9 @@ def describe(
         running.cold_starts if running else None,
         marks,
         fault is not None and fault.is_retried,
-    )
+        "" if running is None or running.deployment.standby is None
+        else str(running.deployment.standby.digest),
+    )  # fmt: skip
 
 
 def judge(

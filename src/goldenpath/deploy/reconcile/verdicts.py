@@ -13,7 +13,12 @@ from goldenpath.backoff import longer_pause
 from goldenpath.deploy.reconcile.status import StallReason
 from goldenpath.digest import Digest
 from goldenpath.errors import GoldenPathError, InvalidInput, Unavailable, VerificationError
-from goldenpath.promote.manifests.deployment_files import Survey, release_path, service_path
+from goldenpath.promote.manifests.deployment_files import (
+    Survey,
+    by_folder,
+    deployment_folder,
+    release_path,
+)
 from goldenpath.promote.manifests.desired import Deployment, Restrictions
 from goldenpath.promote.manifests.placement import parse_placement
 from goldenpath.promote.platform.break_glass import BreakGlass
@@ -92,7 +97,8 @@ class RefusedRelease:
 class _Version:
     """The files of a deployment, and when this process first saw them."""
 
-    service: bytes | None
+    files: Mapping[str, bytes]
+    """The content of each file, by path."""
     release: bytes | None
     seen: datetime
 
@@ -165,18 +171,20 @@ class Verdicts:
         """
         self._trusted, self._standing = trusted, survey.standing
         versions: dict[str, _Version] = {}
+        folders = by_folder(files)
         for deployment in survey.deployments:
-            service = files.get(service_path(deployment.stage, deployment.model))
-            release = files.get(release_path(deployment.stage, deployment.model))
-            known = self._versions.get(deployment.name)
-            if known is None or (known.service, known.release) != (service, release):
-                known = _Version(service, release, now)
+            paths = folders.get(deployment_folder(deployment.stage, deployment.model), ())
+            own, known = {path: files[path] for path in paths}, self._versions.get(deployment.name)
+            if known is None or known.files != own:
+                known = _Version(
+                    own, files.get(release_path(deployment.stage, deployment.model)), now
+                )
             versions[deployment.name] = known
         self._versions = versions
         declared = {
             (each.stage, each.model, slot.digest)
             for each in survey.deployments
-            for slot in each.slots
+            for slot in each.releases
         }
         # Without this the memory would grow with every release that ever was.
         self._verdicts = {key: each for key, each in self._verdicts.items() if key in declared}

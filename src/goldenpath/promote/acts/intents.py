@@ -7,7 +7,7 @@ from datetime import datetime
 from goldenpath.digest import Digest
 from goldenpath.promote.acts.scene import StageScene
 from goldenpath.promote.gates.gate import Decision, decision_statement
-from goldenpath.promote.manifests.deployment_files import release_path, render_deployment
+from goldenpath.promote.manifests.deployment_files import changed_files, release_path
 from goldenpath.promote.manifests.desired import Deployment, Placement
 from goldenpath.promote.manifests.placement import render_placement
 from goldenpath.promote.repository.commit_message import CommitMessage
@@ -38,8 +38,8 @@ class StageChange:
     deployment: Deployment
     """The desired state after the commit."""
     placement: Placement
-    manifest: Mapping[str, bytes]
-    """The InferenceService by path; empty if it does not change."""
+    manifests: Mapping[str, bytes | None]
+    """The files that a cluster applies, by path; None removes one."""
     message: CommitMessage
     decision: Decision | None = None
     """None if no gate is asked."""
@@ -53,7 +53,7 @@ class StageChange:
     def files(self) -> Mapping[str, bytes | None]:
         """The files that the commit writes, by path."""
         path = release_path(self.deployment.stage, self.deployment.model)
-        return {**self.manifest, path: render_placement(self.placement)}
+        return {**self.manifests, path: render_placement(self.placement)}
 
     @property
     def branch(self) -> str:
@@ -167,5 +167,5 @@ def stage_change(
 
     Raises `InvalidInput` for what KServe would refuse.
     """
-    manifest = render_deployment(desired, scene.platform, scene.manifest)
-    return StageChange(scene.commit, scene.now, desired, placement, manifest, message, decision)
+    files = changed_files(desired, scene.platform, scene.manifests)
+    return StageChange(scene.commit, scene.now, desired, placement, files, message, decision)

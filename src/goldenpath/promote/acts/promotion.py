@@ -1,6 +1,6 @@
 """Promotion: a release enters a stage if every gate is open, fully or as a canary."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, Stalled
@@ -9,6 +9,7 @@ from goldenpath.promote.acts.intents import Declined, StageChange, stage_change
 from goldenpath.promote.acts.scene import ReleaseScene, StageScene
 from goldenpath.promote.gates.gate import Decision
 from goldenpath.promote.manifests.desired import Deployment, Placement, Rollout, Slot, slot_name
+from goldenpath.promote.manifests.object_names import length_refusal
 from goldenpath.promote.repository.commit_message import CommitMessage
 from goldenpath.release.attest.policy import Verified
 from goldenpath.release.evidence.training_statements import origin_of
@@ -47,6 +48,9 @@ def deployment_with(scene: StageScene, digest: Digest, percent: int) -> Deployme
     """
     current, model = scene.deployment, scene.model
     if current is None:
+        refused = length_refusal(model, [each.name for each in scene.platform.stages])
+        if refused:
+            raise InvalidInput(refused, hint="build the model under a shorter name")
         return Deployment(scene.stage.name, model, (Slot(slot_name(digest), digest, 100),))
     stable, *canaries = current.slots
     if canaries:
@@ -64,7 +68,7 @@ def deployment_with(scene: StageScene, digest: Digest, percent: int) -> Deployme
         kept = Slot(stable.name, stable.digest, 100 - percent, stable.replicas)
         # If the stable release may scale to zero, its canary may too.
         slots = (kept, Slot(slot_name(digest), digest, percent, min(stable.replicas, 1)))
-    return replace(current, slots=slots)
+    return current.moved_to(slots)
 
 
 def source_of(verified: Verified) -> tuple[str, str]:

@@ -11,7 +11,8 @@ from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
 from goldenpath.promote.acts.intents import TrustChange, TrustProposal
 from goldenpath.promote.acts.scene import TrustScene
-from goldenpath.promote.platform.platform import FILE, parse_platform
+from goldenpath.promote.manifests.object_names import length_refusal
+from goldenpath.promote.platform.platform import FILE, Platform, parse_platform
 from goldenpath.promote.platform.second_person import is_protected, who_may_agree
 
 
@@ -41,7 +42,7 @@ def change_trust(
     would change.
     """
     if FILE in files:
-        parse_platform(files[FILE] or b"")
+        _require_short_stages(scene, parse_platform(files[FILE] or b""))
     changed: dict[str, bytes | None] = {
         path: content for path, content in files.items() if content != scene.files.get(path)
     }
@@ -61,6 +62,16 @@ def change_trust(
         Digest.of(seed).hex[:12],
         who_may_agree(scene.platform, person, scene.now),
     )
+
+
+def _require_short_stages(scene: TrustScene, platform: Platform) -> None:
+    """Raise `InvalidInput` if a new stage is too long for a model that is in another one."""
+    known = {stage.name for stage in scene.platform.stages}
+    new = [stage.name for stage in platform.stages if stage.name not in known]
+    for model in scene.models:
+        refused = length_refusal(model, new)
+        if refused:
+            raise InvalidInput(refused, hint="give the stage a shorter name")
 
 
 def is_change_of_trust(proposed: Proposed) -> bool:

@@ -21,9 +21,10 @@ TRUST = ("platform.toml", "policies", "argocd")
 """What decides who and what is trusted, listeners and addresses included."""
 SETTINGS = (
     "replicas", "scaling", "stop", "env", "memory", "labels", "annotations", "other field",
-    "removal", "unreadable",
+    "route", "form", "removal", "unreadable",
 )  # fmt: skip
-"""Fields of an InferenceService that are not a release or its share."""
+"""Fields of a deployment's files that are not a release or its share. `route` is where requests and
+copies of them go, `form` whether there is a service for each release."""
 RECORD = ("source", "rollout", "approvals", "decision", "previous", "rolledBack", "release removal")
 """Fields of a release file that say how a release came in."""
 SHARES = ("percent", "going back")

@@ -59,7 +59,7 @@ def roll_out(
         placement.decision,
         judged=judged,
     )
-    desired = replace(current, slots=_shifted(stable, canary, percent))
+    desired = current.moved_to(_shifted(stable, canary, percent))
     return stage_change(scene, desired, replace(placement, judged=()), message)
 
 
@@ -96,8 +96,10 @@ def roll_back(scene: RollbackScene, reason: str, grounds: Grounds | None = None)
     message = CommitMessage(
         "rollback", current.stage, current.model, back_to, reason, 100, taken, judged=judged
     )
-    slot = Slot(slot_name(back_to), back_to, 100, stable.replicas)
-    return stage_change(scene.stage, replace(current, slots=(slot,)), after, message)
+    kept = next((each.replicas for each in current.releases if each.digest == back_to), 0)
+    # As many servers as serve now, if somebody has added some since the release served last.
+    slot = Slot(slot_name(back_to), back_to, 100, max(kept, stable.replicas))
+    return stage_change(scene.stage, current.moved_to((slot,)), after, message)
 
 
 def note_hold(

@@ -1,7 +1,7 @@
 """Scenes: everything that an act decides on, from one consistent read of the repository."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from goldenpath.digest import Digest
@@ -29,8 +29,8 @@ class StageScene:
     """None if the stage does not run the model."""
     placement: Placement | None = None
     """The content of the release file, with hold, break-glass and rollout; None without one."""
-    manifest: bytes | None = None
-    """The present InferenceService, which may hold fields that people wrote."""
+    manifests: Mapping[str, bytes] = field(default_factory=dict)
+    """The present files that a cluster applies, by path; they may hold fields that people wrote."""
     hint: str = "goldenpath status shows what is where"
     """The hint for somebody who named a model that is not in the stage."""
 
@@ -101,6 +101,8 @@ class TrustScene:
     """Whether set-up is over, so that two people have to agree."""
     files: Mapping[str, bytes | None]
     """The present content of the protected files."""
+    models: tuple[str, ...] = ()
+    """Every model that is in a stage, if the platform file is to change."""
 
 
 def stage_of(platform: Platform, name: str) -> Stage:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from goldenpath.parsers.yaml_parser import render_yaml
 from goldenpath.promote.manifests.deployment_files import SERVICE_FILE
+from goldenpath.promote.manifests.routed_services import ROUTE_FILE
 from goldenpath.promote.platform.demands import Demands
 from goldenpath.promote.platform.platform import Platform
 from goldenpath.release.attest.policy import TrustedKey
@@ -16,6 +17,8 @@ from goldenpath.release.attest.signatures.p256 import to_pem
 from goldenpath.release.attest.statement import PROVENANCE, SBOM, SIGNED
 
 _HEAD = b"# Generated from platform.toml by goldenpath; change that file and not this one.\n"
+_APPLIED = f"{{{ROUTE_FILE},{SERVICE_FILE},*-{'[0-9a-f]' * 8}.yaml}}"
+"""The files of a deployment that Argo CD applies, as one of its patterns."""
 _NAMES = {"sign": SIGNED, "slsa": PROVENANCE, "sbom": SBOM}
 """Predicate types that the admission policies ask for, by the name used in the policies."""
 
@@ -56,7 +59,8 @@ def _project(platform: Platform) -> dict[str, object]:
             ],
             "clusterResourceWhitelist": [{"group": "", "kind": "Namespace"}],
             "namespaceResourceWhitelist": [
-                {"group": "serving.kserve.io", "kind": "InferenceService"}
+                {"group": "serving.kserve.io", "kind": "InferenceService"},
+                {"group": "gateway.networking.k8s.io", "kind": "HTTPRoute"},
             ],
         },
     }
@@ -75,6 +79,11 @@ def _application_set(url: str) -> dict[str, object]:
             ],
             "template": {
                 "metadata": {
+                    # Defaults that a webhook sets inside a list are no difference.
+                    "annotations": {
+                        "argocd.argoproj.io/compare-options": "ServerSideDiff=true,"
+                        "IncludeMutationWebhook=true"
+                    },
                     "name": "{{index .path.segments 1}}-{{.path.basenameNormalized}}",
                     "labels": {"env": "{{index .path.segments 1}}"},
                 },
@@ -84,7 +93,7 @@ def _application_set(url: str) -> dict[str, object]:
                         "repoURL": url,
                         "targetRevision": "main",
                         "path": "{{.path.path}}",
-                        "directory": {"include": SERVICE_FILE},
+                        "directory": {"include": _APPLIED},
                     },
                     "destination": {
                         "server": "https://kubernetes.default.svc",
@@ -92,7 +101,11 @@ def _application_set(url: str) -> dict[str, object]:
                     },
                     "syncPolicy": {
                         "automated": {"prune": True, "selfHeal": True},
-                        "syncOptions": ["CreateNamespace=true", "ServerSideApply=true"],
+                        "syncOptions": [
+                            "CreateNamespace=true",
+                            "ServerSideApply=true",
+                            "PruneLast=true",
+                        ],
                     },
                 },
             },

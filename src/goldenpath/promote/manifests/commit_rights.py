@@ -1,9 +1,10 @@
 """What one commit may change in a deployment: by a machine, and by one person alone.
 
 These are allow lists. A machine moves percentages and digests inside an approved plan, and nothing
-else. On a sealed platform one person alone changes a stage that asks for approvals only as the acts
-do: a release enters, gets more traffic or leaves, a hold begins or ends. Every other field of both
-files needs two people, and so does the removal of a file.
+else: with a route, its weights and the services of its releases. On a sealed platform one person
+alone changes a stage that asks for approvals only as the acts do: a release enters, gets more
+traffic or leaves, a hold begins or ends. Every other field of every file needs two people, and so
+does the removal of a deployment or the change of its form.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,23 +15,26 @@ from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
 from goldenpath.parsers.yaml_parser import parse_yaml
 from goldenpath.promote.manifests.deployment_files import (
+    SERVICE_FILE,
     parse_deployments,
     render_deployment,
-    service_path,
+    route_path,
 )
 from goldenpath.promote.manifests.desired import Deployment, Placement, Slot
-from goldenpath.promote.manifests.inference_manifest import NOT_ON_CANARY
+from goldenpath.promote.manifests.inference_manifest import NOT_ON_CANARY, RUNTIME
 from goldenpath.promote.manifests.placement import parse_placement
 from goldenpath.promote.manifests.restrictions import Files
+from goldenpath.promote.manifests.routed_services import ROUTE_FILE
+from goldenpath.promote.manifests.single_service import CONTAINER
 from goldenpath.promote.platform.platform import Platform, Stage
 
-_FREE = {"labels", "annotations"}
+_FREE = {"name", "labels", "annotations"}
 _FREE_PREDICTOR = {
     "name", "minReplicas", "maxReplicas", "scaleTarget", "scaleMetric", "canaryTrafficPercent",
 }  # fmt: skip
-_FREE_MODEL = {"name", "storageUri", "env", "resources"}
-"""Fields that one person sets in a stage without approvals; a canary's model has a name of its
-own, and the stable one's has none."""
+_FREE_MODEL = {"name", "runtime", "storageUri", "env", "resources"}
+"""Fields that one person sets in a stage without approvals. The reader takes only one name of a
+runtime, and no name of a model that means anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +52,6 @@ class FileStep:
         """`stage/model`."""
         return f"{self.stage.name}/{self.model}"
 
-    @property
-    def path(self) -> str:
-        """The path of the InferenceService."""
-        return service_path(self.stage.name, self.model)
-
 
 def is_guarded(stage: Stage, platform: Platform) -> bool:
     """Whether one person alone may only do what the acts do in a stage."""
@@ -61,17 +60,17 @@ def is_guarded(stage: Stage, platform: Platform) -> bool:
 
 def machine_refusal(step: FileStep) -> str:
     """Return what the commit does that a machine may not do; empty if nothing."""
-    if step.after.service is None or step.after.release is None:
+    if not step.after.applied or step.after.release is None:
         return f"removes a file of {step.name}"
-    if step.before.service is None or step.before.release is None:
+    if not step.before.applied or step.before.release is None:
         return f"brings {step.name}, which was not there"
     try:
-        old, new = _deployment(step, step.before.service), _deployment(step, step.after.service)
+        old, new = _deployment(step, step.before), _deployment(step, step.after)
         was, becomes = parse_placement(step.before.release), parse_placement(step.after.release)
     except InvalidInput as error:
         return f"makes {step.name} unreadable: {error.message}"
-    known = {*(slot.digest for slot in old.slots), was.digest, was.previous}
-    named = {*(slot.digest for slot in new.slots), becomes.digest, becomes.previous}
+    known = {*(slot.digest for slot in old.releases), was.digest, was.previous}
+    named = {*(slot.digest for slot in new.releases), becomes.digest, becomes.previous}
     added = {digest for digest in named - known if digest is not None}
     if added:
         return f"brings {min(added)} into {step.name}"
@@ -96,14 +95,14 @@ def lone_refusal(step: FileStep) -> str:
     """
     if not is_guarded(step.stage, step.platform):
         return _rights_refusal(step)
-    if step.after.service is None:
+    if not step.after.applied:
         return f"removes {step.name}"
     try:
-        new = _deployment(step, step.after.service)
+        new = _deployment(step, step.after)
         becomes = None if step.after.release is None else parse_placement(step.after.release)
     except InvalidInput as error:
         return f"makes {step.name} unreadable: {error.message}"
-    old = _readable(step, step.before.service)
+    old = _readable(step, step.before)
     was = _readable_placement(step.before.release)
     return _other_fields(step, old, new) or _record_refusal(step, old, new, was=was, is_=becomes)
 
@@ -128,24 +127,60 @@ def _machine_moves(
 
 
 def _other_fields(step: FileStep, old: Deployment | None, new: Deployment) -> str:
-    """Return what else the InferenceService changes than digests and percentages.
+    """Return what else the files change than digests and percentages.
 
-    What the program itself would write for these releases, over the file before, is the only form.
+    What the program itself would write for these releases, over the files before, is the only form.
     """
-    after = step.after.service or b""
-    if old is None and step.before.service is not None:
-        return f"replaces the unreadable file of {step.name}"
-    if after == step.before.service:
+    if old is None and step.before.applied:
+        return f"replaces the unreadable files of {step.name}"
+    if step.after.applied == step.before.applied:
         return ""
-    slots = tuple(_with_replicas(each, old) for each in new.slots)
-    allowed = replace(new, slots=slots, stopped=old is not None and old.stopped)
+    if old is not None and old.form != new.form:
+        return f"changes the form of {step.name}"
+    if old is None and new.standby is not None:
+        return f"brings {new.standby.digest.short} into {step.name}, which was never live there"
+    wanted = _as_written(new, old)
     try:
-        written = render_deployment(allowed, step.platform, step.before.service)[step.path]
-        expected, written_file = parse_yaml(written, step.path), parse_yaml(after, step.path)
+        written = render_deployment(wanted, step.platform, step.before.applied)
+        different = _first_difference(written, step.after.applied)
     except InvalidInput as error:
         return f"makes {step.name} unreadable: {error.message}"
-    different = next(_differences(expected, written_file, ""), "")
     return different and f"changes {different} of {step.name}"
+
+
+def _as_written(new: Deployment, old: Deployment | None) -> Deployment:
+    """Return the deployment that the acts would write for the releases with traffic."""
+    if old is None:
+        return replace(new, slots=tuple(_with_replicas(each, None) for each in new.slots),
+                       stopped=False)  # fmt: skip
+    slots = tuple(_with_replicas(each, old) for each in new.slots)
+    return old.moved_to(slots)
+
+
+def _first_difference(written: Mapping[str, bytes], after: Mapping[str, bytes]) -> str:
+    """Return the first field in which the files differ; empty if they say the same.
+
+    With one file its name is left out.
+    """
+    for path in sorted({*written, *after}):
+        name = path.rpartition("/")[2]
+        if path not in written or path not in after:
+            return name
+        expected, found = (_comparable(parse_yaml(each[path], path)) for each in (written, after))
+        different = next(_differences(expected, found, ""), "")
+        if different:
+            return different if name == SERVICE_FILE else f"{name}: {different}"
+    return ""
+
+
+def _comparable(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """Return a file without the two fixed fields of a model that only some versions write."""
+    for predictor in _predictors(value):
+        model = predictor.get("model")
+        for key, fixed in (("name", CONTAINER), ("runtime", RUNTIME)):
+            if isinstance(model, dict) and model.get(key) == fixed:
+                del model[key]
+    return value
 
 
 def _with_replicas(slot: Slot, old: Deployment | None) -> Slot:
@@ -153,10 +188,11 @@ def _with_replicas(slot: Slot, old: Deployment | None) -> Slot:
     if old is None:
         return replace(slot, replicas=1)
     stable = old.slots[0].replicas
-    own = next((each.replicas for each in old.slots if each.digest == slot.digest), None)
+    own = next((each.replicas for each in old.releases if each.digest == slot.digest), None)
     if own is not None and slot.percent < 100:
         return replace(slot, replicas=own)
-    allowed = (stable, max(each.replicas for each in old.slots), own, min(stable, 1))
+    most = max(each.replicas for each in old.releases)
+    allowed = (stable, most, own, min(stable, 1))
     return slot if slot.replicas in allowed else replace(slot, replicas=stable)
 
 
@@ -208,36 +244,62 @@ def _record_refusal(
 
 def _rights_refusal(step: FileStep) -> str:
     """Return which field with rights a commit changes in a stage without approvals."""
-    if step.after.service is None:
-        return ""
     try:
-        after = parse_yaml(step.after.service, step.path)
+        # What nobody can read nobody follows, and it stops this deployment only.
+        services = _services(step.after.applied)
+        new = _readable(step, step.after)
+        routes = _routes(step, new)
     except InvalidInput:
-        return ""  # nobody can follow it, and it stops this deployment only
-    known = [_stripped(each) for each in _predictors(_model_file(step))]
+        return ""
+    before = _model_files(step, new)
+    known = [_stripped(each) for file in before for each in _predictors(file)]
     on_canary = [
         {key: value for key, value in each.items() if key not in NOT_ON_CANARY} for each in known
     ]
-    for predictor in _predictors(after):
-        stripped = _stripped(predictor)
-        if stripped not in (*known, *on_canary):
-            nearest = next(_differences(known[0], stripped, "spec.predictor"), "spec.predictor")
-            return f"changes {nearest} of {step.name}"
-    expected, got = _frame(_model_file(step)), _frame(after)
-    different = next(_differences(expected, got, ""), "")
-    return different and f"changes {different} of {step.name}"
+    frames = [_frame(each) for each in before]
+    for after in services:
+        for predictor in _predictors(after):
+            stripped = _stripped(predictor)
+            if stripped not in (*known, *on_canary):
+                nearest = next(_differences(known[0], stripped, "spec.predictor"), "spec.predictor")
+                return f"changes {nearest} of {step.name}"
+        if _frame(after) not in frames:
+            different = next(_differences(frames[0], _frame(after), ""), "the file")
+            return f"changes {different} of {step.name}"
+    return routes and f"changes {routes} of {step.name}"
 
 
-def _model_file(step: FileStep) -> Mapping[str, JsonValue]:
-    """Return the InferenceService before, or the one that the acts would begin with."""
-    if step.before.service is not None:
+def _services(files: Mapping[str, bytes]) -> list[dict[str, JsonValue]]:
+    """Return the InferenceServices of a deployment. Raises `InvalidInput`."""
+    return [
+        parse_yaml(content, path)
+        for path, content in files.items()
+        if not path.endswith(f"/{ROUTE_FILE}")
+    ]
+
+
+def _routes(step: FileStep, new: Deployment | None) -> str:
+    """Return which field of the route differs from what the acts write; empty if none does."""
+    path = route_path(step.stage.name, step.model)
+    if new is None or new.form != "routed":
+        return ""
+    written = render_deployment(new, step.platform, step.before.applied)
+    return _first_difference({path: written[path]}, {path: step.after.applied[path]})
+
+
+def _model_files(step: FileStep, new: Deployment | None) -> list[dict[str, JsonValue]]:
+    """Return the InferenceServices before, or those that the acts would begin with."""
+    if step.before.applied:
         try:
-            return parse_yaml(step.before.service, step.path)
+            found = _services(step.before.applied)
         except InvalidInput:
-            pass
+            found = []
+        if found:
+            return found
     first = Slot("r" + "0" * 12, Digest.of(b""), 100)
-    deployment = Deployment(step.stage.name, step.model, (first,))
-    return parse_yaml(render_deployment(deployment, step.platform)[step.path], step.path)
+    form = "routed" if new is None else new.form
+    wanted = Deployment(step.stage.name, step.model, (first,), form=form)
+    return _services(render_deployment(wanted, step.platform))
 
 
 def _predictors(value: Mapping[str, JsonValue]) -> Iterator[dict[str, JsonValue]]:
@@ -261,7 +323,7 @@ def _stripped(predictor: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
 
 
 def _frame(value: Mapping[str, JsonValue]) -> JsonValue:
-    """Return an InferenceService without its predictors, labels and annotations."""
+    """Return an InferenceService without its predictors, name, labels and annotations."""
     metadata, spec = value.get("metadata"), value.get("spec")
     outer = {key: each for key, each in value.items() if key not in ("metadata", "spec")}
     inner = dict(metadata) if isinstance(metadata, dict) else {}
@@ -273,14 +335,14 @@ def _frame(value: Mapping[str, JsonValue]) -> JsonValue:
     }
 
 
-def _deployment(step: FileStep, content: bytes) -> Deployment:
-    (deployment,) = parse_deployments({step.path: content}, step.platform)
+def _deployment(step: FileStep, files: Files) -> Deployment:
+    (deployment,) = parse_deployments(files.applied, step.platform)
     return deployment
 
 
-def _readable(step: FileStep, content: bytes | None) -> Deployment | None:
+def _readable(step: FileStep, files: Files) -> Deployment | None:
     try:
-        return None if content is None else _deployment(step, content)
+        return _deployment(step, files) if files.applied else None
     except InvalidInput:
         return None
 

@@ -1,27 +1,25 @@
-"""Renders deployments as KServe InferenceServices, and reads them and their release files.
+"""The files of a deployment: which there are, what they declare, and how a change writes them.
 
-Argo CD syncs the same file to a cluster that the reconciler follows on one machine. The field names
-are those of `serving.kserve.io/v1beta1`, Standard mode, with `spec.canary[]`.
+Argo CD syncs the same files to a cluster that the reconciler follows on one machine. There are two
+forms: `routed_services` for new deployments, `single_service` for those of 0.1 and for Knative.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from goldenpath.canonical import JsonValue
 from goldenpath.errors import InvalidInput
-from goldenpath.parsers.yaml_parser import parse_yaml, render_yaml
-from goldenpath.promote.manifests.desired import Deployment, Restrictions, Slot
-from goldenpath.promote.manifests.inference_manifest import (
-    MODE,
-    NOT_ON_CANARY,
-    SCHEME,
-    STABLE,
-    STOP,
-    ManifestReader,
-    check_shares,
-)
+from goldenpath.promote.manifests.deployment_path import MODEL_NAME
+from goldenpath.promote.manifests.desired import Deployment, Restrictions
+from goldenpath.promote.manifests.inference_manifest import ManifestReader
 from goldenpath.promote.manifests.placement import is_marked, parse_placement
+from goldenpath.promote.manifests.routed_services import (
+    ROUTE_FILE,
+    is_service_file,
+    read_routed,
+    render_routed,
+)
+from goldenpath.promote.manifests.single_service import read_single, render_single, services_of
 from goldenpath.promote.manifests.unreadable_file import refuse_unreadable
 from goldenpath.promote.platform.platform import Platform
 
@@ -30,7 +28,7 @@ RELEASE_FILE = "release.yaml"
 _PATH = re.compile(r"envs/(?P<stage>[^/]+)/(?P<model>[^/]+)/(?P<file>[^/]+)", re.DOTALL)
 _MISPLACED = re.compile(
     r"envs/(?P<stage>[^/]+)/(?P<model>[a-z]([-a-z0-9]*[a-z0-9])?)"
-    rf"(?P<rest>|/({re.escape(SERVICE_FILE)}|{re.escape(RELEASE_FILE)})/.+)",
+    r"(?P<rest>|/(?P<file>[^/]+)/.+)",
     re.DOTALL,
 )
 
@@ -48,9 +46,19 @@ class Survey:
     """Restrictions by deployment name; most deployments have none."""
 
 
+def deployment_folder(stage: str, model: str) -> str:
+    """Return the folder of a deployment."""
+    return f"envs/{stage}/{model}"
+
+
 def service_path(stage: str, model: str) -> str:
-    """Return the path of a deployment's InferenceService."""
+    """Return the path of the InferenceService of a deployment in one service."""
     return f"envs/{stage}/{model}/{SERVICE_FILE}"
+
+
+def route_path(stage: str, model: str) -> str:
+    """Return the path of a deployment's route."""
+    return f"envs/{stage}/{model}/{ROUTE_FILE}"
 
 
 def release_path(stage: str, model: str) -> str:
@@ -58,70 +66,65 @@ def release_path(stage: str, model: str) -> str:
     return f"envs/{stage}/{model}/{RELEASE_FILE}"
 
 
-def is_deployment_file(path: str) -> bool:
-    """Whether a survey reports on this path: a service file, or something in its place."""
-    return path.endswith(f"/{SERVICE_FILE}") or _MISPLACED.fullmatch(path) is not None
+def is_applied_file(file: str) -> bool:
+    """Whether Argo CD applies a file of this name in a deployment's folder."""
+    return file in (SERVICE_FILE, ROUTE_FILE) or is_service_file(file)
+
+
+def folder_of(path: str) -> str:
+    """Return the folder of the deployment that a path belongs to; empty if it is none of it.
+
+    Something in the place of a file or of the folder belongs to it too: it makes it unreadable.
+    """
+    match = _PATH.fullmatch(path)
+    if match is not None and (match["file"] == RELEASE_FILE or is_applied_file(match["file"])):
+        return path.rpartition("/")[0]
+    misplaced = _MISPLACED.fullmatch(path)
+    if misplaced is None or not _is_in_place_of_one(misplaced["file"]):
+        return ""
+    return deployment_folder(misplaced["stage"], misplaced["model"])
+
+
+def _is_in_place_of_one(file: str | None) -> bool:
+    return file is None or file == RELEASE_FILE or is_applied_file(file)
+
+
+def by_folder(paths: Iterable[str]) -> dict[str, list[str]]:
+    """Return the paths of each deployment, by its folder; both sorted."""
+    folders: dict[str, list[str]] = {}
+    for path in sorted(paths):
+        folder = folder_of(path)
+        if folder:
+            folders.setdefault(folder, []).append(path)
+    return dict(sorted(folders.items()))
 
 
 def render_deployment(
-    deployment: Deployment, platform: Platform, current: bytes | None = None
+    deployment: Deployment, platform: Platform, current: Mapping[str, bytes] | None = None
 ) -> Mapping[str, bytes]:
-    """Return the InferenceService by path. Raises `InvalidInput` for what KServe would refuse.
+    """Return the files that Argo CD applies, by path. Raises `InvalidInput` for a wrong deployment.
 
-    `current` is the present file. What people wrote into it stays: labels, annotations, resources,
-    env. A new release takes over what was written for the stable one.
+    `current` are the present files by path. What people wrote into them stays.
     """
-    check_shares(deployment.slots, deployment.name)
-    path = service_path(deployment.stage, deployment.model)
-    before = _Written(parse_yaml(current, path) if current is not None else {})
-    annotations = {
-        MODE: "Standard",
-        "serving.kserve.io/autoscalerClass": "none",
-        **_members(before.metadata, "annotations"),
-    }
-    stable, *canaries = deployment.slots
-    annotations.pop(STABLE, None)
-    if canaries and annotations[MODE] == "Knative":
-        annotations[STABLE] = str(stable.digest)
-        spec = _knative_spec(deployment, before, platform)
-    else:
-        spec = {**before.spec, "predictor": before.predictor(stable, deployment.model, platform)}
-    spec.pop("canary", None)
-    if canaries and STABLE not in annotations:
-        spec["canary"] = [
-            {
-                "trafficPercent": slot.percent,
-                "predictor": {
-                    key: value
-                    for key, value in before.predictor(slot, deployment.model, platform).items()
-                    if key not in NOT_ON_CANARY
-                },
-            }
-            for slot in canaries
-        ]
-    annotations.pop(STOP, None)
-    if deployment.stopped:
-        annotations[STOP] = "true"
-    service = {
-        "apiVersion": "serving.kserve.io/v1beta1",
-        "kind": "InferenceService",
-        "metadata": {**before.metadata, "name": deployment.model, "annotations": annotations},
-        "spec": spec,
-    }
-    return {path: render_yaml(service)}
+    folder = deployment_folder(deployment.stage, deployment.model)
+    present = {path.removeprefix(f"{folder}/"): each for path, each in (current or {}).items()}
+    if deployment.form == "single":
+        path = f"{folder}/{SERVICE_FILE}"
+        return {path: render_single(deployment, platform, present.get(SERVICE_FILE), path)}
+    single = present.get(SERVICE_FILE)
+    if single is not None:
+        present |= services_of(deployment, platform, single, f"{folder}/{SERVICE_FILE}")
+    files = render_routed(deployment, platform, present, folder)
+    return {f"{folder}/{name}": content for name, content in files.items()}
 
 
-def _knative_spec(
-    deployment: Deployment, before: "_Written", platform: Platform
-) -> dict[str, JsonValue]:
-    """Return the spec of a canary in Knative mode: the newest predictor and its share."""
-    if len(deployment.slots) > 2:
-        raise InvalidInput(f"{deployment.name} has two canaries: Knative mode has room for one")
-    canary = deployment.slots[1]
-    predictor = before.predictor(canary, deployment.model, platform)
-    predictor["canaryTrafficPercent"] = canary.percent
-    predictor["minReplicas"] = deployment.slots[0].replicas  # both revisions are scaled by it
-    return {**before.spec, "predictor": predictor}
+def changed_files(
+    deployment: Deployment, platform: Platform, current: Mapping[str, bytes]
+) -> Mapping[str, bytes | None]:
+    """Return the files that make a change, by path; None removes one that is no longer declared."""
+    written = render_deployment(deployment, platform, current)
+    gone = (path for path in current if is_applied_file(path.rpartition("/")[2]))
+    return {**{path: None for path in gone if path not in written}, **written}
 
 
 def parse_deployments(files: Mapping[str, bytes], platform: Platform) -> tuple[Deployment, ...]:
@@ -138,37 +141,59 @@ def survey(files: Mapping[str, bytes], platform: Platform) -> Survey:
     problems: dict[str, str] = {}
     ignored: list[str] = []
     standing: dict[str, Restrictions] = {}
-    for path in sorted(files):
-        misplaced = _MISPLACED.fullmatch(path)
-        if misplaced is not None:
-            name = f"{misplaced['stage']}/{misplaced['model']}"
-            problems[name] = _misplaced(path, misplaced["rest"], files[path])
-        match = _PATH.fullmatch(path)
-        if match is None or match["file"] not in (SERVICE_FILE, RELEASE_FILE):
+    for folder, paths in by_folder(files).items():
+        _, stage, model = folder.split("/")
+        name = f"{stage}/{model}"
+        wrong = next(filter(None, (_misplaced(path, files[path]) for path in paths)), "")
+        if wrong:
+            problems[name] = wrong
             continue
-        stage, model = match["stage"], match["model"]
-        if match["file"] == RELEASE_FILE:
-            standing.update(_restrictions(f"{stage}/{model}", files[path]))
+        own = {path.rpartition("/")[2]: files[path] for path in paths}
+        if RELEASE_FILE in own:
+            standing.update(_restrictions(name, own.pop(RELEASE_FILE)))
+        if not own:
             continue
         try:
-            reader = ManifestReader(path, platform)
-            deployments.append(reader.deployment(stage, model, files[path]))
-            ignored.extend(reader.ignored)
+            deployment, unused = _read(folder, own, stage, model, platform=platform)
         except InvalidInput as error:
-            problems[f"{stage}/{model}"] = error.message
+            problems[name] = error.message
+        else:
+            deployments.append(deployment)
+            ignored.extend(unused)
     return Survey(tuple(deployments), problems, tuple(ignored), standing)
 
 
-def _misplaced(path: str, rest: str, content: bytes) -> str:
+def _read(
+    folder: str, files: Mapping[str, bytes], stage: str, model: str, *, platform: Platform
+) -> tuple[Deployment, tuple[str, ...]]:
+    """Return one deployment and the fields that one machine does not honour."""
+    path = f"{folder}/{min(files)}"
+    if platform.stage(stage) is None:
+        raise InvalidInput(f"{path} is in the stage {stage!r}, which platform.toml does not list")
+    if MODEL_NAME.fullmatch(model) is None:
+        raise InvalidInput(f"{path} has a model name that KServe would refuse: {model!r}")
+    if SERVICE_FILE not in files:
+        return read_routed(folder, files, stage, model, platform)
+    if len(files) > 1:
+        other = min(each for each in files if each != SERVICE_FILE)
+        raise InvalidInput(f"{folder} has {SERVICE_FILE} and {other}: expected one form of the two")
+    reader = ManifestReader(f"{folder}/{SERVICE_FILE}", platform, model)
+    deployment = read_single(reader, stage, files[SERVICE_FILE])
+    return deployment, tuple(reader.ignored)
+
+
+def _misplaced(path: str, content: bytes) -> str:
     """Return what is wrong with a file in the place of a folder, or a folder in that of a file."""
-    if rest:
-        folder = path.removesuffix(rest) + "/" + rest.split("/")[1]
-        return f"{folder} is a folder, expected a file"
+    match = _MISPLACED.fullmatch(path)
+    if match is None:
+        return ""
+    if match["rest"]:
+        return f"{path.removesuffix(match['rest'])}/{match['file']} is a folder, expected a file"
     try:
         refuse_unreadable(content, path)
     except InvalidInput as error:
         return f"{error.message}, expected a folder"
-    return f"{path} is a file, expected a folder with {SERVICE_FILE}"
+    return f"{path} is a file, expected a folder with {ROUTE_FILE}"
 
 
 def _restrictions(name: str, content: bytes) -> dict[str, Restrictions]:
@@ -182,38 +207,3 @@ def _restrictions(name: str, content: bytes) -> dict[str, Restrictions]:
     if not (placement.hold or placement.break_glass):
         return {}
     return {name: Restrictions(placement.hold, placement.break_glass)}
-
-
-class _Written:
-    """The present InferenceService: fields that goldenpath does not set are kept."""
-
-    def __init__(self, value: dict[str, JsonValue]) -> None:
-        self.metadata = _members(value, "metadata")
-        self.spec = _members(value, "spec")
-        self._stable = _members(self.spec, "predictor")
-        listed = self.spec.get("canary")
-        canaries = (
-            [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
-        )
-        self._canaries = [_members(each, "predictor") for each in canaries]
-
-    def predictor(self, slot: Slot, model: str, platform: Platform) -> dict[str, JsonValue]:
-        """Return the predictor of a release, with the fields that people wrote for it."""
-        own = next((each for each in self._canaries if each.get("name") == slot.name), {})
-        source: dict[str, JsonValue] = {
-            **_members(self._stable, "model"),
-            **_members(own, "model"),
-            # KServe's schema demands a name on a canary's model, and only there.
-            "name": "kserve-container",
-            "modelFormat": {"name": "onnx", "version": "1"},
-            "protocolVersion": "v2",
-            "storageUri": f"{SCHEME}{platform.registry_prefix}/{model}@{slot.digest}",
-        }
-        written = {**self._stable, **own}
-        written.pop("canaryTrafficPercent", None)
-        return {**written, "name": slot.name, "minReplicas": slot.replicas, "model": source}
-
-
-def _members(value: Mapping[str, JsonValue], key: str) -> dict[str, JsonValue]:
-    members = value.get(key)
-    return dict(members) if isinstance(members, dict) else {}

@@ -1,4 +1,4 @@
-"""Which paths of the gitops repository are the two files of a deployment.
+"""Which paths of the gitops repository are the files of a deployment.
 
 Everybody who judges a commit asks this one pattern. Names of stages and models are those that
 `platform.toml` and the reader of manifests accept. So nothing with other letters, another case, a
@@ -11,6 +11,7 @@ _NAME = r"[a-z](?:[-a-z0-9]{0,38}[a-z0-9])?"
 MODEL_NAME = re.compile(_NAME)
 """The names of models. All of a name has to match."""
 DEPLOYMENT_PATH = re.compile(
-    rf"envs/(?P<stage>{_NAME})/(?P<model>{_NAME})/(?P<file>inferenceservice|release)\.yaml"
+    rf"envs/(?P<stage>{_NAME})/(?P<model>{_NAME})/"
+    r"(?P<file>inferenceservice|route|release|(?P=model)-[0-9a-f]{8})\.yaml"
 )
-"""The paths of the two files of a deployment. All of a path has to match."""
+"""The paths of the files of a deployment in either form. All of a path has to match."""

@@ -1,7 +1,7 @@
 """The desired state as values: what git declares for each stage."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from goldenpath.digest import Digest
@@ -37,6 +37,10 @@ class Scaling:
     """Seconds without a request until there are fewer servers; the default is Knative's."""
 
 
+FileForm = Literal["routed", "single"]
+"""How git holds a deployment: a service for each release and one route, or all in one service."""
+
+
 @dataclass(frozen=True, slots=True)
 class Deployment:
     """One model in one stage. The first slot is the stable release, the others are canaries."""
@@ -48,11 +52,35 @@ class Deployment:
     stopped: bool = False
     """`serving.kserve.io/stop`: everything stays declared, nothing runs."""
     scaling: Scaling = Scaling()
+    standby: Slot | None = None
+    """The release before, which keeps running without traffic until the next promotion."""
+    form: FileForm = "routed"
 
     @property
     def name(self) -> str:
         """`stage/model`, unique on a platform."""
         return f"{self.stage}/{self.model}"
+
+    @property
+    def releases(self) -> tuple[Slot, ...]:
+        """Every release that git declares here: those with traffic, and the one before."""
+        return self.slots if self.standby is None else (*self.slots, self.standby)
+
+    def moved_to(self, slots: tuple[Slot, ...]) -> "Deployment":
+        """Return the deployment with these slots, and the release that is the one before then.
+
+        What loses its traffic stays on standby, so that a rollback is one change of one route. A
+        release that enters ends the standby of an older one. The form of one file has no standby.
+        """
+        staying = {slot.digest for slot in slots}
+        left = [slot for slot in self.slots if slot.digest not in staying]
+        has_entered = not staying <= {slot.digest for slot in self.releases}
+        standby = self.standby
+        if left:
+            standby = replace(left[0], percent=0)
+        elif has_entered or (standby is not None and standby.digest in staying):
+            standby = None
+        return replace(self, slots=slots, standby=standby if self.form == "routed" else None)
 
 
 def slot_name(digest: Digest) -> str:

@@ -1,13 +1,12 @@
-"""Reads one InferenceService for one machine, and lists the fields that it does not honour.
+"""Reads InferenceServices for one machine, and lists the fields that it does not honour.
 
 What KServe's webhook would refuse is refused here too, with file and field. A field that a cluster
 honours and one machine does not is listed, never silently ignored.
 """
 
-import math
 import re
 from collections.abc import Collection, Iterator, Mapping, Set
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import msgspec
@@ -19,20 +18,18 @@ from goldenpath.errors import InvalidInput
 from goldenpath.parsers.typed import typed
 from goldenpath.parsers.yaml_parser import parse_yaml
 from goldenpath.promote.manifests import manifest_fields
-from goldenpath.promote.manifests.deployment_path import MODEL_NAME
-from goldenpath.promote.manifests.desired import Deployment, Scaling, Slot, slot_name
+from goldenpath.promote.manifests.desired import Scaling, Slot, slot_name
 from goldenpath.promote.manifests.manifest_fields import MODEL_FORMATS
 from goldenpath.promote.manifests.quantities import parse_bytes, parse_seconds
 from goldenpath.promote.manifests.unreadable_file import refuse_unreadable
 from goldenpath.promote.platform.platform import Platform
 
+RUNTIME = "goldenpath"
+"""The ServingRuntime of our server. It is named, since KServe would choose one by its format."""
 SCHEME = "oci+native://"
 """With this scheme KServe mounts the image; others need a shell in the image or an unpacker."""
 MODE = "serving.kserve.io/deploymentMode"
 STOP = "serving.kserve.io/stop"
-STABLE = "goldenpath.example/stable"
-"""Annotation with the digest of the stable release beside a canary in Knative mode. KServe keeps it
-only in the status, which is not in git."""
 NOT_ON_CANARY = ("maxReplicas", "scaleTarget", "scaleMetric", "autoScaling", "workerSpec")
 """Fields that KServe's webhook refuses on a canary."""
 
@@ -76,15 +73,16 @@ class _Resources(_Open):
     limits: _Limits = msgspec.field(default_factory=_Limits)
 
 
-class _Source(_Open):
+class SourceFields(_Open):
     storage_uri: str
     protocol_version: Literal["v2"]
     env: tuple[_Variable, ...] = ()
     resources: _Resources = msgspec.field(default_factory=_Resources)
+    runtime: str | None = None
 
 
-class _Predictor(_Open):
-    model: _Source
+class PredictorFields(_Open):
+    model: SourceFields
     name: str | None = None
     min_replicas: _Count | None = None
     max_replicas: _Count = 0
@@ -93,116 +91,80 @@ class _Predictor(_Open):
     canary_traffic_percent: _Percent | None = None
 
 
-class _Canary(_Open):
+class CanaryFields(_Open):
     traffic_percent: _Percent
-    predictor: _Predictor
+    predictor: PredictorFields
 
 
-class _Spec(_Open):
-    predictor: _Predictor
-    canary: tuple[_Canary, ...] | None = None
+class SpecFields(_Open):
+    predictor: PredictorFields
+    canary: tuple[CanaryFields, ...] | None = None
 
 
-class _Metadata(_Open):
+class MetadataFields(_Open):
     name: str
     annotations: dict[str, _Anything]
 
 
-class _Service(_Open):
+class ServiceFields(_Open):
     api_version: Literal["serving.kserve.io/v1beta1"]
     kind: Literal["InferenceService"]
-    metadata: _Metadata
-    spec: _Spec
+    metadata: MetadataFields
+    spec: SpecFields
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """One InferenceService whose form and fields were checked."""
+
+    value: Mapping[str, JsonValue]
+    fields: ServiceFields
+
+    @property
+    def annotations(self) -> Mapping[str, object]:
+        """Its annotations."""
+        return self.fields.metadata.annotations
+
+    @property
+    def predictor(self) -> PredictorFields:
+        """Its stable predictor."""
+        return self.fields.spec.predictor
+
+    @property
+    def is_knative(self) -> bool:
+        """Whether Knative runs it."""
+        return self.annotations[MODE] == "Knative"
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it stays declared while nothing of it runs."""
+        return str(self.annotations.get(STOP, "")).lower() == "true"
 
 
 class ManifestReader:
     """Reads one file. Every error names the file and the field."""
 
-    def __init__(self, path: str, platform: Platform) -> None:
+    def __init__(self, path: str, platform: Platform, model: str) -> None:
         self.path = path
         self.platform = platform
+        self.model = model
         self.ignored: list[str] = []
 
-    def deployment(self, stage: str, model: str, content: bytes) -> Deployment:
-        """Return the deployment. Raises `InvalidInput`, with all faults of form at once."""
-        if self.platform.stage(stage) is None:
-            raise InvalidInput(
-                f"{self.path} is in the stage {stage!r}, which platform.toml does not list"
-            )
-        if MODEL_NAME.fullmatch(model) is None:
-            raise InvalidInput(f"{self.path} has a model name that KServe would refuse: {model!r}")
+    def manifest(self, content: bytes, name: str) -> Manifest:
+        """Return the service of that name. Raises `InvalidInput`, with all faults at once."""
         refuse_unreadable(content, self.path)
         value = parse_yaml(content, self.path)
-        service = typed(value, _Service, self.path)
-        annotations, spec = service.metadata.annotations, service.spec
-        self._require(service.metadata.name, "metadata.name", (model,))
-        self._require(annotations.get(MODE), f"annotation {MODE}", ("Standard", "Knative"))
+        fields = typed(value, ServiceFields, self.path)
+        self.require(fields.metadata.name, "metadata.name", (name,))
+        mode = fields.metadata.annotations.get(MODE)
+        self.require(mode, f"annotation {MODE}", ("Standard", "Knative"))
         self._note_all(value)
-        if annotations[MODE] == "Knative":
-            slots = self._knative(spec, annotations, model)
-        else:
-            slots = self._standard(spec, model)
-        check_shares(slots, self.path)
-        stopped = str(annotations.get(STOP, "")).lower() == "true"
-        scaling = self._scaling(spec.predictor, annotations, slots[0])
-        return Deployment(stage, model, slots, stopped, scaling)
+        return Manifest(value, fields)
 
-    def _standard(self, spec: _Spec, model: str) -> tuple[Slot, ...]:
-        if spec.predictor.canary_traffic_percent is not None:
-            raise InvalidInput(
-                f"{self.path} has spec.predictor.canaryTrafficPercent, which only Knative mode "
-                "has: expected spec.canary"
-            )
-        stable = self._slot(spec.predictor, model, "spec.predictor.", is_named=True)
-        canaries = tuple(self._canaries(spec.canary or (), stable, model))
-        rest = 100 - sum(slot.percent for slot in canaries)
-        return (replace(stable, percent=rest), *canaries)
-
-    def _knative(
-        self, spec: _Spec, annotations: Mapping[str, object], model: str
-    ) -> tuple[Slot, ...]:
-        """Return the newest release; before it the stable one, while the newest is a canary."""
-        if spec.canary is not None:
-            raise InvalidInput(
-                f"{self.path} has spec.canary, which only Standard mode has: "
-                "expected spec.predictor.canaryTrafficPercent"
-            )
-        newest = self._slot(spec.predictor, model, "spec.predictor.", is_named=False)
-        percent = spec.predictor.canary_traffic_percent
-        if percent is None or percent == 100:
-            return (replace(newest, percent=100),)
-        stable_digest = annotations.get(STABLE)
-        if not isinstance(stable_digest, str):
-            raise InvalidInput(
-                f"{self.path} has spec.predictor.canaryTrafficPercent {percent} and no annotation "
-                f"{STABLE}: expected the digest of the release that keeps the rest"
-            )
-        try:
-            digest = Digest(stable_digest)
-        except InvalidInput as error:
-            raise InvalidInput(f"{self.path} has annotation {STABLE}: {error.message}") from error
-        stable = replace(newest, name=slot_name(digest), digest=digest, percent=100 - percent)
-        return (stable, replace(newest, percent=percent))
-
-    def _canaries(self, canaries: tuple[_Canary, ...], stable: Slot, model: str) -> Iterator[Slot]:
-        for number, canary in enumerate(canaries):
-            where = f"spec.canary[{number}].predictor."
-            slot = self._slot(canary.predictor, model, where, is_named=True)
-            if canary.predictor.min_replicas is None:
-                replicas = math.ceil(stable.replicas * canary.traffic_percent / 100)
-                slot = replace(slot, replicas=replicas)
-            if slot.replicas > max(stable.replicas, 1):
-                raise InvalidInput(
-                    f"{self.path} has {where}minReplicas {slot.replicas}, "
-                    f"expected at most the stable's {stable.replicas}"
-                )
-            yield replace(slot, percent=canary.traffic_percent)
-
-    def _slot(self, predictor: _Predictor, model: str, where: str, *, is_named: bool) -> Slot:
+    def slot(self, predictor: PredictorFields, where: str) -> Slot:
+        """Return the release of a predictor, without a share of the traffic."""
         source, where_model = predictor.model, where + "model."
-        digest = self._digest(source.storage_uri, model, where_model + "storageUri")
-        if is_named or predictor.name is not None:
-            self._require(predictor.name, f"{where}name", (slot_name(digest),))
+        digest = self._digest(source.storage_uri, where_model + "storageUri")
         replicas = 1 if predictor.min_replicas is None else predictor.min_replicas
         env = tuple(self._env(source.env, where_model))
         memory = source.resources.limits.memory
@@ -222,21 +184,20 @@ class ManifestReader:
             else:
                 yield variable.name, variable.value
 
-    def _scaling(
-        self, predictor: _Predictor, annotations: Mapping[str, object], stable: Slot
-    ) -> Scaling:
+    def scaling(self, manifest: Manifest, stable: Slot) -> Scaling:
+        """Return how the servers of the stable release follow the traffic."""
         where, usual = "spec.predictor.", Scaling()
+        predictor, annotations = manifest.predictor, manifest.annotations
         most = predictor.max_replicas
         if 0 < most < stable.replicas:
             raise InvalidInput(
                 f"{self.path} has {where}maxReplicas {most}, expected at least minReplicas "
                 f"{stable.replicas}"
             )
-        is_knative = annotations[MODE] == "Knative"
-        if most and not is_knative and annotations.get(_CLASS) == "none":
+        if most and not manifest.is_knative and annotations.get(_CLASS) == "none":
             self.ignored.append(f"{self.path}: {where}maxReplicas, as the autoscalerClass is none")
             most = 0
-        metric = predictor.scale_metric or ("concurrency" if is_knative else "cpu")
+        metric = predictor.scale_metric or ("concurrency" if manifest.is_knative else "cpu")
         if most > 0 and metric != "concurrency":
             # Scaling still follows the traffic within its bounds, but by concurrency.
             self.ignored.append(f"{self.path}: {where}scaleMetric {metric}: concurrency is used")
@@ -258,8 +219,8 @@ class ManifestReader:
             )
         return seconds
 
-    def _digest(self, uri: str, model: str, where: str) -> Digest:
-        begin = f"{SCHEME}{self.platform.registry_prefix}/{model}@"
+    def _digest(self, uri: str, where: str) -> Digest:
+        begin = f"{SCHEME}{self.platform.registry_prefix}/{self.model}@"
         if not uri.startswith(begin):
             raise InvalidInput(f"{self.path} has {where} {uri!r}, expected {begin}sha256:…")
         try:
@@ -269,9 +230,10 @@ class ManifestReader:
                 f"{self.path} has {where} without a digest: {error.message}"
             ) from error
 
-    def _require(self, value: object, key: str, allowed: Collection[str]) -> None:
+    def require(self, value: object, key: str, allowed: Collection[str | None]) -> None:
+        """Raise `InvalidInput` unless the field has one of these values."""
         if value not in allowed:
-            expected = " or ".join(repr(each) for each in allowed)
+            expected = " or ".join(repr(each) for each in allowed if each is not None) or "none"
             raise InvalidInput(f"{self.path} has {key} {value!r}, expected {expected}")
 
     def _note_all(self, value: Mapping[str, JsonValue]) -> None:
@@ -279,13 +241,13 @@ class ManifestReader:
 
         A field that is on no list is refused.
         """
-        spec = _members(value, "spec")
+        spec = members(value, "spec")
         self._note(spec, "spec.", manifest_fields.SPEC, manifest_fields.SPEC)
-        self._note_predictor(_members(spec, "predictor"), "spec.predictor.")
+        self._note_predictor(members(spec, "predictor"), "spec.predictor.")
         canaries = spec.get("canary")
         for number, canary in enumerate(canaries if isinstance(canaries, list) else ()):
             where = f"spec.canary[{number}].predictor."
-            predictor = _members(canary if isinstance(canary, dict) else {}, "predictor")
+            predictor = members(canary if isinstance(canary, dict) else {}, "predictor")
             for key in NOT_ON_CANARY:
                 if key in predictor:
                     raise InvalidInput(f"{self.path} has {where}{key}, which KServe refuses")
@@ -294,13 +256,13 @@ class ManifestReader:
     def _note_predictor(self, predictor: Mapping[str, JsonValue], where: str) -> None:
         known, honoured = manifest_fields.PREDICTOR, manifest_fields.HONOURED_PREDICTOR
         self._note(predictor, where, known, honoured)
-        source, inner = _members(predictor, "model"), where + "model."
+        source, inner = members(predictor, "model"), where + "model."
         self._note(source, inner, manifest_fields.MODEL, manifest_fields.HONOURED_MODEL)
-        named = _members(source, "modelFormat").get("name", MODEL_FORMATS[0])
-        self._require(named, f"{inner}modelFormat.name", MODEL_FORMATS)
-        resources = _members(source, "resources")
+        named = members(source, "modelFormat").get("name", MODEL_FORMATS[0])
+        self.require(named, f"{inner}modelFormat.name", MODEL_FORMATS)
+        resources = members(source, "resources")
         self._note(resources, inner + "resources.", None, {"limits"})
-        self._note(_members(resources, "limits"), inner + "resources.limits.", None, {"memory"})
+        self._note(members(resources, "limits"), inner + "resources.limits.", None, {"memory"})
 
     def _note(
         self,
@@ -320,9 +282,10 @@ class ManifestReader:
                 self.ignored.append(f"{self.path}: {where}{key}")
 
 
-def _members(value: Mapping[str, JsonValue], key: str) -> Mapping[str, JsonValue]:
-    members = value.get(key)
-    return members if isinstance(members, dict) else {}
+def members(value: Mapping[str, JsonValue], key: str) -> dict[str, JsonValue]:
+    """Return a mapping inside a mapping; an empty one for anything else."""
+    inner = value.get(key)
+    return dict(inner) if isinstance(inner, dict) else {}
 
 
 def check_shares(slots: tuple[Slot, ...], what: str) -> None:

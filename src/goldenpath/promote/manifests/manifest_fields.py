@@ -11,7 +11,7 @@ HONOURED_PREDICTOR = frozenset(
     }
 )  # fmt: skip
 HONOURED_MODEL = frozenset(
-    {"name", "modelFormat", "protocolVersion", "storageUri", "env", "resources"}
+    {"name", "modelFormat", "protocolVersion", "storageUri", "env", "resources", "runtime"}
 )
 
 SCHEDULING = frozenset(
@@ -42,4 +42,4 @@ SPEC = frozenset({"predictor", "canary"})
 PREDICTOR = HONOURED_PREDICTOR | SCHEDULING | PREDICTOR_RIGHTS
 MODEL = HONOURED_MODEL | MODEL_ELSEWHERE
 MODEL_FORMATS = ("onnx",)
-"""The formats that a file may name. The runtime of a cluster follows from it."""
+"""The formats that a file may name. A runtime has to support the one that is named."""

@@ -4,13 +4,17 @@ The verbs refuse such a change at once. A commit by hand does not pass through t
 chain of commits is checked by the same rules, and nobody follows a commit that violates them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
-from goldenpath.promote.manifests.deployment_files import parse_deployments, service_path
+from goldenpath.promote.manifests.deployment_files import (
+    RELEASE_FILE,
+    is_applied_file,
+    parse_deployments,
+)
 from goldenpath.promote.manifests.desired import Deployment, Mark, MarkKind, Placement, Restrictions
 from goldenpath.promote.manifests.placement import is_marked, parse_placement
 from goldenpath.promote.platform.break_glass import BreakGlass, may_use_break_glass
@@ -49,10 +53,22 @@ def holds_when_overdue(stage: Stage) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Both files of a deployment in one commit; None for a missing file."""
+    """The files of a deployment in one commit."""
 
-    service: bytes | None
+    applied: Mapping[str, bytes]
+    """Those that a cluster applies, by path; empty if the commit has no such deployment."""
     release: bytes | None
+    """The release file; None without one."""
+
+    @classmethod
+    def of(cls, folder: str, contents: Mapping[str, bytes]) -> "Files":
+        """Return the files of a folder from all of its contents by name."""
+        applied = {
+            f"{folder}/{name}": content
+            for name, content in sorted(contents.items())
+            if is_applied_file(name)
+        }
+        return cls(applied, contents.get(RELEASE_FILE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,11 +215,10 @@ def _moves_on(step: Step, platform: Platform) -> bool:
 
 
 def _deployment(step: Step, files: Files, platform: Platform) -> Deployment | None:
-    if files.service is None:
+    if not files.applied:
         return None
-    path = service_path(step.stage.name, step.model)
     try:
-        (deployment,) = parse_deployments({path: files.service}, platform)
+        (deployment,) = parse_deployments(files.applied, platform)
     except InvalidInput:
         return None
     return deployment

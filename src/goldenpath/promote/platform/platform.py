@@ -23,6 +23,12 @@ from goldenpath.promote.platform.build_rules import (
     build_lines,
     read_build_rules,
 )
+from goldenpath.promote.platform.cluster_settings import (
+    NO_CLUSTER,
+    ClusterSettings,
+    cluster_lines,
+    read_cluster,
+)
 from goldenpath.promote.platform.custom_gate import NamedGate, read_named
 from goldenpath.promote.platform.data_rules import NO_RULES, DataRules, read_rules, rules_lines
 from goldenpath.promote.platform.demands import (
@@ -172,6 +178,8 @@ class Platform:
     """Roles that count for some models only."""
     owners: tuple[ModelOwner, ...] = ()
     """Who answers for alarms, and by which runbook. The first that covers a model counts."""
+    cluster: ClusterSettings = NO_CLUSTER
+    """How a cluster that follows the repository is reached."""
 
     def stage(self, name: str) -> Stage | None:
         """Return the stage of that name, or None."""
@@ -225,6 +233,7 @@ def parse_platform(content: bytes, file: str = FILE) -> Platform:
         forge=read_forge(table.table("forge")) if table.has("forge") else None,
         role_limits=tuple(read_role_limit(each, roles) for each in table.tables("role")),
         owners=tuple(read_owner(each) for each in table.tables("owner")),
+        cluster=read_cluster(table.table("cluster")) if table.has("cluster") else NO_CLUSTER,
     )
     table.end()
     _check_whole(platform, table)
@@ -316,6 +325,7 @@ def _lines(platform: Platform) -> Iterator[str]:
     yield f"store = {quoted(platform.registry_store)}"
     yield from rules_lines(platform.data)
     yield from build_lines(platform.build)
+    yield from cluster_lines(platform.cluster)
     for stage in platform.stages:
         yield from _stage_lines(stage)
     if platform.forge is not None:

@@ -11,6 +11,7 @@ from goldenpath.errors import (
     Unavailable,
     VerificationError,
 )
+from goldenpath.promote.manifests.restrictions import Files
 from goldenpath.promote.platform.platform import FILE, Platform
 from goldenpath.promote.repository.commit import Commit, parse_commit
 from goldenpath.promote.repository.commit_rules import (
@@ -66,7 +67,7 @@ class ChainWalk:
         self._keys: dict[str, str] = {}
         self._signers: dict[str, str] = {}
         self._times: dict[str, Sighting] = {}
-        self._files: Mapping[str, bytes | None] = {}
+        self._files: Mapping[str, Files] = {}
         self.sightings: dict[str, Sighting] = {}
         """Of the commits that were judged, with that of a refused one."""
         self.refused = ""

@@ -2,15 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import islice
 
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, VerificationError
 from goldenpath.promote.manifests.commit_rights import FileStep, machine_refusal
-from goldenpath.promote.manifests.deployment_files import (
-    RELEASE_FILE,
-    SERVICE_FILE,
-    parse_deployments,
-)
+from goldenpath.promote.manifests.deployment_files import parse_deployments
 from goldenpath.promote.manifests.deployment_path import DEPLOYMENT_PATH
 from goldenpath.promote.manifests.restrictions import Files, Step, refusal
 from goldenpath.promote.manifests.unreadable_file import refuse_unreadable
@@ -20,6 +17,8 @@ from goldenpath.promote.repository.commit import Commit
 from goldenpath.promote.repository.countersign import check_alone, check_trust
 from goldenpath.promote.repository.worktree import Repository
 
+_AT_ONCE = 20
+"""Commits whose files are read in one call of git, as most searches end with the first ones."""
 TAKE_OUT = "nobody follows this commit: take it out of main again"
 
 
@@ -70,26 +69,25 @@ def check_commit(
             )
 
 
-def files_around(repository: Repository, commits: Sequence[Commit]) -> dict[str, bytes | None]:
-    """Return both files of every deployment that the commits touch, before and after each."""
-    names: list[str] = []
-    placed: dict[str, bytes | None] = {}
-    for commit in commits:
-        for folder in _folders(commit):
-            paths = [f"{folder}/{file}" for file in (SERVICE_FILE, RELEASE_FILE)]
-            for revision in (*commit.parents, commit.id):
-                if len(commit.parents) > 1 or commit.strange:
-                    # A path alone does not tell a file from a link.
-                    files = repository.files(revision, folder)
-                    placed |= {f"{revision}:{path}": files.get(path) for path in paths}
-                else:
-                    names += [f"{revision}:{path}" for path in paths]
-    return placed | dict(zip(names, repository.deployment_files(names), strict=True))
+def files_around(repository: Repository, commits: Sequence[Commit]) -> dict[str, Files]:
+    """Return the files of every deployment that the commits touch, before and after each.
+
+    The key is `commit:folder`.
+    """
+    names = [
+        f"{each}:{folder}"
+        for commit in commits
+        for folder in _folders(commit.paths)
+        for each in (*commit.parents, commit.id)
+    ]
+    found = zip(names, repository.folders(names), strict=True)
+    return {name: Files.of(name.partition(":")[2], files) for name, files in found}
 
 
-def _folders(commit: Commit) -> list[str]:
-    placed = filter(DEPLOYMENT_PATH.fullmatch, commit.paths)
-    return sorted({path.rsplit("/", 1)[0] for path in placed})
+def _folders(paths: Sequence[str]) -> list[str]:
+    """Return the folders of the deployments whose files are among the paths."""
+    placed = filter(DEPLOYMENT_PATH.fullmatch, paths)
+    return sorted({path.rpartition("/")[0] for path in placed})
 
 
 def check_restrictions(
@@ -99,21 +97,18 @@ def check_restrictions(
     signer: str,
     *,
     platform: Platform,
-    placed: Mapping[str, bytes | None],
+    placed: Mapping[str, Files],
 ) -> None:
     """Raise `VerificationError` for a commit that violates a hold, a freeze or break-glass."""
-    for folder in _folders(commit):
+    for folder in _folders(commit.paths):
         _, name, model = folder.split("/")
         stage = platform.stage(name)
         if stage is None:
             continue
-        before, after = (
-            Files(*(placed[f"{each}:{folder}/{file}"] for file in (SERVICE_FILE, RELEASE_FILE)))
-            for each in (parent, commit.id)
-        )
+        before, after = (placed[f"{each}:{folder}"] for each in (parent, commit.id))
 
-        def was_stable(digest: Digest, path: str = f"{folder}/{SERVICE_FILE}") -> bool:
-            return digest in stable_before(repository, parent, path, platform)
+        def was_stable(digest: Digest, folder: str = folder) -> bool:
+            return digest in stable_before(repository, parent, folder, platform)
 
         step = Step(before, after, stage, model, signer, commit.time, was_stable)
         refused = refusal(step, platform)
@@ -122,14 +117,15 @@ def check_restrictions(
 
 
 def stable_before(
-    repository: Repository, commit: str, path: str, platform: Platform
+    repository: Repository, commit: str, folder: str, platform: Platform
 ) -> Iterator[Digest]:
     """Yield the stable releases of a deployment up to `commit`, newest first."""
-    for earlier in repository.history(path, to=commit):
-        content = repository.read(earlier.id, path)
-        with suppress(InvalidInput):
-            for deployment in parse_deployments({path: content} if content else {}, platform):
-                yield deployment.slots[0].digest
+    history = repository.history(folder, to=commit)
+    while commits := list(islice(history, _AT_ONCE)):
+        for contents in repository.folders([f"{each.id}:{folder}" for each in commits]):
+            with suppress(InvalidInput):
+                for deployment in parse_deployments(Files.of(folder, contents).applied, platform):
+                    yield deployment.slots[0].digest
 
 
 def check_rights(
@@ -139,7 +135,7 @@ def check_rights(
     signer: str,
     *,
     platform: Platform,
-    placed: Mapping[str, bytes | None],
+    placed: Mapping[str, Files],
 ) -> None:
     """Raise `VerificationError` for a commit beyond what its one signer may do."""
     (person,) = (each for each in platform.committers if each.name == signer)
@@ -162,26 +158,21 @@ def _machine_refusal(
     """Return what the commit does that a machine may not do; empty if nothing."""
     if len(commit.parents) > 1:
         return "is a merge"
+    folders = _folders(commit.paths)
     for path in commit.paths:
         if DEPLOYMENT_PATH.fullmatch(path) is None:
             return f"changes {path}"
-    for folder in sorted({path.rsplit("/", 1)[0] for path in commit.paths}):
+    names = [f"{each}:{folder}" for folder in folders for each in (parent, commit.id)]
+    contents = dict(zip(names, repository.folders(names), strict=True))
+    for folder in folders:
         _, name, model = folder.split("/")
         stage = platform.stage(name)
         if stage is None:
             return f"changes {folder}, which is in no stage"
         before, after = (
-            {path.rsplit("/", 1)[1]: content for path, content in files.items()}
-            for files in (repository.files(parent, folder), repository.files(commit.id, folder))
+            Files.of(folder, contents[f"{each}:{folder}"]) for each in (parent, commit.id)
         )
-        step = FileStep(
-            Files(before.get(SERVICE_FILE), before.get(RELEASE_FILE)),
-            Files(after.get(SERVICE_FILE), after.get(RELEASE_FILE)),
-            stage,
-            model,
-            platform,
-        )
-        refused = machine_refusal(step)
+        refused = machine_refusal(FileStep(before, after, stage, model, platform))
         if refused:
             return refused
     return ""

@@ -16,7 +16,6 @@ from goldenpath.canonical import JsonValue, canonical_json
 from goldenpath.digest import Digest
 from goldenpath.errors import VerificationError
 from goldenpath.promote.manifests.commit_rights import FileStep, lone_refusal
-from goldenpath.promote.manifests.deployment_files import RELEASE_FILE, SERVICE_FILE
 from goldenpath.promote.manifests.deployment_path import DEPLOYMENT_PATH
 from goldenpath.promote.manifests.restrictions import Files
 from goldenpath.promote.platform.platform import FILE, Platform
@@ -102,11 +101,11 @@ def check_alone(
     signer: str,
     *,
     before: Platform,
-    placed: Mapping[str, bytes | None],
+    placed: Mapping[str, Files],
 ) -> None:
     """Raise `VerificationError` if one person changes what needs two on a sealed platform.
 
-    `placed` has both files of each deployment that the commit touches, by commit and path. Changes
+    `placed` has the files of each deployment that the commit touches, by `commit:folder`. Changes
     of trust are checked by `check_trust`.
     """
     people = {person.name for person in before.people}
@@ -141,7 +140,7 @@ def _lone_refusals(
     paths: Sequence[str],
     *,
     before: Platform,
-    placed: Mapping[str, bytes | None],
+    placed: Mapping[str, Files],
 ) -> Iterator[str]:
     """Yield what the commit changes that needs two people, besides trust."""
     folders: dict[str, None] = {}
@@ -151,31 +150,25 @@ def _lone_refusals(
             if is_followed(path):
                 yield f"changes {path!r}"
         else:
-            folders[f"{match['stage']}/{match['model']}"] = None
-    for name in folders:
-        stage_name, _, model = name.partition("/")
+            folders[path.rpartition("/")[0]] = None
+    for folder in folders:
+        _, stage_name, model = folder.split("/")
         stage = before.stage(stage_name)
         if stage is None:
             continue
-        old, new = (
-            _files(repository, each, f"envs/{name}", placed) for each in (parent, commit.id)
-        )
-        step = FileStep(old, new, stage, model, before)
-        refused = lone_refusal(step)
+        old, new = (_files(repository, each, folder, placed) for each in (parent, commit.id))
+        refused = lone_refusal(FileStep(old, new, stage, model, before))
         if refused:
             yield refused
 
 
-def _files(
-    repository: Repository, commit: str, folder: str, placed: Mapping[str, bytes | None]
-) -> Files:
-    """Return both files of a deployment in a commit, from `placed` if it has them."""
-    paths = [f"{folder}/{file}" for file in (SERVICE_FILE, RELEASE_FILE)]
-    names = [f"{commit}:{path}" for path in paths]
-    if all(each in placed for each in names):
-        return Files(placed[names[0]], placed[names[1]])
-    contents = repository.files(commit, folder)
-    return Files(contents.get(paths[0]), contents.get(paths[1]))
+def _files(repository: Repository, commit: str, folder: str, placed: Mapping[str, Files]) -> Files:
+    """Return the files of a deployment in a commit, from `placed` if it has them."""
+    name = f"{commit}:{folder}"
+    if name in placed:
+        return placed[name]
+    (contents,) = repository.folders([name])
+    return Files.of(folder, contents)
 
 
 def agreement(

@@ -1,10 +1,10 @@
-"""Reads files from git within limits, and the paths that a commit changed.
+"""Reads files and folders from git within limits, and the paths that a commit changed.
 
 Whoever can push chooses paths and sizes, so neither is trusted.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from goldenpath.errors import InvalidInput
@@ -25,6 +25,7 @@ _REGULAR = ("100644", "100755")
 _ABSENT = "000000"
 IRREGULAR = "!"
 """Begins the name of what is no regular file; no object id and no revision begins with it."""
+_FOLDER = "40000"
 _KINDS = {"120000": "is a symbolic link", "160000": "is a submodule"}
 
 
@@ -155,6 +156,40 @@ def refuse_large_commits(reader: ObjectReader, ids: Sequence[str]) -> None:
     for commit, entry in zip(ids, reader.git.sizes(ids), strict=True):
         if entry is not None and entry[1] > MAX_FILE:
             raise InvalidInput(f"commit {commit[:12]} is larger than {MAX_FILE} bytes")
+
+
+def read_folders(reader: ObjectReader, names: Sequence[str]) -> tuple[Mapping[str, str], ...]:
+    """Return the files of each folder `commit:path`: blob ids by name, without folders in it.
+
+    What is no regular file has a name that `read_blobs` takes for a reason. A path that is no
+    folder has no files. Raises `InvalidInput` for a folder that is too large, and `GitFailed`.
+    """
+    asked = [name for name in dict.fromkeys(names) if "\n" not in name]
+    objects = reader.small(asked)
+    if objects is None:
+        for name, size in zip(asked, reader.git.sizes(asked), strict=True):
+            if size is not None and size[1] > MAX_FILE:
+                raise InvalidInput(f"the folder {name!r} has too many entries")
+        objects = list(reader.git.objects(asked))
+    trees = dict(zip(asked, objects, strict=True))
+    found = {
+        name: dict(_tree_entries(tree[1], len(name.partition(":")[0]) // 2))
+        for name, tree in trees.items()
+        if tree is not None and tree[0] == "tree"
+    }
+    return tuple(found.get(name, {}) for name in names)
+
+
+def _tree_entries(tree: bytes, length: int) -> Iterator[tuple[str, str]]:
+    """Yield name and blob id of each file; `length` is that of an object id in bytes."""
+    position = 0
+    while position < len(tree):
+        end = tree.index(b"\0", position)
+        mode, _, name = tree[position:end].partition(b" ")
+        position = end + 1 + length
+        if mode != _FOLDER.encode():
+            kind, blob = mode.decode().zfill(6), tree[end + 1 : position].hex()
+            yield name.decode("utf-8", "replace"), irregular(kind, blob) or blob
 
 
 def _changed_paths(git: Git, ids: Sequence[str]) -> dict[str, ChangedPaths]:

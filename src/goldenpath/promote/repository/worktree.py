@@ -30,6 +30,7 @@ from goldenpath.promote.repository.git_objects import (
     ObjectReader,
     irregular,
     read_blobs,
+    read_folders,
     refuse_large_commits,
 )
 from goldenpath.promote.repository.quarantine import copy_history, fetch_checked, scratch
@@ -302,6 +303,22 @@ class Repository:
         refuses with that reason, different for each file.
         """
         return self._blobs(names, stand_in=True)
+
+    def folders(self, names: Sequence[str]) -> tuple[Mapping[str, bytes], ...]:
+        """Return the files in each folder `commit:path` by name, in few calls of git.
+
+        Folders in a folder are left out. A file that cannot be read is replaced as in
+        `deployment_files`. Raises `InvalidInput` for a folder with too many entries.
+        """
+        try:
+            listed = read_folders(self._reader, names)
+        except GitFailed as error:
+            raise self._broken(error) from error
+        blobs = list(dict.fromkeys(blob for files in listed for blob in files.values()))
+        contents = dict(zip(blobs, self._blobs(blobs, stand_in=True), strict=True))
+        return tuple(
+            {name: contents[blob] or b"" for name, blob in files.items()} for files in listed
+        )
 
     def blob_ids(self, commits: Sequence[str], path: str) -> tuple[str | None, ...]:
         """Return the id of the blob at `path` in each commit; None where there is none."""

@@ -1,6 +1,6 @@
 """The desired state in git, with a cache: each manifest is parsed once for each blob.
 
-A thousand models in three stages are three thousand files, and a commit changes one or two of them.
+A thousand models in three stages are nine thousand files, and a commit changes a few of them.
 """
 
 import hashlib
@@ -12,13 +12,7 @@ import msgspec
 
 from goldenpath.errors import Unavailable
 from goldenpath.files import publish
-from goldenpath.promote.manifests.deployment_files import (
-    RELEASE_FILE,
-    SERVICE_FILE,
-    Survey,
-    is_deployment_file,
-    survey,
-)
+from goldenpath.promote.manifests.deployment_files import Survey, by_folder, survey
 from goldenpath.promote.manifests.desired import Deployment, Restrictions, Scaling, Slot
 from goldenpath.promote.platform.break_glass import BreakGlass
 from goldenpath.promote.platform.platform import Platform
@@ -27,13 +21,15 @@ from goldenpath.promote.repository.worktree import Repository
 from goldenpath.version import __version__
 
 FOLDER = "envs"
+_VERSION = 4
+"""Of the cache's own format."""
 
 
 class _Kept(msgspec.Struct, array_like=True, frozen=True):
     """The parsed files of one deployment."""
 
     blobs: str
-    """The blob id of the service file, followed by that of the release file if there is one."""
+    """Path and blob id of each of its files."""
     deployment: Deployment | None
     name: str
     problem: str
@@ -60,27 +56,27 @@ class Surveyor:
         """Return what `deployment_files.survey` returns for every file below `envs/`."""
         self._load(_key(trusted.platform))
         entries = self._repository.entries(trusted.commit, FOLDER)
+        folders = by_folder(entries)
         declared = {
-            path: blob + entries.get(f"{path.removesuffix(SERVICE_FILE)}{RELEASE_FILE}", "")
-            for path, blob in entries.items()
-            if is_deployment_file(path)
+            folder: "\n".join(f"{path} {entries[path]}" for path in paths)
+            for folder, paths in folders.items()
         }
-        new = [path for path, blobs in declared.items() if not self._knows(path, blobs)]
-        changed = [file for path in new for file in _both(path) if file in entries]
-        contents = self._repository.deployment_files([entries[file] for file in changed])
-        files = {file: content or b"" for file, content in zip(changed, contents, strict=True)}
-        for path in new:
-            own = {file: files[file] for file in _both(path) if file in files}
-            self._kept[path] = _parsed(declared[path], own, trusted.platform)
+        new = [folder for folder, blobs in declared.items() if not self._knows(folder, blobs)]
+        changed = [path for folder in new for path in folders[folder]]
+        contents = self._repository.deployment_files([entries[path] for path in changed])
+        files = {path: content or b"" for path, content in zip(changed, contents, strict=True)}
+        for folder in new:
+            own = {path: files[path] for path in folders[folder]}
+            self._kept[folder] = _parsed(declared[folder], own, trusted.platform)
         gone = self._kept.keys() - declared.keys()
-        for path in gone:
-            del self._kept[path]
+        for folder in gone:
+            del self._kept[folder]
         if new or gone:
             self._save()
-        return _merged([self._kept[path] for path in sorted(declared)])
+        return _merged([self._kept[folder] for folder in sorted(declared)])
 
-    def _knows(self, path: str, blobs: str) -> bool:
-        return path in self._kept and self._kept[path].blobs == blobs
+    def _knows(self, folder: str, blobs: str) -> bool:
+        return folder in self._kept and self._kept[folder].blobs == blobs
 
     def _load(self, key: str) -> None:
         if self._key == key:
@@ -92,14 +88,14 @@ class Surveyor:
             cache = msgspec.msgpack.decode(self._file.read_bytes(), type=_Cache)
         except (msgspec.DecodeError, msgspec.ValidationError, RecursionError):
             return  # written by another version or cut short: everything is parsed again
-        if cache.version == 3 and cache.key == key:
+        if cache.version == _VERSION and cache.key == key:
             self._kept = cache.files
 
     def _save(self) -> None:
         if self._file is None:
             return
         try:
-            publish(self._file, msgspec.msgpack.encode(_Cache(3, self._key, self._kept)))
+            publish(self._file, msgspec.msgpack.encode(_Cache(_VERSION, self._key, self._kept)))
         except OSError as error:
             raise Unavailable(
                 f"{self._file} cannot be written: {error.strerror}",
@@ -122,17 +118,13 @@ def _key(platform: Platform) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
-def _both(path: str) -> tuple[str, str]:
-    return path, f"{path.removesuffix(SERVICE_FILE)}{RELEASE_FILE}"
-
-
 def _parsed(blobs: str, files: Mapping[str, bytes], platform: Platform) -> _Kept:
     result = survey(files, platform)
     standing = next(iter(result.standing.values()), None)
     for name, problem in result.problems.items():
         return _Kept(blobs, None, name, problem, result.ignored, standing)
     deployment = next(iter(result.deployments), None)
-    name = "" if deployment is None else deployment.name
+    name = next(iter(result.standing), "") if deployment is None else deployment.name
     return _Kept(blobs, deployment, name, "", result.ignored, standing)
 
 

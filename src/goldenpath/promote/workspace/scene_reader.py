@@ -21,13 +21,14 @@ from goldenpath.promote.acts.scene import (
 from goldenpath.promote.gates.admission_policy import release_policy
 from goldenpath.promote.gates.gate import Evidence, Live
 from goldenpath.promote.manifests.deployment_files import (
+    deployment_folder,
     parse_deployments,
     release_path,
-    service_path,
 )
 from goldenpath.promote.manifests.desired import Deployment, Placement
 from goldenpath.promote.manifests.placement import parse_placement
-from goldenpath.promote.platform.platform import Platform
+from goldenpath.promote.manifests.restrictions import Files
+from goldenpath.promote.platform.platform import FILE, Platform
 from goldenpath.promote.repository.chain_of_trust import Trusted
 from goldenpath.promote.repository.commit import Commit
 from goldenpath.promote.repository.commit_message import APPROVED_BY
@@ -58,8 +59,14 @@ def deployment_of(
     repository: Repository, trusted: Trusted, stage: str, model: str
 ) -> Deployment | None:
     """Return the deployment of a model in a stage; None if git has none."""
-    path = service_path(stage, model)
-    return _deployment(repository.read(trusted.commit, path), path, trusted.platform)
+    folder = deployment_folder(stage, model)
+    return _deployment(files_of(repository, trusted.commit, folder), trusted.platform)
+
+
+def files_of(repository: Repository, commit: str, folder: str) -> Files:
+    """Return the files of one deployment in a commit."""
+    (contents,) = repository.folders([f"{commit}:{folder}"])
+    return Files.of(folder, contents)
 
 
 def placement_of(
@@ -79,8 +86,7 @@ def unknown_model(repository: Repository, trusted: Trusted, model: str, stage: s
 
 def similar_model(repository: Repository, trusted: Trusted, model: str) -> str | None:
     """Return a hint that names a model with a similar name; None if there is none."""
-    paths = (path.split("/") for path in repository.entries(trusted.commit, "envs/"))
-    return did_you_mean(model, sorted({parts[2] for parts in paths if len(parts) > 3}))
+    return did_you_mean(model, models_of(repository, trusted.commit))
 
 
 def read_stage(workspace: Workspace, trusted: Trusted, stage: str, model: str) -> StageScene:
@@ -99,10 +105,10 @@ def read_rollback(
     digest = destination_of(scene, to)
     if digest is None:
         return RollbackScene(scene, None)
-    path, platform = service_path(stage, model), trusted.platform
+    folder, platform = deployment_folder(stage, model), trusted.platform
     verified = None
     # Only a chosen release is searched in the history, which takes long.
-    if to is None or to in stable_before(workspace.repository, trusted.commit, path, platform):
+    if to is None or to in stable_before(workspace.repository, trusted.commit, folder, platform):
         times = StatementTimes(workspace.repository, workspace.seen).known(trusted, scene.now)
         verified = verify(
             workspace.store, digest, release_policy(platform), now=scene.now, seen=times
@@ -172,7 +178,14 @@ def read_trust(workspace: Workspace, trusted: Trusted, paths: Sequence[str] = ()
         base_of(repository, commit, paths),
         set_up_is_over(repository, commit, trusted.platform),
         dict(zip(paths, contents, strict=True)),
+        models_of(repository, commit) if FILE in paths else (),
     )
+
+
+def models_of(repository: Repository, commit: str) -> tuple[str, ...]:
+    """Return the names of the models that are in a stage, sorted."""
+    paths = (path.split("/") for path in repository.entries(commit, "envs/"))
+    return tuple(sorted({parts[2] for parts in paths if len(parts) > 3}))
 
 
 def read_proposal(
@@ -211,17 +224,14 @@ def _proposed(
 
 def _stable_since(view: Viewpoint, stage: str, model: str, digest: Digest) -> datetime | None:
     """Return since when `digest` is the stable release without a break; None if it is not."""
-    path, trusted = service_path(stage, model), view.trusted
+    folder, trusted = deployment_folder(stage, model), view.trusted
     since = None
-    for commit in view.repository.history(path, to=trusted.commit):
-        (content,) = view.repository.deployment_files([f"{commit.id}:{path}"])
-        if content is None:
-            break
+    for commit in view.repository.history(folder, to=trusted.commit):
         try:
-            (deployment,) = parse_deployments({path: content}, trusted.platform)
+            deployment = _deployment(files_of(view.repository, commit.id, folder), trusted.platform)
         except InvalidInput:
             break  # nobody can tell what was live then, so it counts from after that
-        if deployment.slots[0].digest != digest or deployment.stopped:
+        if deployment is None or deployment.slots[0].digest != digest or deployment.stopped:
             break
         since = commit
     return None if since is None else view.seen(since)
@@ -230,25 +240,25 @@ def _stable_since(view: Viewpoint, stage: str, model: str, digest: Digest) -> da
 def _with_files(repository: Repository, trusted: Trusted, scene: StageScene) -> StageScene:
     """Return the scene with the files of its deployment, or with a hint if there are none."""
     stage, model = scene.stage.name, scene.model
-    service, release = service_path(stage, model), release_path(stage, model)
-    manifest, placed = repository.blobs([f"{scene.commit}:{path}" for path in (service, release)])
+    files = files_of(repository, scene.commit, deployment_folder(stage, model))
+    placed, release = files.release, release_path(stage, model)
     filled = replace(
         scene,
-        deployment=_deployment(manifest, service, trusted.platform),
+        deployment=_deployment(files, trusted.platform),
         placement=None if placed is None else parse_placement(placed, release),
-        manifest=manifest,
+        manifests=files.applied,
     )
-    if manifest is not None and placed is not None:
+    if files.applied and placed is not None:
         return filled
     # Only a missing model needs the hint: listing all models takes time.
     similar = similar_model(repository, trusted, model)
     return filled if similar is None else replace(filled, hint=similar)
 
 
-def _deployment(content: bytes | None, path: str, platform: Platform) -> Deployment | None:
-    if content is None:
+def _deployment(files: Files, platform: Platform) -> Deployment | None:
+    if not files.applied:
         return None
-    (deployment,) = parse_deployments({path: content}, platform)
+    (deployment,) = parse_deployments(files.applied, platform)
     return deployment
 
 

@@ -13,9 +13,14 @@ from threading import Lock
 
 from goldenpath.digest import Digest
 from goldenpath.errors import GoldenPathError, InvalidInput
-from goldenpath.promote.manifests.deployment_files import SERVICE_FILE, parse_deployments
-from goldenpath.promote.manifests.deployment_files import service_path as path_of
+from goldenpath.promote.manifests.deployment_files import (
+    RELEASE_FILE,
+    deployment_folder,
+    folder_of,
+    parse_deployments,
+)
 from goldenpath.promote.manifests.desired import Deployment
+from goldenpath.promote.manifests.restrictions import Files
 from goldenpath.promote.manifests.stage_entry import StageEntry
 from goldenpath.promote.platform.platform import FILE, Platform, parse_platform
 from goldenpath.promote.repository.chain_of_trust import Trusted
@@ -25,14 +30,13 @@ from goldenpath.promote.workspace.statement_times import StatementTimes
 
 MOST_ENTRIES = 5
 """Entries of one release into one stage that are judged, the newest first."""
-_SERVICE = f"/{SERVICE_FILE}"
 _TOGETHER = 500
 """Commits that are read in one call of git."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """A commit of `main` that changed the service file of a deployment."""
+    """A commit of `main` that changed what a cluster applies of a deployment."""
 
     position: int
     """Its place on `main`."""
@@ -40,8 +44,8 @@ class _Change:
     time: datetime
     platform: str
     """The blob of the platform file in force before the commit."""
-    content: bytes | None
-    """The service file; None if the commit removed it."""
+    applied: Mapping[str, bytes]
+    """The files by path; empty if the commit removed the deployment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +87,8 @@ class StageHistory:
         before = self._before(trusted.platform, stage)
         with self._lock:
             end = self._follow(trusted.commit)
-            states = self._states(path_of(stage, model), end)
-            earlier = self._states(path_of(before, model), end) if before else ()
+            states = self._states(deployment_folder(stage, model), end)
+            earlier = self._states(deployment_folder(before, model), end) if before else ()
         entered = [
             StageEntry(
                 state.change.commit,
@@ -138,12 +142,10 @@ class StageHistory:
         self._places, self._changes = {}, {}
 
     def _index(self, commits: Sequence[Commit]) -> None:
-        """Add commits with their service files, which are read in one call of git."""
-        placed = [
-            (each.id, path) for each in commits for path in each.paths if path.endswith(_SERVICE)
-        ]
-        names = [f"{identity}:{path}" for identity, path in placed]
-        contents = dict(zip(placed, self._repository.deployment_files(names), strict=True))
+        """Add commits with the files of deployments, which are read in few calls of git."""
+        placed = [(each.id, folder) for each in commits for folder in _changed(each)]
+        names = [f"{identity}:{folder}" for identity, folder in placed]
+        contents = dict(zip(placed, self._repository.folders(names), strict=True))
         changed = [each.id for each in commits if FILE in each.paths]
         files = dict(zip(changed, self._repository.blob_ids(changed, FILE), strict=True))
         for commit in commits:
@@ -151,31 +153,30 @@ class StageHistory:
             # The first commit has no platform file before it, so its own one counts.
             if not commit.parents:
                 self._in_force = files.get(commit.id) or ""
-            for path in commit.paths:
-                if path.endswith(_SERVICE):
-                    content = contents[commit.id, path]
-                    change = _Change(place, commit.id, self._seen(commit), self._in_force, content)
-                    self._changes.setdefault(path, []).append(change)
+            for folder in _changed(commit):
+                applied = Files.of(folder, contents[commit.id, folder]).applied
+                change = _Change(place, commit.id, self._seen(commit), self._in_force, applied)
+                self._changes.setdefault(folder, []).append(change)
             # After the paths: the rules before a commit decide what its files mean.
             self._in_force = files.get(commit.id) or self._in_force
 
-    def _states(self, path: str, end: int) -> tuple[_State, ...]:
+    def _states(self, folder: str, end: int) -> tuple[_State, ...]:
         """Return what `main` declared for a deployment up to a place on it, oldest first.
 
         A file that could not be read changed nothing, because nobody could follow it.
         """
-        return tuple(self._parsed(path, end))
+        return tuple(self._parsed(folder, end))
 
-    def _parsed(self, path: str, end: int) -> Iterator[_State]:
-        for change in self._changes.get(path, []):
+    def _parsed(self, folder: str, end: int) -> Iterator[_State]:
+        for change in self._changes.get(folder, []):
             if change.position > end:
                 return
-            if change.content is None:
+            if not change.applied:
                 yield _State(change)
                 continue
             try:
                 platform = self._platform(change.platform)
-                for deployment in parse_deployments({path: change.content}, platform):
+                for deployment in parse_deployments(change.applied, platform):
                     yield _state(change, deployment)
             except InvalidInput:
                 continue
@@ -186,6 +187,12 @@ class StageHistory:
             (content,) = self._repository.blobs([blob])
             self._platforms[blob] = parse_platform(content or b"")
         return self._platforms[blob]
+
+
+def _changed(commit: Commit) -> list[str]:
+    """Return the folders in which a commit changed what a cluster applies."""
+    applied = (path for path in commit.paths if not path.endswith(f"/{RELEASE_FILE}"))
+    return sorted({folder for path in applied if (folder := folder_of(path))})
 
 
 def _state(change: _Change, deployment: Deployment) -> _State:

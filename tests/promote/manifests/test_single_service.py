@@ -1,10 +1,11 @@
+"""A deployment in one InferenceService: the form of 0.1, and that of Knative mode."""
+
 import dataclasses
 
 import pytest
 import yaml
 
 from goldenpath.errors import InvalidInput
-from goldenpath.parsers.yaml_parser import parse_yaml
 from goldenpath.promote.manifests.deployment_files import (
     Survey,
     parse_deployments,
@@ -13,22 +14,17 @@ from goldenpath.promote.manifests.deployment_files import (
 )
 from goldenpath.promote.manifests.desired import (
     Deployment,
-    Placement,
-    Rollout,
     Scaling,
     Slot,
     slot_name,
 )
 from goldenpath.promote.manifests.inference_manifest import VARIABLES
-from goldenpath.promote.manifests.placement import parse_placement, render_placement
 from tests.promote.example import ONE, TWO, platform
 from tests.promote.manifests.crds import check
 
-STABLE = Deployment("prod", "credit-default", (Slot(slot_name(ONE), ONE, 100, 2),))
-CANARY = Deployment(
-    "prod",
-    "credit-default",
-    (Slot(slot_name(ONE), ONE, 90, 2), Slot(slot_name(TWO), TWO, 10, 1)),
+STABLE = Deployment("prod", "credit-default", (Slot(slot_name(ONE), ONE, 100, 2),), form="single")
+CANARY = dataclasses.replace(
+    STABLE, slots=(Slot(slot_name(ONE), ONE, 90, 2), Slot(slot_name(TWO), TWO, 10, 1))
 )
 STOPPED = dataclasses.replace(STABLE, stopped=True)
 PATH = "envs/prod/credit-default/inferenceservice.yaml"
@@ -211,8 +207,8 @@ def test_a_canary_of_knative_mode_reads_back_and_ends() -> None:
     stable = dataclasses.replace(STABLE.slots[0], percent=90)
     canary = dataclasses.replace(STABLE, slots=(stable, Slot(slot_name(TWO), TWO, 10, 2)))
 
-    during = render_deployment(canary, platform(), begun)
-    after = render_deployment(STABLE, platform(), during[PATH])
+    during = render_deployment(canary, platform(), {PATH: begun})
+    after = render_deployment(STABLE, platform(), during)
 
     manifest = yaml.safe_load(during[PATH])
     check(manifest)
@@ -253,44 +249,3 @@ def test_shares_that_do_not_add_up_are_refused() -> None:
             Deployment("dev", "m", (Slot(slot_name(ONE), ONE, 90),)),
             platform(),
         )
-
-
-PLACEMENT = Placement(
-    digest=TWO,
-    previous=ONE,
-    repository="https://git.example/models/credit",
-    commit="0123abcd",
-    rollout=Rollout((10, 50, 100), {"minimum-requests": 500.0}),
-    approvals=(ONE, TWO),
-    decision=ONE,
-)
-
-
-@pytest.mark.parametrize(
-    "placement",
-    [PLACEMENT, dataclasses.replace(PLACEMENT, previous=None, decision=None, rolled_back=ONE)],
-)
-def test_a_placement_reads_back_as_it_was_written(placement: Placement) -> None:
-    assert parse_placement(render_placement(placement)) == placement
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "said"),
-    [
-        ("version: 1", "version: 2", "version"),
-        ("version: 1", "version: 1\nsurprise: 1", "surprise"),
-        ("- 50", "- 5", "rising"),
-        ("- 100", "- 99", "end at 100"),
-        ("digest: sha256:", "digest: ", "digest"),
-    ],
-)
-def test_a_malformed_placement_is_refused(old: str, new: str, said: str) -> None:
-    content = render_placement(PLACEMENT).decode().replace(old, new, 1).encode()
-
-    with pytest.raises(InvalidInput, match=said):
-        parse_placement(content)
-
-
-def test_a_number_is_no_key() -> None:
-    with pytest.raises(InvalidInput, match="not a string"):
-        parse_yaml(b"1: a\n", "x")
