@@ -114,7 +114,7 @@ class ServiceFields(_Open):
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class ServiceManifest:
     """One InferenceService whose form and fields were checked."""
 
     value: Mapping[str, JsonValue]
@@ -150,7 +150,7 @@ class ManifestReader:
         self.model = model
         self.ignored: list[str] = []
 
-    def manifest(self, content: bytes, name: str) -> Manifest:
+    def manifest(self, content: bytes, name: str) -> ServiceManifest:
         """Return the service of that name. Raises `InvalidInput`, with all faults at once."""
         refuse_unreadable(content, self.path)
         value = parse_yaml(content, self.path)
@@ -159,7 +159,7 @@ class ManifestReader:
         mode = fields.metadata.annotations.get(MODE)
         self.require(mode, f"annotation {MODE}", ("Standard", "Knative"))
         self._note_all(value)
-        return Manifest(value, fields)
+        return ServiceManifest(value, fields)
 
     def slot(self, predictor: PredictorFields, where: str) -> Slot:
         """Return the release of a predictor, without a share of the traffic."""
@@ -184,7 +184,7 @@ class ManifestReader:
             else:
                 yield variable.name, variable.value
 
-    def scaling(self, manifest: Manifest, stable: Slot) -> Scaling:
+    def scaling(self, manifest: ServiceManifest, stable: Slot) -> Scaling:
         """Return how the servers of the stable release follow the traffic."""
         where, usual = "spec.predictor.", Scaling()
         predictor, annotations = manifest.predictor, manifest.annotations

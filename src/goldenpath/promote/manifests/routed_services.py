@@ -17,8 +17,8 @@ from goldenpath.promote.manifests.inference_manifest import (
     RUNTIME,
     SCHEME,
     STOP,
-    Manifest,
     ManifestReader,
+    ServiceManifest,
     check_shares,
     members,
 )
@@ -60,7 +60,7 @@ def read_routed(
             raise InvalidInput(f"{path} sends traffic to {name}, which is not there")
         raise InvalidInput(f"{folder}/{name} is no release of {ROUTE_FILE}: expected one of it")
     slots: list[Slot] = []
-    manifests: list[Manifest] = []
+    manifests: list[ServiceManifest] = []
     ignored: list[str] = []
     for each in backends:
         reader = ManifestReader(f"{folder}/{each.service}.yaml", platform, model)
@@ -85,7 +85,7 @@ def _is_kept(backend: WeightedBackend) -> bool:
     return backend.weight == 0 and not backend.is_mirrored
 
 
-def _release(reader: ManifestReader, manifest: Manifest) -> Slot:
+def _release(reader: ManifestReader, manifest: ServiceManifest) -> Slot:
     """Return the release of one service. Raises `InvalidInput` for what another form has."""
     where, predictor = "spec.predictor.", manifest.predictor
     if manifest.is_knative:
@@ -106,7 +106,7 @@ def _release(reader: ManifestReader, manifest: Manifest) -> Slot:
     return slot
 
 
-def _stopped(manifests: list[Manifest], folder: str) -> bool:
+def _stopped(manifests: list[ServiceManifest], folder: str) -> bool:
     """Whether all services are stopped. Raises `InvalidInput` if only some are."""
     stopped = {each.is_stopped for each in manifests}
     if len(stopped) > 1:

@@ -21,9 +21,9 @@ from goldenpath.promote.manifests.inference_manifest import (
     SCHEME,
     STOP,
     CanaryFields,
-    Manifest,
     ManifestReader,
     PredictorFields,
+    ServiceManifest,
     check_shares,
     members,
 )
@@ -54,7 +54,7 @@ def read_single(reader: ManifestReader, stage: str, content: bytes) -> Deploymen
     )
 
 
-def _standard(reader: ManifestReader, manifest: Manifest) -> tuple[Slot, ...]:
+def _standard(reader: ManifestReader, manifest: ServiceManifest) -> tuple[Slot, ...]:
     if manifest.predictor.canary_traffic_percent is not None:
         raise InvalidInput(
             f"{reader.path} has spec.predictor.canaryTrafficPercent, which only Knative mode "
@@ -66,7 +66,7 @@ def _standard(reader: ManifestReader, manifest: Manifest) -> tuple[Slot, ...]:
     return (replace(stable, percent=rest), *canaries)
 
 
-def _knative(reader: ManifestReader, manifest: Manifest) -> tuple[Slot, ...]:
+def _knative(reader: ManifestReader, manifest: ServiceManifest) -> tuple[Slot, ...]:
     """Return the newest release; before it the stable one, while the newest is a canary."""
     path = reader.path
     if manifest.fields.spec.canary is not None:

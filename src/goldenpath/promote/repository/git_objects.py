@@ -158,11 +158,11 @@ def refuse_large_commits(reader: ObjectReader, ids: Sequence[str]) -> None:
             raise InvalidInput(f"commit {commit[:12]} is larger than {MAX_FILE} bytes")
 
 
-def read_folders(reader: ObjectReader, names: Sequence[str]) -> tuple[Mapping[str, str], ...]:
-    """Return the files of each folder `commit:path`: blob ids by name, without folders in it.
+def read_folders(reader: ObjectReader, names: Sequence[str]) -> tuple[Mapping[str, bytes], ...]:
+    """Return the files in each folder `commit:path` by name, without folders in it.
 
-    What is no regular file has a name that `read_blobs` takes for a reason. A path that is no
-    folder has no files. Raises `InvalidInput` for a folder that is too large, and `GitFailed`.
+    A path that is no folder has no files. A file that cannot be read is replaced as `read_blobs`
+    does it. Raises `InvalidInput` for a folder that is too large, and `GitFailed`.
     """
     asked = [name for name in dict.fromkeys(names) if "\n" not in name]
     objects = reader.small(asked)
@@ -177,7 +177,12 @@ def read_folders(reader: ObjectReader, names: Sequence[str]) -> tuple[Mapping[st
         for name, tree in trees.items()
         if tree is not None and tree[0] == "tree"
     }
-    return tuple(found.get(name, {}) for name in names)
+    blobs = list(dict.fromkeys(blob for files in found.values() for blob in files.values()))
+    contents = dict(zip(blobs, read_blobs(reader, blobs, stand_in=True), strict=True))
+    return tuple(
+        {file: contents[blob] or b"" for file, blob in found.get(name, {}).items()}
+        for name in names
+    )
 
 
 def _tree_entries(tree: bytes, length: int) -> Iterator[tuple[str, str]]:

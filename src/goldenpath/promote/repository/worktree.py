@@ -305,20 +305,9 @@ class Repository:
         return self._blobs(names, stand_in=True)
 
     def folders(self, names: Sequence[str]) -> tuple[Mapping[str, bytes], ...]:
-        """Return the files in each folder `commit:path` by name, in few calls of git.
-
-        Folders in a folder are left out. A file that cannot be read is replaced as in
-        `deployment_files`. Raises `InvalidInput` for a folder with too many entries.
-        """
-        try:
-            listed = read_folders(self._reader, names)
-        except GitFailed as error:
-            raise self._broken(error) from error
-        blobs = list(dict.fromkeys(blob for files in listed for blob in files.values()))
-        contents = dict(zip(blobs, self._blobs(blobs, stand_in=True), strict=True))
-        return tuple(
-            {name: contents[blob] or b"" for name, blob in files.items()} for files in listed
-        )
+        """Return the files in each folder `commit:path` by name, replaced as `deployment_files`."""
+        with self._in_our_copy():
+            return read_folders(self._reader, names)
 
     def blob_ids(self, commits: Sequence[str], path: str) -> tuple[str | None, ...]:
         """Return the id of the blob at `path` in each commit; None where there is none."""
