@@ -24,8 +24,7 @@ from goldenpath.project.statements import THRESHOLDS
 from goldenpath.promote.gates.fact_gates import CHECKS
 from goldenpath.promote.gates.follower_verdict import EntryFacts
 from goldenpath.promote.gates.gate import Live
-from goldenpath.promote.manifests.desired import Deployment, Slot, slot_name
-from goldenpath.promote.manifests.stage_entry import StageEntry
+from goldenpath.promote.manifests.desired import Deployment, Slot, StageEntry, slot_name
 from goldenpath.promote.platform.custom_gate import NamedGate
 from goldenpath.promote.platform.platform import Platform, Stage
 from goldenpath.release.attest.policy import Person, SignedStatement, Verified

@@ -18,7 +18,7 @@ from goldenpath.promote.gates.fact_gates import GATES
 from goldenpath.promote.gates.gate import Evidence, Gate, Live, judge_all
 from goldenpath.promote.gates.installed_gate import Installed, is_installed
 from goldenpath.promote.gates.written_gates import Written, written_gates
-from goldenpath.promote.manifests.stage_entry import StageEntry
+from goldenpath.promote.manifests.desired import StageEntry
 from goldenpath.promote.platform.platform import Platform, Stage
 from goldenpath.release.attest.policy import Finding, SignedStatement, Verified
 from goldenpath.release.attest.statement import APPROVAL, member

@@ -173,7 +173,7 @@ def _read(
     if MODEL_NAME.fullmatch(model) is None:
         raise InvalidInput(f"{path} has a model name that KServe would refuse: {model!r}")
     if SERVICE_FILE not in files:
-        return read_routed(folder, files, stage, model, platform)
+        return read_routed(folder, files, stage, model, platform=platform)
     if len(files) > 1:
         other = min(each for each in files if each != SERVICE_FILE)
         raise InvalidInput(f"{folder} has {SERVICE_FILE} and {other}: expected one form of the two")

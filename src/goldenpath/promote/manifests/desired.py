@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Literal
 
 from goldenpath.digest import Digest
@@ -163,3 +164,16 @@ class Placement:
             rolled_back=taken,
             hold=self.hold,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class StageEntry:
+    """One commit that brought a release into a stage, and what git declared before it."""
+
+    commit: str
+    time: datetime
+    """When it entered. Gates, approvals and waivers are judged as of this time."""
+    live: Digest | None
+    """The stable release of the stage before the commit; None if it did not run the model."""
+    before_since: datetime | None
+    """Since when the release was the stable one of the previous stage; None if it was not."""

@@ -44,7 +44,7 @@ def is_service_file(file: str) -> bool:
 
 
 def read_routed(
-    folder: str, files: Mapping[str, bytes], stage: str, model: str, platform: Platform
+    folder: str, files: Mapping[str, bytes], stage: str, model: str, *, platform: Platform
 ) -> tuple[Deployment, tuple[str, ...]]:
     """Return the deployment, and the fields that one machine does not honour.
 

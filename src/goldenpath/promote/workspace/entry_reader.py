@@ -11,7 +11,7 @@ from goldenpath.oci.store import Store
 from goldenpath.promote.gates.admission_policy import release_policy
 from goldenpath.promote.gates.follower_verdict import EntryFacts, known_at
 from goldenpath.promote.gates.gate import Live
-from goldenpath.promote.manifests.stage_entry import StageEntry
+from goldenpath.promote.manifests.desired import StageEntry
 from goldenpath.promote.platform.platform import Platform
 from goldenpath.promote.workspace.release_reader import ReleaseParts, read_parts, read_rows
 from goldenpath.release.attest.policy import Verified

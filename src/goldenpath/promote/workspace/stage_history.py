@@ -19,9 +19,8 @@ from goldenpath.promote.manifests.deployment_files import (
     folder_of,
     parse_deployments,
 )
-from goldenpath.promote.manifests.desired import Deployment
+from goldenpath.promote.manifests.desired import Deployment, StageEntry
 from goldenpath.promote.manifests.restrictions import Files
-from goldenpath.promote.manifests.stage_entry import StageEntry
 from goldenpath.promote.platform.platform import FILE, Platform, parse_platform
 from goldenpath.promote.repository.chain_of_trust import Trusted
 from goldenpath.promote.repository.commit import Commit
