@@ -23,12 +23,6 @@ from goldenpath.promote.platform.build_rules import (
     build_lines,
     read_build_rules,
 )
-from goldenpath.promote.platform.cluster_settings import (
-    NO_CLUSTER,
-    ClusterSettings,
-    cluster_lines,
-    read_cluster,
-)
 from goldenpath.promote.platform.custom_gate import NamedGate, read_named
 from goldenpath.promote.platform.data_rules import NO_RULES, DataRules, read_rules, rules_lines
 from goldenpath.promote.platform.demands import (
@@ -46,7 +40,15 @@ from goldenpath.promote.platform.demands import (
     read_person,
 )
 from goldenpath.promote.platform.expression import Expression, read_expression
-from goldenpath.promote.platform.forge_settings import ForgeSettings, forge_lines, read_forge
+from goldenpath.promote.platform.forge_settings import (
+    NO_CLUSTER,
+    ClusterSettings,
+    ForgeSettings,
+    cluster_lines,
+    forge_lines,
+    read_cluster,
+    read_forge,
+)
 from goldenpath.promote.platform.log_rules import NO_RULES as NO_LOG_RULES
 from goldenpath.promote.platform.log_rules import LogRules, log_lines, read_log_rules
 from goldenpath.promote.platform.model_limits import (
