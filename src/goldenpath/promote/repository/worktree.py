@@ -197,17 +197,15 @@ class Repository:
 
     def between(self, start: str | None, end: str) -> tuple[str, ...]:
         """Return the ids of the commits after `start` (all, if None) up to `end`, parents first."""
-        revisions = [end] if start is None else [end, f"^{start}"]
-        return tuple(
-            self._ask("rev-list", "--topo-order", "--reverse", *revisions).decode().split()
-        )
+        return self._listed(start, end, "--topo-order")
 
     def first_parents(self, start: str | None, end: str) -> tuple[str, ...]:
         """Return what `between` returns, along first parents only: what `main` was, in order."""
+        return self._listed(start, end, "--first-parent")
+
+    def _listed(self, start: str | None, end: str, order: str) -> tuple[str, ...]:
         revisions = [end] if start is None else [end, f"^{start}"]
-        return tuple(
-            self._ask("rev-list", "--first-parent", "--reverse", *revisions).decode().split()
-        )
+        return tuple(self._ask("rev-list", order, "--reverse", *revisions).decode().split())
 
     def is_at(self, commit: str) -> bool:
         """Whether our copy of `main` is at this commit."""
