@@ -31,6 +31,7 @@ from goldenpath.release.attest.verify import verify
 from goldenpath.release.evidence.scan import scan, scan_statement
 from goldenpath.release.evidence.training_statements import statements
 from goldenpath.train.training_run import Metric, TrainingRun
+from tests.promote.repository.deployed import replacing
 from tests.promote.road import METRICS, MODEL, Road, good_run
 from tests.release.attest.releases import new_signer
 from tests.release.attest.runs import BUILDER
@@ -75,7 +76,8 @@ def brought_by_hand(road: Road, digest: Digest, decision: Decision | None = None
     attach_ssh(road.store, image, statement, acting.key, now=road.now)
     road.pass_time(minutes=1)
     trusted = road.trusted()
-    files = {**render_deployment(prod(digest), trusted.platform)}
+    made = render_deployment(prod(digest), trusted.platform)
+    files = replacing(road.repository, trusted.commit, made)
     road.repository.commit(
         trusted.commit, files, "prod: by hand", acting.name, key=acting.key, now=road.now
     )
