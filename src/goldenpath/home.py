@@ -49,6 +49,11 @@ class Home:
         return self.root / "gitops-cache"
 
     @property
+    def anchors_cache(self) -> Path:
+        """Local copy of the branch `anchors`; it shows if that branch is rewritten."""
+        return self.root / "anchors-cache"
+
+    @property
     def trust(self) -> Path:
         """The commits of the gitops repository that this machine has verified."""
         return self.root / "trust.json"
@@ -62,6 +67,11 @@ class Home:
     def rollout_key(self) -> Path:
         """The SSH key that signs this machine's commits of canary steps."""
         return self.keys / "rollout"
+
+    @property
+    def witness_key(self) -> Path:
+        """The SSH key that signs heads of this machine's logs on the branch `anchors`."""
+        return self.keys / "witness"
 
     @property
     def keys(self) -> Path:

@@ -37,7 +37,7 @@ def verb(time: str, stage: str | None, model: str | None, output: Format) -> Non
     alive = now if compose.is_up(home) else None
     answers = answers_at(home, moment)
     counted = answers.by_release if answers else None
-    logs = check_logs(home, compose.held(home), model=model)
+    logs = check_logs(home, compose.held(home, trusted.platform), model=model)
     models = live_at(
         history, logs.events, moment, counted, alive=alive, approve=approve, logs=logs.states
     )

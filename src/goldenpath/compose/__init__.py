@@ -72,9 +72,10 @@ if TYPE_CHECKING:
     from goldenpath.compose.up_client import stop as stop
     from goldenpath.compose.up_client import wake as wake
     from goldenpath.compose.witness import held as held
+    from goldenpath.compose.witness import witness_key as witness_key
 
 _PARTS = {
-    "witness": ("held",),
+    "witness": ("held", "witness_key"),
     "process_context": ("home", "now", "event_log", "tools", "uv", "write_whole"),
     "stores": (
         "open_store",

@@ -49,7 +49,7 @@ def sources(home: Home, reference: str) -> tuple[Sources, Digest]:
     """Return the store with all evidence and the release of `reference`. Raises `NotFound`."""
     commit = trusted(home)
     store, digest = _evidence_store(home, reference, commit.platform)
-    found = Sources(store, gitops(home), commit, home, held(home), sighting(home))
+    found = Sources(store, gitops(home), commit, home, held(home, commit.platform), sighting(home))
     return found, digest
 
 

@@ -18,6 +18,7 @@ from goldenpath.compose.listeners import gateway_address, inner_socket, listener
 from goldenpath.compose.process_context import event_log, now, uv
 from goldenpath.compose.stores import local_store, store_of
 from goldenpath.compose.up_client import status
+from goldenpath.compose.witness import HoldsHeads
 from goldenpath.deploy.machine.local_target import LocalSettings
 from goldenpath.deploy.machine.machine import Machine
 from goldenpath.deploy.machine.release_admission import ReleaseAdmission
@@ -97,6 +98,7 @@ def serve(home: Home, listening: Listening, *, once: bool, say: Callable[[str], 
             record=lambda what, commit: log.append(event_of(what, now(), commit)),
             steer=_steering(home, platform, say),
             watch=InventoryWatch(home),
+            hold=HoldsHeads(home, say, lambda: (machine.platform, machine.commit)),
             patience=evidence_timeout(os.environ),
         )
         machine.attend(_observer(home, settings, listening.metrics or "", lambda: machine.platform))

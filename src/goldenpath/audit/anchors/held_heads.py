@@ -22,6 +22,8 @@ class HeldHead:
     events: Head
     segments: tuple[Anchor, ...] = ()
     """The newest segment of each replica at that time."""
+    tree: str = ""
+    """The tree head over the lines of the audit log."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,15 @@ def events_after(
             yield position, link.event
 
 
+def lines_after(folder: Path, position: tuple[str, int]) -> Iterator[tuple[bytes, tuple[str, int]]]:
+    """Return each whole line after a file and an offset in it, with the position after the line."""
+    for path in _files(folder):
+        if path.name >= position[0]:
+            offset = position[1] if path.name == position[0] else 0
+            for line, end in _lines(path, offset):
+                yield line, (path.name, end)
+
+
 def recent_events(folder: Path, since: datetime) -> tuple[list[Event], bool]:
     """Return events from `since` on, the oldest first, and whether all of them were searched.
 

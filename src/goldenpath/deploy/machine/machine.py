@@ -105,6 +105,7 @@ class Machine:
         record: Callable[[Observation, str], object],
         steer: Callable[[Status], bool] | None = None,
         watch: Callable[[Status], "tuple[Warned, ...]"] = lambda _: (),
+        hold: Callable[[bool], None] = lambda _: None,
         patience: timedelta = PATIENCE,
     ) -> None:
         self._run = settings.run
@@ -116,6 +117,7 @@ class Machine:
         self._record = record
         self._steer = steer
         self._watch = watch
+        self._hold = hold
         self._stretch = CountWindow()
         self._target = LocalTarget(settings, self._trust, self.happened, self._terms)
         self._reconciler = Reconciler(source, admit, self._target, self.happened, patience=patience)
@@ -193,6 +195,7 @@ class Machine:
                 self._target.close()
                 self._anchor()
                 self.happened(Platformed("platform.stopped", os.getpid()))
+                self._hold(True)
         return self._step_status()
 
     @property
@@ -201,7 +204,8 @@ class Machine:
         return self._reconciler.trusted.platform if self._reconciler.trusted else None
 
     @property
-    def _commit(self) -> str:
+    def commit(self) -> str:
+        """The commit that is followed; empty before one was trusted."""
         return self._reconciler.trusted.commit if self._reconciler.trusted else ""
 
     def _trust(self, stage: str) -> ReleaseTrust:
@@ -241,6 +245,7 @@ class Machine:
         if self._anchored + ANCHOR_EVERY <= now:
             self._anchored = now
             self._anchor()
+            self._hold(False)
         self._flush()
         status = self._complete(self._reconciler.step(now, look=look, anew=woken), now)
         changed = self._status is None or _lasting(status) != _lasting(self._status)
@@ -319,7 +324,7 @@ class Machine:
     def _flush(self) -> None:
         while self._pending:
             try:
-                self._record(self._pending[0], self._commit)
+                self._record(self._pending[0], self.commit)
             except GoldenPathError as error:
                 self._log_fault = error.message
                 return

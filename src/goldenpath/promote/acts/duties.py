@@ -90,7 +90,7 @@ def _paths(opened: tuple[Right, ...], platform: Platform) -> Iterator[LonePath]:
     """Yield one path for each way, with everybody who has it."""
     everybody = {
         "person": ", ".join(each.name for each in platform.people) or "nobody",
-        "machine": ", ".join(each.name for each in platform.commit_keys) or "nobody",
+        "machine": ", ".join(_rollout_machines(platform)) or "nobody",
         "build key": ", ".join(each.name for each in platform.build_keys) or "nobody",
     }
     seen = set[str]()
@@ -101,6 +101,11 @@ def _paths(opened: tuple[Right, ...], platform: Platform) -> Iterator[LonePath]:
         names = ", ".join(right.who) or everybody.get(right.holder, "")
         who = f"each of {names}" if names else f"each {right.holder}"
         yield LonePath(who, right.by, right.cure)
+
+
+def _rollout_machines(platform: Platform) -> tuple[str, ...]:
+    """Return the machines that may commit to `main`."""
+    return tuple(each.name for each in platform.committers if each not in platform.people)
 
 
 def _by_open_break_glass(scene: DutiesScene) -> Iterator[LonePath]:

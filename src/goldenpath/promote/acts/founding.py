@@ -1,6 +1,6 @@
 """The first commit of a platform, and its list of people."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -8,9 +8,18 @@ from goldenpath.errors import InvalidInput, NotFound, did_you_mean
 from goldenpath.promote.acts.intents import TrustChange
 from goldenpath.promote.manifests.cluster import render_cluster
 from goldenpath.promote.platform.demands import Demands
-from goldenpath.promote.platform.platform import FILE, GATES, URL, Platform, Stage, render_platform
+from goldenpath.promote.platform.platform import (
+    FILE,
+    GATES,
+    URL,
+    WITNESS,
+    Platform,
+    Stage,
+    render_platform,
+)
 from goldenpath.promote.platform.second_person import ENGINEER
 from goldenpath.release.attest.policy import Person, TrustedKey
+from goldenpath.release.attest.signatures.ssh_public_key import is_same_key
 from goldenpath.release.attest.statement import BUILDER
 
 _DEV = ("evidence", "clean-source", "checks")
@@ -49,6 +58,8 @@ class FoundingScene:
     """The machine's SSH key, one line."""
     build_key: TrustedKey
     now: datetime
+    witness_key: str = ""
+    """The SSH key that signs heads of logs, one line; empty if there is none."""
 
 
 def begin(scene: FoundingScene, options: PlatformOptions) -> TrustChange:
@@ -58,7 +69,7 @@ def begin(scene: FoundingScene, options: PlatformOptions) -> TrustChange:
         registry_prefix=options.registry_prefix,
         registry_store="layout:registry",
         build_keys=(scene.build_key,),
-        commit_keys=(Person("rollout", (), scene.rollout_key),),
+        commit_keys=(Person("rollout", (), scene.rollout_key), *_witnesses(scene)),
         people=(Person(scene.name, options.roles, scene.public_key),),
         gateway=options.gateway,
         url=options.url,
@@ -72,6 +83,25 @@ def begin(scene: FoundingScene, options: PlatformOptions) -> TrustChange:
         "platform: begin\n\nStages, trust and registry of this platform.\n",
         (scene.name,),
     )
+
+
+def _witnesses(scene: FoundingScene) -> Iterator[Person]:
+    if scene.witness_key:
+        yield Person(WITNESS, (WITNESS,), scene.witness_key)
+
+
+def with_witness(platform: Platform, name: str, public_key: str) -> Platform:
+    """Return the platform with one more witness.
+
+    Raises `InvalidInput` if the name or the key is listed already.
+    """
+    for listed in (*platform.people, *platform.commit_keys):
+        if listed.name == name or is_same_key(listed.ssh_key, public_key):
+            raise InvalidInput(
+                f"platform.toml lists {listed.name} already: expected a new name and a new key"
+            )
+    witness = Person(name, (WITNESS,), public_key)
+    return replace(platform, commit_keys=(*platform.commit_keys, witness))
 
 
 def require_known_roles(platform: Platform, roles: Iterable[str]) -> None:

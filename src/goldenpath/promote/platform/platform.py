@@ -63,6 +63,9 @@ FILE = "platform.toml"
 GATEWAY = "127.0.0.1:8080"
 """The default address of the gateway on one machine."""
 
+WITNESS = "witness"
+"""The role of a machine that may commit to the branch `anchors` only."""
+
 URL = "https://git.example/platform/gitops.git"
 """A placeholder in the cluster's files until the repository has an address."""
 
@@ -155,7 +158,7 @@ class Platform:
     build_keys: tuple[TrustedKey, ...]
     """Keys of the machines that build and sign releases."""
     commit_keys: tuple[Person, ...]
-    """SSH keys of the machines that may commit canary steps and rollbacks."""
+    """SSH keys of the machines that may commit canary steps and rollbacks, and of witnesses."""
     people: tuple[Person, ...]
     gateway: str = GATEWAY
     url: str = URL
@@ -199,8 +202,13 @@ class Platform:
 
     @property
     def committers(self) -> tuple[Person, ...]:
-        """Everybody whose signature on a commit is valid: people and machines."""
-        return (*self.people, *self.commit_keys)
+        """Everybody whose signature on a commit of `main` is valid: people and machines."""
+        return (*self.people, *(each for each in self.commit_keys if WITNESS not in each.roles))
+
+    @property
+    def witnesses(self) -> tuple[Person, ...]:
+        """The keys that sign heads of logs on the branch `anchors`, and nothing else."""
+        return tuple(each for each in self.commit_keys if WITNESS in each.roles)
 
 
 def parse_platform(content: bytes, file: str = FILE) -> Platform:

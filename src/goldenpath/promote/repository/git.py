@@ -10,10 +10,10 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from goldenpath.errors import InvalidInput, Unavailable
+from goldenpath.errors import InvalidInput, NotFound, Unavailable
 
 TIMEOUT = 120.0
 """Seconds after which a call of git is ended."""
@@ -179,3 +179,28 @@ def last_line(words: str) -> str:
     if "Could not read from remote repository" in chosen:
         chosen = lines[0]  # SSH printed the reason before git did
     return chosen.removeprefix("fatal: ").removeprefix("error: ")[:300]
+
+
+def unusable_copy(error: GitFailed, folder: Path) -> Unavailable:
+    """Return the error for a copy of a repository that git cannot use.
+
+    Raises `NotFound` if a commit is not in it.
+    """
+    if "bad revision" in error.words or "Not a valid object" in error.words:
+        raise NotFound(f"the gitops repository has no such commit: {last_line(error.words)}")
+    return Unavailable(
+        f"the copy of the gitops repository cannot be used: {last_line(error.words)}",
+        hint=f"check that {folder} is writable and its disk has room, or remove it",
+    )
+
+
+@contextmanager
+def on_disk(folder: Path) -> Iterator[None]:
+    """Convert an error of the disk under `folder`."""
+    try:
+        yield
+    except OSError as error:
+        raise Unavailable(
+            f"{folder} cannot be written: {error.strerror}",
+            hint="check that its disk has room and is writable",
+        ) from error

@@ -25,7 +25,7 @@ from goldenpath.promote.repository.commit import (
     render_commit,
 )
 from goldenpath.promote.repository.commit_signature import verify_commit
-from goldenpath.promote.repository.git import Git, GitFailed, last_line
+from goldenpath.promote.repository.git import Git, GitFailed, last_line, on_disk, unusable_copy
 from goldenpath.promote.repository.git_objects import (
     ObjectReader,
     irregular,
@@ -57,7 +57,7 @@ class Protected(InvalidInput):
 
 
 class Repository:
-    """The branch `main` of the repository at `url`, with a bare repository at `cache`."""
+    """One branch of the repository at `url`, usually `main`, with a bare repository at `cache`."""
 
     def __init__(
         self,
@@ -65,7 +65,11 @@ class Repository:
         cache: Path,
         environment: Mapping[str, str] | None = None,
         known: ObjectReader | None = None,
+        *,
+        branch: str = "main",
     ) -> None:
+        self._branch = branch
+        self._reference = f"refs/heads/{branch}"
         given = os.environ if environment is None else environment
         self._address = Address(url)
         self.url = url
@@ -75,7 +79,7 @@ class Repository:
         self._reader = ObjectReader(self._git, known)
 
     def fetch(self) -> str:
-        """Fetch `main`, move our copy of it, and return its commit: for set-up, before any trust.
+        """Fetch the branch, move our copy of it, and return its commit, before any trust.
 
         Raises `Unavailable` if the remote cannot be reached, `NotFound` if it has no `main`, and
         `VerificationError` if its history was rewritten.
@@ -95,25 +99,29 @@ class Repository:
     def remote_head(self) -> str:
         """Return the commit of `main` at the remote; nothing is fetched."""
         try:
-            answer = self._git.run("ls-remote", "--quiet", self.url, BRANCH).decode().split()
+            answer = (
+                self._git.run("ls-remote", "--quiet", self.url, self._reference).decode().split()
+            )
         except GitFailed as error:
             raise self._unreachable(error) from error
         if not answer:
-            raise self._no_branch("main")
+            raise self._no_branch(self._branch)
         return answer[0]
 
     @contextmanager
-    def incoming(self, branch: str = "main") -> Iterator[tuple["Repository", str]]:
+    def incoming(self, branch: str = "") -> Iterator[tuple["Repository", str]]:
         """Fetch a branch into a quarantine; yield a repository that reads it, and its commit.
 
-        It is removed at the end, whatever happened. Raises `VerificationError` for objects that git
-        finds malformed. Otherwise raises like `fetch`.
+        Without a name it is the repository's own branch. It is removed at the end, whatever
+        happened. Raises `VerificationError` for objects that git finds malformed. Otherwise raises
+        like `fetch`.
         """
+        branch = branch or self._branch
         if _PATH.fullmatch(branch) is None:
             raise InvalidInput(f"{branch!r} cannot be the name of a branch")
         self._git.initialise()
         with ExitStack() as stack:
-            with self._on_disk():
+            with on_disk(self.cache):
                 git = stack.enter_context(scratch(self._git))
             try:
                 reference = f"refs/heads/{branch}"
@@ -123,14 +131,19 @@ class Repository:
                 if "couldn't find remote ref" in error.words:
                     raise self._no_branch(branch) from error
                 raise self._unreachable(error) from error
-            yield Repository(self.url, git.folder, self._environment, self._reader), head
+            yield (
+                Repository(
+                    self.url, git.folder, self._environment, self._reader, branch=self._branch
+                ),
+                head,
+            )
 
     def take(self, held: "Repository", commit: str) -> None:
         """Copy a verified commit from its quarantine, with its history, and move `main` to it."""
-        with self._locked(), self._on_disk(), self._in_our_copy():
+        with self._locked(), on_disk(self.cache), self._in_our_copy():
             if held is not self and copy_history(held._git, self._git, commit, known=self._local()):
                 self._reader.learn(held._reader)
-            self._ask("update-ref", BRANCH, commit)
+            self._ask("update-ref", self._reference, commit)
 
     def head(self) -> str:
         """Return the last commit that was fetched, without asking the remote. Raises `NotFound`."""
@@ -240,13 +253,13 @@ class Repository:
         *,
         key: SshKey,
         now: datetime,
-        branch: str = "main",
+        branch: str = "",
     ) -> str:
         """Write, sign and push one commit on `parent`, and return its id.
 
         `files` gives each changed path its content, None to delete it. `parent` None makes the
-        first commit. Raises `MovedOn`, with nothing changed, if `main` is not at `parent`. Another
-        branch than `main` is moved to the commit, wherever it was.
+        first commit. Raises `MovedOn`, with nothing changed, if the branch is not at `parent`.
+        Another `branch` than its own is moved to the commit, wherever it was.
         """
         wrong = [path for path in files if _PATH.fullmatch(path) is None]
         if wrong:
@@ -259,7 +272,7 @@ class Repository:
         with self._in_our_copy():
             made = self._git.run("hash-object", "-t", "commit", "-w", "--stdin", stdin=signed)
         commit = made.decode().strip()
-        if branch == "main":
+        if branch in ("", self._branch):
             self._push(parent, commit)
         else:
             self._push_branch(commit, branch)
@@ -315,20 +328,22 @@ class Repository:
         return tuple(line[0] if line[-1] == "blob" else None for line in answers)
 
     def _tree(self, parent: str | None, files: Mapping[str, bytes | None]) -> str:
-        with self._in_our_copy(), self._on_disk():
+        with self._in_our_copy(), on_disk(self.cache):
             return write_tree(self._git, self.cache, parent, files)
 
     def _push(self, parent: str | None, commit: str) -> None:
-        # The lease is the lock between machines: the push fails if `main` is no longer at the
-        # parent. An empty one means that `main` must not exist.
-        lease = f"--force-with-lease={BRANCH}:{parent or ''}"
+        # The lease is the lock between machines: the push fails if the branch is no longer at the
+        # parent. An empty one means that the branch must not exist.
+        lease = f"--force-with-lease={self._reference}:{parent or ''}"
         with self._locked():
             try:
-                self._git.run("push", "--porcelain", lease, self.url, f"{commit}:{BRANCH}")
+                target = f"{commit}:{self._reference}"
+                self._git.run("push", "--porcelain", lease, self.url, target)
             except GitFailed as error:
                 if any(word in error.words for word in _MOVED):
                     raise MovedOn(
-                        f"main of {self._address} moved on meanwhile: it is no longer {parent}",
+                        f"{self._branch} of {self._address} moved on meanwhile: it is no longer "
+                        f"{parent}",
                         hint="run the command again, it decides on the new state",
                     ) from error
                 if error.is_refusal:
@@ -338,7 +353,7 @@ class Repository:
                     ) from error
                 raise self._unreachable(error) from error
             # Our own copy moves last, so that it never has a commit that the remote refused.
-            self._ask("update-ref", BRANCH, commit)
+            self._ask("update-ref", self._reference, commit)
 
     def _push_branch(self, commit: str, branch: str) -> None:
         try:
@@ -352,7 +367,7 @@ class Repository:
 
     def _local(self) -> str | None:
         self._git.initialise()
-        head = self._ask("for-each-ref", "--format=%(objectname)", BRANCH).decode().strip()
+        head = self._ask("for-each-ref", "--format=%(objectname)", self._reference).decode().strip()
         return head or None
 
     def _raw(self, ids: Sequence[str]) -> dict[str, bytes]:
@@ -378,7 +393,7 @@ class Repository:
         """Let one process at a time move the reference in the cache."""
         self._git.initialise()
         with ExitStack() as stack:
-            with self._on_disk():
+            with on_disk(self.cache):
                 stack.enter_context(locked(self.cache / "goldenpath.lock"))
             yield
 
@@ -387,17 +402,7 @@ class Repository:
         try:
             yield
         except GitFailed as error:
-            raise self._broken(error) from error
-
-    @contextmanager
-    def _on_disk(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise Unavailable(
-                f"{self.cache} cannot be written: {error.strerror}",
-                hint="check that its disk has room and is writable",
-            ) from error
+            raise unusable_copy(error, self.cache) from error
 
     def _no_branch(self, name: str) -> NotFound:
         hint = "run goldenpath init" if name == "main" else None
@@ -410,12 +415,4 @@ class Repository:
         return Unavailable(
             f"the gitops repository {self._address} cannot be used: {self._reason(error)}",
             hint="check its address, the network, your access and its disk, then run this again",
-        )
-
-    def _broken(self, error: GitFailed) -> Unavailable:
-        if "bad revision" in error.words or "Not a valid object" in error.words:
-            raise NotFound(f"the gitops repository has no such commit: {last_line(error.words)}")
-        return Unavailable(
-            f"the copy of the gitops repository cannot be used: {last_line(error.words)}",
-            hint=f"check that {self.cache} is writable and its disk has room, or remove it",
         )

@@ -48,7 +48,8 @@ def found(
     try:
         home.keys.mkdir(mode=0o700, parents=True, exist_ok=True)
         signer = _build_key(home.build_key, created)
-        rollout = _rollout_key(home.rollout_key, created)
+        rollout = _ssh_key(home.rollout_key, "rollout key", created)
+        witness = _ssh_key(home.witness_key, "witness key", created)
         if repository.url == str(home.gitops):
             Git(home.gitops, tool_environment(environment)).initialise()
     except OSError as error:
@@ -65,6 +66,7 @@ def found(
             rollout.public_line,
             key_from_pem("release", public_pem(signer)),
             now,
+            witness.public_line,
         )
         intent = begin(scene, options)
         draft = Draft(intent.parent, intent.time, intent.files, intent.message)
@@ -91,8 +93,8 @@ def _build_key(path: Path, created: list[str]) -> PemSigner:
     return signer
 
 
-def _rollout_key(path: Path, created: list[str]) -> SshKey:
+def _ssh_key(path: Path, what: str, created: list[str]) -> SshKey:
     if not path.exists():
-        created.append("rollout key")
+        created.append(what)
         return SshKey.generate(path)
     return SshKey.load(path)

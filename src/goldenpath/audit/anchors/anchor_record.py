@@ -1,0 +1,96 @@
+"""What one commit of the branch `anchors` records about one machine, as files.
+
+machines/NAME/heads.json          both logs, the commit of `main` that was followed, and when
+                                  new commits were first seen
+machines/NAME/events.checkpoint   the tree head of the audit log, as the body of a checkpoint of
+                                  C2SP tlog-checkpoint; the signature of the commit signs it
+machines/NAME/log-keys/ID.pem     a key of the prediction log that counts
+"""
+
+import base64
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from goldenpath.audit.events.chain import Head
+from goldenpath.canonical import canonical_json
+from goldenpath.digest import Digest
+from goldenpath.observe.log.log_check import Anchor
+from goldenpath.parsers.typed import parse_typed
+from goldenpath.times import timestamp
+
+MAX_SEEN = 1000
+"""The most first-seen times in one record."""
+_DigestText = Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}\Z")]
+
+
+class AnchoredSegment(msgspec.Struct, frozen=True):
+    """The newest segment of one replica of the prediction log."""
+
+    stage: str
+    model: str
+    replica: str
+    number: int
+    digest: _DigestText
+
+    def anchor(self) -> Anchor:
+        """Return it as the check of the prediction log takes it."""
+        return Anchor(self.stage, self.model, self.replica, self.number, self.digest)
+
+
+class AnchorRecord(msgspec.Struct, frozen=True):
+    """The heads of both logs of one machine at a time."""
+
+    version: Literal[1]
+    time: datetime
+    main: str
+    """The commit of `main` that the machine followed; empty if it followed none yet."""
+    count: Annotated[int, Meta(ge=0)]
+    """The number of events in the audit log."""
+    last: _DigestText
+    """Digest of the last line of the audit log."""
+    tree: _DigestText
+    """The tree head over the lines of the audit log."""
+    segments: tuple[AnchoredSegment, ...] = ()
+    seen: dict[str, datetime] = {}
+    """When commits of `main` were first seen, since the record before."""
+
+    @property
+    def head(self) -> Head:
+        """The head of the audit log."""
+        return Head(self.count, self.last)
+
+
+def record_path(machine: str) -> str:
+    """Return the path of the record of a machine."""
+    return f"machines/{machine}/heads.json"
+
+
+def render_record(machine: str, record: AnchorRecord) -> dict[str, bytes | None]:
+    """Return the files of a record."""
+    root = base64.b64encode(bytes.fromhex(Digest(record.tree).hex)).decode()
+    note = f"goldenpath/{machine}/events\n{record.count}\n{root}\n"
+    value = msgspec.to_builtins(record)
+    value["time"] = timestamp(record.time)
+    value["seen"] = {commit: timestamp(time) for commit, time in record.seen.items()}
+    return {
+        record_path(machine): canonical_json(value) + b"\n",
+        f"machines/{machine}/events.checkpoint": note.encode(),
+    }
+
+
+def parse_record(content: bytes) -> AnchorRecord:
+    """Parse a record. Raises `InvalidInput`."""
+    return parse_typed(content, AnchorRecord, "the record of a branch anchors")
+
+
+def key_path(machine: str, public_key: bytes) -> str:
+    """Return the path of a key of the prediction log, given in DER."""
+    return f"{key_folder(machine)}/{Digest.of(public_key).hex[:32]}.pem"
+
+
+def key_folder(machine: str) -> str:
+    """Return the folder with the keys of the prediction log of a machine."""
+    return f"machines/{machine}/log-keys"

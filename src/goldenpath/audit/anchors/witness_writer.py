@@ -1,0 +1,166 @@
+"""Writes the heads of this machine's logs to the branch `anchors`, signed by its witness key."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from goldenpath.audit.anchors.anchor_record import (
+    MAX_SEEN,
+    AnchoredSegment,
+    AnchorRecord,
+    key_path,
+    render_record,
+)
+from goldenpath.audit.anchors.anchors_branch import AnchorsRead, read_anchors
+from goldenpath.audit.anchors.merkle_tree import GrowingTree
+from goldenpath.audit.events.chain import START
+from goldenpath.audit.events.event_tail import lines_after
+from goldenpath.digest import Digest
+from goldenpath.errors import GoldenPathError, NotFound, Unavailable
+from goldenpath.home import Home
+from goldenpath.observe.log.log_reader import log_public_key
+from goldenpath.observe.log.segment import checkpoints, parse_checkpoint
+from goldenpath.promote.platform.platform import Platform
+from goldenpath.promote.repository.first_seen import FirstSeen
+from goldenpath.promote.repository.worktree import MovedOn, Repository
+from goldenpath.release.attest.policy import Person
+from goldenpath.release.attest.signatures.p256 import to_pem
+from goldenpath.release.attest.signatures.ssh_public_key import is_same_key
+from goldenpath.release.attest.signatures.sshsig import SshKey
+
+_TRIES = 5
+
+
+@dataclass(slots=True)
+class _EventTree:
+    """The tree over the audit log, which is read further each time."""
+
+    tree: GrowingTree = field(default_factory=GrowingTree)
+    position: tuple[str, int] = ("", 0)
+    last: str = START.digest
+
+    def advance(self, folder: Path) -> None:
+        for line, position in lines_after(folder, self.position):
+            self.position = position
+            self.tree.add(line)
+            self.last = Digest.of(line).text
+
+
+@dataclass(slots=True)
+class _Branch:
+    """What the branch `anchors` held when it was last read or written."""
+
+    head: str | None
+    published: set[str]
+    """Commits of which a witness has signed when they were seen."""
+    has_key: bool
+    """Whether it lists a key of the prediction log of this machine."""
+
+    @classmethod
+    def of(cls, read: AnchorsRead, machine: str) -> "_Branch":
+        return cls(read.head, set(read.seen()), bool((read.log_keys or {}).get(machine)))
+
+
+class WitnessWriter:
+    """Anchors the logs of one home. It is used by one thread at a time."""
+
+    def __init__(self, home: Home, repository: Repository, key: SshKey) -> None:
+        """`repository` is the branch `anchors`."""
+        self._home = home
+        self._repository = repository
+        self._key = key
+        self._events = _EventTree()
+        self._branch: _Branch | None = None
+        self._before: AnchorRecord | None = None
+
+    def anchor(self, platform: Platform, main: str, now: datetime) -> str:
+        """Commit the heads of both logs, and return the commit; empty if nothing is new.
+
+        Raises `NotFound` if `platform.toml` does not list the key as a witness.
+        """
+        witness = self._witness(platform)
+        self._events.advance(self._home.events)
+        for _ in range(_TRIES):
+            if self._branch is None:
+                read = read_anchors(self._repository, platform.witnesses)
+                self._branch = _Branch.of(read, witness.name)
+            record = self._record(self._branch, main, now)
+            if self._before is not None and _content(record) == _content(self._before):
+                return ""
+            try:
+                return self._commit(witness, self._branch, record, now)
+            except MovedOn:
+                self._branch = None  # another witness was faster: read it again
+        raise Unavailable("the branch anchors moved on each time that heads were written to it")
+
+    def _witness(self, platform: Platform) -> Person:
+        for person in platform.witnesses:
+            if is_same_key(person.ssh_key, self._key.public_line):
+                return person
+        raise NotFound(
+            "platform.toml does not list the witness key of this machine: nobody holds the heads "
+            "of its logs",
+            hint="list it: goldenpath key witness NAME",
+        )
+
+    def _record(self, branch: _Branch, main: str, now: datetime) -> AnchorRecord:
+        return AnchorRecord(
+            version=1,
+            time=now,
+            main=main,
+            count=self._events.tree.size,
+            last=self._events.last,
+            tree=f"sha256:{self._events.tree.root().hex()}",
+            segments=_newest(self._home),
+            seen=self._seen(branch),
+        )
+
+    def _seen(self, branch: _Branch) -> dict[str, datetime]:
+        """Return first-seen times that no witness has signed yet."""
+        new = {
+            commit: sighting.seen
+            for commit, sighting in FirstSeen.beside(self._home.trust).known().items()
+            if commit not in branch.published
+        }
+        return dict(sorted(new.items())[:MAX_SEEN])
+
+    def _commit(self, witness: Person, branch: _Branch, record: AnchorRecord, now: datetime) -> str:
+        files = render_record(witness.name, record)
+        key = _log_key(self._home)
+        # Only the first key is listed by itself: whoever replaces the key must not get it listed.
+        if key is not None and not branch.has_key:
+            files[key_path(witness.name, key)] = to_pem(key).encode()
+        message = f"anchors: {witness.name} has {record.count} events\n"
+        commit = self._repository.commit(
+            branch.head, files, message, witness.name, key=self._key, now=now
+        )
+        branch.head = commit
+        branch.published |= record.seen.keys()
+        branch.has_key = branch.has_key or key is not None
+        self._before = record
+        return commit
+
+
+def _content(record: AnchorRecord) -> tuple[object, ...]:
+    return (record.count, record.last, record.segments)
+
+
+def _newest(home: Home) -> tuple[AnchoredSegment, ...]:
+    """Return the newest segment of each replica."""
+    newest: dict[tuple[str, str, str], AnchoredSegment] = {}
+    for path in checkpoints(home.predictions):
+        try:
+            found = parse_checkpoint(path.read_bytes(), None)
+        except (GoldenPathError, OSError):
+            continue  # the check of the log says what is wrong with it
+        place = (found.stage, found.model, found.replica)
+        if place not in newest or newest[place].number < found.number:
+            newest[place] = AnchoredSegment(*place, found.number, found.content)
+    return tuple(newest[place] for place in sorted(newest))
+
+
+def _log_key(home: Home) -> bytes | None:
+    try:
+        return log_public_key(home)
+    except GoldenPathError:
+        return None
