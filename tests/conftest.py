@@ -14,7 +14,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ["PYTHONPYCACHEPREFIX"] = str(Path(__file__).parents[1] / "build" / "bytecode")
 sys.dont_write_bytecode, sys.pycache_prefix = False, os.environ["PYTHONPYCACHEPREFIX"]
 
-from tests import order  # noqa: E402 - as above
+from tests import order, sizes  # noqa: E402 - as above
 from tests.starter import make_starter  # noqa: E402 - as above
 
 
@@ -39,8 +39,9 @@ def project(starter: Path, tmp_path: Path) -> Path:
     return folder
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The slow files first."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The tests of this size, and the slow files first."""
+    sizes.of_this_size(config, items)
     order.by_duration(items)
 
 
