@@ -49,7 +49,8 @@ TESTS := $(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 unit: setup
 	$(TESTS)
 
-# The tests that have two sizes, at the full one: more examples, more simulated canaries and streams.
+# The tests that have a full size: more examples, more simulated canaries and streams, more whole
+# builds. tests/sizes.py says which, and tests/test_sizes.py that none is missed.
 full: setup
 	GOLDENPATH_TEST_SIZE=full $(TESTS) --timeout 1200 $$(grep -rl '^from tests.sizes import' tests)
 

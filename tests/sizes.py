@@ -13,7 +13,7 @@ from hypothesis import settings
 FULL = os.environ.get("GOLDENPATH_TEST_SIZE", "small") == "full"
 """Whether more examples, more seeds and longer runs are wanted."""
 _NUMBERS = ("FULL", "at_size", "examples")
-"""Whoever imports one of these does more at the full size in tests that also run at the small one."""
+"""What does more at the full size, in tests that also run at the small one."""
 
 
 def at_size(small: int, full: int) -> int:
@@ -27,7 +27,7 @@ def examples(small: int, full: int) -> settings:
 
 
 def full_size(small: str) -> pytest.MarkDecorator:
-    """Mark a test that only `make full` runs; `small` names the test that tries it in `make test`."""
+    """Mark a test for `make full` alone; `small` names the one that `make test` has instead."""
     return pytest.mark.full(small)
 
 

@@ -3,7 +3,7 @@
 import ast
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -13,53 +13,57 @@ from tests import sizes
 
 ROOT = Path(__file__).parent.parent
 _SELECTION = re.compile(r"\$\$\((grep -rl '([^']+)' tests)\)")
-_OURS = {"conftest.py", "sizes.py", "test_sizes.py"}
+_OURS = {ROOT / "tests" / name for name in ("conftest.py", "sizes.py", "test_sizes.py")}
 """What applies the sizes and this check; they have none of their own."""
+_TEST = re.compile(r"^((?:@.*\n(?:[ )].*\n)*)*)(?:async )?def (test_\w+)", re.MULTILINE)
 
 
 @cache
-def parsed() -> tuple[tuple[Path, ast.Module], ...]:
-    return tuple((path, ast.parse(path.read_text())) for path in (ROOT / "tests").rglob("*.py"))
+def texts() -> Mapping[Path, str]:
+    files = (ROOT / "tests").rglob("*.py")
+    return {path: path.read_text() for path in files if path not in _OURS}
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(texts()[path])
 
 
 def sized() -> set[Path]:
-    """The files that name `tests.sizes` in whatever way, or the marker itself."""
-    return {
-        path
-        for path, tree in parsed()
-        if path.parent != ROOT / "tests" or path.name not in _OURS
-        for node in ast.walk(tree)
-        if (isinstance(node, ast.ImportFrom) and node.module == "tests.sizes")
-        or (
-            isinstance(node, ast.ImportFrom)
-            and node.module == "tests"
-            and any(each.name == "sizes" for each in node.names)
-        )
-        or (isinstance(node, ast.Import) and any(e.name == "tests.sizes" for e in node.names))
-        or (isinstance(node, ast.Attribute) and ast.unparse(node) == "pytest.mark.full")
-    }
+    """The files that use sizes in whatever way, or the marker itself."""
+    suspects = (path for path, text in texts().items() if re.search(r"\bsizes\b|mark\.full", text))
+    return {path for path in suspects if any(_uses_sizes(node) for node in ast.walk(parsed(path)))}
 
 
-def marked() -> Iterator[tuple[str, str]]:
-    """Each test that is marked as a whole, or in a case of it, and the small one that it names."""
-    for path, tree in parsed():
-        if path.name in _OURS:
-            continue
-        for function in ast.walk(tree):
-            for node in ast.walk(function) if isinstance(function, ast.FunctionDef) else ():
-                if isinstance(node, ast.Call) and ast.unparse(node.func) == "full_size":
-                    yield function.name, ast.literal_eval(node.args[0])
+def _uses_sizes(node: ast.AST) -> bool:
+    match node:
+        case ast.ImportFrom(module="tests.sizes"):
+            return True
+        case ast.ImportFrom(module="tests", names=names):
+            return any(each.name == "sizes" for each in names)
+        case ast.Import(names=names):
+            return any(each.name == "tests.sizes" for each in names)
+        case ast.Attribute(attr="full", value=ast.Attribute(attr="mark")):
+            return True
+        case _:
+            return False
+
+
+def named() -> Iterator[tuple[Path, str]]:
+    """What each mark names as the small test."""
+    for path in sized():
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "full_size":
+                yield path, ast.literal_eval(node.args[0])
 
 
 def small_tests() -> set[str]:
     """Tests of which at least one case runs in `make test`."""
     return {
-        node.name
-        for _, tree in parsed()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef)
-        and node.name.startswith("test_")
-        and not any(ast.unparse(each).startswith("full_size(") for each in node.decorator_list)
+        name
+        for text in texts().values()
+        for decorators, name in _TEST.findall(text)
+        if "@full_size(" not in decorators
     }
 
 
@@ -81,8 +85,8 @@ def test_make_full_takes_each_file_that_has_a_full_size() -> None:
 def test_what_only_make_full_runs_names_what_make_test_has_instead() -> None:
     small = small_tests()
 
-    for name, instead in marked():
-        assert instead in small, f"{name} names {instead}, which make test does not run"
+    for path, instead in named():
+        assert instead in small, f"{path} names {instead}, which make test does not run"
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from goldenpath.train.evaluation.evaluation_rows import MAX_BYTES, parse_rows
 from tests.oci.stores.real import docker_registry
 from tests.quick_project import commit, quicken
 from tests.release.catalogue.tables import copy_empty_catalogue
+from tests.sizes import full_size
 from tests.starter import share_environments
 
 GOLDENPATH = Path(sys.executable).parent / "goldenpath"
@@ -107,14 +108,10 @@ def test_a_build_that_was_stopped_leaves_nothing_and_the_next_one_is_the_same(
     assert _stop(home, copied, "training on a sample", signal.SIGKILL) == -signal.SIGKILL
     assert _stop(home, copied, "making the locked environment", signal.SIGINT) == 130
     assert _left(home) == []  # what the killed one left, too
-    assert _stop(home, copied, "attesting and signing", signal.SIGINT) == 130
-    assert (_left(home), store.tags()) == ([], ())
-    packed = {path.name for path in (home / "registry" / "blobs" / "sha256").iterdir()}
 
     built = _build(home, copied)
 
     digest = str(built["digest"])
-    assert digest.removeprefix("sha256:") in packed
     assert built["catalogue_version"] == "1"
     assert store.resolve(f"credit-default-{str(built['commit'])[:12]}").digest.text == digest
     verified = _run(home, copied, "verify", digest)
@@ -123,6 +120,21 @@ def test_a_build_that_was_stopped_leaves_nothing_and_the_next_one_is_the_same(
     content = fetch_rows(store, str(run["rows_digest"]), int(str(run["rows_size"])), MAX_BYTES)
     assert content is not None
     assert len(parse_rows(content)) == run["rows_evaluated"]
+
+
+@full_size("test_a_build_that_was_stopped_leaves_nothing_and_the_next_one_is_the_same")
+def test_a_build_that_was_stopped_at_its_end_has_packed_what_the_next_one_gives(
+    home: Path, quick: Path
+) -> None:
+    store = LayoutStore(home / "registry")
+    before = store.tags()
+    assert _stop(home, quick, "attesting and signing", signal.SIGINT) == 130
+    assert (_left(home), store.tags()) == ([], before)
+    packed = {path.name for path in (home / "registry" / "blobs" / "sha256").iterdir()}
+
+    built = _build(home, quick)
+
+    assert str(built["digest"]).removeprefix("sha256:") in packed
 
 
 def _build(home: Path, folder: Path) -> dict[str, object]:
@@ -155,6 +167,7 @@ def test_a_rehearsal_needs_no_platform_tells_what_failed_and_makes_nothing(
     assert [path.name for path in left if path.name != "lock"] == []
 
 
+@full_size("test_a_value_that_is_not_a_number_is_refused")
 def test_a_training_that_gives_no_number_leaves_nothing_anywhere(home: Path, quick: Path) -> None:
     (quick / "src" / "credit_default" / "bad.py").write_text(
         "import numpy as np\nimport pyarrow as pa\nimport pyarrow.parquet as pq\n\n"
@@ -192,6 +205,7 @@ def _everything(home: Path) -> tuple[dict[str, bytes], list[tuple[str, str]]]:
         return content, []  # nobody has made the catalogue yet
 
 
+@full_size("test_a_machine_takes_the_first_commit_from_its_environment_and_follows_it")
 def test_a_runner_builds_from_four_variables_and_the_release_is_in_the_registry(
     home: Path, quick: Path, tmp_path: Path
 ) -> None:

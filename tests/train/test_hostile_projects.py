@@ -19,6 +19,7 @@ from goldenpath.train.environment.lock_check import accepted_lock
 from goldenpath.train.environment.uv_program import Uv
 from goldenpath.train.run import train
 from tests.quick_project import commit
+from tests.sizes import full_size
 from tests.starter import KEPT, NOW, UV, environment
 from tests.train.conftest import Quick
 
@@ -122,12 +123,20 @@ def test_nothing_of_a_build_outlives_it(quick: Quick, tmp_path: Path) -> None:
     assert not [text for text in commands if marker.encode() in text]
 
 
+_WITHOUT = full_size("test_a_machine_that_lacks_something_builds_says_so_and_records_it")
+
+
 def test_the_record_names_what_confined_the_build(quick: Quick, tmp_path: Path) -> None:
     assert quick.run("pass", tmp_path / "work").run.confinement == HERE.measures
 
 
 @pytest.mark.parametrize(
-    "without", [frozenset(NAMESPACES), frozenset({LANDLOCK}), frozenset({*NAMESPACES, LANDLOCK})]
+    "without",
+    [
+        pytest.param(frozenset(NAMESPACES), marks=_WITHOUT),
+        pytest.param(frozenset({LANDLOCK}), marks=_WITHOUT),
+        frozenset({*NAMESPACES, LANDLOCK}),
+    ],
 )
 def test_a_machine_that_lacks_something_builds_says_so_and_records_it(
     quick: Quick, tmp_path: Path, without: frozenset[str]

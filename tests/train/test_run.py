@@ -20,6 +20,7 @@ from goldenpath.project.load import load_project
 from goldenpath.release.build import contents_of
 from goldenpath.train.evaluation.score import model_scores
 from goldenpath.train.run import Trained
+from tests.sizes import full_size
 from tests.starter import unpack_release_of_0_1
 from tests.train.conftest import Quick
 
@@ -79,6 +80,7 @@ def test_the_data_are_summarised(trained: Trained) -> None:
     assert columns["sex"].mean == pytest.approx(1 + 18_112 / 30_000)
 
 
+@full_size("test_every_check_of_the_starter_passes")
 def test_training_again_gives_the_same_bytes(
     trained: Trained, quick: Quick, tmp_path: Path
 ) -> None:

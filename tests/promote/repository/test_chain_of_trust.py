@@ -14,7 +14,7 @@ from goldenpath.promote.manifests.deployment_files import (
 )
 from goldenpath.promote.manifests.desired import Deployment, Placement, Rollout, Slot, slot_name
 from goldenpath.promote.manifests.placement import render_placement
-from goldenpath.promote.platform.platform import render_platform
+from goldenpath.promote.platform.platform import Platform, render_platform
 from goldenpath.promote.repository.chain_of_trust import (
     Pin,
     Trusted,
@@ -29,6 +29,7 @@ from goldenpath.promote.repository.git import Git
 from goldenpath.promote.repository.worktree import Repository
 from goldenpath.release.attest.policy import Person
 from goldenpath.release.attest.signatures.sshsig import SshKey
+from tests.prepared import copy_prepared, let_git_hurry
 from tests.promote.example import ONE, TWO, platform
 from tests.promote.repository.deployed import replacing
 
@@ -36,24 +37,36 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 THREE = Digest.of(b"three")
 
 
+def _platform(keys: Mapping[str, SshKey]) -> Platform:
+    return dataclasses.replace(
+        platform(),
+        people=(Person("engineer", (), keys["engineer"].public_line),),
+        commit_keys=(Person("rollout", (), keys["rollout"].public_line),),
+    )
+
+
+def _set_up(folder: Path) -> None:
+    remote = folder / "remote.git"
+    Git(remote, {"PATH": "/usr/bin:/bin"}).initialise()
+    keys = {name: SshKey.generate(folder / name) for name in ("engineer", "rollout")}
+    repository = Repository(str(remote), folder / "cache")
+    files = {"platform.toml": render_platform(_platform(keys))}
+    root = repository.commit(None, files, "change", "engineer", key=keys["engineer"], now=NOW)
+    let_git_hurry(remote, repository.cache)
+    write_pin(folder / "trust.json", Pin(root, ""))
+
+
 class World:
     """A gitops repository with one engineer and the machine that shifts traffic."""
 
     def __init__(self, folder: Path) -> None:
-        remote = folder / "remote.git"
-        Git(remote, {"PATH": "/usr/bin:/bin"}).initialise()
+        copy_prepared("world", folder, _set_up)
         self.folder = folder
-        self.keys = {name: SshKey.generate(folder / name) for name in ("engineer", "rollout")}
-        self.platform = dataclasses.replace(
-            platform(),
-            people=(Person("engineer", (), self.keys["engineer"].public_line),),
-            commit_keys=(Person("rollout", (), self.keys["rollout"].public_line),),
-        )
-        self.repository = Repository(str(remote), folder / "cache")
+        self.keys = {name: SshKey.load(folder / name) for name in ("engineer", "rollout")}
+        self.platform = _platform(self.keys)
+        self.repository = Repository(str(folder / "remote.git"), folder / "cache")
         self.pin = folder / "trust.json"
-        self.head = ""
-        root = self.commit("engineer", {"platform.toml": render_platform(self.platform)})
-        write_pin(self.pin, Pin(root, ""))
+        self.head = read_pin(self.pin).root
 
     def commit(
         self,

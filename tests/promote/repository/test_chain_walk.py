@@ -29,12 +29,14 @@ from goldenpath.promote.repository.git import Git
 from goldenpath.promote.repository.worktree import Repository
 from goldenpath.release.attest.policy import Person
 from goldenpath.release.attest.signatures.sshsig import SshKey
+from tests.prepared import copy_prepared, let_git_hurry
 from tests.promote.example import ONE, TWO, platform
 from tests.promote.repository.by_hand import Hand
 from tests.promote.repository.deployed import instead
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
+NAMES = ("engineer", "contractor", "rollout")
 
 
 class Machine:
@@ -43,9 +45,10 @@ class Machine:
     def __init__(self, town: "Place", name: str) -> None:
         self.town = town
         self.pin = town.folder / name / "trust.json"
-        self.pin.parent.mkdir()
         self.repository = Repository(str(town.hand.remote), town.folder / name / "cache")
-        write_pin(self.pin, Pin(town.root, ""))
+        if not self.pin.exists():
+            self.pin.parent.mkdir()
+            write_pin(self.pin, Pin(town.root, ""))
 
     def follow(self) -> Trusted:
         """Follow now."""
@@ -58,31 +61,44 @@ class Machine:
         return refused.value.message
 
 
+def _platform(keys: Mapping[str, SshKey]) -> Platform:
+    lines = {name: key.public_line for name, key in keys.items()}
+    return dataclasses.replace(
+        platform(),
+        people=(
+            Person("engineer", ("platform-engineer",), lines["engineer"]),
+            Person("contractor", (), lines["contractor"], None, NOW + 10 * DAY),
+        ),
+        commit_keys=(Person("rollout", (), lines["rollout"]),),
+    )
+
+
+def _set_up(folder: Path) -> None:
+    """The first commit, and a machine that follows it."""
+    remote = folder / "remote.git"
+    Git(remote, {"PATH": "/usr/bin:/bin"}).initialise()
+    keys = {name: SshKey.generate(folder / name) for name in NAMES}
+    maker = Repository(str(remote), folder / "maker")
+    files = {"platform.toml": render_platform(_platform(keys))}
+    root = maker.commit(None, files, "begin", "engineer", key=keys["engineer"], now=NOW)
+    machine, pin = Repository(str(remote), folder / "machine" / "cache"), folder / "machine"
+    pin.mkdir()
+    write_pin(pin / "trust.json", Pin(root, ""))
+    follow(machine, pin / "trust.json", NOW)
+    let_git_hurry(remote, machine.cache)
+
+
 class Place:
     """Two people and a machine key on one remote; one person's time ends after ten days."""
 
     def __init__(self, folder: Path) -> None:
+        copy_prepared("place", folder, _set_up)
         self.folder, self.now = folder, NOW
         self.hand = Hand(folder / "remote.git")
-        Git(self.hand.remote, {"PATH": "/usr/bin:/bin"}).initialise()
-        names = ("engineer", "contractor", "rollout")
-        self.keys = {name: SshKey.generate(folder / name) for name in names}
-        lines = {name: key.public_line for name, key in self.keys.items()}
-        self.platform = dataclasses.replace(
-            platform(),
-            people=(
-                Person("engineer", ("platform-engineer",), lines["engineer"]),
-                Person("contractor", (), lines["contractor"], None, NOW + 10 * DAY),
-            ),
-            commit_keys=(Person("rollout", (), lines["rollout"]),),
-        )
-        maker = Repository(str(self.hand.remote), folder / "maker")
-        files: dict[str, bytes | None] = {"platform.toml": render_platform(self.platform)}
-        self.root = maker.commit(
-            None, files, "begin", "engineer", key=self.keys["engineer"], now=NOW
-        )
+        self.keys = {name: SshKey.load(folder / name) for name in NAMES}
+        self.platform = _platform(self.keys)
+        self.root = self.hand.head
         self.machine = Machine(self, "machine")
-        self.machine.follow()
 
     def commit(
         self,

@@ -12,6 +12,7 @@ from goldenpath.promote.repository.git import Git, GitFailed
 from goldenpath.promote.repository.quarantine import fetch_checked, scratch
 from tests.promote.repository.by_hand import FILE
 from tests.promote.repository.test_chain_walk import Place
+from tests.sizes import full_size
 
 SUBTREE = "40000"
 
@@ -111,6 +112,7 @@ def test_an_answer_of_git_has_a_limit(place: Place) -> None:
         )
 
 
+@full_size("test_an_answer_of_git_has_a_limit")
 def test_a_tree_of_a_billion_paths_stops_nobody(place: Place) -> None:
     before = place.hand.head
     tree = place.hand.raw_tree(*((FILE, f"f{n}", place.hand.blob(b"x")) for n in range(10)))

@@ -12,8 +12,9 @@ from goldenpath.promote.workspace.stage_changes import roll_back
 from tests.promote.repository import promoting
 from tests.promote.repository.protected import open_up, protect
 from tests.promote.road import CONTRACT, MODEL, Road
+from tests.sizes import at_size
 
-ROUNDS = 6
+ROUNDS = at_size(2, 6)
 REPOSITORY = Path(__file__).parents[3]
 
 

@@ -1,8 +1,9 @@
 """Paths that only a foreign program can commit: they hide nothing and stop nobody."""
 
 import dataclasses
-import subprocess
-from collections.abc import Mapping
+import itertools
+import os
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,12 +14,12 @@ from goldenpath.promote.manifests.deployment_files import Survey, survey
 from goldenpath.promote.manifests.object_names import service_name
 from goldenpath.promote.platform.platform import render_platform
 from goldenpath.promote.repository.chain_of_trust import Trusted
-from goldenpath.promote.repository.commit import insert_signature, render_commit
 from goldenpath.promote.workspace.desired_state import Surveyor
 from tests.promote.example import ONE, TWO
 from tests.promote.repository.by_hand import FILE, LINK, SUBMODULE, Hand
 from tests.promote.repository.deployed import deployed, instead
 from tests.promote.repository.test_chain_of_trust import NOW, World
+from tests.sizes import full_size
 
 
 @pytest.fixture
@@ -28,28 +29,9 @@ def world(tmp_path: Path) -> World:
 
 def commit_by_hand(world: World, files: Mapping[bytes, bytes], later: int = 0) -> str:
     """A commit by a listed person with plain git, which the verbs would refuse."""
-    remote = world.folder / "remote.git"
-
-    def git(*words: str, stdin: bytes = b"") -> str:
-        done = subprocess.run(
-            ["git", f"--git-dir={remote}", *words],
-            input=stdin, capture_output=True, check=True,
-            env={"PATH": "/usr/bin:/bin", "GIT_INDEX_FILE": str(world.folder / "index")},
-        )  # fmt: skip
-        return done.stdout.decode().strip()
-
-    git("read-tree", world.head)
-    lines = b""
-    for path, content in files.items():
-        blob = git("hash-object", "-w", "--stdin", stdin=content)
-        lines += b"100644 %b\t%b\0" % (blob.encode(), path)
-    git("update-index", "-z", "--index-info", stdin=lines)
-    tree = git("write-tree")
-    moment = NOW + timedelta(minutes=later)
-    content = render_commit(tree, (world.head,), "engineer", moment, message="change")
-    signed = insert_signature(content, world.keys["engineer"].sign(content, "git"))
-    world.head = git("hash-object", "-t", "commit", "-w", "--stdin", stdin=signed)
-    git("update-ref", "refs/heads/main", world.head)
+    named = {os.fsdecode(path): content for path, content in files.items()}
+    hand = Hand(world.folder / "remote.git")
+    world.head = hand.commit(world.keys["engineer"], named, NOW + timedelta(minutes=later))
     return world.head
 
 
@@ -83,14 +65,29 @@ def test_no_path_makes_a_change_of_trust_that_of_another_commit(world: World, hi
         world.trusted()
 
 
-@pytest.mark.parametrize(
-    "model",
-    [b"a\nb", b"a\tb", b'a"b', "ü".encode(), b"a b", b"a\\b", b"\x7f", b"\r", b"a:b", b"a^{commit}",
-     b"\xff", b"-x", b"\x1b[2J"],
+MODELS = (
+    b"a\nb", b"a\tb", b'a"b', "ü".encode(), b"a b", b"a\\b", b"\x7f", b"\r", b"a:b", b"a^{commit}",
+    b"\xff", b"-x", b"\x1b[2J",
 )  # fmt: skip
-@pytest.mark.parametrize(
-    "file", [b"inferenceservice.yaml", b"route.yaml", b"m-00000000.yaml", b"release.yaml", b"x\ny"]
+FILES = (
+    b"inferenceservice.yaml",
+    b"route.yaml",
+    b"m-00000000.yaml",
+    b"release.yaml",
+    b"x\ny",
 )
+
+
+def _strange() -> Iterator[object]:
+    """Every model with every file; `make test` has each model once, and each file."""
+    full = full_size("test_a_strange_path_stops_no_other_deployment")
+    for number, (model, file) in enumerate(itertools.product(MODELS, FILES)):
+        of_model, of_file = divmod(number, len(FILES))
+        is_small = of_model % len(FILES) == of_file
+        yield pytest.param(model, file, marks=() if is_small else full)
+
+
+@pytest.mark.parametrize(("model", "file"), tuple(_strange()))
 def test_a_strange_path_stops_no_other_deployment(world: World, model: bytes, file: bytes) -> None:
     world.commit("engineer", world.deployed(ONE))
     commit_by_hand(world, {b"envs/dev/%b/%b" % (model, file): b"hold: ["})

@@ -16,8 +16,10 @@ from goldenpath.settings import Tracking
 from tests.deploy.platform import OneMachine, goldenpath
 from tests.release.catalogue.server import mlflow_server
 from tests.release.catalogue.test_catalogue import release
+from tests.sizes import full_size
 
 
+@full_size("test_every_page_is_read_and_the_password_is_sent")
 def test_a_difference_of_a_server_is_marked_and_corrected(tmp_path: Path) -> None:
     here = OneMachine(tmp_path)
     first, second = here.release(), here.release(0.5)

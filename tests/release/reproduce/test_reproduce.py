@@ -11,6 +11,7 @@ import pytest
 
 from tests.quick_project import commit, quicken
 from tests.release.catalogue.tables import copy_empty_catalogue
+from tests.sizes import full_size
 from tests.starter import share_environments
 
 GOLDENPATH = Path(sys.executable).parent / "goldenpath"
@@ -81,6 +82,7 @@ def test_the_same_commit_gives_the_same_bits_elsewhere(
     assert b"release.reproduced" in events
 
 
+@full_size("test_a_result_that_varies_is_told_from_one_that_only_differs_from_the_release")
 def test_a_training_whose_result_varies_is_named_as_the_cause(machine: Machine) -> None:
     machine.edit("src/credit_default/quick.py", "seed=seed)", "seed=time.time_ns() % 2**31)")
     machine.edit("src/credit_default/quick.py", "import numpy", "import time\n\nimport numpy")
