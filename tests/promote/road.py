@@ -30,6 +30,7 @@ from goldenpath.release.attest.attach import attach, sign_image
 from goldenpath.release.attest.keys import PemSigner
 from goldenpath.release.attest.policy import Finding, Person
 from goldenpath.release.attest.signatures.sshsig import SshKey
+from goldenpath.release.evidence.contributions import Contributions
 from goldenpath.release.evidence.scan import scan, scan_statement
 from goldenpath.release.evidence.training_statements import statements
 from goldenpath.train.training_run import Check, Metric, TrainingRun
@@ -156,6 +157,7 @@ class Road:
         extra: Mapping[str, bytes] | None = None,
         profile: bytes = b"{}",
         model: str = MODEL,
+        contributions: Contributions | None = None,
     ) -> Digest:
         folder = self.folder / "outputs"
         folder.mkdir(exist_ok=True)
@@ -173,7 +175,7 @@ class Road:
         )  # fmt: skip
         subjects = (packed.image.digest,)
         trained = dataclasses.replace(run or good_run(), model=model)
-        said = statements(trained, subjects, builder=BUILDER)
+        said = statements(trained, subjects, builder=BUILDER, contributions=contributions)
         for each in (*said, scan_statement(scan({"model.onnx": b""}, ()), subjects)):
             attach(self.store, packed.image, each, self.signer, now=self.now)
         sign_image(

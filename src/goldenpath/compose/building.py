@@ -167,6 +167,7 @@ def workshop(
     from goldenpath.release.attest.statement import BUILDER
     from goldenpath.release.build import BuildTools
     from goldenpath.release.evidence.advisories import read_advisories
+    from goldenpath.release.evidence.contribution_history import contributions_of
     from goldenpath.train.run import train
     from goldenpath.train.source_state import changes_of
 
@@ -185,6 +186,9 @@ def workshop(
         repository=platform.registry_prefix,
         catalogue=lambda: catalogue(home),
         changes=lambda project: changes_of(Path(project.root), environment),
+        contributions=lambda project, commit: contributions_of(
+            Path(project.root), environment, commit
+        ),
         train=lambda project: train(
             _accepted(project, platform, confinement),
             work,

@@ -40,6 +40,7 @@ from goldenpath.release.catalogue.catalogue_process import Catalogue
 from goldenpath.release.catalogue.entry import entry
 from goldenpath.release.evidence.advisories import Advisories
 from goldenpath.release.evidence.attached_rows import attach_rows
+from goldenpath.release.evidence.contributions import Contributions
 from goldenpath.release.evidence.scan import scan, scan_statement
 from goldenpath.release.evidence.system_packages import installed_packages
 from goldenpath.release.evidence.training_statements import statements
@@ -80,6 +81,8 @@ class BuildTools:
     catalogue: Callable[[], AbstractContextManager[Catalogue]]
     changes: Callable[[Project], Sequence[str]]
     """Returns the files of the project that differ from its commit."""
+    contributions: Callable[[Project, str], Contributions]
+    """Returns who wrote which part of the project in a commit."""
     train: Callable[[Project], Trained]
     clock: Callable[[], datetime]
     report: Callable[[str], None]
@@ -237,6 +240,7 @@ def _attest(
         contract=project.contract,
         documents={name: Digest.of(text) for name, text in contents.documents.items()},
         system=installed_packages(),
+        contributions=tools.contributions(project, trained.run.source.commit),
     )
     files: dict[str, Path | bytes] = {
         **{name: contents.outputs / name for name in contents.model_files},

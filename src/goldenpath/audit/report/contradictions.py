@@ -103,6 +103,8 @@ def _inputs_of_build(bundle: EvidenceBundle) -> Iterator[Contradiction]:
 def _approvals(bundle: EvidenceBundle) -> Iterator[Contradiction]:
     origin = origin_of(bundle.verified)
     author = str(origin.internal.get("author", "")) if origin else ""
+    if origin is not None and origin.internal.get("signer"):
+        author = ""  # whoever signed the commit, a name in it is text
     for approver in sorted({each.signer for each in bundle.of_type(APPROVAL)}):
         if author and is_same_person(approver, author):
             yield Contradiction(
@@ -110,6 +112,12 @@ def _approvals(bundle: EvidenceBundle) -> Iterator[Contradiction]:
                 f"{approver} approved a release that was built from a commit of {author}: "
                 "this is the same person",
             )
+    own = {(each.stage, name) for each in _intents(bundle) for name in each.approved_own}
+    for stage, approver in sorted(own):
+        yield Contradiction(
+            ("0.3", "2.28", "10.6"),
+            f"{approver} approved for {stage} what they wrote a part of: it does not count",
+        )
     for intent in _intents(bundle):
         if intent.signer and intent.signer in intent.approved_by:
             yield Contradiction(

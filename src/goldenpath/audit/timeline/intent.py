@@ -63,6 +63,9 @@ class _History:
         """By stage and model: the release placed by break-glass, without a second person yet."""
         self._second: dict[tuple[str, str, Digest], str] = {}
         """By stage, model and release: the person who confirmed a break-glass promotion."""
+        self._last: dict[tuple[str, str], tuple[Slot, ...]] = {}
+        self._before: dict[tuple[str, str, Digest], str] = {}
+        """By stage, model and release: what the stage ran when it entered."""
 
     def intents(self, head: str) -> Iterator[Intent]:
         for commit in reversed(tuple(self._repository.history(to=head))):
@@ -105,7 +108,19 @@ class _History:
             glass=glass,
             approvals_unknown=NOT_READ,
             second=self._second.get((stage, model, slots[-1].digest), "") if slots else "",
+            before=self._before_entry((stage, model), slots),
         )
+
+    def _before_entry(self, place: tuple[str, str], slots: tuple[Slot, ...]) -> str:
+        """Return the stable release of the stage before the newest of `slots` entered."""
+        last = self._last.get(place, ())
+        self._last[place] = slots
+        if not slots:
+            return ""
+        entry = (*place, slots[-1].digest)
+        if all(each.digest != slots[-1].digest for each in last):
+            self._before[entry] = last[0].digest.text if last else ""
+        return self._before.get(entry, "")
 
     def _glass_of(
         self, place: tuple[str, str], file: bytes | None, slots: tuple[Slot, ...], signer: str

@@ -51,6 +51,10 @@ class Intent:
     """The person who confirmed the release after a break-glass promotion."""
     time_by: str = "by its author's clock"
     """Whose time it is, in a few words."""
+    before: str = ""
+    """The stable release of the stage before the newest one entered; empty if there was none."""
+    approved_own: tuple[str, ...] = ()
+    """People whose approval does not count, because they wrote a part of the change."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,14 @@
 A trailer such as `Approved-By` is text that the committer wrote. It is never shown as an approval.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from goldenpath.audit.timeline.live import Intent
 from goldenpath.digest import Digest
 from goldenpath.errors import GoldenPathError
-from goldenpath.promote.gates.authorship import is_author
+from goldenpath.promote.gates.authorship import Change, author_refusal
 from goldenpath.promote.platform.platform import Platform
 from goldenpath.promote.repository.chain_of_trust import platform_at
 from goldenpath.promote.repository.worktree import Repository
@@ -43,6 +43,7 @@ class SignedApprovals:
         try:
             verified = self._read(digest)
             platform = self._platform(intent.commit)
+            before = self._before(intent)
         except GoldenPathError as error:
             reason = f"the statements about {digest.short} cannot be read: {error.message}"
             return replace(intent, decision="", approved_by=(), approvals_unknown=reason)
@@ -50,12 +51,25 @@ class SignedApprovals:
             each for each in verified.of_type(DECISION) if _is_for(each, intent, intent.time)
         ]
         named = [each for each in decisions if each.envelope.text == intent.decision]
+        approvers = _approvers(verified, platform, intent)
+        authors = _authors(approvers, verified, platform, intent, before=before)
         return replace(
             intent,
             decision=named[0].envelope.text if named else "",
-            approved_by=_approvers(verified, platform, intent),
+            approved_by=tuple(each for each in approvers if each not in authors),
             approvals_unknown="",
+            approved_own=authors,
         )
+
+    def _before(self, intent: Intent) -> Verified | None:
+        """Return what is verified about the release before; None if it cannot be read.
+
+        Without it every part of a release counts as new, so that more people are authors.
+        """
+        try:
+            return self._read(Digest(intent.before)) if intent.before else None
+        except GoldenPathError:
+            return None
 
     def _read(self, digest: Digest) -> Verified:
         if digest not in self._verified:
@@ -78,7 +92,8 @@ def _is_for(decision: SignedStatement, intent: Intent, time: datetime) -> bool:
 def _approvers(verified: Verified, platform: Platform, intent: Intent) -> tuple[str, ...]:
     """Return who had signed an approval of this release for this stage by then.
 
-    Whether their role suffices is for the gates and for admission to say.
+    Whether their role suffices is for the gates and for admission to say, and whether they wrote
+    a part of it for `_authors`.
     """
     people = {person.name: person for person in platform.people}
     return tuple(
@@ -86,12 +101,27 @@ def _approvers(verified: Verified, platform: Platform, intent: Intent) -> tuple[
             {
                 each.signer
                 for each in verified.of_type(APPROVAL)
-                if each.signer in people
-                and _is_given(each, intent)
-                and not is_author(people[each.signer], verified, platform.people)
+                if each.signer in people and _is_given(each, intent)
             }
         )
     )
+
+
+def _authors(
+    names: Iterable[str],
+    verified: Verified,
+    platform: Platform,
+    intent: Intent,
+    *,
+    before: Verified | None,
+) -> tuple[str, ...]:
+    """Return those of some people who wrote a part of the change."""
+    stage = platform.stage(intent.stage)
+    if stage is None:
+        return tuple(names)
+    change = Change(verified, intent.model, stage, platform.people, before)
+    people = {person.name: person for person in platform.people}
+    return tuple(each for each in names if author_refusal(people[each], change))
 
 
 def _is_given(approval: SignedStatement, intent: Intent) -> bool:

@@ -15,7 +15,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import TypeVar
 
-from goldenpath.deploy.reconcile.admission import asks_gates, judged, missing
+from goldenpath.deploy.reconcile.admission import judged, missing, needs_facts
 from goldenpath.deploy.reconcile.verdicts import AdmissionAnswer, AdmissionQuestion, Underway
 from goldenpath.digest import Digest
 from goldenpath.errors import NotFound
@@ -141,7 +141,7 @@ class ReleaseAdmission:
         question: AdmissionQuestion,
     ) -> tuple[EntryFacts, ...]:
         """Return what the gates ask; none if the answer is clear without. Raises `Underway`."""
-        if not (asks_gates(reading.platform, deployment.stage) and verified.holds):
+        if not verified.holds:
             return ()
         key = (deployment.name, question.commit)
         future = reading.facts.get(key)
@@ -158,12 +158,14 @@ class ReleaseAdmission:
         deployment: Deployment,
         question: AdmissionQuestion,
     ) -> tuple[EntryFacts, ...]:
-        store = self._store(reading.platform)
-        if isinstance(store, CachingStore) and not reading.everywhere:
-            store = store.cache
         trusted = Trusted(question.commit, reading.platform)
         stage, model = deployment.stage, deployment.model
         entries = self._history.entries(trusted, stage, model, reading.digest)
+        if not needs_facts(reading.platform, stage, entries):
+            return ()
+        store = self._store(reading.platform)
+        if isinstance(store, CachingStore) and not reading.everywhere:
+            store = store.cache
         seen = self._seen(reading.platform, question)
         reader = EntryReader(store, reading.platform, question.at, self._memory, seen=seen)
         return reader.facts(verified, entries)

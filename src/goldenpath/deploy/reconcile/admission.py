@@ -5,17 +5,20 @@ promoter signed is a record: it says who promoted, and on which approvals and wa
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from goldenpath.deploy.reconcile.verdicts import TODAY
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
 from goldenpath.oci.store import Store
 from goldenpath.promote.gates.admission_policy import release_policy
 from goldenpath.promote.gates.approval import confirmed, second_people, time_refusal
+from goldenpath.promote.gates.authorship import Change
+from goldenpath.promote.gates.entry_rules import rules_of_entry
 from goldenpath.promote.gates.follower_verdict import EntryFacts, rejudged
 from goldenpath.promote.gates.waiver import Excuse, excuses
-from goldenpath.promote.manifests.desired import Deployment
+from goldenpath.promote.manifests.desired import Deployment, StageEntry
 from goldenpath.promote.platform.break_glass import BreakGlass, may_use_break_glass
 from goldenpath.promote.platform.platform import Platform, Stage
 from goldenpath.promote.repository.chain_of_trust import Trusted
@@ -45,11 +48,17 @@ def admit(
     policy = release_policy(platform)
     seen = history.statement_times(trusted, now)
     verified = verify(store, digest, policy, people=platform.people, now=now, blobs=True, seen=seen)
+    entries = history.entries(trusted, deployment.stage, deployment.model, digest)
     facts: tuple[EntryFacts, ...] = ()
-    if asks_gates(platform, deployment.stage):
-        entries = history.entries(trusted, deployment.stage, deployment.model, digest)
+    if needs_facts(platform, deployment.stage, entries):
         facts = EntryReader(store, platform, now, seen=seen).facts(verified, entries)
     return judged(verified, platform, deployment, now, facts=facts, break_glass=break_glass)
+
+
+def needs_facts(platform: Platform, stage: str, entries: Sequence[StageEntry]) -> bool:
+    """Whether a gate is asked: by the file of today, or by that of the newest entry."""
+    then = entries[0].platform if entries else None
+    return asks_gates(platform, stage) or (then is not None and asks_gates(then, stage))
 
 
 def asks_gates(platform: Platform, name: str) -> bool:
@@ -71,20 +80,53 @@ def judged(
 ) -> tuple[Finding, ...]:
     """Return the findings for a deployment that follow from what is verified about its release.
 
-    `facts` are those of each entry of the release into the stage, the newest first.
+    `facts` are those of each entry of the release into the stage, the newest first. The gates are
+    those of the platform file at the newest entry. If those of today would not let the release in,
+    a finding `today` says so, and stops nothing.
     """
-    stage = platform.stage(deployment.stage)
+    rules = _rules(platform, deployment.stage, facts)
+    case = _Case(verified, _stage(rules, deployment.stage), rules, deployment.model, break_glass)
+    findings = _findings(case, facts, now)
+    if rules is platform or any(each.status == "fail" for each in findings):
+        return findings
+    stage = _stage(platform, deployment.stage)
+    today = _findings(replace(case, stage=stage, platform=platform), facts, now)
+    closed = [each for each in today if each.status == "fail"]
+    if not closed:
+        return findings
+    reasons = "; ".join(f"{each.check}: {each.message}" for each in closed)
+    message = f"entered by the rules of its time, and would not pass those of today: {reasons}"
+    return (*findings, Finding(TODAY, "not applicable", message))
+
+
+def _stage(platform: Platform, name: str) -> Stage:
+    stage = platform.stage(name)
     if stage is None:
-        raise InvalidInput(f"the stage {deployment.stage!r} is not in platform.toml")
-    if not asks_gates(platform, stage.name):
+        raise InvalidInput(f"the stage {name!r} is not in platform.toml")
+    return stage
+
+
+def _rules(platform: Platform, stage: str, facts: Sequence[EntryFacts]) -> Platform:
+    """Return the platform that judges: its gates are of the newest entry, its people of today."""
+    _stage(platform, stage)
+    then = facts[0].entry.platform if facts else None
+    if then is None or then == platform or then.stage(stage) is None:
+        return platform
+    return rules_of_entry(then, platform)
+
+
+def _findings(
+    case: "_Case", facts: Sequence[EntryFacts], now: datetime
+) -> tuple[Finding, ...]:
+    """Return what one set of rules finds; the first entry that they let in counts."""
+    verified, stage = case.verified, case.stage
+    if not asks_gates(case.platform, stage.name):
         message = f"the stage {stage.name} has no gates"
         return (*verified.findings, Finding("decision", "not applicable", message))
     if not verified.holds and not facts:
         return verified.findings  # what does not verify is not judged, and not admitted
-    case = _Case(verified, stage, platform, deployment.model, break_glass)
-    verdicts = (_verdict(case, each) for each in facts)
     newest: _EntryVerdict | None = None
-    for verdict in verdicts:
+    for verdict in (_verdict(case, each) for each in facts):
         newest = newest or verdict
         if verdict.is_open:
             return (*verified.findings, *verdict.findings(case, now))
@@ -116,7 +158,7 @@ def lapsed(
 ) -> tuple[str, ...]:
     """Return one sentence for each waiver that a release relies on and that has ended."""
     case = _Case(verified, stage, platform, model, break_glass)
-    standing = next(_standing(case, None), None)
+    standing = next(_standing(case, None, None), None)
     excused = () if standing is None else standing.excused
     return tuple(each.summary(now) for each in excused if each.until <= now)
 
@@ -130,6 +172,10 @@ class _Case:
     platform: Platform
     model: str
     break_glass: BreakGlass | None
+
+    def change(self, before: Verified | None) -> Change:
+        """Return the change against the release that the stage ran before."""
+        return Change(self.verified, self.model, self.stage, self.platform.people, before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +226,8 @@ class _EntryVerdict:
 def _verdict(case: _Case, facts: EntryFacts) -> _EntryVerdict:
     """Return the first verdict without a closed gate, by any valid decision; else the last one."""
     last = _EntryVerdict(None)
-    for standing in _standing(case, facts.entry.time):
+    before = None if facts.live is None else facts.live.verified
+    for standing in _standing(case, facts.entry.time, before):
         gates = rejudged(
             facts,
             case.verified,
@@ -215,9 +262,15 @@ def _undecided(case: _Case) -> Finding:
     )
 
 
-def _standing(case: _Case, at: datetime | None) -> Iterator[_Standing]:
-    """Yield each valid decision for the stage and model; `at` None takes its own time."""
+def _standing(
+    case: _Case, at: datetime | None, before: Verified | None
+) -> Iterator[_Standing]:
+    """Yield each valid decision for the stage and model; `at` None takes its own time.
+
+    `before` is what is verified about the release that the stage ran before the entry.
+    """
     stage, verified, platform = case.stage, case.verified, case.platform
+    change = case.change(before)
     for signed in verified.of_type(DECISION):
         predicate = signed.statement.predicate
         place = (predicate.get("stage"), predicate.get("model"))
@@ -225,21 +278,24 @@ def _standing(case: _Case, at: datetime | None) -> Iterator[_Standing]:
         is_here = place == (stage.name, case.model) and predicate.get("allowed") is True
         if not is_here or moment is None or _has_left(signed.signer, platform, moment):
             continue
-        approved = confirmed(signed, verified, stage, platform, at=moment)
+        approved = confirmed(signed, change, platform, at=moment)
         needed = stage.approvals
-        if stage.break_glass is not None and _is_break_glass(signed, case, moment):
+        if stage.break_glass is not None and _is_break_glass(signed, case, change, moment):
             needed = min(stage.approvals, stage.break_glass.approvals)
-        excused = excuses(signed, verified, stage, platform, at=moment)
+        excused = excuses(signed, change, platform, at=moment)
         if len({each.signer for each in approved}) >= needed and excused is not None:
             yield _Standing(signed, approved, excused)
 
 
 def _has_left(name: str, platform: Platform, at: datetime) -> bool:
     person = next((each for each in platform.people if each.name == name), None)
-    return person is not None and bool(time_refusal(person, at))
+    # Whoever was not listed when the release entered promoted nothing.
+    return person is None or bool(time_refusal(person, at))
 
 
-def _is_break_glass(decision: SignedStatement, case: _Case, at: datetime) -> bool:
+def _is_break_glass(
+    decision: SignedStatement, case: _Case, change: Change, at: datetime
+) -> bool:
     """Tell whether an allowed person used break-glass and git records it as open or confirmed."""
     stage, platform = case.stage, case.platform
     by = member(decision.statement.predicate.get("breakGlass"), "by")
@@ -247,5 +303,5 @@ def _is_break_glass(decision: SignedStatement, case: _Case, at: datetime) -> boo
     if stage.break_glass is None or person is None or by != person.name:
         return False
     is_open = case.break_glass is not None and case.break_glass.by == by
-    second = second_people(decision, case.verified, stage, platform, at=at)
+    second = second_people(decision, change, platform, at=at)
     return may_use_break_glass(person, stage.break_glass) and (is_open or bool(second))

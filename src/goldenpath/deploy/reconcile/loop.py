@@ -30,7 +30,7 @@ from goldenpath.deploy.reconcile.verdicts import (
 from goldenpath.digest import Digest
 from goldenpath.errors import GoldenPathError, Unavailable, VerificationError
 from goldenpath.promote.manifests.deployment_files import Survey, by_folder, survey
-from goldenpath.promote.manifests.desired import Deployment
+from goldenpath.promote.manifests.desired import Deployment, Mark
 from goldenpath.promote.manifests.restrictions import freezes, marks
 from goldenpath.promote.repository.chain_of_trust import Trusted
 
@@ -186,6 +186,11 @@ class Reconciler:
                 faults[deployment.name] = next(iter(refused.values()))
         return desired, faults
 
+    def _remarks(self, deployment: Deployment | None) -> tuple[Mark, ...]:
+        """Return what would not pass the rules of today although it may run."""
+        remarks = () if deployment is None else self._verdicts.remarks(deployment)
+        return tuple(Mark("today", each) for each in remarks)
+
     def _status(
         self,
         now: datetime,
@@ -205,7 +210,10 @@ class Reconciler:
                 observed.get(name),
                 faults.get(name),
                 since=since,
-                marks=marks(self._survey.standing.get(name), now),
+                marks=(
+                    *marks(self._survey.standing.get(name), now),
+                    *self._remarks(declared.get(name)),
+                ),
             )
             for name in names
         )

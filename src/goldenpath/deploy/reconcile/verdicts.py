@@ -40,6 +40,8 @@ PATIENCE = timedelta(seconds=30)
 """How long evidence that a commit names may still arrive after the commit was first seen."""
 UNDERWAY = "Verifying"
 """Reason of the condition while a release is being checked."""
+TODAY = "today"
+"""The finding about what runs and would not pass the rules of today. It stops nothing."""
 AWAITED = "EvidenceAwaited"
 """Reason of the condition while a release waits for evidence that the commit names."""
 
@@ -123,6 +125,8 @@ class _Verdict:
     named: tuple[Digest, ...]
     fault: StallReason | None
     """Why the release may not run; None if it is admitted."""
+    remark: str = ""
+    """What is to be known about a release that is admitted; empty for nothing."""
     question: AdmissionQuestion | None = None
     """The question that is not answered yet; None if there is none."""
     again_at: datetime | None = None
@@ -210,23 +214,45 @@ class Verdicts:
         question = replace(question or self._question(deployment, digest, now), at=now)
         pause = known.pause if known is not None else timedelta(0)
         try:
-            fault = self._asked(deployment, digest, question, version)
+            fault, remark = self._asked(deployment, digest, question, version)
         except Underway as error:
             # While a release is checked again, its verdict before stays valid.
             fault = (
                 known.fault if known is not None else StallReason(UNDERWAY, error.message, False)
             )
             self._verdicts[key] = _Verdict(
-                self._trusted.platform, version, question.named, fault, question, pause=pause
+                self._trusted.platform,
+                version,
+                question.named,
+                fault,
+                known.remark if known is not None else "",
+                question,
+                pause=pause,
             )
             return fault
         pause = _next_pause(pause, fault)
         again_at = now + pause if fault else None
         self._verdicts[key] = _Verdict(
-            self._trusted.platform, version, question.named, fault, again_at=again_at, pause=pause
+            self._trusted.platform,
+            version,
+            question.named,
+            fault,
+            remark,
+            again_at=again_at,
+            pause=pause,
         )
         self._report_once(key, version, fault)
         return fault
+
+    def remarks(self, deployment: Deployment) -> tuple[str, ...]:
+        """Return what is to be known about the releases of a deployment that may run."""
+        keys = ((deployment.stage, deployment.model, slot.digest) for slot in deployment.slots)
+        known = ((key[2], self._verdicts.get(key)) for key in keys)
+        return tuple(
+            f"{digest.short} {verdict.remark}"
+            for digest, verdict in known
+            if verdict is not None and verdict.remark
+        )
 
     def _question(self, deployment: Deployment, digest: Digest, now: datetime) -> AdmissionQuestion:
         standing = self._standing.get(deployment.name)
@@ -256,8 +282,8 @@ class Verdicts:
 
     def _asked(
         self, deployment: Deployment, digest: Digest, question: AdmissionQuestion, version: _Version
-    ) -> StallReason | None:
-        """Return the answer as a fault; None if the release is admitted."""
+    ) -> tuple[StallReason | None, str]:
+        """Return the answer as a fault, None if the release is admitted, and a remark."""
         assert self._trusted is not None  # noqa: S101 - `fault` asks nothing otherwise
         try:
             answer = self._admit(self._trusted.platform, deployment, digest, question)
@@ -265,19 +291,20 @@ class Verdicts:
         except Underway:
             raise
         except (VerificationError, InvalidInput) as error:
-            return _refusal(digest, error.message)
+            return _refusal(digest, error.message), ""
         except GoldenPathError as error:
-            return StallReason("NotVerified", error.message, is_final=False)
+            return StallReason("NotVerified", error.message, is_final=False), ""
         failed = [finding for finding in answer.findings if finding.status == "fail"]
         if not failed:
-            return None
+            remarks = (each.message for each in answer.findings if each.check == TODAY)
+            return None, next(remarks, "")
         # A commit often arrives before its evidence: git and the registry are two systems.
         if answer.missing and question.asked_at < version.seen + self._patience:
-            return _awaited(digest, answer.missing, version.seen + self._patience)
+            return _awaited(digest, answer.missing, version.seen + self._patience), ""
         reasons = "; ".join(f"{finding.check}: {finding.message}" for finding in failed)
         if answer.missing:
             reasons += f"; the store has no {_listed(answer.missing)}, which the commit relies on"
-        return _refusal(digest, reasons)
+        return _refusal(digest, reasons), ""
 
     def _report_once(self, key: _Key, version: _Version, fault: StallReason | None) -> None:
         """Report a refusal once for each version of the files and each reason."""

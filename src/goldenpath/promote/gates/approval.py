@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
-from goldenpath.promote.gates.authorship import is_author
+from goldenpath.promote.gates.authorship import Change, author_refusal
 from goldenpath.promote.gates.gate import Evidence
 from goldenpath.promote.platform.model_limits import limit_refusal, roles_on
 from goldenpath.promote.platform.platform import Platform, Stage
@@ -131,11 +131,20 @@ def why_not(person: Person, evidence: Evidence, stage: Stage) -> str:
     refused = role_refusal(person, platform, stage, evidence.model)
     if refused:
         return refused
-    if is_author(person, evidence.verified, platform.people):
-        return "is the author of the change"
+    written = author_refusal(person, change_of(evidence, stage))
+    if written:
+        return written
     if person.name == evidence.actor:
         return "is the person who promotes"
     return ""
+
+
+def change_of(evidence: Evidence, stage: Stage) -> Change:
+    """Return the change that a release brings into a stage."""
+    live = evidence.live
+    # What runs already is not what came before it.
+    before = None if live is None or live.digest == evidence.digest else live.verified
+    return Change(evidence.verified, evidence.model, stage, evidence.platform.people, before)
 
 
 def time_refusal(person: Person, at: datetime) -> str:
@@ -164,12 +173,7 @@ def role_refusal(person: Person, platform: Platform, stage: Stage, model: str) -
 
 
 def confirmed(
-    decision: SignedStatement,
-    verified: Verified,
-    stage: Stage,
-    platform: Platform,
-    *,
-    at: datetime,
+    decision: SignedStatement, change: Change, platform: Platform, *, at: datetime
 ) -> tuple[SignedStatement, ...]:
     """Return the approvals that a signed decision relies on, checked again as of `at`.
 
@@ -180,26 +184,21 @@ def confirmed(
     cited, waivers = _texts(predicate.get("approvals")), _texts(predicate.get("waivers"))
     waived = [
         each.statement.signed_at
-        for each in verified.of_type(WAIVER)
+        for each in change.verified.of_type(WAIVER)
         if each.envelope.text in waivers and each.statement.signed_at is not None
     ]
     return tuple(
         each
-        for each in _matching_approvals(decision, verified, stage, platform, at=at)
+        for each in _matching_approvals(decision, change, platform, at=at)
         if each.envelope.text in cited and not _is_before(each, waived)
     )
 
 
 def second_people(
-    decision: SignedStatement,
-    verified: Verified,
-    stage: Stage,
-    platform: Platform,
-    *,
-    at: datetime,
+    decision: SignedStatement, change: Change, platform: Platform, *, at: datetime
 ) -> tuple[str, ...]:
     """Return the names of those who approved the evidence of a decision, before it or after it."""
-    valid = _matching_approvals(decision, verified, stage, platform, at=at)
+    valid = _matching_approvals(decision, change, platform, at=at)
     return tuple(sorted({each.signer for each in valid}))
 
 
@@ -209,18 +208,13 @@ def _is_before(approval: SignedStatement, moments: Sequence[datetime]) -> bool:
 
 
 def _matching_approvals(
-    decision: SignedStatement,
-    verified: Verified,
-    stage: Stage,
-    platform: Platform,
-    *,
-    at: datetime,
+    decision: SignedStatement, change: Change, platform: Platform, *, at: datetime
 ) -> Iterator[SignedStatement]:
     """Yield the approvals by other people of exactly what was decided, valid at that time."""
-    predicate = decision.statement.predicate
+    predicate, stage = decision.statement.predicate, change.stage
     model, seen = str(predicate.get("model")), _texts(predicate.get("evidence"))
     people = {person.name: person for person in platform.people}
-    for signed in verified.of_type(APPROVAL):
+    for signed in change.verified.of_type(APPROVAL):
         approved, person = signed.statement.predicate, people.get(signed.signer)
         scope = approved.get("scope")
         until = member(scope, "until")
@@ -236,7 +230,7 @@ def _matching_approvals(
             and not role_refusal(person, platform, stage, model)
             and not time_refusal(person, at)
             and signed.signer != decision.signer
-            and not is_author(person, verified, platform.people)
+            and not author_refusal(person, change)
         )
         if matches and moment is not None and at < moment:
             yield signed

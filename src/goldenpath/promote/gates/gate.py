@@ -33,6 +33,8 @@ class Live:
     metrics: tuple[Metric, ...]
     rows: "Rows | None" = None
     """The rows that it was evaluated on; None if the store does not have them."""
+    verified: Verified | None = None
+    """Everything that is verified about it, with the approvals of people."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
 from goldenpath.promote.gates.approval import role_refusal, time_refusal, why_not
-from goldenpath.promote.gates.authorship import is_author
+from goldenpath.promote.gates.authorship import Change, author_refusal
 from goldenpath.promote.gates.gate import Evidence
 from goldenpath.promote.platform.break_glass import OVERRULED
 from goldenpath.promote.platform.platform import Platform, Stage
@@ -89,12 +89,7 @@ class Excuse:
 
 
 def excuses(
-    decision: SignedStatement,
-    verified: Verified,
-    stage: Stage,
-    platform: Platform,
-    *,
-    at: datetime,
+    decision: SignedStatement, change: Change, platform: Platform, *, at: datetime
 ) -> tuple[Excuse, ...] | None:
     """Return the waivers that a signed decision relies on, checked again; None if one is invalid.
 
@@ -106,9 +101,9 @@ def excuses(
     for gate in _waived_gates(predicate):
         valid = [
             signed
-            for signed in verified.of_type(WAIVER)
-            if _covers(signed, gate, decision, stage)
-            and _may_waive(signed.signer, decision, verified, stage, platform=platform, at=at)
+            for signed in change.verified.of_type(WAIVER)
+            if _covers(signed, gate, decision, change.stage)
+            and _may_waive(signed.signer, decision, change, platform, at=at)
             and not _defect(signed, at)
         ]
         # One gate without a valid waiver makes the whole decision worthless.
@@ -149,20 +144,16 @@ def _covers(signed: SignedStatement, gate: str, decision: SignedStatement, stage
 
 
 def _may_waive(
-    name: str,
-    decision: SignedStatement,
-    verified: Verified,
-    stage: Stage,
-    *,
-    platform: Platform,
-    at: datetime,
+    name: str, decision: SignedStatement, change: Change, platform: Platform, *, at: datetime
 ) -> bool:
     person = next((each for each in platform.people if each.name == name), None)
     model = str(decision.statement.predicate.get("model"))
-    if person is None or role_refusal(person, platform, stage, model) or time_refusal(person, at):
+    if person is None or time_refusal(person, at):
+        return False
+    if role_refusal(person, platform, change.stage, model):
         return False
     # Whoever wants the release in must not excuse it.
-    return name != decision.signer and not is_author(person, verified, platform.people)
+    return name != decision.signer and not author_refusal(person, change)
 
 
 def _waivers(evidence: Evidence, stage: Stage, now: datetime) -> Iterator[Waiver]:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from goldenpath.digest import Digest
 from goldenpath.promote.platform.break_glass import BreakGlass
+from goldenpath.promote.platform.platform import Platform
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ class Restrictions:
     break_glass: BreakGlass | None
 
 
-MarkKind = Literal["hold", "freeze", "glass", "overdue"]
+MarkKind = Literal["hold", "freeze", "glass", "overdue", "today"]
 """`glass` is open break-glass; scripts read these names in `--output json`."""
 
 
@@ -177,3 +178,5 @@ class StageEntry:
     """The stable release of the stage before the commit; None if it did not run the model."""
     before_since: datetime | None
     """Since when the release was the stable one of the previous stage; None if it was not."""
+    platform: Platform | None = None
+    """The platform file in force at the commit; None if nobody read it."""

@@ -72,8 +72,16 @@ class EntryReader:
     def _live(self, digest: Digest, entry: StageEntry) -> Live:
         policy = release_policy(self.platform)
         verified = known_at(
-            verify(self.store, digest, policy, now=self.now, seen=self.seen), entry.time
+            verify(
+                self.store,
+                digest,
+                policy,
+                people=self.platform.people,
+                now=self.now,
+                seen=self.seen,
+            ),
+            entry.time,
         )
         contract = self.memory.read(self.store, digest).contract
         rows = read_rows(self.store, verified, contract)
-        return Live(digest, contract, metrics_of(verified), rows)
+        return Live(digest, contract, metrics_of(verified), rows, verified)

@@ -294,6 +294,7 @@ def _live(
             f"the live release of {current.name} is not in the registry: {digest}",
             hint="copy it there with goldenpath copy; without it nothing can be compared",
         ) from error
-    verified = verify(store, digest, release_policy(platform), now=now, seen=times)
+    policy = release_policy(platform)
+    verified = verify(store, digest, policy, people=platform.people, now=now, seen=times)
     rows = read_rows(store, verified, opened.contract)
-    return Live(digest, opened.contract, metrics_of(verified), rows)
+    return Live(digest, opened.contract, metrics_of(verified), rows, verified)

@@ -83,24 +83,37 @@ class StageHistory:
         self, trusted: Trusted, stage: str, model: str, digest: Digest
     ) -> tuple[StageEntry, ...]:
         """Return the entries of a release into a stage up to the trusted commit, newest first."""
-        before = self._before(trusted.platform, stage)
         with self._lock:
             end = self._follow(trusted.commit)
-            states = self._states(deployment_folder(stage, model), end)
-            earlier = self._states(deployment_folder(before, model), end) if before else ()
-        entered = [
-            StageEntry(
-                state.change.commit,
-                state.change.time,
-                None if last is None else last.stable,
-                _stable_since(earlier, digest, state.change.position),
+            entered = [
+                (last, state)
+                for last, state in pairwise((None, *self._states(deployment_folder(stage, model), end)))
+                if state is not None
+                and digest in state.digests
+                and (last is None or digest not in last.digests)
+            ]
+            newest_first = reversed(entered[-MOST_ENTRIES:])
+            return tuple(
+                self._entry(last, state, (stage, model, digest)) for last, state in newest_first
             )
-            for last, state in pairwise((None, *states))
-            if state is not None
-            and digest in state.digests
-            and (last is None or digest not in last.digests)
-        ]
-        return tuple(reversed(entered[-MOST_ENTRIES:]))
+
+    def _entry(
+        self, last: _State | None, state: _State, place: tuple[str, str, Digest]
+    ) -> StageEntry:
+        """Return an entry of a release into the stage of a model, `place`, after a state of it."""
+        stage, model, digest = place
+        change = state.change
+        # The order of stages is that of then as well.
+        platform = self._platform(change.platform)
+        before = self._before(platform, stage)
+        earlier = self._states(deployment_folder(before, model), change.position) if before else ()
+        return StageEntry(
+            change.commit,
+            change.time,
+            None if last is None else last.stable,
+            _stable_since(earlier, digest, change.position),
+            platform,
+        )
 
     def statement_times(self, trusted: Trusted, now: datetime) -> Mapping[Digest, datetime] | None:
         """Return when the statements that commits name were there; None if no key has ended."""

@@ -11,6 +11,7 @@ from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
 from goldenpath.release.attest.statement import BUILD_TYPE, member
+from goldenpath.release.evidence.contributions import Contributions, contributions_record
 from goldenpath.train.training_run import Dataset, TrainingRun
 from goldenpath.version import __version__
 
@@ -28,16 +29,24 @@ class Origin:
     started_at: str
     finished_at: str
     internal: Mapping[str, JsonValue]
-    """Python, uv, threads, platform, author of the commit, whether files were uncommitted, what
-    confined the programs of the project, and whether they had the network."""
+    """Python, uv, threads, platform, author of the commit, who wrote which part, whether files were
+    uncommitted, what confined the programs of the project, and whether they had the network."""
     materials: Mapping[str, str]
     """Digest of every input by name: data sets, `uv.lock`, and documents by their path."""
 
 
 def provenance(
-    run: TrainingRun, *, builder: str, documents: Mapping[str, Digest]
+    run: TrainingRun,
+    *,
+    builder: str,
+    documents: Mapping[str, Digest],
+    contributions: Contributions | None = None,
 ) -> Mapping[str, JsonValue]:
-    """Return the predicate; `documents` are the packed texts of people, by path."""
+    """Return the predicate; `documents` are the packed texts of people, by path.
+
+    Without `contributions` it records only who signed the commit itself.
+    """
+    written = None if contributions is None else contributions_record(contributions)
     return {
         "buildDefinition": {
             "buildType": BUILD_TYPE,
@@ -68,6 +77,7 @@ def provenance(
                 **({} if run.indexes is None else {"indexes": list(run.indexes)}),
                 **({} if run.file_hosts is None else {"fileHosts": list(run.file_hosts)}),
                 **({} if run.limits is None else {"limits": dict(run.limits)}),
+                **({} if written is None else {"contributions": written}),
             },
             "resolvedDependencies": [*_materials(run), *_texts(documents)],
         },

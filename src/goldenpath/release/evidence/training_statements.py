@@ -25,6 +25,7 @@ from goldenpath.release.attest.statement import (
     Statement,
     member,
 )
+from goldenpath.release.evidence.contributions import Contributions
 from goldenpath.release.evidence.provenance import Origin, provenance, read_provenance
 from goldenpath.release.evidence.sbom import sbom
 from goldenpath.release.evidence.system_packages import SystemPackage
@@ -61,16 +62,20 @@ def statements(
     contract: Contract | None = None,
     documents: Mapping[str, Digest] | None = None,
     system: Sequence[SystemPackage] = (),
+    contributions: Contributions | None = None,
 ) -> tuple[Statement, ...]:
     """Return all statements of a build; the first of `subjects` is the image manifest.
 
     `documents` are the packed texts of people, by path. `system` are the packages of the machine
-    (`goldenpath.release.evidence.system_packages.installed_packages`).
+    (`goldenpath.release.evidence.system_packages.installed_packages`), `contributions` who wrote
+    which part of the project.
     """
     texts = documents or {}
     bill = sbom(run, subjects, version=version, contract=contract, system=system, documents=texts)
     predicates: dict[str, Mapping[str, JsonValue]] = {
-        PROVENANCE: provenance(run, builder=builder, documents=texts),
+        PROVENANCE: provenance(
+            run, builder=builder, documents=texts, contributions=contributions
+        ),
         SBOM: bill,
         DATASET: {"datasets": _plain(run.datasets)},
         METRICS: _evaluation(run),
