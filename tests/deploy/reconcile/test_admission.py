@@ -332,18 +332,6 @@ def lose(road: Road, digest: Digest) -> None:
     (road.home.registry / "blobs" / "sha256" / digest.hex).unlink()
 
 
-def test_a_stage_asks_the_gates_of_the_file_in_force(road: Road) -> None:
-    digest = road.release()
-    road.bring_to_prod(digest)
-    strict = Expression("many-rows", ("prod",), "release.rows >= 5000000")
-
-    trusted = road.trusted()
-    stricter = replace(trusted, platform=replace(trusted.platform, expressions=(strict,)))
-
-    assert failed(road.admission(prod(digest), digest)) == []
-    assert failed(road.admission(prod(digest), digest, trusted=stricter)) == ["many-rows"]
-
-
 def test_a_statement_of_a_machine_wrapped_anew_takes_no_approval_away(road: Road) -> None:
     digest = road.release()
     road.bring_to_prod(digest)

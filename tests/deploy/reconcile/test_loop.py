@@ -81,6 +81,7 @@ class World:
         self.asked: list[Digest] = []
         self.questions: list[AdmissionQuestion] = []
         self.absent: set[Digest] = set()
+        self.old: set[Digest] = set()
         self.now = NOW
         self.loop = Reconciler(self.source, self.admit, self.target, self.refused.append)
 
@@ -95,8 +96,10 @@ class World:
             raise Underway("it is being verified")
         reason = self.bad.get(digest)
         finding = Finding("signature", "fail" if reason else "pass", reason or "good")
+        old = (Finding("today", "not applicable", "is of another time"),)
         return AdmissionAnswer(
-            (finding,), tuple(each for each in question.named if each in self.absent)
+            (finding, *(old if digest in self.old else ())),
+            tuple(each for each in question.named if each in self.absent),
         )
 
     def step(self, seconds: float = 1) -> Status:
@@ -136,6 +139,21 @@ def test_a_second_step_does_nothing_and_verifies_nothing_again(world: World) -> 
 
     assert len(world.target.actions) == 1
     assert world.asked == [ONE]
+
+
+def test_what_runs_and_would_not_pass_the_rules_of_today_is_marked(world: World) -> None:
+    world.source.commit(wanted(ONE, TWO), wanted(THREE, model="fraud"))
+    world.old = {TWO}
+
+    for status in (world.step(), world.step()):
+        assert status.is_ready
+        marks = {each.name: [mark.message for mark in each.marks] for each in status.deployments}
+        assert marks == {"dev/credit": [f"{TWO.short} is of another time"], "dev/fraud": []}
+
+    world.source.platform = replace(world.source.platform, two_people=True)
+    world.source.commit(wanted(ONE, TWO))
+    world.old = set()
+    assert all(each.marks == () for each in world.step().deployments)
 
 
 def test_what_somebody_stopped_by_hand_is_started_again(world: World) -> None:

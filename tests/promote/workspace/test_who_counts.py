@@ -112,9 +112,7 @@ def test_an_approval_by_who_wrote_a_part_counts_nowhere(road: Road) -> None:
     verified = verify(
         road.store, digest, release_policy(platform), people=platform.people, now=road.now
     )
-    own = approval(
-        digest, platform.stages[-1], "validator", verified, now=road.now, model=MODEL
-    )
+    own = approval(digest, platform.stages[-1], "validator", verified, now=road.now, model=MODEL)
     image = road.store.resolve(digest.text)
     attach_ssh(road.store, image, own, road.people["validator"].key, now=road.now)
     road.pass_time(minutes=1)

@@ -115,9 +115,7 @@ def _rules(platform: Platform, stage: str, facts: Sequence[EntryFacts]) -> Platf
     return rules_of_entry(then, platform)
 
 
-def _findings(
-    case: "_Case", facts: Sequence[EntryFacts], now: datetime
-) -> tuple[Finding, ...]:
+def _findings(case: "_Case", facts: Sequence[EntryFacts], now: datetime) -> tuple[Finding, ...]:
     """Return what one set of rules finds; the first entry that they let in counts."""
     verified, stage = case.verified, case.stage
     if not asks_gates(case.platform, stage.name):
@@ -262,9 +260,7 @@ def _undecided(case: _Case) -> Finding:
     )
 
 
-def _standing(
-    case: _Case, at: datetime | None, before: Verified | None
-) -> Iterator[_Standing]:
+def _standing(case: _Case, at: datetime | None, before: Verified | None) -> Iterator[_Standing]:
     """Yield each valid decision for the stage and model; `at` None takes its own time.
 
     `before` is what is verified about the release that the stage ran before the entry.
@@ -293,9 +289,7 @@ def _has_left(name: str, platform: Platform, at: datetime) -> bool:
     return person is None or bool(time_refusal(person, at))
 
 
-def _is_break_glass(
-    decision: SignedStatement, case: _Case, change: Change, at: datetime
-) -> bool:
+def _is_break_glass(decision: SignedStatement, case: _Case, change: Change, at: datetime) -> bool:
     """Tell whether an allowed person used break-glass and git records it as open or confirmed."""
     stage, platform = case.stage, case.platform
     by = member(decision.statement.predicate.get("breakGlass"), "by")

@@ -14,6 +14,7 @@ from goldenpath.promote.platform.platform import FILE, Platform
 
 BEYOND = (
     "that two names are two people: a key says only that somebody holds it",
+    "who wrote what no listed key signed, or what another one committed for them: names are text",
     "time inside a statement: who has left can backdate an approval; take a stolen key out",
     "who administers this machine and its home folder: they can replace this program and its pin",
     "who may push to the registry: what they push runs nowhere without a signed decision",

@@ -29,15 +29,30 @@ RECORD = ("source", "rollout", "approvals", "decision", "previous", "rolledBack"
 """Fields of a release file that say how a release came in."""
 SHARES = ("percent", "going back")
 RESTRICTIONS = ("hold", "judged")
-REGISTRY = ("bytes", "signature", "evidence", "approval", "decision statement", "waiver")
-"""What can be pushed to the registry about a release."""
+REGISTRY = (
+    "bytes", "signature", "evidence", "approval", "decision statement", "waiver", "tag",
+    "list of statements", "deletion",
+)  # fmt: skip
+"""What can be pushed to the registry about a release, or deleted there."""
 FOLLOWED_FILE, NOTE = "followed file", "note"
 """A file that a cluster, git or CI obeys, and one that nobody obeys, such as a README."""
 DIGEST, BREAK_GLASS, ASK = "digest", "breakGlass", "ask"
+DOORS = (ASK, "metadata", "metrics")
+"""What a listener answers. Health is open to everybody, and says nothing else."""
 FIELDS = (
     *TRUST, FOLLOWED_FILE, NOTE, DIGEST, *SHARES, *SETTINGS, *RECORD, *RESTRICTIONS, BREAK_GLASS,
-    *REGISTRY, ASK,
+    *REGISTRY, *DOORS,
 )  # fmt: skip
+
+
+_OF_WRITERS = {
+    "bytes": "what nobody signed runs nowhere",
+    "tag": "a tag is a name: every stage names digests",
+    "list of statements": "statements that a commit names are read by their digest",
+    "deletion": "what is gone starts nowhere anew; servers that run go on",
+}
+"""What somebody with access to the registry does without any key, and why it opens nothing."""
+_OF_ACCESS = ("tag", "list of statements", "deletion")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +119,11 @@ def _of_people(scene: RightsScene) -> Iterator[Right]:
     for field in ("bytes", "signature", "evidence"):
         yield Right("person", field, "refused", "only build keys sign facts about a release")
     for field in ("approval", "decision statement", "waiver"):
-        how = "counts as one person, never as the author or the one who promotes"
+        how = "counts as one person, never as who wrote a part of it or who promotes"
         yield Right("person", field, "by right", how)
-    yield Right("person", ASK, "by right", "asks as a caller")
+    yield from _without_access("person")
+    for field in DOORS:
+        yield Right("person", field, "refused", "a key opens no listener: a token does")
 
 
 def _digest(scene: RightsScene) -> Right:
@@ -141,42 +158,60 @@ def _of_machines() -> Iterator[Right]:
     for field in FIELDS:
         if field in allowed:
             yield Right("machine", field, "by right", "takes a later step of a plan, or goes back")
-        elif field in (*REGISTRY, ASK):
+        elif field in (*REGISTRY, *DOORS):
             yield Right("machine", field, "refused", "its key signs commits only")
         else:
             yield Right("machine", field, "refused", "a machine changes nothing else")
 
 
 def _of_build_keys() -> Iterator[Right]:
+    yield from _without_access("build key")
     for field in FIELDS:
         if field in ("signature", "evidence"):
             how = "signs releases and facts; people approve what enters a stage"
             yield Right("build key", field, "by right", how)
+        elif field in _OF_ACCESS:
+            continue
         elif field in REGISTRY:
             yield Right("build key", field, "refused", "only people sign judgements")
+        elif field in DOORS:
+            yield Right("build key", field, "refused", "a key opens no listener: a token does")
         else:
             yield Right("build key", field, "refused", "a build key signs no commit")
+
+
+def _without_access(holder: HolderKind) -> Iterator[Right]:
+    """Yield what needs access to the registry, which no key of its own gives."""
+    for field in _OF_ACCESS:
+        yield Right(holder, field, "refused", "needs access to the registry, which is no key of it")
 
 
 def _of_strangers() -> Iterator[Right]:
     for field in FIELDS:
         yield Right("pusher", field, "refused", "every commit is signed by a listed key")
-        if field == "bytes":
-            how = "what nobody signed runs nowhere"
-            yield Right("registry writer", field, "by right", how)
+        if field in _OF_ACCESS or field == "bytes":
+            yield Right("registry writer", field, "by right", _OF_WRITERS[field])
+        elif field in DOORS:
+            how = "a listener asks the registry nothing about callers"
+            yield Right("registry writer", field, "refused", how)
         else:
             how = "statements count by their signature"
             yield Right("registry writer", field, "refused", how)
 
 
 def _of_callers(platform: Platform) -> Iterator[Right]:
+    for field in FIELDS:
+        if field not in DOORS:
+            yield Right("caller", field, "refused", "a listener changes nothing of a release")
     host = platform.gateway.rpartition(":")[0].strip("[]")
     if host == "localhost" or host == "::1" or host.startswith("127."):
-        yield Right("caller", ASK, "by right", "only this machine reaches the gateway")
+        for field in DOORS:
+            yield Right("caller", field, "by right", "only this machine reaches the gateway")
         return
     how = (
         f"the gateway listens on {platform.gateway}: whether callers need a token is set where up "
         "runs, and could not be found out"
     )
     cure = "set GOLDENPATH_ACCESS_FILE and the TLS files there, or listen on loopback"
-    yield Right("caller", ASK, "open", how, cure)
+    for field in DOORS:
+        yield Right("caller", field, "open", how, cure)

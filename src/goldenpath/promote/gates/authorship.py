@@ -108,8 +108,7 @@ def _accepted(person: Person, change: Change) -> Contributions | None:
 def _may_approve(name: str, change: Change) -> bool:
     roles = set(change.stage.approver_roles)
     return any(
-        each.name == name and (not roles or bool(roles & set(each.roles)))
-        for each in change.people
+        each.name == name and (not roles or bool(roles & set(each.roles))) for each in change.people
     )
 
 

@@ -1,9 +1,9 @@
 """The rules by which an entry into a stage is judged: those of then, by the people of today.
 
 A platform file that is made stricter must not stop what already runs, and one that is made looser
-must not admit what was refused. So stages, gates, roles and limits are those of the file that was in
-force when the release entered. Whom the platform trusts is a question of today: a person or a key
-that was taken out since then counts for nothing, and so does one that was not listed yet.
+must not admit what was refused. So stages, gates, roles and limits are those of the file that was
+in force when the release entered. Whom the platform trusts is asked today: a person or a key that
+was taken out since then counts for nothing, and so does one that was not listed yet.
 """
 
 from dataclasses import replace

@@ -16,7 +16,7 @@ from goldenpath.promote.gates.authorship import Change, author_refusal
 from goldenpath.promote.gates.gate import Evidence
 from goldenpath.promote.platform.break_glass import OVERRULED
 from goldenpath.promote.platform.platform import Platform, Stage
-from goldenpath.release.attest.policy import Finding, SignedStatement, Verified
+from goldenpath.release.attest.policy import Finding, SignedStatement
 from goldenpath.release.attest.statement import WAIVER, Statement, member, parse_time, render_time
 
 UNWAIVABLE = frozenset({"evidence", "approvals"})

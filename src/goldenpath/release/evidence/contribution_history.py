@@ -159,10 +159,10 @@ def _contributor(commit: str, content: bytes) -> Contributor:
         return Contributor(author)
     text = b"\n".join([armour[0].removeprefix(header), *(each[1:] for each in armour[1:])])
     try:
-        line = verify_ssh(
+        key = verify_ssh(
             text.decode("ascii", "replace"), b"\n".join(signed) + b"\n\n" + message, GIT_NAMESPACE
         )
     except VerificationError:
         # An OpenPGP signature, or one of a kind that `platform.toml` cannot list: the name counts.
         return Contributor(author)
-    return Contributor(author, fingerprint(line))
+    return Contributor(author, fingerprint(key))

@@ -84,5 +84,7 @@ def parse_contributions(value: JsonValue) -> Contributions:
     record = typed(value, _Record, "the contributions of the provenance")
     places = {place for part in record.parts for place in part.by}
     if not all(0 <= place < len(record.people) for place in places):
-        raise InvalidInput("the contributions of the provenance name somebody whom they do not list")
+        raise InvalidInput(
+            "the contributions of the provenance name somebody whom they do not list"
+        )
     return Contributions(record.people, record.parts, record.gap)

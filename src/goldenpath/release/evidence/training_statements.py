@@ -73,9 +73,7 @@ def statements(
     texts = documents or {}
     bill = sbom(run, subjects, version=version, contract=contract, system=system, documents=texts)
     predicates: dict[str, Mapping[str, JsonValue]] = {
-        PROVENANCE: provenance(
-            run, builder=builder, documents=texts, contributions=contributions
-        ),
+        PROVENANCE: provenance(run, builder=builder, documents=texts, contributions=contributions),
         SBOM: bill,
         DATASET: {"datasets": _plain(run.datasets)},
         METRICS: _evaluation(run),
