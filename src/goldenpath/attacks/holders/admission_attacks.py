@@ -21,12 +21,15 @@ from goldenpath.attacks.holders.entry_scene import (
     NOW,
     ORDER,
     OWN_GATE,
+    RULES,
     SCANNED,
     SCIENTIST,
+    SECOND,
     SOAK,
     SOURCE,
     TESTS,
     THRESHOLDS_GATE,
+    VALIDATOR,
     WAIVERS,
     EntryScene,
     GivenApproval,
@@ -40,11 +43,12 @@ from goldenpath.promote.gates.fact_gates import CHECKS
 from goldenpath.promote.platform.custom_gate import NamedGate
 from goldenpath.promote.platform.demands import check_people
 from goldenpath.release.attest.policy import Person
+from goldenpath.release.evidence.contributions import Contributions, Contributor, ReleasePart
 
 KEYS = "keys as keys"
 CONTROLS = (
     *(f"gate {each}" for each in GATES), OWN_GATE, NAME, DECIDED, APPROVALS, ENTRY_TIME, WAIVERS,
-    AUTHOR, KEYS,
+    AUTHOR, KEYS, RULES,
 )  # fmt: skip
 _VALIDATOR, _MANAGER = BOTH
 _GATES = {
@@ -170,7 +174,44 @@ _DECISIONS = {
     "a decision that refused is used": EntryScene(decision={"allowed": False}),
     "a decision says yes in other words": EntryScene(decision={"allowed": "true"}),
 }
+
+
+def _written(content: str = "1", *, gap: str = "") -> Contributions:
+    """A part by the validator, and one by somebody else who committed on top."""
+    people = (
+        Contributor("Somebody Else <else@example>", validators_fingerprint()),
+        Contributor("Some Body <body@example>"),
+    )
+    parts = (ReleasePart("src/train.py", content, (0,)), ReleasePart("README.md", "1", (1,)))
+    return Contributions(people, parts, gap)
+
+
 _AUTHORS = {
+    "an author approves under a commit of somebody else": EntryScene(contributions=_written()),
+    "an author waives under a commit of somebody else": EntryScene(
+        contributions=_written(),
+        auc=0.84,
+        waived=(THRESHOLDS_GATE,),
+        waivers=(GivenWaiver(),),
+    ),
+    "an author declares their change in git first, so that it is not new": EntryScene(
+        contributions=_written(), champion=0.9, before=_written()
+    ),
+    "an author approved their own change before, so that it is not new": EntryScene(
+        contributions=_written(),
+        champion=0.9,
+        before=_written(),
+        before_approved_by=(VALIDATOR, MANAGER),
+    ),
+    "an author brings back an old state of theirs": EntryScene(
+        contributions=_written("1"),
+        champion=0.9,
+        before=_written("2"),
+        before_approved_by=(MANAGER, SECOND),
+    ),
+    "a build sees only the end of the history, so that nobody is the author": EntryScene(
+        contributions=_written(gap="the build had a shallow clone")
+    ),
     "an author approves under another --author": EntryScene(
         author="Somebody Else <else@example>", signer=validators_fingerprint()
     ),
@@ -180,6 +221,26 @@ _AUTHORS = {
         auc=0.84,
         waived=(THRESHOLDS_GATE,),
         waivers=(GivenWaiver(),),
+    ),
+}
+# Each is refused for two reasons, so that no other control than the rules of then refuses it alone.
+_REFUSED = EntryScene(auc=0.5, soaked=6 * DAY)
+_LOOSER = {
+    "a refused release waits for a file without its gates": replace(
+        _REFUSED, loosened={"gates": ("approvals",)}
+    ),
+    "a refused release waits for a file with a shorter soak": replace(
+        _REFUSED, loosened={"soak": 2 * DAY, "gates": ("stage-before", "approvals")}
+    ),
+    "a refused release waits for a file without approvals": replace(
+        _REFUSED, approvals=(), loosened={"approvals": 0, "gates": ("checks",)}
+    ),
+    "a refused release waits until its approver gets the role": replace(
+        _REFUSED,
+        author="another <another@example>",
+        approvals=(_VALIDATOR, GivenApproval(SCIENTIST)),
+        loosened={"gates": ("approvals",)},
+        promoted=(SCIENTIST,),
     ),
 }
 _FAR = NamedGate("far", (STAGE,), "nowhere_at_all:GATE")
@@ -233,5 +294,6 @@ def admission_attacks() -> tuple[RightsAttack, ...]:
         *admissions(ENTRY_TIME, _TIMES),
         *admissions(WAIVERS, _WAIVERS),
         *admissions(AUTHOR, _AUTHORS),
+        *admissions(RULES, _LOOSER),
         *_key_attacks(),
     )

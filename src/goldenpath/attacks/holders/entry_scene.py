@@ -41,6 +41,7 @@ from goldenpath.release.attest.statement import (
     Statement,
     render_time,
 )
+from goldenpath.release.evidence.contributions import Contributions, contributions_record
 from goldenpath.train.training_run import Metric
 
 NOW: Final = datetime(2026, 11, 29, 12, tzinfo=UTC)
@@ -48,9 +49,9 @@ DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 ENGINEER, VALIDATOR, MANAGER, SCIENTIST, SECOND = (
     "platform-engineer", "validator", "risk-manager", "data-scientist", "second-validator",
 )  # fmt: skip
-APPROVALS, WAIVERS, ENTRY_TIME, AUTHOR, DECIDED, OWN_GATE, NAME = (
+APPROVALS, WAIVERS, ENTRY_TIME, AUTHOR, DECIDED, OWN_GATE, NAME, RULES = (
     "approvals", "cited waivers", "time of the entry", "authorship", "decision",
-    "gate of the platform", "model of the contract",
+    "gate of the platform", "model of the contract", "rules of the entry",
 )  # fmt: skip
 THRESHOLDS_GATE, SOURCE, TESTS, SCANNED, ORDER, CHAMPION, SOAK = GATES = (
     "thresholds", "clean-source", "checks", "scan", "threshold-order", "champion", "stage-before",
@@ -176,6 +177,15 @@ class EntryScene:
     author: str = "data-scientist <somebody@example>"
     signer: str = ""
     """Fingerprint of the key that signed the commit."""
+    contributions: Contributions | None = None
+    """Who wrote which part; None if the build recorded only who signed the commit."""
+    before: Contributions | None = None
+    """The same of the release that ran before."""
+    before_approved_by: tuple[str, ...] = ()
+    loosened: Mapping[str, object] = field(default_factory=dict)
+    """What the stage demands today instead of what it demanded when the release entered."""
+    promoted: tuple[str, ...] = ()
+    """People who got the role of an approver since then."""
     contract: str = MODEL
     decision: Mapping[str, JsonValue] = field(default_factory=dict)
     """What the decision says in other words."""
@@ -192,12 +202,12 @@ class EntryScene:
     def refusal(self, without: frozenset[str]) -> str:
         """Return why the release is not admitted; empty if it is."""
         scene = _without(self, without)
-        stage = self._stage(without)
-        platform = scene._platform(stage)
+        then = scene._platform(self._stage(without))
         verified = Verified(TWO, tuple(scene._statements()), ())
         deployment = Deployment(STAGE, MODEL, (Slot(slot_name(TWO), TWO, 100),))
         time = scene.decided_at if ENTRY_TIME in without else NOW
-        findings = judged(verified, platform, deployment, NOW, facts=(scene._facts(time),))
+        facts = scene._facts(time, None if RULES in without else then)
+        findings = judged(verified, scene._today(then), deployment, NOW, facts=(facts,))
         return "; ".join(each.message for each in findings if each.status == "fail")
 
     def _stage(self, without: frozenset[str]) -> Stage:
@@ -227,14 +237,33 @@ class EntryScene:
             named_gates=self.own_gates,
         )
 
-    def _facts(self, time: datetime) -> EntryFacts:
+    def _today(self, then: Platform) -> Platform:
+        """Return the platform file that is in force now."""
+        *others, stage = then.stages
+        listed = tuple(
+            replace(each, roles=(*each.roles, VALIDATOR)) if each.name in self.promoted else each
+            for each in then.people
+        )
+        stages = (*others, replace(stage, **self.loosened))  # type: ignore[arg-type]
+        return replace(then, stages=stages, people=listed)
+
+    def _facts(self, time: datetime, platform: Platform | None) -> EntryFacts:
         before = None if self.soaked is None else NOW - self.soaked
         live = None
         if self.champion is not None:
-            live = Live(ONE, _contract(MODEL), (_metric(self.champion),))
-        entry = StageEntry("c" * 40, time, None if live is None else ONE, before)
+            live = Live(ONE, _contract(MODEL), (_metric(self.champion),), None, self._verified())
+        entry = StageEntry("c" * 40, time, None if live is None else ONE, before, platform)
         contract, documents = _contract(self.contract), {THRESHOLDS: _LIMITS}
         return EntryFacts(entry, contract, documents, live, None, self.unread)
+
+    def _verified(self) -> Verified | None:
+        """Return what is verified about the release that ran before; None if that is not asked."""
+        if self.before is None:
+            return None
+        made = replace(self, contributions=self.before)._facts_of_build()[PROVENANCE]
+        given = (GivenApproval(each, at=NOW - 300 * DAY) for each in self.before_approved_by)
+        signed = (_by(each.by, each.statement([])) for each in given)
+        return Verified(ONE, (_by_machine(PROVENANCE, made, NOW - 301 * DAY), *signed), ())
 
     def _statements(self) -> list[SignedStatement]:
         machine = [
@@ -271,6 +300,8 @@ class EntryScene:
             "author": self.author,
             "signer": self.signer,
         }
+        if self.contributions is not None:
+            internal["contributions"] = contributions_record(self.contributions)
         checks: list[JsonValue] = [
             {"name": name, "passed": name not in self.failed, "detail": "", "seconds": 1.0}
             for name in self.passed
@@ -315,7 +346,7 @@ def _without(scene: EntryScene, without: frozenset[str]) -> EntryScene:
         good = tuple(replace(each, at=NOW - HOUR, until=until, saw_gates=seen) for each in BOTH)
         scene = replace(scene, approvals=good)
     if AUTHOR in without:
-        scene = replace(scene, signer="")
+        scene = replace(scene, signer="", contributions=None)
     if DECIDED in without:
         scene = replace(scene, decision={}, is_decided=True)
     if WAIVERS in without:

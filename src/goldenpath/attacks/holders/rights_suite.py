@@ -29,6 +29,7 @@ from goldenpath.attacks.holders.deployment_step import (
     steps,
     unreadable,
 )
+from goldenpath.attacks.holders.record_attacks import SIGNED_APPROVERS, record_attacks
 from goldenpath.attacks.holders.restriction_attacks import CONTROLS as OF_RESTRICTIONS
 from goldenpath.attacks.holders.restriction_attacks import restriction_attacks
 from goldenpath.attacks.holders.way_in_attacks import WAYS_IN, way_in_attacks
@@ -174,9 +175,11 @@ ATTACKS: tuple[RightsAttack, ...] = (
     *admission_attacks(),
     *restriction_attacks(),
     *way_in_attacks(),
+    *record_attacks(),
 )  # fmt: skip
 CONTROLS = (
     MACHINE, LONE, PEOPLE, ROLES, TWO_ROLES, *OF_ADMISSION, *OF_RESTRICTIONS, WAYS_IN,
+    SIGNED_APPROVERS,
 )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ believed.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from goldenpath.attacks.holders.entry_scene import BOTH, ENTRY_TIME, EntryScene
 from goldenpath.errors import VerificationError
 from goldenpath.promote.repository.commit_signature import owner_of_key
 from goldenpath.promote.repository.first_seen import Sighting, Successor
@@ -30,7 +31,7 @@ OBJECTS, PACK, FIRST_SEEN = CONTROLS = (
 )  # fmt: skip
 _MIB: Final = 2**20
 _NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
-_DAY = timedelta(days=1)
+_DAY, _MINUTE = timedelta(days=1), timedelta(minutes=1)
 _MAIN = "refs/heads/main"
 _FILE, _FOLDER = "100644", "40000"
 Entries = Sequence[tuple[str, str]]
@@ -126,6 +127,21 @@ def _dated(claimed: datetime, until: datetime, sighting: Sighting, without: froz
     return ""
 
 
+def _soaks(claimed: datetime, sighting: Sighting, without: frozenset[str]) -> str:
+    """Date the commit back that brought a release into the stage before."""
+    entered = claimed if FIRST_SEEN in without else sighting.arrival(claimed)
+    return EntryScene(soaked=_NOW - entered).refusal(frozenset())
+
+
+def _approves(claimed: datetime, sighting: Sighting, without: frozenset[str]) -> str:
+    """Date the commit back whose approvals have ended."""
+    entered = claimed if FIRST_SEEN in without else sighting.arrival(claimed)
+    ended = tuple(replace(each, at=_NOW - 40 * _DAY, until=_NOW - 10 * _DAY) for each in BOTH)
+    scene = EntryScene(approvals=ended, decided_at=entered)
+    # The scene judges as of its decision, if that is when the commit came.
+    return scene.refusal(frozenset({ENTRY_TIME}))
+
+
 _TREES: tuple[tuple[str, Entries], ...] = (
     ("a tree has the same file twice", ((_FILE, "a"), (_FILE, "a"))),
     ("a tree holds a folder .git", ((_FOLDER, ".git"),)),
@@ -154,6 +170,15 @@ ATTACKS = (
     PushAttack("who has left dates back, and others commit on top of it", FIRST_SEEN,
         partial(_dated, _ENDED - _DAY, _ENDED, Sighting(_NOW, _NOW - _DAY).narrowed(
             Successor("engineer", _ENDED - _DAY), _NOW))),
+    PushAttack("a soak of a week is met in a minute, by a commit that is dated back", FIRST_SEEN,
+        partial(_soaks, _NOW - 8 * _DAY, Sighting(_NOW, _NOW - _MINUTE))),
+    PushAttack("a soak of a week is met by a date before this machine was off", FIRST_SEEN,
+        partial(_soaks, _NOW - 8 * _DAY, Sighting(_NOW, _NOW - 3 * _DAY))),
+    PushAttack("a soak is met by a date of years ago, and others commit on top", FIRST_SEEN,
+        partial(_soaks, _NOW - 900 * _DAY, Sighting(_NOW, _NOW - _MINUTE).narrowed(
+            Successor("engineer", _NOW), _NOW))),
+    PushAttack("approvals that have ended are used by a commit that is dated back", FIRST_SEEN,
+        partial(_approves, _NOW - 20 * _DAY, Sighting(_NOW, _NOW - _MINUTE))),
 )  # fmt: skip
 
 

@@ -47,19 +47,7 @@ class SignedApprovals:
         except GoldenPathError as error:
             reason = f"the statements about {digest.short} cannot be read: {error.message}"
             return replace(intent, decision="", approved_by=(), approvals_unknown=reason)
-        decisions = [
-            each for each in verified.of_type(DECISION) if _is_for(each, intent, intent.time)
-        ]
-        named = [each for each in decisions if each.envelope.text == intent.decision]
-        approvers = _approvers(verified, platform, intent)
-        authors = _authors(approvers, verified, platform, intent, before=before)
-        return replace(
-            intent,
-            decision=named[0].envelope.text if named else "",
-            approved_by=tuple(each for each in approvers if each not in authors),
-            approvals_unknown="",
-            approved_own=authors,
-        )
+        return with_approvals(intent, verified, platform, before)
 
     def _before(self, intent: Intent) -> Verified | None:
         """Return what is verified about the release before; None if it cannot be read.
@@ -80,6 +68,26 @@ class SignedApprovals:
         """Return the platform file that was in force before the commit."""
         (committed,) = self._repository.commits([commit])
         return platform_at(self._repository, committed.parents[0] if committed.parents else commit)
+
+
+def with_approvals(
+    intent: Intent, verified: Verified, platform: Platform, before: Verified | None = None
+) -> Intent:
+    """Return the intent with the decision and the approvers that signed statements show.
+
+    `before` is what is verified about the release that the stage ran before.
+    """
+    decisions = [each for each in verified.of_type(DECISION) if _is_for(each, intent, intent.time)]
+    named = [each for each in decisions if each.envelope.text == intent.decision]
+    approvers = _approvers(verified, platform, intent)
+    authors = _authors(approvers, verified, platform, intent, before=before)
+    return replace(
+        intent,
+        decision=named[0].envelope.text if named else "",
+        approved_by=tuple(each for each in approvers if each not in authors),
+        approvals_unknown="",
+        approved_own=authors,
+    )
 
 
 def _is_for(decision: SignedStatement, intent: Intent, time: datetime) -> bool:
