@@ -10,6 +10,7 @@ import pytest
 
 from goldenpath.attacks.programs.build_suite import build_machines, build_suite
 from goldenpath.attacks.programs.confined_trial import ProgramAttack, trials
+from goldenpath.attacks.programs.process_bombs import BOMB_CONTROLS
 from goldenpath.attacks.programs.sandbox_suite import sandbox_suite
 from goldenpath.attacks.programs.source_attacks import SOURCE_CONTROLS
 from goldenpath.errors import Unavailable
@@ -88,5 +89,6 @@ def test_what_a_machine_with_less_tries_is_refused_there_by_the_same_control(
 def test_a_machine_without_any_measure_shows_nothing_about_programs() -> None:
     suite = build_suite(frozenset(MEASURES))
 
-    assert suite.controls == SOURCE_CONTROLS
+    # The launcher itself counts processes and memory, without any measure of the kernel.
+    assert suite.controls == (*BOMB_CONTROLS, *SOURCE_CONTROLS)
     assert run(suite).holds and suite.left_out

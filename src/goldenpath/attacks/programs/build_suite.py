@@ -11,6 +11,12 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
+from goldenpath.attacks.programs.backend_attacks import (
+    BACKENDS,
+    NEEDS,
+    BackendAttack,
+    uv_program,
+)
 from goldenpath.attacks.programs.build_attacks import (
     CALLS,
     CALLS_ONLY,
@@ -31,6 +37,7 @@ from goldenpath.attacks.programs.confined_trial import (
     split,
     trials,
 )
+from goldenpath.attacks.programs.process_bombs import BOMBS, ProcessBomb
 from goldenpath.attacks.programs.source_attacks import SourceAttack, source_attacks
 from goldenpath.processes.confinement import Sandbox, confine
 from goldenpath.processes.sandbox.request import (
@@ -44,6 +51,8 @@ from goldenpath.processes.sandbox.request import (
 from goldenpath.release.attacks.suite import AttackSuite, AttackTrial, LeftOut
 
 _TEMPORARY = 16
+SingleAttack = SourceAttack | ProcessBomb | BackendAttack
+"""An attack that is made alone, and not in one sandbox with the others."""
 
 
 _NEEDS: Needs = {
@@ -94,7 +103,7 @@ def build_suite(lacking: frozenset[str] = frozenset()) -> AttackSuite:
     """
     machines = build_machines(lacking)
     programs = tuple(attack for machine in machines for attack in machine.attacks)
-    sources = source_attacks()
+    sources, left_out = _single(lacking)
     of_programs = dict.fromkeys(attack.control for attack in programs)
     controls = tuple(of_programs | dict.fromkeys(attack.control for attack in sources))
 
@@ -114,11 +123,29 @@ def build_suite(lacking: frozenset[str] = frozenset()) -> AttackSuite:
         ]
         return [*trials_of_programs, *(_trial(each, without) for each in sources)]
 
-    left_out = tuple(each for machine in machines for each in machine.left_out)
+    left_out += tuple(each for machine in machines for each in machine.left_out)
     return AttackSuite("build", (*programs, *sources), controls, every, left_out)
 
 
-def _trial(attack: SourceAttack, without: frozenset[str]) -> AttackTrial:
+def _single(
+    lacking: frozenset[str],
+) -> tuple[tuple[SingleAttack, ...], tuple[LeftOut, ...]]:
+    """Return the attacks that are made one by one, and those that this machine cannot show."""
+    present = set(confine(lacking).measures)
+    left_out = []
+    for each in BACKENDS:
+        needed = set(NEEDS[each.control])
+        if not uv_program():
+            left_out.append(LeftOut(each.name, each.control, "this machine lacks uv"))
+        elif lacking & needed or not needed & present:
+            reason = f"this machine lacks {', '.join(sorted(needed - present)) or 'nothing'}"
+            left_out.append(LeftOut(each.name, each.control, reason))
+    absent = {each.attack for each in left_out}
+    backends = (each for each in BACKENDS if each.name not in absent)
+    return (*BOMBS, *backends, *source_attacks()), tuple(left_out)
+
+
+def _trial(attack: SingleAttack, without: frozenset[str]) -> AttackTrial:
     reason = attack.refusal(without)
     return AttackTrial(not reason, {attack.control: reason} if reason else {})
 

@@ -169,7 +169,7 @@ def _judged(
 ) -> list[AttackTrial]:
     """Look at the effects while the processes live, and once more after the launcher's end."""
     reports = _reports(process, len(attacks))
-    outside = _outside(process.pid)
+    outside = descendants(process.pid)
     effects = [_effect(machine, report, outside) for report in reports]
     early = [each.has_succeeded(effect) for each, effect in zip(attacks, effects, strict=True)]
     process.kill()
@@ -222,7 +222,7 @@ def _effect(
     )
 
 
-def _outside(launcher: int) -> dict[int, int]:
+def descendants(launcher: int) -> dict[int, int]:
     """Return the process ids of the descendants of the launcher, by those of the sandbox."""
     counts: dict[int, int] = {}
     waiting = [launcher]
