@@ -5,7 +5,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -14,9 +15,11 @@ from uv import find_uv_bin
 
 from bench.measurement import Measurement
 from goldenpath.errors import Unavailable
+from goldenpath.processes.confinement import Confinement, Sandbox, confine
 from goldenpath.project.data_digest import digest_data
 from goldenpath.project.load import load_project
 from goldenpath.project.scaffold import create
+from goldenpath.release.evidence.contribution_history import contributions_of
 from goldenpath.settings import project_environment
 from goldenpath.train.run import train
 
@@ -31,8 +34,53 @@ def run() -> Iterator[Measurement]:
         yield from _digesting(Path(scratch))
         try:
             yield from _frame(Path(scratch))
+            yield from _confining(Path(scratch))
         except Unavailable as error:
             yield Measurement(4, "build over bare training", None, "s", note=error.message)
+
+
+@dataclass(frozen=True, slots=True)
+class _Bare(Confinement):
+    """Starts each program as it is, as builds did before they confined them."""
+
+    def command(self, command: Sequence[str], sandbox: Sandbox, folder: Path) -> list[str]:
+        return list(command)
+
+
+def _confining(folder: Path) -> Iterator[Measurement]:
+    """The build of the demo project with confinement against without, and against itself.
+
+    In each round every way builds once, in another order. Of the rounds the median ratio counts.
+    """
+    tools = project_environment(os.environ, sys.executable)
+    uv, now = find_uv_bin(), datetime.now(UTC)
+    made = create("confined", folder / "confined", uv=uv, now=now, environment=tools)
+    project = load_project(made)
+    # The bare one claims the same measures, so that it keeps its environment as the others do.
+    ways = {"confined": confine(), "again": confine(), "bare": _Bare(confine().measures)}
+
+    def seconds(confinement: Confinement) -> float:
+        start = time.perf_counter()
+        trained = train(
+            project, folder / "confining", uv=uv, now=lambda: datetime.now(UTC),
+            report=lambda _: None, tools=tools, kept=folder / "kept-confined",
+            confinement=confinement,
+        )  # fmt: skip
+        contributions_of(made, tools, trained.run.source.commit)
+        return time.perf_counter() - start
+
+    for confinement in ways.values():  # the environment, and the bytecode of what is imported
+        seconds(confinement)
+    names, rounds = list(ways), []
+    for number in range(ROUNDS):
+        order = names[number % 3 :] + names[: number % 3]
+        rounds.append({name: seconds(ways[name]) for name in order})
+    same = sorted(each["again"] / each["confined"] for each in rounds)
+    ratio = median(each["confined"] / each["bare"] for each in rounds)
+    yield Measurement(14, "build of the demo project, A/A spread", same[-1] - same[0], "1")
+    note = f"bare {median(each['bare'] for each in rounds):.2f} s, {ROUNDS} rounds in turn"
+    title = "build of the demo project, confined over bare"
+    yield Measurement(14, title, ratio, "1", 1.1, ratio <= 1.1, note)
 
 
 def _digesting(folder: Path) -> Iterator[Measurement]:
