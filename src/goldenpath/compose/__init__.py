@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from goldenpath.compose.gitops_access import seen as seen
     from goldenpath.compose.gitops_access import sighting as sighting
     from goldenpath.compose.gitops_access import signed_statements as signed_statements
+    from goldenpath.compose.gitops_access import statement_times as statement_times
     from goldenpath.compose.gitops_access import trusted as trusted
     from goldenpath.compose.installation import self_verification as self_verification
     from goldenpath.compose.inventory_watch import desired as desired
@@ -91,6 +92,7 @@ _PARTS = {
         "trusted",
         "seen",
         "sighting",
+        "statement_times",
         "identity",
         "last_names",
         "name_refusal",

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -76,6 +76,14 @@ def sighting(home: Home) -> Callable[[Commit], Sighting]:
 def seen(home: Home) -> Callable[[Commit], datetime]:
     """Return what gives the time when a commit came, by this machine's records."""
     return FirstSeen.beside(home.trust).arrival
+
+
+def statement_times(home: Home, known: Trusted) -> tuple[Mapping[Digest, datetime] | None, str]:
+    """Return when statements were first seen here at the latest, and by whose time they count."""
+    from goldenpath.promote.workspace.statement_times import StatementTimes, whose_times
+
+    times = StatementTimes(gitops(home), seen(home)).known(known, now())
+    return times, whose_times(known.platform, now(), has_follower=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,10 +191,11 @@ def signed_statements(home: Home, platform: Platform) -> "Callable[[Digest], Ver
     from goldenpath.release.attest.verify import verify
 
     opened = cache(lambda: store_of(home, platform))
-    policy = release_policy(platform)
+    times = cache(lambda: statement_times(home, trusted(home))[0])
+    policy, people = release_policy(platform), platform.people
 
     def statements(digest: Digest) -> "Verified":
-        return verify(opened(), digest, policy, people=platform.people, now=now())
+        return verify(opened(), digest, policy, people=people, now=now(), seen=times())
 
     return statements
 

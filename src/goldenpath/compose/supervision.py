@@ -6,6 +6,8 @@ import signal
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
 
 from goldenpath.audit.alarms.alarm_settings import AlarmLaunch, AlarmSettings, alarm_settings
 from goldenpath.audit.alarms.channel_secrets import secrets_folder
@@ -20,7 +22,7 @@ from goldenpath.compose.stores import local_store, store_of
 from goldenpath.compose.up_client import status
 from goldenpath.compose.witness import HoldsHeads
 from goldenpath.deploy.machine.local_target import LocalSettings
-from goldenpath.deploy.machine.machine import Machine
+from goldenpath.deploy.machine.machine import Machine, StatementTimesOf
 from goldenpath.deploy.machine.release_admission import ReleaseAdmission
 from goldenpath.deploy.machine.supervisor import alone, start_detached
 from goldenpath.deploy.reconcile.gitops_source import GitSource
@@ -29,12 +31,14 @@ from goldenpath.digest import Digest
 from goldenpath.errors import NotFound, Unavailable, did_you_mean
 from goldenpath.home import Home
 from goldenpath.observe.telemetry.otlp_settings import otel_variables, otlp_settings
+from goldenpath.oci.stores.layout import LayoutStore
 from goldenpath.processes.launch import GrpcLaunch
 from goldenpath.processes.observer_launch import Keep, Keeping, ObserverLaunch
 from goldenpath.processes.sidecar import Sidecar
 from goldenpath.project.contract import parse_contract
 from goldenpath.promote.acts.intents import StageChange
 from goldenpath.promote.platform.platform import Platform
+from goldenpath.promote.repository.chain_of_trust import Trusted
 from goldenpath.promote.repository.identity import Identity
 from goldenpath.promote.workspace.stage_history import StageHistory
 from goldenpath.promote.workspace.workspace import Outcome, Workspace
@@ -87,12 +91,11 @@ def serve(home: Home, listening: Listening, *, once: bool, say: Callable[[str], 
             inner=inner_socket(home.run) if listening.grpc else "",
             uv=uv(),
         )
+        history = StageHistory(gitops(home), seen(home))
         machine = Machine(
             settings,
             source,
-            ReleaseAdmission(
-                lambda platform: store_of(home, platform), StageHistory(gitops(home), seen(home))
-            ),
+            ReleaseAdmission(lambda platform: store_of(home, platform), history),
             say=say,
             now=now,
             record=lambda what, commit: log.append(event_of(what, now(), commit)),
@@ -100,12 +103,26 @@ def serve(home: Home, listening: Listening, *, once: bool, say: Callable[[str], 
             watch=InventoryWatch(home),
             hold=HoldsHeads(home, say, lambda: (machine.platform, machine.commit)),
             patience=evidence_timeout(os.environ),
+            statement_times=_times_by(history, settings.store),
         )
         machine.attend(_observer(home, settings, listening.metrics or "", lambda: machine.platform))
         machine.attend(_alarms(home, settings, lambda: machine.platform))
         if listening.grpc:
             machine.attend(_grpc_listener(settings, listening.grpc))
         return machine.serve(once=once)
+
+
+def _times_by(history: StageHistory, folder: Path) -> StatementTimesOf:
+    """Return what gives the first-seen times of the statements about one release in a layout."""
+
+    def times(trusted: Trusted, digest: Digest) -> Mapping[Digest, datetime] | None:
+        known = history.statement_times(trusted, now())
+        if known is None:
+            return None
+        listed = {each.digest for each in LayoutStore(folder).referrers(digest)}
+        return {each: at for each, at in known.items() if each in listed}
+
+    return times
 
 
 def _observer(

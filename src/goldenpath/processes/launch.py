@@ -4,6 +4,7 @@ A child lives as long as its standard input: end of file means drain and exit. I
 carries one JSON object per line for the supervisor, its standard error is a log for people.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -34,6 +35,9 @@ class ReleaseTrust:
     builder: str = ""
     threshold: int = 1
     """Number of different keys of `keys` that must have signed the release."""
+    seen: Mapping[str, str] | None = None
+    """When a follower saw statements at the latest, RFC 3339, by digest of their envelope. None:
+    nobody knows more than the date in a statement itself."""
 
 
 @dataclass(frozen=True, slots=True)

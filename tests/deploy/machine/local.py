@@ -83,7 +83,7 @@ def machine(
         warm=warm,
     )
     happened: list[ServerEvent | RouteChanged] = []
-    target = LocalTarget(settings, lambda stage: trust, happened.append)
+    target = LocalTarget(settings, lambda digest: trust, happened.append)
     found = Machine(target, happened, settings.run)
     try:
         yield found

@@ -11,12 +11,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
 from goldenpath.compose.containers.release_finding import FoundRelease, find_release
 from goldenpath.compose.listeners import listener_settings
-from goldenpath.compose.process_context import uv
+from goldenpath.compose.process_context import now, uv
 from goldenpath.errors import InvalidInput
 from goldenpath.files import take_lock
 from goldenpath.home import Home
@@ -34,9 +35,10 @@ from goldenpath.processes.launch import (
 from goldenpath.processes.observer_launch import ObserverLaunch
 from goldenpath.processes.sidecar import Sidecar
 from goldenpath.promote.gates.admission_policy import parse_admission
+from goldenpath.promote.workspace.statement_times import OWN_TIME
 from goldenpath.release.artifact.evidence_copy import copy_evidence
 from goldenpath.release.artifact.source_store import open_source
-from goldenpath.release.attest.launch_trust import trust_of
+from goldenpath.release.attest.launch_trust import policy_of, trust_of
 from goldenpath.serve.server.lifecycle import ServerOutput, run
 from goldenpath.settings import tool_environment
 
@@ -82,6 +84,8 @@ def serve_release(home: Home, options: ServeOptions, output: ServerOutput) -> No
         found = find_release(home, options, state, is_verified=trust is not None)
         if trust is None:
             output.log(f"NOT VERIFIED: no trust file was named; {found.certainty}")
+        elif ended := ended_keys(trust, now()):
+            output.log(f"what {', '.join(ended)} signed counts {OWN_TIME}")
         run(
             _configuration(options, state, found, trust=trust, say=output.log),
             output,
@@ -171,6 +175,15 @@ def trust_file(file: Path | None) -> ReleaseTrust | None:
             hint="name a policy file or a platform.toml with --verify; docs/policy.md shows one",
         ) from error
     return trust_of(parse_admission(content, file.name).policy)
+
+
+def ended_keys(trust: ReleaseTrust, at: datetime) -> tuple[str, ...]:
+    """Return the names of the keys whose time is over, or that were revoked."""
+    return tuple(
+        key.name
+        for key in policy_of(trust).keys
+        if any(end is not None and end <= at for end in (key.valid_until, key.revoked_at))
+    )
 
 
 @contextmanager

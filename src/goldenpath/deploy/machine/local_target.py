@@ -19,6 +19,7 @@ from goldenpath.deploy.machine.routing import Gateway, RouteChanged
 from goldenpath.deploy.machine.server_process import ServerEvent, ServerProcess
 from goldenpath.deploy.machine.traffic_demand import TrafficDemand
 from goldenpath.deploy.reconcile.target import Action, Apply, Prune, Running
+from goldenpath.digest import Digest
 from goldenpath.http.listener_settings import ListenerSettings
 from goldenpath.processes.child import Child, Message
 from goldenpath.processes.launch import (
@@ -71,7 +72,7 @@ class LocalTarget:
     def __init__(
         self,
         settings: LocalSettings,
-        trust: Callable[[str], ReleaseTrust],
+        trust: Callable[[Digest], ReleaseTrust],
         report: Report,
         terms: Callable[[str], ServingTerms] = lambda _: ServingTerms(),
     ) -> None:
@@ -266,7 +267,7 @@ class LocalTarget:
                 digest=str(slot.digest),
                 replica=replica,
                 source=ReleaseSource(str(settings.store)),
-                trust=self._trust(deployment.stage),
+                trust=self._trust(slot.digest),
                 listen=f"unix:{socket}" if short else "127.0.0.1:0",
                 # TLS ends at the gateway. The tokens are checked by the servers.
                 listener_settings=ListenerSettings(access=settings.listener_settings.access),

@@ -30,12 +30,14 @@ from goldenpath.deploy.reconcile.status import (
     write_status,
 )
 from goldenpath.deploy.reconcile.verdicts import PATIENCE, Admit, RefusedRelease
+from goldenpath.digest import Digest
 from goldenpath.errors import GoldenPathError, InvalidInput, Unavailable
 from goldenpath.processes.child import Message
 from goldenpath.processes.launch import ReleaseTrust, ServingTerms
 from goldenpath.processes.sidecar import Sidecar
 from goldenpath.promote.gates.admission_policy import release_policy
 from goldenpath.promote.platform.platform import Platform
+from goldenpath.promote.repository.chain_of_trust import Trusted
 from goldenpath.release.attest.launch_trust import trust_of
 
 LOOK_EVERY = timedelta(seconds=1)
@@ -91,6 +93,10 @@ Observation = (
 """What the audit log records. The log itself lives in a higher layer."""
 
 
+StatementTimesOf = Callable[[Trusted, Digest], Mapping[Digest, datetime] | None]
+"""Returns when the statements about a release were seen here, as `Demand.seen` has it."""
+
+
 class Machine:
     """Runs the reconcile loop over the local target until it gets a signal to stop."""
 
@@ -107,8 +113,10 @@ class Machine:
         watch: Callable[[Status], "tuple[Warned, ...]"] = lambda _: (),
         hold: Callable[[bool], None] = lambda _: None,
         patience: timedelta = PATIENCE,
+        statement_times: StatementTimesOf = lambda _trusted, _digest: None,
     ) -> None:
         self._run = settings.run
+        self._statement_times = statement_times
         self._scheme: Literal["http", "https"] = (
             "https" if settings.listener_settings.certificate else "http"
         )
@@ -208,12 +216,16 @@ class Machine:
         """The commit that is followed; empty before one was trusted."""
         return self._reconciler.trusted.commit if self._reconciler.trusted else ""
 
-    def _trust(self, stage: str) -> ReleaseTrust:
-        """Return what a model server verifies itself, by the platform file in force."""
+    def _trust(self, digest: Digest) -> ReleaseTrust:
+        """Return what the server of a release verifies itself, by the platform file in force."""
         trusted = self._reconciler.trusted
         if trusted is None:
             return ReleaseTrust((), ())
-        return trust_of(release_policy(trusted.platform))
+        try:
+            seen = self._statement_times(trusted, digest)
+        except GoldenPathError:
+            seen = {}  # then nobody is known to have seen a statement before its key ended
+        return trust_of(release_policy(trusted.platform), seen)
 
     def _terms(self, stage: str) -> ServingTerms:
         """Return the serving terms of a stage, by the platform file in force."""

@@ -22,6 +22,8 @@ from goldenpath.promote.repository.commit import Commit
 from goldenpath.promote.repository.worktree import Repository
 
 _DIGEST = re.compile(rb"sha256:[0-9a-f]{64}")
+OWN_TIME = "by its own date, which only its signer states: no first-seen time is known here"
+"""By whose time a statement by a key that has ended is judged where nobody follows git."""
 _TOGETHER = 500
 """Commits that are read in one call of git."""
 
@@ -75,6 +77,15 @@ class StatementTimes:
             for text in _DIGEST.findall(content or b""):
                 digest, time = Digest(text.decode("ascii")), self._seen(commit)
                 self._times[digest] = min(time, self._times.get(digest, time))
+
+
+def whose_times(platform: Platform, now: datetime, *, has_follower: bool) -> str:
+    """Return in a few words by whose time statements by keys that have ended are judged."""
+    if not has_ended_key(platform, now):
+        return "no build key has ended, so no time decides about a statement"
+    if has_follower:
+        return "by the time when this machine first saw a commit that names it"
+    return OWN_TIME
 
 
 def has_ended_key(platform: Platform, now: datetime) -> bool:

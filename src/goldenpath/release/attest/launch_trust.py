@@ -1,7 +1,9 @@
 """A policy as the launch record of a server carries it, and back again."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
+from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
 from goldenpath.processes.launch import ReleaseTrust, TrustedPem
 from goldenpath.release.attest.keys import key_from_pem
@@ -9,14 +11,16 @@ from goldenpath.release.attest.policy import Policy, TrustedKey
 from goldenpath.release.attest.signatures.p256 import to_pem
 
 
-def trust_of(policy: Policy) -> ReleaseTrust:
-    """Return the policy in the form that a server gets."""
+def trust_of(policy: Policy, seen: Mapping[Digest, datetime] | None = None) -> ReleaseTrust:
+    """Return the policy in the form that a server gets; `seen` is as in `Demand`."""
+    times = None if seen is None else {each.text: at.isoformat() for each, at in seen.items()}
     return ReleaseTrust(
         tuple(_pem(key) for key in policy.keys),
         policy.required,
         policy.repository or "",
         policy.builder or "",
         policy.threshold,
+        times,
     )
 
 
@@ -29,6 +33,14 @@ def policy_of(trust: ReleaseTrust) -> Policy:
         repository=trust.repository or None,
         builder=trust.builder or None,
     )
+
+
+def seen_of(trust: ReleaseTrust) -> Mapping[Digest, datetime] | None:
+    """Return when a follower saw statements, as `Demand.seen` has it. Raises `InvalidInput`."""
+    if trust.seen is None:
+        return None
+    times = {Digest(text): _time(at, text) for text, at in trust.seen.items()}
+    return {digest: time for digest, time in times.items() if time is not None}
 
 
 def _pem(key: TrustedKey) -> TrustedPem:

@@ -18,7 +18,7 @@ from goldenpath.project.spec import Contract
 from goldenpath.release.artifact.pack import CONTRACT, MODEL, PLATFORM_FOLDER, RUNTIME, WHEELS
 from goldenpath.release.artifact.source_store import open_source
 from goldenpath.release.artifact.unpack import open_release, read_image
-from goldenpath.release.attest.launch_trust import policy_of
+from goldenpath.release.attest.launch_trust import policy_of, seen_of
 from goldenpath.release.attest.policy import Verified
 from goldenpath.release.attest.verify import verify
 from goldenpath.serve.model.model import Model, OnnxModel
@@ -70,7 +70,7 @@ def _verified(store: Store, digest: Digest, launch: ServerConfiguration, now: da
     """Return what is signed about the release; nothing if the launch requires nothing."""
     if launch.trust is None:
         return Verified(digest, (), ())
-    verified = verify(store, digest, policy_of(launch.trust), now=now)
+    verified = verify(store, digest, policy_of(launch.trust), now=now, seen=seen_of(launch.trust))
     if not verified.holds:
         failed = [f for f in verified.findings if f.status == "fail"]
         raise VerificationError(
