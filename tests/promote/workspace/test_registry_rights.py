@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -170,8 +171,12 @@ def of_access(registry: Registry) -> Iterator[Try]:
     yield "list of statements", overwritten
     for digest in (good, bad):
         for each in registry.road.store.referrers(digest):
-            yield "deletion", lambda store, name=each.digest.hex: blob(store, name).unlink()
-        yield "deletion", lambda store, name=digest.hex: blob(store, name).unlink()
+            yield "deletion", partial(delete, each.digest.hex)
+        yield "deletion", partial(delete, digest.hex)
+
+
+def delete(name: str, store: LayoutStore) -> None:
+    blob(store, name).unlink()
 
 
 def blob(store: LayoutStore, name: str) -> Path:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -49,10 +49,12 @@ def _ended(bomb: ProcessBomb, is_unlimited: bool) -> str:
     """Run a bomb once with its limit and once without: no other control changes anything."""
     python = Path(sys.executable).resolve()
     with TemporaryDirectory(prefix="gp-") as name:
-        sandbox = Sandbox(readable=interpreter_files(python), writable=(Path(name),))
-        limits = {TASKS: {"most_tasks": _MOST_TASKS}, TOGETHER: {"most_memory": _MOST_MEMORY}}
-        if not is_unlimited:
-            sandbox = replace(sandbox, **limits[bomb.control])
+        sandbox = Sandbox(
+            readable=interpreter_files(python),
+            writable=(Path(name),),
+            most_tasks=_MOST_TASKS if bomb.control == TASKS and not is_unlimited else 0,
+            most_memory=_MOST_MEMORY if bomb.control == TOGETHER and not is_unlimited else 0,
+        )
         code = f"import os, threading, time\n{bomb.code}{_STAY}"
         command = confine().command([str(python), "-I", "-S", "-c", code], sandbox, Path(name))
         with subprocess.Popen(
