@@ -6,7 +6,8 @@ from functools import partial
 import pytest
 
 from goldenpath.attacks.holders.deployment_step import BOTH, ONE, TWO, Shares, recorded, shared
-from goldenpath.attacks.holders.entry_scene import DAY, NOW, EntryScene, GivenWaiver
+from goldenpath.attacks.holders.entry_scene import EntryScene
+from goldenpath.attacks.holders.given_judgements import DAY, NOW, GivenWaiver
 from goldenpath.attacks.holders.restriction_attacks import RestrictedStep
 from goldenpath.attacks.holders.rights_suite import CONTROLS, rights_suite
 from goldenpath.promote.manifests.commit_rights import FileStep, lone_refusal, machine_refusal

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
-from goldenpath.promote.gates.authorship import Change, author_refusal
+from goldenpath.promote.gates.authorship import ReleaseChange, author_refusal
 from goldenpath.promote.platform.platform import Stage
 from goldenpath.release.attest.policy import Person, SignedStatement, Verified
 from goldenpath.release.attest.signatures.ssh_public_key import fingerprint
@@ -83,7 +83,7 @@ def _provenance(internal: dict[str, JsonValue], digest: Digest) -> SignedStateme
 
 
 def authors(now: Verified, before: Verified | None = None) -> list[str]:
-    change = Change(now, MODEL, STAGE, PEOPLE, before)
+    change = ReleaseChange(now, MODEL, STAGE, PEOPLE, before)
     return [person.name for person in PEOPLE if author_refusal(person, change)]
 
 

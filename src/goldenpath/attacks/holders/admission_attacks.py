@@ -6,6 +6,13 @@ from functools import partial
 
 from goldenpath.attacks.holders.deployment_step import STAGE, RightsAttack
 from goldenpath.attacks.holders.entry_scene import (
+    EntryScene,
+    admissions,
+    curve_lines,
+    people,
+    validators_fingerprint,
+)
+from goldenpath.attacks.holders.given_judgements import (
     APPROVALS,
     AUTHOR,
     BOTH,
@@ -31,13 +38,8 @@ from goldenpath.attacks.holders.entry_scene import (
     THRESHOLDS_GATE,
     VALIDATOR,
     WAIVERS,
-    EntryScene,
     GivenApproval,
     GivenWaiver,
-    admissions,
-    curve_lines,
-    people,
-    validators_fingerprint,
 )
 from goldenpath.promote.gates.fact_gates import CHECKS
 from goldenpath.promote.platform.custom_gate import NamedGate

@@ -9,7 +9,8 @@ from datetime import datetime
 from functools import partial
 
 from goldenpath.attacks.holders.deployment_step import MODEL, STAGE, TWO, RightsAttack
-from goldenpath.attacks.holders.entry_scene import (
+from goldenpath.attacks.holders.entry_scene import people
+from goldenpath.attacks.holders.given_judgements import (
     DAY,
     ENGINEER,
     HOUR,
@@ -17,7 +18,6 @@ from goldenpath.attacks.holders.entry_scene import (
     NOW,
     VALIDATOR,
     GivenApproval,
-    people,
 )
 from goldenpath.audit.timeline.live import Intent
 from goldenpath.audit.timeline.signed_approvals import with_approvals

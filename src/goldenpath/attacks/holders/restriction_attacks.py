@@ -22,7 +22,7 @@ from goldenpath.attacks.holders.deployment_step import (
     sealed_platform,
     shared,
 )
-from goldenpath.attacks.holders.entry_scene import DAY, ENGINEER, HOUR, NOW, VALIDATOR
+from goldenpath.attacks.holders.given_judgements import DAY, ENGINEER, HOUR, NOW, VALIDATOR
 from goldenpath.promote.manifests.desired import Placement
 from goldenpath.promote.manifests.placement import render_placement
 from goldenpath.promote.manifests.restrictions import Files, Step, refusal

@@ -16,7 +16,8 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from goldenpath.attacks.holders.entry_scene import BOTH, ENTRY_TIME, EntryScene
+from goldenpath.attacks.holders.entry_scene import EntryScene
+from goldenpath.attacks.holders.given_judgements import BOTH, ENTRY_TIME
 from goldenpath.errors import VerificationError
 from goldenpath.promote.repository.commit_signature import owner_of_key
 from goldenpath.promote.repository.first_seen import Sighting, Successor

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from goldenpath.audit.timeline.live import Intent
 from goldenpath.digest import Digest
 from goldenpath.errors import GoldenPathError
-from goldenpath.promote.gates.authorship import Change, author_refusal
+from goldenpath.promote.gates.authorship import ReleaseChange, author_refusal
 from goldenpath.promote.platform.platform import Platform
 from goldenpath.promote.repository.chain_of_trust import platform_at
 from goldenpath.promote.repository.worktree import Repository
@@ -127,7 +127,7 @@ def _authors(
     stage = platform.stage(intent.stage)
     if stage is None:
         return tuple(names)
-    change = Change(verified, intent.model, stage, platform.people, before)
+    change = ReleaseChange(verified, intent.model, stage, platform.people, before)
     people = {person.name: person for person in platform.people}
     return tuple(each for each in names if author_refusal(people[each], change))
 

@@ -14,7 +14,7 @@ from goldenpath.errors import InvalidInput
 from goldenpath.oci.store import Store
 from goldenpath.promote.gates.admission_policy import release_policy
 from goldenpath.promote.gates.approval import confirmed, second_people, time_refusal
-from goldenpath.promote.gates.authorship import Change
+from goldenpath.promote.gates.authorship import ReleaseChange
 from goldenpath.promote.gates.entry_rules import rules_of_entry
 from goldenpath.promote.gates.follower_verdict import EntryFacts, rejudged
 from goldenpath.promote.gates.waiver import Excuse, excuses
@@ -171,9 +171,9 @@ class _Case:
     model: str
     break_glass: BreakGlass | None
 
-    def change(self, before: Verified | None) -> Change:
+    def change(self, before: Verified | None) -> ReleaseChange:
         """Return the change against the release that the stage ran before."""
-        return Change(self.verified, self.model, self.stage, self.platform.people, before)
+        return ReleaseChange(self.verified, self.model, self.stage, self.platform.people, before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,7 +289,9 @@ def _has_left(name: str, platform: Platform, at: datetime) -> bool:
     return person is None or bool(time_refusal(person, at))
 
 
-def _is_break_glass(decision: SignedStatement, case: _Case, change: Change, at: datetime) -> bool:
+def _is_break_glass(
+    decision: SignedStatement, case: _Case, change: ReleaseChange, at: datetime
+) -> bool:
     """Tell whether an allowed person used break-glass and git records it as open or confirmed."""
     stage, platform = case.stage, case.platform
     by = member(decision.statement.predicate.get("breakGlass"), "by")

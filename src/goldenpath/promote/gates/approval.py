@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
-from goldenpath.promote.gates.authorship import Change, author_refusal
+from goldenpath.promote.gates.authorship import ReleaseChange, author_refusal
 from goldenpath.promote.gates.gate import Evidence
 from goldenpath.promote.platform.model_limits import limit_refusal, roles_on
 from goldenpath.promote.platform.platform import Platform, Stage
@@ -139,12 +139,12 @@ def why_not(person: Person, evidence: Evidence, stage: Stage) -> str:
     return ""
 
 
-def change_of(evidence: Evidence, stage: Stage) -> Change:
+def change_of(evidence: Evidence, stage: Stage) -> ReleaseChange:
     """Return the change that a release brings into a stage."""
     live = evidence.live
     # What runs already is not what came before it.
     before = None if live is None or live.digest == evidence.digest else live.verified
-    return Change(evidence.verified, evidence.model, stage, evidence.platform.people, before)
+    return ReleaseChange(evidence.verified, evidence.model, stage, evidence.platform.people, before)
 
 
 def time_refusal(person: Person, at: datetime) -> str:
@@ -173,7 +173,7 @@ def role_refusal(person: Person, platform: Platform, stage: Stage, model: str) -
 
 
 def confirmed(
-    decision: SignedStatement, change: Change, platform: Platform, *, at: datetime
+    decision: SignedStatement, change: ReleaseChange, platform: Platform, *, at: datetime
 ) -> tuple[SignedStatement, ...]:
     """Return the approvals that a signed decision relies on, checked again as of `at`.
 
@@ -195,7 +195,7 @@ def confirmed(
 
 
 def second_people(
-    decision: SignedStatement, change: Change, platform: Platform, *, at: datetime
+    decision: SignedStatement, change: ReleaseChange, platform: Platform, *, at: datetime
 ) -> tuple[str, ...]:
     """Return the names of those who approved the evidence of a decision, before it or after it."""
     valid = _matching_approvals(decision, change, platform, at=at)
@@ -208,7 +208,7 @@ def _is_before(approval: SignedStatement, moments: Sequence[datetime]) -> bool:
 
 
 def _matching_approvals(
-    decision: SignedStatement, change: Change, platform: Platform, *, at: datetime
+    decision: SignedStatement, change: ReleaseChange, platform: Platform, *, at: datetime
 ) -> Iterator[SignedStatement]:
     """Yield the approvals by other people of exactly what was decided, valid at that time."""
     predicate, stage = decision.statement.predicate, change.stage

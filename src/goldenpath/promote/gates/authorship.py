@@ -25,7 +25,7 @@ _RECORD = "contributions"
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ReleaseChange:
     """A release that enters a stage, and the one that the stage ran before."""
 
     verified: Verified
@@ -36,7 +36,7 @@ class Change:
     """None if the stage ran nothing, or it could not be read: then every part is new."""
 
 
-def author_refusal(person: Person, change: Change) -> str:
+def author_refusal(person: Person, change: ReleaseChange) -> str:
     """Return why the person counts as an author of the change; empty if they do not.
 
     Every valid provenance of the release counts.
@@ -79,7 +79,7 @@ def _reason(
     return ""
 
 
-def _accepted(person: Person, change: Change) -> Contributions | None:
+def _accepted(person: Person, change: ReleaseChange) -> Contributions | None:
     """Return the parts of the release before, if enough people beside this one approved it.
 
     Anybody may declare any release in git. Without their approvals it says nothing about its parts.
@@ -105,7 +105,7 @@ def _accepted(person: Person, change: Change) -> Contributions | None:
     return None if recorded is None else parse_contributions(recorded)
 
 
-def _may_approve(name: str, change: Change) -> bool:
+def _may_approve(name: str, change: ReleaseChange) -> bool:
     roles = set(change.stage.approver_roles)
     return any(
         each.name == name and (not roles or bool(roles & set(each.roles))) for each in change.people

@@ -12,7 +12,7 @@ from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
 from goldenpath.promote.gates.approval import role_refusal, time_refusal, why_not
-from goldenpath.promote.gates.authorship import Change, author_refusal
+from goldenpath.promote.gates.authorship import ReleaseChange, author_refusal
 from goldenpath.promote.gates.gate import Evidence
 from goldenpath.promote.platform.break_glass import OVERRULED
 from goldenpath.promote.platform.platform import Platform, Stage
@@ -89,7 +89,7 @@ class Excuse:
 
 
 def excuses(
-    decision: SignedStatement, change: Change, platform: Platform, *, at: datetime
+    decision: SignedStatement, change: ReleaseChange, platform: Platform, *, at: datetime
 ) -> tuple[Excuse, ...] | None:
     """Return the waivers that a signed decision relies on, checked again; None if one is invalid.
 
@@ -144,7 +144,7 @@ def _covers(signed: SignedStatement, gate: str, decision: SignedStatement, stage
 
 
 def _may_waive(
-    name: str, decision: SignedStatement, change: Change, platform: Platform, *, at: datetime
+    name: str, decision: SignedStatement, change: ReleaseChange, platform: Platform, *, at: datetime
 ) -> bool:
     person = next((each for each in platform.people if each.name == name), None)
     model = str(decision.statement.predicate.get("model"))
