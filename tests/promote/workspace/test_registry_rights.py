@@ -38,6 +38,7 @@ from goldenpath.release.attest.statement import (
 from goldenpath.release.evidence.scan import scan, scan_statement
 from goldenpath.release.evidence.training_statements import statements
 from tests.deploy.reconcile.test_admission import brought_by_hand, failed, forged, prod
+from tests.promote.repository.deployed import replacing
 from tests.promote.road import MODEL, Road, good_run
 from tests.release.attest.releases import new_signer
 from tests.release.attest.runs import BUILDER
@@ -90,9 +91,10 @@ def place(road: Road, digest: Digest, stage: str) -> None:
     road.pass_time(minutes=1)
     trusted, engineer = road.trusted(), road.people["platform-engineer"]
     wanted = Deployment(stage, MODEL, (Slot(slot_name(digest), digest, 100),))
+    made = render_deployment(wanted, trusted.platform)
+    files = replacing(road.repository, trusted.commit, made)
     road.repository.commit(
-        trusted.commit, {**render_deployment(wanted, trusted.platform)}, f"{stage}: by hand",
-        engineer.name, key=engineer.key, now=road.now,
+        trusted.commit, files, f"{stage}: by hand", engineer.name, key=engineer.key, now=road.now,
     )  # fmt: skip
 
 

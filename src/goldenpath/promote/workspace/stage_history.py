@@ -85,9 +85,10 @@ class StageHistory:
         """Return the entries of a release into a stage up to the trusted commit, newest first."""
         with self._lock:
             end = self._follow(trusted.commit)
+            states = self._states(deployment_folder(stage, model), end)
             entered = [
                 (last, state)
-                for last, state in pairwise((None, *self._states(deployment_folder(stage, model), end)))
+                for last, state in pairwise((None, *states))
                 if state is not None
                 and digest in state.digests
                 and (last is None or digest not in last.digests)
