@@ -14,10 +14,11 @@ from tests.canary.cluster import Cluster, traffic
 from tests.promote.road import MODEL
 
 
-def look(cluster: Cluster, *more: str) -> Result:
+def look(cluster: Cluster, *more: str, model: str = MODEL) -> Result:
     key = str(cluster.road.home.rollout_key)
     options = ["--stage", "dev", "--as", "rollout", "--key", key, *more]
-    return CliRunner().invoke(judge.verb, [MODEL, *options], catch_exceptions=False)
+    words = [model] if model else []
+    return CliRunner().invoke(judge.verb, [*words, *options], catch_exceptions=False)
 
 
 @pytest.fixture
@@ -64,6 +65,7 @@ def test_a_hole_holds_a_good_step_advances_and_harm_goes_back_by_signed_commits(
     assert (dry["verdict"]["action"], dry["commit"], dry["done"]) == ("advance", "", None)
     assert (dry["percent"], dry["verdict"]["requests"], dry["verdict"]["gaps"]) == (10, 800, [])
     assert repository.fetch() == noted.id
+    assert json.loads(look(cluster, "--dry-run", "--output", "json", model="").stdout) == [dry]
 
     stepped = look(cluster)
     assert stepped.exit_code == 0
@@ -90,6 +92,7 @@ def test_a_hole_holds_a_good_step_advances_and_harm_goes_back_by_signed_commits(
 
     gone = look(cluster)
     assert gone.stdout == f"dev/{MODEL} has no canary: nothing to judge\n"
+    assert look(cluster, model="").stdout == "no canary of dev was judged\n"
 
 
 def test_without_a_source_or_its_keys_nothing_is_decided(
@@ -102,6 +105,8 @@ def test_without_a_source_or_its_keys_nothing_is_decided(
     )
     with pytest.raises(Unavailable, match=r"no verdict on dev/.*no prediction log of"):
         look(cluster)
+    whole = look(cluster, model="")
+    assert whole.exit_code == Unavailable.exit_code and "no prediction log of" in whole.stderr
     monkeypatch.setenv("GOLDENPATH_SUBJECT_KEYS", str(cluster.road.folder / "nothing"))
     with pytest.raises(Unavailable, match=r"keys of subjects in .* cannot be opened"):
         look(cluster)

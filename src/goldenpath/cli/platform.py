@@ -1,6 +1,7 @@
 """`goldenpath platform`: show or change `platform.toml`; after set-up a change needs two people."""
 
 from pathlib import Path
+from typing import get_args
 
 import click
 
@@ -15,8 +16,8 @@ from goldenpath.parsers.typed import read_bounded
 from goldenpath.promote.acts.conversion import MESSAGE
 from goldenpath.promote.acts.founding import platform_files
 from goldenpath.promote.gates.admission_policy import admission_of, render_admission
+from goldenpath.promote.platform.forge_settings import Profile
 from goldenpath.promote.platform.platform import parse_platform, render_platform
-from goldenpath.promote.platform.second_person import is_protected
 
 
 @click.group
@@ -76,6 +77,40 @@ def convert(reason: str, name: str | None, key: Path | None, output: Format) -> 
     show(record, f"{', '.join(changes.converted)}: {trust_text(done)}", output)
 
 
+@verb.command("init")
+@click.option(
+    "--target", type=click.Choice(["kubernetes"]), required=True, help="Where models will run."
+)
+@click.option("--profile", type=click.Choice(get_args(Profile)), help="How KServe runs them.")
+@click.option("--renew", is_flag=True, help="Replace changed files too, but for the values.")
+@click.option("--reason", type=REASON, default="what a cluster needs", help="Why, for the commit.")
+@identity_options
+@output_option
+def init(
+    target: str,
+    profile: Profile | None,
+    renew: bool,
+    reason: str,
+    name: str | None,
+    key: Path | None,
+    output: Format,
+) -> None:
+    """Commit the files of a cluster: plain YAML, which Argo CD applies."""
+    home, acting = compose.home(), compose.identity(name, key)
+    message = f"platform: init {target}\n\n{' '.join(reason.split())}\n"
+    done, changes = compose.set_up_cluster(
+        home, compose.trusted(home), message, acting=acting, profile=profile, renew=renew
+    )
+    for path in changes.kept:
+        note(f"{path} differs from the file of this version, and stays")
+    record = {"files": sorted(changes.files), "kept": changes.kept}
+    if done is None:
+        show({**record, "commit": ""}, "the repository has every file already", output)
+        return
+    text = f"{len(changes.files)} files: {trust_text(done)}"
+    show({**trust_record(done), **record}, text, output)
+
+
 @verb.command("write")
 @click.argument("path")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False), required=False)
@@ -97,12 +132,13 @@ def write(
         raise InvalidInput(
             "expected FILE, or --remove", hint="see goldenpath platform write --help"
         )
-    if is_protected(path):
+    home, acting = compose.home(), compose.identity(name, key)
+    trusted = compose.trusted(home)
+    if path in platform_files(trusted.platform):
         raise InvalidInput(
             f"{path} follows from platform.toml",
             hint="use goldenpath platform change FILE --reason …",
         )
-    home, acting = compose.home(), compose.identity(name, key)
     try:
         content = None if file is None else read_bounded(file, MAX_TOML)
     except FileNotFoundError as error:
@@ -110,5 +146,4 @@ def write(
             f"{file} does not exist", hint="name the file with the new content"
         ) from error
     message = f"platform: write {path}\n\n{' '.join(reason.split())}\n"
-    trusted = compose.trusted(home)
     show_trust(compose.change_trust(home, trusted, {path: content}, message, acting=acting), output)

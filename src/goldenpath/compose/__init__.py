@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from goldenpath.compose.building import reproduction_tools as reproduction_tools
     from goldenpath.compose.building import sources as sources
     from goldenpath.compose.building import workshop as workshop
+    from goldenpath.compose.canary_judge import canaries as canaries
     from goldenpath.compose.canary_judge import judged as judged
     from goldenpath.compose.containers.fetching import fetch_release as fetch_release
     from goldenpath.compose.containers.imaging import ImageOptions as ImageOptions
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from goldenpath.compose.platform_changes import confirm as confirm
     from goldenpath.compose.platform_changes import convert as convert
     from goldenpath.compose.platform_changes import set_up as set_up
+    from goldenpath.compose.platform_changes import set_up_cluster as set_up_cluster
     from goldenpath.compose.platform_changes import workspace as workspace
     from goldenpath.compose.process_context import event_log as event_log
     from goldenpath.compose.process_context import home as home
@@ -85,7 +87,7 @@ _PARTS = {
         "place",
     ),
     "release_comparison": ("trust", "compared"),
-    "platform_changes": ("change_trust", "confirm", "convert", "set_up", "workspace"),
+    "platform_changes": ("change_trust", "confirm", "convert", "set_up", "set_up_cluster", "workspace"),
     "gitops_access": (
         "forge",
         "gitops",
@@ -103,7 +105,7 @@ _PARTS = {
         "release_or_newest",
         "require_known",
     ),
-    "canary_judge": ("judged",),
+    "canary_judge": ("canaries", "judged"),
     "supervision": ("Listening", "serve", "detach", "canary_verdicts", "send"),
     "up_client": ("await_status", "is_up", "silence", "status", "stop", "wake"),
     "inventory_watch": ("desired", "inventory", "registered"),

@@ -5,10 +5,13 @@ from pathlib import Path
 
 from goldenpath.canary.judge import CountSource, Judgement, judge_once
 from goldenpath.canary.sources.prometheus_source import Prometheus
+from goldenpath.compose.gitops_access import gitops, trusted
 from goldenpath.compose.platform_changes import workspace
 from goldenpath.errors import InvalidInput
 from goldenpath.home import Home
 from goldenpath.oci.store import Store
+from goldenpath.promote.acts.scene import stage_of
+from goldenpath.promote.manifests.deployment_files import survey
 from goldenpath.promote.repository.identity import Identity
 from goldenpath.release.attest.keys import keys_from_pem
 from goldenpath.settings import (
@@ -30,6 +33,14 @@ def judged(
     Raises `Unavailable` if there are no counts."""
     place = workspace(home, acting)
     return judge_once(place, _source(home, place.store), model, stage, dry_run=dry_run)
+
+
+def canaries(home: Home, stage: str) -> tuple[str, ...]:
+    """Return the models that have a canary in the stage. Raises `NotFound` for no stage."""
+    known = trusted(home)
+    stage_of(known.platform, stage)
+    desired = survey(gitops(home).files(known.commit, f"envs/{stage}"), known.platform)
+    return tuple(each.model for each in desired.deployments if len(each.slots) > 1)
 
 
 def _source(home: Home, store: Store) -> CountSource:

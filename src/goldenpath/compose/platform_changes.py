@@ -10,11 +10,15 @@ from goldenpath.compose.process_context import now
 from goldenpath.compose.stores import store_of
 from goldenpath.home import Home
 from goldenpath.oci.stores.layout import LayoutStore
+from goldenpath.observe.monitoring_files import monitoring_files
+from goldenpath.promote.acts.cluster_setup import ClusterScene, ClusterSetup, cluster_setup
 from goldenpath.promote.acts.conversion import Conversion, conversion
 from goldenpath.promote.acts.founding import PlatformOptions
 from goldenpath.promote.acts.intents import TrustIntent
-from goldenpath.promote.platform.platform import Platform
-from goldenpath.promote.repository.chain_of_trust import Trusted
+from goldenpath.promote.platform.forge_settings import Profile
+from goldenpath.promote.platform.platform import FILE, Platform
+from goldenpath.promote.platform.second_person import FOLDERS
+from goldenpath.promote.repository.chain_of_trust import Trusted, read_pin
 from goldenpath.promote.repository.identity import Identity
 from goldenpath.promote.workspace import trust_changes
 from goldenpath.promote.workspace.platform_setup import Founded, found
@@ -51,6 +55,33 @@ def convert(
     """Commit all deployments in the form with a route, or propose that to a second person."""
     place = _workspace(home, known.platform, acting, None)
     changes = conversion(known.platform, place.repository.files(known.commit, "envs"))
+    return trust_changes.change_trust(place, known, changes.files, message), changes
+
+
+def set_up_cluster(
+    home: Home,
+    known: Trusted,
+    message: str,
+    *,
+    acting: Identity,
+    profile: Profile | None,
+    renew: bool,
+) -> tuple[Outcome[TrustIntent] | None, ClusterSetup]:
+    """Commit the files for a cluster, or propose that; no outcome if nothing is to be changed."""
+    place = _workspace(home, known.platform, acting, None)
+    present: dict[str, bytes] = {}
+    for folder in FOLDERS:
+        present |= place.repository.files(known.commit, folder)
+    (declared,) = place.repository.blobs([f"{known.commit}:{FILE}"])
+    scene = ClusterScene(
+        known.platform,
+        read_pin(home.trust).root,
+        {**present, FILE: declared or b""},
+        {**monitoring_files("rules"), **monitoring_files("dashboards")},
+    )
+    changes = cluster_setup(scene, profile, renew=renew)
+    if not changes.files:
+        return None, changes
     return trust_changes.change_trust(place, known, changes.files, message), changes
 
 

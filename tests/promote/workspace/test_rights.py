@@ -359,6 +359,11 @@ def _(platform: Platform, data: st.DataObject) -> Files:
     return {data.draw(st.sampled_from(["argocd/project.yaml", "argocd/x"])): b"a: 1\n"}
 
 
+@changes("cluster")
+def _(platform: Platform, data: st.DataObject) -> Files:
+    return {data.draw(st.sampled_from(["cluster/stage/runtime.yaml", "cluster/x"])): b"a: 1\n"}
+
+
 @changes("platform.toml")
 def _(platform: Platform, data: st.DataObject) -> Files:
     known = platform.base.platform

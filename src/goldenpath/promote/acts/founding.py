@@ -6,6 +6,7 @@ from datetime import datetime
 
 from goldenpath.errors import InvalidInput, NotFound, did_you_mean
 from goldenpath.promote.acts.intents import TrustChange
+from goldenpath.promote.gates.admission_policy import admission_of, render_admission
 from goldenpath.promote.manifests.cluster import render_cluster
 from goldenpath.promote.platform.demands import Demands
 from goldenpath.promote.platform.platform import (
@@ -32,6 +33,8 @@ STAGES = (
     Stage("prod", GATES, approvals=2, approver_roles=("validator", "risk-manager")),
 )
 """The stages of a new platform."""
+SERVER_POLICY = "policies/servers/policy.toml"
+"""The policy by which a server verifies its release again."""
 _AUTHOR = "data-scientist"
 """The role of people who build releases; no rule asks for it, so it gives no right."""
 
@@ -151,4 +154,8 @@ def _has_left(person: Person, moment: datetime) -> bool:
 
 def platform_files(platform: Platform) -> Mapping[str, bytes]:
     """Return `platform.toml` and every file that is generated from it, by path."""
-    return {FILE: render_platform(platform), **render_cluster(platform)}
+    return {
+        FILE: render_platform(platform),
+        **render_cluster(platform),
+        SERVER_POLICY: render_admission(admission_of(platform)),
+    }

@@ -8,7 +8,14 @@ from goldenpath.promote.acts.assessment import Assessed, assessed
 from goldenpath.promote.acts.intents import Declined, StageChange, stage_change
 from goldenpath.promote.acts.scene import ReleaseScene, StageScene
 from goldenpath.promote.gates.gate import Decision
-from goldenpath.promote.manifests.desired import Deployment, Placement, Rollout, Slot, slot_name
+from goldenpath.promote.manifests.desired import (
+    Deployment,
+    FileForm,
+    Placement,
+    Rollout,
+    Slot,
+    slot_name,
+)
 from goldenpath.promote.manifests.object_names import length_refusal
 from goldenpath.promote.repository.commit_message import CommitMessage
 from goldenpath.release.attest.policy import Verified
@@ -51,7 +58,10 @@ def deployment_with(scene: StageScene, digest: Digest, percent: int) -> Deployme
         refused = length_refusal(model, [each.name for each in scene.platform.stages])
         if refused:
             raise InvalidInput(refused, hint="build the model under a shorter name")
-        return Deployment(scene.stage.name, model, (Slot(slot_name(digest), digest, 100),))
+        # Knative splits the traffic of one service itself.
+        form: FileForm = "single" if scene.platform.cluster.profile == "knative" else "routed"
+        slots = (Slot(slot_name(digest), digest, 100),)
+        return Deployment(scene.stage.name, model, slots, form=form)
     stable, *canaries = current.slots
     if canaries:
         raise InvalidInput(

@@ -17,7 +17,7 @@ HolderKind = Literal["person", "machine", "build key", "pusher", "registry write
 RightOutcome = Literal["refused", "by right", "open"]
 """`refused` by a control; `by right`: the platform lets one holder do it; `open`: a path."""
 
-TRUST = ("platform.toml", "policies", "argocd")
+TRUST = ("platform.toml", "policies", "argocd", "cluster")
 """What decides who and what is trusted, listeners and addresses included."""
 SETTINGS = (
     "replicas", "scaling", "stop", "env", "memory", "labels", "annotations", "other field",

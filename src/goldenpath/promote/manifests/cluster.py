@@ -8,8 +8,7 @@ import json
 from collections.abc import Iterator, Mapping
 
 from goldenpath.parsers.yaml_parser import render_yaml
-from goldenpath.promote.manifests.deployment_files import SERVICE_FILE
-from goldenpath.promote.manifests.routed_services import ROUTE_FILE
+from goldenpath.promote.manifests.packaged_files import packaged_files
 from goldenpath.promote.platform.demands import Demands
 from goldenpath.promote.platform.platform import Platform
 from goldenpath.release.attest.policy import TrustedKey
@@ -17,8 +16,6 @@ from goldenpath.release.attest.signatures.p256 import to_pem
 from goldenpath.release.attest.statement import PROVENANCE, SBOM, SIGNED
 
 _HEAD = b"# Generated from platform.toml by goldenpath; change that file and not this one.\n"
-_APPLIED = f"{{{ROUTE_FILE},{SERVICE_FILE},*-{'[0-9a-f]' * 8}.yaml}}"
-"""The files of a deployment that Argo CD applies, as one of its patterns."""
 _NAMES = {"sign": SIGNED, "slsa": PROVENANCE, "sbom": SBOM}
 """Predicate types that the admission policies ask for, by the name used in the policies."""
 
@@ -36,80 +33,9 @@ def render_cluster(platform: Platform) -> Mapping[str, bytes]:
     keys = tuple(key for key in platform.build_keys if key.revoked_at is None)
     images = [_image_policy(platform, name, keys) for name in _NAMES]
     return {
-        "argocd/project.yaml": _HEAD + render_yaml(_project(platform)),
-        "argocd/applicationset.yaml": _HEAD + render_yaml(_application_set(platform.url)),
+        **{path: _HEAD + content for path, content in packaged_files("generated", platform).items()},
         "policies/kyverno.yaml": _HEAD + render_yaml(_kyverno(platform, keys)),
         "policies/policy-controller.yaml": _HEAD + b"---\n".join(map(render_yaml, images)),
-    }
-
-
-def _project(platform: Platform) -> dict[str, object]:
-    # Argo CD verifies GnuPG signatures only. The SSH signatures of this repository are verified by
-    # goldenpath and by the remote's own hook, so no `sourceIntegrity` is set here.
-    return {
-        "apiVersion": "argoproj.io/v1alpha1",
-        "kind": "AppProject",
-        "metadata": {"name": "models", "namespace": "argocd"},
-        "spec": {
-            "description": "Models, each by the digest that its signed commit names.",
-            "sourceRepos": [platform.url],
-            "destinations": [
-                {"server": "https://kubernetes.default.svc", "namespace": f"models-{stage.name}"}
-                for stage in platform.stages
-            ],
-            "clusterResourceWhitelist": [{"group": "", "kind": "Namespace"}],
-            "namespaceResourceWhitelist": [
-                {"group": "serving.kserve.io", "kind": "InferenceService"},
-                {"group": "gateway.networking.k8s.io", "kind": "HTTPRoute"},
-            ],
-        },
-    }
-
-
-def _application_set(url: str) -> dict[str, object]:
-    return {
-        "apiVersion": "argoproj.io/v1alpha1",
-        "kind": "ApplicationSet",
-        "metadata": {"name": "models", "namespace": "argocd"},
-        "spec": {
-            "goTemplate": True,
-            "goTemplateOptions": ["missingkey=error"],
-            "generators": [
-                {"git": {"repoURL": url, "revision": "main", "directories": [{"path": "envs/*/*"}]}}
-            ],
-            "template": {
-                "metadata": {
-                    # Defaults that a webhook sets inside a list are no difference.
-                    "annotations": {
-                        "argocd.argoproj.io/compare-options": "ServerSideDiff=true,"
-                        "IncludeMutationWebhook=true"
-                    },
-                    "name": "{{index .path.segments 1}}-{{.path.basenameNormalized}}",
-                    "labels": {"env": "{{index .path.segments 1}}"},
-                },
-                "spec": {
-                    "project": "models",
-                    "source": {
-                        "repoURL": url,
-                        "targetRevision": "main",
-                        "path": "{{.path.path}}",
-                        "directory": {"include": _APPLIED},
-                    },
-                    "destination": {
-                        "server": "https://kubernetes.default.svc",
-                        "namespace": "models-{{index .path.segments 1}}",
-                    },
-                    "syncPolicy": {
-                        "automated": {"prune": True, "selfHeal": True},
-                        "syncOptions": [
-                            "CreateNamespace=true",
-                            "ServerSideApply=true",
-                            "PruneLast=true",
-                        ],
-                    },
-                },
-            },
-        },
     }
 
 

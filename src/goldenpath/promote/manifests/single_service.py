@@ -129,11 +129,7 @@ def render_single(
     """
     check_shares(deployment.slots, deployment.name)
     before = _Written(parse_yaml(current, path) if current is not None else {})
-    annotations = {
-        MODE: "Standard",
-        "serving.kserve.io/autoscalerClass": "none",
-        **members(before.metadata, "annotations"),
-    }
+    annotations = {**_first_annotations(platform), **members(before.metadata, "annotations")}
     stable, *canaries = deployment.slots
     annotations.pop(STABLE, None)
     if annotations[MODE] == "Knative":
@@ -152,6 +148,12 @@ def render_single(
         "spec": spec,
     }
     return render_yaml(service)
+
+
+def _first_annotations(platform: Platform) -> dict[str, JsonValue]:
+    if platform.cluster.profile == "knative":
+        return {MODE: "Knative"}
+    return {MODE: "Standard", "serving.kserve.io/autoscalerClass": "none"}
 
 
 def _standard_spec(

@@ -56,6 +56,7 @@ _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _DOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _GATEWAY = re.compile(rf"{_LABEL}/{_LABEL}")
 _LONGEST_DOMAIN = 120
+Profile = Literal["standard", "knative"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,8 @@ class ClusterSettings:
     """A model answers at `<model>.<stage>.<domain>`."""
     gateway: str = "goldenpath/models"
     """Namespace and name of the Gateway."""
+    profile: Profile = "standard"
+    """How KServe runs the models; `cluster/overlays` has a folder for each."""
 
 
 NO_CLUSTER = ClusterSettings()
@@ -75,12 +78,16 @@ def read_cluster(table: Table) -> ClusterSettings:
     """Read the table `[cluster]`. Faults are added to it."""
     domain = table.text("domain", NO_CLUSTER.domain)
     gateway = table.text("gateway", NO_CLUSTER.gateway)
+    profile = table.text("profile", NO_CLUSTER.profile)
     table.end()
+    if not _is_profile(profile):
+        table.fault("profile", "standard or knative", profile)
+        profile = NO_CLUSTER.profile
     if _DOMAIN.fullmatch(domain) is None or len(domain) > _LONGEST_DOMAIN:
         table.fault("domain", f"a DNS domain of at most {_LONGEST_DOMAIN} characters", domain)
     if _GATEWAY.fullmatch(gateway) is None:
         table.fault("gateway", "namespace/name", gateway)
-    return ClusterSettings(domain, gateway)
+    return ClusterSettings(domain, gateway, profile)
 
 
 def cluster_lines(cluster: ClusterSettings) -> Iterator[str]:
@@ -88,3 +95,9 @@ def cluster_lines(cluster: ClusterSettings) -> Iterator[str]:
     if cluster != NO_CLUSTER:
         yield from ("", "[cluster]", f"domain = {quoted(cluster.domain)}")
         yield f"gateway = {quoted(cluster.gateway)}"
+    if cluster.profile != NO_CLUSTER.profile:
+        yield f"profile = {quoted(cluster.profile)}"
+
+
+def _is_profile(text: str) -> TypeGuard[Profile]:
+    return text in get_args(Profile)

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from goldenpath.promote.platform.platform import FILE, Platform
 
-FOLDERS = ("argocd", "policies")
+FOLDERS = ("argocd", "cluster", "policies")
 """Folders that a cluster follows; a change in them is a change of trust too."""
 
 ENGINEER = "platform-engineer"
