@@ -24,7 +24,7 @@ ROOT = "a" * 40
 KUBECTL = Path.home() / ".cache/goldenpath/cluster/bin/kubectl"
 PARTS = {
     "cluster/overlays/standard", "cluster/overlays/knative", "cluster/parts/monitoring",
-    "cluster/parts/secrets", "policies", "argocd",
+    "cluster/parts/secrets", "cluster/parts/argocd", "policies", "argocd",
 }  # fmt: skip
 CLUSTER_WIDE = {"Namespace", "ClusterRole", "ClusterStorageContainer", "ImageValidatingPolicy"}
 

@@ -10,7 +10,9 @@ from goldenpath.errors import InvalidInput, Stalled
 from goldenpath.promote.acts.intents import Declined, StageChange
 from goldenpath.promote.acts.promotion import PromotionWish, promote
 from goldenpath.promote.acts.scene import ReleaseScene, StageScene
+from goldenpath.promote.manifests.deployment_files import parse_deployments
 from goldenpath.promote.manifests.desired import Rollout
+from goldenpath.promote.platform.forge_settings import ClusterSettings, Profile
 from goldenpath.promote.platform.platform import Freeze
 from tests.promote.acts.scenes import (
     BREAK_GLASS_RECORD,
@@ -201,3 +203,20 @@ def test_who_promotes_is_in_the_decision() -> None:
         "validator",
         "2026-11-23T12:00:00+00:00",
     )
+
+
+@pytest.mark.parametrize("profile", ["standard", "knative"])
+def test_the_profile_of_the_cluster_decides_how_a_new_model_is_written(profile: Profile) -> None:
+    empty = scene()
+    known = replace(empty.platform, cluster=ClusterSettings(profile=profile))
+
+    done = entered(release_scene(replace(empty, platform=known)))
+
+    written = b"".join(content or b"" for content in done.files.values())
+    is_knative = profile == "knative"
+    assert any(path.endswith("/route.yaml") for path in done.files) is not is_knative
+    assert (b"deploymentMode: Knative" in written) is is_knative
+    applied = {path: each for path, each in done.files.items() if each and "release" not in path}
+    (declared,) = parse_deployments(applied, known)
+    assert declared == done.deployment
+    assert b"runtime: goldenpath" in written
