@@ -87,7 +87,14 @@ _PARTS = {
         "place",
     ),
     "release_comparison": ("trust", "compared"),
-    "platform_changes": ("change_trust", "confirm", "convert", "set_up", "set_up_cluster", "workspace"),
+    "platform_changes": (
+        "change_trust",
+        "confirm",
+        "convert",
+        "set_up",
+        "set_up_cluster",
+        "workspace",
+    ),
     "gitops_access": (
         "forge",
         "gitops",

@@ -9,8 +9,8 @@ from goldenpath.compose.gitops_access import forge, gitops, trusted
 from goldenpath.compose.process_context import now
 from goldenpath.compose.stores import store_of
 from goldenpath.home import Home
-from goldenpath.oci.stores.layout import LayoutStore
 from goldenpath.observe.monitoring_files import monitoring_files
+from goldenpath.oci.stores.layout import LayoutStore
 from goldenpath.promote.acts.cluster_setup import ClusterScene, ClusterSetup, cluster_setup
 from goldenpath.promote.acts.conversion import Conversion, conversion
 from goldenpath.promote.acts.founding import PlatformOptions

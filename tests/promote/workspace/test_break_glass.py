@@ -162,7 +162,8 @@ def test_it_is_shown_everywhere_until_somebody_else_approves(road: Emergency) ->
     survey = Surveyor(road.repository).survey(trusted)
     seen = Looked(True, True, "")
     found = compare(survey, None, lambda *_: seen, Registered(), stages=("prod",), now=road.now)
-    assert [each.deployment for each in found.cells if each.marks] == [f"prod/{MODEL}"]
+    # The release that it replaced is kept there, and is shown with the mark too.
+    assert [each.deployment for each in found.cells if each.marks] == [f"prod/{MODEL}"] * 2
     who = [each.who for each in duties(road.repository, trusted, road.standing(), road.now).paths]
     assert "platform-engineer" in who
     assert "glass broken" in {each.kind for each in road.live().mismatches}

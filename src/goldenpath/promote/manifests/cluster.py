@@ -33,7 +33,9 @@ def render_cluster(platform: Platform) -> Mapping[str, bytes]:
     keys = tuple(key for key in platform.build_keys if key.revoked_at is None)
     images = [_image_policy(platform, name, keys) for name in _NAMES]
     return {
-        **{path: _HEAD + content for path, content in packaged_files("generated", platform).items()},
+        **{
+            path: _HEAD + content for path, content in packaged_files("generated", platform).items()
+        },
         "policies/kyverno.yaml": _HEAD + render_yaml(_kyverno(platform, keys)),
         "policies/policy-controller.yaml": _HEAD + b"---\n".join(map(render_yaml, images)),
     }

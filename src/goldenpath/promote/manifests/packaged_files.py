@@ -21,7 +21,8 @@ _STAGE = "EACH_STAGE"
 def packaged_files(part: Part, platform: Platform, *, trust: str = "") -> dict[str, bytes]:
     """Return the files of a part by their path in the gitops repository.
 
-    `generated` follows from `platform.toml`, `owned` belongs to the owner of the platform. `trust` is the first commit of the gitops repository, which machines trust it by.
+    `generated` follows from `platform.toml`, `owned` belongs to the owner of the platform. `trust`
+    is the first commit of the gitops repository, by which machines trust it.
     """
     words = {
         "GITOPS_URL": json.dumps(platform.url),
