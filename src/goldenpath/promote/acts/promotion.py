@@ -60,8 +60,8 @@ def deployment_with(scene: StageScene, digest: Digest, percent: int) -> Deployme
             raise InvalidInput(refused, hint="build the model under a shorter name")
         # Knative splits the traffic of one service itself.
         form: FileForm = "single" if scene.platform.cluster.profile == "knative" else "routed"
-        slots = (Slot(slot_name(digest), digest, 100),)
-        return Deployment(scene.stage.name, model, slots, form=form)
+        first = (Slot(slot_name(digest), digest, 100),)
+        return Deployment(scene.stage.name, model, first, form=form)
     stable, *canaries = current.slots
     if canaries:
         raise InvalidInput(
