@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,14 @@ from goldenpath.compose.stores import store_of
 from goldenpath.home import Home
 from goldenpath.observe.monitoring_files import monitoring_files
 from goldenpath.oci.stores.layout import LayoutStore
-from goldenpath.promote.acts.cluster_setup import ClusterScene, ClusterSetup, cluster_setup
 from goldenpath.promote.acts.conversion import Conversion, conversion
-from goldenpath.promote.acts.founding import PlatformOptions
+from goldenpath.promote.acts.founding import PlatformOptions, platform_files
 from goldenpath.promote.acts.intents import TrustIntent
+from goldenpath.promote.manifests.kustomize.cluster_setup import (
+    ClusterScene,
+    ClusterSetup,
+    cluster_setup,
+)
 from goldenpath.promote.platform.forge_settings import Profile
 from goldenpath.promote.platform.platform import FILE, Platform
 from goldenpath.promote.platform.second_person import FOLDERS
@@ -73,13 +78,17 @@ def set_up_cluster(
     for folder in FOLDERS:
         present |= place.repository.files(known.commit, folder)
     (declared,) = place.repository.blobs([f"{known.commit}:{FILE}"])
+    platform = known.platform
+    if profile is not None:
+        platform = replace(platform, cluster=replace(platform.cluster, profile=profile))
     scene = ClusterScene(
-        known.platform,
+        platform,
+        platform_files(platform),
         read_pin(home.trust).root,
         {**present, FILE: declared or b""},
         {**monitoring_files("rules"), **monitoring_files("dashboards")},
     )
-    changes = cluster_setup(scene, profile, renew=renew)
+    changes = cluster_setup(scene, renew=renew)
     if not changes.files:
         return None, changes
     return trust_changes.change_trust(place, known, changes.files, message), changes

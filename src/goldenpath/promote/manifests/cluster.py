@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Mapping
 
 from goldenpath.parsers.yaml_parser import render_yaml
-from goldenpath.promote.manifests.packaged_files import packaged_files
+from goldenpath.promote.manifests.kustomize.packaged_files import packaged_files
 from goldenpath.promote.platform.demands import Demands
 from goldenpath.promote.platform.platform import Platform
 from goldenpath.release.attest.policy import TrustedKey

@@ -12,7 +12,7 @@ from typing import Literal
 
 from goldenpath.promote.platform.platform import Platform
 
-_ROOT = files("goldenpath.promote.manifests") / "kustomize"
+_ROOT = files("goldenpath.promote.manifests.kustomize")
 Part = Literal["generated", "owned"]
 _STAGE = "EACH_STAGE"
 """A line or a path with this word stands once for each stage."""

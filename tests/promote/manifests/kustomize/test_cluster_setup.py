@@ -11,10 +11,16 @@ import pytest
 import yaml
 
 from goldenpath.observe.monitoring_files import monitoring_files
-from goldenpath.promote.acts.cluster_setup import VALUES, ClusterScene, ClusterSetup, cluster_setup
 from goldenpath.promote.acts.founding import platform_files
 from goldenpath.promote.manifests.deployment_files import SERVICE_FILE, is_applied_file
 from goldenpath.promote.manifests.inference_manifest import RUNTIME
+from goldenpath.promote.manifests.kustomize.cluster_setup import (
+    VALUES,
+    ClusterScene,
+    ClusterSetup,
+    cluster_setup,
+)
+from goldenpath.promote.platform.forge_settings import ClusterSettings
 from goldenpath.promote.platform.platform import Platform, Stage, parse_platform
 from goldenpath.promote.platform.second_person import is_protected
 from tests.promote.example import platform
@@ -36,8 +42,9 @@ def setup(
     renew: bool = False,
 ) -> ClusterSetup:
     monitoring = {**monitoring_files("rules"), **monitoring_files("dashboards")}
-    scene = ClusterScene(known or platform(), ROOT, present or {}, monitoring)
-    return cluster_setup(scene, None, renew=renew)
+    known = known or platform()
+    scene = ClusterScene(known, platform_files(known), ROOT, present or {}, monitoring)
+    return cluster_setup(scene, renew=renew)
 
 
 FILES = setup().files
@@ -139,10 +146,9 @@ def test_a_new_stage_gets_its_namespace_and_nothing_else_changes() -> None:
 
 
 def test_the_profile_is_kept_in_platform_toml_and_names_what_argo_cd_applies() -> None:
-    monitoring: Mapping[str, bytes] = {}
-    scene = ClusterScene(platform(), ROOT, {}, monitoring)
+    known = replace(platform(), cluster=ClusterSettings(profile="knative"))
 
-    files = cluster_setup(scene, "knative", renew=False).files
+    files = setup(known=known).files
 
     assert parse_platform(files["platform.toml"]).cluster.profile == "knative"
     assert b"path: cluster/overlays/knative" in files["argocd/platform.yaml"]

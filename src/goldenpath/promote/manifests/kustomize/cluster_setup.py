@@ -7,9 +7,7 @@ stays, so running it again after a new stage or a new version adds only what is 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from goldenpath.promote.acts.founding import platform_files
-from goldenpath.promote.manifests.packaged_files import packaged_files
-from goldenpath.promote.platform.forge_settings import Profile
+from goldenpath.promote.manifests.kustomize.packaged_files import packaged_files
 from goldenpath.promote.platform.platform import Platform
 
 FOLDER = "cluster"
@@ -31,6 +29,8 @@ class ClusterScene:
     """What the files follow from."""
 
     platform: Platform
+    generated: Mapping[str, bytes]
+    """What follows from `platform.toml`, and that file itself."""
     trust: str
     """The first commit of the repository."""
     present: Mapping[str, bytes]
@@ -48,13 +48,10 @@ class ClusterSetup:
     """Files that differ from those of this version, and stay as they are."""
 
 
-def cluster_setup(scene: ClusterScene, profile: Profile | None, *, renew: bool) -> ClusterSetup:
+def cluster_setup(scene: ClusterScene, *, renew: bool) -> ClusterSetup:
     """Return the files to write. With `renew` only the values stay as they are."""
-    platform = scene.platform
-    if profile is not None:
-        platform = replace(platform, cluster=replace(platform.cluster, profile=profile))
-    files = _owned(scene, platform)
-    before = _owned(scene, _as_present(scene, platform))
+    files = _owned(scene, scene.platform)
+    before = _owned(scene, _as_present(scene))
     present = scene.present
     kept = {
         path: present[path]
@@ -64,7 +61,7 @@ def cluster_setup(scene: ClusterScene, profile: Profile | None, *, renew: bool) 
     }
     if renew:
         kept = {path: content for path, content in kept.items() if path == VALUES}
-    files |= {**platform_files(platform), **kept}
+    files |= {**scene.generated, **kept}
     changed = {path: each for path, each in files.items() if present.get(path) != each}
     return ClusterSetup(changed, tuple(sorted(set(kept) - {VALUES})))
 
@@ -86,10 +83,10 @@ def _prometheus_rule(rules: bytes) -> bytes:
     return (_RULES + "".join(f"  {line}" if line.strip() else line for line in lines)).encode()
 
 
-def _as_present(scene: ClusterScene, platform: Platform) -> Platform:
+def _as_present(scene: ClusterScene) -> Platform:
     """Return the platform with the stages for which the repository has folders already."""
     stages = tuple(
-        stage for stage in platform.stages
+        stage for stage in scene.platform.stages
         if f"{_STAGES}{stage.name}/kustomization.yaml" in scene.present
     )  # fmt: skip
-    return replace(platform, stages=stages)
+    return replace(scene.platform, stages=stages)
