@@ -43,7 +43,11 @@ QUESTIONS = {
     f"trace {OF_FIRST}": 0,
     f"trace {OF_SECOND}": 0,
 }
-"""What is asked of the old home, and how it ends."""
+"""What is asked of the old home, and how it ends.
+
+Two answers were untrue and are mended in the file. One second after a commit, `at` accused answers
+of a server that had just been drained. And it said nothing while no server was up after a commit.
+"""
 PROSE = frozenset({"message", "cure"})
 """Members for people, whose words may change."""
 

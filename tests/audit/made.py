@@ -7,7 +7,7 @@ from pathlib import Path
 
 from goldenpath.audit.events.event import Event
 from goldenpath.audit.report.evidence_bundle import EvidenceBundle, LogSummary
-from goldenpath.audit.timeline.live import Intent
+from goldenpath.audit.timeline.live_model import Intent
 from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
 from goldenpath.oci.descriptor import Descriptor

@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from goldenpath.release.attest.keys import PemSigner
 from goldenpath.settings import project_environment
 from tests.audit.made import PROMOTED, Made, lived, make_release
 from tests.audit.platform import FOUNDED, Grounds
+from tests.release.attest.releases import NOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,19 @@ def test_a_report_before_the_promotion_knows_nothing_of_it(live: Live) -> None:
     fields = {field["number"]: field["status"] for field in json.loads(result.stdout)["fields"]}
     assert fields["6.1"] == "NOT YET OBSERVABLE"
     assert fields["10.3"] == "NOT YET OBSERVABLE"
+
+
+def test_what_was_signed_later_was_not_known(live: Live) -> None:
+    options = [live.made.image.digest.text, "--output", "json", "--as-of"]
+    before, after = (NOW + timedelta(minutes=minutes) for minutes in (-1, 1))
+
+    def status(moment: datetime, field: str) -> str:
+        asked = [*options, moment.isoformat()]
+        made = json.loads(CliRunner().invoke(report.verb, asked, env=live.environment).stdout)
+        return next(str(each["status"]) for each in made["fields"] if each["number"] == field)
+
+    assert (status(before, "2.28"), status(after, "2.28")) == ("MISSING", "PROVEN")
+    assert (status(before, "2.23"), status(after, "2.23")) == ("MISSING", "PROVEN")
 
 
 def test_a_report_on_nothing_is_refused(live: Live) -> None:

@@ -39,8 +39,9 @@ def verb(time: str, stage: str | None, model: str | None, output: Format) -> Non
     counted = answers.by_release if answers else None
     logs = check_logs(home, compose.held(home, trusted.platform), model=model)
     models = live_at(
-        history, logs.events, moment, counted, alive=alive, approve=approve, logs=logs.states
-    )
+        history, logs.events, moment, counted,
+        alive=alive, approve=approve, logs=logs.states, spans=answers.spans if answers else None,
+    )  # fmt: skip
     used = answers.by_process if answers else {}
     chosen = tuple(
         replace(live, uses=used.get((live.stage, live.model)))

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from goldenpath.audit.anchors.anchors_branch import BRANCH, read_anchors
 from goldenpath.audit.anchors.held_heads import NOT_HELD, HeldHeads
 from goldenpath.audit.anchors.witness_writer import WitnessWriter
-from goldenpath.compose.gitops_access import gitops
+from goldenpath.compose.gitops_access import gitops, trusted
 from goldenpath.compose.process_context import now
-from goldenpath.errors import GoldenPathError, NotFound
+from goldenpath.errors import GoldenPathError, NotFound, Unavailable, VerificationError
 from goldenpath.home import Home
 from goldenpath.promote.platform.platform import Platform
 from goldenpath.promote.repository.chain_of_trust import last_trusted
@@ -30,16 +30,24 @@ def anchors_repository(home: Home) -> Repository:
 def held(home: Home, platform: Platform | None = None) -> HeldHeads:
     """Return the heads of both logs of this machine that signed commits hold.
 
-    Without `platform`, the last one that was trusted here says who the witnesses are.
+    Without `platform`, the one that is trusted now says who the witnesses are, or the last one
+    that was, if git cannot be asked.
     """
     try:
-        known = platform or last_trusted(gitops(home), home.trust).platform
+        known = platform or _platform(home)
     except NotFound:  # no platform was set up: nobody holds anything
         return NOT_HELD
     machine = _machine(home, known)
     if machine is None:
         return NOT_HELD
     return read_anchors(anchors_repository(home), known.witnesses).held(machine.name)
+
+
+def _platform(home: Home) -> Platform:
+    try:
+        return trusted(home).platform
+    except (Unavailable, VerificationError):
+        return last_trusted(gitops(home), home.trust).platform
 
 
 def witness_key(home: Home) -> SshKey:

@@ -18,8 +18,10 @@ from goldenpath.release.attest.statement import (
     DATASET,
     DECISION,
     METRICS,
+    OURS,
     PROVENANCE,
     SBOM,
+    SCAN,
     SIGNED,
     TEST_RESULT,
 )
@@ -75,8 +77,8 @@ def rebuilt(folder: Path, run: TrainingRun) -> EvidenceBundle:
 def test_the_map_has_the_fields_and_sources_of_the_specification() -> None:
     fields = current_map().fields
 
-    assert len(fields) == 86
-    assert [sum(f.source == source for f in fields) for source in "AMH"] == [49, 10, 27]
+    assert len(fields) == 89, "86 of the specification, and three of laws beside it"
+    assert [sum(f.source == source for f in fields) for source in "AMH"] == [50, 12, 27]
     assert current_map().celex == "02024R1689-20260727"
 
 
@@ -91,7 +93,7 @@ def test_a_whole_release_has_proven_declared_and_missing_fields(bundle: Evidence
     assert made.field("9.4").status == "NOT YET OBSERVABLE"
     assert made.field("1.11").status == "NOT APPLICABLE"
     assert made.field("5.1").status == "MISSING"
-    assert sum(made.counts.values()) == 86
+    assert sum(made.counts.values()) == 89
 
 
 def test_the_same_bundle_gives_the_same_bytes(bundle: EvidenceBundle, made: Made) -> None:
@@ -322,6 +324,55 @@ def test_a_broken_audit_log_is_contradicted(bundle: EvidenceBundle) -> None:
     assert fault in render_markdown(made).partition("## 1 ")[0]
 
 
+def test_what_goldenpath_wrote_itself_is_never_proven(bundle: EvidenceBundle) -> None:
+    made = of(bundle)
+
+    for control in current_map().fields:
+        if "generator" in control.needs:
+            assert made.field(control.number).status != "PROVEN", control.number
+    assert made.field("0.4").status == "GENERATED"
+
+
+def test_the_report_says_from_when_duties_apply(bundle: EvidenceBundle) -> None:
+    shown = "\n".join(of(bundle).field("11.6").shown)
+
+    assert "| 2027-12-02 | no |" in shown and "2026/1744" in shown
+    assert "| 2026-11-20 | yes |" in shown and "2023/2225" in shown
+    assert "C-203/22" in " ".join(of(bundle).field("11.8").law)
+
+
+def test_what_is_attached_is_looked_up(bundle: EvidenceBundle) -> None:
+    """A statement of somebody else, a scan, labels, a monitor: each is seen once it is there."""
+    assert of(bundle).field("1.7").status == "MISSING"
+    one = bundle.verified.statements[0]
+
+    def with_type(kind: str) -> EvidenceBundle:
+        more = replace(one, statement=replace(one.statement, predicate_type=kind))
+        statements = (*bundle.verified.statements, more)
+        return replace(bundle, verified=replace(bundle.verified, statements=statements))
+
+    assert of(with_type(f"{OURS}peers/v1")).field("1.7").status == "PROVEN"
+    scanned = {p.need: p.status for p in of(with_type(SCAN)).field("2.29").proofs}
+    assert scanned["scan"] == "PROVEN"
+    time = "2026-11-23T11:00:00.000000Z"
+    labels = Event(time, "labels.added", "clerk", "prod", "credit")
+    with_labels = of(replace(bundle, events=(*bundle.events, labels)))
+    assert with_labels.field("9.4").status == "OBSERVED"
+    monitored = {p.need: p.status for p in of(bundle).field("9.2").proofs}
+    assert monitored["monitor-events"] == "MISSING"
+    assert of(replace(bundle, monitored=("prod",))).field("9.2").status == "OBSERVED"
+
+
+def test_the_release_before_is_compared_if_there_was_one(bundle: EvidenceBundle) -> None:
+    assert of(bundle).field("6.2").status == "NOT APPLICABLE"
+
+    after = of(replace(bundle, predecessor=bundle.verified)).field("6.2")
+
+    assert after.status == "PROVEN" and "roc_auc" in " ".join(after.shown)
+    nothing = replace(bundle.verified, statements=())
+    assert of(replace(bundle, predecessor=nothing)).field("6.2").status == "MISSING"
+
+
 def test_requests_without_a_record_are_a_gap(bundle: EvidenceBundle) -> None:
     log = bundle.predictions
     assert log is not None and of(bundle).field("11.2").status == "OBSERVED"
@@ -356,7 +407,7 @@ def test_a_release_that_never_ran_says_so(made: Made) -> None:
     fresh = of(bundle_of(made, (), empty))
 
     assert fresh.field("10.3").status == "NOT YET OBSERVABLE"
-    assert fresh.field("11.4").status == "PROVEN"
+    assert fresh.field("11.4").status == "GENERATED"
 
 
 def test_a_release_that_does_not_verify_proves_nothing_of_its_files(bundle: EvidenceBundle) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from goldenpath.audit.timeline.intent import read_history
-from goldenpath.audit.timeline.live import Intent
+from goldenpath.audit.timeline.live_model import Intent
 from goldenpath.digest import Digest
 from goldenpath.promote.repository.first_seen import Sighting
 from goldenpath.promote.repository.identity import Identity

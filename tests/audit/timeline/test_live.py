@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from goldenpath.audit.events.event import Event, Kind
-from goldenpath.audit.timeline.live import Intent, LiveModel, live_at
+from goldenpath.audit.timeline.live import live_at
+from goldenpath.audit.timeline.live_model import Intent, LiveModel
 from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
 from goldenpath.promote.manifests.desired import Slot, slot_name

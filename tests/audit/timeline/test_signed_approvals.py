@@ -7,7 +7,8 @@ import pytest
 
 from goldenpath.audit.events.event import Event
 from goldenpath.audit.timeline.intent import read_history
-from goldenpath.audit.timeline.live import Intent, live_at
+from goldenpath.audit.timeline.live import live_at
+from goldenpath.audit.timeline.live_model import Intent
 from goldenpath.audit.timeline.live_page import render_live
 from goldenpath.audit.timeline.signed_approvals import SignedApprovals
 from goldenpath.digest import Digest

@@ -10,7 +10,8 @@ import pytest
 
 from goldenpath.audit.events.event import Event
 from goldenpath.audit.timeline.intent import read_history
-from goldenpath.audit.timeline.live import LiveModel, live_at
+from goldenpath.audit.timeline.live import live_at
+from goldenpath.audit.timeline.live_model import LiveModel
 from goldenpath.audit.timeline.signed_approvals import SignedApprovals
 from goldenpath.deploy.reconcile.inventory import Looked, compare
 from goldenpath.digest import Digest

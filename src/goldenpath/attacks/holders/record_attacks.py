@@ -19,7 +19,7 @@ from goldenpath.attacks.holders.given_judgements import (
     VALIDATOR,
     GivenApproval,
 )
-from goldenpath.audit.timeline.live import Intent
+from goldenpath.audit.timeline.live_model import Intent
 from goldenpath.audit.timeline.signed_approvals import with_approvals
 from goldenpath.digest import Digest
 from goldenpath.promote.manifests.desired import Slot, slot_name

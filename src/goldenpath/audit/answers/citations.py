@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from goldenpath.audit.events.event import Event
 from goldenpath.audit.report.evidence_bundle import LostStatement
-from goldenpath.audit.timeline.live import Intent
+from goldenpath.audit.timeline.live_model import Intent
 from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput

@@ -3,8 +3,8 @@
 A report is a pure function of this bundle: only this module reads stores, git and logs for it.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from goldenpath.audit.anchors.held_heads import NOT_HELD, HeldHeads
@@ -13,11 +13,13 @@ from goldenpath.audit.answers.citations import lost_statements
 from goldenpath.audit.answers.predictions import summarise
 from goldenpath.audit.report.evidence_bundle import EvidenceBundle
 from goldenpath.audit.timeline.intent import read_history
+from goldenpath.audit.timeline.live_model import Intent
 from goldenpath.audit.timeline.moment import show_moment
 from goldenpath.audit.timeline.signed_approvals import SignedApprovals
 from goldenpath.digest import Digest
-from goldenpath.errors import VerificationError
+from goldenpath.errors import NotFound, VerificationError
 from goldenpath.home import Home
+from goldenpath.observe.drift.monitor_state import watches
 from goldenpath.oci.store import Store
 from goldenpath.project.contract import parse_contract
 from goldenpath.promote.gates.admission_policy import release_policy
@@ -55,7 +57,10 @@ def gather(sources: Sources, digest: Digest, as_of: datetime) -> EvidenceBundle:
     """
     platform = sources.trusted.platform
     policy = release_policy(platform)
-    verified = verify(sources.store, digest, policy, people=platform.people, now=as_of, blobs=True)
+    everything = verify(
+        sources.store, digest, policy, people=platform.people, now=as_of, blobs=True
+    )
+    verified = known_at(everything, as_of)
     release = open_release(sources.store, digest)
     ours = f"{PLATFORM_FOLDER}/"
     files = {path: text for path, text in release.files.items() if path.startswith(ours)}
@@ -83,8 +88,10 @@ def gather(sources: Sources, digest: Digest, as_of: datetime) -> EvidenceBundle:
         events_head=logs.head.digest,
         predictions=summarise(sources.home, digest, as_of),
         logs=logs.states,
+        predecessor=_predecessor(sources, digest, history, as_of),
+        monitored=_monitored(sources.home, model, digest),
         lost=lost_statements(
-            sources.repository, verified, history, logs.events, head=sources.trusted.commit
+            sources.repository, everything, history, logs.events, head=sources.trusted.commit
         ),
     )
 
@@ -92,4 +99,44 @@ def gather(sources: Sources, digest: Digest, as_of: datetime) -> EvidenceBundle:
 def _statements(sources: Sources, digest: Digest, as_of: datetime) -> Verified:
     platform = sources.trusted.platform
     policy = release_policy(platform)
-    return verify(sources.store, digest, policy, people=platform.people, now=as_of)
+    found = verify(sources.store, digest, policy, people=platform.people, now=as_of)
+    return known_at(found, as_of)
+
+
+def known_at(verified: Verified, moment: datetime) -> Verified:
+    """Return what is verified without the statements that were signed after `moment`.
+
+    Their time is the signer's own. A statement without one counts.
+    """
+    kept = (
+        each
+        for each in verified.statements
+        if each.statement.signed_at is None or each.statement.signed_at <= moment
+    )
+    return replace(verified, statements=tuple(kept))
+
+
+def _predecessor(
+    sources: Sources, digest: Digest, history: Sequence[Intent], as_of: datetime
+) -> Verified | None:
+    """Return what is known of the release that was placed last before this one."""
+    before = None
+    for intent in history:
+        for slot in intent.slots:
+            if slot.digest == digest:
+                return None if before is None else _statements_if_kept(sources, before, as_of)
+            before = slot.digest
+    return None
+
+
+def _statements_if_kept(sources: Sources, digest: Digest, as_of: datetime) -> Verified:
+    try:
+        return _statements(sources, digest, as_of)
+    except NotFound:  # the store keeps it no longer, so nothing is known about it
+        return Verified(digest, (), ())
+
+
+def _monitored(home: Home, model: str, digest: Digest) -> tuple[str, ...]:
+    """Return the stages in which the monitor keeps counts of the release."""
+    kept = watches(home.drift, "*", model).values()
+    return tuple(sorted({each.stage for each in kept if each.release == digest.text}))

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -61,6 +61,13 @@ class Minute:
     by_release: dict[Name, Counter[str]]
     by_process: dict[Name, Counter[str]]
     """Counts of unexpired records. The process is empty if the caller named none."""
+    spans: dict[Name, dict[str, tuple[datetime, datetime]]] = field(default_factory=dict)
+    """When the first and the last answer of each release was given."""
+
+    def add_span(self, name: Name, release: str, first: datetime, last: datetime) -> None:
+        """Widen the span of a release."""
+        begin, end = self.spans.setdefault(name, {}).get(release, (first, last))
+        self.spans[name][release] = (min(begin, first), max(end, last))
 
 
 def answers_at(home: Home, moment: datetime) -> Minute | None:
@@ -92,6 +99,13 @@ def _count(
         checkpoint, _ = read_expired(path, public_key)
         counted = minute.by_release.setdefault((checkpoint.stage, checkpoint.model), Counter())
         counted[checkpoint.release] += checkpoint.rows
+        first, last = map(datetime.fromisoformat, (checkpoint.first_time, checkpoint.last_time))
+        minute.add_span(
+            (checkpoint.stage, checkpoint.model),
+            checkpoint.release,
+            max(first, period[0]),
+            min(last, period[1]),
+        )
         return
     checkpoint = verified(path, public_key)
     table = read_columns(table_of(path), ["t_start", "decisive", "process"])
@@ -100,6 +114,10 @@ def _count(
     is_inside = (times >= _numpy(period[0])) & (times < _numpy(period[1]))
     name = (checkpoint.stage, checkpoint.model)
     minute.by_release.setdefault(name, Counter())[checkpoint.release] += int(is_inside.sum())
+    if is_inside.any():
+        inside = times[is_inside]
+        first, last = _moment(inside.min()), _moment(inside.max())
+        minute.add_span(name, checkpoint.release, first, last)
     named = table.filter(pa.array(is_inside))["process"].to_pylist()
     processes = minute.by_process.setdefault(name, Counter())
     processes.update(str(process or "") for process in named)
@@ -114,3 +132,9 @@ def _overlaps(claimed: Checkpoint, begin: datetime, end: datetime) -> bool:
 
 def _numpy(moment: datetime) -> np.datetime64:
     return np.datetime64(moment.astimezone(UTC).replace(tzinfo=None), "ns")
+
+
+def _moment(value: np.datetime64) -> datetime:
+    """Return a time of the log to the microsecond."""
+    moment: datetime = value.astype("M8[us]").item()
+    return moment.replace(tzinfo=UTC)

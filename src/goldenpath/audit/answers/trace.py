@@ -13,7 +13,8 @@ from goldenpath.audit.report.describe import TOO_FEW
 from goldenpath.audit.report.evidence_bundle import EvidenceBundle
 from goldenpath.audit.report.narrate import how_to_check
 from goldenpath.audit.timeline.intervals import ServingInterval, intervals
-from goldenpath.audit.timeline.live import LiveModel, live_at
+from goldenpath.audit.timeline.live import live_at
+from goldenpath.audit.timeline.live_model import LiveModel
 from goldenpath.canonical import JsonValue
 from goldenpath.errors import VerificationError
 from goldenpath.observe.log.log_reader import Prediction, Record

@@ -9,7 +9,8 @@ from goldenpath.audit.report.describe import AGE_COLUMNS, contract_of
 from goldenpath.audit.report.evidence_bundle import EvidenceBundle
 from goldenpath.audit.report.texts import document
 from goldenpath.audit.timeline.intervals import intervals
-from goldenpath.audit.timeline.live import Intent, live_at
+from goldenpath.audit.timeline.live import live_at
+from goldenpath.audit.timeline.live_model import Intent
 from goldenpath.digest import Digest
 from goldenpath.promote.gates.authorship import is_same_person
 from goldenpath.release.attest.statement import APPROVAL

@@ -10,7 +10,7 @@ import msgspec
 
 from goldenpath.audit.events.event import Event
 from goldenpath.audit.events.log_state import NEVER_BEGUN, LogState, LogStates
-from goldenpath.audit.timeline.live import Intent
+from goldenpath.audit.timeline.live_model import Intent
 from goldenpath.canonical import canonical_json
 from goldenpath.digest import Digest
 from goldenpath.release.attest.policy import SignedStatement, Verified
@@ -69,6 +69,10 @@ class EvidenceBundle:
     """Whether both logs are whole, damaged, gone, or were never begun."""
     lost: tuple[LostStatement, ...] = ()
     """Statements that other records cite and that are not there."""
+    predecessor: Verified | None = None
+    """What is verified about the release before this one; None if there was none."""
+    monitored: tuple[str, ...] = ()
+    """The stages in which the drift monitor counts answers of this release."""
 
     @property
     def is_signed(self) -> bool:
@@ -109,6 +113,10 @@ class EvidenceBundle:
             "predictions": asdict(self.predictions) if self.predictions else None,
             "logs": [_plain(self.logs.events), _plain(self.logs.predictions)],
             "lost": [each.message for each in self.lost],
+            "predecessor": sorted(s.envelope.text for s in self.predecessor.statements)
+            if self.predecessor
+            else None,
+            "monitored": list(self.monitored),
         }
         return Digest.of(canonical_json(value))
 

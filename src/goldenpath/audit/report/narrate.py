@@ -13,7 +13,7 @@ from goldenpath.audit.report.texts import document
 from goldenpath.audit.timeline.intervals import intervals
 from goldenpath.canonical import JsonValue
 from goldenpath.release.attest.statement import APPROVAL, DECISION, member
-from goldenpath.release.evidence.training_statements import origin_of
+from goldenpath.release.evidence.training_statements import metrics_of, origin_of
 
 LIMITS = (
     "A signature proves who said something, not that it is true.",
@@ -172,6 +172,37 @@ def _standards(bundle: EvidenceBundle) -> Lines:
     )
 
 
+APPLICATION = (
+    ("2025-02-02", "prohibited practices, AI literacy", "Art. 113(a)"),
+    ("2026-08-02", "general date of application", "Art. 113"),
+    ("2026-11-20", "consumer credit: data, human intervention, explanation",
+     "Directive (EU) 2023/2225 Art. 18, as transposed"),
+    ("2027-12-02", "Articles 6 to 27 for systems of Annex III, such as credit scoring 5(b)",
+     "Art. 113(c)(i), as amended by Regulation (EU) 2026/1744"),
+    ("2028-08-02", "the same for products of Annex I", "Art. 113(c)(ii)"),
+)  # fmt: skip
+"""From when duties apply, as read for the map; to be checked by counsel."""
+
+
+def _application(bundle: EvidenceBundle) -> Lines:
+    day = bundle.as_of[:10]
+    return rows(
+        ("From", "Applied as of this report", "What", "Basis"),
+        ((since, "yes" if since <= day else "no", what, law) for since, what, law in APPLICATION),
+    )
+
+
+def _differences(bundle: EvidenceBundle) -> Lines:
+    if bundle.predecessor is None:
+        return ()
+    before = {m.name: m for m in metrics_of(bundle.predecessor) if not m.slice}
+    now = [m for m in metrics_of(bundle.verified) if not m.slice]
+    return rows(
+        ("Metric", "Release before", "This release"),
+        ((m.name, before[m.name].value if m.name in before else "", m.value) for m in now),
+    )
+
+
 def _declaration(bundle: EvidenceBundle) -> Lines:
     return (
         "Draft, of no effect until a person completes and signs it: one system, named "
@@ -245,6 +276,8 @@ NARRATE: Mapping[str, Callable[[EvidenceBundle], Lines]] = MappingProxyType(
         "limits": _limits,
         "standards": _standards,
         "declaration": _declaration,
+        "application": _application,
+        "differences": _differences,
         "registration": _registration,
         "statements": _statements,
         "verify": how_to_check,

@@ -14,17 +14,21 @@ from goldenpath.audit.report.control_map import Control
 from goldenpath.audit.report.evidence_bundle import EvidenceBundle
 from goldenpath.audit.report.texts import find_text, is_demanded
 from goldenpath.digest import Digest
+from goldenpath.promote.gates.measured import ROBUSTNESS
 from goldenpath.promote.manifests.desired import Slot
 from goldenpath.release.attest.statement import (
     APPROVAL,
     DATASET,
     DECISION,
     METRICS,
+    OURS,
     PROVENANCE,
     SBOM,
+    SCAN,
     SIGNED,
     TEST_RESULT,
 )
+from goldenpath.release.evidence.training_statements import metrics_of
 
 Status = Literal[
     "CONTRADICTED",
@@ -33,6 +37,7 @@ Status = Literal[
     "WAIVED",
     "NOT YET OBSERVABLE",
     "DECLARED",
+    "GENERATED",
     "OBSERVED",
     "PROVEN",
     "NOT APPLICABLE",
@@ -45,6 +50,7 @@ MEANING: Mapping[Status, str] = MappingProxyType(
     {
         "PROVEN": "a statement was found, its signature is good, it is bound to this release",
         "OBSERVED": "the platform saw it and wrote it down in a chained log; nobody signed it",
+        "GENERATED": "goldenpath wrote it from the bundle; no statement proves it",
         "DECLARED": "a text by a person, approved, in date, no contradiction found",
         "STALE": "approved, but older than its review date",
         "WAIVED": "a waiver is in force",
@@ -78,23 +84,20 @@ STATEMENTS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "signature": (SIGNED, "signature of the release"),
         "decision": (DECISION, "decision of the gates"),
         "approval": (APPROVAL, "approval by a person"),
+        "scan": (SCAN, "scan for unsafe files, secrets, licences and known weaknesses"),
     }
 )
 
-_NOT_MADE: Mapping[str, str] = MappingProxyType(
+_BY_OTHERS: Mapping[str, str] = MappingProxyType(
     {
-        "scan": "scan for known weaknesses (E05)",
         "reviews": "exported record of code reviews (E02)",
         "explanation": "explanation report (E13)",
-        "robustness": "robustness report (E12)",
         "attack": "report on trials of attacks (E12)",
         "envelope-gate": "verdict on the envelope of allowed changes (E14)",
         "oversight-events": "record of overrides, second looks and stop drills (E22)",
         "cleaning": "count of rows at each step of cleaning (E09)",
         "peers": "observation of network peers (E18)",
-        "predecessor-metrics": "evaluation of the release before",
         "retention-drill": "drill of restoring a release from the archive",
-        "monitor-events": "record of monitors that ran",
     }
 )
 
@@ -116,8 +119,8 @@ def _prove(bundle: EvidenceBundle, need: str, control: Control) -> Proof:
         return _PROVERS[need](bundle)
     if need == "rule":
         return Proof(need, "NOT APPLICABLE", control.rule)
-    if need in _NOT_MADE:
-        return Proof(need, "MISSING", f"no {_NOT_MADE[need]} is attached")
+    if need in _BY_OTHERS:
+        return _attached(bundle, need, f"{OURS}{need}/v1", _BY_OTHERS[need])
     text = find_text(bundle, need)
     note = f"{need}: {text.note}"
     if text.standing == "MISSING" and is_demanded(bundle, need) is False:
@@ -126,7 +129,11 @@ def _prove(bundle: EvidenceBundle, need: str, control: Control) -> Proof:
 
 
 def _statement(bundle: EvidenceBundle, need: str) -> Proof:
-    predicate_type, name = STATEMENTS[need]
+    return _attached(bundle, need, *STATEMENTS[need])
+
+
+def _attached(bundle: EvidenceBundle, need: str, predicate_type: str, name: str) -> Proof:
+    """Look for a statement of that type."""
     statements = bundle.of_type(predicate_type)
     if not statements:
         return Proof(need, "MISSING", f"no {name} with a good signature is attached")
@@ -207,8 +214,41 @@ def _outcomes(bundle: EvidenceBundle) -> Proof:
     if bundle.logs.faults:
         logs = bundle.logs
         return _damaged("outcomes", logs.events if logs.events.faults else logs.predictions)
+    added = [each for each in bundle.events if each.kind == "labels.added"]
+    if added:
+        note = f"labels became known {len(added)} times, last at {added[-1].time}"
+        return Proof("outcomes", "OBSERVED", f"{note}; `goldenpath performance` joins them")
     note = "no outcome has been joined to a prediction: how right it was live is not known yet"
     return Proof("outcomes", "NOT YET OBSERVABLE", note)
+
+
+def _robustness(bundle: EvidenceBundle) -> Proof:
+    measured = [m.name for m in metrics_of(bundle.verified) if m.name.startswith(ROBUSTNESS)]
+    if not measured:
+        return Proof("robustness", "MISSING", "the signed evaluation has no metric of robustness")
+    cited = ", ".join(each.envelope.text for each in bundle.of_type(METRICS))
+    return Proof("robustness", "PROVEN", f"{', '.join(sorted(set(measured)))}, in {cited}")
+
+
+def _predecessor(bundle: EvidenceBundle) -> Proof:
+    need, before = "predecessor-metrics", bundle.predecessor
+    if before is None:
+        return Proof(need, "NOT APPLICABLE", "no commit has placed an earlier release")
+    evaluations = before.of_type(METRICS)
+    if not evaluations:
+        note = f"no evaluation of the release before, {before.subject}, counts"
+        return Proof(need, "MISSING", note)
+    cited = ", ".join(each.envelope.text for each in evaluations)
+    return Proof(need, "PROVEN", f"evaluation of the release before, {before.subject}: {cited}")
+
+
+def _monitor(bundle: EvidenceBundle) -> Proof:
+    if bundle.predictions is None or not bundle.predictions.records:
+        return Proof("monitor-events", "NOT YET OBSERVABLE", "no answer could be monitored so far")
+    if not bundle.monitored:
+        note = "answers are recorded, and no monitor has counted them"
+        return Proof("monitor-events", "MISSING", note)
+    return Proof("monitor-events", "OBSERVED", f"monitored in {', '.join(bundle.monitored)}")
 
 
 def _incidents(bundle: EvidenceBundle) -> Proof:
@@ -226,7 +266,7 @@ def _incidents(bundle: EvidenceBundle) -> Proof:
 
 
 def _generator(bundle: EvidenceBundle) -> Proof:
-    return Proof("generator", "PROVEN", f"made by {bundle.generator} from this bundle")
+    return Proof("generator", "GENERATED", f"made by {bundle.generator} from this bundle")
 
 
 _PROVERS: Mapping[str, Callable[[EvidenceBundle], Proof]] = MappingProxyType(
@@ -238,6 +278,9 @@ _PROVERS: Mapping[str, Callable[[EvidenceBundle], Proof]] = MappingProxyType(
         "predictions": _predictions,
         "alarms": _alarms,
         "outcomes": _outcomes,
+        "robustness": _robustness,
+        "predecessor-metrics": _predecessor,
+        "monitor-events": _monitor,
         "incidents": _incidents,
         "generator": _generator,
     }

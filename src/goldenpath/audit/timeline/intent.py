@@ -7,7 +7,7 @@ and no process of goldenpath has to run. Who approved a release is in signed sta
 
 from collections.abc import Callable, Iterator
 
-from goldenpath.audit.timeline.live import Intent
+from goldenpath.audit.timeline.live_model import Intent
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound, VerificationError
 from goldenpath.promote.manifests.deployment_files import (

@@ -8,110 +8,34 @@ ends with an event (certain) or with the last sign of life (uncertain after that
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal
 
 from goldenpath.audit.events.event import Event
 from goldenpath.audit.events.log_state import NEVER_BEGUN, LogStates
-from goldenpath.promote.manifests.desired import Slot
-from goldenpath.promote.platform.break_glass import BreakGlass
+from goldenpath.audit.timeline.intervals import ServingInterval, intervals
+from goldenpath.audit.timeline.live_model import (
+    Certainty,
+    Intent,
+    LiveModel,
+    Mismatch,
+    TrafficShare,
+)
+from goldenpath.audit.timeline.mismatches import mismatches, transition
 
-Certainty = Literal["certain", "uncertain", "unknown"]
+LATE = timedelta(seconds=2)
+"""How much later an event may be than what it observes."""
 
-SWITCHING = timedelta(minutes=2)
-"""How long after a commit a difference between git and the servers is no mismatch."""
-
-
-@dataclass(frozen=True, slots=True)
-class Intent:
-    """One commit that sets the releases of a model in a stage."""
-
-    time: datetime
-    """When the commit came to `main`."""
-    stage: str
-    model: str
-    commit: str
-    slots: tuple[Slot, ...]
-    """Empty if the commit removes the model from the stage."""
-    author: str
-    """The name that the commit claims. It proves nothing; the signer does."""
-    signer: str
-    """The signer as listed in `platform.toml` at that commit. Empty if no listed key signed."""
-    decision: str = ""
-    """Digest of the decision that the commit message names; empty if no such decision is signed."""
-    approved_by: tuple[str, ...] = ()
-    """People whose signed approvals the newest release had by then; never from the message."""
-    reason: str = ""
-    approvals_needed: int = 0
-    """The number of approvals that the stage required at that commit."""
-    glass: BreakGlass | None = None
-    """The break-glass record, as long as no second person confirmed the release."""
-    approvals_unknown: str = ""
-    """Why it is not known who approved; empty if it is."""
-    second: str = ""
-    """The person who confirmed the release after a break-glass promotion."""
-    time_by: str = "by its author's clock"
-    """Whose time it is, in a few words."""
-    before: str = ""
-    """The stable release of the stage before the newest one entered; empty if there was none."""
-    approved_own: tuple[str, ...] = ()
-    """People whose approval does not count, because they wrote a part of the change."""
+Name = tuple[str, str]
+"""Stage and model."""
+Spans = Mapping[Name, Mapping[str, tuple[datetime, datetime]]]
+"""By stage and model, then digest: the first and the last answer that were counted."""
 
 
 @dataclass(frozen=True, slots=True)
-class TrafficShare:
-    """One release that could have answered, with its share of the traffic in percent."""
+class _Answers:
+    """Recorded predictions: their counts, None if not counted, and when they were given."""
 
-    digest: str
-    slot: str
-    intended: int | None
-    """Its share in git. None if git does not name the release."""
-    observed: int | None
-    """Its share in the route. None if no route names it."""
-    replicas: int
-    """The number of its servers that were up."""
-    since: datetime | None
-    certainty: Certainty
-    answers: int | None = None
-    """Recorded predictions in the minute around the time. None if they were not counted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mismatch:
-    """A disagreement between two sources."""
-
-    kind: Literal[
-        "live without commit",
-        "live without approval",
-        "approvals not known",
-        "glass broken",
-        "commit not signed",
-        "intended but not live",
-        "share differs",
-        "ghost release",
-        "answers without server",
-        "log damaged",
-        "log gone",
-    ]
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class LiveModel:
-    """One model in one stage at one time."""
-
-    stage: str
-    model: str
-    time: datetime
-    shares: tuple[TrafficShare, ...]
-    """By share, the largest first."""
-    intent: Intent | None
-    """The commit in force. None if no commit had placed the model by then."""
-    certainty: Certainty
-    seen_until: datetime | None
-    """The last sign of life before the time, if the certainty is not `certain`."""
-    mismatches: tuple[Mismatch, ...]
-    uses: Mapping[str, int] | None = None
-    """Predictions of that minute by business process. None if they were not counted."""
+    counts: Mapping[Name, Mapping[str, int]] | None
+    spans: Spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +66,7 @@ def live_at(
     alive: datetime | None = None,
     approve: Callable[[Intent], Intent] = lambda intent: intent,
     logs: LogStates = NEVER_BEGUN,
+    spans: Spans | None = None,
 ) -> tuple[LiveModel, ...]:
     """Return every model that was live at `time`, or should have been, by stage and name.
 
@@ -149,13 +74,16 @@ def live_at(
     around `time`, by stage and model, then digest; None if they were not counted. `alive` is a
     moment at which the platform is known to run without an event, such as now. `approve` adds the
     approvers to a commit in force, as `signed_approvals` does. Each fault of the `logs` is a
-    mismatch of every model: what is lost may have been about it.
+    mismatch of every model: what is lost may have been about it. `spans` says when the first and
+    the last of these answers was given, so that answers are compared with servers of that time.
     """
     known = sorted(events, key=lambda event: event.time)
     names = {(each.stage, each.model) for each in history if each.time <= time}
     names |= {(e.stage, e.model) for e in known if e.kind == "server.ready" and _when(e) <= time}
+    names |= {name for name, counts in (answers or {}).items() if any(counts.values())}
+    counted = _Answers(answers, spans or {})
     models = (
-        _one(name, history, known, time, answers=answers, alive=alive, approve=approve)
+        _one(name, history, known, time, answers=counted, alive=alive, approve=approve)
         for name in sorted(names)
     )
     faults = tuple(_lost(logs))
@@ -177,12 +105,12 @@ def _lost(logs: LogStates) -> Iterable[Mismatch]:
 
 
 def _one(
-    name: tuple[str, str],
+    name: Name,
     history: Sequence[Intent],
     events: Sequence[Event],
     time: datetime,
     *,
-    answers: Mapping[tuple[str, str], Mapping[str, int]] | None,
+    answers: _Answers,
     alive: datetime | None,
     approve: Callable[[Intent], Intent],
 ) -> LiveModel:
@@ -191,8 +119,9 @@ def _one(
     past[-1:] = [approve(each) for each in past[-1:]]
     intent = past[-1] if past else None
     observed = _observed(stage, model, events, time, alive=alive)
-    counted = None if answers is None else answers.get(name, {})
+    counted = None if answers.counts is None else answers.counts.get(name, {})
     shares = _shares(intent, observed, counted)
+    served = _served(name, events, answers.spans.get(name, {}), time)
     return LiveModel(
         stage,
         model,
@@ -201,8 +130,30 @@ def _one(
         intent,
         observed.certainty,
         observed.until,
-        tuple(_mismatches(past, shares, time)),
+        tuple(mismatches(past, shares, time, served)),
+        transition=transition(past, shares, time),
     )
+
+
+def _served(
+    name: Name,
+    events: Sequence[Event],
+    spans: Mapping[str, tuple[datetime, datetime]],
+    time: datetime,
+) -> frozenset[str]:
+    """Return the releases whose answers were given while a server of theirs was up."""
+    known = [each for each in intervals(events, "") if (each.stage, each.model) == name]
+    return frozenset(
+        digest
+        for digest, span in {**{each.digest: (time, time) for each in known}, **spans}.items()
+        if all(any(_covers(each, digest, answer) for each in known) for answer in span)
+    )
+
+
+def _covers(server: ServingInterval, digest: str, answer: datetime) -> bool:
+    begin = datetime.fromisoformat(server.start) - LATE
+    end = None if server.end is None else datetime.fromisoformat(server.end) + LATE
+    return server.digest == digest and begin <= answer and (end is None or answer <= end)
 
 
 def _observed(
@@ -312,58 +263,6 @@ def _shares(
             )
         )
     return tuple(sorted(shares, key=lambda s: (-(s.observed or 0), -(s.intended or 0), s.digest)))
-
-
-def _mismatches(
-    past: Sequence[Intent], shares: tuple[TrafficShare, ...], time: datetime
-) -> Iterable[Mismatch]:
-    intent = past[-1] if past else None
-    is_switching = intent is not None and time - intent.time <= SWITCHING
-    ever_intended = {slot.digest.text for each in past for slot in each.slots}
-    # A slot with 0 replicas scales to zero: it may have no server until the next request.
-    asleep = {s.digest.text for s in intent.slots if not s.replicas} if intent is not None else ()
-    for share in shares:
-        short = share.digest[:19]
-        if share.digest in asleep and not share.replicas:
-            continue
-        if share.replicas and share.digest not in ever_intended:
-            yield Mismatch("live without commit", f"{short} ran, but no commit had placed it")
-        if share.answers and not share.replicas:
-            yield Mismatch(
-                "ghost release" if share.digest not in ever_intended else "answers without server",
-                f"{share.answers} answers are from {short}, but no server of it was observed",
-            )
-        if is_switching:
-            continue
-        if share.intended and not share.replicas:
-            yield Mismatch("intended but not live", f"no server of {short} was observed")
-        elif share.replicas and share.observed is not None and share.observed != share.intended:
-            intended = "nothing" if share.intended is None else f"{share.intended} %"
-            yield Mismatch("share differs", f"{short} had {share.observed} %: git says {intended}")
-    if intent is not None and intent.glass is not None:
-        yield Mismatch("glass broken", intent.glass.summary(time))
-    if intent is not None and any(share.replicas for share in shares):
-        yield from _unauthorised(intent)
-
-
-def _unauthorised(intent: Intent) -> Iterable[Mismatch]:
-    if not intent.signer:
-        yield Mismatch(
-            "commit not signed", f"no listed key signed the commit {intent.commit[:12]} in force"
-        )
-    if intent.glass is not None or intent.second:
-        return
-    if intent.approvals_unknown:
-        if intent.approvals_needed:
-            yield Mismatch("approvals not known", intent.approvals_unknown)
-        return
-    approvers = set(intent.approved_by) - {intent.signer}
-    if len(approvers) < intent.approvals_needed:
-        yield Mismatch(
-            "live without approval",
-            f"{intent.stage} needs {intent.approvals_needed} approvals by people other than the "
-            f"one who promotes: {len(approvers)} are signed for the commit {intent.commit[:12]}",
-        )
 
 
 def _when(event: Event) -> datetime:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from goldenpath.audit.events.log_state import NEVER_BEGUN, LogStates
-from goldenpath.audit.timeline.live import LiveModel, TrafficShare
+from goldenpath.audit.timeline.live_model import LiveModel, TrafficShare
 from goldenpath.audit.timeline.moment import show_moment
 
 
@@ -57,7 +57,9 @@ def _one(live: LiveModel) -> Iterator[str]:
     for mismatch in live.mismatches:
         if mismatch.kind not in ("log damaged", "log gone"):  # once, at the head of the page
             yield f"  FINDING {mismatch.kind}: {mismatch.message}"
-    if not live.mismatches:
+    if live.transition:
+        yield f"  in transition: {live.transition}"
+    elif not live.mismatches:
         yield "  intended and observed agree"
 
 

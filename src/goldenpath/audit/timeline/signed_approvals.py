@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from goldenpath.audit.timeline.live import Intent
+from goldenpath.audit.timeline.live_model import Intent
 from goldenpath.digest import Digest
 from goldenpath.errors import GoldenPathError
 from goldenpath.promote.gates.authorship import ReleaseChange, author_refusal
