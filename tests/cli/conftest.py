@@ -10,6 +10,7 @@ import pytest
 from goldenpath.digest import Digest
 from tests.cli.saying import Command
 from tests.promote.road import Road
+from tests.release.catalogue.tables import copy_empty_catalogue
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Town:
 def town(tmp_path_factory: pytest.TempPathFactory) -> Town:
     """The platform as it was made; not to be changed."""
     road = Road(tmp_path_factory.mktemp("town"), datetime.now(UTC) - timedelta(minutes=10))
+    copy_empty_catalogue(road.home.root / "mlflow.db")
     live = road.release(b"one")
     for stage in ("dev", "test"):
         road.promote(live, stage)

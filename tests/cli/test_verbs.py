@@ -8,6 +8,7 @@ import pytest
 from goldenpath.cli.families import VERBS
 from tests.cli.conftest import Town
 from tests.cli.saying import Command, Said
+from tests.sizes import full_size
 
 CHANGE = {
     "approved_by", "branch", "commit", "decision", "deployment", "diff", "envelope", "reason",
@@ -114,6 +115,9 @@ OWN_TESTS = {"demo", "completion", "verify-self", "gate", "why", "attack", "sod"
              "inventory"}  # fmt: skip
 """Verbs that have files of their own, or no input that could be wrong in a home of its own."""
 
+ATTACK = full_size("test_every_attack_is_refused_and_every_control_is_needed")
+"""The suite itself runs beside its attacks."""
+
 
 def words(line: str, town: Town) -> list[str]:
     import shlex
@@ -129,7 +133,13 @@ def require_shape(said: Said, shape: type[list[object]] | Iterable[str]) -> None
         assert set(shape) <= set(found)
 
 
-@pytest.mark.parametrize(("line", "code", "shape"), READING, ids=[each[0] for each in READING])
+@pytest.mark.parametrize(
+    ("line", "code", "shape"),
+    [
+        pytest.param(*each, id=each[0], marks=ATTACK if each[0].startswith("attack") else ())
+        for each in READING
+    ],
+)
 def test_a_verb_that_reports_prints_one_json_document(
     town: Town, reading: Command, line: str, code: int, shape: type[list[object]] | set[str]
 ) -> None:

@@ -14,11 +14,11 @@ import pytest
 
 from goldenpath.project.load import faults
 from goldenpath.project.scaffold import TEMPLATES
-from tests.sizes import FULL
+from tests.sizes import full_size
 from tests.starter import share_environments
 
 GOLDENPATH = Path(sys.executable).parent / "goldenpath"
-WALKED = ("pricing", "triage", "empty") if FULL else ("pricing",)
+WALKED = ("pricing", "triage", "empty")
 """The template `credit` is walked by the demo and by the tests of builds."""
 pytestmark = pytest.mark.timeout(900)
 EXPECTED = {
@@ -85,6 +85,7 @@ def _records(walk: Walk) -> Sequence[dict[str, object]]:
     raise AssertionError("no record was sealed")
 
 
+@full_size("test_a_template_has_no_fault_but_its_lock_and_names_real_data")
 def test_a_template_is_served_recorded_and_traced(walk: Walk) -> None:
     rows = walk.project / "data" / f"{DATA[walk.template]}.parquet"
     shown, outcomes = EXPECTED[walk.template]
@@ -107,6 +108,7 @@ def test_a_template_is_served_recorded_and_traced(walk: Walk) -> None:
     assert "score" in walk.run("drift", "my-model") or walk.template != "empty"
 
 
+@full_size("test_a_template_has_no_fault_but_its_lock_and_names_real_data")
 def test_every_gate_of_a_measurement_judges_it(walk: Walk) -> None:
     findings = json.loads(walk.run("gate", walk.digest, "--stage", "test", "--output", "json"))
 

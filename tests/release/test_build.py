@@ -153,6 +153,7 @@ def test_a_rehearsal_needs_no_platform_tells_what_failed_and_makes_nothing(
     quick: Path, tmp_path: Path
 ) -> None:
     (quick / "tests" / "test_nothing.py").write_text("import os\n\n\ndef test_no():\n    pass\n")
+    share_environments(tmp_path / "none")
 
     done = _run(tmp_path / "none", quick, "build", "--smoke", "--output", "json")
 

@@ -15,6 +15,7 @@ from goldenpath.digest import Digest
 from releasing.offline_bundle import bundle_name, pack_bundle, requirements
 from releasing.wheel_build import BuiltWheel, SourceCommit, build_wheel
 from tests.releasing.small_project import make_project
+from tests.sizes import full_size
 
 REAL = "GOLDENPATH_TEST_BUNDLE"
 """Names a tar of `make release`, for the test that installs it whole."""
@@ -70,6 +71,7 @@ def test_the_manifest_names_every_file_by_digest(unpacked: Path) -> None:
         assert Digest.of((unpacked / name).read_bytes()).hex == digest
 
 
+@full_size("test_another_wheel_under_the_same_name_is_refused_by_pip")
 def test_it_installs_into_a_new_environment_without_a_network(
     unpacked: Path, tmp_path: Path
 ) -> None:

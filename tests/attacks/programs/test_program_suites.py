@@ -17,6 +17,7 @@ from goldenpath.errors import Unavailable
 from goldenpath.processes.confinement import confine
 from goldenpath.processes.sandbox.request import LANDLOCK, MEASURES, NAMESPACES
 from goldenpath.release.attacks.suite import AttackSuite, run
+from tests.sizes import full_size
 
 WHOLE = pytest.mark.skipif(
     bool(confine().missing), reason=f"SKIPPED: this kernel lacks {', '.join(confine().missing)}"
@@ -71,6 +72,7 @@ def test_a_machine_with_less_leaves_out_what_it_cannot_show(
 
 
 @WHOLE
+@full_size("test_a_machine_with_less_leaves_out_what_it_cannot_show")
 @pytest.mark.parametrize("lacking", LACKS, ids=["no Landlock", "no namespaces"])
 def test_what_a_machine_with_less_tries_is_refused_there_by_the_same_control(
     lacking: frozenset[str],

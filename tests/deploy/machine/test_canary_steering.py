@@ -13,6 +13,7 @@ from goldenpath.promote.manifests.desired import Rollout
 from goldenpath.promote.repository.commit import Commit
 from tests.deploy.platform import OneMachine, Up
 from tests.serve.running import question
+from tests.sizes import full_size
 
 PATH = "/dev/credit/v2/models/credit/infer"
 PLAN = Rollout((10, 100), {"requests": 1000.0, "slow": 1.0}, "auto")
@@ -55,6 +56,7 @@ def moves(commit: Commit) -> bool:
     return commit.subject.startswith(("dev: rollout", "dev: rollback"))
 
 
+@full_size("test_a_shadow_answers_the_same_question_and_nobody_decides_by_it")
 def test_a_shadow_is_judged_by_pairs_before_anybody_hears_it(tmp_path: Path) -> None:
     here = OneMachine(tmp_path)
     one, good, other = here.release(), here.release(0.01), here.release(1.0)

@@ -20,6 +20,7 @@ from goldenpath.serve.protocol import grpc_messages, inference_service
 from tests.deploy.platform import OneMachine, Up
 from tests.serve.running import ROW, expected, question
 from tests.serve.tokens import Authority, Certificate, access_file
+from tests.sizes import full_size
 
 PATH = "/dev/credit/v2/models/credit/infer"
 WORKLOAD = "spiffe://bank.example/loans/scoring"
@@ -283,6 +284,7 @@ def test_metrics_want_a_token_where_models_do(tmp_path: Path) -> None:
         assert machine.scrape(client, "prometheus")[0] == 401
 
 
+@full_size("test_a_machine_lets_in_who_shows_certificate_and_token")
 def test_a_token_of_other_models_is_forbidden_over_rest_and_grpc(tmp_path: Path) -> None:
     here, authority = OneMachine(tmp_path), Authority(tmp_path)
     here.deploy((here.release(), 100))

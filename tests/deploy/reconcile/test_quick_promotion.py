@@ -27,6 +27,7 @@ from tests.oci.stores.test_remote import remote
 from tests.promote.road import MODEL, Road
 from tests.serve.onnx_graph import logistic_regression
 from tests.serve.running import CONTRACT, WEIGHTS
+from tests.sizes import full_size
 
 STAGES = ("dev", "test", "prod")
 GENEROUS = 30.0
@@ -69,7 +70,16 @@ def is_served(status: Status, wanted: dict[str, Digest]) -> bool:
     return status.is_ready and served == names
 
 
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+_FULL = full_size("test_three_stages_within_seconds_are_all_admitted_and_nothing_is_refused")
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, id=name, marks=() if name == "layout" else _FULL)
+        for name, case in CASES.items()
+    ],
+)
 def test_three_stages_within_seconds_are_all_admitted_and_nothing_is_refused(
     case: Case, tmp_path: Path
 ) -> None:

@@ -18,8 +18,9 @@ from goldenpath.release.catalogue.entry import CatalogueEntry, Point, entry
 from goldenpath.train.mlflow_log import MetricPoint, MlflowLog
 from goldenpath.train.training_run import Dataset, Environment, Metric, SourceState, TrainingRun
 from tests.release.catalogue.tables import copy_empty_catalogue
+from tests.sizes import full_size
 
-FIRST, SECOND = Digest("sha256:" + "1" * 64), Digest("sha256:" + "2" * 64)
+FIRST, SECOND, THIRD = (Digest("sha256:" + digit * 64) for digit in "123")
 
 
 def run() -> TrainingRun:
@@ -62,27 +63,14 @@ def release(digest: Digest) -> CatalogueEntry:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which a catalogue was killed while it created its tables."""
+    """A folder with an empty catalogue."""
     folder = tmp_path_factory.mktemp("catalogue")
-    database = folder / "mlflow.db"
-    program = [sys.executable, "-m", "goldenpath.release.catalogue"]
-    command = [*program, f"sqlite:///{database}", str(folder)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
-        while not any(path.stat().st_size for path in folder.glob(".mlflow.db.*.partial")):
-            time.sleep(0.01)
-        process.kill()
-    assert not database.exists()
+    copy_empty_catalogue(folder / "mlflow.db")
     return folder
 
 
 @pytest.fixture(scope="module")
-def left(folder: Path) -> frozenset[str]:
-    """Return the files that the killed catalogue left."""
-    return frozenset(path.name for path in folder.iterdir())
-
-
-@pytest.fixture(scope="module")
-def catalogue(folder: Path, left: frozenset[str]) -> Iterator[Catalogue]:
+def catalogue(folder: Path) -> Iterator[Catalogue]:
     with Catalogue(f"sqlite:///{folder}/mlflow.db", folder / "files") as opened:
         yield opened
 
@@ -119,30 +107,6 @@ def test_a_release_is_registered_once_with_its_whole_run(
     assert rows(folder, "select status, end_time - start_time from runs") == [("FINISHED", 60000)]
 
 
-def test_values_that_the_training_logged_are_in_the_same_run(tmp_path: Path) -> None:
-    picture = tmp_path / "picture.txt"
-    picture.write_text("a picture")
-    logged = MlflowLog(
-        parameters={"depth": "99", "width": "5"},
-        metrics=(MetricPoint("loss", 0.5, 1000, 0), MetricPoint("loss", 0.25, 2000, 1)),
-        tags={"who": "me", "python": "theirs"},
-        artifacts=(("plots/picture.txt", picture),),
-    )
-    database = copy_empty_catalogue(tmp_path / "mlflow.db")
-    with Catalogue(database, tmp_path / "files") as opened:
-        opened.register(entry(run(), FIRST, f"oci://registry.example/c@{FIRST}", logged=logged))
-
-    params = rows(tmp_path, "select key, value from params")
-    tags = rows(tmp_path, "select key, value from tags")
-    assert {("depth", "3"), ("logged.depth", "99"), ("width", "5")} <= set(params)
-    assert {("python", "3.11.9"), ("logged.python", "theirs"), ("who", "me")} <= set(tags)
-    assert rows(tmp_path, "select value from metrics where key = 'loss' order by step") == [
-        (0.5,), (0.25,),
-    ]  # fmt: skip
-    (found,) = (tmp_path / "files").rglob("picture.txt")
-    assert found.read_text() == "a picture"
-
-
 def test_an_alias_moves_to_another_version_and_back(catalogue: Catalogue, folder: Path) -> None:
     one, two = catalogue.register(release(FIRST)), catalogue.register(release(SECOND))
 
@@ -168,18 +132,52 @@ def test_a_process_that_has_ended_is_unavailable(tmp_path: Path) -> None:
         broken.register(release(FIRST))
 
 
-def test_nothing_is_written_into_the_working_folder(
-    catalogue: Catalogue, folder: Path, left: frozenset[str]
-) -> None:
+def test_nothing_is_written_into_the_working_folder(catalogue: Catalogue, folder: Path) -> None:
     catalogue.register(release(FIRST))
 
-    assert {path.name for path in folder.iterdir()} == {"mlflow.db", "files", *left}
+    assert {path.name for path in folder.iterdir()} == {"mlflow.db", "files"}
     assert json.dumps(sorted(p.name for p in (folder / "files").iterdir())) == '["catalogue.log"]'
 
 
-def test_a_catalogue_that_was_killed_while_it_created_its_tables_opens_again(
-    catalogue: Catalogue, left: frozenset[str]
+def test_values_that_the_training_logged_are_in_the_same_run(
+    catalogue: Catalogue, folder: Path, tmp_path: Path
 ) -> None:
+    picture = tmp_path / "picture.txt"
+    picture.write_text("a picture")
+    logged = MlflowLog(
+        parameters={"depth": "99", "width": "5"},
+        metrics=(MetricPoint("loss", 0.5, 1000, 0), MetricPoint("loss", 0.25, 2000, 1)),
+        tags={"who": "me", "python": "theirs"},
+        artifacts=(("plots/picture.txt", picture),),
+    )
+    catalogue.register(entry(run(), THIRD, f"oci://registry.example/c@{THIRD}", logged=logged))
+
+    params = rows(folder, "select key, value from params")
+    tags = rows(folder, "select key, value from tags")
+    assert {("depth", "3"), ("logged.depth", "99"), ("width", "5")} <= set(params)
+    assert {("python", "3.11.9"), ("logged.python", "theirs"), ("who", "me")} <= set(tags)
+    assert rows(folder, "select value from metrics where key = 'loss' order by step") == [
+        (0.5,), (0.25,),
+    ]  # fmt: skip
+    (found,) = (folder / "files").rglob("picture.txt")
+    assert found.read_text() == "a picture"
+
+
+@full_size("test_a_release_is_registered_once_with_its_whole_run")
+def test_a_catalogue_that_was_killed_while_it_created_its_tables_opens_again(
+    tmp_path: Path,
+) -> None:
+    database = tmp_path / "mlflow.db"
+    program = [sys.executable, "-m", "goldenpath.release.catalogue"]
+    command = [*program, f"sqlite:///{database}", str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
+        while not any(path.stat().st_size for path in tmp_path.glob(".mlflow.db.*.partial")):
+            time.sleep(0.01)
+        process.kill()
+    assert not database.exists()
+    left = {path.name for path in tmp_path.iterdir()}
     assert any(name.endswith(".partial") for name in left)
 
-    assert catalogue.register(release(FIRST)).number == "1"
+    with Catalogue(f"sqlite:///{database}", tmp_path / "files") as opened:
+        assert opened.register(release(FIRST)).number == "1"
+    assert {path.name for path in tmp_path.iterdir()} == {"mlflow.db", "files", *left}

@@ -24,6 +24,7 @@ from goldenpath.serve.model.worker_memory import held_memory
 from tests.serve.model.test_worker import EXAMPLE, place
 from tests.serve.process import packed_code, started
 from tests.serve.running import run
+from tests.sizes import full_size
 
 HERE = confine()
 needs_all = pytest.mark.skipif(
@@ -215,9 +216,19 @@ ESCAPES = {
 }
 
 
+_SURVIVES = full_size("test_nothing_survives_the_server")
+
+
 @needs_all
-@pytest.mark.parametrize("how", sorted(ESCAPES))
-@pytest.mark.parametrize("end", ["kill", "orderly"])
+@pytest.mark.parametrize(
+    ("end", "how"),
+    [
+        ("kill", "grandchild"),
+        ("orderly", "child"),
+        pytest.param("kill", "child", marks=_SURVIVES),
+        pytest.param("orderly", "grandchild", marks=_SURVIVES),
+    ],
+)
 def test_nothing_survives_the_server(tmp_path: Path, how: str, end: str) -> None:
     marker = f"survivor-{os.getpid()}-{how}-{end}"
     body = f"    if {ESCAPES[how].replace('time.sleep(600)', 'wait()')}: pass\n"
@@ -271,7 +282,17 @@ def load(files):
 """
 
 
-@pytest.mark.parametrize("file", ["zzz.pth", "sitecustomize.py", "usercustomize.py"])
+_EARLY = full_size("test_no_file_of_a_package_runs_before_it_is_imported")
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "zzz.pth",
+        pytest.param("sitecustomize.py", marks=_EARLY),
+        pytest.param("usercustomize.py", marks=_EARLY),
+    ],
+)
 def test_no_file_of_a_package_runs_before_it_is_imported(tmp_path: Path, file: str) -> None:
     outside = tmp_path / "outside"
     line = f"import builtins; builtins.ran_early = True; open({str(outside)!r}, 'w').write('x')\n"

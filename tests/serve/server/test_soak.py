@@ -3,10 +3,11 @@
 from pathlib import Path
 
 from tests.serve.soak import Soak
+from tests.sizes import at_size
 
 
 def test_under_faults_no_answer_is_wrong_and_no_gap_is_silent(tmp_path: Path) -> None:
-    verdict = Soak(tmp_path, seed=1).run(4.0, pause=0.5)
+    verdict = Soak(tmp_path, seed=1).run(at_size(4, 20), pause=0.5)
 
     assert verdict.holds, (verdict.seen.wrong[:5], verdict.report.page(), verdict.unlogged)
     assert len(verdict.seen.faults) == 5

@@ -25,6 +25,7 @@ from goldenpath.project.spec import DataSource
 from goldenpath.settings import ObjectStore
 from goldenpath.train.data.data_cache import TITLE, DataCache, fetch_data
 from tests.programs import program
+from tests.sizes import full_size
 from tests.train.buckets import buckets, fill
 from tests.train.conftest import Quick
 
@@ -266,6 +267,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.interop
+@full_size("test_data_at_a_url_are_fetched_once")
 def test_data_that_dvc_keeps_are_used_from_the_checkout_its_cache_and_its_remote(
     kept: Path, months: Path, tmp_path: Path
 ) -> None:
