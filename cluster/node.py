@@ -16,7 +16,8 @@ from cluster.registry import Registry
 from goldenpath.processes.tool import run_tool
 
 BRIDGE = "gpwalk0"
-NODE = "walk"
+NODE = "localhost"
+"""This machine resolves the name to loopback, where the kubelet listens for logs and commands."""
 NAMESPACE = "k8s.io"
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from goldenpath.compose.containers.serving import trust_file
+from goldenpath.compose.containers.trust_file import trust_file
 from goldenpath.compose.process_context import now
 from goldenpath.compose.stores import locate
 from goldenpath.digest import Digest

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from goldenpath.compose.containers.release_finding import FoundRelease, find_release
+from goldenpath.compose.containers.trust_file import trust_file
 from goldenpath.compose.listeners import listener_settings
 from goldenpath.compose.process_context import now, uv
 from goldenpath.errors import InvalidInput
@@ -23,8 +24,6 @@ from goldenpath.files import take_lock
 from goldenpath.home import Home
 from goldenpath.observe.telemetry.otlp_settings import otel_variables, otlp_settings
 from goldenpath.oci.stores.layout import LayoutStore
-from goldenpath.parsers.toml_parser import MAX_TOML
-from goldenpath.parsers.typed import read_bounded
 from goldenpath.processes.cgroup import cgroup_limits
 from goldenpath.processes.launch import (
     CodeSettings,
@@ -34,11 +33,10 @@ from goldenpath.processes.launch import (
 )
 from goldenpath.processes.observer_launch import ObserverLaunch
 from goldenpath.processes.sidecar import Sidecar
-from goldenpath.promote.gates.admission_policy import parse_admission
 from goldenpath.promote.workspace.statement_times import OWN_TIME
 from goldenpath.release.artifact.evidence_copy import copy_evidence
 from goldenpath.release.artifact.source_store import open_source
-from goldenpath.release.attest.launch_trust import policy_of, trust_of
+from goldenpath.release.attest.launch_trust import policy_of
 from goldenpath.serve.server.lifecycle import ServerOutput, run
 from goldenpath.settings import tool_environment
 
@@ -161,20 +159,6 @@ def _observed(found: FoundRelease, state: Path) -> ReleaseSource:
     registry, store = Home(state).registry, open_source(found.source)
     copy_evidence(store, LayoutStore(registry), store.resolve(found.digest.text))
     return replace(found.source, evidence=str(registry))
-
-
-def trust_file(file: Path | None) -> ReleaseTrust | None:
-    """Return what a policy file or platform.toml requires; None if there is none."""
-    if file is None:
-        return None
-    try:
-        content = read_bounded(file, MAX_TOML)
-    except OSError as error:
-        raise InvalidInput(
-            f"the trust file {file} cannot be read: {error.strerror}",
-            hint="name a policy file or a platform.toml with --verify; docs/policy.md shows one",
-        ) from error
-    return trust_of(parse_admission(content, file.name).policy)
 
 
 def ended_keys(trust: ReleaseTrust, at: datetime) -> tuple[str, ...]:
