@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from goldenpath.compose.building import workshop as workshop
     from goldenpath.compose.canary_judge import canaries as canaries
     from goldenpath.compose.canary_judge import judged as judged
+    from goldenpath.compose.cluster_examination import examined as examined
     from goldenpath.compose.containers.fetching import fetch_release as fetch_release
     from goldenpath.compose.containers.imaging import ImageOptions as ImageOptions
     from goldenpath.compose.containers.imaging import make_base as make_base
@@ -113,6 +114,7 @@ _PARTS = {
         "require_known",
     ),
     "canary_judge": ("canaries", "judged"),
+    "cluster_examination": ("examined",),
     "supervision": ("Listening", "serve", "detach", "canary_verdicts", "send"),
     "up_client": ("await_status", "is_up", "silence", "status", "stop", "wake"),
     "inventory_watch": ("desired", "inventory", "registered"),

@@ -1,0 +1,1 @@
+"""A Kubernetes cluster that follows the gitops repository, asked and never changed."""
