@@ -19,13 +19,20 @@ from goldenpath.errors import REFUSED, Unavailable
     help="What to examine.",
 )
 @click.option("--context", default="", help="Context of the kubeconfig; default: the current one.")
+@click.option(
+    "--gateway",
+    default="goldenpath/models",
+    show_default=True,
+    metavar="NAMESPACE/NAME",
+    help="The Gateway of the models.",
+)
 @output_option
-def verb(target: str, context: str, output: Format) -> None:
-    """Examine a cluster that is to follow the platform; it only reads, and tries by dry run.
+def verb(target: str, context: str, gateway: str, output: Format) -> None:
+    """Find what a cluster lacks or has wrong; it only reads, and tries by dry run.
 
     Exit 7 if something is wrong, 5 if something could not be found out.
     """
-    findings = compose.examined(compose.home(), context)
+    findings = compose.examined(compose.home(), context, gateway)
     show({"target": target, "findings": findings}, _page(findings), output)
     statuses = {finding.status for finding in findings}
     if "wrong" in statuses:

@@ -8,13 +8,16 @@ from goldenpath.deploy.cluster.kubectl import Kubectl
 from goldenpath.home import Home
 
 
-def examined(home: Home, context: str) -> tuple[ClusterFinding, ...]:
-    """Return what the cluster of a kubeconfig context lacks or has wrong. It changes nothing."""
+def examined(home: Home, context: str, gateway: str) -> tuple[ClusterFinding, ...]:
+    """Return what the cluster of a kubeconfig context lacks or has wrong. It changes nothing.
+
+    `gateway` is the namespace and name of the Gateway that the routes of models belong to.
+    """
     platform = trusted(home).platform
     wish = ClusterWish(
         stages=tuple(stage.name for stage in platform.stages),
         registry_prefix=platform.registry_prefix,
         url=platform.url,
-        gateway=platform.cluster.gateway,
+        gateway=gateway,
     )
     return judge_cluster(read_facts(Kubectl(context), wish, now), wish)

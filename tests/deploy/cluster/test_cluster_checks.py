@@ -152,7 +152,7 @@ CASES: tuple[tuple[str, ClusterFacts, str, str], ...] = (
         "unknown",
         "",
     ),
-    ("Gateway goldenpath/models", replace(GOOD, gateway=ABSENT), "wrong", "[cluster]"),
+    ("Gateway goldenpath/models", replace(GOOD, gateway=ABSENT), "wrong", "--gateway"),
     (
         "Gateway goldenpath/models",
         replace(GOOD, gateway=gateway(Accepted="True")),

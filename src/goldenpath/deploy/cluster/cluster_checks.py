@@ -189,7 +189,7 @@ def _gateway(facts: ClusterFacts, wish: ClusterWish) -> ClusterFinding:
         return _unknown(check, answer.reason)
     if answer.state == "absent":
         return ClusterFinding(
-            check, "wrong", "does not exist", "make it, or name yours in [cluster] of platform.toml"
+            check, "wrong", "does not exist", "make it, or name yours with --gateway"
         )
     conditions = {
         str(_members(each).get("type")): str(_members(each).get("status"))
