@@ -37,7 +37,13 @@ def start_argocd(daemons: Daemons, plane: ControlPlane, folder: Path, *, debian:
     _install(plane)
     redis, repositories = free_port(), free_port()
     command = [str(debian / "usr/bin/redis-server"), "--bind", HOST, "--port", str(redis)]
-    daemons.start("redis", [*command, "--save", ""], lambda: answers(redis))
+    libraries = ":".join(map(str, sorted((debian / "usr/lib").glob("*-linux-gnu"))))
+    daemons.start(
+        "redis",
+        [*command, "--save", ""],
+        lambda: answers(redis),
+        {"LD_LIBRARY_PATH": libraries},
+    )
     home = folder / "argocd"
     for name in (".kube", "tls", "ssh", "gpg", "temporary"):
         (home / name).mkdir(parents=True, exist_ok=True)

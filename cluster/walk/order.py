@@ -1,41 +1,80 @@
 """The steps of the walk in their order."""
 
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from cluster.stack import running_stack
-from cluster.walk.record import WalkRecord
+from cluster.walk import following, serving_pods, traffic
+from cluster.walk.record import WalkFailed, WalkRecord
 from cluster.walk.road import begin_road
-from cluster.walk.serving_pods import (
-    build_images,
-    refuse_old_form,
-    refuse_unsigned,
-    serve_fetched,
-    serve_mounted,
-    share_caches,
-)
 from cluster.walk.stages import Scene
 
 Clock = Callable[[], datetime.datetime]
+_Step = tuple[str, Callable[[], None]]
 
 
 def walk_all(
     cache: Path, folder: Path, clock: Clock, record: WalkRecord, *, keep_going: bool = False
 ) -> None:
-    """Start a cluster and walk every step. Raises `WalkFailed` at the first claim that fails."""
+    """Start a cluster and walk every step. Raises `WalkFailed` at the first claim that fails.
+
+    With `keep_going` the other steps are walked as well before it is raised.
+    """
+    failures: list[str] = []
     with (
         record.stepping("1  a cluster from nothing"),
         running_stack(cache, folder / "cluster", clock, record.report) as stack,
     ):
-        with record.stepping("2  a platform, two releases, and our images"):
-            share_caches(folder / "road" / ".goldenpath", cache)
+        with record.stepping("2  a platform, three releases, and our images"):
+            serving_pods.share_caches(folder / "road" / ".goldenpath", cache)
             road = begin_road(folder / "road", stack.registry)
-            first = road.build(1)
-            record.note("a release is built, signed and pushed", first)
-            scene = Scene(stack, road, build_images(road, record))
-        with record.stepping("3  our server as a pod"):
-            serve_mounted(scene, record, first)
-            refuse_old_form(scene, record, first)
-            serve_fetched(scene, record, first)
-            refuse_unsigned(scene, record, first)
+            releases = tuple(road.build(seed) for seed in (1, 2, 3))
+            record.note("releases are built, signed and pushed", len(releases))
+            scene = Scene(stack, road, serving_pods.build_images(road, record))
+        for title, walk in _steps(scene, record, releases):
+            try:
+                with record.stepping(title):
+                    walk()
+            except WalkFailed as error:
+                if not keep_going:
+                    raise
+                failures.append(str(error))
+    if failures:
+        raise WalkFailed("; ".join(failures))
+
+
+def _steps(scene: Scene, record: WalkRecord, releases: tuple[str, ...]) -> Iterator[_Step]:
+    first, second, third = releases
+    yield "3  our server as a pod", lambda: _serve(scene, record, first)
+    yield "4  weights and roll-backs, applied by hand", lambda: _by_hand(scene, record, releases)
+    if not following.is_there(scene):
+        record.report("\nArgo CD is not built: the steps that follow git are NOT walked")
+        return
+    yield "5  Argo CD follows commits", lambda: following.begin_following(scene, record, first)
+    yield "6  a canary by commits", lambda: following.walk_canary(scene, record, second)
+    yield "7  a rollback by a commit", lambda: following.roll_back(scene, record, first)
+    yield "8  no room for a pod", lambda: following.enter_without_room(scene, record, first, third)
+    yield "9  prune, sync again, hold", lambda: _end(scene, record, first, second)
+
+
+def _serve(scene: Scene, record: WalkRecord, release: str) -> None:
+    serving_pods.serve_mounted(scene, record, release)
+    serving_pods.refuse_old_form(scene, record, release)
+    serving_pods.serve_fetched(scene, record, release)
+    serving_pods.refuse_unsigned(scene, record, release)
+
+
+def _by_hand(scene: Scene, record: WalkRecord, releases: tuple[str, ...]) -> None:
+    stable, canary, _ = releases
+    traffic.count_canary(scene, record, stable, canary)
+    traffic.roll_back_under_load(scene, record, stable, canary)
+    traffic.prune_under_load(scene, record, stable, canary)
+    traffic.roll_forward_without_room(scene, record, stable, canary)
+    traffic.apply_twice(scene, record, stable, canary)
+
+
+def _end(scene: Scene, record: WalkRecord, first: str, second: str) -> None:
+    following.prune(scene, record, second)
+    following.sync_again(scene, record)
+    following.hold(scene, record, first)

@@ -80,17 +80,25 @@ class ClusterRoad:
                 self.run(f"approve {digest} --stage prod {acting(approver)}")
         self.run(f"promote {digest} --stage {stage} {' '.join(flags)} {acting(person)}")
 
-    def files(self, stage: str) -> dict[str, bytes]:
-        """Return the files of the deployment in a stage, by name, as main has them."""
-        folder = f"envs/{stage}/{MODEL}"
-        names = self._git("ls-tree", "--name-only", f"main:{folder}").decode().split()
-        return {name: self._git("cat-file", "blob", f"main:{folder}/{name}") for name in names}
+    def blob(self, path: str) -> bytes:
+        """Return a file of the gitops repository, as main has it."""
+        return self._git("cat-file", "blob", f"main:{path}")
+
+    def head(self) -> str:
+        """Return the newest commit of the gitops repository."""
+        return self._git("rev-parse", "main").decode("ascii").strip()
 
     def _git(self, *arguments: str) -> bytes:
         run = run_tool(["git", f"--git-dir={self.gitops}", *arguments])
         if run.exit_code:
             raise WalkFailed(f"git {arguments[0]}: {run.complaint}")
         return run.output
+
+
+def loosen(thresholds: Path) -> None:
+    """Let the gates take a model that learned for a second: the walk is not about its quality."""
+    text = re.sub(r"minimum(_ratio)?: 0\.\d+", r"minimum\1: 0.01", thresholds.read_text("utf-8"))
+    thresholds.write_text(re.sub(r"maximum: 0\.\d+", "maximum: 5.0", text), "utf-8")
 
 
 def acting(person: str) -> str:
@@ -113,5 +121,6 @@ def begin_road(folder: Path, registry: Registry) -> ClusterRoad:
             f"{acting(ENGINEER)}"
         )
     road.run(f"new {MODEL}")
+    loosen(folder / MODEL / "compliance" / "thresholds.yaml")
     quicken(folder / MODEL)
     return road
