@@ -28,8 +28,10 @@ def version(minor: str) -> ClusterAnswer:
 
 
 def nodes(*runtimes: str) -> ClusterAnswer:
-    status = [{"status": {"nodeInfo": {"containerRuntimeVersion": each}}} for each in runtimes]
-    return found({"items": list(status)})
+    items: list[JsonValue] = [
+        {"status": {"nodeInfo": {"containerRuntimeVersion": each}}} for each in runtimes
+    ]
+    return found({"items": items})
 
 
 def settings(*, gateway: bool = True, images: bool = True, mode: str = "modelcar") -> ClusterAnswer:
@@ -203,14 +205,18 @@ def test_each_fault_has_its_status_and_its_cure(
 def test_nothing_that_could_not_be_asked_is_right_or_wrong() -> None:
     unknown = TriedObject("unknown", "the connection was refused")
     nothing = ClusterFacts(
-        FORBIDDEN,
-        dict.fromkeys(RESOURCES, FORBIDDEN),
-        *([FORBIDDEN] * 5),
-        dict.fromkeys(WISH.stages, FORBIDDEN),
-        unknown,
-        unknown,
-        unknown,
-        (NOW, NOW),
+        version=FORBIDDEN,
+        resources=dict.fromkeys(RESOURCES, FORBIDDEN),
+        nodes=FORBIDDEN,
+        kserve=FORBIDDEN,
+        argocd=FORBIDDEN,
+        follower=FORBIDDEN,
+        gateway=FORBIDDEN,
+        runtimes=dict.fromkeys(WISH.stages, FORBIDDEN),
+        service=unknown,
+        own_volume=unknown,
+        foreign_volume=unknown,
+        asked=(NOW, NOW),
     )
 
     assert {each.status for each in judge_cluster(nothing, WISH)} == {"unknown"}
