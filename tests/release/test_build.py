@@ -12,8 +12,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from goldenpath.digest import Digest
 from goldenpath.oci.stores.layout import LayoutStore
+from goldenpath.release.attest.documents import read_candidate
+from goldenpath.release.attest.statement import PROVENANCE
+from goldenpath.release.attest.verify import gather
 from goldenpath.release.evidence.attached_rows import fetch_rows
+from goldenpath.release.evidence.contributions import Contributions, parse_contributions
+from goldenpath.release.evidence.provenance import read_provenance
 from goldenpath.train.evaluation.evaluation_rows import MAX_BYTES, parse_rows
 from tests.oci.stores.real import docker_registry
 from tests.quick_project import commit, quicken
@@ -120,6 +126,16 @@ def test_a_build_that_was_stopped_leaves_nothing_and_the_next_one_is_the_same(
     content = fetch_rows(store, str(run["rows_digest"]), int(str(run["rows_size"])), MAX_BYTES)
     assert content is not None
     assert len(parse_rows(content)) == run["rows_evaluated"]
+    contributions = _contributions(store, Digest(digest))
+    assert contributions.gap == ""
+    assert {"uv.lock", "src/credit_default/quick.py"} <= contributions.since(None).keys()
+
+
+def _contributions(store: LayoutStore, digest: Digest) -> Contributions:
+    """Who wrote which part, as the provenance says."""
+    candidates = (read_candidate(each) for each in gather(store, digest).referrers)
+    (made,) = (each.statement() for each in candidates if each.predicate_type == PROVENANCE)
+    return parse_contributions(read_provenance(made.predicate).internal["contributions"])
 
 
 @full_size("test_a_build_that_was_stopped_leaves_nothing_and_the_next_one_is_the_same")

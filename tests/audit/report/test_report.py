@@ -9,6 +9,7 @@ import pytest
 
 from goldenpath.audit.events.event import Event
 from goldenpath.audit.events.log_state import LogState, LogStates
+from goldenpath.audit.report.contradictions import contradictions
 from goldenpath.audit.report.control_map import current_map
 from goldenpath.audit.report.evidence_bundle import EvidenceBundle, LostStatement
 from goldenpath.audit.report.report import Report, render_markdown, report
@@ -274,6 +275,17 @@ def test_an_approver_of_the_own_code_is_contradicted(tmp_path: Path) -> None:
 
     assert field.status == "CONTRADICTED"
     assert "the same person" in field.contradictions[0]
+
+
+def test_an_approval_by_who_wrote_a_part_contradicts_and_is_not_shown_as_one(made: Made) -> None:
+    history = (intent(made, approved_by=("manager",), approved_own=("validator",)),)
+    bundle = replace(bundle_of(made), history=history)
+
+    messages = [each.message for each in contradictions(bundle)]
+
+    assert "validator approved for prod what they wrote a part of: it does not count" in messages
+    assert bundle.approved_own("prod") == {"validator"}
+    assert bundle.approved_own("test") == frozenset()
 
 
 @pytest.mark.parametrize(

@@ -130,7 +130,7 @@ def _approvals(bundle: EvidenceBundle, stage: str) -> Iterator[TracedApproval]:
     for approval in bundle.of_type(APPROVAL):
         predicate = dict(approval.statement.predicate)
         approved = _text(predicate, "scope", "environment") or _text(predicate, "stage")
-        if approved == stage:
+        if approved == stage and approval.signer not in bundle.approved_own(stage):
             role = _text(predicate, "role")
             yield TracedApproval(approval.signer, role, approved, approval.envelope.text)
 

@@ -113,7 +113,8 @@ def _approvals(bundle: EvidenceBundle) -> Iterator[Contradiction]:
                 f"{approver} approved a release that was built from a commit of {author}: "
                 "this is the same person",
             )
-    own = {(each.stage, name) for each in _intents(bundle) for name in each.approved_own}
+    stages = {each.stage for each in _intents(bundle)}
+    own = {(stage, name) for stage in stages for name in bundle.approved_own(stage)}
     for stage, approver in sorted(own):
         yield Contradiction(
             ("0.3", "2.28", "10.6"),

@@ -83,6 +83,12 @@ class EvidenceBundle:
         """Return the verified statements of one predicate type, sorted by envelope digest."""
         return tuple(sorted(self.verified.of_type(predicate_type), key=lambda s: s.envelope.text))
 
+    def approved_own(self, stage: str) -> frozenset[str]:
+        """Return the people who approved for a stage what they wrote a part of."""
+        entries = (each for each in self.history if each.stage == stage)
+        own = (each for each in entries if any(s.digest == self.digest for s in each.slots))
+        return frozenset(name for each in own for name in each.approved_own)
+
     def file(self, name: str) -> bytes | None:
         """Return a file by the end of its path, such as `card.md` or `datasets/clients.md`."""
         names = [path for path in self.files if path == name or path.endswith("/" + name)]

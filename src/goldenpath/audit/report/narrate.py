@@ -35,6 +35,8 @@ def _approvals(bundle: EvidenceBundle) -> Lines:
         evidence = member(predicate, "seen", "evidence")
         seen = f"{len(evidence)} documents" if isinstance(evidence, list) else "not said"
         until = member(predicate, "scope", "until") or ""
+        if approval.signer in bundle.approved_own(str(stage)):
+            until = "does not count: wrote a part of it"
         role = predicate.get("role") or ""
         approvals.append((approval.signer, role, stage, seen, until, approval.envelope))
     heads = ("Person", "Role", "Stage", "Had seen", "Counts until", "Signed statement")
