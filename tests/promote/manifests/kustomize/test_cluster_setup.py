@@ -111,6 +111,14 @@ def test_argo_cd_applies_of_a_deployment_what_the_reader_reads() -> None:
     assert is_applied_file(names[-1].replace("*", "m").replace("[0-9a-f]", "0"))
 
 
+def test_a_commit_that_cannot_be_applied_does_not_hold_up_the_one_that_mends_it() -> None:
+    sets = [value for _, value in documents(FILES) if value["kind"] == "ApplicationSet"]
+
+    retries = [each["spec"]["template"]["spec"]["syncPolicy"]["retry"] for each in sets]  # type: ignore[index]
+    assert [(each["limit"], each["refresh"]) for each in retries] == [(-1, True)] * 2
+    assert b"controller.sync.timeout.seconds" in FILES["cluster/parts/argocd/parameters.yaml"]
+
+
 def test_a_second_time_changes_nothing() -> None:
     assert setup(FILES) == ClusterSetup({}, ())
 
