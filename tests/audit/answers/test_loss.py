@@ -3,18 +3,24 @@
 One small platform gave one answer. Each record of it is damaged in turn, on the disk.
 """
 
+import json
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
 from goldenpath.audit.anchors.held_heads import HeldHead, HeldHeads
 from goldenpath.audit.answers.checked_logs import check_logs
 from goldenpath.audit.answers.evidence_gathering import Sources, gather
+from goldenpath.audit.events.chain import START, Head, link
+from goldenpath.audit.events.event import Event
 from goldenpath.audit.events.event_log import EventLog
 from goldenpath.audit.report.control_map import current_map
 from goldenpath.audit.report.proof import ORDER, Status
@@ -25,8 +31,14 @@ from goldenpath.cli import trace as trace_verb
 from goldenpath.cli.log_check import check
 from goldenpath.digest import Digest
 from goldenpath.errors import GoldenPathError, VerificationError
+from goldenpath.home import Home
 from goldenpath.observe.log.log_check import Anchor
-from goldenpath.observe.log.segment import checkpoints, parse_checkpoint, table_of
+from goldenpath.observe.log.segment import (
+    checkpoints,
+    parse_checkpoint,
+    render_checkpoint,
+    table_of,
+)
 from goldenpath.oci.stores.layout import LayoutStore
 from goldenpath.promote.manifests.deployment_files import release_path
 from goldenpath.promote.manifests.desired import Placement, Rollout
@@ -34,6 +46,7 @@ from goldenpath.promote.manifests.placement import render_placement
 from goldenpath.promote.repository.chain_of_trust import follow
 from goldenpath.promote.repository.first_seen import FirstSeen
 from goldenpath.release.attest.attach import attach_ssh
+from goldenpath.release.attest.keys import generate_key
 from goldenpath.release.attest.signatures.sshsig import SshKey
 from goldenpath.release.attest.statement import APPROVAL, DECISION
 from tests.audit.made import LATER, PROMOTED, decision
@@ -291,3 +304,60 @@ def test_the_digest_of_the_bundle_covers_the_states_of_the_logs(platform: Damage
         other = gather(platform.sources(), platform.served.made.image.digest, LATER)
 
     assert bundle.root != other.root
+
+
+def test_a_declined_case_that_became_accepted_is_found_in_every_answer(
+    platform: Damaged, tmp_path: Path
+) -> None:
+    """Both logs are rewritten whole: another score, a fresh log key, every hash made again."""
+    home, runner = platform.served.home, CliRunner()
+    saved = tmp_path / "saved"
+    for name in ("predictions", "events", "keys"):
+        shutil.copytree(home.root / name, saved / name)
+    try:
+        rewrite(home)
+        alone = check_logs(home).states
+        found = check_logs(home, platform.held).states
+        made = platform.report()
+        traced = runner.invoke(
+            trace_verb.verb, [platform.served.prediction_id], env=platform.served.environment
+        )
+    finally:
+        for name in ("predictions", "events", "keys"):
+            shutil.rmtree(home.root / name)
+            shutil.copytree(saved / name, home.root / name)
+
+    assert alone.faults == (), "in itself, everything is whole"
+    assert "score 0.05" in traced.stdout, "the answer was changed"
+    assert "segment 0 is another" in " ".join(found.predictions.faults)
+    assert made.field("10.1").status == "CONTRADICTED"
+    assert "segment 0 is another" in render_markdown(made).partition("## 1 ")[0]
+    assert platform.report().lost == ()
+
+
+def rewrite(home: Home) -> None:
+    """What somebody does who may write to the home and knows all formats."""
+    for file in (home.log_key, home.log_key.with_suffix(".pub")):
+        file.unlink()
+    signer = generate_key(home.log_key)
+    contents: dict[str, str] = {}
+    for path in checkpoints(home.predictions):
+        claimed = parse_checkpoint(path.read_bytes(), None)
+        table = pq.read_table(table_of(path))
+        place = table.schema.get_field_index("score")
+        field = table.schema.field(place)
+        scores = pa.array([0.05] * table.num_rows, field.type)
+        changed = table.set_column(place, field, scores)
+        pq.write_table(changed.replace_schema_metadata(table.schema.metadata), table_of(path))
+        content = Digest.of(table_of(path).read_bytes()).text
+        contents[claimed.content] = content
+        path.write_bytes(render_checkpoint(replace(claimed, content=content), signer))
+    (file,) = home.events.glob("*.jsonl")
+    head, lines = START, list[bytes]()
+    for line in file.read_bytes().splitlines():
+        for before, after in contents.items():
+            line = line.replace(before.encode(), after.encode())
+        made = link(head, Event.from_json(json.loads(line)["event"]))
+        head = Head(head.count + 1, Digest.of(made).text)
+        lines.append(made)
+    file.write_bytes(b"\n".join(lines) + b"\n")

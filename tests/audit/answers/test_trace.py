@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from click.testing import CliRunner
 
 from goldenpath.audit.answers.predictions import answers_at, summarise
 from goldenpath.audit.answers.trace import trace
+from goldenpath.audit.events.event import Event, Kind
 from goldenpath.cli import at
 from goldenpath.cli import trace as verb
 from goldenpath.errors import NotFound, VerificationError
@@ -62,6 +64,20 @@ def test_a_trace_is_data_too(served: Served) -> None:
     assert made["prediction"]["inputs"] == {"age": 35.0, "sex": 2.0}
     assert made["live"]["shares"][0]["observed"] is None
     assert made["origin"]["seed"] == 7
+
+
+@pytest.mark.parametrize("state", ["erased", "expired"])
+def test_a_key_that_is_gone_without_an_event_is_a_finding(served: Served, state: str) -> None:
+    found = find_prediction(served.home, served.prediction_id)
+    without = replace(found, inputs=None, inputs_state=state)
+    bundle = bundle_of(served.made)
+    kind: Kind = "subject.erased" if state == "erased" else "log.expired"
+    reference = str(found.record["subject_ref"])
+    event = Event("2026-11-23T11:00:00.000000Z", kind, "clerk", details={"subject_ref": reference})
+    known = replace(bundle, events=(*bundle.events, event))
+
+    assert trace(found, bundle).lost == trace(without, known).lost == ()
+    assert f"no event says that they were {state}" in trace(without, bundle).lost[0]
 
 
 def test_an_unknown_answer_is_not_found(served: Served) -> None:

@@ -56,8 +56,8 @@ def check_logs(
 ) -> CheckedLogs:
     """Check both logs as a whole.
 
-    Returned are the events up to `until`, of the platform and of `model`, or of every model. A
-    fault of any time counts.
+    Returned are the events up to `until` that are about `model`, about the platform or about no
+    model; without `model`, all. A fault of any time counts.
     """
     walk = _walked(home, held, until=until, model=model)
     faults = (
@@ -94,7 +94,7 @@ def _walked(home: Home, held: HeldHeads, *, until: datetime | None, model: str |
         if until is not None and _time(event, walk.breaks) > until:
             continue
         walk.head = line.head
-        if model is None or event.model == model or event.kind.startswith("platform."):
+        if model is None or event.model in ("", model) or event.kind.startswith("platform."):
             walk.events.append(event)
     return walk
 

@@ -94,8 +94,33 @@ def trace(prediction: Prediction, bundle: EvidenceBundle) -> Trace:
         live=next((each for each in models if (each.stage, each.model) == (stage, model)), None),
         server=_server(bundle, str(prediction.record["replica"])),
         check=how_to_check(bundle),
-        lost=(*bundle.logs.faults, *(each.message for each in bundle.lost)),
+        lost=(
+            *bundle.logs.faults,
+            *(each.message for each in bundle.lost),
+            *_unexplained(prediction, bundle),
+        ),
     )
+
+
+def _unexplained(prediction: Prediction, bundle: EvidenceBundle) -> Iterator[str]:
+    """Return a key of the inputs that is gone, although no event says that it was destroyed."""
+    reference = prediction.record["subject_ref"]
+    match prediction.inputs_state:
+        case "erased":
+            is_recorded = reference is None or any(
+                each.kind == "subject.erased"
+                and (each.details or {}).get("subject_ref") == reference
+                for each in bundle.events
+            )
+        case "expired":
+            is_recorded = any(each.kind == "log.expired" for each in bundle.events)
+        case _:
+            return
+    if not is_recorded:
+        yield (
+            f"the key of the inputs of {prediction.prediction_id} is gone, and no event says that "
+            f"they were {prediction.inputs_state}"
+        )
 
 
 def _applies(metric: Metric, inputs: Mapping[str, float | None] | None) -> bool:
