@@ -1,5 +1,6 @@
 """What is made once for the whole run of tests: the real starter, and copies of it to break."""
 
+import gc
 import os
 import re
 import shutil
@@ -12,6 +13,8 @@ import pytest
 # environment forbids to write it down, as containers often do.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ["PYTHONPYCACHEPREFIX"] = str(Path(__file__).parents[1] / "build" / "bytecode")
+# Nothing that is loaded for all tests is garbage: see the end of the collection.
+gc.disable()
 sys.dont_write_bytecode, sys.pycache_prefix = False, os.environ["PYTHONPYCACHEPREFIX"]
 
 from tests import order, sizes  # noqa: E402 - as above
@@ -43,6 +46,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """The tests of this size, and the slow files first."""
     sizes.of_this_size(config, items)
     order.by_duration(items)
+
+
+def pytest_collection_finish() -> None:
+    """What was loaded for all tests stays, so nobody looks for garbage in it again."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

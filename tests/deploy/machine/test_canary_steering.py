@@ -75,6 +75,7 @@ def test_a_shadow_is_judged_by_pairs_before_anybody_hears_it(tmp_path: Path) -> 
     assert "dev: rollout credit" in ahead.message
 
 
+@full_size("test_a_hole_holds_a_good_step_advances_and_harm_goes_back_by_signed_commits")
 def test_a_good_canary_advances_and_one_that_harms_a_slice_goes_back(tmp_path: Path) -> None:
     here = OneMachine(tmp_path)
     one, good, harmful = here.release(), here.release(0.01), here.release(status=-0.6)

@@ -20,6 +20,7 @@ from goldenpath.promote.manifests.desired import Deployment, Slot, slot_name
 from goldenpath.promote.platform.platform import Platform
 from goldenpath.promote.workspace.stage_history import StageHistory
 from tests.deploy.platform import PATIENCE, OneMachine
+from tests.sizes import full_size
 
 LARGE = 300 << 20
 
@@ -97,6 +98,7 @@ def phase(status: Status, name: str) -> str:
     return next((each.phase for each in status.deployments if each.name == name), "")
 
 
+@full_size("test_others_are_admitted_meanwhile_and_what_three_stages_want_is_read_once")
 def test_another_model_changes_while_a_large_release_is_verified_and_sigterm_ends_it_in_order(
     tmp_path: Path,
 ) -> None:

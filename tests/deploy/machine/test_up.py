@@ -33,7 +33,7 @@ from goldenpath.release.attest.signatures.sshsig import SshKey
 from goldenpath.serve.record.spool_reader import read
 from tests.deploy.platform import PATIENCE, OneMachine, Up, goldenpath
 from tests.serve.running import ROW, question
-from tests.sizes import at_size
+from tests.sizes import at_size, full_size
 
 PATH = "/dev/credit/v2/models/credit/infer"
 
@@ -248,12 +248,17 @@ def test_a_model_that_crashes_at_start_is_tried_again_and_the_one_before_answers
     up.until(lambda status: runs(status, good))
 
 
+_MALFORMED = full_size("test_a_malformed_inferenceservice_changes_nothing_that_runs")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
         (b"protocolVersion: v2", b"protocolVersion: v1", "protocolVersion"),
-        (b"apiVersion:", b"<<<<<<< ours\napiVersion:", "not valid YAML"),
-        (b"minReplicas: 1", b"minReplicas: [1]", "minReplicas"),
+        pytest.param(
+            b"apiVersion:", b"<<<<<<< ours\napiVersion:", "not valid YAML", marks=_MALFORMED
+        ),
+        pytest.param(b"minReplicas: 1", b"minReplicas: [1]", "minReplicas", marks=_MALFORMED),
     ],
 )
 def test_a_malformed_inferenceservice_changes_nothing_that_runs(

@@ -2,11 +2,9 @@
 
 import math
 from collections.abc import Sequence
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from goldenpath.project.statements import THRESHOLDS
-from goldenpath.project.task.answer_rules import AnswerRules
 from goldenpath.promote.gates.declared_limits import DeclaredLimits, Limit
 from goldenpath.promote.gates.gate import Evidence, Live
 from goldenpath.promote.gates.measured import (
@@ -19,9 +17,10 @@ from goldenpath.promote.gates.measured import (
 )
 from goldenpath.release.attest.policy import Finding
 from goldenpath.release.evidence.training_statements import EvaluationStatement
-from goldenpath.train.evaluation.metrics import MIN_ROWS
-from goldenpath.train.evaluation.paired import PairedDifference, PairedRows, paired_difference
 from goldenpath.train.training_run import Metric
+
+if TYPE_CHECKING:
+    from goldenpath.train.evaluation.paired import PairedDifference
 
 MARGIN = 0.03
 """How much worse a challenger may be at most: on the scale of the metric, or as a share of the live
@@ -88,11 +87,18 @@ def _incomparable(metric: str, metrics: Sequence[Metric], live: Live) -> Finding
     )
 
 
-def _paired(metric: str, evidence: Evidence, live: Live) -> PairedDifference | None:
+def _paired(metric: str, evidence: Evidence, live: Live) -> "PairedDifference | None":
     """Return the difference on the shared rows; None if there are too few."""
     new, old = evidence.rows, live.rows
     if new is None or old is None:
         return None
+    # Imported late: most verbs compare with no champion, and numpy takes a tenth of a second.
+    import numpy as np
+
+    from goldenpath.project.task.answer_rules import AnswerRules
+    from goldenpath.train.evaluation.metrics import MIN_ROWS
+    from goldenpath.train.evaluation.paired import PairedRows, paired_difference
+
     if np.array_equal(new.keys, old.keys):
         in_new = in_old = np.arange(len(new))
     else:
@@ -114,11 +120,13 @@ def _paired(metric: str, evidence: Evidence, live: Live) -> PairedDifference | N
     return paired_difference(metric, pair, accepted=decisions)
 
 
-def _unpaired(new: Metric | None, old: Metric | None) -> PairedDifference | None:
+def _unpaired(new: Metric | None, old: Metric | None) -> "PairedDifference | None":
     """Return the difference of two intervals; their errors add up as if independent."""
     if new is None or old is None:
         return None
     if new.low is None or new.high is None or old.low is None or old.high is None:
         return None
+    from goldenpath.train.evaluation.paired import PairedDifference
+
     error = math.hypot((new.high - new.low) / _WIDTH, (old.high - old.low) / _WIDTH)
     return PairedDifference(new.value - old.value, error, min(new.rows, old.rows))

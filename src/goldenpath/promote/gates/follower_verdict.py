@@ -9,6 +9,7 @@ enough approvers signed its finding.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
@@ -22,7 +23,9 @@ from goldenpath.promote.manifests.desired import StageEntry
 from goldenpath.promote.platform.platform import Platform, Stage
 from goldenpath.release.attest.policy import Finding, SignedStatement, Verified
 from goldenpath.release.attest.statement import APPROVAL, member
-from goldenpath.train.evaluation.evaluation_rows import Rows
+
+if TYPE_CHECKING:
+    from goldenpath.train.evaluation.evaluation_rows import Rows
 
 _OF_LIVE = ("schema", "champion")
 """Gates that compare a release with the one that the stage ran before."""
@@ -36,7 +39,7 @@ class EntryFacts:
     contract: Contract
     documents: Mapping[str, bytes]
     live: Live | None = None
-    rows: Rows | None = None
+    rows: "Rows | None" = None
     unread: str = ""
     """Why the release that the stage ran before could not be read; empty if it could."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
@@ -14,12 +15,9 @@ from goldenpath.release.artifact.unpack import open_release, open_small
 from goldenpath.release.attest.policy import Verified
 from goldenpath.release.evidence.attached_rows import fetch_rows
 from goldenpath.release.evidence.training_statements import evaluation_of
-from goldenpath.train.evaluation.evaluation_rows import (
-    MAX_BYTES,
-    Rows,
-    parse_rows,
-    refuse_other_task,
-)
+
+if TYPE_CHECKING:
+    from goldenpath.train.evaluation.evaluation_rows import Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +38,7 @@ def read_parts(store: Store, digest: Digest) -> ReleaseParts:
     return _parts(digest, open_small(store, digest, CONTRACT))
 
 
-def read_rows(store: Store, verified: Verified, contract: Contract | None = None) -> Rows | None:
+def read_rows(store: Store, verified: Verified, contract: Contract | None = None) -> "Rows | None":
     """Return the evaluation rows that the signed metrics name; None if the store has none.
 
     Raises `InvalidInput` for rows that are impossible under the contract, if one is given.
@@ -48,6 +46,13 @@ def read_rows(store: Store, verified: Verified, contract: Contract | None = None
     evaluation = evaluation_of(verified)
     if evaluation is None:
         return None
+    # Imported late, with numpy: without evaluation rows nobody needs it.
+    from goldenpath.train.evaluation.evaluation_rows import (
+        MAX_BYTES,
+        parse_rows,
+        refuse_other_task,
+    )
+
     content = fetch_rows(store, evaluation.rows_digest, evaluation.rows_size, MAX_BYTES)
     if content is None:
         return None
