@@ -156,10 +156,10 @@ def hold(scene: Scene, record: WalkRecord, digest: str) -> None:
     before = _versions(scene)
     person = acting(ENGINEER)
     scene.road.run(f"hold {MODEL} --stage {STAGE} --reason 'the walk holds' {person}")
-    scene.road.run(f"promote {digest} --stage {STAGE} {person}", expect=7)
+    scene.road.run(f"promote {digest} --stage {STAGE} {person}", expect=6)
     refresh(scene, STAGE)
     await_synced(scene, STAGE)
-    record.require(before == _versions(scene), "a held stage refuses a promotion", "exit code 7")
+    record.require(before == _versions(scene), "a held stage refuses a promotion", "exit code 6")
 
 
 def look_for_new_folders(scene: Scene) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from cluster.stack import running_stack
-from cluster.walk import following, serving_pods, traffic
+from cluster.walk import examination, following, serving_pods, traffic
 from cluster.walk.record import WalkFailed, WalkRecord
 from cluster.walk.road import begin_road
 from cluster.walk.stages import Scene
@@ -28,7 +28,7 @@ def walk_all(
     ):
         with record.stepping("2  a platform, three releases, and our images"):
             serving_pods.share_caches(folder / "road" / ".goldenpath", cache)
-            road = begin_road(folder / "road", stack.registry)
+            road = begin_road(folder / "road", stack.registry, stack.plane)
             releases = tuple(road.build(seed) for seed in (1, 2, 3))
             record.note("releases are built, signed and pushed", len(releases))
             scene = Scene(stack, road, serving_pods.build_images(road, record))
@@ -56,6 +56,7 @@ def _steps(scene: Scene, record: WalkRecord, releases: tuple[str, ...]) -> Itera
     yield "7  a rollback by a commit", lambda: following.roll_back(scene, record, first)
     yield "8  no room for a pod", lambda: following.enter_without_room(scene, record, first, third)
     yield "9  prune, sync again, hold", lambda: _end(scene, record, first, second)
+    yield "10  doctor", lambda: examination.examine(scene, record)
 
 
 def _serve(scene: Scene, record: WalkRecord, release: str) -> None:

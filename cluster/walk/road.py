@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tests.quick_project import commit, quicken
 
+from cluster.control_plane import ControlPlane
 from cluster.registry import Registry
 from cluster.walk.record import WalkFailed
 from goldenpath.demo.walk import environment
@@ -106,10 +107,15 @@ def acting(person: str) -> str:
     return f"--as {person} --key keys/{person}"
 
 
-def begin_road(folder: Path, registry: Registry) -> ClusterRoad:
+def begin_road(folder: Path, registry: Registry, plane: ControlPlane) -> ClusterRoad:
     """Set up the platform, its people and the project."""
     (folder / "keys").mkdir(parents=True, exist_ok=True)
-    values = {**environment(folder, os.environ), "GOLDENPATH_CA_FILE": str(registry.authority)}
+    values = {
+        **environment(folder, os.environ),
+        "GOLDENPATH_CA_FILE": str(registry.authority),
+        "KUBECONFIG": str(plane.kubeconfig),
+    }
+    values["PATH"] = f"{plane.programs}{os.pathsep}{values['PATH']}"
     road = ClusterRoad(folder, registry, values)
     road.run(
         f"init --as {ENGINEER} --key keys/{ENGINEER} --make-key "
