@@ -61,6 +61,7 @@ attack: setup
 
 # A real Kubernetes cluster on this machine. It needs root and, the first time, 30 GiB of disk: docs/cluster.md.
 cluster: setup
+	@echo "This needs root, 30 GiB of disk for the first build, and about ten minutes when all is built."
 	$(BIN)/python -m cluster build
 	$(BIN)/python -m cluster walk
 

@@ -20,6 +20,8 @@ from cluster.walk.record import WalkRecord
 from goldenpath.processes.tool import run_tool
 
 RECORD = Path("build") / "cluster.json"
+_NEEDED = 30
+"""GiB that modules, the build cache and the programs take together."""
 
 
 def cache_folder() -> Path:
@@ -27,6 +29,14 @@ def cache_folder() -> Path:
     named = os.environ.get("GOLDENPATH_CLUSTER_CACHE")
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return Path(named) if named else home / "goldenpath" / "cluster"
+
+
+def missing_parts(cache: Path) -> tuple[str, ...]:
+    """Return the parts that were not fetched or built yet."""
+    places = {program.name: cache / "bin" / program.name for program in GO_PROGRAMS}
+    places |= {suite: cache / "debian" / suite / ".unpacked" for suite in DEBIAN_SUITES}
+    places["envoy"] = cache / "envoy"
+    return tuple(name for name, place in places.items() if not place.exists())
 
 
 @click.group()
@@ -40,8 +50,10 @@ def build_parts(only: tuple[str, ...]) -> None:
     """Fetch and build every program once."""
     folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(folder).free
-    click.echo(f"cache {folder}; {free / 1024**3:.0f} GiB are free, a first build needs 30 GiB")
+    free, needed = shutil.disk_usage(folder).free / 1024**3, _NEEDED if missing_parts(folder) else 0
+    click.echo(f"cache {folder}; {free:.0f} GiB are free, {needed or 'nothing more'} needed")
+    if free < needed:
+        raise click.ClickException(f"a first build needs {needed} GiB of disk: free some")
     for suite, packages in DEBIAN_SUITES.items():
         click.echo(f"Debian {suite}: {', '.join(packages)}")
         fetch(suite, packages, folder)
@@ -68,9 +80,16 @@ def up() -> None:
 
 @command.command("walk")
 @click.option("--keep-going", is_flag=True, help="Go on with the next step after one that failed.")
-def walk(keep_going: bool) -> None:
+@click.option("--or-skip", is_flag=True, help="Skip loudly where a part or a right is missing.")
+def walk(keep_going: bool, or_skip: bool) -> None:
     """Walk the road of goldenpath in the cluster, and write what was seen."""
+    missing = ", ".join(missing_parts(cache_folder()))
+    if or_skip and (missing or os.geteuid() != 0):
+        click.echo(f"NO CLUSTER WAS WALKED: {f'not built: {missing}' if missing else 'not root'}")
+        return
     _require_root()
+    if missing:
+        raise click.ClickException(f"not built: {missing}; run: python -m cluster build")
     record = WalkRecord(click.echo)
     try:
         with _folder() as folder:

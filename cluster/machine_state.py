@@ -103,7 +103,7 @@ def processes_in(folder: Path) -> Iterator[str]:
         except OSError:
             continue  # It ended meanwhile.
         if f"{folder}/" in command:
-            yield f"{entry.name} {command[:120]}"
+            yield f"{entry.name} {command[-200:]}"
 
 
 def _kernel_settings() -> Iterator[tuple[str, str]]:

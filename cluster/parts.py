@@ -42,7 +42,6 @@ GO_PROGRAMS = (
     GoProgram("kserve-manager", "github.com/kserve/kserve", "v0.20.0", "cmd/manager"),
     GoProgram("contour", "github.com/projectcontour/contour", "v1.33.8", "cmd/contour"),
     GoProgram("argocd", "github.com/argoproj/argo-cd/v3", "v3.2.11", "cmd"),
-    GoProgram("kwok", "sigs.k8s.io/kwok", "v0.8.0", "cmd/kwok"),
 )
 
 DEBIAN_SUITES = {

@@ -30,10 +30,14 @@ def test_a_program_that_is_never_ready_fails(tmp_path: Path) -> None:
 
 def test_programs_end_the_last_one_first_and_one_can_end_alone(tmp_path: Path) -> None:
     daemons = Daemons(tmp_path)
-    first, second, third = (
-        daemons.start(name, [*SLEEP, f"{tmp_path}/{name}"], lambda: True)
-        for name in ("first", "second", "third")
-    )
+
+    def started(name: str) -> Daemon:
+        def is_ready() -> bool:
+            return any(line.endswith(f"/{name} ") for line in processes_in(tmp_path))
+
+        return daemons.start(name, [*SLEEP, f"{tmp_path}/{name}"], is_ready)
+
+    first, second, third = started("first"), started("second"), started("third")
     running = {line.rpartition("/")[2].strip() for line in processes_in(tmp_path)}
 
     daemons.end_one("second")
