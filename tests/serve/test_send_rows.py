@@ -37,6 +37,6 @@ def test_a_label_stands_for_its_code(tmp_path: Path, status: list[object]) -> No
 def test_a_text_that_is_no_label_is_named_with_its_column(tmp_path: Path) -> None:
     for contract in (LABELLED, CONTRACT):
         with pytest.raises(
-            InvalidInput, match=r"column status of .* has a value that is not a number"
+            InvalidInput, match=r"row [01] of .*, column status: expected .*, got '(other|widowed)'"
         ):
             read_rows(_table(tmp_path, ["other", "widowed"]), contract, "", None)

@@ -8,7 +8,7 @@ from goldenpath import compose
 from goldenpath.audit.events.event import Event
 from goldenpath.cli.output import Format, note, output_option, show
 from goldenpath.cli.progress import working
-from goldenpath.cli.rehearsing import built_text, rehearsed
+from goldenpath.cli.rehearsing import built_text, note_durations, rehearsed
 from goldenpath.project.load import load_project
 from goldenpath.release.build import build
 from goldenpath.times import timestamp
@@ -38,6 +38,7 @@ def verb(folder: Path, allow_dirty: bool, smoke: bool, output: Format) -> None:
         built = build(
             project, compose.workshop(home, work, report, report.moving), allow_dirty=allow_dirty
         )
+        note_durations(report)
     compose.event_log(home).append(
         Event(
             time=timestamp(compose.now()),

@@ -8,6 +8,7 @@ import click
 from goldenpath import compose
 from goldenpath.cli.output import Format, note, output_option, show
 from goldenpath.errors import InvalidInput
+from goldenpath.project.load import warnings
 from goldenpath.project.schema import schema_text
 
 
@@ -22,9 +23,11 @@ def verb(project: Path, schema: bool, output: Format) -> None:
     if schema:
         click.echo(schema_text("goldenpath"), nl=False)
         return
-    faults = compose.project_faults(compose.home(), project)
+    faults, later = compose.project_faults(compose.home(), project), warnings(project)
     lines = [str(fault) for fault in faults] or ["no faults"]
-    show({"faults": faults}, "\n".join(lines), output)
+    show({"faults": faults, "warnings": later}, "\n".join(lines), output)
+    for warning in later:
+        note(f"warning: a gate will stay closed: {warning}")
     if faults:
         note(f"{len(faults)} fault{'s' if len(faults) > 1 else ''}")
         sys.exit(InvalidInput.exit_code)

@@ -22,6 +22,7 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
     },
     "Build": {
         "new": "Start a model project that trains and serves as it is.",
+        "adopt": "Start a project from a model that was trained elsewhere.",
         "check": "Check a project's declaration and report every fault.",
         "data": "Compare a project's data with their pins, or pin them.",
         "build": "Train, evaluate, pack, attest and sign a release.",
@@ -51,6 +52,7 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
         "fetch": "Verify a release and unpack it into a folder.",
         "down": "Stop what runs on this machine.",
         "send": "Send rows of a table to a model and show the answers.",
+        "score": "Score a table of any size by the model of a stage.",
         "demo": "Run the whole path with a real credit model.",
     },
     "Look": {

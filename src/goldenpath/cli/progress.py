@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 LARGE = 10_000_000
 """Bytes above which a transfer takes long enough for a progress bar."""
+WARNING = "WARNING"
+"""A line that begins so is no step of the work."""
 _SOON = 1.0
 """Seconds of work without a bar; what ends sooner needs none."""
 
@@ -23,15 +25,24 @@ class Steps:
     def __init__(self, progress: "Progress | None") -> None:
         """Without a `progress` each step is printed as a line."""
         self._progress = progress
+        self._begun: list[tuple[str, float]] = []
 
     def __call__(self, step: str) -> None:
         """Begin the next step."""
+        if not step.startswith(WARNING):
+            self._begun.append((step, monotonic()))
         if self._progress is None:
             note(step)
             return
         task = self._progress.tasks[0]
         self._progress.console.print(f"[dim]{task.description}[/dim]")
         self._progress.update(task.id, description=step)
+
+    def durations(self) -> Iterator[tuple[str, float]]:
+        """Yield each step so far with the seconds that it took."""
+        ends = [start for _, start in self._begun[1:]]
+        for (step, start), end in zip(self._begun, [*ends, monotonic()], strict=True):
+            yield step, end - start
 
     @contextmanager
     def moving(self, total: int) -> Iterator[Callable[[int], object]]:

@@ -3,8 +3,8 @@
 import sys
 
 from goldenpath import compose
-from goldenpath.cli.output import Format, show
-from goldenpath.cli.progress import working
+from goldenpath.cli.output import Format, note, show
+from goldenpath.cli.progress import Steps, working
 from goldenpath.errors import InvalidInput
 from goldenpath.home import Home
 from goldenpath.project.spec import Project
@@ -24,10 +24,17 @@ def rehearsed(project: Project, home: Home, output: Format) -> None:
             tools=compose.tools(),
             data_cache=compose.data_cache(home, report),
         )
+        note_durations(report)
     lines = [f"{'ok' if each.passed else 'FAIL':6} {each.name:16} {each.detail}" for each in checks]
     show({"checks": checks}, "\n".join(lines), output)
     if not all(each.passed for each in checks):
         sys.exit(InvalidInput.exit_code)
+
+
+def note_durations(steps: Steps) -> None:
+    """Say how long each step took."""
+    for step, seconds in steps.durations():
+        note(f"{seconds:8.1f} s  {step}")
 
 
 def built_text(built: Built) -> str:

@@ -8,7 +8,7 @@ import msgspec
 from goldenpath import compose
 from goldenpath.cli.naming import MODEL, stage_option
 from goldenpath.cli.output import Format, output_option, show
-from goldenpath.cli.parameters import READABLE
+from goldenpath.cli.parameters import ROWS, rows_file
 from goldenpath.cli.sent_page import sent_page
 from goldenpath.errors import Unavailable
 from goldenpath.serve.send_rows import SendOptions
@@ -17,7 +17,10 @@ from goldenpath.serve.send_rows import SendOptions
 @click.command()
 @click.argument("model", type=MODEL)
 @stage_option("The stage to ask.")
-@click.option("--rows", "file", type=READABLE, required=True, help="A Parquet file with the rows.")
+@click.option(
+    "--rows", "file", type=ROWS, required=True,
+    help="Parquet, Arrow, CSV or JSON; - is standard input.",
+)  # fmt: skip
 @click.option("--limit", type=click.IntRange(1), help="Rows to send at most.")
 @click.option(
     "--batch", type=click.IntRange(1, 1000), default=50, show_default=True, help="Rows per request."
@@ -50,10 +53,10 @@ def verb(
     output: Format,
 ) -> None:
     """Send rows of a table to MODEL and show who answered what, and how fast."""
-    named = {"process": process, "channel": channel}
-    labels = {name: label for name, label in named.items() if label}
-    wish = SendOptions(file, limit, batch, subject, concurrency, trace, labels)
-    sent = compose.send(compose.home(), stage, model, wish)
+    labels = {k: v for k, v in (("process", process), ("channel", channel)) if v}
+    with rows_file(file) as rows:
+        wish = SendOptions(rows, limit, batch, subject, concurrency, trace, labels)
+        sent = compose.send(compose.home(), stage, model, wish)
     if record is not None:
         compose.write_whole(record, msgspec.json.encode(sent) + b"\n")
     show(sent, sent_page(sent), output)

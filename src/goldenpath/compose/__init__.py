@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from goldenpath.compose.building import reproduction_tools as reproduction_tools
     from goldenpath.compose.building import sources as sources
     from goldenpath.compose.building import workshop as workshop
+    from goldenpath.compose.callers.model_callers import score as score
+    from goldenpath.compose.callers.model_callers import send as send
     from goldenpath.compose.canary_judge import canaries as canaries
     from goldenpath.compose.canary_judge import judged as judged
     from goldenpath.compose.cluster_examination import examined as examined
@@ -67,7 +69,6 @@ if TYPE_CHECKING:
     from goldenpath.compose.supervision import Listening as Listening
     from goldenpath.compose.supervision import canary_verdicts as canary_verdicts
     from goldenpath.compose.supervision import detach as detach
-    from goldenpath.compose.supervision import send as send
     from goldenpath.compose.supervision import serve as serve
     from goldenpath.compose.up_client import await_status as await_status
     from goldenpath.compose.up_client import is_up as is_up
@@ -115,7 +116,7 @@ _PARTS = {
     ),
     "canary_judge": ("canaries", "judged"),
     "cluster_examination": ("examined",),
-    "supervision": ("Listening", "serve", "detach", "canary_verdicts", "send"),
+    "supervision": ("Listening", "serve", "detach", "canary_verdicts"),
     "up_client": ("await_status", "is_up", "silence", "status", "stop", "wake"),
     "inventory_watch": ("desired", "inventory", "registered"),
     "containers.imaging": ("ImageOptions", "make_base", "make_image", "move_pins"),
@@ -128,6 +129,7 @@ _PARTS = {
         "sources",
         "workshop",
     ),
+    "callers.model_callers": ("score", "send"),
     "containers.fetching": ("fetch_release",),
     "containers.serving": ("ServeOptions", "serve_release"),
     "signing": ("docker_reference", "public_key", "signer"),

@@ -1,7 +1,6 @@
 """What `goldenpath up` runs on this machine, and requests to it."""
 
 import os
-import secrets
 import signal
 import sys
 from collections.abc import Callable, Mapping
@@ -15,11 +14,10 @@ from goldenpath.audit.events.observed import event_of, moved_event
 from goldenpath.canary.analysis import CanaryVerdict
 from goldenpath.canary.steering import Moves, Steering, judged, plans
 from goldenpath.compose.gitops_access import forge, gitops, seen
-from goldenpath.compose.inventory_watch import InventoryWatch, desired
-from goldenpath.compose.listeners import gateway_address, inner_socket, listener_settings
+from goldenpath.compose.inventory_watch import InventoryWatch
+from goldenpath.compose.listeners import inner_socket, listener_settings
 from goldenpath.compose.process_context import event_log, now, uv
 from goldenpath.compose.stores import local_store, store_of
-from goldenpath.compose.up_client import status
 from goldenpath.compose.witness import HoldsHeads
 from goldenpath.deploy.machine.local_target import LocalSettings
 from goldenpath.deploy.machine.machine import Machine, StatementTimesOf
@@ -28,24 +26,19 @@ from goldenpath.deploy.machine.supervisor import alone, start_detached
 from goldenpath.deploy.reconcile.gitops_source import GitSource
 from goldenpath.deploy.reconcile.status import Status
 from goldenpath.digest import Digest
-from goldenpath.errors import NotFound, Unavailable, did_you_mean
 from goldenpath.home import Home
 from goldenpath.observe.telemetry.otlp_settings import otel_variables, otlp_settings
 from goldenpath.oci.stores.layout import LayoutStore
 from goldenpath.processes.launch import GrpcLaunch
 from goldenpath.processes.observer_launch import Keep, Keeping, ObserverLaunch
 from goldenpath.processes.sidecar import Sidecar
-from goldenpath.project.contract import parse_contract
 from goldenpath.promote.acts.intents import StageChange
 from goldenpath.promote.platform.platform import Platform
 from goldenpath.promote.repository.chain_of_trust import Trusted
 from goldenpath.promote.repository.identity import Identity
 from goldenpath.promote.workspace.stage_history import StageHistory
 from goldenpath.promote.workspace.workspace import Outcome, Workspace
-from goldenpath.release.artifact.pack import CONTRACT
-from goldenpath.release.artifact.unpack import open_release
 from goldenpath.release.attest.signatures.sshsig import SshKey
-from goldenpath.serve.send_rows import SendOptions, Sent, send_rows
 from goldenpath.settings import (
     ALARM_SECRETS_VARIABLE,
     CA_VARIABLE,
@@ -239,28 +232,3 @@ def _steering(home: Home, platform: Platform, say: Callable[[str], None]) -> Ste
 
     place = Workspace(gitops(home), home.trust, lambda: store, acting, now, forge(platform))
     return Steering(place, moved, say)
-
-
-def send(home: Home, stage: str, model: str, wish: SendOptions) -> Sent:
-    """Send rows of a table to a model through the gateway of this machine."""
-    followed, survey = desired(home)
-    running, is_alive = status(home)
-    if not is_alive:
-        raise Unavailable("the gateway does not run here", hint="start it with goldenpath up")
-    if not running.gateway:
-        raise Unavailable(
-            "the gateway is not ready yet", hint="goldenpath status says what keeps it"
-        )
-    name = f"{stage}/{model}"
-    deployment = next((each for each in survey.deployments if each.name == name), None)
-    if deployment is None:
-        known = [each.name for each in survey.deployments]
-        raise NotFound(
-            f"{name} is not declared: expected one of {', '.join(known) or 'nothing'}",
-            hint=did_you_mean(name, known),
-        )
-    release = open_release(store_of(home, followed.platform), deployment.slots[0].digest)
-    contract = parse_contract(release.files[CONTRACT])
-    path = f"/{stage}/{model}/v2/models/{model}/infer"
-    address = gateway_address(running.gateway, running.scheme, os.environ)
-    return send_rows(address, path, contract, wish, seed=secrets.randbits(64))

@@ -23,6 +23,7 @@ from goldenpath.project.spec import (
     Contract,
     DataSource,
     Feature,
+    Training,
 )
 from goldenpath.project.task.task_faults import task_faults
 from goldenpath.project.text import MAX_TEXT
@@ -89,6 +90,31 @@ def output_faults(outputs: Sequence[str], *, is_code: bool) -> Iterator[Fault]:
             yield Fault(FILE, "training.outputs", expected, f"{list(outputs)}", hint)
     if is_code and {*outputs} <= {REFERENCE, EVALUATION}:
         yield Fault(FILE, "training.outputs", "the files that the model is loaded from", "none")
+
+
+def given_faults(
+    training: Training, names: Sequence[str], *, evaluation: str = ""
+) -> Iterator[Fault]:
+    """Yield what is wrong with a given model; `names` are those of the declared data."""
+    given, key = training.given, "training.given"
+    if given is None:
+        return
+    if training.entry:
+        expected = "no entry beside [training.given]: nothing is trained"
+        yield Fault(FILE, "training.entry", expected, repr(training.entry))
+    if evaluation:
+        expected = "no entry beside [training.given]: the build writes the evaluation rows"
+        yield Fault(FILE, "evaluation.entry", expected, repr(evaluation))
+    for part in ("model", "rows", "evaluation"):
+        name = str(getattr(given, part))
+        if name and name not in names:
+            hint = did_you_mean(name, names) or ""
+            yield Fault(FILE, f"{key}.{part}", "a name of [data]", repr(name), hint)
+    if given.model in (given.rows, given.evaluation):
+        yield Fault(FILE, f"{key}.model", "other data than the rows", repr(given.model))
+    if given.evaluation == given.rows:
+        expected = "other data than training.given.rows, or nothing"
+        yield Fault(FILE, f"{key}.evaluation", expected, repr(given.evaluation))
 
 
 def entry_faults(root: Path, entry: str, key: str = "training.entry") -> Iterator[Fault]:

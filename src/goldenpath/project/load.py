@@ -14,6 +14,7 @@ from goldenpath.project.consistency import (
     contract_faults,
     data_faults,
     entry_faults,
+    given_faults,
     output_faults,
     slice_faults,
 )
@@ -35,7 +36,7 @@ from goldenpath.project.statements import (
     required_statements,
     statement_faults,
 )
-from goldenpath.project.task.metric_names import limit_faults
+from goldenpath.project.task.metric_names import limit_faults, limit_warnings
 from goldenpath.project.task.task_faults import with_text_codes
 from goldenpath.project.text import parse_statement, read_text
 
@@ -101,11 +102,22 @@ def faults(root: Path, now: datetime | None = None) -> tuple[Fault, ...]:
     data = value.get("data")
     # An unknown tier is a fault already; the statements of every tier are checked all the same.
     tier: Tier = next((tier for tier in REQUIRED if tier == value.get("tier")), "low")
-    names = tuple(data) if isinstance(data, Mapping) else ()
+    # A model that was trained elsewhere is no data set, so it needs no datasheet.
+    given = _mapping(_section(value, "training").get("given")).get("model")
+    names = tuple(name for name in data if name != given) if isinstance(data, Mapping) else ()
     result.extend(statement_faults(root, required_statements(tier, names), now))
     if not result:  # the contract and the limits can be read, so they can be compared
         result.extend(limit_faults(_contract(value), _limited(root), THRESHOLDS))
     return tuple(result)
+
+
+def warnings(root: Path) -> tuple[Fault, ...]:
+    """Return what will close a gate later, although the project builds; none if it has faults."""
+    try:
+        contract, limits = read_declaration(root).contract, _limited(root)
+    except (InvalidInput, NotFound, OSError, KeyError, msgspec.ValidationError):
+        return ()  # `faults` says what is wrong
+    return tuple(limit_warnings(contract, limits, THRESHOLDS))
 
 
 def _limited(root: Path) -> tuple[str, ...]:
@@ -158,13 +170,27 @@ def _declared_faults(root: Path, value: Mapping[str, object], *, read: bool) -> 
             yield from entry_faults(root, evaluation, "evaluation.entry")
     if "training" not in malformed:
         training, is_code = _training(value), "python" in _section(value, "contract")
-        yield from entry_faults(root, training.entry, "training.entry")
+        yield from _source_faults(root, training, value)
         # The default names model.onnx, which a model that is code does not have.
         has_outputs = not is_code or "outputs" in _section(value, "training")
         outputs = training.outputs if has_outputs else (REFERENCE, EVALUATION)
         yield from output_faults(outputs, is_code=is_code)
     if "data" not in malformed:
         yield from data_faults(root, _data(value), read=read)
+
+
+def _source_faults(root: Path, training: Training, value: Mapping[str, object]) -> Iterator[Fault]:
+    """Yield what is wrong with where the model comes from: a function, or data."""
+    if training.given is not None:
+        names = tuple(_section(value, "data"))
+        yield from given_faults(training, names, evaluation=_evaluation(value))
+    elif not training.entry:
+        expected = (
+            "package.module:function, or [training.given] for a model that was trained before"
+        )
+        yield Fault(FILE, "training.entry", expected, "nothing")
+    else:
+        yield from entry_faults(root, training.entry, "training.entry")
 
 
 def _project(root: Path, value: Mapping[str, object]) -> Project:
@@ -198,7 +224,7 @@ def _contract(value: Mapping[str, object]) -> Contract:
 def _training(value: Mapping[str, object]) -> Training:
     section = dict(_section(value, "training"))
     smoke = section.pop("smoke", {})
-    return _convert({"parameters": {}, **section, "smoke_parameters": smoke}, Training)
+    return _convert({"entry": "", "parameters": {}, **section, "smoke_parameters": smoke}, Training)
 
 
 def _data(value: Mapping[str, object]) -> tuple[DataSource, ...]:

@@ -47,6 +47,10 @@ TEMPLATES: Mapping[str, Template] = {
     "credit-default": _CREDIT,
 }
 """The values of `goldenpath new --template`. The last one is the former name of the first."""
+ADOPTED = "adopted"
+_ADOPTED = Template(
+    "what surrounds a model that was trained elsewhere", "templates/adopted", "my-model"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +128,11 @@ def create(
     template: str = "credit",
     framework: str = "scikit-learn",
     report: Callable[[str], None] = lambda _: None,
+    fill: Callable[[Path], None] = lambda _: None,
 ) -> Path:
     """Create the project `name` in the new folder `destination`. Returns that folder.
+
+    `fill` adds files to the copied template before it is locked and committed.
 
     The project is made in a temporary folder beside it and renamed once it is complete, so an
     interrupted or failed start leaves nothing. Raises `InvalidInput` for a bad name or an existing
@@ -141,6 +148,7 @@ def create(
         _copy_template(
             folder, name, template, FRAMEWORKS[framework], today=now.astimezone(UTC).date()
         )
+        fill(folder)
         report("locking the environment with uv")
         _run([uv, "lock", "--quiet", "--python", sys.executable], folder, environment)
         report("making the first commit")
@@ -153,7 +161,7 @@ def _copy_template(
     folder: Path, name: str, template: str, framework: Framework, *, today: date
 ) -> None:
     """Copy the files of the template, then those of the framework over them."""
-    chosen, package = TEMPLATES[template], resources.files(__package__)
+    chosen, package = _template(template), resources.files(__package__)
     replacements = _replacements(name, chosen.name, today)
     if chosen.folder != _STARTER:
         folder.mkdir()
@@ -169,14 +177,18 @@ def _copy_template(
         file.write_text(file.read_text("utf-8") + added, "utf-8")
 
 
+def _template(name: str) -> Template:
+    return _ADOPTED if name == ADOPTED else TEMPLATES[name]
+
+
 def _check(name: str, template: str, framework: str) -> None:
-    if template not in TEMPLATES:
+    if template not in TEMPLATES and template != ADOPTED:
         known = ", ".join(TEMPLATES)
         raise InvalidInput(f"template {template!r} is unknown: expected one of {known}")
     if framework not in FRAMEWORKS:
         known = ", ".join(FRAMEWORKS)
         raise InvalidInput(f"framework {framework!r} is unknown: expected one of {known}")
-    if framework != "scikit-learn" and TEMPLATES[template].folder != _STARTER:
+    if framework != "scikit-learn" and _template(template).folder != _STARTER:
         raise InvalidInput(
             f"template {template!r} has one framework: expected no --framework, got {framework!r}",
             hint="leave out --framework, or use --template credit",

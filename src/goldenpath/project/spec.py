@@ -237,6 +237,24 @@ class DataSource:
 
 
 @dataclass(frozen=True, slots=True)
+class GivenModel:
+    """A model that was trained elsewhere. The build scores the rows with it and trains nothing."""
+
+    model: str
+    """Name of the data that are the file or the folder of the model."""
+    rows: str
+    """Name of the data with the rows: features, target, slices."""
+    target: str = "target"
+    """Column with the outcome."""
+    key: str = ""
+    """Column that identifies rows. If empty, rows are counted."""
+    score: str = ""
+    """Column with what the model gave where it was trained. If empty, nothing is compared."""
+    evaluation: str = ""
+    """Name of the data with the evaluation rows. If empty, half of `rows` are held out."""
+
+
+@dataclass(frozen=True, slots=True)
 class Training:
     """How the model is trained: by a function `train(data, output, parameters, seed)`.
 
@@ -248,7 +266,7 @@ class Training:
     """
 
     entry: str
-    """`package.module:function`, below `src/`."""
+    """`package.module:function`, below `src/`; empty if the model is given."""
     seed: int
     parameters: Mapping[str, Scalar]
     smoke_parameters: Mapping[str, Scalar]
@@ -265,6 +283,13 @@ class Training:
     network: bool = False
     """Whether the programs of the project may use the network. Recorded, and a platform can refuse
     it."""
+    given: GivenModel | None = None
+    """The model that was trained elsewhere, instead of `entry`."""
+
+    @property
+    def model_files(self) -> tuple[str, ...]:
+        """The outputs that belong to the model: all but the two tables."""
+        return tuple(name for name in self.outputs if name not in (REFERENCE, EVALUATION))
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ from goldenpath.release.catalogue.entry import entry
 from goldenpath.release.evidence.advisories import Advisories
 from goldenpath.release.evidence.attached_rows import attach_rows
 from goldenpath.release.evidence.contributions import Contributions
+from goldenpath.release.evidence.scan import faults as scan_faults
 from goldenpath.release.evidence.scan import scan, scan_statement
 from goldenpath.release.evidence.system_packages import installed_packages
 from goldenpath.release.evidence.training_statements import statements
@@ -251,6 +252,8 @@ def _attest(
         "profile.json": contents.profile,
     }
     scanned = scan(files, trained.run.environment.packages, tools.advisories)
+    for fault in scan_faults(scanned, ()):
+        tools.report(f"WARNING: a stage that asks the gate scan refuses this release: {fault}")
     subjects = (packed.image.digest, packed.modelpack.digest)
     for statement in (*made, scan_statement(scanned, subjects)):
         attach(tools.store, packed.image, statement, tools.signer, now=tools.clock())

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -15,14 +14,14 @@ from numpy.typing import NDArray
 from goldenpath.errors import InvalidInput
 from goldenpath.http.client import Call, ServerAddress, TimedReply, post_all
 from goldenpath.instruments import HEADER_PREDICTION, HEADER_RELEASE, HEADER_SLOT
-from goldenpath.project.spec import Contract, Feature
+from goldenpath.project.spec import Contract
 from goldenpath.project.task.answer_rules import AnswerRules
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from goldenpath.serve.table.table_rows import given_numbers
+from goldenpath.train.data.table_file import batches
 
 KEPT = 5
 """Prediction ids and errors that a summary names."""
+_READ_ROWS = 65_536
 
 Rows = NDArray[np.float32]
 
@@ -86,54 +85,34 @@ def send_rows(
 
 
 def read_rows(path: Path, contract: Contract, subject: str, limit: int | None) -> RowBatch:
-    """Return the contract's columns of a Parquet file, in its order; missing values as NaN.
+    """Return the contract's columns of a table, in its order; missing values as NaN.
 
-    A label stands for its code. Raises `InvalidInput` naming the columns that are absent or not
-    numeric.
+    A label stands for its code. Raises `InvalidInput` naming the columns that are absent, and the
+    first value that is no number and no category.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     features = [feature.name for feature in contract.features]
     columns = [*features, *([subject] if subject and subject not in features else [])]
-    try:
-        absent = [name for name in columns if name not in pq.read_schema(path).names]
-        if absent:
-            raise InvalidInput(f"{path} has no column {', '.join(absent)}")
-        table = pq.read_table(path, columns=columns)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise InvalidInput(f"{path} is not a Parquet file that can be read: {error}") from error
-    table = table.slice(0, limit) if limit is not None else table
-    rows = np.empty((table.num_rows, len(features)), dtype="<f4")
-    for place, feature in enumerate(contract.features):
-        try:
-            rows[:, place] = _numbers(table.column(feature.name), feature)
-        except (TypeError, ValueError) as error:
-            raise InvalidInput(
-                f"column {feature.name} of {path} has a value that is not a number: {error}"
-            ) from error
-    names = tuple(str(value) for value in table.column(subject).to_pylist()) if subject else None
-    return RowBatch(rows, names)
-
-
-def _numbers(
-    column: "pa.ChunkedArray[pa.Scalar[pa.DataType]]", feature: Feature
-) -> NDArray[np.float64]:
-    """Raises `TypeError` or `ValueError` for a value that is no number and no label."""
-    import pyarrow as pa
-
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(pa.string())
-    if feature.texts and not pa.types.is_string(column.type):
-        column = column.cast(pa.string())
-    if not pa.types.is_string(column.type):
-        return np.asarray(column.cast(pa.float64()).to_numpy())
-    codes = dict(zip(feature.labels or feature.texts, feature.codes, strict=False))
-    texts: list[str | None] = column.to_numpy().tolist()
-    unknown = next((text for text in texts if text is not None and text not in codes), None)
-    if unknown is not None:
-        raise ValueError(repr(unknown[:80]))
-    return np.array([codes[text] if text is not None else np.nan for text in texts])
+    parts: list[Rows] = []
+    names: list[str] = []
+    count = 0
+    for batch in batches(path, _READ_ROWS, columns):
+        if limit is not None and count >= limit:
+            break
+        table = pa.Table.from_batches([batch])
+        table = table if limit is None else table.slice(0, limit - count)
+        given, unreadable = given_numbers(table, contract)
+        if unreadable:
+            row, message = min(unreadable.items())
+            raise InvalidInput(f"row {count + row} of {path}, {message}")
+        count += table.num_rows
+        with np.errstate(over="ignore"):
+            parts.append(given.astype("<f4"))
+        if subject:
+            names += [str(value) for value in table.column(subject).to_pylist()]
+    rows = np.concatenate(parts) if parts else np.empty((0, len(features)), "<f4")
+    return RowBatch(rows, tuple(names) if subject else None)
 
 
 def calls(batch: RowBatch, contract: Contract, wish: SendOptions, seed: int) -> Iterator[Call]:
@@ -141,31 +120,42 @@ def calls(batch: RowBatch, contract: Contract, wish: SendOptions, seed: int) -> 
     source = random.Random(seed)  # noqa: S311 - ids of traces, no secret
     for start in range(0, len(batch.rows), wish.batch):
         rows = batch.rows[start : start + wish.batch]
-        raw = rows.tobytes()
-        tensor = {
-            "name": contract.input_tensor,
-            "shape": list(rows.shape),
-            "datatype": "FP32",
-            "parameters": {"binary_data_size": len(raw)},
-        }
-        outputs = [{"name": contract.output_tensor}]
-        request: dict[str, object] = {"inputs": [tensor], "outputs": outputs}
         parameters: dict[str, object] = {**wish.labels}
         if batch.subjects is not None:
             parameters["subjects"] = batch.subjects[start : start + wish.batch]
-        if parameters:
-            request["parameters"] = parameters
-        head = msgspec.json.encode(request)
-        headers = [
-            ("content-type", "application/octet-stream"),
-            ("inference-header-content-length", str(len(head))),
-        ]
+        headers, body = inference_call(rows, contract, parameters)
+        more = []
         if batch.subjects is not None and wish.batch == 1:
-            headers.append(("x-goldenpath-subject", batch.subjects[start]))
+            more.append(("x-goldenpath-subject", batch.subjects[start]))
         if wish.trace:
             trace_id, span = source.getrandbits(128), source.getrandbits(64)
-            headers.append(("traceparent", f"00-{trace_id:032x}-{span:016x}-01"))
-        yield headers, head + raw
+            more.append(("traceparent", f"00-{trace_id:032x}-{span:016x}-01"))
+        yield [*headers, *more], body
+
+
+def inference_call(
+    rows: Rows, contract: Contract, parameters: Mapping[str, object], *, is_binary: bool = False
+) -> Call:
+    """Return one request with binary inputs; with `is_binary` the answer is binary too."""
+    raw = rows.astype("<f4").tobytes()
+    tensor = {
+        "name": contract.input_tensor,
+        "shape": list(rows.shape),
+        "datatype": "FP32",
+        "parameters": {"binary_data_size": len(raw)},
+    }
+    output: dict[str, object] = {"name": contract.output_tensor}
+    if is_binary:
+        output["parameters"] = {"binary_data": True}
+    request: dict[str, object] = {"inputs": [tensor], "outputs": [output]}
+    if parameters:
+        request["parameters"] = dict(parameters)
+    head = msgspec.json.encode(request)
+    headers = [
+        ("content-type", "application/octet-stream"),
+        ("inference-header-content-length", str(len(head))),
+    ]
+    return headers, head + raw
 
 
 class _Output(msgspec.Struct):

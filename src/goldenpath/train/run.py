@@ -20,7 +20,7 @@ from goldenpath.drift.reference_profile import build_profile
 from goldenpath.errors import InvalidInput, Unavailable
 from goldenpath.processes.confinement import Confinement, confine, interpreter_files
 from goldenpath.project.data_digest import digest_file
-from goldenpath.project.spec import MODEL, Project
+from goldenpath.project.spec import Project
 from goldenpath.project.statements import THRESHOLDS
 from goldenpath.settings import authority_files, training_environment
 from goldenpath.times import timestamp
@@ -36,16 +36,12 @@ from goldenpath.train.environment.environment_cache import (
 from goldenpath.train.environment.lock_check import accepted_lock
 from goldenpath.train.environment.uv_lock import LockedPackage
 from goldenpath.train.environment.uv_program import Uv
-from goldenpath.train.evaluation.evaluate import Evaluation, evaluate, refuse_missing
-from goldenpath.train.evaluation.evaluation_checks import evaluation_checks
-from goldenpath.train.evaluation.score import Scorer, onnx_scorer
+from goldenpath.train.evaluation.evaluate import Evaluation, evaluate
+from goldenpath.train.evaluation.evaluation_checks import evaluation_checks, smoke_check
+from goldenpath.train.given_model import copied_materials, given_materials
 from goldenpath.train.mlflow_log import MlflowLog, read_mlflow_log
-from goldenpath.train.python_content import (
-    PythonContent,
-    collect_content,
-    served_model,
-    unpack_content,
-)
+from goldenpath.train.packaged_scorer import packaged_scorer, sample_check
+from goldenpath.train.python_content import PythonContent, collect_content
 from goldenpath.train.source.declaration import data_in_project, refuse_other_declaration
 from goldenpath.train.source_state import changed_at, open_checkout
 from goldenpath.train.steps import (
@@ -57,7 +53,14 @@ from goldenpath.train.steps import (
     resource_limits,
     training,
 )
-from goldenpath.train.training_run import Check, Dataset, Environment, SourceState, TrainingRun
+from goldenpath.train.training_run import (
+    Check,
+    Dataset,
+    Environment,
+    GivenMaterial,
+    SourceState,
+    TrainingRun,
+)
 
 REPEATABLE = "same output twice"
 """Name of the check that two trainings on a sample write the same bytes."""
@@ -127,19 +130,17 @@ def train(
     with _prepared(project, work, shop, report, kept=kept, data_cache=data_cache) as inputs:
         context, lock, locked = inputs.context, inputs.lock, inputs.locked
         environment = locked_environment.describe(context.folder, lock, locked, uv=shop)
-        content = None
-        if project.contract.python is not None:
-            wheels = (kept or work.parent) / "wheels"
-            content = collect_content(context, environment, locked, uv=shop, kept=wheels)
+        wheels = (kept or work.parent) / "wheels"
+        content = _content(inputs, environment, shop, wheels)
         with in_background(context, partial(lint_and_tests, context)) as checked:
-            smoke, result = _run_trainings(context, report)
+            smoke, result = _run_trainings(context, content, report, uv)
             report("evaluating")
-            with _scorer(context, content, uv) as score:
+            with packaged_scorer(context, content, uv) as score:
                 evaluation = evaluate(project, work / "outputs", score)
             if evaluation.score_difference.is_shown:
                 report(f"WARNING: {evaluation.score_difference.sentence}")
             report("waiting for lint and tests")
-            checks = (*checked.result(), *smoke, *evaluation_checks(evaluation))
+            checks = (*checked.result(), *smoke, *evaluation_checks(evaluation, project))
         dataset.refuse_changed(context.data, project.data, "during the training")
         record_modules(inputs.cached, context.work / "bytecode")
         times = started, now()
@@ -171,10 +172,13 @@ def rehearse(
         with in_background(context, partial(lint_and_tests, context)) as checked:
             report("training on a sample")
             smoke = training(context, "smoke", project.training.smoke_parameters)
+            report("scoring the sample")
+            content = _content(inputs, None, shop, (kept or work.parent) / "wheels")
+            equality = sample_check(context, content, uv, "smoke")
             report("waiting for lint and tests")
-            checks = checked.result()
+            checks = (*checked.result(), equality)
         dataset.refuse_changed(context.data, project.data, "during the training")
-        return (*checks, _smoke_check(smoke))
+        return (*checks, smoke_check(smoke.seconds, project))
 
 
 @contextmanager
@@ -202,35 +206,37 @@ def _prepared(
         source, uv, project.indexes, project.file_hosts, network=network
     )  # fmt: skip
     paths = fetch_all_data(root, project.data, data_cache)
-    datasets = dataset.describe_all(paths, project.data)
+    datasets = _described(project, paths)
     report("making the locked environment")
     with _kept_environment(source, lock, kept, uv, network=network, root=root) as cached:
         context = _training_context(project, work, uv, paths=paths, cached=cached)
         yield _TrainingInputs(state, lock, locked, datasets, context, cached, thresholds)
 
 
+def _content(
+    inputs: _TrainingInputs, environment: Environment | None, uv: Uv, wheels: Path
+) -> PythonContent | None:
+    """Return code and wheels of a model that is code; None for a graph."""
+    context, locked = inputs.context, inputs.locked
+    if context.project.contract.python is None:
+        return None
+    installed = environment or locked_environment.describe(
+        context.folder, inputs.lock, locked, uv=uv
+    )
+    return collect_content(context, installed, locked, uv=uv, kept=wheels)
+
+
+def _described(project: Project, paths: Mapping[str, Path]) -> tuple[Dataset, ...]:
+    """Return the records of the data. A given model is checked too, but is no data set."""
+    given = {each.name for each in given_materials(project)}
+    models = [source for source in project.data if source.name in given]
+    dataset.refuse_changed(paths, models, "since it was pinned")
+    return dataset.describe_all(paths, [s for s in project.data if s.name not in given])
+
+
 def _profile(project: Project, evaluation: Evaluation) -> Profile:
     reference = evaluation.reference
     return build_profile(project.contract, reference.table, reference.scores, times=reference.times)
-
-
-@contextmanager
-def _scorer(context: TrainingContext, content: PythonContent | None, uv: str) -> Iterator[Scorer]:
-    """Yield a scorer of the packaged model: in this process, or in its own environment if code."""
-    outputs, contract = context.work / "outputs", context.project.contract
-    if content is None or contract.python is None:
-        refuse_missing(outputs, MODEL)
-        yield onnx_scorer(outputs / MODEL, contract)
-        return
-    folder = context.work / "content"
-    python = unpack_content(
-        content, outputs, folder, uv=uv, tools=context.environment, confinement=context.confinement
-    )
-    with served_model(
-        contract, contract.python, folder, python, environment=context.environment,
-        confinement=context.confinement,
-    ) as score:  # fmt: skip
-        yield score
 
 
 def _kept_environment(
@@ -288,15 +294,20 @@ def _training_context(
 
 
 def _run_trainings(
-    context: TrainingContext, report: Callable[[str], None]
+    context: TrainingContext,
+    content: PythonContent | None,
+    report: Callable[[str], None],
+    uv: str,
 ) -> tuple[tuple[Check, ...], TrainingResult]:
     """Run the smoke training and the training. Returns the checks of the former and the latter."""
     spec = context.project.training
     report("training on a sample")
     smoke = training(context, "smoke", spec.smoke_parameters)
-    if not spec.repeatable:
-        report("training")
-        return (_smoke_check(smoke),), training(context, "outputs", {})
+    sample_check(context, content, uv, "smoke")
+    first = smoke_check(smoke.seconds, context.project)
+    if not spec.repeatable or spec.given is not None:
+        report("training" if spec.given is None else "taking the given model")
+        return (first,), training(context, "outputs", {})
     with in_background(
         context, partial(training, context, "again", spec.smoke_parameters)
     ) as again:
@@ -305,11 +316,7 @@ def _run_trainings(
         seconds = again.result().seconds
     refuse_difference(context, "smoke", "again")
     detail = "two trainings on a sample wrote the same bytes"
-    return (_smoke_check(smoke), Check(REPEATABLE, True, detail, round(seconds, 3))), result
-
-
-def _smoke_check(smoke: TrainingResult) -> Check:
-    return Check("smoke training", True, "succeeded on a sample", round(smoke.seconds, 3))
+    return (first, Check(REPEATABLE, True, detail, round(seconds, 3))), result
 
 
 def _record(
@@ -329,7 +336,7 @@ def _record(
         source=inputs.commit,
         environment=environment,
         datasets=inputs.datasets,
-        entry=spec.entry,
+        entry=spec.entry or "none: the model was given",
         seed=spec.seed,
         threads=spec.threads,
         parameters=dict(sorted(spec.parameters.items())),
@@ -352,12 +359,17 @@ def _record(
         network=spec.network,
         indexes=project.indexes,
         file_hosts=project.file_hosts,
+        given=given_materials(project) or _copied(context),
         outputs={
             path.relative_to(context.work / "outputs").as_posix(): digest_file(path).text
             for path in sorted((context.work / "outputs").rglob("*"))
             if path.is_file()
         },
     )
+
+
+def _copied(context: TrainingContext) -> tuple[GivenMaterial, ...]:
+    return copied_materials(context.project, context.source, context.data, context.work / "outputs")
 
 
 def _digest_of(path: Path) -> str:

@@ -3,6 +3,7 @@
 import json
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from goldenpath.processes.confinement import Confinement, Sandbox
 from goldenpath.project.data_digest import digest_file
 from goldenpath.project.spec import Project, Scalar, Training
 from goldenpath.settings import mlflow_environment
+from goldenpath.train.given_model import SMOKE_ROWS, write_given
 from goldenpath.train.program import ProgramResult, run
 from goldenpath.train.training_run import Check
 
@@ -130,6 +132,8 @@ def training(context: TrainingContext, name: str, overlay: Mapping[str, Scalar])
     """
     spec, output = context.project.training, context.work / name
     output.mkdir()
+    if spec.given is not None:
+        return _given(context, output, sample=name != "outputs")
     trained = _call(context, spec.entry, output, overlay, name=name)
     if not context.project.evaluation:
         _refuse_undeclared(spec, output)
@@ -140,6 +144,14 @@ def training(context: TrainingContext, name: str, overlay: Mapping[str, Scalar])
     _refuse_undeclared(spec, output)
     peak = max(trained.peak_memory, evaluated.peak_memory)
     return TrainingResult(trained.seconds + evaluated.seconds, peak, trained.blas)
+
+
+def _given(context: TrainingContext, output: Path, *, sample: bool) -> TrainingResult:
+    """Take the given model and its rows instead of a training; no program runs."""
+    started = time.monotonic()
+    write_given(context.project, context.data, output, SMOKE_ROWS if sample else 0)
+    _refuse_undeclared(context.project.training, output)
+    return TrainingResult(time.monotonic() - started, 0)
 
 
 def _call(

@@ -134,6 +134,10 @@ class Golden:
     tolerance: float
 
 
+EQUALITY = "equality of the export"
+"""Name of the check that training and packaged model give the same scores."""
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """The result of a check of the build, such as lint, tests or equality of the export."""
@@ -142,6 +146,18 @@ class Check:
     passed: bool
     detail: str
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class GivenMaterial:
+    """A file or folder of a model that was trained elsewhere."""
+
+    name: str
+    path: str
+    """Where it was kept, as the project declares or writes it."""
+    digest: str
+    source: str = ""
+    """Where the project says that it comes from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,3 +205,5 @@ class TrainingRun:
     """Other hosts that the lock was allowed to name for files."""
     limits: Mapping[str, int] | None = None
     """The limits of resources of the training, by name; None if nobody recorded them."""
+    given: tuple[GivenMaterial, ...] = ()
+    """The model, if it was trained elsewhere: then this run only scored rows with it."""

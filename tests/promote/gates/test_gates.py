@@ -17,13 +17,13 @@ from goldenpath.promote.gates.gate import Evidence, Live, judge_all
 from goldenpath.promote.platform.build_rules import BuildRules
 from goldenpath.promote.platform.data_rules import DataRules
 from goldenpath.promote.platform.platform import GATES as NAMES
-from goldenpath.promote.platform.platform import Platform, Stage
+from goldenpath.promote.platform.platform import Platform, Stage, TrainingDemand
 from goldenpath.release.attest.policy import Finding, Person, SignedStatement, Verified
 from goldenpath.release.attest.statement import DATASET, Statement
 from goldenpath.release.evidence.scan import scan, scan_statement
 from goldenpath.release.evidence.training_statements import statements
 from goldenpath.train.evaluation.evaluation_rows import Rows, parse_rows, render_rows
-from goldenpath.train.training_run import Metric, Package, TrainingRun
+from goldenpath.train.training_run import GivenMaterial, Metric, Package, TrainingRun
 from tests.promote.example import platform
 from tests.promote.road import CONTRACT, METRICS, documents, good_run
 
@@ -70,7 +70,7 @@ def judged(name: str, given: Evidence, stage: Stage = PROD, now: datetime = NOW)
     asked = replace(stage, gates=(name,))
     stages = (*given.platform.stages[:-1], asked)
     seen = replace(given, platform=replace(given.platform, stages=stages))
-    (finding,) = judge_all(GATES, seen, asked, now)
+    (finding,) = (each for each in judge_all(GATES, seen, asked, now) if each.check == name)
     return finding
 
 
@@ -103,6 +103,64 @@ def test_a_good_release_fails_nowhere(name: str) -> None:
     finding = judged(name, evidence())
 
     assert finding.status in ("pass", "not applicable"), finding
+
+
+GIVEN = replace(good_run(), given=(GivenMaterial("model", "model/m.onnx", DIGEST.text),))
+
+
+def test_a_model_that_was_trained_elsewhere_stays_out_where_the_build_has_to_train() -> None:
+    finding = judged("training", evidence(GIVEN))
+
+    assert finding.status == "fail"
+    assert "trained elsewhere" in finding.message
+    assert judged("training", evidence()).status == "pass"
+
+
+@pytest.mark.parametrize(
+    ("setting", "is_last", "status"),
+    [
+        (None, True, "fail"),
+        (None, False, "pass"),
+        ("any", True, "pass"),
+        ("observed", False, "fail"),
+    ],
+)
+def test_a_stage_says_whether_the_build_has_to_train(
+    setting: TrainingDemand | None, is_last: bool, status: str
+) -> None:
+    stage = replace(PROD, gates=("training",), training=setting)
+    after = () if is_last else (replace(PROD, name="later"),)
+    seen = evidence(GIVEN, platform=replace(ROAD, stages=(stage, *after)))
+
+    (finding,) = judge_all(GATES, seen, stage, NOW)
+
+    assert finding.status == status
+
+
+def test_a_last_stage_of_0_1_refuses_such_a_model_without_naming_the_gate() -> None:
+    stage = replace(PROD, gates=("evidence",))
+    road = replace(ROAD, stages=(stage,))
+
+    closed = judge_all(GATES, evidence(GIVEN, platform=road), stage, NOW)
+    opened = judge_all(GATES, evidence(platform=road), stage, NOW)
+
+    assert [(each.check, each.status) for each in closed] == [
+        ("evidence", "pass"), ("training", "fail"),
+    ]  # fmt: skip
+    assert [each.check for each in opened] == ["evidence"]
+
+
+def test_a_given_model_claims_no_comparison_with_a_training() -> None:
+    checks = tuple(
+        replace(check, detail="the given model is packed as it is")
+        if check.name == "equality of the export" else check
+        for check in GIVEN.checks
+    )  # fmt: skip
+
+    message = judged("checks", evidence(replace(GIVEN, checks=checks))).message
+
+    assert "the given model is packed as it is" in message
+    assert "skew" not in message
 
 
 @pytest.mark.parametrize(

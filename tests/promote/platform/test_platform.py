@@ -7,7 +7,7 @@ from goldenpath.errors import InvalidInput
 from goldenpath.promote.platform.data_rules import DataRules
 from goldenpath.promote.platform.demands import Demands
 from goldenpath.promote.platform.log_rules import LogRules
-from goldenpath.promote.platform.platform import parse_platform, render_platform
+from goldenpath.promote.platform.platform import TrainingDemand, parse_platform, render_platform
 from goldenpath.release.attest.policy import TrustedKey
 from goldenpath.release.attest.statement import SBOM
 from tests.promote.example import DER, line, platform
@@ -17,6 +17,18 @@ OTHER = "https://example.org/penetration-test/v1"
 
 def test_a_platform_reads_back_as_it_was_written() -> None:
     assert parse_platform(render_platform(platform())) == platform()
+
+
+@pytest.mark.parametrize("setting", ["observed", "any"])
+def test_what_a_stage_demands_of_the_training_reads_back(setting: TrainingDemand) -> None:
+    first, *others = platform().stages
+    demanding = dataclasses.replace(
+        platform(), stages=(dataclasses.replace(first, training=setting), *others)
+    )
+
+    assert parse_platform(render_platform(demanding)) == demanding
+    with pytest.raises(InvalidInput, match="expected observed or any"):
+        parse_platform(render_platform(demanding).replace(setting.encode(), b"seen"))
 
 
 def test_periods_and_the_repository_read_back() -> None:

@@ -23,7 +23,7 @@ from goldenpath.release.evidence.training_statements import (
     origin_of,
     packages_of,
 )
-from goldenpath.train.training_run import Metric
+from goldenpath.train.training_run import EQUALITY, Metric
 
 TOO_FEW = 30
 """Fewer rows than this make a metric of a group \"not inferable\". It is never a pass."""
@@ -180,8 +180,11 @@ def _steps(bundle: EvidenceBundle) -> Lines:
     checks = checks_of(bundle.verified)
     head = []
     if origin is not None:
+        what = f"ran {cell(origin.entry)}"
+        if not origin.is_observed:
+            what = "was given a model that was trained elsewhere, and scored rows with it,"
         head = [
-            f"{cell(origin.builder)} ran {cell(origin.entry)} at commit {cell(origin.commit)} from "
+            f"{cell(origin.builder)} {what} at commit {cell(origin.commit)} from "
             f"{cell(origin.started_at)} to {cell(origin.finished_at)}.",
             "",
         ]
@@ -244,6 +247,14 @@ def _evaluation(bundle: EvidenceBundle) -> Lines:
     evaluation = evaluation_of(bundle.verified)
     if evaluation is None:
         return ()
+    origin = origin_of(bundle.verified)
+    if origin is not None and not origin.is_observed:
+        equality = [c.detail for c in checks_of(bundle.verified) if c.name == EQUALITY]
+        return (
+            f"Evaluated on {evaluation.rows} rows that were given with the model.",
+            "Whether the model was trained on these rows is not known.",
+            *equality,
+        )
     return (
         f"Evaluated on {evaluation.rows} rows that the training had set apart.",
         f"The packaged model and the training code differ by at most {evaluation.largest_skew:g}.",

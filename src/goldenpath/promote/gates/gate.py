@@ -5,7 +5,7 @@ is from the limit and what to do. A gate has no effects, so its finding is the s
 CI and at promotion.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
@@ -22,6 +22,9 @@ from goldenpath.train.training_run import Metric
 
 if TYPE_CHECKING:  # numpy, which many verbs that know gates never need
     from goldenpath.train.evaluation.evaluation_rows import Rows
+
+TRAINING = "training"
+"""The gate that a stage asks by its setting `training` even if it does not name it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,25 @@ def judge_all(
         raise InvalidInput(f"stage {stage.name} is the last one and has no gates")
     own = {each.name for each in evidence.platform.own_gates if stage.name in each.stages}
     chosen = [gate for gate in gates if gate.name in stage.gates or gate.name in own]
-    return tuple(_judge(gate, evidence, stage, now) for gate in chosen)
+    findings = tuple(_judge(gate, evidence, stage, now) for gate in chosen)
+    return (*findings, *_unlisted(gates, evidence, stage, now))
+
+
+def _unlisted(
+    gates: Sequence[Gate], evidence: Evidence, stage: Stage, now: datetime
+) -> Iterator[Finding]:
+    """Yield the finding of the gate `training` if it is closed and the stage does not name it.
+
+    Platforms of 0.1 do not name it. Their last stage takes no model that was trained elsewhere
+    either, and all their other findings stay as they were.
+    """
+    if TRAINING in stage.gates or not evidence.platform.demands_observed(stage):
+        return
+    for gate in gates:
+        if gate.name == TRAINING:
+            finding = _judge(gate, evidence, stage, now)
+            if finding.status == "fail":
+                yield finding
 
 
 def _judge(gate: Gate, evidence: Evidence, stage: Stage, now: datetime) -> Finding:

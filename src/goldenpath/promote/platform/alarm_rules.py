@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from goldenpath.promote.platform.demands import listed, quoted, read_name
+from goldenpath.parsers.toml_text import listed, quoted
+from goldenpath.promote.platform.demands import read_name
 from goldenpath.promote.platform.model_limits import covers, models_line, read_models
 from goldenpath.promote.platform.toml_table import Table
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from goldenpath.canonical import JsonValue
-from goldenpath.promote.platform.demands import listed
+from goldenpath.parsers.toml_text import listed
 from goldenpath.promote.platform.toml_table import Table
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from goldenpath.promote.platform.demands import quoted
+from goldenpath.parsers.toml_text import quoted
 from goldenpath.promote.platform.toml_table import Table, duration_text
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from goldenpath.parsers.toml_text import listed, quoted
 from goldenpath.promote.platform.model_limits import models_line, read_models
 from goldenpath.promote.platform.toml_table import Table
 from goldenpath.release.attest.policy import Person, TrustedKey
@@ -147,18 +148,6 @@ def person_lines(kind: str, people: Iterable[Person]) -> Iterator[str]:
         if person.models:
             yield models_line(person.models)
         yield from _period_lines(person.valid_from, person.valid_until, None)
-
-
-def quoted(text: str) -> str:
-    """Return the text as a TOML string."""
-    if any(ord(letter) < 32 or letter in '"\\\x7f' for letter in text):
-        return '"' + "".join(f"\\U{ord(letter):08x}" for letter in text) + '"'
-    return f'"{text}"'
-
-
-def listed(texts: Iterable[str]) -> str:
-    """Return the texts as a TOML list of strings."""
-    return "[" + ", ".join(quoted(text) for text in texts) + "]"
 
 
 def _period(table: Table) -> tuple[datetime | None, datetime | None]:

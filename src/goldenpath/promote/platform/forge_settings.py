@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeGuard, get_args
 
-from goldenpath.promote.platform.demands import quoted
+from goldenpath.parsers.toml_text import quoted
 from goldenpath.promote.platform.toml_table import Table
 
 Kind = Literal["github", "gitlab", "gitea"]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
-from goldenpath.promote.platform.demands import quoted
+from goldenpath.parsers.toml_text import quoted
 from goldenpath.promote.platform.toml_table import Table, duration_text
 
 OnLoss = Literal["serve", "refuse"]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
+from goldenpath.parsers.toml_text import listed, quoted
 from goldenpath.promote.platform.alarm_rules import (
     AlarmChannel,
     ModelOwner,
@@ -31,9 +32,7 @@ from goldenpath.promote.platform.demands import (
     check_people,
     demand_lines,
     key_lines,
-    listed,
     person_lines,
-    quoted,
     read_build_key,
     read_demands,
     read_name,
@@ -72,6 +71,7 @@ URL = "https://git.example/platform/gitops.git"
 GATES = (
     "evidence",
     "clean-source",
+    "training",
     "checks",
     "scan",
     "thresholds",
@@ -117,6 +117,7 @@ class BreakGlassRules:
 
 
 CanaryRefusals = Literal["canary", "stable"]
+TrainingDemand = Literal["observed", "any"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +140,8 @@ class Stage:
     """Whose answer a caller gets whom the canary refuses: its refusal, or the stable release's."""
     alarms: tuple[AlarmChannel, ...] = ()
     """Where its alarms go, beside the audit log."""
+    training: TrainingDemand | None = None
+    """Whether the build must have trained the model itself. None: in the last stage it must."""
 
     def frozen(self, now: datetime) -> Freeze | None:
         """Return the freeze in force at `now`, if there is one."""
@@ -194,6 +197,12 @@ class Platform:
         """Return the previous stage, which a release must pass first; None for the first stage."""
         position = self.stages.index(stage)
         return self.stages[position - 1] if position else None
+
+    def demands_observed(self, stage: Stage) -> bool:
+        """Return whether the stage takes only models that the build trained itself."""
+        if stage.training is None:
+            return stage.name == self.stages[-1].name
+        return stage.training == "observed"
 
     @property
     def own_gates(self) -> tuple[Expression | NamedGate, ...]:
@@ -260,6 +269,9 @@ def _stage(table: Table, names: set[str]) -> Stage:
     refusals = table.text("canary-refusals", "canary")
     if refusals not in ("canary", "stable"):
         table.fault("canary-refusals", "canary or stable", refusals)
+    training = table.text("training", "any") if table.has("training") else None
+    if training not in ("observed", "any", None):
+        table.fault("training", "observed or any", training)
     stage = Stage(
         name=read_name(table, names),
         gates=table.texts("gates"),
@@ -271,6 +283,7 @@ def _stage(table: Table, names: set[str]) -> Stage:
         log=read_log_rules(table.table("log")) if table.has("log") else NO_LOG_RULES,
         canary_refusals="stable" if refusals == "stable" else "canary",
         alarms=read_channels(table.tables("alarm")),
+        training=None if training is None else "any" if training == "any" else "observed",
     )
     table.end()
     return stage
@@ -367,6 +380,8 @@ def _stage_lines(stage: Stage) -> Iterator[str]:
     yield f"soak = {quoted(duration_text(stage.soak))}"
     if stage.canary_refusals != "canary":
         yield f"canary-refusals = {quoted(stage.canary_refusals)}"
+    if stage.training is not None:
+        yield f"training = {quoted(stage.training)}"
     for freeze in stage.freezes:
         yield from ("", "[[stage.freeze]]", f"from = {freeze.start.isoformat()}")
         yield from (f"until = {freeze.end.isoformat()}", f"reason = {quoted(freeze.reason)}")

@@ -127,6 +127,7 @@ def entry(
         "lock.digest": run.environment.lock_digest,
         **_machine(run.environment),
         "thresholds.digest": run.thresholds_digest,
+        "training": "not trained here" if run.given else "",
     }
     if modelpack is not None:
         tags["oci.modelpack"] = modelpack.text

@@ -15,6 +15,9 @@ from goldenpath.release.evidence.contributions import Contributions, contributio
 from goldenpath.train.training_run import Dataset, TrainingRun
 from goldenpath.version import __version__
 
+OBSERVED, DECLARED = "observed", "declared: not trained here"
+"""What a build knows of the training: it ran it, or it was given the model."""
+
 
 @dataclass(frozen=True, slots=True)
 class Origin:
@@ -33,6 +36,11 @@ class Origin:
     uncommitted, what confined the programs of the project, and whether they had the network."""
     materials: Mapping[str, str]
     """Digest of every input by name: data sets, `uv.lock`, and documents by their path."""
+
+    @property
+    def is_observed(self) -> bool:
+        """Whether the build trained the model. A release of 0.1 says nothing: every build did."""
+        return self.internal.get("training", OBSERVED) == OBSERVED
 
 
 def provenance(
@@ -78,8 +86,9 @@ def provenance(
                 **({} if run.file_hosts is None else {"fileHosts": list(run.file_hosts)}),
                 **({} if run.limits is None else {"limits": dict(run.limits)}),
                 **({} if written is None else {"contributions": written}),
+                "training": DECLARED if run.given else OBSERVED,
             },
-            "resolvedDependencies": [*_materials(run), *_texts(documents)],
+            "resolvedDependencies": [*_materials(run), *_given(run), *_texts(documents)],
         },
         "runDetails": {
             "builder": {"id": builder, "version": {"goldenpath": __version__}},
@@ -143,6 +152,18 @@ def _dataset(dataset: Dataset) -> dict[str, JsonValue]:
         "digest": _digest(dataset.digest),
         "annotations": {"rows": dataset.rows, "source": dataset.source},
     }
+
+
+def _given(run: TrainingRun) -> Sequence[JsonValue]:
+    return [
+        {
+            "name": each.name,
+            "uri": each.path if "://" in each.path else f"file:{each.path}",
+            "digest": _digest(each.digest),
+            "annotations": {"trained": "not here", "source": each.source},
+        }
+        for each in run.given
+    ]
 
 
 def _texts(documents: Mapping[str, Digest]) -> Sequence[JsonValue]:

@@ -58,7 +58,7 @@ def describe(path: Path, source: DataSource, digested: DataDigest) -> Dataset:
     Other formats than Parquet and CSV are recorded without rows and columns. Raises `InvalidInput`
     if a file does not have the format of its name, or lacks a column that the declaration names.
     """
-    table = _table(path)
+    table = table_of(path)
     columns = () if table is None else tuple(_column(table, name) for name in table.schema.names)
     first, last = _time_range(table, source)
     return Dataset(
@@ -87,8 +87,11 @@ def read_parquet(path: Path) -> pa.Table:
         raise InvalidInput(f"{path} is not a Parquet file: {error}") from error
 
 
-def _table(path: Path) -> pyarrow.dataset.Dataset | None:
-    """Return all Parquet files as one table, else all CSV files; None if there are neither."""
+def table_of(path: Path) -> pyarrow.dataset.Dataset | None:
+    """Return all Parquet files as one table, else all CSV files; None if there are neither.
+
+    Raises `InvalidInput` if a file does not have the format of its name.
+    """
     files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
     for suffix in _FORMATS:
         chosen = [str(file) for file in files if file.suffix == f".{suffix}"]

@@ -56,6 +56,8 @@ class Evaluation:
     rows_evaluated: int
     largest_skew: float
     """Largest difference between the training's answers and those of the packaged model."""
+    is_compared: bool
+    """Whether there were answers to compare; a given model may come without any."""
     shared_keys: int | None
     """Number of keys in both tables; None if the training rows have no column `key`."""
     repeated_keys: int
@@ -68,8 +70,23 @@ class Evaluation:
     """Made-up rows with the packaged model's scores, for a check when the model is loaded."""
 
 
-def evaluate(project: Project, outputs: Path, score: Scorer) -> Evaluation:
-    """Return the evaluation of the packaged model, whose scores `score` returns.
+@dataclass(frozen=True, slots=True, eq=False)
+class ScoredOutputs:
+    """Both tables of a training, and what the packaged model answers to their rows."""
+
+    reference: pa.Table
+    held_out: pa.Table
+    before: Numbers
+    """The answers to the training rows."""
+    scores: Numbers
+    """The answers to the evaluation rows."""
+    target: Floats
+    skews: tuple[float, ...]
+    """The largest difference to the training's own answers, for each table that has them."""
+
+
+def scored_outputs(project: Project, outputs: Path, score: Scorer) -> ScoredOutputs:
+    """Return the tables of a training with the packaged model's answers to them.
 
     Raises `InvalidInput` if an output file is missing, lacks a column, or has NaN or infinity where
     a number is required.
@@ -79,9 +96,18 @@ def evaluate(project: Project, outputs: Path, score: Scorer) -> Evaluation:
     reference = read_parquet(outputs / REFERENCE)
     held_out = read_parquet(outputs / EVALUATION)
     _require(held_out, (KEY, TARGET, *project.slices), EVALUATION)
-    before, trained = _scored(project.contract, reference, score, REFERENCE)
-    scores, evaluated = _scored(project.contract, held_out, score, EVALUATION)
+    before, trained = _scored(project, reference, score, REFERENCE)
+    scores, evaluated = _scored(project, held_out, score, EVALUATION)
+    skews = tuple(skew for skew in (trained, evaluated) if skew is not None)
     target = _target(project.contract, held_out)
+    return ScoredOutputs(reference, held_out, before, scores, target, skews)
+
+
+def evaluate(project: Project, outputs: Path, score: Scorer) -> Evaluation:
+    """Return the evaluation of the packaged model. Raises as `scored_outputs` does."""
+    scored = scored_outputs(project, outputs, score)
+    reference, held_out, target = scored.reference, scored.held_out, scored.target
+    before, scores, skews = scored.before, scored.scores, scored.skews
     columns = _features(reference, project.contract)
     rules = AnswerRules(project.contract)
     first, unseen = (np.asarray(rules.monitored(each), np.float64) for each in (before, scores))
@@ -95,7 +121,8 @@ def evaluate(project: Project, outputs: Path, score: Scorer) -> Evaluation:
         golden=make_golden(project.contract, columns, score),
         rows_trained=reference.num_rows,
         rows_evaluated=held_out.num_rows,
-        largest_skew=max(trained, evaluated),
+        largest_skew=max(skews, default=0.0),
+        is_compared=bool(skews),
         shared_keys=_shared_keys(reference, held_out),
         repeated_keys=_repeated_keys(reference),
         rows=render_rows(
@@ -175,13 +202,18 @@ def _is_vector(value: object, width: int) -> bool:
     )
 
 
-def _scored(contract: Contract, table: pa.Table, score: Scorer, file: str) -> tuple[Numbers, float]:
+def _scored(
+    project: Project, table: pa.Table, score: Scorer, file: str
+) -> tuple[Numbers, float | None]:
     """Return the packaged model's answers, and their largest difference to the training's.
 
     A difference counts in the unit of the answer, or as a share of answers that are larger than 1.
+    None if a model was given without answers to compare.
     """
+    contract = project.contract
     names = [feature.name for feature in contract.features]
-    _require(table, (SCORE, *names), file)
+    is_needed = project.training.given is None or bool(project.training.given.score)
+    _require(table, (*((SCORE,) if is_needed else ()), *names), file)
     if not table.num_rows:
         raise InvalidInput(f"{file} has no rows")
     columns = _features(table, contract)
@@ -190,7 +222,10 @@ def _scored(contract: Contract, table: pa.Table, score: Scorer, file: str) -> tu
         is_invalid = np.isinf(values) if feature.missing else ~np.isfinite(values)
         if is_invalid.any():
             raise InvalidInput(f"{file} has a {feature.name!r} that is not a number")
-    scores, written = score(columns), _scores(contract, table, file)
+    scores = score(columns)
+    if not is_needed:
+        return scores, None
+    written = _scores(contract, table, file)
     distances = np.abs(scores - written) / np.maximum(np.abs(scores), 1.0)
     return scores, float(distances.max())
 

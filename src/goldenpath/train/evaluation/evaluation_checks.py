@@ -1,28 +1,47 @@
 """The checks of a training that compare what it wrote with what the packaged model does."""
 
-from goldenpath.project.spec import REFERENCE
+from collections.abc import Sequence
+
+from goldenpath.project.spec import REFERENCE, Project
 from goldenpath.train.evaluation.evaluate import KEY, Evaluation
-from goldenpath.train.training_run import Check
+from goldenpath.train.training_run import EQUALITY, Check
 
 MAX_SKEW = 1e-4
 """Largest difference between the scores of training and packaged model that rounding explains."""
 
 
-def evaluation_checks(evaluation: Evaluation) -> tuple[Check, ...]:
+def evaluation_checks(evaluation: Evaluation, project: Project) -> tuple[Check, ...]:
     """Return the checks that need the scores of the packaged model, in a fixed order."""
-    skew = evaluation.largest_skew
+    is_given = project.training.given is not None
     return (
-        Check(
-            "equality of the export",
-            skew <= MAX_SKEW,
-            f"scores of training and packaged model differ by at most {skew:.2g}, "
-            f"allowed {MAX_SKEW:g}",
-            0.0,
-        ),
-        _leakage(evaluation),
+        equality_check((evaluation.largest_skew,) if evaluation.is_compared else ()),
+        # Rows that a model was trained on elsewhere are not known here, so nothing is claimed.
+        *(() if is_given else (_leakage(evaluation),)),
         # A statement, not a demand: an overfitted model may still be the better one.
         Check("scores of unseen rows", True, evaluation.score_difference.sentence, 0.0),
     )
+
+
+def smoke_check(seconds: float, project: Project) -> Check:
+    """Return the check that the training, or the given model, worked on a sample."""
+    detail = "succeeded on a sample"
+    if project.training.given is not None:
+        detail = "nothing was trained: the model was given, with a sample of its rows"
+    return Check("smoke training", True, detail, round(seconds, 3))
+
+
+def equality_check(skews: Sequence[float]) -> Check:
+    """Return the check that training and packaged model give the same scores.
+
+    `skews` are the largest differences of each table; none if a model was given without scores.
+    """
+    skew = max(skews, default=0.0)
+    detail = (
+        f"scores of training and packaged model differ by at most {skew:.2g}, allowed {MAX_SKEW:g}"
+    )
+    if not skews:
+        detail = "the given model is packed as it is; no scores of another run were given"
+    return Check(EQUALITY, skew <= MAX_SKEW, detail, 0.0)
 
 
 def _leakage(evaluation: Evaluation) -> Check:

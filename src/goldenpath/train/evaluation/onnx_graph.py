@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from goldenpath.errors import GoldenPathError, InvalidInput
 from goldenpath.project.number_text import number_text
 from goldenpath.project.spec import Contract, Feature
+from goldenpath.project.task.feature_names import feature_names
 from goldenpath.train.evaluation.onnx_session import open_session
 
 if TYPE_CHECKING:
@@ -125,11 +126,13 @@ def _feed_of(
         kind, shape = inputs[whole]
         _refuse_matrix(kind, shape, contract, name)
         return _matrix_feed(whole, _NUMBERS[kind]), batch
-    if set(inputs) == {*names}:
+    tensors = {feature: tensor for tensor, feature in feature_names([*inputs]).items()}
+    if set(tensors) == {*names}:
         casts = [
-            _cast_of(feature, *inputs[feature.name], name=name) for feature in contract.features
+            _cast_of(feature, *inputs[tensors[feature.name]], name=name)
+            for feature in contract.features
         ]
-        return _column_feed(names, casts), batch
+        return _column_feed([tensors[each] for each in names], casts), batch
     cure = (
         f"export one input {whole!r} with {width} columns, in the order of the contract, or one "
         "input for each feature, by its name"

@@ -1,0 +1,1 @@
+"""Verbs of this machine that ask its models."""

@@ -1,0 +1,1 @@
+"""Makes a project of a model that was trained elsewhere, from its file and a table."""
