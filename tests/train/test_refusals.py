@@ -74,7 +74,7 @@ _REFUSED = full_size("test_a_training_that_fails_or_writes_other_files_is_refuse
     [
         ("raise ValueError('too few clients')", "ValueError: too few clients"),
         pytest.param("import os; os._exit(3)", "ended with status 3", marks=_REFUSED),
-        ("import os; os._exit(0)", "ended with status 0"),
+        pytest.param("import os; os._exit(0)", "ended with status 0", marks=_REFUSED),
         pytest.param("import os; os.kill(os.getpid(), 9)", "ended with signal 9", marks=_REFUSED),
         pytest.param("import goldenpath", "No module named 'goldenpath'", marks=_REFUSED),
         ("(output / 'model.onnx').unlink()", "wrote no model.onnx"),
@@ -84,16 +84,19 @@ _REFUSED = full_size("test_a_training_that_fails_or_writes_other_files_is_refuse
             marks=_REFUSED,
         ),
         ("(output / 'key').symlink_to('/etc/passwd')", "wrote key, which it does not declare"),
-        (
+        pytest.param(
             "(output / 'model.onnx').unlink(); (output / 'model.onnx').symlink_to('/etc/passwd')",
             "wrote model.onnx, which is not a regular file",
+            marks=_REFUSED,
         ),
         ("(output / 'model.onnx').write_bytes(b'x')", "not an ONNX graph that runs here"),
         pytest.param(
             "(output / 'reference.parquet').write_bytes(b'x')", "not a Parquet file", marks=_REFUSED
         ),
         pytest.param("data['clients'].open('ab').write(b'x')", "OSError", marks=_REFUSED),
-        ("Path('/dev/full').write_bytes(b'x')", "No space left on device"),
+        pytest.param(
+            "Path('/dev/full').write_bytes(b'x')", "No space left on device", marks=_REFUSED
+        ),
         (
             "(output / 'model.onnx').write_bytes(__import__('os').urandom(4))",
             "is not repeatable: two runs on a sample differ in model.onnx",

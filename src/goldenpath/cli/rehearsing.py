@@ -22,6 +22,8 @@ def rehearsed(project: Project, home: Home, output: Format) -> None:
             uv=compose.uv(),
             report=report,
             tools=compose.tools(),
+            # A rehearsal leaves nothing, so it makes no cache; a build here may have left one.
+            kept=home.build_cache if home.build_cache.is_dir() else None,
             data_cache=compose.data_cache(home, report),
         )
         note_durations(report)
