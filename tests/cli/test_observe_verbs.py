@@ -170,7 +170,7 @@ def test_the_end_that_the_audit_log_noted_may_not_be_cut_off(home: Home) -> None
 
     done = CliRunner(env={HOME_VARIABLE: str(home.root)}).invoke(log, ["check"])
     assert isinstance(done.exception, VerificationError)
-    assert "r1 segment 0 is gone: the audit log noted it" in done.output
+    assert "r1 segment 0 is gone: another record names it" in done.output
 
 
 def test_drift_is_reported_from_what_the_monitor_left(home: Home) -> None:

@@ -13,7 +13,7 @@ from goldenpath.observe.log.log_reader import log_public_key
 @click.command("check")
 @output_option
 def check(output: Format) -> None:
-    """Check signatures, digests and chains of both logs, and list what is missing."""
+    """Check both logs, and list what is damaged or missing."""
     home = compose.home()
     logs = check_logs(home, compose.held(home))
     if logs.predictions is None and not logs.states.faults:
