@@ -29,6 +29,7 @@ MODULES = (
     "gitops",
     "reconcile",
     "inventory",
+    "cluster_files",
     "serving",
     "content",
     "record",
