@@ -2,6 +2,7 @@
 
     GoldenPathError
       InvalidInput        fix a file, a flag or a request         exit 2
+        AlreadyDone       nothing: it is as it was asked for      exit 0
       NotFound            something named is not there            exit 3
       VerificationError   a digest, signature or policy failed    exit 4   never retried
       Unavailable         network, registry, cluster, git remote  exit 5   safe to retry
@@ -30,6 +31,12 @@ class InvalidInput(GoldenPathError):
     """A file, a flag or a request is wrong; the user fixes it and runs the command again."""
 
     exit_code = 2
+
+
+class AlreadyDone(InvalidInput):
+    """What was asked for is so already. A verb says it and exits with 0."""
+
+    exit_code = 0
 
 
 class NotFound(GoldenPathError):

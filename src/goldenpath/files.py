@@ -1,5 +1,6 @@
 """Writes whole files and holds locks, so that a killed process leaves no half-written file."""
 
+import errno
 import fcntl
 import os
 import stat
@@ -10,7 +11,11 @@ from typing import IO, Any
 
 from goldenpath.errors import InvalidInput
 
+NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""Errors of a disk, a quota or a limit that has no room."""
 _BLOCK = 64 * 1024
+_ROOM = 16 * 1024
+"""Bytes by which the space of a file grows that has to be published always."""
 
 
 def write_whole(path: Path, content: bytes, mode: int = 0o600) -> None:
@@ -28,6 +33,33 @@ def publish(path: Path, content: bytes, mode: int = 0o666) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     _replace(path, content, mode, is_synced=False)
+
+
+def publish_always(path: Path, content: bytes, mode: int = 0o666) -> None:
+    """Publish a JSON text also while the disk is full, if it was published before.
+
+    Blanks at its end reserve space for twice its length. A full disk makes it written into that
+    space, and then a reader may meet half of it: it reads again. Raises `OSError`.
+    """
+    room = -(-2 * len(content) // _ROOM) * _ROOM
+    try:
+        publish(path, content.ljust(room), mode)
+    except OSError as error:
+        if error.errno not in NO_SPACE or not path.exists():
+            raise
+        _overwrite(path, content, error)
+
+
+def _overwrite(path: Path, content: bytes, fault: OSError) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        room = os.fstat(descriptor).st_size
+        if len(content) > room:
+            raise fault
+        # Shorter first: a text never ends in the rest of a longer one before.
+        os.pwrite(descriptor, content.ljust(room), 0)
+    finally:
+        os.close(descriptor)
 
 
 def _replace(path: Path, content: bytes, mode: int, *, is_synced: bool) -> None:

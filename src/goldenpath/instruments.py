@@ -29,6 +29,8 @@ OBSERVED_TIME = "ml.observed.time"  # gauge, s since 1970: of the newest answer
 REFUSALS = "ml.refusals"  # counter, {request}
 LOG_RECORDS = "ml.log.records"  # counter, {record}
 LOG_LOST = "ml.log.lost"  # counter, {record}
+LOG_STUCK = "goldenpath.log.stuck"  # gauge without unit: 1 while records cannot be sealed
+HOME_FREE = "goldenpath.home.free"  # gauge, By
 BUILD_INFO = "goldenpath.build.info"  # gauge without unit: 1
 TELEMETRY_DROPPED = "goldenpath.telemetry.dropped"  # counter, {message}
 ALARMS_WAITING = "goldenpath.alarms.waiting"  # gauge, {message}
@@ -53,6 +55,8 @@ DESCRIPTIONS = {
     REFUSALS: "Requests that were refused, by reason.",
     LOG_RECORDS: "Predictions in the sealed log.",
     LOG_LOST: "Predictions that were answered but could not be recorded.",
+    LOG_STUCK: "1 while records cannot be sealed and wait in the spool, else 0.",
+    HOME_FREE: "Free bytes on the disk of the home.",
     BUILD_INFO: "1, with the version of goldenpath.",
     TELEMETRY_DROPPED: "Messages that the OTLP receiver did not take.",
     ALARMS_WAITING: "Alarms that wait in the outbox of a channel.",

@@ -56,6 +56,17 @@ def ended(child: Child) -> int:
     return child.exit_code
 
 
+def test_the_message_about_a_crash_quotes_no_older_run(
+    start: Callable[[str], Child], tmp_path: Path
+) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "log").write_text("the model is broken\n")
+    child = start("pass")
+    ended(child)
+
+    assert child.last_log_line() == "its log is empty"
+
+
 def test_messages_go_to_the_child_and_come_back(start: Callable[[str], Child]) -> None:
     child = start(ECHO)
 

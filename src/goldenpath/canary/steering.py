@@ -4,6 +4,7 @@ Only rollouts with `judge: auto` in `release.yaml` are moved. The commit holds t
 verdict. A machine too can change a stage only through git.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Literal
@@ -23,6 +24,7 @@ from goldenpath.promote.manifests.placement import parse_placement
 from goldenpath.promote.repository.worktree import Repository
 from goldenpath.promote.workspace.workspace import Outcome, Workspace
 from goldenpath.serve.gateway.tally import Tally
+from goldenpath.times import ElapsedTime
 
 LOOK_AGAIN = timedelta(minutes=1)
 """How soon a canary on hold or in a freeze is judged again if there is no new commit."""
@@ -77,8 +79,9 @@ class Steering:
         self._plans = plans(workspace.repository)
         self._moved = moved
         self._report = report
-        self._settled: dict[str, tuple[str, str]] = {}
-        """By deployment: the commit whose canary needs no look, and until when (empty: always)."""
+        self._elapsed = ElapsedTime()
+        self._settled: dict[str, tuple[str, float]] = {}
+        """By deployment: the commit whose canary needs no look, and for how many seconds."""
         self._failures: dict[str, str] = {}
         """By deployment: the failure that was reported last, until the canary can be judged."""
         self._recorded_holds: set[tuple[str, str, int, str]] = set()
@@ -91,8 +94,9 @@ class Steering:
         return any(self._steer(status, each) for each in status.deployments if _is_canary(each))
 
     def _steer(self, status: Status, deployment: DeploymentStatus) -> bool:
-        commit, until = self._settled.get(deployment.name, ("", ""))
-        if commit == status.commit and (not until or status.time < until):
+        commit, until = self._settled.get(deployment.name, ("", 0.0))
+        elapsed = self._elapsed.at(datetime.fromisoformat(status.time))
+        if commit == status.commit and elapsed < until:
             return False
         try:
             rollout = self._plans(status.commit, deployment.name)
@@ -106,8 +110,8 @@ class Steering:
                 return has_changed
         except Stalled as error:
             # A hold ends only by a commit, but a freeze ends by itself: so look again later.
-            again = datetime.fromisoformat(status.time) + LOOK_AGAIN
-            self._settled[deployment.name] = (status.commit, again.isoformat())
+            again = elapsed + LOOK_AGAIN.total_seconds()
+            self._settled[deployment.name] = (status.commit, again)
             if commit != status.commit:
                 self._report(f"{deployment.name}: the canary stays as it is: {error.message}")
             return False
@@ -117,7 +121,7 @@ class Steering:
                 self._failures[deployment.name] = error.message
                 self._report(f"{deployment.name}: the canary is not moved: {error.message}")
             return False
-        self._settled[deployment.name] = (status.commit, "")
+        self._settled[deployment.name] = (status.commit, math.inf)
         return True
 
     def _enact(

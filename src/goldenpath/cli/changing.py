@@ -30,19 +30,21 @@ def leave_event(
     home: Home, kind: Kind, place: ActionContext, commit: str, *, details: dict[str, JsonValue]
 ) -> None:
     """Append one event to the audit log."""
-    time = timestamp(compose.now())
-    compose.event_log(home).append(
-        Event(
-            time=time,
-            kind=kind,
-            actor=place.actor,
-            stage=place.stage,
-            model=place.model,
-            digest=place.digest.text,
-            commit=commit,
-            details=details,
-        )
+    event = Event(
+        time=timestamp(compose.now()),
+        kind=kind,
+        actor=place.actor,
+        stage=place.stage,
+        model=place.model,
+        digest=place.digest.text,
+        commit=commit,
+        details=details,
     )
+    if commit:
+        # `goldenpath up` may have derived it from the commit already.
+        compose.commit_events(home, compose.gitops(home)).append(event)
+    else:
+        compose.event_log(home).append(event)
 
 
 def leave_change(

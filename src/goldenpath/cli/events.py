@@ -40,6 +40,8 @@ def _page(checked: Checked) -> str:
     lines = [f"{found.place}: {found.reason}" for found in checked.breaks]
     if checked.events:
         lines.append(f"{checked.events} events from {checked.first} to {checked.last}")
+    if checked.torn:
+        lines.append(f"unfinished: {checked.torn}; it was never acknowledged, and is no event")
     lines.append(f"head {checked.head.count} {checked.head.digest}")
     lines.append("the chain holds" if checked.holds else f"{len(checked.breaks)} breaks")
     return "\n".join(lines)

@@ -10,7 +10,7 @@ from goldenpath.audit.events.event import Kind
 from goldenpath.cli.acting import identity_options
 from goldenpath.cli.changing import ActionContext, leave_change, show_change
 from goldenpath.cli.naming import MODEL, stage_option
-from goldenpath.cli.output import Format, output_option
+from goldenpath.cli.output import Format, output_option, said_if_done
 from goldenpath.cli.parameters import REASON
 from goldenpath.promote.acts.intents import StageChange
 from goldenpath.promote.workspace.workspace import Outcome, Workspace
@@ -34,7 +34,8 @@ def holding(
     ) -> None:
         home = compose.home()
         workspace = compose.workspace(home, compose.identity(name, key))
-        outcome = work(workspace, model, stage, reason)
+        with said_if_done(output):
+            outcome = work(workspace, model, stage, reason)
         digest = outcome.intent.deployment.slots[-1].digest
         place = ActionContext(workspace.acting.name, stage, model, digest)
         leave_change(home, kind, place, outcome)

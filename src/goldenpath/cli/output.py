@@ -1,12 +1,16 @@
 """Output of verbs: data on standard output, everything else on standard error."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Literal
 
 import click
 
 from goldenpath.digest import Digest
+from goldenpath.errors import AlreadyDone
+from goldenpath.files import NO_SPACE
 
 Format = Literal["text", "json"]
 
@@ -30,9 +34,23 @@ def show(record: object, text: str, output: Format) -> None:
         click.echo(text)
 
 
+@contextmanager
+def said_if_done(output: Format) -> Iterator[None]:
+    """Say that what was asked for is so already, and exit with 0."""
+    try:
+        yield
+    except AlreadyDone as error:
+        show({"changed": False, "message": error.message}, error.message, output)
+        sys.exit(0)
+
+
 def note(message: str) -> None:
-    """Print a note for the person who watches."""
-    click.echo(message, err=True)
+    """Print a note for the person who watches. A full disk loses it."""
+    try:
+        click.echo(message, err=True)
+    except OSError as error:
+        if error.errno not in NO_SPACE:
+            raise
 
 
 def _plain(value: object) -> object:

@@ -9,7 +9,7 @@ from goldenpath import compose
 from goldenpath.cli.acting import identity_options, parse_criteria, parse_steps
 from goldenpath.cli.changing import ActionContext, leave_change, leave_event, refuse, show_change
 from goldenpath.cli.naming import stage_option
-from goldenpath.cli.output import Format, output_option
+from goldenpath.cli.output import Format, output_option, said_if_done
 from goldenpath.promote.manifests.desired import Rollout
 from goldenpath.promote.workspace.stage_changes import promote
 
@@ -48,10 +48,11 @@ def verb(
     workspace = compose.workspace(home, compose.identity(name, key))
     rollout = Rollout(parse_steps(canary), parse_criteria(criteria), judge)
     digest = compose.release(home, reference)
-    outcome = promote(
-        workspace, digest, stage, rollout=rollout, reason=reason, break_glass=break_glass,
-        dry_run=dry_run,
-    )  # fmt: skip
+    with said_if_done(output):
+        outcome = promote(
+            workspace, digest, stage, rollout=rollout, reason=reason, break_glass=break_glass,
+            dry_run=dry_run,
+        )  # fmt: skip
     model = outcome.decision.model if outcome.decision is not None else ""
     place = ActionContext(workspace.acting.name, stage, model, digest)
     show_change(place, outcome, output)

@@ -8,7 +8,7 @@ from goldenpath import compose
 from goldenpath.cli.acting import identity_options
 from goldenpath.cli.changing import ActionContext, leave_change, show_change
 from goldenpath.cli.naming import MODEL, stage_option
-from goldenpath.cli.output import Format, output_option
+from goldenpath.cli.output import Format, output_option, said_if_done
 from goldenpath.cli.parameters import REASON
 from goldenpath.cli.renamed import RenamedOption
 from goldenpath.promote.workspace.stage_changes import roll_back
@@ -40,7 +40,8 @@ def verb(
     home = compose.home()
     workspace = compose.workspace(home, compose.identity(name, key))
     to = None if reference is None else compose.release(home, reference)
-    outcome = roll_back(workspace, model, stage, reason=reason, to=to)
+    with said_if_done(output):
+        outcome = roll_back(workspace, model, stage, reason=reason, to=to)
     digest = outcome.intent.deployment.slots[0].digest
     place = ActionContext(workspace.acting.name, stage, model, digest)
     leave_change(home, "rollout.rolled-back", place, outcome)

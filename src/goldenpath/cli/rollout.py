@@ -8,7 +8,7 @@ from goldenpath import compose
 from goldenpath.cli.acting import identity_options
 from goldenpath.cli.changing import ActionContext, leave_change, show_change
 from goldenpath.cli.naming import MODEL, stage_option
-from goldenpath.cli.output import Format, output_option
+from goldenpath.cli.output import Format, output_option, said_if_done
 from goldenpath.cli.renamed import RenamedOption
 from goldenpath.errors import InvalidInput
 from goldenpath.promote.workspace.stage_changes import roll_out
@@ -43,7 +43,8 @@ def verb(
     home = compose.home()
     workspace = compose.workspace(home, compose.identity(name, key))
     share = None if percent == "next" else int(percent)
-    outcome = roll_out(workspace, model, stage, share, reason=reason)
+    with said_if_done(output):
+        outcome = roll_out(workspace, model, stage, share, reason=reason)
     digest = outcome.intent.deployment.slots[-1].digest
     place = ActionContext(workspace.acting.name, stage, model, digest)
     leave_change(home, "rollout.stepped", place, outcome)

@@ -3,7 +3,7 @@
 import click
 
 from goldenpath import compose
-from goldenpath.cli.output import Format, note, output_option, show
+from goldenpath.cli.output import Format, note, output_option, said_if_done, show
 from goldenpath.cli.parameters import ADDRESS
 from goldenpath.cli.status import text_of
 from goldenpath.errors import REFUSED
@@ -29,11 +29,12 @@ def verb(
     """Run in the foreground, or start in the background and wait until it is ready."""
     home = compose.home()
     listening = compose.Listening(listen, metrics, grpc)
-    status = (
-        compose.detach(home, listening)
-        if detach
-        else compose.serve(home, listening, once=once, say=note)
-    )
+    with said_if_done(output):
+        status = (
+            compose.detach(home, listening)
+            if detach
+            else compose.serve(home, listening, once=once, say=note)
+        )
     if detach or once:
         show(status, text_of(status), output)
         context.exit(0 if status.is_ready else REFUSED)

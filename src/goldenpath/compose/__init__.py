@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from goldenpath.compose.platform_changes import set_up as set_up
     from goldenpath.compose.platform_changes import set_up_cluster as set_up_cluster
     from goldenpath.compose.platform_changes import workspace as workspace
+    from goldenpath.compose.process_context import commit_events as commit_events
     from goldenpath.compose.process_context import event_log as event_log
     from goldenpath.compose.process_context import home as home
     from goldenpath.compose.process_context import now as now
@@ -81,7 +82,15 @@ if TYPE_CHECKING:
 
 _PARTS = {
     "witness": ("held", "witness_key"),
-    "process_context": ("home", "now", "event_log", "tools", "uv", "write_whole"),
+    "process_context": (
+        "home",
+        "now",
+        "event_log",
+        "commit_events",
+        "tools",
+        "uv",
+        "write_whole",
+    ),
     "stores": (
         "open_store",
         "locate",

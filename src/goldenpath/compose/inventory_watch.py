@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -29,10 +30,11 @@ from goldenpath.promote.workspace.desired_state import Surveyor
 from goldenpath.release.attest.statement import render_time
 from goldenpath.release.catalogue.registered import Registered
 from goldenpath.settings import Tracking
+from goldenpath.times import ElapsedTime
 from goldenpath.version import __version__
 
 if TYPE_CHECKING:
-    from goldenpath.deploy.machine.machine import Warned
+    from goldenpath.deploy.machine.observations import Warned
     from goldenpath.release.attest.policy import Verified
 
 EVERY = timedelta(minutes=1)
@@ -176,7 +178,8 @@ class _Looks:
         if self._is_same and self._after == self._before:
             return
         known = _Known(2, self._key, self._state, self._after)
-        publish(self._file, msgspec.msgpack.encode(known))
+        with suppress(OSError):  # a full disk, or a copy that may only be read
+            publish(self._file, msgspec.msgpack.encode(known))
 
     def _statements_of(self, layout: LayoutStore, digest: Digest) -> str:
         """Return a text for what the layout holds about a release; empty if it has none.
@@ -257,29 +260,31 @@ class InventoryWatch:
         self._every = every
         self._running: Thread | None = None
         self._news: tuple[Warned, ...] = ()
-        self._next: datetime | None = None
+        self._elapsed = ElapsedTime()
+        self._next = 0.0
+        """In seconds that passed."""
         self._found: tuple[Warned, ...] = ()
 
     def __call__(self, status: Status) -> "tuple[Warned, ...]":
         """Return the disagreements of the last inventory, without waiting."""
-        at = datetime.fromisoformat(status.time)
+        at = self._elapsed.at(datetime.fromisoformat(status.time))
         if self._running is not None and not self._running.is_alive():
             self._found, self._running = self._news, None
-            self._next = at + self._every
+            self._next = at + self._every.total_seconds()
         # Right after a change servers are still starting, which is no alarm.
-        if self._running is None and status.is_ready and (self._next is None or self._next <= at):
+        if self._running is None and status.is_ready and self._next <= at:
             # A daemon thread: the end of the process does not wait for it, and it changes nothing.
             self._running = Thread(target=self._look, args=(status,), daemon=True)
             self._running.start()
         return self._found
 
     def _look(self, status: Status) -> None:
-        from goldenpath.deploy.machine.machine import Warned
+        from goldenpath.deploy.machine.observations import Warned
 
         try:
             compared = inventory(self._home, status)
-        except GoldenPathError as error:
-            self._news = (Warned("", "inventory", error.message),)
+        except (GoldenPathError, OSError) as error:
+            self._news = (Warned("", "inventory", str(error)),)
             return
         unequal = (
             Warned(each.deployment, "inventory", f"{each.digest[:19]}: {each.message}")

@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from goldenpath.compose.gitops_access import forge, gitops, trusted
-from goldenpath.compose.process_context import now
+from goldenpath.compose.process_context import commit_events, now
 from goldenpath.compose.stores import store_of
 from goldenpath.home import Home
 from goldenpath.observe.monitoring_files import monitoring_files
@@ -101,8 +101,10 @@ def confirm(home: Home, name: str, acting: Identity, *, dry_run: bool) -> Outcom
 
 def workspace(home: Home, acting: Identity) -> Workspace:
     """Return the workspace in which `acting` judges and changes stages."""
-    platform = trusted(home).platform
-    return _workspace(home, platform, acting, forge(platform))
+    newest = trusted(home)
+    # Before this person commits: so only later events can be about their commit.
+    commit_events(home, gitops(home)).catch_up(newest.commit)
+    return _workspace(home, newest.platform, acting, forge(newest.platform))
 
 
 def _workspace(

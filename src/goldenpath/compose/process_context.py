@@ -13,7 +13,9 @@ from goldenpath.home import Home
 from goldenpath.settings import project_environment
 
 if TYPE_CHECKING:
+    from goldenpath.audit.events.commit_events import CommitEvents
     from goldenpath.audit.events.event_log import EventLog
+    from goldenpath.promote.repository.worktree import Repository
 
 
 def home() -> Home:
@@ -31,6 +33,13 @@ def event_log(home: Home) -> "EventLog":
     from goldenpath.audit.events.event_log import EventLog
 
     return EventLog(home.events)
+
+
+def commit_events(home: Home, repository: "Repository") -> "CommitEvents":
+    """Return the events of the commits of a repository in the audit log of this machine."""
+    from goldenpath.audit.events.commit_events import CommitEvents
+
+    return CommitEvents(home.events, repository, now)
 
 
 def tools() -> Mapping[str, str]:

@@ -16,12 +16,12 @@ from goldenpath.canary.steering import Moves, Steering, judged, plans
 from goldenpath.compose.gitops_access import forge, gitops, seen
 from goldenpath.compose.inventory_watch import InventoryWatch
 from goldenpath.compose.listeners import inner_socket, listener_settings
-from goldenpath.compose.process_context import event_log, now, uv
+from goldenpath.compose.process_context import commit_events, event_log, now, uv
 from goldenpath.compose.stores import local_store, store_of
 from goldenpath.compose.witness import HoldsHeads
-from goldenpath.deploy.machine.local_target import LocalSettings
 from goldenpath.deploy.machine.machine import Machine, StatementTimesOf
 from goldenpath.deploy.machine.release_admission import ReleaseAdmission
+from goldenpath.deploy.machine.server_launch import LocalSettings
 from goldenpath.deploy.machine.supervisor import alone, start_detached
 from goldenpath.deploy.reconcile.gitops_source import GitSource
 from goldenpath.deploy.reconcile.status import Status
@@ -92,6 +92,7 @@ def serve(home: Home, listening: Listening, *, once: bool, say: Callable[[str], 
             say=say,
             now=now,
             record=lambda what, commit: log.append(event_of(what, now(), commit)),
+            derive=commit_events(home, gitops(home)).catch_up,
             steer=_steering(home, platform, say),
             watch=InventoryWatch(home),
             hold=HoldsHeads(home, say, lambda: (machine.platform, machine.commit)),
@@ -225,10 +226,10 @@ def _steering(home: Home, platform: Platform, say: Callable[[str], None]) -> Ste
         return None
     acting = Identity("rollout", SshKey.load(home.rollout_key))
     store = store_of(home, platform)
-    log = event_log(home)
+    events = commit_events(home, gitops(home))
 
     def moved(kind: Moves, digest: Digest, outcome: Outcome[StageChange]) -> None:
-        log.append(moved_event(kind, acting.name, digest, outcome, time=now()))
+        events.append(moved_event(kind, acting.name, digest, outcome, time=now()))
 
     place = Workspace(gitops(home), home.trust, lambda: store, acting, now, forge(platform))
     return Steering(place, moved, say)

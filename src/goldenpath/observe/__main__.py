@@ -37,6 +37,7 @@ from goldenpath.observe.telemetry.telemetry import Telemetry
 from goldenpath.processes.channel_status import ChannelStatus, channel_status
 from goldenpath.processes.commands import Commands
 from goldenpath.processes.launch import ReleaseSource
+from goldenpath.processes.log_lines import log_line
 from goldenpath.processes.observer_launch import Keeping, ObserverLaunch
 from goldenpath.release.artifact.source_store import open_source
 from goldenpath.release.attest.keys import PemSigner, generate_key
@@ -84,7 +85,7 @@ def _assemble(
     facts = Releases(open_source(source), _failed)
     log = PredictionLog(home.predictions, subjects, _signer(home.log_key), facts)
     otlp = otlp_settings(launch.otlp)
-    sender = OtlpSender(otlp, _log) if otlp.targets else None
+    sender = OtlpSender(otlp, log_line) if otlp.targets else None
     telemetry = Telemetry(
         TelemetryFiles(home.telemetry),
         sender,
@@ -96,7 +97,7 @@ def _assemble(
         channels=lambda: _channels(home),
     )
     page = _page(launch, telemetry)
-    tail = Tail(home.spool, log.resume, _log)
+    tail = Tail(home.spool, log.resume, log_line)
     monitor = Monitor(home.drift, home.findings, facts)
     _know_recent(monitor, home, datetime.now(UTC))
 
@@ -140,7 +141,7 @@ def _page(launch: ObserverLaunch, telemetry: Telemetry) -> MetricsPage | None:
     if not launch.metrics:
         return None
     try:
-        shown = Shown(launch.listener_settings, _log)
+        shown = Shown(launch.listener_settings, log_line)
         page = MetricsPage(launch.metrics, telemetry.page, _access(launch), shown.context)
     except GoldenPathError as error:
         _failed(error.message)
@@ -151,7 +152,7 @@ def _page(launch: ObserverLaunch, telemetry: Telemetry) -> MetricsPage | None:
         try:
             page.access = _access(launch)
         except GoldenPathError as error:
-            _log(f"not reloaded: {error.message}")
+            log_line(f"not reloaded: {error.message}")
 
     signal.signal(signal.SIGHUP, reload)
     return page
@@ -159,7 +160,7 @@ def _page(launch: ObserverLaunch, telemetry: Telemetry) -> MetricsPage | None:
 
 def _access(launch: ObserverLaunch) -> Access | None:
     file = launch.listener_settings.access
-    return load_access(Path(file), _log) if file else None
+    return load_access(Path(file), log_line) if file else None
 
 
 def _signer(path: Path) -> PemSigner:
@@ -181,10 +182,6 @@ def _emit(event: Mapping[str, JsonValue]) -> None:
 
 def _failed(message: str) -> None:
     _emit({"event": "failed", "message": message})
-
-
-def _log(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

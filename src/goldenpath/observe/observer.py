@@ -1,7 +1,7 @@
 """One round of the observer: read the spool, count, raise alarms, seal, and only then delete."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from goldenpath.observe.telemetry.telemetry import Telemetry
 from goldenpath.processes.observer_launch import NOTHING_ENDS, Keeping, ObserverLaunch
 from goldenpath.serve.gateway.refusals import read_refusals
 from goldenpath.serve.record.spool_format import SpoolHeader
+from goldenpath.times import ElapsedTime
 
 Emit = Callable[[Mapping[str, JsonValue]], None]
 
@@ -61,46 +62,67 @@ class Observer:
     unobserved: UnobservedReleases
     facts_fault: Callable[[str], str]
     """Returns why a release cannot be opened; empty if it can."""
-    is_stuck: bool = False
-    """The last round could not seal. Until it can, records stay in the spool on disk."""
+    stuck: str = ""
+    """Why the last round could not save or seal; empty if it could. Until it can, records stay in
+    the spool on disk."""
     keeping: Keeping = NOTHING_ENDS
-    _ended: tuple[Keeping, datetime] | None = None
-    """The retention rules that were last applied, and when."""
+    _ended: tuple[Keeping, float] | None = None
+    """The retention rules that were last applied, and when, in seconds that passed."""
+    _elapsed: ElapsedTime = field(default_factory=ElapsedTime)
 
     def round(self, now: datetime, *, finish: bool = False) -> None:
         """Do one round of work. With `finish`, seal everything that waits."""
-        seconds = now.timestamp()
-        if not self.is_stuck:
+        seconds = self._elapsed.at(now)
+        if not self.stuck:
             for batch in self.tail.batches():
                 self.log.add(batch, seconds)
                 self._observe(batch, now)
         self.refusals.look(self.telemetry, self.emit)
         for news in self.outcomes.news():
             self.emit(news)
-        # Saved before a spool file is deleted: its counts exist nowhere else afterwards.
-        self.monitor.save(now)
-        self.is_stuck = False
+        self._note_stuck(self._seal(now, finish=finish))
+        self._end_what_is_old(now)
+        self.telemetry.is_stuck = bool(self.stuck)
+        try:
+            self.telemetry.flush(self.monitor.verdicts, now, finish=finish)
+        except OSError as error:
+            self.emit({"event": "failed", "message": f"telemetry is not written: {error}"})
+
+    def _seal(self, now: datetime, *, finish: bool) -> str:
+        """Save the counts, then seal what is due. Return why that failed, or an empty text."""
+        try:
+            # Saved before a spool file is deleted: its counts exist nowhere else afterwards.
+            self.monitor.save(now)
+        except OSError as error:
+            return f"the counts of the drift monitor cannot be saved: {error}"
+        stuck, seconds = "", self._elapsed.at(now)
         due = self.log.due(seconds, seconds=self.launch.seal_seconds, rows=self.launch.seal_rows)
         for path in self.log.waiting() if finish else due:
             try:
                 checkpoint, is_last = self.log.seal(path, now)
             except (GoldenPathError, OSError) as error:
-                self.is_stuck = True
-                self.emit({"event": "failed", "message": f"{path.name} is not sealed: {error}"})
+                stuck = f"{path.name} is not sealed: {error}"
+                self.emit({"event": "failed", "message": stuck})
                 continue
             if checkpoint is not None:
                 self.telemetry.sealed(checkpoint)
                 self.emit(_sealed(checkpoint))
             if is_last:
                 self.tail.forget(path)
-        self._end_what_is_old(now)
-        self.telemetry.flush(self.monitor.verdicts, now, finish=finish)
+        return stuck
+
+    def _note_stuck(self, stuck: str) -> None:
+        """Tell the supervisor when sealing begins to fail, and when it works again."""
+        if stuck != self.stuck:
+            self.emit({"event": "stuck", "message": stuck})
+        self.stuck = stuck
 
     def _end_what_is_old(self, now: datetime) -> None:
-        ended = self._ended
-        if ended is not None and ended[0] == self.keeping and now - ended[1] < EVERY:
+        ended, elapsed = self._ended, self._elapsed.at(now)
+        is_same = ended is not None and ended[0] == self.keeping
+        if is_same and ended is not None and elapsed - ended[1] < EVERY.total_seconds():
             return
-        self._ended = (self.keeping, now)
+        self._ended = (self.keeping, elapsed)
         try:
             for event in end_what_is_old(Home(Path(self.launch.home)), self.keeping, now):
                 self.emit(event)
@@ -115,6 +137,8 @@ class Observer:
             self.telemetry.add(decisive(fresh))
             self.outcomes.add(fresh)
             self._judge_release(batch.header, self.facts_fault(batch.header.digest), now)
+        except OSError as error:
+            self.emit({"event": "failed", "message": f"{batch.path.name}: {error}"})
         except (GoldenPathError, ValueError) as error:
             # The log comes first: a record that cannot be counted is still sealed.
             self.emit({"event": "failed", "message": f"{batch.path.name}: {error}"})

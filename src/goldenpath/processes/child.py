@@ -9,11 +9,13 @@ import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
 from goldenpath.canonical import JsonValue, parse_object
 from goldenpath.errors import InvalidInput, Unavailable
+from goldenpath.files import NO_SPACE
 
 FIRST_PAUSE = 0.5
 """Seconds until a child that ended is started again; each further failure doubles them."""
@@ -37,9 +39,9 @@ class Child:
         self._log = log
         self._unread = bytearray()
         self._unwritten = b""
-        log.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with log.open("ab") as errors:
+            with _opened(log) as errors:
+                self._log_begins = errors.tell()
                 self._process = subprocess.Popen(
                     list(command),
                     stdin=subprocess.PIPE,
@@ -108,9 +110,13 @@ class Child:
 
     def last_log_line(self) -> str:
         """Return the last line of its log, for the message about a crash."""
-        with self._log.open("rb") as log:
-            log.seek(max(0, self._log.stat().st_size - _TAIL))
-            lines = log.read().decode("utf-8", "replace").strip().splitlines()
+        try:
+            with self._log.open("rb") as log:
+                # Earlier runs wrote into the same file: what they said explains nothing here.
+                log.seek(max(self._log_begins, log.seek(0, os.SEEK_END) - _TAIL))
+                lines = log.read().decode("utf-8", "replace").strip().splitlines()
+        except OSError as error:
+            return f"its log cannot be read: {error.strerror}"
         return lines[-1].strip() if lines else "its log is empty"
 
     def _flush(self) -> None:
@@ -138,6 +144,17 @@ class Child:
         if len(self._unread) > MAX_LINE:  # no message of ours is so long: a library floods the pipe
             self._unread.clear()
         yield from lines
+
+
+def _opened(log: Path) -> BinaryIO:
+    """Open a log to append to; where the disk has no room for a new one, its lines are lost."""
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        return log.open("ab")
+    except OSError as error:
+        if error.errno not in NO_SPACE:
+            raise
+        return Path(os.devnull).open("ab")
 
 
 def _resident(process: int) -> int:

@@ -107,6 +107,8 @@ class ServingTerms:
     on_loss: Literal["serve", "refuse"] = "serve"
     canary_refusals: Literal["canary", "stable"] = "canary"
     """Whose answer a caller gets whom the canary refuses. It rules the gateway's routes."""
+    stable_outage: Literal["canary", "refuse"] = "canary"
+    """Who answers while no server of the stable release can. It rules the gateway's routes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,8 @@ class Route:
     slots: tuple[RouteSlot, ...]
     stable_answers_refusals: bool = False
     """Whether the stable release answers what a canary refuses."""
+    canary_takes_over: bool = True
+    """Whether a canary answers beyond its share while the stable release has no server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +143,8 @@ class Routes:
 
     generation: int
     routes: tuple[Route, ...]
+    pending: tuple[str, ...] | None = ()
+    """`stage/model` of what git declares and has no route yet; None while git was not read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from goldenpath.backoff import pause_after
+from goldenpath.errors import Unavailable
 from goldenpath.processes.child import DRAIN_SECONDS, FIRST_PAUSE, LONGEST_PAUSE, Child, Message
 
 
@@ -35,8 +36,18 @@ class Sidecar:
         self.starts = 0
         """Number of starts."""
         self.message = ""
+        self._report = ""
+        """What this run said about its failure; that of an older run explains nothing."""
         self.is_ready = False
         """Whether it has reported `ready`."""
+        self.stuck = ""
+        """Why it runs and yet cannot do its work, as it says itself; empty if it can."""
+
+    @property
+    def fault(self) -> str:
+        """Why it does not do its work; empty while it does."""
+        is_down = bool(self._failures) and not self.is_ready
+        return self.message if is_down else self.stuck
 
     def tick(self, now: float) -> Iterator[Message]:
         """Yield the messages of the child; starts it if it does not run."""
@@ -44,8 +55,13 @@ class Sidecar:
             launch = None if now < self._again_at else self._launch()
             if launch is None:
                 return
-            self.child = Child(self.name, self._command, self._environment, self._log)
+            try:
+                self.child = Child(self.name, self._command, self._environment, self._log)
+            except Unavailable as error:
+                self._pause(now, error.message)
+                return
             self.starts += 1
+            self._report = ""
             self.child.send(launch)
             # A new child knows nothing, so that the news is sent again.
             self._sent = None
@@ -55,23 +71,30 @@ class Sidecar:
             self._sent = news
         for message in self.child.messages():
             if message.get("event") == "failed":
-                self.message = str(message.get("message", ""))
+                self.message = self._report = str(message.get("message", ""))
+            elif message.get("event") == "stuck":
+                self.stuck = str(message.get("message", ""))
             else:
                 self._failures = 0
-                self.message = ""
+                self.message = self._report = ""
                 self.is_ready = self.is_ready or message.get("event") == "ready"
             yield message
         if self.child.exit_code is not None:
-            # `_failures` falls to zero with any message of progress: only a child that never works
-            # backs off.
-            pause = pause_after(self._failures, first=FIRST_PAUSE, longest=LONGEST_PAUSE)
-            self._again_at = now + pause
-            self._failures += 1
             # What the child itself reported says more than the end of its log.
-            self.message = self.message or f"{self.name} ended: {self.child.last_log_line()}"
+            self._pause(now, self._report or f"{self.name} ended: {self.child.last_log_line()}")
             self.child.close()
             self.child = None
             self.is_ready = False
+            self.stuck = ""
+
+    def _pause(self, now: float, message: str) -> None:
+        """Wait before the next start.
+
+        Any message of progress sets the failures to zero: only a child that never works backs off.
+        """
+        self.message = message
+        self._again_at = now + pause_after(self._failures, first=FIRST_PAUSE, longest=LONGEST_PAUSE)
+        self._failures += 1
 
     def end(self, wait: Callable[[], float]) -> list[Message]:
         """Let the child drain and exit, and return its last messages.

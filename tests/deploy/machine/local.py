@@ -11,8 +11,9 @@ from pathlib import Path
 
 import urllib3
 
-from goldenpath.deploy.machine.local_target import LocalSettings, LocalTarget
+from goldenpath.deploy.machine.local_target import LocalTarget
 from goldenpath.deploy.machine.routing import RouteChanged
+from goldenpath.deploy.machine.server_launch import LocalSettings
 from goldenpath.deploy.machine.server_process import ServerEvent
 from goldenpath.deploy.reconcile.target import Target
 from goldenpath.processes.launch import ReleaseTrust

@@ -106,6 +106,19 @@ def test_a_newer_commit_asks_at_once_whatever_was_refused_before(world: World) -
     assert world.runs == (ONE,)
 
 
+def test_a_clock_that_is_set_back_delays_no_second_look(world: World) -> None:
+    world.bad[ONE] = "no decision"
+    names(world, ONE)
+    world.step()
+    del world.bad[ONE]
+    world.now -= timedelta(hours=1)
+
+    for _ in range(10):
+        world.step(1)
+
+    assert world.runs == (ONE,)
+
+
 def test_each_refused_commit_is_reported_by_itself(world: World) -> None:
     world.bad[ONE] = "no decision"
     names(world, ONE)

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from goldenpath.digest import Digest
-from goldenpath.errors import InvalidInput, NotFound, Stalled, VerificationError
+from goldenpath.errors import AlreadyDone, InvalidInput, NotFound, Stalled, VerificationError
 from goldenpath.promote.acts.intents import StageChange, Unchanged
 from goldenpath.promote.acts.rolling import Grounds, destination_of, note_hold, roll_back, roll_out
 from goldenpath.promote.acts.scene import Destination, RollbackScene, StageScene
@@ -77,7 +77,12 @@ def test_a_canary_that_becomes_the_stable_has_the_servers_of_both() -> None:
     assert stable.replicas == 3
 
 
-@pytest.mark.parametrize("to", [10, 5, 0, 101])
+def test_a_canary_that_is_there_already_is_no_failure() -> None:
+    with pytest.raises(AlreadyDone, match="at 10 percent already"):
+        roll_out(scene(*CANARY), 10)
+
+
+@pytest.mark.parametrize("to", [9, 5, 0, 101])
 def test_a_canary_only_grows(to: int) -> None:
     with pytest.raises(InvalidInput, match=f"cannot go from 10 to {to} percent"):
         roll_out(scene(*CANARY), to)

@@ -87,6 +87,25 @@ def test_a_commit_on_an_old_state_changes_nothing(desk: Desk) -> None:
     assert desk.clone("other").fetch() == second
 
 
+def test_a_lock_that_a_killed_git_left_at_the_remote_is_named_with_its_cure(desk: Desk) -> None:
+    first = desk.commit({"a": b"1"})
+    (desk.remote / "refs" / "heads" / "main.lock").touch()
+
+    with pytest.raises(MovedOn, match=r"holds main\.lock") as refused:
+        desk.commit({"a": b"2"}, first)
+
+    assert "remove its main.lock" in str(refused.value.hint)
+
+
+def test_a_lock_that_a_killed_git_left_in_our_copy_is_taken_away(desk: Desk) -> None:
+    first = desk.commit({"a": b"1"})
+    (desk.folder / "cache" / "refs" / "heads" / "main.lock").touch()
+
+    second = desk.commit({"a": b"2"}, first)
+
+    assert desk.repository.head() == second
+
+
 def test_two_first_commits_are_one_too_many(desk: Desk) -> None:
     first = desk.commit({"a": b"1"})
 

@@ -229,6 +229,21 @@ def test_a_model_that_is_gone_from_the_table_is_not_found() -> None:
         assert not server.seen
 
 
+@pytest.mark.parametrize(
+    ("pending", "status"), [(None, b"503"), (("prod/credit",), b"503"), (("prod/other",), b"404")]
+)
+def test_only_what_is_known_not_to_exist_is_not_found(
+    pending: tuple[str, ...] | None, status: bytes
+) -> None:
+    with Gateway(GatewayLaunch("127.0.0.1:0")) as process:
+        process.say(msgspec.json.encode(Routes(1, (), pending)))
+        host, _, port = str(process.hear("ready")["address"]).rpartition(":")
+        answer = Served(process, (host, int(port))).ask(post())
+
+    assert answer.startswith(b"HTTP/1.1 " + status)
+    assert (b"retry-after: 1" in answer.lower()) == (status == b"503")
+
+
 def test_a_server_that_does_not_answer_in_time_is_504_and_its_late_answer_is_nobodys() -> None:
     with upstream(answers=False) as server, gateway(server, timeout=0.5) as served:
         assert served.ask(post(b"first")).startswith(b"HTTP/1.1 504")
@@ -417,6 +432,26 @@ def test_a_refusal_of_both_reaches_the_caller_once() -> None:
 
         counts = canary_counts(served, "refusals_asked", 1)
     assert counts["refusals_answered"] == 0 and len(stable.seen) == 1
+
+
+@pytest.mark.parametrize("takes_over", [True, False])
+def test_without_a_stable_server_a_canary_gets_more_than_its_share_only_by_policy(
+    takes_over: bool,
+) -> None:
+    with upstream() as canary, gateway(canary) as served:
+        slots = (
+            RouteSlot("r1", "sha256:" + "a" * 64, 75, ()),
+            RouteSlot("r2", "sha256:" + "b" * 64, 25, (canary.address,)),
+        )
+        route = Route("prod", "credit", slots, canary_takes_over=takes_over)
+        served.gateway.say(msgspec.json.encode(Routes(2, (route,))))
+        while served.gateway.hear("applied")["generation"] != 2:
+            pass
+        answers = [served.ask(post())[9:12] for _ in range(20)]
+
+    answered = answers.count(b"200")
+    assert answered == 20 if takes_over else abs(answered - 5) <= 1
+    assert answered + answers.count(b"503") == 20
 
 
 def test_answers_are_counted_for_the_slot_that_gave_them() -> None:

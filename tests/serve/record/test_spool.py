@@ -71,7 +71,7 @@ def test_a_large_file_is_sealed_and_the_next_goes_on_without_a_gap(tmp_path: Pat
         assert isinstance(header, SpoolHeader)
         assert header.first == expected
         expected += sum(len(frame) for frame in middle if isinstance(frame, list))
-        assert end == SpoolMark(end=True, next=expected)
+        assert end == SpoolMark(end=True, next=expected, goes_on=path != files[-1])
     assert expected == 20
 
 

@@ -141,7 +141,10 @@ class Dispatch:
     def _publish(self) -> None:
         status = [*self._described()]
         if status != self._published:
-            publish(self._status, msgspec.json.encode(status))
+            try:
+                publish(self._status, msgspec.json.encode(status))
+            except OSError:
+                return  # a full disk; the next round tries again
             self._published = status
 
     def _described(self) -> Iterator[ChannelStatus]:

@@ -7,6 +7,7 @@
 A pause doubles from 1 s to 5 minutes. Nothing is ever given up.
 """
 
+import math
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ from goldenpath.promote.platform.alarm_rules import (
     MailChannel,
     WebhookChannel,
 )
+from goldenpath.times import ElapsedTime
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0
 REPEAT_SECONDS = 60.0
@@ -72,14 +74,15 @@ class ChannelSender:
         self._tools = tools
         self._poster = Poster(tools.environment, tools.ca_file)
         self._again: dict[str, tuple[int, float]] = {}
-        """By message: failures so far, and when to try again."""
+        """By message: failures so far, and when to try again, in seconds that passed."""
         self._failures = 0
         self._pause_until = 0.0
-        self._repeated = 0.0
+        self._repeated = -math.inf
+        self._elapsed = ElapsedTime()
 
     def round(self) -> None:
         """Send everything that is due."""
-        now = self._tools.clock().timestamp()
+        now = self._elapsed.at(self._tools.clock())
         if now < self._pause_until:
             return
         blocked: set[str] = set()

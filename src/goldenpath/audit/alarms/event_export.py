@@ -23,6 +23,7 @@ from goldenpath.observe.telemetry.otlp_sender import encoded
 from goldenpath.observe.telemetry.otlp_settings import OtlpSettings
 from goldenpath.observe.telemetry.otlp_transport import OtlpTransport, transport
 from goldenpath.parsers.typed import read_record
+from goldenpath.times import ElapsedTime
 
 BATCH = 500
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0
@@ -44,12 +45,15 @@ class EventExport:
         self._transport: OtlpTransport | None = None
         self._position: LogPosition | None = None
         self._failures = 0
+        self._elapsed = ElapsedTime()
         self._pause_until = 0.0
+        """In seconds that passed."""
 
     def round(self, now: datetime) -> None:
         """Send the next events. A receiver that is away is reported once, and tried again."""
         target = self._settings.targets.get("logs")
-        if target is None or now.timestamp() < self._pause_until:
+        elapsed = self._elapsed.at(now)
+        if target is None or elapsed < self._pause_until:
             return
         try:
             if self._transport is None:
@@ -62,7 +66,7 @@ class EventExport:
                 self._report(f"audit events could not be sent: {error}")
             pause = pause_after(self._failures, first=FIRST_PAUSE, longest=LONGEST_PAUSE)
             self._failures += 1
-            self._pause_until = now.timestamp() + pause
+            self._pause_until = elapsed + pause
 
     def _send_batch(self, receiver: OtlpTransport) -> bool:
         """Send at most `BATCH` events; return whether there may be more."""

@@ -5,8 +5,10 @@ an incomplete last line, which was never acknowledged. Readers ignore it; the ne
 off.
 """
 
+import errno
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,11 +24,14 @@ from goldenpath.audit.events.chain import (
     link,
     parse_link,
 )
+from goldenpath.audit.events.disk_reserve import DiskReserve
 from goldenpath.audit.events.event import Event
 from goldenpath.errors import InvalidInput, Unavailable, VerificationError
 from goldenpath.files import locked, sync_folder
 
 _BLOCK = 64 * 1024
+_RESERVE = "reserve"
+"""Name of the file that holds space for events on a full disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,8 @@ class Checked:
     """Time of the first event. Empty if there is none."""
     last: str
     files: tuple[str, ...]
+    torn: str = ""
+    """File and line of an unfinished line at the end: a write that was cut off, never an event."""
 
     @property
     def holds(self) -> bool:
@@ -63,7 +70,7 @@ class EventLog:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             with locked(self._folder / "lock", 0o640):
-                return self._append(event)
+                return self._append_always(event)
         except OSError as error:
             raise Unavailable(
                 f"the audit log {self._folder} cannot be written: {error.strerror}"
@@ -106,7 +113,35 @@ class EventLog:
             events, head, last = events + 1, result.head, result.event.time
             first = first or result.event.time
         files = tuple(path.name for path in self._files())
-        return Checked(events, head, tuple(breaks), first, last, files)
+        return Checked(events, head, tuple(breaks), first, last, files, self._torn())
+
+    def _torn(self) -> str:
+        """Return where the newest file has an unfinished line; empty if it has none."""
+        files = self._files()
+        if not files:
+            return ""
+        # With the lock nobody is in the middle of a line; where it cannot be taken, nobody writes.
+        with ExitStack() as stack:
+            with suppress(OSError):
+                stack.enter_context(locked(self._folder / "lock", 0o640))
+            with files[-1].open("rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                end = end_of_lines(file.fileno(), size)
+        return f"{files[-1].name}, {size - end} bytes after its last line" if end < size else ""
+
+    def _append_always(self, event: Event) -> Head:
+        """Append an event; on a full disk into the space that is reserved for it."""
+        reserve = DiskReserve(self._folder / _RESERVE)
+        while True:
+            try:
+                head = self._append(event)
+            except OSError as error:
+                is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+                if not (is_full and reserve.give_up_some()):
+                    raise
+            else:
+                reserve.fill()
+                return head
 
     def _append(self, event: Event) -> Head:
         files = self._files()
@@ -163,7 +198,7 @@ def _write(descriptor: int, content: bytes) -> None:
         content = content[os.write(descriptor, content) :]
 
 
-def _last_newline(file_descriptor: int, size: int) -> int:
+def end_of_lines(file_descriptor: int, size: int) -> int:
     """Return the position after the last newline. 0 if there is none."""
     end = size
     while end > 0:
@@ -179,7 +214,7 @@ def _cut_torn_line(path: Path) -> None:
     descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     try:
         size = os.fstat(descriptor).st_size
-        end = _last_newline(descriptor, size)
+        end = end_of_lines(descriptor, size)
         if end < size:
             os.ftruncate(descriptor, end)
             os.fsync(descriptor)
@@ -190,10 +225,10 @@ def _cut_torn_line(path: Path) -> None:
 def _last_line(path: Path) -> bytes | None:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        end = _last_newline(descriptor, os.fstat(descriptor).st_size)
+        end = end_of_lines(descriptor, os.fstat(descriptor).st_size)
         if end == 0:
             return None
-        start = _last_newline(descriptor, end - 1)
+        start = end_of_lines(descriptor, end - 1)
         return os.pread(descriptor, end - 1 - start, start)
     finally:
         os.close(descriptor)

@@ -1,5 +1,6 @@
 """Reads the audit log from a position on, without reading again what was read before."""
 
+import os
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -8,6 +9,7 @@ import msgspec
 
 from goldenpath.audit.events.chain import MAX_LINE, START, ChainLink, Head, follow, parse_link
 from goldenpath.audit.events.event import Event
+from goldenpath.audit.events.event_log import end_of_lines
 from goldenpath.errors import InvalidInput, VerificationError
 
 MOST_SEARCHED = 16 * 1024 * 1024
@@ -24,6 +26,16 @@ class LogPosition(msgspec.Struct, frozen=True):
 
 
 BEGINNING_OF_LOG = LogPosition("", 0, START.count, START.digest)
+
+
+def end_of_log(folder: Path) -> LogPosition:
+    """Return the position after the last whole line, for a reader that checks no chain."""
+    files = _files(folder)
+    if not files:
+        return BEGINNING_OF_LOG
+    with files[-1].open("rb") as file:
+        end = end_of_lines(file.fileno(), file.seek(0, os.SEEK_END))
+    return LogPosition(files[-1].name, end, START.count, START.digest)
 
 
 def beginning_of_run(folder: Path, report: Callable[[str], None]) -> LogPosition:

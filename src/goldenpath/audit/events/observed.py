@@ -5,7 +5,7 @@ from datetime import datetime
 
 from goldenpath.audit.events.event import Event, Kind
 from goldenpath.canonical import JsonValue
-from goldenpath.deploy.machine.machine import (
+from goldenpath.deploy.machine.observations import (
     Alarm,
     Anchored,
     Expired,

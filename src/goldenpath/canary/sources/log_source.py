@@ -23,7 +23,7 @@ from goldenpath.observe.log.decrypted_inputs import Inputs
 from goldenpath.observe.log.log_storage import LogStorage
 from goldenpath.observe.log.records import Block
 from goldenpath.observe.log.release_rules import Facts
-from goldenpath.observe.log.retention import numbers_of
+from goldenpath.observe.log.request_spans import RequestSpans
 from goldenpath.observe.log.segment import Checkpoint, require_content
 from goldenpath.observe.log.verified_segments import Files, missing_numbers, verified_segments
 from goldenpath.project.slicing import slices
@@ -129,7 +129,8 @@ class PredictionLogSource:
             except GoldenPathError as error:
                 yield f"{name}: {error.message}"
                 continue
-            known = set(table["sequence"].to_numpy().tolist()) | numbers_of(checkpoint.lost_spans)
+            known = RequestSpans.parse(checkpoint.lost_spans)
+            known.add_numbers(table["sequence"].to_numpy())
             numbers.append((checkpoint, known))
             if checkpoint.lost:
                 yield f"{checkpoint.lost} requests of {checkpoint.replica} left no record"

@@ -4,62 +4,32 @@ A change keeps the deployment answering all the time: new servers start and beco
 gateway applies the new routes, and only then the old servers drain.
 """
 
-import secrets
 import select
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 
 import msgspec
 
 from goldenpath.canonical import JsonValue
+from goldenpath.deploy.machine.home_faults import HomeFaults
 from goldenpath.deploy.machine.routing import Gateway, RouteChanged
+from goldenpath.deploy.machine.server_launch import LocalSettings, ServerLauncher
 from goldenpath.deploy.machine.server_process import ServerEvent, ServerProcess
+from goldenpath.deploy.machine.stale_sockets import remove_stale
 from goldenpath.deploy.machine.traffic_demand import TrafficDemand
 from goldenpath.deploy.reconcile.target import Action, Apply, Prune, Running
 from goldenpath.digest import Digest
-from goldenpath.http.listener_settings import ListenerSettings
-from goldenpath.processes.child import Child, Message
+from goldenpath.processes.child import Message
 from goldenpath.processes.launch import (
-    CodeSettings,
     GatewayLaunch,
-    ReleaseSource,
     ReleaseTrust,
     Route,
     RouteSlot,
-    ServerConfiguration,
     ServingTerms,
 )
 from goldenpath.processes.sidecar import Sidecar
 from goldenpath.promote.manifests.desired import Deployment, Slot
-
-LONGEST_SOCKET = 100
-"""Longest path of a socket in bytes; the kernel allows 107."""
-
-
-@dataclass(frozen=True, slots=True)
-class LocalSettings:
-    """Paths, addresses and commands of the local target."""
-
-    run: Path
-    store: Path
-    spool: Path
-    listen: str
-    environment: Mapping[str, str]
-    server: tuple[str, ...]
-    gateway: tuple[str, ...]
-    listener_settings: ListenerSettings = field(default_factory=ListenerSettings)
-    inner: str = ""
-    """Path of the socket on which the gRPC listener reaches the gateway; empty if there is none."""
-    caller_secret: str = field(default_factory=lambda: secrets.token_hex(16))
-    """Secret with which the gateway vouches for caller names towards the servers."""
-    uv: str = "uv"
-    """The `uv` program, which builds environments of `python` models."""
-    warm: int = 1
-    """Number of replaced releases whose servers stay warm, without traffic; with 0, none does."""
-
 
 Report = Callable[[ServerEvent | RouteChanged], None]
 Key = tuple[str, str, int]
@@ -77,10 +47,11 @@ class LocalTarget:
         terms: Callable[[str], ServingTerms] = lambda _: ServingTerms(),
     ) -> None:
         self._settings = settings
-        self._trust = trust
+        self._launcher = ServerLauncher(settings, trust, terms)
         self._terms = terms
         self._report = report
         self._deployments: dict[str, Deployment] = {}
+        self._declared: frozenset[str] | None = frozenset()
         self._routed: dict[str, Deployment] = {}
         self._warm: dict[str, list[Slot]] = {}
         self._servers: dict[Key, ServerProcess] = {}
@@ -88,6 +59,8 @@ class LocalTarget:
         self._doomed: dict[Key, int] = {}
         self._demand = TrafficDemand()
         self._sidecars: list[tuple[Sidecar, Callable[[Message], None]]] = []
+        self.home_faults = HomeFaults(settings.run)
+        remove_stale(settings.run / "sockets")
         self._gateway = Gateway(
             settings.gateway,
             settings.environment,
@@ -100,6 +73,7 @@ class LocalTarget:
             ),
             report=report,
             demand=self._hear_demand,
+            faults=self.home_faults,
         )
 
     @property
@@ -111,6 +85,12 @@ class LocalTarget:
     def gateway_fault(self) -> str:
         """Why the gateway does not run; empty while it does."""
         return self._gateway.sidecar.message
+
+    @property
+    def sidecar_fault(self) -> str:
+        """Which child beside gateway and servers does not run, and why; empty if all do."""
+        faults = (sidecar.fault for sidecar, _ in self._sidecars)
+        return next((fault for fault in faults if fault), "")
 
     @property
     def tallies(self) -> Mapping[str, JsonValue]:
@@ -138,6 +118,14 @@ class LocalTarget:
     def attend(self, sidecar: Sidecar, hear: Callable[[Message], None]) -> None:
         """Keep another child process running; `hear` receives its messages."""
         self._sidecars.append((sidecar, hear))
+
+    def declare(self, names: frozenset[str] | None) -> None:
+        """Take over what git declares, admitted or not; None while git was not read.
+
+        What is not declared is refused as unknown, everything else as not served yet.
+        """
+        self._declared = names
+        self._send_routes()
 
     def observe(self) -> Mapping[str, Running]:
         """Return what runs now, by name."""
@@ -207,7 +195,7 @@ class LocalTarget:
             # A release is scaled to zero only after it has shown that it can become ready.
             is_ready = self._routed.get(name) == deployment and self._is_ready(name)
             self._demand.ease(deployment, now, is_ready=is_ready and self._gateway.is_settled)
-        self._gateway.send(tuple(self._route(name) for name in sorted(self._routed)))
+        self._send_routes()
         self._retire(now)
 
     def _report_all(self, events: Sequence[ServerEvent]) -> None:
@@ -248,48 +236,9 @@ class LocalTarget:
     def _start_missing(self) -> None:
         for key, deployment, slot in self._wanted():
             if key not in self._servers:
-                self._servers[key] = self._server(deployment, slot)
+                self._servers[key] = self._launcher.server(deployment, slot)
             # It is wanted again before it was drained.
             self._doomed.pop(key, None)
-
-    def _server(self, deployment: Deployment, slot: Slot) -> ServerProcess:
-        def prepare() -> ServerConfiguration:
-            settings = self._settings
-            replica = f"{slot.name}-{secrets.token_hex(6)}"
-            socket = settings.run / "sockets" / f"{replica}.sock"
-            # The kernel limits the path of a socket. A port on loopback works at any path, and asks
-            # for the same secrets.
-            short = len(str(socket)) <= LONGEST_SOCKET
-            return ServerConfiguration(
-                stage=deployment.stage,
-                model=deployment.model,
-                slot=slot.name,
-                digest=str(slot.digest),
-                replica=replica,
-                source=ReleaseSource(str(settings.store)),
-                trust=self._trust(slot.digest),
-                listen=f"unix:{socket}" if short else "127.0.0.1:0",
-                # TLS ends at the gateway. The tokens are checked by the servers.
-                listener_settings=ListenerSettings(access=settings.listener_settings.access),
-                spool=str(settings.spool),
-                code=CodeSettings(
-                    scratch=str(settings.run / "contents"),
-                    uv=settings.uv,
-                    search=settings.environment.get("PATH", ""),
-                ),
-                caller_secret=settings.caller_secret,
-                on_loss=self._terms(deployment.stage).on_loss,
-            )
-
-        def start(launch: ServerConfiguration) -> Child:
-            (self._settings.run / "sockets").mkdir(parents=True, exist_ok=True)
-            log = self._settings.run / "logs" / f"{launch.stage}-{launch.model}-{launch.slot}.log"
-            name = f"server {launch.replica}"
-            # `slot.env` holds only names of the allow list; see `inference_manifest`.
-            environment = {**self._settings.environment, **dict(slot.env)}
-            return Child(name, self._settings.server, environment, log)
-
-        return ServerProcess(prepare, start, slot.memory)
 
     def _keep_warm(self, deployment: Deployment) -> None:
         """Keep the servers of the last `warm` releases that `deployment` replaces."""
@@ -341,6 +290,12 @@ class LocalTarget:
             if routed is None or deployment.stopped or ready:
                 self._routed[name] = deployment
 
+    def _send_routes(self) -> None:
+        routes = tuple(self._route(name) for name in sorted(self._routed))
+        declared = self._declared
+        pending = None if declared is None else tuple(sorted(declared - self._routed.keys()))
+        self._gateway.send(routes, pending)
+
     def _route(self, name: str) -> Route:
         deployment = self._routed[name]
         slots = tuple(
@@ -354,8 +309,14 @@ class LocalTarget:
             )
             for place, slot in enumerate(() if deployment.stopped else deployment.slots)
         )
-        by_stable = self._terms(deployment.stage).canary_refusals == "stable"
-        return Route(deployment.stage, deployment.model, slots, by_stable)
+        terms = self._terms(deployment.stage)
+        return Route(
+            deployment.stage,
+            deployment.model,
+            slots,
+            terms.canary_refusals == "stable",
+            terms.stable_outage == "canary",
+        )
 
     def _retire(self, now: float) -> None:
         """Drain servers that are not desired, once the gateway no longer sends to them."""
@@ -388,13 +349,26 @@ class LocalTarget:
         cold = self._demand.cold_starts(name)
         failing = [server for server in servers if server.failures and not server.address]
         if failing:
-            return Running(deployment, "failed", failing[0].message, cold)
+            message = failing[0].message + self._outage(name)
+            return Running(deployment, "failed", message, cold)
         if settled and self._sleeps(name):
             message = "no server runs without traffic; one starts with the next request"
             return Running(deployment, "asleep", message, cold)
         if settled and servers and all(server.address for server in servers):
             return Running(deployment, "ready", "", cold)
         return Running(deployment, "starting", "waiting for model servers to become ready", cold)
+
+    def _outage(self, name: str) -> str:
+        """Return who answers while the stable release cannot; empty while it can."""
+        deployment = self._routed.get(name)
+        if deployment is None or len(deployment.slots) < 2:
+            return ""
+        stable, *canaries = (self._addresses(name, slot) for slot in deployment.slots)
+        if stable or not any(canaries):
+            return ""
+        if self._terms(deployment.stage).stable_outage == "canary":
+            return "; no server of the stable release answers, and the canary gets its requests"
+        return "; no server of the stable release answers, and its share of requests gets 503"
 
     def _is_ready(self, name: str) -> bool:
         keys = [key for key, _, _ in self._wanted_of(name)]

@@ -7,19 +7,29 @@ starts clean.
 import contextlib
 import os
 import signal
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from goldenpath.canonical import JsonValue
 from goldenpath.deploy.machine.count_window import CountWindow
-from goldenpath.deploy.machine.local_target import LocalSettings, LocalTarget
+from goldenpath.deploy.machine.local_target import LocalTarget
+from goldenpath.deploy.machine.observations import (
+    Alarm,
+    Anchored,
+    Expired,
+    Observation,
+    Platformed,
+    Warned,
+)
 from goldenpath.deploy.machine.routing import RouteChanged
-from goldenpath.deploy.machine.server_process import ServerEvent
+from goldenpath.deploy.machine.server_launch import LocalSettings
 from goldenpath.deploy.reconcile.loop import DesiredStateSource, Reconciler, summary
 from goldenpath.deploy.reconcile.status import StallReason as StatusFault
 from goldenpath.deploy.reconcile.status import (
@@ -29,7 +39,7 @@ from goldenpath.deploy.reconcile.status import (
     since_before,
     write_status,
 )
-from goldenpath.deploy.reconcile.verdicts import PATIENCE, Admit, RefusedRelease
+from goldenpath.deploy.reconcile.verdicts import PATIENCE, Admit
 from goldenpath.digest import Digest
 from goldenpath.errors import GoldenPathError, InvalidInput, Unavailable
 from goldenpath.processes.child import Message
@@ -40,57 +50,10 @@ from goldenpath.promote.platform.platform import Platform
 from goldenpath.promote.repository.chain_of_trust import Trusted
 from goldenpath.release.attest.launch_trust import trust_of
 
-LOOK_EVERY = timedelta(seconds=1)
-STATUS_EVERY = timedelta(seconds=2)
-ANCHOR_EVERY = timedelta(minutes=5)
-
-
-@dataclass(frozen=True, slots=True)
-class Platformed:
-    """The supervising process started, or is about to end in an orderly way."""
-
-    kind: Literal["platform.started", "platform.stopped"]
-    process: int
-    seen: str = ""
-    """When the run before was last alive; empty if there was none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Alarm:
-    """A drift alarm of the observer, or its end: the values are as in the reference again."""
-
-    message: Message
-
-
-@dataclass(frozen=True, slots=True)
-class Anchored:
-    """The newest segment of the prediction log per replica: cutting off what is older shows."""
-
-    heads: tuple[Message, ...]
-    """The message of the observer about each of them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Expired:
-    """Records of the prediction log whose retention in their stage is over."""
-
-    message: Message
-
-
-@dataclass(frozen=True, slots=True)
-class Warned:
-    """A condition that a person has to look at now; reported once while it lasts."""
-
-    name: str
-    """`stage/model`; empty for the machine as a whole."""
-    what: str
-    message: str
-
-
-Observation = (
-    ServerEvent | RouteChanged | RefusedRelease | Platformed | Alarm | Anchored | Expired | Warned
-)
-"""What the audit log records. The log itself lives in a higher layer."""
+LOOK_EVERY = 1.0
+STATUS_EVERY = 2.0
+ANCHOR_EVERY = 300.0
+"""Seconds, by a clock that nobody sets."""
 
 
 StatementTimesOf = Callable[[Trusted, Digest], Mapping[Digest, datetime] | None]
@@ -108,7 +71,9 @@ class Machine:
         *,
         say: Callable[[str], None],
         now: Callable[[], datetime],
+        clock: Callable[[], float] = time.monotonic,
         record: Callable[[Observation, str], object],
+        derive: Callable[[str], None] = lambda _: None,
         steer: Callable[[Status], bool] | None = None,
         watch: Callable[[Status], "tuple[Warned, ...]"] = lambda _: (),
         hold: Callable[[bool], None] = lambda _: None,
@@ -122,19 +87,23 @@ class Machine:
         )
         self._say = say
         self._now = now
+        self._clock = clock
         self._record = record
+        self._derive = derive
+        self._derived = ""
         self._steer = steer
         self._watch = watch
         self._hold = hold
         self._stretch = CountWindow()
         self._target = LocalTarget(settings, self._trust, self.happened, self._terms)
         self._reconciler = Reconciler(source, admit, self._target, self.happened, patience=patience)
+        self._target.declare(None)
         self._pending: deque[Observation] = deque()
         self._heads: dict[str, Message] = {}
-        self._anchored = now()
+        self._anchored = clock()
         self._log_fault = ""
         self._status: Status | None = None
-        self._looked = self._written = now() - STATUS_EVERY
+        self._looked = self._written = clock() - STATUS_EVERY
         self._logged: Mapping[str, str] = {}
         self._warned: frozenset[Warned] = frozenset()
         self._stop = False
@@ -233,7 +202,7 @@ class Machine:
         declared = platform.stage(stage) if platform is not None else None
         if declared is None:
             return ServingTerms()
-        return ServingTerms(declared.log.on_loss, declared.canary_refusals)
+        return ServingTerms(declared.log.on_loss, declared.canary_refusals, declared.stable_outage)
 
     def _anchor(self) -> None:
         """Record the newest segment of each replica in the audit log."""
@@ -246,25 +215,29 @@ class Machine:
         return self._status
 
     def _step(self) -> Status:
-        now = self._now()
+        now, elapsed = self._now(), self._clock()
         woken = self._woken
-        look = woken or self._looked + LOOK_EVERY <= now
+        look = woken or self._looked + LOOK_EVERY <= elapsed
         if look:
-            self._looked = now
+            self._looked = elapsed
             self._woken = False
         if woken:
             self._target.reload()
-        if self._anchored + ANCHOR_EVERY <= now:
-            self._anchored = now
+        if self._anchored + ANCHOR_EVERY <= elapsed:
+            self._anchored = elapsed
             self._anchor()
             self._hold(False)
         self._flush()
+        self._derive_events()
         status = self._complete(self._reconciler.step(now, look=look, anew=woken), now)
+        if self._reconciler.trusted is not None:
+            self._target.declare(frozenset(each.name for each in status.deployments))
         changed = self._status is None or _lasting(status) != _lasting(self._status)
         self._status = status
-        if changed or now - self._written >= STATUS_EVERY:
-            write_status(status, self._run / "status.json")
-            self._written = now
+        if changed or elapsed - self._written >= STATUS_EVERY:
+            write = partial(write_status, status, self._run / "status.json")
+            self._target.home_faults.attempt("the status", write)
+            self._written = elapsed
         self._log_status(status)
         self._warn(status)
         self._refuse_taken_port(status)
@@ -275,11 +248,11 @@ class Machine:
 
     def _complete(self, status: Status, now: datetime) -> Status:
         conditions = status.conditions
-        fault = self._target.gateway_fault or self._log_fault
         # Only a machine that is otherwise ready: a fault of the source matters more and is shown.
-        if fault and all(each.holds == (each.type == "Ready") for each in conditions):
-            reason = "GatewayFailed" if self._target.gateway_fault else "AuditLogUnavailable"
-            conditions = judge(False, StatusFault(reason, fault, False), "", now.isoformat())
+        if all(each.holds == (each.type == "Ready") for each in conditions):
+            fault = self._fault()
+            if fault is not None:
+                conditions = judge(False, fault, "", now.isoformat())
         full = replace(
             status,
             process=os.getpid(),
@@ -295,6 +268,20 @@ class Machine:
             },
         )
         return since_before(full, self._status)
+
+    def _fault(self) -> StatusFault | None:
+        """Return what of this machine does not work although everything may be served."""
+        target = self._target
+        faults = {
+            "GatewayFailed": target.gateway_fault,
+            "HomeNotWritable": target.home_faults.message,
+            "AuditLogUnavailable": self._log_fault,
+            "ChildFailed": target.sidecar_fault,
+        }
+        for reason, message in faults.items():
+            if message:
+                return StatusFault(reason, message, is_final=False)
+        return None
 
     def _refuse_taken_port(self, status: Status) -> None:
         """Raise `Unavailable` if the gateway never started: only the user can free the port."""
@@ -342,6 +329,17 @@ class Machine:
                 return
             self._pending.popleft()
         self._log_fault = ""
+
+    def _derive_events(self) -> None:
+        """Let the audit log get the events of the commits up to the one that is followed."""
+        commit = self._commit
+        if commit and commit != self._derived and not self._log_fault:
+            try:
+                self._derive(commit)
+            except GoldenPathError as error:
+                self._log_fault = error.message
+            else:
+                self._derived = commit
 
     @contextmanager
     def _signals(self) -> Iterator[int]:

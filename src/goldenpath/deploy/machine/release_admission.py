@@ -18,7 +18,7 @@ from typing import TypeVar
 from goldenpath.deploy.reconcile.admission import judged, missing, needs_facts
 from goldenpath.deploy.reconcile.verdicts import AdmissionAnswer, AdmissionQuestion, Underway
 from goldenpath.digest import Digest
-from goldenpath.errors import NotFound
+from goldenpath.errors import NotFound, Unavailable
 from goldenpath.oci.store import Store
 from goldenpath.oci.stores.caching import CachingStore
 from goldenpath.oci.stores.layout import LayoutStore
@@ -184,6 +184,8 @@ class ReleaseAdmission:
         def fulfil() -> None:
             try:
                 future.set_result(task())
+            except OSError as error:
+                future.set_exception(Unavailable(f"the release cannot be read: {error}"))
             except Exception as error:
                 future.set_exception(error)
 

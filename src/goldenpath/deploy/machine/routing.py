@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from goldenpath.canonical import JsonValue
+from goldenpath.deploy.machine.home_faults import HomeFaults
 from goldenpath.processes.child import Message
 from goldenpath.processes.launch import GatewayLaunch, Route, Routes, RouteSlot
 from goldenpath.processes.sidecar import Sidecar
@@ -33,6 +35,7 @@ class Gateway:
         *,
         report: Callable[[RouteChanged], None],
         demand: Callable[[Message], None],
+        faults: HomeFaults,
     ) -> None:
         self.sidecar = Sidecar(
             "gateway", command, environment, run / "logs" / "gateway.log", launch=self._launch
@@ -47,8 +50,10 @@ class Gateway:
         self._refusals.unlink(missing_ok=True)
         self._report = report
         self._demand = demand
+        self._faults = faults
         self._starts = 0
         self._routes: tuple[Route, ...] = ()
+        self._pending: tuple[str, ...] | None = ()
         self._reported: dict[str, tuple[RouteSlot, ...]] = {}
 
     @property
@@ -68,7 +73,7 @@ class Gateway:
                 case "busy" | "woke":
                     self._demand(message)
                 case "refused":
-                    write_refusals(message.get("refused"), self._refusals)
+                    self._write_refusals(message.get("refused"))
                 case "tally":
                     tallies = message.get("tallies")
                     self.tallies = tallies if isinstance(tallies, dict) else {}
@@ -76,10 +81,14 @@ class Gateway:
             self._starts = self.sidecar.starts
             self._publish()
 
-    def send(self, routes: tuple[Route, ...]) -> None:
+    def _write_refusals(self, refused: object) -> None:
+        write = partial(write_refusals, refused, self._refusals)
+        self._faults.attempt("the count of refused requests", write)
+
+    def send(self, routes: tuple[Route, ...], pending: tuple[str, ...] | None) -> None:
         """Send a table if it differs from the last one."""
-        if routes != self._routes:
-            self._routes = routes
+        if (routes, pending) != (self._routes, self._pending):
+            self._routes, self._pending = routes, pending
             self._publish()
 
     def _launch(self) -> GatewayLaunch:
@@ -89,7 +98,7 @@ class Gateway:
     def _publish(self) -> None:
         self.generation += 1
         if self.sidecar.child is not None:
-            self.sidecar.child.send(Routes(self.generation, self._routes))
+            self.sidecar.child.send(Routes(self.generation, self._routes, self._pending))
 
     def _report_changes(self) -> None:
         """Report weights that are in force now. The restart of a replica does not change them."""

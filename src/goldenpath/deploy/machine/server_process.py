@@ -1,7 +1,9 @@
 """One model server process of one replica: started, watched, restarted and drained."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from goldenpath.backoff import pause_after
@@ -49,7 +51,9 @@ class ServerProcess:
         self.address = ""
         """Address where it answers; empty until it is ready."""
         self.message = ""
-        """Why it is not ready, as far as it is known."""
+        """Why it is not ready, as far as it is known; of the run before until the next one ends."""
+        self._report = ""
+        """What this run reported about its failure."""
         self.draining = False
 
     @property
@@ -77,7 +81,7 @@ class ServerProcess:
         if self._child.exit_code is not None:
             happened.append(self._ended(self._child, now))
         elif reason := self._excess(self._child, now):
-            self.message = f"it was killed: {reason}"
+            self._report = f"it was killed: {reason}"
             self._child.kill()
             happened.append(self._ended(self._child, now))
         return happened
@@ -117,6 +121,7 @@ class ServerProcess:
         child.send(self._launch)
         self._terms = ServingTerms(self._launch.on_loss)
         self._child = child
+        self._report = ""
         self._deadline = now + START_SECONDS
 
     def _listen(self, child: Child, now: float) -> list[ServerEvent]:
@@ -134,13 +139,18 @@ class ServerProcess:
                 why = str(message.get("message", ""))[:500]
                 happened.append(ServerEvent(kind, self._launch, why))
             elif message.get("event") == "failed":
-                self.message = str(message.get("error") or message.get("message") or "")
+                self._report = str(message.get("error") or message.get("message") or "")
+                self.message = self._report
         return happened
 
     def _ended(self, child: Child, now: float) -> ServerEvent:
-        words = self.message or child.last_log_line()
+        words = self._report or child.last_log_line()
         code = child.exit_code
         child.close()
+        if self._launch.listen.startswith("unix:"):
+            # A killed server leaves its socket behind.
+            with suppress(OSError):
+                Path(self._launch.listen.removeprefix("unix:")).unlink(missing_ok=True)
         self._child = None
         self._deadline = 0.0
         if self.draining:

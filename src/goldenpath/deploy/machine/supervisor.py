@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from goldenpath.deploy.reconcile.status import Status, read_status
-from goldenpath.errors import InvalidInput, Unavailable
+from goldenpath.errors import AlreadyDone, InvalidInput, Unavailable
 from goldenpath.files import publish, take_lock
 from goldenpath.parsers.typed import read_typed
 from goldenpath.processes.tool import start_in_background
@@ -44,7 +44,13 @@ def alone(run: Path) -> Iterator[None]:
             )
         me = os.getpid()
         record = run / "up.json"
-        publish(record, json.dumps({"process": me, "started": started_at(me)}).encode())
+        try:
+            publish(record, json.dumps({"process": me, "started": started_at(me)}).encode())
+        except OSError as error:
+            raise Unavailable(
+                f"{record} cannot be written: {error.strerror}",
+                hint="free space on its disk, then run goldenpath up again",
+            ) from error
         try:
             yield
         finally:
@@ -88,9 +94,7 @@ def start_detached(run: Path, command: Sequence[str], environment: Mapping[str, 
     Raises `Unavailable` with its last output if it ends instead.
     """
     if is_held(run):
-        raise InvalidInput(
-            f"goldenpath up already runs for {run.parent}", hint="stop it with goldenpath down"
-        )
+        raise AlreadyDone(f"goldenpath up already runs for {run.parent}: nothing to do")
     (run / "logs").mkdir(parents=True, exist_ok=True)
     log = run / "logs" / "up.log"
     started = start_in_background(command, environment, log)

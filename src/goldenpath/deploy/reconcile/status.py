@@ -1,6 +1,7 @@
 """Desired state, observed state and conditions: the record that `goldenpath up` publishes."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -8,11 +9,13 @@ from typing import Literal
 import msgspec
 
 from goldenpath.deploy.reconcile.target import ColdStarts, Running
-from goldenpath.files import publish
+from goldenpath.errors import InvalidInput
+from goldenpath.files import publish_always
 from goldenpath.parsers.typed import read_record
 from goldenpath.promote.manifests.desired import Deployment, Mark
 
 STATUS_VERSION = 1
+_READS = 3
 ConditionType = Literal["Ready", "Reconciling", "Stalled"]
 
 
@@ -207,12 +210,20 @@ def _carried(now: tuple[Condition, ...], before: tuple[Condition, ...]) -> tuple
 
 
 def write_status(status: Status, path: Path) -> None:
-    """Publish the status atomically. It describes one moment, so it needs no fsync."""
-    publish(path, msgspec.json.encode(status))
+    """Publish the status, also on a full disk. It describes one moment, so it needs no fsync."""
+    publish_always(path, msgspec.json.encode(status))
 
 
 def read_status(path: Path) -> Status | None:
     """Return the status that was published last; None if there is none. Raises `InvalidInput`."""
+    for _ in range(_READS):
+        # On a full disk it is overwritten, so that one reading may meet half of it.
+        with suppress(InvalidInput):
+            return _read_once(path)
+    return _read_once(path)
+
+
+def _read_once(path: Path) -> Status | None:
     try:
         return read_record(path, Status, hint="restart goldenpath up")
     except FileNotFoundError:

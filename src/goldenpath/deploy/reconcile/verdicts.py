@@ -25,6 +25,7 @@ from goldenpath.promote.platform.break_glass import BreakGlass
 from goldenpath.promote.platform.platform import Platform
 from goldenpath.promote.repository.chain_of_trust import Trusted
 from goldenpath.release.attest.policy import Finding
+from goldenpath.times import ElapsedTime
 
 ASK_AGAIN = timedelta(seconds=5)
 """First pause before a refused release is checked again; it doubles each time."""
@@ -66,6 +67,8 @@ class AdmissionQuestion:
     """Envelopes that the commit names: the decision and the approvals."""
     commit: str = ""
     """The trusted commit. Its history shows how the release entered the stage."""
+    asked_after: float = 0.0
+    """When it was asked first, in seconds that passed since the process began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,8 @@ class _Version:
     """The content of each file, by path."""
     release: bytes | None
     seen: datetime
+    seen_after: float
+    """The same in seconds that passed since the process began."""
 
     def named(self, digest: Digest) -> tuple[Digest, ...] | None:
         """Return the envelopes that the release file names; None if it is about another release."""
@@ -129,13 +134,14 @@ class _Verdict:
     """What is to be known about a release that is admitted; empty for nothing."""
     question: AdmissionQuestion | None = None
     """The question that is not answered yet; None if there is none."""
-    again_at: datetime | None = None
-    """When it is checked again although nothing changed; None for never."""
+    again_after: float | None = None
+    """When it is checked again although nothing changed, in seconds that passed; None for never."""
     pause: timedelta = timedelta(0)
 
-    def is_due(self, now: datetime) -> bool:
+    def is_due(self, elapsed: float) -> bool:
         """Whether it must be asked now: a question is open, or the pause is over."""
-        return self.question is not None or (self.again_at is not None and self.again_at <= now)
+        is_over = self.again_after is not None and self.again_after <= elapsed
+        return self.question is not None or is_over
 
 
 _Key = tuple[str, str, Digest]
@@ -156,6 +162,7 @@ class Verdicts:
         self._report = report
         self._patience = patience
         self._step = 0
+        self._elapsed = ElapsedTime()
         self._trusted: Trusted | None = None
         self._standing: Mapping[str, Restrictions] = {}
         self._versions: dict[str, _Version] = {}
@@ -180,9 +187,8 @@ class Verdicts:
             paths = folders.get(deployment_folder(deployment.stage, deployment.model), ())
             own, known = {path: files[path] for path in paths}, self._versions.get(deployment.name)
             if known is None or known.files != own:
-                known = _Version(
-                    own, files.get(release_path(deployment.stage, deployment.model)), now
-                )
+                release = files.get(release_path(deployment.stage, deployment.model))
+                known = _Version(own, release, now, self._elapsed.at(now))
             versions[deployment.name] = known
         self._versions = versions
         declared = {
@@ -196,8 +202,9 @@ class Verdicts:
 
     def ask_again(self, now: datetime) -> None:
         """Let every release that was not admitted be checked again, whatever its pause."""
+        elapsed = self._elapsed.at(now)
         self._verdicts = {
-            key: replace(each, again_at=each.again_at and now)
+            key: each if each.again_after is None else replace(each, again_after=elapsed)
             for key, each in self._verdicts.items()
         }
 
@@ -208,7 +215,8 @@ class Verdicts:
         key = (deployment.stage, deployment.model, digest)
         version = self._versions[deployment.name]
         known = self._still_standing(key, version)
-        if known is not None and not known.is_due(now):
+        elapsed = self._elapsed.at(now)
+        if known is not None and not known.is_due(elapsed):
             return known.fault
         question = known.question if known is not None else None
         question = replace(question or self._question(deployment, digest, now), at=now)
@@ -231,14 +239,14 @@ class Verdicts:
             )
             return fault
         pause = _next_pause(pause, fault)
-        again_at = now + pause if fault else None
+        again = elapsed + pause.total_seconds() if fault else None
         self._verdicts[key] = _Verdict(
             self._trusted.platform,
             version,
             question.named,
             fault,
             remark,
-            again_at=again_at,
+            again_after=again,
             pause=pause,
         )
         self._report_once(key, version, fault)
@@ -259,7 +267,9 @@ class Verdicts:
         break_glass = standing.break_glass if standing is not None else None
         named = self._versions[deployment.name].named(digest) or ()
         commit = self._trusted.commit if self._trusted is not None else ""
-        return AdmissionQuestion(now, now, self._step, break_glass, named, commit)
+        return AdmissionQuestion(
+            now, now, self._step, break_glass, named, commit, self._elapsed.at(now)
+        )
 
     def _still_standing(self, key: _Key, version: _Version) -> _Verdict | None:
         """Return the verdict before, or None if it no longer answers for these files."""
@@ -299,7 +309,8 @@ class Verdicts:
             remarks = (each.message for each in answer.findings if each.check == TODAY)
             return None, next(remarks, "")
         # A commit often arrives before its evidence: git and the registry are two systems.
-        if answer.missing and question.asked_at < version.seen + self._patience:
+        patience_ends = version.seen_after + self._patience.total_seconds()
+        if answer.missing and question.asked_after < patience_ends:
             return _awaited(digest, answer.missing, version.seen + self._patience), ""
         reasons = "; ".join(f"{finding.check}: {finding.message}" for finding in failed)
         if answer.missing:

@@ -2,10 +2,11 @@
 
 A request number that is neither recorded nor counted as lost is missing. A cut at the end shows
 only against another source. The audit log records the newest segment of each replica every few
-minutes and at the end. A replica that ended in order has marked its last segment.
+minutes and at the end. A replica that ended in order has marked its last segment; the end of any
+other is open, and with it how much is unknown.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -15,10 +16,10 @@ from goldenpath.digest import Digest
 from goldenpath.errors import GoldenPathError
 from goldenpath.home import Home
 from goldenpath.observe.log.log_reader import log_public_key, read_columns, verified
-from goldenpath.observe.log.retention import is_expired, numbers_of, read_expired
+from goldenpath.observe.log.request_spans import RequestSpans
+from goldenpath.observe.log.retention import is_expired, read_expired
 from goldenpath.observe.log.segment import (
     SUFFIX,
-    Checkpoint,
     CheckpointLink,
     broken_links,
     checkpoints,
@@ -26,6 +27,9 @@ from goldenpath.observe.log.segment import (
     replica_of,
     table_of,
 )
+from goldenpath.observe.log.spool_tail import NOBODY_KNOWS
+from goldenpath.serve.record.spool_buffer import account_of
+from goldenpath.serve.record.spool_format import SpoolMark
 from goldenpath.serve.record.spool_reader import read
 
 _MOST_NAMED = 10
@@ -55,13 +59,26 @@ class ReplicaReport:
     clock_jumps: int
     """How often the clock of this machine went back between two consecutive segments."""
     has_ended: bool
-    """Whether the last spool file was complete."""
+    """Whether its writer ended in order, as far as its segments say."""
     first: str
     last: str
     clock_error_ms: float | None = None
     """The largest error bound of the clock. None if it is not known for every record."""
     processes: tuple[str, ...] = ()
     """Business processes that callers named."""
+    is_going_on: bool = False
+    """Whether its spool file is still there: its server runs, or not all of it is sealed."""
+    unknown: int | None = 0
+    """Requests that may have been answered beyond an open end; None if nobody knows how many."""
+
+    @property
+    def end(self) -> str:
+        """How it ends, in a few words; empty if it ended in order."""
+        if self.has_ended:
+            return ""
+        if self.is_going_on:
+            return "not sealed to its end yet"
+        return f"open end, {'how many is' if self.unknown is None else self.unknown} unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +90,8 @@ class LogReport:
     """The places where a signature, digest or chain is wrong."""
     waiting: int
     """The number of bytes in the spool that are not sealed yet."""
+    lost_in_spool: int = 0
+    """Requests that are counted as lost in the spool and not in a segment yet."""
 
     @property
     def holds(self) -> bool:
@@ -98,7 +117,8 @@ class LogReport:
         lines = [
             f"{r.stage}/{r.model} {r.replica}: {r.records} records of {r.requests} requests in "
             f"{r.segments} segments, {r.first} to {r.last}; {r.refused} refused, {r.lost} lost, "
-            f"{r.missing} missing{'' if r.has_ended else '; open end'}"
+            f"{r.missing} missing"
+            + (f"; {r.end}" if r.end else "")
             + (f"; {r.expired} segments expired" if r.expired else "")
             + (f"; the clock went back {r.clock_jumps} times" if r.clock_jumps else "")
             + (f"; times right to {r.clock_error_ms:.3g} ms" if r.clock_error_ms else "")
@@ -108,7 +128,15 @@ class LogReport:
         lines += self.breaks
         if self.waiting:
             lines.append(f"{self.waiting} bytes in the spool are not sealed yet")
+        if self.lost_in_spool:
+            lines.append(
+                f"{self.lost_in_spool} requests were answered without a record; "
+                "their number is not sealed yet"
+            )
         verdict = "the log holds" if self.holds else "the log does not hold"
+        ends = sum(not r.has_ended and not r.is_going_on for r in self.replicas)
+        if ends:
+            verdict += f"; {ends} of {len(self.replicas)} replicas have an open end"
         return "\n".join([*lines, f"{self.records} records; {verdict}"])
 
 
@@ -129,7 +157,7 @@ class _Chain:
     """The segments and breaks of one replica, collected during the check."""
 
     found: list[CheckpointLink]
-    sequences: set[int]
+    sequences: RequestSpans
     breaks: list[str]
     expired: int = 0
     clock_errors: set[int | None] = field(default_factory=set)
@@ -150,12 +178,12 @@ def check_log(home: Home, anchors: Iterable[Anchor] = ()) -> LogReport:
     chains: dict[_Key, _Chain] = {}
     for path in checkpoints(home.predictions):
         key = (path.parts[-3], path.parts[-2], replica_of(path))
-        chain = chains.setdefault(key, _Chain([], set(), []))
+        chain = chains.setdefault(key, _Chain([], RequestSpans(), []))
         try:
             if is_expired(path):
                 checkpoint, numbers = read_expired(path, public_key)
                 chain.found.append(CheckpointLink(checkpoint, Digest.of(path.read_bytes()).text))
-                chain.sequences |= numbers
+                chain.sequences.add_all([numbers])
                 chain.expired += 1
                 continue
             checkpoint = verified(path, public_key)
@@ -164,8 +192,8 @@ def check_log(home: Home, anchors: Iterable[Anchor] = ()) -> LogReport:
             chain.breaks.append(f"{path.name}: {error.message}")
             continue
         chain.found.append(CheckpointLink(checkpoint, Digest.of(path.read_bytes()).text))
-        column = table["sequence"].to_pylist()
-        chain.sequences.update(int(number) for number in column if number is not None)
+        column = table["sequence"]
+        chain.sequences.add_numbers(column.drop_null().to_numpy())
         chain.clock_errors.update(pc.unique(table["clock_error_ns"]).to_pylist())
         chain.processes.update(filter(None, pc.unique(table["process"]).to_pylist()))
         if elsewhere := misplaced(checkpoint, *key):
@@ -176,9 +204,9 @@ def check_log(home: Home, anchors: Iterable[Anchor] = ()) -> LogReport:
             )
     breaks = [text for chain in chains.values() for text in (*chain.breaks, *chain.broken())]
     breaks += [*_cut_off(chains, anchors), *_unsigned(home)]
-    waiting, unreadable = _waiting(home)
-    replicas = tuple(_report(chain) for chain in chains.values() if chain.found)
-    return LogReport(replicas, (*breaks, *unreadable), waiting)
+    spool = _spool(home, _sealed_ends(chains.values()))
+    replicas = tuple(_report(chain, spool.replicas) for chain in chains.values() if chain.found)
+    return LogReport(replicas, (*breaks, *spool.unreadable), spool.waiting, spool.lost)
 
 
 def _cut_off(chains: Mapping[_Key, _Chain], anchors: Iterable[Anchor]) -> list[str]:
@@ -208,13 +236,14 @@ def _unsigned(home: Home) -> Iterator[str]:
             yield f"{table.name}: its checkpoint is gone"
 
 
-def _report(chain: _Chain) -> ReplicaReport:
+def _report(chain: _Chain, in_spool: Collection[str]) -> ReplicaReport:
     ordered = sorted((link.checkpoint for link in chain.found), key=lambda each: each.number)
     first, last = ordered[0], ordered[-1]
-    seen, lost = chain.sequences, _lost(ordered)
     # A server numbers its requests from 0 and records which of them it lost.
-    known = seen | lost
-    missing = max(known, default=-1) + 1 - len(known)
+    known = RequestSpans()
+    known.add_all([chain.sequences, *(RequestSpans.parse(each.lost_spans) for each in ordered)])
+    is_last = last.is_last and last.end_of_writer != "goes on"
+    nobody_knows = not last.is_last or last.unknown == NOBODY_KNOWS
     return ReplicaReport(
         stage=first.stage,
         model=first.model,
@@ -222,18 +251,20 @@ def _report(chain: _Chain) -> ReplicaReport:
         release=first.release,
         segments=len(ordered),
         records=sum(checkpoint.rows for checkpoint in ordered),
-        requests=len(seen),
+        requests=chain.sequences.total,
         refused=sum(checkpoint.refused for checkpoint in ordered),
         lost=sum(checkpoint.lost for checkpoint in ordered),
-        missing=missing,
+        missing=known.missing,
         torn=sum(checkpoint.torn for checkpoint in ordered),
         expired=chain.expired,
         clock_jumps=sum(b.sealed_at < a.sealed_at for a, b in pairwise(ordered)),
-        has_ended=last.is_last and not last.torn,
+        has_ended=is_last and last.end_of_writer != "open" and not last.torn,
         first=first.first_time,
         last=last.last_time,
         clock_error_ms=_worst(chain.clock_errors),
         processes=tuple(sorted(chain.processes)),
+        is_going_on=first.replica in in_spool,
+        unknown=None if nobody_knows else last.unknown,
     )
 
 
@@ -249,20 +280,49 @@ def _worst(errors: set[int | None]) -> float | None:
     return max(known) / 1e6 if known and len(known) == len(errors) else None
 
 
-def _lost(ordered: list[Checkpoint]) -> set[int]:
-    return set().union(*(numbers_of(checkpoint.lost_spans) for checkpoint in ordered))
+@dataclass(slots=True)
+class _Spool:
+    """What is in the spool."""
+
+    waiting: int = 0
+    """Bytes that are not sealed yet."""
+    lost: int = 0
+    """Lost requests that writers counted and that no frame says yet."""
+    replicas: set[str] = field(default_factory=set)
+    unreadable: list[str] = field(default_factory=list)
+    """The files whose records cannot be read, with the reason."""
 
 
-def _waiting(home: Home) -> tuple[int, list[str]]:
-    """Return the bytes that are not sealed yet, and the files whose records cannot be read."""
-    total, unreadable = 0, []
+def _sealed_ends(chains: Iterable[_Chain]) -> Mapping[str, int]:
+    """Return up to which offset each spool file is sealed."""
+    ends: dict[str, int] = {}
+    for chain in chains:
+        for link in chain.found:
+            spool, end = link.checkpoint.spool, link.checkpoint.end
+            ends[spool] = max(ends.get(spool, 0), end)
+    return ends
+
+
+def _spool(home: Home, sealed: Mapping[str, int]) -> _Spool:
+    """Return what is in the spool beyond the offsets up to which its files are sealed."""
+    spool = _Spool()
     for path in sorted(home.spool.glob("*.spool")):
+        spool.replicas.add(path.name.rsplit(".", 3)[1])
+        begin = end = sealed.get(path.name, 0)
         try:
-            _, end = read(path)
-            total += end
+            while True:
+                frames, after = read(path, end)
+                spool.lost += sum(each.lost for each in frames if isinstance(each, SpoolMark))
+                if after == end:
+                    break
+                end = after
+            spool.waiting += end - begin
+            account = account_of(path)
+            if account is not None and end <= account.at:
+                spool.lost += account.lost.lost
         except FileNotFoundError:
             continue  # sealed and removed meanwhile
         except GoldenPathError as error:
             # Its records are in no segment and cannot be sealed, so the log is not whole.
-            unreadable.append(f"{path.name} in the spool: {error.message}")
-    return total, unreadable
+            spool.unreadable.append(f"{path.name} in the spool: {error.message}")
+    return spool

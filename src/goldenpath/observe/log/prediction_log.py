@@ -50,6 +50,10 @@ _DICTIONARIES = [
 ]
 
 
+_ENDS = ("closed", "open")
+"""How a writer ends that does not go on in another file."""
+
+
 @dataclass(slots=True)
 class _Chain:
     """The current end of the chain of one replica."""
@@ -58,6 +62,8 @@ class _Chain:
     previous: str = BEGINNING
     positions: dict[str, int] = field(default_factory=dict)
     """The sealed end offset in each spool file."""
+    is_ended: bool = False
+    """Whether the newest segment says how the writer ended."""
 
 
 @dataclass(slots=True)
@@ -119,10 +125,15 @@ class PredictionLog:
         batches = self._pending[path].batches
         answered = [item for batch in batches for item in batch.answered]
         checkpoint = None
-        if answered or any(batch.lost for batch in batches):
+        if answered or any(batch.lost for batch in batches) or self._closes(batches[-1]):
             checkpoint = self._write(batches, answered, now)
         del self._pending[path]
         return checkpoint, batches[-1].is_last
+
+    def _closes(self, batch: SpoolBatch) -> bool:
+        """Whether a segment without records has to say how the chain of a replica ends."""
+        chain = self._chain(batch.header)
+        return batch.end_of_writer in _ENDS and chain.number > 0 and not chain.is_ended
 
     def _write(
         self, batches: list[SpoolBatch], answered: list[Answered], now: datetime
@@ -139,6 +150,7 @@ class PredictionLog:
         chain.number += 1
         chain.previous = Digest.of(signed).text
         chain.positions[checkpoint.spool] = checkpoint.end
+        chain.is_ended = checkpoint.end_of_writer in _ENDS
         return checkpoint
 
     def _table(self, header: SpoolHeader, answered: list[Answered], now: datetime) -> bytes:
@@ -176,6 +188,7 @@ class PredictionLog:
             if checkpoint.number >= chain.number:
                 chain.number = checkpoint.number + 1
                 chain.previous = Digest.of(content).text
+                chain.is_ended = checkpoint.end_of_writer in _ENDS
             end = max(chain.positions.get(checkpoint.spool, 0), checkpoint.end)
             chain.positions[checkpoint.spool] = end
         if chain.number != len(known):
@@ -222,6 +235,8 @@ def _describe(
         end=last.end,
         is_last=last.is_last,
         torn=last.torn,
+        end_of_writer=last.end_of_writer,
+        unknown=last.unknown,
     )
 
 

@@ -6,7 +6,7 @@ its request numbers, so that earlier gaps stay visible. The checkpoint stays, so
 whole and a segment that the audit log recorded can still be identified.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -14,10 +14,11 @@ import pyarrow.parquet as pq
 
 from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
-from goldenpath.errors import InvalidInput, VerificationError
+from goldenpath.errors import VerificationError
 from goldenpath.files import write_whole
 from goldenpath.home import Home
 from goldenpath.observe.log.log_reader import verified
+from goldenpath.observe.log.request_spans import RequestSpans
 from goldenpath.observe.log.segment import (
     SUFFIX,
     Checkpoint,
@@ -77,11 +78,13 @@ def expire_records(home: Home, before: datetime, now: datetime, stage: str = "*"
         if claimed.last_time >= timestamp(before):
             continue
         checkpoint = verified(path, signer.public_key())
-        numbers = pq.read_table(table, columns=["sequence"])["sequence"].to_pylist()
+        numbers = RequestSpans()
+        column = pq.read_table(table, columns=["sequence"])["sequence"].drop_null()
+        numbers.add_numbers(column.to_numpy())
         predicate: Mapping[str, JsonValue] = {
             "version": VERSION,
             "expiredAt": timestamp(now),
-            "sequences": spans(int(each) for each in numbers if each is not None),
+            "sequences": numbers.text,
         }
         statement = Statement((Digest(checkpoint.content),), EXPIRY, predicate)
         write_whole(_statement_path(path), sign_statement(statement, signer).render())
@@ -95,7 +98,7 @@ def is_expired(path: Path) -> bool:
     return not table_of(path).exists() and _statement_path(path).exists()
 
 
-def read_expired(path: Path, public_key: bytes) -> tuple[Checkpoint, set[int]]:
+def read_expired(path: Path, public_key: bytes) -> tuple[Checkpoint, RequestSpans]:
     """Return the checkpoint of an expired table, and the request numbers that were in it.
 
     Raises `VerificationError` unless the log key signed both for the same table.
@@ -109,30 +112,7 @@ def read_expired(path: Path, public_key: bytes) -> tuple[Checkpoint, set[int]]:
     is_about = statement.subjects == (Digest(checkpoint.content),)
     if statement.predicate_type != EXPIRY or not is_about or not isinstance(text, str):
         raise VerificationError(f"{_statement_path(path).name} is about something else")
-    return checkpoint, numbers_of(text)
-
-
-def spans(numbers: Iterable[int]) -> str:
-    """Return numbers as spans `first+count`, separated by spaces."""
-    runs: list[list[int]] = []
-    for number in sorted(set(numbers)):
-        if runs and number == sum(runs[-1]):
-            runs[-1][1] += 1
-        else:
-            runs.append([number, 1])
-    return " ".join(f"{first}+{many}" for first, many in runs)
-
-
-def numbers_of(text: str) -> set[int]:
-    """Return the numbers in spans. Raises `InvalidInput` for malformed text."""
-    numbers: set[int] = set()
-    try:
-        for span in text.split():
-            first, many = (int(part) for part in span.split("+"))
-            numbers.update(range(first, first + many))
-    except ValueError as error:
-        raise InvalidInput(f"{text[:80]!r} is no list of spans") from error
-    return numbers
+    return checkpoint, RequestSpans.parse(text)
 
 
 def _statement_path(path: Path) -> Path:

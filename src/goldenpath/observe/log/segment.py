@@ -17,7 +17,8 @@ from goldenpath.release.attest.signatures.p256 import is_signed
 from goldenpath.release.attest.signatures.signer import Signer
 from goldenpath.release.attest.statement import CHECKPOINT, Statement
 
-VERSION = 1
+VERSION = 2
+"""Version 2 added how the writer ended."""
 SUFFIX = ".checkpoint.json"
 BEGINNING = "sha256:" + "0" * 64
 """The `previous` of the first checkpoint of a replica."""
@@ -61,6 +62,14 @@ class Checkpoint:
     """Whether the spool file was complete."""
     torn: int
     version: int = VERSION
+    end_of_writer: str = ""
+    """`goes on` in another file, `closed` in order, `open` without a word; empty: not ended."""
+    unknown: int = 0
+    """Requests that a writer with an open end may have answered beyond what is known; -1 if even
+    their number is unknown."""
+
+
+_SINCE_2 = frozenset({"end_of_writer", "unknown"})
 
 
 def render_checkpoint(checkpoint: Checkpoint, signer: Signer) -> bytes:
@@ -132,16 +141,16 @@ def require_content(name: str, content: bytes, checkpoint: Checkpoint) -> None:
 
 
 def _from_json(value: Mapping[str, JsonValue]) -> Checkpoint:
-    if value.get("version") != VERSION:
-        raise InvalidInput(f"checkpoint has version {value.get('version')!r}: expected {VERSION}")
-    try:
-        checkpoint = Checkpoint(**value)  # type: ignore[arg-type]
-    except TypeError as error:
-        raise InvalidInput("checkpoint has a member too many or too few") from error
-    for name, kind in Checkpoint.__annotations__.items():
-        if type(value[name]) is not kind:
-            raise InvalidInput(f"checkpoint has a {name} that is not {kind.__name__}")
-    return checkpoint
+    version = value.get("version")
+    if version not in (1, VERSION):
+        raise InvalidInput(f"checkpoint has version {version!r}: expected {VERSION}")
+    members = Checkpoint.__annotations__
+    if value.keys() != members.keys() - (_SINCE_2 if version == 1 else frozenset()):
+        raise InvalidInput("checkpoint has a member too many or too few")
+    for name, member in value.items():
+        if type(member) is not members[name]:
+            raise InvalidInput(f"checkpoint has a {name} that is not {members[name].__name__}")
+    return Checkpoint(**value)  # type: ignore[arg-type]
 
 
 def folder_of(predictions: Path, stage: str, model: str) -> Path:

@@ -3,11 +3,17 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from goldenpath.errors import GoldenPathError
-from goldenpath.serve.record.spool_buffer import buffer_of
+from goldenpath.serve.record.spool_buffer import account_of, buffer_of
 from goldenpath.serve.record.spool_format import Answered, SpoolHeader, SpoolMark
 from goldenpath.serve.record.spool_reader import is_live, read
+
+WriterEnd = Literal["", "goes on", "closed", "open"]
+"""How the writer of a file ended: not yet, in another file, in order, or without a word."""
+NOBODY_KNOWS = -1
+"""The number of unknown requests where even their number is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +34,9 @@ class SpoolBatch:
     """The file is complete, or its writer is dead and all complete frames were read."""
     torn: int = 0
     """Bytes of an incomplete frame of a killed writer. Its requests were not answered."""
+    end_of_writer: WriterEnd = ""
+    unknown: int = 0
+    """Requests that it may have answered and that are neither recorded nor counted."""
 
 
 @dataclass(slots=True)
@@ -86,8 +95,10 @@ class Tail:
             answered = [item for frame in frames if isinstance(frame, list) for item in frame]
             marks = [frame for frame in frames if isinstance(frame, SpoolMark)]
             is_exhausted = offset == position.offset
-            torn = max(0, path.stat().st_size - offset) if is_exhausted and not live else 0
-            position.is_done = any(mark.end for mark in marks) or (is_exhausted and not live)
+            is_dead = is_exhausted and not live
+            torn = max(0, path.stat().st_size - offset) if is_dead else 0
+            end, unknown = _end_of_writer(path, marks, offset, is_dead=is_dead)
+            position.is_done = bool(end)
             begin, position.offset = position.offset, offset
             if frames or position.is_done:
                 yield SpoolBatch(
@@ -103,9 +114,31 @@ class Tail:
                     end=offset,
                     is_last=position.is_done,
                     torn=torn,
+                    end_of_writer=end,
+                    unknown=unknown,
                 )
             if is_exhausted:
                 return
+
+
+def _end_of_writer(
+    path: Path, marks: list[SpoolMark], offset: int, *, is_dead: bool
+) -> tuple[WriterEnd, int]:
+    """Return how the writer ended, and how many requests are unknown.
+
+    What a dead writer counted and could not write is added to `marks`.
+    """
+    for mark in marks:
+        if mark.end:
+            return ("goes on" if mark.goes_on else "closed"), 0
+    if not is_dead:
+        return "", 0
+    account = account_of(path)
+    if account is None:
+        return "open", NOBODY_KNOWS
+    if account.lost.lost and offset <= account.at:
+        marks.append(account.lost)
+    return ("closed" if account.is_closed else "open"), 0
 
 
 def _remove(path: Path) -> None:

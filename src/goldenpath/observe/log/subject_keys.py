@@ -75,11 +75,14 @@ class Subjects:
             self._database.execute("PRAGMA synchronous=FULL")
             self._database.executescript(_SCHEMA)
             self._index = self._setting("index")
+            self._version = self._data_version()
         except (OSError, sqlite3.Error) as error:
-            raise Unavailable(f"keys of subjects in {path} cannot be opened: {error}") from error
+            raise Unavailable(
+                f"keys of subjects in {path} cannot be opened: {error}",
+                hint="restore the file from a backup: without it nobody can open earlier inputs",
+            ) from error
         self._caches: dict[str, dict[str, Subject]] = {}
         """Subjects that were looked up already, by day."""
-        self._version = self._data_version()
 
     @classmethod
     def existing(cls, keys: Path) -> "Subjects":
@@ -91,9 +94,10 @@ class Subjects:
             self._database = sqlite3.connect(address, timeout=10, uri=True)
             rows = self._database.execute("SELECT value FROM setting WHERE name = 'index'")
             self._index = bytes(rows.fetchone()[0])
+            self._version = self._data_version()
         except (OSError, sqlite3.Error, TypeError) as error:
             raise Unavailable(f"keys of subjects in {path} cannot be opened: {error}") from error
-        self._caches, self._version = {}, self._data_version()
+        self._caches = {}
         return self
 
     def close(self) -> None:
@@ -184,7 +188,10 @@ class Subjects:
             raise Unavailable(f"keys of subjects cannot be written: {error}") from error
 
     def _forget_what_others_erased(self) -> None:
-        version = self._data_version()
+        try:
+            version = self._data_version()
+        except sqlite3.Error as error:
+            raise Unavailable(f"keys of subjects cannot be read: {error}") from error
         if version != self._version:
             self._caches.clear()
             self._version = version

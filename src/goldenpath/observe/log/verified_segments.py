@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound, VerificationError
+from goldenpath.observe.log.request_spans import RequestSpans
 from goldenpath.observe.log.segment import (
     SUFFIX,
     Checkpoint,
@@ -128,15 +129,14 @@ def _signed(content: bytes, keys: Sequence[bytes], place: tuple[str, str, str]) 
     raise VerificationError(refused)
 
 
-def missing_numbers(segments: Iterable[tuple[Checkpoint, set[int]]]) -> Iterator[str]:
+def missing_numbers(segments: Iterable[tuple[Checkpoint, RequestSpans]]) -> Iterator[str]:
     """Return the replicas with request numbers that are neither recorded nor counted as lost.
 
     `segments` are checkpoints with the request numbers that are recorded or counted as lost.
     """
-    known: dict[str, set[int]] = defaultdict(set)
+    known: dict[str, RequestSpans] = defaultdict(RequestSpans)
     for checkpoint, numbers in segments:
-        known[checkpoint.replica] |= numbers
+        known[checkpoint.replica].add_all([numbers])
     for replica, numbers in sorted(known.items()):
-        missing = max(numbers) - min(numbers) + 1 - len(numbers) if numbers else 0
-        if missing:
-            yield f"{missing} requests of {replica} are neither recorded nor counted as lost"
+        if numbers.gaps:
+            yield f"{numbers.gaps} requests of {replica} are neither recorded nor counted as lost"

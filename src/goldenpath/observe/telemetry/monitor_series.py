@@ -5,8 +5,10 @@ written for every known deployment at each export, whether there were requests o
 """
 
 import math
+import os
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import get_args
@@ -120,6 +122,14 @@ def record_platform(series: Series, dropped: int, channels: Sequence[ChannelStat
         where = ((names.CHANNEL, each.channel),)
         series.gauge(names.ALARMS_WAITING, "{message}", each.waiting, where)
         series.gauge(names.ALARMS_HELD_BACK, "{message}", each.held_back, where)
+
+
+def record_home(series: Series, folder: Path, *, is_stuck: bool) -> None:
+    """Set how much room the disk of the home has, and whether records cannot be sealed."""
+    series.gauge(names.LOG_STUCK, "", float(is_stuck))
+    with suppress(OSError):  # the series ends where the disk cannot be asked
+        system = os.statvfs(folder if folder.exists() else folder.parent)
+        series.gauge(names.HOME_FREE, "By", system.f_bavail * system.f_frsize)
 
 
 def e_value(logarithm: float) -> float:

@@ -26,7 +26,7 @@ class TelemetryFiles:
     def __init__(
         self, folder: Path, *, max_file: int = MAX_FILE, kept_files: int = KEPT_FILES
     ) -> None:
-        self._folder = folder
+        self.folder = folder
         self._max_file = max_file
         self._kept_files = kept_files
 
@@ -40,8 +40,8 @@ class TelemetryFiles:
 
     def _append(self, name: str, message: object) -> None:
         line = json.dumps(message, separators=(",", ":")).encode() + b"\n"
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = self._folder / f"{name}.jsonl"
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self.folder / f"{name}.jsonl"
         if path.exists() and path.stat().st_size + len(line) > self._max_file:
             self._rotate(path)
         with path.open("ab") as file:

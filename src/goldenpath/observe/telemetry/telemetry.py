@@ -34,6 +34,7 @@ from goldenpath.observe.telemetry.log_records import (
 )
 from goldenpath.observe.telemetry.monitor_series import (
     FindingCounts,
+    record_home,
     record_monitor,
     record_platform,
     refusal_reason,
@@ -52,6 +53,7 @@ from goldenpath.processes.channel_status import ChannelStatus
 from goldenpath.project.slicing import slices
 from goldenpath.serve.gateway.refusals import RefusedRequests
 from goldenpath.serve.record.spool_format import Answered, SpoolHeader
+from goldenpath.times import ElapsedTime
 
 Key = tuple[str, str, str]
 Verdicts = Callable[[], Iterable[tuple[Key, DriftVerdict, Profile, Counts]]]
@@ -86,7 +88,8 @@ class Telemetry:
         self._started = _nanoseconds(started)
         self._seconds = seconds
         self._share = share
-        self._exported = started
+        self._elapsed = ElapsedTime()
+        self._exported = self._elapsed.at(started)
         self._series: dict[tuple[str, ...], Series] = {}
         self._spans: list[ReadableSpan] = []
         self._is_changed = False
@@ -94,6 +97,8 @@ class Telemetry:
         self._logs: dict[Where, list[LogRecord]] = {}
         self._findings = findings
         self._channels = channels
+        self.is_stuck = False
+        """Whether records cannot be sealed now; set by the observer."""
         self._lock = threading.Lock()
         """Held during reads and changes: another thread renders the metrics page."""
 
@@ -201,11 +206,12 @@ class Telemetry:
         What did not change goes to the receiver, where a series that is not repeated ends. It does
         not go to the files again.
         """
-        waited = (now - self._exported).total_seconds()
+        elapsed = self._elapsed.at(now)
+        waited = elapsed - self._exported
         is_due = waited >= (self._seconds if self._is_changed else QUIET_SECONDS)
         if not (is_due or finish):
             return
-        is_news, self._exported, self._is_changed = self._is_changed, now, False
+        is_news, self._exported, self._is_changed = self._is_changed, elapsed, False
         judged = list(verdicts())
         with self._lock:
             for key, verdict, profile, counts in judged:
@@ -213,6 +219,7 @@ class Telemetry:
             platform = self._one("", "goldenpath", "", "observer", slot="")
             dropped = self._sender.dropped if self._sender is not None else 0
             record_platform(platform, dropped, self._channels())
+            record_home(platform, self._files.folder, is_stuck=self.is_stuck)
             data = metrics_data(list(self._series.values()), _nanoseconds(now))
             made, self._spans = self._spans, []
             logs, self._logs = self._logs, {}

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from goldenpath.digest import Digest
-from goldenpath.errors import InvalidInput
+from goldenpath.errors import InvalidInput, Unavailable
 from goldenpath.promote.acts.assessment import Assessed, assessed
 from goldenpath.promote.acts.intents import Approval, StageChange, Unchanged
 from goldenpath.promote.acts.scene import ReleaseScene, StageScene
@@ -79,6 +79,13 @@ def assessment_to_sign(scene: ReleaseScene, action: str) -> Assessed:
     signature would not be valid.
     """
     stage, person = scene.stage.stage, scene.stage.person
+    verified = scene.evidence.verified
+    if verified.unread:
+        raise Unavailable(
+            f"{person.name} cannot {action} for {stage.name}: its evidence is incomplete, "
+            f"{verified.unread}",
+            hint="run this again when all of it can be read: a signature covers what was seen",
+        )
     assessment = assessed(scene.evidence, stage, scene.stage.now)
     refused = why_not(person, scene.evidence, stage)
     if refused:

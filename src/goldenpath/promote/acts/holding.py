@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from goldenpath.errors import InvalidInput
+from goldenpath.errors import AlreadyDone
 from goldenpath.promote.acts.intents import StageChange, stage_change
 from goldenpath.promote.acts.scene import StageScene
 from goldenpath.promote.repository.commit_message import CommitMessage
@@ -13,16 +13,16 @@ def hold(scene: StageScene, reason: str) -> StageChange:
     _, placement = scene.present
     scene.require_person()
     if placement.hold:
-        raise InvalidInput(f"{scene.name} is on hold already: {placement.hold}")
+        raise AlreadyDone(f"{scene.name} is on hold already: {placement.hold}")
     return _set_hold(scene, "hold", f"{scene.person.name}: {reason}", reason)
 
 
 def resume(scene: StageScene, reason: str) -> StageChange:
-    """End a hold. Raises `InvalidInput` if there is none."""
+    """End a hold. Raises `AlreadyDone` if there is none."""
     _, placement = scene.present
     scene.require_person()
     if not placement.hold:
-        raise InvalidInput(f"{scene.name} is not on hold")
+        raise AlreadyDone(f"{scene.name} is not on hold: nothing to resume")
     return _set_hold(scene, "resume", "", reason)
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from goldenpath.digest import Digest
-from goldenpath.errors import InvalidInput, Stalled
+from goldenpath.errors import AlreadyDone, InvalidInput, Stalled
 from goldenpath.promote.acts.assessment import Assessed, assessed
 from goldenpath.promote.acts.intents import Declined, StageChange, stage_change
 from goldenpath.promote.acts.scene import ReleaseScene, StageScene
@@ -40,6 +40,8 @@ def promote(scene: ReleaseScene, wish: PromotionWish) -> StageChange | Declined:
     the stage is not in a state to accept a release.
     """
     stage, evidence = scene.stage, scene.evidence
+    # First: a gate that has closed since is no reason to refuse what is done.
+    _refuse_repeated(stage, evidence.digest, wish.rollout.steps[0])
     assessment = assessed(evidence, stage.stage, stage.now, wish.break_glass)
     if not assessment.decision.allowed:
         return Declined(assessment.decision, assessment.approved_by)
@@ -71,7 +73,7 @@ def deployment_with(scene: StageScene, digest: Digest, percent: int) -> Deployme
             f"goldenpath rollback {model} --stage {current.stage} --reason …",
         )
     if stable.digest == digest:
-        raise InvalidInput(f"{current.name} runs {digest.short} already: nothing to do")
+        raise AlreadyDone(f"{current.name} runs {digest.short} already: nothing to do")
     if percent >= 100:
         slots: tuple[Slot, ...] = (Slot(slot_name(digest), digest, 100, stable.replicas),)
     else:
@@ -79,6 +81,17 @@ def deployment_with(scene: StageScene, digest: Digest, percent: int) -> Deployme
         # If the stable release may scale to zero, its canary may too.
         slots = (kept, Slot(slot_name(digest), digest, percent, min(stable.replicas, 1)))
     return current.moved_to(slots)
+
+
+def _refuse_repeated(scene: StageScene, digest: Digest, percent: int) -> None:
+    """Raise `AlreadyDone` if the release is in the stage as it is wanted."""
+    if scene.deployment is None:
+        return
+    stable, *canaries = scene.deployment.slots
+    # Only a first promotion gives a release all of the traffic whatever its first step is.
+    runs = [slot for slot in canaries if slot.percent == percent] if canaries else [stable]
+    if any(slot.digest == digest for slot in runs):
+        raise AlreadyDone(f"{scene.name} runs {digest.short} already: nothing to do")
 
 
 def source_of(verified: Verified) -> tuple[str, str]:

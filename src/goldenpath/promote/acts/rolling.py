@@ -7,7 +7,7 @@ go back to still verifies.
 from dataclasses import dataclass, replace
 
 from goldenpath.digest import Digest
-from goldenpath.errors import InvalidInput, NotFound, Stalled, VerificationError
+from goldenpath.errors import AlreadyDone, InvalidInput, NotFound, Stalled, VerificationError
 from goldenpath.promote.acts.intents import StageChange, Unchanged, stage_change
 from goldenpath.promote.acts.scene import Destination, RollbackScene, StageScene
 from goldenpath.promote.manifests.desired import Deployment, Placement, Slot, slot_name
@@ -42,6 +42,8 @@ def roll_out(
     judged = _judged(current, grounds)
     _require_free(scene, placement)
     percent = placement.rollout.after(canary.percent) if to is None else to
+    if to == canary.percent:
+        raise AlreadyDone(f"{current.name} has its canary at {to} percent already: nothing to do")
     if not canary.percent < percent <= 100:
         raise InvalidInput(
             f"{current.name} cannot go from {canary.percent} to {percent} percent: "
@@ -172,7 +174,7 @@ def _judged(current: Deployment, grounds: Grounds | None) -> tuple[str, ...]:
 def _require_reachable(current: Deployment, destination: Destination) -> None:
     digest = destination.digest
     if destination.was_chosen and [slot.digest for slot in current.slots] == [digest]:
-        raise InvalidInput(f"{current.name} runs {digest.short} already: nothing to do")
+        raise AlreadyDone(f"{current.name} runs {digest.short} already: nothing to do")
     if destination.verified is None:
         raise InvalidInput(
             f"{digest.short} was never the stable release of {current.name}",

@@ -118,6 +118,7 @@ class BreakGlassRules:
 
 CanaryRefusals = Literal["canary", "stable"]
 TrainingDemand = Literal["observed", "any"]
+StableOutage = Literal["canary", "refuse"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +139,8 @@ class Stage:
     log: LogRules = NO_LOG_RULES
     canary_refusals: CanaryRefusals = "canary"
     """Whose answer a caller gets whom the canary refuses: its refusal, or the stable release's."""
+    stable_outage: StableOutage = "canary"
+    """Who answers while no server of the stable release can: its canary, or nobody (503)."""
     alarms: tuple[AlarmChannel, ...] = ()
     """Where its alarms go, beside the audit log."""
     training: TrainingDemand | None = None
@@ -272,6 +275,9 @@ def _stage(table: Table, names: set[str]) -> Stage:
     training = table.text("training", "any") if table.has("training") else None
     if training not in ("observed", "any", None):
         table.fault("training", "observed or any", training)
+    outage = table.text("stable-outage", "canary")
+    if outage not in ("canary", "refuse"):
+        table.fault("stable-outage", "canary or refuse", outage)
     stage = Stage(
         name=read_name(table, names),
         gates=table.texts("gates"),
@@ -282,6 +288,7 @@ def _stage(table: Table, names: set[str]) -> Stage:
         break_glass=_break_glass(table.table("break-glass")) if table.has("break-glass") else None,
         log=read_log_rules(table.table("log")) if table.has("log") else NO_LOG_RULES,
         canary_refusals="stable" if refusals == "stable" else "canary",
+        stable_outage="refuse" if outage == "refuse" else "canary",
         alarms=read_channels(table.tables("alarm")),
         training=None if training is None else "any" if training == "any" else "observed",
     )
@@ -382,6 +389,8 @@ def _stage_lines(stage: Stage) -> Iterator[str]:
         yield f"canary-refusals = {quoted(stage.canary_refusals)}"
     if stage.training is not None:
         yield f"training = {quoted(stage.training)}"
+    if stage.stable_outage != "canary":
+        yield f"stable-outage = {quoted(stage.stable_outage)}"
     for freeze in stage.freezes:
         yield from ("", "[[stage.freeze]]", f"from = {freeze.start.isoformat()}")
         yield from (f"until = {freeze.end.isoformat()}", f"reason = {quoted(freeze.reason)}")

@@ -1,8 +1,9 @@
-"""The address of a git repository, which can be shown without the password in it."""
+"""The address of a git repository, and errors about it that show no password."""
 
 import re
 
-from goldenpath.errors import InvalidInput
+from goldenpath.errors import InvalidInput, NotFound, Unavailable
+from goldenpath.promote.repository.git import GitFailed, last_line
 
 _LOGIN = re.compile(r"https?://([^/@]*@)")
 
@@ -23,3 +24,19 @@ class Address:
     def cleared(self, text: str) -> str:
         """Return a message of git without the name, password or token, which it may repeat."""
         return text.replace(self._login, "") if self._login else text
+
+    def reason(self, error: GitFailed) -> str:
+        """Return the line of git's output that says why it failed."""
+        return last_line(self.cleared(error.words))
+
+    def no_branch(self, name: str) -> NotFound:
+        """Return the error for a branch that is not there."""
+        hint = "run goldenpath init" if name == "main" else None
+        return NotFound(f"{self} has no branch {name}", hint=hint)
+
+    def unreachable(self, error: GitFailed) -> Unavailable:
+        """Return the error for a repository that cannot be read or written."""
+        return Unavailable(
+            f"the gitops repository {self} cannot be used: {self.reason(error)}",
+            hint="check its address, the network, your access and its disk, then run this again",
+        )

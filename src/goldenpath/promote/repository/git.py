@@ -5,6 +5,7 @@ every machine accepts the same commits.
 """
 
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -33,6 +34,7 @@ _FIXED = {
 }
 
 
+_HELD = re.compile(r"Unable to create '([^']+\.lock)': File exists")
 _LEAN = ("-c", "core.packedGitWindowSize=64m", "-c", "core.packedGitLimit=512m")
 """Keeps git within its memory."""
 
@@ -43,6 +45,12 @@ class GitFailed(Exception):
     def __init__(self, words: str) -> None:
         super().__init__(words)
         self.words = words
+
+    @property
+    def held_lock(self) -> str:
+        """The name of a lock that another git holds, or was killed with; empty if none is."""
+        found = _HELD.search(self.words)
+        return Path(found[1]).name if found else ""
 
     @property
     def is_refusal(self) -> bool:

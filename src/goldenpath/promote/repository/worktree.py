@@ -25,7 +25,7 @@ from goldenpath.promote.repository.commit import (
     render_commit,
 )
 from goldenpath.promote.repository.commit_signature import verify_commit
-from goldenpath.promote.repository.git import Git, GitFailed, last_line, on_disk, unusable_copy
+from goldenpath.promote.repository.git import Git, GitFailed, on_disk, unusable_copy
 from goldenpath.promote.repository.git_objects import (
     ObjectReader,
     irregular,
@@ -103,9 +103,9 @@ class Repository:
                 self._git.run("ls-remote", "--quiet", self.url, self._reference).decode().split()
             )
         except GitFailed as error:
-            raise self._unreachable(error) from error
+            raise self._address.unreachable(error) from error
         if not answer:
-            raise self._no_branch(self._branch)
+            raise self._address.no_branch(self._branch)
         return answer[0]
 
     @contextmanager
@@ -129,8 +129,8 @@ class Repository:
                 head = fetch_checked(git, self.url, reference, str(self._address))
             except GitFailed as error:
                 if "couldn't find remote ref" in error.words:
-                    raise self._no_branch(branch) from error
-                raise self._unreachable(error) from error
+                    raise self._address.no_branch(branch) from error
+                raise self._address.unreachable(error) from error
             yield (
                 Repository(
                     self.url, git.folder, self._environment, self._reader, branch=self._branch
@@ -340,6 +340,8 @@ class Repository:
                 target = f"{commit}:{self._reference}"
                 self._git.run("push", "--porcelain", lease, self.url, target)
             except GitFailed as error:
+                if error.held_lock:
+                    raise self._held(error.held_lock) from error
                 if any(word in error.words for word in _MOVED):
                     raise MovedOn(
                         f"{self._branch} of {self._address} moved on meanwhile: it is no longer "
@@ -348,10 +350,10 @@ class Repository:
                     ) from error
                 if error.is_refusal:
                     raise Protected(
-                        f"{self._address} refused the commit: {self._reason(error)}",
+                        f"{self._address} refused the commit: {self._address.reason(error)}",
                         hint="the branch may be protected; push a branch and open a pull request",
                     ) from error
-                raise self._unreachable(error) from error
+                raise self._address.unreachable(error) from error
             # Our own copy moves last, so that it never has a commit that the remote refused.
             self._ask("update-ref", self._reference, commit)
 
@@ -361,9 +363,9 @@ class Repository:
         except GitFailed as error:
             if error.is_refusal:
                 raise InvalidInput(
-                    f"{self._address} refused the branch {branch}: {self._reason(error)}"
+                    f"{self._address} refused the branch {branch}: {self._address.reason(error)}"
                 ) from error
-            raise self._unreachable(error) from error
+            raise self._address.unreachable(error) from error
 
     def _local(self) -> str | None:
         self._git.initialise()
@@ -395,6 +397,9 @@ class Repository:
         with ExitStack() as stack:
             with on_disk(self.cache):
                 stack.enter_context(locked(self.cache / "goldenpath.lock"))
+                # Only who holds our lock moves references here: git was killed in the middle of it.
+                for name in (f"{self._reference}.lock", "packed-refs.lock"):
+                    (self.cache / name).unlink(missing_ok=True)
             yield
 
     @contextmanager
@@ -404,15 +409,9 @@ class Repository:
         except GitFailed as error:
             raise unusable_copy(error, self.cache) from error
 
-    def _no_branch(self, name: str) -> NotFound:
-        hint = "run goldenpath init" if name == "main" else None
-        return NotFound(f"{self._address} has no branch {name}", hint=hint)
-
-    def _reason(self, error: GitFailed) -> str:
-        return last_line(self._address.cleared(error.words))
-
-    def _unreachable(self, error: GitFailed) -> Unavailable:
-        return Unavailable(
-            f"the gitops repository {self._address} cannot be used: {self._reason(error)}",
-            hint="check its address, the network, your access and its disk, then run this again",
+    def _held(self, lock: str) -> MovedOn:
+        # Most locks are held for a moment: it is tried again like a move of `main`.
+        return MovedOn(
+            f"{self._address} is locked: a git program there holds {lock}, or was killed with it",
+            hint=f"if no git program works there, remove its {lock}, then run this again",
         )

@@ -5,12 +5,12 @@ A thousand models in three stages are nine thousand files, and a commit changes 
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 
 import msgspec
 
-from goldenpath.errors import Unavailable
 from goldenpath.files import publish
 from goldenpath.promote.manifests.deployment_files import Survey, by_folder, survey
 from goldenpath.promote.manifests.desired import Deployment, Restrictions, Scaling, Slot
@@ -94,13 +94,8 @@ class Surveyor:
     def _save(self) -> None:
         if self._file is None:
             return
-        try:
+        with suppress(OSError):  # a full disk, or a copy of a home that may only be read
             publish(self._file, msgspec.msgpack.encode(_Cache(_VERSION, self._key, self._kept)))
-        except OSError as error:
-            raise Unavailable(
-                f"{self._file} cannot be written: {error.strerror}",
-                hint="check that its disk has room and is writable",
-            ) from error
 
 
 def _key(platform: Platform) -> str:

@@ -31,7 +31,7 @@ def hold(workspace: Workspace, model: str, stage: str, reason: str) -> Outcome[S
 
 
 def resume(workspace: Workspace, model: str, stage: str, reason: str) -> Outcome[StageChange]:
-    """End a hold. Raises `InvalidInput` if there is none."""
+    """End a hold. Raises `AlreadyDone` if there is none."""
     return enact(
         workspace,
         lambda trusted: read_stage(workspace, trusted, stage, model),

@@ -14,6 +14,7 @@ from goldenpath.errors import GoldenPathError, InvalidInput
 from goldenpath.http.listener import HttpListener
 from goldenpath.http.tls import Shown
 from goldenpath.processes.launch import GatewayLaunch, Routes
+from goldenpath.processes.log_lines import log_line
 from goldenpath.serve.gateway.caller_naming import Naming
 from goldenpath.serve.gateway.dispatch import Dispatcher
 from goldenpath.serve.gateway.proxy import Proxy
@@ -30,11 +31,6 @@ def report(event: dict[str, object]) -> None:
     with contextlib.suppress(BrokenPipeError):
         sys.stdout.buffer.write(msgspec.json.encode(event) + b"\n")
         sys.stdout.buffer.flush()
-
-
-def _log(message: str) -> None:
-    """Write one log line for people."""
-    sys.stderr.write(f"{message}\n")
 
 
 async def run() -> None:
@@ -54,7 +50,7 @@ async def run() -> None:
         report=report,
         scheme="https" if launch.listener_settings.certificate else "http",
     )
-    shown = Shown(launch.listener_settings, _log)
+    shown = Shown(launch.listener_settings, log_line)
     loop.add_signal_handler(signal.SIGHUP, shown.reload)
     # No client may connect before the first routing table is in force.
     routes = await read_routes(reader)

@@ -46,6 +46,8 @@ class Dispatcher:
         self._report = report
         self._traffic: dict[bytes, TrafficRoute] = {}
         self._routes: Mapping[bytes, Route] = {}
+        self._pending: frozenset[bytes] | None = None
+        """Models that may be served soon; None while nobody knows which."""
         self._pools: dict[str, UpstreamPool] = {}
         self._limit = held
         self._held: deque[ProxiedRequest] = deque()
@@ -73,6 +75,8 @@ class Dispatcher:
     def apply(self, routes: Routes) -> None:
         """Put a routing table in force: no new request uses an older one."""
         before = self._routes
+        pending = routes.pending
+        self._pending = None if pending is None else frozenset(map(str.encode, pending))
         self._routes = {f"{each.stage}/{each.model}".encode(): each for each in routes.routes}
         self._open_pools()
         for key, route in self._routes.items():
@@ -113,18 +117,16 @@ class Dispatcher:
 
         `/<stage>/<model>/v2/…` goes by its path; `/v2/…` by a host `<model>.<stage>.localhost`.
         """
-        parts = target.split(b"/", 3)
-        if len(parts) == 4 and parts[0] == b"":
-            name = b"%b/%b" % (parts[1], parts[2])
-            traffic = self._traffic.get(decoded_path(name) if b"%" in name else name)
+        for name, rest in _addressed(target, host):
+            traffic = self._traffic.get(name)
             if traffic is not None:
-                return traffic, b"/" + parts[3]
-        labels = host.split(b":", 1)[0].lower().split(b".")
-        if len(labels) >= 3 and labels[-1] == b"localhost":
-            traffic = self._traffic.get(labels[-2] + b"/" + b".".join(labels[:-2]))
-            if traffic is not None:
-                return traffic, target
+                return traffic, rest
         return None
+
+    def may_come(self, target: bytes, host: bytes) -> bool:
+        """Whether a model without a route may be served soon, as far as git is known."""
+        pending = self._pending
+        return any(pending is None or name in pending for name, _ in _addressed(target, host))
 
     def submit(self, exchange: ProxiedRequest) -> None:
         """Take a request, whose client gets exactly one answer."""
@@ -160,7 +162,7 @@ class Dispatcher:
             slot = traffic.instead()
             pool = slot.pool(exchange.tried) if slot is not None else None
         if pool is None:
-            self.hold(exchange)
+            self._without_server(exchange, is_forced=forced is not None)
             return
         exchange.slot = slot
         if self._waiting:
@@ -169,6 +171,14 @@ class Dispatcher:
             # With one server there is no other to prefer, so that a retry may use it again.
             exchange.tried |= {pool.address}
         pool.send(exchange)
+
+    def _without_server(self, exchange: ProxiedRequest, *, is_forced: bool) -> None:
+        """Hold a request, or refuse it where only a canary could answer beyond its share."""
+        traffic = exchange.route
+        if not traffic.canary_takes_over and not is_forced and traffic.has_server:
+            exchange.refuse(503, "the stable release cannot answer", {"retry-after": "1"})
+        else:
+            self.hold(exchange)
 
     def _awake(self, traffic: TrafficRoute) -> None:
         since = self._waiting.pop(traffic.key, None)
@@ -290,6 +300,17 @@ class Dispatcher:
                 # A request that waited for a server starts with all its tries.
                 exchange.attempts = 0
                 self.place(exchange)
+
+
+def _addressed(target: bytes, host: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the names that a request may mean, each with the target as a model server sees it."""
+    parts = target.split(b"/", 3)
+    if len(parts) == 4 and parts[0] == b"":
+        name = b"%b/%b" % (parts[1], parts[2])
+        yield (decoded_path(name) if b"%" in name else name), b"/" + parts[3]
+    labels = host.split(b":", 1)[0].lower().split(b".")
+    if len(labels) >= 3 and labels[-1] == b"localhost":
+        yield labels[-2] + b"/" + b".".join(labels[:-2]), target
 
 
 def _ids(source: random.Random) -> Iterator[bytes]:

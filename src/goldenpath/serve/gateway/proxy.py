@@ -111,12 +111,16 @@ class Proxy:
         is_head = head.method == b"HEAD"
         if decoded_path(head.target) == b"/healthz":
             return own_answer(200, HEALTH, is_head=is_head)
-        routed = self._dispatcher.find(head.target, head.fields.get(b"host", b""))
+        host = head.fields.get(b"host", b"")
+        routed = self._dispatcher.find(head.target, host)
         if routed is not None and head.method in (b"GET", b"HEAD", b"POST"):
             return ProxyTarget(*routed)
-        status, headers = 404, None
+        status, message, headers = 404, "no model is served at this path", None
         if routed is not None:
-            status, headers = 405, {"allow": "GET, HEAD, POST"}
-        message = "expected GET or POST" if routed else "no model is served at this path"
+            status, message = 405, "expected GET or POST"
+            headers = {"allow": "GET, HEAD, POST"}
+        elif self._dispatcher.may_come(head.target, host):
+            status, message = 503, "the model is not served yet"
+            headers = {"retry-after": "1"}
         self._dispatcher.refusals.count("", head.method, status, 0.0)
         return refusal(status, message, headers, is_head=is_head)

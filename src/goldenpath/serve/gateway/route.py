@@ -65,16 +65,23 @@ class TrafficRoute:
         self.shadows: tuple[TrafficSlot, ...] = ()
         self.stable: TrafficSlot | None = None
         self.stable_answers_refusals = False
+        self.canary_takes_over = True
         self.asked = False
         """Whether a request came since the last report."""
         self._point = point
         self._sticky = Sticky(self.name)
         self._shares: tuple[tuple[float, TrafficSlot], ...] = ()
 
+    @property
+    def has_server(self) -> bool:
+        """Whether some slot has a server at all."""
+        return any(slot.pools for slot in self.slots.values())
+
     def follow(self, route: Route, slots: Mapping[str, TrafficSlot]) -> None:
         """Apply a changed route: no new request uses the old one."""
         self.served = True
         self.stable_answers_refusals = route.stable_answers_refusals
+        self.canary_takes_over = route.canary_takes_over
         self.slots = slots
         self.shadows = tuple(slot for slot in slots.values() if slot.shadow and slot.pools)
         self.stable = slots[route.slots[0].name] if route.slots else None
@@ -115,6 +122,8 @@ class TrafficRoute:
     def instead(self) -> TrafficSlot | None:
         """Return a slot that can answer now, for a request whose own slot cannot."""
         able = [slot for _, slot in self._shares if slot.pool() is not None]
+        if not self.canary_takes_over:
+            able = [slot for slot in able if slot is self.stable]
         # The largest share, so that a broken stable release does not move its whole traffic to a
         # small canary while another slot is able.
         return max(able, key=lambda slot: slot.percent) if able else None

@@ -15,6 +15,7 @@ from goldenpath.errors import GoldenPathError, InvalidInput
 from goldenpath.http.client import HttpClient, ServerAddress
 from goldenpath.http.tls import Shown
 from goldenpath.processes.launch import GrpcLaunch
+from goldenpath.processes.log_lines import log_line
 from goldenpath.serve.grpc.grpc_forward import forward
 from goldenpath.serve.grpc.grpc_listener import GrpcListener
 from goldenpath.serve.grpc.grpc_tls import credentials
@@ -33,11 +34,11 @@ async def run() -> None:
         launch = msgspec.json.decode(await reader.readline(), type=GrpcLaunch)
     except msgspec.DecodeError as error:
         raise InvalidInput(f"the first line of standard input is no launch: {error}") from error
-    shown = Shown(launch.listener_settings, _log)
+    shown = Shown(launch.listener_settings, log_line)
     loop.add_signal_handler(signal.SIGHUP, shown.reload)
     gateway = HttpClient(ServerAddress(launch.gateway), launch.timeout)
     listener = GrpcListener(forward(gateway, launch.caller_secret), largest=LARGEST)
-    secure = credentials(launch.listener_settings, lambda: shown.renewed, _log)
+    secure = credentials(launch.listener_settings, lambda: shown.renewed, log_line)
     _send_event({"event": "ready", "address": await listener.open(launch.listen, secure)})
     await reader.read()
     await listener.close(GRACE)
@@ -54,11 +55,6 @@ def main() -> int:
         _send_event({"event": "failed", "message": error.message})
         return error.exit_code
     return 0
-
-
-def _log(message: str) -> None:
-    """Write one log line for people."""
-    sys.stderr.write(f"{message}\n")
 
 
 def _send_event(event: dict[str, str]) -> None:

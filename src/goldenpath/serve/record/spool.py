@@ -3,8 +3,9 @@
 `SpoolWriter.append` is one copy into shared memory in the event loop (see `spool_buffer.py`): the
 kernel keeps it when the process dies. A thread moves it to the spool file and asks the disk every
 second to keep it when the machine dies. Where the file cannot be written, nothing new is taken: the
-writer counts what it could not keep and says so in the file once it can write again. So no
-loss is silent. The caller's policy decides whether serving continues meanwhile.
+writer counts what it could not keep and says so in the file once it can write again. Meanwhile the
+count is in shared memory and outlives the process. So no loss is silent. The policy of the caller
+decides whether serving continues meanwhile.
 """
 
 import errno
@@ -120,6 +121,7 @@ class SpoolWriter:
             lost_rows=lost.lost_rows + rows,
             first_lost=lost.first_lost if lost.lost else first,
         )
+        self._buffer.keep_account(self._lost)
         self._next = first + size
         self.lost_ever += size
 
@@ -132,6 +134,7 @@ class SpoolWriter:
             self._end(self._file)
             is_ended = True
         except OSError as error:
+            self._buffer.keep_account(self._lost, is_closed=True)
             self._report(f"{self.path.name} could not be ended: {error}")
         self._flusher.release(self._file.descriptor)
         self._flusher.close()
@@ -169,7 +172,7 @@ class SpoolWriter:
             raise
         self._go_on_in(file)
         try:
-            self._end(before)
+            self._end(before, goes_on=True)
         except OSError as error:
             # It is complete: without the mark it is read like the file of a killed server.
             self._report(f"{before.path.name} could not be ended: {error}")
@@ -205,14 +208,15 @@ class SpoolWriter:
         self._buffer.begin(file.number, file.descriptor, file.header_size)
         self._flusher.watch(file.descriptor)
 
-    def _end(self, file: "_SpoolFile") -> None:
-        frame = render_frame(SpoolMark(end=True, next=self._next))
+    def _end(self, file: "_SpoolFile", *, goes_on: bool = False) -> None:
+        frame = render_frame(SpoolMark(end=True, next=self._next, goes_on=goes_on))
         _write_whole(file.descriptor, frame, os.fstat(file.descriptor).st_size)
 
     def _write_lost(self) -> None:
         if self._lost.lost:
             self._put_slowly(render(self._lost))
             self._lost = SpoolMark()
+            self._buffer.keep_account(self._lost)
 
     def _put_slowly(self, payload: bytes) -> None:
         """Make room for a frame. Raises `OSError` if that is impossible.

@@ -5,9 +5,10 @@ once and outlives the process, at the cost of a copy instead of a system call. A
 of the file are allocated at the start, so that a full disk is seen then, and never as a fault
 on writing to the mapping. A thread moves slots to the spool file in large pieces.
 
-The layout: `_HEAD` (magic, number of the spool file, count and size of the slots), then `_SLOT` for
-each slot (offset in the spool file, bytes in use), then from `_CONTENT` on the slots. The length of
-a slot is set after its bytes are there: an incomplete copy of a killed server does not count.
+The layout: `_HEAD` (magic, number of the spool file, count and size of the slots), `_ACCOUNT` (what
+no frame says yet), then `_SLOT` for each slot (offset in the spool file, bytes in use), then from
+`_CONTENT` on the slots. The length of a slot is set after its bytes are there: what a killed server
+copied in part does not count.
 
 A reader of a spool file continues in the buffer beside it, see `unflushed`. The number of the spool
 file and both numbers of a slot are read before and after its bytes: a server that lives reuses
@@ -19,10 +20,11 @@ import os
 import struct
 import threading
 from collections import deque
+from dataclasses import dataclass
 from pathlib import Path
 from zlib import crc32
 
-from goldenpath.serve.record.spool_format import FRAME
+from goldenpath.serve.record.spool_format import FRAME, SpoolMark
 
 SUFFIX = ".buffer"
 SLOTS = 8
@@ -35,9 +37,26 @@ _HEAD = struct.Struct("<8sIIQ")
 _SLOT = struct.Struct("<QQ")
 _LENGTH = struct.Struct("<Q")
 """The second number of a slot."""
+_COUNTS = struct.Struct("<QQqQI")
+"""Lost requests, their rows, the number of the first, where in the spool file, and whether the
+writer has ended."""
+_ACCOUNT = struct.Struct(f"{_COUNTS.format}I")
+"""The same with its checksum: a kill in the middle of a change shows."""
+_ACCOUNT_AT = _HEAD.size
 _SLOTS_AT = 64
 _CONTENT = 4096
 _MOST_SLOTS = (_CONTENT - _SLOTS_AT) // _SLOT.size
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolAccount:
+    """What the writer of a spool file counted and could not put into a frame."""
+
+    lost: SpoolMark
+    at: int
+    """Offset in the spool file. Where frames follow it, one of them already says the same."""
+    is_closed: bool
+    """Whether the writer ended in order, although the end mark did not fit on the disk."""
 
 
 class SpoolBuffer:
@@ -87,6 +106,13 @@ class SpoolBuffer:
             self._file, self._flushed = descriptor, offset
             self._use(self._active, offset)
             _HEAD.pack_into(self._memory, 0, _MAGIC, number, self._slots, self.slot_bytes)
+        self.keep_account(SpoolMark())
+
+    def keep_account(self, lost: SpoolMark, *, is_closed: bool = False) -> None:
+        """Keep what no frame says yet. Its place is allocated, so a full disk cannot prevent it."""
+        counts = (lost.lost, lost.lost_rows, lost.first_lost, self.end, is_closed)
+        checksum = crc32(_COUNTS.pack(*counts))
+        _ACCOUNT.pack_into(self._memory, _ACCOUNT_AT, *counts, checksum)
 
     def rename(self, path: Path) -> None:
         """Move the buffer beside another spool file. Raises `OSError`."""
@@ -195,24 +221,47 @@ def unflushed(path: Path, offset: int) -> bytes:
 
     Frames at the end may be torn while a server writes them.
     """
-    number = path.stem.rpartition(".")[2]
     try:
         descriptor = os.open(buffer_of(path), os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return b""
     try:
-        return _read(descriptor, int(number), offset) if number.isdigit() else b""
+        return _read(descriptor, path, offset)
     finally:
         os.close(descriptor)
 
 
-def _read(descriptor: int, number: int, offset: int) -> bytes:
+def account_of(path: Path) -> SpoolAccount | None:
+    """Return the account of the writer of a spool file; None if there is none that is whole."""
+    try:
+        with buffer_of(path).open("rb") as file:
+            head = _head(file.fileno(), path)
+    except FileNotFoundError:
+        return None
+    if not head:
+        return None
+    *counts, checksum = _ACCOUNT.unpack_from(head, _ACCOUNT_AT)
+    if crc32(_COUNTS.pack(*counts)) != checksum:
+        return None  # torn by a kill, or from a version without accounts
+    lost, rows, first, at, is_closed = counts
+    return SpoolAccount(SpoolMark(lost, rows, first), at, bool(is_closed))
+
+
+def _head(descriptor: int, path: Path) -> bytes:
+    """Return the part before the slots; empty if the buffer is not that of the spool file."""
     head = os.pread(descriptor, _CONTENT, 0)
     if len(head) < _CONTENT:
         return b""
-    magic, written, slots, slot_bytes = _HEAD.unpack_from(head)
-    if magic != _MAGIC or written != number or slots > _MOST_SLOTS:
+    magic, number, slots, _ = _HEAD.unpack_from(head)
+    is_its = magic == _MAGIC and f"{number:04d}" == path.stem.rpartition(".")[2]
+    return head if is_its and slots <= _MOST_SLOTS else b""
+
+
+def _read(descriptor: int, path: Path, offset: int) -> bytes:
+    head = _head(descriptor, path)
+    if not head:
         return b""
+    _, _, slots, slot_bytes = _HEAD.unpack_from(head)
     places = sorted((*_SLOT.unpack_from(head, _slot_at(slot)), slot) for slot in range(slots))
     result = b""
     for start, length, slot in places:

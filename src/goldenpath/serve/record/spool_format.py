@@ -118,6 +118,8 @@ class SpoolMark(msgspec.Struct, frozen=True, omit_defaults=True):
     end: bool = False
     """The file is complete; `next` is the first sequence number of the next file."""
     next: int = -1
+    goes_on: bool = False
+    """The writer goes on in another file. Before this field existed, no file said so."""
 
 
 Frame = SpoolHeader | list[Answered] | SpoolMark

@@ -9,7 +9,6 @@ of standard input where a supervisor holds the other end.
 import asyncio
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +25,7 @@ from goldenpath.errors import GoldenPathError, InvalidInput
 from goldenpath.http.limits import Limits
 from goldenpath.processes.cgroup import cgroup_limits
 from goldenpath.processes.launch import ServerConfiguration, ServingTerms
+from goldenpath.processes.log_lines import log_line
 from goldenpath.processes.sidecar import Sidecar
 from goldenpath.project.task.answer_rules import AnswerRules
 from goldenpath.serve.model.loaded_release import ModelContent, load
@@ -60,7 +60,7 @@ class ServerOutput:
 def main() -> int:
     """Run the server of a supervisor until it has drained, and return its exit code."""
     try:
-        run(read_launch(0), ServerOutput(_send_event, _report), commands=0)
+        run(read_launch(0), ServerOutput(_send_event, log_line), commands=0)
     except GoldenPathError as error:
         _send_event({"event": "failed", "error": error.message, "hint": error.hint})
         return error.exit_code
@@ -274,9 +274,4 @@ def _send_event(event: Mapping[str, object]) -> None:
     try:
         os.write(1, msgspec.json.encode(event) + b"\n")
     except OSError as error:
-        _report(f"nobody reads the events: {error}")
-
-
-def _report(message: str) -> None:
-    """Write one log line for people."""
-    sys.stderr.write(f"{message}\n")
+        log_line(f"nobody reads the events: {error}")
