@@ -5,7 +5,7 @@ PYTHON ?= python3
 export UV_PYTHON_DOWNLOADS := never
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: setup demo test check bench attack cluster release format lint types contracts unit full lock clean
+.PHONY: setup demo test check bench attack chaos cluster release format lint types contracts unit full lock clean
 
 setup: $(VENV)/ready
 
@@ -53,6 +53,14 @@ unit: setup
 # builds. tests/sizes.py says which, and tests/test_sizes.py that none is missed.
 full: setup
 	GOLDENPATH_TEST_SIZE=full $(TESTS) --timeout 1200 $$(grep -rl '^from tests.sizes import' tests)
+
+# Faults at random moments, at full size: kills, full disks, wrong clocks, torn files. Also in `make full`.
+CHAOS := tests/serve/record/test_spool_buffer.py tests/observe/log/test_full_disks.py \
+	tests/observe/log/test_torn_files.py tests/deploy/machine/test_full_disk.py \
+	tests/promote/workspace/test_clock_check.py
+
+chaos: setup
+	GOLDENPATH_TEST_SIZE=full $(TESTS) --timeout 1200 $(CHAOS)
 
 # All suites of attacks as the command line shows them. `make test` runs them as well; this prints
 # for each attack what refused it, and for each control what gets through without it.

@@ -39,6 +39,7 @@ MODULES = (
     "stages",
     "judge",
     "drift",
+    "growth",
 )
 OUTPUT = Path("build") / "bench.json"
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 from goldenpath.compose.gitops_access import forge, gitops, trusted
 from goldenpath.compose.process_context import commit_events, now
 from goldenpath.compose.stores import store_of
+from goldenpath.errors import Unavailable
 from goldenpath.home import Home
 from goldenpath.observe.monitoring_files import monitoring_files
 from goldenpath.oci.stores.layout import LayoutStore
@@ -31,6 +33,7 @@ from goldenpath.promote.workspace.workspace import Outcome, Workspace
 
 if TYPE_CHECKING:
     from goldenpath.promote.forge.pull_request import Forge
+    from goldenpath.promote.workspace.clock_check import OtherClock
 
 
 def set_up(home: Home, acting: Identity, wishes: PlatformOptions) -> Founded:
@@ -103,7 +106,8 @@ def workspace(home: Home, acting: Identity) -> Workspace:
     """Return the workspace in which `acting` judges and changes stages."""
     newest = trusted(home)
     # Before this person commits: so only later events can be about their commit.
-    commit_events(home, gitops(home)).catch_up(newest.commit)
+    with suppress(Unavailable):  # whoever looks next derives them; a copy may be read-only
+        commit_events(home, gitops(home)).catch_up(newest.commit)
     return _workspace(home, newest.platform, acting, forge(newest.platform))
 
 
@@ -111,4 +115,11 @@ def _workspace(
     home: Home, platform: Platform, acting: Identity, pull_requests: "Forge | None"
 ) -> Workspace:
     opened = cache(lambda: store_of(home, platform))
-    return Workspace(gitops(home), home.trust, opened, acting, now, pull_requests)
+    repository = gitops(home)
+
+    def other_clock() -> "OtherClock | None":
+        from goldenpath.compose.remote_clock import remote_clock
+
+        return remote_clock(repository.url, os.environ)
+
+    return Workspace(repository, home.trust, opened, acting, now, pull_requests, other_clock)

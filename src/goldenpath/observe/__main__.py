@@ -65,12 +65,14 @@ def main() -> int:
     gc.freeze()
     gc.set_threshold(*COLLECT)
     _emit({"event": "ready", **details})
+    has_more = False
     while not commands.have_ended:
-        for line in commands.within(launch.interval):
+        for line in commands.within(0.0 if has_more else launch.interval):
             _update_keeping(line, observer)
         if not commands.have_ended:
-            observer.round(datetime.now(UTC))
-    observer.round(datetime.now(UTC), finish=True)
+            has_more = observer.round(datetime.now(UTC))
+    while observer.round(datetime.now(UTC), finish=True):
+        pass
     close()
     _emit({"event": "stopped"})
     return 0

@@ -16,7 +16,7 @@ from goldenpath.observe.log.prediction_log import PredictionLog
 from goldenpath.observe.log.records import Block, decisive
 from goldenpath.observe.log.retention import EVERY, end_what_is_old
 from goldenpath.observe.log.segment import Checkpoint
-from goldenpath.observe.log.spool_tail import SpoolBatch, Tail
+from goldenpath.observe.log.spool_tail import TURN_BYTES, SpoolBatch, Tail
 from goldenpath.observe.telemetry.telemetry import Telemetry
 from goldenpath.processes.observer_launch import NOTHING_ENDS, Keeping, ObserverLaunch
 from goldenpath.serve.gateway.refusals import read_refusals
@@ -66,15 +66,21 @@ class Observer:
     """Why the last round could not save or seal; empty if it could. Until it can, records stay in
     the spool on disk."""
     keeping: Keeping = NOTHING_ENDS
+    turn_bytes: int = TURN_BYTES
+    """Bytes of each spool file that a round reads."""
     _ended: tuple[Keeping, float] | None = None
     """The retention rules that were last applied, and when, in seconds that passed."""
     _elapsed: ElapsedTime = field(default_factory=ElapsedTime)
 
-    def round(self, now: datetime, *, finish: bool = False) -> None:
-        """Do one round of work. With `finish`, seal everything that waits."""
+    def round(self, now: datetime, *, finish: bool = False) -> bool:
+        """Do one round of work, and return whether more is there to be done at once.
+
+        A round takes a piece of each file of the spool. With `finish`, it seals everything that
+        waits in memory, and the last round of all is one with nothing left to read.
+        """
         seconds = self._elapsed.at(now)
         if not self.stuck:
-            for batch in self.tail.batches():
+            for batch in self.tail.batches(self.turn_bytes):
                 self.log.add(batch, seconds)
                 self._observe(batch, now)
         self.refusals.look(self.telemetry, self.emit)
@@ -87,6 +93,7 @@ class Observer:
             self.telemetry.flush(self.monitor.verdicts, now, finish=finish)
         except OSError as error:
             self.emit({"event": "failed", "message": f"telemetry is not written: {error}"})
+        return self.tail.has_more and not self.stuck
 
     def _seal(self, now: datetime, *, finish: bool) -> str:
         """Save the counts, then seal what is due. Return why that failed, or an empty text."""

@@ -1,5 +1,6 @@
 import shutil
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -104,6 +105,21 @@ def test_a_lock_that_a_killed_git_left_in_our_copy_is_taken_away(desk: Desk) -> 
     second = desk.commit({"a": b"2"}, first)
 
     assert desk.repository.head() == second
+
+
+def test_git_runs_where_the_memory_of_all_is_limited_already(desk: Desk) -> None:
+    first = desk.commit({"a": b"1"})
+    ask = (
+        "import pathlib, resource, sys\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))\n"
+        "from goldenpath.promote.repository.worktree import Repository\n"
+        "print(Repository(sys.argv[1], pathlib.Path(sys.argv[2])).remote_head())\n"
+    )
+    command = [sys.executable, "-c", ask, str(desk.remote), str(desk.folder / "cache")]
+
+    answered = subprocess.run(command, capture_output=True, text=True, check=True)
+
+    assert answered.stdout.strip() == first
 
 
 def test_two_first_commits_are_one_too_many(desk: Desk) -> None:

@@ -18,6 +18,7 @@ from goldenpath.serve.record.spool_buffer import SpoolBuffer, buffer_of, unflush
 from goldenpath.serve.record.spool_format import Answered, Frame, SpoolHeader, SpoolMark
 from goldenpath.serve.record.spool_reader import is_live, read
 from tests.serve.record.writing import append, header
+from tests.sizes import at_size
 
 
 def follow(path: Path, offset: int = 0) -> tuple[list[Frame], int]:
@@ -54,7 +55,7 @@ def write_until_killed(folder: Path, replica: str, seconds: float) -> int:
     return int.from_bytes(said[-8:], "little")
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(at_size(8, 200)))
 def test_killed_at_any_moment_every_record_that_was_confirmed_is_read(
     tmp_path: Path, seed: int
 ) -> None:

@@ -17,7 +17,6 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from goldenpath.canonical import JsonValue
 from goldenpath.deploy.machine.count_window import CountWindow
 from goldenpath.deploy.machine.local_target import LocalTarget
 from goldenpath.deploy.machine.observations import (
@@ -28,7 +27,7 @@ from goldenpath.deploy.machine.observations import (
     Platformed,
     Warned,
 )
-from goldenpath.deploy.machine.routing import RouteChanged
+from goldenpath.deploy.machine.routing import RouteChanged, tally_numbers
 from goldenpath.deploy.machine.server_launch import LocalSettings
 from goldenpath.deploy.reconcile.loop import DesiredStateSource, Reconciler, summary
 from goldenpath.deploy.reconcile.status import StallReason as StatusFault
@@ -259,7 +258,7 @@ class Machine:
             gateway=self._target.address,
             scheme=self._scheme,
             conditions=conditions,
-            tallies=_numbers(self._target.tallies),
+            tallies=tally_numbers(self._target.tallies),
             answers={
                 key: counts
                 for each in status.deployments
@@ -383,16 +382,3 @@ def _last_seen(file: Path) -> str:
 def _lasting(status: Status) -> Status:
     """Return the status without the parts that change with every request."""
     return replace(status, time="", tallies=None, answers=None)
-
-
-def _numbers(tallies: Mapping[str, JsonValue]) -> dict[str, dict[str, int | list[int]]]:
-    """Return the counters of each slot."""
-    numbers: dict[str, dict[str, int | list[int]]] = {}
-    for name, tally in tallies.items():
-        counts = numbers.setdefault(name, {})
-        for key, value in tally.items() if isinstance(tally, dict) else ():
-            if isinstance(value, int):
-                counts[key] = value
-            elif isinstance(value, list):
-                counts[key] = [each for each in value if isinstance(each, int)]
-    return numbers

@@ -117,3 +117,16 @@ class Gateway:
                 self._reported[name] = slots
                 stage, _, model = name.partition("/")
                 self._report(RouteChanged(stage, model, slots))
+
+
+def tally_numbers(tallies: Mapping[str, JsonValue]) -> dict[str, dict[str, int | list[int]]]:
+    """Return the counters of each slot."""
+    numbers: dict[str, dict[str, int | list[int]]] = {}
+    for name, tally in tallies.items():
+        counts = numbers.setdefault(name, {})
+        for key, value in tally.items() if isinstance(tally, dict) else ():
+            if isinstance(value, int):
+                counts[key] = value
+            elif isinstance(value, list):
+                counts[key] = [each for each in value if isinstance(each, int)]
+    return numbers

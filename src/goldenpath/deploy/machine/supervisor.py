@@ -71,7 +71,8 @@ def supervisor(run: Path) -> Supervisor | None:
 def is_held(run: Path) -> bool:
     """Tell whether a process holds the lock of the machine."""
     try:
-        with (run / "up.lock").open("r+") as lock:
+        # For reading only, so that a copy of a home that may not be written can be asked too.
+        with (run / "up.lock").open("rb") as lock:
             return not take_lock(lock, wait=False)
     except FileNotFoundError:
         return False

@@ -26,7 +26,7 @@ from goldenpath.observe.log.segment import (
     require_content,
     table_of,
 )
-from goldenpath.observe.log.subject_keys import Subject, Subjects
+from goldenpath.observe.log.subject_keys import FILE, Subject, Subjects
 from goldenpath.release.attest.keys import key_from_pem
 
 _COLUMNS = (
@@ -185,7 +185,9 @@ def open_inputs(
 
 def _subject(home: Home, record: Record) -> Subject | Literal["erased", "expired"]:
     """Return the subject whose key opens the inputs, or why there is none."""
-    subjects = Subjects(home.keys)
+    if not (home.keys / FILE).exists():
+        return "expired"  # a copy of a home without its keys
+    subjects = Subjects.existing(home.keys)
     try:
         reference, day = record["subject_ref"], str(record["key_day"])
         if subjects.day_key(day) is None:

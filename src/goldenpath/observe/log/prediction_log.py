@@ -54,6 +54,9 @@ _ENDS = ("closed", "open")
 """How a writer ends that does not go on in another file."""
 
 
+_MOST_SEGMENTS_WAITING = 4
+
+
 @dataclass(slots=True)
 class _Chain:
     """The current end of the chain of one replica."""
@@ -104,13 +107,20 @@ class PredictionLog:
 
     def due(self, now: float, *, seconds: float, rows: int) -> list[Path]:
         """Return the spool files to seal now: old, large or complete."""
+        # Many files may wait with a little each: all together are a few segments at most.
+        is_much = self.waiting_rows >= _MOST_SEGMENTS_WAITING * rows
         return [
             path
             for path, pending in self._pending.items()
             if pending.rows >= rows
             or pending.batches[-1].is_last
-            or (pending.rows and now - pending.since >= seconds)
+            or (pending.rows and (is_much or now - pending.since >= seconds))
         ]
+
+    @property
+    def waiting_rows(self) -> int:
+        """The number of records that are in memory and not sealed."""
+        return sum(pending.rows for pending in self._pending.values())
 
     def waiting(self) -> list[Path]:
         """Return every spool file with records that are not sealed."""

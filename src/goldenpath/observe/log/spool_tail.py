@@ -8,10 +8,12 @@ from typing import Literal
 from goldenpath.errors import GoldenPathError
 from goldenpath.serve.record.spool_buffer import account_of, buffer_of
 from goldenpath.serve.record.spool_format import Answered, SpoolHeader, SpoolMark
-from goldenpath.serve.record.spool_reader import is_live, read
+from goldenpath.serve.record.spool_reader import READ_AT_ONCE, is_live, read
 
 WriterEnd = Literal["", "goes on", "closed", "open"]
 """How the writer of a file ended: not yet, in another file, in order, or without a word."""
+TURN_BYTES = 1024 * 1024
+"""Bytes of a file that are read in one turn, give or take one frame."""
 NOBODY_KNOWS = -1
 """The number of unknown requests where even their number is unknown."""
 
@@ -54,15 +56,22 @@ class Tail:
     resume: Callable[[SpoolHeader, str], int]
     report: Callable[[str], None]
     _positions: dict[Path, _Position] = field(default_factory=dict)
+    has_more: bool = False
+    """Whether the last turn left something that is there to be read."""
 
-    def batches(self) -> Iterator[SpoolBatch]:
-        """Return everything new, file by file, the oldest file first."""
+    def batches(self, most: int | None = None) -> Iterator[SpoolBatch]:
+        """Yield what is new, file by file, the oldest file first.
+
+        `most` is the number of bytes that are read of each file: the files take turns, so that a
+        long one neither fills the memory nor keeps the others waiting.
+        """
+        self.has_more = False
         for path in sorted(self.folder.glob("*.spool")):
             position = self._positions.get(path)
             try:
                 position = position or self._open(path)
                 if position is not None and not position.is_done:
-                    yield from self._read(path, position)
+                    yield from self._read(path, position, most)
             except GoldenPathError as error:
                 # The file is evidence: it stays for a person to examine, and the others go on.
                 self.report(f"spool file is left alone: {error.message}")
@@ -88,10 +97,15 @@ class Tail:
         self._positions[path] = position
         return position
 
-    def _read(self, path: Path, position: _Position) -> Iterator[SpoolBatch]:
+    def _read(self, path: Path, position: _Position, most: int | None) -> Iterator[SpoolBatch]:
+        until = None if most is None else position.offset + most
         while not position.is_done:
+            if until is not None and position.offset >= until:
+                self.has_more = True
+                return
             live = is_live(path)
-            frames, offset = read(path, position.offset)
+            at_once = READ_AT_ONCE if most is None else most
+            frames, offset = read(path, position.offset, at_once=at_once)
             answered = [item for frame in frames if isinstance(frame, list) for item in frame]
             marks = [frame for frame in frames if isinstance(frame, SpoolMark)]
             is_exhausted = offset == position.offset

@@ -193,7 +193,11 @@ def _execute(request: Request) -> NoReturn:
     """Become the program: limits, privileges, files, system calls, in that order."""
     for limit in request.limits:
         name, _, value = limit.partition(" ")
-        resource.setrlimit(getattr(resource, name), (int(value), int(value)))
+        kind, most = getattr(resource, name), int(value)
+        hard = resource.getrlimit(kind)[1]
+        # Nobody raises a limit that was lower before.
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(kind, (most, most))
     os.chdir(request.folder)
     if request.user and os.geteuid() == 0:
         # Groups before the user: who is no longer root may not change them.

@@ -11,7 +11,7 @@ one and all after it leave no trace but the time when they were first seen.
 
 import json
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -91,10 +91,15 @@ def follow(
 
 
 def note_look(pin_file: Path, now: datetime) -> None:
-    """Note that the remote was looked at, at most once a minute."""
+    """Note that the remote was looked at, at most once a minute.
+
+    Where that cannot be written, such as in a copy of a home, the look is not known later. That
+    improves nothing: a commit counts as seen later then.
+    """
     pin = read_pin(pin_file)
     if pin.looked is None or not pin.looked <= now < pin.looked + LOOK:
-        write_pin(pin_file, replace(pin, looked=now))
+        with suppress(Unavailable):
+            write_pin(pin_file, replace(pin, looked=now))
 
 
 def _advance(

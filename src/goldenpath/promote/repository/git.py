@@ -156,8 +156,8 @@ def _finished(process: "subprocess.Popen[bytes]", stdin: bytes, largest: int, ve
     """Let git run within its limits to its end, and return what it prints as errors."""
     with process:
         with suppress(ProcessLookupError):  # it may have ended already
-            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (largest, largest))
-            resource.prlimit(process.pid, resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
+            _lower(process.pid, resource.RLIMIT_FSIZE, largest)
+            _lower(process.pid, resource.RLIMIT_AS, MAX_MEMORY)
         try:
             return process.communicate(stdin, TIMEOUT)[1]
         except subprocess.TimeoutExpired as error:
@@ -170,6 +170,13 @@ def _finished(process: "subprocess.Popen[bytes]", stdin: bytes, largest: int, ve
             if process.poll() is None:
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
+
+
+def _lower(process: int, kind: int, most: int) -> None:
+    """Limit a process, unless our own limit, which it inherited, is lower already."""
+    _, hard = resource.prlimit(process, kind)
+    if hard == resource.RLIM_INFINITY or most < hard:
+        resource.prlimit(process, kind, (most, most))
 
 
 def _lines(names: Iterable[str]) -> bytes:

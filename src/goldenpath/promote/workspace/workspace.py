@@ -26,11 +26,12 @@ from goldenpath.promote.forge.pull_request import NOT_ASKED, Forge, MergeAnswer
 from goldenpath.promote.gates.gate import Decision
 from goldenpath.promote.manifests.desired import Deployment
 from goldenpath.promote.repository.chain_of_trust import Trusted, follow
-from goldenpath.promote.repository.commit import Commit
+from goldenpath.promote.repository.commit import Commit, parse_commit
 from goldenpath.promote.repository.countersign import sign_change
 from goldenpath.promote.repository.first_seen import FirstSeen, Sighting
 from goldenpath.promote.repository.identity import Identity
 from goldenpath.promote.repository.worktree import MovedOn, Repository
+from goldenpath.promote.workspace.clock_check import OtherClock, nobody_else, refuse_wrong_clock
 from goldenpath.promote.workspace.publication import Draft, propose_draft, publish_draft
 from goldenpath.release.attest.attach import attach_ssh
 from goldenpath.release.attest.statement import Statement
@@ -56,6 +57,8 @@ class Workspace:
     clock: Callable[[], datetime]
     forge: Forge | None = None
     """Where pull requests are opened; None if the platform has no forge."""
+    other_clock: Callable[[], OtherClock | None] = nobody_else
+    """Asks the clock of the repository's server; None if it has none that can be asked."""
 
     @property
     def store(self) -> Store:
@@ -148,8 +151,11 @@ def newest(workspace: Workspace) -> Trusted:
 def publish(workspace: Workspace, intent: IntentT) -> Outcome[IntentT]:
     """Carry out what an act decided: sign, attach, commit, push.
 
-    Raises `MovedOn`, with nothing committed, if `main` is not where the scene was read.
+    Raises `MovedOn`, with nothing committed, if `main` is not where the scene was read, and
+    `Unavailable` if the clock of this machine is wrong.
     """
+    if not isinstance(intent, Declined | Unchanged):
+        _refuse_wrong_clock(workspace)
     match cast(Intent, intent):
         case Declined() | Unchanged():
             return Outcome(intent)
@@ -171,6 +177,12 @@ def publish(workspace: Workspace, intent: IntentT) -> Outcome[IntentT]:
         case TrustProposal() as proposal:
             _propose(workspace, proposal)
             return Outcome(intent)
+
+
+def _refuse_wrong_clock(workspace: Workspace) -> None:
+    head = workspace.repository.head()
+    tip = parse_commit(head, workspace.repository.raw([head])[head])
+    refuse_wrong_clock(workspace.clock(), tip.time, workspace.other_clock())
 
 
 def preview(workspace: Workspace, intent: IntentT) -> Outcome[IntentT]:

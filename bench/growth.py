@@ -1,0 +1,46 @@
+"""How counts of work grow with the work: at N, 4 N and 16 N, and the exponent between both ends.
+
+An exponent of 0 is constant, 1 is linear. Counts, not seconds: they are the same on every machine.
+"""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from math import log
+from pathlib import Path
+
+import numpy as np
+from tests.observe.test_growth import most_held
+
+from bench.measurement import Measurement
+from goldenpath.observe.log.request_spans import RequestSpans
+
+TIMES = (1, 4, 16)
+_NEARLY_CONSTANT = 0.1
+
+
+def run() -> Iterator[Measurement]:
+    """The observer over a backlog, and the check of the log over request numbers."""
+    yield from _growth("records that the observer holds of a backlog", 200, _held)
+    yield from _growth("spans that the check of the log keeps", 100_000, _spans)
+
+
+def _growth(name: str, least: int, count: Callable[[int], int]) -> Iterator[Measurement]:
+    counts = [count(least * times) for times in TIMES]
+    exponent = log(max(counts[-1], 1) / max(counts[0], 1)) / log(TIMES[-1])
+    note = ", ".join(
+        f"{number:,} at {least * times:,}" for times, number in zip(TIMES, counts, strict=True)
+    )
+    is_met = exponent <= _NEARLY_CONSTANT
+    yield Measurement(17, f"{name}, exponent", exponent, "1", _NEARLY_CONSTANT, is_met, note)
+
+
+def _held(records: int) -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        return most_held(Path(folder), records)
+
+
+def _spans(requests: int) -> int:
+    spans = RequestSpans()
+    for first in range(0, requests, 1_000):
+        spans.add_numbers(np.arange(first, first + 1_000))
+    return len(list(spans))
