@@ -4,7 +4,7 @@ import ssl
 from collections.abc import Mapping
 from pathlib import Path
 
-from goldenpath.deploy.machine.local_target import LONGEST_SOCKET
+from goldenpath.deploy.machine.server_launch import LONGEST_SOCKET
 from goldenpath.errors import InvalidInput
 from goldenpath.http.client import ServerAddress
 from goldenpath.http.listener_settings import ListenerSettings
