@@ -331,7 +331,7 @@ class Machine:
 
     def _derive_events(self) -> None:
         """Let the audit log get the events of the commits up to the one that is followed."""
-        commit = self._commit
+        commit = self.commit
         if commit and commit != self._derived and not self._log_fault:
             try:
                 self._derive(commit)
