@@ -118,7 +118,7 @@ def _workspace(
     repository = gitops(home)
 
     def other_clock() -> "OtherClock | None":
-        from goldenpath.compose.remote_clock import remote_clock
+        from goldenpath.promote.workspace.remote_clock import remote_clock
 
         return remote_clock(repository.url, os.environ)
 

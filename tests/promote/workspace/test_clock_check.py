@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goldenpath.compose.remote_clock import remote_clock
 from goldenpath.errors import Unavailable
 from goldenpath.promote.workspace.clock_check import OtherClock, refuse_wrong_clock
+from goldenpath.promote.workspace.remote_clock import remote_clock
 from goldenpath.promote.workspace.stage_changes import hold
 from tests.promote.road import MODEL, Road
 from tests.sizes import examples
