@@ -269,15 +269,9 @@ def render_platform(platform: Platform) -> bytes:
 
 
 def _stage(table: Table, names: set[str]) -> Stage:
-    refusals = table.text("canary-refusals", "canary")
-    if refusals not in ("canary", "stable"):
-        table.fault("canary-refusals", "canary or stable", refusals)
-    training = table.text("training", "any") if table.has("training") else None
-    if training not in ("observed", "any", None):
-        table.fault("training", "observed or any", training)
-    outage = table.text("stable-outage", "canary")
-    if outage not in ("canary", "refuse"):
-        table.fault("stable-outage", "canary or refuse", outage)
+    refusals = table.choice("canary-refusals", ("canary", "stable"))
+    training = table.choice("training", ("observed", "any")) if table.has("training") else None
+    outage = table.choice("stable-outage", ("canary", "refuse"))
     stage = Stage(
         name=read_name(table, names),
         gates=table.texts("gates"),
