@@ -40,10 +40,10 @@ class Table:
 
     def choice(self, name: str, known: tuple[str, ...]) -> str:
         """Return one of the known words, the first if there is none."""
-        word = self.text(name, known[0])
-        if word not in known:
-            self.fault(name, " or ".join(known), word)
-        return word
+        value = self.text(name, known[0])
+        if value not in known:
+            self.fault(name, " or ".join(known), value)
+        return value
 
     def texts(self, key: str) -> tuple[str, ...]:
         """Take a list of different strings; empty if the key is absent."""
