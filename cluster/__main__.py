@@ -3,6 +3,7 @@
 import datetime
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -101,6 +102,9 @@ def walk(keep_going: bool, or_skip: bool) -> None:
 
 @contextmanager
 def _folder() -> Iterator[Path]:
+    # Both ways to end it take everything down; a process in the background ignores the first one.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end)
     with tempfile.TemporaryDirectory(prefix="goldenpath-cluster-") as folder:
         yield Path(folder)
 
@@ -108,6 +112,10 @@ def _folder() -> Iterator[Path]:
 def _require_root() -> None:
     if os.geteuid() != 0:
         raise click.ClickException("a kubelet needs root: run it as root on a machine of your own")
+
+
+def _end(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _clock() -> datetime.datetime:
