@@ -1,4 +1,4 @@
-"""`goldenpath drift`: compare every feature and the score with the reference; close findings."""
+"""`goldenpath drift`: compare every feature and the score with the reference."""
 
 from pathlib import Path
 
@@ -10,21 +10,32 @@ from goldenpath.cli.drift_page import drift_page
 from goldenpath.cli.findings_close import closed_by
 from goldenpath.cli.naming import MODEL, stage_filter
 from goldenpath.cli.output import Format, note, output_option, show
+from goldenpath.errors import InvalidInput
 from goldenpath.observe.drift.drift_report import drift_reports
 from goldenpath.observe.drift.monitor_state import watches
 from goldenpath.observe.log.release_parts import Releases
 
+TABLES = "goldenpath drift --reference PROFILE compares tables"
+
 
 @click.command()
-@click.argument("model", type=MODEL, required=False, default="*")
+@click.argument("names", type=MODEL, nargs=-1, metavar="[MODEL | DATA...]")
 @stage_filter()
+@click.option(
+    "--reference",
+    type=click.Path(path_type=Path),
+    help="Compare tables (Parquet, Arrow, CSV, JSON) with this profile of a release.",
+)
+@click.option("--days", type=click.IntRange(1), default=1, help="Days that the tables are from.")
 @click.option("--close", "finding", metavar="FINDING", help="Close a finding, with a reason.")
 @click.option("--reason", default="", help="Why the finding is closed.")
 @identity_options
 @output_option
 def verb(
-    model: str,
+    names: tuple[str, ...],
     stage: str | None,
+    reference: Path | None,
+    days: int,
     finding: str | None,
     reason: str,
     name: str | None,
@@ -32,6 +43,14 @@ def verb(
     output: Format,
 ) -> None:
     """Show drift of inputs and predictions against the reference."""
+    if reference is not None:
+        from goldenpath.cli.batch_drift import compare
+
+        compare(reference, [Path(name) for name in names], days, output)
+        return
+    if len(names) > 1:
+        raise InvalidInput(f"expected one model, got {len(names)}", hint=TABLES)
+    model = names[0] if names else "*"
     if finding:
         show(*_closed(finding, reason, name, key), output)
         return

@@ -1,7 +1,7 @@
 """A drift report as text: a head, one line for each column, the findings."""
 
 from goldenpath.cli.tables import TableRow, table
-from goldenpath.drift.verdict import ColumnReport
+from goldenpath.drift.verdict import ColumnReport, DriftVerdict
 from goldenpath.observe.drift.drift_report import DriftReport
 
 _NUMBERS = ("PSI", "evidence", "alarm at", "sees up", "sees down", "sees new", "sees missing")
@@ -23,11 +23,24 @@ def drift_page(report: DriftReport) -> str:
     return "\n".join(lines)
 
 
+def batch_page(verdict: DriftVerdict, days: int, chance: float) -> str:
+    """Return the text that `goldenpath drift --reference` prints about a batch of rows."""
+    lines = [
+        verdict.sentence,
+        f"{verdict.rows} rows of {days} days, judged once; evidence in natural logs",
+        table(_HEADINGS, [_row(c) for c in verdict.columns], numbers=_NUMBERS, has_head=True),
+        f"if nothing has changed, a batch is called drifted with a chance of at most {chance:.0%}",
+    ]
+    lines += [f"limit of that chance: {limit}" for limit in verdict.limits]
+    return "\n".join(lines)
+
+
 def _row(column: ColumnReport) -> TableRow:
     psi, seen = column.psi, column.detectable
     value = "" if psi is None else f"{psi.value:.3f}"
     interval = "" if psi is None else f"{psi.low:.3f} to {psi.high:.3f}"
-    notes = [f"{kind} since {column.since}" for kind in column.changes]
+    since = f" since {column.since}" if column.since else ""
+    notes = [f"{kind}{since}" for kind in column.changes]
     notes += [f"step {column.step:.2f}"] if column.step is not None else []
     notes += [f"new: {', '.join(column.new_values)}"] if column.new_values else []
     notes += [f"refused: {column.refused:.2%}"] if column.refused else []

@@ -54,6 +54,25 @@ def kind_of(path: Path) -> Kind:
     return "json" if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[") else "csv"
 
 
+def column_names(path: Path) -> list[str]:
+    """Return the names of the columns; of a JSON file those of its first object.
+
+    Raises `InvalidInput` if the file is no table, or if it is empty.
+    """
+    kind = kind_of(path)
+    try:
+        if kind == "parquet":
+            return list(pyarrow.parquet.read_schema(path).names)
+        if kind == "csv":
+            return _csv_header(path)[1]
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{path} is not a table that can be read: {error}") from error
+    first = next(batches(path, 1), None)
+    if first is None:
+        raise InvalidInput(f"{path} has no rows: expected a table with rows")
+    return list(first.schema.names)
+
+
 def batches(
     path: Path, rows: int, columns: Sequence[str] | None = None
 ) -> Iterator[pa.RecordBatch]:
@@ -140,12 +159,16 @@ def _batches(
             yield chosen.slice(start, rows)
 
 
-def _of_csv(path: Path, columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
+def _csv_header(path: Path) -> tuple[pyarrow.csv.ParseOptions, list[str]]:
     with path.open("rb") as file:
         head = file.readline(_LONGEST_HEADER)
     form = pyarrow.csv.ParseOptions(delimiter=max(_DELIMITERS, key=head.decode("latin-1").count))
     header = io.BytesIO(head.rstrip(b"\r\n") + b"\n")
-    names = pyarrow.csv.read_csv(header, parse_options=form).schema.names
+    return form, list(pyarrow.csv.read_csv(header, parse_options=form).schema.names)
+
+
+def _of_csv(path: Path, columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
+    form, names = _csv_header(path)
     _require(path, names, columns)
     convert = pyarrow.csv.ConvertOptions(
         column_types={name: pa.string() for name in names},
