@@ -15,8 +15,6 @@ from goldenpath.observe.drift.drift_report import drift_reports
 from goldenpath.observe.drift.monitor_state import watches
 from goldenpath.observe.log.release_parts import Releases
 
-TABLES = "goldenpath drift --reference PROFILE compares tables"
-
 
 @click.command()
 @click.argument("names", type=MODEL, nargs=-1, metavar="[MODEL | DATA...]")
@@ -49,7 +47,7 @@ def verb(
         compare(reference, [Path(name) for name in names], days, output)
         return
     if len(names) > 1:
-        raise InvalidInput(f"expected one model, got {len(names)}", hint=TABLES)
+        raise InvalidInput(f"expected one model, got {len(names)}; tables need --reference")
     model = names[0] if names else "*"
     if finding:
         show(*_closed(finding, reason, name, key), output)
