@@ -1,20 +1,17 @@
 """`goldenpath judge`: judge a canary once by prediction log or Prometheus, for a periodic job."""
 
 import sys
-from dataclasses import fields
 from pathlib import Path
 
 import click
 
 from goldenpath import compose
-from goldenpath.audit.events.event import Kind
-from goldenpath.canary.judge import Judgement
 from goldenpath.cli.acting import identity_options
-from goldenpath.cli.changing import ActionContext, change_record, leave_change
+from goldenpath.cli.judge_event import leave_judgement
+from goldenpath.cli.judge_page import judgement_page, judgement_record
 from goldenpath.cli.naming import MODEL, stage_option
 from goldenpath.cli.output import Format, note, output_option, show
 from goldenpath.errors import GoldenPathError
-from goldenpath.promote.repository.identity import Identity
 
 
 @click.command()
@@ -43,8 +40,8 @@ def verb(
         if judgement is None:
             show({"canary": None}, f"{stage}/{model} has no canary: nothing to judge", output)
             return
-        _leave(judgement, acting, stage, model)
-        show(_record(judgement), _text(judgement), output)
+        leave_judgement(judgement, acting.name, stage, model)
+        show(judgement_record(judgement), judgement_page(judgement), output)
         return
     judgements, failure = [], 0
     for each in compose.canaries(home, stage):
@@ -56,43 +53,9 @@ def verb(
             failure = failure or error.exit_code
             continue
         if judgement is not None:
-            _leave(judgement, acting, stage, each)
+            leave_judgement(judgement, acting.name, stage, each)
             judgements.append(judgement)
-    text = "\n".join(map(_text, judgements)) or f"no canary of {stage} was judged"
-    show([_record(each) for each in judgements], text, output)
+    text = "\n".join(map(judgement_page, judgements)) or f"no canary of {stage} was judged"
+    show([judgement_record(each) for each in judgements], text, output)
     if failure:
         sys.exit(failure)
-
-
-def _leave(judgement: Judgement, acting: Identity, stage: str, model: str) -> None:
-    """Append the event of what was committed."""
-    if judgement.done is None:
-        return
-    digest = judgement.done.intent.deployment.slots[-1].digest
-    place = ActionContext(acting.name, stage, model, digest)
-    is_step = judgement.verdict.action == "advance"
-    kind: Kind = "rollout.stepped" if is_step else "rollout.rolled-back"
-    leave_change(compose.home(), kind, place, judgement.done)
-
-
-def _text(judgement: Judgement) -> str:
-    verdict = judgement.verdict
-    lines = [
-        f"{judgement.name}: {verdict.action} at {judgement.percent} percent: {verdict.reason}",
-        f"  {verdict.requests} answers of the canary since {judgement.since.isoformat()}",
-        *(f"  {each.summary}" for each in verdict.telling),
-        *(f"  not known: {each}" for each in verdict.gaps),
-    ]
-    if judgement.done is not None and judgement.done.branch:
-        lines.append(
-            f"main accepts no push: the commit waits in the branch {judgement.done.branch}"
-        )
-    else:
-        lines.append(f"commit {judgement.commit}" if judgement.commit else "nothing was changed")
-    return "\n".join(lines)
-
-
-def _record(judgement: Judgement) -> dict[str, object]:
-    record = {field.name: getattr(judgement, field.name) for field in fields(judgement)}
-    record["done"] = None if judgement.done is None else change_record(judgement.done)
-    return record
