@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from goldenpath.digest import Digest
-from goldenpath.errors import InvalidInput, NotFound
+from goldenpath.errors import AlreadyDone, InvalidInput, NotFound
 from goldenpath.promote.acts.intents import PromotionIntent
 from goldenpath.promote.gates.admission_policy import release_policy
 from goldenpath.promote.gates.gate import decision_statement
@@ -320,9 +320,11 @@ def test_a_canary_only_grows(road: Road) -> None:
     road.promote(one, "dev")
     road.promote(two, "dev", steps=(10, 100))
 
-    for percent in (10, 5, 101):
+    for percent in (5, 101):
         with pytest.raises(InvalidInput, match="cannot go from 10"):
             roll_out(road.machine(), MODEL, "dev", percent)
+    with pytest.raises(AlreadyDone, match="10 percent already"):
+        roll_out(road.machine(), MODEL, "dev", 10)
 
 
 def test_a_rollback_takes_the_canary_away(road: Road) -> None:

@@ -62,8 +62,8 @@ def documents(tier: Tier, metrics: tuple[str, ...]) -> Mapping[str, str]:
 
 def _lines(declared: Declared) -> Iterator[str]:
     contract, given = declared.contract, declared.given
-    yield "# Written by goldenpath adopt. The model was trained elsewhere: the build scores the"
-    yield "# rows with it and trains nothing. goldenpath check lists what people have to write."
+    yield "# Written by `goldenpath adopt`. The model was trained elsewhere: the build scores the"
+    yield "# rows with it and trains nothing. `goldenpath check` lists what people have to write."
     yield "version = 1"
     yield f"name = {quoted(contract.name)}"
     yield f"tier = {quoted(declared.tier)} # the strictest one, until a person decides"
