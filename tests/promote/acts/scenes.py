@@ -21,7 +21,8 @@ ONE, TWO, THREE = (Digest.of(word) for word in (b"one", b"two", b"three"))
 DECISION = Digest.of(b"decision")
 HEAD = "c" * 40
 WHY = "customers are harmed by the release before"
-PROD = Stage("prod", ("evidence",), approver_roles=("validator", "risk-manager"))
+PROD = Stage("prod", ("evidence",), approver_roles=("validator", "risk-manager"), training="any")
+"""Takes a model whatever is known of its training: these releases have no provenance."""
 PEOPLE = {
     "platform-engineer": Person("platform-engineer", ("platform-engineer",), line("E")),
     "validator": Person("validator", ("validator",), line("V")),

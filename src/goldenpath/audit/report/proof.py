@@ -243,6 +243,8 @@ def _predecessor(bundle: EvidenceBundle) -> Proof:
 
 
 def _monitor(bundle: EvidenceBundle) -> Proof:
+    if bundle.logs.predictions.faults:
+        return _damaged("monitor-events", bundle.logs.predictions)
     if bundle.predictions is None or not bundle.predictions.records:
         return Proof("monitor-events", "NOT YET OBSERVABLE", "no answer could be monitored so far")
     if not bundle.monitored:

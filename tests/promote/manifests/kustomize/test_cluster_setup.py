@@ -108,7 +108,7 @@ def test_argo_cd_applies_of_a_deployment_what_the_reader_reads() -> None:
     names = pattern.strip("{}").split(",")
 
     assert {SERVICE_FILE, "route.yaml"} <= {*names}
-    assert is_applied_file(names[-1].replace("*", "m").replace("[0-9a-f]", "0"))
+    assert is_applied_file(names[-1].replace("*", "m").replace("[0123456789abcdef]", "0"))
 
 
 def test_a_commit_that_cannot_be_applied_does_not_hold_up_the_one_that_mends_it() -> None:
