@@ -6,14 +6,14 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from goldenpath.compose.process_context import now
 from goldenpath.compose.stores import locate, store_of, store_uri
 from goldenpath.digest import Digest
-from goldenpath.errors import InvalidInput, NotFound, did_you_mean
+from goldenpath.errors import GoldenPathError, InvalidInput, NotFound, did_you_mean
 from goldenpath.home import Home
 from goldenpath.oci.names import find
 from goldenpath.oci.store import Store
@@ -43,6 +43,7 @@ from goldenpath.settings import (
 )
 
 if TYPE_CHECKING:
+    from goldenpath.deploy.reconcile.gitops_source import GitSource
     from goldenpath.promote.forge.pull_request import Forge
     from goldenpath.release.attest.policy import Verified
 
@@ -65,7 +66,40 @@ def trusted(home: Home) -> Trusted:
         if _COMMIT.fullmatch(root) is None:
             raise InvalidInput(f"{TRUST_VARIABLE} is not a commit: expected 40 or 64 hex digits")
         write_pin(home.trust, Pin(root, ""))
-    return follow(gitops(home), home.trust, now())
+    return follow(gitops(home), home.trust, now(), witnessed_at=partial(witnessed_at, home))
+
+
+def git_source(home: Home) -> "GitSource":
+    """Return what follows the gitops repository for a process that goes on."""
+    from goldenpath.deploy.reconcile.gitops_source import GitSource
+
+    return GitSource(gitops(home), home.trust, now, witnessed_at=partial(witnessed_at, home))
+
+
+def witnessed_at(home: Home, platform: Platform) -> Mapping[str, datetime]:
+    """Return when the witnesses of a platform signed that they had seen each commit of `main`.
+
+    It is read from our copy of the branch `anchors`, so that nobody waits for that branch; only a
+    machine without a copy fetches it. What cannot be read helps no commit.
+    """
+    if not platform.witnesses:
+        return {}
+    from goldenpath.audit.anchors.anchors_branch import read_copy
+
+    repository = anchors_repository(home)
+    try:
+        try:
+            head = repository.head()
+        except NotFound:
+            head = repository.fetch()
+        return read_copy(repository, head, platform.witnesses).seen()
+    except GoldenPathError:
+        return {}
+
+
+def anchors_repository(home: Home) -> Repository:
+    """Return the branch `anchors` of the gitops repository, with a copy of its own."""
+    return Repository(gitops(home).url, home.anchors_cache, os.environ, branch="anchors")
 
 
 def sighting(home: Home) -> Callable[[Commit], Sighting]:

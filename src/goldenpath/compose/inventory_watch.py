@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from goldenpath.compose.gitops_access import gitops
+from goldenpath.compose.gitops_access import git_source, gitops
 from goldenpath.compose.process_context import now
 from goldenpath.compose.stores import store_of
 from goldenpath.compose.up_client import silence, status
-from goldenpath.deploy.reconcile.gitops_source import GitSource
 from goldenpath.deploy.reconcile.inventory import Inventory, Looked, compare
 from goldenpath.deploy.reconcile.status import Status
 from goldenpath.digest import Digest
@@ -65,7 +64,7 @@ class _Known(msgspec.Struct):
 
 def desired(home: Home) -> tuple[Trusted, Survey]:
     """Return the newest commit that was trusted here, and the state that it desires."""
-    trusted = GitSource(gitops(home), home.trust, now).newest()
+    trusted = git_source(home).newest()
     return trusted, _surveyed(home, trusted)
 
 
@@ -78,7 +77,7 @@ def inventory(home: Home, running: Status | None = None) -> Inventory:
 
     `running` defaults to what `goldenpath up` published, if it runs.
     """
-    trusted, behind = GitSource(gitops(home), home.trust, now).seen()
+    trusted, behind = git_source(home).seen()
     survey = _surveyed(home, trusted)
     last = f"{behind}; what follows is of {trusted.commit[:12]}, the last commit that counts"
     faults = [last] if behind else []

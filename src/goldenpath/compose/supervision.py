@@ -13,7 +13,7 @@ from goldenpath.audit.alarms.channel_secrets import secrets_folder
 from goldenpath.audit.events.observed import event_of, moved_event
 from goldenpath.canary.analysis import CanaryVerdict
 from goldenpath.canary.steering import Moves, Steering, judged, plans
-from goldenpath.compose.gitops_access import forge, gitops, seen
+from goldenpath.compose.gitops_access import forge, git_source, gitops, seen
 from goldenpath.compose.inventory_watch import InventoryWatch
 from goldenpath.compose.listeners import inner_socket, listener_settings
 from goldenpath.compose.process_context import commit_events, event_log, now, uv
@@ -23,7 +23,6 @@ from goldenpath.deploy.machine.machine import Machine, StatementTimesOf
 from goldenpath.deploy.machine.release_admission import ReleaseAdmission
 from goldenpath.deploy.machine.server_launch import LocalSettings
 from goldenpath.deploy.machine.supervisor import alone, start_detached
-from goldenpath.deploy.reconcile.gitops_source import GitSource
 from goldenpath.deploy.reconcile.status import Status
 from goldenpath.digest import Digest
 from goldenpath.home import Home
@@ -66,7 +65,7 @@ def serve(home: Home, listening: Listening, *, once: bool, say: Callable[[str], 
 
     Raises `NotFound` if the machine was never set up, `InvalidInput` if another one runs.
     """
-    source, log = GitSource(gitops(home), home.trust, now), event_log(home)
+    source, log = git_source(home), event_log(home)
     platform = source.newest().platform  # before anything is created in a folder that is no home
     listeners = listener_settings(os.environ)
     # A verb signals whoever holds the lock; before the loop handles it, it would end the process.

@@ -1,30 +1,23 @@
 """What others hold about the logs of this machine, and how this machine gets it held."""
 
-import os
 import threading
 from collections.abc import Callable
 
-from goldenpath.audit.anchors.anchors_branch import BRANCH, read_anchors
+from goldenpath.audit.anchors.anchors_branch import read_anchors
 from goldenpath.audit.anchors.held_heads import NOT_HELD, HeldHeads
 from goldenpath.audit.anchors.witness_writer import WitnessWriter
-from goldenpath.compose.gitops_access import gitops, trusted
+from goldenpath.compose.gitops_access import anchors_repository, gitops, trusted
 from goldenpath.compose.process_context import now
 from goldenpath.errors import GoldenPathError, NotFound, Unavailable, VerificationError
 from goldenpath.home import Home
 from goldenpath.promote.platform.platform import Platform
 from goldenpath.promote.repository.chain_of_trust import last_trusted
-from goldenpath.promote.repository.worktree import Repository
 from goldenpath.release.attest.policy import Person
 from goldenpath.release.attest.signatures.ssh_public_key import is_same_key
 from goldenpath.release.attest.signatures.sshsig import SshKey
 
 LONGEST_STOP = 30.0
 """Seconds that the end of `up` waits for the last heads to be written."""
-
-
-def anchors_repository(home: Home) -> Repository:
-    """Return the branch `anchors` of the gitops repository, with a copy of its own."""
-    return Repository(gitops(home).url, home.anchors_cache, os.environ, branch=BRANCH)
 
 
 def held(home: Home, platform: Platform | None = None) -> HeldHeads:

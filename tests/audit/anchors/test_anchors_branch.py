@@ -4,12 +4,13 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from goldenpath import compose
 from goldenpath.audit.anchors.anchors_branch import BRANCH, read_anchors
 from goldenpath.audit.anchors.held_heads import HeldHeads
 from goldenpath.audit.anchors.merkle_tree import leaf_hash, tree_head
@@ -18,16 +19,18 @@ from goldenpath.audit.answers.checked_logs import check_logs
 from goldenpath.audit.events.chain import START, link
 from goldenpath.audit.events.event import Event
 from goldenpath.audit.events.event_log import EventLog
+from goldenpath.compose.gitops_access import witnessed_at
 from goldenpath.digest import Digest
 from goldenpath.errors import NotFound, VerificationError
 from goldenpath.home import Home
 from goldenpath.promote.platform.platform import Platform
 from goldenpath.promote.repository.chain_of_trust import follow
+from goldenpath.promote.repository.first_seen import FirstSeen
 from goldenpath.promote.repository.identity import Identity
 from goldenpath.promote.repository.worktree import Repository
 from goldenpath.release.attest.keys import generate_key
 from goldenpath.release.attest.signatures.sshsig import SshKey
-from goldenpath.settings import project_environment
+from goldenpath.settings import GITOPS_VARIABLE, TRUST_VARIABLE, project_environment
 from tests.audit.platform import FOUNDED, Grounds
 from tests.prepared import let_git_hurry
 
@@ -107,6 +110,25 @@ def test_a_commit_holds_the_heads_the_key_and_first_seen_times(machine: Machine)
     assert read.seen()[root] == FOUNDED
     assert machine.faults() == ()
     assert "first 2 events are held by commit" in check_logs(machine.home, held).states.events.held
+
+
+def test_a_fresh_machine_takes_the_time_of_a_witness(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = follow(machine.grounds.repository, machine.home.trust, NOW)
+    monkeypatch.setenv(GITOPS_VARIABLE, str(machine.home.gitops))
+    monkeypatch.setenv(TRUST_VARIABLE, known.commit)
+    (commit,) = machine.grounds.repository.commits([known.commit])
+    alone, helped = Home(tmp_path / "alone"), Home(tmp_path / "helped")
+
+    compose.trusted(alone)
+    machine.anchor()
+    compose.trusted(helped)
+
+    assert FirstSeen.beside(alone.trust).sighting(commit).seen > NOW
+    assert FirstSeen.beside(helped.trust).sighting(commit).seen == FOUNDED
+    strange = replace(known.platform, commit_keys=())
+    assert witnessed_at(helped, strange) == {}, "a platform without witnesses believes none"
 
 
 def test_what_is_not_new_is_not_written_again(machine: Machine) -> None:

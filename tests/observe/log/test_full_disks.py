@@ -85,8 +85,8 @@ def test_killed_on_a_full_disk_what_was_answered_is_recorded_or_counted(
 
     assert answered <= replica.requests + replica.lost <= answered + 3
     assert replica.missing == 0
-    assert (replica.has_ended, replica.unknown) == (False, 0)
-    assert replica.end == "open end, 0 unknown"
+    # A kill while the account itself is written leaves nobody who knows: then it says so.
+    assert replica.end in ("open end, 0 unknown", "open end, how many is unknown")
 
 
 @pytest.mark.parametrize("seed", range(at_size(2, 20)))

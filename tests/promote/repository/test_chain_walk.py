@@ -214,7 +214,8 @@ def test_a_witness_helps_a_fresh_machine(place: Place) -> None:
     fresh = Machine(place, "fresh")
     fresh.refuses()
 
-    found = follow(fresh.repository, fresh.pin, place.now, witnessed_at={head: NOW + 9.01 * DAY})
+    seen = {head: NOW + 9.01 * DAY}
+    found = follow(fresh.repository, fresh.pin, place.now, witnessed_at=lambda _: seen)
 
     assert found.commit == head
 
@@ -225,7 +226,7 @@ def test_a_witness_that_saw_it_too_late_helps_nobody(place: Place) -> None:
     fresh = Machine(place, "fresh")
 
     with pytest.raises(VerificationError, match="had expired"):
-        follow(fresh.repository, fresh.pin, place.now, witnessed_at=late)
+        follow(fresh.repository, fresh.pin, place.now, witnessed_at=lambda _: late)
 
 
 def test_two_keys_of_one_person_are_no_witness_for_each_other(place: Place) -> None:

@@ -16,6 +16,7 @@ from goldenpath.promote.repository.chain_of_trust import (
     note_look,
     read_pin,
 )
+from goldenpath.promote.repository.chain_walk import WitnessedAt
 from goldenpath.promote.repository.worktree import BRANCH, Repository
 
 FOLDER = "envs"
@@ -44,10 +45,14 @@ class GitSource:
         repository: Repository,
         pin: Path,
         clock: Callable[[], datetime] = _system_clock,
+        *,
+        witnessed_at: WitnessedAt | None = None,
     ) -> None:
+        """`witnessed_at` tells when other machines signed that they had seen commits."""
         self._repository = repository
         self._pin = pin
         self._clock = clock
+        self._witnessed_at = witnessed_at
         self._known: Trusted | None = None
         self._last: Trusted | None = None
         self._refused: _RefusedHead | None = None
@@ -70,7 +75,9 @@ class GitSource:
             raise refused.error
         self._known = self._refused = None
         try:
-            self._known = follow(self._repository, self._pin, self._clock())
+            self._known = follow(
+                self._repository, self._pin, self._clock(), witnessed_at=self._witnessed_at
+            )
         except VerificationError as error:
             self._refused = _RefusedHead(head, error, time.monotonic() + _REFUSED_FOR)
             raise

@@ -10,7 +10,6 @@ one and all after it leave no trace but the time when they were first seen.
 """
 
 import json
-from collections.abc import Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -23,7 +22,7 @@ from goldenpath.errors import NotFound, Unavailable
 from goldenpath.files import write_whole
 from goldenpath.parsers.typed import read_typed
 from goldenpath.promote.platform.platform import FILE, Platform, parse_platform
-from goldenpath.promote.repository.chain_walk import ChainWalk
+from goldenpath.promote.repository.chain_walk import ChainWalk, WitnessedAt
 from goldenpath.promote.repository.commit import parse_commit
 from goldenpath.promote.repository.first_seen import FirstSeen
 from goldenpath.promote.repository.worktree import Repository
@@ -67,13 +66,13 @@ def follow(
     pin_file: Path,
     now: datetime | None = None,
     *,
-    witnessed_at: Mapping[str, datetime] | None = None,
+    witnessed_at: WitnessedAt | None = None,
 ) -> Trusted:
     """Fetch `main` and verify the commits that are new since the last time.
 
-    `now` is the time of this machine's clock. `witnessed_at` is when another machine signed that it
-    had seen a commit. Raises `VerificationError` for a commit that is not trusted: then the pin is
-    at the last commit before it. Raises `Unavailable` if the remote cannot be reached.
+    `now` is the time of this machine's clock. `witnessed_at` tells when other machines signed
+    that they had seen commits. Raises `VerificationError` for a commit that is not trusted: then
+    the pin is at the last commit before it. Raises `Unavailable` if the remote cannot be reached.
     """
     moment = now or datetime.now(UTC)
     pin = read_pin(pin_file)
@@ -110,7 +109,7 @@ def _advance(
     *,
     held: Repository,
     head: str,
-    witnessed_at: Mapping[str, datetime] | None,
+    witnessed_at: WitnessedAt | None,
 ) -> Trusted:
     """Verify what is new up to `head`, which `held` reads, and follow it as far as trusted."""
     first_seen, looked = _times_of(pin_file, pin, now, held)

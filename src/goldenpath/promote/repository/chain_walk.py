@@ -1,6 +1,6 @@
 """Verifies a chain of commits, one after another, from a pinned commit to the head of `main`."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -33,6 +33,9 @@ _SKEW = timedelta(minutes=15)
 MOST_COMMITS = 200_000
 """New commits that are read at once."""
 
+WitnessedAt = Callable[[Platform], Mapping[str, datetime]]
+"""Returns when each commit was seen by another machine, by the witnesses that a platform lists."""
+
 
 class ChainWalk:
     """One walk along the commits after a pin.
@@ -49,19 +52,19 @@ class ChainWalk:
         *,
         known: Mapping[str, Sighting] | None = None,
         looked: datetime | None = None,
-        witnessed_at: Mapping[str, datetime] | None = None,
+        witnessed_at: WitnessedAt | None = None,
     ) -> None:
         """Begin at the commit `verified`; if it is empty, at the beginning, which must be `root`.
 
         `known` are first-seen times from before, `looked` when the remote was looked at last.
-        `witnessed_at` is when another machine signed that it had seen a commit.
+        `witnessed_at` tells by a platform when other machines signed that they had seen commits.
         """
         self._repository = repository
         self._root = root
         self._verified = verified or None
         self._known = known or {}
         self._looked = looked
-        self._witnessed_at = witnessed_at or {}
+        self._witnessed_at = witnessed_at
         self._platforms = PlatformHistory(repository)
         self._commits: dict[str, Commit] = {}
         self._keys: dict[str, str] = {}
@@ -157,11 +160,15 @@ class ChainWalk:
             (each.id, each.parents, Successor(self._signers[each.id], each.time))
             for each in commits
         )
+        times: Mapping[str, datetime] = {}
+        if commits and self._witnessed_at is not None:
+            # By the platform of before: what is not judged yet lists no witness.
+            times = self._witnessed_at(self._platforms.at(self._verified or self._root))
         for commit in commits:
             known = self._known.get(commit.id) or Sighting(now, self._looked)
             if known.since is not None and known.since > now:
                 known = replace(known, since=None)  # noted by a clock that was ahead
-            witness = self._witnessed_at.get(commit.id, now)
+            witness = times.get(commit.id, now)
             self._times[commit.id] = known.narrowed(successors.get(commit.id), min(witness, now))
 
     def _together(self, ids: Sequence[str]) -> Iterator[Commit]:

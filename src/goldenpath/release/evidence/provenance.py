@@ -86,7 +86,6 @@ def provenance(
                 **({} if run.file_hosts is None else {"fileHosts": list(run.file_hosts)}),
                 **({} if run.limits is None else {"limits": dict(run.limits)}),
                 **({} if written is None else {"contributions": written}),
-                # A record without it is of a training that was observed, as all of 0.1 are.
                 **({"training": DECLARED} if run.given else {}),
             },
             "resolvedDependencies": [*_materials(run), *_given(run), *_texts(documents)],
