@@ -13,10 +13,13 @@ from goldenpath.drift.verdict import DriftVerdict
 from goldenpath.errors import InvalidInput
 from goldenpath.observe.drift.batch_verdict import batch_verdict
 from goldenpath.observe.drift.table_counts import count_tables
+from goldenpath.parsers.typed import read_bounded
 from goldenpath.project.spec import MonitorSettings
 
 CHANCE = 0.01
 """The chance of a false alarm in a batch."""
+MAX_PROFILE = 64 * 1024 * 1024
+"""Bytes of a profile."""
 
 
 class BatchDrift(msgspec.Struct, frozen=True):
@@ -36,10 +39,7 @@ def compare(reference: Path, files: Sequence[Path], days: int, output: Format) -
             "--reference needs tables to compare",
             hint=f"goldenpath drift --reference {reference} rows.parquet",
         )
-    try:
-        profile = parse_profile(reference.read_bytes())
-    except OSError as error:
-        raise InvalidInput(f"{reference} cannot be read: {error.strerror}") from error
+    profile = parse_profile(read_bounded(reference, MAX_PROFILE))
     with working() as step:
         step("counting rows")
         counted = count_tables(profile, files)

@@ -10,6 +10,7 @@ from goldenpath.cli.drift_page import drift_page
 from goldenpath.cli.findings_close import closed_by
 from goldenpath.cli.naming import MODEL, stage_filter
 from goldenpath.cli.output import Format, note, output_option, show
+from goldenpath.cli.parameters import READABLE
 from goldenpath.errors import InvalidInput
 from goldenpath.observe.drift.drift_report import drift_reports
 from goldenpath.observe.drift.monitor_state import watches
@@ -19,11 +20,7 @@ from goldenpath.observe.log.release_parts import Releases
 @click.command()
 @click.argument("names", type=MODEL, nargs=-1, metavar="[MODEL | DATA...]")
 @stage_filter()
-@click.option(
-    "--reference",
-    type=click.Path(path_type=Path),
-    help="Compare tables (Parquet, Arrow, CSV, JSON) with this profile of a release.",
-)
+@click.option("--reference", type=READABLE, help="Compare tables with this profile of a release.")
 @click.option("--days", type=click.IntRange(1), default=1, help="Days that the tables are from.")
 @click.option("--close", "finding", metavar="FINDING", help="Close a finding, with a reason.")
 @click.option("--reason", default="", help="Why the finding is closed.")

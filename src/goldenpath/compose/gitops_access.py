@@ -99,7 +99,9 @@ def witnessed_at(home: Home, platform: Platform) -> Mapping[str, datetime]:
 
 def anchors_repository(home: Home) -> Repository:
     """Return the branch `anchors` of the gitops repository, with a copy of its own."""
-    return Repository(gitops(home).url, home.anchors_cache, os.environ, branch="anchors")
+    from goldenpath.audit.anchors.anchors_branch import BRANCH
+
+    return Repository(gitops(home).url, home.anchors_cache, os.environ, branch=BRANCH)
 
 
 def sighting(home: Home) -> Callable[[Commit], Sighting]:

@@ -17,7 +17,15 @@ from goldenpath.drift.counting import Counts, count_column
 from goldenpath.drift.profile import Bins, Floats, Profile
 from goldenpath.errors import InvalidInput
 from goldenpath.observe.drift.batch_verdict import of_columns
-from goldenpath.train.data.table_file import batches, column_names, is_gap, numbers_of
+from goldenpath.train.data.table_file import Column as TextColumn
+from goldenpath.train.data.table_file import (
+    batches,
+    column_names,
+    is_gap,
+    is_text,
+    numbers_of,
+    plain_column,
+)
 
 ROWS_AT_ONCE = 256 * 1024
 _WORKERS = min(os.cpu_count() or 1, 4)
@@ -76,32 +84,33 @@ def _counted(bins: Bins, column: Column) -> NDArray[np.int64]:
 
 def _floats(bins: Bins, column: Column) -> Floats:
     """Return the values of a column; what the reference cannot have is infinite."""
-    kind = column.type
-    if isinstance(column, pa.DictionaryArray):
-        return _floats(bins, column.dictionary_decode())
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return _of_texts(bins, column)
-    if pa.types.is_boolean(kind):
-        column = column.cast(pa.int8())
-    elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+    plain = plain_column(pa.chunked_array([column]))
+    if plain is None:
+        kind = column.type
         raise InvalidInput(f"column {bins.name} is of type {kind}: expected numbers or texts")
-    if bins.names:
+    if is_text(plain.type):
+        return _of_texts(bins, plain)
+    column = plain.chunks[0]
+    if pa.types.is_boolean(column.type):
+        column = column.cast(pa.int8())
+    if bins.names and column.null_count < len(column):
         raise InvalidInput(f"column {bins.name} has numbers: expected texts, its codes are texts")
+    if pa.types.is_decimal(column.type):
+        column = column.cast(pa.float64())
     if pa.types.is_integer(column.type) and column.null_count:
         column = column.cast(pa.float64(), safe=False)
     values: Floats = column.to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
     return values
 
 
-def _of_texts(bins: Bins, column: Column) -> Floats:
-    chunked = pa.chunked_array([column])
+def _of_texts(bins: Bins, column: TextColumn) -> Floats:
     if not bins.names:
-        numbers = numbers_of(chunked).astype(np.float32)
-        numbers[np.isnan(numbers) & ~is_gap(chunked)] = _UNSEEN
+        numbers = numbers_of(column).astype(np.float32)
+        numbers[np.isnan(numbers) & ~is_gap(column)] = _UNSEEN
         return numbers
-    places = pc.index_in(column, pa.array(bins.names)).to_numpy(zero_copy_only=False)
+    places = pc.index_in(column, pa.array(bins.names)).to_numpy()
     is_unknown = np.isnan(places.astype(np.float64))
     codes = np.array([*bins.atoms, _UNSEEN], np.float32)
     values: Floats = codes[np.where(is_unknown, len(bins.atoms), places).astype(np.intp)]
-    values[is_unknown & is_gap(chunked)] = np.nan
+    values[is_unknown & is_gap(column)] = np.nan
     return values

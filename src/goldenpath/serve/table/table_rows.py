@@ -16,7 +16,7 @@ from goldenpath.errors import InvalidInput
 from goldenpath.project.number_text import number_text
 from goldenpath.project.spec import Contract, Feature
 from goldenpath.serve.protocol.inputs import InputRules, expectation
-from goldenpath.train.data.table_file import Column, is_gap, numbers_of
+from goldenpath.train.data.table_file import Column, is_gap, is_text, numbers_of, plain_column
 
 _MOST_SHOWN = 40
 
@@ -70,21 +70,14 @@ def given_numbers(
 
 def _column(feature: Feature, values: Column, unreadable: dict[int, str]) -> NDArray[np.float64]:
     """Return one column as numbers; the first unreadable value of a row goes to `unreadable`."""
-    kind = values.type
-    if pa.types.is_dictionary(kind):
-        values = values.cast(kind.value_type)
+    plain = plain_column(values)
+    if plain is None:
         kind = values.type
-    if pa.types.is_null(kind):
-        return np.full(len(values), np.nan)
-    is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
-    if not is_text and not (
-        pa.types.is_integer(kind) or pa.types.is_floating(kind)
-        or pa.types.is_boolean(kind) or pa.types.is_decimal(kind)
-    ):  # fmt: skip
         raise InvalidInput(f"column {feature.name!r} holds {kind}: expected numbers or texts")
+    values, kind = plain, plain.type
     if feature.texts:
         return _codes(feature, _texts(values), unreadable, feature.texts)
-    if not is_text:
+    if not is_text(kind):
         if pa.types.is_boolean(kind):
             values = values.cast(pa.int8())
         numbers: NDArray[np.float64] = np.asarray(values.cast(pa.float64()).to_numpy(), np.float64)

@@ -119,6 +119,28 @@ def typed_column(texts: Column) -> Column:
     return texts
 
 
+def plain_column(values: Column) -> "Column | None":
+    """Return a column of numbers or texts without its dictionary; None if it has other values.
+
+    A column without any type holds missing numbers.
+    """
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    kind = values.type
+    if pa.types.is_null(kind):
+        return values.cast(pa.float64())
+    tests = (
+        pa.types.is_string, pa.types.is_large_string, pa.types.is_boolean,
+        pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal,
+    )  # fmt: skip
+    return values if any(test(kind) for test in tests) else None
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Whether values of this type are texts."""
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+
+
 def numbers_of(texts: Column) -> NDArray[np.float64]:
     """Return the number that each text is; NaN for a missing value, and for a text that is none."""
     is_number = pc.match_substring_regex(texts, _NUMBER)
