@@ -29,7 +29,7 @@ def walk_all(
         with record.stepping("2  a platform, three releases, and our images"):
             serving_pods.share_caches(folder / "road" / ".goldenpath", cache)
             road = begin_road(folder / "road", stack.registry, stack.plane)
-            releases = tuple(road.build(seed) for seed in (1, 2, 3))
+            releases = tuple(road.build(number) for number in (1, 2, 3))
             record.note("releases are built, signed and pushed", len(releases))
             scene = Scene(stack, road, serving_pods.build_images(road, record))
         for title, walk in _steps(scene, record, releases):
