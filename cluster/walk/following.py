@@ -153,6 +153,8 @@ def sync_again(scene: Scene, record: WalkRecord) -> None:
 
 def hold(scene: Scene, record: WalkRecord, digest: str) -> None:
     """Hold the stage: a promotion is refused, and nothing in the cluster changes."""
+    for stage in ("dev", "test"):
+        scene.road.enter(digest, stage)
     before = _versions(scene)
     person = acting(ENGINEER)
     scene.road.run(f"hold {MODEL} --stage {STAGE} --reason 'the walk holds' {person}")
