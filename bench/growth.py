@@ -9,29 +9,32 @@ from math import log
 from pathlib import Path
 
 import numpy as np
+from tests.drift.test_category_growth import bytes_held
 from tests.observe.test_growth import most_held
 
 from bench.measurement import Measurement
 from goldenpath.observe.log.request_spans import RequestSpans
 
 TIMES = (1, 4, 16)
-_NEARLY_CONSTANT = 0.1
+_NEARLY_CONSTANT, _NEARLY_LINEAR = 0.1, 1.05
 
 
 def run() -> Iterator[Measurement]:
-    """The observer over a backlog, and the check of the log over request numbers."""
+    """Every topic of docs/growth.md that has a count."""
     yield from _growth("records that the observer holds of a backlog", 200, _held)
     yield from _growth("spans that the check of the log keeps", 100_000, _spans)
+    yield from _growth("bytes that drift holds for codes", 500, bytes_held, _NEARLY_LINEAR)
 
 
-def _growth(name: str, least: int, count: Callable[[int], int]) -> Iterator[Measurement]:
+def _growth(
+    name: str, least: int, count: Callable[[int], int], limit: float = _NEARLY_CONSTANT
+) -> Iterator[Measurement]:
     counts = [count(least * times) for times in TIMES]
     exponent = log(max(counts[-1], 1) / max(counts[0], 1)) / log(TIMES[-1])
     note = ", ".join(
         f"{number:,} at {least * times:,}" for times, number in zip(TIMES, counts, strict=True)
     )
-    is_met = exponent <= _NEARLY_CONSTANT
-    yield Measurement(17, f"{name}, exponent", exponent, "1", _NEARLY_CONSTANT, is_met, note)
+    yield Measurement(17, f"{name}, exponent", exponent, "1", limit, exponent <= limit, note)
 
 
 def _held(records: int) -> int:

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from goldenpath.cli import check, data, new
-from goldenpath.project.load import faults
+from goldenpath.project.load import faults, notes
 from goldenpath.project.schema import schema_text
 
 
@@ -65,3 +65,25 @@ def test_data_are_compared_with_their_pins_and_pinned(
     changed = run("months", "--parts", "2")
     assert (changed[0], "(04.csv)" in changed[1]) == (2, True)
     assert [fault.key for fault in faults(project)] == ["data.months.digest"]
+
+
+def _with_codes(project: Path, codes: int) -> None:
+    path = project / "goldenpath.toml"
+    before, _, rest = path.read_text().partition("categories = [-2, -1, ")
+    after = rest.partition("]")[2]
+    assert after
+    path.write_text(
+        f"{before}categories = [-2, -1, {', '.join(map(str, range(codes - 2)))}]{after}"
+    )
+
+
+def test_the_check_says_what_many_codes_cost_and_refuses_more(project: Path) -> None:
+    assert notes(project) == ()
+    _with_codes(project, 10_000)
+    result = CliRunner().invoke(check.verb, [str(project), "--output", "json"])
+    _with_codes(project, 10_001)
+    (fault,) = faults(project)
+
+    assert "10,000 codes (of at most 10,000)" in str(json.loads(result.stdout)["notes"])
+    assert "up to 40 MiB" in result.stderr
+    assert (fault.expected, fault.got) == ("at most 10,000 codes", "10,001")

@@ -8,7 +8,7 @@ import click
 from goldenpath import compose
 from goldenpath.cli.output import Format, note, output_option, show
 from goldenpath.errors import InvalidInput
-from goldenpath.project.load import warnings
+from goldenpath.project.load import notes, warnings
 from goldenpath.project.schema import schema_text
 
 
@@ -25,7 +25,10 @@ def verb(project: Path, schema: bool, output: Format) -> None:
         return
     faults, later = compose.project_faults(compose.home(), project), warnings(project)
     lines = [str(fault) for fault in faults] or ["no faults"]
-    show({"faults": faults, "warnings": later}, "\n".join(lines), output)
+    costs = notes(project)
+    show({"faults": faults, "warnings": later, "notes": costs}, "\n".join(lines), output)
+    for cost in costs:
+        note(f"note: {cost}")
     for warning in later:
         note(f"warning: a gate will stay closed: {warning}")
     if faults:

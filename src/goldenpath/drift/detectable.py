@@ -92,9 +92,10 @@ def _pattern(shares: Array, tilts: Array) -> Array:
     if tilts.shape[2]:
         score = tilts[:, :, 1] / np.abs(tilts[:, :, 1]).max(axis=1, keepdims=True)
         return np.stack([score, -score])
-    rarest = np.eye(shares.shape[1])[shares.argmin(axis=1)]
-    commonest = np.eye(shares.shape[1])[shares.argmax(axis=1)]
-    return np.stack([rarest, commonest])
+    bins = np.arange(shares.shape[1])
+    chosen = np.stack([shares.argmin(axis=1), shares.argmax(axis=1)])
+    result: Array = (chosen[..., None] == bins).astype(np.float64)
+    return result
 
 
 def _smallest_shares(

@@ -5,7 +5,7 @@ Each function takes one section that conforms to the schema, and yields its faul
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from goldenpath.project.spec import (
     Feature,
     Training,
 )
+from goldenpath.project.task.category_cost import MOST_CODES
 from goldenpath.project.task.task_faults import task_faults
 from goldenpath.project.text import MAX_TEXT
 
@@ -33,25 +34,38 @@ _PINNED = re.compile(r"@sha256:[a-f0-9]{64}$")
 
 def contract_faults(contract: Contract) -> Iterator[Fault]:
     """Yield repeated names and codes, contradictory features, and faults of the task."""
-    names = [feature.name for feature in contract.features]
+    again = {*_repeated(feature.name for feature in contract.features)}
     for position, feature in enumerate(contract.features):
         key = f"contract.features[{position}]"
-        if feature.name in names[:position]:
+        if position in again:
             yield Fault(FILE, f"{key}.name", "a unique name", f"{feature.name!r} again")
+        yield from _code_faults(key, feature)
         yield from _feature_faults(key, feature)
     yield from task_faults(contract)
     codes = [reason.code for reason in contract.reasons.codes] if contract.reasons else []
-    for position, code in enumerate(codes):
-        if code in codes[:position]:
-            key = f"contract.reasons.codes[{position}].code"
-            yield Fault(FILE, key, "a unique code", f"{code!r} again")
+    for position in _repeated(codes):
+        key = f"contract.reasons.codes[{position}].code"
+        yield Fault(FILE, key, "a unique code", f"{codes[position]!r} again")
 
 
-def _feature_faults(key: str, feature: Feature) -> Iterator[Fault]:
+def _repeated(names: Iterable[str]) -> Iterator[int]:
+    """Yield the position of each name that stands earlier in the list already."""
+    known = set[str]()
+    for position, name in enumerate(names):
+        if name in known:
+            yield position
+        known.add(name)
+
+
+def _code_faults(key: str, feature: Feature) -> Iterator[Fault]:
     if feature.kind == "category" and not feature.categories:
         yield Fault(FILE, f"{key}.categories", "the allowed codes", "none")
     if feature.kind == "number" and feature.categories:
         yield Fault(FILE, f"{key}.categories", "no codes for kind number", "a list")
+    if len(feature.categories) > MOST_CODES:
+        expected = f"at most {MOST_CODES:,} codes"
+        hint = "declare the common codes and one for all others, or use a number"
+        yield Fault(FILE, f"{key}.categories", expected, f"{len(feature.categories):,}", hint)
     if feature.texts and len(feature.texts) < len(feature.categories):
         expected = "texts only, or numbers only"
         yield Fault(FILE, f"{key}.categories", expected, f"{list(feature.categories)}"[:60])
@@ -61,6 +75,9 @@ def _feature_faults(key: str, feature: Feature) -> Iterator[Fault]:
     if feature.labels and len(feature.labels) != len(feature.categories):
         expected = f"{len(feature.categories)} labels, one for each code"
         yield Fault(FILE, f"{key}.labels", expected, f"{len(feature.labels)}")
+
+
+def _feature_faults(key: str, feature: Feature) -> Iterator[Fault]:
     if feature.kind == "category" and feature.whole:
         yield Fault(FILE, f"{key}.whole", "kind number", "kind category")
     if feature.kind == "category" and feature.slices:

@@ -36,6 +36,7 @@ from goldenpath.project.statements import (
     required_statements,
     statement_faults,
 )
+from goldenpath.project.task.category_cost import code_notes
 from goldenpath.project.task.metric_names import limit_faults, limit_warnings
 from goldenpath.project.task.task_faults import with_text_codes
 from goldenpath.project.text import parse_statement, read_text
@@ -118,6 +119,14 @@ def warnings(root: Path) -> tuple[Fault, ...]:
     except (InvalidInput, NotFound, OSError, KeyError, msgspec.ValidationError):
         return ()  # `faults` says what is wrong
     return tuple(limit_warnings(contract, limits, THRESHOLDS))
+
+
+def notes(root: Path) -> tuple[str, ...]:
+    """Return what the declaration will cost where the model runs; none if it has faults."""
+    try:
+        return tuple(code_notes(read_declaration(root).contract))
+    except (InvalidInput, NotFound, OSError):
+        return ()  # `faults` says what is wrong
 
 
 def _limited(root: Path) -> tuple[str, ...]:

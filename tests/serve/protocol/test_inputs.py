@@ -1,6 +1,7 @@
 """The input contract against a plain reading of it, value by value."""
 
 import math
+import tracemalloc
 
 import numpy as np
 from hypothesis import given
@@ -78,3 +79,38 @@ def test_a_good_row_needs_no_array() -> None:
     assert PLAIN.accepts_row([1.0, 0.5, 9.0, 2.0, 0.0])
     assert not PLAIN.accepts_row([1.0, 0.5, 9.0, 2.5, 0.0])
     assert not PLAIN.accepts_row([1.0, 0.5, 9.0, 4.0, 0.0])
+
+
+def _coded(codes: int) -> InputRules:
+    """The rules of one category whose codes are not consecutive, beside a number."""
+    categories = tuple(3.0 * place - 7.5 for place in reversed(range(codes)))
+    features = (
+        Feature("branch", "category", categories=categories, missing=True),
+        Feature("age", "number"),
+    )
+    decision = DecisionPolicy((Band("all", 2.0, "accept"),))
+    return InputRules(Contract("many", features, "p", decision, MonitorSettings()))
+
+
+def test_many_codes_are_checked_as_few_are() -> None:
+    values = [-7.5, -4.5, -6.0, math.nan, 3.0 * 62 - 7.5, 3.0 * 63 - 7.5, 1e30, -1e30, math.inf]
+    rows = np.array([(value, 1.0) for value in values], np.float32)
+    for codes in (63, 64, 65, 66, 2_000):
+        known = {3.0 * place - 7.5 for place in range(codes)}
+        right = _coded(codes).accept(rows)
+        assert right is not None
+        assert right[:, 0].tolist() == [v in known or math.isnan(v) for v in values], codes
+
+
+def test_four_times_the_codes_take_no_more_memory_for_a_request() -> None:
+    rows = np.full((2_000, 2), -7.5, np.float32)
+
+    def most(codes: int) -> int:
+        rules = _coded(codes)
+        tracemalloc.start()
+        assert rules.accept(rows) is None
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return peak
+
+    assert most(4_000) <= most(1_000) + 1_000

@@ -27,6 +27,8 @@ _EXACT = 2.0**24
 """Every whole number up to this one is a 32-bit float."""
 _READ_EXACTLY = 2.0**53
 """From here on JSON numbers were rounded when they were read."""
+_FEW_CODES = 64
+"""Up to so many codes a value is compared with each; with more it is searched."""
 _MAGNITUDE = 2.0**64
 """From here on a number is no integer of the protocol, but a magnitude."""
 
@@ -78,7 +80,10 @@ class InputRules:
         self._any_missing = bool(self._missing.any())
         coded = [i for i, f in enumerate(features) if f.kind == "category" and f.categories]
         runs = [i for i in coded if _is_a_run(features[i].codes)]
-        listed = [i for i in coded if i not in runs]
+        others = [i for i in coded if i not in runs]
+        listed = [i for i in others if len(features[i].codes) <= _FEW_CODES]
+        self._many = [(i, _sorted_codes(features[i])) for i in others if i not in listed]
+        """Columns with too many codes to compare each value with each of them."""
         whole = sorted([*runs, *(i for i, f in enumerate(features) if f.whole)])
         self._has_wholes = bool(whole)
         self._broken = np.array([i not in whole for i in range(len(features))])
@@ -86,7 +91,7 @@ class InputRules:
         self._listed = np.array(listed, dtype=np.intp)
         self._codes = _padded([features[i].codes for i in listed])
         self._plain = list(zip(self._low.tolist(), self._high.tolist(), strict=True))
-        self._plain_whole, self._has_lists = whole, bool(listed)
+        self._plain_whole, self._has_lists = whole, bool(others)
         self._coded = coded
         self._large = [i for i, bounds in enumerate(self._plain) if max(map(abs, bounds)) >= _EXACT]
         """Columns in which a whole number may be none of the 32-bit floats."""
@@ -115,6 +120,10 @@ class InputRules:
         if len(self._listed):
             values = rows[:, self._listed]
             right[:, self._listed] &= (values[:, :, None] == self._codes).any(axis=2)
+        for place, codes in self._many:
+            column = rows[:, place]
+            nearest = codes[np.searchsorted(codes, column).clip(0, len(codes) - 1)]
+            right[:, place] &= nearest == column
         if self._any_missing:
             right |= np.isnan(rows) & self._missing
         return None if right.all() else right
@@ -204,9 +213,15 @@ def _bounds(feature: Feature) -> tuple[float, float]:
 
 def _is_a_run(codes: tuple[float, ...]) -> bool:
     """Return whether the codes are consecutive whole numbers, which need no list to check."""
-    return sorted(codes) == [min(codes) + step for step in range(len(codes))] and all(
+    least = min(codes)
+    return sorted(codes) == [least + step for step in range(len(codes))] and all(
         float(code).is_integer() for code in codes
     )
+
+
+def _sorted_codes(feature: Feature) -> Rows:
+    codes: Rows = np.sort(np.array(feature.codes, np.float32))
+    return codes
 
 
 def _padded(codes: list[tuple[float, ...]]) -> Rows:
