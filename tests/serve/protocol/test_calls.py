@@ -91,7 +91,11 @@ def test_health_and_metadata_are_those_of_the_other_door(calls: _Calls, release:
     assert b"features" in metadata and release.image.digest.text.encode() in metadata
     other = grpc_messages.render("ModelReadyRequest", {"name": "other"})
     assert calls.refused("ModelMetadata", other)[0] == "NOT_FOUND"
-    assert calls.refused("ModelConfig", b"")[0] == "UNIMPLEMENTED"
+    assert calls.refused("ModelConfig", b"")[0] == "NOT_FOUND"
+    assert calls.refused("ModelStatistics", named)[0] == "NOT_FOUND"
+    assert calls.refused("TraceSetting", b"")[0] == "UNIMPLEMENTED"
+    assert b"features" in calls("ModelConfig", named)
+    assert b"READY" in calls("RepositoryIndex", b"")
 
 
 def test_numbers_and_raw_bytes_are_answered_alike_with_id_and_release(

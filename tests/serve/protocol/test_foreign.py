@@ -33,6 +33,15 @@ def check(module, client, binary, named):
     assert client.is_server_live() and client.is_server_ready() and client.is_model_ready("credit")
     assert client.get_server_metadata(**named)["name"] == "goldenpath"
     assert client.get_model_metadata("credit", **named)["inputs"][0]["name"] == "features"
+    assert client.get_model_config("credit", **named)
+    if module is over_http:
+        assert client.get_model_repository_index()[0]["name"] == "credit"
+    else:
+        assert client.get_model_repository_index().models[0].name == "credit"
+    try:
+        client.get_inference_statistics("credit")
+    except module.InferenceServerException as refused:
+        assert "/metrics" in str(refused), refused
     tensor = module.InferInput("features", rows.shape, "FP32")
     tensor.set_data_from_numpy(rows, **binary)
     wanted = [module.InferRequestedOutput("probability", **binary)]

@@ -24,6 +24,9 @@ STAGE = b"x-goldenpath-stage"
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,200}")
 _OWN = (b"grpc-", b":")
 _CALLER = HEADER_CALLER.encode()
+_NO_INDEX = (
+    "the gateway has no index of models over gRPC: POST /STAGE/MODEL/v2/repository/index lists one"
+)
 _NOT_FORWARDED = HOP_BY_HOP | {STAGE, b"host", _CALLER}
 
 
@@ -42,6 +45,8 @@ def forward(gateway: HttpClient, caller_secret: str = "") -> Ask:
                 "extensions": inference_service.EXTENSIONS,
             }
             return _message(call.name, metadata)
+        if call.name == inference_service.INDEX:
+            return _refusal(404, _NO_INDEX)
         try:
             target = _target(call)
         except InvalidInput as error:

@@ -12,7 +12,7 @@ import msgspec
 
 from goldenpath.errors import InvalidInput, NotFound
 from goldenpath.project.spec import Contract
-from goldenpath.serve.protocol import inference_service
+from goldenpath.serve.protocol import inference_service, model_repository
 from goldenpath.serve.protocol.labels import MOST_SHOWN, text_of
 from goldenpath.serve.protocol.open_inference import (
     Form,
@@ -62,6 +62,7 @@ class Calls:
         self._contract = contract
         self._shape = InputShape.of(contract)
         self._description = describe(identity, contract)
+        self._configured = model_repository.configuration(identity, contract)
         self._versions = ("", identity.digest, identity.slot)
 
     def read(self, body: bytes) -> Question:
@@ -109,7 +110,11 @@ class Calls:
             "ModelReady": lambda: {"ready": is_ready},
             "ServerMetadata": lambda: SERVER,
             "ModelMetadata": lambda: self._description,
+            "ModelConfig": lambda: {"config": model_repository.as_message(self._configured)},
+            inference_service.INDEX: lambda: {"models": self._index(body, is_ready)},
         }
+        if name == "ModelStatistics":
+            raise NotFound(model_repository.NO_STATISTICS)
         if name not in answers:
             raise NotFound(f"{inference_service.SERVICE} has no call {name[:80]}")
         if name.startswith("Model"):
@@ -144,6 +149,13 @@ class Calls:
         if is_raw:
             fields["raw_output_contents"] = [each.raw for each in outputs]
         return render("ModelInferResponse", fields)
+
+    def _index(self, body: bytes, is_ready: bool) -> list[object]:
+        from goldenpath.serve.protocol.grpc_messages import parse_index
+
+        ready_only = parse_index(body).ready
+        listed = model_repository.index(self._identity, is_ready=is_ready, ready_only=ready_only)
+        return [msgspec.to_builtins(each) for each in listed]
 
     def _is_meant(self, model: str, version: str) -> None:
         if model != self._identity.model:

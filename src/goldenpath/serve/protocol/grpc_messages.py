@@ -15,6 +15,8 @@ from goldenpath.errors import InvalidInput
 
 PACKAGE = "inference"
 _NAMED = {"name": (1, "string"), "version": (2, "string")}
+_TYPED = {"name": (1, "string"), "data_type": (2, "int32")}
+"""Triton numbers its data types; on the wire such a number is a whole number like others."""
 _PARAMETERS = "parameters"
 """The name of the only kind of map: from text to `InferParameter`."""
 _DESCRIBED = {"name": (1, "string"), "datatype": (2, "string"), "shape": (3, "int64*")}
@@ -37,6 +39,21 @@ _MESSAGES: Mapping[str, Mapping[str, tuple[int, str]]] = {
         "inputs": (4, "TensorMetadata*"),
         "outputs": (5, "TensorMetadata*"),
     },
+    "RepositoryIndexRequest": {"repository_name": (1, "string"), "ready": (2, "bool")},
+    "ModelIndex": {**_NAMED, "state": (3, "string"), "reason": (4, "string")},
+    "RepositoryIndexResponse": {"models": (1, "ModelIndex*")},
+    "TensorReshape": {"shape": (1, "int64*")},
+    "ConfiguredInput": {**_TYPED, "dims": (4, "int64*"), "reshape": (5, "TensorReshape")},
+    "ConfiguredOutput": {**_TYPED, "dims": (3, "int64*"), "reshape": (5, "TensorReshape")},
+    "ConfiguredModel": {
+        "name": (1, "string"),
+        "platform": (2, "string"),
+        "max_batch_size": (4, "int32"),
+        "input": (5, "ConfiguredInput*"),
+        "output": (6, "ConfiguredOutput*"),
+        "backend": (17, "string"),
+    },
+    "ModelConfigResponse": {"config": (1, "ConfiguredModel")},
     "InferInputTensor": _TENSOR,
     "InferRequestedOutputTensor": {"name": (1, "string"), _PARAMETERS: (2, "map")},
     "ModelInferRequest": {
@@ -149,6 +166,12 @@ class _Field(Protocol):
     name: str
 
 
+class IndexMessage(Protocol):
+    """A request for the models of a server."""
+
+    ready: bool
+
+
 class NamedMessage(Protocol):
     """A request about a model."""
 
@@ -169,6 +192,11 @@ def parse_answer(body: bytes) -> InferResponse:
 def parse_named(body: bytes) -> NamedMessage:
     """Parse any request about a model. Raises `InvalidInput` if it is none."""
     return cast("NamedMessage", _parse("ModelReadyRequest", body))
+
+
+def parse_index(body: bytes) -> IndexMessage:
+    """Parse a `RepositoryIndexRequest`. Raises `InvalidInput` if it is none."""
+    return cast("IndexMessage", _parse("RepositoryIndexRequest", body))
 
 
 def contents_of(tensor: "InputTensor | OutputTensor") -> Mapping[str, Sequence[object]]:

@@ -7,7 +7,12 @@ SERVICE = "inference.GRPCInferenceService"
 PREFIX = f"/{SERVICE}/"
 """Path prefix of the calls, over gRPC and as the body of a POST over HTTP/1.1."""
 INFER = "ModelInfer"
-CALLS = ("ServerLive", "ServerReady", "ModelReady", "ServerMetadata", "ModelMetadata", INFER)
+INDEX = "RepositoryIndex"
+CALLS = (
+    "ServerLive", "ServerReady", "ModelReady", "ServerMetadata", "ModelMetadata", INFER,
+    INDEX, "ModelConfig", "ModelStatistics",
+)  # fmt: skip
+"""The calls of the protocol, and those that clients of Triton make beside them."""
 EXTENSIONS = ("binary_tensor_data",)
 """Protocol extensions of the servers."""
 MEDIA_TYPE = "application/proto"

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Mapping
 from time import monotonic_ns
 
+import msgspec
+
 from goldenpath.errors import InvalidInput, NotFound
 from goldenpath.http.access import Access, AskedModel, Denied, Scope
 from goldenpath.http.callers import caller_from_header
@@ -21,7 +23,7 @@ from goldenpath.http.messages.writer import render
 from goldenpath.http.server_connection import ServerConnection
 from goldenpath.project.spec import Contract
 from goldenpath.serve.model.model import Model, ModelApart
-from goldenpath.serve.protocol import inference_service, openapi, tabular
+from goldenpath.serve.protocol import inference_service, model_repository, openapi, tabular
 from goldenpath.serve.protocol.calls import Calls
 from goldenpath.serve.protocol.inputs import InputRules, Refusal, Unfit
 from goldenpath.serve.protocol.open_inference import Reader
@@ -51,6 +53,7 @@ _OPEN = frozenset(
     {b"/v2/health/live", b"/v2/health/ready", _CALLS + b"ServerLive", _CALLS + b"ServerReady"}
 )
 """Health targets, which need no token."""
+_INDEX = model_repository.INDEX.encode("ascii")
 _PREDICTION_ID = re.compile(rb"[0-9a-f]{32}")
 _USUAL = frozenset({b"authorization", b"content-length", b"content-type", b"host", b"traceparent"})
 """Headers that do not affect how a body is read, besides its type."""
@@ -84,6 +87,7 @@ class ModelServer:
         self.access = access
         """The access rules; may be replaced while serving."""
         self._own = AskedModel(identity.stage, identity.model)
+        self._identity = identity
         self._shape = InputShape.of(contract)
         self._reader = Reader(self._shape, outputs_of(contract))
         self._calls = Calls(identity, contract)
@@ -258,14 +262,33 @@ class ModelServer:
         target = exchange.target
         if target.startswith(_CALLS):
             self._call(exchange, target.removeprefix(_CALLS).decode("latin-1"))
+        elif target == _INDEX:
+            self._index(exchange)
         elif target not in self._pages:
-            refuse(exchange, 404, f"{target[:200].decode('latin-1')} does not exist")
+            shown = target[:200].decode("latin-1")
+            why = model_repository.why_absent(shown)
+            refuse(exchange, 404, f"{shown} does not exist" + (f": {why}" if why else ""))
         elif exchange.method not in (b"GET", b"HEAD"):
             refuse(exchange, 405, "expected GET", headers={"allow": "GET, HEAD"})
         elif target.endswith(b"/ready") and not self._can_answer:
             respond(exchange, 503, {**self._pages[target], "ready": False})
         else:
             respond(exchange, 200, self._pages[target])
+
+    def _index(self, exchange: Exchange) -> None:
+        if exchange.method != b"POST":
+            refuse(exchange, 405, "expected POST", headers={"allow": "POST"})
+            return
+        try:
+            ready_only = model_repository.wants_ready_only(exchange.body)
+        except InvalidInput as error:
+            refuse(exchange, 400, error.message)
+            return
+        listed = model_repository.index(
+            self._identity, is_ready=self._can_answer, ready_only=ready_only
+        )
+        body = msgspec.json.encode(listed)
+        exchange.answer = render(200, body, keep_alive=exchange.keep_alive)
 
     def _call(self, exchange: Exchange, name: str) -> None:
         if exchange.method != b"POST":
@@ -328,6 +351,7 @@ def _routes(
             "goldenpath": describe_further(identity, contract),
         }
         pages[f"{base}/ready"] = {"name": identity.model, "ready": True}
+        pages[f"{base}/config"] = model_repository.configuration(identity, contract)
     return (
         {target.encode("ascii"): form for target, form in asks.items()},
         {target.encode("ascii"): page for target, page in pages.items()},
