@@ -1,5 +1,6 @@
 """An environment is made once for each lock, and no program of a project can change it."""
 
+import shutil
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -34,7 +35,8 @@ class Maker:
         self.made += 1
         folder.mkdir()
         (folder / "module.py").write_text("answer = 42\n")
-        return Path(sys.executable)
+        (folder / "python").symlink_to(sys.executable)
+        return folder / "python"
 
 
 def _kept(folder: Path, key: str, make: Maker) -> CachedEnvironment:
@@ -55,12 +57,7 @@ def test_an_environment_is_made_once_and_again_if_it_is_incomplete(tmp_path: Pat
 
 
 def test_an_environment_of_a_home_that_was_moved_is_made_anew(tmp_path: Path) -> None:
-    class Inside(Maker):
-        def __call__(self, folder: Path) -> Path:
-            super().__call__(folder)
-            return folder / "module.py"
-
-    make = Inside()
+    make = Maker()
     _kept(tmp_path / "before", "a" * 64, make)
     (tmp_path / "before").rename(tmp_path / "after")
 
@@ -68,6 +65,17 @@ def test_an_environment_of_a_home_that_was_moved_is_made_anew(tmp_path: Path) ->
 
     assert make.made == 2
     assert moved.python.is_file()
+
+
+def test_an_environment_of_a_home_that_was_copied_is_made_anew(tmp_path: Path) -> None:
+    make = Maker()
+    _kept(tmp_path / "before", "a" * 64, make)
+    shutil.copytree(tmp_path / "before", tmp_path / "copy", symlinks=True)
+
+    copied = _kept(tmp_path / "copy", "a" * 64, make)
+
+    assert make.made == 2
+    assert copied.python.is_relative_to(tmp_path / "copy")
 
 
 def test_an_environment_that_was_reached_by_a_link_outlives_the_link(tmp_path: Path) -> None:

@@ -90,12 +90,14 @@ def _acquired(
 
 
 def _is_complete(folder: Path) -> bool:
-    """Whether the environment was made to its end, and its interpreter is where it was then.
+    """Whether the environment was made to its end, in this folder.
 
-    A home that was moved has none of use: an environment knows its own path.
+    A home that was moved or copied has none of use: an environment knows its own path. The one
+    that a copy names may still be there, but no program of this home can reach it.
     """
     try:
-        return Path((folder / _COMPLETE).read_text("utf-8")).exists()
+        python = Path((folder / _COMPLETE).read_text("utf-8"))
+        return python.is_relative_to(folder) and python.exists()
     except FileNotFoundError:
         return False
 
