@@ -9,7 +9,7 @@ import pytest
 from goldenpath.errors import InvalidInput, NotFound
 from goldenpath.parsers.fault import Fault
 from goldenpath.project.contract import parse_contract, render_contract
-from goldenpath.project.load import faults, load_project
+from goldenpath.project.load import faults, load_project, notes
 from tests.starter import NOW
 
 
@@ -112,6 +112,19 @@ def test_a_category_needs_one_label_for_each_code_or_none(project: Path) -> None
     _edit(project, codes, f'{codes}labels = ["none", "school"]\n')
 
     assert _keys(faults(project, NOW)) == ["contract.features[2].labels"]
+
+
+def test_the_number_of_each_text_of_a_category_is_noted(project: Path) -> None:
+    assert notes(project) == ()
+    texts = 'categories = ["none", "school", "high", "3", "4", "5", "6"]\n'
+    _edit(project, "categories = [0, 1, 2, 3, 4, 5, 6]\n", texts)
+
+    (remark,) = notes(project)
+
+    assert "none = 0, school = 1, high = 2, 3 = 3, 4 = 4, …" in remark
+    assert "labels" in remark
+    (project / "goldenpath.toml").write_text("version = 1")
+    assert notes(project) == ()
 
 
 @pytest.mark.parametrize("entry", ["credit_default.missing:train", "credit_default.train:fit"])

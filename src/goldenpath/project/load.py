@@ -36,7 +36,7 @@ from goldenpath.project.statements import (
     required_statements,
     statement_faults,
 )
-from goldenpath.project.task.category_cost import code_notes
+from goldenpath.project.task.category_cost import code_notes, text_notes
 from goldenpath.project.task.metric_names import limit_faults, limit_warnings
 from goldenpath.project.task.task_faults import with_text_codes
 from goldenpath.project.text import parse_statement, read_text
@@ -122,11 +122,12 @@ def warnings(root: Path) -> tuple[Fault, ...]:
 
 
 def notes(root: Path) -> tuple[str, ...]:
-    """Return what the declaration will cost where the model runs; none if it has faults."""
+    """Return what the declaration means where the model runs; none if it has faults."""
     try:
-        return tuple(code_notes(read_declaration(root).contract))
+        contract = read_declaration(root).contract
     except (InvalidInput, NotFound, OSError):
         return ()  # `faults` says what is wrong
+    return (*code_notes(contract), *text_notes(contract))
 
 
 def _limited(root: Path) -> tuple[str, ...]:
