@@ -114,3 +114,45 @@ def test_a_mistyped_model_is_not_answered_with_nothing(
 ) -> None:
     assert changing("findings", "credi").code == 3
     assert changing("findings", "--stage", "prd").code == 2
+
+
+def test_a_finding_has_an_owner_and_a_time_limit(copy: Town, home: Home, changing: Command) -> None:
+    def rows(*more: str) -> list[dict[str, object]]:
+        found: list[dict[str, object]] = json.loads(
+            changing("findings", *more, "--output", "json").out
+        )
+        return found
+
+    unowned = rows()
+    assert {(each["owner"], each["due"], each["is_overdue"]) for each in unowned} == {
+        ("", "", False)
+    }
+    assert "nobody named" in changing("findings").out
+    declared = changing("platform", "show").out
+    for within, overdue in (("1h", True), ("9999d", False)):
+        owner = f'[[owner]]\nname = "risk models"\nfindings-within = "{within}"\n'
+        (copy.folder / "platform.toml").write_text(f"{declared}\n{owner}")
+        acting = copy.acting("platform-engineer")
+        changed = changing(
+            "platform", "change", str(copy.folder / "platform.toml"), "--reason", "owner", *acting
+        )
+        assert changed.code == 0, changed.err
+
+        (first, _) = rows()
+        assert (first["owner"], first["is_overdue"]) == ("risk models", overdue)
+    closed = changing("findings", "close", finding(1).id, *REASON, *copy.acting(WHO))
+    assert closed.code == 0, closed.err
+    assert [each["is_overdue"] for each in rows()] == [False, False]
+
+
+def test_findings_are_shown_as_of_a_time(copy: Town, home: Home, changing: Command) -> None:
+    assert changing("findings", "close", finding(1).id, *REASON, *copy.acting(WHO)).code == 0
+
+    def states(time: str) -> list[str]:
+        found = json.loads(changing("findings", "--at", time, "--output", "json").out)
+        return [each["finding"]["state"] for each in found]
+
+    assert states("now") == ["open", "resolved"]
+    assert states("2026-11-22T10:00:00Z") == ["open", "open"]
+    assert states("2026-11-22T09:30:01.5Z") == ["open"]
+    assert states("2026-11-22T09:00:00Z") == []

@@ -45,6 +45,7 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
         "rollback": "Remove a canary, or go back to the previous release.",
         "hold": "Keep a model as it is in a stage until somebody resumes.",
         "resume": "End the hold of a model in a stage.",
+        "retire": "End a model in a stage; its evidence stays.",
     },
     "Run": {
         "up": "Run on this machine what git declares, until stopped.",
@@ -68,6 +69,9 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
         "log": "Check, show, erase or expire predictions in the log.",
         "events": "Show or check the audit log.",
         "at": "Show what was live at a time, and who approved it.",
+        "waivers": "List every waiver, and what relied on it.",
+        "affected": "List the releases that contain a part or advisory.",
+        "register": "List every system: tier, owner, stages, findings.",
     },
     "Prove": {
         "verify": "Check signatures and evidence of a release by a policy.",

@@ -5,6 +5,8 @@ import click
 from goldenpath import compose
 from goldenpath.audit.alarms.alarm_source import AlarmSource, state_of
 from goldenpath.audit.alarms.closing import ListedFinding, listed
+from goldenpath.audit.registers.finding_limits import findings_at, owed
+from goldenpath.audit.timeline.moment import parse_moment
 from goldenpath.cli.naming import MODEL, stage_filter
 from goldenpath.cli.output import Format, note, output_option, show
 from goldenpath.cli.tables import TableRow, table
@@ -15,22 +17,28 @@ from goldenpath.processes.channel_status import channel_status
 @click.argument("model", type=MODEL, required=False)
 @stage_filter()
 @click.option("--open", "only_open", is_flag=True, help="Only findings that nothing has ended.")
+@click.option("--at", "time", default="now", help="The findings as they were at this time.")
 @output_option
-def list_findings(model: str | None, stage: str | None, only_open: bool, output: Format) -> None:
-    """List findings, the open ones first."""
-    home = compose.home()
+def list_findings(
+    model: str | None, stage: str | None, only_open: bool, time: str, output: Format
+) -> None:
+    """List findings with owners and time limits."""
+    home, moment = compose.home(), parse_moment(time, compose.now())
     known = sorted(AlarmSource(home, note).findings().values(), key=lambda each: each.opened_at)
     named = {(each.stage, each.model) for each in known}
     compose.require_known(home, stage, model, named)
     mine = [f for f in known if stage in (None, f.stage) and model in (None, f.model)]
-    is_closed = any(state_of(each) == "closed" for each in mine)
-    people = compose.trusted(home).platform.people if is_closed else ()
-    found = [listed(home.findings, each, people) for each in mine]
+    platform = compose.trusted(home).platform if mine else None
+    people, owners = (platform.people, platform.owners) if platform else ((), ())
+    found = [
+        owed(listed(home.findings, each, people), owners, moment)
+        for each in findings_at(mine, moment)
+    ]
     found = sorted((e for e in found if e.is_open or not only_open), key=lambda e: not e.is_open)
     for status in channel_status(home):
         if status.waiting or status.held_back or status.fault:
             note(f"alarms for {status.channel}: {status.text}")
-    headings = ("finding", "state", "deployment", "since", "what")
+    headings = ("finding", "state", "deployment", "since", "owner", "due", "what")
     text = table(headings, [_row(each) for each in found]) or "no findings"
     show(found, text, output)
 
@@ -41,5 +49,7 @@ def _row(each: ListedFinding) -> TableRow:
     notes = [ended] if finding.resolved_by else []
     notes += [f"NOT believed: {each.fault}"] if each.fault else []
     where = "/".join(filter(None, (finding.stage, finding.model)))
-    cells = (finding.id, state_of(finding), where, finding.since[:19], finding.sentence)
+    state = "OVERDUE" if each.is_overdue else state_of(finding)
+    owner, due = each.owner or "nobody named", each.due[:19] or "no limit set"
+    cells = (finding.id, state, where, finding.since[:19], owner, due, finding.sentence)
     return TableRow(cells, tuple(notes))

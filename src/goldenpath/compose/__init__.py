@@ -8,6 +8,10 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from goldenpath.compose.audits.register_sources import deployment_use as deployment_use
+    from goldenpath.compose.audits.register_sources import note_commit as note_commit
+    from goldenpath.compose.audits.register_sources import part_query as part_query
+    from goldenpath.compose.audits.register_sources import signed_records as signed_records
     from goldenpath.compose.building import catalogue as catalogue
     from goldenpath.compose.building import data_cache as data_cache
     from goldenpath.compose.building import project_faults as project_faults
@@ -81,6 +85,12 @@ if TYPE_CHECKING:
     from goldenpath.compose.witness import witness_key as witness_key
 
 _PARTS = {
+    "audits.register_sources": (
+        "deployment_use",
+        "note_commit",
+        "part_query",
+        "signed_records",
+    ),
     "witness": ("held", "witness_key"),
     "process_context": (
         "home",

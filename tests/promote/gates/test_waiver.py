@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from goldenpath.audit.events.event_log import EventLog
+from goldenpath.canonical import JsonValue
 from goldenpath.cli import gate, waive
 from goldenpath.digest import Digest
 from goldenpath.errors import REFUSED, InvalidInput
@@ -20,6 +21,7 @@ from goldenpath.promote.workspace.stage_changes import waive as sign_waiver
 from goldenpath.promote.workspace.workspace import Outcome
 from goldenpath.release.attest.attach import attach_ssh
 from goldenpath.release.attest.policy import Finding
+from goldenpath.release.attest.statement import WAIVER, Statement
 from goldenpath.train.training_run import Metric
 from tests.promote.road import METRICS, MODEL, Road, good_run
 
@@ -231,3 +233,24 @@ def test_the_verb_leaves_an_event_and_the_gate_shows_the_waiver(
     assert shown.exit_code == REFUSED
     (event,) = EventLog(road.home.events).read()
     assert (event.kind, event.actor, event.stage) == ("release.waived", "validator", "prod")
+
+
+@pytest.mark.parametrize("until", ["never", "", "2026-12-01", 7])
+def test_a_waiver_that_ends_on_no_day_opens_nothing_and_breaks_no_gate(
+    road: Road, until: JsonValue
+) -> None:
+    digest = weak(road)
+    predicate: dict[str, JsonValue] = {
+        "version": 1,
+        "gate": "thresholds",
+        "scope": {"model": MODEL, "environment": "prod", "until": until},
+        "reason": REASON,
+    }
+    desk, image = road.desk("validator"), road.store.resolve(digest.text)
+    statement = Statement((digest,), WAIVER, predicate)
+    attach_ssh(road.store, image, statement, desk.acting.key, now=road.now)
+
+    closed = finding(judged(road, digest))
+
+    assert closed.status == "fail"
+    assert "validator ends on no day that can be read" in closed.message

@@ -1,6 +1,7 @@
 """Where alarms go, as `platform.toml` says it: read back, and refused with the reason."""
 
 import dataclasses
+from datetime import timedelta
 
 import pytest
 
@@ -25,7 +26,7 @@ CHANNELS = (
     FileChannel("log", "prod"),
 )
 OWNERS = (
-    ModelOwner("risk models", ("credit-*",), "https://wiki.bank.example/drift"),
+    ModelOwner("risk models", ("credit-*",), "https://wiki.bank.example/drift", timedelta(days=14)),
     ModelOwner("the platform team"),
 )
 
@@ -63,6 +64,7 @@ def test_channels_and_owners_read_back() -> None:
         ('name = "siem"', 'name = "on-call"', "name: expected a name that is used once"),
         ('name = "siem"', 'name = "a/b"', "name: expected lower-case"),
         ('"https://wiki', '"javascript://wiki', "runbook: expected an http or https address"),
+        ('"14d"', '"soon"', "findings-within: expected a duration"),
         ('file = "prod"', 'file = "prod"\ncolour = "red"', "colour: is not a known key"),
     ],
 )

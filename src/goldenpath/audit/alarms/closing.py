@@ -165,6 +165,11 @@ class ListedFinding:
     """Empty if no person closed it, or if no valid signature did."""
     fault: str = ""
     """Why the closing by a person is not believed; empty if it is, or if none closed it."""
+    owner: str = ""
+    """Who answers for the model, by `platform.toml`; empty if it names nobody."""
+    due: str = ""
+    """When the owner's time limit ends, RFC 3339 in UTC; empty if none is set."""
+    is_overdue: bool = False
 
     @property
     def is_open(self) -> bool:

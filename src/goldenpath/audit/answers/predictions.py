@@ -76,11 +76,15 @@ def answers_at(home: Home, moment: datetime) -> Minute | None:
     None if there is no prediction log, or if its key is gone. A segment that does not match its
     signed checkpoint is left out; `check_logs` names it.
     """
+    return answers_between(home, moment - HALF, moment + HALF)
+
+
+def answers_between(home: Home, begin: datetime, end: datetime) -> Minute | None:
+    """Return what `answers_at` returns, for the answers of any period."""
     try:
         public_key = log_public_key(home)
     except (NotFound, VerificationError):  # `check_logs` says which
         return None
-    begin, end = moment - HALF, moment + HALF
     minute = Minute({}, {})
     for path in checkpoints(home.predictions):
         with suppress(InvalidInput, VerificationError):

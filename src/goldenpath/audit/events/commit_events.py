@@ -31,7 +31,9 @@ from goldenpath.promote.repository.commit_message import (
     MODEL,
     REASON,
     RELEASE,
+    RETIRE,
     STAGE,
+    action_of,
 )
 from goldenpath.promote.repository.worktree import Repository
 from goldenpath.times import timestamp
@@ -45,6 +47,7 @@ _KINDS: Mapping[str, Kind] = {
     "hold": "rollout.held",
     "resume": "rollout.resumed",
     "confirm": "release.approved",
+    RETIRE: "release.retired",
 }
 """The kind of event by the action in the subject of a commit."""
 
@@ -101,8 +104,8 @@ class CommitEvents:
             write_whole(self._folder / FILE, content, 0o640)
 
     def _derive(self, commit: Commit) -> None:
-        action = commit.subject.partition(": ")[2].partition(" ")[0]
-        kind, stage, model = _KINDS.get(action), commit.trailer(STAGE), commit.trailer(MODEL)
+        kind = _KINDS.get(action_of(commit.subject))
+        stage, model = commit.trailer(STAGE), commit.trailer(MODEL)
         if kind is None or not (stage and model and commit.parents):
             return
         platform = platform_at(self._repository, commit.parents[0])

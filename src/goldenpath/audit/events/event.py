@@ -28,6 +28,7 @@ Kind = Literal[
     "release.approved",
     "release.reproduced",
     "release.waived",
+    "release.retired",
     "rollout.stepped",
     "rollout.rolled-back",
     "rollout.held",

@@ -7,7 +7,7 @@ and no process of goldenpath has to run. Who approved a release is in signed sta
 
 from collections.abc import Callable, Iterator
 
-from goldenpath.audit.timeline.live_model import Intent
+from goldenpath.audit.timeline.live_model import Absence, Intent
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound, VerificationError
 from goldenpath.promote.manifests.deployment_files import (
@@ -23,7 +23,8 @@ from goldenpath.promote.platform.break_glass import BreakGlass
 from goldenpath.promote.platform.platform import FILE, Platform
 from goldenpath.promote.repository.chain_of_trust import platform_at
 from goldenpath.promote.repository.commit import Commit
-from goldenpath.promote.repository.commit_message import DECISION, REASON
+from goldenpath.promote.repository.commit_message import DECISION, REASON, RETIRE, action_of
+from goldenpath.promote.repository.countersign import agreement
 from goldenpath.promote.repository.first_seen import Sighting
 from goldenpath.promote.repository.worktree import Repository
 from goldenpath.release.attest.policy import Person
@@ -86,9 +87,12 @@ class _History:
         folder = deployment_folder(stage, model)
         (contents,) = self._repository.folders([f"{commit.id}:{folder}"])
         files = Files.of(folder, contents)
-        slots = self._slots(files, platform)
-        if platform is None or slots is None:
+        placed = self._placed(files, platform)
+        if platform is None or placed is None:
             return  # no reconciler could have applied this commit
+        slots, standby, absence = placed
+        if absence == "removed" and action_of(commit.subject) == RETIRE:
+            absence = "retired"
         demanded = platform.stage(stage)
         signer = self._signer(commit.id, platform.committers)
         glass = self._glass_of((stage, model), files.release, slots, signer)
@@ -109,6 +113,9 @@ class _History:
             approvals_unknown=NOT_READ,
             second=self._second.get((stage, model, slots[-1].digest), "") if slots else "",
             before=self._before_entry((stage, model), slots),
+            approved_by=self._second_person(commit, platform) if absence == "retired" else (),
+            absence=absence,
+            standby=standby,
         )
 
     def _before_entry(self, place: tuple[str, str], slots: tuple[Slot, ...]) -> str:
@@ -150,16 +157,32 @@ class _History:
                 return None
         return self._platforms[blob]
 
-    def _slots(self, files: Files, platform: Platform | None) -> tuple[Slot, ...] | None:
+    def _placed(
+        self, files: Files, platform: Platform | None
+    ) -> tuple[tuple[Slot, ...], str, Absence] | None:
+        """Return the releases that the files place, the one on standby, and why there is none.
+
+        None for files that nobody can read.
+        """
         if not files.applied:
-            return ()
+            return (), "", "removed"
         if platform is None:
             return None
         try:
             (deployment,) = parse_deployments(files.applied, platform)
         except InvalidInput:
             return None
-        return () if deployment.stopped else deployment.slots
+        if deployment.stopped:
+            return (), "", "stopped"
+        standby = deployment.standby
+        return deployment.slots, "" if standby is None else standby.digest.text, ""
+
+    def _second_person(self, commit: Commit, before: Platform) -> tuple[str, ...]:
+        """Return who else signed the removal of these files; nobody without a valid signature."""
+        try:
+            return (agreement(self._repository, commit, before, commit.paths),)
+        except VerificationError:
+            return ()
 
     def _signer(self, commit: str, people: tuple[Person, ...]) -> str:
         try:

@@ -94,8 +94,12 @@ def live_at(
             certainty="unknown" if logs.events.faults else live.certainty,
         )
         for live in models
-        if live.shares or live.mismatches
+        if live.shares or live.mismatches or _is_retired(live.intent)
     )
+
+
+def _is_retired(intent: Intent | None) -> bool:
+    return intent is not None and intent.absence == "retired"
 
 
 def _lost(logs: LogStates) -> Iterable[Mismatch]:

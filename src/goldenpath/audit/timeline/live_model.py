@@ -9,6 +9,8 @@ from goldenpath.promote.manifests.desired import Slot
 from goldenpath.promote.platform.break_glass import BreakGlass
 
 Certainty = Literal["certain", "uncertain", "unknown"]
+Absence = Literal["", "removed", "retired", "stopped"]
+"""Why a commit places no release; empty if it places one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,9 @@ class Intent:
     """The stable release of the stage before the newest one entered; empty if there was none."""
     approved_own: tuple[str, ...] = ()
     """People whose approval does not count, because they wrote a part of the change."""
+    absence: Absence = ""
+    standby: str = ""
+    """The release that keeps running without traffic; empty if there is none."""
 
 
 @dataclass(frozen=True, slots=True)

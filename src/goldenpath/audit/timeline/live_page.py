@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from goldenpath.audit.events.log_state import NEVER_BEGUN, LogStates
-from goldenpath.audit.timeline.live_model import LiveModel, TrafficShare
+from goldenpath.audit.timeline.live_model import Intent, LiveModel, TrafficShare
 from goldenpath.audit.timeline.moment import show_moment
 
 
@@ -41,19 +41,7 @@ def _one(live: LiveModel) -> Iterator[str]:
     if live.certainty != "certain":
         seen = show_moment(live.seen_until) if live.seen_until else "never"
         yield f"  {live.certainty}: the last sign of life before that moment was {seen}"
-    intent = live.intent
-    if intent is None:
-        yield "  intended: nothing; no commit had placed the model"
-    else:
-        yield f"  intended by commit {intent.commit[:12]} of {show_moment(intent.time)}"
-        yield f"    time is     {intent.time_by}"
-        yield f"    signed by   {intent.signer or 'nobody listed'}"
-        unknown = f"not known: {intent.approvals_unknown}" if intent.approvals_unknown else ""
-        yield f"    approved by {unknown or ', '.join(intent.approved_by) or 'nobody'}"
-        if intent.second:
-            yield f"    confirmed   {intent.second}, after break-glass"
-        yield f"    decision    {intent.decision or 'none that is signed'}"
-        yield f"    reason      {intent.reason}"
+    yield from _intended(live.intent)
     for mismatch in live.mismatches:
         if mismatch.kind not in ("log damaged", "log gone"):  # once, at the head of the page
             yield f"  FINDING {mismatch.kind}: {mismatch.message}"
@@ -61,6 +49,23 @@ def _one(live: LiveModel) -> Iterator[str]:
         yield f"  in transition: {live.transition}"
     elif not live.mismatches:
         yield "  intended and observed agree"
+
+
+def _intended(intent: Intent | None) -> Iterator[str]:
+    if intent is None:
+        yield "  intended: nothing; no commit had placed the model"
+        return
+    if intent.absence:
+        yield f"  {intent.absence}: by this commit nothing is to run"
+    yield f"  intended by commit {intent.commit[:12]} of {show_moment(intent.time)}"
+    yield f"    time is     {intent.time_by}"
+    yield f"    signed by   {intent.signer or 'nobody listed'}"
+    unknown = f"not known: {intent.approvals_unknown}" if intent.approvals_unknown else ""
+    yield f"    approved by {unknown or ', '.join(intent.approved_by) or 'nobody'}"
+    if intent.second:
+        yield f"    confirmed   {intent.second}, after break-glass"
+    yield f"    decision    {intent.decision or 'none that is signed'}"
+    yield f"    reason      {intent.reason}"
 
 
 def _share(share: TrafficShare) -> str:

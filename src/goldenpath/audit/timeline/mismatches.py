@@ -41,7 +41,7 @@ def mismatches(
     if intent is not None and intent.glass is not None:
         yield Mismatch("glass broken", intent.glass.summary(time))
     if intent is not None and any(share.replicas for share in shares):
-        yield from _unauthorised(intent)
+        yield from unauthorised(intent)
 
 
 def _before(past: Sequence[Intent], time: datetime) -> tuple[Intent, ...]:
@@ -93,7 +93,8 @@ def _is_out(before: Sequence[Intent], shares: tuple[TrafficShare, ...]) -> bool:
     return wanted and wants and not any(share.replicas for share in shares)
 
 
-def _unauthorised(intent: Intent) -> Iterable[Mismatch]:
+def unauthorised(intent: Intent) -> Iterable[Mismatch]:
+    """Yield what is missing of the signatures that a commit needs."""
     if not intent.signer:
         yield Mismatch(
             "commit not signed", f"no listed key signed the commit {intent.commit[:12]} in force"

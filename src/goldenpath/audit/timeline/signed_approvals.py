@@ -38,7 +38,7 @@ class SignedApprovals:
         If the statements cannot be read, it says so: that is not the same as nobody.
         """
         if not intent.slots:
-            return replace(intent, decision="", approved_by=(), approvals_unknown="")
+            return replace(intent, decision="", approvals_unknown="")
         digest = intent.slots[-1].digest
         try:
             verified = self._read(digest)

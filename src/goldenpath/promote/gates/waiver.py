@@ -17,7 +17,14 @@ from goldenpath.promote.gates.gate import Evidence
 from goldenpath.promote.platform.break_glass import OVERRULED
 from goldenpath.promote.platform.platform import Platform, Stage
 from goldenpath.release.attest.policy import Finding, SignedStatement
-from goldenpath.release.attest.statement import WAIVER, Statement, member, parse_time, render_time
+from goldenpath.release.attest.statement import (
+    WAIVER,
+    Statement,
+    member,
+    parse_time,
+    render_time,
+    text_member,
+)
 
 UNWAIVABLE = frozenset({"evidence", "approvals"})
 LONGEST = timedelta(days=366)
@@ -104,14 +111,14 @@ def excuses(
             for signed in change.verified.of_type(WAIVER)
             if _covers(signed, gate, decision, change.stage)
             and _may_waive(signed.signer, decision, change, platform, at=at)
-            and not _defect(signed, at)
+            and not terms_fault(signed, at)
         ]
         # One gate without a valid waiver makes the whole decision worthless.
         if not valid:
             return None
         waived = dict(valid[0].statement.predicate)
-        until = parse_time(_text(waived, "scope", "until"))
-        result.append(Excuse(gate, valid[0].signer, _text(waived, "reason"), until))
+        until = parse_time(text_member(waived, "scope", "until"))
+        result.append(Excuse(gate, valid[0].signer, text_member(waived, "reason"), until))
     return tuple(result)
 
 
@@ -169,26 +176,36 @@ def _waivers(evidence: Evidence, stage: Stage, now: datetime) -> Iterator[Waiver
         if member(waived, "scope", "model") != evidence.model:
             refused = refused or "waived it for another model"
         yield Waiver(
-            gate=_text(waived, "gate"),
+            gate=text_member(waived, "gate"),
             person=signed.signer,
-            reason=_text(waived, "reason"),
-            until=_text(waived, "scope", "until"),
+            reason=text_member(waived, "reason"),
+            until=text_member(waived, "scope", "until"),
             envelope=signed.envelope,
             signed_at=signed.statement.signed_at,
-            refused=refused or _defect(signed, now),
+            refused=refused or terms_fault(signed, now),
         )
 
 
-def _defect(signed: SignedStatement, now: datetime) -> str:
+def terms_fault(signed: SignedStatement, now: datetime) -> str:
     """Return why the waiver itself is not valid at `now`; empty if it is."""
     waived = dict(signed.statement.predicate)
-    until, waived_at = _text(waived, "scope", "until"), signed.statement.signed_at
-    end = parse_time(until) if until else None
-    if waived.get("version") != 1 or waived_at is None or len(_text(waived, "reason")) < MIN_REASON:
+    waived_at, end = signed.statement.signed_at, end_of(signed)
+    reason = text_member(waived, "reason")
+    if waived.get("version") != 1 or waived_at is None or len(reason) < MIN_REASON:
         return "is not complete"
-    if end is None or end <= now:
-        return f"ended on {until}"
+    if end is None:
+        return "ends on no day that can be read"
+    if end <= now:
+        return f"ended on {text_member(waived, 'scope', 'until')}"
     return "" if end <= waived_at + LONGEST else "runs for more than a year"
+
+
+def end_of(signed: SignedStatement) -> datetime | None:
+    """Return when the waiver ends; None if nobody can read that, and then it never began."""
+    try:
+        return parse_time(text_member(dict(signed.statement.predicate), "scope", "until"))
+    except InvalidInput:
+        return None
 
 
 def _overruled(finding: Finding, signed: tuple[Waiver, ...]) -> Finding:
@@ -205,8 +222,3 @@ def _overruled(finding: Finding, signed: tuple[Waiver, ...]) -> Finding:
     return Finding(
         finding.check, "fail", f"{finding.message} (no valid waiver: {why})", finding.cure
     )
-
-
-def _text(value: dict[str, JsonValue], *path: str) -> str:
-    text = member(value, *path)
-    return text if isinstance(text, str) else ""

@@ -7,13 +7,14 @@ the machine that sends.
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
 
 import msgspec
 
 from goldenpath.parsers.toml_text import listed, quoted
 from goldenpath.promote.platform.demands import read_name
 from goldenpath.promote.platform.model_limits import covers, models_line, read_models
-from goldenpath.promote.platform.toml_table import Table
+from goldenpath.promote.platform.toml_table import Table, duration_text
 
 KINDS = ("alertmanager", "webhook", "mail", "file")
 """The kinds of channels. Each is the key that holds the address."""
@@ -86,6 +87,8 @@ class ModelOwner(msgspec.Struct, frozen=True):
     """Names, in which `*` stands for any letters; empty: every model."""
     runbook: str = ""
     """The address of the page that says what to do."""
+    findings_within: timedelta = timedelta(0)
+    """How long a finding may stay open; 0 means that no limit is set."""
 
 
 def owner_of(owners: Sequence[ModelOwner], model: str) -> ModelOwner | None:
@@ -111,9 +114,9 @@ def read_owner(table: Table) -> ModelOwner:
     runbook = table.text("runbook") if table.has("runbook") else ""
     if runbook and (len(runbook) > 500 or not re.fullmatch(r"https?://[!-~]+", runbook)):
         table.fault("runbook", "an http or https address", runbook)
-    models = read_models(table)
+    models, within = read_models(table), table.duration("findings-within")
     table.end()
-    return ModelOwner(name, models, runbook)
+    return ModelOwner(name, models, runbook, within)
 
 
 def channel_lines(channels: Sequence[AlarmChannel]) -> Iterator[str]:
@@ -146,6 +149,8 @@ def owner_lines(owners: Sequence[ModelOwner]) -> Iterator[str]:
             yield models_line(each.models)
         if each.runbook:
             yield f"runbook = {quoted(each.runbook)}"
+        if each.findings_within:
+            yield f"findings-within = {quoted(duration_text(each.findings_within))}"
 
 
 def _channel(table: Table, names: set[str]) -> AlarmChannel | None:

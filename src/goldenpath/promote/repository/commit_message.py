@@ -15,6 +15,9 @@ BREAK_GLASS, BREAK_GLASS_UNTIL, CONFIRMS = (
     "Break-Glass-Confirmed",
 )
 PREVIOUS, SHARE, JUDGED = "Previous-Digest", "Traffic-Share", "Judged"
+NOT_KNOWN = "Not-Known"
+RETIRE = "retire"
+"""The action of a commit that ends a model in a stage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,7 @@ class CommitMessage:
     """The content of the message: what changes in one deployment, why, and who agreed."""
 
     action: str
-    """One of `promote`, `rollout`, `rollback`, `hold`, `resume`, `confirm`, `judge`."""
+    """One of `promote`, `rollout`, `rollback`, `hold`, `resume`, `confirm`, `judge`, `retire`."""
     stage: str
     model: str
     digest: Digest
@@ -38,6 +41,8 @@ class CommitMessage:
     """The break-glass record, if the commit opens one."""
     confirms: str = ""
     """The person who used break-glass, if the commit is the second person's."""
+    not_known: tuple[str, ...] = ()
+    """What could not be found out about who uses a model that is retired."""
 
     def render(self) -> str:
         """Return the message. A text by a person becomes one line, so it cannot forge a trailer."""
@@ -59,9 +64,15 @@ class CommitMessage:
         if self.confirms:
             trailers.append((CONFIRMS, self.confirms))
         trailers += [(JUDGED, numbers) for numbers in self.judged]
+        trailers += [(NOT_KNOWN, line) for line in self.not_known]
         trailers.append((REASON, _one_line(self.reason)))
         lines = "\n".join(f"{name}: {_one_line(value)}" for name, value in trailers)
         return f"{subject}\n\n{_one_line(self.reason)}\n\n{lines}\n"
+
+
+def action_of(subject: str) -> str:
+    """Return the action that the subject of a commit names; empty if it is of another form."""
+    return subject.partition(": ")[2].partition(" ")[0]
 
 
 def _one_line(text: str) -> str:

@@ -31,6 +31,12 @@ def newest_release(store: Store, model: str) -> tuple[datetime, Digest]:
     return max(dated, key=lambda pair: (pair[0], pair[1].text))
 
 
+def tagged_releases(store: Store) -> frozenset[Digest]:
+    """Return every release that a tag of the store names, whatever its model."""
+    form = re.compile(rf".+-[0-9a-f]{{{_COMMIT_DIGITS}}}")
+    return frozenset(store.resolve(tag).digest for tag in store.tags() if form.fullmatch(tag))
+
+
 def _committed_at(store: Store, digest: Digest) -> datetime:
     text = read_image(store, digest).annotations.get(CREATED, "")
     try:

@@ -121,6 +121,12 @@ def member(value: JsonValue, *path: str) -> JsonValue:
     return value
 
 
+def text_member(value: JsonValue, *path: str) -> str:
+    """Return the text at a path of member names in a JSON value; empty if there is none."""
+    text = member(value, *path)
+    return text if isinstance(text, str) else ""
+
+
 def cited(predicate: Mapping[str, JsonValue]) -> frozenset[Digest]:
     """Return the statements that a decision cites: approvals, waivers, evidence of machines."""
     digests = set()

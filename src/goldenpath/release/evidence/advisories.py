@@ -6,7 +6,7 @@ with other parts, such as a pre-release, counts as affected if it cannot be comp
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from goldenpath.canonical import JsonValue, parse_object
@@ -37,11 +37,17 @@ class Advisories:
     """Digest of all files, so that a verdict names the advisories it is based on."""
     count: int
     affected: Mapping[str, tuple[tuple[str, JsonValue], ...]]
+    names: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """The advisories that an identifier or an alias such as `CVE-2026-1234` names."""
+
+    def named(self, text: str) -> frozenset[str]:
+        """Return the identifiers of the advisories that `text` names; empty if there is none."""
+        return self.names.get(text.upper(), frozenset())
 
     def about(self, packages: Iterable[Package]) -> Iterator[Vulnerability]:
         """Yield every advisory that affects one of the packages."""
         for package in packages:
-            for identity, affected in self.affected.get(_normal(package.name), ()):
+            for identity, affected in self.affected.get(normal_name(package.name), ()):
                 if _is_affected(package.version, affected):
                     yield Vulnerability(identity, package.name, package.version)
 
@@ -56,6 +62,7 @@ def read_advisories(folder: Path) -> Advisories:
         raise InvalidInput(f"{folder} holds {len(files)} advisories: expected 1 to {MAX_FILES}")
     digests: list[str] = []
     by_package: dict[str, list[tuple[str, JsonValue]]] = {}
+    names: dict[str, frozenset[str]] = {}
     for file in files:
         if file.stat().st_size > _MAX_SIZE:
             raise InvalidInput(f"{file} is too large: expected at most {_MAX_SIZE} bytes")
@@ -67,14 +74,18 @@ def read_advisories(folder: Path) -> Advisories:
             raise InvalidInput(f"{file} is no advisory in the OSV format")
         if "withdrawn" in advisory:
             continue
+        aliases = advisory.get("aliases", [])
+        for name in (identity, *map(str, aliases if isinstance(aliases, list) else ())):
+            names[name.upper()] = names.get(name.upper(), frozenset()) | {identity}
         for item in listed:
             package = item.get("package") if isinstance(item, dict) else None
             if not isinstance(package, dict) or package.get("ecosystem") != _ECOSYSTEM:
                 continue
-            name = _normal(str(package.get("name")))
+            name = normal_name(str(package.get("name")))
             by_package.setdefault(name, []).append((identity, item))
     whole = Digest.of("".join(digests).encode()).text
-    return Advisories(whole, len(files), {name: tuple(each) for name, each in by_package.items()})
+    affected = {name: tuple(each) for name, each in by_package.items()}
+    return Advisories(whole, len(files), affected, names)
 
 
 def _is_affected(version: str, affected: JsonValue) -> bool:
@@ -117,5 +128,6 @@ def _numbers(version: str) -> tuple[int, ...] | None:
     return tuple(numbers)
 
 
-def _normal(name: str) -> str:
+def normal_name(name: str) -> str:
+    """Return the name of a Python package as PEP 503 compares it."""
     return re.sub(r"[-_.]+", "-", name).lower()

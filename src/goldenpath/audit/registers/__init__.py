@@ -1,0 +1,1 @@
+"""Registers: what a platform holds as a whole, read from signed commits and statements."""

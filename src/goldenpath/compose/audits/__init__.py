@@ -1,0 +1,1 @@
+"""Where the registers and questions of an auditor read from."""
