@@ -114,7 +114,7 @@ def _change(
         wish.rollout,
         decision.approvals,
         None,
-        hold=f"{stage.person.name} chose an older release" if scene.was_here else "",
+        hold=_hold(scene),
         break_glass=decision.break_glass,
     )
     message = CommitMessage(
@@ -129,6 +129,15 @@ def _change(
         break_glass=decision.break_glass,
     )
     return stage_change(stage, desired, placement, message, decision=decision)
+
+
+def _hold(scene: ReleaseScene) -> str:
+    """Return why the deployment goes on hold: somebody chose an older release than the one there.
+
+    Where nothing runs, such as after a retirement, no release is older.
+    """
+    is_older = scene.was_here and scene.stage.deployment is not None
+    return f"{scene.stage.person.name} chose an older release" if is_older else ""
 
 
 def _require_free(scene: StageScene) -> None:

@@ -52,15 +52,22 @@ def change_trust(
     needs_two = scene.is_set_up if any(map(is_protected, changed)) else scene.platform.two_people
     if not two and not needs_two:
         return TrustChange(scene.commit, scene.now, changed, message, (person,))
+    return proposal_of(scene, changed, message)
+
+
+def proposal_of(
+    scene: TrustScene, files: Mapping[str, bytes | None], message: str
+) -> TrustProposal:
+    """Return the proposal of a change that a second person has to confirm."""
     seed = f"{scene.commit} {scene.now.isoformat()} {message}".encode()
     return TrustProposal(
         scene.commit,
         scene.now,
-        changed,
+        files,
         message,
         scene.base,
         Digest.of(seed).hex[:12],
-        who_may_agree(scene.platform, person, scene.now),
+        who_may_agree(scene.platform, scene.person.name, scene.now),
     )
 
 

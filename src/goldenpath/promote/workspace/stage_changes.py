@@ -1,23 +1,33 @@
 """Changes of a stage: each function reads its scene, lets the act decide, and publishes."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from goldenpath.digest import Digest
 from goldenpath.promote.acts import approving, holding, promotion, rolling, waiving
+from goldenpath.promote.acts.holding import DeploymentUse, RetirementScene
 from goldenpath.promote.acts.intents import (
     Approval,
     GateWaiver,
     PromotionIntent,
     StageChange,
+    TrustIntent,
     Unchanged,
 )
 from goldenpath.promote.acts.promotion import PromotionWish
 from goldenpath.promote.acts.rolling import Grounds
 from goldenpath.promote.gates.approval import LIFETIME
+from goldenpath.promote.manifests.deployment_files import deployment_folder
 from goldenpath.promote.manifests.desired import Rollout
 from goldenpath.promote.manifests.placement import check_steps
-from goldenpath.promote.workspace.scene_reader import read_release, read_rollback, read_stage
+from goldenpath.promote.repository.chain_of_trust import Trusted
+from goldenpath.promote.workspace.scene_reader import (
+    read_release,
+    read_rollback,
+    read_stage,
+    read_trust,
+)
 from goldenpath.promote.workspace.workspace import Outcome, Workspace, enact, newest, publish
 
 
@@ -142,3 +152,17 @@ def waive(
     """Sign a waiver of a gate that is closed now, and attach it to the release."""
     scene = read_release(workspace, newest(workspace), digest, stage, promotes=False)
     return publish(workspace, waiving.waive(scene, gate, reason, until))
+
+
+def retire(
+    workspace: Workspace, model: str, stage: str, reason: str, *, use: Callable[[], DeploymentUse]
+) -> Outcome[TrustIntent]:
+    """End a model in a stage, or propose that to a second person; `use` finds out who uses it."""
+
+    def read(trusted: Trusted) -> RetirementScene:
+        scene = read_stage(workspace, trusted, stage, model)
+        files = workspace.repository.files(trusted.commit, deployment_folder(stage, model))
+        trust = read_trust(workspace, trusted, tuple(files))
+        return RetirementScene(scene, trust, files, use())
+
+    return enact(workspace, read, lambda scene: holding.retire(scene, reason))

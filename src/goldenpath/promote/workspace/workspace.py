@@ -26,7 +26,7 @@ from goldenpath.promote.forge.pull_request import NOT_ASKED, Forge, MergeAnswer
 from goldenpath.promote.gates.gate import Decision
 from goldenpath.promote.manifests.desired import Deployment
 from goldenpath.promote.repository.chain_of_trust import Trusted, follow
-from goldenpath.promote.repository.commit import Commit, parse_commit
+from goldenpath.promote.repository.commit import Commit, parse_commit, parse_trailers
 from goldenpath.promote.repository.countersign import sign_change
 from goldenpath.promote.repository.first_seen import FirstSeen, Sighting
 from goldenpath.promote.repository.identity import Identity
@@ -220,7 +220,9 @@ def _note_own(workspace: Workspace, commit: str, now: datetime) -> None:
 def _propose(workspace: Workspace, proposal: TrustProposal) -> None:
     acting = workspace.acting
     trailers = sign_change(proposal.base, proposal.files, acting.name, acting.key)
-    message = f"{proposal.message.rstrip()}\n\n{trailers}"
+    # Trailers are the last paragraph, so those of the message have to stand in it too.
+    gap = "\n" if parse_trailers(proposal.message) else "\n\n"
+    message = f"{proposal.message.rstrip()}{gap}{trailers}"
     draft = Draft(proposal.parent, proposal.time, proposal.files, message)
     propose_draft(workspace.repository, draft, acting, proposal.branch)
 
