@@ -6,7 +6,8 @@ a release that lacks them.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -14,6 +15,10 @@ from pathlib import Path
 
 from goldenpath.errors import InvalidInput
 from goldenpath.parsers.fault import Fault
+from goldenpath.project.claims.approvers import FILL, ListedPerson, approver_faults
+from goldenpath.project.claims.release_facts import ReleaseFacts
+from goldenpath.project.claims.statement_claims import claim_faults
+from goldenpath.project.claims.statement_content import body_faults, date_faults, field_faults
 from goldenpath.project.schema import schema_faults
 from goldenpath.project.spec import Tier
 from goldenpath.project.text import front_matter, parse_statement, read_text
@@ -75,33 +80,98 @@ def required_statements(tier: Tier, datasets: tuple[str, ...]) -> tuple[Required
     return REQUIRED[tier] if tier == "low" else (*REQUIRED[tier], *sheets)
 
 
+@dataclass(frozen=True, slots=True)
+class StatementScene:
+    """What the content of statements is compared with."""
+
+    people: Sequence[ListedPerson] | None = None
+    """The people of the platform. None: no platform is known here, so approvers are not checked."""
+    demonstration: bool = False
+    """Whether the platform was set up as a demonstration."""
+    facts: ReleaseFacts | None = None
+    """What is known about the release. None: claims are not compared."""
+
+    @property
+    def not_checked(self) -> tuple[str, ...]:
+        """What is not checked here, and why, in words."""
+        approvers = () if self.people is not None else ("approvers: no platform here",)
+        facts = ("claims of texts",) if self.facts is None else self.facts.not_compared
+        return (*approvers, *facts)
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """One statement that could be read."""
+
+    name: str
+    text: str
+    values: Mapping[str, object]
+    body: str
+
+
 def statement_faults(
-    root: Path, required: tuple[RequiredStatement, ...], now: datetime | None
+    root: Path,
+    required: tuple[RequiredStatement, ...],
+    now: datetime | None,
+    scene: StatementScene | None = None,
 ) -> tuple[Fault, ...]:
     """Return what is missing, not approved or out of date in the statements below `root`.
 
-    Dates are compared only if `now` is given.
+    Dates are compared only if `now` is given, and contents only if `scene` is.
     """
-    return _faults(lambda file: _from_folder(root / file), required, now)
+    folder = root / "compliance"
+    others = sorted(path for path in folder.rglob("*") if path.suffix in _SUFFIXES)
+    names = tuple(path.relative_to(root).as_posix() for path in others if path.is_file())
+    return _faults(lambda file: _from_folder(root / file), required, now, (names, scene))
 
 
 def document_faults(
-    documents: Mapping[str, bytes], required: tuple[RequiredStatement, ...], now: datetime | None
+    documents: Mapping[str, bytes],
+    required: tuple[RequiredStatement, ...],
+    now: datetime | None,
+    scene: StatementScene | None = None,
 ) -> tuple[Fault, ...]:
     """Return `statement_faults` of the texts in a release, given by their path in the project."""
-    return _faults(lambda file: _from_release(documents.get(file)), required, now)
+    names = tuple(
+        name
+        for name in sorted(documents)
+        if name.startswith("compliance/") and name.endswith(_SUFFIXES)
+    )
+    return _faults(lambda file: _from_release(documents.get(file)), required, now, (names, scene))
 
 
 def _faults(
-    read: Callable[[str], str | None], required: tuple[RequiredStatement, ...], now: datetime | None
+    read: Callable[[str], str | None],
+    required: tuple[RequiredStatement, ...],
+    now: datetime | None,
+    others: tuple[tuple[str, ...], StatementScene | None],
 ) -> tuple[Fault, ...]:
-    files = dict.fromkeys(statement.file for statement in required)
+    names, scene = others
     faults: list[Fault] = []
-    for file in files:
-        sections = tuple((r.number, r.section) for r in required if r.file == file and r.section)
-        numbers = ", ".join(r.number for r in required if r.file == file)
-        faults.extend(_file_faults(read, file, numbers, sections, now=now))
+    files: list[_File] = []
+    for name in dict.fromkeys(statement.file for statement in required):
+        numbers = ", ".join(r.number for r in required if r.file == name)
+        try:
+            file = _read(read, name)
+        except InvalidInput as error:
+            faults.append(Fault(name, "", "a readable statement", error.message))
+            continue
+        if file is None:
+            faults.append(Fault(name, "", f"the statement {numbers}", "no such file"))
+            continue
+        files.append(file)
+        sections = {r.section: r.number for r in required if r.file == name and r.section}
+        faults.extend(_required_faults(file, sections, now, scene))
+    if scene is not None:
+        more = (name for name in names if all(name != file.name for file in files))
+        for name in more:
+            with suppress(InvalidInput):  # nobody asks for it, and it is printed as it is
+                files += filter(None, [_read(read, name)])
+        faults.extend(_scene_faults(files, now, scene))
     return tuple(faults)
+
+
+_SUFFIXES = (".md", ".yaml")
 
 
 def _from_folder(path: Path) -> str | None:
@@ -115,29 +185,9 @@ def _from_release(content: bytes | None) -> str | None:
         raise InvalidInput(f"it is not UTF-8: {error.reason}") from error
 
 
-def _file_faults(
-    read: Callable[[str], str | None],
-    file: str,
-    numbers: str,
-    sections: tuple[tuple[str, str], ...],
-    *,
-    now: datetime | None,
-) -> Iterator[Fault]:
-    try:
-        text = read(file)
-        if text is None:
-            yield Fault(file, "", f"the statement {numbers}", "no such file")
-            return
-        values, body = _parsed(text, file)
-    except InvalidInput as error:
-        yield Fault(file, "", "a readable statement", error.message)
-        return
-    if file == THRESHOLDS:
-        yield from schema_faults(values, "thresholds", file)
-    yield from _approval_faults(file, values, now)
-    for number, title in sections:
-        if not _section(body, title):
-            yield Fault(file, f"## {title}", f"the statement {number}", "no text under that title")
+def _read(read: Callable[[str], str | None], name: str) -> _File | None:
+    text = read(name)
+    return None if text is None else _File(name, text, *_parsed(text, name))
 
 
 @lru_cache(maxsize=128)
@@ -146,26 +196,64 @@ def _parsed(text: str, file: str) -> tuple[Mapping[str, object], str]:
     return front_matter(text, file) if file.endswith(".md") else (parse_statement(text, file), "")
 
 
-def _approval_faults(
-    file: str, values: Mapping[str, object], now: datetime | None
+def _required_faults(
+    file: _File, sections: Mapping[str, str], now: datetime | None, scene: StatementScene | None
 ) -> Iterator[Fault]:
+    """Yield the faults of a statement that the tier requires."""
+    if file.name == THRESHOLDS:
+        yield from schema_faults(file.values, "thresholds", file.name)
+    yield from _approval_faults(file, now)
+    texts = {title: _section(file.body, title) for title in sections}
+    for title, text in texts.items():
+        if not text:
+            expected = f"the statement {sections[title]}"
+            yield Fault(file.name, f"## {title}", expected, "no text under that title")
+    if scene is not None and file.name != THRESHOLDS:
+        demonstration = scene.demonstration
+        if file.name.endswith(".md"):
+            yield from body_faults(file.name, file.body, texts, demonstration=demonstration)
+        else:
+            yield from field_faults(file.name, file.values, demonstration=demonstration)
+
+
+def _scene_faults(
+    files: list[_File], now: datetime | None, scene: StatementScene
+) -> Iterator[Fault]:
+    """Yield what people and facts say against any statement, required or not."""
+    for file in files:
+        yield from approver_faults(file.name, file.values, scene.people)
+        if now is not None:
+            yield from date_faults(file.name, file.values, now.astimezone(UTC).date())
+    yield from claim_faults(
+        {file.name: file.text for file in files if file.name.endswith(".md")},
+        {file.name: file.values for file in files if file.name.endswith(".yaml")},
+        scene.facts,
+    )
+
+
+def _approval_faults(file: _File, now: datetime | None) -> Iterator[Fault]:
+    name, values = file.name, file.values
     for key in ("owner", "approved_by"):
         if not isinstance(values.get(key), str) or not values[key]:
-            yield Fault(file, key, "the name or role of a person", _got(values.get(key)))
-    if values.get("owner") and values.get("owner") == values.get("approved_by"):
-        yield Fault(file, "approved_by", "somebody other than the owner", _got(values["owner"]))
+            yield Fault(name, key, "the name or role of a person", _got(values.get(key)), FILL)
+    if values.get("owner") and _plain(values.get("owner")) == _plain(values.get("approved_by")):
+        yield Fault(name, "approved_by", "somebody other than the owner", _got(values["owner"]))
     approved = _date(values.get("approved_on"))
     review = _date(values.get("review_by"))
     for key, day in (("approved_on", approved), ("review_by", review)):
         if day is None:
-            yield Fault(file, key, "a date such as 2026-01-31", _got(values.get(key)))
+            yield Fault(name, key, "a date such as 2026-01-31", _got(values.get(key)), FILL)
     if now is None:
         return
     today = now.astimezone(UTC).date()
     if review is not None and review < today:
-        yield Fault(file, "review_by", f"a date from {today} on", str(review), "review it again")
+        yield Fault(name, "review_by", f"a date from {today} on", str(review), "review it again")
     if approved is not None and approved > today:
-        yield Fault(file, "approved_on", f"a date up to {today}", str(approved))
+        yield Fault(name, "approved_on", f"a date up to {today}", str(approved))
+
+
+def _plain(value: object) -> object:
+    return value.strip().casefold() if isinstance(value, str) else value
 
 
 def _date(value: object) -> date | None:

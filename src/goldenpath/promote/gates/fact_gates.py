@@ -5,7 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from goldenpath.project.spec import Contract, Feature
-from goldenpath.project.statements import document_faults, required_statements
+from goldenpath.project.statements import (
+    StatementScene,
+    document_faults,
+    required_statements,
+)
 from goldenpath.promote.gates.approval import Approvals
 from goldenpath.promote.gates.champion import champion
 from goldenpath.promote.gates.data_gate import Data
@@ -19,12 +23,18 @@ from goldenpath.promote.gates.measured import (
     threshold_order,
     thresholds,
 )
+from goldenpath.promote.gates.signed_facts import signed_facts
 from goldenpath.promote.platform.build_rules import build_faults
 from goldenpath.promote.platform.platform import Stage
 from goldenpath.release.attest.policy import Finding
 from goldenpath.release.evidence.scan import faults as scan_faults
 from goldenpath.release.evidence.scan import scan_of
-from goldenpath.release.evidence.training_statements import checks_of, evaluation_of, origin_of
+from goldenpath.release.evidence.training_statements import (
+    checks_of,
+    datasets_of,
+    evaluation_of,
+    origin_of,
+)
 from goldenpath.train.training_run import EQUALITY
 
 CHECKS = ("lint", "tests", "smoke training", EQUALITY)
@@ -172,29 +182,37 @@ class Scanned:
 
 @dataclass(frozen=True, slots=True)
 class Statements:
-    """The statements that the tier requires of people are present, approved and in date."""
+    """The statements that the tier requires of people are written, approved, in date and true."""
 
     name: str = "statements"
 
     def judge(self, evidence: Evidence, stage: Stage, now: datetime) -> Finding:
-        """Check the documents inside the release."""
+        """Check the documents inside the release, and compare them with what is signed."""
         tier, source = declared_tier(evidence.documents)
-        datasets = sorted(
+        rules = evidence.platform.statements
+        datasets = {
             path.removeprefix("compliance/datasets/").removesuffix(".md")
             for path in evidence.documents
             if path.startswith("compliance/datasets/")
-        )
-        required = required_statements(tier, tuple(datasets))
-        faults = document_faults(evidence.documents, required, now)
+        }
+        scene = None
+        if rules.compared:
+            datasets |= {each.name for each in datasets_of(evidence.verified)}
+            people = evidence.platform.people
+            scene = StatementScene(people, rules.demonstration, signed_facts(evidence))
+        required = required_statements(tier, tuple(sorted(datasets)))
+        faults = document_faults(evidence.documents, required, now, scene)
         if faults:
+            cures = dict.fromkeys(fault.hint for fault in faults if fault.hint)
             return Finding(
                 self.name,
                 "fail",
                 "; ".join(f"{f.file} {f.key}: expected {f.expected}, got {f.got}" for f in faults),
-                "write or review the statement in the project, commit it, and build again",
+                "; ".join((*cures, "change the files in the project, commit them, and build again")),
             )
         numbers = ", ".join(dict.fromkeys(each.number for each in required))
-        return Finding(self.name, "pass", f"{numbers} of the tier {tier} ({source}) are in date")
+        compared = "in date and agree with what is signed" if rules.compared else "in date"
+        return Finding(self.name, "pass", f"{numbers} of the tier {tier} ({source}) are {compared}")
 
 
 @dataclass(frozen=True, slots=True)

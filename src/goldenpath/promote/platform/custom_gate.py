@@ -1,8 +1,10 @@
 """A gate that is Python code of the platform: `[[gate]]` with an `object` in `platform.toml`."""
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from goldenpath.parsers.toml_text import listed, quoted
 from goldenpath.promote.platform.toml_table import Table
 
 _OBJECT = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
@@ -29,3 +31,11 @@ def read_named(table: Table, names: set[str], taken: tuple[str, ...]) -> NamedGa
     if gate.object and _OBJECT.fullmatch(gate.object) is None:
         table.fault("object", "package.module:NAME", gate.object)
     return gate
+
+
+def named_lines(gates: Iterable[NamedGate]) -> Iterator[str]:
+    """Yield a TOML table for each gate."""
+    for named in gates:
+        yield from ("", "[[gate]]", f"name = {quoted(named.name)}")
+        yield f"stages = {listed(named.stages)}"
+        yield f"object = {quoted(named.object)}"

@@ -32,6 +32,43 @@ class Demands:
     """Predicate types of the statements that it needs beside the signature."""
 
 
+@dataclass(frozen=True, slots=True)
+class StatementRules:
+    """How the statements of people are judged: `[statements]` in `platform.toml`."""
+
+    compared: bool = False
+    """Whether approvers must be listed, and texts are compared with what is signed.
+
+    Platforms of 0.1 have no such section, so what runs on them goes on.
+    """
+    demonstration: bool = False
+    """Whether the platform shows the product only. It counts from the first commit or never."""
+
+
+NO_STATEMENT_RULES = StatementRules()
+
+
+def read_statement_rules(table: Table) -> StatementRules:
+    """Read the section `statements` of a table, if there is one."""
+    if not table.has("statements"):
+        return NO_STATEMENT_RULES
+    section = table.table("statements")
+    rules = StatementRules(section.flag("compared"), section.flag("demonstration"))
+    section.end()
+    return rules
+
+
+def statement_lines(rules: StatementRules) -> Iterator[str]:
+    """Yield the TOML lines of these rules."""
+    if rules == NO_STATEMENT_RULES:
+        return
+    yield from ("", "[statements]")
+    if rules.compared:
+        yield "compared = true"
+    if rules.demonstration:
+        yield "demonstration = true"
+
+
 def read_name(table: Table, seen: set[str]) -> str:
     """Read the `name` of a table and add it to `seen`, where it must be new."""
     name = table.text("name")

@@ -6,10 +6,11 @@ expression is also evaluated on an example, so that a wrong name is reported the
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from goldenpath.errors import InvalidInput, did_you_mean
+from goldenpath.parsers.toml_text import listed, quoted
 from goldenpath.promote.platform.toml_table import Table
 from goldenpath.promote.platform.vocabulary import EXAMPLE, OPEN
 from goldenpath.release.attest.policy import Finding
@@ -123,6 +124,17 @@ def _example(text: str) -> dict[str, object]:
             facts[owner] = {**(content if isinstance(content, dict) else {}), name: OPEN[owner]}
     return facts
 
+
+
+def expression_lines(expressions: Iterable[Expression]) -> Iterator[str]:
+    """Yield a TOML table for each expression."""
+    for gate in expressions:
+        yield from ("", "[[gate]]", f"name = {quoted(gate.name)}")
+        yield f"stages = {listed(gate.stages)}"
+        yield f"when = {quoted(gate.when)}"
+        yield f"require = {quoted(gate.require)}"
+        if gate.cure:
+            yield f"cure = {quoted(gate.cure)}"
 
 def _truth(text: str, facts: Mapping[str, object]) -> bool:
     import cel

@@ -24,10 +24,12 @@ from goldenpath.promote.platform.build_rules import (
     build_lines,
     read_build_rules,
 )
-from goldenpath.promote.platform.custom_gate import NamedGate, read_named
+from goldenpath.promote.platform.custom_gate import NamedGate, named_lines, read_named
 from goldenpath.promote.platform.data_rules import NO_RULES, DataRules, read_rules, rules_lines
 from goldenpath.promote.platform.demands import (
+    NO_STATEMENT_RULES,
     Demands,
+    StatementRules,
     check_keys,
     check_people,
     demand_lines,
@@ -37,8 +39,10 @@ from goldenpath.promote.platform.demands import (
     read_demands,
     read_name,
     read_person,
+    read_statement_rules,
+    statement_lines,
 )
-from goldenpath.promote.platform.expression import Expression, read_expression
+from goldenpath.promote.platform.expression import Expression, expression_lines, read_expression
 from goldenpath.promote.platform.forge_settings import (
     NO_CLUSTER,
     ClusterSettings,
@@ -191,6 +195,8 @@ class Platform:
     """Who answers for alarms, and by which runbook. The first that covers a model counts."""
     cluster: ClusterSettings = NO_CLUSTER
     """How a cluster that follows the repository is reached."""
+    statements: StatementRules = NO_STATEMENT_RULES
+    """How the texts of people are judged."""
 
     def stage(self, name: str) -> Stage | None:
         """Return the stage of that name, or None."""
@@ -256,6 +262,7 @@ def parse_platform(content: bytes, file: str = FILE) -> Platform:
         role_limits=tuple(read_role_limit(each, roles) for each in table.tables("role")),
         owners=tuple(read_owner(each) for each in table.tables("owner")),
         cluster=read_cluster(table.table("cluster")) if table.has("cluster") else NO_CLUSTER,
+        statements=read_statement_rules(table),
     )
     table.end()
     _check_whole(platform, table)
@@ -350,21 +357,13 @@ def _lines(platform: Platform) -> Iterator[str]:
     yield from rules_lines(platform.data)
     yield from build_lines(platform.build)
     yield from cluster_lines(platform.cluster)
+    yield from statement_lines(platform.statements)
     for stage in platform.stages:
         yield from _stage_lines(stage)
     if platform.forge is not None:
         yield from forge_lines(platform.forge)
-    for gate in platform.expressions:
-        yield from ("", "[[gate]]", f"name = {quoted(gate.name)}")
-        yield f"stages = {listed(gate.stages)}"
-        yield f"when = {quoted(gate.when)}"
-        yield f"require = {quoted(gate.require)}"
-        if gate.cure:
-            yield f"cure = {quoted(gate.cure)}"
-    for named in platform.named_gates:
-        yield from ("", "[[gate]]", f"name = {quoted(named.name)}")
-        yield f"stages = {listed(named.stages)}"
-        yield f"object = {quoted(named.object)}"
+    yield from expression_lines(platform.expressions)
+    yield from named_lines(platform.named_gates)
     yield from key_lines(platform.build_keys)
     yield from role_limit_lines(platform.role_limits)
     yield from owner_lines(platform.owners)

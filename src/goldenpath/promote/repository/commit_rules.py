@@ -58,7 +58,13 @@ def check_commit(
 ) -> None:
     """Raise `VerificationError` if the signer may not make this commit."""
     platform = platforms.at(parent)
-    platforms.at(commit.id)  # refuses a commit whose platform file cannot be read
+    after = platforms.at(commit.id)  # refuses a commit whose platform file cannot be read
+    if after.statements.demonstration and not platform.statements.demonstration:
+        raise VerificationError(
+            f"commit {commit.id[:12]} turns a platform into a demonstration: expected "
+            "[statements] demonstration in its first commit or never",
+            hint=f"set up another platform with goldenpath init --demonstration; {TAKE_OUT}",
+        )
     check_trust(repository, commit, signer, platform)
     if signer in {machine.name for machine in platform.commit_keys}:
         refused = _machine_refusal(repository, commit, parent, platform)
