@@ -1,6 +1,7 @@
 """The real starter for tests, made by the code that users run."""
 
 import os
+import subprocess
 import sys
 import tarfile
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from uv import find_uv_bin
 
+from goldenpath.demo.bank_statements import write_statements
 from goldenpath.project.scaffold import create
 from goldenpath.settings import project_environment
 
@@ -45,5 +47,11 @@ def unpack_release_of_0_1(folder: Path) -> Path:
 
 
 def make_starter(folder: Path) -> Path:
-    """A new project in `folder`."""
-    return create("credit-default", folder, uv=UV, now=NOW, environment=environment())
+    """A new project in `folder`, whose statements were written as the demo's bank writes them."""
+    create("credit-default", folder, uv=UV, now=NOW, environment=environment())
+    write_statements(folder, NOW.date())
+    stamp = NOW.isoformat()
+    dated = {**environment(), "GIT_AUTHOR_DATE": stamp, "GIT_COMMITTER_DATE": stamp}
+    for words in (["add", "--all"], ["commit", "--quiet", "--message", "compliance: statements"]):
+        subprocess.run(["git", "-C", str(folder), *words], env=dated, check=True)
+    return folder

@@ -7,6 +7,7 @@ import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.quick_project import commit, quicken
@@ -14,6 +15,7 @@ from tests.quick_project import commit, quicken
 from cluster.control_plane import ControlPlane
 from cluster.registry import Registry
 from cluster.walk.record import WalkFailed
+from goldenpath.demo.bank_statements import write_statements
 from goldenpath.demo.walk import environment
 from goldenpath.processes.tool import run_tool
 
@@ -121,7 +123,7 @@ def begin_road(folder: Path, registry: Registry, plane: ControlPlane) -> Cluster
     values["PATH"] = f"{plane.programs}{os.pathsep}{values['PATH']}"
     road = ClusterRoad(folder, registry, values)
     road.run(
-        f"init --as {ENGINEER} --key keys/{ENGINEER} --make-key "
+        f"init --as {ENGINEER} --key keys/{ENGINEER} --make-key --demonstration "
         f"--registry {road.prefix} --url file://{road.gitops}"
     )
     for person in _PEOPLE:
@@ -130,6 +132,7 @@ def begin_road(folder: Path, registry: Registry, plane: ControlPlane) -> Cluster
             f"{acting(ENGINEER)}"
         )
     road.run(f"new {MODEL}")
+    write_statements(folder / MODEL, datetime.now(UTC).date())
     loosen(folder / MODEL / "compliance" / "thresholds.yaml")
     quicken(folder / MODEL)
     return road

@@ -29,7 +29,8 @@ from goldenpath.train.training_run import TrainingRun
 from tests.release.attest.releases import NOW, REPOSITORY, new_signer
 from tests.release.attest.runs import BUILDER, REMOTE, training_run
 
-COMPLIANCE = Path(__file__).parents[2] / "src" / "goldenpath" / "project" / "starter" / "compliance"
+COMPLIANCE = Path(__file__).parents[1] / "data" / "compliance"
+"""What a new project of 0.1 had: written by us, with an approval that nobody gave."""
 PROMOTED = NOW + timedelta(hours=1)
 LATER = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -49,7 +50,7 @@ def contract() -> Contract:
 
 
 def documents() -> dict[str, bytes]:
-    """The human statements of the starter, at their places in the image."""
+    """The statements of a new project of 0.1, at their places in the image."""
     found = {
         f"compliance/{path.relative_to(COMPLIANCE)}": path.read_bytes()
         for path in sorted(COMPLIANCE.rglob("*"))

@@ -1,24 +1,47 @@
 """`goldenpath new` and `goldenpath check`, as commands."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from goldenpath.cli import check, data, new
+from goldenpath.demo.bank_statements import write_statements
 from goldenpath.project.load import faults, notes
 from goldenpath.project.schema import schema_text
 
 
-def test_a_new_project_passes_the_check(tmp_path: Path) -> None:
+def test_a_new_project_lacks_what_people_write_and_passes_once_they_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GOLDENPATH_HOME", str(tmp_path / "home"))
     folder = tmp_path / "scoring"
 
     made = CliRunner().invoke(new.verb, ["scoring", "--into", str(folder), "--output", "json"])
-    checked = CliRunner().invoke(check.verb, [str(folder)])
+    empty = CliRunner().invoke(check.verb, [str(folder)])
+    write_statements(folder, datetime.now(UTC).date())
+    written = CliRunner().invoke(check.verb, [str(folder)])
 
     assert json.loads(made.stdout)["folder"] == str(folder)
-    assert (checked.exit_code, checked.stdout) == (0, "no faults\n")
+    assert empty.exit_code == 2
+    lines = [each for each in empty.stdout.splitlines() if "uv.lock" not in each]
+    assert all(each.startswith("compliance/") for each in lines)
+    assert "compliance/roles.yaml: owner, approved_by, approved_on, review_by: " in empty.stdout
+    # No platform says that this is a demonstration.
+    open_words = [each for each in written.stdout.splitlines() if "not filled" not in each]
+    assert (written.exit_code, open_words) == (2, [])
+    assert written.stdout.count("counts on a platform set up as a demonstration only") == 4
+    assert "not checked: no platform here" in written.stderr
+    for file in ("system.yaml", "registration.yaml"):
+        path = folder / "compliance" / file
+        path.write_text(path.read_text().replace("not filled: demonstration", "17 of the bank"))
+    declared = "The bank declares for this system what Annex V asks for."
+    path = folder / "compliance" / "declaration.md"
+    path.write_text(path.read_text().replace("not filled: demonstration", declared))
+    filled = CliRunner().invoke(check.verb, [str(folder)])
+    assert (filled.exit_code, filled.stdout) == (0, "no faults\n")
 
 
 def test_faults_are_listed_and_the_check_fails(project: Path) -> None:
@@ -27,7 +50,8 @@ def test_faults_are_listed_and_the_check_fails(project: Path) -> None:
     result = CliRunner().invoke(check.verb, [str(project), "--output", "json"])
 
     assert result.exit_code == 2
-    assert [fault["file"] for fault in json.loads(result.stdout)["faults"]] == ["uv.lock"]
+    listed = [each["file"] for each in json.loads(result.stdout)["faults"]]
+    assert "uv.lock" in listed
 
 
 def test_the_schema_for_editors_is_printed(tmp_path: Path) -> None:
@@ -59,12 +83,12 @@ def test_data_are_compared_with_their_pins_and_pinned(
     assert (before[0], "months" in before[1], "NOT as pinned" in before[1]) == (2, True, True)
     assert (pinned[0], "2 files, 16 bytes, as pinned" in pinned[1]) == (0, True)
     assert (after[0], after[1].count("as pinned"), parts[0]) == (0, 2, 0)
-    assert [fault.key for fault in faults(project)] == []
+    assert [fault.expected for fault in faults(project)] == ["the statement H11"]
     assert (project / "goldenpath.toml").read_text().startswith(text[:200])
     (project / "data/months/04.csv").write_text("month\n9\n")
     changed = run("months", "--parts", "2")
     assert (changed[0], "(04.csv)" in changed[1]) == (2, True)
-    assert [fault.key for fault in faults(project)] == ["data.months.digest"]
+    assert [fault.key for fault in faults(project)] == ["data.months.digest", ""]
 
 
 def _with_codes(project: Path, codes: int) -> None:

@@ -58,7 +58,7 @@ def test_an_unknown_key_is_a_fault_that_suggests_the_known_one(project: Path) ->
 
 def test_all_faults_are_reported_at_once(project: Path) -> None:
     _edit(project, "version = 1", "version = 2")
-    _edit(project, 'tier = "low"', 'tier = "lowest"')
+    _edit(project, 'tier = "high"', 'tier = "highest"')
     _edit(project, "seed = 20050401\n", "")
     _edit(project, "below = 0.3", "below = 0.05")
     _edit(project, "below = 1.01", "below = 1.0")
@@ -208,15 +208,21 @@ def test_an_empty_section_of_the_card_is_a_fault(project: Path) -> None:
 
 
 def test_a_higher_tier_requires_more_statements(project: Path) -> None:
-    _edit(project, 'tier = "low"', 'tier = "material"')
+    for name in ("monitoring-plan", "risks"):
+        (project / f"compliance/{name}.yaml").unlink()
 
-    expected = [fault.expected for fault in faults(project, NOW)]
-    assert expected == [f"the statement {number}" for number in ("H04", "H06", "H08", "H13")]
+    def missing(tier: str, before: str) -> list[str]:
+        _edit(project, f'tier = "{before}"', f'tier = "{tier}"')
+        return [fault.expected for fault in faults(project, NOW)]
+
+    assert missing("low", "high") == []
+    assert missing("material", "low") == ["the statement H13"]
+    assert missing("high", "material") == ["the statement H13", "the statement H12"]
 
 
 def test_the_owner_of_a_statement_may_not_approve_it(project: Path) -> None:
     roles = "compliance/roles.yaml"
-    _edit(project, "approved_by: model-validator", "approved_by: data-scientist", roles)
+    _edit(project, "approved_by: risk-manager", "approved_by: Validator", roles)
 
     assert _keys(faults(project, NOW)) == ["approved_by"]
 
@@ -245,7 +251,7 @@ def test_a_limit_may_apply_to_a_slice_and_fairness_needs_a_minimum_of_rows(proje
 
 
 def test_a_repeated_key_is_a_fault(project: Path) -> None:
-    _edit(project, "owner: data", "owner: somebody\nowner: data", "compliance/roles.yaml")
+    _edit(project, "owner: val", "owner: somebody\nowner: val", "compliance/roles.yaml")
 
     (fault,) = faults(project, NOW)
     assert "'owner' occurs twice" in fault.got

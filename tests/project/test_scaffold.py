@@ -1,14 +1,24 @@
 """A new project is complete, renamed, locked and committed, or it does not exist."""
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from goldenpath.errors import InvalidInput, Unavailable
 from goldenpath.project.load import faults
-from goldenpath.project.scaffold import FRAMEWORKS, create
+from goldenpath.project.scaffold import FRAMEWORKS, TEMPLATES, create
 from tests.starter import NOW, UV, environment
+
+
+def statements_alone(folder: Path) -> bool:
+    """Whether nothing is wrong with a new project but that nobody wrote its statements yet."""
+    listed = faults(folder, NOW)
+    empty = {
+        each.file for each in listed if each.key == "owner, approved_by, approved_on, review_by"
+    }
+    return {fault.file for fault in listed} == empty and "compliance/card.md" in empty
 
 
 def _git(folder: Path, *arguments: str) -> str:
@@ -19,7 +29,7 @@ def _git(folder: Path, *arguments: str) -> str:
 def test_a_new_project_does_not_keep_the_name_of_the_starter(tmp_path: Path) -> None:
     folder = create("card-risk", tmp_path / "made", uv=UV, now=NOW, environment=environment())
 
-    assert faults(folder, NOW) == ()
+    assert statements_alone(folder)
     assert (folder / "src/card_risk/train.py").is_file()
     texts = [path for path in folder.rglob("*") if path.is_file() and ".git" not in path.parts]
     for path in texts:
@@ -35,7 +45,7 @@ def test_a_project_of_each_framework_is_complete(tmp_path: Path, framework: str)
         framework=framework,
     )  # fmt: skip
 
-    assert faults(folder, NOW) == ()
+    assert statements_alone(folder)
     texts = [path.read_text("utf-8", "replace") for path in folder.glob("*.toml")]
     for new in FRAMEWORKS[framework].texts.values():
         assert any(new in text for text in texts), new
@@ -44,16 +54,20 @@ def test_a_project_of_each_framework_is_complete(tmp_path: Path, framework: str)
 def test_everything_is_in_the_first_commit(starter: Path) -> None:
     assert _git(starter, "status", "--porcelain") == ""
     assert "uv.lock" in _git(starter, "ls-files").splitlines()
-    assert _git(starter, "log", "--format=%cI").strip() in {
+    assert _git(starter, "log", "--format=%cI").splitlines()[-1] in {
         "2026-03-02T08:30:00+00:00",
         "2026-03-02T08:30:00Z",
     }
 
 
-def test_statements_are_dated_with_the_day_of_creation(starter: Path) -> None:
-    roles = (starter / "compliance/roles.yaml").read_text()
+@pytest.mark.parametrize("folder", sorted({each.folder for each in TEMPLATES.values()}))
+def test_a_template_holds_no_approval(folder: str) -> None:
+    statements = Path(sys.modules[create.__module__].__file__ or "").parent / folder / "compliance"
+    texts = [path.read_text() for path in statements.rglob("*") if path.is_file()]
 
-    assert "approved_on: 2026-03-02\nreview_by: 2027-03-02\n" in roles
+    assert len(texts) >= 4
+    for text in texts:
+        assert "owner:\napproved_by:\napproved_on:\nreview_by:\n" in text
 
 
 @pytest.mark.parametrize("name", ["Credit", "1st", "a_b", "", "a" * 64, "import", "json", "a/b"])

@@ -61,7 +61,6 @@ def walk(
     share_environments(walk.folder / "home")
     walk.run("init", "--as", "eng", "--key", "eng", "--make-key", at=walk.folder)
     walk.run("new", "my-model", "--template", template, at=walk.folder)
-    walk.run("check")
     walk.digest = str(json.loads(walk.run("build", "--output", "json"))["digest"])
     key = ("--as", "eng", "--key", str(walk.folder / "eng"))
     walk.run("promote", walk.digest, "--to", "dev", *key)
@@ -121,9 +120,9 @@ def test_every_gate_of_a_measurement_judges_it(walk: Walk) -> None:
 def test_a_template_has_no_fault_but_its_lock_and_names_real_data(template: str) -> None:
     folder = Path(sys.modules[faults.__module__].__file__ or "").parent / template
 
-    shared = {"uv.lock", "compliance/roles.yaml"}
-    found = [fault for fault in faults(folder) if fault.file not in shared]
+    found = [fault for fault in faults(folder) if fault.file != "uv.lock"]
 
-    assert not found
+    assert not [fault for fault in found if not fault.file.startswith("compliance/")]
+    assert not [fault for fault in found if fault.got not in ("nothing", "no such file")]
     for table in (folder / "data").glob("*.parquet"):
         assert pq.read_table(table).num_rows >= 1000

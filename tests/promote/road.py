@@ -3,7 +3,6 @@
 import dataclasses
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from importlib.resources import files
 from pathlib import Path
 
 from goldenpath.deploy.reconcile.admission import admit
@@ -73,16 +72,32 @@ CHECKS = tuple(
 )
 
 
+_HEAD = (
+    "owner: data-scientist\napproved_by: validator\n"
+    "approved_on: 2026-01-01\nreview_by: 2027-01-01\n"
+)
+_LIMITS = Path(__file__).parents[1] / "data" / "compliance" / "thresholds.yaml"
+
+
 def documents() -> dict[str, bytes]:
-    """The statements of the starter project, as a release holds them."""
-    folder = Path(str(files("goldenpath.project"))) / "starter" / "compliance"
-    found = {
-        f"compliance/{path.relative_to(folder).as_posix()}": path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
+    """The statements of a small model of tier low, written by its people."""
+    card = (
+        f"---\n{_HEAD}---\n# Model card\n\n## Intended purpose\n\n"
+        "Sorts the files of companies by how soon an officer should read them again.\n\n"
+        "## Limits and misuse\n\nIt knows the age and the sex of the director and nothing else.\n"
+    )
+    system = (
+        f"{_HEAD}provider:\n  name: First Bank of the Example\n  address: 1 Example Street\n"
+        "  role: both\nannex_iii_point: none\nannex_iii_exception: no natural persons\n"
+        "reasoning: only companies are sorted, and no decision about a person follows\n"
+    )
+    roles = f"{_HEAD}roles:\n  owner: data-scientist\n  validator: validator\n"
+    return {
+        "card.md": card.encode(),
+        "compliance/roles.yaml": roles.encode(),
+        "compliance/system.yaml": system.encode(),
+        "compliance/thresholds.yaml": _LIMITS.read_bytes().replace(b"model-", b""),
     }
-    found["card.md"] = found.pop("compliance/card.md")
-    return found
 
 
 def good_run() -> TrainingRun:

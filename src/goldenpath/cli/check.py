@@ -23,12 +23,17 @@ def verb(project: Path, schema: bool, output: Format) -> None:
     if schema:
         click.echo(schema_text("goldenpath"), nl=False)
         return
-    faults, later = compose.project_faults(compose.home(), project), warnings(project)
+    home = compose.home()
+    faults, later = compose.project_faults(home, project), warnings(project)
+    unchecked = compose.statement_scene(home, project).not_checked
     lines = [str(fault) for fault in faults] or ["no faults"]
     costs = notes(project)
-    show({"faults": faults, "warnings": later, "notes": costs}, "\n".join(lines), output)
+    value = {"faults": faults, "warnings": later, "notes": costs, "not_checked": unchecked}
+    show(value, "\n".join(lines), output)
     for cost in costs:
         note(f"note: {cost}")
+    for reason in unchecked:
+        note(f"not checked: {reason}")
     for warning in later:
         note(f"warning: a gate will stay closed: {warning}")
     if faults:

@@ -32,6 +32,11 @@ from goldenpath.promote.platform.platform import GATEWAY, URL
     help="Host and path in a registry for releases.",
 )
 @click.option("--url", default=URL, help="Address of the gitops repository for a cluster.")
+@click.option(
+    "--demonstration",
+    is_flag=True,
+    help="Show the product only: what a real company alone can fill in may stay open.",
+)
 @output_option
 def verb(
     name: str | None,
@@ -41,12 +46,15 @@ def verb(
     listen: str,
     registry: str,
     url: str,
+    demonstration: bool,
     output: Format,
 ) -> None:
     """Set up the platform on this machine: keys, registry, gitops repository."""
     home = compose.home()
     acting = compose.identity(name, key, make_key=make_key)
-    outcome = compose.set_up(home, acting, PlatformOptions(listen, registry, roles, url))
+    outcome = compose.set_up(
+        home, acting, PlatformOptions(listen, registry, roles, url, demonstration)
+    )
     made = ", ".join(outcome.created) or "nothing, everything exists"
     show(
         outcome,

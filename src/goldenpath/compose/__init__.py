@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from goldenpath.compose.building import project_faults as project_faults
     from goldenpath.compose.building import reproduction_tools as reproduction_tools
     from goldenpath.compose.building import sources as sources
+    from goldenpath.compose.building import statement_scene as statement_scene
     from goldenpath.compose.building import workshop as workshop
     from goldenpath.compose.callers.model_callers import score as score
     from goldenpath.compose.callers.model_callers import send as send
@@ -146,6 +147,7 @@ _PARTS = {
         "project_faults",
         "reproduction_tools",
         "sources",
+        "statement_scene",
         "workshop",
     ),
     "callers.model_callers": ("score", "send"),

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from goldenpath.parsers.fault import Fault
     from goldenpath.processes.confinement import Confinement
     from goldenpath.project.spec import Project
+    from goldenpath.project.statements import StatementScene
     from goldenpath.promote.platform.build_rules import BuildRules
     from goldenpath.promote.platform.platform import Platform
     from goldenpath.release.build import BuildTools
@@ -94,9 +95,9 @@ def project_faults(home: Home, root: Path) -> "tuple[Fault, ...]":
     from goldenpath.train.environment.lock_check import lock_faults
     from goldenpath.train.environment.uv_program import Uv
 
-    listed = faults(root, now())
     if any(link_faults(root)):
-        return listed
+        return faults(root, now())
+    listed = faults(root, now(), statement_scene(home, root))
     try:
         project = with_rules(read_declaration(root), _known_rules(home))
         rules = (project.indexes, project.file_hosts)
@@ -107,6 +108,44 @@ def project_faults(home: Home, root: Path) -> "tuple[Fault, ...]":
         listed = (*listed, *_name_faults(project.name))
     shop = Uv(uv(), tools(), confine())
     return (*listed, *lock_faults(root, shop, *rules, network=network))
+
+
+def statement_scene(home: Home, root: Path) -> "StatementScene":
+    """Return what the statements of a project are compared with on this machine."""
+    from goldenpath.project.claims.project_facts import project_facts
+    from goldenpath.project.links import link_faults
+    from goldenpath.project.load import read_declaration
+    from goldenpath.project.statements import StatementScene
+    from goldenpath.promote.repository.chain_of_trust import last_trusted
+
+    try:
+        platform = last_trusted(gitops(home), home.trust).platform
+        people, demonstration = platform.people, platform.statements.demonstration
+    except NotFound:
+        people, demonstration = None, False
+    facts = None
+    if not any(link_faults(root)):
+        # What cannot be read is among the faults, and nothing is compared with it.
+        with suppress(InvalidInput, NotFound):
+            facts = project_facts(read_declaration(root), *_locked_packages(root))
+    return StatementScene(people, demonstration, facts)
+
+
+def _locked_packages(root: Path) -> "tuple[tuple[tuple[str, str], ...] | None, str]":
+    """Return the packages of the lock, None if it cannot be read, and the version of Python."""
+    from goldenpath.project.text import read_text
+    from goldenpath.train.environment.lock_check import read_lock
+    from goldenpath.train.environment.uv_lock import parse_lock
+
+    try:
+        python = read_text(root / ".python-version").strip()
+    except InvalidInput:
+        python = ""
+    try:
+        locked = parse_lock(read_lock(root))
+    except (InvalidInput, NotFound):
+        return None, python
+    return tuple((each.name, each.version) for each in locked), python
 
 
 def _known_rules(home: Home) -> "BuildRules":

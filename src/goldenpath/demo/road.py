@@ -1,19 +1,21 @@
 """The first half of the demo: from an empty folder to a signed release in every stage."""
 
 import socket
+from datetime import date
 from pathlib import Path
 
+from goldenpath.demo.bank_statements import write_statements
 from goldenpath.demo.walk import Walk, at, items, last, text
 
 PROJECT = "credit-default"
 
 
-def start(walk: Walk) -> None:
-    """Set up a platform on this machine, its people, and a project that already works."""
+def start(walk: Walk, today: date) -> None:
+    """Set up a platform on this machine, its people, and a project with its statements."""
     walk.begin("1  a platform, its people, a project")
     walk.run(
         "goldenpath init --as platform-engineer --key keys/platform-engineer --make-key "
-        f"--listen 127.0.0.1:{_free_port()}"
+        f"--listen 127.0.0.1:{_free_port()} --demonstration"
     )
     for person in ("data-scientist", "validator", "risk-manager"):
         walk.run(
@@ -22,6 +24,12 @@ def start(walk: Walk) -> None:
         )
     walk.run(f"goldenpath new {PROJECT}")
     walk.claim("the lock was made here", (walk.folder / PROJECT / "uv.lock").is_file())
+    walk.run("goldenpath check", into=PROJECT, expect=2)
+    walk.claim("no statement of a person is there before a person wrote it", not _is_written(walk))
+    walk.say("  (the bank writes its statements H01 to H25 and has them approved)")
+    write_statements(walk.folder / PROJECT, today)
+    walk.run("git add --all", into=PROJECT)
+    walk.run("git commit --quiet --message 'compliance: statements of the bank'", into=PROJECT)
     walk.run("goldenpath check", into=PROJECT)
 
 
@@ -94,6 +102,14 @@ def _approve(walk: Walk, digest: str) -> None:
 def _is_in_prod(walk: Walk, digest: str) -> bool:
     promoted = items(walk.ask("goldenpath events --kind release.promoted"))
     return any(at(each, "stage") == "prod" and at(each, "digest") == digest for each in promoted)
+
+
+def _is_written(walk: Walk) -> bool:
+    return any(
+        "approved_by: " in file.read_text("utf-8")
+        for file in (walk.folder / PROJECT / "compliance").rglob("*")
+        if file.is_file()
+    )
 
 
 def _free_port() -> int:

@@ -54,7 +54,7 @@ def walk_the_road(
 
 
 def _everything(walk: Walk, now: Callable[[], datetime]) -> None:
-    road.start(walk)
+    road.start(walk, now().date())
     stable = road.build_twice(walk)
     road.promote(walk, stable)
     live_road.refuse(walk, stable)

@@ -10,6 +10,7 @@ import msgspec
 from goldenpath.errors import InvalidInput, NotFound
 from goldenpath.parsers.fault import Fault
 from goldenpath.parsers.toml_parser import parse_toml
+from goldenpath.project.claims.statement_content import HEADER
 from goldenpath.project.consistency import (
     contract_faults,
     data_faults,
@@ -33,6 +34,7 @@ from goldenpath.project.spec import (
 from goldenpath.project.statements import (
     REQUIRED,
     THRESHOLDS,
+    StatementScene,
     required_statements,
     statement_faults,
 )
@@ -82,11 +84,13 @@ def read_declaration(root: Path) -> Project:
     return _project(root, value)
 
 
-def faults(root: Path, now: datetime | None = None) -> tuple[Fault, ...]:
+def faults(
+    root: Path, now: datetime | None = None, scene: StatementScene | None = None
+) -> tuple[Fault, ...]:
     """Return all faults of the project: of its declaration, data, lock and statements.
 
-    Dates of statements are compared if `now` is given. Nothing is read if there are links among
-    the files of the project. Raises `NotFound` if there is no project.
+    Dates of statements are compared if `now` is given, and their contents if `scene` is. Nothing
+    is read if there are links among the files. Raises `NotFound` if there is no project.
     """
     links = tuple(link_faults(root))
     if links:
@@ -106,10 +110,12 @@ def faults(root: Path, now: datetime | None = None) -> tuple[Fault, ...]:
     # A model that was trained elsewhere is no data set, so it needs no datasheet.
     given = _mapping(_section(value, "training").get("given")).get("model")
     names = tuple(name for name in data if name != given) if isinstance(data, Mapping) else ()
-    result.extend(statement_faults(root, required_statements(tier, names), now))
-    if not result:  # the contract and the limits can be read, so they can be compared
+    written = statement_faults(root, required_statements(tier, names), now, scene)
+    # Contract and limits are compared if they can be read, approved or not.
+    is_readable = all(each.file != THRESHOLDS or each.key in HEADER for each in written)
+    if is_readable and not result:
         result.extend(limit_faults(_contract(value), _limited(root), THRESHOLDS))
-    return tuple(result)
+    return (*result, *written)
 
 
 def warnings(root: Path) -> tuple[Fault, ...]:

@@ -1,7 +1,8 @@
 """Creates a project: copies the starter under a new name, locks it, and makes the first commit.
 
 A template is a complete project, such as the starter `credit-default`. A new project has the same
-files, with the name, the Python release and the dates of approval replaced.
+files, with the name and the Python release replaced. The statements of people stay empty: nobody
+has approved anything yet.
 """
 
 import keyword
@@ -11,7 +12,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -145,9 +146,7 @@ def create(
     with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=destination.parent) as scratch:
         folder = Path(scratch) / "project"
         report("copying the template")
-        _copy_template(
-            folder, name, template, FRAMEWORKS[framework], today=now.astimezone(UTC).date()
-        )
+        _copy_template(folder, name, template, FRAMEWORKS[framework])
         fill(folder)
         report("locking the environment with uv")
         _run([uv, "lock", "--quiet", "--python", sys.executable], folder, environment)
@@ -157,15 +156,13 @@ def create(
     return destination
 
 
-def _copy_template(
-    folder: Path, name: str, template: str, framework: Framework, *, today: date
-) -> None:
+def _copy_template(folder: Path, name: str, template: str, framework: Framework) -> None:
     """Copy the files of the template, then those of the framework over them."""
     chosen, package = _template(template), resources.files(__package__)
-    replacements = _replacements(name, chosen.name, today)
+    replacements = _replacements(name, chosen.name)
     if chosen.folder != _STARTER:
         folder.mkdir()
-        shared = _replacements(name, _CREDIT.name, today)
+        shared = _replacements(name, _CREDIT.name)
         for path in _SHARED:
             _copy_entry(package.joinpath(_STARTER, path), folder / path, shared)
     _copy(package.joinpath(chosen.folder), folder, {**framework.texts, **replacements})
@@ -206,15 +203,11 @@ def _check(name: str, template: str, framework: str) -> None:
         )
 
 
-def _replacements(name: str, template: str, today: date) -> Mapping[str, str]:
+def _replacements(name: str, template: str) -> Mapping[str, str]:
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    # Most years have no 29 February, so a project of that day is reviewed on the 28th.
-    day = today if (today.month, today.day) != (2, 29) else today.replace(day=28)
     return {
         template: name,
         template.replace("-", "_"): name.replace("-", "_"),
-        "approved_on: 2026-01-01": f"approved_on: {today}",
-        "review_by: 2027-01-01": f"review_by: {day.replace(year=day.year + 1)}",
         '"==3.11.*"': f'"=={python}.*"',
         "python:3.11": f"python:{python}",
         "goldenpath==0.0.0": f"goldenpath=={__version__}",

@@ -18,7 +18,12 @@ from goldenpath.parsers.fault import Fault
 from goldenpath.project.claims.approvers import FILL, ListedPerson, approver_faults
 from goldenpath.project.claims.release_facts import ReleaseFacts
 from goldenpath.project.claims.statement_claims import claim_faults
-from goldenpath.project.claims.statement_content import body_faults, date_faults, field_faults
+from goldenpath.project.claims.statement_content import (
+    HEADER,
+    body_faults,
+    date_faults,
+    field_faults,
+)
 from goldenpath.project.schema import schema_faults
 from goldenpath.project.spec import Tier
 from goldenpath.project.text import front_matter, parse_statement, read_text
@@ -94,7 +99,8 @@ class StatementScene:
     @property
     def not_checked(self) -> tuple[str, ...]:
         """What is not checked here, and why, in words."""
-        approvers = () if self.people is not None else ("approvers: no platform here",)
+        unknown = ("no platform here, so nobody is compared with its people",)
+        approvers = () if self.people is not None else unknown
         facts = ("claims of texts",) if self.facts is None else self.facts.not_compared
         return (*approvers, *facts)
 
@@ -201,7 +207,8 @@ def _required_faults(
 ) -> Iterator[Fault]:
     """Yield the faults of a statement that the tier requires."""
     if file.name == THRESHOLDS:
-        yield from schema_faults(file.values, "thresholds", file.name)
+        violations = schema_faults(file.values, "thresholds", file.name)
+        yield from (each for each in violations if each.key not in HEADER)
     yield from _approval_faults(file, now)
     texts = {title: _section(file.body, title) for title in sections}
     for title, text in texts.items():
@@ -233,16 +240,20 @@ def _scene_faults(
 
 def _approval_faults(file: _File, now: datetime | None) -> Iterator[Fault]:
     name, values = file.name, file.values
+    empty = [key for key in HEADER if values.get(key) in (None, "")]
+    if empty:
+        expected = ", ".join(dict.fromkeys(_HEAD[key] for key in empty))
+        yield Fault(name, ", ".join(empty), expected, "nothing", FILL)
     for key in ("owner", "approved_by"):
-        if not isinstance(values.get(key), str) or not values[key]:
-            yield Fault(name, key, "the name or role of a person", _got(values.get(key)), FILL)
+        if key not in empty and not isinstance(values[key], str):
+            yield Fault(name, key, _HEAD[key], _got(values[key]), FILL)
     if values.get("owner") and _plain(values.get("owner")) == _plain(values.get("approved_by")):
         yield Fault(name, "approved_by", "somebody other than the owner", _got(values["owner"]))
     approved = _date(values.get("approved_on"))
     review = _date(values.get("review_by"))
     for key, day in (("approved_on", approved), ("review_by", review)):
-        if day is None:
-            yield Fault(name, key, "a date such as 2026-01-31", _got(values.get(key)), FILL)
+        if day is None and key not in empty:
+            yield Fault(name, key, _HEAD[key], _got(values.get(key)), FILL)
     if now is None:
         return
     today = now.astimezone(UTC).date()
@@ -250,6 +261,14 @@ def _approval_faults(file: _File, now: datetime | None) -> Iterator[Fault]:
         yield Fault(name, "review_by", f"a date from {today} on", str(review), "review it again")
     if approved is not None and approved > today:
         yield Fault(name, "approved_on", f"a date up to {today}", str(approved))
+
+
+_HEAD = {
+    "owner": "the name or role of a person",
+    "approved_by": "the name or role of a person",
+    "approved_on": "a date such as 2026-01-31",
+    "review_by": "a date such as 2026-01-31",
+}
 
 
 def _plain(value: object) -> object:

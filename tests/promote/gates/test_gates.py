@@ -16,6 +16,7 @@ from goldenpath.promote.gates.fact_gates import GATES
 from goldenpath.promote.gates.gate import Evidence, Live, judge_all
 from goldenpath.promote.platform.build_rules import BuildRules
 from goldenpath.promote.platform.data_rules import DataRules
+from goldenpath.promote.platform.demands import StatementRules
 from goldenpath.promote.platform.platform import GATES as NAMES
 from goldenpath.promote.platform.platform import Platform, Stage, TrainingDemand
 from goldenpath.release.attest.policy import Finding, Person, SignedStatement, Verified
@@ -25,12 +26,13 @@ from goldenpath.release.evidence.training_statements import statements
 from goldenpath.train.evaluation.evaluation_rows import Rows, parse_rows, render_rows
 from goldenpath.train.training_run import GivenMaterial, Metric, Package, TrainingRun
 from tests.promote.example import platform
-from tests.promote.road import CONTRACT, METRICS, documents, good_run
+from tests.promote.road import CONTRACT, METRICS, PEOPLE, documents, good_run
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 DIGEST = Digest.of(b"release")
 PROD = Stage("prod", NAMES, approvals=1, approver_roles=("validator",), soak=timedelta(hours=1))
 ROAD = replace(platform(), stages=(Stage("test", ("evidence",)), PROD))
+LISTED = tuple(Person(name, roles, "") for name, roles in PEOPLE.items())
 TEXTS = {
     ("compliance/card.md" if path == "card.md" else path): content
     for path, content in documents().items()
@@ -275,6 +277,91 @@ def test_the_tier_that_is_declared_decides_what_has_to_be_written() -> None:
 
     assert finding.status == "fail"
     assert "Design rationale" in finding.message
+
+
+COMPARED = replace(ROAD, people=LISTED, statements=StatementRules(compared=True))
+
+
+def compared(changes: Mapping[str, tuple[str, str]], platform: Platform = COMPARED) -> Finding:
+    """What the gate finds if a text, named by a part of its path, has other words."""
+    texts = dict(TEXTS)
+    for part, (old, new) in changes.items():
+        (path,) = (each for each in texts if part in each)
+        assert old.encode() in texts[path]
+        texts[path] = texts[path].replace(old.encode(), new.encode())
+    return judged("statements", evidence(documents=texts, platform=platform))
+
+
+def test_statements_that_agree_with_what_is_signed_pass() -> None:
+    finding = compared({})
+
+    assert finding.status == "pass", finding.message
+    assert "agree with what is signed" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("part", "old", "new", "named"),
+    [
+        ("card", "approved_by: validator", "approved_by: model-validator", "platform.toml lists"),
+        (
+            "card",
+            "approved_by: validator",
+            "approved_by:",
+            "card.md approved_by: expected the name or role",
+        ),
+        ("thresholds", "approved_by: validator", "approved_by: somebody", "thresholds.yaml appr"),
+        ("thresholds", "2026-01-01", "2026-11-24", "thresholds.yaml approved_on"),
+        ("card", "nothing else.", "nothing else. AUC 0.99.", "roc_auc 0.88"),
+        ("card", "nothing else.", "nothing else, by Python 3.6.", "Python 3.11.7"),
+        ("card", "nothing else.", "nothing else. It is certified.", "'certified'"),
+        ("card", "nothing else.", "nothing else. The inputs are age and income.", "income"),
+        ("card", "nothing else.", "nothing else, by numpy 1.2.", "numpy 2.3.5"),
+        ("card", "Sorts the files of companies by", "To be written:", "placeholder"),
+        ("system", "annex_iii_exception: no natural persons", "a: b", '"5(b)" and the tier high'),
+        ("system", "none\nannex_iii_exception", '"5(b)"\nannex_iii_exception', "point 5(b)"),
+        ("system", "First Bank of the Example", '"not filled: demonstration"', "provider.name"),
+        (
+            "roles",
+            "roles:\n  owner: data-scientist\n  validator: validator",
+            "a:",
+            "below its head",
+        ),
+    ],
+)
+def test_words_against_what_is_signed_close_the_gate(
+    part: str, old: str, new: str, named: str
+) -> None:
+    finding = compared({part: (old, new)})
+
+    assert finding.status == "fail"
+    assert named in finding.message
+    assert "commit them, and build again" in finding.cure
+
+
+def test_a_platform_of_0_1_goes_on_as_it_did() -> None:
+    old = replace(COMPARED, statements=StatementRules())
+
+    finding = compared({"card": ("approved_by: validator", "approved_by: model-validator")}, old)
+
+    assert finding.status == "pass"
+
+
+def test_a_demonstration_leaves_open_what_only_a_company_has() -> None:
+    shown = replace(COMPARED, statements=StatementRules(compared=True, demonstration=True))
+    open_words = {"system": ("First Bank of the Example", '"not filled: demonstration"')}
+
+    assert compared(open_words, shown).status == "pass"
+    assert compared(open_words).status == "fail"
+    elsewhere = {"card": ("Sorts the files of companies by", "not filled: demonstration")}
+    assert compared(elsewhere, shown).status == "fail"
+
+
+def test_a_data_set_without_a_datasheet_is_named_in_the_higher_tiers() -> None:
+    declared = {**TEXTS, "goldenpath.toml": b'tier = "material"\n'}
+
+    finding = judged("statements", evidence(documents=declared, platform=COMPARED))
+
+    assert "compliance/datasets/panel.md : expected the statement H11" in finding.message
 
 
 def test_limits_that_nobody_can_read_are_not_met() -> None:

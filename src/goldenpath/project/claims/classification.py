@@ -17,7 +17,7 @@ POINT, EXCEPTION = "annex_iii_point", "annex_iii_exception"
 EXCEPTIONS: Mapping[str, str] = {
     "detection of financial fraud": "Annex III 5(b) leaves it out",
     "no natural persons": "no natural person is scored, and no sole trader",
-    "no decision about access": "the answer decides on no credit, insurance or service for a person",
+    "no decision about access": "it decides on no credit, insurance or service for a person",
 }
 """The values of `annex_iii_exception`, with their meaning."""
 _POINT = re.compile(r"(?:annex iii[ ,:]*)?(?:point )?([1-8])(?:[ .]?\(?([a-f])\)?)?", re.IGNORECASE)
@@ -38,7 +38,8 @@ _COMPANIES = re.compile(
 )
 _DENIED = re.compile(r"\b(?:not|never|no|nor|neither|without|must)\b[^.;]*$", re.IGNORECASE)
 _LESS = re.compile(
-    r"\b(?:not (?:a |an )?high[\s-]risk|(?:minimal|limited|low)[\s-]risk (?:ai )?system)\b", re.I
+    r"\b(?:not (?:a |an )?high[\s-]risk|(?:minimal|limited|low)[\s-]risk (?:ai )?system)\b",
+    re.IGNORECASE,
 )
 
 
@@ -55,7 +56,9 @@ def classification_faults(
     point = _point(declared)
     if point is None and not _NONE.fullmatch(declared.partition(",")[0].partition(":")[0].strip()):
         expected = 'a point of Annex III such as "5(b)", or none'
-        yield Fault(SYSTEM, POINT, expected, repr(declared), "see Annex III of Regulation 2024/1689")
+        yield Fault(
+            SYSTEM, POINT, expected, repr(declared), "see Annex III of Regulation 2024/1689"
+        )
         return
     if exception is not None and exception not in EXCEPTIONS:
         expected = f"one of {', '.join(EXCEPTIONS)}"
@@ -100,7 +103,8 @@ def _ways_out(point: str) -> str:
     listed = "; ".join(f"{name!r} ({why})" for name, why in EXCEPTIONS.items())
     return (
         f'set tier = "high" in goldenpath.toml and write its statements; if point {point} does not '
-        f"apply, declare {POINT}: none with {EXCEPTION} in system.yaml, one of {listed}, and reasoning"
+        f"apply, declare {POINT}: none with {EXCEPTION} and reasoning in system.yaml; it is one of "
+        f"{listed}"
     )
 
 

@@ -41,7 +41,8 @@ _ROWS = re.compile(
     re.IGNORECASE,
 )
 _BY_GROUP = re.compile(
-    r"\b(?:per|by|across|for each|for every|groups? of|between groups of)\s+(?P<list>[^.:;()]+)", re.I
+    r"\b(?:per|by|across|for each|for every|groups? of|between groups of)\s+(?P<list>[^.:;()]+)",
+    re.IGNORECASE,
 )
 _ABOUT_GROUPS = re.compile(
     r"\b(?:figures?|metrics?|reports?|reported|measured|compared?|compares|fair\w*|bias\w*|tested"
@@ -51,10 +52,13 @@ _ABOUT_GROUPS = re.compile(
 _CODE = re.compile(r"`([A-Za-z][A-Za-z0-9_]*)`")
 _ABOUT_INPUTS = re.compile(rf"\b(?:{_NOUN}|columns?)\b", re.IGNORECASE)
 _SPLIT = re.compile(r",\s*(?:and|or)\s+|,|\band\b|\bor\b|\bas well as\b|\bplus\b|&", re.IGNORECASE)
-_STOP = re.compile(r"\b(?:which|that|because|since|so|but|where|while|as|for|from|of which)\b", re.I)
+_STOP = re.compile(
+    r"\b(?:which|that|because|since|so|but|where|while|as|for|from|of which)\b", re.IGNORECASE
+)
 _ARTICLE = re.compile(r"^(?:the|a|an|their|its|his|her|both|only|also|neither)\s+", re.IGNORECASE)
 _SAME: Mapping[str, str] = {
-    "gender": "sex", "marriage": "marital status", "zip code": "postcode", "postal code": "postcode",
+    "gender": "sex", "marriage": "marital status", "zip code": "postcode",
+    "postal code": "postcode",
     "salary": "income", "employment status": "employment",
 }  # fmt: skip
 _COMMON = frozenset(
@@ -94,7 +98,9 @@ def group_faults(file: str, sentence: Sentence, facts: ReleaseFacts) -> Iterator
     for match in _BY_GROUP.finditer(sentence.text):
         for name in _items(match["list"]):
             group = _canonical(name)
-            if group in _COMMON and not any(group in each.split() or group == each for each in slices):
+            if group in _COMMON and not any(
+                group in each.split() or group == each for each in slices
+            ):
                 listed = ", ".join(facts.slices) or "none"
                 yield Fault(
                     file,
@@ -171,11 +177,10 @@ def _denied(text: str, known: _Names) -> Iterator[str]:
     subject = _SUBJECT.search(text)
     lists = [subject["list"]] if subject is not None and subject["not"] else []
     for match in _UNUSED.finditer(text):
-        lists.append(next(part for part in match.groups() if part is not None))
+        lists += [part for part in match.groups() if part is not None]
     for part in lists:
-        for item in _items(_STOP.split(part)[0]):
-            if _canonical(item) in known.features:
-                yield item
+        items = _items(_STOP.split(part)[0])
+        yield from (item for item in items if _canonical(item) in known.features)
 
 
 def _items(text: str) -> list[str]:

@@ -53,7 +53,9 @@ _CONDITION = re.compile(
     r"|triggers?|falls?|drops?|rises?|worsens?)\b",
     re.IGNORECASE,
 )
-_DEMAND = re.compile(r"\b(?:must|limit|limits|threshold|thresholds|requires?|required)\b", re.I)
+_DEMAND = re.compile(
+    r"\b(?:must|limit|limits|threshold|thresholds|requires?|required)\b", re.IGNORECASE
+)
 _OTHER = re.compile(
     r"\b(?:previous|predecessors?|former|earlier|older|before|champion|benchmark|baseline|published"
     r"|literature|papers?|authors?|vendor|naive|at random|random (?:guess|model|score)|coin|others?"
@@ -67,10 +69,12 @@ _NOT_THE_VALUE = re.compile(
     r"\s*(?:of|is|[=:(])?\s*$",
     re.IGNORECASE,
 )
-_AT_A_SCORE = re.compile(r"\bat (?:an? |the )?(?:score |probability )?(?:of |below )?$", re.I)
+_AT_A_SCORE = re.compile(
+    r"\bat (?:an? |the )?(?:score |probability )?(?:of |below )?$", re.IGNORECASE
+)
 _COUNTED = re.compile(
     r"\s*(?:rows|clients|customers|persons|people|cases|records|years|months|days|groups|features)\b"
-    r"|\s*[-–]?\s*(?:confidence|interval|ci\b)",
+    r"|\s*[-\u2013]?\s*(?:confidence|interval|ci\b)",
     re.IGNORECASE,
 )
 _GROUP = re.compile(
@@ -158,7 +162,7 @@ def _range_end(
     if following is None:
         return None
     is_between = re.search(r"\bbetween\s*$", text[: number.start], re.IGNORECASE) is not None
-    joined = r"and|to" if is_between else r"to|[-–—]"
+    joined = r"and|to" if is_between else r"to|[-\u2013\u2014]"
     between = text[number.end : following.start].strip()
     return following if re.fullmatch(joined, between, re.IGNORECASE) else None
 

@@ -16,7 +16,8 @@ FEWEST_WORDS = 4
 """Different words that a text needs, or it says nothing."""
 _PLACEHOLDER = re.compile(
     r"\b(?:TODO|TO DO|FIXME|TBD|TBC|TBA|t\.b\.[dca]\.?|XXX+|lorem|ipsum|changeme|change me"
-    r"|fill (?:me )?in(?: here)?|insert (?:\w+ )?(?:text|name|date|here)|your (?:text|name|bank) here"
+    r"|fill (?:me )?in(?: here)?|insert (?:\w+ )?(?:text|name|date|here)"
+    r"|your (?:text|name|bank) here"
     r"|not filled|noch zu schreiben|à compléter|da completare)\b|\?{3,}|_{4,}|\{\{.*?\}\}"
     r"|(?:^|[:.;]\s+)(?:\W*)to be (?:filled|written|done|defined|completed|added|decided|provided)",
     re.MULTILINE,
@@ -29,13 +30,49 @@ _SQUARE = re.compile(
 )
 _CODE = re.compile(r"`[^`\n]*`")
 _HTML = frozenset(
-    "a b br code dd details div dl dt em h1 h2 h3 hr i img kbd li ol p pre small span strong sub "
-    "summary sup table tbody td th thead tr u ul".split()
+    [
+        "a",
+        "b",
+        "br",
+        "code",
+        "dd",
+        "details",
+        "div",
+        "dl",
+        "dt",
+        "em",
+        "h1",
+        "h2",
+        "h3",
+        "hr",
+        "i",
+        "img",
+        "kbd",
+        "li",
+        "ol",
+        "p",
+        "pre",
+        "small",
+        "span",
+        "strong",
+        "sub",
+        "summary",
+        "sup",
+        "table",
+        "tbody",
+        "td",
+        "th",
+        "thead",
+        "tr",
+        "u",
+        "ul",
+    ]
 )
 _MARK = re.compile(r"[^\W\d_]{2,}")
-_RUN = 4
+_RUN = 3
 """Words of a run that is looked up in the templates."""
-_MOST_COPIED = 0.5
+_COPIED = 0.5
+"""The share of such runs at which a text is that of the template, edited or not."""
 
 
 def placeholder_in(text: str) -> str:
@@ -61,7 +98,7 @@ def is_template_text(text: str) -> bool:
     """Whether most of a text stands in a template of `goldenpath new`, word for word or nearly."""
     runs = _runs(text)
     copied = sum(run in _template_runs() for run in runs)
-    return bool(runs) and copied > _MOST_COPIED * len(runs)
+    return bool(runs) and copied >= _COPIED * len(runs)
 
 
 @cache

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 _NUMBER = re.compile(
     r"(?<![\w.,@/-])(?P<sign>-\s?)?"
-    r"(?P<digits>\d{1,3}(?:[,'’]\d{3})+(?:\.\d+)?|\d+[.,]\d+|[.]\d+|\d+)"
+    r"(?P<digits>\d{1,3}(?:[,'\u2019]\d{3})+(?:\.\d+)?|\d+[.,]\d+|[.]\d+|\d+)"
     r"(?P<percent>\s?(?:%|percent\b|per\s?cent\b|percentage points\b))?(?!\w|[.,]\d)"
 )
 _WORDS = (
@@ -52,19 +52,21 @@ def quoted_numbers(text: str) -> Iterator[QuotedNumber]:
 
 def whole_number(text: str) -> int | None:
     """Return a whole number written in digits or as an English word up to twenty."""
-    plain = re.sub(r"[,'’\s]", "", text.lower())
+    plain = re.sub(r"[,'\u2019\s]", "", text.lower())
     if plain.isdecimal():
         return int(plain)
     return _WORDS.index(plain) if plain in _WORDS else None
 
 
-WHOLE_NUMBER = rf"\d{{1,3}}(?:[,'’]\d{{3}})+|\d+|{'|'.join(_WORDS[1:])}"
+WHOLE_NUMBER = rf"\d{{1,3}}(?:[,'\u2019]\d{{3}})+|\d+|{'|'.join(_WORDS[1:])}"
 """A pattern for `whole_number`."""
 
 
 def _value(digits: str) -> tuple[float, int]:
     """Return the value of digits and the number of decimals."""
-    if re.fullmatch(r"\d{1,3}(?:[,'’]\d{3})+(?:\.\d+)?", digits) and not digits.startswith("0"):
-        digits = re.sub(r"[,'’]", "", digits)
+    if re.fullmatch(r"\d{1,3}(?:[,'\u2019]\d{3})+(?:\.\d+)?", digits) and not digits.startswith(
+        "0"
+    ):
+        digits = re.sub(r"[,'\u2019]", "", digits)
     digits = digits.replace(",", ".")
     return float(digits), len(digits.partition(".")[2])

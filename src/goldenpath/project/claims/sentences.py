@@ -116,7 +116,9 @@ def _parts(block: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
 
 def _cells(block: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
     """Yield each cell of a table with the first cell of its row and the head of its column."""
-    table = [(number, [each.strip() for each in line.strip("|").split("|")]) for number, line in block]
+    table = [
+        (number, [each.strip() for each in line.strip("|").split("|")]) for number, line in block
+    ]
     head = table[0][1]
     for number, row in table[1:]:
         if all(_RULE.fullmatch(each) or not each for each in row):

@@ -35,9 +35,7 @@ def claim_faults(
         yield from classification_faults(values[SYSTEM], card, facts)
 
 
-def _sentence_faults(
-    file: str, sentence: Sentence, facts: ReleaseFacts | None
-) -> Iterator[Fault]:
+def _sentence_faults(file: str, sentence: Sentence, facts: ReleaseFacts | None) -> Iterator[Fault]:
     if file != DECLARATION:  # its words are those of Annex V
         yield from assurance_faults(file, sentence)
     if file == CARD and facts is not None:

@@ -1,4 +1,4 @@
-"""What is wrong with the content of one statement: empty, a placeholder, a template, a date ahead."""
+"""What is wrong inside one statement: it is empty, a placeholder, a template, or dated ahead."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -55,10 +55,11 @@ def field_faults(
     if not any(value not in (None, "") for _, value in fields):
         yield Fault(file, "", "a statement below its head", "nothing", _CURE)
         return
+    empty = [key for key, value in fields if value is None or not str(value).strip()]
+    if empty:
+        yield Fault(file, ", ".join(empty), "a value, or none and why", "nothing", _CURE)
     for key, value in fields:
-        if value is None or (isinstance(value, str) and not value.strip()):
-            yield Fault(file, key, "a value, or the word none and why", "nothing", f"fill {key}")
-        elif isinstance(value, str):
+        if isinstance(value, str) and key not in empty:
             yield from _value_faults(file, key, value, demonstration=demonstration)
 
 

@@ -8,7 +8,7 @@ from goldenpath.errors import InvalidInput, NotFound, did_you_mean
 from goldenpath.promote.acts.intents import TrustChange
 from goldenpath.promote.gates.admission_policy import admission_of, render_admission
 from goldenpath.promote.manifests.cluster import render_cluster
-from goldenpath.promote.platform.demands import Demands
+from goldenpath.promote.platform.demands import Demands, StatementRules
 from goldenpath.promote.platform.platform import (
     FILE,
     GATES,
@@ -47,6 +47,8 @@ class PlatformOptions:
     registry_prefix: str
     roles: tuple[str, ...]
     url: str = URL
+    demonstration: bool = False
+    """Whether the platform only shows the product."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ def begin(scene: FoundingScene, options: PlatformOptions) -> TrustChange:
         gateway=options.gateway,
         url=options.url,
         demands=Demands(builder=BUILDER),
+        statements=StatementRules(compared=True, demonstration=options.demonstration),
     )
     require_known_roles(platform, options.roles)
     return TrustChange(

@@ -208,7 +208,9 @@ class Statements:
                 self.name,
                 "fail",
                 "; ".join(f"{f.file} {f.key}: expected {f.expected}, got {f.got}" for f in faults),
-                "; ".join((*cures, "change the files in the project, commit them, and build again")),
+                "; ".join(
+                    (*cures, "change the files in the project, commit them, and build again")
+                ),
             )
         numbers = ", ".join(dict.fromkeys(each.number for each in required))
         compared = "in date and agree with what is signed" if rules.compared else "in date"

@@ -1,4 +1,4 @@
-"""The facts that the claims of people are compared with, from the signed statements of a release."""
+"""The facts from signed statements with which the claims of people are compared."""
 
 from collections.abc import Iterator
 

@@ -125,7 +125,6 @@ def _example(text: str) -> dict[str, object]:
     return facts
 
 
-
 def expression_lines(expressions: Iterable[Expression]) -> Iterator[str]:
     """Yield a TOML table for each expression."""
     for gate in expressions:
@@ -135,6 +134,7 @@ def expression_lines(expressions: Iterable[Expression]) -> Iterator[str]:
         yield f"require = {quoted(gate.require)}"
         if gate.cure:
             yield f"cure = {quoted(gate.cure)}"
+
 
 def _truth(text: str, facts: Mapping[str, object]) -> bool:
     import cel
