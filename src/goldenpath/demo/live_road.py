@@ -15,7 +15,14 @@ from goldenpath.instruments import (
     REQUEST_DURATION,
 )
 from goldenpath.oci.manifest import Manifest
+from goldenpath.project.claims.placeholders import NOT_FILLED
 
+OPEN_FIELDS = (
+    ("1.1", "system.yaml#provider"),
+    ("8.2", "declaration.md"),
+    ("11.5", "registration.yaml"),
+)
+"""Fields of the report that the demo's bank cannot fill, and the texts that they need."""
 QUIET_MONTHS = ("2005-05", "2005-06", "2005-07", "2005-08")
 INCIDENT_MONTH = "2005-09"
 
@@ -106,6 +113,14 @@ def answer(walk: Walk, prediction: str, challenger: str, noted: str) -> None:
     walk.run("goldenpath catalogue")
     walk.run(f"goldenpath report {short(challenger)} --file report.md")
     report = (walk.folder / "report.md").read_text()
+    page_one = report.partition("\n## 1 ")[0]
+    walk.claim(
+        "what only a real bank has is a gap by name: provider, declaration, registration",
+        all(
+            f"- {number} " in page_one and f"{file}: {NOT_FILLED}" in page_one
+            for number, file in OPEN_FIELDS
+        ),
+    )
     walk.claim("the documentation begins with its gaps", "MISSING" in report.split("\n## ")[1])
     walk.claim("it never calls itself compliant", "compliant" not in report.lower())
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from goldenpath.errors import InvalidInput
 from goldenpath.parsers.fault import Fault
 from goldenpath.project.claims.approvers import FILL, ListedPerson, approver_faults
-from goldenpath.project.claims.release_facts import ReleaseFacts
+from goldenpath.project.claims.known_facts import ReleaseFacts
 from goldenpath.project.claims.statement_claims import claim_faults
 from goldenpath.project.claims.statement_content import (
     HEADER,

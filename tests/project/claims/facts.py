@@ -1,6 +1,6 @@
 """A release as its statements know it, for tests of what people claim about it."""
 
-from goldenpath.project.claims.release_facts import MetricLimit, ReleaseFacts
+from goldenpath.project.claims.known_facts import MetricLimit, ReleaseFacts
 from goldenpath.project.claims.statement_claims import CARD, claim_faults
 from goldenpath.project.spec import Band, Contract, DecisionPolicy, Feature, MonitorSettings
 from goldenpath.train.training_run import Metric

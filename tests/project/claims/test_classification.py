@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from goldenpath.parsers.fault import Fault
-from goldenpath.project.claims.release_facts import ReleaseFacts
+from goldenpath.project.claims.known_facts import ReleaseFacts
 from goldenpath.project.claims.statement_claims import CARD, claim_faults
 from goldenpath.project.spec import Tier
 from tests.project.claims.facts import FACTS

@@ -14,12 +14,12 @@ from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
 from goldenpath.parsers.toml_parser import parse_toml
 from goldenpath.parsers.yaml_parser import parse_yaml, quote_yaml
+from goldenpath.project.claims.placeholders import NOT_FILLED, is_template_text, placeholder_in
 from goldenpath.project.statements import REQUIRED
 from goldenpath.project.text import MAX_TEXT
 
 Standing = Literal["DECLARED", "STALE", "MISSING", "CONTRADICTED"]
 
-_PLACEHOLDER = re.compile(r"to be filled|\bTBD\b|\bTODO\b|lorem ipsum|\bxxx+\b", re.IGNORECASE)
 _HEADER = ("owner", "approved_by", "approved_on", "review_by")
 _MAX_QUOTE = 20_000
 
@@ -101,8 +101,14 @@ def _judged(
     who = f"owner: {owner or 'nobody named'}"
     if not body.strip():
         return Text(reference, "MISSING", "", f"the section is empty or absent, {who}", digest)
-    if _PLACEHOLDER.search(body):
+    if NOT_FILLED in body:
+        fields = ", ".join(re.findall(rf"^\s*(\w+):.*{NOT_FILLED}", body, re.MULTILINE))
+        note = f"{NOT_FILLED} ({fields})" if fields else NOT_FILLED
+        return Text(reference, "MISSING", "", f"{note}, {who}", digest)
+    if placeholder_in(body):
         return Text(reference, "MISSING", "", f"only a placeholder stands there, {who}", digest)
+    if is_template_text(body):
+        return Text(reference, "MISSING", "", f"only the text of a template, {who}", digest)
     approver, since = header.get("approved_by", ""), header.get("approved_on", "")
     if not approver or not since:
         return Text(reference, "MISSING", body, f"written and approved by nobody, {who}", digest)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from goldenpath.parsers.fault import Fault
-from goldenpath.project.claims.release_facts import ReleaseFacts
+from goldenpath.project.claims.known_facts import ReleaseFacts
 from goldenpath.project.claims.sentences import Sentence
 
 SYSTEM = "compliance/system.yaml"

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator, Mapping
 
 from goldenpath.parsers.fault import Fault
+from goldenpath.project.claims.known_facts import ReleaseFacts
 from goldenpath.project.claims.quoted_numbers import WHOLE_NUMBER, whole_number
-from goldenpath.project.claims.release_facts import ReleaseFacts
 from goldenpath.project.claims.sentences import Sentence
 
 _NOUN = r"(?:features?|inputs?|input variables|variables|predictors?|covariates|attributes)"

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from goldenpath.parsers.fault import Fault
+from goldenpath.project.claims.known_facts import MeasuredMetric, ReleaseFacts
 from goldenpath.project.claims.quoted_numbers import QuotedNumber, quoted_numbers
-from goldenpath.project.claims.release_facts import MeasuredMetric, ReleaseFacts
 from goldenpath.project.claims.sentences import Sentence
 
 _NAMES = (

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
 from goldenpath.parsers.fault import Fault
-from goldenpath.project.claims.release_facts import ReleaseFacts
+from goldenpath.project.claims.known_facts import ReleaseFacts
 from goldenpath.project.claims.sentences import Sentence
 
 _ALIASES: Mapping[str, tuple[str, ...]] = {

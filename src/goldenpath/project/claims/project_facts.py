@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from goldenpath.errors import InvalidInput
-from goldenpath.project.claims.release_facts import MetricLimit, ReleaseFacts
+from goldenpath.project.claims.known_facts import MetricLimit, ReleaseFacts
 from goldenpath.project.spec import Project
 from goldenpath.project.text import parse_statement, read_text
 

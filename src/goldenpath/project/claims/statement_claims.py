@@ -6,9 +6,9 @@ from goldenpath.parsers.fault import Fault
 from goldenpath.project.claims.assurances import assurance_faults
 from goldenpath.project.claims.classification import SYSTEM, classification_faults
 from goldenpath.project.claims.feature_claims import feature_faults, group_faults, row_faults
+from goldenpath.project.claims.known_facts import ReleaseFacts
 from goldenpath.project.claims.metric_claims import metric_faults
 from goldenpath.project.claims.package_claims import package_faults
-from goldenpath.project.claims.release_facts import ReleaseFacts
 from goldenpath.project.claims.sentences import Sentence, field_sentences, markdown_sentences
 
 CARD = "compliance/card.md"

@@ -52,7 +52,7 @@ def field_faults(
     """Yield the fields of a YAML statement that are empty or hold a placeholder."""
     content = {key: value for key, value in values.items() if key not in HEADER}
     fields = list(leaves(content))
-    if not any(value not in (None, "") for _, value in fields):
+    if not fields:
         yield Fault(file, "", "a statement below its head", "nothing", _CURE)
         return
     empty = [key for key, value in fields if value is None or not str(value).strip()]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from goldenpath.errors import InvalidInput
-from goldenpath.project.claims.release_facts import MetricLimit, ReleaseFacts
+from goldenpath.project.claims.known_facts import MetricLimit, ReleaseFacts
 from goldenpath.promote.gates.declared_limits import declared_limits, declared_tier
 from goldenpath.promote.gates.gate import Evidence
 from goldenpath.release.attest.statement import SBOM
