@@ -92,7 +92,8 @@ def test_check_and_build_refuse_the_same_locks_with_the_same_words(
 
 
 def test_check_lists_the_fault_of_the_lock_beside_the_others(project: Path) -> None:
-    assert project_faults(Home(project / "home"), project) == ()
+    whole = project_faults(Home(project / "home"), project)
+    assert {each.got for each in whole} == {"'not filled: demonstration'"}
     _stale(project)
     (project / "compliance" / "card.md").unlink()
 
