@@ -1,5 +1,6 @@
 """The tier follows the point of Annex III: a credit score of natural persons is high."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -14,7 +15,7 @@ OTHER = replace(FACTS, contract=replace(FACTS.contract, name="claims", output="s
 
 
 def faults_of(
-    system: dict[str, object], text: str = "It sorts claims.", facts: ReleaseFacts = FACTS
+    system: Mapping[str, object], text: str = "It sorts claims.", facts: ReleaseFacts = FACTS
 ) -> list[Fault]:
     return list(claim_faults({CARD: text}, {"compliance/system.yaml": system}, facts))
 
